@@ -1,0 +1,135 @@
+"""What a recogniser must offer so that the rest of the worker need not know which one it is.
+
+Audio is float32 [n], 16 kHz mono, in [-1, 1). Times of words are seconds from the utterance's
+first sample. An engine is one module of `asr_worker.engines` with `build(settings) -> Engine`.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+from common.audio import FloatArray
+from common.errors import CallscribeError, PeerMisbehaved
+
+
+class EngineError(CallscribeError):
+    """The engine cannot do what it was asked; from `start`, the operator must act."""
+
+
+class DecodeFailed(EngineError):
+    """This decode gave no hypothesis; another attempt may, and other decodes are unaffected."""
+
+
+class LanguageUnsupported(EngineError, PeerMisbehaved):
+    """The loaded model does not know the language asked for; no attempt will succeed."""
+
+
+class EngineDead(EngineError):
+    """The engine will never answer again; whoever gets this ends the process."""
+
+
+class Priority(IntEnum):
+    """Who goes first when places are scarce; a smaller number is served sooner."""
+
+    FINAL = 0
+    FIRST_PARTIAL = 1
+    REFRESH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word with its place in the utterance (seconds) and its probability 0..1."""
+
+    text: str
+    start: float
+    end: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What the engine heard in the whole of the audio it was given.
+
+    `text` is stripped and may be empty (nothing was said). `language` is an English name (as in
+    `asr_worker.languages`; a code where that has no name), None if unknown or nothing was said.
+    `words` is None unless asked for; then starts never decrease and all lie inside the audio.
+    `raw` is the engine's own form of the text, to be handed back as `DecodeRequest.previous`.
+    `complete` is False when the decode hit a length limit: no part of it is to be called stable.
+    """
+
+    text: str
+    language: str | None = None
+    words: tuple[Word, ...] | None = None
+    raw: str = ""
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DecodeRequest:
+    """One utterance from its first sample up to now, to be recognised afresh."""
+
+    utterance: str
+    """Globally unique; an engine that needs an id per decode adds a count of its own."""
+    audio: FloatArray
+    """float32 [n] at 16 kHz; never padded by the caller, not written to by the engine."""
+    priority: Priority
+    language: str | None = None
+    """English name or ISO 639 code in any case; None to detect."""
+    context: str = ""
+    keywords: tuple[str, ...] = ()
+    words: bool = False
+    previous: Hypothesis | None = None
+    """The last hypothesis of this utterance, for engines that continue from a prefix of it."""
+    decode_number: int = 0
+    """How many hypotheses of this utterance came before."""
+    unfixed_chunk_num: int = 4
+    """The first so many decodes must not continue from `previous`."""
+    unfixed_token_num: int = 5
+    """How many tokens of `previous` are rolled back before continuing from it."""
+    final: bool = False
+    """The text will be published as final: best effort, not least effort."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """How the operator wants the engine built; each engine reads what concerns it."""
+
+    model: str | None = None
+    """Path or name of the weights; None for those that come with the engine."""
+    device: str = "cpu"
+    compute_type: str = "int8"
+    threads: int = 1
+    """CPU threads of one decode."""
+    concurrency: int = 1
+    """Decodes usefully in flight; for a CPU engine, `threads` times this are busy."""
+    max_new_tokens: int = 224
+    beam_size: int = 5
+    """Beam of final decodes; partials are decoded greedily."""
+
+
+class Engine(Protocol):
+    """A loaded recogniser. All methods belong to one event loop."""
+
+    @property
+    def name(self) -> str:
+        """Short label for metrics and logs."""
+
+    @property
+    def concurrency(self) -> int:
+        """How many decodes may usefully be in flight; more only queue inside the engine."""
+
+    async def start(self) -> None:
+        """Load and warm up; the first decode is as fast as any. Call once.
+
+        Raises EngineError whose one line tells the operator what to change.
+        """
+
+    async def decode(self, request: DecodeRequest) -> Hypothesis:
+        """Recognise `request.audio`; empty text is an answer, not an error.
+
+        Cancelling abandons the decode: the await ends once its place in the engine is free again,
+        and the result is dropped. Raises DecodeFailed, LanguageUnsupported or EngineDead.
+        """
+
+    async def close(self) -> None:
+        """Release everything; decodes still in flight fail. Safe to call twice or unstarted."""

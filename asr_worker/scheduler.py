@@ -1,0 +1,297 @@
+"""When to decode one utterance, and what of the results to publish.
+
+Feed it what happens (`audio`, `paused`, `resumed`, `ended`, `decoded`, `failed`), then carry out
+what `due()` returns, in order. Positions are 16 kHz samples since the session began, and so is the
+only notion of time. Inputs may be fed in bulk before one `due()`: an utterance that is done again
+after a crash costs one decode, not its history of them.
+
+The states and what moves between them are in `TRANSITIONS`; anything else raises Misuse. `audio`,
+`decoded` and `failed` are welcome in every state. At most one decode is in flight:
+- OPEN: a partial each time enough new audio is there; what arrives meanwhile waits for the next.
+- PAUSED: the whole utterance once, tentatively; a partial in flight is cancelled for it. Speech
+  that resumes makes it a mere partial (so that short pauses cannot starve the partials), or cancels
+  it where partials are not wanted.
+- CLOSING: the tentative result if it is of the same end, else a final decode of the whole
+  utterance. The final is published once its decode is there, and nothing after it.
+A decode for an end that fails is repeated once as a final; then the final is marked failed.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from asr_worker.api import Hypothesis, Priority
+from asr_worker.stabilizer import Partial, Stabilizer
+from common.audio import SAMPLE_RATE
+from common.errors import Misuse
+
+_ATTEMPTS = 2
+
+
+class State(Enum):
+    """Where an utterance stands."""
+
+    OPEN = auto()
+    PAUSED = auto()
+    CLOSING = auto()
+    DONE = auto()
+
+
+TRANSITIONS: dict[tuple[State, str], State] = {
+    (State.OPEN, "paused"): State.PAUSED,
+    (State.OPEN, "ended"): State.CLOSING,
+    (State.PAUSED, "resumed"): State.OPEN,
+    (State.PAUSED, "ended"): State.CLOSING,
+    (State.CLOSING, "published"): State.DONE,
+}
+
+
+class Kind(Enum):
+    """What a decode is for."""
+
+    PARTIAL = auto()
+    TENTATIVE = auto()
+    FINAL = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Decode:
+    """Decode the samples [start, end); answer with `decoded(token, …)` or `failed(token)`.
+
+    `previous` is the last hypothesis and `number` how many there were.
+    """
+
+    token: int
+    start: int
+    end: int
+    priority: Priority
+    kind: Kind
+    previous: Hypothesis | None
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Abandon the decode `token`; its answer, if it still comes, is ignored."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublishPartial:
+    """Show `text`, of which `stable` characters will not change before the final.
+
+    It covers the samples up to `end`.
+    """
+
+    text: str
+    stable: int
+    language: str | None
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublishFinal:
+    """Publish the utterance [start, end) for good.
+
+    With `failed`, `hypothesis` is the last one there was, of less audio; it may be empty.
+    """
+
+    start: int
+    end: int
+    reason: str
+    hypothesis: Hypothesis
+    failed: bool
+
+
+Action = Decode | Cancel | PublishPartial | PublishFinal
+
+
+class UtteranceScheduler:
+    """The schedule of one utterance that starts at position `start`.
+
+    Audio amounts in samples: `first` until the first partial, `cadence` between partials.
+    `interim` False: no partials at all, only tentative and final decodes.
+    """
+
+    def __init__(
+        self,
+        start: int,
+        *,
+        interim: bool = True,
+        cadence: int = SAMPLE_RATE // 2,
+        first: int = 3 * SAMPLE_RATE // 10,
+    ) -> None:
+        self._start = start
+        self._interim = interim
+        self._cadence = cadence
+        self._first = first
+        self._state = State.OPEN
+        self._available = start
+        self._end: int | None = None
+        """Where speech ended, as far as known: set while PAUSED, CLOSING and DONE."""
+        self._reason = ""
+        self._in_flight: Decode | None = None
+        self._tokens = 0
+        self._covered = start
+        """End of the last partial, tried or done."""
+        self._took = 0
+        self._last: Hypothesis | None = None
+        self._number = 0
+        self._result: Hypothesis | None = None
+        """Hypothesis of [start, _end)."""
+        self._failures = 0
+        """Failed decodes of [start, _end)."""
+        self._stabilizer = Stabilizer()
+        self._shown = Partial("", 0)
+        self._publications: list[Action] = []
+
+    @property
+    def done(self) -> bool:
+        """Whether the final was handed out by `due()`."""
+        return self._state is State.DONE
+
+    def audio(self, position: int) -> None:
+        """All audio of the leg before `position` can be read now."""
+        self._available = max(self._available, position)
+
+    def paused(self, end: int) -> None:
+        """Speech seems to have ended at `end`; that may turn out wrong."""
+        self._move("paused")
+        self._aim(end)
+
+    def resumed(self) -> None:
+        """The pause was no end: speech goes on."""
+        self._move("resumed")
+        self._aim(None)
+
+    def ended(self, end: int, reason: str) -> None:
+        """The utterance is [start, end), for good; `reason` is passed on to the final."""
+        self._move("ended")
+        self._reason = reason
+        if end != self._end:
+            self._aim(end)
+
+    def decoded(self, token: int, hypothesis: Hypothesis, took: int = 0) -> None:
+        """Decode `token` gave `hypothesis`; it took as long as `took` samples last.
+
+        The answer of a cancelled decode is ignored.
+        """
+        decode = self._settle(token)
+        if decode is None:
+            return
+        self._took = took
+        self._last = hypothesis
+        self._number += 1
+        if decode.kind is not Kind.PARTIAL and decode.end == self._end:
+            self._result = hypothesis
+        if self._interim and self._state in (State.OPEN, State.PAUSED):
+            self._show(hypothesis, decode.end)
+
+    def failed(self, token: int, *, again: bool = True) -> None:
+        """Decode `token` gave nothing; `again` False: nor would another attempt.
+
+        A partial that failed or was dropped is not repeated: the next one comes with more audio.
+        """
+        decode = self._settle(token)
+        if decode is not None and decode.kind is not Kind.PARTIAL and decode.end == self._end:
+            self._failures += 1 if again else _ATTEMPTS
+
+    def due(self, load: float = 1.0) -> list[Action]:
+        """Return what to do now, in order; each action is handed out once.
+
+        `load` >= 1 stretches the cadence of partials.
+        """
+        actions, self._publications = self._publications, []
+        if self._superseded():
+            assert self._in_flight is not None
+            actions.append(Cancel(self._in_flight.token))
+            self._in_flight = None
+        if self._state is State.CLOSING and (final := self._final()) is not None:
+            self._move("published")
+            actions.append(final)
+        elif self._in_flight is None and (decode := self._next(load)) is not None:
+            self._in_flight = decode
+            self._tokens += 1
+            actions.append(decode)
+        return actions
+
+    def _move(self, event: str) -> None:
+        try:
+            self._state = TRANSITIONS[self._state, event]
+        except KeyError:
+            raise Misuse(f"{event}: the utterance at {self._start} is {self._state.name}") from None
+
+    def _aim(self, end: int | None) -> None:
+        """Make [start, end) the decode that is wanted; what is known of another end is void."""
+        self._end = end
+        self._result = None
+        self._failures = 0
+
+    def _settle(self, token: int) -> Decode | None:
+        """Take the decode out of flight; None if it was cancelled before."""
+        if not 0 <= token < self._tokens:
+            raise Misuse(f"token {token} was never handed out")
+        decode = self._in_flight
+        if decode is None or decode.token != token:
+            return None
+        self._in_flight = None
+        return decode
+
+    def _show(self, hypothesis: Hypothesis, end: int) -> None:
+        """Publish a partial unless it says what is shown already."""
+        partial = self._stabilizer.update(hypothesis.text, hypothesis.complete)
+        if partial != self._shown:
+            self._shown = partial
+            self._publications.append(
+                PublishPartial(partial.text, partial.stable, hypothesis.language, end)
+            )
+
+    def _superseded(self) -> bool:
+        """Whether the decode in flight stands in the way of the one that is wanted."""
+        decode = self._in_flight
+        if decode is None:
+            return False
+        if self._end is None:
+            return decode.kind is Kind.TENTATIVE and not self._interim
+        return decode.kind is Kind.PARTIAL or decode.end != self._end
+
+    def _final(self) -> PublishFinal | None:
+        assert self._end is not None
+        last = self._last or Hypothesis("")
+        if self._result is not None:
+            hypothesis, failed = self._result, False
+        elif self._end <= self._start:
+            hypothesis, failed = Hypothesis(""), False
+        elif self._failures >= _ATTEMPTS:
+            hypothesis, failed = last, True
+        else:
+            return None
+        return PublishFinal(self._start, self._end, self._reason, hypothesis, failed)
+
+    def _next(self, load: float) -> Decode | None:
+        """Return the decode that is due now, given that none is in flight."""
+        if self._state is State.DONE:
+            return None
+        if self._end is not None:
+            if self._result is not None or self._failures_spent():
+                return None
+            if not self._start < self._end <= self._available:
+                return None
+            kind = Kind.FINAL if self._state is State.CLOSING else Kind.TENTATIVE
+            self._covered = max(self._covered, self._end)
+            return self._decode(self._end, Priority.FINAL, kind)
+        if not self._interim:
+            return None
+        interval = max(round(self._cadence * load), self._took) if self._tokens else self._first
+        if self._available - self._covered < interval:
+            return None
+        self._covered = self._available
+        priority = Priority.REFRESH if self._number else Priority.FIRST_PARTIAL
+        return self._decode(self._available, priority, Kind.PARTIAL)
+
+    def _failures_spent(self) -> bool:
+        """A tentative decode is not repeated: the second attempt is kept for the final."""
+        return self._failures >= (_ATTEMPTS if self._state is State.CLOSING else 1)
+
+    def _decode(self, end: int, priority: Priority, kind: Kind) -> Decode:
+        return Decode(self._tokens, self._start, end, priority, kind, self._last, self._number)

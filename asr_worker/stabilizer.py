@@ -1,0 +1,137 @@
+"""Decides how much of a growing utterance's text will not change any more.
+
+LocalAgreement-2: a word is stable once two hypotheses in a row agree on everything up to it.
+Liu et al., "Low-Latency Sequence-to-Sequence Speech Recognition and Translation by Partial
+Hypothesis Selection", Interspeech 2020; applied to Whisper by Macháček et al., "Turning Whisper
+into Real-Time Transcription System", IJCNLP-AACL 2023. Words are compared without case and
+punctuation, and in scripts written without spaces a character is a word. The last word of a
+hypothesis is never stable: its audio may still be arriving.
+
+Promises: `stable` never decreases, and `text[:stable]` of one partial is a prefix of the next.
+A hypothesis that contradicts stable words is continued behind the place that resembles them most.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import NamedTuple
+
+# Han, kana, Thai, Lao, Myanmar, Khmer: one character (with its marks) counts as a word.
+_UNSPACED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    r"\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_CHUNK = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+
+# Alignment looks at no more than this many words, so that its cost does not grow with the
+# utterance: 50 x 100 cells take about 2 ms and occur only on contradiction.
+_ALIGNED_WORDS = 50
+_ALIGNMENT_SLACK = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """The whole text so far; its first `stable` characters will not change."""
+
+    text: str
+    stable: int
+
+
+class _Word(NamedTuple):
+    key: str
+    """What two hypotheses must agree on."""
+    end: int
+    """Offset in the text just behind the word, its closing punctuation excluded."""
+
+
+class Stabilizer:
+    """The stability of one utterance; feed it every hypothesis in order. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._stable_text = ""
+        self._stable_keys: list[str] = []
+        self._previous: list[str] = []
+
+    def update(self, text: str, complete: bool) -> Partial:
+        """Take the newest hypothesis of the whole utterance and return what to show.
+
+        `complete` False (the decode hit a length limit) shows the text but adds no stability.
+        """
+        words = _split(text)
+        cut = _continuation([word.key for word in words], self._stable_keys)
+        behind = words[cut:]
+        tail = text[words[cut - 1].end if cut else 0 :]
+        if not self._stable_text:
+            tail = tail.lstrip()
+        shown = self._stable_text + tail
+        if complete:
+            keys = [word.key for word in behind]
+            agreed = min(_common(keys, self._previous), len(keys) - 1)
+            self._previous = keys
+            if agreed > 0:
+                self._commit(shown[: len(shown) - (len(text) - behind[agreed - 1].end)], agreed)
+        return Partial(shown, len(self._stable_text))
+
+    def _commit(self, text: str, count: int) -> None:
+        self._stable_text = text
+        self._stable_keys += self._previous[:count]
+        del self._previous[:count]
+
+
+def _split(text: str) -> list[_Word]:
+    """Split into words; punctuation and combining marks belong to the word before them."""
+    words: list[_Word] = []
+    for match in _CHUNK.finditer(text):
+        chunk = match.group()
+        key = "".join(c for c in unicodedata.normalize("NFKC", chunk).casefold() if c.isalnum())
+        adjoining = bool(words) and not text[match.start() - 1].isspace()
+        if key:
+            closing = len(chunk) - _core_length(chunk)
+            words.append(_Word(key, match.end() - closing))
+        elif not adjoining:
+            words.append(_Word(chunk, match.end()))
+        elif unicodedata.category(chunk[0]).startswith("M"):
+            # A mark changes the character it sits on, so it is part of that word.
+            words[-1] = _Word(words[-1].key + chunk, match.end())
+    return words
+
+
+def _core_length(chunk: str) -> int:
+    """Length of `chunk` without the punctuation that closes it."""
+    length = len(chunk)
+    while length and unicodedata.category(chunk[length - 1])[0] in "PSZ":
+        length -= 1
+    return length or len(chunk)
+
+
+def _common(left: list[str], right: list[str]) -> int:
+    """Count the leading words on which both agree."""
+    count = 0
+    for a, b in zip(left, right, strict=False):
+        if a != b:
+            break
+        count += 1
+    return count
+
+
+def _continuation(keys: list[str], stable: list[str]) -> int:
+    """Return how many leading words of the hypothesis say what the stable words already say.
+
+    Where they contradict each other: the end of the hypothesis' substring that is nearest to the
+    last stable words in edit distance (Sellers 1980), of equals the one at the stable word count.
+    """
+    count = len(stable)
+    if keys[:count] == stable:
+        return count
+    pattern = stable[-_ALIGNED_WORDS:]
+    first = max(0, count - len(pattern) - _ALIGNMENT_SLACK)
+    window = keys[first : count + _ALIGNMENT_SLACK]
+    distances = [0] * (len(window) + 1) if first else list(range(len(window) + 1))
+    for row, wanted in enumerate(pattern, start=1):
+        diagonal, distances[0] = distances[0], row
+        for column, key in enumerate(window, start=1):
+            substituted = diagonal + (wanted != key)
+            diagonal = distances[column]
+            distances[column] = min(substituted, diagonal + 1, distances[column - 1] + 1)
+    ends = range(len(distances))
+    return first + min(ends, key=lambda end: (distances[end], abs(first + end - count)))

@@ -1,0 +1,153 @@
+"""The ASR stage: utterances in, partials and finals out; decodes run beside the turn."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from asr_worker import engines
+from asr_worker.api import DecodeFailed, LanguageUnsupported
+from asr_worker.dispatch import Decoded, Dispatcher, Dropped
+from asr_worker.scheduler import Cancel, Decode, PublishFinal, PublishPartial
+from asr_worker.settings import AsrSettings
+from asr_worker.utterance import Utterance
+from common.audio import SAMPLE_RATE, samples
+from common.bus import wire
+from common.stage.api import Claim, Done, Effect, Recovery, Snapshot, Work
+from common.telemetry.logs import Log
+from common.telemetry.metrics import AsrMetrics
+
+_log = Log(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class OwnedUtterance:
+    """An utterance, its decode in flight, and answers that wait for the next step."""
+
+    utterance: Utterance
+    decodes: dict[int, asyncio.Task[Decoded]] = field(default_factory=dict)
+    answers: list[tuple[int, asyncio.Task[Decoded]]] = field(default_factory=list)
+
+
+class AsrStage:
+    """Schedules the decodes of all owned utterances on one engine."""
+
+    name = "asr"
+    finishes = True
+    rings = True
+    output = "text"
+
+    def __init__(self, settings: AsrSettings, metrics: AsrMetrics) -> None:
+        self.tick = settings.asr_tick_ms / 1000
+        self._cadence = samples(settings.partial_cadence_s)
+        self._metrics = metrics
+        self._engine = engines.build(settings.asr_engine, settings.engine_settings())
+        self._dispatcher = Dispatcher(
+            self._engine,
+            bound=settings.asr_slots,
+            patience=settings.partial_cadence_s,
+            clock=time.monotonic,
+        )
+
+    async def start(self, wake: Callable[[OwnedUtterance], None]) -> None:
+        """Load and warm up the engine."""
+        self._wake = wake
+        await self._engine.start()
+
+    def fences(self, claim_key: str) -> Sequence[str]:
+        """See `Stage.fences`; each attempt at an utterance outranks the one before."""
+        return (f"part:{claim_key.rpartition('/')[2]}",)
+
+    def open(self, claim: Claim, recovery: Recovery) -> OwnedUtterance:
+        """See `Stage.open`; `recovery.emitted` is the last item in the leg's text."""
+        utterance = Utterance(
+            claim.leg, claim.body, committed=recovery.emitted, cadence=self._cadence
+        )
+        return OwnedUtterance(utterance)
+
+    def inputs(self, state: OwnedUtterance) -> Mapping[str, bytes]:
+        """See `Stage.inputs`."""
+        start = wire.before_position(state.utterance.start)
+        return {"speech": b"0-0", state.utterance.source: start}
+
+    async def step(self, work: Sequence[Work[OwnedUtterance]]) -> Sequence[Sequence[Effect]]:
+        """Advance every utterance by what arrived for it and by the decodes that ended."""
+        load = self._dispatcher.load()
+        self._metrics.decodes_in_flight.set(self._dispatcher.in_flight)
+        effects: list[list[Effect]] = []
+        for owned, entries in work:
+            self._settle_answers(owned)
+            owned.utterance.feed(entries)
+            effects.append(self._act(owned, load))
+        return effects
+
+    def snapshot(self, state: OwnedUtterance) -> Snapshot | None:
+        """Nothing to save: an utterance is simply done again."""
+        return None
+
+    def committed(self, state: OwnedUtterance, number: int) -> None:
+        """Nothing here waits for other items."""
+
+    def close(self, state: OwnedUtterance) -> None:
+        """Abandon what is still being decoded."""
+        for task in state.decodes.values():
+            task.cancel()
+
+    async def stop(self) -> None:
+        """Close the engine."""
+        await self._dispatcher.close()
+        await self._engine.close()
+
+    def _act(self, owned: OwnedUtterance, load: float) -> list[Effect]:
+        utterance = owned.utterance
+        if utterance.settled:
+            return [Done()]
+        effects: list[Effect] = []
+        for action in utterance.scheduler.due(load):
+            match action:
+                case Decode():
+                    self._start_decode(owned, action)
+                case Cancel(token):
+                    owned.decodes.pop(token).cancel()
+                case PublishPartial():
+                    effects.append(utterance.partial(action))
+                case PublishFinal():
+                    effects += [utterance.final(action), Done()]
+        return effects
+
+    def _start_decode(self, owned: OwnedUtterance, decode: Decode) -> None:
+        request = owned.utterance.request(decode)
+        task = asyncio.create_task(
+            self._dispatcher.decode(request), name=f"decode:{request.utterance}"
+        )
+        owned.decodes[decode.token] = task
+        priority = decode.priority.name.lower()
+
+        def answered(task: asyncio.Task[Decoded]) -> None:
+            if owned.decodes.pop(decode.token, None) is None or task.cancelled():
+                return
+            if task.exception() is None:
+                self._metrics.decode.labels(priority).observe(task.result().took)
+                self._metrics.decode_wait.labels(priority).observe(task.result().waited)
+            elif isinstance(task.exception(), Dropped):
+                self._metrics.decodes_dropped.labels(priority).inc()
+            owned.answers.append((decode.token, task))
+            self._wake(owned)
+
+        task.add_done_callback(answered)
+
+    @staticmethod
+    def _settle_answers(owned: OwnedUtterance) -> None:
+        answers, owned.answers = owned.answers, []
+        for token, task in answers:
+            try:
+                decoded = task.result()
+            except Dropped:
+                owned.utterance.scheduler.failed(token)
+            except (DecodeFailed, LanguageUnsupported) as error:
+                _log.warning("decode.failed", utterance=owned.utterance.id, reason=str(error))
+                again = isinstance(error, DecodeFailed)
+                owned.utterance.scheduler.failed(token, again=again)
+            else:
+                took = round(decoded.took * SAMPLE_RATE)
+                owned.utterance.scheduler.decoded(token, decoded.hypothesis, took)

@@ -1,0 +1,129 @@
+"""One utterance in an ASR worker: its audio by position, its schedule, what it publishes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from asr_worker.api import DecodeRequest, Hypothesis, Word
+from asr_worker.scheduler import (
+    Decode,
+    PublishFinal,
+    PublishPartial,
+    UtteranceScheduler,
+)
+from common.audio import SAMPLE_RATE, FloatArray, pcm16_to_float, samples
+from common.bus.keys import Leg
+from common.bus.wire import Body, Chunk, Happening
+from common.options import SessionOptions
+from common.stage.api import Commit, Effect, Entry, Partial
+
+
+class Utterance:
+    """State of one claim. Pure: entries and answers in, effects and decodes out."""
+
+    def __init__(self, leg: Leg, body: Body, *, committed: int, cadence: int) -> None:
+        self.number: int = body["utterance"]
+        self.source: str = body["source"]
+        self.start: int = body["start"]
+        self.settled = committed >= self.number
+        """Whether the final is in the text already: an earlier owner got that far."""
+        self.id = f"{leg}/{self.number}"
+        self._gateway: str = body["gateway"]
+        self._options = SessionOptions.from_wire(body["options"])
+        self.scheduler = UtteranceScheduler(
+            self.start,
+            interim=self._options.interim_results,
+            cadence=cadence,
+            first=samples(self._options.min_speech_duration),
+        )
+        self._pieces: list[FloatArray] = []
+        self._available = self.start
+        self._decided_at = self.start
+
+    def feed(self, entries: Sequence[Entry]) -> None:
+        """Take entries of the leg's speech and audio streams."""
+        # Audio first: an event is only written after the audio it was decided on.
+        for entry in entries:
+            if isinstance(entry, Chunk):
+                self._add(entry)
+        self.scheduler.audio(self._available)
+        for entry in entries:
+            if isinstance(entry, Happening):
+                for event in entry.events:
+                    if event.get("utterance") == self.number:
+                        self._happened(event)
+
+    def request(self, decode: Decode) -> DecodeRequest:
+        """Return the decode the scheduler asked for, with its audio."""
+        self._pieces = [np.concatenate(self._pieces)]
+        return DecodeRequest(
+            utterance=self.id,
+            audio=self._pieces[0][: decode.end - self.start],
+            priority=decode.priority,
+            language=self._options.language,
+            context=self._options.context,
+            keywords=self._options.keywords,
+            words=self._options.words,
+            previous=decode.previous,
+            decode_number=decode.number,
+            unfixed_chunk_num=self._options.unfixed_chunk_num,
+            unfixed_token_num=self._options.unfixed_token_num,
+            final=decode.kind is not decode.kind.PARTIAL,
+        )
+
+    def partial(self, action: PublishPartial) -> Effect:
+        """Return the effect of showing a partial."""
+        body: Body = {
+            "start": self.start,
+            "end": action.end,
+            "text": action.text,
+            "stable": action.stable,
+            "language": action.language,
+        }
+        return Partial(self.number, body, self._gateway)
+
+    def final(self, action: PublishFinal) -> Effect:
+        """Return the effect of publishing the final."""
+        hypothesis = action.hypothesis
+        body: Body = {
+            "t": "final",
+            "start": action.start,
+            "end": action.end,
+            "at": self._decided_at,
+            "text": "" if action.failed else hypothesis.text,
+            "language": hypothesis.language,
+            "words": self._words(hypothesis),
+            "reason": action.reason,
+            "failed": action.failed,
+        }
+        return Commit(self.number, body, self._gateway)
+
+    def _add(self, chunk: Chunk) -> None:
+        if chunk.end <= self._available:
+            return
+        if chunk.start > self._available:
+            # The gap was announced in the speech stream; silence here keeps the times right.
+            self._pieces.append(np.zeros(chunk.start - self._available, np.float32))
+            self._available = chunk.start
+        self._pieces.append(pcm16_to_float(chunk.pcm)[self._available - chunk.start :])
+        self._available = chunk.end
+
+    def _happened(self, event: Body) -> None:
+        match event["t"]:
+            case "paused":
+                self.scheduler.paused(event["end"])
+            case "resumed":
+                self.scheduler.resumed()
+            case "ended":
+                self._decided_at = event["at"]
+                self.scheduler.ended(event["end"], event["reason"])
+
+    def _words(self, hypothesis: Hypothesis) -> list[tuple[str, int, int, float]] | None:
+        if hypothesis.words is None:
+            return None
+        return [self._placed(word) for word in hypothesis.words]
+
+    def _placed(self, word: Word) -> tuple[str, int, int, float]:
+        start = self.start + round(word.start * SAMPLE_RATE)
+        end = self.start + round(word.end * SAMPLE_RATE)
+        return (word.text, start, end, word.probability)

@@ -1,0 +1,81 @@
+"""Audio files as blocks of samples, never whole in memory.
+
+WAV (PCM, float, G.711), FLAC, Ogg Vorbis, Opus and MP3, through libsndfile.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import soundfile
+
+from common.audio import FloatArray
+from common.errors import CallscribeError
+
+MAX_CHANNELS = 2
+
+
+class AudioFileError(CallscribeError):
+    """The file is missing, no audio, empty, or has more channels than a call; names the file."""
+
+
+class AudioFile:
+    """An open audio file; a context manager.
+
+    `rate` in Hz, `channels` 1 or 2, `duration` in seconds as the file's header says. Opening
+    raises AudioFileError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise AudioFileError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+        try:
+            self._file = soundfile.SoundFile(path)
+        except (OSError, soundfile.SoundFileError) as error:
+            raise AudioFileError(f"{path}: not an audio file that can be read") from error
+        self.path = path
+        self.rate: int = self._file.samplerate
+        self.channels: int = self._file.channels
+        self.duration: float = self._file.frames / self.rate
+        problem = self._problem()
+        if problem is not None:
+            self.close()
+            raise AudioFileError(f"{path}: {problem}")
+
+    def _problem(self) -> str | None:
+        if self.channels > MAX_CHANNELS:
+            return f"{self.channels} channels; a call has 1 or {MAX_CHANNELS}"
+        return None if self._file.frames else "no audio in it"
+
+    def blocks(self, seconds: float) -> Iterator[FloatArray]:
+        """Yield float32 [n, channels] in [-1, 1], from where the last read ended to the end.
+
+        n is `seconds` of samples, rounded, except in the last block. A file that breaks off
+        raises AudioFileError.
+        """
+        size = max(1, round(seconds * self.rate))
+        while True:
+            try:
+                block = self._file.read(size, dtype="float32", always_2d=True)
+            except soundfile.SoundFileError as error:
+                raise AudioFileError(f"{self.path}: broken audio: {error}") from error
+            if not len(block):
+                return
+            yield np.asarray(block, dtype=np.float32)
+
+    def close(self) -> None:
+        """Close the file; a second time does nothing."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,189 @@
+"""The native protocol's messages as typed values: options that go, events that come.
+
+Times in events are seconds of audio since the call began, not of the clock. Fields are named as on
+the wire.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Literal, Self, TypeAlias, TypedDict
+
+from common.errors import PeerMisbehaved
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What a call asks of the server; None leaves an option to the server's settings.
+
+    Durations in seconds, thresholds as probabilities 0..1, `sample_rate` in Hz. With two
+    channels the samples are interleaved, and each channel has its own transcript.
+    """
+
+    encoding: Literal["float32", "pcm16", "mulaw", "alaw"] = "pcm16"
+    sample_rate: int = 16_000
+    channels: int = 1
+    language: str | None = None
+    """A language's English name or ISO code; None detects it."""
+    context: str | None = None
+    """Free text about the call's subject that biases the recogniser."""
+    keywords: tuple[str, ...] | None = None
+    vad_threshold: float | None = None
+    silence_threshold: float | None = None
+    min_speech_duration: float | None = None
+    max_utterance: float | None = None
+    denoise: bool | None = None
+    words: bool | None = None
+    interim_results: bool | None = None
+    events: tuple[Literal["speech_started", "speech_ended", "gap"], ...] = ()
+    """Events beyond transcripts to be sent."""
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the body of the config message."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+class Changes(TypedDict, total=False):
+    """What `Call.configure` may change during a call; as in `Options`."""
+
+    language: str | None
+    context: str
+    keywords: tuple[str, ...]
+    vad_threshold: float
+    silence_threshold: float
+    min_speech_duration: float
+    max_utterance: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Word:
+    """One word of a final; `start` and `end` in seconds of audio, `probability` 0..1."""
+
+    word: str
+    start: float
+    end: float
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Event:
+    kind: ClassVar[str]
+    """The message's `type`."""
+    channel: int = 0
+    timestamp: float | None = None
+    """The server's clock when it sent this, in seconds since 1970."""
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Self:
+        """Read a message's fields; those added by a newer server are ignored."""
+        return cls(**{f.name: wire[f.name] for f in fields(cls) if f.name in wire})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Partial(_Event):
+    """The open utterance's text so far; its first `stable` characters will not change."""
+
+    kind = "partial"
+    utterance: int
+    start: float
+    end: float
+    text: str
+    stable: int = 0
+    language: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Final(_Event):
+    """An utterance's definitive text; `seq` numbers the finals of the channel from 1."""
+
+    kind = "final"
+    utterance: int
+    seq: int
+    start: float
+    end: float
+    text: str
+    language: str | None = None
+    words: tuple[Word, ...] | None = None
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Self:
+        """Read a message's fields, its words among them."""
+        words = wire.get("words")
+        if words is not None:
+            names = [field.name for field in fields(Word)]
+            words = tuple(Word(**{name: word[name] for name in names}) for word in words)
+        given = {f.name: wire[f.name] for f in fields(cls) if f.name in wire}
+        return cls(**{**given, "words": words})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpeechStarted(_Event):
+    """Speech from `start` on (the pre-roll included), decided once `at` had been heard."""
+
+    kind = "speech_started"
+    utterance: int
+    start: float
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpeechEnded(_Event):
+    """The endpoint of an utterance, decided once `at` had been heard."""
+
+    kind = "speech_ended"
+    utterance: int
+    start: float
+    end: float
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gap(_Event):
+    """Audio from `start` to `end` never reached the recogniser."""
+
+    kind = "gap"
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Error(_Event):
+    """The server objects to something but the call goes on, unless it closes it right after."""
+
+    kind = "error"
+    code: str
+    message: str
+
+
+Event: TypeAlias = Partial | Final | SpeechStarted | SpeechEnded | Gap | Error
+
+_EVENTS: Mapping[str, type[Event]] = {
+    event.kind: event for event in (Partial, Final, SpeechStarted, SpeechEnded, Gap, Error)
+}
+
+
+def parse_event(message: str | bytes) -> Event | None:
+    """Read one message of the server; None for a type that this client does not know.
+
+    A message that is not an object or lacks a field raises PeerMisbehaved.
+    """
+    wire = parse_object(message)
+    event_type = _EVENTS.get(str(wire.get("type")))
+    if event_type is None:
+        return None
+    try:
+        return event_type.from_wire(wire)
+    except (TypeError, KeyError) as error:
+        raise PeerMisbehaved(f"the server sent an unusable {wire['type']}: {error}") from error
+
+
+def parse_object(message: str | bytes) -> dict[str, Any]:
+    """Read a message of any type; what is no JSON object raises PeerMisbehaved."""
+    try:
+        wire = json.loads(message)
+    except ValueError as error:
+        raise PeerMisbehaved(f"the server sent no JSON: {message[:80]!r}") from error
+    if not isinstance(wire, dict):
+        raise PeerMisbehaved(f"the server sent no JSON object: {message[:80]!r}")
+    return wire

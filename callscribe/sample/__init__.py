@@ -1,0 +1,1 @@
+"""A short call of two parties, with what is said in it."""

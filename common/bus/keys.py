@@ -1,0 +1,124 @@
+"""Every Redis key this system uses; nothing else spells one.
+
+A leg is written ``<session>.<channel>``. Its keys carry the partition tag ``{pNN}`` of their
+session, so a session lives in one Redis Cluster slot, scripts may touch its keys together, and one
+XREAD serves many legs of a partition.
+
+| key | type | lifetime |
+|---|---|---|
+| ``cs:v1:{pNN}:<session>:meta`` | hash | session TTL |
+| ``cs:v1:{pNN}:<leg>:audio`` | stream, ids are positions | session TTL |
+| ``cs:v1:{pNN}:<leg>:clean`` | stream, ids are positions | session TTL |
+| ``cs:v1:{pNN}:<leg>:speech`` | stream, ids are epochs | session TTL |
+| ``cs:v1:{pNN}:<leg>:text`` | stream, ids are item numbers | session TTL, then retention |
+| ``cs:v1:{pNN}:<leg>:held`` | hash of items that wait for a predecessor | session TTL |
+| ``cs:v1:{pNN}:<leg>:part:<n>`` | stream of one partial, ids are epochs | short TTL |
+| ``cs:v1:{pNN}:<leg>:ckpt:<stage>`` | stream of one checkpoint, ids are epochs | session TTL |
+| ``cs:v1:{<stage>}:claims`` | stream under a consumer group | permanent |
+| ``cs:v1:{<stage>}:index`` | hash claim key -> claims entry | permanent |
+| ``cs:v1:{<stage>}:workers`` | hash worker -> last sign of life | permanent |
+| ``cs:v1:ring:<stage>:<NN>`` | doorbell stream | permanent, capped |
+| ``cs:v1:out:<gateway>`` | doorbell stream | gateway TTL, capped |
+"""
+
+from binascii import crc_hqx
+from dataclasses import dataclass, field
+from typing import Self
+
+VERSION_PREFIX = b"cs:v1"
+PARTITIONS = 64
+SESSION_TTL = 120
+"""Seconds a session's keys outlive the last renewal by its gateway and its owners."""
+RINGS = 16
+"""Doorbells per stage; each worker of the stage blocks on all of them."""
+
+
+def partition(session: str) -> int:
+    """Return the partition 0..63 of a session: CRC-16/XMODEM, the checksum Redis Cluster uses."""
+    return crc_hqx(session.encode(), 0) % PARTITIONS
+
+
+def session_key(session: str, kind: str) -> bytes:
+    """Return a key that belongs to the whole session, such as ``meta``."""
+    return b"%b:{p%02d}:%b:%b" % (
+        VERSION_PREFIX,
+        partition(session),
+        session.encode(),
+        kind.encode(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One channel of a session."""
+
+    session: str
+    channel: int
+    partition: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "partition", partition(self.session))
+
+    def __str__(self) -> str:
+        return f"{self.session}.{self.channel}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `str(leg)`; ValueError when it is none."""
+        session, _, channel = text.rpartition(".")
+        if not session:
+            raise ValueError(f"not a leg: {text!r}")
+        return cls(session, int(channel))
+
+    def key(self, kind: str) -> bytes:
+        """Return this leg's key of a kind: ``audio``, ``clean``, ``speech``, ``text``, …"""
+        return b"%b:{p%02d}:%b:%b" % (
+            VERSION_PREFIX,
+            self.partition,
+            str(self).encode(),
+            kind.encode(),
+        )
+
+    @property
+    def meta(self) -> bytes:
+        """Key of the session's meta hash."""
+        return session_key(self.session, "meta")
+
+    @property
+    def ring(self) -> int:
+        """Index of the stage doorbell that announces this leg's news."""
+        return self.partition % RINGS
+
+
+def claims(stage: str) -> bytes:
+    """Return the stream of open claims of a stage."""
+    return b"%b:{%b}:claims" % (VERSION_PREFIX, stage.encode())
+
+
+def index(stage: str) -> bytes:
+    """Return the hash that makes registering a claim idempotent."""
+    return b"%b:{%b}:index" % (VERSION_PREFIX, stage.encode())
+
+
+def workers(stage: str) -> bytes:
+    """Return the hash of a stage's live workers."""
+    return b"%b:{%b}:workers" % (VERSION_PREFIX, stage.encode())
+
+
+def ring(stage: str, number: int) -> bytes:
+    """Return one of a stage's doorbell streams."""
+    return b"%b:ring:%b:%02d" % (VERSION_PREFIX, stage.encode(), number)
+
+
+def out(gateway: str) -> bytes:
+    """Return the doorbell stream of one gateway process."""
+    return b"%b:out:%b" % (VERSION_PREFIX, gateway.encode())
+
+
+def is_permanent(key: bytes) -> bool:
+    """Tell whether a key may live without a TTL."""
+    head, _, tail = key.removeprefix(VERSION_PREFIX + b":").partition(b":")
+    return head == b"ring" or (not head.startswith(b"{p") and tail in _PERMANENT)
+
+
+_PERMANENT = frozenset((b"claims", b"index", b"workers"))

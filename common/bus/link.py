@@ -1,0 +1,322 @@
+"""One pipelined connection to Redis that heals itself.
+
+redis-py costs 4-7 times as much per command on the paths every audio frame takes (bus table in
+ARCHITECTURE.md), so the bus writes RESP itself and parses replies with hiredis.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias, cast
+
+import hiredis
+
+from common.bus.address import Address
+from common.bus.scripts import Script
+from common.errors import BusUnavailable, CallscribeError, Misuse
+
+Argument: TypeAlias = bytes | str | int | float
+Command: TypeAlias = tuple[Argument, ...]
+Reply: TypeAlias = Any
+ScriptCall: TypeAlias = tuple[Script, Sequence[bytes], Sequence[Argument]]
+"""A script, its keys and its arguments."""
+CommandError: TypeAlias = hiredis.ReplyError
+"""Redis's refusal of one command; `run` returns it in that command's place."""
+
+REPLY_TIMEOUT = 5.0
+"""Seconds after which an unanswered batch condemns the connection: a half-open socket is silent."""
+
+_BACKOFF_FIRST, _BACKOFF_MOST = 0.05, 1.0
+_PASSING = (
+    "OOM",
+    "LOADING",
+    "READONLY",
+    "MISCONF",
+    "BUSY",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "NOREPLICAS",
+)
+
+
+def encode(commands: Sequence[Command]) -> bytes:
+    """Encode commands as RESP, ready for `Link.send`."""
+    # hiredis declares a one-element tuple; it takes any length.
+    return b"".join([hiredis.pack_command(command) for command in commands])  # type: ignore[arg-type]
+
+
+class CommandRefused(CallscribeError):
+    """Redis answered a command with an error."""
+
+
+def backoff() -> Iterator[float]:
+    """Yield pauses in seconds: doubling from 50 ms to 1 s, jittered over their upper half."""
+    pause = _BACKOFF_FIRST
+    while True:
+        yield pause * random.uniform(0.5, 1.0)
+        pause = min(pause * 2, _BACKOFF_MOST)
+
+
+class _Batch:
+    """Commands in flight together and the replies they have so far."""
+
+    __slots__ = ("count", "deadline", "replies", "waiter")
+
+    def __init__(self, count: int, deadline: float, waiter: asyncio.Future[list[Reply]]) -> None:
+        self.count = count
+        self.deadline = deadline
+        self.waiter = waiter
+        self.replies: list[Reply] = []
+
+
+class _Wire(asyncio.Protocol):
+    """The socket: replies are matched to batches in the order they were sent."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.batches: deque[_Batch] = deque()
+        self.lost = asyncio.Event()
+        self._reader = hiredis.Reader()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are asyncio.Transport by interface, not by inheritance.
+        self.transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set()
+        for batch in self.batches:
+            if not batch.waiter.done():
+                batch.waiter.set_exception(BusUnavailable("the connection to Redis broke"))
+        self.batches.clear()
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
+        while self.batches:
+            batch = self.batches[0]
+            while len(batch.replies) < batch.count:
+                reply = self._reader.gets()
+                if reply is False:
+                    return
+                batch.replies.append(reply)
+            self.batches.popleft()
+            if not batch.waiter.done():
+                batch.waiter.set_result(batch.replies)
+
+    def send(self, data: bytes, count: int, timeout: float) -> asyncio.Future[list[Reply]]:
+        if self.transport is None or self.lost.is_set():
+            raise BusUnavailable("not connected to Redis")
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[list[Reply]] = loop.create_future()
+        self.batches.append(_Batch(count, loop.time() + timeout, waiter))
+        self.transport.write(data)
+        return waiter
+
+    def expire(self, now: float) -> None:
+        """Condemn the connection when its oldest batch is overdue."""
+        if self.batches and self.batches[0].deadline < now and self.transport is not None:
+            self.transport.abort()
+
+
+class Link:
+    """A connection that reconnects by itself; share it between tasks freely.
+
+    Batches are pipelined and answered in order. A blocking command blocks the batches behind it,
+    so a reader that blocks has a link of its own. Cancelling a call leaves the connection usable:
+    its replies are read and dropped. What was sent may still take effect.
+    """
+
+    def __init__(
+        self, address: Address, name: str, *, on_error: Callable[[str], None] = lambda kind: None
+    ) -> None:
+        self._address = address
+        self._name = name
+        self._on_error = on_error
+        self._wire: _Wire | None = None
+        self._connected = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        """Connect once and keep connected from then on.
+
+        Raises BusUnavailable when Redis does not answer now: at start an operator wants to know.
+        """
+        self._wire = await self._dial()
+        self._connected.set()
+        self._keeper = asyncio.create_task(self._keep(), name=f"link:{self._name}")
+
+    async def close(self) -> None:
+        """Close for good; batches in flight fail with BusUnavailable."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        if self._wire is not None and self._wire.transport is not None:
+            self._wire.transport.close()
+            await self._wire.lost.wait()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a batch sent now would reach a socket."""
+        return self._connected.is_set()
+
+    async def wait_connected(self) -> None:
+        """Wait until there is a connection again."""
+        await self._connected.wait()
+
+    async def send(self, data: bytes, count: int, *, timeout: float = REPLY_TIMEOUT) -> list[Reply]:
+        """Send `count` RESP-encoded commands; return their replies, errors in their places.
+
+        Raises BusUnavailable when there is no connection or it breaks before the last reply.
+        """
+        if self._wire is None:
+            raise BusUnavailable("not connected to Redis")
+        return await self._wire.send(data, count, timeout)
+
+    async def run(
+        self, commands: Sequence[Command], *, timeout: float = REPLY_TIMEOUT
+    ) -> list[Reply]:
+        """Run commands as one pipeline; see `send`."""
+        if not commands:
+            return []
+        return await self.send(encode(commands), len(commands), timeout=timeout)
+
+    async def insist(self, commands: Sequence[Command]) -> list[Reply]:
+        """Run commands that may safely be repeated until Redis has carried them out or refused."""
+        return (await self.insist_noting(commands))[0]
+
+    async def insist_noting(self, commands: Sequence[Command]) -> tuple[list[Reply], bool]:
+        """Like `insist`; also tell whether they were sent more than once."""
+        if not commands:
+            return [], False
+        return await self.insist_sending(encode(commands), len(commands))
+
+    async def insist_sending(self, data: bytes, count: int) -> tuple[list[Reply], bool]:
+        """Like `insist_noting`, for commands encoded already."""
+        repeated = False
+        for pause in backoff():
+            try:
+                replies = await self.send(data, count)
+            except BusUnavailable:
+                await self.wait_connected()
+            else:
+                if not any(map(_is_passing, replies)):
+                    return replies, repeated
+                self._on_error("refused")
+                await asyncio.sleep(pause)
+            repeated = True
+        raise AssertionError("the back-off never ends")
+
+    async def call(self, *command: Argument, timeout: float = REPLY_TIMEOUT) -> Reply:
+        """Run one command; CommandRefused when Redis refuses it."""
+        (reply,) = await self.run([command], timeout=timeout)
+        if isinstance(reply, hiredis.ReplyError):
+            raise CommandRefused(f"{command[0]!s}: {reply}")
+        return reply
+
+    async def read_blocking(
+        self, milliseconds: int, before: Command, after: Command
+    ) -> list[tuple[bytes, list[Any]]]:
+        """Run ``before BLOCK ms after`` (XREAD, XREADGROUP); an empty list when nothing came."""
+        reply = await self.call(
+            *before, b"BLOCK", milliseconds, *after, timeout=REPLY_TIMEOUT + milliseconds / 1000
+        )
+        return [] if reply is None else reply
+
+    async def evaluate(self, calls: Sequence[ScriptCall]) -> list[Reply]:
+        """Run idempotent scripts as one pipeline, teaching Redis those it does not know.
+
+        Repeated until answered, like `insist`. Misuse when a script fails: that is a bug.
+        """
+        replies = await self.insist([_evalsha(*call) for call in calls])
+        missing = [i for i, reply in enumerate(replies) if _unknown_script(reply)]
+        if missing:
+            again = await self.insist([_eval(*calls[i]) for i in missing])
+            for i, reply in zip(missing, again, strict=True):
+                replies[i] = reply
+        for reply in replies:
+            if isinstance(reply, hiredis.ReplyError):
+                raise Misuse(f"a bus script failed: {reply}")
+        return replies
+
+    async def _dial(self) -> _Wire:
+        address = self._address
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(REPLY_TIMEOUT):
+                wire = await self._open_socket(loop, address)
+                replies = await wire.send(*_handshake(address, self._name), REPLY_TIMEOUT)
+        except (OSError, TimeoutError, BusUnavailable) as error:
+            self._on_error("connect")
+            reason = str(error) or "no answer"
+            raise BusUnavailable(f"no Redis at {address}: {reason}") from error
+        for reply in replies:
+            if isinstance(reply, hiredis.ReplyError):
+                assert wire.transport is not None
+                wire.transport.close()
+                self._on_error("refused")
+                raise BusUnavailable(f"Redis at {address} refuses the connection: {reply}")
+        return wire
+
+    @staticmethod
+    async def _open_socket(loop: asyncio.AbstractEventLoop, address: Address) -> _Wire:
+        if address.path is not None:
+            _, wire = await loop.create_unix_connection(_Wire, address.path)
+        else:
+            _, wire = await loop.create_connection(
+                _Wire, address.host, address.port, ssl=address.tls
+            )
+        return wire
+
+    async def _keep(self) -> None:
+        while True:
+            assert self._wire is not None
+            await self._watch(self._wire)
+            self._connected.clear()
+            self._on_error("lost")
+            for pause in backoff():
+                try:
+                    self._wire = await self._dial()
+                except BusUnavailable:
+                    await asyncio.sleep(pause)
+                else:
+                    break
+            self._connected.set()
+
+    @staticmethod
+    async def _watch(wire: _Wire) -> None:
+        loop = asyncio.get_running_loop()
+        while not wire.lost.is_set():
+            try:
+                async with asyncio.timeout(REPLY_TIMEOUT / 10):
+                    await wire.lost.wait()
+            except TimeoutError:
+                wire.expire(loop.time())
+
+
+def _handshake(address: Address, name: str) -> tuple[bytes, int]:
+    commands: list[Command] = []
+    if address.password is not None:
+        user = (address.username,) if address.username else ()
+        commands.append(("AUTH", *user, address.password))
+    commands.append(("CLIENT", "SETNAME", name))
+    if address.db:
+        commands.append(("SELECT", address.db))
+    commands.append(("PING",))
+    return encode(commands), len(commands)
+
+
+def _evalsha(script: Script, keys: Sequence[bytes], arguments: Sequence[Argument]) -> Command:
+    return ("EVALSHA", script.digest, len(keys), *keys, *arguments)
+
+
+def _eval(script: Script, keys: Sequence[bytes], arguments: Sequence[Argument]) -> Command:
+    return ("EVAL", script.source, len(keys), *keys, *arguments)
+
+
+def _is_passing(reply: Reply) -> bool:
+    """Tell a refusal that a healthy server would not give: full, loading, failing over."""
+    return isinstance(reply, hiredis.ReplyError) and str(reply).startswith(_PASSING)
+
+
+def _unknown_script(reply: Reply) -> bool:
+    return isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT")

@@ -1,0 +1,114 @@
+"""The shape of what lies in the streams: entry ids, field names, MessagePack bodies.
+
+Ids mean something. An audio entry ends at position ``<end>`` and has the id ``<end>-1``; a control
+that takes effect at a position has ``<position>-<k>``, k >= 2, so audio and controls are one
+totally ordered log that Redis itself de-duplicates. An event's id is ``<epoch>-<n>``: a stale
+owner's epoch is smaller than the stream's last id and Redis refuses the write.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import msgpack
+
+WIRE_VERSION = 1
+
+AUDIO_FIELD = b"a"
+CONTROL_FIELD = b"c"
+BODY_FIELD = b"p"
+KEY_FIELD = b"k"
+SEQ_FIELD = b"s"
+OWNER_FIELD = b"own"
+
+AUDIO_ORDER = 1
+"""Second half of an audio entry's id; controls at the same position come after it."""
+
+Body: TypeAlias = dict[str, Any]
+Fields: TypeAlias = list[bytes]
+RawEntry: TypeAlias = tuple[bytes, Fields]
+
+
+def pack(body: Body) -> bytes:
+    """Encode a message body with its version."""
+    packed: bytes = msgpack.packb({**body, "v": WIRE_VERSION})
+    return packed
+
+
+def unpack(data: bytes) -> Body:
+    """Decode a message body; ValueError when it is none, or from an incompatible release."""
+    body = msgpack.unpackb(data)
+    if not isinstance(body, dict) or body.get("v") != WIRE_VERSION:
+        raise ValueError("message of another wire version")
+    return body
+
+
+def entry_id(major: int, minor: int) -> bytes:
+    """Return a stream id from its two halves."""
+    return b"%d-%d" % (major, minor)
+
+
+def id_halves(stream_id: bytes) -> tuple[int, int]:
+    """Return the two halves of a stream id."""
+    major, _, minor = stream_id.partition(b"-")
+    return int(major), int(minor)
+
+
+def before_position(position: int) -> bytes:
+    """Return the XREAD cursor after which every entry holds audio later than `position`.
+
+    Entries that end at or before `position`, and controls that take effect at it, are skipped.
+    """
+    return b"%d-18446744073709551615" % position
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """PCM16LE mono 16 kHz whose last sample is at position `end` - 1."""
+
+    end: int
+    pcm: bytes
+
+    @property
+    def start(self) -> int:
+        """Position of the first sample."""
+        return self.end - len(self.pcm) // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A command that takes effect at a position, after the audio before it.
+
+    `body["t"]` is its type: ``flush``, ``config``, ``gateway`` or ``end``. `order` tells apart
+    controls at the same position.
+    """
+
+    position: int
+    order: int
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One entry of an event stream: everything that was decided at position `at`."""
+
+    id: bytes
+    at: int
+    events: tuple[Body, ...]
+
+
+def read_source(entry: RawEntry) -> Chunk | Control:
+    """Decode an entry of an audio or clean stream."""
+    stream_id, fields = entry
+    position, order = id_halves(stream_id)
+    if fields[0] == AUDIO_FIELD:
+        return Chunk(position, fields[1])
+    return Control(position, order, unpack(fields[1]))
+
+
+def read_happening(entry: RawEntry) -> Happening | None:
+    """Decode an entry of a speech stream; None for an owner's marker."""
+    stream_id, fields = entry
+    if fields[0] == OWNER_FIELD:
+        return None
+    body = unpack(fields[1])
+    return Happening(stream_id, body["at"], tuple(body["events"]))

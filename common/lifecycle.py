@@ -1,0 +1,140 @@
+"""How a process ends: the first signal drains it, a second abandons it, a dead task fails it.
+
+The three verbs of a shutdown are stop intake, drain within a deadline, abandon. What runs is a
+set of named services, coroutines that never return by themselves; the death of one ends the
+process with a non-zero code, because a process that limps is not restarted by anybody.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from common.telemetry.logs import Log
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+"""A service died, or work was abandoned."""
+
+_log = Log(__name__)
+
+
+class Stop:
+    """A request to end, in two steps. Use from one event loop."""
+
+    def __init__(self) -> None:
+        self.draining = asyncio.Event()
+        """Set by the first request: take no new work and finish what runs."""
+        self.abandoned = asyncio.Event()
+        """Set by the second: leave everything; other workers will take it over."""
+
+    def request(self, reason: str) -> None:
+        """Go one step further."""
+        if self.draining.is_set():
+            self.abandoned.set()
+        self.draining.set()
+        step = "abandon" if self.abandoned.is_set() else "drain"
+        _log.info("process.stopping", reason=reason, step=step)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Stop]:
+    """Turn SIGTERM and SIGINT into requests to a `Stop`, inside a running event loop."""
+    stop = Stop()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for each in signals:
+        loop.add_signal_handler(each, stop.request, each.name)
+    try:
+        yield stop
+    finally:
+        for each in signals:
+            loop.remove_signal_handler(each)
+
+
+async def supervise(
+    services: Mapping[str, Awaitable[None]],
+    stop: Stop,
+    *,
+    drain: Callable[[], Awaitable[Any]],
+    deadline: float,
+) -> int:
+    """Run `services` until `stop` is requested, or one of them dies; return the exit code.
+
+    When stopping, `drain()` runs beside the services, which it needs to finish its work, for at
+    most `deadline` seconds or until a second request. Then the services are cancelled and
+    awaited. EXIT_OK only if every service lived until then and the drain came to its end.
+    Cancelling cancels the services and skips the drain.
+    """
+    tasks = {_start(name, each) for name, each in services.items()}
+    stopping = asyncio.create_task(stop.draining.wait())
+    try:
+        await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not stop.draining.is_set():
+            _report_dead(tasks)
+            return EXIT_FAILED
+        drained = await _drain(drain, tasks, stop, deadline)
+        return EXIT_OK if drained else EXIT_FAILED
+    finally:
+        await _cancel({*tasks, stopping})
+
+
+def _start(name: str, work: Awaitable[Any]) -> asyncio.Task[Any]:
+    task: asyncio.Task[Any] = asyncio.ensure_future(work)
+    task.set_name(name)
+    return task
+
+
+async def _drain(
+    drain: Callable[[], Awaitable[Any]],
+    services: set[asyncio.Task[Any]],
+    stop: Stop,
+    deadline: float,
+) -> bool:
+    draining: asyncio.Task[Any] = _start("drain", drain())
+    abandoning: asyncio.Task[Any] = asyncio.create_task(stop.abandoned.wait())
+    # A service may return while draining, but not fail: the drain would wait for it in vain.
+    running = set(services)
+    end = asyncio.get_running_loop().time() + deadline
+    try:
+        while not draining.done():
+            left = end - asyncio.get_running_loop().time()
+            done, _ = await asyncio.wait(
+                {draining, abandoning, *running},
+                timeout=max(left, 0),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if not done or abandoning in done:
+                reason = "signal" if abandoning in done else "deadline"
+                _log.warning("process.abandoned", reason=reason, deadline=deadline)
+                return False
+            ended = {each for each in running if each.done()}
+            running -= ended
+            if _report_dead({each for each in ended if _failed(each)}):
+                return False
+        return not (_failed(draining) and _report_dead({draining}))
+    finally:
+        await _cancel({draining, abandoning})
+
+
+def _failed(task: asyncio.Task[Any]) -> bool:
+    return task.cancelled() or task.exception() is not None
+
+
+def _report_dead(tasks: set[asyncio.Task[Any]]) -> bool:
+    dead = [each for each in tasks if each.done()]
+    for task in dead:
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            _log.error("task.died", task=task.get_name(), cancelled=task.cancelled())
+        else:
+            _log.exception("task.died", error, task=task.get_name())
+    return bool(dead)
+
+
+async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    # return_exceptions: a failure was reported when it ended the wait, and cannot end it twice.
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,357 @@
+"""Typed settings: one frozen dataclass per service, read from flags, variables and defaults.
+
+Field `silence_threshold` is flag ``--silence-threshold`` and variable
+``CALLSCRIBE_SILENCE_THRESHOLD``. The names of all services form one flat namespace, so that one
+environment file can serve every process; the services are found through the entry point group
+`callscribe.settings`. A flag wins over a variable, a variable over the default.
+"""
+
+import argparse
+import dataclasses
+import difflib
+import math
+import re
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Literal, NoReturn, TypeVar
+
+from common.errors import Misuse, SettingsError
+
+PREFIX = "CALLSCRIBE_"
+ENTRY_POINT_GROUP = "callscribe.settings"
+
+_BOOLEANS = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
+_SECRET_QUERY = re.compile(r"([?&][^=&]*password=)[^&]*")
+
+
+class SecretUrl(str):
+    """A URL whose `repr` hides the password; the string itself is the whole URL."""
+
+    __slots__ = ()
+
+    @property
+    def redacted(self) -> str:
+        """The URL with ``***`` in place of its password."""
+        scheme, separator, rest = self.partition("://")
+        authority, slash, tail = rest.partition("/")
+        credentials, at, host = authority.rpartition("@")
+        if at:
+            user, colon, _ = credentials.partition(":")
+            authority = f"{user}{colon}{'***' if colon else ''}@{host}"
+        return _SECRET_QUERY.sub(r"\1***", f"{scheme}{separator}{authority}{slash}{tail}")
+
+    def __repr__(self) -> str:
+        return repr(self.redacted)
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    unit: str = "",
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> Any:
+    """Declare a field of a settings class.
+
+    `unit` and both limits, which are inclusive, appear in ``--help``. The field's annotation
+    gives its type: bool, int, float, str, Path, SecretUrl, a Literal of strings, or one of these
+    ``| None``, written as ``none``.
+    """
+    facts = {"help": help, "unit": unit, "minimum": minimum, "maximum": maximum}
+    return field(default=default, metadata=facts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommonSettings:
+    """What every process has; construct with `load`, or directly in tests (unchecked ranges)."""
+
+    redis_url: SecretUrl = setting(
+        SecretUrl("redis://127.0.0.1:6379/0"),
+        "Redis server that carries the calls; rediss:// for TLS",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "info", "least severe log record that is written"
+    )
+    log_format: Literal["json", "console"] = setting("console", "form of the log records")
+    drain_s: float = setting(
+        30.0,
+        "longest time for finishing running work after the first SIGTERM or SIGINT",
+        unit="s",
+        minimum=0,
+        maximum=3600,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSettings(CommonSettings):
+    """What every stage worker has besides."""
+
+    lease_s: float = setting(
+        1.5,
+        "silence of a worker after which others take over its work",
+        unit="s",
+        minimum=0.1,
+        maximum=60,
+    )
+    heartbeat_s: float = setting(
+        0.5,
+        "interval in which a worker renews its leases, at most half of a lease",
+        unit="s",
+        minimum=0.05,
+        maximum=30,
+    )
+    metrics_host: str = setting("0.0.0.0", "address of the worker's health and metrics endpoint")
+    metrics_port: int | None = setting(
+        None,
+        "port of the worker's /health, /ready and /metrics; 0 takes a free one, none is off",
+        minimum=0,
+        maximum=65535,
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a heartbeat that one lost beat would turn into a take-over."""
+        if self.heartbeat_s * 2 > self.lease_s:
+            raise SettingsError(
+                f"--heartbeat-s: {self.heartbeat_s:g} s is more than half of"
+                f" --lease-s ({self.lease_s:g} s)"
+            )
+
+
+S = TypeVar("S", bound=CommonSettings)
+SettingsClass = type[CommonSettings]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One setting as a settings class declares it."""
+
+    name: str
+    type: type
+    choices: tuple[str, ...]
+    optional: bool
+    default: Any
+    help: str
+    unit: str
+    minimum: float | None
+    maximum: float | None
+
+    @property
+    def flag(self) -> str:
+        """The command-line spelling, ``--silence-threshold``."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """The environment spelling, ``CALLSCRIBE_SILENCE_THRESHOLD``."""
+        return PREFIX + self.name.upper()
+
+    def show(self, value: Any) -> str:
+        """Return `value` for people: with its unit, without a password."""
+        if value is None or isinstance(value, bool):
+            return str(value).lower()
+        text = value.redacted if isinstance(value, SecretUrl) else str(value)
+        return f"{text} {self.unit}" if self.unit else text
+
+    def parse(self, text: str, source: str) -> Any:
+        """Convert `text`; SettingsError names `source`, the flag or variable it came from."""
+        if self.optional and text.lower() in ("", "none"):
+            return None
+        try:
+            value = _convert(self.type, text)
+        except ValueError:
+            raise SettingsError(f"{source}: {text!r} is not {_NOUNS[self.type]}") from None
+        if self.choices and value not in self.choices:
+            raise SettingsError(f"{source}: {text!r} is none of {', '.join(self.choices)}")
+        unit = f" {self.unit}" if self.unit else ""
+        if self.minimum is not None and value < self.minimum:
+            raise SettingsError(f"{source}: {text} is below the minimum, {self.minimum:g}{unit}")
+        if self.maximum is not None and value > self.maximum:
+            raise SettingsError(f"{source}: {text} is above the maximum, {self.maximum:g}{unit}")
+        return value
+
+
+_NOUNS: dict[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    Path: "a path",
+    SecretUrl: "a URL",
+}
+
+
+_METAVARS: dict[type, str] = {int: "n", float: "x", str: "text", Path: "path", SecretUrl: "url"}
+
+
+def _convert(kind: type, text: str) -> Any:
+    if kind is bool:
+        value = _BOOLEANS.get(text.lower())
+        if value is None:
+            raise ValueError(text)
+        return value
+    if kind is float and not math.isfinite(float(text)):
+        raise ValueError(text)
+    if kind in (Path, SecretUrl) and not text:
+        raise ValueError(text)
+    return kind(text)
+
+
+def definitions(cls: SettingsClass) -> dict[str, Definition]:
+    """Return the settings of a class by field name, in the order of their declaration."""
+    hints = typing.get_type_hints(cls)
+    return {
+        each.name: _definition(each.name, hints[each.name], each)
+        for each in dataclasses.fields(cls)
+    }
+
+
+def _definition(name: str, hint: Any, declared: "dataclasses.Field[Any]") -> Definition:
+    variants = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    optional = types.NoneType in variants
+    (kind,) = (each for each in variants if each is not types.NoneType)
+    choices: tuple[str, ...] = ()
+    if typing.get_origin(kind) is Literal:
+        choices, kind = typing.get_args(kind), str
+    if kind not in _NOUNS or "help" not in declared.metadata:
+        raise Misuse(f"field {name}: {hint} is not a type of setting, or setting() is missing")
+    return Definition(
+        name=name,
+        type=kind,
+        choices=choices,
+        optional=optional,
+        default=declared.default,
+        **declared.metadata,
+    )
+
+
+def settings_classes() -> dict[str, SettingsClass]:
+    """Return the settings class of every installed service, by service name.
+
+    Raises Misuse when two of them define one name differently.
+    """
+    # Sorted: the order of entry points is the installer's whim.
+    found = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name)
+    classes: dict[str, SettingsClass] = {each.name: each.load() for each in found}
+    merge(classes.values())
+    return classes
+
+
+def merge(classes: Iterable[SettingsClass]) -> dict[str, Definition]:
+    """Return all settings of `classes`; a name may repeat only where it is inherited."""
+    union: dict[str, Definition] = {}
+    for cls in classes:
+        for name, definition in definitions(cls).items():
+            if union.setdefault(name, definition) != definition:
+                raise Misuse(f"two services define the setting {name} differently")
+    return union
+
+
+def load(cls: type[S], argv: Sequence[str], env: Mapping[str, str]) -> S:
+    """Read the settings of one service; ``--help`` prints them and raises SystemExit(0).
+
+    SettingsError names the flag or variable that is unknown, ill-typed or out of range.
+    """
+    return resolve(cls, argv, env)[0]
+
+
+def resolve(cls: type[S], argv: Sequence[str], env: Mapping[str, str]) -> tuple[S, dict[str, str]]:
+    """Do what `load` does, and tell each setting's source: its flag, variable or ``default``."""
+    parser = flag_parser([cls], prog=cls.__name__.removesuffix("Settings").lower())
+    given = parse_flags(parser, argv)
+    check_variables([cls], env)
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for name, definition in definitions(cls).items():
+        if name in given:
+            source, text = definition.flag, given[name]
+        elif definition.variable in env:
+            source, text = definition.variable, env[definition.variable]
+        else:
+            sources[name] = "default"
+            continue
+        values[name] = definition.parse(text, source)
+        sources[name] = source
+    return cls(**values), sources
+
+
+def check_variables(classes: Iterable[SettingsClass], env: Mapping[str, str]) -> None:
+    """Raise SettingsError for a CALLSCRIBE_* variable that belongs to no service."""
+    known = {each.variable for each in merge([*classes, *settings_classes().values()]).values()}
+    for variable in sorted(env):
+        if variable.startswith(PREFIX) and variable not in known:
+            raise SettingsError(f"{variable}: no such setting{_suggestion(variable, known)}")
+
+
+class FlagParser(argparse.ArgumentParser):
+    """An argument parser that raises SettingsError where argparse would print and exit."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise SettingsError with argparse's own message."""
+        raise SettingsError(message.removeprefix("argument "))
+
+    @property
+    def flags(self) -> list[str]:
+        """Every flag that has been added."""
+        return list(self._option_string_actions)
+
+
+def flag_parser(
+    classes: Iterable[SettingsClass], *, prog: str, description: str | None = None
+) -> FlagParser:
+    """Return a parser of all settings of `classes`, which yields each one's text by name."""
+    usage = f"{prog} [settings]"
+    parser = FlagParser(prog=prog, usage=usage, description=description, allow_abbrev=False)
+    group = parser.add_argument_group(
+        "settings", f"each is also a variable: --some-name is {PREFIX}SOME_NAME"
+    )
+    for each in merge(classes).values():
+        if each.type is bool:
+            text = _help(each)
+            add = group.add_argument
+            add(each.flag, action="store_const", const="true", dest=each.name, help=text)
+            negative = "--no-" + each.flag[2:]
+            add(negative, action="store_const", const="false", dest=each.name, help="")
+        else:
+            metavar = "|".join(each.choices) or each.unit or _METAVARS[each.type]
+            group.add_argument(each.flag, metavar=metavar, dest=each.name, help=_help(each))
+    return parser
+
+
+def _help(definition: Definition) -> str:
+    limits = ""
+    if definition.minimum is not None and definition.maximum is not None:
+        limits = f", {definition.minimum:g} to {definition.maximum:g}"
+    elif definition.minimum is not None:
+        limits = f", at least {definition.minimum:g}"
+    default = definition.show(definition.default)
+    return f"{definition.help} (default {default}{limits})".replace("%", "%%")
+
+
+def parse_flags(parser: FlagParser, argv: Sequence[str]) -> dict[str, str]:
+    """Return the text of everything given in `argv` by name; SettingsError names a stray."""
+    parsed, strays = parser.parse_known_args(list(argv))
+    if strays:
+        raise SettingsError(_stray(strays[0].partition("=")[0], parser))
+    return {name: text for name, text in vars(parsed).items() if text is not None}
+
+
+def _stray(argument: str, parser: FlagParser) -> str:
+    if not argument.startswith("-"):
+        return f"{argument}: unexpected argument"
+    for service, cls in settings_classes().items():
+        if argument in {each.flag for each in definitions(cls).values()}:
+            return f"{argument}: a setting of {service}, not of this process"
+    return f"{argument}: no such flag{_suggestion(argument, parser.flags)}"
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""

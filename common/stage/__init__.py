@@ -1,0 +1,1 @@
+"""The runtime every stage worker shares: ownership, reading, batching, fenced publishing, drain."""

@@ -1,0 +1,110 @@
+"""Taking office: fence the former owner, then read what it left.
+
+The order is the proof. Each owner writes a marker with a higher epoch into every epoch stream of
+the claim and only then reads state; from the marker on Redis refuses the former owner's writes,
+so what is read cannot change any more.
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from common.bus import wire
+from common.bus.keys import Leg
+from common.bus.link import Command, CommandError, Link
+from common.stage.api import Claim, Recovery, Slot, Stage
+from common.stage.claims import Held
+
+S = TypeVar("S")
+
+_PAGE = 4
+_MARKER_TTL = 300
+"""Seconds; the stage's first checkpoint sets the session's own TTL."""
+
+
+async def adopt(link: Link, stage: Stage[S], held: Sequence[Held], owner: str) -> list[Slot[S]]:
+    """Open slots for claims just taken. Raises BusUnavailable; the claims then stay pending."""
+    pending = list(held)
+    slots: list[Slot[S]] = []
+    while pending:
+        epochs = await _next_epochs(link, stage, pending)
+        marked = await _mark(link, stage, pending, epochs, owner)
+        won = [(h, e) for h, e, ok in zip(pending, epochs, marked, strict=True) if ok]
+        # Refused: another adopter raised the epoch in between; try above it.
+        pending = [h for h, ok in zip(pending, marked, strict=True) if not ok]
+        slots += await _open(link, stage, won)
+    return slots
+
+
+def leg_of(held: Held) -> Leg:
+    """Return the leg a claim belongs to; claim keys are ``<leg>`` or ``<leg>/<what>``."""
+    return Leg.parse(held.key.partition("/")[0])
+
+
+async def _next_epochs(link: Link, stage: Stage[S], held: Sequence[Held]) -> list[int]:
+    streams = [_fences(stage, h) for h in held]
+    replies = iter(await link.run([_newest(key, 1) for keys in streams for key in keys]))
+    epochs = []
+    for keys in streams:
+        tops = [next(replies) for _ in keys]
+        epochs.append(1 + max((wire.id_halves(top[0][0])[0] for top in tops if top), default=0))
+    return epochs
+
+
+async def _mark(
+    link: Link, stage: Stage[S], held: Sequence[Held], epochs: Sequence[int], owner: str
+) -> list[bool]:
+    commands: list[Command] = []
+    for h, epoch in zip(held, epochs, strict=True):
+        for key in _fences(stage, h):
+            commands.append(("XADD", key, wire.entry_id(epoch, 1), wire.OWNER_FIELD, owner))
+            commands.append(("EXPIRE", key, _MARKER_TTL, "NX"))
+    replies = iter(await link.run(commands))
+    accepted = []
+    for h in held:
+        marks = [(next(replies), next(replies))[0] for _ in _fences(stage, h)]
+        accepted.append(not any(isinstance(mark, CommandError) for mark in marks))
+    return accepted
+
+
+async def _open(link: Link, stage: Stage[S], won: Sequence[tuple[Held, int]]) -> list[Slot[S]]:
+    states = await _last_unmarked(link, [_fences(stage, h)[0] for h, _ in won])
+    outputs = await _outputs(link, stage, [h for h, _ in won])
+    slots = []
+    for (h, epoch), entry, emitted in zip(won, states, outputs, strict=True):
+        claim = Claim(h.key, leg_of(h), h.body, h.entry, epoch)
+        state = stage.open(claim, Recovery(wire.unpack(entry[1][1]) if entry else None, emitted))
+        cursors = {claim.leg.key(kind): after for kind, after in stage.inputs(state).items()}
+        slots.append(Slot(claim, state, cursors, emitted))
+    return slots
+
+
+async def _outputs(link: Link, stage: Stage[S], held: Sequence[Held]) -> list[int]:
+    """Return for each claim the position of the last output of any owner, 0 when there is none."""
+    entries = await _last_unmarked(link, [leg_of(h).key(stage.output) for h in held])
+    if stage.output != "speech":
+        return [wire.id_halves(entry[0])[0] if entry else 0 for entry in entries]
+    happenings = [wire.read_happening(entry) if entry else None for entry in entries]
+    return [happening.at if happening else 0 for happening in happenings]
+
+
+async def _last_unmarked(link: Link, streams: Sequence[bytes]) -> list[wire.RawEntry | None]:
+    """Return of each stream the newest entry that is no owner's marker."""
+    found: list[wire.RawEntry | None] = [None] * len(streams)
+    ends = dict.fromkeys(range(len(streams)), b"+")
+    while ends:
+        pages = await link.run([_newest(streams[i], _PAGE, end) for i, end in ends.items()])
+        for i, page in zip(list(ends), pages, strict=True):
+            found[i] = next((e for e in page if e[1][0] != wire.OWNER_FIELD), None)
+            if found[i] is not None or len(page) < _PAGE:
+                del ends[i]
+            else:
+                ends[i] = b"(" + page[-1][0]
+    return found
+
+
+def _fences(stage: Stage[S], held: Held) -> list[bytes]:
+    return [leg_of(held).key(kind) for kind in stage.fences(held.key)]
+
+
+def _newest(key: bytes, count: int, end: bytes = b"+") -> Command:
+    return ("XREVRANGE", key, end, "-", "COUNT", count)

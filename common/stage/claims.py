@@ -1,0 +1,106 @@
+"""Who owns what: one consumer group over a stage's claims stream.
+
+Reading `>` adopts, the pending entry is the ownership, reading one's own history is the heartbeat,
+and XAUTOCLAIM after the lease is the take-over. The history read resets the idle time of exactly
+the entries this consumer still owns and cannot take one back; an XCLAIM heartbeat can (measured:
+700 duplicate events after one pause).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from common.bus import keys, scripts, wire
+from common.bus.link import CommandRefused, Link
+
+_ALL = 1_000_000
+_LONG_IDLE_MS = 3_600_000
+
+
+class Held(NamedTuple):
+    """An entry of the claims stream in this consumer's hands."""
+
+    entry: bytes
+    key: str
+    body: wire.Body
+
+
+class Claims:
+    """This worker's view of a stage's claims.
+
+    Every method raises BusUnavailable when Redis is away.
+    """
+
+    def __init__(self, link: Link, stage: str, consumer: str, lease: float) -> None:
+        self._link = link
+        self._stream = keys.claims(stage)
+        self._index = keys.index(stage)
+        self._group = stage
+        self._consumer = consumer
+        self._lease_ms = round(lease * 1000)
+
+    async def prepare(self) -> None:
+        """Create the group, and forget consumers that left long ago with nothing pending."""
+        try:
+            await self._link.call("XGROUP", "CREATE", self._stream, self._group, "0", "MKSTREAM")
+        except CommandRefused as refused:
+            if "BUSYGROUP" not in str(refused):
+                raise
+        for record in await self._link.call("XINFO", "CONSUMERS", self._stream, self._group):
+            consumer = dict(zip(record[::2], record[1::2], strict=True))
+            # DELCONSUMER with entries pending would make them ownerless for ever.
+            if consumer[b"pending"] == 0 and consumer[b"idle"] > _LONG_IDLE_MS:
+                await self._link.call(
+                    "XGROUP", "DELCONSUMER", self._stream, self._group, consumer[b"name"]
+                )
+
+    async def take(self, reader: Link, count: int, block_ms: int) -> list[Held]:
+        """Adopt up to `count` new claims, waiting `block_ms` for the first; `reader` will block."""
+        before = ("XREADGROUP", "GROUP", self._group, self._consumer, "COUNT", count)
+        reply = await reader.read_blocking(block_ms, before, ("STREAMS", self._stream, ">"))
+        return self._held(reply[0][1]) if reply else []
+
+    async def beat(self) -> list[Held]:
+        """Renew every claim this consumer still owns and return them: the truth, both ways."""
+        reply = await self._link.call(
+            *("XREADGROUP", "GROUP", self._group, self._consumer, "COUNT", _ALL),
+            *("STREAMS", self._stream, "0"),
+        )
+        entries = reply[0][1] if reply else []
+        # A claim released by another owner is still pending here, without its fields.
+        gone = [entry for entry, fields in entries if not fields]
+        if gone:
+            await self._link.call("XACK", self._stream, self._group, *gone)
+        return self._held(entries)
+
+    async def take_over(self, count: int) -> list[Held]:
+        """Take up to `count` claims whose owner has not renewed them for a lease."""
+        reply = await self._link.call(
+            *("XAUTOCLAIM", self._stream, self._group, self._consumer),
+            *(self._lease_ms, "0-0", "COUNT", count),
+        )
+        return self._held(reply[1])
+
+    async def release(self, finished: Sequence[tuple[bytes, str]]) -> None:
+        """Close claims, given as (entry, key), for good. Idempotent."""
+        names = (self._stream, self._index)
+        await self._link.evaluate(
+            [(scripts.RELEASE, names, (self._group, entry, key)) for entry, key in finished]
+        )
+
+    async def hand_over(self, entries: Sequence[bytes]) -> None:
+        """Let any other worker take these claims at its next scan: no lease to wait for."""
+        if entries:
+            await self._link.call(
+                *("XCLAIM", self._stream, self._group, self._consumer, 0),
+                *entries,
+                *("IDLE", self._lease_ms * 10, "JUSTID"),
+            )
+
+    @staticmethod
+    def _held(entries: Sequence[wire.RawEntry]) -> list[Held]:
+        return [_held(entry, fields) for entry, fields in entries if fields]
+
+
+def _held(entry: bytes, fields: wire.Fields) -> Held:
+    values = dict(zip(fields[::2], fields[1::2], strict=True))
+    return Held(entry, values[wire.KEY_FIELD].decode(), wire.unpack(values[wire.BODY_FIELD]))

@@ -1,0 +1,160 @@
+"""Carrying out effects: fenced writes first, then what follows from them, releases last."""
+
+from collections.abc import Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from common.bus import keys, scripts, wire
+from common.bus.keys import Leg
+from common.bus.link import Argument, Command, CommandError, Link, Reply, ScriptCall
+from common.bus.offers import register
+from common.errors import Misuse
+from common.stage.api import Audio, Commit, Effect, Emit, Offer, Partial, Relay, Slot
+
+S = TypeVar("S")
+
+_SPEECH_MOST = 4096
+_DOORBELL_MOST = 4096
+"""Entries kept in a stream: what is cut off a doorbell is a hint, found again by the sweep."""
+
+
+class _Write(NamedTuple):
+    """One fenced XADD: who writes, where, which id, and the whole command."""
+
+    slot: Slot[Any]
+    key: bytes
+    command: Command
+    by_epoch: bool = True
+
+
+class Publisher(Generic[S]):
+    """Writes the effects of one worker's claims."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def publish(self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]) -> set[Slot[S]]:
+        """Carry out the effects; return the slots that turned out to be fenced.
+
+        Waits as long as Redis is away: every write may be repeated. Nothing that follows from a
+        fenced write is carried out for a fenced slot.
+        """
+        fenced = await self._write([w for slot, effects in work for w in _writes(slot, effects)])
+        calls: list[ScriptCall] = []
+        rings: dict[bytes, list[Argument]] = {}
+        for slot, effects in work:
+            if slot in fenced:
+                continue
+            for effect in effects:
+                calls += _scripts(slot.claim.leg, effect)
+                _ring(rings, slot.claim.leg, effect)
+        if calls:
+            await self._link.evaluate(calls)
+        if rings:
+            await self._link.insist([_doorbell(key, fields) for key, fields in rings.items()])
+        return fenced
+
+    async def save(self, states: Sequence[tuple[Slot[S], bytes, bytes]]) -> set[Slot[S]]:
+        """Write checkpoints, given as (slot, checkpoint key, packed state); return fenced slots."""
+        writes = []
+        for slot, key, state in states:
+            command = ("XADD", key, "MAXLEN", 1, slot.next_id(), wire.BODY_FIELD, state)
+            writes.append(_Write(slot, key, command))
+        return await self._write(writes)
+
+    async def _write(self, writes: Sequence[_Write]) -> set[Slot[S]]:
+        if not writes:
+            return set()
+        commands: list[Command] = [write.command for write in writes]
+        replies, repeated = await self._link.insist_noting(commands)
+        refused = [w for w, reply in zip(writes, replies, strict=True) if _is_stale(reply)]
+        if not refused:
+            return set()
+        tops = await self._link.insist(
+            [("XREVRANGE", write.key, "+", "-", "COUNT", 1) for write in refused]
+        )
+        return {
+            write.slot
+            for write, top in zip(refused, tops, strict=True)
+            if not _is_mine(write, top, repeated)
+        }
+
+
+def _scripts(leg: Leg, effect: Effect) -> list[ScriptCall]:
+    match effect:
+        case Offer(stage, key, body):
+            return [register(stage, key, body)]
+        case Commit(number, body, _):
+            text = (leg.key("text"), leg.key("held"), leg.meta)
+            return [(scripts.COMMIT, text, (number, wire.pack(body), keys.SESSION_TTL))]
+        case _:
+            return []
+
+
+def _writes(slot: Slot[S], effects: Sequence[Effect]) -> list[_Write]:
+    writes = []
+    for effect in effects:
+        match effect:
+            case Emit(at, events) if at > slot.emitted:
+                slot.emitted = at
+                key = slot.claim.leg.key("speech")
+                body = wire.pack({"at": at, "events": events})
+                entry: Command = (slot.next_id(), wire.BODY_FIELD, body)
+                writes.append(_Write(slot, key, ("XADD", key, "MAXLEN", "~", _SPEECH_MOST, *entry)))
+            case Partial(utterance, body_):
+                key = slot.claim.leg.key(f"part:{utterance}")
+                entry = (slot.next_id(), wire.BODY_FIELD, wire.pack(body_))
+                writes.append(_Write(slot, key, ("XADD", key, "MAXLEN", 1, *entry)))
+            case Audio(end, pcm):
+                entry = (wire.entry_id(end, wire.AUDIO_ORDER), wire.AUDIO_FIELD, pcm)
+                writes.append(_clean(slot, entry))
+            case Relay(control):
+                stream_id = wire.entry_id(control.position, control.order)
+                entry = (stream_id, wire.CONTROL_FIELD, wire.pack(control.body))
+                writes.append(_clean(slot, entry))
+            case _:
+                pass
+    return writes
+
+
+def _clean(slot: Slot[S], entry: Command) -> _Write:
+    key = slot.claim.leg.key("clean")
+    return _Write(slot, key, ("XADD", key, *entry), by_epoch=False)
+
+
+def _ring(rings: dict[bytes, list[Argument]], leg: Leg, effect: Effect) -> None:
+    """Add what this effect should wake: fields are leg -> kind of stream to look into."""
+    match effect:
+        case Emit(_, _, wake, notify):
+            for stage in wake:
+                rings.setdefault(keys.ring(stage, leg.ring), []).extend((str(leg), "speech"))
+            kind, gateway = "speech", notify
+        case Partial(utterance, _, notify):
+            kind, gateway = f"part:{utterance}", notify
+        case Commit(_, _, notify):
+            kind, gateway = "text", notify
+        case _:
+            return
+    if gateway is not None:
+        rings.setdefault(keys.out(gateway), []).extend((str(leg), kind))
+
+
+def _doorbell(key: bytes, fields: Sequence[Argument]) -> Command:
+    # A gateway that is gone has let its doorbell expire; nobody else may bring it back.
+    only_existing = () if keys.is_permanent(key) else ("NOMKSTREAM",)
+    return ("XADD", key, *only_existing, "MAXLEN", "~", _DOORBELL_MOST, "*", *fields)
+
+
+def _is_stale(reply: Reply) -> bool:
+    """Tell whether Redis refused an id as not new; any other refusal is a bug."""
+    if not isinstance(reply, CommandError):
+        return False
+    if "equal or smaller" not in str(reply):
+        raise Misuse(f"Redis refuses a fenced write: {reply}")
+    return True
+
+
+def _is_mine(write: _Write, top: Sequence[wire.RawEntry], repeated: bool) -> bool:
+    """Tell a repeated write that had succeeded from one that a newer owner forestalled."""
+    if not write.by_epoch:
+        return repeated
+    return bool(top) and wire.id_halves(top[0][0])[0] == write.slot.claim.epoch

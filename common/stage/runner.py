@@ -1,0 +1,378 @@
+"""The loop every stage worker runs: adopt, read, step, publish, checkpoint, renew, drain.
+
+One task turns: it alone touches the slots' states, so a stage needs no locks. Three tasks beside it
+adopt new claims, renew the lease, and listen to the doorbell; they only leave notes for the turn.
+Redis being away stops the turn where it stands; nothing is dropped, positions say where to go on.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Generic, TypeVar
+
+from common.audio import SAMPLE_RATE
+from common.bus import keys, wire
+from common.bus.keys import Leg
+from common.bus.link import Command, CommandRefused, Link
+from common.errors import BusUnavailable
+from common.settings import StageSettings
+from common.stage.adoption import adopt
+from common.stage.api import Done, Effect, Entry, Slot, Stage
+from common.stage.claims import Claims, Held
+from common.stage.publisher import Publisher
+from common.stage.reader import read
+from common.telemetry.endpoint import Freshness
+from common.telemetry.logs import Log
+from common.telemetry.metrics import StageMetrics
+
+S = TypeVar("S")
+
+SNAPSHOT_EVERY = 1.0
+"""Seconds between checkpoints of a claim: the most audio a take-over replays."""
+_REFRESH_EVERY = 20.0
+_STUCK_AFTER = 10.0
+_TAKE_AT_ONCE = 32
+_BLOCK_MS = 500
+
+_log = Log(__name__)
+
+
+class Runner(Generic[S]):
+    """Runs one stage in one process, owning at most `slots` claims."""
+
+    def __init__(
+        self,
+        stage: Stage[S],
+        settings: StageSettings,
+        *,
+        slots: int,
+        consumer: str,
+        metrics: StageMetrics,
+        dial: Callable[[str], Awaitable[Link]],
+    ) -> None:
+        self._stage = stage
+        self._settings = settings
+        self._most = slots
+        self._consumer = consumer
+        self._metrics = metrics
+        self._dial = dial
+        self._slots: dict[bytes, Slot[S]] = {}
+        self._adoptable: dict[bytes, Held] = {}
+        self._lost: set[bytes] = set()
+        self._rung: set[Leg] = set()
+        self._woken: dict[int, Slot[S]] = {}
+        self._by_state: dict[int, Slot[S]] = {}
+        self._alarm = asyncio.Event()
+        self._draining = False
+        self._empty = asyncio.Event()
+        self._turning = Freshness(_STUCK_AFTER)
+        self._pace = Freshness(settings.lease_s)
+        self._ready = False
+
+    def live(self) -> str | None:
+        """Tell why this worker should be restarted, or None. Redis being away is no reason."""
+        if not self._ready or not self._link.connected:
+            return None
+        return self._turning.check()
+
+    def ready(self) -> str | None:
+        """Tell why this worker cannot take claims, or None."""
+        if not self._ready:
+            return "starting"
+        if self._draining:
+            return "draining"
+        return None if self._link.connected else "Redis is away"
+
+    async def start(self) -> None:
+        """Connect and load the engine. Raises BusUnavailable, or what the engine raises."""
+        self._link = await self._dial("work")
+        self._claims = Claims(self._link, self._stage.name, self._consumer, self._settings.lease_s)
+        self._publisher: Publisher[S] = Publisher(self._link)
+        await self._claims.prepare()
+        await self._stage.start(self._wake)
+        self._metrics.slots.set(self._most)
+        self._ready = True
+        _log.info("worker.ready", consumer=self._consumer, slots=self._most)
+
+    def services(self) -> dict[str, Coroutine[Any, Any, None]]:
+        """Return the coroutines that make up the running worker, by name."""
+        services: dict[str, Coroutine[Any, Any, None]] = {
+            "turn": self._turn_for_ever(),
+            "take": self._take_for_ever(),
+            "renew": self._renew_for_ever(),
+        }
+        if self._stage.rings:
+            services["listen"] = self._listen_for_ever()
+        return services
+
+    async def drain(self) -> None:
+        """Take no more claims; let them finish, or leave them ready for others to take at once."""
+        self._draining = True
+        self._alarm.set()
+        await self._empty.wait()
+
+    async def stop(self) -> None:
+        """Hand over whatever is still owned, close engine and connection."""
+        try:
+            await self._claims.hand_over(list(self._slots))
+        except BusUnavailable:
+            _log.warning("worker.handover_failed", claims=len(self._slots))
+        await self._stage.stop()
+        await self._link.close()
+
+    # The tasks beside the turn: they talk to Redis and leave notes.
+
+    async def _take_for_ever(self) -> None:
+        reader = await self._dial("take")
+        try:
+            while True:
+                free = self._most - len(self._slots) - len(self._adoptable)
+                if free <= 0 or self._draining:
+                    await asyncio.sleep(self._stage.tick)
+                    continue
+                try:
+                    held = await self._claims.take(reader, min(free, _TAKE_AT_ONCE), _BLOCK_MS)
+                except (BusUnavailable, CommandRefused) as trouble:
+                    await self._recover(reader, trouble)
+                    continue
+                self._note(held)
+        finally:
+            await reader.close()
+
+    async def _renew_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.heartbeat_s)
+            # A stuck engine must not keep its claims: no beat without a turn.
+            if self._pace.check() is not None:
+                continue
+            try:
+                await self._renew()
+            except (BusUnavailable, CommandRefused) as trouble:
+                await self._recover(self._link, trouble)
+
+    async def _renew(self) -> None:
+        mine = {held.entry: held for held in await self._claims.beat()}
+        self._lost |= self._slots.keys() - mine.keys()
+        self._note([h for h in mine.values() if h.entry not in self._slots])
+        free = self._most - len(self._slots) - len(self._adoptable)
+        if free > 0 and not self._draining:
+            taken = await self._claims.take_over(min(free, _TAKE_AT_ONCE))
+            strangers = [h for h in taken if h.entry not in self._slots]
+            self._metrics.takeovers.inc(len(strangers))
+            self._note(strangers)
+        sign = wire.pack(
+            {"at": time.time(), "slots": 0 if self._draining else self._most, "used": len(mine)}
+        )
+        await self._link.call("HSET", keys.workers(self._stage.name), self._consumer, sign)
+        self._metrics.legs_owned.set(len(self._slots))
+
+    async def _recover(self, link: Link, trouble: Exception) -> None:
+        if isinstance(trouble, BusUnavailable):
+            await link.wait_connected()
+        elif "NOGROUP" in str(trouble):
+            # Redis came back without its data; the group is made anew.
+            _log.warning("claims.lost", reason=str(trouble))
+            await asyncio.sleep(self._settings.heartbeat_s)
+            await self._claims.prepare()
+        else:
+            raise trouble
+
+    async def _listen_for_ever(self) -> None:
+        reader = await self._dial("listen")
+        cursors = {keys.ring(self._stage.name, n): b"$" for n in range(keys.RINGS)}
+        try:
+            while True:
+                streams: Command = ("STREAMS", *cursors.keys(), *cursors.values())
+                try:
+                    news = await reader.read_blocking(_BLOCK_MS, ("XREAD",), streams)
+                except BusUnavailable:
+                    await reader.wait_connected()
+                    continue
+                for key, entries in news:
+                    cursors[key] = entries[-1][0]
+                    for _, fields in entries:
+                        self._rung.update(Leg.parse(leg.decode()) for leg in fields[::2])
+                if news:
+                    self._alarm.set()
+        finally:
+            await reader.close()
+
+    def _note(self, held: Sequence[Held]) -> None:
+        self._adoptable.update((h.entry, h) for h in held)
+        if held:
+            self._alarm.set()
+
+    def _wake(self, state: S) -> None:
+        slot = self._by_state.get(id(state))
+        if slot is not None:
+            self._woken[id(state)] = slot
+            self._alarm.set()
+
+    # The turn: the only task that touches slots.
+
+    async def _turn_for_ever(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            more = await self._turn(everything=loop.time() >= due)
+            self._turning.beat()
+            self._pace.beat()
+            now = loop.time()
+            if now >= due:
+                due = max(due + self._stage.tick, now)
+            if self._draining and self._drained():
+                self._empty.set()
+            if not more:
+                await self._sleep_until(due)
+
+    async def _sleep_until(self, due: float) -> None:
+        try:
+            async with asyncio.timeout_at(due):
+                await self._alarm.wait()
+        except TimeoutError:
+            pass
+        self._alarm.clear()
+
+    async def _turn(self, *, everything: bool) -> bool:
+        """Do one round; return whether more is waiting to be read."""
+        await self._apply_notes()
+        rung, self._rung = self._rung, set()
+        woken, self._woken = self._woken, {}
+        chosen = [slot for slot in self._slots.values() if everything or slot.claim.leg in rung]
+        news: list[tuple[Slot[S], list[Entry]]] = []
+        more = False
+        if chosen:
+            try:
+                news, more = await read(self._link, chosen)
+            except BusUnavailable:
+                await self._link.wait_connected()
+        had = {id(slot) for slot, _ in news}
+        news += [(slot, []) for slot in woken.values() if id(slot) not in had and self._owns(slot)]
+        if news:
+            await self._step(news)
+        if everything:
+            await self._save(asyncio.get_running_loop().time())
+        return more
+
+    async def _apply_notes(self) -> None:
+        lost, self._lost = self._lost, set()
+        for entry in lost:
+            if entry in self._slots:
+                self._forget(self._slots[entry], "lost")
+        if not self._adoptable:
+            return
+        held = [h for entry, h in self._adoptable.items() if entry not in self._slots]
+        try:
+            slots = await adopt(self._link, self._stage, held, self._consumer)
+        except BusUnavailable:
+            await self._link.wait_connected()
+            return
+        self._adoptable = {k: h for k, h in self._adoptable.items() if h not in held}
+        now = asyncio.get_running_loop().time()
+        for slot in slots:
+            # Staggered, so that checkpoints of legs adopted together do not come together.
+            slot.snapshot_due = now + random.uniform(0.5, 1.0) * SNAPSHOT_EVERY
+            self._slots[slot.claim.entry] = slot
+            self._by_state[id(slot.state)] = slot
+            self._woken[id(slot.state)] = slot
+            self._metrics.queue_wait.observe(max(0.0, time.time() - slot.claim.body["offered"]))
+            _log.debug("claim.adopted", claim=slot.claim.key, epoch=slot.claim.epoch)
+
+    async def _step(self, news: Sequence[tuple[Slot[S], list[Entry]]]) -> None:
+        self._metrics.lag.set(max(_span(entries) for _, entries in news) / SAMPLE_RATE)
+        self._metrics.batch_size.observe(len(news))
+        started = time.perf_counter()
+        effects = await self._stage.step([(slot.state, entries) for slot, entries in news])
+        self._metrics.step.observe(time.perf_counter() - started)
+        work: list[tuple[Slot[S], Sequence[Effect]]] = [
+            (slot, each) for (slot, _), each in zip(news, effects, strict=True) if each
+        ]
+        if not work:
+            return
+        fenced = await self._publisher.publish(work)
+        for slot in fenced:
+            self._forget(slot, "fenced")
+        done = [
+            slot
+            for slot, each in work
+            if slot not in fenced and any(isinstance(effect, Done) for effect in each)
+        ]
+        if done:
+            await self._claims.release([(slot.claim.entry, slot.claim.key) for slot in done])
+            for slot in done:
+                self._forget(slot, "done")
+
+    async def _save(self, now: float) -> None:
+        due = [slot for slot in self._slots.values() if slot.snapshot_due <= now]
+        if not due:
+            return
+        for slot in due:
+            slot.snapshot_due = now + SNAPSHOT_EVERY
+        await self._forget_orphans([slot for slot in due if slot.refresh_due <= now], now)
+        due = [slot for slot in due if self._owns(slot)]
+        await self._learn_commits(due)
+        states: list[tuple[Slot[S], bytes, bytes]] = []
+        trims: list[Command] = []
+        for slot in due:
+            snapshot = self._stage.snapshot(slot.state)
+            if snapshot is None:
+                continue
+            key = slot.claim.leg.key(self._stage.fences(slot.claim.key)[0])
+            states.append((slot, key, wire.pack(snapshot.state)))
+            floor = min([snapshot.floor, *snapshot.pins.values()])
+            trims += [("XTRIM", source, "MINID", "~", floor) for source in slot.cursors]
+        for slot in await self._publisher.save(states):
+            self._forget(slot, "fenced")
+        await self._link.insist(trims) if trims else None
+
+    async def _forget_orphans(self, slots: Sequence[Slot[S]], now: float) -> None:
+        """Renew the keys of living sessions; drop the claims of those that are gone."""
+        if not slots:
+            return
+        alive = await self._link.insist([("EXISTS", slot.claim.leg.meta) for slot in slots])
+        renewals: list[Command] = []
+        orphans: list[Slot[S]] = []
+        for slot, exists in zip(slots, alive, strict=True):
+            slot.refresh_due = now + _REFRESH_EVERY
+            if not exists:
+                orphans.append(slot)
+                continue
+            kinds = {*self._stage.fences(slot.claim.key), self._stage.output}
+            renewals += [("EXPIRE", slot.claim.leg.key(kind), keys.SESSION_TTL) for kind in kinds]
+        if orphans:
+            await self._claims.release([(s.claim.entry, s.claim.key) for s in orphans])
+            for slot in orphans:
+                self._forget(slot, "session gone")
+        await self._link.insist(renewals) if renewals else None
+
+    async def _learn_commits(self, slots: Sequence[Slot[S]]) -> None:
+        if self._stage.output != "speech":
+            return
+        commands: list[Command] = [
+            ("XREVRANGE", slot.claim.leg.key("text"), "+", "-", "COUNT", 1) for slot in slots
+        ]
+        for slot, top in zip(slots, await self._link.insist(commands), strict=True):
+            if top:
+                self._stage.committed(slot.state, wire.id_halves(top[0][0])[0])
+
+    def _drained(self) -> bool:
+        return not self._slots or not self._stage.finishes
+
+    def _owns(self, slot: Slot[S]) -> bool:
+        return self._slots.get(slot.claim.entry) is slot
+
+    def _forget(self, slot: Slot[S], why: str) -> None:
+        if not self._owns(slot):
+            return
+        del self._slots[slot.claim.entry]
+        self._by_state.pop(id(slot.state), None)
+        self._woken.pop(id(slot.state), None)
+        self._stage.close(slot.state)
+        if why != "done":
+            _log.warning("claim.dropped", claim=slot.claim.key, reason=why)
+
+
+def _span(entries: Sequence[Entry]) -> int:
+    """Return how many samples of audio these entries hold."""
+    return sum(len(entry.pcm) // 2 for entry in entries if isinstance(entry, wire.Chunk))

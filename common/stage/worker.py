@@ -1,0 +1,87 @@
+"""The process around a stage: settings, logs, metrics endpoint, signals, exit code."""
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from importlib.metadata import version
+from typing import Any, TypeVar
+
+import uvloop
+from prometheus_client import CollectorRegistry
+
+from common import lifecycle
+from common.bus.address import Address
+from common.bus.link import Link
+from common.errors import CallscribeError
+from common.settings import StageSettings, load
+from common.stage.api import Stage
+from common.stage.runner import Runner
+from common.telemetry import logs
+from common.telemetry.endpoint import Endpoint
+from common.telemetry.metrics import BusMetrics, StageMetrics, new_registry
+
+Settings = TypeVar("Settings", bound=StageSettings)
+
+EXIT_MISUSE = 2
+
+
+def main(
+    cls: type[Settings],
+    build: Callable[[Settings, CollectorRegistry], Stage[Any]],
+    slots: Callable[[Settings], int],
+    argv: Sequence[str] | None,
+) -> int:
+    """Run a stage worker until it is stopped; return the process's exit code.
+
+    What an operator must change before the worker can start (a setting, the model, Redis) is one
+    line on stderr and exit code 2.
+    """
+    try:
+        settings = load(cls, sys.argv[1:] if argv is None else argv, os.environ)
+        name = cls.__name__.removesuffix("Settings").lower()
+        logs.configure(level=settings.log_level, format=settings.log_format, service=name)
+        registry = new_registry(version=version("callscribe"), service=name)
+        stage = build(settings, registry)
+        return uvloop.run(_run(stage, settings, registry, slots(settings)))
+    except CallscribeError as error:
+        print(f"callscribe: {error}", file=sys.stderr)  # noqa: T201 - for the operator
+        return EXIT_MISUSE
+
+
+async def _run(
+    stage: Stage[Any], settings: StageSettings, registry: CollectorRegistry, slots: int
+) -> int:
+    consumer = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
+    address = Address.parse(settings.redis_url)
+    errors = BusMetrics.build(registry).errors
+
+    async def dial(role: str) -> Link:
+        link = Link(
+            address,
+            f"{stage.name}:{consumer}:{role}",
+            on_error=lambda kind: errors.labels(kind).inc(),
+        )
+        await link.connect()
+        return link
+
+    metrics = StageMetrics.build(registry, stage.name)
+    runner = Runner(stage, settings, slots=slots, consumer=consumer, metrics=metrics, dial=dial)
+    with lifecycle.stop_on_signals() as stop, ExitStack() as endpoint:
+        if settings.metrics_port is not None:
+            endpoint.enter_context(
+                Endpoint(
+                    settings.metrics_host,
+                    settings.metrics_port,
+                    registry=registry,
+                    live=runner.live,
+                    ready=runner.ready,
+                )
+            )
+        await runner.start()
+        code = await lifecycle.supervise(
+            runner.services(), stop, drain=runner.drain, deadline=settings.drain_s
+        )
+        await runner.stop()
+    return code

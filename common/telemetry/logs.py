@@ -1,0 +1,161 @@
+"""Structured log records on the standard library's logging.
+
+An event is a static dotted name with fields: ``log.info("leg.adopted", leg=leg, epoch=3)``.
+Fields bound with `bound` (session, leg, utterance) are added to every record of the same task.
+What callers said never reaches the log above debug level: the fields in `PRIVATE` and all binary
+values are replaced by their size.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Mapping, Sized
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Literal, TextIO
+
+PRIVATE = frozenset({"audio", "context", "keywords", "prompt", "text", "words"})
+"""Field names whose values are call content."""
+
+_OURS = "callscribe"
+
+_bound: ContextVar[Mapping[str, Any]] = ContextVar(
+    "callscribe_log_fields", default=MappingProxyType({})
+)
+
+
+class Log:
+    """The logger of one module; a record below the configured level costs one comparison."""
+
+    __slots__ = ("_logger",)
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(f"{_OURS}.{name}")
+
+    def debug(self, event: str, **fields: Any) -> None:
+        """Record a detail; the only level that may carry call content."""
+        self._write(logging.DEBUG, event, fields)
+
+    def info(self, event: str, **fields: Any) -> None:
+        """Record a step of a normal life: a leg adopted, a worker ready."""
+        self._write(logging.INFO, event, fields)
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """Record what the system healed by itself, and an operator should see if it repeats."""
+        self._write(logging.WARNING, event, fields)
+
+    def error(self, event: str, **fields: Any) -> None:
+        """Record what a caller or an operator will notice."""
+        self._write(logging.ERROR, event, fields)
+
+    def exception(self, event: str, error: BaseException | None = None, /, **fields: Any) -> None:
+        """Record an error with the traceback of `error`, or of the exception being handled."""
+        self._write(logging.ERROR, event, fields, exc_info=error or True)
+
+    def _write(
+        self,
+        level: int,
+        event: str,
+        fields: dict[str, Any],
+        exc_info: BaseException | bool = False,
+    ) -> None:
+        if self._logger.isEnabledFor(level):
+            extra = {"fields": {**_bound.get(), **fields}}
+            self._logger.log(level, event, exc_info=exc_info, extra=extra)
+
+
+@contextmanager
+def bound(**fields: Any) -> Iterator[None]:
+    """Add fields to every record that the current task, and tasks it starts, write inside."""
+    token = _bound.set({**_bound.get(), **fields})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+def configure(
+    *,
+    level: str,
+    format: Literal["json", "console"],
+    service: str,
+    stream: TextIO | None = None,
+) -> None:
+    """Send the process's records to `stream` (default stderr); replaces what was configured.
+
+    `level` is a settings value: debug, info, warning, error. Libraries are heard from warning
+    upwards only: below, they tell of every connection and every probe.
+    """
+    handler = logging.StreamHandler(sys.stderr if stream is None else stream)
+    handler.setFormatter(JsonFormatter(service) if format == "json" else ConsoleFormatter(service))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    logging.getLogger(_OURS).setLevel(level.upper())
+    root.setLevel(max(logging.WARNING, logging.getLogger(_OURS).level))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per record: time, level, service, logger, event and the fields."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line; a value JSON does not know is written as its str."""
+        entry: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "service": self._service,
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        for name, value in _fields(record).items():
+            entry.setdefault(name, value)
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, default=str, ensure_ascii=False)
+
+
+class ConsoleFormatter(logging.Formatter):
+    """``12:00:01.234 info vad leg.adopted leg=a.0 epoch=3``, for people."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line, a traceback below it."""
+        time = datetime.fromtimestamp(record.created).strftime("%H:%M:%S.%f")[:-3]
+        line = f"{time} {record.levelname.lower():7} {self._service} {record.getMessage()}"
+        line += "".join(f" {name}={_plain(value)}" for name, value in _fields(record).items())
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = str(value)
+    return (
+        json.dumps(text, ensure_ascii=False) if text == "" or " " in text or "\n" in text else text
+    )
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    fields: Mapping[str, Any] = getattr(record, "fields", {})
+    open_book = record.levelno <= logging.DEBUG
+    return {name: _shown(name, value, open_book) for name, value in fields.items()}
+
+
+def _shown(name: str, value: Any, open_book: bool) -> Any:
+    if isinstance(value, bytes | bytearray):
+        return f"<{len(value)} bytes>"
+    if getattr(value, "ndim", 0):
+        return f"<{value.nbytes} bytes>"
+    if name in PRIVATE and not open_book:
+        return f"<{len(value)} long>" if isinstance(value, Sized) else "<hidden>"
+    return value

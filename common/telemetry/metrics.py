@@ -1,0 +1,238 @@
+"""Every metric of the product, declared once, with its meaning and its remedy.
+
+Each process builds one `CollectorRegistry` and from it the groups that it needs; nothing uses
+prometheus-client's global registry. Buckets bracket the objectives: a stage's tick within
+16 ms, an event through the chain within 25 ms, a partial within 0.5 s, a final within 0.3 s of
+its endpoint.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+_STEP = (0.001, 0.002, 0.004, 0.008, 0.012, 0.016, 0.024, 0.032, 0.064, 0.128, 0.512)
+_LATENCY = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0)
+_BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+def new_registry(*, version: str, service: str) -> CollectorRegistry:
+    """Return a process's registry, holding `callscribe_build_info`.
+
+    More than one `version` across the fleet for longer than a roll-out: a deployment is stuck.
+    """
+    registry = CollectorRegistry()
+    info = Info("callscribe_build", "Version and service of the process", registry=registry)
+    info.info({"version": version, "service": service})
+    return registry
+
+
+@dataclass(frozen=True)
+class BusMetrics:
+    """How the process and Redis get on."""
+
+    round_trip: Histogram
+    """Seconds from sending a batch of commands to its last reply.
+    Rising: Redis is short of CPU, or its disk is slow at fsync; shard it or move it."""
+    errors: Counter
+    """Failed exchanges by `kind`: connection, timeout, reply. Connection and timeout heal by
+    themselves; if they go on, look at Redis. Reply means a wrong command or `OOM`: raise
+    maxmemory, or look for legs that are not trimmed."""
+    doorbells: Counter
+    """Wake-ups received by `outcome`: work, or idle when the streams held nothing new.
+    Mostly idle: harmless, but a wasted exchange each. None at all under load: stages run on
+    their fallback interval alone, and latency shows it."""
+
+    @classmethod
+    def build(cls, registry: CollectorRegistry) -> Self:
+        """Register the group."""
+        return cls(
+            round_trip=Histogram(
+                "callscribe_redis_round_trip_seconds",
+                "Time of one exchange with Redis",
+                buckets=_STEP,
+                registry=registry,
+            ),
+            errors=Counter(
+                "callscribe_redis_errors_total",
+                "Failed exchanges with Redis",
+                ["kind"],
+                registry=registry,
+            ),
+            doorbells=Counter(
+                "callscribe_doorbells_total",
+                "Wake-ups received over doorbell streams",
+                ["outcome"],
+                registry=registry,
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class StageMetrics:
+    """How one stage worker keeps up; every metric is labelled with its stage."""
+
+    legs_owned: Gauge
+    """Legs (for ASR: utterances) this worker owns. At `slots`: start another worker."""
+    slots: Gauge
+    """Most that this worker takes; the fleet's sum bounds what admission lets in."""
+    lag: Gauge
+    """Seconds of audio between what arrived for the worker's worst leg and what it has
+    finished. The measure to scale by: above 0.5 for long, start another worker."""
+    queue_wait: Histogram
+    """Seconds from work being offered to a worker taking it. Above one tick: no free slots."""
+    batch_size: Histogram
+    """Legs in one step of the engine. Near 1 under load: the tick is too short to batch."""
+    step: Histogram
+    """Seconds of one step of the engine. Above the tick: fewer slots, or a faster machine."""
+    takeovers: Counter
+    """Work taken from a worker whose lease ran out. Beyond deployments and crashes: workers
+    stall for longer than `--lease-s`; look at their step time and CPU limits."""
+
+    @classmethod
+    def build(cls, registry: CollectorRegistry, stage: str) -> Self:
+        """Register the group; every value carries the label `stage`. Once per registry."""
+        labels = ["stage"]
+        return cls(
+            legs_owned=Gauge(
+                "callscribe_legs_owned",
+                "Legs or utterances owned by the worker",
+                labels,
+                registry=registry,
+            ).labels(stage),
+            slots=Gauge(
+                "callscribe_slots",
+                "Legs or utterances that the worker takes at most",
+                labels,
+                registry=registry,
+            ).labels(stage),
+            lag=Gauge(
+                "callscribe_lag_seconds",
+                "Audio received but not finished, of the worst leg",
+                labels,
+                registry=registry,
+            ).labels(stage),
+            queue_wait=Histogram(
+                "callscribe_queue_wait_seconds",
+                "Time from offer to adoption",
+                labels,
+                buckets=_LATENCY,
+                registry=registry,
+            ).labels(stage),
+            batch_size=Histogram(
+                "callscribe_batch_legs",
+                "Legs in one step of the engine",
+                labels,
+                buckets=_BATCH,
+                registry=registry,
+            ).labels(stage),
+            step=Histogram(
+                "callscribe_step_seconds",
+                "Time of one step of the engine",
+                labels,
+                buckets=_STEP,
+                registry=registry,
+            ).labels(stage),
+            takeovers=Counter(
+                "callscribe_takeovers_total",
+                "Work taken over from a dead worker",
+                labels,
+                registry=registry,
+            ).labels(stage),
+        )
+
+
+@dataclass(frozen=True)
+class GatewayMetrics:
+    """What callers get."""
+
+    sessions: Gauge
+    """Open sessions. Near `--max-sessions`: start another gateway."""
+    audio: Counter
+    """Seconds of audio received, every channel counted. Its rate over `sessions` is about the
+    number of channels; well below: clients send slower than real time, or stall."""
+    partial_latency: Histogram
+    """Seconds from receiving the last audio of a partial to sending it. Above 0.5: decodes
+    queue; see callscribe_decode_wait_seconds."""
+    endpoint_to_final: Histogram
+    """Seconds from the endpoint's decision to sending the final. Above 0.3: tentative decodes
+    do not finish within the silence; add ASR workers."""
+    refusals: Counter
+    """Sessions refused by `reason`. `capacity`: add what is full; `unavailable`: a stage has no
+    live worker."""
+
+    @classmethod
+    def build(cls, registry: CollectorRegistry) -> Self:
+        """Register the group."""
+        return cls(
+            sessions=Gauge("callscribe_sessions", "Open sessions", registry=registry),
+            audio=Counter(
+                "callscribe_audio_received_seconds_total",
+                "Audio received from clients",
+                registry=registry,
+            ),
+            partial_latency=Histogram(
+                "callscribe_partial_latency_seconds",
+                "From a partial's last audio to its sending",
+                buckets=_LATENCY,
+                registry=registry,
+            ),
+            endpoint_to_final=Histogram(
+                "callscribe_endpoint_to_final_seconds",
+                "From an endpoint to the sending of its final",
+                buckets=_LATENCY,
+                registry=registry,
+            ),
+            refusals=Counter(
+                "callscribe_refusals_total",
+                "Sessions refused",
+                ["reason"],
+                registry=registry,
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class AsrMetrics:
+    """How decodes fare in front of the engine and in it; `priority` as in asr_worker/api.py."""
+
+    decode: Histogram
+    """Seconds of one decode by `priority`. Rising with `decodes_in_flight` at its limit: the
+    engine is full; add workers."""
+    decode_wait: Histogram
+    """Seconds a decode waited for a place by `priority`. Finals above 0.1: add workers; they
+    already overtake everything."""
+    decodes_in_flight: Gauge
+    """Decodes inside the engine; bounded by `--asr-concurrency`."""
+    decodes_dropped: Counter
+    """Decodes given up by `priority`: refreshes under load, which is the policy. A first
+    partial among them: add workers."""
+
+    @classmethod
+    def build(cls, registry: CollectorRegistry) -> Self:
+        """Register the group."""
+        return cls(
+            decode=Histogram(
+                "callscribe_decode_seconds",
+                "Time of one decode",
+                ["priority"],
+                buckets=_LATENCY,
+                registry=registry,
+            ),
+            decode_wait=Histogram(
+                "callscribe_decode_wait_seconds",
+                "Time a decode waited for a place",
+                ["priority"],
+                buckets=_LATENCY,
+                registry=registry,
+            ),
+            decodes_in_flight=Gauge(
+                "callscribe_decodes_in_flight", "Decodes inside the engine", registry=registry
+            ),
+            decodes_dropped=Counter(
+                "callscribe_decodes_dropped_total",
+                "Decodes given up before they ran",
+                ["priority"],
+                registry=registry,
+            ),
+        )

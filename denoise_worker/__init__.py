@@ -1,0 +1,1 @@
+"""Noise suppression: `audio` in, `clean` out at the same positions, one recurrent state per leg."""

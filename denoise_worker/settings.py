@@ -1,0 +1,39 @@
+"""The settings of a denoise worker."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.errors import SettingsError
+from common.settings import StageSettings, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoiseSettings(StageSettings):
+    """How many legs a denoise worker carries and how hard DeepFilterNet filters."""
+
+    denoise_slots: int = setting(8, "legs that one worker carries at most", minimum=1)
+    denoise_tick_ms: int = setting(
+        20,
+        "interval in which all legs are read and filtered",
+        unit="ms",
+        minimum=1,
+        maximum=500,
+    )
+    denoise_threads: int = setting(
+        1, "legs that are filtered at the same time", minimum=1, maximum=64
+    )
+    dfn_model: Path | None = setting(
+        None, "DeepFilterNet model archive (.tar.gz); none takes the DeepFilterNet3 bundled"
+    )
+    dfn_post_filter: bool = setting(
+        False, "filter very noisy stretches further, at some cost to the voice"
+    )
+    dfn_attenuation_limit: float | None = setting(
+        None, "most by which noise is reduced; none is without limit", unit="dB", minimum=0
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a model that is not there."""
+        StageSettings.__post_init__(self)
+        if self.dfn_model is not None and not self.dfn_model.is_file():
+            raise SettingsError(f"--dfn-model: there is no file {self.dfn_model}")

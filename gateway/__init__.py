@@ -1,0 +1,1 @@
+"""The gateway: protocols in, PCM frames out; transcript events in, protocols out."""

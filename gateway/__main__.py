@@ -1,0 +1,63 @@
+"""The gateway process: settings, build, run."""
+
+import os
+import socket
+import ssl
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import uvloop
+
+from common import lifecycle
+from common.errors import BusUnavailable, SettingsError
+from common.settings import load
+from common.telemetry import logs, metrics
+from gateway import certificate
+from gateway.server import GatewayServer
+from gateway.settings import GatewaySettings
+
+_log = logs.Log(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a gateway until it is stopped; return the process's exit code."""
+    try:
+        settings = load(GatewaySettings, sys.argv[1:] if argv is None else argv, os.environ)
+        logs.configure(level=settings.log_level, format=settings.log_format, service="gateway")
+        return uvloop.run(_run(settings))
+    except (SettingsError, BusUnavailable) as error:
+        print(f"callscribe gateway: {error}", file=sys.stderr)  # noqa: T201 - for the operator
+        return 2
+
+
+async def _run(settings: GatewaySettings) -> int:
+    registry = metrics.new_registry(version=version("callscribe"), service="gateway")
+    name = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
+    server = GatewayServer(settings, registry, name)
+    with lifecycle.stop_on_signals() as stop:
+        await server.start(_tls(settings))
+        code = await lifecycle.supervise(
+            server.services(), stop, drain=server.drain, deadline=settings.drain_s
+        )
+        await server.stop()
+    return code
+
+
+def _tls(settings: GatewaySettings) -> ssl.SSLContext | None:
+    if settings.generate_self_signed_cert:
+        context, fingerprint = certificate.self_signed_context(settings.host)
+        _log.info("gateway.certificate", sha256=fingerprint)
+        return context
+    if settings.ssl_certfile is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile)
+    except (ssl.SSLError, OSError) as error:
+        raise SettingsError(f"--ssl-certfile: {error}") from error
+    return context
+
+
+if __name__ == "__main__":
+    sys.exit(main())

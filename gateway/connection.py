@@ -1,0 +1,127 @@
+"""The WebSocket shell: frames in, handed over where they arrive; messages out, in order.
+
+Binary messages go straight from the frame parser to the session. The detour over the library's
+receive queue and a waiting task costs a quarter of the gateway's time per frame.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import DATA_OPCODES, CloseCode, Frame, Opcode
+
+from common.telemetry.logs import Log
+from gateway.session import Session
+
+MOST_UNSENT = 1000
+"""Messages a client may leave unread before it is closed; at a few a second, minutes of them."""
+
+_log = Log(__name__)
+
+
+class Connection(ServerConnection):
+    """One client's WebSocket; implements `gateway.session.Client`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._session: Session | None = None
+        self._early: list[Frame] = []
+        self._fragments = bytearray()
+        self._fragments_are_text = False
+        self._unsent: deque[str | bytes] = deque()
+        self._closing: tuple[int, str] | None = None
+        self._news = asyncio.Event()
+        self._lost = False
+
+    def process_event(self, event: Any) -> None:
+        """Hand data frames to the session, everything else to the library."""
+        if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
+            super().process_event(event)
+        elif self._session is None:
+            self._early.append(event)
+        else:
+            self._receive(self._session, event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wake the writer, which then ends the session."""
+        super().connection_lost(exc)
+        self._lost = True
+        self._news.set()
+
+    def send_soon(self, messages: Sequence[str | bytes]) -> None:
+        """Queue messages; a client that reads none of `MOST_UNSENT` is closed."""
+        self._unsent.extend(messages)
+        if len(self._unsent) > MOST_UNSENT:
+            _log.warning("client.too_slow", unsent=len(self._unsent))
+            self._unsent.clear()
+            self.close_soon(CloseCode.POLICY_VIOLATION, "slow_consumer")
+        self._news.set()
+
+    def close_soon(self, code: int, reason: str) -> None:
+        """Close once everything queued was sent; the first reason given counts."""
+        if self._closing is None:
+            self._closing = (code, reason)
+        self._news.set()
+
+    def hold(self, held: bool) -> None:
+        """Stop, or go on, reading from the socket; TCP then slows the client down."""
+        if held:
+            self.transport.pause_reading()
+        elif not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    async def serve(self, session: Session) -> None:
+        """Connect the client and its session until either ends."""
+        self._session = session
+        for frame in self._early:
+            self._receive(session, frame)
+        self._early.clear()
+        try:
+            while not self._lost:
+                while self._unsent:
+                    await self.send(self._unsent.popleft())
+                if self._closing is not None:
+                    await self.close(*self._closing)
+                    return
+                self._news.clear()
+                if not self._unsent and not self._lost:
+                    await self._news.wait()
+        except ConnectionClosed:
+            pass
+        finally:
+            session.hang_up()
+
+    def _receive(self, session: Session, frame: Frame) -> None:
+        if self._closing is not None:
+            return
+        try:
+            if frame.opcode is Opcode.CONT or not frame.fin:
+                self._gather(session, frame)
+            else:
+                self._message(session, frame.opcode is Opcode.TEXT, bytes(frame.data))
+        except Exception as error:
+            # Raised into the event loop, it would leave the call open and mute.
+            session.fail(error)
+
+    def _gather(self, session: Session, frame: Frame) -> None:
+        # The library bounds the sum of a message's fragments by max_size before they come here.
+        if frame.opcode is not Opcode.CONT:
+            self._fragments_are_text = frame.opcode is Opcode.TEXT
+        self._fragments += frame.data
+        if frame.fin:
+            message, self._fragments = bytes(self._fragments), bytearray()
+            self._message(session, self._fragments_are_text, message)
+
+    def _message(self, session: Session, is_text: bool, data: bytes) -> None:
+        if not is_text:
+            session.receive(data)
+            return
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            self.close_soon(CloseCode.INVALID_DATA, "invalid_utf8")
+        else:
+            session.receive(text)

@@ -1,0 +1,146 @@
+"""From the client's bytes, split anywhere and in any format, to PCM16LE at 16 kHz per leg."""
+
+import numpy as np
+import numpy.typing as npt
+
+from common.audio import SAMPLE_RATE, float_to_pcm16
+from gateway.fronts.api import AudioFormat, ClientError, Encoding
+from gateway.resampler import FULL_SCALE_BITS, Resampler
+
+_SAMPLE_BYTES: dict[Encoding, int] = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw": 1}
+
+# RFC 6455, 7.4.1: data inconsistent with the type of the message.
+_INVALID_DATA = 1007
+
+
+def _mulaw_table() -> npt.NDArray[np.int16]:
+    """Decode every mu-law byte to 16 bits (ITU-T G.711, 11/88, table 2)."""
+    inverted = ~np.arange(256) & 0xFF
+    exponent, mantissa = (inverted >> 4) & 7, inverted & 0xF
+    magnitude = (((mantissa << 3) + 0x84) << exponent) - 0x84
+    return np.where(inverted & 0x80, -magnitude, magnitude).astype(np.int16)
+
+
+def _alaw_table() -> npt.NDArray[np.int16]:
+    """Decode every A-law byte to 16 bits (ITU-T G.711, 11/88, table 1)."""
+    toggled = np.arange(256) ^ 0x55
+    exponent, mantissa = (toggled >> 4) & 7, toggled & 0xF
+    step = (mantissa << 4) + 8
+    magnitude = np.where(exponent == 0, step, (step + 0x100) << np.maximum(exponent - 1, 0))
+    return np.where(toggled & 0x80, magnitude, -magnitude).astype(np.int16)
+
+
+_G711 = {"mulaw": _mulaw_table(), "alaw": _alaw_table()}
+
+
+class Ingest:
+    """Decode, de-interleave and resample one session's audio; every leg stays in step.
+
+    Leg c's k-th output sample is the input of channel c at time k/16000 s. The output depends only
+    on the bytes and on where among them `flush` was called, never on their split into messages.
+    Samples beyond full scale are clipped; float32 full scale is 1.0.
+    """
+
+    def __init__(self, audio: AudioFormat) -> None:
+        self._audio = audio
+        self._frame_bytes = _SAMPLE_BYTES[audio.encoding] * audio.channels
+        self._rest = b""
+        self._frames = 0
+        self._position = 0
+        self._resampler = (
+            None
+            if audio.sample_rate == SAMPLE_RATE
+            else Resampler(audio.sample_rate, audio.channels)
+        )
+        self._untouched = audio == AudioFormat("pcm16", SAMPLE_RATE, 1)
+
+    @property
+    def position(self) -> int:
+        """Samples at 16 kHz returned so far, of each leg."""
+        return self._position
+
+    @property
+    def truncated(self) -> ClientError | None:
+        """What to tell a client that finishes now, amid a sample; None between samples."""
+        if not self._rest:
+            return None
+        return ClientError(
+            "truncated_sample",
+            f"the audio ended {len(self._rest)} bytes into a frame of {self._frame_bytes} "
+            f"({self._audio.channels} x {self._audio.encoding}); these bytes were not used",
+        )
+
+    def push(self, data: bytes) -> list[bytes]:
+        """Return each leg's next audio, PCM16LE at 16 kHz; a part of a frame waits for its rest.
+
+        At another rate the newest samples (the resampler's lookahead: 4 ms at 8 kHz, 2 ms from
+        16 kHz up) wait for those that follow, or for `flush`.
+
+        Raises `ClientError` where float32 audio holds NaN or infinity; nothing was taken then.
+        """
+        if self._rest:
+            data = self._rest + data
+        whole = len(data) - len(data) % self._frame_bytes
+        rest = data[whole:]
+        legs = self._legs(data[:whole] if rest else data)
+        self._rest = rest
+        self._frames += whole // self._frame_bytes
+        self._position += len(legs[0]) // 2
+        return legs
+
+    def flush(self) -> list[bytes]:
+        """Return what waits in the resampler, so that all audio pushed so far is out.
+
+        Later audio continues the same timeline; the last milliseconds before the flush are
+        computed as if silence followed, which is what whoever flushes said. Called at the end of
+        the session too. A part of a frame goes on waiting.
+        """
+        if self._resampler is None:
+            return [b""] * self._audio.channels
+        legs = [leg.tobytes() for leg in self._resampler.flush()]
+        self._position += len(legs[0]) // 2
+        return legs
+
+    def position_at_client_rate(self, position: int) -> int:
+        """Convert a position to whole samples at the client's own rate, rounded down.
+
+        A client that sends on from there repeats at most a part of a sample and skips none.
+        """
+        return min(position * self._audio.sample_rate // SAMPLE_RATE, self._frames)
+
+    def _legs(self, data: bytes) -> list[bytes]:
+        if self._untouched:
+            return [data]
+        if self._audio.encoding == "float32":
+            return self._float_legs(data)
+        frames = self._pcm(data).reshape(-1, self._audio.channels).T
+        if self._resampler is None:
+            return [leg.tobytes() for leg in frames]
+        exact = frames.astype(np.float64) * 2.0 ** (FULL_SCALE_BITS - 15)
+        return [leg.tobytes() for leg in self._resampler.push(exact)]
+
+    def _pcm(self, data: bytes) -> npt.NDArray[np.int16]:
+        table = _G711.get(self._audio.encoding)
+        if table is None:
+            return np.frombuffer(data, dtype="<i2")
+        return table[np.frombuffer(data, dtype=np.uint8)]
+
+    def _float_legs(self, data: bytes) -> list[bytes]:
+        samples = np.frombuffer(data, dtype="<f4")
+        finite = np.isfinite(samples)
+        if not finite.all():
+            raise self._not_finite(samples, int(np.argmin(finite)))
+        frames = np.clip(samples, -1.0, 1.0).reshape(-1, self._audio.channels).T
+        if self._resampler is None:
+            return [float_to_pcm16(leg) for leg in frames]
+        exact = np.rint(frames.astype(np.float64) * 2.0**FULL_SCALE_BITS)
+        return [leg.tobytes() for leg in self._resampler.push(exact)]
+
+    def _not_finite(self, samples: npt.NDArray[np.float32], index: int) -> ClientError:
+        frame, channel = divmod(index, self._audio.channels)
+        return ClientError(
+            "invalid_audio",
+            f"sample {self._frames + frame} of channel {channel} is {samples[index]}, which is no "
+            "audio; is this really float32, little-endian? (config option 'encoding')",
+            close_code=_INVALID_DATA,
+        )

@@ -1,0 +1,81 @@
+"""The languages a session can ask for: Qwen3-ASR's thirty, by name or ISO 639 code.
+
+Names as in QwenLM/Qwen3-ASR, qwen_asr/inference/utils.py; codes as in transformers'
+qwen3_asr processor (ISO 639-1, and 639-3 where there is no shorter one).
+"""
+
+from difflib import get_close_matches
+
+from common.errors import PeerMisbehaved
+
+AUTO = "auto"
+"""What a client may say instead of null to have the language detected."""
+
+NAMES_BY_CODE = {
+    "ar": "Arabic",
+    "cs": "Czech",
+    "da": "Danish",
+    "de": "German",
+    "el": "Greek",
+    "en": "English",
+    "es": "Spanish",
+    "fa": "Persian",
+    "fi": "Finnish",
+    "fil": "Filipino",
+    "fr": "French",
+    "hi": "Hindi",
+    "hu": "Hungarian",
+    "id": "Indonesian",
+    "it": "Italian",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "mk": "Macedonian",
+    "ms": "Malay",
+    "nl": "Dutch",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "ro": "Romanian",
+    "ru": "Russian",
+    "sv": "Swedish",
+    "th": "Thai",
+    "tr": "Turkish",
+    "vi": "Vietnamese",
+    "yue": "Cantonese",
+    "zh": "Chinese",
+}
+
+_BY_SPELLING = NAMES_BY_CODE | {name.lower(): name for name in NAMES_BY_CODE.values()}
+
+
+class UnknownLanguage(PeerMisbehaved):
+    """No such language; the message suggests what was meant or lists what there is."""
+
+
+def resolve(spelling: str) -> str | None:
+    """Return the language's name (``English``) for a name or code in any case; None for auto.
+
+    A region after the code is accepted and ignored (``pt-BR``). Raises `UnknownLanguage`.
+    """
+    wanted = spelling.strip().lower()
+    if wanted == AUTO:
+        return None
+    name = _BY_SPELLING.get(wanted) or _by_primary_subtag(wanted)
+    if name is None:
+        raise UnknownLanguage(f"unknown language {spelling[:40]!a}; {_suggestion(wanted)}")
+    return name
+
+
+def _by_primary_subtag(tag: str) -> str | None:
+    code, hyphen, region = tag.replace("_", "-").partition("-")
+    # Only a region (BCP 47: two letters or three digits). A longer subtag can name another
+    # language: zh-yue is Cantonese, not Chinese.
+    is_region = (len(region) == 2 and region.isalpha()) or (len(region) == 3 and region.isdigit())
+    return NAMES_BY_CODE.get(code) if hyphen and is_region else None
+
+
+def _suggestion(wanted: str) -> str:
+    close = get_close_matches(wanted[:40], _BY_SPELLING, n=1)
+    if close:
+        return f"did you mean {_BY_SPELLING[close[0]]!r}?"
+    known = ", ".join(f"{name} ({code})" for code, name in NAMES_BY_CODE.items())
+    return f"known are auto, {known}"

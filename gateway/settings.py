@@ -1,0 +1,99 @@
+"""The settings of the gateway."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from common.errors import SettingsError
+from common.options import SessionOptions
+from common.settings import CommonSettings, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewaySettings(CommonSettings):
+    """Where the gateway listens, what it admits, and what a session gets unless it asks."""
+
+    host: str = setting("0.0.0.0", "address that the gateway listens on")
+    port: int = setting(
+        8000, "port that the gateway listens on; 0 takes a free one", minimum=0, maximum=65535
+    )
+    ssl_certfile: Path | None = setting(None, "certificate chain for TLS, PEM")
+    ssl_keyfile: Path | None = setting(None, "private key of --ssl-certfile, PEM")
+    generate_self_signed_cert: bool = setting(
+        False, "serve TLS with a certificate made for the occasion; browsers will warn"
+    )
+
+    max_sessions: int = setting(500, "sessions admitted at once by this gateway", minimum=1)
+    max_message_bytes: int = setting(
+        1 << 20, "largest message accepted from a client", unit="bytes", minimum=1024
+    )
+    flush_ms: int = setting(
+        5,
+        "interval in which all sessions' audio is written to Redis in one go",
+        unit="ms",
+        minimum=1,
+        maximum=100,
+    )
+    retention_s: float = setting(
+        300.0, "how long a finished session's transcript stays readable", unit="s", minimum=1
+    )
+    denoise_unavailable: Literal["refuse", "continue"] = setting(
+        "refuse", "what becomes of a session that asks for denoising when no worker offers it"
+    )
+
+    vad_threshold: float = setting(
+        0.5, "probability from which a frame counts as speech", minimum=0, maximum=1
+    )
+    silence_threshold: float = setting(
+        0.8, "silence that ends an utterance", unit="s", minimum=0.1, maximum=10
+    )
+    min_speech_duration: float = setting(
+        0.2, "speech that starts an utterance", unit="s", minimum=0.03, maximum=5
+    )
+    max_utterance: float = setting(
+        30.0,
+        "length at which an utterance is cut at its quietest point",
+        unit="s",
+        minimum=2,
+        maximum=600,
+    )
+    chunk_size_sec: float = setting(
+        1.0, "new audio per streaming decode of Qwen3-ASR", unit="s", minimum=0.1, maximum=10
+    )
+    unfixed_chunk_num: int = setting(
+        4, "first decodes of an utterance that keep nothing of the previous one", minimum=0
+    )
+    unfixed_token_num: int = setting(
+        5, "last tokens of the previous decode that the next one may change", minimum=0
+    )
+    enable_noise_suppression: bool = setting(
+        False, "denoise sessions that do not say whether they want it"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse half a TLS identity, and two of them."""
+        for flag, path, other in (
+            ("--ssl-certfile", self.ssl_certfile, self.ssl_keyfile),
+            ("--ssl-keyfile", self.ssl_keyfile, self.ssl_certfile),
+        ):
+            if path is None:
+                continue
+            if other is None:
+                raise SettingsError(f"{flag}: --ssl-certfile and --ssl-keyfile go together")
+            if self.generate_self_signed_cert:
+                raise SettingsError(f"{flag}: not together with --generate-self-signed-cert")
+            if not path.is_file():
+                raise SettingsError(f"{flag}: there is no file {path}")
+
+    def session_defaults(self) -> SessionOptions:
+        """Return the options of a session that asks for nothing."""
+        return SessionOptions(
+            unfixed_chunk_num=self.unfixed_chunk_num,
+            unfixed_token_num=self.unfixed_token_num,
+            chunk_size_sec=self.chunk_size_sec,
+            vad_threshold=self.vad_threshold,
+            silence_threshold=self.silence_threshold,
+            min_speech_duration=self.min_speech_duration,
+            max_utterance=self.max_utterance,
+            denoise=self.enable_noise_suppression,
+        )

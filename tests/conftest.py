@@ -1,0 +1,16 @@
+"""Fixtures shared by every suite."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_speech() -> Path:
+    """Directory of real speech with references; absent from a public clone."""
+    path = ROOT.parent / "shared" / "data" / "speech"
+    if not path.is_dir():
+        pytest.skip("the project's speech corpus is not beside this checkout")
+    return path

@@ -1,0 +1,98 @@
+"""What the tests of processes share: stand-in services, and waiting for a condition."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+STAND_IN = '''
+"""Imported by every child's interpreter as it starts: replaces the services by stand-ins.
+
+STAND_IN_<SERVICE> makes one misbehave.
+"""
+import asyncio, json, os, sys, types
+
+def main_of(service, argv):
+    from common.lifecycle import stop_on_signals, supervise
+    from common.settings import load, settings_classes
+    from common.telemetry.endpoint import Endpoint
+    from common.telemetry.metrics import new_registry
+
+    settings = load(settings_classes()[service], argv, os.environ)
+    manner = os.environ.get("STAND_IN_" + service.upper(), "")
+    host = getattr(settings, "metrics_host", "127.0.0.1")
+    port = getattr(settings, "metrics_port", None) or settings.port
+    print(f"{service} pid={os.getpid()} redis={settings.redis_url}"
+          f" threads={os.environ['OMP_NUM_THREADS']}", flush=True)
+    if manner == "dies":
+        print("the model is missing", flush=True)
+        return 5
+
+    async def loop():
+        await asyncio.Event().wait()
+
+    async def drain():
+        print(f"{service} drains", flush=True)
+        if manner == "hangs":
+            await asyncio.Event().wait()
+
+    async def run():
+        with stop_on_signals() as stop:
+            return await supervise({"loop": loop()}, stop, drain=drain, deadline=3600)
+
+    async def run_gateway():
+        from websockets.asyncio.server import serve
+
+        async def call(connection):
+            if manner == "dies in the call":
+                os._exit(6)
+            async for message in connection:
+                if isinstance(message, str):
+                    kind = json.loads(message)["type"]
+                    if kind == "finalize":
+                        return
+                    await connection.send(json.dumps(
+                        {"type": "session_created", "session_id": "s", "resume_token": "t"}))
+
+        def answer(connection, request):
+            if request.path == "/ready":
+                return connection.respond(200, "ok")
+
+        async with serve(call, host, port, process_request=answer):
+            return await run()
+
+    if service == "gateway":
+        return asyncio.run(run_gateway())
+    ready = lambda: "still loading" if manner == "never ready" else None
+    registry = new_registry(version="0", service=service)
+    with Endpoint(host, port, registry=registry, live=lambda: None, ready=ready):
+        return asyncio.run(run())
+
+for service, package in (("gateway", "gateway"), ("vad", "vad_worker"),
+                         ("denoise", "denoise_worker"), ("asr", "asr_worker")):
+    module = types.ModuleType(package + ".__main__")
+    module.main = lambda argv, service=service: main_of(service, argv)
+    sys.modules[package + ".__main__"] = module
+'''
+
+
+def stand_in_services(directory: Path) -> dict[str, str]:
+    """Return the variable that has every Python child use stand-in services."""
+    (directory / "sitecustomize.py").write_text(STAND_IN)
+    return {"PYTHONPATH": str(directory)}
+
+
+def gone(pid: int) -> bool:
+    """Tell whether a process has ended (a zombie has)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return stat.rpartition(")")[2].split()[0] == "Z"
+
+
+def until(condition: Callable[[], bool], limit: float = 30.0) -> None:
+    """Wait for a condition; `limit` only bounds a failing test."""
+    end = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < end, "the condition never came true"
+        time.sleep(0.01)

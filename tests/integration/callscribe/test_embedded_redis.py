@@ -1,0 +1,76 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from callscribe import embedded_redis
+from callscribe.embedded_redis import EmbeddedRedis
+from common.errors import Unavailable
+from tests.integration.callscribe.processes import gone, until
+
+
+def ask(port, *words):
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(" ".join(words).encode() + b"\r\n")
+        return connection.recv(1000)
+
+
+def test_it_answers_and_leaves_nothing():
+    with EmbeddedRedis() as redis:
+        assert redis.url == f"redis://127.0.0.1:{redis.port}/0"
+        assert ask(redis.port, "PING") == b"+PONG\r\n"
+        assert b"16384" in ask(redis.port, "CONFIG GET stream-node-max-bytes")
+        assert b"no" in ask(redis.port, "CONFIG GET appendonly")
+        directory = Path(ask(redis.port, "CONFIG GET dir").split(b"\r\n")[4].decode())
+        assert directory.is_dir()
+        pid = redis.pid
+    assert not directory.exists()
+    assert gone(pid)
+
+
+def test_two_of_them_do_not_meet():
+    with EmbeddedRedis() as one, EmbeddedRedis() as other:
+        assert one.port != other.port
+        ask(one.port, "SET name one")
+        assert ask(other.port, "GET name") == b"$-1\r\n"
+
+
+def test_its_death_is_seen():
+    with EmbeddedRedis() as redis:
+        assert redis.exit_code() is None
+        os.kill(redis.pid, signal.SIGKILL)
+        until(lambda: redis.exit_code() == -signal.SIGKILL)
+        assert "Ready to accept connections" in redis.last_words()
+
+
+def test_a_server_that_will_not_start_is_reported_with_its_words(monkeypatch, tmp_path):
+    program = tmp_path / "redis-server"
+    program.write_text("#!/bin/sh\necho no licence today\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(embedded_redis, "find_server", lambda: str(program))
+    with pytest.raises(Unavailable, match="no licence today"), EmbeddedRedis():
+        pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs prctl(2)")
+def test_it_dies_with_its_parent(tmp_path):
+    program = (
+        "import time; from callscribe.embedded_redis import EmbeddedRedis\n"
+        "with EmbeddedRedis() as redis: print(redis.pid, flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, "TMPDIR": str(tmp_path)},  # where the killed leaves its directory
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    with parent.stdout:
+        pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    until(lambda: gone(pid))

@@ -1,0 +1,242 @@
+"""The decode queue: order, bound, cancellation, load, engine failure. The engine is a fake."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import numpy as np
+import pytest
+
+from asr_worker.api import DecodeFailed, DecodeRequest, EngineDead, Hypothesis, Priority
+from asr_worker.dispatch import Dispatcher, Dropped
+from common.errors import Misuse
+
+
+class GatedEngine:
+    """Decodes nothing until told to; answers with the utterance's name."""
+
+    name = "gated"
+
+    def __init__(self, concurrency: int = 1) -> None:
+        self.concurrency = concurrency
+        self.gates: dict[str, asyncio.Future[Hypothesis]] = {}
+        self.began: list[str] = []
+        self.linger = asyncio.Event()
+        self.linger.set()
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def decode(self, request: DecodeRequest) -> Hypothesis:
+        self.began.append(request.utterance)
+        gate: asyncio.Future[Hypothesis] = asyncio.Future()
+        self.gates[request.utterance] = gate
+        try:
+            return await gate
+        except asyncio.CancelledError:
+            await self.linger.wait()
+            raise
+
+    def finish(self, utterance: str) -> None:
+        self.gates.pop(utterance).set_result(Hypothesis(utterance))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def engine() -> GatedEngine:
+    return GatedEngine()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def dispatcher(engine: GatedEngine, clock: Clock) -> AsyncIterator[Dispatcher]:
+    dispatcher = Dispatcher(engine, bound=2, patience=0.5, clock=clock)
+    yield dispatcher
+    await dispatcher.close()
+    assert dispatcher.in_flight == 0
+
+
+def request(utterance: str, priority: Priority) -> DecodeRequest:
+    return DecodeRequest(utterance=utterance, audio=np.zeros(1, np.float32), priority=priority)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():  # noqa: ASYNC110 - the condition is the code under test's own state
+        await asyncio.sleep(0)
+
+
+Submit = Callable[..., "asyncio.Task[str]"]
+
+
+@pytest.fixture
+async def submit(dispatcher: Dispatcher) -> AsyncIterator[Submit]:
+    tasks: list[asyncio.Task[str]] = []
+
+    async def decode(utterance: str, priority: Priority) -> str:
+        return (await dispatcher.decode(request(utterance, priority))).hypothesis.text
+
+    def submit(utterance: str, priority: Priority = Priority.REFRESH) -> asyncio.Task[str]:
+        tasks.append(asyncio.create_task(decode(utterance, priority)))
+        return tasks[-1]
+
+    yield submit
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_finals_overtake_first_partials_overtake_refreshes(engine, dispatcher, submit):
+    submit("running")
+    await until(lambda: engine.began)
+    submit("refresh 1")
+    submit("final 1", Priority.FINAL)
+    submit("first", Priority.FIRST_PARTIAL)
+    submit("final 2", Priority.FINAL)
+    await until(lambda: dispatcher.waiting.total() == 4)
+    assert dispatcher.waiting[Priority.FINAL] == 2
+    for _ in range(4):
+        engine.finish(engine.began[-1])
+        await until(lambda: engine.gates)
+    assert engine.began == ["running", "final 1", "final 2", "first", "refresh 1"]
+
+
+async def test_as_many_run_as_the_engine_can_use(clock):
+    engine = GatedEngine(concurrency=3)
+    dispatcher = Dispatcher(engine, bound=9, patience=0.5, clock=clock)
+    tasks = [
+        asyncio.create_task(dispatcher.decode(request(str(n), Priority.REFRESH))) for n in range(5)
+    ]
+    await until(lambda: len(engine.began) == 3 and dispatcher.waiting.total() == 2)
+    assert dispatcher.in_flight == 3
+    engine.finish("1")
+    await until(lambda: engine.began == ["0", "1", "2", "3"])
+    assert (await tasks[1]).hypothesis == Hypothesis("1")
+    await dispatcher.close()
+    assert {type(r) for r in await asyncio.gather(*tasks[2:], return_exceptions=True)} == {
+        asyncio.CancelledError
+    }
+    with pytest.raises(Misuse):
+        await dispatcher.decode(request("late", Priority.FINAL))
+
+
+async def test_time_waited_and_time_decoding_are_told_apart(engine, dispatcher, submit, clock):
+    submit("before")
+    await until(lambda: engine.began)
+    task = asyncio.create_task(dispatcher.decode(request("a", Priority.REFRESH)))
+    await until(lambda: dispatcher.waiting.total() == 1)
+    clock.now += 2.0
+    engine.finish("before")
+    await until(lambda: "a" in engine.gates)
+    clock.now += 0.25
+    engine.finish("a")
+    decoded = await task
+    assert (decoded.waited, decoded.took) == (2.0, 0.25)
+
+
+async def test_beyond_the_bound_the_youngest_refresh_is_turned_away_and_counted(
+    engine, dispatcher, submit
+):
+    submit("running")
+    await until(lambda: engine.began)
+    oldest, younger = submit("oldest"), submit("younger")
+    await until(lambda: dispatcher.waiting.total() == 2)
+    with pytest.raises(Dropped, match="refresh turned away"):
+        await submit("youngest")
+    first = submit("first", Priority.FIRST_PARTIAL)
+    with pytest.raises(Dropped):
+        await younger
+    finals = [submit(f"final {n}", Priority.FINAL) for n in range(5)]
+    await until(lambda: dispatcher.waiting.total() == 7)
+    assert not any(task.done() for task in [oldest, first, *finals])
+    assert dispatcher.dropped == {Priority.REFRESH: 2}
+
+
+async def test_cancelling_while_waiting_leaves_the_queue(engine, dispatcher, submit):
+    submit("running")
+    await until(lambda: engine.began)
+    waiting = submit("waiting")
+    await until(lambda: dispatcher.waiting.total() == 1)
+    waiting.cancel()
+    await until(waiting.done)
+    assert dispatcher.waiting.total() == 0
+    assert dispatcher.in_flight == 1
+
+
+async def test_cancelling_a_running_decode_gives_its_place_on(engine, dispatcher, submit):
+    running, following = submit("running"), submit("following")
+    await until(lambda: engine.began)
+    running.cancel()
+    await until(lambda: engine.began == ["running", "following"])
+    engine.finish("following")
+    assert await following == "following"
+
+
+async def test_a_place_the_engine_holds_on_to_stays_taken(engine, dispatcher, submit):
+    engine.linger.clear()
+    running, following = submit("running"), submit("following")
+    await until(lambda: engine.began)
+    running.cancel()
+    await until(running.done)
+    assert dispatcher.in_flight == 1
+    assert engine.began == ["running"]
+    engine.linger.set()
+    await until(lambda: engine.began == ["running", "following"])
+    engine.finish("following")
+    assert await following == "following"
+
+
+async def test_a_failed_decode_concerns_its_utterance_only(engine, dispatcher, submit):
+    failing, following = submit("failing"), submit("following")
+    await until(lambda: "failing" in engine.gates)
+    engine.gates["failing"].set_exception(DecodeFailed("no"))
+    with pytest.raises(DecodeFailed):
+        await failing
+    await until(lambda: "following" in engine.gates)
+    engine.finish("following")
+    assert await following == "following"
+
+
+async def test_a_dead_engine_is_dead_for_everyone(engine, dispatcher, submit):
+    running, waiting = submit("running"), submit("waiting", Priority.FINAL)
+    await until(lambda: engine.began)
+    await until(lambda: dispatcher.waiting.total() == 1)
+    engine.gates[engine.began[0]].set_exception(EngineDead("gone"))
+    for task in (running, waiting, submit("later")):
+        with pytest.raises(EngineDead):
+            await task
+    assert len(engine.began) == 1
+
+
+async def test_load_follows_the_expected_wait_smoothly_and_recovers(
+    engine, dispatcher, submit, clock
+):
+    assert dispatcher.load() == 1.0
+    submit("a")
+    await until(lambda: engine.began)
+    clock.now += 1.0
+    engine.finish("a")  # decodes take 1 s from now on
+    await until(lambda: dispatcher.in_flight == 0)
+    running = submit("b")
+    await until(lambda: "b" in engine.gates)
+    submit("c")
+    await until(lambda: dispatcher.waiting.total() == 1)
+    assert dispatcher.load() == 1.0  # a queue of no duration is no load
+    clock.now += 1.0
+    rising = dispatcher.load()
+    clock.now += 60.0
+    assert 1.0 < rising < dispatcher.load() == pytest.approx(3.0)  # 1 + 1 s of wait / 0.5 s
+    running.cancel()
+    await until(lambda: dispatcher.waiting.total() == 0)
+    clock.now += 60.0
+    assert dispatcher.load() == pytest.approx(1.0)

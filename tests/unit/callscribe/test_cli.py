@@ -1,0 +1,151 @@
+import os
+import subprocess
+import sys
+import types
+
+import pytest
+
+from callscribe import __version__, cli
+from callscribe.cli import main
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    for name in list(os.environ):
+        if name.startswith("CALLSCRIBE_"):
+            monkeypatch.delenv(name)
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"callscribe {__version__}\n"
+
+
+@pytest.mark.parametrize("argv", [[], ["--help"], ["-h"]])
+def test_help_lists_every_command_and_service(argv, capsys):
+    assert main(argv) == 0
+    text = capsys.readouterr().out
+    for name in ("up", "demo", "transcribe", "check-config", "gateway", "vad", "denoise", "asr"):
+        assert f"\n  {name} " in text
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["upp"], "callscribe upp: no such command; there are up, demo, "),
+        (["up", "--vda", "2"], "callscribe up: --vda: no such flag; did you mean --vad?"),
+        (["up", "--vad", "two"], "callscribe up: --vad: 'two' is not a number of workers"),
+        (["up", "--vad", "-1"], "callscribe up: --vad: '-1' is not a number of workers"),
+        (["up", "--port", "x"], "callscribe up: --port: 'x' is not a whole number"),
+        (["check-config", "--port", "x"], "callscribe check-config: --port: 'x' is not"),
+        (["demo", "/nonexistent.wav"], "callscribe demo: there is no file /nonexistent.wav"),
+        (["transcribe"], "callscribe transcribe: the following arguments are required: FILE"),
+        (["transcribe", "a.wav", "--speed", "fast"], "callscribe transcribe: --speed: invalid"),
+        (["transcribe", "a.wav", "--speed", "-1"], "callscribe transcribe: --speed: -1"),
+        (["transcribe", "a.wav", "--loud"], "callscribe transcribe: unrecognized arguments"),
+    ],
+)
+def test_misuse_is_one_clear_line(argv, line, capsys):
+    assert main(argv) == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert errors.startswith(line)
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["up", "demo", "transcribe", "check-config"])
+def test_every_command_has_help(command, capsys):
+    assert main([command, "--help"]) == 0
+    assert f"usage: callscribe {command}" in capsys.readouterr().out
+
+
+def stand_in(monkeypatch, main_of_it):
+    module = types.SimpleNamespace(main=main_of_it)
+    monkeypatch.setitem(sys.modules, "vad_worker.__main__", module)
+
+
+def test_a_service_runs_its_package(monkeypatch):
+    seen = []
+
+    def main_of_it(argv):
+        seen.append(argv)
+        return 7
+
+    stand_in(monkeypatch, main_of_it)
+    assert main(["vad", "--vad-slots", "3"]) == 7
+    assert seen == [["--vad-slots", "3"]]
+
+
+def test_a_service_that_is_not_installed_says_what_to_install(monkeypatch, capsys):
+    def main_of_it(argv):
+        raise ModuleNotFoundError("No module named 'onnxruntime'")
+
+    stand_in(monkeypatch, main_of_it)
+    assert main(["vad"]) == 2
+    assert capsys.readouterr().err == (
+        "callscribe vad: No module named 'onnxruntime'; is callscribe[vad] installed?\n"
+    )
+
+
+def test_check_config_prints_every_value_once_with_its_source(monkeypatch, capsys):
+    monkeypatch.setenv("CALLSCRIBE_REDIS_URL", "redis://me:secret@host/0")
+    assert main(["check-config", "--silence-threshold", "1.5"]) == 0
+    output = capsys.readouterr().out
+    lines = {line.split()[1]: line.split() for line in output.splitlines()}
+    assert len(lines) == len(output.splitlines())
+    assert lines["silence_threshold"][2:] == ["1.5", "s", "--silence-threshold"]
+    assert lines["redis_url"][2:] == ["redis://me:***@host/0", "CALLSCRIBE_REDIS_URL"]
+    assert lines["vad_slots"][0] == "vad"
+    assert lines["redis_url"][0] == lines["lease_s"][0] == "shared"
+    assert lines["vad_slots"][-1] == "default"
+
+
+def test_check_config_tells_each_problem_once(monkeypatch, capsys):
+    monkeypatch.setenv("CALLSCRIBE_LEASE_S", "0.2")
+    monkeypatch.setenv("CALLSCRIBE_PORT", "high")
+    assert main(["check-config"]) == 2
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 2
+    assert "--heartbeat-s" in errors
+    assert "CALLSCRIBE_PORT: 'high'" in errors
+
+
+def stack_options(argv, env):
+    parser = cli._stack_parser("up", "")
+    return cli._stack_options(cli._invocation(parser, argv, env))
+
+
+def test_flags_of_up_become_variables_of_the_services():
+    argv = ["--asr", "3", "--silence-threshold", "1", "--generate-self-signed-cert"]
+    options = stack_options(argv, {"CALLSCRIBE_SILENCE_THRESHOLD": "2", "HOME": "/root"})
+    assert options.counts == {"gateway": 1, "vad": 1, "denoise": 1, "asr": 3}
+    assert options.env == {
+        "CALLSCRIBE_SILENCE_THRESHOLD": "1",
+        "CALLSCRIBE_GENERATE_SELF_SIGNED_CERT": "true",
+        "HOME": "/root",
+    }
+
+
+@pytest.mark.parametrize(
+    ("argv", "env", "embedded"),
+    [
+        ([], {}, True),
+        (["--redis-url", "redis://other"], {}, False),
+        ([], {"CALLSCRIBE_REDIS_URL": "redis://other"}, False),
+    ],
+)
+def test_redis_is_embedded_unless_one_is_named(argv, env, embedded):
+    assert stack_options(argv, env).embedded_redis is embedded
+
+
+@pytest.mark.parametrize("argv", [["--version"], ["transcribe", "--help"]])
+def test_light_commands_load_no_heavy_library(argv):
+    program = (
+        "import sys; from callscribe.cli import main; main(sys.argv[1:]);"
+        "sys.exit(str([m for m in ('torch', 'onnxruntime', 'faster_whisper', 'prometheus_client')"
+        " if m in sys.modules] or ''))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *argv], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.strip() == ""

@@ -1,0 +1,215 @@
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.errors import Misuse, SettingsError
+from common.options import SessionOptions
+from common.settings import (
+    CommonSettings,
+    SecretUrl,
+    StageSettings,
+    definitions,
+    flag_parser,
+    load,
+    merge,
+    resolve,
+    setting,
+    settings_classes,
+)
+from gateway.settings import GatewaySettings
+from vad_worker.settings import VadSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleSettings(CommonSettings):
+    sample_ratio: float = setting(0.5, "a ratio", unit="s", minimum=0, maximum=1)
+    sample_count: int = setting(3, "a count", minimum=1)
+    sample_switch: bool = setting(False, "a switch")
+    sample_path: Path | None = setting(None, "a path")
+    sample_limit: float | None = setting(2.0, "a limit")
+    sample_mode: Literal["fast", "slow"] = setting("fast", "a mode of 100 %")
+
+
+def test_flags_win_over_variables_and_variables_over_defaults():
+    env = {"CALLSCRIBE_PORT": "9000", "CALLSCRIBE_HOST": "::"}
+    settings, sources = resolve(GatewaySettings, ["--port", "9001"], env)
+    assert (settings.port, settings.host, settings.flush_ms) == (9001, "::", 5)
+    assert sources["port"] == "--port"
+    assert sources["host"] == "CALLSCRIBE_HOST"
+    assert sources["flush_ms"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("argv", "name", "value"),
+    [
+        (["--sample-ratio", "0.25"], "sample_ratio", 0.25),
+        (["--sample-ratio=1"], "sample_ratio", 1.0),
+        (["--sample-count", "7"], "sample_count", 7),
+        (["--sample-switch"], "sample_switch", True),
+        (["--sample-switch", "--no-sample-switch"], "sample_switch", False),
+        (["--sample-path", "a/b"], "sample_path", Path("a/b")),
+        (["--sample-path", "none"], "sample_path", None),
+        (["--sample-limit", "-1.5"], "sample_limit", -1.5),
+        (["--sample-limit", "none"], "sample_limit", None),
+        (["--sample-mode", "slow"], "sample_mode", "slow"),
+    ],
+)
+def test_flags_are_read_by_type(argv, name, value):
+    settings = load(SampleSettings, argv, {})
+    assert getattr(settings, name) == value
+    assert type(getattr(settings, name)) is type(value) or isinstance(value, Path)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--sample-ratio", "much"], "--sample-ratio: 'much' is not a number"),
+        (["--sample-ratio", "nan"], "--sample-ratio: 'nan' is not a number"),
+        (["--sample-ratio", "inf"], "--sample-ratio: 'inf' is not a number"),
+        (["--sample-ratio", "1.1"], "--sample-ratio: 1.1 is above the maximum, 1 s"),
+        (["--sample-count", "0"], "--sample-count: 0 is below the minimum, 1"),
+        (["--sample-count", "1.5"], "--sample-count: '1.5' is not a whole number"),
+        (["--sample-mode", "quick"], "--sample-mode: 'quick' is none of fast, slow"),
+        (["--sample-mode"], "--sample-mode: expected one argument"),
+        (["--sample-cuont", "1"], "--sample-cuont: no such flag; did you mean --sample-count?"),
+        (["--sample", "1"], "--sample: no such flag"),
+        (["--port", "1"], "--port: a setting of gateway, not of this process"),
+        (["file.wav"], "file.wav: unexpected argument"),
+        (["--redis-url", ""], "--redis-url: '' is not a URL"),
+    ],
+)
+def test_a_wrong_flag_is_named(argv, message):
+    with pytest.raises(SettingsError) as error:
+        load(SampleSettings, argv, {})
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [
+        ({"CALLSCRIBE_SAMPLE_COUNT": "x"}, "CALLSCRIBE_SAMPLE_COUNT: 'x' is not a whole number"),
+        ({"CALLSCRIBE_SAMPLE_SWITCH": "maybe"}, "CALLSCRIBE_SAMPLE_SWITCH: 'maybe' is not true"),
+        (
+            {"CALLSCRIBE_SILENCE_TRESHOLD": "1"},
+            "CALLSCRIBE_SILENCE_TRESHOLD: no such setting;"
+            " did you mean CALLSCRIBE_SILENCE_THRESHOLD?",
+        ),
+    ],
+)
+def test_a_wrong_variable_is_named(env, message):
+    with pytest.raises(SettingsError) as error:
+        load(SampleSettings, [], env)
+    assert str(error.value).startswith(message)
+
+
+def test_variables_of_other_services_and_programs_are_no_mistake():
+    load(SampleSettings, [], {"CALLSCRIBE_VAD_SLOTS": "7", "HOME": "/", "PORT": "x"})
+
+
+def test_help_tells_default_unit_and_limits(capsys):
+    with pytest.raises(SystemExit):
+        load(SampleSettings, ["--help"], {})
+    text = " ".join(capsys.readouterr().out.split())
+    assert "a ratio (default 0.5 s, 0 to 1)" in text
+    assert "a count (default 3, at least 1)" in text
+    assert "a switch (default false)" in text
+    assert "a path (default none)" in text
+    assert "a mode of 100 % (default fast)" in text
+    assert "--sample-mode fast|slow" in text
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://host:6379/0", "redis://host:6379/0"),
+        ("rediss://user:pass@host:1/0", "rediss://user:***@host:1/0"),
+        ("redis://:p@ss@host", "redis://:***@host"),
+        ("redis://host?db=1&password=x&a=b", "redis://host?db=1&password=***&a=b"),
+        ("unix://user:x@/run/redis.sock", "unix://user:***@/run/redis.sock"),
+    ],
+)
+def test_passwords_are_not_shown(url, shown):
+    settings = load(SampleSettings, ["--redis-url", url], {})
+    assert settings.redis_url == url
+    assert SecretUrl(url).redacted == shown
+    assert repr(shown) in repr(settings)
+    assert definitions(SampleSettings)["redis_url"].show(settings.redis_url) == shown
+
+
+@given(st.text(alphabet=st.characters(exclude_characters="/?&@"), min_size=8))
+def test_no_password_is_ever_in_a_repr(password):
+    assert password not in repr(SecretUrl(f"redis://me:{password}@host/0"))
+
+
+def test_one_name_has_one_meaning():
+    @dataclass(frozen=True, kw_only=True)
+    class OtherSettings(CommonSettings):
+        sample_count: int = setting(4, "another count")
+
+    with pytest.raises(Misuse, match="sample_count"):
+        merge([SampleSettings, OtherSettings])
+
+
+def test_a_field_without_a_definition_is_a_bug():
+    @dataclass(frozen=True, kw_only=True)
+    class BareSettings(CommonSettings):
+        bare: int = 3
+
+    with pytest.raises(Misuse, match="bare"):
+        definitions(BareSettings)
+
+
+def test_every_service_of_the_product_is_known_and_loads_from_nothing():
+    classes = settings_classes()
+    assert {"gateway", "vad", "denoise", "asr"} <= set(classes)
+    for cls in classes.values():
+        assert load(cls, [], {}) == cls()
+
+
+def test_every_default_lies_within_its_own_limits():
+    for each in merge(settings_classes().values()).values():
+        text = "none" if each.default is None else str(each.default)
+        assert each.parse(text, each.flag) == each.default
+
+
+def test_every_help_is_printable():
+    for name, cls in settings_classes().items():
+        assert flag_parser([cls], prog=name).format_help()
+
+
+def test_a_heartbeat_must_fit_twice_into_a_lease():
+    with pytest.raises(SettingsError, match="--heartbeat-s"):
+        load(VadSettings, ["--lease-s", "0.9"], {})
+    assert load(VadSettings, ["--lease-s", "1"], {}).lease_s == 1
+    assert issubclass(VadSettings, StageSettings)
+
+
+def test_the_gateway_refuses_half_a_tls_identity(tmp_path):
+    certificate = tmp_path / "cert.pem"
+    certificate.touch()
+    given = ["--ssl-certfile", str(certificate)]
+    with pytest.raises(SettingsError, match="go together"):
+        load(GatewaySettings, given, {})
+    with pytest.raises(SettingsError, match="not together with --generate-self-signed-cert"):
+        load(
+            GatewaySettings,
+            [*given, "--ssl-keyfile", str(certificate), "--generate-self-signed-cert"],
+            {},
+        )
+    with pytest.raises(SettingsError, match="there is no file"):
+        load(GatewaySettings, [*given, "--ssl-keyfile", "/nonexistent"], {})
+
+
+def test_session_defaults_are_those_of_a_session_that_asks_for_nothing():
+    assert GatewaySettings().session_defaults() == SessionOptions()
+    changed = load(GatewaySettings, ["--silence-threshold", "1.2"], {}).session_defaults()
+    assert changed == SessionOptions(silence_threshold=1.2)
+
+
+def test_every_setting_is_documented():
+    for cls in settings_classes().values():
+        assert all(each.metadata["help"] for each in fields(cls))

@@ -1,0 +1,160 @@
+"""Ingest: every format, any split, every leg in step."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.fronts.api import ENCODINGS, AudioFormat, ClientError
+from gateway.ingest import _G711, Ingest
+
+FORMATS = [
+    AudioFormat(encoding, rate, channels)
+    for encoding in ENCODINGS
+    for rate in (16_000, 8_000, 44_100)
+    for channels in (1, 2)
+]
+
+
+def whole(audio: AudioFormat, data: bytes) -> list[bytes]:
+    ingest = Ingest(audio)
+    return joined(audio, [ingest.push(data), ingest.flush()])
+
+
+def joined(audio: AudioFormat, parts: list[list[bytes]]) -> list[bytes]:
+    assert all(len(part) == audio.channels for part in parts)
+    return [b"".join(part[c] for part in parts) for c in range(audio.channels)]
+
+
+def speechlike(audio: AudioFormat, size: int, seed: int) -> bytes:
+    rng = np.random.default_rng(seed)
+    if audio.encoding == "float32":
+        samples = rng.uniform(-1.5, 1.5, size // 4 + 1).astype("<f4").tobytes()
+        return samples[:size]
+    return rng.bytes(size)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.sampled_from(FORMATS),
+    st.lists(st.integers(0, 400), max_size=12),
+    st.integers(0, 2**32),
+)
+def test_any_split_of_the_same_bytes_gives_the_same_audio(audio, sizes, seed):
+    data = speechlike(audio, sum(sizes), seed)
+    split = Ingest(audio)
+    cuts = np.cumsum([0, *sizes])
+    parts = [split.push(data[a:b]) for a, b in pairwise(cuts)]
+    output = joined(audio, [*parts, split.flush()])
+    assert output == whole(audio, data)
+    assert {len(leg) for leg in output} == {2 * split.position}
+
+
+def test_16_khz_pcm16_mono_is_not_copied():
+    message = b"\x01\x02" * 160
+    (leg,) = Ingest(AudioFormat("pcm16", 16_000, 1)).push(message)
+    assert leg is message
+
+
+def test_a_split_sample_is_joined_on_the_fast_path():
+    ingest = Ingest(AudioFormat("pcm16", 16_000, 1))
+    assert ingest.push(b"\x01\x02\x03") == [b"\x01\x02"]
+    assert ingest.push(b"\x04\x05") == [b"\x03\x04"]
+    assert ingest.position == 2
+
+
+def test_channels_become_legs():
+    frames = np.array([[1, -1], [2, -2], [3, -3]], dtype="<i2")
+    legs = Ingest(AudioFormat("pcm16", 16_000, 2)).push(frames.tobytes())
+    assert [np.frombuffer(leg, "<i2").tolist() for leg in legs] == [[1, 2, 3], [-1, -2, -3]]
+
+
+def test_legs_are_resampled_as_if_alone():
+    rng = np.random.default_rng(1)
+    frames = rng.integers(-20_000, 20_000, (1_000, 2)).astype("<i2")
+    legs = whole(AudioFormat("pcm16", 8_000, 2), frames.tobytes())
+    for channel in (0, 1):
+        alone = whole(AudioFormat("pcm16", 8_000, 1), frames[:, channel].tobytes())
+        assert legs[channel] == alone[0]
+
+
+def test_float32_beyond_full_scale_is_clipped():
+    samples = np.array([0.0, 0.5, 1.0, -1.0, 3.4e38, -3.4e38], dtype="<f4")
+    (leg,) = Ingest(AudioFormat("float32", 16_000, 1)).push(samples.tobytes())
+    expected = [0, 16_384, 32_767, -32_768, 32_767, -32_768]
+    assert np.frombuffer(leg, "<i2").tolist() == expected
+
+
+@pytest.mark.parametrize("rate", [16_000, 8_000])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_float_that_is_no_sample_is_named_and_nothing_is_taken(rate, bad):
+    ingest = Ingest(AudioFormat("float32", rate, 2))
+    ingest.push(np.zeros(20, "<f4").tobytes())
+    samples = np.zeros(10, "<f4")
+    samples[5] = bad
+    position = ingest.position
+    with pytest.raises(ClientError, match=r"sample 12 of channel 1 is -?(nan|inf)") as caught:
+        ingest.push(samples.tobytes())
+    assert caught.value.code == "invalid_audio"
+    assert caught.value.close_code == 1007
+    assert ingest.position == position
+
+
+def test_g711_anchors():
+    # ITU-T G.711: full scale, quiet and the sign bit; expanded to 16 bits.
+    mulaw, alaw = _G711["mulaw"], _G711["alaw"]
+    assert [int(mulaw[code]) for code in (0x00, 0x80, 0x7F, 0xFF, 0x7E)] == [
+        -32_124,
+        32_124,
+        0,
+        0,
+        -8,
+    ]
+    assert [int(alaw[code]) for code in (0x2A, 0xAA, 0x55, 0xD5, 0x54)] == [
+        -32_256,
+        32_256,
+        -8,
+        8,
+        -24,
+    ]
+
+
+@pytest.mark.parametrize("law", ["mulaw", "alaw"])
+def test_g711_is_odd_and_monotone_in_its_magnitude(law):
+    table = _G711[law].astype(int)
+    codes = np.arange(128)
+    assert np.array_equal(table[codes], -table[codes | 0x80])
+    toggle = 0x7F if law == "mulaw" else 0x55
+    magnitude = table[(codes ^ toggle) | 0x80]
+    assert (np.diff(magnitude) > 0).all()
+
+
+@pytest.mark.parametrize("rate", [4_000, 8_000, 11_025, 44_100, 48_000, 15_999])
+def test_nothing_is_lost_at_the_end(rate):
+    frames = 1_234
+    (leg,) = whole(AudioFormat("pcm16", rate, 1), b"\x10\x20" * frames)
+    assert len(leg) // 2 == -(-frames * 16_000 // rate)
+
+
+def test_finishing_amid_a_frame_is_reported_and_not_fatal():
+    audio = AudioFormat("float32", 16_000, 2)
+    assert Ingest(audio).truncated is None
+    ingest = Ingest(audio)
+    ingest.push(bytes(11))
+    error = ingest.truncated
+    assert error is not None
+    assert (error.code, error.fatal) == ("truncated_sample", False)
+    assert "3 bytes into a frame of 8" in error.message
+
+
+@pytest.mark.parametrize("rate", [4_000, 8_000, 16_000, 44_100, 48_000])
+def test_position_at_the_clients_rate_skips_nothing(rate):
+    ingest = Ingest(AudioFormat("mulaw", rate, 1))
+    ingest.push(bytes(rate // 7))
+    ingest.flush()
+    there = ingest.position_at_client_rate(ingest.position)
+    assert there * 16_000 <= ingest.position * rate
+    assert there == rate // 7
+    assert ingest.position_at_client_rate(0) == 0

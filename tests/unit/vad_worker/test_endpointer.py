@@ -1,0 +1,367 @@
+"""What the endpointer promises, by example."""
+
+from collections.abc import Iterable
+
+import msgpack
+import pytest
+
+from common.audio import samples
+from common.errors import Misuse
+from vad_worker.endpointer import (
+    TRANSITIONS,
+    Endpointer,
+    EndpointerParams,
+    Event,
+    Flushed,
+    SpeechEnded,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    State,
+    Trigger,
+    from_wire,
+)
+from vad_worker.framing import FRAME
+
+PARAMS = EndpointerParams()
+TALK, HUSH = 0.9, 0.1
+LOUD, QUIET = 1e-2, 1e-6
+
+
+def feed(endpointer: Endpointer, probability: float, seconds: float) -> list[Event]:
+    """Push frames of one probability for at least `seconds`."""
+    energy = LOUD if probability >= 0.5 else QUIET
+    count = -(-samples(seconds) // FRAME)
+    return [event for _ in range(count) for event in endpointer.push(probability, energy)]
+
+
+def state(endpointer: Endpointer) -> State:
+    return State(endpointer.snapshot()["memory"]["state"])
+
+
+def heard(endpointer: Endpointer) -> int:
+    position: int = endpointer.snapshot()["memory"]["heard"]
+    return position
+
+
+def in_state(wanted: State, params: EndpointerParams = PARAMS) -> Endpointer:
+    """Return an endpointer in that state after 1 s of silence."""
+    endpointer = Endpointer(params)
+    feed(endpointer, HUSH, 1.0)
+    if wanted is not State.IDLE:
+        feed(endpointer, TALK, 0.1 if wanted is State.CANDIDATE else 1.0)
+    if wanted is State.PAUSED:
+        feed(endpointer, HUSH, 0.3)
+    assert state(endpointer) is wanted
+    return endpointer
+
+
+def kinds(events: Iterable[Event]) -> list[type]:
+    return [type(event) for event in events]
+
+
+def test_short_pauses_do_not_end_an_utterance_and_a_long_one_does() -> None:
+    endpointer = Endpointer(PARAMS)
+    events = feed(endpointer, HUSH, 0.5)
+    for _ in range(3):
+        events += feed(endpointer, TALK, 0.6)
+        events += feed(endpointer, HUSH, 0.3)
+    events += feed(endpointer, TALK, 0.6)
+    speech_end = heard(endpointer)
+    events += feed(endpointer, HUSH, 0.9)
+    assert kinds(events) == [
+        SpeechStarted,
+        *[SpeechPaused, SpeechResumed] * 3,
+        *[SpeechPaused, SpeechEnded],
+    ]
+    paused, ended = events[-2:]
+    assert isinstance(paused, SpeechPaused)
+    assert isinstance(ended, SpeechEnded)
+    assert ended.reason == "silence"
+    assert ended.end == paused.end == speech_end + PARAMS.post_roll
+    assert paused.at - speech_end == 7 * FRAME
+    assert ended.at - speech_end == 25 * FRAME
+
+
+def test_silence_counts_consecutively() -> None:
+    endpointer = in_state(State.SPEECH)
+    for _ in range(5):
+        assert SpeechEnded not in kinds(feed(endpointer, HUSH, 0.75))
+        feed(endpointer, TALK, 0.01)
+    assert state(endpointer) is State.SPEECH
+
+
+@pytest.mark.parametrize("silence_before", [0.0, 0.1, 0.5, 2.0])
+def test_an_onset_is_never_clipped(silence_before: float) -> None:
+    endpointer = Endpointer(PARAMS)
+    feed(endpointer, HUSH, silence_before)
+    onset = heard(endpointer)
+    (started,) = feed(endpointer, TALK, 0.3)
+    assert isinstance(started, SpeechStarted)
+    assert started.start == max(0, onset - PARAMS.pre_roll)
+    assert started.at == onset + 7 * FRAME
+    assert started.probability == TALK
+
+
+def test_the_pre_roll_stops_at_the_end_of_the_previous_utterance() -> None:
+    params = EndpointerParams(silence=2048, pre_roll=samples(2.0))
+    endpointer = in_state(State.SPEECH, params)
+    (_, ended) = feed(endpointer, HUSH, 0.2)
+    (started,) = feed(endpointer, TALK, 0.3)
+    assert isinstance(ended, SpeechEnded)
+    assert isinstance(started, SpeechStarted)
+    assert started.start == ended.end
+    assert started.utterance == ended.utterance + 1
+
+
+def test_hysteresis_is_silero_s() -> None:
+    endpointer = in_state(State.IDLE)
+    assert feed(endpointer, 0.4, 1.0) == []
+    assert state(endpointer) is State.IDLE
+    feed(endpointer, TALK, 0.3)
+    assert feed(endpointer, 0.35, 2.0) == []
+    assert state(endpointer) is State.SPEECH
+    assert kinds(feed(endpointer, 0.34, 0.3)) == [SpeechPaused]
+    assert kinds(feed(endpointer, 0.4, 0.6)) == [SpeechEnded]
+
+
+@pytest.mark.parametrize(("threshold", "silent", "voiced"), [(0.1, 0.009, 0.011), (0.0, None, 0.0)])
+def test_low_thresholds_have_a_floor(threshold: float, silent: float | None, voiced: float) -> None:
+    endpointer = in_state(State.SPEECH, EndpointerParams(threshold=max(threshold, 0.2)))
+    endpointer.configure(EndpointerParams(threshold=threshold))
+    assert feed(endpointer, voiced, 1.0) == []
+    if silent is not None:
+        assert kinds(feed(endpointer, silent, 1.0)) == [SpeechPaused, SpeechEnded]
+
+
+def test_too_little_speech_is_no_utterance() -> None:
+    endpointer = Endpointer(PARAMS)
+    for _ in range(5):
+        assert feed(endpointer, TALK, 0.19) == []
+        assert feed(endpointer, HUSH, 0.2) == []
+        assert state(endpointer) is State.IDLE
+
+
+def test_speech_with_gaps_shorter_than_a_pause_adds_up() -> None:
+    endpointer = Endpointer(PARAMS)
+    events = []
+    for _ in range(2):
+        events += feed(endpointer, TALK, 0.128)
+        events += feed(endpointer, HUSH, 0.1)
+    assert kinds(events) == [SpeechStarted]
+
+
+def test_the_pause_is_at_most_half_of_the_silence() -> None:
+    endpointer = in_state(State.SPEECH, EndpointerParams(silence=4 * FRAME, post_roll=samples(1)))
+    assert endpointer.push(HUSH, QUIET) == ()
+    (paused,) = endpointer.push(HUSH, QUIET)
+    assert isinstance(paused, SpeechPaused)
+    assert paused.end == paused.at == heard(endpointer)
+    assert endpointer.push(HUSH, QUIET) == ()
+    (ended,) = endpointer.push(HUSH, QUIET)
+    assert isinstance(ended, SpeechEnded)
+    assert ended.end == paused.end
+
+
+@pytest.mark.parametrize("reason", ["flush", "finish"])
+@pytest.mark.parametrize("beyond", [0, 300])
+def test_a_flush_ends_speech_at_its_position(reason: str, beyond: int) -> None:
+    endpointer = in_state(State.SPEECH)
+    position = heard(endpointer) + beyond
+    (ended,) = getattr(endpointer, reason)(position)
+    assert ended == SpeechEnded(1, 32 * FRAME - PARAMS.pre_roll, position, position, ended.reason)
+    assert ended.reason == reason
+    (started,) = feed(endpointer, TALK, 0.3)
+    assert isinstance(started, SpeechStarted)
+    assert started.start == position
+
+
+def test_a_flush_in_a_pause_keeps_the_announced_end() -> None:
+    endpointer = in_state(State.SPEECH)
+    (paused,) = feed(endpointer, HUSH, 0.3)
+    (ended,) = endpointer.flush(heard(endpointer) + 5)
+    assert isinstance(paused, SpeechPaused)
+    assert isinstance(ended, SpeechEnded)
+    assert (ended.end, ended.reason) == (paused.end, "flush")
+
+
+def test_a_flush_makes_an_utterance_of_two_frames_of_speech() -> None:
+    endpointer = in_state(State.IDLE)
+    feed(endpointer, TALK, 0.064)
+    started, ended = endpointer.flush(heard(endpointer))
+    assert isinstance(started, SpeechStarted)
+    assert isinstance(ended, SpeechEnded)
+    assert started.at == ended.at == ended.end == heard(endpointer)
+
+
+def test_a_flush_with_nothing_open_is_answered_and_loses_nothing() -> None:
+    endpointer = in_state(State.IDLE)
+    assert endpointer.flush(heard(endpointer)) == (Flushed(1, heard(endpointer)),)
+    onset = heard(endpointer)
+    feed(endpointer, TALK, 0.032)
+    assert endpointer.flush(heard(endpointer)) == (Flushed(2, heard(endpointer)),)
+    (started,) = feed(endpointer, TALK, 0.2)
+    assert isinstance(started, SpeechStarted)
+    assert (started.utterance, started.start) == (3, onset - PARAMS.pre_roll)
+    assert endpointer.utterances == 3
+
+
+@pytest.mark.parametrize("sort", [State.IDLE, State.CANDIDATE, State.SPEECH, State.PAUSED])
+def test_a_gap_counts_as_silence(sort: State) -> None:
+    cases: dict[float, dict[State, list[str]]] = {
+        0.1: {State.IDLE: [], State.CANDIDATE: [], State.SPEECH: [], State.PAUSED: []},
+        0.4: {State.IDLE: [], State.CANDIDATE: [], State.SPEECH: ["paused"], State.PAUSED: []},
+        2.0: {State.IDLE: [], State.CANDIDATE: [], State.SPEECH: ["gap"], State.PAUSED: ["gap"]},
+    }
+    for length, expected in cases.items():
+        endpointer = in_state(sort)
+        before = heard(endpointer) + 100
+        events = endpointer.skip(before, before + samples(length))
+        names = [e.reason if isinstance(e, SpeechEnded) else e.t for e in events]
+        assert names == expected[sort]
+        for event in events:
+            assert isinstance(event, SpeechPaused | SpeechEnded)
+            assert event.end <= before
+            assert event.at == before + samples(length)
+        later = feed(endpointer, TALK, 0.3)
+        if length == 2.0:
+            assert isinstance(later[0], SpeechStarted)
+            assert later[0].start == before + samples(length)
+
+
+def test_speech_up_to_a_gap_belongs_to_the_utterance() -> None:
+    endpointer = in_state(State.SPEECH)
+    before = heard(endpointer) + 300
+    (ended,) = endpointer.skip(before, before + samples(1.0))
+    assert isinstance(ended, SpeechEnded)
+    assert ended.end == before
+
+
+def test_a_long_utterance_is_cut_where_it_is_quietest() -> None:
+    params = EndpointerParams(max_utterance=samples(3.0))
+    endpointer = Endpointer(params)
+    events: list[Event] = []
+    quiet = 75
+    for n in range(120):
+        events += endpointer.push(TALK, QUIET if n in (20, quiet) else LOUD)
+    cut = quiet * FRAME + FRAME // 2
+    started, ended, again, *_ = events
+    assert isinstance(started, SpeechStarted)
+    assert ended == SpeechEnded(1, started.start, cut, ended.at, "length")
+    assert again == SpeechStarted(2, cut, ended.at, TALK)
+    assert ended.at <= started.start + params.max_utterance
+
+
+def test_of_frames_about_as_quiet_the_least_speech_like_is_cut() -> None:
+    endpointer = Endpointer(EndpointerParams(max_utterance=samples(3.0)))
+    events: list[Event] = []
+    for n in range(100):
+        closure, breath = n == 70, n == 80
+        probability = 0.4 if breath else TALK
+        events += endpointer.push(probability, 1.2e-6 if breath else 1e-6 if closure else LOUD)
+    ended = next(e for e in events if isinstance(e, SpeechEnded))
+    assert ended.end == 80 * FRAME + FRAME // 2
+
+
+def test_a_cut_with_only_silence_after_it_starts_nothing() -> None:
+    endpointer = Endpointer(EndpointerParams(max_utterance=samples(3.0)))
+    events = feed(endpointer, TALK, 2.85) + feed(endpointer, HUSH, 1.5)
+    assert kinds(events) == [SpeechStarted, SpeechEnded]
+    assert isinstance(events[1], SpeechEnded)
+    assert events[1].reason == "length"
+
+
+def test_speech_after_a_pause_at_the_cap_is_another_utterance() -> None:
+    endpointer = Endpointer(EndpointerParams(max_utterance=samples(3.0)))
+    events = feed(endpointer, TALK, 2.5) + feed(endpointer, HUSH, 0.7) + feed(endpointer, TALK, 0.3)
+    assert kinds(events) == [SpeechStarted, SpeechPaused, SpeechEnded, SpeechStarted]
+    _, paused, ended, started = events
+    assert isinstance(paused, SpeechPaused)
+    assert isinstance(ended, SpeechEnded)
+    assert isinstance(started, SpeechStarted)
+    assert (ended.end, ended.reason) == (paused.end, "length")
+    assert started.start >= ended.end
+
+
+def test_parameters_change_mid_stream() -> None:
+    endpointer = in_state(State.SPEECH)
+    endpointer.configure(EndpointerParams(silence=samples(2.0)))
+    assert kinds(feed(endpointer, HUSH, 1.5)) == [SpeechPaused]
+    endpointer.configure(EndpointerParams(silence=samples(0.5), max_utterance=samples(2.0)))
+    assert kinds(feed(endpointer, HUSH, 0.03)) == [SpeechEnded]
+
+
+def test_the_audio_still_needed() -> None:
+    assert Endpointer(PARAMS).keep_from == 0
+    idle = in_state(State.IDLE)
+    assert idle.keep_from == heard(idle) - PARAMS.pre_roll
+    for sort in (State.CANDIDATE, State.SPEECH, State.PAUSED):
+        assert in_state(sort).keep_from == heard(in_state(State.IDLE)) - PARAMS.pre_roll
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        SpeechStarted(1, 2, 3, 0.5),
+        SpeechPaused(1, 2, 3, 4),
+        SpeechResumed(1, 2),
+        SpeechEnded(1, 2, 3, 4, "gap"),
+        Flushed(1, 2),
+    ],
+)
+def test_events_survive_the_wire(event: Event) -> None:
+    assert from_wire(msgpack.unpackb(msgpack.packb(event.to_wire()))) == event
+
+
+def test_an_unknown_event_is_refused() -> None:
+    with pytest.raises(KeyError, match="news"):
+        from_wire({"t": "news"})
+
+
+@pytest.mark.parametrize("at", list(State))
+@pytest.mark.parametrize("trigger", list(Trigger))
+def test_a_transition_that_is_not_in_the_table_is_misuse(at: State, trigger: Trigger) -> None:
+    endpointer = in_state(at)
+    if (at, trigger) in TRANSITIONS:
+        endpointer._move(trigger)
+        assert state(endpointer) is TRANSITIONS[at, trigger]
+    else:
+        with pytest.raises(Misuse, match=f"{trigger.name} while {at.name}"):
+            endpointer._move(trigger)
+
+
+@pytest.mark.parametrize("at", list(State))
+def test_every_call_is_welcome_in_every_state(at: State) -> None:
+    here = heard(in_state(at))
+    in_state(at).push(TALK, LOUD)
+    in_state(at).push(HUSH, QUIET)
+    in_state(at).skip(here, here + 1)
+    in_state(at).skip(here, here + samples(100.0))
+    in_state(at).configure(EndpointerParams(silence=0))
+    for verb in ("flush", "finish"):
+        endpointer = in_state(at)
+        assert isinstance(getattr(endpointer, verb)(here)[-1], Flushed | SpeechEnded)
+        assert state(endpointer) in (State.IDLE, at)
+
+
+def test_positions_that_cannot_be_are_misuse() -> None:
+    endpointer = in_state(State.IDLE)
+    here = heard(endpointer)
+    for wrong in (here - 1, here + FRAME):
+        with pytest.raises(Misuse, match=str(wrong)):
+            endpointer.flush(wrong)
+        with pytest.raises(Misuse, match=str(wrong)):
+            endpointer.skip(wrong, wrong + 10_000)
+    with pytest.raises(Misuse, match="gap"):
+        endpointer.skip(here, here)
+    for nonsense in (-0.1, 1.1, float("nan")):
+        with pytest.raises(Misuse, match="probability"):
+            endpointer.push(nonsense, LOUD)
+
+
+@pytest.mark.parametrize(
+    "values", [{"threshold": 1.5}, {"pause": -1}, {"max_utterance": 4_000}, {"pre_roll": 300_000}]
+)
+def test_impossible_parameters_are_misuse(values: dict[str, float]) -> None:
+    with pytest.raises(Misuse):
+        EndpointerParams(**values)  # type: ignore[arg-type]

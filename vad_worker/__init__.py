@@ -1,0 +1,1 @@
+"""The VAD stage: finds where the utterances of a leg start, pause and end."""

@@ -1,0 +1,89 @@
+"""Chunks of any length in, whole frames on a fixed grid out.
+
+Frames start at multiples of 512 samples from the beginning or from the end of the last gap, so any
+chunking of the same audio gives the same frames.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from common.audio import BYTES_PER_SAMPLE, FloatArray, pcm16_to_float
+from common.errors import Misuse
+
+FRAME = 512
+"""Samples per frame at 16 kHz (32 ms), as the model reads them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The samples [start, end) never came. `start` may lie within a frame, which is given up."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frames:
+    """What one chunk completed: the gap before it, if any, and then whole frames, if any.
+
+    `samples` is float32 [k * 512] in [-1, 1), k >= 0; its first sample is at position `start`.
+    """
+
+    gap: Gap | None
+    start: int
+    samples: FloatArray
+
+
+class Framer:
+    """Cuts one leg's audio, which begins at `position`, into frames."""
+
+    def __init__(self, position: int = 0) -> None:
+        self._end = position
+        self._rest = b""
+
+    @property
+    def position(self) -> int:
+        """End of the audio taken so far, the part of a frame that waits included."""
+        return self._end
+
+    def push(self, start: int, pcm: bytes) -> Frames:
+        """Take PCM16LE mono 16 kHz whose first sample is at `start`; return what it completes.
+
+        Samples that were taken before are dropped. Before a gap the part of a frame that waited is
+        dropped too. Raises Misuse for half a sample.
+        """
+        if len(pcm) % BYTES_PER_SAMPLE:
+            raise Misuse(f"{len(pcm)} bytes are no whole number of samples")
+        gap = None
+        if start > self._end and pcm:
+            gap = Gap(self._end, start)
+            self._end = start
+            self._rest = b""
+        fresh = pcm[max(0, self._end - start) * BYTES_PER_SAMPLE :]
+        first = self._end - len(self._rest) // BYTES_PER_SAMPLE
+        self._end += len(fresh) // BYTES_PER_SAMPLE
+        joined = self._rest + fresh
+        whole = len(joined) // (FRAME * BYTES_PER_SAMPLE) * FRAME * BYTES_PER_SAMPLE
+        self._rest = joined[whole:]
+        return Frames(gap, first, pcm16_to_float(joined[:whole]))
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return everything `restore` needs as msgpack-able values, 1 kB at most."""
+        return {"end": self._end, "rest": self._rest}
+
+    @classmethod
+    def restore(cls, snapshot: Mapping[str, Any]) -> Self:
+        """Continue from a `snapshot()`."""
+        framer = cls(snapshot["end"])
+        framer._rest = snapshot["rest"]
+        return framer
+
+
+def energies(samples: FloatArray) -> FloatArray:
+    """Return the mean square of every frame: float32 [k * 512] in, float32 [k] out."""
+    frames = samples.reshape(-1, FRAME)
+    squares: FloatArray = np.einsum("ij,ij->i", frames, frames)
+    return squares / np.float32(FRAME)

@@ -1,0 +1,74 @@
+"""The VAD stage: audio of all legs in, one batched inference per tick, endpointing events out."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from vad_worker.model import SileroVad, VadState
+
+from common.bus import wire
+from common.stage.api import Claim, Effect, Recovery, Snapshot, Work
+from vad_worker.leg import VadLeg
+from vad_worker.settings import VadSettings
+
+
+@dataclass(slots=True, eq=False)
+class OwnedLeg:
+    """A leg and the model's recurrent state for it."""
+
+    leg: VadLeg
+    model: VadState
+
+
+class VadStage:
+    """Runs Silero over the new frames of every owned leg at once."""
+
+    name = "vad"
+    finishes = False
+    rings = False
+    output = "speech"
+
+    def __init__(self, settings: VadSettings) -> None:
+        self.tick = settings.vad_tick_ms / 1000
+        self._threads = settings.vad_threads
+
+    async def start(self, wake: Callable[[OwnedLeg], None]) -> None:
+        """Load the model."""
+        self._vad = await asyncio.to_thread(SileroVad, threads=self._threads)
+
+    def fences(self, claim_key: str) -> Sequence[str]:
+        """See `Stage.fences`."""
+        return ("ckpt:vad", "speech")
+
+    def open(self, claim: Claim, recovery: Recovery) -> OwnedLeg:
+        """See `Stage.open`."""
+        saved = recovery.state
+        model = self._vad.open() if saved is None else self._vad.load_state(saved["model"])
+        return OwnedLeg(VadLeg(claim.leg, claim.body, recovery), model)
+
+    def inputs(self, state: OwnedLeg) -> Mapping[str, bytes]:
+        """See `Stage.inputs`."""
+        return {state.leg.source: wire.before_position(state.leg.position)}
+
+    async def step(self, work: Sequence[Work[OwnedLeg]]) -> Sequence[Sequence[Effect]]:
+        """Advance every leg by what arrived for it."""
+        frames = [owned.leg.take(entries) for owned, entries in work]
+        batch = [(owned.model, audio) for (owned, _), audio in zip(work, frames, strict=True)]
+        probabilities = await asyncio.to_thread(self._vad.run, batch)
+        return [
+            owned.leg.conclude(each) for (owned, _), each in zip(work, probabilities, strict=True)
+        ]
+
+    def snapshot(self, state: OwnedLeg) -> Snapshot:
+        """See `Stage.snapshot`."""
+        return state.leg.snapshot(state.model.dump())
+
+    def committed(self, state: OwnedLeg, number: int) -> None:
+        """See `Stage.committed`."""
+        state.leg.committed(number)
+
+    def close(self, state: OwnedLeg) -> None:
+        """Nothing outlives the state."""
+
+    async def stop(self) -> None:
+        """Nothing to close."""
