@@ -15,12 +15,13 @@ import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Self, Unpack
 from urllib.parse import urlsplit
 
 import websockets.asyncio.client as ws
 from websockets.exceptions import (
+    ConcurrencyError,
     ConnectionClosed,
     InvalidHandshake,
     InvalidProxy,
@@ -118,7 +119,8 @@ class Call:
                 return event
 
     async def _open(self, options: Options) -> None:
-        await self._send(json.dumps({"type": "config", **options.to_wire()}))
+        with suppress(CallscribeError):  # closed already: what was said before tells why
+            await self._send(json.dumps({"type": "config", **options.to_wire()}))
         try:
             while (wire := parse_object(await self._receive())).get("type") != "session_created":
                 if wire.get("type") == "error":
@@ -182,7 +184,14 @@ async def connect(
             raise Disconnected(f"{url} did not begin the call in {_OPEN_TIMEOUT:g} s") from None
         yield call
     finally:
-        await connection.close()
+        await asyncio.gather(connection.close(), _drain(connection))
+
+
+async def _drain(connection: ws.ClientConnection) -> None:
+    """Read until closed: behind events that nobody reads, the server's close would not be seen."""
+    with suppress(ConnectionClosed, ConcurrencyError):
+        while True:
+            await connection.recv()
 
 
 async def _connect(url: str, tls: ssl.SSLContext | None) -> ws.ClientConnection:

@@ -35,7 +35,8 @@ def replay_start(position: int) -> int:
     """Return where a fresh state must start reading for its output to be good from `position` on.
 
     A multiple of `HOP`, because a state that starts between two hops of the old one cuts its
-    STFT frames elsewhere and never agrees with it. `position` counts 16 kHz samples.
+    STFT frames elsewhere and never agrees with it. Both count 16 kHz samples from where the old
+    state started.
     """
     return max(0, position - WARM_UP) // HOP * HOP
 

@@ -1,8 +1,12 @@
 """One leg through the denoiser: audio in by position, clean audio out at the same positions.
 
 The model's output trails its input by a few hundredths of a second. A control must not come before
-audio it follows, yet a flush must not wait for audio that may never come: what the model still
-holds at a flush is passed on as it came in, and the model's late version of it is dropped.
+audio it follows, yet must not wait for audio that may never come: what the model still holds at a
+control is passed on as it came in, and the model's late version of it is dropped. How much that is
+depends on the position alone, so the samples written do not depend on how the audio is cut.
+
+A take-over replays: a fresh model reads the audio kept for that, and nothing is written again up to
+where the former owners' output ends.
 """
 
 from collections import deque
@@ -14,7 +18,7 @@ import numpy as np
 from common.audio import FloatArray, float_to_pcm16, pcm16_to_float
 from common.bus.wire import Chunk, Control
 from common.stage.api import Audio, Done, Effect, Entry, Recovery, Relay, Snapshot
-from denoise_worker.alignment import HOP, WARM_UP
+from denoise_worker.alignment import replay_start
 
 
 class Denoiser(Protocol):
@@ -26,20 +30,16 @@ class Denoiser(Protocol):
     def finish(self) -> FloatArray:
         """Return what is still inside."""
 
-    def close(self) -> None:
-        """Give the state's memory back."""
-
 
 class DenoiseLeg:
     """Pure apart from the model it drives; `make` opens a model state and may be slow."""
 
     def __init__(self, make: Callable[[], Denoiser], recovery: Recovery) -> None:
-        saved = recovery.state or {"at": 0, "origin": 0}
         self._make = make
         self._denoiser: Denoiser | None = None
-        self._origin: int = saved["origin"]
+        self._origin: int = recovery.state["origin"] if recovery.state else 0
         """Where the model's first hop lies; a take-over must cut its hops alike."""
-        self._written = max(saved["at"], recovery.emitted)
+        self._written = recovery.emitted
         """Where the clean stream ends."""
         self._taken = self._replay_start()
         """Where the audio given to the model ends."""
@@ -50,7 +50,7 @@ class DenoiseLeg:
 
     @property
     def reads_from(self) -> int:
-        """Position from which audio must be read."""
+        """Position from which audio, and controls that take effect there, must be read."""
         return self._taken
 
     def advance(self, entries: Sequence[Entry]) -> list[Effect]:
@@ -60,31 +60,32 @@ class DenoiseLeg:
             match entry:
                 case Chunk():
                     effects += self._chunk(entry)
-                case Control(position, _, body) if body["t"] == "end":
+                # Replayed. One at the very end of the clean stream may have been lost: only audio
+                # is sure to be there.
+                case Control(position) if position < self._written:
+                    pass
+                case Control(_, _, body) if body["t"] == "end":
                     effects += [*self._drain(), Relay(entry), Done()]
-                case Control(position):
-                    effects += [*self._pass_on(position), Relay(entry)]
+                case Control():
+                    effects += [*self._pass_on(), Relay(entry)]
         return _joined(effects)
 
     def snapshot(self) -> Snapshot:
-        """Return where a new owner goes on; it warms a fresh model up on audio kept for that."""
-        state = {"at": self._written, "origin": self._origin}
-        return Snapshot(state, self._replay_start(), {})
+        """Return where the model began; a new owner warms a fresh one up on audio kept for that."""
+        return Snapshot({"origin": self._origin}, self._replay_start(), {})
 
     def close(self) -> None:
-        """Give the model state back."""
-        if self._denoiser is not None:
-            self._denoiser.close()
+        """Let go of the model state; never while `advance` runs."""
+        self._denoiser = None
 
     def _replay_start(self) -> int:
-        """A model started between two hops of the old one never agrees with it."""
-        return self._origin + max(0, self._written - self._origin - WARM_UP) // HOP * HOP
+        return self._origin + replay_start(self._written - self._origin)
 
     def _chunk(self, chunk: Chunk) -> list[Effect]:
         effects: list[Effect] = []
         if chunk.start > self._taken:
             effects += self._jump(chunk.start)
-        fresh = pcm16_to_float(chunk.pcm)[max(0, self._taken - chunk.start) :]
+        fresh = pcm16_to_float(chunk.pcm)[self._taken - chunk.start :]
         if len(fresh):
             if self._denoiser is None:
                 self._denoiser = self._make()
@@ -96,15 +97,11 @@ class DenoiseLeg:
     def _jump(self, start: int) -> list[Effect]:
         """Go on at `start` with a fresh model: audio before it is missing."""
         effects = self._drain()
-        if start < self._written:
-            # Part of the warm-up audio is gone already; keep to the old model's hops.
-            start = self._origin + -(-(start - self._origin) // HOP) * HOP
-        else:
-            self._origin = start
-        self._taken = self._ready = start
+        self._origin = self._taken = self._ready = start
         return effects
 
     def _drain(self) -> list[Effect]:
+        """Write what the model still holds as the model has it; it ends with that."""
         if self._denoiser is None:
             return []
         effects = self._answer(self._denoiser.finish())
@@ -117,11 +114,9 @@ class DenoiseLeg:
         self._forget(len(clean))
         return self._write(start, clean)
 
-    def _pass_on(self, position: int) -> list[Effect]:
+    def _pass_on(self) -> list[Effect]:
         """Write what the model still holds as it came in."""
-        if not self._inside or position <= self._written:
-            return []
-        return self._write(self._ready, np.concatenate(self._inside))
+        return self._write(self._ready, np.concatenate(self._inside)) if self._inside else []
 
     def _write(self, start: int, samples: FloatArray) -> list[Effect]:
         new = samples[max(0, self._written - start) :]

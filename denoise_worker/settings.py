@@ -29,7 +29,11 @@ class DenoiseSettings(StageSettings):
         False, "filter very noisy stretches further, at some cost to the voice"
     )
     dfn_attenuation_limit: float | None = setting(
-        None, "most by which noise is reduced; none is without limit", unit="dB", minimum=0
+        None,
+        "most by which noise is reduced; none is without limit",
+        unit="dB",
+        minimum=0.1,
+        maximum=100,
     )
 
     def __post_init__(self) -> None:

@@ -40,7 +40,8 @@ class DenoiseStage:
 
     def inputs(self, state: DenoiseLeg) -> Mapping[str, bytes]:
         """See `Stage.inputs`."""
-        return {"audio": wire.before_position(state.reads_from)}
+        # Unlike `before_position`: a control that takes effect right where audio begins is read.
+        return {"audio": wire.entry_id(state.reads_from, wire.AUDIO_ORDER)}
 
     async def step(self, work: Sequence[Work[DenoiseLeg]]) -> Sequence[Sequence[Effect]]:
         """Advance every leg by what arrived for it."""

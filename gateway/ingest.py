@@ -3,14 +3,16 @@
 import numpy as np
 import numpy.typing as npt
 
-from common.audio import SAMPLE_RATE, float_to_pcm16
+from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
 from gateway.fronts.api import AudioFormat, ClientError, Encoding
-from gateway.resampler import FULL_SCALE_BITS, Resampler
+from gateway.resampler import Resampler
 
 _SAMPLE_BYTES: dict[Encoding, int] = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw": 1}
 
 # RFC 6455, 7.4.1: data inconsistent with the type of the message.
 _INVALID_DATA = 1007
+
+_FULL_SCALE = np.float32(32_768)
 
 
 def _mulaw_table() -> npt.NDArray[np.int16]:
@@ -31,6 +33,10 @@ def _alaw_table() -> npt.NDArray[np.int16]:
 
 
 _G711 = {"mulaw": _mulaw_table(), "alaw": _alaw_table()}
+
+
+def _encoded(frames: FloatArray) -> list[bytes]:
+    return [float_to_pcm16(leg) for leg in frames.T]
 
 
 class Ingest:
@@ -73,7 +79,7 @@ class Ingest:
     def push(self, data: bytes) -> list[bytes]:
         """Return each leg's next audio, PCM16LE at 16 kHz; a part of a frame waits for its rest.
 
-        At another rate the newest samples (the resampler's lookahead: 4 ms at 8 kHz, 2 ms from
+        At another rate the newest samples (the resampler's lookahead: 6 ms at 8 kHz, 3 ms from
         16 kHz up) wait for those that follow, or for `flush`.
 
         Raises `ClientError` where float32 audio holds NaN or infinity; nothing was taken then.
@@ -97,7 +103,7 @@ class Ingest:
         """
         if self._resampler is None:
             return [b""] * self._audio.channels
-        legs = [leg.tobytes() for leg in self._resampler.flush()]
+        legs = _encoded(self._resampler.flush())
         self._position += len(legs[0]) // 2
         return legs
 
@@ -112,12 +118,14 @@ class Ingest:
         if self._untouched:
             return [data]
         if self._audio.encoding == "float32":
-            return self._float_legs(data)
-        frames = self._pcm(data).reshape(-1, self._audio.channels).T
-        if self._resampler is None:
-            return [leg.tobytes() for leg in frames]
-        exact = frames.astype(np.float64) * 2.0 ** (FULL_SCALE_BITS - 15)
-        return [leg.tobytes() for leg in self._resampler.push(exact)]
+            samples = self._floats(data)
+        else:
+            pcm = self._pcm(data)
+            if self._resampler is None:
+                return [leg.tobytes() for leg in pcm.reshape(-1, self._audio.channels).T]
+            samples = pcm.astype(np.float32) / _FULL_SCALE
+        frames = samples.reshape(-1, self._audio.channels)
+        return _encoded(frames if self._resampler is None else self._resampler.push(frames))
 
     def _pcm(self, data: bytes) -> npt.NDArray[np.int16]:
         table = _G711.get(self._audio.encoding)
@@ -125,16 +133,12 @@ class Ingest:
             return np.frombuffer(data, dtype="<i2")
         return table[np.frombuffer(data, dtype=np.uint8)]
 
-    def _float_legs(self, data: bytes) -> list[bytes]:
+    def _floats(self, data: bytes) -> FloatArray:
         samples = np.frombuffer(data, dtype="<f4")
         finite = np.isfinite(samples)
         if not finite.all():
             raise self._not_finite(samples, int(np.argmin(finite)))
-        frames = np.clip(samples, -1.0, 1.0).reshape(-1, self._audio.channels).T
-        if self._resampler is None:
-            return [float_to_pcm16(leg) for leg in frames]
-        exact = np.rint(frames.astype(np.float64) * 2.0**FULL_SCALE_BITS)
-        return [leg.tobytes() for leg in self._resampler.push(exact)]
+        return np.clip(samples, -1.0, 1.0)
 
     def _not_finite(self, samples: npt.NDArray[np.float32], index: int) -> ClientError:
         frame, channel = divmod(index, self._audio.channels)

@@ -204,7 +204,7 @@ class Session:
 
     async def _register(self, options: SessionOptions) -> None:
         try:
-            options = self._admit(options)
+            options = await self._admit(options)
         except (Unavailable, AtCapacity) as refusal:
             self._refuse(refusal)
             return
@@ -218,8 +218,11 @@ class Session:
         if self._finish_wanted:
             self._finish()
 
-    def _admit(self, options: SessionOptions) -> SessionOptions:
+    async def _admit(self, options: SessionOptions) -> SessionOptions:
         fleet, settings = self._gateway.fleet, self._gateway.settings
+        if fleet.missing(_stages(options)):
+            # A worker may have come since the last look; nobody is refused on old news.
+            await fleet.look()
         if options.denoise and fleet.missing(["denoise"]):
             if settings.denoise_unavailable == "refuse":
                 raise Unavailable("denoise: no worker for it is running", stage="denoise")

@@ -15,6 +15,7 @@ import hiredis
 from common.bus.address import Address
 from common.bus.scripts import Script
 from common.errors import BusUnavailable, CallscribeError, Misuse
+from common.telemetry.logs import Log
 
 Argument: TypeAlias = bytes | str | int | float
 Command: TypeAlias = tuple[Argument, ...]
@@ -38,6 +39,8 @@ _PASSING = (
     "TRYAGAIN",
     "NOREPLICAS",
 )
+
+_log = Log(__name__)
 
 
 def encode(commands: Sequence[Command]) -> bytes:
@@ -168,6 +171,8 @@ class Link:
 
         Raises BusUnavailable when there is no connection or it breaks before the last reply.
         """
+        if not count:
+            return []
         if self._wire is None:
             raise BusUnavailable("not connected to Redis")
         return await self._wire.send(data, count, timeout)
@@ -176,8 +181,6 @@ class Link:
         self, commands: Sequence[Command], *, timeout: float = REPLY_TIMEOUT
     ) -> list[Reply]:
         """Run commands as one pipeline; see `send`."""
-        if not commands:
-            return []
         return await self.send(encode(commands), len(commands), timeout=timeout)
 
     async def insist(self, commands: Sequence[Command]) -> list[Reply]:
@@ -186,8 +189,6 @@ class Link:
 
     async def insist_noting(self, commands: Sequence[Command]) -> tuple[list[Reply], bool]:
         """Like `insist`; also tell whether they were sent more than once."""
-        if not commands:
-            return [], False
         return await self.insist_sending(encode(commands), len(commands))
 
     async def insist_sending(self, data: bytes, count: int) -> tuple[list[Reply], bool]:
@@ -273,6 +274,7 @@ class Link:
             await self._watch(self._wire)
             self._connected.clear()
             self._on_error("lost")
+            _log.warning("redis.lost", link=self._name, address=str(self._address))
             for pause in backoff():
                 try:
                     self._wire = await self._dial()
@@ -281,6 +283,7 @@ class Link:
                 else:
                     break
             self._connected.set()
+            _log.info("redis.back", link=self._name)
 
     @staticmethod
     async def _watch(wire: _Wire) -> None:

@@ -92,6 +92,7 @@ class Runner(Generic[S]):
         await self._claims.prepare()
         await self._stage.start(self._wake)
         self._metrics.slots.set(self._most)
+        await self._renew()
         self._ready = True
         _log.info("worker.ready", consumer=self._consumer, slots=self._most)
 

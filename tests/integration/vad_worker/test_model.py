@@ -16,7 +16,8 @@ from common.errors import Misuse, SettingsError
 from vad_worker import model
 from vad_worker.model import SileroVad, VadState
 
-EVERYWHERE = Path(pytest_audioeval.__file__).parent / "samples" / "audio" / "en" / "counting.wav"
+PACKAGE = Path(next(iter(pytest_audioeval.__path__)))
+EVERYWHERE = PACKAGE / "samples" / "audio" / "en" / "counting.wav"
 SHARED = ["librivox_0870.wav", "librivox_0930.wav", "osr_8k.wav", "noisy_snr0_48k.wav", "jfk.flac"]
 
 

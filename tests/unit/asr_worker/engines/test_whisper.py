@@ -9,7 +9,7 @@ from asr_worker.engines.whisper import _joined, _Piece, _without_pauses
 
 
 def piece(text: str, **more: Any) -> _Piece:
-    facts = {"tokens": [1], "logprob": -0.2, "no_speech": 0.1, "complete": True}
+    facts: dict[str, Any] = {"tokens": [1], "logprob": -0.2, "no_speech": 0.1, "complete": True}
     return _Piece(text=text, tokenizer=None, encoded=None, frames=100, **(facts | more))
 
 

@@ -1,0 +1,69 @@
+import asyncio
+import io
+import os
+import signal
+import sys
+
+from callscribe.child import Child, free_ports
+from tests.integration.callscribe.processes import gone, until
+
+
+async def start(program, echo=None):
+    return await Child.start("child", [sys.executable, "-c", program], os.environ, echo)
+
+
+async def test_its_output_is_copied_and_its_last_lines_are_kept():
+    echo = io.StringIO()
+    child = await start("for n in range(20): print(n)", echo)
+    assert await child.wait() == 0
+    assert echo.getvalue() == "".join(f"{n}\n" for n in range(20))
+    assert child.last_words == "".join(f"\n    {n}" for n in range(5, 20))
+
+
+async def test_a_line_without_an_end_is_no_harm():
+    child = await start("print('x' * 1_000_000); print('after')")
+    assert await child.wait() == 0
+    assert child.last_words.endswith("after")
+
+
+async def test_its_own_children_end_with_it():
+    child = await start(
+        "import subprocess, sys\n"
+        "print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']).pid)"
+    )
+    assert await child.wait() == 0
+    until(lambda: gone(int(child.last_words)))
+
+
+async def test_stopping_lets_it_end_by_itself():
+    child = await start("import signal; print('up', flush=True); signal.pause()")
+    assert await child.stop(30)
+    assert await child.wait() == -signal.SIGTERM
+
+
+async def test_stopping_kills_it_after_the_deadline():
+    echo = io.StringIO()
+    child = await start(
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('deaf', flush=True)\nwhile True: signal.pause()",
+        echo,
+    )
+    await until_written(echo)
+    assert not await child.stop(0.01)
+    assert await child.wait() == -signal.SIGKILL
+
+
+async def test_stopping_what_has_ended_is_no_error():
+    child = await start("pass")
+    await child.wait()
+    assert await child.stop(0)
+
+
+async def until_written(echo):
+    async with asyncio.timeout(30):
+        while not echo.getvalue():
+            await asyncio.sleep(0.01)
+
+
+def test_free_ports_are_all_different():
+    assert len(set(free_ports(50))) == 50

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+import soundfile
+
+from callscribe.audiofile import AudioFile, AudioFileError
+
+RATE = 8_000
+
+
+def write(path, channels=1, seconds=0.25, rate=RATE, **arguments):
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate)
+    soundfile.write(path, np.stack([tone] * channels, axis=1), rate, **arguments)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "subtype"),
+    [("a.wav", "PCM_16"), ("a.wav", "FLOAT"), ("a.wav", "ULAW"), ("a.flac", "PCM_24")]
+    + [("a.ogg", "VORBIS"), ("a.ogg", "OPUS"), ("a.mp3", "MPEG_LAYER_III")],
+)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_formats(tmp_path, name, subtype, channels):
+    path = write(tmp_path / name, channels, subtype=subtype)
+    with AudioFile(path) as audio:
+        assert (audio.rate, audio.channels) == (RATE, channels)
+        assert audio.duration == pytest.approx(0.25, abs=0.1)
+        samples = np.concatenate(list(audio.blocks(0.1)))
+    assert samples.dtype == np.float32
+    assert samples.shape == (pytest.approx(0.25 * RATE, abs=0.1 * RATE), channels)
+    assert 0.4 < np.abs(samples).max() < 0.65
+
+
+def test_blocks_are_of_the_length_asked_for_and_the_rest(tmp_path):
+    path = write(tmp_path / "a.wav", subtype="FLOAT")
+    with AudioFile(path) as audio:
+        blocks = list(audio.blocks(0.1))
+    assert [len(block) for block in blocks] == [800, 800, 400]
+    whole, _ = soundfile.read(path, dtype="float32", always_2d=True)
+    np.testing.assert_array_equal(np.concatenate(blocks), whole)
+
+
+def test_what_cannot_be_used_is_named_with_the_reason(tmp_path):
+    text = tmp_path / "text.wav"
+    text.write_text("not audio at all")
+    nothing = tmp_path / "nothing.wav"
+    nothing.touch()
+    cases = {
+        tmp_path / "missing.wav": "no such file",
+        tmp_path: "not a file",
+        text: "not an audio file",
+        nothing: "not an audio file",
+        write(tmp_path / "empty.wav", seconds=0): "no audio",
+        write(tmp_path / "three.wav", channels=3): "3 channels",
+    }
+    for path, reason in cases.items():
+        with pytest.raises(AudioFileError, match=reason) as error:
+            AudioFile(path)
+        assert str(path) in str(error.value)

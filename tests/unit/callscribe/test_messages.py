@@ -1,0 +1,116 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callscribe.messages import (
+    Error,
+    Final,
+    Gap,
+    Options,
+    Partial,
+    SpeechEnded,
+    SpeechStarted,
+    Word,
+    parse_event,
+)
+from common.errors import PeerMisbehaved
+
+SPAN = {"channel": 1, "start": 0.5, "end": 2.0}
+EVENTS = {
+    "partial": (
+        {**SPAN, "utterance": 3, "text": "hello w", "stable": 5, "language": "English"},
+        Partial(
+            channel=1,
+            utterance=3,
+            start=0.5,
+            end=2.0,
+            text="hello w",
+            stable=5,
+            language="English",
+        ),
+    ),
+    "final": (
+        {
+            **SPAN,
+            "utterance": 3,
+            "seq": 2,
+            "text": "hello",
+            "is_speech_final": True,
+            "words": [{"word": "hello", "start": 0.5, "end": 0.9, "probability": 0.8, "new": 1}],
+        },
+        Final(
+            channel=1,
+            utterance=3,
+            seq=2,
+            start=0.5,
+            end=2.0,
+            text="hello",
+            words=(Word(word="hello", start=0.5, end=0.9, probability=0.8),),
+        ),
+    ),
+    "speech_started": (
+        {"channel": 0, "utterance": 1, "start": 0.1, "at": 0.6, "timestamp": 12.0},
+        SpeechStarted(utterance=1, start=0.1, at=0.6, timestamp=12.0),
+    ),
+    "speech_ended": (
+        {**SPAN, "utterance": 1, "at": 2.8, "reason": "silence"},
+        SpeechEnded(channel=1, utterance=1, start=0.5, end=2.0, at=2.8, reason="silence"),
+    ),
+    "gap": (SPAN, Gap(channel=1, start=0.5, end=2.0)),
+    "error": ({"code": "no", "message": "No."}, Error(code="no", message="No.")),
+}
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_events_are_read_from_the_wire(kind):
+    wire, event = EVENTS[kind]
+    assert parse_event(json.dumps({"type": kind, **wire, "added_later": [1]})) == event
+    assert event.kind == kind
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_a_message_that_lacks_a_field_is_the_servers_fault(kind):
+    with pytest.raises(PeerMisbehaved, match=kind):
+        parse_event(json.dumps({"type": kind}))
+
+
+@pytest.mark.parametrize("message", ["{}", '{"type": "lag"}', '{"type": []}', '{"type": null}'])
+def test_unknown_types_are_ignored(message):
+    assert parse_event(message) is None
+
+
+@pytest.mark.parametrize("message", ["", "no json", "[]", "3", b"\xff\xff"])
+def test_junk_is_the_servers_fault(message):
+    with pytest.raises(PeerMisbehaved):
+        parse_event(message)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+wire_names = st.sampled_from(["utterance", "start", "end", "text", "seq", "words", "channel", "x"])
+
+
+@given(
+    st.sampled_from([*EVENTS, "unknown"]),
+    st.dictionaries(wire_names, json_values, max_size=8),
+)
+def test_whatever_the_server_sends_is_an_event_or_its_fault(kind, body):
+    try:
+        parse_event(json.dumps({**body, "type": kind}))
+    except PeerMisbehaved:
+        pass
+
+
+def test_options_leave_out_what_is_left_to_the_server():
+    assert Options().to_wire() == {
+        "encoding": "pcm16",
+        "sample_rate": 16_000,
+        "channels": 1,
+        "events": (),
+    }
+    assert Options(denoise=False, keywords=("a",)).to_wire()["denoise"] is False
