@@ -3,17 +3,26 @@
 import sys
 from collections.abc import Sequence
 
+from prometheus_client import CollectorRegistry
+
+from asr_worker import engines
 from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
 from common.stage import worker
 from common.telemetry.metrics import AsrMetrics
 
 
+def build(settings: AsrSettings, registry: CollectorRegistry) -> AsrStage:
+    """Return the stage with the engine that the settings name."""
+    engine = engines.build(settings.asr_engine, settings.engine_settings())
+    return AsrStage(settings, engine, AsrMetrics.build(registry))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run an ASR worker until it is stopped; return the process's exit code."""
     return worker.main(
         AsrSettings,
-        lambda settings, registry: AsrStage(settings, AsrMetrics.build(registry)),
+        build,
         lambda settings: settings.asr_slots,
         argv,
     )

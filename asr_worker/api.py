@@ -51,7 +51,7 @@ class Hypothesis:
     """What the engine heard in the whole of the audio it was given.
 
     `text` is stripped and may be empty (nothing was said). `language` is an English name (as in
-    `asr_worker.languages`; a code where that has no name), None if unknown or nothing was said.
+    `common.languages`; a code where that has no name), None if unknown or nothing was said.
     `words` is None unless asked for; then starts never decrease and all lie inside the audio.
     `raw` is the engine's own form of the text, to be handed back as `DecodeRequest.previous`.
     `complete` is False when the decode hit a length limit: no part of it is to be called stable.

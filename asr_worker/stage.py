@@ -5,8 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from asr_worker import engines
-from asr_worker.api import DecodeFailed, LanguageUnsupported
+from asr_worker.api import DecodeFailed, Engine, LanguageUnsupported
 from asr_worker.dispatch import Decoded, Dispatcher, Dropped
 from asr_worker.scheduler import Cancel, Decode, PublishFinal, PublishPartial
 from asr_worker.settings import AsrSettings
@@ -37,13 +36,13 @@ class AsrStage:
     rings = True
     output = "text"
 
-    def __init__(self, settings: AsrSettings, metrics: AsrMetrics) -> None:
+    def __init__(self, settings: AsrSettings, engine: Engine, metrics: AsrMetrics) -> None:
         self.tick = settings.asr_tick_ms / 1000
         self._cadence = samples(settings.partial_cadence_s)
         self._metrics = metrics
-        self._engine = engines.build(settings.asr_engine, settings.engine_settings())
+        self._engine = engine
         self._dispatcher = Dispatcher(
-            self._engine,
+            engine,
             bound=settings.asr_slots,
             patience=settings.partial_cadence_s,
             clock=time.monotonic,

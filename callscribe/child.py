@@ -13,6 +13,7 @@ from typing import Self, TextIO
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LAST_LINES = 15
+_LONGEST_LINE = 1 << 16  # bytes; a longer one is split
 
 
 def die_with_parent() -> Callable[[], None] | None:
@@ -47,21 +48,24 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
 class Child:
     """A child process in its own process group, so that Ctrl-C reaches only its supervisor.
 
-    Its output is copied to `echo`, if any, and the last lines are kept for a post-mortem.
+    Its output is copied to `echo`, if any, and the last lines are kept for a post-mortem. Its own
+    children end with it.
     """
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+    def __init__(
+        self, name: str, transport: asyncio.SubprocessTransport, output: "_Output"
+    ) -> None:
         self.name = name
-        self._process = process
-        self._lines: deque[str] = deque(maxlen=_LAST_LINES)
-        self._ended: asyncio.Task[int]
+        self._transport = transport
+        self._output = output
 
     @classmethod
     async def start(
         cls, name: str, command: Sequence[str], env: Mapping[str, str], echo: TextIO | None
     ) -> Self:
         """Start `command`; call from the main thread."""
-        process = await asyncio.create_subprocess_exec(
+        transport, output = await asyncio.get_running_loop().subprocess_exec(
+            lambda: _Output(echo),
             *command,
             env=env,
             stdin=asyncio.subprocess.DEVNULL,
@@ -70,23 +74,21 @@ class Child:
             process_group=0,
             preexec_fn=die_with_parent(),
         )
-        child = cls(name, process)
-        child._ended = asyncio.create_task(child._follow(echo), name=name)
-        return child
+        return cls(name, transport, output)
 
     @property
     def pid(self) -> int:
         """The process id."""
-        return self._process.pid
+        return self._transport.get_pid()
 
     @property
     def last_words(self) -> str:
         """The last lines of output, indented."""
-        return "".join(f"\n    {line}" for line in self._lines)
+        return "".join(f"\n    {line}" for line in self._output.lines)
 
     async def wait(self) -> int:
         """Return the exit code once the process has ended; cancelling leaves it running."""
-        return await asyncio.shield(self._ended)
+        return await asyncio.shield(self._output.ended)
 
     async def stop(self, deadline: float) -> bool:
         """Ask the process to end, and kill its group after `deadline` seconds.
@@ -95,43 +97,64 @@ class Child:
         """
         try:
             with suppress(ProcessLookupError):
-                self._process.terminate()
-            await asyncio.wait_for(self.wait(), deadline)
-        except TimeoutError:
-            return False
+                self._transport.terminate()
+            ended, _ = await asyncio.wait({self._output.ended}, timeout=deadline)
+            return bool(ended)
         finally:
             self.kill()
             await self.wait()
-        return True
 
     def kill(self) -> None:
         """Kill the process and everything in its group, unless it has ended."""
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
-
-    async def _follow(self, echo: TextIO | None) -> int:
-        reading = asyncio.create_task(self._read(echo))
-        code = await self._process.wait()
-        # Its own children must not stay behind; they would also hold the output open.
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        await reading
-        return code
-
-    async def _read(self, echo: TextIO | None) -> None:
-        output = self._process.stdout
-        assert output is not None
-        while line := await _read_line(output):
-            text = line.decode(errors="replace").rstrip()
-            self._lines.append(text)
-            if echo is not None:
-                print(text, file=echo, flush=True)
+        if self._transport.get_returncode() is None:
+            _kill_group(self.pid)
 
 
-async def _read_line(output: asyncio.StreamReader) -> bytes:
-    try:
-        return await output.readline()
-    except ValueError:
-        # A line longer than the reader's buffer, which readline() has discarded.
-        return b"(a line too long to show)\n"
+class _Output(asyncio.SubprocessProtocol):
+    """Splits a child's output into lines.
+
+    Not asyncio's StreamReader: its process waits for the end of the output before it tells that
+    the child has ended, and a grandchild may hold the output open for ever.
+    """
+
+    _transport: asyncio.SubprocessTransport
+
+    def __init__(self, echo: TextIO | None) -> None:
+        self.lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._echo = echo
+        self._rest = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.SubprocessTransport)
+        self._transport = transport
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._keep(line)
+        if len(self._rest) > _LONGEST_LINE:
+            self._keep(self._rest)
+            self._rest = b""
+
+    def process_exited(self) -> None:
+        _kill_group(self._transport.get_pid())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note the end: the process has exited and all of its output was read."""
+        if self._rest:
+            self._keep(self._rest)
+        code = self._transport.get_returncode()
+        assert code is not None
+        self.ended.set_result(code)
+
+    def _keep(self, line: bytes) -> None:
+        text = line.decode(errors="replace").rstrip()
+        self.lines.append(text)
+        if self._echo is not None:
+            print(text, file=self._echo, flush=True)
+
+
+def _kill_group(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)

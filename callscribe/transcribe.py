@@ -107,9 +107,7 @@ async def _transcribe(path: Path, options: TranscribeOptions, display: Display) 
             return result
 
 
-async def _both(
-    sending: Coroutine[Any, Any, None], receiving: Coroutine[Any, Any, None]
-) -> None:
+async def _both(sending: Coroutine[Any, Any, None], receiving: Coroutine[Any, Any, None]) -> None:
     """Send and receive at once; when both fail, the receiver knows better why."""
     sender, receiver = asyncio.create_task(sending), asyncio.create_task(receiving)
     try:
@@ -136,7 +134,7 @@ async def _send(call: Call, audio: AudioFile, speed: float, sending: Sending) ->
         due = start + position / speed if speed else 0.0
         await asyncio.sleep(max(0.0, due - time.monotonic()))  # 0 lets the receiver have its turn
         sending.sent(position, time.monotonic())
-        await call.send(float_to_pcm16(block))
+        await call.send(float_to_pcm16(block.ravel()))  # interleaved
     await call.finalize()
 
 

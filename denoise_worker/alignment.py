@@ -34,9 +34,9 @@ each leg taken over 90 ms of a core at the moment it is behind.
 def replay_start(position: int) -> int:
     """Return where a fresh state must start reading for its output to be good from `position` on.
 
-    A multiple of `HOP`, because a state that starts between two hops of the old one cuts its
-    STFT frames elsewhere and never agrees with it. Both count 16 kHz samples from where the old
-    state started.
+    Both count 16 kHz samples from where the old state started. A multiple of `HOP`, because a
+    state that starts between two hops of the old one cuts its STFT frames elsewhere and never
+    agrees with it.
     """
     return max(0, position - WARM_UP) // HOP * HOP
 

@@ -137,10 +137,9 @@ def _joined(effects: Sequence[Effect]) -> list[Effect]:
     """Join neighbouring audio: one entry of the clean stream per step is enough."""
     joined: list[Effect] = []
     for effect in effects:
-        last = joined[-1] if joined else None
-        if isinstance(effect, Audio) and isinstance(last, Audio):
-            if effect.end - len(effect.pcm) // 2 == last.end:
-                joined[-1] = Audio(effect.end, last.pcm + effect.pcm)
-                continue
-        joined.append(effect)
+        match joined[-1:], effect:
+            case [Audio(end, pcm)], Audio(later, more) if later - len(more) // 2 == end:
+                joined[-1] = Audio(later, pcm + more)
+            case _:
+                joined.append(effect)
     return joined

@@ -138,7 +138,8 @@ class Ingest:
         finite = np.isfinite(samples)
         if not finite.all():
             raise self._not_finite(samples, int(np.argmin(finite)))
-        return np.clip(samples, -1.0, 1.0)
+        clipped: FloatArray = np.clip(samples, -1.0, 1.0)
+        return clipped
 
     def _not_finite(self, samples: npt.NDArray[np.float32], index: int) -> ClientError:
         frame, channel = divmod(index, self._audio.channels)

@@ -1,50 +1,14 @@
-"""The languages a session can ask for: Qwen3-ASR's thirty, by name or ISO 639 code.
-
-Names as in QwenLM/Qwen3-ASR, qwen_asr/inference/utils.py; codes as in transformers'
-qwen3_asr processor (ISO 639-1, and 639-3 where there is no shorter one).
-"""
+"""What a client may write for a language, and which language it means."""
 
 from difflib import get_close_matches
 
 from common.errors import PeerMisbehaved
+from common.languages import NAMES_BY_CODE
 
 AUTO = "auto"
 """What a client may say instead of null to have the language detected."""
 
-NAMES_BY_CODE = {
-    "ar": "Arabic",
-    "cs": "Czech",
-    "da": "Danish",
-    "de": "German",
-    "el": "Greek",
-    "en": "English",
-    "es": "Spanish",
-    "fa": "Persian",
-    "fi": "Finnish",
-    "fil": "Filipino",
-    "fr": "French",
-    "hi": "Hindi",
-    "hu": "Hungarian",
-    "id": "Indonesian",
-    "it": "Italian",
-    "ja": "Japanese",
-    "ko": "Korean",
-    "mk": "Macedonian",
-    "ms": "Malay",
-    "nl": "Dutch",
-    "pl": "Polish",
-    "pt": "Portuguese",
-    "ro": "Romanian",
-    "ru": "Russian",
-    "sv": "Swedish",
-    "th": "Thai",
-    "tr": "Turkish",
-    "vi": "Vietnamese",
-    "yue": "Cantonese",
-    "zh": "Chinese",
-}
-
-_BY_SPELLING = NAMES_BY_CODE | {name.lower(): name for name in NAMES_BY_CODE.values()}
+_BY_SPELLING = dict(NAMES_BY_CODE) | {name.lower(): name for name in NAMES_BY_CODE.values()}
 
 
 class UnknownLanguage(PeerMisbehaved):

@@ -359,7 +359,7 @@ class Endpointer:
     def _end(self, end: int, reason: Reason, events: list[Event]) -> None:
         m = self._m
         self._move(Trigger.END)
-        m.floor = end
+        m.floor = max(m.floor, end)
         events.append(SpeechEnded(m.number, m.start, end, m.now, reason))
 
     def _seek_cut(self, probability: float, energy: float) -> None:

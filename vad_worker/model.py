@@ -85,22 +85,21 @@ class SileroVad:
         for _, samples in legs:
             if samples.dtype != np.float32 or samples.ndim != 1 or len(samples) % FRAME:
                 raise Misuse(f"samples are {samples.dtype} {samples.shape}, not float32 [k * 512]")
-        results: list[FloatArray] = [
-            np.zeros(len(samples) // FRAME, np.float32) for _, samples in legs
-        ]
         # Longest first: the legs of a round are then the first ones of the round before.
-        order = sorted(range(len(legs)), key=lambda leg: -len(results[leg]))
-        counts = np.array([len(results[leg]) for leg in order], dtype=np.int64)
-        rounds = int(counts.max(initial=0))
-        if not rounds:
+        frames = [len(samples) // FRAME for _, samples in legs]
+        order = sorted((leg for leg, k in enumerate(frames) if k), key=lambda leg: -frames[leg])
+        results: list[FloatArray] = [np.zeros(0, np.float32)] * len(legs)
+        if not order:
             return results
-        recurrent = np.stack([legs[leg][0].recurrent for leg in order], axis=1)
+        batch = [legs[leg] for leg in order]
+        counts = np.array([frames[leg] for leg in order])
+        states = np.concatenate([state.recurrent for state, _ in batch]).reshape(-1, *_STATE)
+        recurrent = np.ascontiguousarray(states.transpose(1, 0, 2))
         # All legs in one row, each as its context and then its samples; windows are views of it.
-        heard = np.concatenate(
-            [part for leg in order for part in (legs[leg][0].context, legs[leg][1])]
-        )
+        heard = np.concatenate([part for state, new in batch for part in (state.context, new)])
         windows = np.lib.stride_tricks.sliding_window_view(heard, _CONTEXT + FRAME)
         starts = np.arange(len(order)) * _CONTEXT + (np.cumsum(counts) - counts) * FRAME
+        rounds = int(counts[0])
         probabilities = np.empty((rounds, len(order)), np.float32)
         for turn in range(rounds):
             here = int(np.count_nonzero(counts > turn))
@@ -111,13 +110,11 @@ class SileroVad:
             }
             output, recurrent[:, :here] = self._session.run(["output", "stateN"], feed)
             probabilities[turn, :here] = output[:, 0]
-        for row, leg in enumerate(order):
-            state, samples = legs[leg]
-            if len(samples):
-                # Copies: a view would keep the whole batch alive for as long as the leg is silent.
-                state.recurrent = recurrent[:, row].copy()
-                state.context = samples[-_CONTEXT:].copy()
-                results[leg] = probabilities[: counts[row], row].copy()
+        for row, (state, samples) in enumerate(batch):
+            # Copies: a view would keep the whole batch alive for as long as the leg is silent.
+            state.recurrent = recurrent[:, row].copy()
+            state.context = samples[-_CONTEXT:].copy()
+            results[order[row]] = probabilities[: counts[row], row].copy()
         return results
 
 

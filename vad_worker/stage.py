@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from vad_worker.model import SileroVad, VadState
-
 from common.bus import wire
 from common.stage.api import Claim, Effect, Recovery, Snapshot, Work
 from vad_worker.leg import VadLeg
+from vad_worker.model import SileroVad, VadState
 from vad_worker.settings import VadSettings
 
 
@@ -28,13 +27,13 @@ class VadStage:
     rings = False
     output = "speech"
 
-    def __init__(self, settings: VadSettings) -> None:
+    def __init__(self, settings: VadSettings, load: Callable[[], SileroVad]) -> None:
         self.tick = settings.vad_tick_ms / 1000
-        self._threads = settings.vad_threads
+        self._load = load
 
     async def start(self, wake: Callable[[OwnedLeg], None]) -> None:
         """Load the model."""
-        self._vad = await asyncio.to_thread(SileroVad, threads=self._threads)
+        self._vad = await asyncio.to_thread(self._load)
 
     def fences(self, claim_key: str) -> Sequence[str]:
         """See `Stage.fences`."""

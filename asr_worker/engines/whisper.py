@@ -34,9 +34,9 @@ from asr_worker.api import (
     Priority,
     Word,
 )
-from asr_worker.languages import code_of, name_of
 from asr_worker.windows import cuts
 from common.audio import SAMPLE_RATE, FloatArray
+from common.languages import code_of, name_of
 
 _FRAME = 160
 """Samples per feature frame."""
@@ -57,7 +57,7 @@ _NO_SPEECH_LIMIT = 0.6
 # Stricter than OpenAI's -1.0: "Thank you." heard in fan noise reaches -0.93.
 _SILENCE_LOGPROB = -0.8
 
-# Whisper's code where it is not the ISO 639 code of `asr_worker.languages`: Tagalog for Filipino.
+# Whisper's code where it is not the ISO 639 code of `common.languages`: Tagalog for Filipino.
 _WHISPER_CODES = {"fil": "tl"}
 _UNSPACED_LANGUAGES = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
 # The shortest phrase that is repeated at the end of the text, four times or more.

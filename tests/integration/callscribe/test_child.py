@@ -12,6 +12,18 @@ async def start(program, echo=None):
     return await Child.start("child", [sys.executable, "-c", program], os.environ, echo)
 
 
+class Written(io.StringIO):
+    """Tells when something was written."""
+
+    def __init__(self):
+        super().__init__()
+        self.happened = asyncio.Event()
+
+    def write(self, text):
+        self.happened.set()
+        return super().write(text)
+
+
 async def test_its_output_is_copied_and_its_last_lines_are_kept():
     echo = io.StringIO()
     child = await start("for n in range(20): print(n)", echo)
@@ -42,13 +54,13 @@ async def test_stopping_lets_it_end_by_itself():
 
 
 async def test_stopping_kills_it_after_the_deadline():
-    echo = io.StringIO()
+    echo = Written()
     child = await start(
         "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "print('deaf', flush=True)\nwhile True: signal.pause()",
         echo,
     )
-    await until_written(echo)
+    await echo.happened.wait()
     assert not await child.stop(0.01)
     assert await child.wait() == -signal.SIGKILL
 
@@ -57,12 +69,6 @@ async def test_stopping_what_has_ended_is_no_error():
     child = await start("pass")
     await child.wait()
     assert await child.stop(0)
-
-
-async def until_written(echo):
-    async with asyncio.timeout(30):
-        while not echo.getvalue():
-            await asyncio.sleep(0.01)
 
 
 def test_free_ports_are_all_different():

@@ -15,8 +15,15 @@ def write(path, channels=1, seconds=0.25, rate=RATE, **arguments):
 
 @pytest.mark.parametrize(
     ("name", "subtype"),
-    [("a.wav", "PCM_16"), ("a.wav", "FLOAT"), ("a.wav", "ULAW"), ("a.flac", "PCM_24")]
-    + [("a.ogg", "VORBIS"), ("a.ogg", "OPUS"), ("a.mp3", "MPEG_LAYER_III")],
+    [
+        ("a.wav", "PCM_16"),
+        ("a.wav", "FLOAT"),
+        ("a.wav", "ULAW"),
+        ("a.flac", "PCM_24"),
+        ("a.ogg", "VORBIS"),
+        ("a.ogg", "OPUS"),
+        ("a.mp3", "MPEG_LAYER_III"),
+    ],
 )
 @pytest.mark.parametrize("channels", [1, 2])
 def test_formats(tmp_path, name, subtype, channels):

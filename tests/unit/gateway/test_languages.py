@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.languages import NAMES_BY_CODE, UnknownLanguage, resolve
+from common.languages import NAMES_BY_CODE
+from gateway.languages import UnknownLanguage, resolve
 
 
 def test_there_are_thirty():

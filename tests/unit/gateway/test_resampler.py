@@ -81,13 +81,12 @@ def test_chunking_changes_nothing(rate, sizes, seed):
     assert np.array_equal(np.concatenate([*pieces, split.flush()]), converted(rate, frames))
 
 
-# Handed over undivided, messages of these sizes lose frames where the converter's buffer of
-# 35,000 frames comes round: at 48 kHz after 0.7 s.
-@pytest.mark.parametrize("rate", [44_100, 48_000])
+# Handed over undivided, messages of these sizes lose frames after 0.7 s, where the converter's
+# buffer of 35,000 frames comes round.
 @pytest.mark.parametrize("size", [333, 777])
-def test_no_frame_is_lost_where_the_converters_buffer_comes_round(rate, size):
-    frames = noise(rate, 3)
-    assert np.array_equal(converted(rate, frames, size), converted(rate, frames, 1))
+def test_no_frame_is_lost_where_the_converters_buffer_comes_round(size):
+    frames = noise(48_000, 1)
+    assert np.array_equal(converted(48_000, frames, size), converted(48_000, frames))
 
 
 @pytest.mark.parametrize("rate", RATES)

@@ -237,6 +237,25 @@ def test_speech_up_to_a_gap_belongs_to_the_utterance() -> None:
     assert ended.end == before
 
 
+def test_a_gap_in_a_pause_keeps_the_announced_end() -> None:
+    endpointer = in_state(State.SPEECH)
+    (paused,) = feed(endpointer, HUSH, 0.3)
+    (ended,) = endpointer.skip(heard(endpointer), heard(endpointer) + samples(1.0))
+    assert isinstance(paused, SpeechPaused)
+    assert isinstance(ended, SpeechEnded)
+    assert (ended.end, ended.reason) == (paused.end, "gap")
+
+
+def test_no_pre_roll_reaches_into_a_gap() -> None:
+    endpointer = in_state(State.SPEECH)
+    gap_end = heard(endpointer) + samples(0.4)
+    assert kinds(endpointer.skip(heard(endpointer), gap_end)) == [SpeechPaused]
+    endpointer.flush(gap_end)
+    (started,) = feed(endpointer, TALK, 0.3)
+    assert isinstance(started, SpeechStarted)
+    assert started.start == gap_end
+
+
 def test_a_long_utterance_is_cut_where_it_is_quietest() -> None:
     params = EndpointerParams(max_utterance=samples(3.0))
     endpointer = Endpointer(params)

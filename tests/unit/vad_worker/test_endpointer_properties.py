@@ -46,32 +46,28 @@ class Skip:
 
 Step: TypeAlias = Talk | Flush | Skip | EndpointerParams
 
-PROBABILITIES = st.sampled_from([0.0, 0.2, 0.34, 0.36, 0.49, 0.5, 0.51, 0.9, 1.0]) | st.floats(0, 1)
+PROBABILITIES = st.sampled_from([0.1, 0.9, 0.1, 0.9, 0.34, 0.36, 0.5]) | st.floats(0, 1)
 ENERGIES = st.sampled_from([0.0, 1e-9, 1e-6, 1e-4, 1e-2, 1.0])
 WITHIN = st.integers(0, FRAME - 1)
 TALKS = st.builds(Talk, st.integers(1, 60), PROBABILITIES, ENERGIES)
-STEPS = st.lists(
-    TALKS
-    | TALKS
-    | TALKS
-    | st.builds(Flush, WITHIN)
-    | st.builds(Skip, WITHIN, st.integers(1, 40_000)),
-    max_size=25,
+OTHERS = st.builds(Flush, WITHIN) | st.builds(Skip, WITHIN, st.integers(1, 30_000))
+STEPS = st.lists(st.lists(TALKS, min_size=1, max_size=6) | OTHERS.map(lambda step: [step])).map(
+    lambda groups: [step for group in groups for step in group]
 )
 
 
 @st.composite
 def parameters(draw: st.DrawFn) -> EndpointerParams:
-    pre_roll = draw(st.integers(0, 10_000))
+    pre_roll = draw(st.sampled_from([4_800]) | st.integers(0, 10_000))
     least = max(6 * FRAME, 2 * pre_roll + 2 * FRAME)
     return EndpointerParams(
-        threshold=draw(st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0])),
-        silence=draw(st.integers(0, 30_000)),
-        min_speech=draw(st.integers(0, 30_000)),
-        max_utterance=draw(st.integers(least, least + 60_000)),
-        pause=draw(st.integers(0, 30_000)),
+        threshold=draw(st.sampled_from([0.5, 0.5, 0.5, 0.0, 0.1, 0.9, 1.0])),
+        silence=draw(st.sampled_from([6_000, 12_800]) | st.integers(0, 30_000)),
+        min_speech=draw(st.sampled_from([0, 3_200]) | st.integers(0, 30_000)),
+        max_utterance=draw(st.sampled_from([200_000]) | st.integers(least, least + 60_000)),
+        pause=draw(st.sampled_from([1_600, 3_200]) | st.integers(0, 30_000)),
         pre_roll=pre_roll,
-        post_roll=draw(st.integers(0, 10_000)),
+        post_roll=draw(st.sampled_from([1_600]) | st.integers(0, 10_000)),
     )
 
 

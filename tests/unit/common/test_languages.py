@@ -2,7 +2,7 @@
 
 import pytest
 
-from asr_worker.languages import CODES, code_of, name_of
+from common.languages import NAMES_BY_CODE, code_of, name_of
 
 
 @pytest.mark.parametrize("spelling", ["English", "english", " ENGLISH ", "en", "EN"])
@@ -16,4 +16,4 @@ def test_what_the_table_does_not_know_is_taken_for_a_code():
 
 
 def test_names_and_codes_are_one_to_one():
-    assert [name_of(code) for code in CODES.values()] == list(CODES)
+    assert [code_of(name) for name in NAMES_BY_CODE.values()] == list(NAMES_BY_CODE)

@@ -1,0 +1,238 @@
+import asyncio
+import json
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from callscribe import transcribe
+from callscribe.audiofile import AudioFile, AudioFileError
+from callscribe.client import Call
+from callscribe.latency import MEASURES, Sending
+from callscribe.transcribe import EXIT_FAILED, EXIT_MISUSE, TranscribeOptions, run
+
+SPAN = {"channel": 1, "utterance": 1, "start": 0.1, "end": 0.5}
+
+
+@pytest.fixture
+def stereo(tmp_path):
+    """0.55 s of two channels at 8 kHz: a ramp, and its negative."""
+    ramp = np.arange(4_400, dtype=np.int16)
+    soundfile.write(tmp_path / "stereo.wav", np.stack([ramp, -ramp], axis=1), 8_000)
+    return tmp_path / "stereo.wav"
+
+
+async def answer(peer):
+    """What a server does with a file of one utterance."""
+    config = await peer.accept()
+    await peer.until("finalize")
+    await peer.say("speech_started", channel=1, utterance=1, start=0.1, at=0.3)
+    await peer.say("partial", **SPAN, text="hel", stable=0)
+    await peer.say("speech_ended", **SPAN, at=0.55, reason="finish")
+    await peer.say("final", **SPAN, seq=1, text="hello")
+    return config
+
+
+async def test_a_file_is_sent_as_it_is_and_its_transcript_printed(serving, stereo, capsys):
+    seen = {}
+
+    async def script(peer):
+        seen["config"] = await answer(peer)
+        seen["audio"] = bytes(peer.audio)
+
+    async with serving(script) as url:
+        assert await run(TranscribeOptions(files=[stereo], url=url, speed=0)) == 0
+    samples, _ = soundfile.read(stereo, dtype="int16")
+    assert seen["audio"] == samples.astype("<i2").tobytes()
+    config = seen["config"]
+    assert (config["encoding"], config["sample_rate"], config["channels"]) == ("pcm16", 8_000, 2)
+    assert set(config["events"]) == {"speech_started", "speech_ended", "gap"}
+    assert "denoise" not in config
+    printed = capsys.readouterr()
+    assert printed.out == "[   0.10 -   0.50] caller: hello\n"
+    assert "of audio in" in printed.err
+    assert "p95" not in printed.err
+
+
+async def test_json_tells_every_event_and_the_latencies(serving, stereo, capsys):
+    async def script(peer):
+        assert (await answer(peer))["denoise"] is True
+
+    async with serving(script) as url:
+        options = TranscribeOptions(files=[stereo], url=url, speed=50, json=True, denoise=True)
+        assert await run(options) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    lines = [json.loads(line) for line in printed.out.splitlines()]
+    assert [line["type"] for line in lines] == [
+        "call",
+        "speech_started",
+        "partial",
+        "speech_ended",
+        "final",
+        "summary",
+    ]
+    assert set(lines[2]["latency"]) == {"first_partial", "partial_lag"}
+    assert set(lines[4]["latency"]) == {"endpoint_to_final", "finalisation"}
+    assert lines[-1]["files"] == 1
+    assert lines[-1]["audio_seconds"] == 0.55
+    assert set(lines[-1]["latency"]) == set(MEASURES)
+
+
+async def test_several_files_are_calls_of_their_own(serving, stereo, capsys):
+    async with serving(answer) as url:
+        assert await run(TranscribeOptions(files=[stereo, stereo], url=url, speed=50)) == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"# {stereo}\n[   0.10 -   0.50] caller: hello\n" * 2
+    assert "1.1 s of audio" in printed.err
+    assert all(meaning in printed.err for meaning in MEASURES.values())
+
+
+@pytest.mark.parametrize("trouble", ["gap", "error"])
+async def test_an_incomplete_transcript_is_a_failure(serving, stereo, trouble, capsys):
+    async def script(peer):
+        await answer(peer)
+        if trouble == "gap":
+            await peer.say("gap", channel=0, start=0.0, end=0.1)
+        else:
+            await peer.say("error", code="utterance_failed", message="sorry")
+
+    async with serving(script) as url:
+        options = TranscribeOptions(files=[stereo], url=url, speed=0)
+        assert await run(options) == EXIT_FAILED
+    assert "caller: hello" in capsys.readouterr().out
+
+
+async def test_the_servers_reason_is_told_when_it_ends_the_call(serving, stereo, capsys):
+    async def script(peer):
+        await peer.accept()
+        await peer.until_audio(2 * 2 * 800)
+        await peer.say("error", code="overloaded", message="too far behind")
+        await peer.connection.close(1011)
+
+    async with serving(script) as url:
+        options = TranscribeOptions(files=[stereo], url=url, speed=2)
+        assert await run(options) == EXIT_FAILED
+    errors = capsys.readouterr().err.splitlines()
+    assert errors[-1] == "callscribe transcribe: too far behind (overloaded)"
+
+
+async def test_a_server_that_stops_before_the_end_of_the_file_failed(serving, stereo, capsys):
+    async def script(peer):
+        await peer.accept()
+        await peer.until_audio(2 * 2 * 800)
+
+    async with serving(script) as url:
+        options = TranscribeOptions(files=[stereo], url=url, speed=2)
+        assert await run(options) == EXIT_FAILED
+    assert "the server has ended the call" in capsys.readouterr().err
+
+
+async def test_a_server_that_is_not_there_is_one_line(unused_tcp_port, stereo, capsys):
+    url = f"ws://127.0.0.1:{unused_tcp_port}/ws/asr"
+    assert await run(TranscribeOptions(files=[stereo], url=url)) == EXIT_FAILED
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == f"callscribe transcribe: cannot reach {url}: connection refused\n"
+
+
+async def test_misuse_is_one_line_before_anything_is_sent(stereo, tmp_path, capsys):
+    missing = tmp_path / "missing.wav"
+    cases = [
+        (TranscribeOptions(files=[stereo, missing], url="ws://localhost:1"), "no such file"),
+        (TranscribeOptions(files=[stereo], url="http://localhost"), "no ws:// or wss:// URL"),
+        (TranscribeOptions(files=[stereo], url="ws://localhost:1", speed=-1), "speed is -1"),
+    ]
+    for options, reason in cases:
+        assert await run(options) == EXIT_MISUSE
+        printed = capsys.readouterr()
+        assert reason in printed.err
+        assert len(printed.err.splitlines()) == 1
+        assert printed.out == ""
+
+
+async def test_a_file_that_breaks_off_ends_the_call(serving, stereo, monkeypatch, capsys):
+    def broken(self, seconds):
+        yield np.zeros((800, 2), np.float32)
+        raise AudioFileError(f"{self.path}: broken audio")
+
+    async def script(peer):
+        await peer.accept()
+        with pytest.raises(AssertionError, match="the client left"):
+            await peer.until("finalize")
+
+    monkeypatch.setattr(AudioFile, "blocks", broken)
+    async with serving(script) as url:
+        options = TranscribeOptions(files=[stereo], url=url, speed=0)
+        assert await run(options) == EXIT_MISUSE
+    assert "broken audio" in capsys.readouterr().err
+
+
+async def test_cancelling_ends_the_call(serving, stereo):
+    heard, left = asyncio.Event(), asyncio.Event()
+
+    async def script(peer):
+        await peer.accept()
+        await peer.until_audio(1)
+        heard.set()
+        await peer.connection.wait_closed()
+        left.set()
+
+    async with serving(script) as url:
+        running = asyncio.create_task(run(TranscribeOptions(files=[stereo], url=url, speed=0.001)))
+        # The first message is due only after minutes at this speed.
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        running = asyncio.create_task(run(TranscribeOptions(files=[stereo], url=url, speed=0)))
+        await heard.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        await left.wait()
+
+
+class Clock:
+    """A clock that only sleeping moves, and that sleeping overshoots."""
+
+    overshoot = 0.013
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+    async def sleep(self, seconds):
+        self.now += seconds + self.overshoot if seconds else 0.0
+
+
+class Recorder(Call):
+    """A call that notes when audio was sent, each sending taking a while."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.sent = []
+
+    async def send(self, pcm):
+        self.sent.append(self.clock.now)
+        self.clock.now += 0.021
+
+    async def finalize(self):
+        self.finalized = self.clock.now
+
+
+@pytest.mark.parametrize("speed", [1.0, 2.0])
+async def test_audio_is_paced_on_an_absolute_clock(stereo, monkeypatch, speed):
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock.monotonic)
+    monkeypatch.setattr(asyncio, "sleep", clock.sleep)
+    call, sending = Recorder(clock), Sending()
+    with AudioFile(stereo) as audio:
+        await transcribe._send(call, audio, speed, sending)
+    recorded = [0.1, 0.2, 0.3, 0.4, 0.5, 0.55]
+    # Late by one overshoot each, never by the sum of them.
+    expected = [1000 + end / speed + clock.overshoot for end in recorded]
+    assert call.sent == pytest.approx(expected, abs=0.02 if speed > 1 else 0.01)
+    assert [sending.time_of(end) for end in recorded] == call.sent
