@@ -146,6 +146,7 @@ class _Output(asyncio.SubprocessProtocol):
             self._keep(self._rest)
         code = self._transport.get_returncode()
         assert code is not None
+        self._transport.close()
         self.ended.set_result(code)
 
     def _keep(self, line: bytes) -> None:

@@ -216,7 +216,9 @@ def _demo(argv: list[str]) -> int:
     if not audio.is_file():
         raise SettingsError(f"there is no file {audio}")
     env = {**invocation.env, PREFIX + "HOST": "127.0.0.1", PREFIX + "PORT": "0"}
-    env.pop(PREFIX + "REDIS_URL", None)
+    # A stack of its own: no other Redis, no certificate that its client would have to trust.
+    for name in ("REDIS_URL", "SSL_CERTFILE", "SSL_KEYFILE", "GENERATE_SELF_SIGNED_CERT"):
+        env.pop(PREFIX + name, None)
     invocation = dataclasses.replace(invocation, env=env)
     options = dataclasses.replace(_stack_options(invocation), echo=None)
     from callscribe.up import until_stopped

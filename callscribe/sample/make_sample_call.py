@@ -6,8 +6,7 @@ Two synthesised voices on a simulated telephone line: 8 kHz, G.711 mu-law, agent
 caller on channel 1. It needs two programs on PATH, which using the files does not:
 
 - agent: `hibari` (PyPI: hibari-tts 0.2.1, Apache-2.0, its voice "heart" included)
-- caller: `flite` (Debian: flite 2.2, BSD-like; its voice "rms" is from CMU ARCTIC, free for any
-  use)
+- caller: `flite` (Debian: flite 2.2, with its voice "rms" of CMU ARCTIC, on CMU's BSD-like terms)
 
 The dialogue is fiction, written for this project, under this project's licence.
 """

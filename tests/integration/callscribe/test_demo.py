@@ -53,7 +53,11 @@ def test_it_shows_a_call_and_leaves_nothing(demo):
 
 
 def test_it_is_not_led_astray_by_the_environment(demo):
-    done, _ = demo(CALLSCRIBE_REDIS_URL="redis://127.0.0.1:1/0", CALLSCRIBE_PORT="1")
+    done, _ = demo(
+        CALLSCRIBE_REDIS_URL="redis://127.0.0.1:1/0",
+        CALLSCRIBE_PORT="1",
+        CALLSCRIBE_GENERATE_SELF_SIGNED_CERT="yes",
+    )
     assert done.returncode == 0, done.stderr
 
 

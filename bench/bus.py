@@ -1,0 +1,261 @@
+"""What the bus costs: the real gateway and workers with dummy engines, under real-time load.
+
+Redis, gateway, VAD worker and ASR worker are processes of their own; the callers are in this one.
+CPU is in ms per session-second, so 1.0 is a thousandth of a core per call. V is the time from
+writing the frame that decided a speech event until the event is there, R until the utterance's
+final is. Everything is counted over the steady window; what was heard before and after it is
+still checked for completeness.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+
+import uvloop
+
+from bench.accounting import cpu_seconds, quantile, resident_bytes
+from bench.load import CYCLE, FRAME_S, MIN_SPEECH_S, SILENCE_S, Client, decisions, pace
+from bench.table import show
+from callscribe.child import die_with_parent, free_ports
+from callscribe.embedded_redis import EmbeddedRedis
+from common.bus.address import Address
+from common.bus.link import Link
+
+_WARM_UP_S = 2.0
+_OPEN_AT_ONCE = 50
+_START_DEADLINE = 30.0
+_STOP_DEADLINE = 4.0
+_ANSWER_DEADLINE = 5.0
+_CONFIG = {
+    "encoding": "pcm16",
+    "silence_threshold": SILENCE_S,
+    "min_speech_duration": MIN_SPEECH_S,
+    "events": ["speech_started", "speech_ended"],
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """One run. CPU: ms per session-second by process; latencies: ms at p50 and p99."""
+
+    sessions: int
+    seconds: float
+    cpu: dict[str, float]
+    machine_percent: float
+    """CPU of all processes, 100 being one core."""
+    v: tuple[float, float]
+    r: tuple[float, float]
+    late: float
+    """Longest delay of the callers themselves, ms; latencies do not contain it."""
+    expected: int
+    lost: int
+    unexpected: int
+    resident_mb: dict[str, float]
+    redis_kb_per_session: float
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running system: process ids by name, its port, and a connection to its Redis."""
+
+    pids: dict[str, int]
+    port: int
+    redis: Link
+
+    def cpu(self) -> dict[str, float]:
+        """Return CPU seconds so far by process."""
+        return {name: cpu_seconds(pid) for name, pid in self.pids.items()}
+
+    async def redis_bytes(self) -> int:
+        """Return what Redis has allocated."""
+        info: bytes = await self.redis.call("INFO", "memory")
+        lines = dict(line.split(b":", 1) for line in info.split() if b":" in line)
+        return int(lines[b"used_memory"])
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the benchmark; 0 when every event expected came, and no other."""
+    parser = argparse.ArgumentParser(prog="python -m bench bus", description=__doc__)
+    parser.add_argument("--sessions", type=int, nargs="+", default=[50, 200, 500], metavar="N")
+    parser.add_argument("--seconds", type=float, default=12.0, help="steady window of each run")
+    parser.add_argument("--interim", action="store_true", help="with partials, every 0.5 s")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--short", action="store_true", help="20 sessions for 5 seconds")
+    options = parser.parse_args(argv)
+    sizes, seconds = ([20], 5.0) if options.short else (options.sessions, options.seconds)
+    rows = []
+    for sessions in sizes:
+        rows.append(uvloop.run(measure(sessions, seconds, interim=options.interim)))
+        print(show(rows[-1:], header=len(rows) == 1), flush=True)
+    if options.json is not None:
+        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    return 0 if all(row.lost == row.unexpected == 0 for row in rows) else 1
+
+
+async def measure(sessions: int, seconds: float, *, interim: bool) -> Figures:
+    """Run `sessions` calls on a system of their own, and measure `seconds` of them."""
+    config = {**_CONFIG, "interim_results": interim}
+    async with _stack(sessions) as stack:
+        empty = await stack.redis_bytes()
+        clients = await _open(stack.port, sessions, config)
+        try:
+            begin = perf_counter()
+            warm, end = round(_WARM_UP_S / FRAME_S), round((_WARM_UP_S + seconds) / FRAME_S)
+            await pace(clients, begin, 0, warm)
+            before, since = stack.cpu(), perf_counter()
+            late = await pace(clients, begin, warm, end)
+            after, window = stack.cpu(), perf_counter() - since
+            held = (await stack.redis_bytes() - empty) / sessions / 1e3
+            resident = {name: resident_bytes(pid) / 1e6 for name, pid in stack.pids.items()}
+            await _answered(clients, end)
+            balance = _balance(clients, end)
+        finally:
+            for client in clients:
+                client.close()
+    used = {name: after[name] - before[name] for name in before}
+    v, r = _latencies(clients, warm)
+    return Figures(
+        sessions=sessions,
+        seconds=window,
+        cpu={name: 1e3 * each / sessions / window for name, each in used.items()},
+        machine_percent=100 * sum(used.values()) / window,
+        v=v,
+        r=r,
+        late=1e3 * late,
+        **balance,
+        resident_mb=resident,
+        redis_kb_per_session=held,
+    )
+
+
+@asynccontextmanager
+async def _stack(sessions: int) -> AsyncIterator[Stack]:
+    """Start Redis, gateway and workers, and end them on leaving."""
+    # A pool of BLAS threads that spin between two ticks would use up a core of its own.
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    (port,) = free_ports(1)
+    with EmbeddedRedis() as server:
+        common = ("--redis-url", server.url, "--log-level", "warning", "--drain-s", "1")
+        room = str(2 * sessions)
+        commands = {
+            "gateway": (
+                *("-m", "gateway", "--host", "127.0.0.1", "--port", str(port)),
+                *("--max-sessions", room),
+            ),
+            "vad": ("-m", "bench.dummies", "vad", "--vad-slots", room),
+            "asr": (
+                *("-m", "bench.dummies", "asr", "--asr-slots", room),
+                *("--asr-concurrency", "64"),
+            ),
+        }
+        processes: dict[str, subprocess.Popen[bytes]] = {}
+        redis = Link(Address.parse(server.url), "bench")
+        try:
+            for name, command in commands.items():
+                processes[name] = subprocess.Popen(
+                    (sys.executable, *command, *common),
+                    env=os.environ | threads,
+                    process_group=0,
+                    preexec_fn=die_with_parent(),
+                )
+            await redis.connect()
+            await _ready(port)
+            pids = {name: process.pid for name, process in processes.items()}
+            yield Stack({**pids, "redis": server.pid, "callers": os.getpid()}, port, redis)
+        finally:
+            await redis.close()
+            _end(list(processes.values()))
+
+
+def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End the processes one after the other, the gateway first: workers then see calls out."""
+    for process in processes:
+        process.terminate()
+        try:
+            process.wait(_STOP_DEADLINE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+async def _ready(port: int) -> None:
+    """Wait until the gateway says that workers of every stage live."""
+    async with asyncio.timeout(_START_DEADLINE):
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            writer.write(b"GET /ready HTTP/1.1\r\nHost: bench\r\n\r\n")
+            answer = await reader.read()
+            writer.close()
+            if b" 200 " in answer.partition(b"\r\n")[0]:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def _open(port: int, count: int, config: dict[str, object]) -> list[Client]:
+    loop = asyncio.get_running_loop()
+    clients: list[Client] = []
+    while len(clients) < count:
+        offsets = range(len(clients), min(count, len(clients) + _OPEN_AT_ONCE))
+        new = [Client(i % CYCLE, config) for i in offsets]
+        await asyncio.gather(
+            *(loop.create_connection(lambda c=c: c, "127.0.0.1", port) for c in new)
+        )
+        await asyncio.gather(*(client.opened for client in new))
+        clients += new
+    return clients
+
+
+async def _answered(clients: Sequence[Client], frames: int) -> None:
+    """Wait until everything that was decided has arrived, or for as long as it may take."""
+    due = sum(len(decisions(client.offset, frames)) for client in clients)
+    given_up = perf_counter() + _ANSWER_DEADLINE
+    while sum(len(c.received) for c in clients) < due and perf_counter() < given_up:
+        await asyncio.sleep(0.05)
+
+
+def _latencies(
+    clients: Sequence[Client], first: int
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return p50 and p99 (ms) of V and of R, of what was decided from frame `first` on."""
+    taken: dict[bool, list[float]] = {False: [], True: []}
+    for client in clients:
+        frames = len(client.sent_at)
+        decided = {(d.kind, d.utterance): d.at for d in decisions(client.offset, frames)}
+        for kind, utterance, _, when in client.received:
+            frame = decided.get((kind, utterance), 0) // round(FRAME_S * 16_000) - 1
+            if frame >= first:
+                taken[kind == "final"].append(1e3 * (when - client.sent_at[frame]))
+    v, r = ((quantile(taken[f], 0.5), quantile(taken[f], 0.99)) for f in (False, True))
+    return v, r
+
+
+def _balance(clients: Sequence[Client], frames: int) -> dict[str, int]:
+    """Count what was expected, how much of it never came, and how much else did."""
+    balance = {"expected": 0, "lost": 0, "unexpected": 0}
+    for client in clients:
+        due = set(decisions(client.offset, frames))
+        ends = {decision.utterance: decision.at for decision in due if decision.kind == "final"}
+        got = Counter(
+            (kind, utterance, ends.get(utterance) if at is None else at)
+            for kind, utterance, at, _ in client.received
+        )
+        print("X", client.offset, due-set(got), set(got)-due)
+        balance["expected"] += len(due)
+        balance["lost"] += len(due - got.keys())
+        balance["unexpected"] += got.total() - len(due & got.keys())
+        if client.trouble is not None:
+            print(f"a call failed: {client.trouble}", file=sys.stderr)
+    return balance

@@ -1,0 +1,66 @@
+"""The documents say what is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from common.bus import keys
+from common.bus.keys import Leg
+from common.settings import definitions, settings_classes
+from docs import state_diagrams
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENTS = [
+    path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")] if path.name != "CHANGELOG.md"
+]
+LEG = Leg("<session>", 0)
+
+
+@pytest.fixture(params=DOCUMENTS, ids=lambda path: path.name)
+def document(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+def test_every_link_leads_somewhere(document):
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text())
+    missing = [
+        link
+        for link in links
+        if not link.startswith("http") and not (document.parent / link).exists()
+    ]
+    assert missing == []
+
+
+def test_every_flag_exists(document):
+    known = {each.flag for cls in settings_classes().values() for each in definitions(cls).values()}
+    known |= {"--vad", "--asr", "--denoise", "--json", "--speed", "--url", "--version", "--help"}
+    known |= {"--build", "--scale", "--profile"}  # docker compose's
+    prose = re.findall(r"`[^`\n]*`|```.*?```", document.read_text(), re.DOTALL)
+    flags = {flag for code in prose for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", code)}
+    assert flags - known == set()
+
+
+def test_every_key_of_the_architecture_is_one_the_bus_builds():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    stage, gateway = "<stage>", "<gateway>"
+    built = [
+        keys.session_key("<session>", "meta"),
+        *(LEG.key(kind) for kind in ("audio", "clean", "speech", "text", "held", "part:<n>")),
+        LEG.key("ckpt:<stage>"),
+        *(keys.claims(stage), keys.index(stage), keys.workers(stage)),
+        *(keys.ring(stage, 7), keys.out(gateway)),
+    ]
+    spelled = {
+        re.sub(r"\{p\d\d\}", "{pNN}", key.decode())
+        .replace(":07", ":<NN>")
+        .replace(str(LEG), "<leg>")
+        for key in built
+    }
+    assert set(re.findall(r"`(cs:v1:[^`]+)`", text)) == spelled
+
+
+def test_the_state_diagrams_are_those_of_the_code():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    assert state_diagrams.drawn(text) == text
