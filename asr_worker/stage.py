@@ -60,7 +60,7 @@ class AsrStage:
     def open(self, claim: Claim, recovery: Recovery) -> OwnedUtterance:
         """See `Stage.open`; `recovery.emitted` is the last item in the leg's text."""
         utterance = Utterance(
-            claim.leg, claim.body, committed=recovery.emitted, cadence=self._cadence
+            claim.leg, claim.body, committed=recovery.emitted.position, cadence=self._cadence
         )
         return OwnedUtterance(utterance)
 

@@ -2,6 +2,7 @@
 
     python -m bench bus             what the message bus costs: CPU and latency with dummy engines
     python -m bench bus --short     the same in ten seconds, small, to see that nothing is lost
+    python -m bench calls           real calls: word error rate against offline, latencies
     python -m bench bus --help      its options; so with every benchmark
 
 A benchmark is a module of this package with a ``main(argv)``; it starts and ends everything it
@@ -11,9 +12,12 @@ needs, listens on loopback only, and returns 0 when its own checks held.
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import bus
+from bench import bus, calls
 
-_BENCHMARKS: dict[str, Callable[[Sequence[str]], int]] = {"bus": bus.main}
+_BENCHMARKS: dict[str, Callable[[Sequence[str]], int]] = {
+    "bus": bus.main,
+    "calls": calls.main,
+}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -33,7 +33,6 @@ from common.bus.link import Link
 _WARM_UP_S = 2.0
 _OPEN_AT_ONCE = 50
 _START_DEADLINE = 30.0
-_STOP_DEADLINE = 4.0
 _ANSWER_DEADLINE = 5.0
 _CONFIG = {
     "encoding": "pcm16",
@@ -144,7 +143,7 @@ async def _stack(sessions: int) -> AsyncIterator[Stack]:
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     (port,) = free_ports(1)
     with EmbeddedRedis() as server:
-        common = ("--redis-url", server.url, "--log-level", "warning", "--drain-s", "1")
+        common = ("--redis-url", server.url, "--log-level", "warning")
         room = str(2 * sessions)
         commands = {
             "gateway": (
@@ -173,18 +172,9 @@ async def _stack(sessions: int) -> AsyncIterator[Stack]:
             yield Stack({**pids, "redis": server.pid, "callers": os.getpid()}, port, redis)
         finally:
             await redis.close()
-            _end(list(processes.values()))
-
-
-def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """End the processes one after the other, the gateway first: workers then see calls out."""
-    for process in processes:
-        process.terminate()
-        try:
-            process.wait(_STOP_DEADLINE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            for process in processes.values():
+                process.kill()  # nothing is worth draining
+                process.wait()
 
 
 async def _ready(port: int) -> None:
@@ -252,7 +242,6 @@ def _balance(clients: Sequence[Client], frames: int) -> dict[str, int]:
             (kind, utterance, ends.get(utterance) if at is None else at)
             for kind, utterance, at, _ in client.received
         )
-        print("X", client.offset, due-set(got), set(got)-due)
         balance["expected"] += len(due)
         balance["lost"] += len(due - got.keys())
         balance["unexpected"] += got.total() - len(due & got.keys())

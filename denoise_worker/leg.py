@@ -5,8 +5,8 @@ audio it follows, yet must not wait for audio that may never come: what the mode
 control is passed on as it came in, and the model's late version of it is dropped. How much that is
 depends on the position alone, so the samples written do not depend on how the audio is cut.
 
-A take-over replays: a fresh model reads the audio kept for that, and nothing is written again up to
-where the former owners' output ends.
+A take-over replays: a fresh model reads the audio kept for that, and only what lies beyond the
+former owners' output is written. Replayed controls are relayed once more, which the runtime drops.
 """
 
 from collections import deque
@@ -39,7 +39,7 @@ class DenoiseLeg:
         self._denoiser: Denoiser | None = None
         self._origin: int = recovery.state["origin"] if recovery.state else 0
         """Where the model's first hop lies; a take-over must cut its hops alike."""
-        self._written = recovery.emitted
+        self._written = recovery.emitted.position
         """Where the clean stream ends."""
         self._taken = self._replay_start()
         """Where the audio given to the model ends."""
@@ -60,10 +60,6 @@ class DenoiseLeg:
             match entry:
                 case Chunk():
                     effects += self._chunk(entry)
-                # Replayed. One at the very end of the clean stream may have been lost: only audio
-                # is sure to be there.
-                case Control(position) if position < self._written:
-                    pass
                 case Control(_, _, body) if body["t"] == "end":
                     effects += [*self._drain(), Relay(entry), Done()]
                 case Control():

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from common.bus import wire
 from common.stage.api import Claim, Effect, Recovery, Snapshot, Work
 from vad_worker.leg import VadLeg
 from vad_worker.model import SileroVad, VadState
@@ -47,7 +46,7 @@ class VadStage:
 
     def inputs(self, state: OwnedLeg) -> Mapping[str, bytes]:
         """See `Stage.inputs`."""
-        return {state.leg.source: wire.before_position(state.leg.position)}
+        return {state.leg.source: state.leg.cursor}
 
     async def step(self, work: Sequence[Work[OwnedLeg]]) -> Sequence[Sequence[Effect]]:
         """Advance every leg by what arrived for it."""

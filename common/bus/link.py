@@ -7,7 +7,7 @@ ARCHITECTURE.md), so the bus writes RESP itself and parses replies with hiredis.
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias, cast
 
 import hiredis
@@ -16,6 +16,7 @@ from common.bus.address import Address
 from common.bus.scripts import Script
 from common.errors import BusUnavailable, CallscribeError, Misuse
 from common.telemetry.logs import Log
+from common.telemetry.metrics import BusMetrics
 
 Argument: TypeAlias = bytes | str | int | float
 Command: TypeAlias = tuple[Argument, ...]
@@ -38,6 +39,7 @@ _PASSING = (
     "CLUSTERDOWN",
     "TRYAGAIN",
     "NOREPLICAS",
+    "UNBLOCKED",
 )
 
 _log = Log(__name__)
@@ -50,7 +52,14 @@ def encode(commands: Sequence[Command]) -> bytes:
 
 
 class CommandRefused(CallscribeError):
-    """Redis answered a command with an error."""
+    """Redis answered a command with an error.
+
+    `passing`: it would have carried the command out if it were well; it may be repeated as it is.
+    """
+
+    def __init__(self, command: Command, refusal: hiredis.ReplyError) -> None:
+        super().__init__(f"{command[0]!s}: {refusal}")
+        self.passing = _is_passing(refusal)
 
 
 def backoff() -> Iterator[float]:
@@ -117,7 +126,12 @@ class _Wire(asyncio.Protocol):
 
     def expire(self, now: float) -> None:
         """Condemn the connection when its oldest batch is overdue."""
-        if self.batches and self.batches[0].deadline < now and self.transport is not None:
+        if self.batches and self.batches[0].deadline < now:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close the socket, if there is one, without waiting for anything."""
+        if self.transport is not None:
             self.transport.abort()
 
 
@@ -129,12 +143,10 @@ class Link:
     its replies are read and dropped. What was sent may still take effect.
     """
 
-    def __init__(
-        self, address: Address, name: str, *, on_error: Callable[[str], None] = lambda kind: None
-    ) -> None:
+    def __init__(self, address: Address, name: str, metrics: BusMetrics | None = None) -> None:
         self._address = address
         self._name = name
-        self._on_error = on_error
+        self._metrics = metrics
         self._wire: _Wire | None = None
         self._connected = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
@@ -160,11 +172,14 @@ class Link:
     @property
     def connected(self) -> bool:
         """Whether a batch sent now would reach a socket."""
-        return self._connected.is_set()
+        return self._wire is not None and not self._wire.lost.is_set()
 
     async def wait_connected(self) -> None:
         """Wait until there is a connection again."""
-        await self._connected.wait()
+        if not self.connected:
+            # The keeper may not know yet; returning now would let a retry spin before it learns.
+            self._connected.clear()
+            await self._connected.wait()
 
     async def send(self, data: bytes, count: int, *, timeout: float = REPLY_TIMEOUT) -> list[Reply]:
         """Send `count` RESP-encoded commands; return their replies, errors in their places.
@@ -202,7 +217,7 @@ class Link:
             else:
                 if not any(map(_is_passing, replies)):
                     return replies, repeated
-                self._on_error("refused")
+                self._count("refused")
                 await asyncio.sleep(pause)
             repeated = True
         raise AssertionError("the back-off never ends")
@@ -211,16 +226,27 @@ class Link:
         """Run one command; CommandRefused when Redis refuses it."""
         (reply,) = await self.run([command], timeout=timeout)
         if isinstance(reply, hiredis.ReplyError):
-            raise CommandRefused(f"{command[0]!s}: {reply}")
+            raise CommandRefused(command, reply)
         return reply
 
     async def read_blocking(
         self, milliseconds: int, before: Command, after: Command
     ) -> list[tuple[bytes, list[Any]]]:
-        """Run ``before BLOCK ms after`` (XREAD, XREADGROUP); an empty list when nothing came."""
-        reply = await self.call(
-            *before, b"BLOCK", milliseconds, *after, timeout=REPLY_TIMEOUT + milliseconds / 1000
-        )
+        """Run ``before BLOCK ms after`` (XREAD, XREADGROUP); an empty list when nothing came.
+
+        A refusal that will pass counts as nothing and takes as long.
+        """
+        pause = milliseconds / 1000
+        try:
+            reply = await self.call(
+                *before, b"BLOCK", milliseconds, *after, timeout=REPLY_TIMEOUT + pause
+            )
+        except CommandRefused as refused:
+            if not refused.passing:
+                raise
+            self._count("refused")
+            await asyncio.sleep(pause)
+            return []
         return [] if reply is None else reply
 
     async def evaluate(self, calls: Sequence[ScriptCall]) -> list[Reply]:
@@ -239,41 +265,52 @@ class Link:
                 raise Misuse(f"a bus script failed: {reply}")
         return replies
 
+    def _count(self, kind: str) -> None:
+        if self._metrics is not None:
+            self._metrics.errors.labels(kind).inc()
+
     async def _dial(self) -> _Wire:
+        wire = _Wire()
+        try:
+            await self._greet(wire)
+        except BaseException:
+            # Whatever ends the attempt, its socket goes: a frozen server would collect them.
+            wire.abort()
+            raise
+        return wire
+
+    async def _greet(self, wire: _Wire) -> None:
+        """Connect and introduce this client; BusUnavailable names the address and the reason."""
         address = self._address
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(REPLY_TIMEOUT):
-                wire = await self._open_socket(loop, address)
+                await self._open_socket(wire)
                 replies = await wire.send(*_handshake(address, self._name), REPLY_TIMEOUT)
         except (OSError, TimeoutError, BusUnavailable) as error:
-            self._on_error("connect")
+            self._count("connect")
             reason = str(error) or "no answer"
             raise BusUnavailable(f"no Redis at {address}: {reason}") from error
         for reply in replies:
             if isinstance(reply, hiredis.ReplyError):
-                assert wire.transport is not None
-                wire.transport.close()
-                self._on_error("refused")
+                self._count("refused")
                 raise BusUnavailable(f"Redis at {address} refuses the connection: {reply}")
-        return wire
 
-    @staticmethod
-    async def _open_socket(loop: asyncio.AbstractEventLoop, address: Address) -> _Wire:
+    async def _open_socket(self, wire: _Wire) -> None:
+        address = self._address
+        loop = asyncio.get_running_loop()
         if address.path is not None:
-            _, wire = await loop.create_unix_connection(_Wire, address.path)
+            await loop.create_unix_connection(lambda: wire, address.path)
         else:
-            _, wire = await loop.create_connection(
-                _Wire, address.host, address.port, ssl=address.tls
+            await loop.create_connection(
+                lambda: wire, address.host, address.port, ssl=address.tls
             )
-        return wire
 
     async def _keep(self) -> None:
         while True:
             assert self._wire is not None
             await self._watch(self._wire)
             self._connected.clear()
-            self._on_error("lost")
+            self._count("lost")
             _log.warning("redis.lost", link=self._name, address=str(self._address))
             for pause in backoff():
                 try:

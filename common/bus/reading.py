@@ -25,12 +25,12 @@ async def read_streams(
     """Return (key, new entries) of every stream that has any.
 
     One XREAD per partition, pipelined, so that it also works where partitions lie on different
-    nodes; measured as cheap as a single XREAD for 64 partitions. Raises BusUnavailable.
+    nodes; measured as cheap as a single XREAD for 64 partitions. Waits as long as Redis is away.
     """
     partitions: list[list[Cursor]] = [[] for _ in range(PARTITIONS)]
     for cursor in cursors:
         partitions[cursor.partition].append(cursor)
-    replies = await link.run([_xread(group) for group in partitions if group])
+    replies = await link.insist([_xread(group) for group in partitions if group])
     return [(key, entries) for reply in replies for key, entries in reply or ()]
 
 

@@ -7,7 +7,7 @@ owner's epoch is smaller than the stream's last id and Redis refuses the write.
 """
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgpack
 
@@ -26,6 +26,20 @@ AUDIO_ORDER = 1
 Body: TypeAlias = dict[str, Any]
 Fields: TypeAlias = list[bytes]
 RawEntry: TypeAlias = tuple[bytes, Fields]
+
+
+class Mark(NamedTuple):
+    """A place in a leg's log, ordered as Redis orders ids.
+
+    Audio that ends at a position comes first there (order 1), then its controls (2, 3, …).
+    """
+
+    position: int
+    order: int
+
+
+NOTHING = Mark(0, 0)
+"""The place before a log's first entry."""
 
 
 def pack(body: Body) -> bytes:
@@ -73,6 +87,11 @@ class Chunk:
         """Position of the first sample."""
         return self.end - len(self.pcm) // 2
 
+    @property
+    def mark(self) -> Mark:
+        """Where this entry stands."""
+        return Mark(self.end, AUDIO_ORDER)
+
 
 @dataclass(frozen=True, slots=True)
 class Control:
@@ -86,13 +105,21 @@ class Control:
     order: int
     body: Body
 
+    @property
+    def mark(self) -> Mark:
+        """Where this entry stands."""
+        return Mark(self.position, self.order)
+
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One entry of an event stream: everything that was decided at position `at`."""
+    """One entry of an event stream: everything that was decided by the source entry at `at`.
+
+    Order 0 stands for the audio itself, which decides frame by frame, not entry by entry.
+    """
 
     id: bytes
-    at: int
+    at: Mark
     events: tuple[Body, ...]
 
 
@@ -111,4 +138,4 @@ def read_happening(entry: RawEntry) -> Happening | None:
     if fields[0] == OWNER_FIELD:
         return None
     body = unpack(fields[1])
-    return Happening(stream_id, body["at"], tuple(body["events"]))
+    return Happening(stream_id, Mark(*body["at"]), tuple(body["events"]))

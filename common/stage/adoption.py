@@ -78,13 +78,13 @@ async def _open(link: Link, stage: Stage[S], won: Sequence[tuple[Held, int]]) ->
     return slots
 
 
-async def _outputs(link: Link, stage: Stage[S], held: Sequence[Held]) -> list[int]:
-    """Return for each claim the position of the last output of any owner, 0 when there is none."""
+async def _outputs(link: Link, stage: Stage[S], held: Sequence[Held]) -> list[wire.Mark]:
+    """Return for each claim where the last output of any owner stands."""
     entries = await _last_unmarked(link, [leg_of(h).key(stage.output) for h in held])
-    if stage.output != "speech":
-        return [wire.id_halves(entry[0])[0] if entry else 0 for entry in entries]
-    happenings = [wire.read_happening(entry) if entry else None for entry in entries]
-    return [happening.at if happening else 0 for happening in happenings]
+    if stage.output == "speech":
+        happenings = [wire.read_happening(entry) if entry else None for entry in entries]
+        return [happening.at if happening else wire.NOTHING for happening in happenings]
+    return [wire.Mark(*wire.id_halves(entry[0])) if entry else wire.NOTHING for entry in entries]
 
 
 async def _last_unmarked(link: Link, streams: Sequence[bytes]) -> list[wire.RawEntry | None]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from common.bus.keys import Leg
-from common.bus.wire import Body, Chunk, Control, Happening
+from common.bus.wire import Body, Chunk, Control, Happening, Mark
 
 S = TypeVar("S")
 
@@ -33,12 +33,12 @@ class Claim:
 class Recovery:
     """What earlier owners left behind.
 
-    `state` is the body of the last checkpoint, None without one. `emitted` is the position (in a
-    text: the item number) of the last output; outputs up to it must not be written again.
+    `state` is the body of the last checkpoint, None without one. `emitted` is where the last output
+    stands (in a text: the item's number); outputs up to it must not be written again.
     """
 
     state: Body | None
-    emitted: int
+    emitted: Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,12 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """Write one entry of the leg's speech stream: all events decided at position `at`.
+    """Write one entry of the leg's speech stream: all events decided at `at`, see `Happening.at`.
 
     Wakes the listed stages and, with `notify`, that gateway.
     """
 
-    at: int
+    at: Mark
     events: tuple[Body, ...]
     wake: tuple[str, ...] = ()
     notify: str | None = None
@@ -175,7 +175,7 @@ class Slot(Generic[S]):
     claim: Claim
     state: S
     cursors: dict[bytes, bytes]
-    emitted: int
+    emitted: Mark
     serial: int = 1
     """Last second half of an id written under this epoch; the marker took 1."""
     snapshot_due: float = 0.0

@@ -74,11 +74,19 @@ class Claims:
 
     async def take_over(self, count: int) -> list[Held]:
         """Take up to `count` claims whose owner has not renewed them for a lease."""
-        reply = await self._link.call(
-            *("XAUTOCLAIM", self._stream, self._group, self._consumer),
-            *(self._lease_ms, "0-0", "COUNT", count),
-        )
-        return self._held(reply[1])
+        taken: list[Held] = []
+        cursor = b"0-0"
+        # One XAUTOCLAIM looks at ten times its COUNT only, however many of those are in good hands.
+        while len(taken) < count:
+            reply = await self._link.call(
+                *("XAUTOCLAIM", self._stream, self._group, self._consumer),
+                *(self._lease_ms, cursor, "COUNT", count - len(taken)),
+            )
+            cursor = reply[0]
+            taken += self._held(reply[1])
+            if cursor == b"0-0":
+                break
+        return taken
 
     async def release(self, finished: Sequence[tuple[bytes, str]]) -> None:
         """Close claims, given as (entry, key), for good. Idempotent."""

@@ -57,7 +57,8 @@ class Publisher(Generic[S]):
         """Write checkpoints, given as (slot, checkpoint key, packed state); return fenced slots."""
         writes = []
         for slot, key, state in states:
-            command = ("XADD", key, "MAXLEN", 1, slot.next_id(), wire.BODY_FIELD, state)
+            entry = (slot.next_id(), wire.BODY_FIELD, state)
+            command = ("XADD", key, "NOMKSTREAM", "MAXLEN", 1, *entry)
             writes.append(_Write(slot, key, command))
         return await self._write(writes)
 
@@ -99,15 +100,18 @@ def _writes(slot: Slot[S], effects: Sequence[Effect]) -> list[_Write]:
                 key = slot.claim.leg.key("speech")
                 body = wire.pack({"at": at, "events": events})
                 entry: Command = (slot.next_id(), wire.BODY_FIELD, body)
-                writes.append(_Write(slot, key, ("XADD", key, "MAXLEN", "~", _SPEECH_MOST, *entry)))
+                bound = ("NOMKSTREAM", "MAXLEN", "~", _SPEECH_MOST)
+                writes.append(_Write(slot, key, ("XADD", key, *bound, *entry)))
             case Partial(utterance, body_):
                 key = slot.claim.leg.key(f"part:{utterance}")
                 entry = (slot.next_id(), wire.BODY_FIELD, wire.pack(body_))
-                writes.append(_Write(slot, key, ("XADD", key, "MAXLEN", 1, *entry)))
-            case Audio(end, pcm):
+                writes.append(_Write(slot, key, ("XADD", key, "NOMKSTREAM", "MAXLEN", 1, *entry)))
+            case Audio(end, pcm) if (mark := wire.Mark(end, wire.AUDIO_ORDER)) > slot.emitted:
+                slot.emitted = mark
                 entry = (wire.entry_id(end, wire.AUDIO_ORDER), wire.AUDIO_FIELD, pcm)
                 writes.append(_clean(slot, entry))
-            case Relay(control):
+            case Relay(control) if control.mark > slot.emitted:
+                slot.emitted = control.mark
                 stream_id = wire.entry_id(control.position, control.order)
                 entry = (stream_id, wire.CONTROL_FIELD, wire.pack(control.body))
                 writes.append(_clean(slot, entry))

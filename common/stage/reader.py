@@ -20,22 +20,33 @@ async def read(link: Link, slots: Iterable[Slot[S]]) -> tuple[News[S], bool]:
     """Read what is new in the slots' streams and move their cursors.
 
     Returns the slots that have news with their entries, and whether more is waiting.
-    Raises BusUnavailable with no cursor moved.
+    Waits as long as Redis is away.
     """
-    owners: dict[bytes, Slot[S]] = {}
-    cursors: list[Cursor] = []
+    owners: dict[bytes, list[Slot[S]]] = {}
+    cursors: dict[bytes, Cursor] = {}
     for slot in slots:
         for key, after in slot.cursors.items():
-            owners[key] = slot
-            cursors.append(Cursor(slot.claim.leg.partition, key, after))
+            # Two utterances of a leg may be owned at once: one read serves both.
+            if sharers := owners.setdefault(key, []):
+                after = min(after, cursors[key].after, key=wire.id_halves)
+            sharers.append(slot)
+            cursors[key] = Cursor(slot.claim.leg.partition, key, after)
     news: dict[Slot[S], list[Entry]] = {}
     more = False
-    for key, entries in await read_streams(link, cursors):
-        slot = owners[key]
-        slot.cursors[key] = entries[-1][0]
-        news.setdefault(slot, []).extend(_decode(key, entries))
+    for key, entries in await read_streams(link, cursors.values()):
+        sharers = owners[key]
+        for slot in sharers:
+            fresh = entries if len(sharers) == 1 else _after(slot.cursors[key], entries)
+            if fresh:
+                slot.cursors[key] = fresh[-1][0]
+                news.setdefault(slot, []).extend(_decode(key, fresh))
         more = more or len(entries) >= MOST_ENTRIES
     return list(news.items()), more
+
+
+def _after(cursor: bytes, entries: Sequence[wire.RawEntry]) -> Sequence[wire.RawEntry]:
+    last = wire.id_halves(cursor)
+    return [entry for entry in entries if wire.id_halves(entry[0]) > last]
 
 
 def _decode(key: bytes, entries: Sequence[wire.RawEntry]) -> Iterable[Entry]:

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from common import lifecycle
 from common.bus.address import Address
 from common.bus.link import Link
-from common.errors import CallscribeError
+from common.errors import CallscribeError, SettingsError
 from common.settings import StageSettings, load
 from common.stage.api import Stage
 from common.stage.runner import Runner
@@ -35,19 +35,19 @@ def main(
 ) -> int:
     """Run a stage worker until it is stopped; return the process's exit code.
 
-    What an operator must change before the worker can start (a setting, the model, Redis) is one
-    line on stderr and exit code 2.
+    What keeps the worker from starting (a setting, the model, Redis) is one line on stderr; the
+    exit code is 2 when a setting must change.
     """
+    name = cls.__name__.removesuffix("Settings").lower()
     try:
         settings = load(cls, sys.argv[1:] if argv is None else argv, os.environ)
-        name = cls.__name__.removesuffix("Settings").lower()
         logs.configure(level=settings.log_level, format=settings.log_format, service=name)
         registry = new_registry(version=version("callscribe"), service=name)
         stage = build(settings, registry)
         return uvloop.run(_run(stage, settings, registry, slots(settings)))
     except CallscribeError as error:
-        print(f"callscribe: {error}", file=sys.stderr)  # noqa: T201 - for the operator
-        return EXIT_MISUSE
+        print(f"callscribe {name}: {error}", file=sys.stderr)  # noqa: T201 - for the operator
+        return EXIT_MISUSE if isinstance(error, SettingsError) else lifecycle.EXIT_FAILED
 
 
 async def _run(
@@ -55,14 +55,10 @@ async def _run(
 ) -> int:
     consumer = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
     address = Address.parse(settings.redis_url)
-    errors = BusMetrics.build(registry).errors
+    bus_metrics = BusMetrics.build(registry)
 
     async def dial(role: str) -> Link:
-        link = Link(
-            address,
-            f"{stage.name}:{consumer}:{role}",
-            on_error=lambda kind: errors.labels(kind).inc(),
-        )
+        link = Link(address, f"{stage.name}:{consumer}:{role}", bus_metrics)
         await link.connect()
         return link
 

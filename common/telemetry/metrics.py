@@ -31,13 +31,11 @@ def new_registry(*, version: str, service: str) -> CollectorRegistry:
 class BusMetrics:
     """How the process and Redis get on."""
 
-    round_trip: Histogram
-    """Seconds from sending a batch of commands to its last reply.
-    Rising: Redis is short of CPU, or its disk is slow at fsync; shard it or move it."""
     errors: Counter
-    """Failed exchanges by `kind`: connection, timeout, reply. Connection and timeout heal by
-    themselves; if they go on, look at Redis. Reply means a wrong command or `OOM`: raise
-    maxmemory, or look for legs that are not trimmed."""
+    """Failed exchanges by `kind`: connect (no connection could be made), lost (one broke or fell
+    silent), refused (Redis answered with an error). The first two heal by themselves; if they go
+    on, look at Redis. Refused writes are repeated: look for `OOM` in Redis's log, raise maxmemory,
+    or look for legs that are not trimmed."""
     doorbells: Counter
     """Wake-ups received by `outcome`: work, or idle when the streams held nothing new.
     Mostly idle: harmless, but a wasted exchange each. None at all under load: stages run on
@@ -47,12 +45,6 @@ class BusMetrics:
     def build(cls, registry: CollectorRegistry) -> Self:
         """Register the group."""
         return cls(
-            round_trip=Histogram(
-                "callscribe_redis_round_trip_seconds",
-                "Time of one exchange with Redis",
-                buckets=_STEP,
-                registry=registry,
-            ),
             errors=Counter(
                 "callscribe_redis_errors_total",
                 "Failed exchanges with Redis",

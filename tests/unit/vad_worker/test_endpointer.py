@@ -277,9 +277,31 @@ def test_of_frames_about_as_quiet_the_least_speech_like_is_cut() -> None:
     for n in range(100):
         closure, breath = n == 70, n == 80
         probability = 0.4 if breath else TALK
-        events += endpointer.push(probability, 1.2e-6 if breath else 1e-6 if closure else LOUD)
+        events += endpointer.push(probability, 1.8e-6 if breath else 6e-7 if closure else LOUD)
     ended = next(e for e in events if isinstance(e, SpeechEnded))
     assert ended.end == 80 * FRAME + FRAME // 2
+
+
+def test_after_a_cut_the_probability_is_that_of_the_rest() -> None:
+    endpointer = Endpointer(EndpointerParams(max_utterance=samples(3.0)))
+    events = feed(endpointer, 1.0, 1.0)
+    for n in range(65):
+        events += endpointer.push(0.8, QUIET if n == 55 else LOUD)
+    first, _, second = events
+    assert isinstance(first, SpeechStarted)
+    assert isinstance(second, SpeechStarted)
+    assert (first.probability, second.probability) == (1.0, 0.8)
+
+
+def test_a_candidate_that_a_gap_takes_to_the_cap_is_dropped() -> None:
+    params = EndpointerParams(
+        max_utterance=samples(2.0), pause=samples(5.0), silence=samples(10.0), min_speech=samples(1)
+    )
+    endpointer = in_state(State.CANDIDATE, params)
+    gap_end = heard(endpointer) + samples(1.9)
+    assert endpointer.skip(heard(endpointer), gap_end) == ()
+    assert state(endpointer) is State.IDLE
+    assert endpointer.keep_from == gap_end
 
 
 def test_a_cut_with_only_silence_after_it_starts_nothing() -> None:

@@ -1,0 +1,196 @@
+"""Real calls through the whole stack: what the transcripts are worth and when they arrive.
+
+    python -m bench calls [FILE|DIRECTORY ...] [--repeat N] [--denoise] [--json FILE]
+
+Each file is streamed at the pace it was spoken, one call at a time, through separate processes over
+an embedded Redis; the baseline in the same run is the same engine decoding each whole channel
+offline. A file's reference is the text beside it (``name.txt``); without one the offline transcript
+is the reference. Without files the sample call is used.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from asr_worker import engines
+from asr_worker.api import DecodeRequest, Engine, EngineSettings, Priority
+from bench.scoring import percentile, word_errors
+from callscribe import sample
+from callscribe.audiofile import AudioFile
+from callscribe.client import Call as ClientCall
+from callscribe.client import connect
+from callscribe.latency import Latencies
+from callscribe.messages import Final, Gap, Options
+from callscribe.up import Stack, StackOptions, running_stack
+from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
+
+_MESSAGE = 0.1
+_AFTERWARDS = 2.0
+"""Seconds of silence after each file."""
+_AUDIO = (".wav", ".flac", ".ogg", ".mp3")
+
+
+@dataclass
+class Call:
+    """One file's results, per channel."""
+
+    path: Path
+    references: list[str]
+    offline: list[str]
+    streamed: list[str] = field(default_factory=list)
+    latencies: Latencies = field(default_factory=Latencies)
+    problems: list[str] = field(default_factory=list)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the benchmark; non-zero when an utterance was lost, doubled or out of order."""
+    parser = argparse.ArgumentParser(prog="bench calls", description=__doc__)
+    parser.add_argument("files", nargs="*", type=Path)
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--denoise", action="store_true")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args(argv)
+    calls = asyncio.run(_run(_expand(options.files) * options.repeat, denoise=options.denoise))
+    report = _report(calls)
+    print(json.dumps(report, indent=2))
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=2))
+    return 1 if any(call.problems for call in calls) else 0
+
+
+def _expand(paths: Sequence[Path]) -> list[Path]:
+    if not paths:
+        return [sample.AUDIO]
+    files: list[Path] = []
+    for path in paths:
+        inside = sorted(p for p in path.iterdir() if p.suffix in _AUDIO) if path.is_dir() else []
+        files += inside or [path]
+    return files
+
+
+async def _run(files: Sequence[Path], *, denoise: bool) -> list[Call]:
+    engine = engines.build("whisper", EngineSettings())
+    await engine.start()
+    offline = {path: await _offline(engine, path) for path in dict.fromkeys(files)}
+    await engine.close()
+    stack_options = StackOptions(
+        counts={"vad": 1, "asr": 1, "denoise": int(denoise)},
+        env={**os.environ, "CALLSCRIBE_PORT": "0", "CALLSCRIBE_HOST": "127.0.0.1"},
+        embedded_redis=True,
+    )
+    calls: list[Call] = []
+    async with running_stack(stack_options) as stack:
+        for path in files:
+            call = Call(path, _references(path) or offline[path], offline[path])
+            await stack.run(_stream(call, stack, denoise=denoise))
+            print(f"{path.name}: {call.streamed}", file=sys.stderr)
+            calls.append(call)
+    return calls
+
+
+def _references(path: Path) -> list[str] | None:
+    if path == sample.AUDIO:
+        return sample.references()
+    beside = path.with_suffix(".txt")
+    return [beside.read_text()] if beside.exists() else None
+
+
+async def _offline(engine: Engine, path: Path) -> list[str]:
+    texts = []
+    for channel in _channels(path):
+        request = DecodeRequest(
+            utterance=path.name, audio=channel, priority=Priority.FINAL, final=True
+        )
+        texts.append((await engine.decode(request)).text)
+    return texts
+
+
+def _channels(path: Path) -> list[FloatArray]:
+    audio = AudioFile(path)
+    samples = np.concatenate(list(audio.blocks(1.0)))
+    audio.close()
+    return [
+        np.ascontiguousarray(soxr.resample(channel, audio.rate, SAMPLE_RATE), dtype=np.float32)
+        for channel in samples.T
+    ]
+
+
+async def _stream(call: Call, stack: Stack, *, denoise: bool) -> None:
+    audio = AudioFile(call.path)
+    options = Options(
+        encoding="pcm16",
+        sample_rate=audio.rate,
+        channels=audio.channels,
+        denoise=denoise,
+        events=("speech_started", "speech_ended", "gap"),
+    )
+    url = stack.url.replace("http", "ws", 1) + "/ws/asr"
+    texts: list[list[str]] = [[] for _ in range(audio.channels)]
+    async with connect(url, options) as session:
+        sending = asyncio.create_task(_send(session, audio, call))
+        last_seq, last_utterance = 0, [0] * audio.channels
+        async for event in session:
+            call.latencies.note(event, time.monotonic())
+            if isinstance(event, Gap):
+                call.problems.append(f"gap {event.start}-{event.end}")
+            if isinstance(event, Final):
+                if event.seq <= last_seq or event.utterance <= last_utterance[event.channel]:
+                    call.problems.append(f"final {event.seq} out of order")
+                last_seq, last_utterance[event.channel] = event.seq, event.utterance
+                texts[event.channel].append(event.text)
+        await sending
+    audio.close()
+    call.streamed = [" ".join(each) for each in texts]
+
+
+async def _send(session: ClientCall, audio: AudioFile, call: Call) -> None:
+    start = time.monotonic()
+    sent = 0.0
+    for block in audio.blocks(_MESSAGE):
+        sent += len(block) / audio.rate
+        await asyncio.sleep(start + sent - time.monotonic())
+        await session.send(float_to_pcm16(block.reshape(-1)))
+        call.latencies.sending.sent(sent, time.monotonic())
+    # The line stays open after the last word, so that the last endpoint is found like any other.
+    silence = bytes(2 * audio.channels * round(audio.rate * _MESSAGE))
+    for _ in range(round(_AFTERWARDS / _MESSAGE)):
+        sent += _MESSAGE
+        await asyncio.sleep(start + sent - time.monotonic())
+        await session.send(silence)
+        call.latencies.sending.sent(sent, time.monotonic())
+    await session.finalize()
+
+
+def _report(calls: Sequence[Call]) -> dict[str, object]:
+    references = [text for call in calls for text in call.references]
+    offline = word_errors(references, [text for call in calls for text in call.offline])
+    streamed = word_errors(references, [text for call in calls for text in call.streamed])
+    measures: dict[str, list[float]] = {}
+    for call in calls:
+        for name, values in call.latencies.samples.items():
+            measures.setdefault(name, []).extend(values)
+    return {
+        "calls": len(calls),
+        "words": offline[1],
+        "wer_offline_percent": round(100 * offline[0] / offline[1], 2),
+        "wer_streamed_percent": round(100 * streamed[0] / streamed[1], 2),
+        "latency_ms": {
+            name: {
+                "n": len(values),
+                "p50": round(1000 * percentile(values, 0.50)),
+                "p95": round(1000 * percentile(values, 0.95)),
+                "max": round(1000 * max(values, default=0.0)),
+            }
+            for name, values in measures.items()
+        },
+        "problems": [problem for call in calls for problem in call.problems],
+    }
