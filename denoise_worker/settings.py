@@ -11,6 +11,7 @@ from common.settings import StageSettings, setting
 class DenoiseSettings(StageSettings):
     """How many legs a denoise worker carries and how hard DeepFilterNet filters."""
 
+    # A leg takes 80 to 100 ms of a core per second; the rest of one core is for take-overs.
     denoise_slots: int = setting(8, "legs that one worker carries at most", minimum=1)
     denoise_tick_ms: int = setting(
         20,
