@@ -24,6 +24,9 @@ class GatewaySettings(CommonSettings):
     )
 
     max_sessions: int = setting(500, "sessions admitted at once by this gateway", minimum=1)
+    opening_s: float = setting(
+        30.0, "time that a connection has to open its call", unit="s", minimum=0.1
+    )
     max_message_bytes: int = setting(
         1 << 20, "largest message accepted from a client", unit="bytes", minimum=1024
     )

@@ -8,6 +8,7 @@ One frame costs 65 us in batches of 16 to 256 legs and 190 us alone, of which th
 and 115 (one thread of a busy 2-core machine).
 """
 
+import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,6 +53,8 @@ class SileroVad:
     """Samples per frame, 32 ms."""
 
     def __init__(self, threads: int = 1) -> None:
+        # Since 1.29 onnxruntime reports its use to its maker unless told not to when it loads.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
