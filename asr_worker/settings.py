@@ -16,8 +16,8 @@ class AsrSettings(StageSettings):
     )
     asr_slots: int = setting(16, "utterances that one worker carries at most", minimum=1)
     asr_tick_ms: int = setting(
-        20,
-        "interval in which the audio of all utterances is read",
+        50,
+        "interval in which the audio of all utterances is read; endpoints do not wait for it",
         unit="ms",
         minimum=1,
         maximum=500,

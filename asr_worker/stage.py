@@ -67,7 +67,7 @@ class AsrStage:
     def inputs(self, state: OwnedUtterance) -> Mapping[str, bytes]:
         """See `Stage.inputs`."""
         start = wire.before_position(state.utterance.start)
-        return {"speech": b"0-0", state.utterance.source: start}
+        return {"speech": state.utterance.after, state.utterance.source: start}
 
     async def step(self, work: Sequence[Work[OwnedUtterance]]) -> Sequence[Sequence[Effect]]:
         """Advance every utterance by what arrived for it and by the decodes that ended."""

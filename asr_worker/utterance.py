@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from asr_worker.api import DecodeRequest, Hypothesis, Word
 from asr_worker.scheduler import (
     Decode,
@@ -11,7 +9,7 @@ from asr_worker.scheduler import (
     PublishPartial,
     UtteranceScheduler,
 )
-from common.audio import SAMPLE_RATE, FloatArray, pcm16_to_float, samples
+from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE, pcm16_to_float, samples
 from common.bus.keys import Leg
 from common.bus.wire import Body, Chunk, Happening
 from common.options import SessionOptions
@@ -25,6 +23,8 @@ class Utterance:
         self.number: int = body["utterance"]
         self.source: str = body["source"]
         self.start: int = body["start"]
+        self.after: bytes = body["after"]
+        """Id in the speech stream after which everything about this utterance lies."""
         self.settled = committed >= self.number
         """Whether the final is in the text already: an earlier owner got that far."""
         self.id = f"{leg}/{self.number}"
@@ -36,7 +36,7 @@ class Utterance:
             cadence=cadence,
             first=samples(self._options.min_speech_duration),
         )
-        self._pieces: list[FloatArray] = []
+        self._pcm = bytearray()
         self._available = self.start
         self._decided_at = self.start
 
@@ -55,10 +55,9 @@ class Utterance:
 
     def request(self, decode: Decode) -> DecodeRequest:
         """Return the decode the scheduler asked for, with its audio."""
-        self._pieces = [np.concatenate(self._pieces)]
         return DecodeRequest(
             utterance=self.id,
-            audio=self._pieces[0][: decode.end - self.start],
+            audio=pcm16_to_float(self._pcm[: BYTES_PER_SAMPLE * (decode.end - self.start)]),
             priority=decode.priority,
             language=self._options.language,
             context=self._options.context,
@@ -103,9 +102,9 @@ class Utterance:
             return
         if chunk.start > self._available:
             # The gap was announced in the speech stream; silence here keeps the times right.
-            self._pieces.append(np.zeros(chunk.start - self._available, np.float32))
+            self._pcm += bytes(BYTES_PER_SAMPLE * (chunk.start - self._available))
             self._available = chunk.start
-        self._pieces.append(pcm16_to_float(chunk.pcm)[self._available - chunk.start :])
+        self._pcm += memoryview(chunk.pcm)[BYTES_PER_SAMPLE * (self._available - chunk.start) :]
         self._available = chunk.end
 
     def _happened(self, event: Body) -> None:

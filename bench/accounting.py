@@ -1,5 +1,6 @@
 """What processes use up, as the kernel counts it (Linux's /proc)."""
 
+import math
 import os
 from pathlib import Path
 
@@ -18,6 +19,6 @@ def resident_bytes(pid: int) -> int:
 
 
 def quantile(values: list[float], share: float) -> float:
-    """Return the smallest value that at least this share of `values` does not exceed."""
+    """Return the value that this share of `values` is below; NaN when there are none."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else math.nan

@@ -14,9 +14,10 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -29,11 +30,12 @@ from callscribe.child import die_with_parent, free_ports
 from callscribe.embedded_redis import EmbeddedRedis
 from common.bus.address import Address
 from common.bus.link import Link
+from vad_worker.framing import FRAME
 
 _WARM_UP_S = 2.0
-_OPEN_AT_ONCE = 50
 _START_DEADLINE = 30.0
-_ANSWER_DEADLINE = 5.0
+_POLL = 0.05
+_ANSWER_POLLS = 100
 _CONFIG = {
     "encoding": "pcm16",
     "silence_threshold": SILENCE_S,
@@ -139,42 +141,47 @@ async def measure(sessions: int, seconds: float, *, interim: bool) -> Figures:
 @asynccontextmanager
 async def _stack(sessions: int) -> AsyncIterator[Stack]:
     """Start Redis, gateway and workers, and end them on leaving."""
-    # A pool of BLAS threads that spin between two ticks would use up a core of its own.
-    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     (port,) = free_ports(1)
-    with EmbeddedRedis() as server:
-        common = ("--redis-url", server.url, "--log-level", "warning")
-        room = str(2 * sessions)
-        commands = {
-            "gateway": (
-                *("-m", "gateway", "--host", "127.0.0.1", "--port", str(port)),
-                *("--max-sessions", room),
-            ),
-            "vad": ("-m", "bench.dummies", "vad", "--vad-slots", room),
-            "asr": (
-                *("-m", "bench.dummies", "asr", "--asr-slots", room),
-                *("--asr-concurrency", "64"),
-            ),
+    with EmbeddedRedis() as server, ExitStack() as running:
+        processes = {
+            name: running.enter_context(_process(module, *flags, "--redis-url", server.url))
+            for name, module, *flags in _commands(port, room=2 * sessions)
         }
-        processes: dict[str, subprocess.Popen[bytes]] = {}
         redis = Link(Address.parse(server.url), "bench")
+        await redis.connect()
         try:
-            for name, command in commands.items():
-                processes[name] = subprocess.Popen(
-                    (sys.executable, *command, *common),
-                    env=os.environ | threads,
-                    process_group=0,
-                    preexec_fn=die_with_parent(),
-                )
-            await redis.connect()
             await _ready(port)
             pids = {name: process.pid for name, process in processes.items()}
             yield Stack({**pids, "redis": server.pid, "callers": os.getpid()}, port, redis)
         finally:
             await redis.close()
-            for process in processes.values():
-                process.kill()  # nothing is worth draining
-                process.wait()
+
+
+def _commands(port: int, room: int) -> list[tuple[str, ...]]:
+    """Return name, module and flags of every process."""
+    listen = ("--host", "127.0.0.1", "--port", f"{port}", "--max-sessions", f"{room}")
+    return [
+        ("gateway", "gateway", *listen),
+        ("vad", "bench.dummies", "vad", "--vad-slots", f"{room}"),
+        ("asr", "bench.dummies", "asr", "--asr-slots", f"{room}", "--asr-concurrency", "64"),
+    ]
+
+
+@contextmanager
+def _process(module: str, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a module as a process, killed on leaving: there is nothing worth draining."""
+    process = subprocess.Popen(
+        (sys.executable, "-m", module, *flags, "--log-level", "warning"),
+        # BLAS threads that spin between two ticks would use up a core of their own.
+        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        process_group=0,
+        preexec_fn=die_with_parent(),
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 async def _ready(port: int) -> None:
@@ -184,36 +191,33 @@ async def _ready(port: int) -> None:
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
             except OSError:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(_POLL)
                 continue
             writer.write(b"GET /ready HTTP/1.1\r\nHost: bench\r\n\r\n")
             answer = await reader.read()
             writer.close()
             if b" 200 " in answer.partition(b"\r\n")[0]:
                 return
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_POLL)
 
 
 async def _open(port: int, count: int, config: dict[str, object]) -> list[Client]:
     loop = asyncio.get_running_loop()
     clients: list[Client] = []
-    while len(clients) < count:
-        offsets = range(len(clients), min(count, len(clients) + _OPEN_AT_ONCE))
-        new = [Client(i % CYCLE, config) for i in offsets]
-        await asyncio.gather(
-            *(loop.create_connection(lambda c=c: c, "127.0.0.1", port) for c in new)
-        )
-        await asyncio.gather(*(client.opened for client in new))
-        clients += new
+    for number in range(count):
+        caller = partial(Client, number % CYCLE, config)
+        clients.append((await loop.create_connection(caller, "127.0.0.1", port))[1])
+    await asyncio.gather(*(client.opened for client in clients))
     return clients
 
 
 async def _answered(clients: Sequence[Client], frames: int) -> None:
     """Wait until everything that was decided has arrived, or for as long as it may take."""
     due = sum(len(decisions(client.offset, frames)) for client in clients)
-    given_up = perf_counter() + _ANSWER_DEADLINE
-    while sum(len(c.received) for c in clients) < due and perf_counter() < given_up:
-        await asyncio.sleep(0.05)
+    for _ in range(_ANSWER_POLLS):
+        if sum(len(client.received) for client in clients) >= due:
+            return
+        await asyncio.sleep(_POLL)
 
 
 def _latencies(
@@ -225,7 +229,7 @@ def _latencies(
         frames = len(client.sent_at)
         decided = {(d.kind, d.utterance): d.at for d in decisions(client.offset, frames)}
         for kind, utterance, _, when in client.received:
-            frame = decided.get((kind, utterance), 0) // round(FRAME_S * 16_000) - 1
+            frame = decided.get((kind, utterance), 0) // FRAME - 1
             if frame >= first:
                 taken[kind == "final"].append(1e3 * (when - client.sent_at[frame]))
     v, r = ((quantile(taken[f], 0.5), quantile(taken[f], 0.99)) for f in (False, True))

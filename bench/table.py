@@ -29,6 +29,9 @@ MARKS = {
     500: Mark((0.48, 0.23, 0.12, 0.41, 0.35), 80, (14.3, 24.6), (15.6, 26.1)),
 }
 
+_MOST_LATE, _MOST_V = 100.0, 1000.0
+"""Beyond these (ms) a run did not keep up, and a system that does less uses less."""
+
 _HEADER = (
     f"{'calls':>8} |" + "".join(f"{name:>9}" for name in PROCESSES) + " |  CPU % |"
     f"{'V p50':>7}{'p99':>7} |{'R p50':>7}{'p99':>7} | events lost other\n"
@@ -37,14 +40,16 @@ _HEADER = (
 
 
 def show(rows: Sequence["Figures"], *, header: bool) -> str:
-    """Return the runs as lines, each followed by its mark and the ratio to it, if it has one."""
+    """Return the runs as lines; a run that kept up with its mark and the ratio to it, if any."""
     lines = [_HEADER] if header else []
     for row in rows:
         cpu = [row.cpu[name] for name in PROCESSES]
         counts = f"{row.expected:>7} {row.lost:>4} {row.unexpected:>5}"
         values = (*cpu, row.machine_percent, *row.v, *row.r)
         lines.append(f"{row.sessions:>8} |{_numbers(values)} |{counts}")
-        if mark := MARKS.get(row.sessions):
+        if row.late > _MOST_LATE or not row.v[0] < _MOST_V or row.lost:
+            lines.append(f"{'':>8} | fell behind (machine too busy or too small): compare nothing")
+        elif mark := MARKS.get(row.sessions):
             reference = (*mark.cpu, mark.percent, *mark.v, *mark.r)
             lines.append(f"{'mark':>8} |{_numbers(reference)} |")
             ratios = [ours / theirs for ours, theirs in zip(values, reference, strict=True)]

@@ -16,7 +16,7 @@ BYTES_PER_SAMPLE = 2
 _FULL_SCALE = np.float32(32768.0)
 
 
-def pcm16_to_float(data: bytes) -> FloatArray:
+def pcm16_to_float(data: bytes | bytearray) -> FloatArray:
     """Convert PCM16LE bytes to float32 [n] in [-1, 1); an odd byte count raises ValueError."""
     return np.frombuffer(data, dtype="<i2").astype(np.float32) / _FULL_SCALE
 

@@ -1,7 +1,7 @@
 """The options of one session, as its front accepted them and every stage reads them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 
@@ -31,7 +31,7 @@ class SessionOptions:
 
     def to_wire(self) -> dict[str, Any]:
         """Return a msgpack-able mapping of every field."""
-        return asdict(self)
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Self:

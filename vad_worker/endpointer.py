@@ -23,9 +23,9 @@ later, so no earlier frame is ever asked for again.
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
-from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from common.errors import Misuse
 from vad_worker.framing import FRAME
@@ -73,7 +73,7 @@ class _Wire:
 
     def to_wire(self) -> dict[str, Any]:
         """Return a msgpack-able mapping; `t` names the type."""
-        return {"t": self.t, **asdict(self)}
+        return {"t": self.t, **_values(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +129,6 @@ class Flushed(_Wire):
 
 
 Event: TypeAlias = SpeechStarted | SpeechPaused | SpeechResumed | SpeechEnded | Flushed
-
-_TYPES: dict[str, type[Event]] = {kind.t: kind for kind in get_args(Event)}
-
-
-def from_wire(wire: Mapping[str, Any]) -> Event:
-    """Read an event's `to_wire()`; KeyError when it is of no type known here."""
-    return _TYPES[wire["t"]](**{name: value for name, value in wire.items() if name != "t"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,8 +269,8 @@ class Endpointer:
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything `restore` needs, parameters included, as msgpack-able values."""
-        memory = {**asdict(self._m), "state": self._m.state.value}
-        return {"params": asdict(self._params), "memory": memory}
+        memory = {**_values(self._m), "state": self._m.state.value}
+        return {"params": _values(self._params), "memory": memory}
 
     @classmethod
     def restore(cls, snapshot: Mapping[str, Any]) -> Self:
@@ -398,3 +391,8 @@ class Endpointer:
             m.number += 1
             events.append(Flushed(m.number, position))
         return tuple(events)
+
+
+def _values(record: Any) -> dict[str, Any]:
+    """Return a dataclass's fields; `asdict` copies them deeply, at seven times the cost."""
+    return {each.name: getattr(record, each.name) for each in fields(record)}

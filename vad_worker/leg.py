@@ -25,7 +25,7 @@ from vad_worker.framing import Framer, Gap, energies
 class _Heard:
     """Mean squares of consecutive frames, in the order their probabilities will come."""
 
-    energies: FloatArray
+    energies: list[float]
 
 
 _Step: TypeAlias = _Heard | Gap | Control
@@ -79,12 +79,12 @@ class VadLeg:
                 self._course.append(frames.gap)
             if len(frames.samples):
                 audio.append(frames.samples)
-                self._course.append(_Heard(energies(frames.samples)))
+                self._course.append(_Heard(energies(frames.samples).tolist()))
             if isinstance(entry, Control):
                 self._course.append(entry)
         return np.concatenate(audio) if audio else np.zeros(0, np.float32)
 
-    def conclude(self, probabilities: FloatArray) -> list[Effect]:
+    def conclude(self, probabilities: Sequence[float]) -> list[Effect]:
         """Take the probabilities of the frames `take` returned; return what was decided."""
         course, self._course = self._course, []
         effects: list[Effect] = []
@@ -93,9 +93,9 @@ class VadLeg:
             match step:
                 case _Heard(levels):
                     for energy in levels:
-                        events = self._endpointer.push(float(probabilities[done]), float(energy))
+                        if events := self._endpointer.push(probabilities[done], energy):
+                            effects += self._decided(events, 0)
                         done += 1
-                        effects += self._decided(events, 0)
                 case Gap(start, end):
                     gap: Body = {"t": "gap", "start": start, "end": end}
                     effects += self._decided(self._endpointer.skip(start, end), 0, gap)

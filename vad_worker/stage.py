@@ -54,7 +54,8 @@ class VadStage:
         batch = [(owned.model, audio) for (owned, _), audio in zip(work, frames, strict=True)]
         probabilities = await asyncio.to_thread(self._vad.run, batch)
         return [
-            owned.leg.conclude(each) for (owned, _), each in zip(work, probabilities, strict=True)
+            owned.leg.conclude(each.tolist())
+            for (owned, _), each in zip(work, probabilities, strict=True)
         ]
 
     def snapshot(self, state: OwnedLeg) -> Snapshot:

@@ -26,18 +26,22 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Read a URL with redis-py's grammar; SettingsError names what is wrong."""
+        """Read a URL with redis-py's grammar; SettingsError names the option and what is wrong."""
         try:
             parts: dict[str, Any] = dict(parse_url(url))
         except ValueError as error:
-            raise SettingsError(f"redis_url: {error}") from None
+            # "… as 'x'": what was read as the port may be the beginning of an unquoted password.
+            raise SettingsError(f"--redis-url: {str(error).partition(' as ')[0]}") from None
         connection_class = parts.pop("connection_class", None)
         certificates = parts.pop("ssl_ca_certs", None)
         known = {name: parts.pop(name) for name in _FIELDS if name in parts}
         if parts:
-            raise SettingsError(f"redis_url: unknown option {sorted(parts)[0]!r}")
+            raise SettingsError(f"--redis-url: unknown option {sorted(parts)[0]!r}")
         secure = connection_class is not None and connection_class.__name__ == "SSLConnection"
-        tls = ssl.create_default_context(cafile=certificates) if secure else None
+        try:
+            tls = ssl.create_default_context(cafile=certificates) if secure else None
+        except OSError as error:
+            raise SettingsError(f"--redis-url: ssl_ca_certs={certificates}: {error}") from None
         return cls(**known, tls=tls)
 
 

@@ -21,6 +21,7 @@ XREAD serves many legs of a partition.
 | ``cs:v1:out:<gateway>`` | doorbell stream | gateway TTL, capped |
 """
 
+import re
 from binascii import crc_hqx
 from dataclasses import dataclass, field
 from typing import Self
@@ -117,8 +118,8 @@ def out(gateway: str) -> bytes:
 
 def is_permanent(key: bytes) -> bool:
     """Tell whether a key may live without a TTL."""
-    head, _, tail = key.removeprefix(VERSION_PREFIX + b":").partition(b":")
-    return head == b"ring" or (not head.startswith(b"{p") and tail in _PERMANENT)
+    return _PERMANENT.fullmatch(key) is not None
 
 
-_PERMANENT = frozenset((b"claims", b"index", b"workers"))
+# A session's keys begin with the tag of its partition, a stage's with the stage's name.
+_PERMANENT = re.compile(rb"cs:v1:(ring:.+|\{(?!p\d\d\}).+\}:(claims|index|workers))")

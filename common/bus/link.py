@@ -301,9 +301,7 @@ class Link:
         if address.path is not None:
             await loop.create_unix_connection(lambda: wire, address.path)
         else:
-            await loop.create_connection(
-                lambda: wire, address.host, address.port, ssl=address.tls
-            )
+            await loop.create_connection(lambda: wire, address.host, address.port, ssl=address.tls)
 
     async def _keep(self) -> None:
         while True:
@@ -355,7 +353,7 @@ def _eval(script: Script, keys: Sequence[bytes], arguments: Sequence[Argument]) 
 
 def _is_passing(reply: Reply) -> bool:
     """Tell a refusal that a healthy server would not give: full, loading, failing over."""
-    return isinstance(reply, hiredis.ReplyError) and str(reply).startswith(_PASSING)
+    return isinstance(reply, hiredis.ReplyError) and str(reply).partition(" ")[0] in _PASSING
 
 
 def _unknown_script(reply: Reply) -> bool:

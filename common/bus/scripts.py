@@ -41,9 +41,10 @@ return 1
 
 COMMIT = Script(
     """
--- KEYS: text stream, held hash, meta hash.  ARGV: item number, body, TTL in seconds.
+-- KEYS: text stream, held hash, meta hash, partial.  ARGV: item number, body, TTL in seconds.
 -- Returns how many items entered the text: 0 when this one was there already or must wait,
 -- -1 when the session is gone.
+redis.call('UNLINK', KEYS[4])
 if redis.call('EXISTS', KEYS[3]) == 0 then return -1 end
 local number = tonumber(ARGV[1])
 local top = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)

@@ -10,9 +10,10 @@ from typing import TypeVar
 
 from common.bus import wire
 from common.bus.keys import Leg
-from common.bus.link import Command, CommandError, Link
+from common.bus.link import Command, Link
 from common.stage.api import Claim, Recovery, Slot, Stage
 from common.stage.claims import Held
+from common.stage.publisher import is_stale
 
 S = TypeVar("S")
 
@@ -22,7 +23,7 @@ _MARKER_TTL = 300
 
 
 async def adopt(link: Link, stage: Stage[S], held: Sequence[Held], owner: str) -> list[Slot[S]]:
-    """Open slots for claims just taken. Raises BusUnavailable; the claims then stay pending."""
+    """Open slots for claims just taken. Waits as long as Redis is away."""
     pending = list(held)
     slots: list[Slot[S]] = []
     while pending:
@@ -42,7 +43,7 @@ def leg_of(held: Held) -> Leg:
 
 async def _next_epochs(link: Link, stage: Stage[S], held: Sequence[Held]) -> list[int]:
     streams = [_fences(stage, h) for h in held]
-    replies = iter(await link.run([_newest(key, 1) for keys in streams for key in keys]))
+    replies = iter(await link.insist([_newest(key, 1) for keys in streams for key in keys]))
     epochs = []
     for keys in streams:
         tops = [next(replies) for _ in keys]
@@ -58,11 +59,11 @@ async def _mark(
         for key in _fences(stage, h):
             commands.append(("XADD", key, wire.entry_id(epoch, 1), wire.OWNER_FIELD, owner))
             commands.append(("EXPIRE", key, _MARKER_TTL, "NX"))
-    replies = iter(await link.run(commands))
+    replies = iter(await link.insist(commands))
     accepted = []
     for h in held:
         marks = [(next(replies), next(replies))[0] for _ in _fences(stage, h)]
-        accepted.append(not any(isinstance(mark, CommandError) for mark in marks))
+        accepted.append(not any(map(is_stale, marks)))
     return accepted
 
 
@@ -92,7 +93,7 @@ async def _last_unmarked(link: Link, streams: Sequence[bytes]) -> list[wire.RawE
     found: list[wire.RawEntry | None] = [None] * len(streams)
     ends = dict.fromkeys(range(len(streams)), b"+")
     while ends:
-        pages = await link.run([_newest(streams[i], _PAGE, end) for i, end in ends.items()])
+        pages = await link.insist([_newest(streams[i], _PAGE, end) for i, end in ends.items()])
         for i, page in zip(list(ends), pages, strict=True):
             found[i] = next((e for e in page if e[1][0] != wire.OWNER_FIELD), None)
             if found[i] is not None or len(page) < _PAGE:

@@ -98,7 +98,11 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Open a claim of another stage, once; `key` names it within that stage."""
+    """Open a claim of another stage, once; `key` names it within that stage.
+
+    The claim's body tells besides, as ``after``, from where to read the speech stream so as not to
+    miss the event that led to the offer: the last `Emit` before it in the same step.
+    """
 
     stage: str
     key: str
@@ -181,7 +185,12 @@ class Slot(Generic[S]):
     snapshot_due: float = 0.0
     refresh_due: float = 0.0
 
+    @property
+    def last_id(self) -> bytes:
+        """Last id written under this owner's epoch."""
+        return b"%d-%d" % (self.claim.epoch, self.serial)
+
     def next_id(self) -> bytes:
         """Return the next id under this owner's epoch."""
         self.serial += 1
-        return b"%d-%d" % (self.claim.epoch, self.serial)
+        return self.last_id

@@ -6,7 +6,7 @@ the entries this consumer still owns and cannot take one back; an XCLAIM heartbe
 700 duplicate events after one pause).
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from common.bus import keys, scripts, wire
@@ -59,8 +59,11 @@ class Claims:
         reply = await reader.read_blocking(block_ms, before, ("STREAMS", self._stream, ">"))
         return self._held(reply[0][1]) if reply else []
 
-    async def beat(self) -> list[Held]:
-        """Renew every claim this consumer still owns and return them: the truth, both ways."""
+    async def beat(self, known: Container[bytes]) -> tuple[set[bytes], list[Held]]:
+        """Renew every claim this consumer still owns: the truth, both ways.
+
+        Returns the entries of all of them, and those that are not `known` with their contents.
+        """
         reply = await self._link.call(
             *("XREADGROUP", "GROUP", self._group, self._consumer, "COUNT", _ALL),
             *("STREAMS", self._stream, "0"),
@@ -70,7 +73,8 @@ class Claims:
         gone = [entry for entry, fields in entries if not fields]
         if gone:
             await self._link.call("XACK", self._stream, self._group, *gone)
-        return self._held(entries)
+        unknown = [(entry, fields) for entry, fields in entries if entry not in known]
+        return {entry for entry, fields in entries if fields}, self._held(unknown)
 
     async def take_over(self, count: int) -> list[Held]:
         """Take up to `count` claims whose owner has not renewed them for a lease."""

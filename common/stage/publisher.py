@@ -15,6 +15,7 @@ S = TypeVar("S")
 _SPEECH_MOST = 4096
 _DOORBELL_MOST = 4096
 """Entries kept in a stream: what is cut off a doorbell is a hint, found again by the sweep."""
+_BEGINNING = b"0-0"
 
 
 class _Write(NamedTuple):
@@ -38,14 +39,15 @@ class Publisher(Generic[S]):
         Waits as long as Redis is away: every write may be repeated. Nothing that follows from a
         fenced write is carried out for a fenced slot.
         """
-        fenced = await self._write([w for slot, effects in work for w in _writes(slot, effects)])
+        planned = [(slot, effects, *_plan(slot, effects)) for slot, effects in work]
+        fenced = await self._write([write for _, _, writes, _ in planned for write in writes])
         calls: list[ScriptCall] = []
         rings: dict[bytes, list[Argument]] = {}
-        for slot, effects in work:
+        for slot, effects, _, following in planned:
             if slot in fenced:
                 continue
+            calls += following
             for effect in effects:
-                calls += _scripts(slot.claim.leg, effect)
                 _ring(rings, slot.claim.leg, effect)
         if calls:
             await self._link.evaluate(calls)
@@ -66,8 +68,11 @@ class Publisher(Generic[S]):
         if not writes:
             return set()
         commands: list[Command] = [write.command for write in writes]
+        # The owner's marker made an epoch stream, with its TTL; positions begin with their audio.
+        made_here = {write.key for write in writes if not write.by_epoch}
+        commands += [("EXPIRE", key, keys.SESSION_TTL, "NX") for key in made_here]
         replies, repeated = await self._link.insist_noting(commands)
-        refused = [w for w, reply in zip(writes, replies, strict=True) if _is_stale(reply)]
+        refused = [w for w, reply in zip(writes, replies, strict=False) if is_stale(reply)]
         if not refused:
             return set()
         tops = await self._link.insist(
@@ -80,44 +85,49 @@ class Publisher(Generic[S]):
         }
 
 
-def _scripts(leg: Leg, effect: Effect) -> list[ScriptCall]:
-    match effect:
-        case Offer(stage, key, body):
-            return [register(stage, key, body)]
-        case Commit(number, body, _):
-            text = (leg.key("text"), leg.key("held"), leg.meta)
-            return [(scripts.COMMIT, text, (number, wire.pack(body), keys.SESSION_TTL))]
-        case _:
-            return []
-
-
-def _writes(slot: Slot[S], effects: Sequence[Effect]) -> list[_Write]:
-    writes = []
+def _plan(slot: Slot[S], effects: Sequence[Effect]) -> tuple[list[_Write], list[ScriptCall]]:
+    """Return the fenced writes of a step and the scripts that follow from them."""
+    leg = slot.claim.leg
+    writes: list[_Write] = []
+    calls: list[ScriptCall] = []
+    before_event = _BEGINNING
     for effect in effects:
         match effect:
             case Emit(at, events) if at > slot.emitted:
                 slot.emitted = at
-                key = slot.claim.leg.key("speech")
-                body = wire.pack({"at": at, "events": events})
-                entry: Command = (slot.next_id(), wire.BODY_FIELD, body)
+                before_event = slot.last_id
+                key = leg.key("speech")
+                entry: Command = (
+                    slot.next_id(),
+                    wire.BODY_FIELD,
+                    wire.pack({"at": at, "events": events}),
+                )
                 bound = ("NOMKSTREAM", "MAXLEN", "~", _SPEECH_MOST)
                 writes.append(_Write(slot, key, ("XADD", key, *bound, *entry)))
+            case Emit():
+                # An earlier owner wrote it, under an id that is not known here.
+                before_event = _BEGINNING
             case Partial(utterance, body_):
-                key = slot.claim.leg.key(f"part:{utterance}")
+                key = leg.key(f"part:{utterance}")
                 entry = (slot.next_id(), wire.BODY_FIELD, wire.pack(body_))
                 writes.append(_Write(slot, key, ("XADD", key, "NOMKSTREAM", "MAXLEN", 1, *entry)))
             case Audio(end, pcm) if (mark := wire.Mark(end, wire.AUDIO_ORDER)) > slot.emitted:
                 slot.emitted = mark
-                entry = (wire.entry_id(end, wire.AUDIO_ORDER), wire.AUDIO_FIELD, pcm)
-                writes.append(_clean(slot, entry))
+                writes.append(_clean(slot, (wire.entry_id(*mark), wire.AUDIO_FIELD, pcm)))
             case Relay(control) if control.mark > slot.emitted:
                 slot.emitted = control.mark
-                stream_id = wire.entry_id(control.position, control.order)
-                entry = (stream_id, wire.CONTROL_FIELD, wire.pack(control.body))
-                writes.append(_clean(slot, entry))
+                body = wire.pack(control.body)
+                writes.append(
+                    _clean(slot, (wire.entry_id(*control.mark), wire.CONTROL_FIELD, body))
+                )
+            case Offer(stage, key_, body_):
+                calls.append(register(stage, key_, body_ | {"after": before_event}))
+            case Commit(number, body_, _):
+                text = (leg.key("text"), leg.key("held"), leg.meta, leg.key(f"part:{number}"))
+                calls.append((scripts.COMMIT, text, (number, wire.pack(body_), keys.SESSION_TTL)))
             case _:
                 pass
-    return writes
+    return writes, calls
 
 
 def _clean(slot: Slot[S], entry: Command) -> _Write:
@@ -148,8 +158,10 @@ def _doorbell(key: bytes, fields: Sequence[Argument]) -> Command:
     return ("XADD", key, *only_existing, "MAXLEN", "~", _DOORBELL_MOST, "*", *fields)
 
 
-def _is_stale(reply: Reply) -> bool:
-    """Tell whether Redis refused an id as not new; any other refusal is a bug."""
+def is_stale(reply: Reply) -> bool:
+    """Tell whether an XADD found its id not new, or its stream gone; any other refusal is a bug."""
+    if reply is None:
+        return True
     if not isinstance(reply, CommandError):
         return False
     if "equal or smaller" not in str(reply):

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from common.bus import wire
 from common.bus.link import Link
-from common.bus.reading import MOST_ENTRIES, Cursor, read_streams
+from common.bus.reading import MOST_ENTRIES, read_streams
 from common.stage.api import Entry, Slot
 
 S = TypeVar("S")
@@ -22,21 +22,25 @@ async def read(link: Link, slots: Iterable[Slot[S]]) -> tuple[News[S], bool]:
     Returns the slots that have news with their entries, and whether more is waiting.
     Waits as long as Redis is away.
     """
-    owners: dict[bytes, list[Slot[S]]] = {}
-    cursors: dict[bytes, Cursor] = {}
+    # Every owned stream passes through this loop on every tick, most without news: plain dicts
+    # take half the time of a record and a list per stream (0.5 instead of 1 us, packed).
+    owners: dict[bytes, Slot[S]] = {}
+    sharers: dict[bytes, list[Slot[S]]] = {}
+    cursors: dict[int, dict[bytes, bytes]] = {}
     for slot in slots:
+        streams = cursors.setdefault(slot.claim.leg.partition, {})
         for key, after in slot.cursors.items():
-            # Two utterances of a leg may be owned at once: one read serves both.
-            if sharers := owners.setdefault(key, []):
-                after = min(after, cursors[key].after, key=wire.id_halves)
-            sharers.append(slot)
-            cursors[key] = Cursor(slot.claim.leg.partition, key, after)
+            first = owners.setdefault(key, slot)
+            if first is not slot:
+                # Two utterances of a leg may be owned at once: one read serves both.
+                sharers.setdefault(key, [first]).append(slot)
+                after = min(after, streams[key], key=wire.id_halves)
+            streams[key] = after
     news: dict[Slot[S], list[Entry]] = {}
     more = False
-    for key, entries in await read_streams(link, cursors.values()):
-        sharers = owners[key]
-        for slot in sharers:
-            fresh = entries if len(sharers) == 1 else _after(slot.cursors[key], entries)
+    for key, entries in await read_streams(link, cursors):
+        for slot in sharers.get(key) or (owners[key],):
+            fresh = _after(slot.cursors[key], entries) if key in sharers else entries
             if fresh:
                 slot.cursors[key] = fresh[-1][0]
                 news.setdefault(slot, []).extend(_decode(key, fresh))

@@ -6,7 +6,6 @@ Redis being away stops the turn where it stands; nothing is dropped, positions s
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Generic, TypeVar
@@ -22,15 +21,13 @@ from common.stage.api import Done, Effect, Entry, Slot, Stage
 from common.stage.claims import Claims, Held
 from common.stage.publisher import Publisher
 from common.stage.reader import read
+from common.stage.upkeep import Upkeep
 from common.telemetry.endpoint import Freshness
 from common.telemetry.logs import Log
 from common.telemetry.metrics import StageMetrics
 
 S = TypeVar("S")
 
-SNAPSHOT_EVERY = 1.0
-"""Seconds between checkpoints of a claim: the most audio a take-over replays."""
-_REFRESH_EVERY = 20.0
 _STUCK_AFTER = 10.0
 _TAKE_AT_ONCE = 32
 _BLOCK_MS = 500
@@ -89,6 +86,7 @@ class Runner(Generic[S]):
         self._link = await self._dial("work")
         self._claims = Claims(self._link, self._stage.name, self._consumer, self._settings.lease_s)
         self._publisher: Publisher[S] = Publisher(self._link)
+        self._upkeep = Upkeep(self._link, self._stage, self._claims, self._publisher)
         await self._claims.prepare()
         await self._stage.start(self._wake)
         self._metrics.slots.set(self._most)
@@ -116,9 +114,13 @@ class Runner(Generic[S]):
     async def stop(self) -> None:
         """Hand over whatever is still owned, close engine and connection."""
         try:
-            await self._claims.hand_over(list(self._slots))
-        except BusUnavailable:
-            _log.warning("worker.handover_failed", claims=len(self._slots))
+            # Asked, not remembered: what was taken and not yet noted is owned as well, and what
+            # was lost is not to be taken back.
+            mine, _ = await self._claims.beat(known=self._slots)
+            await self._claims.hand_over(list(mine))
+            await self._link.call("HDEL", keys.workers(self._stage.name), self._consumer)
+        except (BusUnavailable, CommandRefused) as trouble:
+            _log.warning("worker.handover_failed", claims=len(self._slots), reason=str(trouble))
         await self._stage.stop()
         await self._link.close()
 
@@ -153,9 +155,9 @@ class Runner(Generic[S]):
                 await self._recover(self._link, trouble)
 
     async def _renew(self) -> None:
-        mine = {held.entry: held for held in await self._claims.beat()}
-        self._lost |= self._slots.keys() - mine.keys()
-        self._note([h for h in mine.values() if h.entry not in self._slots])
+        mine, strangers = await self._claims.beat(known=self._slots)
+        self._lost |= self._slots.keys() - mine
+        self._note(strangers)
         free = self._most - len(self._slots) - len(self._adoptable)
         if free > 0 and not self._draining:
             taken = await self._claims.take_over(min(free, _TAKE_AT_ONCE))
@@ -168,16 +170,22 @@ class Runner(Generic[S]):
         await self._link.call("HSET", keys.workers(self._stage.name), self._consumer, sign)
         self._metrics.legs_owned.set(len(self._slots))
 
-    async def _recover(self, link: Link, trouble: Exception) -> None:
+    async def _recover(self, link: Link, trouble: BusUnavailable | CommandRefused) -> None:
+        """Wait until it makes sense to try again; raise what no waiting mends."""
         if isinstance(trouble, BusUnavailable):
             await link.wait_connected()
-        elif "NOGROUP" in str(trouble):
+            return
+        lost = "NOGROUP" in str(trouble)
+        if not lost and not trouble.passing:
+            raise trouble
+        await asyncio.sleep(self._settings.heartbeat_s)
+        if lost:
             # Redis came back without its data; the group is made anew.
             _log.warning("claims.lost", reason=str(trouble))
-            await asyncio.sleep(self._settings.heartbeat_s)
-            await self._claims.prepare()
-        else:
-            raise trouble
+            try:
+                await self._claims.prepare()
+            except (BusUnavailable, CommandRefused) as again:
+                await self._recover(self._link, again)
 
     async def _listen_for_ever(self) -> None:
         reader = await self._dial("listen")
@@ -215,8 +223,9 @@ class Runner(Generic[S]):
     async def _turn_for_ever(self) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time()
+        more = False
         while True:
-            more = await self._turn(everything=loop.time() >= due)
+            more = await self._turn(everything=more or loop.time() >= due)
             self._turning.beat()
             self._pace.beat()
             now = loop.time()
@@ -244,16 +253,15 @@ class Runner(Generic[S]):
         news: list[tuple[Slot[S], list[Entry]]] = []
         more = False
         if chosen:
-            try:
-                news, more = await read(self._link, chosen)
-            except BusUnavailable:
-                await self._link.wait_connected()
+            news, more = await read(self._link, chosen)
         had = {id(slot) for slot, _ in news}
         news += [(slot, []) for slot in woken.values() if id(slot) not in had and self._owns(slot)]
         if news:
             await self._step(news)
         if everything:
-            await self._save(asyncio.get_running_loop().time())
+            now = asyncio.get_running_loop().time()
+            for slot, why in await self._upkeep.attend(self._slots.values(), now):
+                self._forget(slot, why)
         return more
 
     async def _apply_notes(self) -> None:
@@ -264,16 +272,11 @@ class Runner(Generic[S]):
         if not self._adoptable:
             return
         held = [h for entry, h in self._adoptable.items() if entry not in self._slots]
-        try:
-            slots = await adopt(self._link, self._stage, held, self._consumer)
-        except BusUnavailable:
-            await self._link.wait_connected()
-            return
+        slots = await adopt(self._link, self._stage, held, self._consumer)
         self._adoptable = {k: h for k, h in self._adoptable.items() if h not in held}
         now = asyncio.get_running_loop().time()
         for slot in slots:
-            # Staggered, so that checkpoints of legs adopted together do not come together.
-            slot.snapshot_due = now + random.uniform(0.5, 1.0) * SNAPSHOT_EVERY
+            self._upkeep.begin(slot, now)
             self._slots[slot.claim.entry] = slot
             self._by_state[id(slot.state)] = slot
             self._woken[id(slot.state)] = slot
@@ -281,7 +284,8 @@ class Runner(Generic[S]):
             _log.debug("claim.adopted", claim=slot.claim.key, epoch=slot.claim.epoch)
 
     async def _step(self, news: Sequence[tuple[Slot[S], list[Entry]]]) -> None:
-        self._metrics.lag.set(max(_span(entries) for _, entries in news) / SAMPLE_RATE)
+        longest = max((entries for _, entries in news), key=len)
+        self._metrics.lag.set(_span(longest) / SAMPLE_RATE)
         self._metrics.batch_size.observe(len(news))
         started = time.perf_counter()
         effects = await self._stage.step([(slot.state, entries) for slot, entries in news])
@@ -303,59 +307,6 @@ class Runner(Generic[S]):
             await self._claims.release([(slot.claim.entry, slot.claim.key) for slot in done])
             for slot in done:
                 self._forget(slot, "done")
-
-    async def _save(self, now: float) -> None:
-        due = [slot for slot in self._slots.values() if slot.snapshot_due <= now]
-        if not due:
-            return
-        for slot in due:
-            slot.snapshot_due = now + SNAPSHOT_EVERY
-        await self._forget_orphans([slot for slot in due if slot.refresh_due <= now], now)
-        due = [slot for slot in due if self._owns(slot)]
-        await self._learn_commits(due)
-        states: list[tuple[Slot[S], bytes, bytes]] = []
-        trims: list[Command] = []
-        for slot in due:
-            snapshot = self._stage.snapshot(slot.state)
-            if snapshot is None:
-                continue
-            key = slot.claim.leg.key(self._stage.fences(slot.claim.key)[0])
-            states.append((slot, key, wire.pack(snapshot.state)))
-            floor = min([snapshot.floor, *snapshot.pins.values()])
-            trims += [("XTRIM", source, "MINID", "~", floor) for source in slot.cursors]
-        for slot in await self._publisher.save(states):
-            self._forget(slot, "fenced")
-        await self._link.insist(trims) if trims else None
-
-    async def _forget_orphans(self, slots: Sequence[Slot[S]], now: float) -> None:
-        """Renew the keys of living sessions; drop the claims of those that are gone."""
-        if not slots:
-            return
-        alive = await self._link.insist([("EXISTS", slot.claim.leg.meta) for slot in slots])
-        renewals: list[Command] = []
-        orphans: list[Slot[S]] = []
-        for slot, exists in zip(slots, alive, strict=True):
-            slot.refresh_due = now + _REFRESH_EVERY
-            if not exists:
-                orphans.append(slot)
-                continue
-            kinds = {*self._stage.fences(slot.claim.key), self._stage.output}
-            renewals += [("EXPIRE", slot.claim.leg.key(kind), keys.SESSION_TTL) for kind in kinds]
-        if orphans:
-            await self._claims.release([(s.claim.entry, s.claim.key) for s in orphans])
-            for slot in orphans:
-                self._forget(slot, "session gone")
-        await self._link.insist(renewals) if renewals else None
-
-    async def _learn_commits(self, slots: Sequence[Slot[S]]) -> None:
-        if self._stage.output != "speech":
-            return
-        commands: list[Command] = [
-            ("XREVRANGE", slot.claim.leg.key("text"), "+", "-", "COUNT", 1) for slot in slots
-        ]
-        for slot, top in zip(slots, await self._link.insist(commands), strict=True):
-            if top:
-                self._stage.committed(slot.state, wire.id_halves(top[0][0])[0])
 
     def _drained(self) -> bool:
         return not self._slots or not self._stage.finishes

@@ -19,7 +19,6 @@ from vad_worker.endpointer import (
     SpeechStarted,
     State,
     Trigger,
-    from_wire,
 )
 from vad_worker.framing import FRAME
 
@@ -351,12 +350,9 @@ def test_the_audio_still_needed() -> None:
     ],
 )
 def test_events_survive_the_wire(event: Event) -> None:
-    assert from_wire(msgpack.unpackb(msgpack.packb(event.to_wire()))) == event
-
-
-def test_an_unknown_event_is_refused() -> None:
-    with pytest.raises(KeyError, match="news"):
-        from_wire({"t": "news"})
+    wire = msgpack.unpackb(msgpack.packb(event.to_wire()))
+    assert wire.pop("t") == event.t
+    assert type(event)(**wire) == event
 
 
 @pytest.mark.parametrize("at", list(State))

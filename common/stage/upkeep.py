@@ -1,0 +1,97 @@
+"""What owned claims need between their steps: checkpoints, trimmed inputs, keys that live on."""
+
+import random
+from collections.abc import Iterable, Sequence
+from typing import Generic, TypeVar
+
+from common.bus import keys, wire
+from common.bus.link import Command, Link
+from common.stage.api import Slot, Stage
+from common.stage.claims import Claims
+from common.stage.publisher import Publisher
+
+S = TypeVar("S")
+
+SNAPSHOT_EVERY = 1.0
+"""Seconds between checkpoints of a claim: the most audio a take-over replays."""
+_REFRESH_EVERY = 20.0
+
+
+class Upkeep(Generic[S]):
+    """Looks after the claims of one worker. Its turn alone calls it."""
+
+    def __init__(
+        self, link: Link, stage: Stage[S], claims: Claims, publisher: Publisher[S]
+    ) -> None:
+        self._link = link
+        self._stage = stage
+        self._claims = claims
+        self._publisher = publisher
+
+    def begin(self, slot: Slot[S], now: float) -> None:
+        """Schedule a new slot; staggered, so that legs adopted together are not saved together."""
+        slot.snapshot_due = now + random.uniform(0.5, 1.0) * SNAPSHOT_EVERY
+
+    async def attend(self, slots: Iterable[Slot[S]], now: float) -> list[tuple[Slot[S], str]]:
+        """Do what is due; return the slots that are owned no longer, each with the reason.
+
+        Waits as long as Redis is away.
+        """
+        due = [slot for slot in slots if slot.snapshot_due <= now]
+        if not due:
+            return []
+        for slot in due:
+            slot.snapshot_due = now + SNAPSHOT_EVERY
+        orphans = await self._renew([slot for slot in due if slot.refresh_due <= now], now)
+        due = [slot for slot in due if slot not in orphans]
+        await self._learn_commits(due)
+        fenced = await self._save(due)
+        gone = [(slot, "session gone") for slot in orphans]
+        return gone + [(slot, "fenced") for slot in fenced]
+
+    async def _renew(self, slots: Sequence[Slot[S]], now: float) -> set[Slot[S]]:
+        """Renew the keys of living sessions; release and return the claims of those gone."""
+        if not slots:
+            return set()
+        alive = await self._link.insist([("EXISTS", slot.claim.leg.meta) for slot in slots])
+        renewals: list[Command] = []
+        orphans: set[Slot[S]] = set()
+        for slot, exists in zip(slots, alive, strict=True):
+            slot.refresh_due = now + _REFRESH_EVERY
+            if not exists:
+                orphans.add(slot)
+                continue
+            kinds = {*self._stage.fences(slot.claim.key), self._stage.output}
+            renewals += [("EXPIRE", slot.claim.leg.key(kind), keys.SESSION_TTL) for kind in kinds]
+        if orphans:
+            await self._claims.release([(s.claim.entry, s.claim.key) for s in orphans])
+        await self._link.insist(renewals)
+        return orphans
+
+    async def _learn_commits(self, slots: Sequence[Slot[S]]) -> None:
+        if self._stage.output != "speech":
+            return
+        commands: list[Command] = [
+            ("XREVRANGE", slot.claim.leg.key("text"), "+", "-", "COUNT", 1) for slot in slots
+        ]
+        for slot, top in zip(slots, await self._link.insist(commands), strict=True):
+            if top:
+                self._stage.committed(slot.state, wire.id_halves(top[0][0])[0])
+
+    async def _save(self, slots: Sequence[Slot[S]]) -> set[Slot[S]]:
+        """Write checkpoints, then trim what they make superfluous; return the fenced slots."""
+        states: list[tuple[Slot[S], bytes, bytes]] = []
+        trims: dict[Slot[S], list[Command]] = {}
+        for slot in slots:
+            snapshot = self._stage.snapshot(slot.state)
+            if snapshot is None:
+                continue
+            key = slot.claim.leg.key(self._stage.fences(slot.claim.key)[0])
+            states.append((slot, key, wire.pack(snapshot.state)))
+            floor = min([snapshot.floor, *snapshot.pins.values()])
+            trims[slot] = [("XTRIM", source, "MINID", "~", floor) for source in slot.cursors]
+        fenced = await self._publisher.save(states)
+        await self._link.insist(
+            [c for slot, each in trims.items() if slot not in fenced for c in each]
+        )
+        return fenced

@@ -1,0 +1,15 @@
+"""The whole system under the benchmark's load: complete, whatever it costs on this machine."""
+
+import math
+
+import uvloop
+
+from bench.bus import measure
+
+
+def test_five_calls_lose_nothing():
+    figures = uvloop.run(measure(5, 3.0, interim=False))
+    assert figures.expected > 0
+    assert (figures.lost, figures.unexpected) == (0, 0)
+    assert all(used > 0 for used in figures.cpu.values())
+    assert not any(math.isnan(value) for value in (*figures.v, *figures.r))

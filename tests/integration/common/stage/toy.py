@@ -1,0 +1,339 @@
+"""A stage whose output shows every lost, doubled or shifted sample, and workers that run it.
+
+Its state is a CRC over all samples; it emits it every `EVERY` samples and at each flush. Audio with
+a hole, or controls out of place, are events of their own, which no expectation contains.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Any
+from zlib import crc32
+
+from prometheus_client import CollectorRegistry
+
+from common.bus import keys, wire
+from common.bus.address import Address
+from common.bus.keys import Leg
+from common.bus.link import Link
+from common.bus.offers import register
+from common.bus.wire import NOTHING, Body, Chunk, Control, Mark
+from common.settings import StageSettings
+from common.stage.api import Claim, Commit, Done, Effect, Emit, Recovery, Snapshot, Work
+from common.stage.runner import Runner
+from common.telemetry.metrics import StageMetrics
+
+EVERY = 1000
+BRISK = StageSettings(lease_s=0.5, heartbeat_s=0.1)
+"""Take-overs come soon."""
+PATIENT = StageSettings(lease_s=60, heartbeat_s=0.1)
+"""No lease runs out in a test: what changes hands was handed over."""
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """One leg in the toy stage."""
+
+    leg: Leg
+    read: Mark
+    position: int
+    crc: int
+    pins: dict[int, int] = field(default_factory=dict)
+
+
+class ToyStage:
+    """See the module. `gate` holds its steps up, and with them the worker's turn."""
+
+    name = "toy"
+    tick = 0.01
+    output = "speech"
+
+    def __init__(self, *, finishes: bool = False, rings: bool = False) -> None:
+        self.finishes = finishes
+        self.rings = rings
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.held = 0
+        self.open_states: list[State] = []
+        self.opened: list[tuple[str, int, bool]] = []
+        self.learned: dict[str, int] = {}
+        self.stopped = False
+
+    async def start(self, wake: Callable[[State], None]) -> None:
+        self.wake = wake
+
+    def fences(self, claim_key: str) -> Sequence[str]:
+        return ("ckpt:toy", "speech")
+
+    def open(self, claim: Claim, recovery: Recovery) -> State:
+        saved = recovery.state or {"read": NOTHING, "position": 0, "crc": 0, "pins": {}}
+        read = Mark(*saved["read"])
+        state = State(claim.leg, read, saved["position"], saved["crc"], dict(saved["pins"]))
+        self.opened.append((claim.key, claim.epoch, recovery.state is not None))
+        self.open_states.append(state)
+        return state
+
+    def inputs(self, state: State) -> Mapping[str, bytes]:
+        return {"audio": wire.entry_id(*state.read)}
+
+    async def step(self, work: Sequence[Work[State]]) -> Sequence[Sequence[Effect]]:
+        self.held += 1
+        await self.gate.wait()
+        self.held -= 1
+        return [
+            [e for entry in entries for e in self._take(state, entry)] for state, entries in work
+        ]
+
+    def snapshot(self, state: State) -> Snapshot:
+        saved: Body = {
+            "read": state.read,
+            "position": state.position,
+            "crc": state.crc,
+            "pins": {},
+        }
+        return Snapshot(saved, state.position, dict(state.pins))
+
+    def committed(self, state: State, number: int) -> None:
+        self.learned[str(state.leg)] = number
+        state.pins = {n: start for n, start in state.pins.items() if n > number}
+
+    def close(self, state: State) -> None:
+        self.open_states.remove(state)
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+    def _take(self, state: State, entry: object) -> list[Effect]:
+        effects: list[Effect] = []
+        match entry:
+            case Chunk(end, pcm):
+                if entry.start != state.position:
+                    hole: Body = {"t": "hole", "start": state.position, "end": entry.start}
+                    effects.append(Emit(Mark(end, 0), (hole,)))
+                effects += self._listen(state, pcm)
+                state.read = entry.mark
+            case Control(position, order, body):
+                state.read = entry.mark
+                event: Body = {"t": body["t"], "crc": state.crc, "late": state.position - position}
+                effects.append(Emit(Mark(position, order), (event,)))
+                if body["t"] == "pin":
+                    state.pins[body["number"]] = position
+                if body["t"] == "end":
+                    effects += [Commit(1, {"t": "end"}, "gw"), Done()]
+        return effects
+
+    def _listen(self, state: State, pcm: bytes) -> list[Effect]:
+        effects: list[Effect] = []
+        while pcm:
+            take = (EVERY - state.position % EVERY) * 2
+            piece, pcm = pcm[:take], pcm[take:]
+            state.crc = crc32(piece, state.crc)
+            state.position += len(piece) // 2
+            if state.position % EVERY == 0:
+                event: Body = {"t": "crc", "crc": state.crc}
+                effects.append(Emit(Mark(state.position, 0), (event,), wake=("next",), notify="gw"))
+        return effects
+
+
+class Call:
+    """One leg as a gateway would feed it, and what ought to come out."""
+
+    def __init__(self, link: Link, name: str) -> None:
+        self.leg = Leg(name, 0)
+        self.position = 0
+        self.expected: list[tuple[tuple[int, int], str, int]] = []
+        self._link = link
+        self._random = random.Random(name)
+        self._crc = 0
+        self._order = wire.AUDIO_ORDER
+
+    async def open(self, stage: str = "toy") -> None:
+        """Describe the session and offer its leg."""
+        await self._link.insist(
+            [("HSET", self.leg.meta, "session", b"x"), ("EXPIRE", self.leg.meta, 60)]
+        )
+        await self.offer(stage)
+
+    async def offer(self, stage: str = "toy") -> None:
+        """Offer the leg."""
+        await self._link.evaluate([register(stage, str(self.leg), {})])
+
+    async def say(self, samples: int) -> None:
+        """Write so many samples, cut at random."""
+        end = self.position + samples
+        commands: list[tuple[Any, ...]] = []
+        while self.position < end:
+            size = min(self._random.randint(1, 700), end - self.position)
+            pcm = self._random.randbytes(2 * size)
+            self._hear(pcm)
+            entry = wire.entry_id(self.position, wire.AUDIO_ORDER)
+            commands.append(("XADD", self.leg.key("audio"), entry, wire.AUDIO_FIELD, pcm))
+        self._order = wire.AUDIO_ORDER
+        await self._link.insist([*commands, ("EXPIRE", self.leg.key("audio"), keys.SESSION_TTL)])
+
+    async def control(self, kind: str, **more: Any) -> None:
+        """Write a control that takes effect now."""
+        self._order += 1
+        body = wire.pack({"t": kind, **more})
+        entry = wire.entry_id(self.position, self._order)
+        self.expected.append(((self.position, self._order), kind, self._crc))
+        await self._link.insist(
+            [
+                ("XADD", self.leg.key("audio"), entry, wire.CONTROL_FIELD, body),
+                ("EXPIRE", self.leg.key("audio"), keys.SESSION_TTL),
+            ]
+        )
+
+    async def events(self) -> list[tuple[tuple[int, int], str, int]]:
+        """Return what is in the speech stream: (mark, type, crc)."""
+        (entries,) = await self._link.insist([("XRANGE", self.leg.key("speech"), "-", "+")])
+        happenings = filter(None, map(wire.read_happening, entries))
+        return [
+            (tuple(each.at), event["t"], event.get("crc", -1))
+            for each in happenings
+            for event in each.events
+            if not event.get("late")
+        ]
+
+    async def complete(self, timeout: float = 15.0) -> None:
+        """Wait until all that ought to come out is there; fail on anything else."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout
+        while (events := await self.events()) != self.expected:
+            right = sum(1 for _ in takewhile(_same, zip(events, self.expected, strict=False)))
+            here = f"{self.leg}: after {right} right ones {events[right : right + 2]}"
+            here += f" instead of {self.expected[right : right + 2]}"
+            assert right == len(events), here
+            assert loop.time() < end, here
+            await asyncio.sleep(0.01)
+
+    def _hear(self, pcm: bytes) -> None:
+        while pcm:
+            take = (EVERY - self.position % EVERY) * 2
+            piece, pcm = pcm[:take], pcm[take:]
+            self._crc = crc32(piece, self._crc)
+            self.position += len(piece) // 2
+            if self.position % EVERY == 0:
+                self.expected.append(((self.position, 0), "crc", self._crc))
+
+
+def _same(pair: tuple[object, object]) -> bool:
+    return pair[0] == pair[1]
+
+
+class Worker:
+    """A stage worker as its process would run it, in this event loop."""
+
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        *,
+        slots: int = 8,
+        settings: StageSettings = BRISK,
+        **kind: bool,
+    ) -> None:
+        self.stage = ToyStage(**kind)
+        self.links: list[Link] = []
+        self._url = url
+        self._name = name
+        metrics = StageMetrics.build(CollectorRegistry(), "toy")
+        self.runner = Runner(
+            self.stage, settings, slots=slots, consumer=name, metrics=metrics, dial=self._dial
+        )
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def _dial(self, role: str) -> Link:
+        link = Link(Address.parse(self._url), f"{self._name}:{role}")
+        await link.connect()
+        self.links.append(link)
+        return link
+
+    async def start(self) -> "Worker":
+        """Start all services."""
+        await self.runner.start()
+        self._tasks = {
+            name: asyncio.create_task(work) for name, work in self.runner.services().items()
+        }
+        return self
+
+    @property
+    def owned(self) -> set[str]:
+        """The legs it believes to own."""
+        return {str(state.leg) for state in self.stage.open_states}
+
+    def died(self) -> list[str]:
+        """Return the services that have ended, which none may."""
+        return [name for name, task in self._tasks.items() if task.done()]
+
+    async def kill(self) -> None:
+        """End it as kill -9 would: nothing is handed over, no socket says goodbye."""
+        for task in self._tasks.values():
+            task.cancel()
+        for link in self.links:
+            if link._wire is not None:
+                link._wire.abort()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*(link.close() for link in self.links))
+        self._tasks = {}
+
+    async def drain(self, deadline: float = 5.0) -> None:
+        """End it as SIGTERM does; TimeoutError when work is left at the deadline."""
+        try:
+            async with asyncio.timeout(deadline):
+                await self.runner.drain()
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+            results = await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            self._tasks = {}
+            await self.runner.stop()
+            await asyncio.gather(*(link.close() for link in self.links))
+        assert not [each for each in results if isinstance(each, Exception)]
+
+
+class Fleet:
+    """Starts workers and ends whatever of them is still there."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.workers: list[Worker] = []
+
+    async def add(self, name: str = "", **more: Any) -> Worker:
+        """Start a worker."""
+        worker = Worker(self.url, name or f"worker-{len(self.workers)}", **more)
+        self.workers.append(worker)
+        return await worker.start()
+
+    async def end(self) -> None:
+        """End all that still run; a service that died by itself fails the test."""
+        for worker in self.workers:
+            for task in worker._tasks.values():
+                if task.done() and not task.cancelled():
+                    task.result()
+            assert not worker.died()
+            await worker.kill()
+
+
+@contextlib.asynccontextmanager
+async def speaking(*calls: Call, samples: int = 160, pause: float = 0.002) -> AsyncIterator[None]:
+    """Keep the calls speaking while the body runs."""
+
+    silent = asyncio.Event()
+
+    async def speak() -> None:
+        while not silent.is_set():
+            for call in calls:
+                await call.say(samples)
+            await asyncio.sleep(pause)
+
+    speaker = asyncio.create_task(speak())
+    try:
+        yield
+    finally:
+        # Never cut off in a write: what became of it would not be known.
+        silent.set()
+        await speaker

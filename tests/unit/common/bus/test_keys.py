@@ -1,0 +1,76 @@
+"""Partitions that never move, legs that can be read back, and the table of what may stay."""
+
+from binascii import crc_hqx
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.bus import keys
+from common.bus.keys import Leg
+
+SESSIONS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=40)
+
+
+@pytest.mark.parametrize(
+    ("session", "number"),
+    [("", 0), ("a", 7), ("123456789", 0x31C3 % 64), ("b7f2d1c0", 31)],
+)
+def test_a_session_stays_in_its_partition_for_ever(session, number):
+    # 0x31C3 is the check value that defines CRC-16/XMODEM.
+    assert crc_hqx(b"123456789", 0) == 0x31C3
+    assert keys.partition(session) == number
+
+
+@given(SESSIONS)
+def test_all_keys_of_a_session_carry_one_tag(session):
+    legs = [Leg(session, channel) for channel in (0, 1)]
+    tag = b"{p%02d}" % keys.partition(session)
+    found = [leg.key(kind) for leg in legs for kind in ("audio", "part:7", "ckpt:vad")]
+    found += [leg.meta for leg in legs]
+    assert all(key.startswith(b"cs:v1:" + tag + b":") for key in found)
+    assert len(set(found)) == len(found) - 1, "only the meta hash is shared"
+    assert {leg.ring for leg in legs} == {keys.partition(session) % keys.RINGS}
+
+
+@given(SESSIONS, st.integers(0, 99))
+def test_a_leg_reads_back_what_it_writes(session, channel):
+    leg = Leg(session, channel)
+    assert Leg.parse(str(leg)) == leg
+    assert Leg.parse(str(leg)).key("audio") == leg.key("audio")
+
+
+@pytest.mark.parametrize("text", ["", "leg", ".0", "leg.", "leg.x", "leg.1.5x"])
+def test_what_is_no_leg_is_refused(text):
+    with pytest.raises(ValueError, match=r"leg|int"):
+        Leg.parse(text)
+
+
+def table() -> dict[str, str]:
+    """The module's own table: key -> lifetime."""
+    rows = [line.split("|") for line in (keys.__doc__ or "").splitlines() if line.startswith("| `")]
+    return {row[1].strip(" `"): row[3].strip() for row in rows}
+
+
+@pytest.mark.parametrize(("pattern", "lifetime"), table().items())
+def test_what_is_permanent_is_what_the_table_says(pattern, lifetime):
+    key = pattern.replace("{pNN}", "{p07}").replace("<stage>", "vad").encode()
+    assert keys.is_permanent(key) is lifetime.startswith("permanent")
+
+
+def test_every_builder_is_in_the_table():
+    leg = Leg("s", 0)
+    permanent = [keys.claims("vad"), keys.index("vad"), keys.workers("vad"), keys.ring("asr", 3)]
+    passing = [leg.meta, *map(leg.key, ("audio", "clean", "speech", "text", "held", "part:1"))]
+    passing += [leg.key("ckpt:vad"), keys.out("gateway-1")]
+    assert all(map(keys.is_permanent, permanent))
+    assert not any(map(keys.is_permanent, passing))
+    assert len(permanent) + len(passing) == len(table())
+
+
+def test_names_do_not_mislead():
+    assert keys.is_permanent(keys.claims("punctuate")), "a stage whose name begins like a tag"
+    assert not keys.is_permanent(keys.out("workers")), "a gateway that is named like a hash"
+    assert not keys.is_permanent(Leg("claims", 0).key("claims"))
+    assert not keys.is_permanent(b"cs:v2:{vad}:claims")
+    assert not keys.is_permanent(b"someone:else")

@@ -1,0 +1,164 @@
+"""What a refused write means, and which effects become writes at all."""
+
+import hiredis
+import pytest
+
+from common.bus import keys, wire
+from common.bus.keys import Leg
+from common.bus.wire import Control, Mark
+from common.errors import Misuse
+from common.stage.api import Audio, Claim, Commit, Done, Emit, Offer, Partial, Relay, Slot
+from common.stage.publisher import Publisher
+
+STALE = hiredis.ReplyError(
+    "ERR The ID specified in XADD is equal or smaller than the target stream top item"
+)
+LEG = Leg("s", 0)
+
+
+class ScriptedLink:
+    """Answers writes as told; everything else succeeds. Remembers what it was asked."""
+
+    def __init__(self, replies=(), *, repeated=False, tops=()):
+        self.replies = list(replies)
+        self.repeated = repeated
+        self.tops = list(tops)
+        self.writes = []
+        self.scripts = []
+        self.others = []
+
+    async def insist_noting(self, commands):
+        self.writes += commands
+        replies = self.replies + [b"1-1"] * (len(commands) - len(self.replies))
+        return replies, self.repeated
+
+    async def insist(self, commands):
+        if commands[0][0] == "XREVRANGE":
+            return [[(top, [b"p", b""])] if top else [] for top in self.tops]
+        self.others += commands
+        return [b"OK"] * len(commands)
+
+    async def evaluate(self, calls):
+        self.scripts += calls
+        return [1] * len(calls)
+
+
+def slot(epoch=5, emitted=wire.NOTHING):
+    return Slot(Claim("s.0", LEG, {}, b"1-0", epoch), object(), {}, emitted)
+
+
+def emit(position, order=0):
+    return Emit(Mark(position, order), ({"t": "x"},), wake=("asr",), notify="gw")
+
+
+async def fenced(link, effects, **given):
+    owned = slot(**given)
+    return owned in await Publisher(link).publish([(owned, effects)])
+
+
+async def test_effects_become_the_commands_they_stand_for():
+    link = ScriptedLink()
+    effects = [
+        emit(512),
+        Audio(320, b"\0\0" * 320),
+        Relay(Control(320, 2, {"t": "flush"})),
+        Partial(3, {"text": "hi"}, "gw"),
+        Offer("asr", "s.0/3", {"utterance": 3}),
+        Commit(3, {"t": "final"}, "gw"),
+        Done(),
+    ]
+    # Positions of the speech and of the clean stream are never written by the same stage.
+    assert not await fenced(link, effects[:1] + effects[3:])
+    assert not await fenced(link, effects[1:3])
+    assert [(c[1], c[-3]) for c in link.writes if c[0] == "XADD"] == [
+        (LEG.key("speech"), b"5-2"),
+        (LEG.key("part:3"), b"5-3"),
+        (LEG.key("clean"), b"320-1"),
+        (LEG.key("clean"), b"320-2"),
+    ]
+    assert len(link.scripts) == 2
+    rung = {command[1]: command[command.index("*") + 1 :] for command in link.others}
+    assert rung == {
+        keys.ring("asr", LEG.ring): ("s.0", "speech"),
+        keys.out("gw"): ("s.0", "speech", "s.0", "part:3", "s.0", "text"),
+    }
+
+
+async def test_only_the_owners_marker_makes_an_epoch_stream():
+    link = ScriptedLink()
+    await fenced(link, [emit(512), Partial(1, {}, "gw")])
+    assert all("NOMKSTREAM" in command for command in link.writes)
+    await Publisher(link).save([(slot(), LEG.key("ckpt:x"), b"state")])
+    assert "NOMKSTREAM" in link.writes[-1]
+
+
+async def test_a_stream_of_positions_gets_a_ttl_with_its_first_entry():
+    link = ScriptedLink()
+    await fenced(link, [Audio(160, b"\0\0"), Audio(320, b"\0\0")])
+    assert link.writes[-1] == ("EXPIRE", LEG.key("clean"), keys.SESSION_TTL, "NX")
+    assert len(link.writes) == 3
+
+
+@pytest.mark.parametrize(
+    ("replies", "repeated", "top", "is_fenced"),
+    [
+        ([b"5-2"], False, None, False),
+        ([STALE], False, b"6-1", True),
+        ([STALE], True, b"6-1", True),
+        ([STALE], True, b"5-2", False),
+        ([STALE], True, b"5-9", False),
+        ([None], False, None, True),
+        ([None], True, None, True),
+    ],
+)
+async def test_a_refused_epoch_is_a_newer_owner_unless_the_entry_is_mine(
+    replies, repeated, top, is_fenced
+):
+    link = ScriptedLink(replies, repeated=repeated, tops=[top])
+    assert await fenced(link, [emit(512), Commit(1, {}, "gw")]) is is_fenced
+    assert bool(link.scripts) is not is_fenced, "nothing follows from a fenced write"
+    assert bool(link.others) is not is_fenced
+
+
+@pytest.mark.parametrize("repeated", [True, False])
+async def test_a_refused_position_is_done_only_if_it_was_repeated(repeated):
+    link = ScriptedLink([STALE], repeated=repeated, tops=[b"320-1"])
+    assert await fenced(link, [Audio(320, b"\0\0")]) is not repeated
+
+
+@pytest.mark.parametrize("refusal", ["WRONGTYPE no stream", "ERR syntax error"])
+async def test_any_other_refusal_is_a_bug(refusal):
+    with pytest.raises(Misuse, match=refusal):
+        await fenced(ScriptedLink([hiredis.ReplyError(refusal)]), [emit(512)])
+
+
+async def test_one_fenced_claim_does_not_harm_the_others():
+    link = ScriptedLink([STALE, b"5-2"], tops=[b"6-1"])
+    stale, good = slot(), slot()
+    work = [(each, [emit(512), Offer("asr", "s.0/1", {})]) for each in (stale, good)]
+    assert await Publisher(link).publish(work) == {stale}
+    assert len(link.scripts) == 1
+
+
+@pytest.mark.parametrize(
+    ("effect", "written"),
+    [
+        (emit(511), False),
+        (emit(512, 0), False),
+        (emit(512, 2), True),
+        (emit(513), True),
+        (Audio(512, b"\0\0"), True),
+        (Relay(Control(512, 2, {})), True),
+    ],
+)
+async def test_what_an_earlier_owner_wrote_is_not_written_again(effect, written):
+    link = ScriptedLink()
+    await fenced(link, [effect], emitted=Mark(512, 0))
+    assert any(command[0] == "XADD" for command in link.writes) is written
+
+
+async def test_a_skipped_event_still_has_its_consequences():
+    link = ScriptedLink()
+    await fenced(link, [emit(512), Offer("asr", "s.0/1", {})], emitted=Mark(9999, 0))
+    assert not link.writes
+    assert len(link.scripts) == 1

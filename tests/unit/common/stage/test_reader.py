@@ -1,0 +1,80 @@
+"""Streams that several claims read: one read, each gets what lies after its own cursor."""
+
+from common.bus import wire
+from common.bus.keys import Leg
+from common.bus.reading import MOST_ENTRIES
+from common.bus.wire import Chunk
+from common.stage.api import Claim, Slot
+from common.stage.reader import read
+
+LEG = Leg("s", 0)
+AUDIO = LEG.key("audio")
+
+
+class StreamLink:
+    """XREAD over streams that lie in memory."""
+
+    def __init__(self, streams):
+        self.streams = streams
+        self.keys_read = []
+
+    async def insist(self, commands):
+        return [self.xread(command) for command in commands]
+
+    def xread(self, command):
+        names = command[command.index(b"STREAMS") + 1 :]
+        half = len(names) // 2
+        found = []
+        for key, after in zip(names[:half], names[half:], strict=True):
+            self.keys_read.append(key)
+            last = wire.id_halves(after)
+            new = [e for e in self.streams.get(key, ()) if wire.id_halves(e[0]) > last]
+            if new:
+                found.append((key, new[:MOST_ENTRIES]))
+        return found or None
+
+
+def audio(*ends):
+    return [(wire.entry_id(end, 1), [wire.AUDIO_FIELD, b"\0\0"]) for end in ends]
+
+
+def slot(key, cursors):
+    return Slot(Claim(key, LEG, {}, b"1-0", 1), key, dict(cursors), wire.NOTHING)
+
+
+async def ends_read(link, *slots):
+    news, more = await read(link, slots)
+    return {s.state: [e.end for e in entries if isinstance(e, Chunk)] for s, entries in news}, more
+
+
+async def test_a_claim_gets_what_is_new_and_then_nothing():
+    link = StreamLink({AUDIO: audio(1, 2, 3)})
+    only = slot("a", {AUDIO: b"1-1"})
+    assert await ends_read(link, only) == ({"a": [2, 3]}, False)
+    assert await ends_read(link, only) == ({}, False)
+
+
+async def test_two_claims_of_a_leg_each_get_their_own():
+    link = StreamLink({AUDIO: audio(9, 10, 11, 100)})
+    early, late = slot("early", {AUDIO: b"9-1"}), slot("late", {AUDIO: b"99-1"})
+    assert await ends_read(link, late, early) == ({"early": [10, 11, 100], "late": [100]}, False)
+    assert early.cursors == late.cursors == {AUDIO: b"100-1"}
+    assert link.keys_read == [AUDIO], "one stream, one read"
+
+
+async def test_one_that_is_behind_does_not_push_the_other_back():
+    link = StreamLink({AUDIO: audio(*range(1, 1000))})
+    behind, ahead = slot("behind", {AUDIO: b"0-0"}), slot("ahead", {AUDIO: b"900-1"})
+    got = {"behind": [], "ahead": []}
+    more = True
+    while more:
+        ends, more = await ends_read(link, behind, ahead)
+        for name, new in ends.items():
+            got[name] += new
+    assert got == {"behind": list(range(1, 1000)), "ahead": list(range(901, 1000))}
+
+
+async def test_a_full_read_says_that_there_is_more():
+    link = StreamLink({AUDIO: audio(*range(1, MOST_ENTRIES + 1))})
+    _, more = await ends_read(link, slot("a", {AUDIO: b"0-0"}))
+    assert more

@@ -1,0 +1,162 @@
+"""docs/operations.md knows every metric and event, and no other; its error lines are real."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from asr_worker import engines
+from asr_worker.api import EngineSettings, Priority
+from asr_worker.settings import AsrSettings
+from common.errors import CallscribeError
+from common.settings import definitions, load, settings_classes
+from common.telemetry import metrics
+from denoise_worker.settings import DenoiseSettings
+from gateway.settings import GatewaySettings
+from vad_worker.settings import VadSettings
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGE = (ROOT / "docs" / "operations.md").read_text()
+PACKAGES = ("common", "gateway", "vad_worker", "denoise_worker", "asr_worker")
+SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",), "info": ("_info",)}
+
+
+def table(title):
+    """Return a section's first table as rows of cells, its heading left out."""
+    _, _, rest = PAGE.partition(f"\n## {title}\n")
+    assert rest, f"the page has no section {title}"
+    lines = re.search(r"(?:^\|.*\n?)+", rest.partition("\n## ")[0], re.MULTILINE)
+    assert lines is not None
+    rows = [line.split("|")[1:-1] for line in lines.group().splitlines()[2:]]
+    return [[cell.strip() for cell in row] for row in rows]
+
+
+def coded(cell):
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def families():
+    """Return every metric's labels by its name as Prometheus shows it, and all queryable names."""
+    registry = metrics.new_registry(version="1", service="test")
+    metrics.BusMetrics.build(registry)
+    metrics.GatewayMetrics.build(registry)
+    metrics.AsrMetrics.build(registry)
+    metrics.StageMetrics.build(registry, "vad")
+    labels, queryable = {}, set()
+    for family in registry.collect():
+        suffixes = SUFFIXES.get(family.type, ("",))
+        shown = family.name if family.type == "histogram" else family.name + suffixes[0]
+        labels[shown] = declared_labels(registry, family.name)
+        queryable |= {shown, *(family.name + suffix for suffix in suffixes)}
+    return labels, queryable
+
+
+def declared_labels(registry, name):
+    if name == "callscribe_build":
+        return ["version", "service"]
+    (collector,) = {
+        c for c, names in registry._collector_to_names.items() if name in names
+    }  # there is no public way to ask a labelled metric without values for its labels
+    return list(collector._labelnames)
+
+
+def test_the_metrics_are_those_of_the_code():
+    labels, _ = families()
+    assert {coded(row[0])[0]: coded(row[1]) for row in table("Metrics")} == labels
+
+
+def test_every_metric_of_a_query_exists():
+    _, queryable = families()
+    assert set(re.findall(r"callscribe_\w+", PAGE)) - queryable == set()
+
+
+def test_the_values_of_labels_are_those_of_the_code():
+    rows = {coded(row[0])[0]: row[2] for row in table("Metrics")}
+    priorities = coded(rows["callscribe_decode_seconds"])
+    assert priorities == [each.name.lower() for each in Priority]
+    spelled = {
+        node.args[0].value
+        for tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "_count"
+        and isinstance(node.args[0], ast.Constant)
+    }
+    assert set(coded(rows["callscribe_redis_errors_total"])) == spelled
+
+
+def trees():
+    return [ast.parse(p.read_text()) for name in PACKAGES for p in (ROOT / name).rglob("*.py")]
+
+
+def events():
+    """Return the levels of every event that the code logs."""
+    found: dict[str, set[str]] = {}
+    for tree in trees():
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id="_log"), attr=level), args=[name, *_]
+                ):
+                    for part in ast.walk(name):
+                        if isinstance(part, ast.Constant):
+                            level_name = "error" if level == "exception" else level
+                            found.setdefault(part.value, set()).add(level_name)
+    return found
+
+
+def test_the_events_are_those_of_the_code():
+    told: dict[str, set[str]] = {}
+    for names, levels, _ in table("Logs"):
+        each = levels.split(", ")
+        for i, name in enumerate(coded(names)):
+            told[name] = {each[i] if len(each) > 1 else each[0]}
+    assert told == events()
+
+
+def test_the_defaults_are_those_of_the_code():
+    known = {}
+    for cls in settings_classes().values():
+        known |= {each.flag: each for each in definitions(cls).values()}
+    for names, defaults, _ in table("Settings that matter"):
+        flags = coded(names)
+        for flag, default in zip(flags, defaults.split(", "), strict=True):
+            if flag != "--asr-model-path":
+                each = known[flag]
+                assert default == each.show(each.default).replace(".0 ", " "), flag
+
+
+def test_the_slots_and_ticks_are_those_of_the_code():
+    scaling = {row[0]: row for row in table("Scaling")}
+    for stage, setting in (
+        ("gateway", GatewaySettings.max_sessions),
+        ("vad", VadSettings.vad_slots),
+        ("denoise", DenoiseSettings.denoise_slots),
+        ("asr, tiny.en", AsrSettings.asr_slots),
+    ):
+        assert re.search(rf"` {setting}\b", scaling[stage][3]), stage
+    ticks = f"({VadSettings.vad_tick_ms}, {DenoiseSettings.denoise_tick_ms} ms)"
+    assert ticks in next(row[3] for row in table("Metrics") if "step_seconds" in row[0])
+
+
+def complaint(call):
+    with pytest.raises(CallscribeError) as caught:
+        call()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("service", "call"),
+    [
+        ("vad", lambda: load(VadSettings, [], {"CALLSCRIBE_VAD_SLOTZ": "1"})),
+        ("vad", lambda: load(VadSettings, ["--asr-slots", "3"], {})),
+        ("vad", lambda: load(VadSettings, ["--heartbeat-s", "1"], {})),
+        ("denoise", lambda: load(DenoiseSettings, ["--dfn-model", "/nope"], {})),
+        ("asr", lambda: engines.build("vllm", EngineSettings())),
+    ],
+)
+def test_the_error_lines_are_what_is_printed(service, call):
+    lines = [line for row in table("Troubleshooting") for line in coded(row[0])]
+    assert f"callscribe {service}: {complaint(call)}" in lines

@@ -1,0 +1,229 @@
+"""docs/protocol.md names everything the code knows of the native protocol, and nothing else."""
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from gateway import connection, pages, uplink
+from gateway.fronts import native
+from gateway.fronts.api import (
+    AudioFormat,
+    ClientError,
+    Created,
+    EndReason,
+    Failed,
+    Final,
+    Gap,
+    Partial,
+    SpeechEnded,
+    SpeechStarted,
+    Word,
+)
+from gateway.server import GatewayServer
+from gateway.settings import GatewaySettings
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGE = (ROOT / "docs" / "protocol.md").read_text()
+
+PLACE: dict[str, Any] = {"channel": 0, "utterance": 1, "start": 0, "end": 1}
+EVENTS = [
+    Created("s", "t"),
+    Partial(**PLACE, text="a", stable=1, language=None),
+    Final(**PLACE, seq=1, at=1, text="a", language=None, words=None, reason="flush"),
+    SpeechStarted(channel=0, utterance=1, start=0, at=1),
+    SpeechEnded(**PLACE, at=1, reason="silence"),
+    Gap(0, 0, 1),
+    Failed("code", "message", fatal=False),
+]
+
+
+def section(title):
+    _, _, rest = PAGE.partition(f"\n## {title}\n")
+    assert rest, f"the page has no section {title}"
+    return rest.partition("\n## ")[0]
+
+
+def tables(title):
+    """Return each table of a section as its rows, a row as its cells; headings are left out."""
+    blocks = re.findall(r"(?:^\|.*\n?)+", section(title), re.MULTILINE)
+    rows = [[line.split("|")[1:-1] for line in block.splitlines()] for block in blocks]
+    return [[[cell.strip() for cell in row] for row in table[2:]] for table in rows]
+
+
+def coded(cell):
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def opened(**config):
+    front = native.build(GatewaySettings().session_defaults())
+    front.receive_text(json.dumps({"type": "config", **config}))
+    return front
+
+
+def complaint(front, message):
+    with pytest.raises(ClientError) as caught:
+        front.receive_text(json.dumps(message))
+    return caught.value
+
+
+def known_options():
+    message = complaint(opened(), {"type": "config", "zzzzzzzz": 1}).message
+    return message.partition("known are ")[2].split(", ")
+
+
+def test_the_options_are_those_of_the_code():
+    (rows,) = tables("Options")
+    assert [coded(row[0]) for row in rows] == [[name] for name in known_options()]
+
+
+def test_the_ranges_are_those_of_the_code():
+    for name, allowed, *_ in tables("Options")[0]:
+        error = complaint(opened(), {"type": "config", coded(name)[0]: {}})
+        assert error.message == f"{coded(name)[0]} must be {allowed}, not an object"
+
+
+def test_the_defaults_are_those_of_the_code():
+    defaults = GatewaySettings().session_defaults()
+    for name, _, default, _ in tables("Options")[0]:
+        (option,) = coded(name)
+        holder = AudioFormat() if hasattr(AudioFormat(), option) else defaults
+        value = [] if option == "events" else getattr(holder, option)
+        assert coded(default) == [json.dumps(value)], option
+
+
+def test_what_may_change_is_what_the_code_lets_change():
+    message = complaint(opened(), {"type": "config", "words": True}).message
+    changeable = message.partition("; ")[2].removesuffix(" can").split(", ")
+    assert [coded(row[0])[0] for row in tables("Options")[0] if row[3] == "yes"] == changeable
+
+
+def test_the_encodings_and_events_are_those_of_the_code():
+    encodings = [name for row in tables("Audio")[0] for name in coded(row[0])]
+    assert sorted(encodings) == sorted(native.ENCODINGS)
+    types = [coded(row[0])[0] for row in tables("Server messages")[0]]
+    opt_in = [row for row in tables("Server messages")[0] if row[2].startswith("opt-in")]
+    assert [coded(row[0])[0] for row in opt_in] == list(native.EVENTS)
+    assert len(types) == len(EVENTS)
+
+
+def test_the_client_messages_are_those_of_the_code():
+    known = complaint(opened(), {"type": "?"}).message.partition("known are ")[2].split(", ")
+    rows = tables("Client messages")[0]
+    assert [coded(row[0])[0] for row in rows if row[0] != "binary"] == known
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_the_fields_are_those_that_are_sent(event):
+    front = opened(events=list(native.EVENTS), words=True)
+    (message,) = map(json.loads, front.render(event, 0.0))
+    fields = {coded(row[0])[0]: coded(row[1]) for row in tables("Server messages")[0]}
+    # A final's row begins with "those of `partial`".
+    expanded = [f for name in fields[message["type"]] for f in fields.get(name, [name])]
+    assert set(message) == {"type", *expanded} - {"words"}
+    explained = {name for row in tables("Server messages")[1] for name in coded(row[0])}
+    assert set(message) - {"type"} <= explained
+
+
+def test_every_explained_field_is_sent():
+    sent = {name for row in tables("Server messages")[0] for name in coded(row[1])} - {"partial"}
+    assert {name for row in tables("Server messages")[1] for name in coded(row[0])} == sent
+
+
+def test_words_are_told_as_they_are_sent():
+    word = Word("a", 0, 1, 1.0)
+    final = Final(**PLACE, seq=1, at=1, text="a", language=None, words=(word,), reason="flush")
+    (message,) = map(json.loads, opened(words=True).render(final, 0.0))
+    (row,) = [row for row in tables("Server messages")[1] if row[0] == "`words`"]
+    assert coded(row[1]) == list(message["words"][0])
+
+
+def test_the_reasons_are_those_of_the_code():
+    (row,) = [row for row in tables("Server messages")[1] if row[0] == "`reason`"]
+    assert coded(row[1]) == list(get_args(EndReason))
+
+
+def strings(node):
+    """Return the texts that an expression may be: a constant, or either of a choice."""
+    found = [part for part in ast.walk(node) if isinstance(part, ast.Constant)]
+    test = {id(part) for part in ast.walk(node) if isinstance(part, ast.Compare | ast.Call)}
+    inside = {id(c) for part in ast.walk(node) if id(part) in test for c in ast.walk(part)}
+    return {c.value for c in found if id(c) not in inside and isinstance(c.value, str)}
+
+
+def spoken_by_the_gateway():
+    """Return (error codes, close reasons, refusals) that the gateway's sources spell."""
+    codes, reasons, refusals = set(), set(), set()
+    for path in (ROOT / "gateway").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(func=ast.Name(id="ClientError" | "Failed"), args=[code, *_]):
+                    codes |= strings(code)
+                case ast.Call(func=ast.Attribute(attr="close_soon"), args=[_, reason]):
+                    reasons |= strings(reason)
+                case ast.Assign(targets=[ast.Name(id="code")], value=value):
+                    codes |= strings(value)
+                case ast.Assign(targets=[ast.Tuple(elts=[ast.Name(id="reason"), _])], value=value):
+                    refusals |= strings(value)
+                case ast.Dict(keys=keys, values=values):
+                    for key, value in zip(keys, values, strict=True):
+                        if isinstance(key, ast.Constant) and key.value == "code":
+                            codes |= strings(value)
+    return codes, reasons - codes, refusals
+
+
+def test_the_error_codes_are_those_of_the_code():
+    codes, reasons, refusals = spoken_by_the_gateway()
+    errors, closes, refused = tables("Errors")
+    assert {coded(row[0])[0] for row in errors} == codes
+    library = "frame with … bytes exceeds limit of … bytes"
+    assert {coded(row[0])[0] for row in closes} == reasons | {library}
+    assert {coded(row[0])[0] for row in refused} == refusals
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "{",
+        "[]",
+        '{"type": "?"}',
+        '{"type": "flush"}',
+        b"\0",
+        '{"type": "config", "zzzzzzzz": 1}',
+        '{"type": "config", "words": 1}',
+        '{"type": "config", "language": "zzzzzzzz"}',
+        '{"type": "config", "resume": "x"}',
+    ],
+)
+def test_the_close_codes_are_those_of_the_code(message):
+    front = native.build(GatewaySettings().session_defaults())
+    receive = front.receive_binary if isinstance(message, bytes) else front.receive_text
+    with pytest.raises(ClientError) as caught:
+        receive(message)
+    (row,) = [row for row in tables("Errors")[0] if row[0] == f"`{caught.value.code}`"]
+    assert row[1].partition(" / ")[0] == str(caught.value.close_code)
+
+
+def test_the_limits_are_those_of_the_code():
+    limits = {row[0]: row[1] for row in tables("Limits")[0]}
+    settings = GatewaySettings()
+    assert limits["one message, text or binary"].startswith(
+        f"{settings.max_message_bytes / (1 << 20):g} MiB"
+    )
+    assert limits["time until `config`"].startswith(f"{settings.opening_s:g} s")
+    waiting = uplink.MOST_WAITING / 32_000
+    assert limits["audio waiting in the gateway per channel"].startswith(f"{waiting:.0f} s")
+    assert limits["messages the client has not read"].startswith(f"{connection.MOST_UNSENT},")
+    closing = limits["time to read the last messages when the server closes"]
+    assert closing == f"{connection.MOST_CLOSING:g} s"
+
+
+def test_the_pages_are_those_of_the_code():
+    server = GatewayServer(GatewaySettings(), CollectorRegistry(), "name")
+    known = pages.find("/nowhere", server).body.decode().strip().removeprefix("there are ")
+    (rows,) = tables("HTTP on the same port")
+    assert sorted(coded(row[0])[0] for row in rows) == known.split(", ")

@@ -1,0 +1,198 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import websockets.asyncio.client as ws
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+
+from gateway import connection
+from gateway.connection import MOST_UNSENT, Connection
+
+
+class Session:
+    """Stands in for `gateway.session.Session`: takes down what the connection tells it."""
+
+    def __init__(self) -> None:
+        self.received: list[str | bytes] = []
+        self.failures: list[Exception] = []
+        self.hung_up = 0
+        self.given_up = 0
+        self.connection: Connection
+        self.react: Callable[[str | bytes], None] = lambda message: None
+
+    def receive(self, message: str | bytes) -> None:
+        self.received.append(message)
+        self.react(message)
+
+    def fail(self, error: Exception) -> None:
+        self.failures.append(error)
+
+    def hang_up(self) -> None:
+        self.hung_up += 1
+
+    def give_up(self) -> None:
+        self.given_up += 1
+
+
+@asynccontextmanager
+async def call(
+    session: Session, *, patience: float = 60.0, **options: Any
+) -> AsyncIterator[ws.ClientConnection]:
+    """Connect a client to a real server whose one session this is."""
+
+    async def handle(accepted: ServerConnection) -> None:
+        assert isinstance(accepted, Connection)
+        session.connection = accepted
+        await accepted.serve(session, patience)  # type: ignore[arg-type]
+
+    async with serve(
+        handle, "127.0.0.1", 0, create_connection=Connection, compression=None, max_size=1_000
+    ) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        url = f"ws://127.0.0.1:{port}"
+        async with ws.connect(url, compression=None, proxy=None, **options) as client:
+            await until(lambda: hasattr(session, "connection"))
+            yield client
+            client.transport.abort()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def close_code(client: ws.ClientConnection) -> int:
+    async with asyncio.timeout(10):
+        try:
+            while True:
+                await client.recv()
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd else 1006
+
+
+@pytest.fixture
+def session() -> Session:
+    return Session()
+
+
+async def test_messages_arrive_as_they_were_sent(session):
+    async with call(session) as client:
+        await client.send("text")
+        await client.send(b"\x00\xff")
+        await client.send("")
+        await until(lambda: len(session.received) == 3)
+    assert session.received == ["text", b"\x00\xff", ""]
+
+
+async def test_fragments_are_joined_and_kept_apart(session):
+    async with call(session) as client:
+        await client.send(["ü".join("ab"), "c"])
+        await client.send([b"1", b"2", b"3"])
+        await client.send(b"4")
+        await until(lambda: len(session.received) == 3)
+    assert session.received == ["aübc", b"123", b"4"]
+
+
+async def test_a_character_may_be_split_over_fragments(session):
+    async with call(session) as client:
+        for frame in (Frame(Opcode.TEXT, b"\xc3", fin=False), Frame(Opcode.CONT, b"\xbc")):
+            client.transport.write(frame.serialize(mask=True))
+        await until(lambda: session.received)
+    assert session.received == ["ü"]
+
+
+async def test_invalid_text_closes(session):
+    async with call(session) as client:
+        client.transport.write(Frame(Opcode.TEXT, b"\xff").serialize(mask=True))
+        assert await close_code(client) == 1007
+    assert session.received == []
+
+
+@pytest.mark.parametrize("sizes", [[1_001], [600, 600]])
+async def test_too_large_a_message_closes(session, sizes):
+    async with call(session) as client:
+        await client.send([bytes(size) for size in sizes])
+        assert await close_code(client) == 1009
+    await until(lambda: session.hung_up)
+
+
+async def test_a_bug_in_the_session_reaches_the_session(session):
+    error = ZeroDivisionError()
+
+    def break_down(message: str | bytes) -> None:
+        raise error
+
+    session.react = break_down
+    async with call(session) as client:
+        await client.send("text")
+        await until(lambda: session.failures)
+    assert session.failures == [error]
+
+
+async def test_what_was_queued_is_sent_before_closing_and_the_first_reason_counts(session):
+    async with call(session) as client:
+        session.connection.send_soon(["one", b"two"])
+        session.connection.close_soon(4_000, "first")
+        session.connection.close_soon(4_001, "second")
+        assert [await client.recv(), await client.recv()] == ["one", b"two"]
+        assert await close_code(client) == 4_000
+
+
+async def test_nothing_is_heard_after_closing(session):
+    session.react = lambda message: session.connection.close_soon(4_000, "enough")
+    async with call(session) as client:
+        await client.send("one")
+        await client.send("two")
+        assert await close_code(client) == 4_000
+    assert session.received == ["one"]
+
+
+async def test_a_client_that_goes_is_noticed(session):
+    async with call(session) as client:
+        client.transport.abort()
+        await until(lambda: session.hung_up)
+    assert session.hung_up == 1
+
+
+async def test_a_client_is_given_up_after_the_time_it_has(session):
+    async with call(session, patience=0.01):
+        await until(lambda: session.given_up)
+    assert session.given_up == 1
+
+
+async def test_a_client_far_behind_is_closed(session):
+    async with call(session) as client:
+        session.connection.send_soon(["message"] * (MOST_UNSENT + 1))
+        assert await close_code(client) == 1008
+
+
+async def test_closing_ends_although_the_client_reads_nothing(
+    session, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(connection, "MOST_CLOSING", 0.05)
+    async with call(session, max_queue=1, ping_interval=None) as client:
+        client.transport.pause_reading()
+        large = "x" * 1_000_000
+        # Until the writer waits: every buffer on the way is full.
+        while not session.connection.paused:
+            session.connection.send_soon([large])
+            await asyncio.sleep(0.001)
+        session.connection.close_soon(1000, "finished")
+        await until(lambda: session.hung_up)
+
+
+async def test_a_held_client_is_not_read(session):
+    async with call(session) as client:
+        session.connection.hold(True)
+        await client.send("waits")
+        await asyncio.sleep(0.05)
+        assert session.received == []
+        session.connection.hold(False)
+        await until(lambda: session.received)
+    session.connection.hold(True)
+    session.connection.hold(False)

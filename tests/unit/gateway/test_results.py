@@ -1,0 +1,161 @@
+from typing import Any
+
+import pytest
+
+from common.bus import wire
+from common.bus.keys import Leg
+from common.bus.wire import RawEntry
+from gateway.fronts.api import Event, Final, Gap, Partial, SpeechEnded, SpeechStarted, Word
+from gateway.results import Results
+
+LEG, OTHER = Leg("s", 0), Leg("s", 1)
+
+
+def item(number: int, seq: int, **body: Any) -> RawEntry:
+    """Return a text entry as `scripts.COMMIT` writes it."""
+    final = {"t": "final", "start": 10, "end": 20, "at": 25, "text": "hello", "language": "English"}
+    final |= {"words": None, "reason": "silence", "failed": False}
+    packed = wire.pack(final | body)
+    return wire.entry_id(number, 1), [wire.SEQ_FIELD, b"%d" % seq, wire.BODY_FIELD, packed]
+
+
+def end(number: int, seq: int) -> RawEntry:
+    fields = [wire.SEQ_FIELD, b"%d" % seq, wire.BODY_FIELD, wire.pack({"t": "end"})]
+    return wire.entry_id(number, 1), fields
+
+
+def partial(epoch: int, n: int, text: str) -> RawEntry:
+    body = {"start": 10, "end": 15, "text": text, "stable": 2, "language": None}
+    return wire.entry_id(epoch, n), [wire.BODY_FIELD, wire.pack(body)]
+
+
+def speech(n: int, *events: dict[str, Any]) -> RawEntry:
+    return wire.entry_id(1, n), [wire.BODY_FIELD, wire.pack({"at": (100, 0), "events": events})]
+
+
+def marker(epoch: int) -> RawEntry:
+    return wire.entry_id(epoch, 1), [wire.OWNER_FIELD, b"worker"]
+
+
+def seen(events: list[Event]) -> list[tuple[str, int, int]]:
+    """Return (type, channel, utterance) of finals and partials."""
+    return [
+        (type(event).__name__, event.channel, event.utterance)
+        for event in events
+        if isinstance(event, Final | Partial)
+    ]
+
+
+def keys_of(results: Results, kinds: dict[Leg, set[str]] | None) -> dict[bytes, bytes]:
+    return {cursor.key: cursor.after for cursor in results.cursors(kinds)}
+
+
+@pytest.fixture
+def results() -> Results:
+    return Results([LEG, OTHER], speech=True)
+
+
+def test_a_final_is_read_whole(results):
+    words = [["hello", 11, 19, 0.5]]
+    news = {LEG.key("text"): [item(3, 7, words=words, reason="flush", failed=True)]}
+    assert results.read(news) == [
+        Final(
+            channel=0,
+            utterance=3,
+            seq=7,
+            start=10,
+            end=20,
+            at=25,
+            text="hello",
+            language="English",
+            words=(Word("hello", 11, 19, 0.5),),
+            reason="flush",
+            failed=True,
+        )
+    ]
+
+
+def test_finals_of_all_legs_come_in_the_order_of_their_numbers(results):
+    events = results.read(
+        {
+            LEG.key("text"): [item(1, 1), item(2, 4)],
+            OTHER.key("text"): [item(1, 2), item(2, 3)],
+        }
+    )
+    assert [event.seq for event in events] == [1, 2, 3, 4]
+
+
+def test_the_cursor_moves_behind_what_was_read(results):
+    results.read({LEG.key("text"): [item(1, 1), item(2, 2)]})
+    cursors = keys_of(results, None)
+    assert cursors[LEG.key("text")] == b"2-1"
+    assert cursors[OTHER.key("text")] == b"0-0"
+
+
+def test_a_text_that_rings_has_the_texts_of_all_legs_read(results):
+    assert set(keys_of(results, {LEG: {"text"}})) == {LEG.key("text"), OTHER.key("text")}
+
+
+def test_speech_that_rings_is_read_of_that_leg_alone(results):
+    assert set(keys_of(results, {OTHER: {"speech"}})) == {OTHER.key("speech")}
+
+
+def test_speech_is_not_read_for_who_does_not_want_it():
+    results = Results([LEG], speech=False)
+    assert keys_of(results, {LEG: {"speech"}}) == {}
+    assert set(keys_of(results, None)) == {LEG.key("text")}
+
+
+def test_a_partial_is_followed_until_its_final(results):
+    part = LEG.key("part:1")
+    assert set(keys_of(results, {LEG: {"part:1"}})) == {part}
+    assert seen(results.read({part: [marker(1), partial(1, 2, "hel")]})) == [("Partial", 0, 1)]
+    assert keys_of(results, {LEG: {"part:1"}}) == {part: b"1-2"}
+    # The sweep finds it without being rung.
+    assert part in keys_of(results, None)
+    results.read({LEG.key("text"): [item(1, 1)]})
+    assert keys_of(results, {LEG: {"part:1"}}) == {}
+    assert part not in keys_of(results, None)
+
+
+def test_a_partial_read_together_with_its_final_comes_before_it(results):
+    list(results.cursors({LEG: {"part:1"}}))
+    news = {LEG.key("part:1"): [partial(1, 2, "hel")], LEG.key("text"): [item(1, 1)]}
+    assert seen(results.read(news)) == [("Partial", 0, 1), ("Final", 0, 1)]
+
+
+def test_no_partial_follows_its_final(results):
+    list(results.cursors({LEG: {"part:1"}}))
+    results.read({LEG.key("text"): [item(1, 1)]})
+    assert results.read({LEG.key("part:1"): [partial(1, 2, "late")]}) == []
+
+
+def test_only_the_newest_partial_counts_and_an_owners_marker_is_none(results):
+    list(results.cursors({LEG: {"part:1"}}))
+    part = LEG.key("part:1")
+    (event,) = results.read({part: [partial(1, 2, "hel"), partial(1, 3, "hello")]})
+    assert event == Partial(0, 1, 10, 15, "hello", 2, None)
+    assert results.read({part: [marker(2)]}) == []
+
+
+def test_speech_events_become_the_clients(results):
+    entry = speech(
+        2,
+        {"t": "gap", "start": 1, "end": 2},
+        {"t": "started", "utterance": 1, "start": 3, "at": 4, "probability": 0.9},
+        {"t": "paused", "utterance": 1, "start": 3, "end": 5, "at": 6},
+        {"t": "resumed", "utterance": 1, "at": 7},
+        {"t": "ended", "utterance": 1, "start": 3, "end": 8, "at": 9, "reason": "flush"},
+    )
+    assert results.read({LEG.key("speech"): [marker(1), entry]}) == [
+        Gap(0, 1, 2),
+        SpeechStarted(0, 1, 3, 4),
+        SpeechEnded(0, 1, 3, 8, 9, "flush"),
+    ]
+
+
+def test_it_has_ended_when_every_leg_has(results):
+    assert results.read({LEG.key("text"): [item(1, 1), end(2, 1)]}) != []
+    assert not results.ended
+    assert results.read({OTHER.key("text"): [end(1, 1)]}) == []
+    assert results.ended
