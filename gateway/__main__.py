@@ -17,6 +17,8 @@ from gateway import certificate
 from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
 
+EXIT_MISUSE = 2
+
 _log = logs.Log(__name__)
 
 
@@ -28,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return uvloop.run(_run(settings))
     except (SettingsError, BusUnavailable) as error:
         print(f"callscribe gateway: {error}", file=sys.stderr)  # noqa: T201 - for the operator
-        return 2
+        return EXIT_MISUSE if isinstance(error, SettingsError) else lifecycle.EXIT_FAILED
 
 
 async def _run(settings: GatewaySettings) -> int:

@@ -18,6 +18,9 @@ from gateway.session import Session
 
 MOST_UNSENT = 1000
 """Messages a client may leave unread before it is closed; at a few a second, minutes of them."""
+MOST_CLOSING = 10.0
+"""Seconds that closing may take, the last messages included: a client that reads nothing would
+hold up even its own end."""
 
 _log = Log(__name__)
 
@@ -33,6 +36,7 @@ class Connection(ServerConnection):
         self._fragments_are_text = False
         self._unsent: deque[str | bytes] = deque()
         self._closing: tuple[int, str] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
         self._news = asyncio.Event()
         self._lost = False
 
@@ -48,6 +52,8 @@ class Connection(ServerConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wake the writer, which then ends the session."""
         super().connection_lost(exc)
+        if self._deadline is not None:
+            self._deadline.cancel()
         self._lost = True
         self._news.set()
 
@@ -64,18 +70,25 @@ class Connection(ServerConnection):
         """Close once everything queued was sent; the first reason given counts."""
         if self._closing is None:
             self._closing = (code, reason)
+            self._deadline = self.loop.call_later(MOST_CLOSING, self.transport.abort)
         self._news.set()
 
     def hold(self, held: bool) -> None:
         """Stop, or go on, reading from the socket; TCP then slows the client down."""
+        if self.transport.is_closing():
+            return
         if held:
             self.transport.pause_reading()
-        elif not self.transport.is_closing():
+        else:
             self.transport.resume_reading()
 
-    async def serve(self, session: Session) -> None:
-        """Connect the client and its session until either ends."""
+    async def serve(self, session: Session, patience: float) -> None:
+        """Connect the client and its session until either ends.
+
+        A client that has not opened its call after `patience` seconds is sent away.
+        """
         self._session = session
+        opening = self.loop.call_later(patience, session.give_up)
         for frame in self._early:
             self._receive(session, frame)
         self._early.clear()
@@ -92,6 +105,7 @@ class Connection(ServerConnection):
         except ConnectionClosed:
             pass
         finally:
+            opening.cancel()
             session.hang_up()
 
     def _receive(self, session: Session, frame: Frame) -> None:

@@ -38,6 +38,7 @@ class Downlink:
         self._key = keys.out(gateway)
         self._metrics = metrics
         self._sessions: dict[str, Listener] = {}
+        self._looking = asyncio.Lock()
 
     def add(self, session: str, listener: Listener) -> None:
         """Deliver this session's results from now on."""
@@ -83,15 +84,20 @@ class Downlink:
         self._metrics.doorbells.labels("work" if found else "idle").inc()
 
     async def _look(self, rung: Mapping[str, Mapping[Leg, set[str]] | None]) -> bool:
+        # Two looks at once would read after the same cursors and deliver the same news twice.
+        async with self._looking:
+            return await self._look_alone(rung)
+
+    async def _look_alone(self, rung: Mapping[str, Mapping[Leg, set[str]] | None]) -> bool:
         found = False
         while rung:
             owners: dict[bytes, str] = {}
-            cursors: list[Cursor] = []
+            cursors: dict[int, dict[bytes, bytes]] = {}
             for session, kinds in rung.items():
                 listener = self._sessions.get(session)
                 for cursor in listener.cursors(kinds) if listener else ():
                     owners[cursor.key] = session
-                    cursors.append(cursor)
+                    cursors.setdefault(cursor.partition, {})[cursor.key] = cursor.after
             try:
                 news = await read_streams(self._link, cursors)
             except BusUnavailable:

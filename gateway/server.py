@@ -32,10 +32,13 @@ SERVICE_RESTART = 1012
 STAGES = ("denoise", "vad", "asr")
 REQUIRED = ("vad", "asr")
 
-_RENEW_EVERY = 20.0
+_RENEW_EVERY = 10.0
 _AUDIO_KEPT = 300 * SAMPLE_RATE
 """Hard cap of a leg's audio in Redis: reached only when nothing consumes it for five minutes."""
 _LAST_WRITES = 1.0
+_BACKLOG = 4096
+"""Connections that may wait to be accepted. After a restart all clients come back at once; of one
+that does not fit, the kernel drops the handshake and its client waits for seconds, or for ever."""
 
 _log = Log(__name__)
 
@@ -59,9 +62,8 @@ class GatewayServer:
         """Connect to Redis and listen. Raises BusUnavailable or SettingsError."""
         settings = self._settings
         address = Address.parse(settings.redis_url)
-        count = self._bus_metrics.errors
         links = [
-            Link(address, f"{self._name}:{role}", on_error=lambda kind: count.labels(kind).inc())
+            Link(address, f"{self._name}:{role}", self._bus_metrics)
             for role in ("up", "down", "doorbell", "work")
         ]
         for link in links:
@@ -128,6 +130,7 @@ class GatewayServer:
                 # Audio hardly compresses and a deflate context costs each session 16 KB and more.
                 compression=None,
                 max_size=settings.max_message_bytes,
+                backlog=_BACKLOG,
                 server_header=None,
             )
         except OSError as error:
@@ -142,7 +145,7 @@ class GatewayServer:
         build = front(self._settings.session_defaults())
         session = Session(self._gateway, build, connection, self._dispose)
         self._sessions.add(session)
-        await connection.serve(session)
+        await connection.serve(session, self._settings.opening_s)
 
     def _dispose(self, session: Session) -> None:
         self._sessions.discard(session)
@@ -191,17 +194,26 @@ class GatewayServer:
         return Response(503, "Service Unavailable", headers, body)
 
     async def _renew_for_ever(self) -> None:
-        """Keep the keys of living sessions alive, and their audio within its cap."""
+        """Keep the keys of living sessions alive and their audio within its cap; end lost ones."""
         while True:
             await asyncio.sleep(_RENEW_EVERY)
+            sessions = [session for session in self._sessions if session.registered]
+            alive = await self._gateway.link.insist(
+                [("EXPIRE", session.meta, keys.SESSION_TTL) for session in sessions]
+            )
             commands: list[Command] = []
-            for session in self._sessions:
-                commands += [("EXPIRE", key, keys.SESSION_TTL) for key in session.keys_to_renew]
-                commands += [
-                    ("XTRIM", key, "MINID", "~", end - _AUDIO_KEPT)
-                    for key, end in session.audio_horizons
-                    if end > _AUDIO_KEPT
-                ]
+            for session, exists in zip(sessions, alive, strict=True):
+                if not exists:
+                    session.lose("session_lost", "Redis came back without this call")
+                elif session.overdue:
+                    session.lose("unfinished", "the last words were not recognised in time")
+                else:
+                    commands += [("EXPIRE", key, keys.SESSION_TTL) for key in session.streams]
+                    commands += [
+                        ("XTRIM", key, "MINID", "~", end - _AUDIO_KEPT)
+                        for key, end in session.audio_horizons
+                        if end > _AUDIO_KEPT
+                    ]
             await self._gateway.link.insist(commands)
 
     # --- what the pages show ---

@@ -12,7 +12,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 from uuid import uuid4
@@ -22,12 +22,12 @@ from common.bus import keys, wire
 from common.bus.keys import Leg
 from common.bus.link import Command as RedisCommand
 from common.bus.link import Link
-from common.bus.offers import register
 from common.bus.reading import Cursor
-from common.errors import AtCapacity, Unavailable
+from common.errors import AtCapacity, BusUnavailable, Unavailable
 from common.options import SessionOptions
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
+from gateway.admission import admit, open_claims
 from gateway.downlink import Downlink
 from gateway.fleet import Fleet
 from gateway.fronts.api import (
@@ -54,6 +54,7 @@ from gateway.uplink import MOST_WAITING, LegUplink, Uplink
 TRY_AGAIN_LATER = 1013
 """RFC 6455 registry: the server refuses for now."""
 NORMAL_CLOSURE = 1000
+POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
 
 _ARRIVALS_EVERY = 1600
@@ -111,19 +112,25 @@ class Session:
         self._legs: list[LegUplink] = []
         self._held = False
         self._finish_wanted = False
+        self._finishing_since: float | None = None
         self._opening: asyncio.Task[None] | None = None
         self._arrivals: deque[tuple[int, float]] = deque(maxlen=_ARRIVALS_KEPT)
 
     @property
-    def keys_to_renew(self) -> list[bytes]:
-        """Every key that must live as long as the session does."""
-        if self._state in (_State.NEW, _State.ENDED):
-            return []
+    def registered(self) -> bool:
+        """Whether Redis holds this session."""
+        return self._state in (_State.OPEN, _State.FINISHING)
+
+    @property
+    def meta(self) -> bytes:
+        """The key that stands for the session: without it, it is gone."""
+        return keys.session_key(self.id, "meta")
+
+    @property
+    def streams(self) -> list[bytes]:
+        """Every other key that must live as long as the session does."""
         kinds = ("audio", "clean", "speech", "text", "held")
-        return [
-            keys.session_key(self.id, "meta"),
-            *(leg.leg.key(kind) for leg in self._legs for kind in kinds),
-        ]
+        return [leg.leg.key(kind) for leg in self._legs for kind in kinds]
 
     @property
     def audio_horizons(self) -> list[tuple[bytes, int]]:
@@ -161,6 +168,29 @@ class Session:
             self._end()
         elif self._state in (_State.OPENING, _State.OPEN):
             self._finish()
+
+    def give_up(self) -> None:
+        """Send a client away that has not opened its call: it takes the place of one that will."""
+        if self._state is _State.NEW:
+            self._gateway.metrics.refusals.labels("open_timeout").inc()
+            self._tell(Failed("open_timeout", "the call was not opened in time", fatal=True))
+            self.hang_up()
+            self._client.close_soon(POLICY_VIOLATION, "open_timeout")
+
+    def lose(self, code: str, text: str) -> None:
+        """Give the call up: its results will never be complete."""
+        if self._state is _State.ENDED:
+            return
+        _log.error("session.lost", session=self.id, reason=text)
+        self._tell(Failed(code, text, fatal=True))
+        self._client.close_soon(INTERNAL_ERROR, code)
+        self._end()
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the results of a call that has ended are so late that they will not come."""
+        since = self._finishing_since
+        return since is not None and time.monotonic() - since > keys.SESSION_TTL
 
     def go_away(self, code: int, reason: str) -> None:
         """End the call for a reason of the server's own."""
@@ -202,59 +232,30 @@ class Session:
             self._client.close_soon(INTERNAL_ERROR, "internal_error")
             self._end()
 
-    async def _register(self, options: SessionOptions) -> None:
+    async def _register(self, asked: SessionOptions) -> None:
+        gateway = self._gateway
+        legs = [leg.leg for leg in self._legs]
+        undenoised = gateway.settings.denoise_unavailable == "continue"
         try:
-            options = await self._admit(options)
-        except (Unavailable, AtCapacity) as refusal:
+            options = await admit(gateway.fleet, asked, len(legs), undenoised=undenoised)
+        except (Unavailable, AtCapacity, BusUnavailable) as refusal:
             self._refuse(refusal)
             return
-        await self._register_claims(options)
-        self._gateway.downlink.add(self.id, self)
+        if options.denoise != asked.denoise:
+            text = "denoise: no worker for it is running; the call goes on without"
+            self._tell(Failed("denoise_unavailable", text, fatal=False))
+        await open_claims(gateway.link, gateway.name, legs, options, events=self._speech)
+        gateway.downlink.add(self.id, self)
         self._state = _State.OPEN
-        self._gateway.metrics.sessions.inc()
-        _log.info("session.opened", session=self.id, legs=len(self._legs), denoise=options.denoise)
+        gateway.metrics.sessions.inc()
+        _log.info("session.opened", session=self.id, legs=len(legs), denoise=options.denoise)
         self._tell(Created(self.id, secrets.token_urlsafe(24)))
         self._touch()
         if self._finish_wanted:
             self._finish()
 
-    async def _admit(self, options: SessionOptions) -> SessionOptions:
-        fleet, settings = self._gateway.fleet, self._gateway.settings
-        if fleet.missing(_stages(options)):
-            # A worker may have come since the last look; nobody is refused on old news.
-            await fleet.look()
-        if options.denoise and fleet.missing(["denoise"]):
-            if settings.denoise_unavailable == "refuse":
-                raise Unavailable("denoise: no worker for it is running", stage="denoise")
-            text = "denoise: no worker for it is running; the call goes on without"
-            self._tell(Failed("denoise_unavailable", text, fatal=False))
-            options = replace(options, denoise=False)
-        fleet.admit(_stages(options), len(self._legs))
-        return options
-
-    async def _register_claims(self, options: SessionOptions) -> None:
-        meta = keys.session_key(self.id, "meta")
-        described = wire.pack({"options": options.to_wire(), "legs": len(self._legs)})
-        await self._gateway.link.insist(
-            [
-                ("HSET", meta, "session", described, "gateway", self._gateway.name),
-                ("EXPIRE", meta, keys.SESSION_TTL),
-            ]
-        )
-        source = "clean" if options.denoise else "audio"
-        body = {
-            "options": options.to_wire(),
-            "gateway": self._gateway.name,
-            "source": source,
-            "events": self._speech,
-        }
-        per_leg = [stage for stage in _stages(options) if stage != "asr"]
-        await self._gateway.link.evaluate(
-            [register(stage, str(leg.leg), body) for leg in self._legs for stage in per_leg]
-        )
-
-    def _refuse(self, refusal: Unavailable | AtCapacity) -> None:
-        code = "unavailable" if isinstance(refusal, Unavailable) else "at_capacity"
+    def _refuse(self, refusal: Unavailable | AtCapacity | BusUnavailable) -> None:
+        code = "at_capacity" if isinstance(refusal, AtCapacity) else "unavailable"
         self._gateway.metrics.refusals.labels(code).inc()
         _log.warning("session.refused", session=self.id, reason=str(refusal))
         self._tell(Failed(code, str(refusal), fatal=True))
@@ -270,8 +271,6 @@ class Session:
         position = self._legs[0].position
         if not self._arrivals or position - self._arrivals[-1][0] >= _ARRIVALS_EVERY:
             self._arrivals.append((position, time.monotonic()))
-        if not self._held and self._legs[0].waiting > MOST_WAITING:
-            self._hold(True)
         self._touch()
 
     def _control(self, body: wire.Body) -> None:
@@ -280,6 +279,8 @@ class Session:
         self._touch()
 
     def _touch(self) -> None:
+        if not self._held and self._legs[0].waiting > MOST_WAITING:
+            self._hold(True)
         if self._state in (_State.OPEN, _State.FINISHING):
             for leg in self._legs:
                 self._gateway.uplink.touch(leg, self._relieved)
@@ -299,6 +300,7 @@ class Session:
             return
         self._push(self._ingest.flush())
         self._state = _State.FINISHING
+        self._finishing_since = time.monotonic()
         self._control({"t": "end"})
 
     # --- from the bus ---
@@ -315,7 +317,6 @@ class Session:
         if self._results.ended and self._state is not _State.ENDED:
             self._tell(Ended())
             self._client.close_soon(NORMAL_CLOSURE, "finished")
-            self._gateway.metrics.sessions.dec()
             self._end()
 
     def _measure(self, event: Event) -> None:
@@ -335,6 +336,8 @@ class Session:
         self._client.send_soon(self._front.render(event, time.time()))
 
     def _end(self) -> None:
+        if self.registered:
+            self._gateway.metrics.sessions.dec()
         self._state = _State.ENDED
         self._ended(self)
 
@@ -352,15 +355,10 @@ class Session:
         commands: list[RedisCommand] = [
             ("UNLINK", leg.leg.key(kind)) for leg in self._legs for kind in working
         ]
-        kept = [keys.session_key(self.id, "meta"), *(leg.leg.key("text") for leg in self._legs)]
+        kept = [self.meta, *(leg.leg.key("text") for leg in self._legs)]
         commands += [("EXPIRE", key, retention) for key in kept]
         await self._gateway.link.insist(commands)
         _log.info("session.closed", session=self.id, seconds=round(self._duration(), 2))
 
     def _duration(self) -> float:
         return seconds(self._legs[0].position)
-
-
-def _stages(options: SessionOptions) -> list[str]:
-    """Return the stages a session with these options passes through."""
-    return ["denoise", "vad", "asr"] if options.denoise else ["vad", "asr"]

@@ -15,7 +15,7 @@ from common.errors import Misuse
 from common.telemetry.logs import Log
 
 MOST_WAITING = 1 << 19
-"""Bytes of audio a leg may hold unwritten (16 s) before its socket is no longer read."""
+"""Bytes a leg may hold unwritten (16 s of audio) before its socket is no longer read."""
 
 _log = Log(__name__)
 
@@ -49,7 +49,9 @@ class LegUplink:
         """Append a control that takes effect after the audio so far."""
         self._seal()
         self._order += 1
-        self._append(self._order, wire.CONTROL_FIELD, wire.pack(body))
+        packed = wire.pack(body)
+        self.waiting += len(packed)
+        self._append(self._order, wire.CONTROL_FIELD, packed)
 
     def take(self) -> tuple[bytes, int]:
         """Return everything waiting as RESP, and how many commands that is."""

@@ -3,24 +3,33 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from importlib.resources import as_file, files
 from typing import Any
 
 import numpy as np
 import soundfile
 import websockets.asyncio.client as ws
-from pytest_audioeval import samples as audioeval
 from websockets.exceptions import ConnectionClosed
 
-from callscribe import sample
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
 
-SAMPLE_CALL = Path(sample.__file__).with_name("sample_call.wav")
 SPEECH_EVENTS = ("speech_started", "speech_ended", "gap")
+FLUSH = json.dumps({"type": "flush"})
+FINALIZE = json.dumps({"type": "finalize"})
 
 Message = dict[str, Any]
+
+
+def config(**options: Any) -> str:
+    """Return a config message; PCM16 unless `encoding` says otherwise."""
+    return json.dumps({"type": "config", "encoding": "pcm16", **options})
+
+
+# --- what the server says ---
 
 
 @dataclass
@@ -56,8 +65,14 @@ class Transcript:
         session: str = created["session_id"]
         return session
 
+    def by_utterance(self) -> dict[tuple[int, int], str]:
+        """Return the finals' texts by channel and utterance; every utterance has only one."""
+        counted = Counter((final["channel"], final["utterance"]) for final in self.finals)
+        assert set(counted.values()) <= {1}, f"utterances with several finals: {counted}"
+        return {(final["channel"], final["utterance"]): final["text"] for final in self.finals}
+
     def speech_events(self) -> list[Message]:
-        """Return the speech events without the time they were sent at, in order per channel."""
+        """Return the speech events, less when they were sent, in order per channel."""
         events = [
             {name: value for name, value in event.items() if name != "timestamp"}
             for event in self.of(*SPEECH_EVENTS)
@@ -65,52 +80,60 @@ class Transcript:
         return sorted(events, key=lambda event: event["channel"])
 
 
-def config(**options: Any) -> str:
-    """Return a config message; PCM16 unless `encoding` says otherwise."""
-    return json.dumps({"type": "config", "encoding": "pcm16", **options})
+class Line:
+    """A client that says what it is told to and takes down what it hears."""
 
+    def __init__(self, connection: ws.ClientConnection) -> None:
+        self.connection = connection
+        self.transcript = Transcript()
 
-FLUSH = json.dumps({"type": "flush"})
-FINALIZE = json.dumps({"type": "finalize"})
+    async def say(self, *messages: str | bytes, pace: float = 0.0) -> None:
+        """Send messages, `pace` seconds apart on an absolute clock."""
+        start = time.monotonic()
+        for number, message in enumerate(messages):
+            await asyncio.sleep(max(0.0, start + number * pace - time.monotonic()))
+            await self.connection.send(message)
 
+    async def hear(self, *kinds: str, timeout: float = 20.0) -> Message:
+        """Return the next message of one of these types."""
+        async with asyncio.timeout(timeout):
+            while True:
+                message: Message = json.loads(await self.connection.recv())
+                self.transcript.messages.append(message)
+                if message["type"] in kinds:
+                    return message
 
-async def connect(url: str) -> ws.ClientConnection:
-    """Open a connection that sends and receives messages of any size."""
-    return await ws.connect(url, compression=None, max_size=None, max_queue=None, proxy=None)
-
-
-async def converse(url: str, messages: Iterable[str | bytes], *, pace: float = 0.0) -> Transcript:
-    """Send messages, `pace` seconds apart on an absolute clock, and take the answers.
-
-    Returns when the server has closed the connection.
-    """
-    async with await connect(url) as connection:
-        sending = asyncio.create_task(_send(connection, messages, pace))
+    async def hear_out(self) -> Transcript:
+        """Take everything until the server has closed the connection."""
         try:
-            return await listen(connection)
+            while True:
+                await self.hear(timeout=60)
+        except ConnectionClosed as closed:
+            self.transcript.close_code = closed.rcvd.code if closed.rcvd else 1006
+        return self.transcript
+
+
+@asynccontextmanager
+async def line(url: str) -> AsyncIterator[Line]:
+    """Connect; every message of the server is kept until it is heard."""
+    async with ws.connect(
+        url, compression=None, max_size=None, max_queue=None, proxy=None, close_timeout=1
+    ) as connection:
+        yield Line(connection)
+
+
+async def converse(url: str, *messages: str | bytes, pace: float = 0.0) -> Transcript:
+    """Send messages, `pace` seconds apart, and take the answers until the server has closed."""
+    async with line(url) as client:
+        saying = asyncio.create_task(client.say(*messages, pace=pace))
+        try:
+            return await client.hear_out()
         finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+            saying.cancel()
+            await asyncio.gather(saying, return_exceptions=True)
 
 
-async def listen(connection: ws.ClientConnection) -> Transcript:
-    """Take everything the server says until it closes the connection."""
-    transcript = Transcript()
-    try:
-        while True:
-            transcript.messages.append(json.loads(await connection.recv()))
-    except ConnectionClosed as closed:
-        transcript.close_code = closed.rcvd.code if closed.rcvd else 1006
-    return transcript
-
-
-async def _send(
-    connection: ws.ClientConnection, messages: Iterable[str | bytes], pace: float
-) -> None:
-    start = time.monotonic()
-    for number, message in enumerate(messages):
-        await asyncio.sleep(max(0.0, start + number * pace - time.monotonic()))
-        await connection.send(message)
+# --- what is sent ---
 
 
 def split(data: bytes, size: int) -> Iterator[bytes]:
@@ -119,33 +142,44 @@ def split(data: bytes, size: int) -> Iterator[bytes]:
         yield data[start : start + size]
 
 
-def sample_call(seconds: float | None = None) -> FloatArray:
-    """Return the sample call, float32 [n, 2] at 8 kHz, or its beginning."""
-    audio, rate = soundfile.read(SAMPLE_CALL, dtype="float32")
-    assert rate == 8_000
-    call: FloatArray = audio[: None if seconds is None else round(seconds * rate)]
-    return call
-
-
-def sentence() -> FloatArray:
-    """Return one spoken sentence, float32 [n] at 16 kHz, with half a second of silence around."""
-    path = Path(audioeval.__file__).parent / "audio" / "en" / "quick_brown_fox.wav"
-    audio, rate = soundfile.read(path, dtype="float32")
-    assert rate == SAMPLE_RATE
-    edge = np.zeros(SAMPLE_RATE // 2, np.float32)
-    return np.concatenate([edge, audio, edge])
-
-
 def pcm16(audio: FloatArray) -> bytes:
     """Encode float32 [n] or [n, channels] as interleaved PCM16LE."""
     return float_to_pcm16(audio.ravel())
 
 
-def silence(seconds: float, *, rate: int = SAMPLE_RATE) -> FloatArray:
-    """Return digital silence."""
-    return np.zeros(round(seconds * rate), np.float32)
+def sample_call(seconds: float | None = None) -> FloatArray:
+    """Return the sample call, float32 [n, 2] at 8 kHz, or its beginning."""
+    with as_file(files("callscribe.sample") / "sample_call.wav") as path:
+        audio, rate = soundfile.read(path, dtype="float32")
+    assert rate == 8_000
+    call: FloatArray = audio[: None if seconds is None else round(seconds * rate)]
+    return call
 
 
-def joined(pieces: Sequence[FloatArray]) -> FloatArray:
-    """Return the pieces one after another."""
-    return np.concatenate(list(pieces))
+def clip(name: str) -> FloatArray:
+    """Return a spoken sentence of the `pytest-audioeval` package, float32 [n] at 16 kHz."""
+    with as_file(files("pytest_audioeval") / "samples" / "audio" / "en" / f"{name}.wav") as path:
+        audio, rate = soundfile.read(path, dtype="float32")
+    assert rate == SAMPLE_RATE
+    speech: FloatArray = audio
+    return speech
+
+
+def silence(seconds: float) -> FloatArray:
+    """Return digital silence, float32 [n] at 16 kHz."""
+    return np.zeros(round(seconds * SAMPLE_RATE), np.float32)
+
+
+def said(*parts: FloatArray | float) -> FloatArray:
+    """Join audio at 16 kHz; a number is that many seconds of silence."""
+    return np.concatenate([silence(p) if isinstance(p, float | int) else p for p in parts])
+
+
+def sentence() -> FloatArray:
+    """Return "The quick brown fox jumps over the lazy dog." with silence around it."""
+    return said(0.5, clip("quick_brown_fox"), 0.5)
+
+
+def messages(audio: FloatArray, seconds: float = 0.1) -> Iterable[bytes]:
+    """Return mono audio at 16 kHz as PCM16 messages of so many seconds."""
+    return split(pcm16(audio), round(seconds * SAMPLE_RATE) * 2)

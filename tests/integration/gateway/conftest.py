@@ -1,0 +1,49 @@
+"""After every test the stack is as good as before it."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from common.bus import keys
+from tests.integration.callscribe.processes import until
+from tests.integration.conftest import RunningStack, leaked_keys
+
+STAGES = ("denoise", "vad", "asr")
+
+
+@pytest.fixture
+def bus(stack: RunningStack) -> Iterator[redis.Redis]:
+    """The stack's Redis."""
+    client = redis.Redis.from_url(stack.redis_url)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def unharmed(stack: RunningStack, bus: redis.Redis) -> Iterator[None]:
+    """No worker died, no call is still open, and nothing of one would stay for ever."""
+    # Denoise is not needed for being ready and may be seen a little later.
+    until(lambda: workers(stack) == dict.fromkeys(STAGES, 1))
+    yield
+    until(lambda: all(bus.xlen(keys.claims(stage)) == 0 for stage in STAGES))
+    until(lambda: status(stack)["sessions"] == 0)
+    assert all(bus.hlen(keys.index(stage)) == 0 for stage in STAGES)
+    assert leaked_keys(bus) == []
+    assert stack.page("/ready") == (200, "ok\n")
+    assert workers(stack) == dict.fromkeys(STAGES, 1)
+    assert stack.process.poll() is None
+
+
+def status(stack: RunningStack) -> dict[str, object]:
+    """Return what `/ws/status` says."""
+    facts: dict[str, object] = json.loads(stack.page("/ws/status")[1])
+    return facts
+
+
+def workers(stack: RunningStack) -> dict[str, int]:
+    """Return how many workers of each stage live."""
+    stages = status(stack)["stages"]
+    assert isinstance(stages, dict)
+    return {stage: facts["workers"] for stage, facts in stages.items()}

@@ -1,0 +1,126 @@
+"""Single services as processes, to be killed, and a Redis that keeps what it was given."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from callscribe.child import free_ports
+from callscribe.embedded_redis import find_server
+from tests.integration.callscribe.processes import until
+
+
+class Service:
+    """One process of `callscribe`, and where its pages are."""
+
+    def __init__(self, name: str, redis_url: str, *flags: str) -> None:
+        self.name = name
+        (self.port,) = free_ports(1)
+        where = "--host", "127.0.0.1", "--port", str(self.port)
+        if name != "gateway":
+            where = "--metrics-host", "127.0.0.1", "--metrics-port", str(self.port)
+        command = [sys.executable, "-m", "callscribe", name, "--redis-url", redis_url]
+        env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        self.process = subprocess.Popen([*command, *where, "--drain-s", "3", *flags], env=env)
+
+    @property
+    def url(self) -> str:
+        """The native protocol's address."""
+        return f"ws://127.0.0.1:{self.port}/ws/asr"
+
+    def page(self, path: str) -> tuple[int, str]:
+        """Return status and body of one of the pages; status 0 while nothing answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def wait_ready(self) -> None:
+        """Wait until it can take work."""
+        until(lambda: self.page("/ready")[0] == 200)
+
+    def kill(self) -> None:
+        """End it as a machine that loses its power does."""
+        self.process.kill()
+        self.process.wait()
+
+    def end(self) -> int:
+        """Ask it to end; return its exit code."""
+        self.process.terminate()
+        return self.process.wait(20)
+
+
+@contextmanager
+def service(name: str, redis_url: str, *flags: str) -> Iterator[Service]:
+    """Start a service and see it ended on leaving."""
+    running = Service(name, redis_url, *flags)
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.end()
+
+
+class LastingRedis:
+    """A Redis with AOF, the documented production setting: it can be killed and come back."""
+
+    def __init__(self, directory: Path) -> None:
+        (self.port,) = free_ports(1)
+        self._directory = directory
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """Where clients find it."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start it, on the data of its former life, and wait until it answers."""
+        options = {
+            **{"bind": "127.0.0.1", "port": str(self.port), "dir": str(self._directory)},
+            **{"save": "", "appendonly": "yes", "appendfsync": "everysec"},
+        }
+        flags = [part for name, value in options.items() for part in (f"--{name}", value)]
+        with Path(self._directory, "log").open("ab") as log:
+            self._process = subprocess.Popen([find_server(), *flags], stdout=log, stderr=log)
+        until(self._answers)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+
+    def pause(self, seconds: float) -> None:
+        """Keep it from running for a while; its sockets stay open and silent."""
+        self._process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self._process.send_signal(signal.SIGCONT)
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+@contextmanager
+def lasting_redis(directory: Path) -> Iterator[LastingRedis]:
+    """Start a Redis with AOF in a directory and kill it on leaving."""
+    redis = LastingRedis(directory)
+    try:
+        yield redis
+    finally:
+        redis.kill()
