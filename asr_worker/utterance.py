@@ -84,6 +84,7 @@ class Utterance:
     def final(self, action: PublishFinal) -> Effect:
         """Return the effect of publishing the final."""
         hypothesis = action.hypothesis
+        answer = action.failed or action.reason in ("flush", "finish")
         body: Body = {
             "t": "final",
             "start": action.start,
@@ -94,6 +95,8 @@ class Utterance:
             "words": self._words(hypothesis),
             "reason": action.reason,
             "failed": action.failed,
+            # Noise taken for speech is not worth a message, unless somebody waits for one.
+            "shown": bool(hypothesis.text) or answer,
         }
         return Commit(self.number, body, self._gateway)
 

@@ -94,7 +94,7 @@ class Partial(_Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Final(_Event):
-    """An utterance's definitive text; `seq` numbers the finals of the channel from 1."""
+    """An utterance's definitive text; `seq` numbers the finals of the call from 1."""
 
     kind = "final"
     utterance: int

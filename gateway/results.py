@@ -102,6 +102,7 @@ class Results:
         leg.settle(number)
         if body["t"] == "end":
             leg.ended = True
+        if not body["shown"]:
             return []
         words = body["words"]
         return [

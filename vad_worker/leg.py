@@ -134,7 +134,7 @@ class VadLeg:
                 events = self._endpointer.finish(control.position)
                 effects = self._decided(events, control.order, answer="finish")
                 last = self._endpointer.utterances + 1
-                return [*effects, Commit(last, {"t": "end"}, self._gateway), Done()]
+                return [*effects, Commit(last, {"t": "end", "shown": False}, self._gateway), Done()]
             case unknown:
                 raise Misuse(f"control {unknown!r} in the audio of {self._leg}")
 
@@ -183,6 +183,7 @@ class VadLeg:
             "words": None,
             "reason": reason,
             "failed": False,
+            "shown": True,
         }
         return Commit(utterance, body, self._gateway)
 

@@ -42,6 +42,7 @@ return 1
 COMMIT = Script(
     """
 -- KEYS: text stream, held hash, meta hash, partial.  ARGV: item number, body, TTL in seconds.
+-- Only items that are shown to clients count in the session's seq.
 -- Returns how many items entered the text: 0 when this one was there already or must wait,
 -- -1 when the session is gone.
 redis.call('UNLINK', KEYS[4])
@@ -58,7 +59,7 @@ while true do
   if not body then break end
   last = last + 1
   added = added + 1
-  local seq = redis.call('HINCRBY', KEYS[3], 'seq', 1)
+  local seq = redis.call('HINCRBY', KEYS[3], 'seq', cmsgpack.unpack(body).shown and 1 or 0)
   redis.call('XADD', KEYS[1], last .. '-1', 's', seq, 'p', body)
   redis.call('HDEL', KEYS[2], last)
 end

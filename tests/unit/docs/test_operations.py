@@ -10,7 +10,7 @@ from asr_worker import engines
 from asr_worker.api import EngineSettings, Priority
 from asr_worker.settings import AsrSettings
 from common.errors import CallscribeError
-from common.settings import definitions, load, settings_classes
+from common.settings import Definition, definitions, load, settings_classes
 from common.telemetry import metrics
 from denoise_worker.settings import DenoiseSettings
 from gateway.settings import GatewaySettings
@@ -101,7 +101,7 @@ def events():
                     func=ast.Attribute(value=ast.Name(id="_log"), attr=level), args=[name, *_]
                 ):
                     for part in ast.walk(name):
-                        if isinstance(part, ast.Constant):
+                        if isinstance(part, ast.Constant) and isinstance(part.value, str):
                             level_name = "error" if level == "exception" else level
                             found.setdefault(part.value, set()).add(level_name)
     return found
@@ -117,7 +117,7 @@ def test_the_events_are_those_of_the_code():
 
 
 def test_the_defaults_are_those_of_the_code():
-    known = {}
+    known: dict[str, Definition] = {}
     for cls in settings_classes().values():
         known |= {each.flag: each for each in definitions(cls).values()}
     for names, defaults, _ in table("Settings that matter"):

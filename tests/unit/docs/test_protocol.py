@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from gateway import connection, pages, uplink
 from gateway.fronts import native
 from gateway.fronts.api import (
+    ENCODINGS,
     AudioFormat,
     ClientError,
     Created,
@@ -104,7 +105,7 @@ def test_what_may_change_is_what_the_code_lets_change():
 
 def test_the_encodings_and_events_are_those_of_the_code():
     encodings = [name for row in tables("Audio")[0] for name in coded(row[0])]
-    assert sorted(encodings) == sorted(native.ENCODINGS)
+    assert sorted(encodings) == sorted(ENCODINGS)
     types = [coded(row[0])[0] for row in tables("Server messages")[0]]
     opt_in = [row for row in tables("Server messages")[0] if row[2].startswith("opt-in")]
     assert [coded(row[0])[0] for row in opt_in] == list(native.EVENTS)
@@ -162,6 +163,8 @@ def spoken_by_the_gateway():
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.Call(func=ast.Name(id="ClientError" | "Failed"), args=[code, *_]):
+                    codes |= strings(code)
+                case ast.Call(func=ast.Attribute(attr="lose"), args=[code, _]):
                     codes |= strings(code)
                 case ast.Call(func=ast.Attribute(attr="close_soon"), args=[_, reason]):
                     reasons |= strings(reason)

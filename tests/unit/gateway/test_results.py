@@ -13,14 +13,22 @@ LEG, OTHER = Leg("s", 0), Leg("s", 1)
 
 def item(number: int, seq: int, **body: Any) -> RawEntry:
     """Return a text entry as `scripts.COMMIT` writes it."""
-    final = {"t": "final", "start": 10, "end": 20, "at": 25, "text": "hello", "language": "English"}
+    final = {
+        "t": "final",
+        "shown": True,
+        "start": 10,
+        "end": 20,
+        "at": 25,
+        "text": "hello",
+        "language": "English",
+    }
     final |= {"words": None, "reason": "silence", "failed": False}
     packed = wire.pack(final | body)
     return wire.entry_id(number, 1), [wire.SEQ_FIELD, b"%d" % seq, wire.BODY_FIELD, packed]
 
 
 def end(number: int, seq: int) -> RawEntry:
-    fields = [wire.SEQ_FIELD, b"%d" % seq, wire.BODY_FIELD, wire.pack({"t": "end"})]
+    fields = [wire.SEQ_FIELD, b"%d" % seq, wire.BODY_FIELD, wire.pack({"t": "end", "shown": False})]
     return wire.entry_id(number, 1), fields
 
 

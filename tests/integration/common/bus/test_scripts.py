@@ -18,7 +18,7 @@ async def open_session(link, leg=LEG):
 
 
 def commit(number, text="", leg=LEG):
-    body = wire.pack({"t": "final", "text": text or f"item {number}"})
+    body = wire.pack({"t": "final", "text": text or f"item {number}", "shown": True})
     names = (leg.key("text"), leg.key("held"), leg.meta, leg.key(f"part:{number}"))
     return (scripts.COMMIT, names, (number, body, keys.SESSION_TTL))
 
@@ -67,6 +67,15 @@ class TestCommit:
         await link.evaluate(orders)
         assert [(n, seq) for n, seq, _ in await items(link)] == [(1, 1), (2, 4)]
         assert [(n, seq) for n, seq, _ in await items(link, OTHER)] == [(1, 2), (2, 3)]
+
+    async def test_the_partial_of_an_item_goes_when_the_item_comes(self, link):
+        await open_session(link)
+        await link.run([("XADD", LEG.key(f"part:{n}"), "1-1", "p", "x") for n in (1, 2, 3)])
+        await link.evaluate([commit(1), commit(3)])
+        left = [n for n in (1, 2, 3) if await link.call("EXISTS", LEG.key(f"part:{n}"))]
+        assert left == [2]
+        await link.evaluate([commit(2)])
+        assert await link.call("EXISTS", LEG.key("part:2")) == 0
 
     async def test_keys_live_as_long_as_the_session(self, link):
         await open_session(link)

@@ -6,32 +6,17 @@ import random
 import pytest
 
 from common.bus import keys, wire
-from tests.integration.common.stage.toy import PATIENT, Call, Fleet, speaking
+from tests.integration.common.stage.toy import (
+    BRISK,
+    Call,
+    Fleet,
+    calls,
+    finish,
+    nothing_left,
+    owned,
+    speaking,
+)
 from tests.integration.conftest import wait_until
-
-
-async def calls(link, count, stage="toy"):
-    made = [Call(link, f"call{number}") for number in range(count)]
-    for call in made:
-        await call.open(stage)
-    return made
-
-
-async def finish(*finished):
-    for call in finished:
-        await call.control("end")
-    await asyncio.gather(*(call.complete() for call in finished))
-
-
-async def nothing_left(link):
-    stream = keys.claims("toy")
-    while await link.call("XLEN", stream) or await link.call("HLEN", keys.index("toy")):
-        await asyncio.sleep(0.01)
-    assert (await link.call("XPENDING", stream, "toy"))[0] == 0
-
-
-def owned(*workers):
-    return sorted(leg for worker in workers for leg in worker.owned)
 
 
 async def test_a_call_from_its_first_sample_to_its_last(link, fleet):
@@ -98,10 +83,10 @@ async def test_a_claim_offered_many_times_has_one_owner(link, fleet):
 
 
 async def test_a_killed_workers_calls_go_on_elsewhere(link, fleet):
-    victim = await fleet.add()
+    victim = await fleet.add(settings=BRISK)
     made = await calls(link, 6)
     await wait_until(lambda: len(victim.owned) == 6, "it owns them all")
-    heir = await fleet.add()
+    heir = await fleet.add(settings=BRISK)
     async with speaking(*made):
         # Past a checkpoint, so that the heir starts from one.
         await wait_until(lambda: made[0].position > 30_000, "they have spoken")
@@ -116,19 +101,19 @@ async def test_a_killed_workers_calls_go_on_elsewhere(link, fleet):
 
 
 async def test_a_kill_before_the_first_checkpoint_loses_nothing(link, fleet):
-    victim = await fleet.add()
+    victim = await fleet.add(settings=BRISK)
     made = await calls(link, 3)
     for call in made:
         await call.say(20_000)
         await call.complete()
     await victim.kill()
-    heir = await fleet.add()
+    heir = await fleet.add(settings=BRISK)
     await finish(*made)
     assert {saved for _, _, saved in heir.stage.opened} == {False}
 
 
 async def test_controls_at_the_position_of_a_checkpoint_are_obeyed_once(link, fleet):
-    victim = await fleet.add()
+    victim = await fleet.add(settings=BRISK)
     (call,) = await calls(link, 1)
     await call.say(5 * 1000)
     await call.control("flush")
@@ -136,7 +121,7 @@ async def test_controls_at_the_position_of_a_checkpoint_are_obeyed_once(link, fl
     await asyncio.sleep(1.2)  # a checkpoint at this very place
     await victim.kill()
     await call.control("flush")
-    heir = await fleet.add()
+    heir = await fleet.add(settings=BRISK)
     await call.control("flush")
     await finish(call)
     assert {saved for _, _, saved in heir.stage.opened} == {True}
@@ -144,12 +129,12 @@ async def test_controls_at_the_position_of_a_checkpoint_are_obeyed_once(link, fl
 
 async def test_kills_upon_kills_leave_every_sample_in_its_place(link, fleet):
     made = await calls(link, 6)
-    alive = [await fleet.add(f"first-{number}", slots=4) for number in range(2)]
+    alive = [await fleet.add(f"first-{number}", slots=4, settings=BRISK) for number in range(2)]
     async with speaking(*made):
         for turn in range(5):
             await asyncio.sleep(random.uniform(0.2, 0.7))
             victim = alive.pop(random.randrange(len(alive)))
-            alive.append(await fleet.add(f"turn-{turn}", slots=4))
+            alive.append(await fleet.add(f"turn-{turn}", slots=4, settings=BRISK))
             await victim.kill()
     await wait_until(lambda: len(owned(*alive)) == 6, "all are taken over")
     await finish(*made)
@@ -157,12 +142,12 @@ async def test_kills_upon_kills_leave_every_sample_in_its_place(link, fleet):
 
 
 async def test_a_paused_owner_is_fenced_and_lets_go(link, fleet):
-    sleeper = await fleet.add("sleeper")
+    sleeper = await fleet.add("sleeper", settings=BRISK)
     made = await calls(link, 3)
     async with speaking(*made):
         await wait_until(lambda: len(sleeper.owned) == 3, "it owns them")
         await wait_until(lambda: made[0].position > 5000, "it works")
-        other = await fleet.add("other")
+        other = await fleet.add("other", settings=BRISK)
         sleeper.stage.gate.clear()
         await wait_until(lambda: len(other.owned) == 3, "its lease has run out")
         assert len(sleeper.owned) == 3, "it believes to own them still"
@@ -177,11 +162,11 @@ async def test_a_paused_owner_is_fenced_and_lets_go(link, fleet):
 
 
 async def test_draining_hands_over_without_waiting_for_the_lease(link, fleet):
-    leaver = await fleet.add("leaver", settings=PATIENT)
+    leaver = await fleet.add("leaver")
     made = await calls(link, 4)
     async with speaking(*made):
         await wait_until(lambda: len(leaver.owned) == 4, "it owns them")
-        heir = await fleet.add("heir", settings=PATIENT)
+        heir = await fleet.add("heir")
         await wait_until(lambda: made[0].position > 5000, "it works")
         await leaver.drain()
         await wait_until(lambda: len(heir.owned) == 4, "they changed hands")
@@ -191,7 +176,7 @@ async def test_draining_hands_over_without_waiting_for_the_lease(link, fleet):
 
 
 async def test_even_a_drain_that_fails_hands_over_what_was_taken_and_not_begun(link, fleet):
-    stuck = await fleet.add("stuck", settings=PATIENT)
+    stuck = await fleet.add("stuck")
     first, second = await calls(link, 2)
     await wait_until(lambda: len(stuck.owned) == 2, "it owns them")
     stuck.stage.gate.clear()
@@ -203,18 +188,18 @@ async def test_even_a_drain_that_fails_hands_over_what_was_taken_and_not_begun(l
         await asyncio.sleep(0.01)
     with pytest.raises(TimeoutError):
         await stuck.drain(deadline=0.2)
-    heir = await fleet.add("heir", settings=PATIENT)
+    heir = await fleet.add("heir")
     await wait_until(lambda: len(heir.owned) == 3, "they changed hands")
     await finish(first, second, third)
 
 
 async def test_a_leaving_worker_takes_nothing_back_from_its_heir(link, fleet):
-    sleeper = await fleet.add("sleeper")
+    sleeper = await fleet.add("sleeper", settings=BRISK)
     (call,) = await calls(link, 1)
     await wait_until(lambda: sleeper.owned, "it owns it")
     sleeper.stage.gate.clear()
     await call.say(3000)
-    heir = await fleet.add("heir")
+    heir = await fleet.add("heir", settings=BRISK)
     await wait_until(lambda: heir.owned, "its lease has run out")
     with pytest.raises(TimeoutError):
         await sleeper.drain(deadline=0.1)
@@ -253,18 +238,18 @@ async def taking(link, name):
 
 
 async def test_a_stage_that_finishes_leaves_the_rest_at_the_deadline(link, fleet):
-    leaver = await fleet.add("leaver", finishes=True, settings=PATIENT)
+    leaver = await fleet.add("leaver", finishes=True)
     (call,) = await calls(link, 1)
     await call.say(3000)
     await call.complete()
     with pytest.raises(TimeoutError):
         await leaver.drain(deadline=0.2)
-    await fleet.add("heir", finishes=True, settings=PATIENT)
+    await fleet.add("heir", finishes=True)
     await finish(call)
 
 
 async def test_a_claim_whose_delivery_was_lost_is_found_by_the_next_beat(link, fleet):
-    worker = await fleet.add("worker", slots=1, settings=PATIENT)
+    worker = await fleet.add("worker", slots=1)
     first, lost = await calls(link, 2)
     await wait_until(lambda: len(worker.owned) == 1, "it has no room to take the other")
     # Delivered to this consumer, but not to the process: its socket broke in between.
@@ -278,7 +263,7 @@ async def test_a_claim_whose_delivery_was_lost_is_found_by_the_next_beat(link, f
 
 
 async def test_a_claim_taken_away_behind_its_owners_back_is_dropped(link, fleet):
-    worker = await fleet.add("worker")
+    worker = await fleet.add("worker", settings=BRISK)
     (call,) = await calls(link, 1)
     await wait_until(lambda: worker.owned, "it owns it")
     ((entry, *_),) = await link.call("XPENDING", keys.claims("toy"), "toy", "-", "+", 1)

@@ -8,9 +8,18 @@ import redis
 
 from common.bus.address import Address
 from common.bus.link import CommandError, Link
+from common.errors import BusUnavailable
 from tests.integration.common.server import Server
-from tests.integration.common.stage.test_ownership import calls, finish, nothing_left, owned
-from tests.integration.common.stage.toy import BRISK, Call, Fleet, speaking
+from tests.integration.common.stage.toy import (
+    BRISK,
+    Call,
+    Fleet,
+    calls,
+    finish,
+    nothing_left,
+    owned,
+    speaking,
+)
 from tests.integration.conftest import wait_until
 
 LONG = 2 * BRISK.lease_s
@@ -26,7 +35,7 @@ async def own_fleet(server: Server) -> AsyncIterator[Fleet]:
 
 
 async def two_workers(fleet, link):
-    workers = [await fleet.add(slots=3), await fleet.add(slots=3)]
+    workers = [await fleet.add(slots=3, settings=BRISK), await fleet.add(slots=3, settings=BRISK)]
     made = await calls(link, 4)
     await wait_until(lambda: len(owned(*workers)) == 4, "all are adopted")
     return workers, made
@@ -40,7 +49,7 @@ async def new_calls_work(link, name="new"):
 
 
 async def test_one_worker_goes_on_after_a_freeze_longer_than_its_lease(server, own_link, own_fleet):
-    worker = await own_fleet.add()
+    worker = await own_fleet.add(settings=BRISK)
     made = await calls(own_link, 3)
     await wait_until(lambda: len(worker.owned) == 3, "it owns them")
     async with speaking(*made):
@@ -113,7 +122,7 @@ async def test_a_flush_in_mid_call_leaves_workers_for_new_calls(server, own_link
 
 
 async def test_a_flush_during_a_step_leaves_nothing_behind(server, own_link, own_fleet):
-    worker = await own_fleet.add()
+    worker = await own_fleet.add(settings=BRISK)
     (call,) = await calls(own_link, 1)
     await wait_until(lambda: worker.owned, "it owns it")
     worker.stage.gate.clear()
@@ -154,7 +163,7 @@ async def test_a_claim_taken_while_there_is_no_room_is_begun_when_there_is(
     await call.say(5000)
     await call.control("end")
     server.fill()
-    starting = asyncio.create_task(own_fleet.add())
+    starting = asyncio.create_task(own_fleet.add(settings=BRISK))
     server.make_room()
     worker = await starting
     server.fill()
@@ -190,8 +199,6 @@ async def test_a_busy_server_is_waited_for(server, own_link, own_fleet):
 
 
 async def test_a_worker_starts_only_when_redis_is_there(server, own_fleet):
-    from common.errors import BusUnavailable
-
     server.stop()
     with pytest.raises(BusUnavailable, match=f"127.0.0.1:{server.port}"):
         await own_fleet.add("early")
@@ -200,7 +207,7 @@ async def test_a_worker_starts_only_when_redis_is_there(server, own_fleet):
 
 
 async def test_a_drain_while_redis_is_away_ends_at_its_deadline(server, own_link, own_fleet):
-    worker = await own_fleet.add()
+    worker = await own_fleet.add(settings=BRISK)
     await calls(own_link, 1)
     await wait_until(lambda: worker.owned, "it owns it")
     server.stop()

@@ -6,8 +6,7 @@ import pytest
 
 from common.bus import keys, scripts, wire
 from common.stage import upkeep
-from tests.integration.common.stage.test_ownership import calls, finish, nothing_left, speaking
-from tests.integration.common.stage.toy import Call
+from tests.integration.common.stage.toy import BRISK, Call, calls, finish, nothing_left, speaking
 from tests.integration.conftest import wait_until
 
 
@@ -60,7 +59,7 @@ async def test_a_pin_holds_audio_until_its_item_is_in_the_text(link, fleet):
         await asyncio.sleep(0.01)  # trimmed up to the pin …
     await asyncio.sleep(0.3)
     assert await first_position(link, call) <= 40_000, "… and no further"
-    commit = (call.leg.key("text"), call.leg.key("held"), call.leg.meta)
+    commit = (*map(call.leg.key, ("text", "held")), call.leg.meta, call.leg.key("part:1"))
     await link.evaluate([(scripts.COMMIT, commit, (1, wire.pack({"t": "final"}), 60))])
     await wait_until(lambda: worker.stage.learned.get("call0.0") == 1, "the stage has learned it")
     while await first_position(link, call) < 300_000:
@@ -68,16 +67,17 @@ async def test_a_pin_holds_audio_until_its_item_is_in_the_text(link, fleet):
 
 
 async def test_a_checkpoint_is_all_that_a_take_over_needs(link, fleet):
-    victim = await fleet.add()
+    victim = await fleet.add(settings=BRISK)
     made = await calls(link, 3)
     async with speaking(*made):
         for _ in range(3):
             before = made[0].position
             while await first_position(link, made[0]) < before:
                 await asyncio.sleep(0.01)
-            heir = await fleet.add()
+            heir = await fleet.add(settings=BRISK)
             await victim.kill()
-            await wait_until(lambda heir=heir: len(heir.owned) == 3, "taken over")
+            while len(heir.owned) < 3:
+                await asyncio.sleep(0.01)
             victim = heir
     await finish(*made)
 
@@ -134,7 +134,7 @@ async def test_a_session_whose_streams_are_gone_is_not_brought_back(link, fleet)
 
 async def test_a_fenced_owner_does_not_trim_what_the_new_one_needs(link, fleet, monkeypatch):
     monkeypatch.setattr(upkeep, "SNAPSHOT_EVERY", 2.0)
-    sleeper = await fleet.add("sleeper")
+    sleeper = await fleet.add("sleeper", settings=BRISK)
     (call,) = await calls(link, 1)
     await call.say(50_000)
     await call.complete()
@@ -143,7 +143,7 @@ async def test_a_fenced_owner_does_not_trim_what_the_new_one_needs(link, fleet, 
     # It sleeps in a step that writes nothing, so that its checkpoint is what is refused.
     sleeper.stage.gate.clear()
     sleeper.stage.wake(state)
-    heir = await fleet.add("heir")
+    heir = await fleet.add("heir", settings=BRISK)
     await wait_until(lambda: heir.owned, "the lease has run out")
     await wait_until(
         lambda: asyncio.get_running_loop().time() > slot.snapshot_due, "a checkpoint is due"

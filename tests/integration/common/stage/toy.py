@@ -192,7 +192,7 @@ class Call:
         (entries,) = await self._link.insist([("XRANGE", self.leg.key("speech"), "-", "+")])
         happenings = filter(None, map(wire.read_happening, entries))
         return [
-            (tuple(each.at), event["t"], event.get("crc", -1))
+            ((each.at.position, each.at.order), event["t"], event.get("crc", -1))
             for each in happenings
             for event in each.events
             if not event.get("late")
@@ -233,7 +233,7 @@ class Worker:
         name: str,
         *,
         slots: int = 8,
-        settings: StageSettings = BRISK,
+        settings: StageSettings = PATIENT,
         **kind: bool,
     ) -> None:
         self.stage = ToyStage(**kind)
@@ -337,3 +337,31 @@ async def speaking(*calls: Call, samples: int = 160, pause: float = 0.002) -> As
         # Never cut off in a write: what became of it would not be known.
         silent.set()
         await speaker
+
+
+async def calls(link: Link, count: int) -> list[Call]:
+    """Open so many calls."""
+    made = [Call(link, f"call{number}") for number in range(count)]
+    for call in made:
+        await call.open()
+    return made
+
+
+async def finish(*finished: Call) -> None:
+    """End the calls; all that ought to come out must be there in the end."""
+    for call in finished:
+        await call.control("end")
+    await asyncio.gather(*(call.complete() for call in finished))
+
+
+async def nothing_left(link: Link) -> None:
+    """Wait until no claim is open; nothing of one may remain."""
+    stream = keys.claims("toy")
+    while await link.call("XLEN", stream) or await link.call("HLEN", keys.index("toy")):
+        await asyncio.sleep(0.01)
+    assert (await link.call("XPENDING", stream, "toy"))[0] == 0
+
+
+def owned(*workers: Worker) -> list[str]:
+    """Return the legs these workers believe to own, each as often as it is believed."""
+    return sorted(leg for worker in workers for leg in worker.owned)

@@ -72,8 +72,8 @@ def test_events_read_back_and_an_owners_marker_is_none():
 
 
 def test_audio_comes_before_the_controls_at_its_end_and_after_all_before():
-    in_order = [Control(0, 2, {}), Chunk(160, b""), Control(160, 2, {}), Control(160, 3, {})]
-    in_order.append(Chunk(161, b""))
+    in_order: list[Chunk | Control] = [Control(0, 2, {}), Chunk(160, b"")]
+    in_order += [Control(160, 2, {}), Control(160, 3, {}), Chunk(161, b"")]
     marks = [entry.mark for entry in in_order]
     assert marks == sorted(marks)
     assert marks[0] > wire.NOTHING

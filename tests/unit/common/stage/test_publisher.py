@@ -1,9 +1,11 @@
 """What a refused write means, and which effects become writes at all."""
 
+from typing import Any
+
 import hiredis
 import pytest
 
-from common.bus import keys, wire
+from common.bus import keys, scripts, wire
 from common.bus.keys import Leg
 from common.bus.wire import Control, Mark
 from common.errors import Misuse
@@ -51,9 +53,13 @@ def emit(position, order=0):
     return Emit(Mark(position, order), ({"t": "x"},), wake=("asr",), notify="gw")
 
 
+def publisher(link: Any) -> Publisher[Any]:
+    return Publisher(link)
+
+
 async def fenced(link, effects, **given):
     owned = slot(**given)
-    return owned in await Publisher(link).publish([(owned, effects)])
+    return owned in await publisher(link).publish([(owned, effects)])
 
 
 async def test_effects_become_the_commands_they_stand_for():
@@ -88,7 +94,7 @@ async def test_only_the_owners_marker_makes_an_epoch_stream():
     link = ScriptedLink()
     await fenced(link, [emit(512), Partial(1, {}, "gw")])
     assert all("NOMKSTREAM" in command for command in link.writes)
-    await Publisher(link).save([(slot(), LEG.key("ckpt:x"), b"state")])
+    await publisher(link).save([(slot(), LEG.key("ckpt:x"), b"state")])
     assert "NOMKSTREAM" in link.writes[-1]
 
 
@@ -136,7 +142,7 @@ async def test_one_fenced_claim_does_not_harm_the_others():
     link = ScriptedLink([STALE, b"5-2"], tops=[b"6-1"])
     stale, good = slot(), slot()
     work = [(each, [emit(512), Offer("asr", "s.0/1", {})]) for each in (stale, good)]
-    assert await Publisher(link).publish(work) == {stale}
+    assert await publisher(link).publish(work) == {stale}
     assert len(link.scripts) == 1
 
 
@@ -162,3 +168,30 @@ async def test_a_skipped_event_still_has_its_consequences():
     await fenced(link, [emit(512), Offer("asr", "s.0/1", {})], emitted=Mark(9999, 0))
     assert not link.writes
     assert len(link.scripts) == 1
+
+
+def offers(link):
+    """Where the readers of the offers made begin to read, by key."""
+    calls = [call for call in link.scripts if call[0] is scripts.REGISTER]
+    return {key: wire.unpack(body)["after"] for _, _, (key, body) in calls}
+
+
+async def test_an_offer_says_where_its_own_event_lies():
+    """However much follows in the same step: a short utterance may be over in it."""
+    link = ScriptedLink()
+    effects = [
+        *(emit(512), Offer("asr", "s.0/1", {}), emit(1024), emit(1536)),
+        *(emit(2048), Offer("asr", "s.0/2", {}), emit(2560)),
+    ]
+    owned = slot(epoch=5)
+    await publisher(link).publish([(owned, effects)])
+    assert offers(link) == {"s.0/1": b"5-1", "s.0/2": b"5-4"}
+    await publisher(link).publish([(owned, [emit(9999), Offer("asr", "s.0/3", {})])])
+    assert offers(link)["s.0/3"] == b"5-6"
+
+
+async def test_an_offer_whose_event_an_earlier_owner_wrote_is_read_from_the_beginning():
+    link = ScriptedLink()
+    effects = [emit(512), Offer("asr", "s.0/1", {}), emit(1024), Offer("asr", "s.0/2", {})]
+    await fenced(link, effects, emitted=Mark(512, 0))
+    assert offers(link) == {"s.0/1": b"0-0", "s.0/2": b"5-1"}

@@ -65,7 +65,7 @@ async def test_two_claims_of_a_leg_each_get_their_own():
 async def test_one_that_is_behind_does_not_push_the_other_back():
     link = StreamLink({AUDIO: audio(*range(1, 1000))})
     behind, ahead = slot("behind", {AUDIO: b"0-0"}), slot("ahead", {AUDIO: b"900-1"})
-    got = {"behind": [], "ahead": []}
+    got: dict[str, list[int]] = {"behind": [], "ahead": []}
     more = True
     while more:
         ends, more = await ends_read(link, behind, ahead)
