@@ -107,7 +107,10 @@ class GatewayServer:
         """Send away who is still there, write what they said, close everything."""
         for session in list(self._sessions):
             session.go_away(SERVICE_RESTART, "the server restarts")
+        # The services have ended by now; the last words still have to be written.
+        writing = asyncio.create_task(self._uplink.run())
         await self._uplink.settle(_LAST_WRITES)
+        writing.cancel()
         self._server.close()
         await self._server.wait_closed()
         if self._disposals:

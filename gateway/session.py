@@ -57,6 +57,8 @@ NORMAL_CLOSURE = 1000
 POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
 
+_LIVE_AHEAD = 2.0
+"""Seconds that a live client may be ahead of its own clock, for bursts of a jittery network."""
 _ARRIVALS_EVERY = 1600
 _ARRIVALS_KEPT = 128
 
@@ -114,6 +116,8 @@ class Session:
         self._finish_wanted = False
         self._finishing_since: float | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._began: float | None = None
+        """When the first audio came."""
         self._arrivals: deque[tuple[int, float]] = deque(maxlen=_ARRIVALS_KEPT)
 
     @property
@@ -269,6 +273,8 @@ class Session:
             leg.audio(pcm)
         self._gateway.metrics.audio.inc(seconds(len(legs[0]) // 2) * len(legs))
         position = self._legs[0].position
+        if self._began is None:
+            self._began = time.monotonic()
         if not self._arrivals or position - self._arrivals[-1][0] >= _ARRIVALS_EVERY:
             self._arrivals.append((position, time.monotonic()))
         self._touch()
@@ -320,12 +326,19 @@ class Session:
             self._end()
 
     def _measure(self, event: Event) -> None:
+        if not self._live():
+            return
         match event:
             case Partial():
                 age = self._age(event.end)
                 self._gateway.metrics.partial_latency.observe(age)
             case Final() if event.text:
                 self._gateway.metrics.endpoint_to_final.observe(self._age(event.at))
+
+    def _live(self) -> bool:
+        """Whether the audio comes at the pace it is spoken; latencies mean nothing in an upload."""
+        ahead = seconds(self._legs[0].position) - (time.monotonic() - (self._began or 0.0))
+        return ahead < _LIVE_AHEAD
 
     def _age(self, position: int) -> float:
         """Return seconds since the audio before `position` had arrived."""

@@ -8,6 +8,7 @@ repeated after a broken connection is refused by Redis and counts as done.
 import asyncio
 from collections.abc import Callable
 
+from common.audio import BYTES_PER_SAMPLE
 from common.bus import keys, wire
 from common.bus.keys import Leg
 from common.bus.link import CommandError, Link, encode
@@ -16,6 +17,8 @@ from common.telemetry.logs import Log
 
 MOST_WAITING = 1 << 19
 """Bytes a leg may hold unwritten (16 s of audio) before its socket is no longer read."""
+_LONGEST_ENTRY = 16_000
+"""Bytes of audio in one entry (0.5 s): readers take so many entries, not bytes, in one step."""
 
 _log = Log(__name__)
 
@@ -51,7 +54,7 @@ class LegUplink:
         self._order += 1
         packed = wire.pack(body)
         self.waiting += len(packed)
-        self._append(self._order, wire.CONTROL_FIELD, packed)
+        self._append(self.position, self._order, wire.CONTROL_FIELD, packed)
 
     def take(self) -> tuple[bytes, int]:
         """Return everything waiting as RESP, and how many commands that is."""
@@ -65,12 +68,17 @@ class LegUplink:
         return data, count
 
     def _seal(self) -> None:
-        if self._audio:
-            self._append(wire.AUDIO_ORDER, wire.AUDIO_FIELD, b"".join(self._audio))
-            self._audio = []
+        if not self._audio:
+            return
+        audio, self._audio = b"".join(self._audio), []
+        start = self.position - len(audio) // BYTES_PER_SAMPLE
+        for cut in range(0, len(audio), _LONGEST_ENTRY):
+            piece = audio[cut : cut + _LONGEST_ENTRY]
+            end = start + (cut + len(piece)) // BYTES_PER_SAMPLE
+            self._append(end, wire.AUDIO_ORDER, wire.AUDIO_FIELD, piece)
 
-    def _append(self, order: int, field: bytes, value: bytes) -> None:
-        entry = wire.entry_id(self.position, order)
+    def _append(self, position: int, order: int, field: bytes, value: bytes) -> None:
+        entry = wire.entry_id(position, order)
         head = b"$%d\r\n%b\r\n$1\r\n%b\r\n$%d\r\n" % (len(entry), entry, field, len(value))
         self._sealed += (self._prefix, head, value, b"\r\n")
         self._sealed_entries += 1

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from common.bus import wire
 from common.bus.link import Command, Link
 
-MOST_ENTRIES = 64
+MOST_ENTRIES = 16
 """Entries read of one stream at once; a stream that had as many is worth reading again."""
 
 

@@ -258,6 +258,8 @@ class Runner(Generic[S]):
         news += [(slot, []) for slot in woken.values() if id(slot) not in had and self._owns(slot)]
         if news:
             await self._step(news)
+        elif everything:
+            self._metrics.lag.set(0.0)
         if everything:
             now = asyncio.get_running_loop().time()
             for slot, why in await self._upkeep.attend(self._slots.values(), now):

@@ -150,8 +150,8 @@ class GatewayMetrics:
     """Seconds from the endpoint's decision to sending the final. Above 0.3: tentative decodes
     do not finish within the silence; add ASR workers."""
     refusals: Counter
-    """Sessions refused by `reason`. `capacity`: add what is full; `unavailable`: a stage has no
-    live worker."""
+    """Sessions refused by `reason`. `at_capacity`, `max_sessions`: add what is full; `unavailable`:
+    a stage has no live worker; `draining`: a deployment. Any other is a client's error code."""
 
     @classmethod
     def build(cls, registry: CollectorRegistry) -> Self:

@@ -63,7 +63,7 @@ _CHANGEABLE: Mapping[str, fields.Reader] = {
     "vad_threshold": fields.number(0, 1),
     "silence_threshold": fields.duration(60),
     "min_speech_duration": fields.duration(60),
-    "max_utterance": fields.duration(300),
+    "max_utterance": fields.number(2, 300),
 }
 _FIXED: Mapping[str, fields.Reader] = {
     "unfixed_chunk_num": fields.integer(0, 1000),

@@ -1,331 +1,24 @@
-"""What every stage must do so that cutting, batching and dying leave no trace in its output.
-
-A new stage is one more rig. VAD and denoise run their real models, on real speech; ASR runs on an
-engine whose text is a checksum of the audio it was given.
-"""
+"""What every stage must do so that cutting, batching and dying leave no trace in its output."""
 
 import asyncio
 import gc
 import random
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import as_file, files
-from itertools import count
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import pytest
 import pytest_asyncio
-import soundfile
-from prometheus_client import CollectorRegistry
 
-from asr_worker.api import DecodeRequest, Hypothesis
-from asr_worker.settings import AsrSettings
-from asr_worker.stage import AsrStage
-from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16, pcm16_to_float
+from common.audio import FloatArray
 from common.bus import wire
-from common.bus.keys import Leg
-from common.bus.wire import NOTHING, Body, Chunk, Control, Happening, Mark
-from common.options import SessionOptions
+from common.bus.wire import Body, Control
 from common.stage.api import (
-    Audio,
-    Claim,
-    Commit,
-    Done,
-    Effect,
-    Emit,
-    Entry,
-    Offer,
-    Partial,
     Recovery,
-    Relay,
-    Stage,
 )
-from common.telemetry.metrics import AsrMetrics
-from denoise_worker.settings import DenoiseSettings
-from denoise_worker.stage import DenoiseStage
-from vad_worker.model import SileroVad
-from vad_worker.settings import VadSettings
-from vad_worker.stage import VadStage
+from tests.contract.stage_rigs import AsrRig, DenoiseRig, Output, Rig, VadRig, parts
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-LEG = Leg("call", 0)
-OPTIONS = SessionOptions(silence_threshold=0.5)
-BRIEF = SessionOptions(silence_threshold=0.3)
-BODY: Body = {"options": OPTIONS.to_wire(), "gateway": "gw", "source": "audio", "events": True}
-EPOCHS = count(1)
-FRESH = Recovery(None, NOTHING)
-FIRST_EVENT = 2
-"""Second half of the first event's id; the owner's marker takes 1."""
-
-Log = list[tuple[str, Mark, Entry]]
-"""What arrives, in the order it does: kind of stream, id, entry."""
-
-
-@cache
-def speech(seconds: float) -> bytes:
-    """Real speech with real pauses, PCM16LE at 16 kHz."""
-    folder = files("pytest_audioeval") / "samples" / "audio" / "en"
-    with as_file(folder / "quick_brown_fox.wav") as path:
-        samples, rate = soundfile.read(path, dtype="float32")
-    assert rate == SAMPLE_RATE
-    quiet = np.zeros(SAMPLE_RATE * 7 // 10, np.float32)
-    call = np.concatenate((samples, quiet, samples[: 2 * SAMPLE_RATE], quiet))
-    return float_to_pcm16(call[: round(seconds * SAMPLE_RATE)])
-
-
-def controls(end: int) -> list[Control]:
-    """Flushes in mid-word, with nothing open, twice at one position; new options; the end."""
-    return [
-        Control(0, 2, {"t": "flush"}),
-        Control(20_480, 2, {"t": "flush"}),  # where a frame ends
-        Control(20_480, 3, {"t": "config", "options": BRIEF.to_wire()}),
-        Control(20_480, 4, {"t": "flush"}),
-        Control(33_333, 2, {"t": "flush"}),
-        Control(end, 2, {"t": "flush"}),
-        Control(end, 3, {"t": "end"}),
-    ]
-
-
-def audio_log(pcm: bytes, sizes: Iterator[int]) -> Log:
-    """The audio stream, cut into chunks of these sizes and at every control."""
-    position, log = 0, Log()
-    for control in controls(len(pcm) // 2):
-        while position < control.position:
-            end = min(position + next(sizes), control.position)
-            chunk = Chunk(end, pcm[2 * position : 2 * end])
-            log.append(("audio", chunk.mark, chunk))
-            position = end
-        log.append(("audio", control.mark, control))
-    return log
-
-
-def sizes_of(seed: int) -> Iterator[int]:
-    """Even cuts of 20 ms for seed 0, else anything from a sample to half a second."""
-    dice = random.Random(seed)
-    while True:
-        yield 320 if seed == 0 else round(2 ** dice.uniform(0, 13))
-
-
-@dataclass
-class Output:
-    """What effects leave behind, as the publisher would write it."""
-
-    emitted: Mark = NOTHING
-    events: list[tuple[Mark, tuple[Body, ...]]] = field(default_factory=list)
-    audio: list[Audio] = field(default_factory=list)
-    relayed: list[Control] = field(default_factory=list)
-    offers: dict[str, Body] = field(default_factory=dict)
-    commits: dict[int, Body] = field(default_factory=dict)
-    done: bool = False
-
-    def add(self, effects: Sequence[Effect], by_item: bool) -> None:
-        """Write what is not written yet."""
-        for effect in effects:
-            assert not self.done, "nothing comes after Done"
-            match effect:
-                case Emit(at, events) if self._is_new(at):
-                    self.events.append((at, events))
-                case Audio(end) if self._is_new(Mark(end, wire.AUDIO_ORDER)):
-                    self.audio.append(effect)
-                case Relay(control) if self._is_new(control.mark):
-                    self.relayed.append(control)
-                case Offer(_, key, body):
-                    self.offers.setdefault(key, body)
-                case Commit(number, body):
-                    self.commits.setdefault(number, body)
-                    if by_item:
-                        self.emitted = max(self.emitted, Mark(number, 1))
-                case Done():
-                    self.done = True
-                case Partial() | Emit() | Audio() | Relay():
-                    pass
-
-    def _is_new(self, mark: Mark) -> bool:
-        new = mark > self.emitted
-        self.emitted = max(self.emitted, mark)
-        return new
-
-    @property
-    def samples(self) -> FloatArray:
-        """The clean audio; fails where it is not seamless."""
-        position = 0
-        for each in self.audio:
-            assert each.end - len(each.pcm) // 2 == position, "a hole, or a sample twice"
-            position = each.end
-        return pcm16_to_float(b"".join(each.pcm for each in self.audio))
-
-    def content(self) -> dict[str, Any]:
-        """Everything but the audio, in comparable form."""
-        return {
-            "events": [(at, [_rounded(event) for event in events]) for at, events in self.events],
-            "relayed": self.relayed,
-            "offers": self.offers,
-            "commits": self.commits,
-            "done": self.done,
-        }
-
-
-def _rounded(event: Body) -> Body:
-    """A frame's probability depends on its batch in the last bits."""
-    return {k: round(v, 4) if isinstance(v, float) else v for k, v in event.items()}
-
-
-class Rig(ABC):
-    """A started stage and what to feed it."""
-
-    name: str
-    seconds = 7.0
-    """How much audio a run takes."""
-
-    def __init__(self) -> None:
-        self.wakes: asyncio.Queue[Any] = asyncio.Queue()
-        self._reference: Output | None = None
-
-    @abstractmethod
-    def build(self) -> Stage[Any]:
-        """Return the stage, not started."""
-
-    async def start(self) -> None:
-        self.stage = self.build()
-        await self.stage.start(self.wakes.put_nowait)
-
-    def log(self, seed: int) -> Log:
-        """Everything that arrives for the claim, cut by this seed."""
-        return audio_log(speech(self.seconds), sizes_of(seed))
-
-    def claim(self) -> Claim:
-        return Claim(str(LEG), LEG, BODY, b"1-0", next(EPOCHS))
-
-    def open(self, recovery: Recovery = FRESH) -> Any:
-        return self.stage.open(self.claim(), recovery)
-
-    async def settle(self, state: Any) -> list[Effect]:
-        """Return the effects of what still goes on beside the steps."""
-        return []
-
-    async def step(self, state: Any, log: Log) -> list[Effect]:
-        (effects,) = await self.stage.step([(state, [entry for _, _, entry in log])])
-        return [*effects, *await self.settle(state)]
-
-    def unread(self, state: Any, log: Log) -> Log:
-        """Return what the runtime would read for a claim just opened."""
-        after = {k: Mark(*wire.id_halves(v)) for k, v in self.stage.inputs(state).items()}
-        return [each for each in log if each[0] in after and each[1] > after[each[0]]]
-
-    async def reference(self) -> Output:
-        """Return the output of a run with even cuts; never change it."""
-        if self._reference is None:
-            self._reference = await self.run(0, most=5)
-        return self._reference
-
-    async def run(self, seed: int, *, most: int) -> Output:
-        """Run the claim from its beginning to its end, up to `most` entries a step."""
-        state, output, dice = self.open(), Output(), random.Random(seed)
-        for part in parts(self.unread(state, self.log(seed)), dice, most):
-            if not output.done:  # the runtime reads no further
-                output.add(await self.step(state, part), self.stage.output == "text")
-        self.stage.close(state)
-        return output
-
-
-def parts(log: Log, dice: random.Random, most: int) -> Iterator[Log]:
-    """Cut a log into steps of 1 to `most` entries."""
-    while log:
-        size = dice.randint(1, most)
-        yield log[:size]
-        log = log[size:]
-
-
-class VadRig(Rig):
-    name = "vad"
-
-    def build(self) -> VadStage:
-        return VadStage(VadSettings(), lambda: SileroVad(threads=1))
-
-
-class DenoiseRig(Rig):
-    name = "denoise"
-    seconds = 3.0  # it costs a tenth of real time, and a take-over replays two of these
-
-    def build(self) -> DenoiseStage:
-        return DenoiseStage(DenoiseSettings())
-
-
-class ChecksumEngine:
-    """Hears the length and the checksum of what it is given."""
-
-    name = "checksum"
-    concurrency = 2
-
-    def __init__(self) -> None:
-        self.cancelled = 0
-
-    async def start(self) -> None:
-        """Nothing to load."""
-
-    async def decode(self, request: DecodeRequest) -> Hypothesis:
-        try:
-            await asyncio.sleep(0)
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        return Hypothesis(f"{len(request.audio)} {crc32(request.audio.tobytes()):08x}", "English")
-
-    async def close(self) -> None:
-        """Nothing to release."""
-
-
-class AsrRig(Rig):
-    """One utterance of what the VAD makes of the speech."""
-
-    name = "asr"
-
-    def __init__(self, heard: Output, key: str) -> None:
-        super().__init__()
-        self._heard = heard
-        self._key = key
-
-    def build(self) -> AsrStage:
-        self.engine = ChecksumEngine()
-        return AsrStage(AsrSettings(), self.engine, AsrMetrics.build(CollectorRegistry()))
-
-    def claim(self) -> Claim:
-        offered = self._heard.offers[self._key]
-        started = [("started", offered["utterance"])]
-        starts = [
-            [(event["t"], event.get("utterance")) for event in events if event["t"] == "started"]
-            for _, events in self._heard.events
-        ]
-        # The runtime adds where to read on in the speech stream: right before its own start.
-        body = offered | {"after": wire.entry_id(1, FIRST_EVENT - 1 + starts.index(started))}
-        return Claim(self._key, LEG, body, b"1-0", next(EPOCHS))
-
-    def log(self, seed: int) -> Log:
-        """The audio, and each event right after the entry it was decided on."""
-        happenings = iter(self._heard.events)
-        upcoming = next(happenings, None)
-        log, numbers = Log(), count(FIRST_EVENT)
-        for kind, mark, entry in super().log(seed):
-            log.append((kind, mark, entry))
-            while upcoming is not None and upcoming[0] <= mark:
-                number = next(numbers)
-                happening = Happening(wire.entry_id(1, number), *upcoming)
-                log.append(("speech", Mark(1, number), happening))
-                upcoming = next(happenings, None)
-        return log
-
-    async def settle(self, state: Any) -> list[Effect]:
-        effects: list[Effect] = []
-        while state.decodes or not self.wakes.empty():
-            await self.wakes.get()
-            (more,) = await self.stage.step([(state, [])])
-            effects += more
-        return effects
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -402,7 +95,7 @@ async def test_claims_in_one_step_do_not_touch_each_other(rig):
         np.testing.assert_array_equal(output.samples, reference.samples)
 
 
-@cases("seed", range(6), [1, 2])
+@cases("seed", range(6), [2])
 async def test_a_take_over_from_any_snapshot_is_invisible(rig, seed):
     """The owner dies some steps after its last checkpoint, the next one as well."""
     reference = await rig.reference()
@@ -433,7 +126,8 @@ async def test_a_take_over_right_at_a_control_neither_loses_nor_repeats_it(rig, 
     reference = await rig.reference()
     log = rig.log(0)
     here = [i for i, (_, _, entry) in enumerate(log) if isinstance(entry, Control)][control]
-    for checkpoint, death in [(here, here), (here, here + 1), (here + 1, here + 1)]:
+    cases = [(here, here + 1), (here + 1, here + 1), (here, here)]
+    for checkpoint, death in cases[: 1 if rig.name in SLOW else None]:
         state, output, saved = rig.open(), Output(), None
         unread = rig.unread(state, log)
         for each in log[:death]:

@@ -89,11 +89,12 @@ async def test_a_killed_workers_calls_go_on_elsewhere(link, fleet):
     heir = await fleet.add(settings=BRISK)
     async with speaking(*made):
         # Past a checkpoint, so that the heir starts from one.
-        await wait_until(lambda: made[0].position > 30_000, "they have spoken")
-        await asyncio.sleep(1.0)
+        while min([await call.saved() for call in made]) == wire.NOTHING:
+            await asyncio.sleep(0.01)
+        spoken = made[0].position
         await victim.kill()
         await wait_until(lambda: len(heir.owned) == 6, "the lease has run out")
-        await wait_until(lambda: made[0].position > 90_000, "they go on")
+        await wait_until(lambda: made[0].position > spoken + 30_000, "they go on")
     assert {saved for _, _, saved in heir.stage.opened} == {True}
     assert {epoch for _, epoch, _ in heir.stage.opened} == {2}
     await finish(*made)
@@ -118,7 +119,8 @@ async def test_controls_at_the_position_of_a_checkpoint_are_obeyed_once(link, fl
     await call.say(5 * 1000)
     await call.control("flush")
     await call.complete()
-    await asyncio.sleep(1.2)  # a checkpoint at this very place
+    while await call.saved() != wire.Mark(5000, 2):
+        await asyncio.sleep(0.01)
     await victim.kill()
     await call.control("flush")
     heir = await fleet.add(settings=BRISK)

@@ -210,6 +210,15 @@ class Call:
             assert loop.time() < end, here
             await asyncio.sleep(0.01)
 
+    async def saved(self) -> Mark:
+        """Return up to where the last checkpoint knows the audio stream."""
+        (newest,) = await self._link.insist(
+            [("XREVRANGE", self.leg.key("ckpt:toy"), "+", "-", "COUNT", 1)]
+        )
+        if not newest or newest[0][1][0] == wire.OWNER_FIELD:
+            return NOTHING
+        return Mark(*wire.unpack(newest[0][1][1])["read"])
+
     def _hear(self, pcm: bytes) -> None:
         while pcm:
             take = (EVERY - self.position % EVERY) * 2
