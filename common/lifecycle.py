@@ -6,6 +6,7 @@ process with a non-zero code, because a process that limps is not restarted by a
 """
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,17 @@ EXIT_FAILED = 1
 """A service died, or work was abandoned."""
 
 _log = Log(__name__)
+
+
+def settle_memory() -> None:
+    """Tell the garbage collector that what was loaded so far stays.
+
+    Call once the process is ready. Results travel as many small short-lived objects: with the
+    default threshold a busy process spends a tenth of its time looking for cycles among them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 class Stop:

@@ -39,6 +39,7 @@ async def _run(settings: GatewaySettings) -> int:
     server = GatewayServer(settings, registry, name)
     with lifecycle.stop_on_signals() as stop:
         await server.start(_tls(settings))
+        lifecycle.settle_memory()
         code = await lifecycle.supervise(
             server.services(), stop, drain=server.drain, deadline=settings.drain_s
         )

@@ -17,6 +17,7 @@ from common.telemetry.metrics import BusMetrics
 
 SWEEP_EVERY = 1.0
 _BLOCK_MS = 500
+_MOMENT = 0.004
 
 
 class Listener(Protocol):
@@ -62,6 +63,8 @@ class Downlink:
             for _, entries in news:
                 after = entries[-1][0]
                 await self._answer(entries)
+            # What rings within a moment is looked up together.
+            await asyncio.sleep(_MOMENT)
 
     async def sweep(self) -> None:
         """Look into every session's streams each `SWEEP_EVERY` seconds, for ever."""

@@ -10,11 +10,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from common.audio import BYTES_PER_SAMPLE, FloatArray, pcm16_to_float
+from common.audio import BYTES_PER_SAMPLE, FloatArray
 from common.errors import Misuse
 
 FRAME = 512
 """Samples per frame at 16 kHz (32 ms), as the model reads them."""
+
+
+FRAME_BYTES = FRAME * BYTES_PER_SAMPLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,12 @@ class Gap:
 class Frames:
     """What one chunk completed: the gap before it, if any, and then whole frames, if any.
 
-    `samples` is float32 [k * 512] in [-1, 1), k >= 0; its first sample is at position `start`.
+    `pcm` is PCM16LE, 512 samples of it a frame; its first sample is at position `start`.
     """
 
     gap: Gap | None
     start: int
-    samples: FloatArray
+    pcm: bytes
 
 
 class Framer:
@@ -53,12 +56,13 @@ class Framer:
         """Take PCM16LE mono 16 kHz whose first sample is at `start`; return what it completes.
 
         Samples that were taken before are dropped. Before a gap the part of a frame that waited is
-        dropped too. Raises Misuse for half a sample.
+        dropped too; an empty chunk can only say that audio is missing. Raises Misuse for half a
+        sample.
         """
         if len(pcm) % BYTES_PER_SAMPLE:
             raise Misuse(f"{len(pcm)} bytes are no whole number of samples")
         gap = None
-        if start > self._end and pcm:
+        if start > self._end:
             gap = Gap(self._end, start)
             self._end = start
             self._rest = b""
@@ -66,9 +70,9 @@ class Framer:
         first = self._end - len(self._rest) // BYTES_PER_SAMPLE
         self._end += len(fresh) // BYTES_PER_SAMPLE
         joined = self._rest + fresh
-        whole = len(joined) // (FRAME * BYTES_PER_SAMPLE) * FRAME * BYTES_PER_SAMPLE
+        whole = len(joined) // FRAME_BYTES * FRAME_BYTES
         self._rest = joined[whole:]
-        return Frames(gap, first, pcm16_to_float(joined[:whole]))
+        return Frames(gap, first, joined[:whole])
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything `restore` needs as msgpack-able values, 1 kB at most."""

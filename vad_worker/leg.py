@@ -7,25 +7,24 @@ course with the frames' probabilities. Probabilities depend on the audio alone, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeAlias
 
-import numpy as np
-
-from common.audio import FloatArray, samples
+from common.audio import samples
 from common.bus.keys import Leg
 from common.bus.wire import NOTHING, Body, Chunk, Control, Mark, entry_id
 from common.errors import Misuse
 from common.options import SessionOptions
 from common.stage.api import Commit, Done, Effect, Emit, Entry, Offer, Recovery, Snapshot
 from vad_worker.endpointer import Endpointer, EndpointerParams, Event, Flushed, SpeechStarted
-from vad_worker.framing import Framer, Gap, energies
+from vad_worker.framing import FRAME_BYTES, Framer, Gap
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class _Heard:
-    """Mean squares of consecutive frames, in the order their probabilities will come."""
+    """So many frames, whose probabilities and energies come in this order."""
 
-    energies: list[float]
+    frames: int
 
 
 _Step: TypeAlias = _Heard | Gap | Control
@@ -62,9 +61,9 @@ class VadLeg:
         """Id of the last entry of the source that was taken."""
         return entry_id(*self._read)
 
-    def take(self, entries: Sequence[Entry]) -> FloatArray:
-        """Take new entries; return the whole frames in them, float32 [k * 512]."""
-        audio: list[FloatArray] = []
+    def take(self, entries: Sequence[Entry]) -> bytes:
+        """Take new entries; return the whole frames in them, PCM16LE of 512 samples each."""
+        audio: list[bytes] = []
         for entry in entries:
             match entry:
                 case Chunk(_, pcm):
@@ -77,25 +76,24 @@ class VadLeg:
             self._read = entry.mark
             if frames.gap is not None:
                 self._course.append(frames.gap)
-            if len(frames.samples):
-                audio.append(frames.samples)
-                self._course.append(_Heard(energies(frames.samples).tolist()))
+            if frames.pcm:
+                audio.append(frames.pcm)
+                self._course.append(_Heard(len(frames.pcm) // FRAME_BYTES))
             if isinstance(entry, Control):
                 self._course.append(entry)
-        return np.concatenate(audio) if audio else np.zeros(0, np.float32)
+        return b"".join(audio)
 
-    def conclude(self, probabilities: Sequence[float]) -> list[Effect]:
-        """Take the probabilities of the frames `take` returned; return what was decided."""
+    def conclude(self, probabilities: Sequence[float], energies: Sequence[float]) -> list[Effect]:
+        """Take probability and energy of each frame `take` returned; return what was decided."""
         course, self._course = self._course, []
+        heard = zip(probabilities, energies, strict=True)
         effects: list[Effect] = []
-        done = 0
         for step in course:
             match step:
-                case _Heard(levels):
-                    for energy in levels:
-                        if events := self._endpointer.push(probabilities[done], energy):
+                case _Heard(frames):
+                    for probability, energy in islice(heard, frames):
+                        if events := self._endpointer.push(probability, energy):
                             effects += self._decided(events, 0)
-                        done += 1
                 case Gap(start, end):
                     gap: Body = {"t": "gap", "start": start, "end": end}
                     effects += self._decided(self._endpointer.skip(start, end), 0, gap)

@@ -249,16 +249,20 @@ class Link:
             return []
         return [] if reply is None else reply
 
-    async def evaluate(self, calls: Sequence[ScriptCall]) -> list[Reply]:
+    async def evaluate(
+        self, calls: Sequence[ScriptCall], then: Sequence[Command] = ()
+    ) -> list[Reply]:
         """Run idempotent scripts as one pipeline, teaching Redis those it does not know.
 
+        `then` follows in the same pipeline, after the scripts; its replies are not returned.
         Repeated until answered, like `insist`. Misuse when a script fails: that is a bug.
         """
-        replies = await self.insist([_evalsha(*call) for call in calls])
+        replies = await self.insist([*(_evalsha(*call) for call in calls), *then])
+        del replies[len(calls) :]
         missing = [i for i, reply in enumerate(replies) if _unknown_script(reply)]
         if missing:
-            again = await self.insist([_eval(*calls[i]) for i in missing])
-            for i, reply in zip(missing, again, strict=True):
+            again = await self.insist([*(_eval(*calls[i]) for i in missing), *then])
+            for i, reply in zip(missing, again, strict=False):
                 replies[i] = reply
         for reply in replies:
             if isinstance(reply, hiredis.ReplyError):

@@ -68,8 +68,10 @@ async def _mark(
 
 
 async def _open(link: Link, stage: Stage[S], won: Sequence[tuple[Held, int]]) -> list[Slot[S]]:
-    states = await _last_unmarked(link, [_fences(stage, h)[0] for h, _ in won])
-    outputs = await _outputs(link, stage, [h for h, _ in won])
+    held = [h for h, _ in won]
+    streams = [_fences(stage, h)[0] for h in held] + [leg_of(h).key(stage.output) for h in held]
+    newest = await _last_unmarked(link, streams)
+    states, outputs = newest[: len(held)], _outputs(stage, newest[len(held) :])
     slots = []
     for (h, epoch), entry, emitted in zip(won, states, outputs, strict=True):
         claim = Claim(h.key, leg_of(h), h.body, h.entry, epoch)
@@ -79,9 +81,8 @@ async def _open(link: Link, stage: Stage[S], won: Sequence[tuple[Held, int]]) ->
     return slots
 
 
-async def _outputs(link: Link, stage: Stage[S], held: Sequence[Held]) -> list[wire.Mark]:
-    """Return for each claim where the last output of any owner stands."""
-    entries = await _last_unmarked(link, [leg_of(h).key(stage.output) for h in held])
+def _outputs(stage: Stage[S], entries: Sequence[wire.RawEntry | None]) -> list[wire.Mark]:
+    """Return for each claim where the last output of any owner stands, given its entry."""
     if stage.output == "speech":
         happenings = [wire.read_happening(entry) if entry else None for entry in entries]
         return [happening.at if happening else wire.NOTHING for happening in happenings]

@@ -49,10 +49,9 @@ class Publisher(Generic[S]):
             calls += following
             for effect in effects:
                 _ring(rings, slot.claim.leg, effect)
-        if calls:
-            await self._link.evaluate(calls)
-        if rings:
-            await self._link.insist([_doorbell(key, fields) for key, fields in rings.items()])
+        doorbells = [_doorbell(key, fields) for key, fields in rings.items()]
+        if calls or doorbells:
+            await self._link.evaluate(calls, then=doorbells)
         return fenced
 
     async def save(self, states: Sequence[tuple[Slot[S], bytes, bytes]]) -> set[Slot[S]]:

@@ -15,6 +15,8 @@ S = TypeVar("S")
 SNAPSHOT_EVERY = 1.0
 """Seconds between checkpoints of a claim: the most audio a take-over replays."""
 _REFRESH_EVERY = 20.0
+_ATTEND_EVERY = 0.25
+"""Seconds between looks at what is due: five round trips for many claims at once, not for each."""
 
 
 class Upkeep(Generic[S]):
@@ -27,6 +29,7 @@ class Upkeep(Generic[S]):
         self._stage = stage
         self._claims = claims
         self._publisher = publisher
+        self._look_due = 0.0
 
     def begin(self, slot: Slot[S], now: float) -> None:
         """Schedule a new slot; staggered, so that legs adopted together are not saved together."""
@@ -37,6 +40,9 @@ class Upkeep(Generic[S]):
 
         Waits as long as Redis is away.
         """
+        if now < self._look_due:
+            return []
+        self._look_due = now + _ATTEND_EVERY
         due = [slot for slot in slots if slot.snapshot_due <= now]
         if not due:
             return []

@@ -76,6 +76,7 @@ async def _run(
                 )
             )
         await runner.start()
+        lifecycle.settle_memory()
         code = await lifecycle.supervise(
             runner.services(), stop, drain=runner.drain, deadline=settings.drain_s
         )

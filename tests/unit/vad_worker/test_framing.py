@@ -26,7 +26,7 @@ def run(framer: Framer, spans: list[tuple[int, int]]) -> tuple[list[Gap], list[t
         got = framer.push(start, piece(start, end))
         if got.gap is not None:
             gaps.append(got.gap)
-        for i, frame in enumerate(got.samples.reshape(-1, FRAME)):
+        for i, frame in enumerate(pcm16_to_float(got.pcm).reshape(-1, FRAME)):
             frames.append((got.start + i * FRAME, float_to_pcm16(frame)))
     return gaps, frames
 
@@ -76,10 +76,11 @@ def test_a_gap_is_reported_and_starts_a_new_grid() -> None:
     assert framer.position == 2600
 
 
-def test_an_empty_chunk_later_than_expected_is_no_gap() -> None:
+def test_an_empty_chunk_later_than_expected_is_a_gap() -> None:
     framer = Framer(512)
+    assert framer.push(900, b"").gap == Gap(512, 900)
+    assert framer.position == 900
     assert framer.push(900, b"").gap is None
-    assert framer.position == 512
 
 
 def test_half_a_sample_is_misuse() -> None:

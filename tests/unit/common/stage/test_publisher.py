@@ -40,8 +40,9 @@ class ScriptedLink:
         self.others += commands
         return [b"OK"] * len(commands)
 
-    async def evaluate(self, calls):
+    async def evaluate(self, calls, then=()):
         self.scripts += calls
+        self.others += then
         return [1] * len(calls)
 
 

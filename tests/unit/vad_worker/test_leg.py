@@ -1,0 +1,90 @@
+"""One leg through voice activity detection."""
+
+from collections.abc import Sequence
+
+from common.bus.keys import Leg
+from common.bus.wire import NOTHING, Chunk, Control, Mark
+from common.options import SessionOptions
+from common.stage.api import Commit, Done, Effect, Emit, Entry, Offer, Recovery
+from vad_worker.framing import FRAME
+from vad_worker.leg import VadLeg
+
+BODY = {
+    "options": SessionOptions().to_wire(),
+    "gateway": "gw",
+    "source": "audio",
+    "events": True,
+}
+LOUD, QUIET = 0.9, 0.01
+
+
+def leg(recovery: Recovery = Recovery(None, NOTHING)) -> VadLeg:  # noqa: B008 - frozen
+    return VadLeg(Leg("s", 0), BODY, recovery)
+
+
+def frames(count: int, end: int) -> Chunk:
+    return Chunk(end * FRAME, bytes(2 * FRAME * count))
+
+
+def run(one: VadLeg, entries: Sequence[Entry], probability: float) -> list[Effect]:
+    count = len(one.take(entries)) // (2 * FRAME)
+    return one.conclude([probability] * count, [0.01] * count)
+
+
+def test_an_utterance_is_announced_and_offered_once():
+    effects = run(leg(), [frames(20, 20)], LOUD)
+    (emit,) = [e for e in effects if isinstance(e, Emit)]
+    assert [event["t"] for event in emit.events] == ["started"]
+    assert (emit.wake, emit.notify) == (("asr",), "gw")
+    (offer,) = [e for e in effects if isinstance(e, Offer)]
+    assert (offer.stage, offer.key, offer.body["start"]) == ("asr", "s.0/1", 0)
+
+
+def test_a_flush_with_nothing_open_is_answered_with_an_empty_final():
+    effects = run(leg(), [frames(4, 4), Control(4 * FRAME, 2, {"t": "flush"})], QUIET)
+    emit, final = effects
+    assert isinstance(emit, Emit)
+    assert emit.at == Mark(4 * FRAME, 2)
+    assert isinstance(final, Commit)
+    assert (final.number, final.body["text"], final.body["reason"]) == (1, "", "flush")
+
+
+def test_the_end_comes_after_every_item():
+    effects = run(leg(), [frames(20, 20), Control(20 * FRAME, 2, {"t": "end"})], LOUD)
+    assert isinstance(effects[-1], Done)
+    last = effects[-2]
+    assert isinstance(last, Commit)
+    assert (last.number, last.body["t"]) == (2, "end")
+
+
+def test_a_control_past_the_audio_is_a_gap_and_no_mistake():
+    effects = run(leg(), [frames(2, 2), Control(9 * FRAME, 2, {"t": "end"})], QUIET)
+    gaps = [e.events for e in effects if isinstance(e, Emit) and e.events[0]["t"] == "gap"]
+    assert gaps == [({"t": "gap", "start": 2 * FRAME, "end": 9 * FRAME},)]
+    assert isinstance(effects[-1], Done)
+
+
+def test_a_new_owner_reads_on_after_the_last_entry_taken_control_or_audio():
+    one = leg()
+    run(one, [frames(4, 4), Control(4 * FRAME, 2, {"t": "flush"})], QUIET)
+    snapshot = one.snapshot(b"")
+    taken_over = leg(Recovery(snapshot.state, Mark(4 * FRAME, 2)))
+    assert taken_over.cursor == one.cursor == b"%d-2" % (4 * FRAME)
+
+
+def test_audio_is_kept_until_the_final_is_in_the_text():
+    one = leg()
+    run(one, [frames(20, 20)], LOUD)
+    run(one, [frames(80, 100)], QUIET)
+    assert one.snapshot(b"").pins == {1: 0}
+    one.committed(1)
+    assert one.snapshot(b"").pins == {}
+
+
+def test_options_change_from_their_position_on():
+    one = leg()
+    changed = SessionOptions(silence_threshold=0.3).to_wire()
+    run(one, [Control(0, 2, {"t": "config", "options": changed}), frames(20, 20)], LOUD)
+    effects = run(one, [frames(11, 31)], QUIET)
+    ended = [event for e in effects if isinstance(e, Emit) for event in e.events]
+    assert [event["t"] for event in ended] == ["paused", "ended"]
