@@ -145,6 +145,7 @@ class AsrStage:
                 owned.utterance.scheduler.failed(token)
             except (DecodeFailed, LanguageUnsupported) as error:
                 _log.warning("decode.failed", utterance=owned.utterance.id, reason=str(error))
+                owned.utterance.trouble = str(error)
                 again = isinstance(error, DecodeFailed)
                 owned.utterance.scheduler.failed(token, again=again)
             else:

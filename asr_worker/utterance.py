@@ -36,6 +36,8 @@ class Utterance:
             cadence=cadence,
             first=samples(self._options.min_speech_duration),
         )
+        self.trouble = ""
+        """Why the last decode failed, for the client to read."""
         self._pcm = bytearray()
         self._available = self.start
         self._decided_at = self.start
@@ -95,6 +97,7 @@ class Utterance:
             "words": self._words(hypothesis),
             "reason": action.reason,
             "failed": action.failed,
+            "trouble": self.trouble if action.failed else "",
             # Noise taken for speech is not worth a message, unless somebody waits for one.
             "shown": bool(hypothesis.text) or answer,
         }

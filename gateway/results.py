@@ -118,6 +118,7 @@ class Results:
                 words=None if words is None else tuple(Word(*word) for word in words),
                 reason=body["reason"],
                 failed=body["failed"],
+                trouble=body["trouble"],
             )
         ]
 

@@ -181,6 +181,7 @@ class VadLeg:
             "words": None,
             "reason": reason,
             "failed": False,
+            "trouble": "",
             "shown": True,
         }
         return Commit(utterance, body, self._gateway)

@@ -114,7 +114,7 @@ class Final:
     """An utterance's definitive text; `seq` numbers the finals of the session from 1.
 
     `at` is the position at which its end was decided. `failed` marks an utterance that could not
-    be recognised; its text is then empty.
+    be recognised, and `trouble` says why; its text is then empty.
     """
 
     channel: int
@@ -128,6 +128,7 @@ class Final:
     words: tuple[Word, ...] | None
     reason: EndReason
     failed: bool = False
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,6 +223,7 @@ class NativeFront:
                 f"utterance {event.utterance} of channel {event.channel} "
                 f"({_time(event.start):g} s to {_time(event.end):g} s) could not be recognised"
             )
+            text += f": {event.trouble}" if event.trouble else ""
             messages.append({"type": "error", "code": "utterance_failed", "message": text})
         # An empty answer is an answer only to who asked: silence sends nothing.
         if event.text or event.reason in ("flush", "finish"):

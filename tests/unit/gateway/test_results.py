@@ -22,7 +22,7 @@ def item(number: int, seq: int, **body: Any) -> RawEntry:
         "text": "hello",
         "language": "English",
     }
-    final |= {"words": None, "reason": "silence", "failed": False}
+    final |= {"words": None, "reason": "silence", "failed": False, "trouble": ""}
     packed = wire.pack(final | body)
     return wire.entry_id(number, 1), [wire.SEQ_FIELD, b"%d" % seq, wire.BODY_FIELD, packed]
 
