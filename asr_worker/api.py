@@ -9,11 +9,15 @@ from enum import IntEnum
 from typing import Protocol
 
 from common.audio import FloatArray
-from common.errors import CallscribeError, PeerMisbehaved
+from common.errors import CallscribeError, PeerMisbehaved, SettingsError
 
 
 class EngineError(CallscribeError):
-    """The engine cannot do what it was asked; from `start`, the operator must act."""
+    """The engine cannot do what it was asked."""
+
+
+class EngineUnusable(EngineError, SettingsError):
+    """The engine cannot start as it is set up; the operator must change a setting."""
 
 
 class DecodeFailed(EngineError):
@@ -121,7 +125,7 @@ class Engine(Protocol):
     async def start(self) -> None:
         """Load and warm up; the first decode is as fast as any. Call once.
 
-        Raises EngineError whose one line tells the operator what to change.
+        Raises EngineUnusable whose one line tells the operator what to change.
         """
 
     async def decode(self, request: DecodeRequest) -> Hypothesis:

@@ -10,17 +10,28 @@ import numpy as np
 import pytest
 import pytest_asyncio
 import soundfile
+import soxr
 
 from asr_worker.api import DecodeFailed, DecodeRequest, EngineSettings, Hypothesis, Priority
 from asr_worker.engines import whisper
 from asr_worker.engines.whisper import WhisperEngine
-from common.audio import FloatArray
+from callscribe import sample
+from common.audio import SAMPLE_RATE, FloatArray
+from vad_worker.endpointer import Endpointer, EndpointerParams, SpeechEnded
+from vad_worker.framing import FRAME, energies
+from vad_worker.model import SileroVad
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SENTENCES = """The stale smell of old beer lingers. It takes heat to bring out the odor. A cold dip
 restores health and zest. A salt pickle tastes fine with ham. Tacos al pastor are my favorite. A
 zestful food is the hot cross bun."""
+MORE_SENTENCES = """A gold ring will please most any girl. The long journey home took a year. She
+saw a cat in the neighbor's house. A pink shell was found on the sandy beach. Small children came to
+see him. The grass and bushes were wet with dew. The blind man counted his old coins. A severe storm
+tore down the barn. She called his name many times. When you hear the bell, come quickly."""
+INAUGURAL = """And so, my fellow Americans, ask not what your country can do for you, ask what you
+can do for your country."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -42,6 +53,43 @@ def corpus(shared_speech: Path) -> list[tuple[FloatArray, str]]:
     texts = sorted(shared_speech.glob("librivox_*.txt"))
     clips = [(load(path.with_suffix(".wav")), path.read_text()) for path in texts]
     return [*clips, (load(shared_speech / "harvard_16k.wav"), SENTENCES)]
+
+
+@pytest.fixture(scope="module")
+def inaugural(shared_speech: Path) -> FloatArray:
+    return channels(shared_speech / "jfk.flac")[0]
+
+
+@pytest.fixture(scope="module")
+def everything(corpus, inaugural, shared_speech: Path) -> list[tuple[FloatArray, str]]:
+    """Add a noisy hall, a telephone recording and both channels of the sample call."""
+    telephone = channels(shared_speech / "osr_8k.wav")[0]
+    call = zip(channels(sample.AUDIO), sample.references(), strict=True)
+    return [*corpus, (inaugural, INAUGURAL), (telephone, MORE_SENTENCES), *call]
+
+
+def channels(path: Path) -> list[FloatArray]:
+    audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    return [soxr.resample(channel, rate, SAMPLE_RATE) for channel in audio.T]
+
+
+def utterances(vad: SileroVad, audio: FloatArray, silence: int) -> list[FloatArray]:
+    """Cut as the pipeline does."""
+    frames = audio[: len(audio) // FRAME * FRAME]
+    (probabilities,) = vad.run([(vad.open(), frames)])
+    endpointer = Endpointer(EndpointerParams(silence=silence))
+    events = [
+        event
+        for probability, energy in zip(probabilities, energies(frames), strict=True)
+        for event in endpointer.push(float(probability), float(energy))
+    ]
+    events += endpointer.finish(len(audio))
+    return [audio[event.start : event.end] for event in events if isinstance(event, SpeechEnded)]
+
+
+def said_twice(text: str) -> bool:
+    """Whether three words or more are repeated at once."""
+    return re.search(r"\b(\w+(?: \w+){2,}) \1\b", normal(text)) is not None
 
 
 def normal(text: str) -> str:
@@ -76,6 +124,37 @@ async def test_short_windows_lose_nothing_against_full_ones(engine, corpus, fina
     full = [(await decode(engine, audio, final=final)).text for audio, _ in corpus]
     assert word_error_rate(references, short) <= 0.06
     assert word_error_rate(references, short) <= word_error_rate(references, full) + 0.01
+
+
+@pytest.mark.parametrize("final", [False, True])
+@pytest.mark.parametrize("cut", [(0.05, 2.2), (0.05, 2.34), (0.052, 2.5), (0.05, 2.8), (0.0, 3.0)])
+async def test_a_short_utterance_is_not_said_twice(engine, inaugural, cut, final):
+    start, end = (round(second * SAMPLE_RATE) for second in cut)
+    text = (await decode(engine, inaugural[start:end], final=final)).text
+    assert re.fullmatch("and so my fellow americans?", normal(text))
+
+
+async def test_what_was_said_twice_is_heard_twice(engine, inaugural):
+    once = inaugural[: round(2.34 * SAMPLE_RATE)]
+    text = (await decode(engine, np.concatenate([once, once]))).text
+    assert normal(text) == "and so my fellow americans and so my fellow americans"
+
+
+@pytest.mark.parametrize("silence", [12_800, 6_400])
+async def test_utterances_cut_by_the_vad_cost_few_words(engine, everything, silence):
+    vad = SileroVad()
+    references = [reference for _, reference in everything]
+    whole = [(await decode(engine, audio)).text for audio, _ in everything]
+    cut = []
+    for audio, _ in everything:
+        texts = [
+            (await decode(engine, utterance)).text for utterance in utterances(vad, audio, silence)
+        ]
+        assert not [text for text in texts if said_twice(text)]
+        cut.append(" ".join(texts))
+    offline, streamed = word_error_rate(references, whole), word_error_rate(references, cut)
+    print(f"word error rate: whole files {offline:.2%}, utterances {streamed:.2%}")
+    assert streamed <= offline + 0.02
 
 
 async def test_an_utterance_beyond_thirty_seconds_is_heard_to_its_end(engine, corpus):

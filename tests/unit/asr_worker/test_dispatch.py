@@ -72,7 +72,7 @@ def request(utterance: str, priority: Priority) -> DecodeRequest:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    while not condition():  # noqa: ASYNC110 - the condition is the code under test's own state
+    while not condition():
         await asyncio.sleep(0)
 
 
