@@ -110,6 +110,7 @@ class UtteranceScheduler:
     """The schedule of one utterance that starts at position `start`.
 
     Audio amounts in samples: `first` until the first partial, `cadence` between partials.
+    Until a partial has shown any text the cadence is halved.
     `interim` False: no partials at all, only tentative and final decodes.
     """
 
@@ -282,7 +283,9 @@ class UtteranceScheduler:
             return self._decode(self._end, Priority.FINAL, kind)
         if not self._interim:
             return None
-        interval = max(round(self._cadence * load), self._took) if self._tokens else self._first
+        # The first words are waited for: until there are any, ask twice as often.
+        cadence = self._cadence if self._shown.text else self._cadence // 2
+        interval = max(round(cadence * load), self._took) if self._tokens else self._first
         if self._available - self._covered < interval:
             return None
         self._covered = self._available

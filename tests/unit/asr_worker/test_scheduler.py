@@ -75,11 +75,20 @@ class TestPartials:
     def test_the_cadence_stretches_with_load_and_with_slow_decodes(self, load, took, interval):
         utterance = scheduler()
         utterance.audio(START + FIRST)
-        utterance.decoded(only_decode(utterance.due(load)).token, heard(""), took)
+        utterance.decoded(only_decode(utterance.due(load)).token, heard("so"), took)
         utterance.audio(START + FIRST + interval - 1)
-        assert utterance.due(load) == []
+        assert [type(action) for action in utterance.due(load)] == [PublishPartial]
         utterance.audio(START + FIRST + interval)
         assert only_decode(utterance.due(load)).end == START + FIRST + interval
+
+    def test_until_there_are_words_the_cadence_is_halved(self):
+        utterance = scheduler()
+        utterance.audio(START + FIRST)
+        utterance.decoded(only_decode(utterance.due()).token, heard(""))
+        utterance.audio(START + FIRST + CADENCE // 2 - 1)
+        assert utterance.due() == []
+        utterance.audio(START + FIRST + CADENCE // 2)
+        assert only_decode(utterance.due()).end == START + FIRST + CADENCE // 2
 
     def test_what_is_shown_already_is_not_published_again(self):
         utterance = scheduler()
