@@ -101,11 +101,7 @@ class Downlink:
                 for cursor in listener.cursors(kinds) if listener else ():
                     owners[cursor.key] = session
                     cursors.setdefault(cursor.partition, {})[cursor.key] = cursor.after
-            try:
-                news = await read_streams(self._link, cursors)
-            except BusUnavailable:
-                await self._link.wait_connected()
-                continue
+            news = await read_streams(self._link, cursors)
             by_session: dict[str, dict[bytes, list[wire.RawEntry]]] = {}
             for key, entries in news:
                 by_session.setdefault(owners[key], {})[key] = entries

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from common.bus import keys, wire
-from common.bus.link import Link
+from common.bus.link import CommandError, Link
 from common.errors import AtCapacity, BusUnavailable, Unavailable
 
 LOOK_EVERY = 0.5
@@ -80,6 +80,8 @@ class Fleet:
         replies = await self._link.run([("HGETALL", keys.workers(stage)) for stage in stages])
         now = time.monotonic()
         for stage, reply in zip(stages, replies, strict=True):
+            if isinstance(reply, CommandError):  # loading, failing over: the next look will tell
+                continue
             signs = dict(zip(reply[::2], reply[1::2], strict=True))
             forgotten = self._note(self._pools[stage], signs, now)
             if forgotten:
