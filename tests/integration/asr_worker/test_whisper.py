@@ -203,6 +203,9 @@ async def test_closing_fails_what_waits(corpus):
     audio, _ = corpus[-1]
     tasks = [asyncio.create_task(decode(engine, audio)) for _ in range(3)]
     await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while engine._pool._work_queue.qsize() > 2:  # until the first one runs
+            await asyncio.sleep(0.001)
     await engine.close()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(results[0], Hypothesis)
