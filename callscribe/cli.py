@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from callscribe import __version__
 from common.errors import CallscribeError, SettingsError
+from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
 from common.settings import (
     PREFIX,
     FlagParser,
@@ -33,8 +34,6 @@ from common.settings import (
 if TYPE_CHECKING:
     from callscribe.up import StackOptions
 
-EXIT_FAILED = 1
-EXIT_MISUSE = 2
 EXIT_INTERRUPTED = 130
 
 _SAMPLE = Path(__file__).parent / "sample" / "sample_call.wav"

@@ -49,6 +49,16 @@ def _runs(path: Path) -> bool:
         return False
 
 
+def answers(port: int) -> bool:
+    """Tell whether a Redis on this loopback port answers PING."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
 class EmbeddedRedis:
     """A Redis server from entering the context until leaving it; nothing of it remains.
 
@@ -133,7 +143,7 @@ class EmbeddedRedis:
         """Wait for an answer to PING; False if the server ended or never answered."""
         end = time.monotonic() + _START_DEADLINE
         while self._process.poll() is None:
-            if self._ping():
+            if answers(self.port):
                 # Someone else's server on this port would have answered as well; ours would then
                 # be ending, as it cannot listen.
                 time.sleep(0.01)
@@ -143,14 +153,6 @@ class EmbeddedRedis:
                 return False
             time.sleep(0.01)
         return False
-
-    def _ping(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-                connection.sendall(b"PING\r\n")
-                return connection.recv(16).startswith(b"+PONG")
-        except OSError:
-            return False
 
     def _end(self) -> None:
         self._process.terminate()

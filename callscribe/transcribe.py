@@ -16,9 +16,7 @@ from callscribe.messages import Error, Gap, Options
 from callscribe.render import Display, display_for
 from common.audio import float_to_pcm16
 from common.errors import CallscribeError, SettingsError
-
-EXIT_FAILED = 1
-EXIT_MISUSE = 2
+from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
 
 MESSAGE_SECONDS = 0.1
 """Audio per message: what telephone and browser clients send; a longer one adds latency."""

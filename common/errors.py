@@ -5,7 +5,6 @@ CallscribeError
 │   └── BusUnavailable   Redis cannot be reached or answered too late
 ├── AtCapacity      go elsewhere, or come back after `retry_after` seconds
 ├── Unavailable     a part of the system that was asked for is not running
-├── Fenced          stop working on this claim: a newer owner exists
 ├── PeerMisbehaved  the other side broke the contract; tell it what and close
 ├── Misuse          our own code called wrongly; a bug
 └── SettingsError   the operator must change a setting; the message names it
@@ -42,10 +41,6 @@ class Unavailable(CallscribeError):
     def __init__(self, message: str, *, stage: str) -> None:
         super().__init__(message)
         self.stage = stage
-
-
-class Fenced(CallscribeError):
-    """A newer epoch owns this claim; the holder must drop it without writing."""
 
 
 class PeerMisbehaved(CallscribeError):

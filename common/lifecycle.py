@@ -7,7 +7,9 @@ process with a non-zero code, because a process that limps is not restarted by a
 
 import asyncio
 import gc
+import os
 import signal
+import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -17,8 +19,15 @@ from common.telemetry.logs import Log
 EXIT_OK = 0
 EXIT_FAILED = 1
 """A service died, or work was abandoned."""
+EXIT_MISUSE = 2
+"""A setting or an argument must change first."""
 
 _log = Log(__name__)
+
+
+def process_name() -> str:
+    """Return a name no other process has, nor this one after a restart in the same container."""
+    return f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
 
 
 def settle_memory() -> None:

@@ -1,7 +1,6 @@
 """The gateway process: settings, build, run."""
 
 import os
-import socket
 import ssl
 import sys
 from collections.abc import Sequence
@@ -17,8 +16,6 @@ from gateway import certificate
 from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
 
-EXIT_MISUSE = 2
-
 _log = logs.Log(__name__)
 
 
@@ -30,13 +27,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return uvloop.run(_run(settings))
     except (SettingsError, BusUnavailable) as error:
         print(f"callscribe gateway: {error}", file=sys.stderr)  # noqa: T201 - for the operator
-        return EXIT_MISUSE if isinstance(error, SettingsError) else lifecycle.EXIT_FAILED
+        misuse = isinstance(error, SettingsError)
+        return lifecycle.EXIT_MISUSE if misuse else lifecycle.EXIT_FAILED
 
 
 async def _run(settings: GatewaySettings) -> int:
     registry = metrics.new_registry(version=version("callscribe"), service="gateway")
-    name = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
-    server = GatewayServer(settings, registry, name)
+    server = GatewayServer(settings, registry, lifecycle.process_name())
     with lifecycle.stop_on_signals() as stop:
         await server.start(_tls(settings))
         lifecycle.settle_memory()

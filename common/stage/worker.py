@@ -1,7 +1,6 @@
 """The process around a stage: settings, logs, metrics endpoint, signals, exit code."""
 
 import os
-import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -24,8 +23,6 @@ from common.telemetry.metrics import BusMetrics, StageMetrics, new_registry
 
 Settings = TypeVar("Settings", bound=StageSettings)
 
-EXIT_MISUSE = 2
-
 
 def main(
     cls: type[Settings],
@@ -47,13 +44,14 @@ def main(
         return uvloop.run(_run(stage, settings, registry, slots(settings)))
     except CallscribeError as error:
         print(f"callscribe {name}: {error}", file=sys.stderr)  # noqa: T201 - for the operator
-        return EXIT_MISUSE if isinstance(error, SettingsError) else lifecycle.EXIT_FAILED
+        misuse = isinstance(error, SettingsError)
+        return lifecycle.EXIT_MISUSE if misuse else lifecycle.EXIT_FAILED
 
 
 async def _run(
     stage: Stage[Any], settings: StageSettings, registry: CollectorRegistry, slots: int
 ) -> int:
-    consumer = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
+    consumer = lifecycle.process_name()
     address = Address.parse(settings.redis_url)
     bus_metrics = BusMetrics.build(registry)
 

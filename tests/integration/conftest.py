@@ -62,6 +62,16 @@ async def link(redis_url: str) -> AsyncIterator[Link]:
     await link.close()
 
 
+def page(port: int, path: str) -> tuple[int, str]:
+    """Return status and body of a page; OSError while nothing answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
 @dataclass(frozen=True)
 class RunningStack:
     """The local stack as separate processes."""
@@ -77,12 +87,7 @@ class RunningStack:
 
     def page(self, path: str) -> tuple[int, str]:
         """Return status and body of one of the gateway's pages."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
+        return page(self.port, path)
 
 
 @contextlib.contextmanager

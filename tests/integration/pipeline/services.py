@@ -2,19 +2,17 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from callscribe.child import free_ports
-from callscribe.embedded_redis import find_server
+from callscribe.embedded_redis import answers, find_server
 from tests.integration.callscribe.processes import until
+from tests.integration.conftest import page
 
 
 class Service:
@@ -38,11 +36,7 @@ class Service:
     def page(self, path: str) -> tuple[int, str]:
         """Return status and body of one of the pages; status 0 while nothing answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
+            return page(self.port, path)
         except OSError:
             return 0, ""
 
@@ -94,7 +88,7 @@ class LastingRedis:
         flags = [part for name, value in options.items() for part in (f"--{name}", value)]
         with Path(self._directory, "log").open("ab") as log:
             self._process = subprocess.Popen([find_server(), *flags], stdout=log, stderr=log)
-        until(self._answers)
+        until(lambda: answers(self.port))
 
     def kill(self) -> None:
         """End it at once."""
@@ -106,14 +100,6 @@ class LastingRedis:
         self._process.send_signal(signal.SIGSTOP)
         time.sleep(seconds)
         self._process.send_signal(signal.SIGCONT)
-
-    def _answers(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-                connection.sendall(b"PING\r\n")
-                return connection.recv(16).startswith(b"+PONG")
-        except OSError:
-            return False
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from callscribe import transcribe
 from callscribe.audiofile import AudioFile, AudioFileError
 from callscribe.client import Call
 from callscribe.latency import MEASURES, Sending
-from callscribe.transcribe import EXIT_FAILED, EXIT_MISUSE, TranscribeOptions, run
+from callscribe.transcribe import TranscribeOptions, run
+from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
 
 SPAN = {"channel": 1, "utterance": 1, "start": 0.1, "end": 0.5}
 
