@@ -4,7 +4,7 @@ Audio is float32 [n], 16 kHz mono, in [-1, 1). Times of words are seconds from t
 first sample. An engine is one module of `asr_worker.engines` with `build(settings) -> Engine`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
@@ -56,16 +56,17 @@ class Hypothesis:
 
     `text` is stripped and may be empty (nothing was said). `language` is an English name (as in
     `common.languages`; a code where that has no name), None if unknown or nothing was said.
-    `words` is None unless asked for; then starts never decrease and all lie inside the audio.
-    `raw` is the engine's own form of the text, to be handed back as `DecodeRequest.previous`.
+    `words` is None unless asked for, and where the engine does not time words itself; else starts
+    never decrease and all lie inside the audio.
+    `memory` is the engine's own: what it wants back with `DecodeRequest.previous` to go on from.
     `complete` is False when the decode hit a length limit: no part of it is to be called stable.
     """
 
     text: str
     language: str | None = None
     words: tuple[Word, ...] | None = None
-    raw: str = ""
     complete: bool = True
+    memory: object = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,10 +85,8 @@ class DecodeRequest:
     words: bool = False
     previous: Hypothesis | None = None
     """The last hypothesis of this utterance, for engines that continue from a prefix of it."""
-    decode_number: int = 0
-    """How many hypotheses of this utterance came before."""
-    unfixed_chunk_num: int = 4
-    """The first so many decodes must not continue from `previous`."""
+    unfixed_s: float = 4.0
+    """A hypothesis of this much audio or less (s) is not continued from, but decoded afresh."""
     unfixed_token_num: int = 5
     """How many tokens of `previous` are rolled back before continuing from it."""
     final: bool = False

@@ -57,7 +57,7 @@ class Kind(Enum):
 class Decode:
     """Decode the samples [start, end); answer with `decoded(token, …)` or `failed(token)`.
 
-    `previous` is the last hypothesis and `number` how many there were.
+    `previous` is the last hypothesis, of less audio.
     """
 
     token: int
@@ -66,7 +66,6 @@ class Decode:
     priority: Priority
     kind: Kind
     previous: Hypothesis | None
-    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,6 @@ class UtteranceScheduler:
         """End of the last partial, tried or done."""
         self._took = 0
         self._last: Hypothesis | None = None
-        self._number = 0
         self._result: Hypothesis | None = None
         """Hypothesis of [start, _end)."""
         self._failures = 0
@@ -182,7 +180,6 @@ class UtteranceScheduler:
             return
         self._took = took
         self._last = hypothesis
-        self._number += 1
         if decode.kind is not Kind.PARTIAL and decode.end == self._end:
             self._result = hypothesis
         if self._interim and self._state in (State.OPEN, State.PAUSED):
@@ -289,7 +286,7 @@ class UtteranceScheduler:
         if self._available - self._covered < interval:
             return None
         self._covered = self._available
-        priority = Priority.REFRESH if self._number else Priority.FIRST_PARTIAL
+        priority = Priority.REFRESH if self._last else Priority.FIRST_PARTIAL
         return self._decode(self._available, priority, Kind.PARTIAL)
 
     def _failures_spent(self) -> bool:
@@ -297,4 +294,4 @@ class UtteranceScheduler:
         return self._failures >= (_ATTEMPTS if self._state is State.CLOSING else 1)
 
     def _decode(self, end: int, priority: Priority, kind: Kind) -> Decode:
-        return Decode(self._tokens, self._start, end, priority, kind, self._last, self._number)
+        return Decode(self._tokens, self._start, end, priority, kind, self._last)

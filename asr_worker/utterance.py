@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from asr_worker.api import DecodeRequest, Hypothesis, Word
+from asr_worker.recording import Recording
 from asr_worker.scheduler import (
     Decode,
     PublishFinal,
     PublishPartial,
     UtteranceScheduler,
 )
-from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE, pcm16_to_float, samples
+from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE, samples
 from common.bus.keys import Leg
 from common.bus.wire import Body, Chunk, Happening
 from common.options import SessionOptions
@@ -38,7 +39,7 @@ class Utterance:
         )
         self.trouble = ""
         """Why the last decode failed, for the client to read."""
-        self._pcm = bytearray()
+        self._recording = Recording()
         self._available = self.start
         self._decided_at = self.start
 
@@ -59,15 +60,14 @@ class Utterance:
         """Return the decode the scheduler asked for, with its audio."""
         return DecodeRequest(
             utterance=self.id,
-            audio=pcm16_to_float(self._pcm[: BYTES_PER_SAMPLE * (decode.end - self.start)]),
+            audio=self._recording.until(decode.end - self.start),
             priority=decode.priority,
             language=self._options.language,
             context=self._options.context,
             keywords=self._options.keywords,
             words=self._options.words,
             previous=decode.previous,
-            decode_number=decode.number,
-            unfixed_chunk_num=self._options.unfixed_chunk_num,
+            unfixed_s=self._options.unfixed_chunk_num * self._options.chunk_size_sec,
             unfixed_token_num=self._options.unfixed_token_num,
             final=decode.kind is not decode.kind.PARTIAL,
         )
@@ -108,9 +108,9 @@ class Utterance:
             return
         if chunk.start > self._available:
             # The gap was announced in the speech stream; silence here keeps the times right.
-            self._pcm += bytes(BYTES_PER_SAMPLE * (chunk.start - self._available))
+            self._recording.append(bytes(BYTES_PER_SAMPLE * (chunk.start - self._available)))
             self._available = chunk.start
-        self._pcm += memoryview(chunk.pcm)[BYTES_PER_SAMPLE * (self._available - chunk.start) :]
+        self._recording.append(chunk.pcm[BYTES_PER_SAMPLE * (self._available - chunk.start) :])
         self._available = chunk.end
 
     def _happened(self, event: Body) -> None:

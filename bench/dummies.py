@@ -60,7 +60,7 @@ class FixedTextEngine:
         """See `Engine.decode`."""
         frames = request.audio[: len(request.audio) // FRAME * FRAME].reshape(-1, FRAME)
         np.matmul(frames, self._weights)
-        return Hypothesis(TEXT, language="English", raw=TEXT)
+        return Hypothesis(TEXT, language="English")
 
     async def close(self) -> None:
         """Nothing to release."""

@@ -198,7 +198,6 @@ class _Recogniser:
             text=text,
             language=name_of(language) if language and text else None,
             words=tuple(words) if request.words else None,
-            raw=text,
             complete=all(piece.complete for piece in pieces),
         )
 

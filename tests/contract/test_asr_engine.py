@@ -89,11 +89,9 @@ async def test_an_unknown_language_is_the_clients_error(engine):
 
 async def test_a_growing_utterance_continues_from_its_last_hypothesis(engine):
     previous = None
-    for number, end in enumerate(range(SAMPLE_RATE, len(FOX) + SAMPLE_RATE, SAMPLE_RATE)):
-        previous = await engine.decode(
-            request(FOX[:end], Priority.REFRESH, previous=previous, decode_number=number)
-        )
-    final = await engine.decode(request(FOX, previous=previous, decode_number=3))
+    for end in range(SAMPLE_RATE, len(FOX) + SAMPLE_RATE, SAMPLE_RATE):
+        previous = await engine.decode(request(FOX[:end], Priority.REFRESH, previous=previous))
+    final = await engine.decode(request(FOX, previous=previous))
     assert heard(final)[:4] == ["the", "quick", "brown", "fox"]
 
 
