@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Time is no property of an example: what is slow on a busy machine is not wrong.
+settings.register_profile("callscribe", deadline=None)
+settings.load_profile("callscribe")
 
 ROOT = Path(__file__).resolve().parent.parent
 

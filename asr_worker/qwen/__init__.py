@@ -1,0 +1,1 @@
+"""What Qwen3-ASR was trained to read and write, whatever runs it."""
