@@ -3,7 +3,8 @@
 At most `engine.concurrency` decodes are in flight. Places go by priority (finals, first partials,
 refreshes), within one by arrival. At most `bound` partials wait: beyond that the youngest of the
 least important is turned away with `Dropped` and counted, since its utterance soon asks again with
-more audio. Finals always wait: there is one per utterance, so the worker's slots bound them.
+more audio. Finals always wait: there is one per utterance, so the worker's slots bound them. The
+same holds when the engine's own queue is full: partials are turned away, finals wait again.
 """
 
 import asyncio
@@ -26,9 +27,9 @@ _DECODE_SMOOTHING = 0.2
 class Dropped(AtCapacity):
     """The partial was turned away unserved; the utterance asks again with its next audio."""
 
-    def __init__(self, priority: Priority, waiting: int, retry_after: float) -> None:
+    def __init__(self, priority: Priority, why: str, retry_after: float) -> None:
         super().__init__(
-            f"{priority.name.lower()} turned away: {waiting} partials are waiting",
+            f"{priority.name.lower()} turned away: {why}",
             reason="asr_queue",
             retry_after=retry_after,
         )
@@ -150,15 +151,22 @@ class Dispatcher:
             return
         victim = max(partials, key=lambda waiting: waiting.order)
         self._waiting.remove(victim)
-        priority = victim.request.priority
+        self._turn_away(victim, f"{self._bound} partials are waiting")
+
+    def _turn_away(self, ticket: _Ticket, why: str) -> None:
+        priority = ticket.request.priority
         self.dropped[priority] += 1
-        victim.answer.set_exception(Dropped(priority, self._bound, self._patience))
+        if not ticket.answer.done():
+            ticket.answer.set_exception(Dropped(priority, why, self._patience))
 
     async def _run(self, ticket: _Ticket) -> None:
         """Hold one place for one decode; the answer may be gone, the place is kept to the end."""
         began = self._clock()
         try:
-            hypothesis = await self._engine.decode(ticket.request)
+            hypothesis = await self._decode(ticket.request)
+        except AtCapacity as full:
+            self._turn_away(ticket, str(full))
+            return
         except Exception as error:
             if isinstance(error, EngineDead):
                 self._bury(error)
@@ -170,6 +178,16 @@ class Dispatcher:
         self._decode_seconds += weight * (took - self._decode_seconds)
         if not ticket.answer.done():
             ticket.answer.set_result(Decoded(hypothesis, began - ticket.submitted, took))
+
+    async def _decode(self, request: DecodeRequest) -> Hypothesis:
+        """Decode; a final tries until the engine takes it, and keeps its place meanwhile."""
+        while True:
+            try:
+                return await self._engine.decode(request)
+            except AtCapacity as full:
+                if request.priority is not Priority.FINAL:
+                    raise
+                await asyncio.sleep(full.retry_after)
 
     def _vacate(self, task: asyncio.Task[None]) -> None:
         self.load()

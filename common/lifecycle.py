@@ -10,7 +10,7 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -72,6 +72,22 @@ def stop_on_signals() -> Iterator[Stop]:
     finally:
         for each in signals:
             loop.remove_signal_handler(each)
+
+
+async def unless_stopped(starting: Coroutine[Any, Any, None], stop: Stop) -> bool:
+    """Await `starting`, or cancel it once `stop` is requested; tell whether it came to its end.
+
+    A model takes minutes to load, and a process that is not ready yet has nothing to drain.
+    """
+    start = asyncio.create_task(starting)
+    stopping = asyncio.create_task(stop.draining.wait())
+    try:
+        await asyncio.wait({start, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if start.done():
+            start.result()
+        return start.done()
+    finally:
+        await _cancel({start, stopping})
 
 
 async def supervise(

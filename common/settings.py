@@ -9,6 +9,7 @@ environment file can serve every process; the services are found through the ent
 import argparse
 import dataclasses
 import difflib
+import json
 import math
 import re
 import types
@@ -204,6 +205,17 @@ def _convert(kind: type, text: str) -> Any:
     return kind(text)
 
 
+def json_object(text: str | None, source: str) -> dict[str, Any]:
+    """Read a JSON object, empty for None; SettingsError names `source`, the flag."""
+    try:
+        value = json.loads(text or "{}")
+    except ValueError as error:
+        raise SettingsError(f"{source}: not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise SettingsError(f"{source}: {text!r} is not a JSON object")
+    return value
+
+
 def definitions(cls: SettingsClass) -> dict[str, Definition]:
     """Return the settings of a class by field name, in the order of their declaration."""
     hints = typing.get_type_hints(cls)
@@ -214,7 +226,9 @@ def definitions(cls: SettingsClass) -> dict[str, Definition]:
 
 
 def _definition(name: str, hint: Any, declared: "dataclasses.Field[Any]") -> Definition:
-    variants = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    # Python before 3.14 makes a typing.Union of `Literal[…] | None`.
+    union = typing.get_origin(hint) in (types.UnionType, typing.Union)
+    variants = typing.get_args(hint) if union else (hint,)
     optional = types.NoneType in variants
     (kind,) = (each for each in variants if each is not types.NoneType)
     choices: tuple[str, ...] = ()

@@ -61,6 +61,10 @@ class DenoiseStage:
         """See `Stage.close`."""
         state.close()
 
+    async def watch(self) -> None:
+        """See `Stage.watch`; the model lives in this process."""
+        await asyncio.Event().wait()
+
     async def stop(self) -> None:
         """Stop the threads and free the model."""
         self._threads.shutdown()

@@ -80,5 +80,9 @@ class VadStage:
     def close(self, state: OwnedLeg) -> None:
         """Nothing outlives the state."""
 
+    async def watch(self) -> None:
+        """See `Stage.watch`; the model lives in this process."""
+        await asyncio.Event().wait()
+
     async def stop(self) -> None:
         """Nothing to close."""

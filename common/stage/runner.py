@@ -101,6 +101,7 @@ class Runner(Generic[S]):
             "turn": self._turn_for_ever(),
             "take": self._take_for_ever(),
             "renew": self._renew_for_ever(),
+            "watch": self._stage.watch(),
         }
         if self._stage.rings:
             services["listen"] = self._listen_for_ever()

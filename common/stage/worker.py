@@ -73,7 +73,8 @@ async def _run(
                     ready=runner.ready,
                 )
             )
-        await runner.start()
+        if not await lifecycle.unless_stopped(runner.start(), stop):
+            return lifecycle.EXIT_OK
         lifecycle.settle_memory()
         code = await lifecycle.supervise(
             runner.services(), stop, drain=runner.drain, deadline=settings.drain_s

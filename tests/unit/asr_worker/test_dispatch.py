@@ -8,7 +8,7 @@ import pytest
 
 from asr_worker.api import DecodeFailed, DecodeRequest, EngineDead, Hypothesis, Priority
 from asr_worker.dispatch import Dispatcher, Dropped
-from common.errors import Misuse
+from common.errors import AtCapacity, Misuse
 
 
 class GatedEngine:
@@ -24,6 +24,8 @@ class GatedEngine:
         self.linger.set()
 
     async def start(self) -> None: ...
+
+    async def watch(self) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -240,3 +242,33 @@ async def test_load_follows_the_expected_wait_smoothly_and_recovers(
     await until(lambda: dispatcher.waiting.total() == 0)
     clock.now += 60.0
     assert dispatcher.load() == pytest.approx(1.0)
+
+
+class FullEngine(GatedEngine):
+    """Has no place for so many requests, then for all."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__()
+        self.refusals = refusals
+
+    async def decode(self, request: DecodeRequest) -> Hypothesis:
+        if self.refusals:
+            self.refusals -= 1
+            raise AtCapacity("queue full", reason="engine", retry_after=0.0)
+        return Hypothesis(request.utterance)
+
+
+async def test_a_partial_is_turned_away_when_the_engines_own_queue_is_full(clock):
+    dispatcher = Dispatcher(FullEngine(refusals=1), bound=2, patience=0.5, clock=clock)
+    with pytest.raises(Dropped, match="queue full"):
+        await dispatcher.decode(request("partial", Priority.REFRESH))
+    assert dispatcher.dropped[Priority.REFRESH] == 1
+    await dispatcher.close()
+
+
+async def test_a_final_waits_until_the_engine_takes_it(clock):
+    dispatcher = Dispatcher(FullEngine(refusals=3), bound=2, patience=0.5, clock=clock)
+    decoded = await dispatcher.decode(request("final", Priority.FINAL))
+    assert decoded.hypothesis.text == "final"
+    assert not dispatcher.dropped
+    await dispatcher.close()

@@ -4,7 +4,14 @@ import signal
 
 import pytest
 
-from common.lifecycle import EXIT_FAILED, EXIT_OK, Stop, stop_on_signals, supervise
+from common.lifecycle import (
+    EXIT_FAILED,
+    EXIT_OK,
+    Stop,
+    stop_on_signals,
+    supervise,
+    unless_stopped,
+)
 
 
 async def forever():
@@ -103,6 +110,28 @@ async def test_a_second_request_abandons(stop):
     stop.request("test")
     stop.request("test")
     assert await supervise({"loop": forever()}, stop, drain=forever, deadline=60) == EXIT_FAILED
+
+
+async def test_a_start_that_comes_to_its_end_is_told_from_one_that_is_stopped(stop):
+    cancelled = asyncio.Event()
+
+    async def load_for_ever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    async def load() -> None: ...
+
+    async def fail() -> None:
+        raise ValueError("no weights")
+
+    assert await unless_stopped(load(), stop)
+    with pytest.raises(ValueError, match="no weights"):
+        await unless_stopped(fail(), stop)
+    asyncio.get_running_loop().call_soon(stop.request, "SIGTERM")
+    assert not await unless_stopped(load_for_ever(), stop)
+    assert cancelled.is_set()
 
 
 async def test_cancelling_cancels_the_services(stop):

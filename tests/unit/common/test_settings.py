@@ -14,6 +14,7 @@ from common.settings import (
     StageSettings,
     definitions,
     flag_parser,
+    json_object,
     load,
     merge,
     resolve,
@@ -213,3 +214,14 @@ def test_session_defaults_are_those_of_a_session_that_asks_for_nothing():
 def test_every_setting_is_documented():
     for cls in settings_classes().values():
         assert all(each.metadata["help"] for each in fields(cls))
+
+
+def test_a_json_object_is_read_and_none_is_empty():
+    assert json_object('{"a": {"b": 1}}', "--x") == {"a": {"b": 1}}
+    assert json_object(None, "--x") == {}
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "7", '"a"', "null"])
+def test_what_is_no_json_object_is_named(text):
+    with pytest.raises(SettingsError, match="--x: "):
+        json_object(text, "--x")

@@ -103,6 +103,9 @@ class ToyStage:
     def close(self, state: State) -> None:
         self.open_states.remove(state)
 
+    async def watch(self) -> None:
+        await asyncio.Event().wait()
+
     async def stop(self) -> None:
         self.stopped = True
 

@@ -4,17 +4,12 @@ from typing import Any
 
 import pytest
 
-from asr_worker.api import Word
-from asr_worker.engines.whisper import _joined, _Piece, _without_pauses
+from asr_worker.engines.whisper import _Piece
 
 
 def piece(text: str, **more: Any) -> _Piece:
     facts: dict[str, Any] = {"tokens": [1], "logprob": -0.2, "no_speech": 0.1, "complete": True}
     return _Piece(text=text, tokenizer=None, encoded=None, frames=100, **(facts | more))
-
-
-def entry(text: str, start: float, end: float) -> dict[str, Any]:
-    return {"word": text, "start": start, "end": end, "probability": 0.5}
 
 
 def test_a_likely_text_is_believed():
@@ -61,26 +56,3 @@ def test_a_runaway_loop_is_settled_as_its_first_turn():
 
 def test_a_loop_that_ended_by_itself_was_said():
     assert piece("no " * 8).settled().text == "no " * 8
-
-
-def test_parts_without_a_space_belong_to_the_word_before():
-    aligned = [entry(" ill", 0.0, 0.2), entry("-disposed", 0.2, 0.6), entry(".", 0.6, 0.9)]
-    assert _joined(aligned, spaced=True) == [Word("ill-disposed.", 0.0, 0.6, 0.5)]
-    quoted = [entry(' "', 0.0, 0.1), entry("so", 0.1, 0.3), entry(" it", 0.3, 0.4)]
-    assert [word.text for word in _joined(quoted, spaced=True)] == ['"so', "it"]
-    chinese = [entry("今", 0.0, 0.2), entry("天", 0.2, 0.4), entry("。", 0.4, 0.5)]
-    assert [word.text for word in _joined(chinese, spaced=False)] == ["今", "天。"]
-
-
-def test_a_pause_belongs_to_no_word():
-    words = [
-        Word("so", 0.0, 0.2, 1.0),
-        Word("you,", 0.2, 1.4, 1.0),
-        Word("ask", 1.4, 1.6, 1.0),
-        Word("not", 1.6, 2.8, 1.0),
-        Word("what", 2.8, 3.0, 1.0),
-    ]
-    placed = [(word.start, word.end) for word in _without_pauses(words)]
-    assert placed[1] == pytest.approx((0.2, 0.6))
-    assert placed[3] == pytest.approx((2.4, 2.8))
-    assert _without_pauses([]) == []
