@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return worker.main(
         AsrSettings,
         build,
-        lambda settings: settings.asr_slots,
+        lambda settings: settings.slots,
         argv,
     )
 

@@ -1,12 +1,14 @@
 """What a recogniser must offer so that the rest of the worker need not know which one it is.
 
 Audio is float32 [n], 16 kHz mono, in [-1, 1). Times of words are seconds from the utterance's
-first sample. An engine is one module of `asr_worker.engines` with `build(settings) -> Engine`.
+first sample. An engine is one module of `asr_worker.engines` with `build(settings) -> Engine` and
+`SLOTS`, the utterances that one worker carries if nobody says otherwise.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from common.audio import FloatArray
 from common.errors import CallscribeError, PeerMisbehaved, SettingsError
@@ -51,6 +53,15 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one decode: read, of these found in a cache, and written."""
+
+    prompt: int
+    cached: int
+    generated: int
+
+
+@dataclass(frozen=True, slots=True)
 class Hypothesis:
     """What the engine heard in the whole of the audio it was given.
 
@@ -59,6 +70,7 @@ class Hypothesis:
     `words` is None unless asked for, and where the engine does not time words itself; else starts
     never decrease and all lie inside the audio.
     `memory` is the engine's own: what it wants back with `DecodeRequest.previous` to go on from.
+    `usage` is None where an engine does not count tokens.
     `complete` is False when the decode hit a length limit: no part of it is to be called stable.
     """
 
@@ -67,6 +79,7 @@ class Hypothesis:
     words: tuple[Word, ...] | None = None
     complete: bool = True
     memory: object = field(default=None, compare=False, repr=False)
+    usage: Usage | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,15 +112,20 @@ class EngineSettings:
 
     model: str | None = None
     """Path or name of the weights; None for those that come with the engine."""
-    device: str = "cpu"
+    device: str | None = None
+    """``cpu``, ``cuda``, or None for what the engine is meant for."""
     compute_type: str = "int8"
     threads: int = 1
     """CPU threads of one decode."""
-    concurrency: int = 1
-    """Decodes usefully in flight; for a CPU engine, `threads` times this are busy."""
-    max_new_tokens: int = 224
+    concurrency: int | None = None
+    """Decodes usefully in flight, None for the engine's own; a CPU engine keeps `threads` times
+    this busy."""
+    max_new_tokens: int | None = None
+    """Longest hypothesis in tokens, None for the engine's own limit."""
     beam_size: int = 5
     """Beam of final decodes; partials are decoded greedily."""
+    vllm_options: Mapping[str, Any] = field(default_factory=dict)
+    """Options of vLLM's own, by name."""
 
 
 class Engine(Protocol):
@@ -131,8 +149,12 @@ class Engine(Protocol):
         """Recognise `request.audio`; empty text is an answer, not an error.
 
         Cancelling abandons the decode: the await ends once its place in the engine is free again,
-        and the result is dropped. Raises DecodeFailed, LanguageUnsupported or EngineDead.
+        and the result is dropped. Raises DecodeFailed, LanguageUnsupported, AtCapacity (the
+        engine's own queue is full) or EngineDead.
         """
+
+    async def watch(self) -> None:
+        """Never return; raise EngineDead once the engine has died, whether it is asked or not."""
 
     async def close(self) -> None:
         """Release everything; decodes still in flight fail. Safe to call twice or unstarted."""

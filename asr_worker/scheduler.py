@@ -149,6 +149,13 @@ class UtteranceScheduler:
         """Whether the final was handed out by `due()`."""
         return self._state is State.DONE
 
+    @property
+    def whole(self) -> tuple[int, Hypothesis] | None:
+        """Where speech ended, as far as known, and the hypothesis of all of it; None without."""
+        if self._end is None or self._result is None:
+            return None
+        return self._end, self._result
+
     def audio(self, position: int) -> None:
         """All audio of the leg before `position` can be read now."""
         self._available = max(self._available, position)

@@ -1,9 +1,11 @@
 """The settings of an ASR worker."""
 
 from dataclasses import dataclass
+from typing import Literal
 
+from asr_worker import engines
 from asr_worker.api import EngineSettings
-from common.settings import StageSettings, setting
+from common.settings import StageSettings, json_object, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +16,11 @@ class AsrSettings(StageSettings):
     asr_model_path: str | None = setting(
         None, "model name or path; none takes the engine's own default"
     )
-    asr_slots: int = setting(16, "utterances that one worker carries at most", minimum=1)
+    asr_slots: int | None = setting(
+        None,
+        "utterances that one worker carries at most; none takes what suits the engine",
+        minimum=1,
+    )
     asr_tick_ms: int = setting(
         50,
         "interval in which the audio of all utterances is read; endpoints do not wait for it",
@@ -22,17 +28,28 @@ class AsrSettings(StageSettings):
         minimum=1,
         maximum=500,
     )
-    asr_concurrency: int = setting(
-        1, "decodes in flight in the engine at once", minimum=1, maximum=1024
+    asr_concurrency: int | None = setting(
+        None,
+        "decodes in flight in the engine at once; none takes what suits the engine",
+        minimum=1,
+        maximum=4096,
     )
     asr_threads: int = setting(1, "CPU threads of one decode", minimum=1, maximum=64)
-    asr_device: str = setting("cpu", "device that the engine computes on: cpu, or cuda")
+    asr_device: Literal["cpu", "cuda"] | None = setting(
+        None, "device that the engine computes on; none takes what the engine is meant for"
+    )
     asr_compute_type: str = setting("int8", "number format of the weights (CTranslate2's names)")
     asr_beam_size: int = setting(
         5, "beam of final decodes; partials are decoded greedily", minimum=1, maximum=20
     )
-    max_new_tokens: int = setting(
-        224, "longest hypothesis, in tokens; a longer one is cut", minimum=1, maximum=4096
+    asr_vllm_options: str | None = setting(
+        None, "options of vLLM's own for the engine vllm, as a JSON object by their Python names"
+    )
+    max_new_tokens: int | None = setting(
+        None,
+        "longest hypothesis, in tokens; a longer one is cut; none takes what suits the engine",
+        minimum=1,
+        maximum=8192,
     )
     partial_cadence_s: float = setting(
         0.5,
@@ -41,6 +58,11 @@ class AsrSettings(StageSettings):
         minimum=0.1,
         maximum=10,
     )
+
+    @property
+    def slots(self) -> int:
+        """Utterances that one worker carries at most. Raises SettingsError for no engine."""
+        return self.asr_slots or engines.slots(self.asr_engine)
 
     def engine_settings(self) -> EngineSettings:
         """Return what the engine is built from."""
@@ -52,4 +74,5 @@ class AsrSettings(StageSettings):
             concurrency=self.asr_concurrency,
             max_new_tokens=self.max_new_tokens,
             beam_size=self.asr_beam_size,
+            vllm_options=json_object(self.asr_vllm_options, "--asr-vllm-options"),
         )

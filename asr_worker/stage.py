@@ -43,7 +43,7 @@ class AsrStage:
         self._engine = engine
         self._dispatcher = Dispatcher(
             engine,
-            bound=settings.asr_slots,
+            bound=settings.slots,
             patience=settings.partial_cadence_s,
             clock=time.monotonic,
         )
@@ -92,6 +92,10 @@ class AsrStage:
         for task in state.decodes.values():
             task.cancel()
 
+    async def watch(self) -> None:
+        """See `Stage.watch`."""
+        await self._engine.watch()
+
     async def stop(self) -> None:
         """Close the engine."""
         await self._dispatcher.close()
@@ -101,7 +105,7 @@ class AsrStage:
         utterance = owned.utterance
         if utterance.settled:
             return [Done()]
-        effects: list[Effect] = []
+        effects = utterance.alignment()
         for action in utterance.scheduler.due(load):
             match action:
                 case Decode():

@@ -1,6 +1,7 @@
 """One utterance in an ASR worker: its audio by position, its schedule, what it publishes."""
 
 from collections.abc import Sequence
+from hashlib import sha1
 
 from asr_worker.api import DecodeRequest, Hypothesis, Word
 from asr_worker.recording import Recording
@@ -13,8 +14,9 @@ from asr_worker.scheduler import (
 from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE, samples
 from common.bus.keys import Leg
 from common.bus.wire import Body, Chunk, Happening
+from common.languages import ALIGNABLE
 from common.options import SessionOptions
-from common.stage.api import Commit, Effect, Entry, Partial
+from common.stage.api import Commit, Effect, Entry, Offer, Partial
 
 
 class Utterance:
@@ -30,6 +32,8 @@ class Utterance:
         """Whether the final is in the text already: an earlier owner got that far."""
         self.id = f"{leg}/{self.number}"
         self._gateway: str = body["gateway"]
+        self._align: bool = body["align"]
+        self._offered: set[str] = set()
         self._options = SessionOptions.from_wire(body["options"])
         self.scheduler = UtteranceScheduler(
             self.start,
@@ -83,9 +87,34 @@ class Utterance:
         }
         return Partial(self.number, body, self._gateway)
 
+    def alignment(self) -> list[Effect]:
+        """Return the offer of what is known of the whole utterance to the aligners, once each.
+
+        It is made before the end is certain: the words are then ready when the final is.
+        """
+        if (whole := self.scheduler.whole) is None:
+            return []
+        end, hypothesis = whole
+        digest, _ = self._words_later(end, hypothesis)
+        if digest is None or digest in self._offered:
+            return []
+        self._offered.add(digest)
+        body: Body = {
+            "utterance": self.number,
+            "digest": digest,
+            "source": self.source,
+            "start": self.start,
+            "end": end,
+            "text": hypothesis.text,
+            "language": hypothesis.language,
+            "gateway": self._gateway,
+        }
+        return [Offer("align", f"{self.id}/{digest}", body)]
+
     def final(self, action: PublishFinal) -> Effect:
         """Return the effect of publishing the final."""
         hypothesis = action.hypothesis
+        digest, unavailable = self._words_later(action.end, hypothesis)
         answer = action.failed or action.reason in ("flush", "finish")
         body: Body = {
             "t": "final",
@@ -95,6 +124,8 @@ class Utterance:
             "text": "" if action.failed else hypothesis.text,
             "language": hypothesis.language,
             "words": self._words(hypothesis),
+            "align": None if action.failed else digest,
+            "unavailable": "" if action.failed else unavailable,
             "reason": action.reason,
             "failed": action.failed,
             "trouble": self.trouble if action.failed else "",
@@ -127,6 +158,17 @@ class Utterance:
         if hypothesis.words is None:
             return None
         return [self._placed(word) for word in hypothesis.words]
+
+    def _words_later(self, end: int, hypothesis: Hypothesis) -> tuple[str | None, str]:
+        """Return the digest under which the words come later, or None and why they do not."""
+        if not self._options.words or hypothesis.words is not None or not hypothesis.text:
+            return None, ""
+        if hypothesis.language not in ALIGNABLE:
+            return None, f"no word times for {hypothesis.language or 'an unknown language'}"
+        if not self._align:
+            return None, "no aligner is running"
+        identity = f"{self.start} {end} {hypothesis.language} {hypothesis.text}"
+        return sha1(identity.encode(), usedforsecurity=False).hexdigest()[:16], ""
 
     def _placed(self, word: Word) -> tuple[str, int, int, float]:
         start = self.start + round(word.start * SAMPLE_RATE)

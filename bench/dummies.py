@@ -4,6 +4,7 @@ Whatever these processes use up beyond a matrix product per frame is the price o
 the bus.
 """
 
+import asyncio
 import sys
 from collections.abc import Sequence
 
@@ -50,7 +51,7 @@ class FixedTextEngine:
     name = "fixed text"
 
     def __init__(self, settings: EngineSettings) -> None:
-        self.concurrency = settings.concurrency
+        self.concurrency = settings.concurrency or 1
         self._weights = np.ones((FRAME, _MELS), np.float32)
 
     async def start(self) -> None:
@@ -61,6 +62,10 @@ class FixedTextEngine:
         frames = request.audio[: len(request.audio) // FRAME * FRAME].reshape(-1, FRAME)
         np.matmul(frames, self._weights)
         return Hypothesis(TEXT, language="English")
+
+    async def watch(self) -> None:
+        """Nothing can die."""
+        await asyncio.Event().wait()
 
     async def close(self) -> None:
         """Nothing to release."""
@@ -80,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
     service, *flags = argv
     if service == "vad":
         return worker.main(VadSettings, _vad, lambda settings: settings.vad_slots, flags)
-    return worker.main(AsrSettings, _asr, lambda settings: settings.asr_slots, flags)
+    return worker.main(AsrSettings, _asr, lambda settings: settings.slots, flags)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""Recognisers, found by name: `<name>.py` here with `build(settings) -> Engine` is engine `<name>`.
+"""Recognisers, found by name: `<name>.py` here is engine `<name>`.
 
-Importing a module needs none of its libraries; building its engine does.
+Its module has `build(settings) -> Engine` and `SLOTS` (`asr_worker.api`). Importing it needs none
+of its libraries; building its engine does.
 """
 
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
 from asr_worker.api import Engine, EngineSettings
 from common.errors import SettingsError
@@ -17,7 +19,17 @@ def available() -> tuple[str, ...]:
 
 def build(name: str, settings: EngineSettings) -> Engine:
     """Build engine `name`, unstarted. Raises SettingsError naming the engines there are."""
+    engine: Engine = _module(name).build(settings)
+    return engine
+
+
+def slots(name: str) -> int:
+    """Return how many utterances a worker with engine `name` carries unless it is told."""
+    suited: int = _module(name).SLOTS
+    return suited
+
+
+def _module(name: str) -> Any:
     if name not in available():
         raise SettingsError(f"no ASR engine {name!r}; there are: {', '.join(available())}")
-    engine: Engine = import_module(f"{__name__}.{name}").build(settings)
-    return engine
+    return import_module(f"{__name__}.{name}")

@@ -20,7 +20,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -36,6 +35,7 @@ from asr_worker.api import (
     Word,
 )
 from asr_worker.windows import cuts
+from asr_worker.word_times import joined, without_pauses
 from common.audio import SAMPLE_RATE, FloatArray
 from common.languages import code_of, name_of
 
@@ -49,6 +49,11 @@ _SHORTEST_WINDOW = 1100
 """Frames. Measured: in windows of 9 s and less one decode in 8 says the phrase twice, likely enough
 to pass for plausible; of 2900 decodes in 10 s and more none does."""
 _WINDOW_STEP = 100
+
+SLOTS = 16
+_CONCURRENCY = 1
+_MOST_TOKENS = 224
+"""What Whisper was trained to write for one window."""
 
 # A decode may use this many tokens plus so many per second; the fastest speech needs about 7.
 _TOKENS_BASE, _TOKENS_PER_SECOND = 16, 10
@@ -124,13 +129,13 @@ class WhisperEngine:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
-        self._pool = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="whisper")
+        self._pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix="whisper")
         self._recogniser: _Recogniser | None = None
 
     @property
     def concurrency(self) -> int:
         """Decodes that run in parallel."""
-        return self._settings.concurrency
+        return self._settings.concurrency or _CONCURRENCY
 
     async def start(self) -> None:
         """Load the weights and decode a second of silence."""
@@ -158,6 +163,10 @@ class WhisperEngine:
             await asyncio.wait([thread])
             thread.exception()
             raise
+
+    async def watch(self) -> None:
+        """The model runs in this process: it lives as long."""
+        await asyncio.Event().wait()
 
     async def close(self) -> None:
         """Let running decodes finish, fail the waiting ones, release the weights."""
@@ -248,7 +257,7 @@ class _Recogniser:
         )
         prompt = self._prompt(tokenizer, request)
         limit = min(
-            self._settings.max_new_tokens,
+            self._settings.max_new_tokens or _MOST_TOKENS,
             _TOKENS_BASE + _TOKENS_PER_SECOND * frames * _FRAME // SAMPLE_RATE,
         )
         result = self._model.model.generate(
@@ -290,7 +299,7 @@ class _Recogniser:
         )
         latest = 0.0
         spaced = piece.tokenizer.language_code not in _UNSPACED_LANGUAGES
-        for word in _without_pauses(_joined(aligned, spaced)):
+        for word in without_pauses(joined(aligned, spaced)):
             start = min(max(word.start, latest), duration)
             end = min(max(word.end, start), duration)
             latest = start
@@ -309,10 +318,10 @@ def _load(whisper_model: Any, settings: EngineSettings) -> Any:
     try:
         return whisper_model(
             model,
-            device=settings.device,
+            device=settings.device or "cpu",
             compute_type=settings.compute_type,
             cpu_threads=settings.threads,
-            num_workers=settings.concurrency,
+            num_workers=settings.concurrency or _CONCURRENCY,
             local_files_only=True,
         )
     except Exception as error:
@@ -333,49 +342,6 @@ def _bundled() -> str:
             "or install the extra asr-cpu"
         ) from error
     return str(get_model_path())
-
-
-def _joined(aligned: list[dict[str, Any]], spaced: bool) -> list[Word]:
-    """Make words of aligned tokens: what no space precedes goes on the word before it.
-
-    In languages without spaces that is only punctuation. Joined by spaces (or nothing, there), the
-    words are the text again.
-    """
-    words: list[Word] = []
-    for entry in aligned:
-        text = entry["word"].strip()
-        word = Word(text, float(entry["start"]), float(entry["end"]), float(entry["probability"]))
-        spoken = any(character.isalnum() for character in text)
-        if words and not entry["word"].startswith(" ") and (spaced or not spoken):
-            end, probability = words[-1].end, words[-1].probability
-            if spoken:
-                end, probability = word.end, min(probability, word.probability)
-            words[-1] = replace(
-                words[-1], text=words[-1].text + text, end=end, probability=probability
-            )
-        elif text:
-            words.append(word)
-    return words
-
-
-def _without_pauses(words: list[Word]) -> list[Word]:
-    """Shorten words that swallowed a pause to twice the median word.
-
-    The alignment leaves no gaps: a pause goes to the word after it, except behind punctuation,
-    where it goes to the word before (compare OpenAI whisper/timing.py, add_word_timestamps).
-    """
-    if not words:
-        return []
-    longest = 2 * min(0.7, median(word.end - word.start for word in words))
-    shortened = []
-    for word in words:
-        if word.end - word.start <= longest:
-            shortened.append(word)
-        elif word.text[-1].isalnum():
-            shortened.append(replace(word, start=word.end - longest))
-        else:
-            shortened.append(replace(word, end=word.start + longest))
-    return shortened
 
 
 def _compression(text: str) -> float:

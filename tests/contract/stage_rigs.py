@@ -28,6 +28,7 @@ from common.bus.keys import Leg
 from common.bus.wire import NOTHING, Body, Chunk, Control, Happening, Mark
 from common.options import SessionOptions
 from common.stage.api import (
+    Attach,
     Audio,
     Claim,
     Commit,
@@ -51,7 +52,13 @@ from vad_worker.stage import VadStage
 LEG = Leg("call", 0)
 OPTIONS = SessionOptions(silence_threshold=0.5)
 BRIEF = SessionOptions(silence_threshold=0.3)
-BODY: Body = {"options": OPTIONS.to_wire(), "gateway": "gw", "source": "audio", "events": True}
+BODY: Body = {
+    "options": OPTIONS.to_wire(),
+    "gateway": "gw",
+    "source": "audio",
+    "events": True,
+    "align": False,
+}
 EPOCHS = count(1)
 FRESH = Recovery(None, NOTHING)
 FIRST_EVENT = 2
@@ -137,7 +144,7 @@ class Output:
                         self.emitted = max(self.emitted, Mark(number, 1))
                 case Done():
                     self.done = True
-                case Partial() | Emit() | Audio() | Relay():
+                case Partial() | Attach() | Emit() | Audio() | Relay():
                     pass
 
     def _is_new(self, mark: Mark) -> bool:
@@ -270,6 +277,10 @@ class ChecksumEngine:
             self.cancelled += 1
             raise
         return Hypothesis(f"{len(request.audio)} {crc32(request.audio.tobytes()):08x}", "English")
+
+    async def watch(self) -> None:
+        """Nothing can die."""
+        await asyncio.Event().wait()
 
     async def close(self) -> None:
         """Nothing to release."""

@@ -30,6 +30,7 @@ from gateway.fronts.api import (
     SpeechEnded,
     SpeechStarted,
     Word,
+    Words,
 )
 from gateway.ingest import Ingest
 
@@ -64,6 +65,10 @@ EVENTS = [
         for reason in ("silence", "flush", "finish", "length", "gap")
         for failed in (False, True)
     ],
+    Final(0, 1, 1, 0, 8_000, 20_000, "hello", "English", None, "silence", words_pending=True),
+    Final(0, 1, 1, 0, 8_000, 20_000, "hello", "English", None, "silence", words_unavailable="why"),
+    Words(0, 1, 2, 0, 8_000, (Word("hello", 0, 4_000, 0.5),)),
+    Words(0, 1, 2, 0, 8_000, None, "why"),
     SpeechStarted(0, 1, 0, 512),
     SpeechEnded(0, 1, 0, 8_000, 20_000, "silence"),
     Gap(0, 8_000, 16_000),

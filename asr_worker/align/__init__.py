@@ -1,0 +1,1 @@
+"""The aligner: says when each word of a recognised text was spoken."""

@@ -1,0 +1,32 @@
+"""The aligner process."""
+
+import sys
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry
+
+from asr_worker.align.model import QwenAligner
+from asr_worker.align.settings import AlignSettings
+from asr_worker.align.stage import AlignStage
+from common.settings import json_object
+from common.stage import worker
+
+
+def build(settings: AlignSettings, registry: CollectorRegistry) -> AlignStage:
+    """Return the stage with its aligner."""
+    aligner = QwenAligner(
+        settings.align_model_path,
+        device=settings.align_device,
+        at_once=settings.align_slots,
+        options=json_object(settings.align_vllm_options, "--align-vllm-options"),
+    )
+    return AlignStage(settings, aligner)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run an aligner until it is stopped; return the process's exit code."""
+    return worker.main(AlignSettings, build, lambda settings: settings.align_slots, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""One text in an aligner: its audio by position, and the answer that goes to its utterance."""
+
+from collections.abc import Sequence
+
+from asr_worker.align.units import units
+from asr_worker.api import Word
+from asr_worker.recording import Recording
+from common.audio import BYTES_PER_SAMPLE, FloatArray, samples
+from common.bus.wire import Body, Chunk
+from common.stage.api import Attach, Entry
+
+LONGEST = samples(180)
+"""What the model was trained on at most (MAX_FORCE_ALIGN, qwen_asr/inference/utils.py)."""
+
+TOO_LONG = "the utterance is longer than 180 s"
+NOTHING_SPOKEN = "nothing in the text can be placed in time"
+AUDIO_GONE = "its audio is no longer kept"
+
+
+class Alignment:
+    """State of one claim. Pure: entries and words in, an effect out.
+
+    The claim's body tells the `utterance`, the `digest` of the text, the `source` stream and the
+    positions `start` to `end` of its audio, the `text`, its `language` and the `gateway` to tell.
+    """
+
+    def __init__(self, key: str, body: Body) -> None:
+        self.id = key
+        self.source: str = body["source"]
+        self.start: int = body["start"]
+        self._end: int = body["end"]
+        self._number: int = body["utterance"]
+        self._digest: str = body["digest"]
+        self._gateway: str = body["gateway"]
+        self.units = units(body["text"], body["language"])
+        self._recording = Recording()
+        self._available: int = self.start
+        self.trouble = ""
+        """Why there will be no words, for the client to read."""
+        if self._end - self.start > LONGEST:
+            self.trouble = TOO_LONG
+        elif not self.units:
+            self.trouble = NOTHING_SPOKEN
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of the audio is there."""
+        return self._available >= self._end
+
+    @property
+    def audio(self) -> FloatArray:
+        """The audio that is there, float32 [n] from `start`; not to be written."""
+        return self._recording.until(self._end - self.start)
+
+    def feed(self, entries: Sequence[Entry]) -> None:
+        """Take entries of the source stream; they may go on behind the end."""
+        for entry in entries:
+            if isinstance(entry, Chunk) and not self.complete:
+                self._add(entry)
+
+    def words(self, words: Sequence[Word]) -> Attach:
+        """Return the effect of answering with `words`, timed from `start`."""
+        placed = [
+            (each.text, self._place(each.start), self._place(each.end), each.probability)
+            for each in words
+        ]
+        return self._answer({"words": placed, "trouble": ""})
+
+    def no_words(self, trouble: str) -> Attach:
+        """Return the effect of answering that there are no words, and why."""
+        return self._answer({"words": None, "trouble": trouble})
+
+    def _add(self, chunk: Chunk) -> None:
+        if chunk.end <= self._available:
+            return
+        if chunk.start > self._available:
+            if self._available == self.start:
+                # Streams are trimmed from their beginning; no utterance begins inside a gap.
+                self.trouble = self.trouble or AUDIO_GONE
+            # A gap in the middle was announced in the speech stream; silence keeps the times right.
+            self._recording.append(bytes(BYTES_PER_SAMPLE * (chunk.start - self._available)))
+            self._available = chunk.start
+        self._recording.append(chunk.pcm[BYTES_PER_SAMPLE * (self._available - chunk.start) :])
+        self._available = chunk.end
+
+    def _place(self, seconds: float) -> int:
+        return self.start + samples(seconds)
+
+    def _answer(self, body: Body) -> Attach:
+        return Attach(self._number, self._digest, body, self._gateway)

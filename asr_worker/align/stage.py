@@ -1,0 +1,144 @@
+"""The align stage: one recognised text in, the times of its words out; runs beside the turn."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from asr_worker.align.alignment import AUDIO_GONE, Alignment
+from asr_worker.align.api import Aligner
+from asr_worker.align.settings import AlignSettings
+from asr_worker.api import EngineDead, Word
+from common.bus import wire
+from common.errors import CallscribeError
+from common.stage.api import Attach, Claim, Done, Effect, Recovery, Snapshot, Work
+from common.telemetry.logs import Log
+
+_PATIENCE = 2.0
+"""Seconds without a new sample after which missing audio is given up. It is in Redis before the
+text is; only where Redis lost some and the gateway sends it again is there anything to wait for."""
+
+_FAILED = "the aligner failed"
+
+_log = Log(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class OwnedText:
+    """A text, the request for its words once its audio is there, and how long to wait for that."""
+
+    alignment: Alignment
+    request: asyncio.Task[tuple[Word, ...]] | None = None
+    waiting: asyncio.TimerHandle | None = None
+    waited: bool = False
+
+
+class AlignStage:
+    """Aligns all owned texts at once; the engine makes its batches of them by itself."""
+
+    name = "align"
+    finishes = True
+    rings = False
+    output = "text"
+
+    def __init__(self, settings: AlignSettings, aligner: Aligner) -> None:
+        self.tick = settings.align_tick_ms / 1000
+        self._aligner = aligner
+
+    async def start(self, wake: Callable[[OwnedText], None]) -> None:
+        """Load and warm up the engine."""
+        self._wake = wake
+        await self._aligner.start()
+
+    async def watch(self) -> None:
+        """See `Stage.watch`."""
+        await self._aligner.watch()
+
+    def fences(self, claim_key: str) -> Sequence[str]:
+        """See `Stage.fences`; nothing but who is in office is there: two answers count as one."""
+        return (f"align:{claim_key.split('/')[1]}",)
+
+    def open(self, claim: Claim, recovery: Recovery) -> OwnedText:
+        """See `Stage.open`; there is nothing to recover, a text is simply aligned again."""
+        owned = OwnedText(Alignment(claim.key, claim.body))
+        self._wait(owned)
+        return owned
+
+    def inputs(self, state: OwnedText) -> Mapping[str, bytes]:
+        """See `Stage.inputs`."""
+        return {state.alignment.source: wire.before_position(state.alignment.start)}
+
+    async def step(self, work: Sequence[Work[OwnedText]]) -> Sequence[Sequence[Effect]]:
+        """Take the audio that arrived; ask for the words, or answer with them."""
+        effects: list[list[Effect]] = []
+        for owned, entries in work:
+            if entries and owned.request is None:
+                owned.alignment.feed(entries)
+                self._wait(owned)
+            answer = self._answer(owned)
+            effects.append([answer, Done()] if answer else [])
+        return effects
+
+    def snapshot(self, state: OwnedText) -> Snapshot | None:
+        """Nothing to save: a text is simply aligned again."""
+        return None
+
+    def committed(self, state: OwnedText, number: int) -> None:
+        """Nothing here waits for items; words may come before theirs."""
+
+    def close(self, state: OwnedText) -> None:
+        """Abandon what is still being aligned."""
+        if state.waiting is not None:
+            state.waiting.cancel()
+        if state.request is not None:
+            state.request.cancel()
+
+    async def stop(self) -> None:
+        """Close the engine."""
+        await self._aligner.close()
+
+    def _answer(self, owned: OwnedText) -> Attach | None:
+        """Return the answer if it is known by now; ask for it once the audio is there."""
+        alignment = owned.alignment
+        if owned.request is not None:
+            return self._result(owned) if owned.request.done() else None
+        if alignment.trouble:
+            return alignment.no_words(alignment.trouble)
+        if alignment.complete:
+            self._ask(owned)
+        elif owned.waited:
+            return alignment.no_words(AUDIO_GONE)
+        return None
+
+    def _wait(self, owned: OwnedText) -> None:
+        def give_up() -> None:
+            owned.waited = True
+            self._wake(owned)
+
+        if owned.waiting is not None:
+            owned.waiting.cancel()
+        owned.waited = False
+        owned.waiting = asyncio.get_running_loop().call_later(_PATIENCE, give_up)
+
+    def _ask(self, owned: OwnedText) -> None:
+        alignment = owned.alignment
+        if owned.waiting is not None:
+            owned.waiting.cancel()
+        owned.request = asyncio.create_task(
+            self._aligner.align(alignment.id, alignment.audio, alignment.units),
+            name=f"align:{alignment.id}",
+        )
+        owned.request.add_done_callback(lambda _: self._wake(owned))
+
+    @staticmethod
+    def _result(owned: OwnedText) -> Attach:
+        assert owned.request is not None
+        try:
+            return owned.alignment.words(owned.request.result())
+        except EngineDead:
+            raise
+        except CallscribeError as error:
+            _log.warning("align.failed", claim=owned.alignment.id, reason=str(error))
+        except Exception as error:
+            # Raised, it would end one aligner after the other, as each takes the text over.
+            _log.exception("align.broken", error, claim=owned.alignment.id)
+        return owned.alignment.no_words(_FAILED)

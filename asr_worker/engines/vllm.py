@@ -1,0 +1,237 @@
+"""Qwen3-ASR on vLLM, one engine per GPU; all utterances of the worker share its batches.
+
+A decode is one short request: the official prompt, the utterance as closed 8-second clips and an
+open tail inside one audio span, and for partials the start of the last answer, rolled back
+(`asr_worker.qwen`). Closed clips keep their identity while the utterance grows, so that vLLM finds
+their encodings and everything before them in its prefix cache: a partial costs its tail and its
+text. Finals hear the same prompt but answer afresh, as offline recognition does, which errs less
+(2.7 % of words in place of 3.2, Qwen3-ASR technical report, table of streaming results).
+"""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from asr_worker.api import (
+    DecodeFailed,
+    DecodeRequest,
+    EngineSettings,
+    Hypothesis,
+    Priority,
+    Usage,
+)
+from asr_worker.qwen import guards, prompt, rollback, transcript
+from asr_worker.qwen.clips import Clip, clips
+from asr_worker.qwen.features import Spectrum, extend
+from asr_worker.serving.model_kind import not_a_recogniser
+from asr_worker.serving.plugin import CLIPS_ARCHITECTURE
+from asr_worker.serving.runtime import DataMissing, Generated, Runtime, RuntimeSettings
+from common.audio import SAMPLE_RATE
+
+SLOTS = 128
+
+_MODEL = "Qwen/Qwen3-ASR-1.7B"
+_OPTIONS = {
+    # AsyncLLM's own defaults are 2048 and 128 on any card: 157 s of audio in a step for everybody.
+    "max_num_batched_tokens": 8192,
+    "max_num_seqs": 128,
+    "gpu_memory_utilization": 0.9,
+    # 300 s of audio are 3 900 tokens; the rest is for context and the answer.
+    "max_model_len": 16384,
+    # Holds the clips that vLLM need not be sent again: 50 kB per second of speech being decoded.
+    "mm_processor_cache_gb": 1,
+}
+_FIXED = {
+    "runner": "generate",
+    "scheduling_policy": "priority",
+    "enable_prefix_caching": True,
+    "limit_mm_per_prompt": {"audio": 40},
+}
+_MOST_TOKENS = 4096
+# Raised for a final whose first answer had no end: it breaks a loop that greedy decoding is in.
+_REPETITION_PENALTY = 1.2
+_ATTEMPTS = 3
+_WARM_UP = (1, 9)
+"""Seconds of audio decoded before the worker is ready: without and with a closed clip."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """What the next decode of an utterance can build on."""
+
+    spectrum: Spectrum
+    answer: str
+    """The raw answer, from its header on; empty if it is not to be continued from."""
+    seconds: float
+    """How much audio the answer is about."""
+    name: str
+    """Begins the identities of this utterance's clips; no other utterance has it."""
+    sent: frozenset[str]
+    """Identities of closed clips that vLLM was given."""
+
+
+class VllmEngine:
+    """See `asr_worker.api.Engine`. Cancelling a decode aborts its request inside vLLM."""
+
+    name = "vllm"
+
+    def __init__(self, settings: EngineSettings) -> None:
+        options = {**_OPTIONS, **settings.vllm_options}
+        self._concurrency = settings.concurrency or int(options["max_num_seqs"])
+        # The dispatcher keeps within the concurrency; this holds should requests linger.
+        options.setdefault("max_num_queued_reqs", 2 * self._concurrency)
+        self._most_tokens = settings.max_new_tokens or _MOST_TOKENS
+        self._runtime = Runtime(
+            RuntimeSettings(
+                model=settings.model or _MODEL,
+                device=settings.device,
+                options=options,
+                fixed=_FIXED,
+                flag="--asr-vllm-options",
+                architecture=CLIPS_ARCHITECTURE,
+                check=not_a_recogniser,
+            )
+        )
+        self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="features")
+        self._tails = count()
+        self._tokenizer: Any = None
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests vLLM batches at once."""
+        return self._concurrency
+
+    @property
+    def unfinished(self) -> int:
+        """Requests inside vLLM now."""
+        return self._runtime.unfinished
+
+    async def start(self) -> None:
+        """Load the model and decode once per kind of request."""
+        await self._runtime.start()
+        self._tokenizer = self._runtime.tokenizer
+        for seconds in _WARM_UP:
+            audio = np.zeros(seconds * SAMPLE_RATE, np.float32)
+            await self.decode(
+                DecodeRequest(utterance="warm-up", audio=audio, priority=Priority.REFRESH)
+            )
+
+    async def decode(self, request: DecodeRequest) -> Hypothesis:
+        """Recognise one utterance; see `Engine.decode` for errors and cancellation."""
+        if self._tokenizer is None:
+            raise DecodeFailed("the vllm engine is not running")
+        language = None
+        if request.language is not None:
+            language = prompt.language_name(request.language)
+        if not len(request.audio):
+            return Hypothesis("")
+        memory = request.previous.memory if request.previous is not None else None
+        memory = memory if isinstance(memory, _Memory) else None
+        loop = asyncio.get_running_loop()
+        spectrum = await loop.run_in_executor(
+            self._pool, extend, memory.spectrum if memory else None, request.audio
+        )
+        return await self._recognise(request, language, memory, spectrum)
+
+    async def watch(self) -> None:
+        """See `Engine.watch`."""
+        await self._runtime.watch()
+
+    async def close(self) -> None:
+        """End vLLM; decodes still in flight fail."""
+        self._tokenizer = None
+        await self._runtime.close()
+        await asyncio.to_thread(self._pool.shutdown)
+
+    async def _recognise(
+        self,
+        request: DecodeRequest,
+        language: str | None,
+        memory: _Memory | None,
+        spectrum: Spectrum,
+    ) -> Hypothesis:
+        name = memory.name if memory else uuid4().hex
+        sent = memory.sent if memory else frozenset[str]()
+        seconds = len(request.audio) / SAMPLE_RATE
+        system = prompt.system_text(request.context, request.keywords)
+        prefix = self._prefix(request, memory)
+        asked = _Asked(
+            text=prompt.prompt(system, len(clips(spectrum)), language, prefix),
+            name=name,
+            clips=clips(spectrum),
+            priority=request.priority,
+        )
+        limit = guards.token_limit(seconds, self._most_tokens)
+        said, sent = await self._generate(asked, sent, limit, 1.0)
+        if request.final and not said.finished:
+            said, sent = await self._generate(asked, sent, limit, _REPETITION_PENALTY)
+        answer = guards.untangled(prefix + said.text, said.finished)
+        heard = transcript.parse(answer, language)
+        text = heard.text
+        if guards.is_echo(text, system, request.audio):
+            text = ""
+        return Hypothesis(
+            text=text,
+            language=heard.language if text else None,
+            complete=said.finished,
+            memory=_Memory(spectrum, answer if said.finished else "", seconds, name, sent),
+            usage=Usage(said.prompt_tokens, said.cached_tokens, len(said.tokens)),
+        )
+
+    def _prefix(self, request: DecodeRequest, memory: _Memory | None) -> str:
+        """Return what a partial continues from; finals and young utterances start afresh."""
+        if request.final or memory is None or memory.seconds <= request.unfixed_s:
+            return ""
+        return rollback.prefix(
+            memory.answer, request.unfixed_token_num, self._encode, self._tokenizer.decode
+        )
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        return ids
+
+    async def _generate(
+        self, asked: "_Asked", sent: frozenset[str], limit: int, penalty: float
+    ) -> tuple[Generated, frozenset[str]]:
+        """Run one request; return its result and the closed clips vLLM holds now."""
+        tail = f"{asked.name}.{next(self._tails)}"
+        names = [f"{asked.name}/{clip.key}" if clip.key else tail for clip in asked.clips]
+        for _ in range(_ATTEMPTS):
+            data = [
+                None if name in sent else clip.features()
+                for name, clip in zip(names, asked.clips, strict=True)
+            ]
+            try:
+                said = await self._runtime.generate(
+                    asked.text,
+                    data,
+                    names,
+                    limit=limit,
+                    priority=asked.priority,
+                    repetition_penalty=penalty,
+                )
+            except DataMissing:
+                sent = frozenset()
+            else:
+                return said, frozenset(names) - {tail}
+        raise DecodeFailed("vLLM lost this utterance's clips again and again")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One question to the model: the prompt's text and the clips it is about."""
+
+    text: str
+    name: str
+    clips: tuple[Clip, ...]
+    priority: Priority
+
+
+def build(settings: EngineSettings) -> VllmEngine:
+    """Build the engine, unstarted; nothing is loaded yet."""
+    return VllmEngine(settings)

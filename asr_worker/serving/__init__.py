@@ -1,0 +1,1 @@
+"""vLLM: nothing outside this package imports it."""

@@ -1,0 +1,51 @@
+"""What vLLM runs in each of its processes (entry point group ``vllm.general_plugins``).
+
+It makes the model that reads clips known, and looks after the engine's process, which vLLM starts
+for us: it must not outlive the worker, and must say why it could not start.
+"""
+
+import logging
+import multiprocessing
+import os
+import threading
+from multiprocessing.connection import wait
+from pathlib import Path
+
+CLIPS_ARCHITECTURE = "CallscribeQwen3ASR"
+REASON_FILE = "_CALLSCRIBE_ENGINE_REASON"
+"""Variable with the path of the file that takes the reason of a failed start. It marks our own
+processes: other uses of vLLM in the same environment get the model and nothing else."""
+
+
+def register() -> None:
+    """Prepare this process of vLLM; safe to call again."""
+    from vllm import ModelRegistry
+
+    if CLIPS_ARCHITECTURE in ModelRegistry.get_supported_archs():
+        return
+    # The class, not its name: vLLM looks at a class that it only has the name of in a process of
+    # its own, which takes ten seconds and more at every start.
+    from asr_worker.serving.clips_model import ClipsModel
+
+    ModelRegistry.register_model(CLIPS_ARCHITECTURE, ClipsModel)
+    parent = multiprocessing.parent_process()
+    if parent is not None and REASON_FILE in os.environ:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+        # First, so that it sees the record before anything of it is printed.
+        logging.getLogger("vllm").handlers.insert(0, _Reason())
+
+
+def _end_with(sentinel: int) -> None:
+    """End this process when the one that started it is gone; nobody could use it any more."""
+    wait([sentinel])
+    os._exit(1)
+
+
+class _Reason(logging.Handler):
+    """Hands the reason of a failed start to the worker, which says it in one line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info is None or "failed to start" not in record.getMessage():
+            return
+        Path(os.environ[REASON_FILE]).write_text(str(record.exc_info[1]), encoding="utf-8")
+        os._exit(1)
