@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 EXIT_INTERRUPTED = 130
 
+_ON_REQUEST = ("align",)
+"""Services that a stack has none of unless it is told how many: this one needs a GPU."""
+
 _SAMPLE = Path(__file__).parent / "sample" / "sample_call.wav"
 
 
@@ -76,8 +79,7 @@ def _usage() -> str:
     lines += [f"  {name:14}{_summary(command)}" for name, command in _COMMANDS.items()]
     lines += ["", "services, each a process of its own:"]
     for name, cls in settings_classes().items():
-        package = sys.modules[cls.__module__.partition(".")[0]]
-        lines.append(f"  {name:14}{_summary(package)}")
+        lines.append(f"  {name:14}{_summary(sys.modules[_package(cls)])}")
     return "\n".join([*lines, "", "  --version     print the version"])
 
 
@@ -85,11 +87,16 @@ def _summary(documented: object) -> str:
     return (documented.__doc__ or "").partition("\n")[0]
 
 
+def _package(settings: type) -> str:
+    """Return the package of a service, given its settings: the one that its `settings` is in."""
+    return settings.__module__.rpartition(".")[0]
+
+
 def _service(name: str) -> Callable[[list[str]], int]:
     """Return the command that runs a service in this process, by its package's `__main__.main`."""
 
     def run(argv: list[str]) -> int:
-        package = settings_classes()[name].__module__.partition(".")[0]
+        package = _package(settings_classes()[name])
         try:
             module = importlib.import_module(f"{package}.__main__")
             result: int = module.main(argv)
@@ -129,9 +136,13 @@ def _stack_parser(name: str, description: str) -> FlagParser:
     group = parser.add_argument_group("processes")
     for service in classes:
         if service != "gateway":
-            text = f"{service} workers to start (default 1)"
+            text = f"{service} workers to start (default {_default_workers(service)})"
             group.add_argument(f"--{service}", metavar="N", dest=f"{service} workers", help=text)
     return parser
+
+
+def _default_workers(service: str) -> str:
+    return "0" if service in _ON_REQUEST else "1"
 
 
 def _stack_options(invocation: _Invocation) -> "StackOptions":
@@ -140,7 +151,7 @@ def _stack_options(invocation: _Invocation) -> "StackOptions":
     counts = {"gateway": 1}
     for service in settings_classes():
         if service != "gateway":
-            text = invocation.arguments.get(f"{service} workers", "1")
+            text = invocation.arguments.get(f"{service} workers", _default_workers(service))
             if not text.isdecimal():
                 raise SettingsError(f"--{service}: {text!r} is not a number of workers")
             counts[service] = int(text)

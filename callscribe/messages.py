@@ -93,17 +93,13 @@ class Partial(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Final(_Event):
-    """An utterance's definitive text; `seq` numbers the finals of the call from 1."""
-
-    kind = "final"
+class _Timed(_Event):
     utterance: int
     seq: int
     start: float
     end: float
-    text: str
-    language: str | None = None
     words: tuple[Word, ...] | None = None
+    words_unavailable: str | None = None
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Self:
@@ -114,6 +110,27 @@ class Final(_Event):
             words = tuple(Word(**{name: word[name] for name in names}) for word in words)
         given = {f.name: wire[f.name] for f in fields(cls) if f.name in wire}
         return cls(**{**given, "words": words})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Final(_Timed):
+    """An utterance's definitive text; `seq` rises over the finals and words of the call.
+
+    Of a call that asked for `words` they are None where they come later as a `Words` event
+    (`words_pending`), or not at all (`words_unavailable` says why).
+    """
+
+    kind = "final"
+    text: str
+    language: str | None = None
+    words_pending: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Words(_Timed):
+    """The words of a final that came with `words_pending`, or in `words_unavailable` why not."""
+
+    kind = "words"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,10 +173,10 @@ class Error(_Event):
     message: str
 
 
-Event: TypeAlias = Partial | Final | SpeechStarted | SpeechEnded | Gap | Error
+Event: TypeAlias = Partial | Final | Words | SpeechStarted | SpeechEnded | Gap | Error
 
 _EVENTS: Mapping[str, type[Event]] = {
-    event.kind: event for event in (Partial, Final, SpeechStarted, SpeechEnded, Gap, Error)
+    event.kind: event for event in (Partial, Final, Words, SpeechStarted, SpeechEnded, Gap, Error)
 }
 
 

@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class StackOptions:
-    """What to start: processes by service, and the environment that they all get."""
+    """What to start: processes by service, none where not named, in the environment for all."""
 
     counts: Mapping[str, int]
     env: Mapping[str, str]
@@ -172,7 +172,7 @@ def _plan(counts: Mapping[str, int], env: Mapping[str, str]) -> list[_Plan]:
     host = _ANY_ADDRESS.get(gateway.host, gateway.host)
     plans = [_Plan(GATEWAY, GATEWAY, {**env, PREFIX + "PORT": str(port)}, host, port, tls)]
     workers = {name: cls for name, cls in settings_classes().items() if name != GATEWAY}
-    free = iter(free_ports(sum(counts[name] for name in workers)))
+    free = iter(free_ports(sum(counts.get(name, 0) for name in workers)))
     given = count()
     for service, cls in workers.items():
         settings = load(cls, [], env)
@@ -180,8 +180,9 @@ def _plan(counts: Mapping[str, int], env: Mapping[str, str]) -> list[_Plan]:
         # Several workers on one machine cannot share a port: they count up from the one given.
         # Without one, nobody else is expected to ask, so that loopback is enough.
         host = settings.metrics_host if settings.metrics_port else "127.0.0.1"
-        for number in range(counts[service]):
-            name = f"{service}[{number}]" if counts[service] > 1 else service
+        wanted = counts.get(service, 0)
+        for number in range(wanted):
+            name = f"{service}[{number}]" if wanted > 1 else service
             port = settings.metrics_port + next(given) if settings.metrics_port else next(free)
             own = {PREFIX + "METRICS_HOST": host, PREFIX + "METRICS_PORT": str(port)}
             probed = _ANY_ADDRESS.get(host, host)

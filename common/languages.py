@@ -41,6 +41,23 @@ NAMES_BY_CODE = MappingProxyType(
     }
 )
 
+ALIGNABLE = frozenset(
+    {
+        "Cantonese",
+        "Chinese",
+        "English",
+        "French",
+        "German",
+        "Italian",
+        "Japanese",
+        "Korean",
+        "Portuguese",
+        "Russian",
+        "Spanish",
+    }
+)
+"""Languages that Qwen3-ForcedAligner times words in, as its model card lists them."""
+
 _CODES = {name: code for code, name in NAMES_BY_CODE.items()}
 
 

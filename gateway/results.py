@@ -1,18 +1,51 @@
 """From the bus's results to the session's events, in an order a client can rely on.
 
 Per leg: speech events as they happened, no partial after its utterance's final, finals in order
-of utterance. Over the legs of a session: finals in the order of their `seq`.
+of utterance. Over the legs of a session: finals, and words that come after theirs, in the order of
+their `seq`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from common.bus import wire
 from common.bus.keys import Leg
 from common.bus.reading import Cursor
-from gateway.fronts.api import Event, Final, Gap, Partial, SpeechEnded, SpeechStarted, Word
+from gateway.fronts.api import (
+    Event,
+    Final,
+    Gap,
+    Partial,
+    SpeechEnded,
+    SpeechStarted,
+    Word,
+    Words,
+)
 
 _BEGINNING = b"0-0"
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitedWords:
+    """Words that a final was sent without: whose they are, and under which digest they come."""
+
+    leg: Leg
+    number: int
+    digest: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """An entry of a leg's text: an item, its words with it or alone; see `common.bus.scripts`."""
+
+    leg: "LegResults"
+    number: int
+    seq: int
+    item: wire.Body | None
+    words: wire.Body | None
 
 
 class LegResults:
@@ -27,6 +60,7 @@ class LegResults:
         self.speech = leg.key("speech")
         self.cursors = {self.text: _BEGINNING, self.speech: _BEGINNING}
         self.partials: dict[bytes, int] = {}
+        self.awaited: dict[int, AwaitedWords] = {}
 
     def follow_partial(self, utterance: int) -> None:
         """Read this utterance's partials until its final is there."""
@@ -58,6 +92,11 @@ class Results:
         """Whether every leg's last item was read."""
         return all(leg.ended for leg in self._legs.values())
 
+    @property
+    def awaited(self) -> list[AwaitedWords]:
+        """Every final's words that are still to come, one record per final."""
+        return [each for leg in self._legs.values() for each in leg.awaited.values()]
+
     def cursors(self, kinds: Mapping[Leg, set[str]] | None) -> Iterable[Cursor]:
         """Return what to read, for the kinds rung per leg; None: for everything.
 
@@ -80,7 +119,7 @@ class Results:
     def read(self, news: Mapping[bytes, list[wire.RawEntry]]) -> list[Event]:
         """Take new entries by stream key; return the events they mean, in order."""
         events: list[Event] = []
-        items: list[tuple[int, int, LegResults, wire.Body]] = []
+        texts: list[_Text] = []
         for leg in self._legs.values():
             for key in list(leg.cursors):
                 entries = news.get(key)
@@ -88,37 +127,65 @@ class Results:
                     continue
                 leg.cursors[key] = entries[-1][0]
                 if key == leg.text:
-                    items += [_item(leg, entry) for entry in entries]
+                    texts += [_text(leg, entry) for entry in entries]
                 elif key == leg.speech:
                     events += self._happenings(leg, entries)
                 else:
                     events += self._partial(leg, leg.partials[key], entries[-1])
-        for seq, number, leg, body in sorted(items, key=lambda item: item[0]):
-            events += self._final(leg, number, seq, body)
+        for text in sorted(texts, key=lambda text: text.seq):
+            if text.item is not None:
+                events += self._final(text, text.item)
+            else:
+                events += self._words(text)
         return events
 
     @staticmethod
-    def _final(leg: LegResults, number: int, seq: int, body: wire.Body) -> list[Event]:
+    def _final(text: _Text, body: wire.Body) -> list[Event]:
+        leg, number = text.leg, text.number
         leg.settle(number)
         if body["t"] == "end":
             leg.ended = True
         if not body["shown"]:
             return []
-        words = body["words"]
+        words, unavailable = body["words"], body["unavailable"]
+        if text.words is not None:
+            words, unavailable = text.words["words"], text.words["trouble"]
+        elif body["align"] is not None:
+            place = (body["start"], body["end"])
+            leg.awaited[number] = AwaitedWords(leg.leg, number, body["align"], *place)
         return [
             Final(
                 channel=leg.leg.channel,
                 utterance=number,
-                seq=seq,
+                seq=text.seq,
                 start=body["start"],
                 end=body["end"],
                 at=body["at"],
                 text=body["text"],
                 language=body["language"],
-                words=None if words is None else tuple(Word(*word) for word in words),
+                words=_listed(words),
                 reason=body["reason"],
                 failed=body["failed"],
                 trouble=body["trouble"],
+                words_pending=number in leg.awaited,
+                words_unavailable=unavailable,
+            )
+        ]
+
+    @staticmethod
+    def _words(text: _Text) -> list[Event]:
+        awaited = text.leg.awaited.pop(text.number, None)
+        if awaited is None or text.words is None:
+            return []
+        return [
+            Words(
+                channel=awaited.leg.channel,
+                utterance=text.number,
+                seq=text.seq,
+                start=awaited.start,
+                end=awaited.end,
+                words=_listed(text.words["words"]),
+                unavailable=text.words["trouble"],
             )
         ]
 
@@ -151,12 +218,23 @@ class Results:
         return events
 
 
-def _item(leg: LegResults, entry: wire.RawEntry) -> tuple[int, int, LegResults, wire.Body]:
-    """Return (seq, item number, leg, body) of a text entry."""
+def _text(leg: LegResults, entry: wire.RawEntry) -> _Text:
     stream_id, fields = entry
     values = dict(zip(fields[::2], fields[1::2], strict=True))
-    body = wire.unpack(values[wire.BODY_FIELD])
-    return int(values[wire.SEQ_FIELD]), wire.id_halves(stream_id)[0], leg, body
+    item, words = values.get(wire.BODY_FIELD), values.get(wire.WORDS_FIELD)
+    # Words that come alone stand behind some later item: the id's first half is not theirs.
+    number = values.get(wire.UTTERANCE_FIELD) or wire.id_halves(stream_id)[0]
+    return _Text(
+        leg,
+        int(number),
+        int(values[wire.SEQ_FIELD]),
+        None if item is None else wire.unpack(item),
+        None if words is None else wire.unpack(words),
+    )
+
+
+def _listed(words: Sequence[Sequence[Any]] | None) -> tuple[Word, ...] | None:
+    return None if words is None else tuple(Word(*word) for word in words)
 
 
 def _speech_event(channel: int, body: Mapping[str, Any]) -> Event | None:

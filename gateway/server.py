@@ -21,6 +21,7 @@ from common.errors import SettingsError
 from common.telemetry.logs import Log
 from common.telemetry.metrics import BusMetrics, GatewayMetrics
 from gateway import fronts, pages
+from gateway.admission import ALIGN
 from gateway.connection import Connection
 from gateway.downlink import Downlink
 from gateway.fleet import Fleet
@@ -29,7 +30,7 @@ from gateway.settings import GatewaySettings
 from gateway.uplink import Uplink
 
 SERVICE_RESTART = 1012
-STAGES = ("denoise", "vad", "asr")
+STAGES = ("denoise", "vad", "asr", ALIGN)
 REQUIRED = ("vad", "asr")
 
 _RENEW_EVERY = 10.0
@@ -211,6 +212,7 @@ class GatewayServer:
                 elif session.overdue:
                     session.lose("unfinished", "the last words were not recognised in time")
                 else:
+                    session.forgo_overdue_words()
                     commands += [("EXPIRE", key, keys.SESSION_TTL) for key in session.streams]
                     commands += [
                         ("XTRIM", key, "MINID", "~", end - _AUDIO_KEPT)

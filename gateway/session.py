@@ -47,6 +47,7 @@ from gateway.fronts.api import (
     Partial,
 )
 from gateway.ingest import Ingest
+from gateway.late_words import LateWords
 from gateway.results import Results
 from gateway.settings import GatewaySettings
 from gateway.uplink import MOST_WAITING, LegUplink, Uplink
@@ -119,6 +120,7 @@ class Session:
         self._began: float | None = None
         """When the first audio came."""
         self._arrivals: deque[tuple[int, float]] = deque(maxlen=_ARRIVALS_KEPT)
+        self._late_words = LateWords(gateway.link, self.id)
 
     @property
     def registered(self) -> bool:
@@ -241,14 +243,15 @@ class Session:
         legs = [leg.leg for leg in self._legs]
         undenoised = gateway.settings.denoise_unavailable == "continue"
         try:
-            options = await admit(gateway.fleet, asked, len(legs), undenoised=undenoised)
+            terms = await admit(gateway.fleet, asked, len(legs), undenoised=undenoised)
         except (Unavailable, AtCapacity, BusUnavailable) as refusal:
             self._refuse(refusal)
             return
+        options = terms.options
         if options.denoise != asked.denoise:
             text = "denoise: no worker for it is running; the call goes on without"
             self._tell(Failed("denoise_unavailable", text, fatal=False))
-        await open_claims(gateway.link, gateway.name, legs, options, events=self._speech)
+        await open_claims(gateway.link, gateway.name, legs, terms, events=self._speech)
         gateway.downlink.add(self.id, self)
         self._state = _State.OPEN
         gateway.metrics.sessions.inc()
@@ -320,10 +323,19 @@ class Session:
         for event in self._results.read(news):
             self._measure(event)
             self._tell(event)
-        if self._results.ended and self._state is not _State.ENDED:
+        self._late_words.note(self._results.awaited)
+        if not self._results.ended or self._state is _State.ENDED:
+            return
+        if self._late_words.pending:
+            self._late_words.forgo_after(self._gateway.settings.words_wait_s)
+        else:
             self._tell(Ended())
             self._client.close_soon(NORMAL_CLOSURE, "finished")
             self._end()
+
+    def forgo_overdue_words(self) -> None:
+        """See `LateWords.forgo_overdue`."""
+        self._late_words.forgo_overdue()
 
     def _measure(self, event: Event) -> None:
         if not self._live():
@@ -351,6 +363,7 @@ class Session:
     def _end(self) -> None:
         if self.registered:
             self._gateway.metrics.sessions.dec()
+        self._late_words.close()
         self._state = _State.ENDED
         self._ended(self)
 

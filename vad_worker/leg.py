@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias
 
-from common.audio import samples
+from common.audio import SAMPLE_RATE, samples
 from common.bus.keys import Leg
 from common.bus.wire import NOTHING, Body, Chunk, Control, Mark, entry_id
 from common.errors import Misuse
@@ -18,6 +18,10 @@ from common.options import SessionOptions
 from common.stage.api import Commit, Done, Effect, Emit, Entry, Offer, Recovery, Snapshot
 from vad_worker.endpointer import Endpointer, EndpointerParams, Event, Flushed, SpeechStarted
 from vad_worker.framing import FRAME_BYTES, Framer, Gap
+
+_ALIGNED_WITHIN = 10 * SAMPLE_RATE
+"""Audio that an utterance's own outlives its final by where aligners read it: a claim they have no
+place for at once, or whose aligner dies (found out within 2 s), is still worth taking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,17 @@ class VadLeg:
         self._leg = leg
         self._source: str = body["source"]
         self._events: bool = body["events"]
+        self._align: bool = body["align"]
         self._gateway: str = saved["gateway"]
         self._options = SessionOptions.from_wire(saved["options"])
         self._read = Mark(*saved["read"]) if recovery.state else NOTHING
         self._course: list[_Step] = []
         self._pins: dict[int, int] = dict(saved.get("pins", ()))
         """First position of every utterance whose final is not in the text yet."""
+        self._settled: dict[int, tuple[int, int]] = {
+            number: (start, until) for number, start, until in saved.get("settled", ())
+        }
+        """First position of utterances that aligners may still read, and until which position."""
         if recovery.state is None:
             self._framer = Framer()
             self._endpointer = Endpointer(_params(self._options))
@@ -102,7 +111,15 @@ class VadLeg:
         return effects
 
     def committed(self, number: int) -> None:
-        """Learn that items up to `number` are in the text: their audio is not needed any more."""
+        """Learn that items up to `number` are in the text: their audio is soon not needed any more.
+
+        With aligners it is kept for a while, and at least until this is called again.
+        """
+        now = self._framer.position
+        self._settled = {n: each for n, each in self._settled.items() if each[1] > now}
+        if self._align:
+            done = {n: start for n, start in self._pins.items() if n <= number}
+            self._settled |= {n: (start, now + _ALIGNED_WITHIN) for n, start in done.items()}
         self._pins = {n: start for n, start in self._pins.items() if n > number}
 
     def snapshot(self, model_state: bytes) -> Snapshot:
@@ -113,10 +130,12 @@ class VadLeg:
             "framer": self._framer.snapshot(),
             "endpointer": self._endpointer.snapshot(),
             "pins": list(self._pins.items()),
+            "settled": [(number, *each) for number, each in self._settled.items()],
             "read": self._read,
             "model": model_state,
         }
-        return Snapshot(state, self._endpointer.keep_from, self._pins)
+        settled = {number: start for number, (start, _) in self._settled.items()}
+        return Snapshot(state, self._endpointer.keep_from, settled | self._pins)
 
     def _obey(self, control: Control) -> list[Effect]:
         body = control.body
@@ -166,6 +185,7 @@ class VadLeg:
             "source": self._source,
             "gateway": self._gateway,
             "options": self._options.to_wire(),
+            "align": self._align,
         }
         return Offer("asr", f"{self._leg}/{utterance}", body)
 
@@ -179,6 +199,8 @@ class VadLeg:
             "text": "",
             "language": None,
             "words": None,
+            "align": None,
+            "unavailable": "",
             "reason": reason,
             "failed": False,
             "trouble": "",

@@ -19,6 +19,8 @@ BODY_FIELD = b"p"
 KEY_FIELD = b"k"
 SEQ_FIELD = b"s"
 OWNER_FIELD = b"own"
+WORDS_FIELD = b"w"
+UTTERANCE_FIELD = b"u"
 
 AUDIO_ORDER = 1
 """Second half of an audio entry's id; controls at the same position come after it."""

@@ -46,7 +46,7 @@ class Snapshot:
     """A claim's state at the end of everything it was given.
 
     `floor`: positions before it are not needed for a take-over from this snapshot. `pins`: item
-    number -> first position that must be kept until that item is in the leg's text.
+    number -> first position that must be kept for whoever works on that item.
     """
 
     state: Body
@@ -55,7 +55,7 @@ class Snapshot:
 
 
 # Effects, in the order they are carried out within one step: fenced writes first (Emit, Audio,
-# Relay, Partial), then what follows from them (Offer, Commit, Ring), Done last. A stage that dies
+# Relay, Partial), then what follows from them (Offer, Commit, Attach), Done last. A stage that dies
 # in between is replayed from its checkpoint and repeats them; each is idempotent.
 
 
@@ -119,11 +119,25 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class Attach:
+    """Give item `number` of the leg's text its words, be it there yet or not; tell the gateway.
+
+    They count only if `digest` is the one the item names as ``align``. `body`: ``words``, a list of
+    (text, start, end, probability) with positions, or None and in ``trouble`` why there are none.
+    """
+
+    number: int
+    digest: str
+    body: Body
+    notify: str
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The claim is finished; the runtime releases it and forgets its state."""
 
 
-Effect: TypeAlias = Emit | Audio | Relay | Partial | Offer | Commit | Done
+Effect: TypeAlias = Emit | Audio | Relay | Partial | Offer | Commit | Attach | Done
 Work: TypeAlias = tuple[S, Sequence[Entry]]
 
 
@@ -167,6 +181,9 @@ class Stage(Protocol[S]):
 
     def close(self, state: S) -> None:
         """Forget a claim that is finished, lost or handed over."""
+
+    async def watch(self) -> None:
+        """Never return; raise once the engine is dead, so that the process ends with it."""
 
     async def stop(self) -> None:
         """Close the engine."""

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from common.bus import keys, scripts, wire
+from common.bus.attachments import attach
 from common.bus.keys import Leg
 from common.bus.link import Argument, Command, CommandError, Link, Reply, ScriptCall
 from common.bus.offers import register
 from common.errors import Misuse
-from common.stage.api import Audio, Commit, Effect, Emit, Offer, Partial, Relay, Slot
+from common.stage.api import Attach, Audio, Commit, Effect, Emit, Offer, Partial, Relay, Slot
 
 S = TypeVar("S")
 
@@ -124,6 +125,8 @@ def _plan(slot: Slot[S], effects: Sequence[Effect]) -> tuple[list[_Write], list[
             case Commit(number, body_, _):
                 text = (leg.key("text"), leg.key("held"), leg.meta, leg.key(f"part:{number}"))
                 calls.append((scripts.COMMIT, text, (number, wire.pack(body_), keys.SESSION_TTL)))
+            case Attach(number, digest, body_):
+                calls.append(attach(leg, number, digest, body_))
             case _:
                 pass
     return writes, calls
@@ -143,7 +146,7 @@ def _ring(rings: dict[bytes, list[Argument]], leg: Leg, effect: Effect) -> None:
             kind, gateway = "speech", notify
         case Partial(utterance, _, notify):
             kind, gateway = f"part:{utterance}", notify
-        case Commit(_, _, notify):
+        case Commit(notify=notify) | Attach(notify=notify):
             kind, gateway = "text", notify
         case _:
             return

@@ -114,7 +114,8 @@ class Final:
     """An utterance's definitive text; `seq` numbers the finals of the session from 1.
 
     `at` is the position at which its end was decided. `failed` marks an utterance that could not
-    be recognised, and `trouble` says why; its text is then empty.
+    be recognised, and `trouble` says why; its text is then empty. Where `words` is None they may
+    come later (`words_pending`), or `words_unavailable` says why they will not.
     """
 
     channel: int
@@ -129,6 +130,25 @@ class Final:
     reason: EndReason
     failed: bool = False
     trouble: str = ""
+    words_pending: bool = False
+    words_unavailable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of a final that was sent with `words_pending`; comes once per such final.
+
+    `words` is None where there are none after all, and `unavailable` says why. `seq` goes on from
+    the finals'.
+    """
+
+    channel: int
+    utterance: int
+    seq: int
+    start: int
+    end: int
+    words: tuple[Word, ...] | None
+    unavailable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +196,9 @@ class Ended:
     """The session is over and everything was sent."""
 
 
-Event: TypeAlias = Created | Partial | Final | SpeechStarted | SpeechEnded | Gap | Failed | Ended
+Event: TypeAlias = (
+    Created | Partial | Final | Words | SpeechStarted | SpeechEnded | Gap | Failed | Ended
+)
 
 
 class ClientError(PeerMisbehaved):

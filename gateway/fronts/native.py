@@ -44,6 +44,7 @@ from gateway.fronts.api import (
     SpeechEnded,
     SpeechStarted,
     Word,
+    Words,
 )
 
 PATH = "/ws/asr"
@@ -208,6 +209,8 @@ class NativeFront:
                 return [_partial(event, now)] if shown else []
             case Final():
                 return self._final(event, now)
+            case Words():
+                return [_words(event, now)]
             case SpeechStarted() | SpeechEnded() | Gap():
                 message = _speech(event, now)
                 return [message] if message["type"] in self._events else []
@@ -229,8 +232,8 @@ class NativeFront:
         if event.text or event.reason in ("flush", "finish"):
             message = _transcript("final", event, now)
             message |= {"is_speech_final": True, "seq": event.seq, "stable": len(event.text)}
-            if self._options.words and event.words is not None:
-                message["words"] = [_word(word) for word in event.words]
+            if self._options.words and (event.text or event.words is not None):
+                message |= _final_words(event)
             messages.append(message)
         return messages
 
@@ -255,6 +258,33 @@ def _transcript(kind: str, event: Partial | Final, now: float) -> dict[str, Any]
         "start": _time(event.start),
         "end": _time(event.end),
     }
+
+
+def _final_words(event: Final) -> dict[str, Any]:
+    fields: dict[str, Any] = {"words": _listed(event.words)}
+    if event.words_pending:
+        fields["words_pending"] = True
+    if event.words_unavailable:
+        fields["words_unavailable"] = event.words_unavailable
+    return fields
+
+
+def _words(event: Words, now: float) -> dict[str, Any]:
+    message: dict[str, Any] = {
+        "type": "words",
+        "timestamp": round(now, 3),
+        "utterance": event.utterance,
+        "channel": event.channel,
+        "start": _time(event.start),
+        "end": _time(event.end),
+        "seq": event.seq,
+        "words": _listed(event.words),
+    }
+    return message | ({"words_unavailable": event.unavailable} if event.unavailable else {})
+
+
+def _listed(words: Sequence[Word] | None) -> list[dict[str, Any]] | None:
+    return None if words is None else [_word(word) for word in words]
 
 
 def _speech(event: SpeechStarted | SpeechEnded | Gap, now: float) -> dict[str, Any]:

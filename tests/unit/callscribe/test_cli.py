@@ -25,7 +25,17 @@ def test_version(capsys):
 def test_help_lists_every_command_and_service(argv, capsys):
     assert main(argv) == 0
     text = capsys.readouterr().out
-    for name in ("up", "demo", "transcribe", "check-config", "gateway", "vad", "denoise", "asr"):
+    for name in (
+        "up",
+        "demo",
+        "transcribe",
+        "check-config",
+        "gateway",
+        "vad",
+        "denoise",
+        "asr",
+        "align",
+    ):
         assert f"\n  {name} " in text
 
 
@@ -59,21 +69,24 @@ def test_every_command_has_help(command, capsys):
     assert f"usage: callscribe {command}" in capsys.readouterr().out
 
 
-def stand_in(monkeypatch, main_of_it):
+def stand_in(monkeypatch, main_of_it, package="vad_worker"):
     module = types.SimpleNamespace(main=main_of_it)
-    monkeypatch.setitem(sys.modules, "vad_worker.__main__", module)
+    monkeypatch.setitem(sys.modules, f"{package}.__main__", module)
 
 
-def test_a_service_runs_its_package(monkeypatch):
+@pytest.mark.parametrize(
+    ("service", "package"), [("vad", "vad_worker"), ("align", "asr_worker.align")]
+)
+def test_a_service_runs_its_package(service, package, monkeypatch):
     seen = []
 
     def main_of_it(argv):
         seen.append(argv)
         return 7
 
-    stand_in(monkeypatch, main_of_it)
-    assert main(["vad", "--vad-slots", "3"]) == 7
-    assert seen == [["--vad-slots", "3"]]
+    stand_in(monkeypatch, main_of_it, package)
+    assert main([service, "--log-level", "debug"]) == 7
+    assert seen == [["--log-level", "debug"]]
 
 
 def test_a_service_that_is_not_installed_says_what_to_install(monkeypatch, capsys):
@@ -118,7 +131,7 @@ def stack_options(argv, env):
 def test_flags_of_up_become_variables_of_the_services():
     argv = ["--asr", "3", "--silence-threshold", "1", "--generate-self-signed-cert"]
     options = stack_options(argv, {"CALLSCRIBE_SILENCE_THRESHOLD": "2", "HOME": "/root"})
-    assert options.counts == {"gateway": 1, "vad": 1, "denoise": 1, "asr": 3}
+    assert options.counts == {"gateway": 1, "vad": 1, "denoise": 1, "asr": 3, "align": 0}
     assert options.env == {
         "CALLSCRIBE_SILENCE_THRESHOLD": "1",
         "CALLSCRIBE_GENERATE_SELF_SIGNED_CERT": "true",

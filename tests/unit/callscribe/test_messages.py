@@ -16,6 +16,7 @@ from callscribe.messages import (
     SpeechEnded,
     SpeechStarted,
     Word,
+    Words,
     parse_event,
 )
 from common.errors import PeerMisbehaved
@@ -53,6 +54,22 @@ EVENTS: dict[str, tuple[dict[str, Any], Event]] = {
             words=(Word(word="hello", start=0.5, end=0.9, probability=0.8),),
         ),
     ),
+    "words": (
+        {
+            **SPAN,
+            "utterance": 3,
+            "seq": 4,
+            "words": [{"word": "hello", "start": 0.5, "end": 0.9, "probability": 0.8}],
+        },
+        Words(
+            channel=1,
+            utterance=3,
+            seq=4,
+            start=0.5,
+            end=2.0,
+            words=(Word(word="hello", start=0.5, end=0.9, probability=0.8),),
+        ),
+    ),
     "speech_started": (
         {"channel": 0, "utterance": 1, "start": 0.1, "at": 0.6, "timestamp": 12.0},
         SpeechStarted(utterance=1, start=0.1, at=0.6, timestamp=12.0),
@@ -71,6 +88,16 @@ def test_events_are_read_from_the_wire(kind):
     wire, event = EVENTS[kind]
     assert parse_event(json.dumps({"type": kind, **wire, "added_later": [1]})) == event
     assert event.kind == kind
+
+
+def test_a_final_tells_whether_its_words_are_still_to_come():
+    place = {**SPAN, "utterance": 3, "seq": 2, "text": "hello", "words": None}
+    pending = parse_event(json.dumps({"type": "final", **place, "words_pending": True}))
+    assert isinstance(pending, Final)
+    assert (pending.words, pending.words_pending, pending.words_unavailable) == (None, True, None)
+    without = parse_event(json.dumps({"type": "final", **place, "words_unavailable": "why"}))
+    assert isinstance(without, Final)
+    assert (without.words_pending, without.words_unavailable) == (False, "why")
 
 
 @pytest.mark.parametrize("kind", EVENTS)

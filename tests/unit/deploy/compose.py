@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from tests.conftest import ROOT
 
 FILE = ROOT / "docker-compose.yml"
+GPUS = ROOT / "deploy" / "gpus.yml"
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 PROMETHEUS = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 
@@ -22,7 +23,12 @@ def read(env: Mapping[str, str]) -> Any:
 
 
 def load(text: str) -> Any:
-    return YAML(typ="safe", pure=True).load(text)
+    """Return what a file says; a list that replaces another (`!override`) as a list."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.constructor.add_constructor(
+        "!override", lambda self, node: self.construct_sequence(node, deep=True)
+    )
+    return yaml.load(text)
 
 
 def services(env: Mapping[str, str]) -> dict[str, Any]:

@@ -124,17 +124,44 @@ def test_named_volumes_are_declared():
         assert not each.startswith("./") or (ROOT / each).is_dir()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "asr",
-        pytest.param(
-            "asr-vllm",
-            marks=pytest.mark.xfail(
-                reason="comes with the next release; then docker-compose.yml must stop saying so"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("name", ["asr", "asr-vllm"])
 def test_the_engine_exists(name):
     assert SERVICES[name]["environment"]["CALLSCRIBE_ASR_ENGINE"] in engines.available()
+
+
+def gpus(service):
+    """Return the devices that a service is given."""
+    (request,) = service["deploy"]["resources"]["reservations"]["devices"]
+    assert request["driver"] == "nvidia"
+    assert request["capabilities"] == ["gpu"]
+    # With a count Docker would give the first devices to each container.
+    assert "count" not in request
+    return request["device_ids"]
+
+
+def test_a_worker_on_a_gpu_is_given_one_device():
+    chosen = compose.services({"ASR_GPU": "2", "ALIGN_GPU": "3"})
+    assert gpus(SERVICES["asr-vllm"]) == gpus(SERVICES["align"]) == ["0"]
+    assert (gpus(chosen["asr-vllm"]), gpus(chosen["align"])) == (["2"], ["3"])
+
+
+def test_a_service_for_another_gpu_is_the_same_on_another_device():
+    file = compose.load(compose.GPUS.read_text())["services"]
+    waiting = file.pop("gateway")["depends_on"]
+    assert waiting.keys() == file.keys()
+    for name, service in file.items():
+        assert waiting[name] == {"condition": "service_started", "required": False}
+        base = service["extends"]
+        assert ROOT / base["file"] == compose.FILE
+        assert gpus(service) != gpus(SERVICES[base["service"]])
+        # The name that Prometheus resolves.
+        assert service["networks"] == {"default": {"aliases": [base["service"]]}}
+    assert len({gpus(service)[0] for service in file.values()}) == len(file)
+
+
+def test_what_vllm_writes_is_kept():
+    image = compose.image_environment()
+    for name in ("asr-vllm", "align"):
+        (volume,) = SERVICES[name]["volumes"]
+        assert image["TORCHINDUCTOR_CACHE_DIR"].startswith(volume.partition(":")[2] + "/")
+        assert SERVICES[name]["read_only"]

@@ -35,8 +35,19 @@ def test_every_link_leads_somewhere(document):
 
 def test_every_flag_exists(document):
     known = {each.flag for cls in settings_classes().values() for each in definitions(cls).values()}
-    known |= {"--vad", "--asr", "--denoise", "--json", "--speed", "--url", "--version", "--help"}
-    known |= {"--build", "--scale", "--profile"}  # docker compose's
+    known |= {
+        "--vad",
+        "--asr",
+        "--denoise",
+        "--align",
+        "--json",
+        "--speed",
+        "--url",
+        "--version",
+        "--help",
+    }
+    known |= {"--build", "--scale", "--profile", "--rm", "--entrypoint"}  # docker compose's
+    known |= {"--local-dir", "--build-arg", "--from-literal", "--replicas"}  # hf, docker, kubectl
     prose = re.findall(r"`[^`\n]*`|```.*?```", document.read_text(), re.DOTALL)
     flags = {flag for code in prose for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", code)}
     assert flags - known == set()

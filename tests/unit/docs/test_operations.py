@@ -8,7 +8,7 @@ import pytest
 
 from asr_worker import engines
 from asr_worker.api import EngineSettings, Priority
-from asr_worker.settings import AsrSettings
+from asr_worker.engines import whisper
 from common.errors import CallscribeError
 from common.settings import Definition, definitions, load, settings_classes
 from common.telemetry import metrics
@@ -134,7 +134,7 @@ def test_the_slots_and_ticks_are_those_of_the_code():
         ("gateway", GatewaySettings.max_sessions),
         ("vad", VadSettings.vad_slots),
         ("denoise", DenoiseSettings.denoise_slots),
-        ("asr, tiny.en", AsrSettings.asr_slots),
+        ("asr, tiny.en", whisper.SLOTS),
     ):
         assert re.search(rf"` {setting}\b", scaling[stage][3]), stage
     ticks = f"({VadSettings.vad_tick_ms}, {DenoiseSettings.denoise_tick_ms} ms)"
@@ -154,7 +154,7 @@ def complaint(call):
         ("vad", lambda: load(VadSettings, ["--asr-slots", "3"], {})),
         ("vad", lambda: load(VadSettings, ["--heartbeat-s", "1"], {})),
         ("denoise", lambda: load(DenoiseSettings, ["--dfn-model", "/nope"], {})),
-        ("asr", lambda: engines.build("vllm", EngineSettings())),
+        ("asr", lambda: engines.build("qwen", EngineSettings())),
     ],
 )
 def test_the_error_lines_are_what_is_printed(service, call):

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 from prometheus_client import CollectorRegistry
 
+from common.languages import ALIGNABLE
 from gateway import connection, pages, uplink
 from gateway.fronts import native
 from gateway.fronts.api import (
@@ -24,7 +25,9 @@ from gateway.fronts.api import (
     SpeechEnded,
     SpeechStarted,
     Word,
+    Words,
 )
+from gateway.late_words import MOST_AWAITED
 from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
 
@@ -32,10 +35,13 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "protocol.md").read_text()
 
 PLACE: dict[str, Any] = {"channel": 0, "utterance": 1, "start": 0, "end": 1}
+SAID: dict[str, Any] = {"at": 1, "text": "a", "language": None, "words": None, "reason": "flush"}
 EVENTS = [
     Created("s", "t"),
     Partial(**PLACE, text="a", stable=1, language=None),
-    Final(**PLACE, seq=1, at=1, text="a", language=None, words=None, reason="flush"),
+    # Never both of one final; here so that every field is seen.
+    Final(**PLACE, **SAID, seq=1, words_pending=True, words_unavailable="why"),
+    Words(**PLACE, seq=2, words=None, unavailable="why"),
     SpeechStarted(channel=0, utterance=1, start=0, at=1),
     SpeechEnded(**PLACE, at=1, reason="silence"),
     Gap(0, 0, 1),
@@ -125,7 +131,7 @@ def test_the_fields_are_those_that_are_sent(event):
     fields = {coded(row[0])[0]: coded(row[1]) for row in tables("Server messages")[0]}
     # A final's row begins with "those of `partial`".
     expanded = [f for name in fields[message["type"]] for f in fields.get(name, [name])]
-    assert set(message) == {"type", *expanded} - {"words"}
+    assert set(message) == {"type", *expanded}
     explained = {name for row in tables("Server messages")[1] for name in coded(row[0])}
     assert set(message) - {"type"} <= explained
 
@@ -141,6 +147,12 @@ def test_words_are_told_as_they_are_sent():
     (message,) = map(json.loads, opened(words=True).render(final, 0.0))
     (row,) = [row for row in tables("Server messages")[1] if row[0] == "`words`"]
     assert coded(row[1]) == list(message["words"][0])
+
+
+def test_the_languages_that_aligners_know_are_those_of_the_code():
+    (line,) = [line for line in PAGE.splitlines() if line.startswith("- Aligners know ")]
+    names = line.removeprefix("- Aligners know ").removesuffix(".").replace(" and ", ", ")
+    assert names.split(", ") == sorted(ALIGNABLE)
 
 
 def test_the_reasons_are_those_of_the_code():
@@ -218,6 +230,8 @@ def test_the_limits_are_those_of_the_code():
         f"{settings.max_message_bytes / (1 << 20):g} MiB"
     )
     assert limits["time until `config`"].startswith(f"{settings.opening_s:g} s")
+    words = limits["word times awaited after a final; at the end of the call"]
+    assert words.startswith(f"{MOST_AWAITED:g} s; {settings.words_wait_s:g} s ")
     waiting = uplink.MOST_WAITING / 32_000
     assert limits["audio waiting in the gateway per channel"].startswith(f"{waiting:.0f} s")
     assert limits["messages the client has not read"].startswith(f"{connection.MOST_UNSENT},")

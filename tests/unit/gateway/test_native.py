@@ -1,6 +1,7 @@
 """The native protocol: golden messages both ways, and every mistake by its code."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,7 @@ from gateway.fronts.api import (
     SpeechEnded,
     SpeechStarted,
     Word,
+    Words,
 )
 from gateway.fronts.native import EVENTS, NativeFront
 
@@ -328,8 +330,30 @@ def test_words_only_if_asked():
         {"word": "Hi", "start": 1.0, "end": 1.125, "probability": 0.9877},
         {"word": "there", "start": 1.125, "end": 1.5, "probability": 1.0},
     ]
-    (message,) = rendered(opened(words=True), final())
+    (message,) = rendered(opened(words=True), final("", reason="flush"))
     assert "words" not in message
+
+
+def test_a_final_without_its_words_tells_whether_they_come():
+    (message,) = rendered(opened(words=True), replace(final(), words_pending=True))
+    assert (message["words"], message["words_pending"]) == (None, True)
+    assert "words_unavailable" not in message
+    (message,) = rendered(opened(words=True), replace(final(), words_unavailable="why"))
+    assert (message["words"], message["words_unavailable"]) == (None, "why")
+    assert "words_pending" not in message
+    (message,) = rendered(opened(), replace(final(), words_unavailable="why"))
+    assert not any(name.startswith("words") for name in message)
+
+
+def test_words_that_come_later():
+    place = {"utterance": 3, "channel": 1, "start": 1.0, "end": 1.5, "seq": 7}
+    stamped = {"type": "words", "timestamp": 1234567890.123} | place
+    assert rendered(opened(words=True), Words(1, 3, 7, 16_001, 24_000, WORDS[:1])) == [
+        stamped | {"words": [{"word": "Hi", "start": 1.0, "end": 1.125, "probability": 0.9877}]}
+    ]
+    assert rendered(opened(words=True), Words(1, 3, 7, 16_001, 24_000, None, "why")) == [
+        stamped | {"words": None, "words_unavailable": "why"}
+    ]
 
 
 @pytest.mark.parametrize(

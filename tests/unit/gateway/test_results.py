@@ -5,10 +5,21 @@ import pytest
 from common.bus import wire
 from common.bus.keys import Leg
 from common.bus.wire import RawEntry
-from gateway.fronts.api import Event, Final, Gap, Partial, SpeechEnded, SpeechStarted, Word
-from gateway.results import Results
+from gateway.fronts.api import (
+    Event,
+    Final,
+    Gap,
+    Partial,
+    SpeechEnded,
+    SpeechStarted,
+    Word,
+    Words,
+)
+from gateway.results import AwaitedWords, Results
 
 LEG, OTHER = Leg("s", 0), Leg("s", 1)
+WORDS = [["hello", 11, 19, 0.5]]
+TIMED = (Word("hello", 11, 19, 0.5),)
 
 
 def item(number: int, seq: int, **body: Any) -> RawEntry:
@@ -23,8 +34,22 @@ def item(number: int, seq: int, **body: Any) -> RawEntry:
         "language": "English",
     }
     final |= {"words": None, "reason": "silence", "failed": False, "trouble": ""}
+    final |= {"align": None, "unavailable": ""}
     packed = wire.pack(final | body)
     return wire.entry_id(number, 1), [wire.SEQ_FIELD, b"%d" % seq, wire.BODY_FIELD, packed]
+
+
+def timed(entry: RawEntry, words: Any = WORDS, trouble: str = "") -> RawEntry:
+    """Return an item's entry with the words that were there before it."""
+    stream_id, fields = entry
+    packed = wire.pack({"words": words, "trouble": trouble})
+    return stream_id, [*fields, wire.WORDS_FIELD, packed]
+
+
+def later(after: int, seq: int, utterance: int, words: Any = WORDS, trouble: str = "") -> RawEntry:
+    """Return the entry of words that came later, as `scripts.ATTACH` writes it after an item."""
+    fields = [wire.SEQ_FIELD, b"%d" % seq, wire.UTTERANCE_FIELD, b"%d" % utterance]
+    return timed((wire.entry_id(after, seq), fields), words, trouble)
 
 
 def end(number: int, seq: int) -> RawEntry:
@@ -64,8 +89,7 @@ def results() -> Results:
 
 
 def test_a_final_is_read_whole(results):
-    words = [["hello", 11, 19, 0.5]]
-    news = {LEG.key("text"): [item(3, 7, words=words, reason="flush", failed=True)]}
+    news = {LEG.key("text"): [item(3, 7, words=WORDS, reason="flush", failed=True)]}
     assert results.read(news) == [
         Final(
             channel=0,
@@ -76,7 +100,7 @@ def test_a_final_is_read_whole(results):
             at=25,
             text="hello",
             language="English",
-            words=(Word("hello", 11, 19, 0.5),),
+            words=TIMED,
             reason="flush",
             failed=True,
         )
@@ -167,3 +191,59 @@ def test_it_has_ended_when_every_leg_has(results):
     assert not results.ended
     assert results.read({OTHER.key("text"): [end(1, 1)]}) == []
     assert results.ended
+
+
+def word_fields(event: Event) -> tuple[object, bool, str]:
+    assert isinstance(event, Final)
+    return event.words, event.words_pending, event.words_unavailable
+
+
+def test_words_that_were_there_before_their_item_come_with_the_final(results):
+    text = [timed(item(1, 1, align="d")), timed(item(2, 2, align="e"), None, "no audio")]
+    first, second = results.read({LEG.key("text"): text})
+    assert word_fields(first) == (TIMED, False, "")
+    assert word_fields(second) == (None, False, "no audio")
+    assert results.awaited == []
+
+
+def test_words_that_will_not_come_are_not_awaited(results):
+    (event,) = results.read({LEG.key("text"): [item(1, 1, unavailable="no aligner is running")]})
+    assert word_fields(event) == (None, False, "no aligner is running")
+    assert results.awaited == []
+
+
+def test_words_that_come_later_are_an_event_of_their_own(results):
+    text = LEG.key("text")
+    (event,) = results.read({text: [item(1, 1, align="d")]})
+    assert word_fields(event) == (None, True, "")
+    assert results.awaited == [AwaitedWords(LEG, 1, "d", 10, 20)]
+    assert results.read({text: [item(2, 2), later(2, 3, 1)]})[1:] == [Words(0, 1, 3, 10, 20, TIMED)]
+    assert results.awaited == []
+    assert keys_of(results, None)[text] == b"2-3"
+
+
+def test_words_that_could_not_be_timed_say_why(results):
+    events = results.read({LEG.key("text"): [item(1, 1, align="d"), later(1, 2, 1, None, "why")]})
+    assert events[1:] == [Words(0, 1, 2, 10, 20, None, "why")]
+
+
+def test_words_and_finals_of_all_legs_come_in_the_order_of_their_numbers(results):
+    events = results.read(
+        {
+            LEG.key("text"): [item(1, 1, align="d"), item(2, 3), later(2, 5, 1)],
+            OTHER.key("text"): [item(1, 2, align="e"), later(1, 4, 1), item(2, 6)],
+        }
+    )
+    assert [(type(event).__name__, event.seq) for event in events] == [
+        *(("Final", 1), ("Final", 2), ("Final", 3)),
+        *(("Words", 4), ("Words", 5), ("Final", 6)),
+    ]
+
+
+def test_words_may_come_after_the_end(results):
+    text = LEG.key("text")
+    results.read({text: [item(1, 1, align="d"), end(2, 1)], OTHER.key("text"): [end(1, 1)]})
+    assert results.ended
+    assert len(results.awaited) == 1
+    assert len(results.read({text: [later(2, 2, 1)]})) == 1
+    assert results.awaited == []

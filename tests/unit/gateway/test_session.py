@@ -5,18 +5,20 @@ from typing import Any, cast
 
 import pytest
 
-from common.bus import wire
+from common.bus import scripts, wire
 from common.bus.link import Command
 from common.errors import AtCapacity, BusUnavailable, CallscribeError, Unavailable
 from common.options import SessionOptions
 from common.telemetry.metrics import GatewayMetrics, new_registry
 from gateway.fronts import native
+from gateway.late_words import MOST_AWAITED
 from gateway.session import Gateway, Session
 from gateway.settings import GatewaySettings
 from gateway.uplink import MOST_WAITING, LegUplink
-from tests.unit.gateway.test_results import end, item
+from tests.unit.gateway.test_results import end, item, later
 
 CONFIG = json.dumps({"type": "config", "encoding": "pcm16"})
+WORDS = json.dumps({"type": "config", "words": True})
 STEREO = json.dumps({"type": "config", "encoding": "pcm16", "channels": 2, "denoise": True})
 
 
@@ -48,6 +50,8 @@ class Surroundings:
     def __init__(self) -> None:
         self.commands: list[Command] = []
         self.claims: list[str] = []
+        self.offered: list[wire.Body] = []
+        self.forgone: list[tuple[int, str]] = []
         self.touched: dict[LegUplink, Callable[[], None]] = {}
         self.listeners: set[str] = set()
         self.absent: list[str] = []
@@ -60,8 +64,15 @@ class Surroundings:
         self.commands += commands
         return [1] * len(commands)
 
-    async def evaluate(self, calls: Sequence[tuple[Any, Any, tuple[str, bytes]]]) -> None:
-        self.claims += [f"{keys[0].decode()} {arguments[0]}" for _, keys, arguments in calls]
+    async def evaluate(self, calls: Sequence[tuple[Any, Any, tuple[Any, ...]]]) -> None:
+        for script, keys, arguments in calls:
+            if script is scripts.ATTACH:
+                body = wire.unpack(arguments[2])
+                assert body["words"] is None
+                self.forgone.append((arguments[0], body["trouble"]))
+            else:
+                self.claims.append(f"{keys[0].decode()} {arguments[0]}")
+                self.offered.append(wire.unpack(arguments[1]))
 
     def touch(self, leg: LegUplink, relieved: Callable[[], None]) -> None:
         self.touched[leg] = relieved
@@ -297,6 +308,84 @@ async def test_finals_are_passed_on_and_the_last_item_closes(table):
     assert table.ended == [table.session]
     table.session.deliver({})
     assert table.ended == [table.session]
+
+
+@pytest.mark.parametrize(
+    ("config", "absent", "align"),
+    [(WORDS, [], True), (WORDS, ["align"], False), (CONFIG, [], False)],
+)
+async def test_the_claims_tell_whether_words_may_come_from_aligners(table, config, absent, align):
+    table.around.absent = absent
+    await table.open(config)
+    assert table.client.kinds == ["session_created"]
+    assert [body["align"] for body in table.around.offered] == [align]
+
+
+async def spoken_to_the_end(table: Table, *text: wire.RawEntry) -> bytes:
+    """Open a call for words and end it; its text is `text` and the end."""
+    await table.open(WORDS)
+    key = table.session._legs[0].leg.key("text")
+    table.session.receive('{"type": "finalize"}')
+    table.session.deliver({key: [*text, end(len(text) + 1, 9)]})
+    return key
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def test_a_call_ends_when_the_words_of_its_finals_have_come(table):
+    key = await spoken_to_the_end(table, item(1, 1, align="d"), item(2, 2, align="e"))
+    assert table.client.kinds == ["session_created", "final", "final"]
+    table.session.deliver({key: [later(3, 10, 2)]})
+    assert not table.client.closed
+    table.session.deliver({key: [later(3, 11, 1)]})
+    assert table.client.kinds[3:] == ["words", "words"]
+    assert table.client.closed == (1000, "finished")
+    assert table.ended == [table.session]
+    assert table.around.forgone == []
+
+
+async def test_words_that_do_not_come_in_time_are_answered_in_the_text():
+    table = Table(words_wait_s=0)
+    key = await spoken_to_the_end(table, item(1, 1, align="d"), item(2, 2))
+    assert table.client.closed is None
+    await eventually(lambda: table.around.forgone)
+    ((number, trouble),) = table.around.forgone
+    assert (number, trouble) == (1, "the word times took too long")
+    # What the text says counts: an aligner may have been quicker by a moment.
+    assert table.client.closed is None
+    table.session.deliver({key: [later(3, 10, 1, None, trouble)]})
+    assert table.client.messages[-1]["words_unavailable"] == trouble
+    assert table.client.closed == (1000, "finished")
+
+
+async def test_a_call_that_is_over_waits_for_no_words():
+    table = Table(words_wait_s=0)
+    await spoken_to_the_end(table, item(1, 1, align="d"))
+    table.session.lose("session_lost", "gone")
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert table.around.forgone == []
+
+
+async def test_a_call_in_progress_gives_words_up_that_are_long_overdue(table, monkeypatch):
+    await table.open(WORDS)
+    key = table.session._legs[0].leg.key("text")
+    clock = [0.0]
+    monkeypatch.setattr("gateway.late_words.time.monotonic", lambda: clock[0])
+    table.session.deliver({key: [item(1, 1, align="d")]})
+    clock[0] = MOST_AWAITED / 2
+    table.session.deliver({key: [item(2, 2, align="e")]})
+    clock[0] = MOST_AWAITED
+    table.session.forgo_overdue_words()
+    assert table.around.forgone == []
+    clock[0] = MOST_AWAITED + 1
+    table.session.forgo_overdue_words()
+    await eventually(lambda: table.around.forgone)
+    assert [number for number, _ in table.around.forgone] == [1]
 
 
 async def test_a_server_that_restarts_says_so(table):

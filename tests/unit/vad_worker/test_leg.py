@@ -14,12 +14,17 @@ BODY = {
     "gateway": "gw",
     "source": "audio",
     "events": True,
+    "align": False,
 }
 LOUD, QUIET = 0.9, 0.01
 
 
-def leg(recovery: Recovery = Recovery(None, NOTHING)) -> VadLeg:  # noqa: B008 - frozen
-    return VadLeg(Leg("s", 0), BODY, recovery)
+def leg(
+    recovery: Recovery = Recovery(None, NOTHING),  # noqa: B008 - frozen
+    *,
+    align: bool = False,
+) -> VadLeg:
+    return VadLeg(Leg("s", 0), BODY | {"align": align}, recovery)
 
 
 def frames(count: int, end: int) -> Chunk:
@@ -79,6 +84,51 @@ def test_audio_is_kept_until_the_final_is_in_the_text():
     assert one.snapshot(b"").pins == {1: 0}
     one.committed(1)
     assert one.snapshot(b"").pins == {}
+
+
+def test_audio_is_kept_ten_seconds_beyond_the_final_where_aligners_read_it():
+    one = leg(align=True)
+    run(one, [frames(20, 20)], LOUD)
+    run(one, [frames(80, 100)], QUIET)
+    one.committed(1)
+    assert one.snapshot(b"").pins == {1: 0}
+    ten_seconds = 313  # frames, rounded up
+    run(one, [frames(ten_seconds - 1, 99 + ten_seconds)], QUIET)
+    one.committed(1)
+    # A new owner knows of it.
+    one = leg(Recovery(one.snapshot(b"").state, NOTHING), align=True)
+    assert one.snapshot(b"").pins == {1: 0}
+    run(one, [frames(1, 100 + ten_seconds)], QUIET)
+    one.committed(1)
+    assert one.snapshot(b"").pins == {}
+
+
+def test_audio_that_comes_faster_than_it_is_spoken_is_kept_for_one_more_look():
+    one = leg(align=True)
+    run(one, [frames(20, 20)], LOUD)
+    run(one, [frames(5000, 5020)], QUIET)
+    one.committed(1)
+    assert one.snapshot(b"").pins == {1: 0}
+    run(one, [frames(5000, 10_020)], QUIET)
+    one.committed(1)
+    assert one.snapshot(b"").pins == {}
+
+
+def test_a_final_in_the_text_does_not_free_what_the_next_still_needs():
+    one = leg(align=True)
+    run(one, [frames(20, 20)], LOUD)
+    run(one, [frames(80, 100)], QUIET)
+    run(one, [frames(40, 140)], LOUD)
+    one.committed(1)
+    pins = one.snapshot(b"").pins
+    assert pins[1] == 0
+    assert 20 * FRAME < pins[2] <= 100 * FRAME
+
+
+def test_the_offer_tells_whether_aligners_are_there():
+    for align in (True, False):
+        offers = [e for e in run(leg(align=align), [frames(20, 20)], LOUD) if isinstance(e, Offer)]
+        assert [offer.body["align"] for offer in offers] == [align]
 
 
 def test_options_change_from_their_position_on():

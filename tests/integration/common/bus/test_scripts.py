@@ -2,23 +2,27 @@
 
 import asyncio
 import random
+from itertools import permutations
 
 import pytest
 
 from common.bus import keys, scripts, wire
+from common.bus.attachments import attach
 from common.bus.keys import Leg
 from common.bus.offers import register
 
 LEG = Leg("call", 0)
 OTHER = Leg("call", 1)
+SCRIPTS = (scripts.REGISTER, scripts.RELEASE, scripts.COMMIT, scripts.ATTACH)
 
 
 async def open_session(link, leg=LEG):
     await link.run([("HSET", leg.meta, "session", b"x"), ("EXPIRE", leg.meta, 60)])
 
 
-def commit(number, text="", leg=LEG):
-    body = wire.pack({"t": "final", "text": text or f"item {number}", "shown": True})
+def commit(number, text="", leg=LEG, align=None):
+    final = {"t": "final", "text": text or f"item {number}", "shown": True, "align": align}
+    body = wire.pack(final)
     names = (leg.key("text"), leg.key("held"), leg.meta, leg.key(f"part:{number}"))
     return (scripts.COMMIT, names, (number, body, keys.SESSION_TTL))
 
@@ -102,6 +106,139 @@ class TestCommit:
         assert sorted(seq for text in both for _, seq, _ in text) == list(range(1, 61))
 
 
+def words(number, digest, said="hello", leg=LEG):
+    return attach(leg, number, digest, {"words": [[said, 1, 2, 0.5]], "trouble": ""})
+
+
+async def told(link, leg=LEG):
+    """The text of a leg as its readers are told it: (item, seq, words) and (words of, seq, words).
+
+    Ids rise and their first half is always the last item's number.
+    """
+    last, heard = 0, []
+    for entry, fields in await link.call("XRANGE", leg.key("text"), "-", "+"):
+        values = dict(zip(fields[::2], fields[1::2], strict=True))
+        number = int(values.get(b"u", 0))
+        if not number:
+            last += 1
+        assert wire.id_halves(entry)[0] == last
+        said = wire.unpack(values[b"w"])["words"][0][0] if b"w" in values else None
+        heard.append((f"words of {number}" if number else last, int(values[b"s"]), said))
+    return heard
+
+
+class TestAttach:
+    @pytest.fixture(autouse=True)
+    async def known_scripts(self, link):
+        """A script that Redis has yet to learn runs behind those it knows."""
+        await link.run([("SCRIPT", "LOAD", script.source) for script in SCRIPTS])
+
+    async def test_words_that_are_there_first_come_with_their_item(self, link):
+        await open_session(link)
+        assert await link.evaluate([words(1, "d")]) == [0]
+        assert await link.evaluate([commit(1, align="d")]) == [1]
+        assert await told(link) == [(1, 1, "hello")]
+        assert await link.call("EXISTS", LEG.key("held")) == 0
+
+    async def test_words_that_come_later_follow_their_item_once(self, link):
+        await open_session(link)
+        calls = [commit(1, align="d"), words(1, "d", "first"), words(1, "d", "second")]
+        assert await link.evaluate(calls) == [1, 1, 0]
+        assert await told(link) == [(1, 1, None), ("words of 1", 2, "first")]
+        assert await link.call("EXISTS", LEG.key("held")) == 0
+
+    async def test_words_of_an_end_that_was_none_are_dropped(self, link):
+        await open_session(link)
+        await link.evaluate([words(1, "early")])
+        await link.evaluate([commit(1, align="d"), words(1, "early")])
+        assert await told(link) == [(1, 1, None)]
+        await link.evaluate([words(1, "d")])
+        assert await told(link) == [(1, 1, None), ("words of 1", 2, "hello")]
+
+    async def test_words_that_nobody_awaits_are_dropped(self, link):
+        await open_session(link)
+        assert await link.evaluate([words(1, "d")]) == [0]
+        assert await link.evaluate([commit(1), words(1, "d")]) == [1, 0]
+        assert await told(link) == [(1, 1, None)]
+
+    async def test_a_late_answer_for_an_earlier_end_does_not_replace_the_newer(self, link):
+        await open_session(link)
+        await link.evaluate([words(1, "newer"), words(1, "older")])
+        await link.evaluate([commit(1, align="newer")])
+        assert await told(link) == [(1, 1, "hello")]
+
+    async def test_no_more_than_four_answers_are_kept_for_an_item(self, link):
+        await open_session(link)
+        ends = [words(1, f"d{n}", "x" * 1000) for n in range(50)]
+        await link.evaluate(ends)
+        assert len(await link.call("HGET", LEG.key("held"), "w1")) < 5000
+        await link.evaluate([commit(1, align="d46")])
+        assert await told(link) == [(1, 1, "x" * 1000)]
+
+    async def test_an_item_that_waits_keeps_its_words(self, link):
+        await open_session(link)
+        await link.evaluate([commit(2, align="d"), words(2, "d"), commit(1)])
+        assert await told(link) == [(1, 1, None), (2, 2, "hello")]
+        assert await link.call("EXISTS", LEG.key("held")) == 0
+
+    async def test_words_stand_behind_whatever_the_text_ends_with(self, link):
+        await open_session(link)
+        await link.evaluate([commit(n, align=f"d{n}") for n in (1, 2, 3)])
+        await link.evaluate([words(2, "d2"), words(1, "d1"), commit(4), words(3, "d3")])
+        seen = [name for name, _, _ in await told(link)]
+        assert seen == [1, 2, 3, "words of 2", "words of 1", 4, "words of 3"]
+        assert [seq for _, seq, _ in await told(link)] == list(range(1, 8))
+
+    async def test_items_enter_in_order_behind_words(self, link):
+        await open_session(link)
+        await link.evaluate([commit(1, align="d"), words(1, "d"), commit(3), commit(2), commit(1)])
+        assert [name for name, _, _ in await told(link)] == [1, "words of 1", 2, 3]
+
+    async def test_a_session_that_is_gone_takes_nothing(self, link):
+        assert await link.evaluate([words(1, "d")]) == [-1]
+        await open_session(link)
+        await link.evaluate([commit(1, align="d")])
+        await link.call("UNLINK", LEG.meta)
+        assert await link.evaluate([words(1, "d")]) == [-1]
+        assert await told(link) == [(1, 1, None)]
+
+    async def test_after_the_working_keys_are_gone_nothing_is_added(self, link):
+        await open_session(link)
+        await link.evaluate([commit(1, align="d")])
+        await link.run([("UNLINK", LEG.key("held")), ("EXPIRE", LEG.key("text"), 300)])
+        assert await link.evaluate([words(1, "d")]) == [0]
+        assert await link.call("EXISTS", LEG.key("held")) == 0
+        assert await link.call("TTL", LEG.key("text")) > keys.SESSION_TTL
+
+    async def test_what_waits_lives_no_longer_than_the_session(self, link):
+        await open_session(link)
+        await link.evaluate([words(1, "d")])
+        assert 0 < await link.call("TTL", LEG.key("held")) <= keys.SESSION_TTL
+
+    @pytest.mark.parametrize("again", [1, 2, 3])
+    async def test_any_order_and_any_repetition_tell_the_same(self, link, again):
+        """Two utterances, one of them decoded for two ends; who died repeats what it had done."""
+        await open_session(link)
+        calls = [
+            *(commit(1, align="a"), commit(2, align="b")),
+            *(words(1, "a", "one"), words(2, "b", "two"), words(2, "none", "no")),
+        ]
+        wholes = []
+        for number, order in enumerate(permutations(calls)):
+            leg = Leg("call", number)
+            moved = [
+                (script, (leg.key("text"), leg.key("held"), *names[2:]), arguments)
+                for script, names, arguments in order
+            ]
+            await link.evaluate([each for each in moved for _ in range(again)])
+            wholes.append({(name, said) for name, _, said in await told(link, leg)})
+            assert await link.call("EXISTS", leg.key("held")) == 0
+        for whole in wholes:
+            assert (1, "one") in whole or {(1, None), ("words of 1", "one")} <= whole
+            assert (2, "two") in whole or {(2, None), ("words of 2", "two")} <= whole
+            assert not any(said == "no" for _, said in whole)
+
+
 class TestClaims:
     async def release(self, link, entry, key="s.0"):
         names = (keys.claims("toy"), keys.index("toy"))
@@ -142,6 +279,6 @@ class TestClaims:
             assert await link.call("XLEN", keys.claims(stage)) == 1
 
 
-@pytest.mark.parametrize("script", [scripts.REGISTER, scripts.RELEASE, scripts.COMMIT])
+@pytest.mark.parametrize("script", SCRIPTS)
 async def test_redis_knows_each_script_by_its_digest(link, script):
     assert await link.call("SCRIPT", "LOAD", script.source) == script.digest.encode()

@@ -9,7 +9,18 @@ from common.bus import keys, scripts, wire
 from common.bus.keys import Leg
 from common.bus.wire import Control, Mark
 from common.errors import Misuse
-from common.stage.api import Audio, Claim, Commit, Done, Emit, Offer, Partial, Relay, Slot
+from common.stage.api import (
+    Attach,
+    Audio,
+    Claim,
+    Commit,
+    Done,
+    Emit,
+    Offer,
+    Partial,
+    Relay,
+    Slot,
+)
 from common.stage.publisher import Publisher
 
 STALE = hiredis.ReplyError(
@@ -104,6 +115,20 @@ async def test_a_stream_of_positions_gets_a_ttl_with_its_first_entry():
     await fenced(link, [Audio(160, b"\0\0"), Audio(320, b"\0\0")])
     assert link.writes[-1] == ("EXPIRE", LEG.key("clean"), keys.SESSION_TTL, "NX")
     assert len(link.writes) == 3
+
+
+async def test_words_are_attached_after_the_commit_and_ring_for_the_text():
+    link = ScriptedLink()
+    body = {"words": None, "trouble": "why"}
+    effects = [Commit(3, {"t": "final"}, "gw"), Attach(3, "digest", body, "gw"), Done()]
+    assert not await fenced(link, effects)
+    assert [call[0] for call in link.scripts] == [scripts.COMMIT, scripts.ATTACH]
+    _, names, (number, digest, packed, ttl) = link.scripts[1]
+    assert names == (LEG.key("text"), LEG.key("held"), LEG.meta)
+    assert (number, digest, ttl) == (3, "digest", keys.SESSION_TTL)
+    assert wire.unpack(packed) == {**body, "v": wire.WIRE_VERSION}
+    (ring,) = link.others
+    assert ring[-4:] == ("s.0", "text") * 2
 
 
 @pytest.mark.parametrize(

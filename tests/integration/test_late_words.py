@@ -1,0 +1,289 @@
+"""Words from an aligner through the whole system: with their final, after it, too late, or never.
+
+Recognisers and VAD are the bench's, which cost nothing; the aligner is a stage on the real runtime
+that answers when it is let.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import redis
+from prometheus_client import CollectorRegistry
+
+from bench.dummies import TEXT
+from callscribe.embedded_redis import EmbeddedRedis
+from common.audio import SAMPLE_RATE, FloatArray
+from common.bus import keys, wire
+from common.bus.address import Address
+from common.bus.keys import Leg
+from common.bus.link import Link
+from common.settings import StageSettings
+from common.stage.api import Attach, Claim, Done, Effect, Recovery, Snapshot, Work
+from common.stage.runner import Runner
+from common.telemetry.metrics import StageMetrics
+from tests.integration.conftest import leaked_keys, wait_until
+from tests.integration.pipeline.calls import (
+    FINALIZE,
+    FLUSH,
+    Line,
+    Message,
+    config,
+    line,
+    messages,
+    said,
+)
+from tests.integration.pipeline.services import Service, service
+
+PATIENCE = 0.5
+"""Seconds that the gateway of these tests waits for words at the end of a call."""
+TOO_LATE = "the word times took too long"
+
+
+def loud(seconds: float) -> FloatArray:
+    noise = np.random.default_rng(7).uniform(-0.3, 0.3, round(seconds * SAMPLE_RATE))
+    return noise.astype(np.float32)
+
+
+@dataclass(eq=False)
+class Text:
+    """A claim of the stand-in aligner."""
+
+    claim: Claim
+
+
+class AlignerStandIn:
+    """Says that a text is one word as long as its audio; `gate` holds its answers back."""
+
+    name = "align"
+    tick = 0.01
+    finishes = True
+    rings = False
+    output = "text"
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.opened: list[Text] = []
+        self.answered = 0
+        self.wake: Callable[[Text], None]
+
+    async def start(self, wake: Callable[[Text], None]) -> None:
+        self.wake = wake
+
+    async def watch(self) -> None:
+        await asyncio.Event().wait()
+
+    def fences(self, claim_key: str) -> Sequence[str]:
+        return (f"align:{claim_key.split('/')[1]}",)
+
+    def open(self, claim: Claim, recovery: Recovery) -> Text:
+        self.opened.append(Text(claim))
+        return self.opened[-1]
+
+    def inputs(self, state: Text) -> Mapping[str, bytes]:
+        body = state.claim.body
+        return {body["source"]: wire.before_position(body["start"])}
+
+    async def step(self, work: Sequence[Work[Text]]) -> Sequence[Sequence[Effect]]:
+        return [self._answer(text.claim) if self.gate.is_set() else [] for text, _ in work]
+
+    def snapshot(self, state: Text) -> Snapshot | None:
+        return None
+
+    def committed(self, state: Text, number: int) -> None:
+        pass
+
+    def close(self, state: Text) -> None:
+        self.answered += 1
+
+    async def stop(self) -> None:
+        pass
+
+    def release(self) -> None:
+        """Let all answers out."""
+        self.gate.set()
+        for text in self.opened:
+            self.wake(text)
+
+    def _answer(self, claim: Claim) -> list[Effect]:
+        body = claim.body
+        words = [(body["text"], body["start"], body["end"], 1.0)]
+        answer = {"words": words, "trouble": ""}
+        return [Attach(body["utterance"], body["digest"], answer, body["gateway"]), Done()]
+
+
+@contextmanager
+def dummy(name: str, redis_url: str) -> Iterator[None]:
+    command = [sys.executable, "-m", "bench.dummies", name, "--redis-url", redis_url]
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    process = subprocess.Popen([*command, "--log-level", "warning"], env=env)
+    try:
+        yield
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[tuple[Service, str]]:
+    """A gateway with its VAD and ASR workers, and where their Redis is; no aligner."""
+    with (
+        EmbeddedRedis() as own,
+        service("gateway", own.url, "--words-wait-s", str(PATIENCE)) as gateway,
+        dummy("vad", own.url),
+        dummy("asr", own.url),
+    ):
+        gateway.wait_ready()
+        yield gateway, own.url
+        with redis.Redis.from_url(own.url) as client:
+            assert leaked_keys(client) == []
+
+
+@asynccontextmanager
+async def running(redis_url: str) -> AsyncIterator[AlignerStandIn]:
+    """Run a stand-in aligner; afterwards no claim for it may be left."""
+    links: list[Link] = []
+
+    async def dial(role: str) -> Link:
+        links.append(Link(Address.parse(redis_url), f"align:{role}"))
+        await links[-1].connect()
+        return links[-1]
+
+    stage = AlignerStandIn()
+    metrics = StageMetrics.build(CollectorRegistry(), "align")
+    settings = StageSettings(lease_s=2, heartbeat_s=0.2)
+    runner = Runner(stage, settings, slots=8, consumer="stand-in", metrics=metrics, dial=dial)
+    await runner.start()
+    tasks = [asyncio.create_task(work) for work in runner.services().values()]
+    try:
+        yield stage
+        stage.release()
+        async with asyncio.timeout(5):
+            await runner.drain()
+        assert await links[0].call("XLEN", keys.claims("align")) == 0
+        assert await links[0].call("HLEN", keys.index("align")) == 0
+        assert not any(task.done() for task in tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await runner.stop()
+        await asyncio.gather(*(link.close() for link in links))
+
+
+@pytest.fixture
+async def aligner(gateway: tuple[Service, str]) -> AsyncIterator[AlignerStandIn]:
+    async with running(gateway[1]) as stage:
+        yield stage
+
+
+@asynccontextmanager
+async def call(gateway: tuple[Service, str]) -> AsyncIterator[Line]:
+    async with line(gateway[0].url) as client:
+        await client.say(config(words=True, interim_results=False))
+        await client.hear("session_created")
+        yield client
+
+
+def is_whole(words: list[Message], final: Message) -> bool:
+    """Tell whether these are the stand-in's words for exactly this final."""
+    place = {"start": final["start"], "end": final["end"]}
+    return words == [{"word": TEXT, **place, "probability": 1.0}]
+
+
+async def test_without_an_aligner_the_final_says_so(gateway):
+    async with call(gateway) as client:
+        await client.say(*messages(loud(0.6)), FINALIZE)
+        transcript = await client.hear_out()
+    (final,) = transcript.finals
+    assert (final["text"], final["words"]) == (TEXT, None)
+    assert final["words_unavailable"] == "no aligner is running"
+    assert transcript.close_code == 1000
+
+
+async def test_words_that_are_ready_before_the_endpoint_come_with_the_final(gateway, aligner):
+    async with call(gateway) as client:
+        await client.say(*messages(said(loud(0.6), 0.5)))
+        await wait_until(lambda: aligner.answered, "the pause is aligned")
+        await client.say(*messages(said(1.0)), FINALIZE)
+        transcript = await client.hear_out()
+    (final,) = [final for final in transcript.finals if final["text"]]
+    assert is_whole(final["words"], final)
+    assert "words_pending" not in final
+    assert transcript.of("words") == []
+
+
+async def test_words_come_after_finals_that_did_not_wait(gateway, aligner):
+    aligner.gate.clear()
+    async with call(gateway) as client:
+        finals = []
+        for _ in range(2):
+            await client.say(*messages(loud(0.6)), FLUSH)
+            finals.append(await client.hear("final"))
+        assert [(final["words"], final["words_pending"]) for final in finals] == [(None, True)] * 2
+        await wait_until(lambda: len(aligner.opened) == 2, "both are offered")
+        aligner.release()
+        words = [await client.hear("words") for _ in finals]
+        await client.say(FINALIZE)
+        transcript = await client.hear_out()
+    for final in finals:
+        (mine,) = [each for each in words if each["utterance"] == final["utterance"]]
+        assert is_whole(mine["words"], final)
+        assert (mine["start"], mine["end"]) == (final["start"], final["end"])
+    told = [message["seq"] for message in transcript.of("final", "words")]
+    assert told == sorted(set(told))
+
+
+async def test_words_of_a_pause_that_was_no_end_are_not_taken_for_the_finals(gateway, aligner):
+    async with call(gateway) as client:
+        await client.say(*messages(said(loud(0.6), 0.5)))
+        await wait_until(lambda: aligner.answered, "the pause is aligned")
+        aligner.gate.clear()
+        await client.say(*messages(loud(0.6)), FLUSH)
+        final = await client.hear("final")
+        assert (final["words"], final["words_pending"]) == (None, True)
+        await wait_until(lambda: len(aligner.opened) == 2, "the end is offered")
+        aligner.release()
+        words = await client.hear("words")
+        assert is_whole(words["words"], final)
+        await client.say(FINALIZE)
+        await client.hear_out()
+
+
+async def test_a_call_ends_with_the_words_that_came_in_time(gateway, aligner):
+    aligner.gate.clear()
+    async with call(gateway) as client:
+        await client.say(*messages(loud(0.6)), FINALIZE)
+        final = await client.hear("final")
+        await wait_until(lambda: aligner.opened, "it is offered")
+        aligner.release()
+        transcript = await client.hear_out()
+    (words,) = transcript.of("words")
+    assert is_whole(words["words"], final)
+    assert transcript.messages[-1] == words
+    assert transcript.close_code == 1000
+
+
+async def test_a_call_ends_without_the_words_of_an_aligner_that_never_answers(gateway, aligner):
+    aligner.gate.clear()
+    async with call(gateway) as client:
+        await client.say(*messages(loud(0.6)), FINALIZE)
+        transcript = await client.hear_out()
+    (words,) = transcript.of("words")
+    assert (words["words"], words["words_unavailable"]) == (None, TOO_LATE)
+    assert transcript.close_code == 1000
+    # What it says now is not added: the text is as the client was told.
+    await wait_until(lambda: aligner.opened, "it is offered")
+    aligner.release()
+    await wait_until(lambda: aligner.answered, "it has answered")
+    text = Leg(transcript.session, 0).key("text")
+    with redis.Redis.from_url(gateway[1]) as client:
+        entries = client.xrange(text)
+    assert [stream_id for stream_id, _ in entries] == [b"1-1", b"2-1", b"2-2"]

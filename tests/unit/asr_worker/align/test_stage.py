@@ -1,0 +1,169 @@
+import asyncio
+
+import numpy as np
+import pytest
+
+from asr_worker.align import stage as module
+from asr_worker.align.alignment import AUDIO_GONE, NOTHING_SPOKEN
+from asr_worker.align.settings import AlignSettings
+from asr_worker.align.stage import AlignStage, OwnedText
+from asr_worker.api import DecodeFailed, EngineDead, Word
+from common.bus.keys import Leg
+from common.bus.wire import NOTHING, Chunk
+from common.errors import AtCapacity
+from common.stage.api import Claim, Done, Recovery
+
+BODY = {
+    "utterance": 3,
+    "digest": "d1",
+    "source": "clean",
+    "start": 16_000,
+    "end": 32_000,
+    "text": "Good day.",
+    "language": "English",
+    "gateway": "gw",
+}
+AUDIO = Chunk(40_000, bytes(2 * 40_000))
+
+
+class StandIn:
+    """Answers when told to, with what it is told."""
+
+    def __init__(self):
+        self.asked = []
+        self.closed = False
+
+    async def start(self):
+        pass
+
+    async def align(self, name, audio, units):
+        answer = asyncio.get_running_loop().create_future()
+        self.asked.append((name, audio, [unit.text for unit in units], answer))
+        return await answer
+
+    async def watch(self):
+        await asyncio.Event().wait()
+
+    async def close(self):
+        self.closed = True
+
+
+class Rig:
+    def __init__(self):
+        self.aligner = StandIn()
+        self.stage = AlignStage(AlignSettings(), self.aligner)
+        self.woken: asyncio.Queue[OwnedText] = asyncio.Queue()
+
+    async def open(self, **changed):
+        await self.stage.start(self.woken.put_nowait)
+        claim = Claim("s.0/3/d1", Leg("s", 0), BODY | changed, b"1-0", 1)
+        return self.stage.open(claim, Recovery(None, NOTHING))
+
+    async def step(self, state, *entries):
+        (effects,) = await self.stage.step([(state, entries)])
+        return effects
+
+    async def asked(self, state):
+        """Bring the text to the aligner; return the answer it waits for."""
+        assert await self.step(state, AUDIO) == []
+        await asyncio.sleep(0)
+        return self.aligner.asked[-1][-1]
+
+
+@pytest.fixture
+async def rig():
+    return Rig()
+
+
+def body(effects):
+    attach, done = effects
+    assert isinstance(done, Done)
+    assert (attach.number, attach.digest, attach.notify) == (3, "d1", "gw")
+    return attach.body
+
+
+async def test_audio_in_words_out(rig):
+    state = await rig.open()
+    assert rig.stage.fences("s.0/3/d1") == ("align:3",)
+    assert rig.stage.inputs(state) == {"clean": b"16000-18446744073709551615"}
+    assert await rig.step(state) == []
+    assert await rig.step(state, Chunk(20_000, bytes(2 * 5_000))) == []
+    answer = await rig.asked(state)
+    name, audio, units, _ = rig.aligner.asked[0]
+    assert (name, audio.shape, audio.dtype, units) == (
+        *("s.0/3/d1", (16_000,), np.float32),
+        ["Good", "day"],
+    )
+    assert await rig.step(state, AUDIO) == []
+    answer.set_result((Word("Good", 0.0, 0.5, 1.0), Word("day.", 0.5, 1.0, 0.25)))
+    assert await rig.woken.get() is state
+    assert body(await rig.step(state)) == {
+        "words": [("Good", 16_000, 24_000, 1.0), ("day.", 24_000, 32_000, 0.25)],
+        "trouble": "",
+    }
+    assert len(rig.aligner.asked) == 1
+    rig.stage.close(state)
+    await rig.stage.stop()
+    assert rig.aligner.closed
+
+
+async def test_audio_that_is_gone_is_said_at_once(rig):
+    state = await rig.open()
+    effects = await rig.step(state, Chunk(40_000, bytes(2 * 20_000)))
+    assert body(effects) == {"words": None, "trouble": AUDIO_GONE}
+    rig.stage.close(state)
+
+
+async def test_audio_that_does_not_come_is_given_up(rig, monkeypatch):
+    monkeypatch.setattr(module, "_PATIENCE", 0.01)
+    state = await rig.open()
+    assert await rig.step(state) == []
+    assert await rig.woken.get() is state
+    assert body(await rig.step(state)) == {"words": None, "trouble": AUDIO_GONE}
+    rig.stage.close(state)
+
+
+async def test_as_long_as_audio_comes_it_is_waited_for(rig, monkeypatch):
+    monkeypatch.setattr(module, "_PATIENCE", 0.01)
+    state = await rig.open()
+    await rig.woken.get()
+    assert await rig.step(state, Chunk(20_000, bytes(2 * 5_000))) == []
+    await rig.woken.get()
+    await rig.asked(state)
+    rig.stage.close(state)
+
+
+async def test_a_text_without_words_asks_nobody(rig):
+    state = await rig.open(text="?!")
+    assert body(await rig.step(state)) == {"words": None, "trouble": NOTHING_SPOKEN}
+    rig.stage.close(state)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [DecodeFailed("no"), AtCapacity("full", reason="engine", retry_after=1), RuntimeError("bug")],
+)
+async def test_a_failure_takes_nothing_but_its_own_words(rig, error):
+    state = await rig.open()
+    (await rig.asked(state)).set_exception(error)
+    await rig.woken.get()
+    assert body(await rig.step(state)) == {"words": None, "trouble": "the aligner failed"}
+    rig.stage.close(state)
+
+
+async def test_a_dead_engine_ends_the_process(rig):
+    state = await rig.open()
+    (await rig.asked(state)).set_exception(EngineDead("dead"))
+    await rig.woken.get()
+    with pytest.raises(EngineDead):
+        await rig.step(state)
+    rig.stage.close(state)
+
+
+async def test_closing_abandons_the_request(rig):
+    state = await rig.open()
+    answer = await rig.asked(state)
+    rig.stage.close(state)
+    await asyncio.wait([state.request])
+    assert answer.cancelled()
+    assert state.request.cancelled()

@@ -1,0 +1,148 @@
+"""One utterance in an ASR worker: what it offers to aligners, and what its final says of words."""
+
+from typing import Any
+
+import pytest
+
+from asr_worker.api import Hypothesis, Word
+from asr_worker.scheduler import Decode, PublishFinal
+from asr_worker.utterance import Utterance
+from common.bus.keys import Leg
+from common.bus.wire import Body, Chunk, Happening, Mark
+from common.options import SessionOptions
+from common.stage.api import Commit, Offer
+
+LEG = Leg("s", 0)
+ENGLISH = Hypothesis("hello there", "English")
+
+
+def utterance(*, words: bool = True, align: bool = True) -> Utterance:
+    body: Body = {
+        "utterance": 3,
+        "source": "audio",
+        "start": 1000,
+        "after": b"0-0",
+        "gateway": "gw",
+        "options": SessionOptions(words=words).to_wire(),
+        "align": align,
+    }
+    return Utterance(LEG, body, committed=2, cadence=8000)
+
+
+def happened(kind: str, **more: Any) -> Happening:
+    return Happening(b"1-2", Mark(0, 0), ({"t": kind, "utterance": 3, **more},))
+
+
+def paused(one: Utterance, end: int) -> None:
+    one.feed([Chunk(end, bytes(2 * (end - 1000))), happened("paused", end=end)])
+
+
+def wanted(one: Utterance) -> int:
+    """Return the token of the decode that is due."""
+    (decode,) = [each for each in one.scheduler.due() if isinstance(each, Decode)]
+    return decode.token
+
+
+def decoded(one: Utterance, hypothesis: Hypothesis) -> None:
+    one.scheduler.decoded(wanted(one), hypothesis)
+
+
+def offered(one: Utterance) -> list[Offer]:
+    return [effect for effect in one.alignment() if isinstance(effect, Offer)]
+
+
+def final(one: Utterance) -> Body:
+    (action,) = [each for each in one.scheduler.due() if isinstance(each, PublishFinal)]
+    effect = one.final(action)
+    assert isinstance(effect, Commit)
+    return effect.body
+
+
+def spoken(one: Utterance, hypothesis: Hypothesis) -> tuple[list[Offer], Body]:
+    """Say something to its end; return the offers and the final."""
+    paused(one, 9000)
+    decoded(one, hypothesis)
+    offers = offered(one)
+    one.feed([happened("ended", end=9000, at=20_000, reason="silence")])
+    return offers + offered(one), final(one)
+
+
+def test_a_tentative_end_is_offered_once_and_named_by_the_final():
+    (offer,), body = spoken(utterance(), ENGLISH)
+    digest = offer.body["digest"]
+    assert (offer.stage, offer.key) == ("align", f"s.0/3/{digest}")
+    assert offer.body == {
+        **{"utterance": 3, "digest": digest, "source": "audio", "start": 1000, "end": 9000},
+        **{"text": "hello there", "language": "English", "gateway": "gw"},
+    }
+    assert (body["words"], body["align"], body["unavailable"]) == (None, digest, "")
+
+
+def test_nothing_is_offered_before_the_end_is_in_sight():
+    one = utterance()
+    one.feed([Chunk(9000, bytes(16_000))])
+    decoded(one, ENGLISH)
+    assert offered(one) == []
+
+
+def test_each_end_is_another_offer_and_the_final_names_the_last():
+    one = utterance()
+    paused(one, 9000)
+    decoded(one, ENGLISH)
+    (first,) = offered(one)
+    one.feed([happened("resumed")])
+    assert offered(one) == []
+    paused(one, 15_000)
+    decoded(one, ENGLISH)
+    (second,) = offered(one)
+    assert first.body["digest"] != second.body["digest"]
+    one.feed([happened("ended", end=15_000, at=25_000, reason="silence")])
+    assert final(one)["align"] == second.body["digest"]
+
+
+def test_the_digest_is_that_of_the_place_and_the_text_alone():
+    """Another worker that takes the utterance over names the same."""
+    (once,), _ = spoken(utterance(), ENGLISH)
+    (again,), _ = spoken(utterance(), Hypothesis("hello there", "English", memory=object()))
+    (other,), _ = spoken(utterance(), Hypothesis("hello then", "English"))
+    assert once.key == again.key != other.key
+
+
+@pytest.mark.parametrize(
+    ("made", "hypothesis", "unavailable"),
+    [
+        (utterance(align=False), ENGLISH, "no aligner is running"),
+        (utterance(), Hypothesis("merhaba", "Turkish"), "no word times for Turkish"),
+        (utterance(), Hypothesis("hm"), "no word times for an unknown language"),
+        (utterance(), Hypothesis("", "English"), ""),
+        (utterance(words=False), ENGLISH, ""),
+    ],
+    ids=["no aligner", "language", "no language", "nothing said", "not asked for"],
+)
+def test_where_no_words_will_come_nothing_is_offered_and_the_final_says_why(
+    made, hypothesis, unavailable
+):
+    offers, body = spoken(made, hypothesis)
+    assert offers == []
+    assert (body["words"], body["align"], body["unavailable"]) == (None, None, unavailable)
+
+
+def test_words_of_the_engine_need_no_aligner():
+    words = (Word("hello", 0.0, 0.25, 0.9), Word("there", 0.25, 0.5, 0.8))
+    offers, body = spoken(utterance(), Hypothesis("hello there", "English", words))
+    assert offers == []
+    assert body["words"] == [("hello", 1000, 5000, 0.9), ("there", 5000, 9000, 0.8)]
+    assert (body["align"], body["unavailable"]) == (None, "")
+
+
+def test_a_failed_final_awaits_no_words():
+    one = utterance()
+    paused(one, 9000)
+    decoded(one, ENGLISH)
+    one.feed([happened("resumed")])
+    paused(one, 15_000)
+    one.scheduler.failed(wanted(one), again=False)
+    one.feed([happened("ended", end=15_000, at=25_000, reason="silence")])
+    assert offered(one) == []
+    body = final(one)
+    assert (body["failed"], body["align"], body["unavailable"]) == (True, None, "")
