@@ -3,6 +3,7 @@
     python -m bench bus             what the message bus costs: CPU and latency with dummy engines
     python -m bench bus --short     the same in ten seconds, small, to see that nothing is lost
     python -m bench calls           real calls: word error rate against offline, latencies
+    python -m bench gpu             the vLLM engine with models of the real shapes and no weights
     python -m bench bus --help      its options; so with every benchmark
 
 A benchmark is a module of this package with a ``main(argv)``; it starts and ends everything it
@@ -13,10 +14,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from bench import bus, calls
+from bench.gpu import command as gpu
 
 _BENCHMARKS: dict[str, Callable[[Sequence[str]], int]] = {
     "bus": bus.main,
     "calls": calls.main,
+    "gpu": gpu.main,
 }
 
 

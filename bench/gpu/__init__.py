@@ -1,0 +1,1 @@
+"""The vLLM engine under load, with models of the real shapes and no weights."""
