@@ -2,7 +2,8 @@
 #
 #   make demo [AUDIO=call.wav]   the whole system on one recorded call, then everything ends
 #   make up [ARGS="--asr 2"]     the whole system until Ctrl-C
-#   make test                    every test
+#   make test                    every test but those of the vllm engine, which skip themselves
+#   make test-vllm               the tests of the vllm engine, without a GPU, in .venv-vllm
 #   make check                   format, lint, types, import rules and unit tests
 #   make bench                   the benchmarks
 #   make clean                   remove what these made
@@ -16,7 +17,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --ed
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo up test check bench clean
+.PHONY: demo up test test-vllm check bench clean
 
 demo: .venv/local.stamp
 	$(BIN)/callscribe demo $(if $(AUDIO),"$(AUDIO)") $(ARGS)
@@ -26,6 +27,10 @@ up: .venv/local.stamp
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest $(ARGS)
+
+# A real engine is started many times, and one that hangs must not hang this.
+test-vllm: .venv-vllm/dev.stamp
+	timeout 1800 .venv-vllm/bin/python -m pytest tests/vllm tests/contract/test_asr_engine.py $(ARGS)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .
@@ -38,7 +43,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python -m bench $(ARGS)
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf .venv .venv-vllm build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -56,4 +61,13 @@ clean:
 .venv/dev.stamp: .venv/local.stamp
 	@echo "installing the development tools into .venv"
 	$(INSTALL) '.[dev]'
+	@touch $@
+
+.venv-vllm/bin/python:
+	$(or $(PYTHON),python3) -m venv .venv-vllm
+
+.venv-vllm/dev.stamp: pyproject.toml constraints.txt tests/vllm/cpu_environment.py | .venv-vllm/bin/python
+	@echo "installing vLLM for the CPU and the development tools into .venv-vllm (some minutes)"
+	.venv-vllm/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev-vllm]'
+	.venv-vllm/bin/python tests/vllm/cpu_environment.py
 	@touch $@

@@ -60,6 +60,13 @@ class Usage:
     cached: int
     generated: int
 
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.prompt + other.prompt,
+            self.cached + other.cached,
+            self.generated + other.generated,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:

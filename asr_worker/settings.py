@@ -13,9 +13,7 @@ class AsrSettings(StageSettings):
     """Which engine recognises speech, with what model, and how much at once."""
 
     asr_engine: str = setting("whisper", "engine, by the name of its module in asr_worker/engines")
-    asr_model_path: str | None = setting(
-        None, "model name or path; none takes the engine's own default"
-    )
+    asr_model: str | None = setting(None, "model name or path; none takes the engine's own default")
     asr_slots: int | None = setting(
         None,
         "utterances that one worker carries at most; none takes what suits the engine",
@@ -67,7 +65,7 @@ class AsrSettings(StageSettings):
     def engine_settings(self) -> EngineSettings:
         """Return what the engine is built from."""
         return EngineSettings(
-            model=self.asr_model_path,
+            model=self.asr_model,
             device=self.asr_device,
             compute_type=self.asr_compute_type,
             threads=self.asr_threads,

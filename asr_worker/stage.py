@@ -130,14 +130,21 @@ class AsrStage:
             if owned.decodes.pop(decode.token, None) is None or task.cancelled():
                 return
             if task.exception() is None:
-                self._metrics.decode.labels(priority).observe(task.result().took)
-                self._metrics.decode_wait.labels(priority).observe(task.result().waited)
+                self._observe(task.result(), priority)
             elif isinstance(task.exception(), Dropped):
                 self._metrics.decodes_dropped.labels(priority).inc()
             owned.answers.append((decode.token, task))
             self._wake(owned)
 
         task.add_done_callback(answered)
+
+    def _observe(self, decoded: Decoded, priority: str) -> None:
+        self._metrics.decode.labels(priority).observe(decoded.took)
+        self._metrics.decode_wait.labels(priority).observe(decoded.waited)
+        if (usage := decoded.hypothesis.usage) is not None:
+            self._metrics.tokens.labels("prompt").inc(usage.prompt)
+            self._metrics.tokens.labels("cached").inc(usage.cached)
+            self._metrics.tokens.labels("generated").inc(usage.generated)
 
     @staticmethod
     def _settle_answers(owned: OwnedUtterance) -> None:

@@ -11,7 +11,7 @@ from asr_worker.scheduler import (
     PublishPartial,
     UtteranceScheduler,
 )
-from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE, samples
+from common.audio import SAMPLE_RATE, samples
 from common.bus.keys import Leg
 from common.bus.wire import Body, Chunk, Happening
 from common.languages import ALIGNABLE
@@ -43,8 +43,7 @@ class Utterance:
         )
         self.trouble = ""
         """Why the last decode failed, for the client to read."""
-        self._recording = Recording()
-        self._available = self.start
+        self._recording = Recording(self.start)
         self._decided_at = self.start
 
     def feed(self, entries: Sequence[Entry]) -> None:
@@ -52,8 +51,8 @@ class Utterance:
         # Audio first: an event is only written after the audio it was decided on.
         for entry in entries:
             if isinstance(entry, Chunk):
-                self._add(entry)
-        self.scheduler.audio(self._available)
+                self._recording.add(entry)
+        self.scheduler.audio(self._recording.end)
         for entry in entries:
             if isinstance(entry, Happening):
                 for event in entry.events:
@@ -64,7 +63,7 @@ class Utterance:
         """Return the decode the scheduler asked for, with its audio."""
         return DecodeRequest(
             utterance=self.id,
-            audio=self._recording.until(decode.end - self.start),
+            audio=self._recording.until(decode.end),
             priority=decode.priority,
             language=self._options.language,
             context=self._options.context,
@@ -133,16 +132,6 @@ class Utterance:
             "shown": bool(hypothesis.text) or answer,
         }
         return Commit(self.number, body, self._gateway)
-
-    def _add(self, chunk: Chunk) -> None:
-        if chunk.end <= self._available:
-            return
-        if chunk.start > self._available:
-            # The gap was announced in the speech stream; silence here keeps the times right.
-            self._recording.append(bytes(BYTES_PER_SAMPLE * (chunk.start - self._available)))
-            self._available = chunk.start
-        self._recording.append(chunk.pcm[BYTES_PER_SAMPLE * (self._available - chunk.start) :])
-        self._available = chunk.end
 
     def _happened(self, event: Body) -> None:
         match event["t"]:

@@ -3,7 +3,8 @@
 Field `silence_threshold` is flag ``--silence-threshold`` and variable
 ``CALLSCRIBE_SILENCE_THRESHOLD``. The names of all services form one flat namespace, so that one
 environment file can serve every process; the services are found through the entry point group
-`callscribe.settings`. A flag wins over a variable, a variable over the default.
+`callscribe.settings`. A flag wins over a variable, a variable over the default. In the command of
+one service its name may be left out: to `callscribe asr`, ``--model`` is ``--asr-model``.
 """
 
 import argparse
@@ -14,7 +15,8 @@ import math
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -187,8 +189,6 @@ _NOUNS: dict[type, str] = {
     Path: "a path",
     SecretUrl: "a URL",
 }
-
-
 _METAVARS: dict[type, str] = {int: "n", float: "x", str: "text", Path: "path", SecretUrl: "url"}
 
 
@@ -271,14 +271,15 @@ def merge(classes: Iterable[SettingsClass]) -> dict[str, Definition]:
 def load(cls: type[S], argv: Sequence[str], env: Mapping[str, str]) -> S:
     """Read the settings of one service; ``--help`` prints them and raises SystemExit(0).
 
-    SettingsError names the flag or variable that is unknown, ill-typed or out of range.
+    SettingsError names the flag, in full, or variable that is unknown, ill-typed or out of range.
     """
     return resolve(cls, argv, env)[0]
 
 
 def resolve(cls: type[S], argv: Sequence[str], env: Mapping[str, str]) -> tuple[S, dict[str, str]]:
     """Do what `load` does, and tell each setting's source: its flag, variable or ``default``."""
-    parser = flag_parser([cls], prog=cls.__name__.removesuffix("Settings").lower())
+    service = cls.__name__.removesuffix("Settings").lower()
+    parser = flag_parser([cls], prog=service, service=service)
     given = parse_flags(parser, argv)
     check_variables([cls], env)
     values: dict[str, Any] = {}
@@ -317,26 +318,54 @@ class FlagParser(argparse.ArgumentParser):
         return list(self._option_string_actions)
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Shows two spellings with one value: ``--asr-slots, --slots n``, as Python 3.13 does."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if action.nargs == 0 or len(action.option_strings) < 2:
+            return super()._format_action_invocation(action)
+        return f"{', '.join(action.option_strings)} {action.metavar}"
+
+
 def flag_parser(
-    classes: Iterable[SettingsClass], *, prog: str, description: str | None = None
+    classes: Iterable[SettingsClass],
+    *,
+    prog: str,
+    description: str | None = None,
+    service: str = "",
 ) -> FlagParser:
-    """Return a parser of all settings of `classes`, which yields each one's text by name."""
+    """Return a parser of all settings of `classes`, which yields each one's text by name.
+
+    A flag that begins with the name of `service` may also be given without it.
+    """
     usage = f"{prog} [settings]"
     parser = FlagParser(prog=prog, usage=usage, description=description, allow_abbrev=False)
+    parser.formatter_class = _Formatter
     group = parser.add_argument_group(
         "settings", f"each is also a variable: --some-name is {PREFIX}SOME_NAME"
     )
-    for each in merge(classes).values():
+    settings = merge(classes).values()
+    short = _short_flags([each.flag for each in settings], service)
+    for each in settings:
+        flags = [flag for flag in (each.flag, short.get(each.flag)) if flag]
         if each.type is bool:
-            text = _help(each)
             add = group.add_argument
-            add(each.flag, action="store_const", const="true", dest=each.name, help=text)
-            negative = "--no-" + each.flag[2:]
-            add(negative, action="store_const", const="false", dest=each.name, help="")
+            add(*flags, action="store_const", const="true", dest=each.name, help=_help(each))
+            negatives = ["--no-" + flag[2:] for flag in flags]
+            add(*negatives, action="store_const", const="false", dest=each.name, help="")
         else:
             metavar = "|".join(each.choices) or each.unit or _METAVARS[each.type]
-            group.add_argument(each.flag, metavar=metavar, dest=each.name, help=_help(each))
+            group.add_argument(*flags, metavar=metavar, dest=each.name, help=_help(each))
     return parser
+
+
+def _short_flags(flags: Collection[str], service: str) -> dict[str, str]:
+    """Return those of `flags` that `service` begins, with what they are without it."""
+    prefix = f"--{service}-"
+    short = {flag: "--" + flag.removeprefix(prefix) for flag in flags if flag.startswith(prefix)}
+    # A collision leaves the long flag alone. Any may be a switch, which takes its --no- form too.
+    uses = Counter(each.replace("--no-", "--") for each in (*flags, *short.values(), "--help"))
+    return {flag: each for flag, each in short.items() if uses[each.replace("--no-", "--")] == 1}
 
 
 def _help(definition: Definition) -> str:

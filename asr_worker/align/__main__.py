@@ -10,17 +10,18 @@ from asr_worker.align.settings import AlignSettings
 from asr_worker.align.stage import AlignStage
 from common.settings import json_object
 from common.stage import worker
+from common.telemetry.metrics import AlignMetrics
 
 
 def build(settings: AlignSettings, registry: CollectorRegistry) -> AlignStage:
     """Return the stage with its aligner."""
     aligner = QwenAligner(
-        settings.align_model_path,
+        settings.align_model,
         device=settings.align_device,
         at_once=settings.align_slots,
         options=json_object(settings.align_vllm_options, "--align-vllm-options"),
     )
-    return AlignStage(settings, aligner)
+    return AlignStage(settings, aligner, AlignMetrics.build(registry))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,20 +1,27 @@
 """One text in an aligner: its audio by position, and the answer that goes to its utterance."""
 
 from collections.abc import Sequence
+from enum import Enum
 
 from asr_worker.align.units import units
 from asr_worker.api import Word
 from asr_worker.recording import Recording
-from common.audio import BYTES_PER_SAMPLE, FloatArray, samples
+from common.audio import FloatArray, samples
 from common.bus.wire import Body, Chunk
 from common.stage.api import Attach, Entry
 
 LONGEST = samples(180)
 """What the model was trained on at most (MAX_FORCE_ALIGN, qwen_asr/inference/utils.py)."""
 
-TOO_LONG = "the utterance is longer than 180 s"
-NOTHING_SPOKEN = "nothing in the text can be placed in time"
-AUDIO_GONE = "its audio is no longer kept"
+
+class Trouble(Enum):
+    """Why a text gets no words: the value is for the client to read, the name for metrics."""
+
+    TOO_LONG = "the utterance is longer than 180 s"
+    NOTHING_SPOKEN = "nothing in the text can be placed in time"
+    AUDIO_GONE = "its audio is no longer kept"
+    FULL = "the aligner is full"
+    FAILED = "the aligner failed"
 
 
 class Alignment:
@@ -33,30 +40,32 @@ class Alignment:
         self._digest: str = body["digest"]
         self._gateway: str = body["gateway"]
         self.units = units(body["text"], body["language"])
-        self._recording = Recording()
-        self._available: int = self.start
-        self.trouble = ""
-        """Why there will be no words, for the client to read."""
+        self._recording = Recording(self.start)
+        self.trouble: Trouble | None = None
+        """Why there will be no words, as far as known."""
         if self._end - self.start > LONGEST:
-            self.trouble = TOO_LONG
+            self.trouble = Trouble.TOO_LONG
         elif not self.units:
-            self.trouble = NOTHING_SPOKEN
+            self.trouble = Trouble.NOTHING_SPOKEN
 
     @property
     def complete(self) -> bool:
         """Whether all of the audio is there."""
-        return self._available >= self._end
+        return self._recording.end >= self._end
 
     @property
     def audio(self) -> FloatArray:
         """The audio that is there, float32 [n] from `start`; not to be written."""
-        return self._recording.until(self._end - self.start)
+        return self._recording.until(self._end)
 
     def feed(self, entries: Sequence[Entry]) -> None:
         """Take entries of the source stream; they may go on behind the end."""
         for entry in entries:
             if isinstance(entry, Chunk) and not self.complete:
-                self._add(entry)
+                if self._recording.end == self.start < entry.start:
+                    # Streams are trimmed from their beginning; no utterance begins inside a gap.
+                    self.trouble = self.trouble or Trouble.AUDIO_GONE
+                self._recording.add(entry)
 
     def words(self, words: Sequence[Word]) -> Attach:
         """Return the effect of answering with `words`, timed from `start`."""
@@ -66,22 +75,9 @@ class Alignment:
         ]
         return self._answer({"words": placed, "trouble": ""})
 
-    def no_words(self, trouble: str) -> Attach:
+    def no_words(self, trouble: Trouble) -> Attach:
         """Return the effect of answering that there are no words, and why."""
-        return self._answer({"words": None, "trouble": trouble})
-
-    def _add(self, chunk: Chunk) -> None:
-        if chunk.end <= self._available:
-            return
-        if chunk.start > self._available:
-            if self._available == self.start:
-                # Streams are trimmed from their beginning; no utterance begins inside a gap.
-                self.trouble = self.trouble or AUDIO_GONE
-            # A gap in the middle was announced in the speech stream; silence keeps the times right.
-            self._recording.append(bytes(BYTES_PER_SAMPLE * (chunk.start - self._available)))
-            self._available = chunk.start
-        self._recording.append(chunk.pcm[BYTES_PER_SAMPLE * (self._available - chunk.start) :])
-        self._available = chunk.end
+        return self._answer({"words": None, "trouble": trouble.value})
 
     def _place(self, seconds: float) -> int:
         return self.start + samples(seconds)

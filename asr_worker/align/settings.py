@@ -10,7 +10,7 @@ from common.settings import StageSettings, setting
 class AlignSettings(StageSettings):
     """Which forced aligner times words, and how much at once."""
 
-    align_model_path: str = setting(
+    align_model: str = setting(
         "Qwen/Qwen3-ForcedAligner-0.6B", "name or path of the aligner's weights"
     )
     align_slots: int = setting(

@@ -1,23 +1,23 @@
 """The align stage: one recognised text in, the times of its words out; runs beside the turn."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from asr_worker.align.alignment import AUDIO_GONE, Alignment
+from asr_worker.align.alignment import Alignment, Trouble
 from asr_worker.align.api import Aligner
 from asr_worker.align.settings import AlignSettings
 from asr_worker.api import EngineDead, Word
 from common.bus import wire
-from common.errors import CallscribeError
+from common.errors import AtCapacity, CallscribeError
 from common.stage.api import Attach, Claim, Done, Effect, Recovery, Snapshot, Work
 from common.telemetry.logs import Log
+from common.telemetry.metrics import AlignMetrics
 
 _PATIENCE = 2.0
 """Seconds without a new sample after which missing audio is given up. It is in Redis before the
 text is; only where Redis lost some and the gateway sends it again is there anything to wait for."""
-
-_FAILED = "the aligner failed"
 
 _log = Log(__name__)
 
@@ -40,9 +40,10 @@ class AlignStage:
     rings = False
     output = "text"
 
-    def __init__(self, settings: AlignSettings, aligner: Aligner) -> None:
+    def __init__(self, settings: AlignSettings, aligner: Aligner, metrics: AlignMetrics) -> None:
         self.tick = settings.align_tick_ms / 1000
         self._aligner = aligner
+        self._metrics = metrics
 
     async def start(self, wake: Callable[[OwnedText], None]) -> None:
         """Load and warm up the engine."""
@@ -101,12 +102,12 @@ class AlignStage:
         alignment = owned.alignment
         if owned.request is not None:
             return self._result(owned) if owned.request.done() else None
-        if alignment.trouble:
-            return alignment.no_words(alignment.trouble)
+        if alignment.trouble is not None:
+            return self._without(alignment, alignment.trouble)
         if alignment.complete:
             self._ask(owned)
         elif owned.waited:
-            return alignment.no_words(AUDIO_GONE)
+            return self._without(alignment, Trouble.AUDIO_GONE)
         return None
 
     def _wait(self, owned: OwnedText) -> None:
@@ -120,25 +121,39 @@ class AlignStage:
         owned.waiting = asyncio.get_running_loop().call_later(_PATIENCE, give_up)
 
     def _ask(self, owned: OwnedText) -> None:
-        alignment = owned.alignment
         if owned.waiting is not None:
             owned.waiting.cancel()
-        owned.request = asyncio.create_task(
-            self._aligner.align(alignment.id, alignment.audio, alignment.units),
-            name=f"align:{alignment.id}",
-        )
-        owned.request.add_done_callback(lambda _: self._wake(owned))
+        alignment = owned.alignment
+        owned.request = asyncio.create_task(self._align(alignment), name=f"align:{alignment.id}")
 
-    @staticmethod
-    def _result(owned: OwnedText) -> Attach:
+        def answered(request: asyncio.Task[tuple[Word, ...]]) -> None:
+            if not request.cancelled():
+                self._wake(owned)
+
+        owned.request.add_done_callback(answered)
+
+    async def _align(self, alignment: Alignment) -> tuple[Word, ...]:
+        began = time.monotonic()
+        words = await self._aligner.align(alignment.id, alignment.audio, alignment.units)
+        self._metrics.align.observe(time.monotonic() - began)
+        return words
+
+    def _result(self, owned: OwnedText) -> Attach:
         assert owned.request is not None
+        trouble = Trouble.FAILED
         try:
             return owned.alignment.words(owned.request.result())
         except EngineDead:
             raise
         except CallscribeError as error:
             _log.warning("align.failed", claim=owned.alignment.id, reason=str(error))
+            if isinstance(error, AtCapacity):
+                trouble = Trouble.FULL
         except Exception as error:
             # Raised, it would end one aligner after the other, as each takes the text over.
             _log.exception("align.broken", error, claim=owned.alignment.id)
-        return owned.alignment.no_words(_FAILED)
+        return self._without(owned.alignment, trouble)
+
+    def _without(self, alignment: Alignment, trouble: Trouble) -> Attach:
+        self._metrics.without_words.labels(trouble.name.lower()).inc()
+        return alignment.no_words(trouble)

@@ -4,13 +4,14 @@ A decode is one short request: the official prompt, the utterance as closed 8-se
 open tail inside one audio span, and for partials the start of the last answer, rolled back
 (`asr_worker.qwen`). Closed clips keep their identity while the utterance grows, so that vLLM finds
 their encodings and everything before them in its prefix cache: a partial costs its tail and its
-text. Finals hear the same prompt but answer afresh, as offline recognition does, which errs less
+text, and hears a bounded span of a long utterance. Finals hear all of it and answer afresh, as
+offline recognition does, which errs less
 (2.7 % of words in place of 3.2, Qwen3-ASR technical report, table of streaming results).
 """
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -27,7 +28,8 @@ from asr_worker.api import (
 )
 from asr_worker.qwen import guards, prompt, rollback, transcript
 from asr_worker.qwen.clips import Clip, clips
-from asr_worker.qwen.features import Spectrum, extend
+from asr_worker.qwen.features import HOP, Spectrum, extend
+from asr_worker.qwen.span import Span
 from asr_worker.serving.model_kind import not_a_recogniser
 from asr_worker.serving.plugin import CLIPS_ARCHITECTURE
 from asr_worker.serving.runtime import DataMissing, Generated, Runtime, RuntimeSettings
@@ -41,7 +43,7 @@ _OPTIONS = {
     "max_num_batched_tokens": 8192,
     "max_num_seqs": 128,
     "gpu_memory_utilization": 0.9,
-    # 300 s of audio are 3 900 tokens; the rest is for context and the answer.
+    # 600 s of audio are 7 800 tokens; the rest is for context and the answer.
     "max_model_len": 16384,
     # Holds the clips that vLLM need not be sent again: 50 kB per second of speech being decoded.
     "mm_processor_cache_gb": 1,
@@ -50,7 +52,7 @@ _FIXED = {
     "runner": "generate",
     "scheduling_policy": "priority",
     "enable_prefix_caching": True,
-    "limit_mm_per_prompt": {"audio": 40},
+    "limit_mm_per_prompt": {"audio": 80},
 }
 _MOST_TOKENS = 4096
 # Raised for a final whose first answer had no end: it breaks a loop that greedy decoding is in.
@@ -64,15 +66,27 @@ _WARM_UP = (1, 9)
 class _Memory:
     """What the next decode of an utterance can build on."""
 
-    spectrum: Spectrum
-    answer: str
-    """The raw answer, from its header on; empty if it is not to be continued from."""
-    seconds: float
-    """How much audio the answer is about."""
     name: str
     """Begins the identities of this utterance's clips; no other utterance has it."""
-    sent: frozenset[str]
+    spectrum: Spectrum
+    sent: frozenset[str] = frozenset()
     """Identities of closed clips that vLLM was given."""
+    span: Span = field(default_factory=Span)
+    answer: str = ""
+    """The last raw answer to the span, from its header on; empty if not to be continued from."""
+    seconds: float = 0.0
+    """Where the audio that `answer` is about ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What the model is asked: the prompt, the clips it is about, the start of its answer."""
+
+    prompt: str
+    clips: tuple[Clip, ...]
+    prefix: str
+    limit: int
+    priority: Priority
 
 
 class VllmEngine:
@@ -131,12 +145,14 @@ class VllmEngine:
         if not len(request.audio):
             return Hypothesis("")
         memory = request.previous.memory if request.previous is not None else None
-        memory = memory if isinstance(memory, _Memory) else None
+        if not isinstance(memory, _Memory):
+            memory = None
         loop = asyncio.get_running_loop()
-        spectrum = await loop.run_in_executor(
-            self._pool, extend, memory.spectrum if memory else None, request.audio
-        )
-        return await self._recognise(request, language, memory, spectrum)
+        known = memory.spectrum if memory else None
+        spectrum = await loop.run_in_executor(self._pool, extend, known, request.audio)
+        if memory is None:
+            memory = _Memory(uuid4().hex, spectrum)
+        return await self._recognise(request, language, replace(memory, spectrum=spectrum))
 
     async def watch(self) -> None:
         """See `Engine.watch`."""
@@ -149,46 +165,59 @@ class VllmEngine:
         await asyncio.to_thread(self._pool.shutdown)
 
     async def _recognise(
-        self,
-        request: DecodeRequest,
-        language: str | None,
-        memory: _Memory | None,
-        spectrum: Spectrum,
+        self, request: DecodeRequest, language: str | None, memory: _Memory
     ) -> Hypothesis:
-        name = memory.name if memory else uuid4().hex
-        sent = memory.sent if memory else frozenset[str]()
         seconds = len(request.audio) / SAMPLE_RATE
         system = prompt.system_text(request.context, request.keywords)
-        prefix = self._prefix(request, memory)
-        asked = _Asked(
-            text=prompt.prompt(system, len(clips(spectrum)), language, prefix),
-            name=name,
-            clips=clips(spectrum),
-            priority=request.priority,
-        )
-        limit = guards.token_limit(seconds, self._most_tokens)
-        said, sent = await self._generate(asked, sent, limit, 1.0)
+        span, question = self._question(request, language, system, memory)
+        said, sent = await self._generate(question, memory, 1.0)
+        usage = _usage(said)
         if request.final and not said.finished:
-            said, sent = await self._generate(asked, sent, limit, _REPETITION_PENALTY)
-        answer = guards.untangled(prefix + said.text, said.finished)
+            said, sent = await self._generate(question, memory, _REPETITION_PENALTY)
+            usage += _usage(said)
+        answer = guards.untangled(question.prefix + said.text, said.finished)
         heard = transcript.parse(answer, language)
-        text = heard.text
+        text = (span.before + heard.text).strip()
         if guards.is_echo(text, system, request.audio):
             text = ""
+        memory = replace(memory, sent=sent)
+        # Partials continue from partials: a final may have heard what their span leaves out.
+        if not request.final or not memory.answer:
+            span = span.continued(question.prefix, memory.seconds)
+            kept = answer if said.finished else ""
+            memory = replace(memory, span=span, answer=kept, seconds=seconds)
         return Hypothesis(
             text=text,
             language=heard.language if text else None,
             complete=said.finished,
-            memory=_Memory(spectrum, answer if said.finished else "", seconds, name, sent),
-            usage=Usage(said.prompt_tokens, said.cached_tokens, len(said.tokens)),
+            memory=memory,
+            usage=usage,
         )
 
-    def _prefix(self, request: DecodeRequest, memory: _Memory | None) -> str:
-        """Return what a partial continues from; finals and young utterances start afresh."""
-        if request.final or memory is None or memory.seconds <= request.unfixed_s:
-            return ""
-        return rollback.prefix(
-            memory.answer, request.unfixed_token_num, self._encode, self._tokenizer.decode
+    def _question(
+        self, request: DecodeRequest, language: str | None, system: str, memory: _Memory
+    ) -> tuple[Span, _Question]:
+        """Return what to ask, and of which span of the utterance.
+
+        A final is about all of it and answered afresh, and so is a young utterance; else the last
+        answer is continued from.
+        """
+        pieces = clips(memory.spectrum)
+        span, prefix = Span(), ""
+        if not request.final and memory.seconds > request.unfixed_s:
+            closed = sum(clip.key is not None for clip in pieces)
+            span, answer = memory.span.moved(memory.answer, closed)
+            prefix = rollback.prefix(
+                answer, request.unfixed_token_num, self._encode, self._tokenizer.decode
+            )
+        pieces = pieces[span.first :]
+        frames = sum(clip.frames for clip in pieces)
+        return span, _Question(
+            prompt=prompt.prompt(system, len(pieces), language, prefix),
+            clips=pieces,
+            prefix=prefix,
+            limit=guards.token_limit(frames * HOP / SAMPLE_RATE, self._most_tokens),
+            priority=request.priority,
         )
 
     def _encode(self, text: str) -> list[int]:
@@ -196,23 +225,24 @@ class VllmEngine:
         return ids
 
     async def _generate(
-        self, asked: "_Asked", sent: frozenset[str], limit: int, penalty: float
+        self, question: _Question, memory: _Memory, penalty: float
     ) -> tuple[Generated, frozenset[str]]:
-        """Run one request; return its result and the closed clips vLLM holds now."""
-        tail = f"{asked.name}.{next(self._tails)}"
-        names = [f"{asked.name}/{clip.key}" if clip.key else tail for clip in asked.clips]
+        """Ask; return what was said and the identities of the closed clips vLLM holds now."""
+        tail = f"{memory.name}.{next(self._tails)}"
+        names = [f"{memory.name}/{clip.key}" if clip.key else tail for clip in question.clips]
+        sent = memory.sent
         for _ in range(_ATTEMPTS):
             data = [
                 None if name in sent else clip.features()
-                for name, clip in zip(names, asked.clips, strict=True)
+                for name, clip in zip(names, question.clips, strict=True)
             ]
             try:
                 said = await self._runtime.generate(
-                    asked.text,
+                    question.prompt,
                     data,
                     names,
-                    limit=limit,
-                    priority=asked.priority,
+                    limit=question.limit,
+                    priority=question.priority,
                     repetition_penalty=penalty,
                 )
             except DataMissing:
@@ -222,14 +252,8 @@ class VllmEngine:
         raise DecodeFailed("vLLM lost this utterance's clips again and again")
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """One question to the model: the prompt's text and the clips it is about."""
-
-    text: str
-    name: str
-    clips: tuple[Clip, ...]
-    priority: Priority
+def _usage(said: Generated) -> Usage:
+    return Usage(said.prompt_tokens, said.cached_tokens, len(said.tokens))
 
 
 def build(settings: EngineSettings) -> VllmEngine:

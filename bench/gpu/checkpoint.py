@@ -138,6 +138,7 @@ def config(shape: Shape) -> dict[str, Any]:
     return {
         "architectures": ["Qwen3ASRForConditionalGeneration"],
         "model_type": "qwen3_asr",
+        "transformers_version": "4.57.6",
         "support_languages": ["English"],
         "timestamp_token_id": ids["<timestamp>"],
         "timestamp_segment_time": 80,

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from asr_worker.api import EngineSettings
+from asr_worker.api import DecodeRequest, EngineSettings
 from asr_worker.engines import vllm
-from asr_worker.qwen.clips import Clip
+from asr_worker.qwen import prompt
+from asr_worker.qwen.clips import Clip, clips
+from asr_worker.qwen.span import Span
 from asr_worker.serving.runtime import Generated, Runtime
 from bench.gpu import script
 
 _FRAMES_PER_SECOND = 100
-_AUDIO = "<|audio_pad|>"
-_ANSWER = "<|im_start|>assistant\n"
 
 # For the machines that test; a GPU runs with the product's own options.
 _CPU_OPTIONS: dict[str, Any] = {
@@ -65,18 +65,32 @@ class ScriptedEngine(vllm.VllmEngine):
         """How many tokens the KV cache holds."""
         return self._runtime.kv_tokens
 
-    async def _generate(
-        self, asked: vllm._Asked, sent: frozenset[str], limit: int, penalty: float
-    ) -> tuple[Generated, frozenset[str]]:
-        said_before = len(self._encode(asked.text.rpartition(_ANSWER)[2]))
-        seconds = sum(clip.frames for clip in asked.clips) / _FRAMES_PER_SECOND
-        due = max(said_before, script.pieces(seconds))
-        if self.single_clip:
-            asked, sent = _joined(asked), frozenset()
-        end_of_answer = 1
-        said, sent = await super()._generate(
-            asked, sent, due - said_before + end_of_answer, penalty
+    def _question(
+        self, request: DecodeRequest, language: str | None, system: str, memory: vllm._Memory
+    ) -> tuple[Span, vllm._Question]:
+        span, question = super()._question(request, language, system, memory)
+        if not self.single_clip:
+            return span, question
+        pieces = clips(memory.spectrum)
+        whole = np.concatenate([clip.log_mel for clip in pieces], axis=1)
+        prefix = span.before + question.prefix
+        joined = replace(
+            question,
+            prompt=prompt.prompt(system, 1, language, prefix),
+            clips=(Clip(whole, pieces[0].floor, None),),
+            prefix=prefix,
         )
+        return Span(), joined
+
+    async def _generate(
+        self, question: vllm._Question, memory: vllm._Memory, penalty: float
+    ) -> tuple[Generated, frozenset[str]]:
+        said_before = len(self._encode(question.prefix))
+        seconds = sum(clip.frames for clip in question.clips) / _FRAMES_PER_SECOND
+        due = max(said_before, script.pieces(seconds))
+        end_of_answer = 1
+        limited = replace(question, limit=due - said_before + end_of_answer)
+        said, sent = await super()._generate(limited, memory, penalty)
         return replace(said, text=script.text(said_before, due), finished=True), sent
 
 
@@ -105,13 +119,4 @@ def build(folder: Path, options: Mapping[str, Any], *, cpu: bool) -> ScriptedEng
                 **options,
             },
         )
-    )
-
-
-def _joined(asked: vllm._Asked) -> vllm._Asked:
-    whole = np.concatenate([clip.log_mel for clip in asked.clips], axis=1)
-    return replace(
-        asked,
-        text=asked.text.replace(_AUDIO * len(asked.clips), _AUDIO),
-        clips=(Clip(whole, asked.clips[0].floor, None),),
     )

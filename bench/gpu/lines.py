@@ -56,7 +56,7 @@ class Utterance(Protocol):
 class _Watched:
     """What both kinds of utterance note."""
 
-    def __init__(self, spoken: Spoken, tally: Tally, clock: Clock) -> None:
+    def __init__(self, spoken: Spoken, tally: Tally, clock: Callable[[], int]) -> None:
         self.settled = False
         self._spoken = spoken
         self._tally = tally
@@ -105,7 +105,9 @@ class _Watched:
 class Scheduled(_Watched):
     """An utterance as the worker has it: `UtteranceScheduler` and the shared `Dispatcher`."""
 
-    def __init__(self, spoken: Spoken, tally: Tally, clock: Clock, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self, spoken: Spoken, tally: Tally, clock: Callable[[], int], dispatcher: Dispatcher
+    ) -> None:
         super().__init__(spoken, tally, clock)
         self._dispatcher = dispatcher
         self._scheduler = UtteranceScheduler(spoken.start)
@@ -183,7 +185,7 @@ class Blocking(_Watched):
         self,
         spoken: Spoken,
         tally: Tally,
-        clock: Clock,
+        clock: Callable[[], int],
         engine: Engine,
         lock: asyncio.Lock,
     ) -> None:

@@ -8,10 +8,10 @@ from bench.gpu.tally import BEHIND_WITHIN, FINAL_WITHIN, Figures, Spread
 
 _HEADER = (
     f"{'':>15}|{'held':>5} |{'first text':^18} |{'behind':^18} |{'endpoint to final':^18} |"
-    f"{'wait: finals':^13}|{'partials':^12} |{'tokens/s':^14}|{'cached':>7} |{'CPU ms/s':^13}|\n"
+    f"{'wait: finals':^13}|{'partials':^12} |{'tokens/s':^14}|{'cached':>7} |{'CPU ms/s':^14}|\n"
     f"{'lines':>5} {'way':<9}|{'':>5} |" + f"{'p50':>6}{'p95':>6}{'p99':>6} |" * 3 + ""
     f"{'p50':>6}{'p95':>6} |{'p50':>6}{'p95':>6} |{'read':>7}{'write':>6} |{'%':>7} |"
-    f"{'worker':>7}{'engine':>6}| finals dropped failed left late"
+    f"{'worker':>7}{'engine':>7}| finals dropped failed left late"
 )
 
 
@@ -70,7 +70,7 @@ def _run(row: Figures) -> str:
         f"{_three(row.first)} |{_three(row.behind)} |{_three(row.final)} |"
         f"{_two(row.wait_final)} |{_two(row.wait_partial)} |"
         f"{row.prompt_per_s:>7.0f}{row.generated_per_s:>6.0f} |{row.cached_percent:>7.1f} |"
-        f"{row.worker_cpu:>7.1f}{row.engine_cpu:>6.1f}|"
+        f"{row.worker_cpu:>7.1f}{row.engine_cpu:>7.1f}|"
         f"{row.utterances:>7}{row.dropped:>8}{row.failed:>7}{row.unfinished:>5}{row.late:>5.0f}"
     )
 

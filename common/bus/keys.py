@@ -10,15 +10,22 @@ XREAD serves many legs of a partition.
 | ``cs:v1:{pNN}:<leg>:audio`` | stream, ids are positions | session TTL |
 | ``cs:v1:{pNN}:<leg>:clean`` | stream, ids are positions | session TTL |
 | ``cs:v1:{pNN}:<leg>:speech`` | stream, ids are epochs | session TTL |
-| ``cs:v1:{pNN}:<leg>:text`` | stream, ids are item numbers | session TTL, then retention |
-| ``cs:v1:{pNN}:<leg>:held`` | hash of items that wait for a predecessor | session TTL |
+| ``cs:v1:{pNN}:<leg>:text`` | stream, ids begin with an item number | session TTL, then retention |
+| ``cs:v1:{pNN}:<leg>:held`` | hash of what waits to enter the text | session TTL |
 | ``cs:v1:{pNN}:<leg>:part:<n>`` | stream of one partial, ids are epochs | short TTL |
+| ``cs:v1:{pNN}:<leg>:align:<n>`` | stream of owners' markers, ids are epochs | short TTL |
 | ``cs:v1:{pNN}:<leg>:ckpt:<stage>`` | stream of one checkpoint, ids are epochs | session TTL |
 | ``cs:v1:{<stage>}:claims`` | stream under a consumer group | permanent |
 | ``cs:v1:{<stage>}:index`` | hash claim key -> claims entry | permanent |
 | ``cs:v1:{<stage>}:workers`` | hash worker -> last sign of life | permanent |
 | ``cs:v1:ring:<stage>:<NN>`` | doorbell stream | permanent, capped |
 | ``cs:v1:out:<gateway>`` | doorbell stream | gateway TTL, capped |
+
+In a text, item n is the entry ``<n>-1``; words that come after their item are an entry
+``<last item>-<k>``, k >= 2, wherever the text ends then. So the first half of the last id is always
+the last item's number. In ``held``, ``<n>`` is an item whose predecessor is missing, ``w<n>`` the
+words attached to an item that is still to come, each with its digest, and ``a<n>`` the digest under
+which an item of the text awaits its words. See COMMIT and ATTACH in `common.bus.scripts`.
 """
 
 import re

@@ -65,7 +65,7 @@ class StageMetrics:
     """How one stage worker keeps up; every metric is labelled with its stage."""
 
     legs_owned: Gauge
-    """Legs (for ASR: utterances) this worker owns. At `slots`: start another worker."""
+    """Legs (for ASR: utterances, for align: texts) this worker owns. At `slots`: start another."""
     slots: Gauge
     """Most that this worker takes; the fleet's sum bounds what admission lets in."""
     lag: Gauge
@@ -199,6 +199,10 @@ class AsrMetrics:
     decodes_dropped: Counter
     """Decodes given up by `priority`: refreshes under load, which is the policy. A first
     partial among them: add workers."""
+    tokens: Counter
+    """Tokens of answered decodes by `kind`: prompt, cached (those of the prompt that the engine
+    had), generated; only where the engine counts them. Less cached of each prompt while calls stay
+    the same: the engine's cache is too small for its load; fewer slots, or more memory for it."""
 
     @classmethod
     def build(cls, registry: CollectorRegistry) -> Self:
@@ -225,6 +229,43 @@ class AsrMetrics:
                 "callscribe_decodes_dropped_total",
                 "Decodes given up before they ran",
                 ["priority"],
+                registry=registry,
+            ),
+            tokens=Counter(
+                "callscribe_decode_tokens_total",
+                "Tokens that decodes read, found cached and wrote",
+                ["kind"],
+                registry=registry,
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class AlignMetrics:
+    """How texts fare in an aligner."""
+
+    align: Histogram
+    """Seconds that the engine took for one text. Rising with `legs_owned` at `slots`: the engine
+    is full; add aligners."""
+    without_words: Counter
+    """Texts answered without words, by `reason` as in asr_worker/align/alignment.py. audio_gone:
+    they were taken too late; add aligners. full: the engine queues less than `slots`; fewer of
+    them. failed: the log says why. too_long and nothing_spoken are the text's own."""
+
+    @classmethod
+    def build(cls, registry: CollectorRegistry) -> Self:
+        """Register the group."""
+        return cls(
+            align=Histogram(
+                "callscribe_align_seconds",
+                "Time of the engine for one text",
+                buckets=_LATENCY,
+                registry=registry,
+            ),
+            without_words=Counter(
+                "callscribe_align_without_words_total",
+                "Texts answered without words",
+                ["reason"],
                 registry=registry,
             ),
         )

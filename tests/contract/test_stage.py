@@ -16,7 +16,15 @@ from common.bus.wire import Body, Control
 from common.stage.api import (
     Recovery,
 )
-from tests.contract.stage_rigs import AsrRig, DenoiseRig, Output, Rig, VadRig, parts
+from tests.contract.stage_rigs import (
+    AlignRig,
+    AsrRig,
+    DenoiseRig,
+    Output,
+    Rig,
+    VadRig,
+    parts,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -32,13 +40,17 @@ async def rigs() -> AsyncIterator[Mapping[str, Rig]]:
     first, last = AsrRig(heard, spoken[0]), AsrRig(heard, spoken[-1])
     await first.start()
     await last.start()
-    rigs: dict[str, Rig] = {"vad": vad, "denoise": denoise, "asr": first, "asr, last": last}
+    align = AlignRig(await last.reference())
+    await align.start()
+    rigs: dict[str, Rig] = {
+        **{"vad": vad, "denoise": denoise, "asr": first, "asr, last": last, "align": align}
+    }
     yield rigs
     for rig in rigs.values():
         await rig.stage.stop()
 
 
-NAMES = ("vad", "denoise", "asr", "asr, last")
+NAMES = ("vad", "denoise", "asr", "asr, last", "align")
 SLOW = ("denoise",)
 
 
@@ -56,7 +68,7 @@ def rig(request: pytest.FixtureRequest, rigs: Mapping[str, Rig]) -> Rig:
 async def test_a_claim_runs_to_its_end(rig):
     output = await rig.reference()
     assert output.done
-    assert output.events or output.audio or output.commits
+    assert output.events or output.audio or output.commits or output.attached
 
 
 async def test_effects_are_repeatable(rig):
@@ -87,7 +99,7 @@ async def test_claims_in_one_step_do_not_touch_each_other(rig):
         here = [i for i, plan in enumerate(plans) if turn < len(plan) and not outputs[i].done]
         work = [(states[i], [entry for _, _, entry in plans[i][turn]]) for i in here]
         for i, effects in zip(here, await rig.stage.step(work), strict=True):
-            effects = [*effects, *await rig.settle(states[i])]
+            effects = await rig.settled(states[i], effects)
             outputs[i].add(effects, rig.stage.output == "text")
     for state, output in zip(states, outputs, strict=True):
         rig.stage.close(state)
@@ -186,7 +198,7 @@ async def test_a_closed_claim_is_freed(rig):
     state = rig.open()
     kind = type(state)
     before = alive()
-    await rig.stage.step([(state, [entry for _, _, entry in rig.unread(state, rig.log(0))[:80]])])
+    await rig.stage.step([(state, [entry for _, _, entry in rig.unread(state, rig.log(0))[:120]])])
     rig.stage.close(state)
     del state
     while alive() >= before:

@@ -18,16 +18,8 @@ from asr_worker.align.placing import placed, prompt
 from asr_worker.align.units import units
 from asr_worker.api import DecodeFailed
 from common.audio import SAMPLE_RATE
-from tests.vllm import tiny_aligner
+from tests.vllm import tiny
 
-OPTIONS = {
-    "dtype": "float32",
-    "enforce_eager": True,
-    "block_size": 32,
-    "max_model_len": 2048,
-    "max_num_batched_tokens": 2048,
-    "gpu_memory_utilization": 0.5,
-}
 CASES = (
     (48_000, "Hello, world! This is it.", "English"),
     (20 * SAMPLE_RATE + 77, "the quick brown fox " * 20, "English"),
@@ -73,8 +65,8 @@ def plain(words: Any) -> list[Any]:
 
 
 async def run(folder: Path) -> dict[str, Any]:
-    model = tiny_aligner.write(folder)
-    aligner = QwenAligner(str(folder), device="cpu", at_once=8, options=OPTIONS)
+    model = tiny.write_aligner(folder)
+    aligner = QwenAligner(str(folder), device="cpu", at_once=8, options=tiny.ALIGNER_OPTIONS)
     await aligner.start()
 
     async def align(name: str, case: tuple[int, str, str]) -> list[Any]:

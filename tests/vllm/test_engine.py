@@ -11,9 +11,10 @@ import pytest_asyncio
 
 from asr_worker.api import DecodeRequest, EngineSettings, Hypothesis, Priority
 from asr_worker.engines.vllm import VllmEngine, _Memory
-from asr_worker.qwen import prompt, rollback
+from asr_worker.qwen import guards, prompt, rollback, transcript
 from asr_worker.qwen.clips import clips
 from asr_worker.qwen.features import extend
+from asr_worker.qwen.span import Mark, Span
 from common.audio import SAMPLE_RATE, FloatArray
 from tests.vllm import tiny
 from tests.vllm.reference import Reference
@@ -86,23 +87,50 @@ async def test_clips_are_one_recording_to_the_model(engine, reference, seconds):
                 assert value == pytest.approx(theirs[token], abs=CLOSE)
 
 
-async def test_a_partial_continues_as_the_official_streaming_does(engine, reference):
-    """The same texts as transformers' model given the official prompts with their prefixes."""
-    hypothesis, raw = None, ""
-    tokenizer = reference.tokenizer
-    for end in np.arange(1.0, 20.0, 1.5):
-        audio = sound(20)[: round(end * SAMPLE_RATE)]
-        hypothesis = await engine.decode(request(audio, hypothesis, unfixed_token_num=3))
+@pytest.mark.parametrize(
+    ("language", "answer"),
+    [
+        (None, "language English<asr_text>hello world, this is a test of the fox"),
+        (None, "language Chinese<asr_text>你好 世界你好"),
+        (None, "language English<asr_text>hi"),
+        ("English", "the quick brown fox jumps"),
+    ],
+)
+async def test_a_partial_goes_on_from_the_last_answer(engine, reference, language, answer):
+    """The same text as transformers' model given the official prompt with its prefix."""
+    audio = sound(20)
+    heard = extend(None, audio[: 17 * SAMPLE_RATE])
+    before = Hypothesis("", memory=_Memory(answer, heard, answer=answer, seconds=17.0))
+    encode = partial(reference.tokenizer.encode, add_special_tokens=False)
+    prefix = rollback.prefix(answer, 3, encode, reference.tokenizer.decode)
+    assert prefix
+    assert answer.startswith(prefix)
+    text = prompt.prompt("", 1, language, prefix)
+    said = reference.continued(text, audio, TOKENS)
+    raw = prefix + reference.tokenizer.decode(said, skip_special_tokens=True)
+    more = {"unfixed_token_num": 3, "unfixed_s": 16.9, "language": language}
+    hypothesis = await engine.decode(request(audio, before, **more))
+    assert hypothesis.text == transcript.parse(guards.untangled(raw, False), language).text
+    # What is about no more than the unfixed seconds is not gone on from.
+    afresh = await engine.decode(request(audio, before, **more | {"unfixed_s": 17.0}))
+    assert afresh.usage.prompt < hypothesis.usage.prompt
 
-        encode = partial(tokenizer.encode, add_special_tokens=False)
-        prefix = rollback.prefix(raw, 3, encode, tokenizer.decode)
-        text = prompt.prompt("", 1, None, prefix)
-        said = reference.continued(text, audio, TOKENS)
-        answer = prefix + tokenizer.decode(said, skip_special_tokens=True)
-        ended = said[-1] in (tokenizer.eos_token_id, tokenizer.pad_token_id)
-        raw = answer if ended else ""
-        assert memory(hypothesis).answer == raw
-        assert hypothesis.complete == ended
+
+async def test_a_long_utterance_is_heard_from_where_its_span_begins(engine):
+    audio = sound(100)
+    span = Span(marks=(Mark(60.0, 26 + 6),))
+    answer = "language English<asr_text>hello world, this is a test of streaming speech"
+    known = _Memory("long", extend(None, audio), span=span, answer=answer, seconds=99.0)
+    hypothesis = await engine.decode(request(audio, Hypothesis("", memory=known)))
+    moved = memory(hypothesis).span
+    assert (moved.first, moved.before) == (8, "hello ")
+    assert hypothesis.text.startswith("hello world, this is")
+    # 100 s less 64 s; the final hears it all.
+    assert hypothesis.usage.prompt < 13 * 40 + 60
+    final = await engine.decode(
+        request(audio, hypothesis, final=True, priority=Priority.FINAL, language="English")
+    )
+    assert final.usage.prompt > 13 * 100
 
 
 async def test_what_was_encoded_once_is_found_again(engine):
@@ -134,7 +162,7 @@ async def test_clips_that_vllm_has_dropped_are_sent_again(engine):
     known = memory(hypothesis)
     names = frozenset(f"never/{clip.key}" for clip in clips(known.spectrum) if clip.key)
     assert names
-    lost = _Memory(known.spectrum, known.answer, known.seconds, "never", names)
+    lost = _Memory("never", known.spectrum, names)
     again = await engine.decode(request(audio, Hypothesis("", memory=lost), unfixed_s=99.0))
     assert again == hypothesis
     assert memory(again).sent == names

@@ -1,7 +1,7 @@
-"""A Qwen3-ASR of random weights, small enough for a test, in both forms of its checkpoints.
+"""A Qwen3-ASR and an aligner of random weights, small enough for a test.
 
-``python -m tests.vllm.tiny FOLDER`` writes one. One seed gives one model. It writes nonsense, but
-all the code of vLLM and transformers for the real model runs.
+``python -m tests.vllm.tiny FOLDER`` writes a recogniser. One seed gives one model. What it says is
+nonsense, but all the code of vLLM and transformers for the real model runs.
 """
 
 import json
@@ -18,6 +18,13 @@ OPTIONS = {
     "max_num_batched_tokens": 4096,
     "max_num_seqs": 16,
     "mm_processor_cache_gb": 0.25,
+}
+ALIGNER_OPTIONS = {
+    "dtype": "float32",
+    "enforce_eager": True,
+    "block_size": 32,
+    "max_model_len": 2048,
+    "max_num_batched_tokens": 2048,
 }
 ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1"}
 
@@ -54,6 +61,8 @@ TEXT = {
     "max_position_embeddings": 65536,
     "tie_word_embeddings": True,
 }
+BINS = 500
+"""Time bins of the aligner, 80 ms each."""
 ROPE = {"rope_type": "default", "rope_theta": 1000000.0}
 
 _CORPUS = (
@@ -85,6 +94,18 @@ def write_recogniser(folder: Path, *, official: bool = False) -> Path:
         model.save_pretrained(folder)
     dump(folder / "generation_config.json", {"eos_token_id": ends, "do_sample": False})
     return folder
+
+
+def write_aligner(folder: Path) -> Any:
+    """Write a forced aligner in the release's form; return it as transformers builds it."""
+    from transformers import Qwen3ASRForTokenClassification
+
+    ids = write_tokenizer(folder)
+    model = randomised(Qwen3ASRForTokenClassification, ids, num_labels=BINS)
+    write_official_weights(folder, model)
+    kind = {"model_type": "qwen3_forced_aligner", "classify_num": BINS}
+    dump(folder / "config.json", official_config(ids, **kind))
+    return model
 
 
 def write_tokenizer(folder: Path) -> dict[str, int]:

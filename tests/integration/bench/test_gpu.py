@@ -6,9 +6,10 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from asr_worker.api import DecodeRequest, Hypothesis, Usage
+from asr_worker.api import DecodeRequest, EngineSettings, Hypothesis, Usage
 from asr_worker.dispatch import Dispatcher
 from asr_worker.scheduler import UtteranceScheduler
+from bench.dummies import FixedTextEngine
 from bench.gpu import checkpoint, script, speech
 from bench.gpu.lines import Blocking, Clock, Line, Scheduled, hold
 from bench.gpu.tally import Tally, figures
@@ -59,11 +60,8 @@ def test_what_lines_say_is_legal_and_the_same_each_time():
         assert len(spoken.audio) > spoken.end - spoken.start
 
 
-class Echo:
+class Echo(FixedTextEngine):
     """Says at once as much as there is audio."""
-
-    name = "echo"
-    concurrency = 2
 
     async def decode(self, request: DecodeRequest) -> Hypothesis:
         text = script.text(0, script.pieces(len(request.audio) / SAMPLE_RATE))
@@ -72,7 +70,7 @@ class Echo:
 
 @pytest.mark.parametrize("way", [Scheduled, Blocking])
 async def test_a_line_gets_its_partials_and_its_final(way):
-    tally, clock, engine = Tally(), Clock(), Echo()
+    tally, clock, engine = Tally(), Clock(), Echo(EngineSettings())
     dispatcher = Dispatcher(engine, bound=1, patience=0.5, clock=asyncio.get_running_loop().time)
     lock = asyncio.Lock()
     spoken = speech.spoken(0, 1.2, SOUND, np.random.default_rng(0))
@@ -114,4 +112,4 @@ def _nobody():
             await asyncio.Event().wait()
             raise AssertionError
 
-    return Dispatcher(Mute(), bound=1, patience=0.5, clock=lambda: 0.0)
+    return Dispatcher(Mute(EngineSettings()), bound=1, patience=0.5, clock=lambda: 0.0)

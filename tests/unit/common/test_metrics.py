@@ -5,6 +5,7 @@ import pytest
 from prometheus_client import REGISTRY, generate_latest
 
 from common.telemetry.metrics import (
+    AlignMetrics,
     AsrMetrics,
     BusMetrics,
     GatewayMetrics,
@@ -23,6 +24,7 @@ def test_all_groups_fit_into_one_registry_and_are_named_alike(registry):
     GatewayMetrics.build(registry)
     StageMetrics.build(registry, "asr")
     AsrMetrics.build(registry)
+    AlignMetrics.build(registry)
     names = [each.name for each in registry.collect()]
     assert len(names) == len(set(names))
     assert all(re.fullmatch(r"callscribe(_[a-z]+)+", name) for name in names)
@@ -49,7 +51,7 @@ def test_a_stage_labels_what_it_counts(registry):
     assert registry.get_sample_value("callscribe_batch_legs_sum", labels) == 12
 
 
-@pytest.mark.parametrize("group", [BusMetrics, GatewayMetrics, AsrMetrics])
+@pytest.mark.parametrize("group", [BusMetrics, GatewayMetrics, AsrMetrics, AlignMetrics])
 def test_every_group_can_be_used_as_declared(registry, group):
     metrics = group.build(registry)
     for each in dataclasses.fields(metrics):

@@ -66,6 +66,57 @@ def test_flags_are_read_by_type(argv, name, value):
 
 
 @pytest.mark.parametrize(
+    ("argv", "name", "value"),
+    [
+        (["--ratio", "0.25"], "sample_ratio", 0.25),
+        (["--count=7"], "sample_count", 7),
+        (["--switch"], "sample_switch", True),
+        (["--sample-switch", "--no-switch"], "sample_switch", False),
+        (["--sample-mode", "fast", "--mode", "slow"], "sample_mode", "slow"),
+        (["--mode", "slow", "--sample-mode", "fast"], "sample_mode", "fast"),
+    ],
+)
+def test_a_service_knows_its_flags_without_its_name(argv, name, value):
+    settings, sources = resolve(SampleSettings, argv, {})
+    assert getattr(settings, name) == value
+    assert sources[name] == definitions(SampleSettings)[name].flag
+
+
+def test_a_flag_that_would_collide_without_the_name_is_whole():
+    @dataclass(frozen=True, kw_only=True)
+    class CrowdedSettings(CommonSettings):
+        crowded_log_level: int = setting(1, "as a setting of every process")
+        crowded_help: int = setting(1, "as a flag of every parser")
+        crowded_tls: bool = setting(False, "a switch")
+        crowded_no_tls: int = setting(1, "as that switch turned off")
+        crowded_room: bool = setting(True, "as nothing else")
+
+    whole = flag_parser([CrowdedSettings], prog="crowded").flags
+    short = set(flag_parser([CrowdedSettings], prog="crowded", service="crowded").flags)
+    assert short - set(whole) == {"--room", "--no-room"}
+    settings = load(CrowdedSettings, ["--log-level", "debug", "--crowded-log-level", "3"], {})
+    assert (settings.log_level, settings.crowded_log_level) == ("debug", 3)
+
+
+def test_the_flags_of_several_services_are_whole():
+    classes = settings_classes()
+    known = {each.flag for each in merge(classes.values()).values() if each.type is not bool}
+    parser = flag_parser(classes.values(), prog="all")
+    assert known <= set(parser.flags)
+    assert not {"--slots", "--engine", "--model", "--device"} & set(parser.flags)
+
+
+def test_every_service_of_the_product_knows_its_flags_without_its_name():
+    for service, cls in settings_classes().items():
+        own = [each for each in definitions(cls).values() if each.name.startswith(f"{service}_")]
+        for each in own:
+            short = "--" + each.flag.removeprefix(f"--{service}-")
+            text = "none" if each.default is None else str(each.default)
+            _, sources = resolve(cls, [short, text], {})
+            assert sources[each.name] == each.flag, short
+
+
+@pytest.mark.parametrize(
     ("argv", "message"),
     [
         (["--sample-ratio", "much"], "--sample-ratio: 'much' is not a number"),
@@ -75,7 +126,10 @@ def test_flags_are_read_by_type(argv, name, value):
         (["--sample-count", "0"], "--sample-count: 0 is below the minimum, 1"),
         (["--sample-count", "1.5"], "--sample-count: '1.5' is not a whole number"),
         (["--sample-mode", "quick"], "--sample-mode: 'quick' is none of fast, slow"),
-        (["--sample-mode"], "--sample-mode: expected one argument"),
+        (["--sample-mode"], "--sample-mode/--mode: expected one argument"),
+        (["--mode"], "--sample-mode/--mode: expected one argument"),
+        (["--count", "0"], "--sample-count: 0 is below the minimum, 1"),
+        (["--cuont", "1"], "--cuont: no such flag; did you mean --count?"),
         (["--sample-cuont", "1"], "--sample-cuont: no such flag; did you mean --sample-count?"),
         (["--sample", "1"], "--sample: no such flag"),
         (["--port", "1"], "--port: a setting of gateway, not of this process"),
@@ -120,7 +174,10 @@ def test_help_tells_default_unit_and_limits(capsys):
     assert "a switch (default false)" in text
     assert "a path (default none)" in text
     assert "a mode of 100 % (default fast)" in text
-    assert "--sample-mode fast|slow" in text
+    assert "--sample-mode, --mode fast|slow a mode" in text
+    assert "--sample-switch, --switch a switch" in text
+    assert "--no-sample-switch, --no-switch" in text
+    assert "--log-format json|console form" in text
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_the_models_are_those_that_the_job_downloads():
         value
         for worker in WORKERS
         for name, value in environment(worker).items()
-        if name.endswith("_MODEL_PATH")
+        if name.endswith("_MODEL")
     }
     assert named == directories
     assert all(environment(worker)["HF_HUB_OFFLINE"] == "1" for worker in WORKERS)

@@ -7,7 +7,7 @@ import pytest
 
 from common.bus import keys
 from common.bus.keys import Leg
-from common.settings import definitions, settings_classes
+from common.settings import flag_parser, settings_classes
 from docs import state_diagrams
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -34,7 +34,11 @@ def test_every_link_leads_somewhere(document):
 
 
 def test_every_flag_exists(document):
-    known = {each.flag for cls in settings_classes().values() for each in definitions(cls).values()}
+    known = {
+        flag
+        for name, cls in settings_classes().items()
+        for flag in flag_parser([cls], prog=name, service=name).flags
+    }
     known |= {
         "--vad",
         "--asr",
@@ -44,7 +48,6 @@ def test_every_flag_exists(document):
         "--speed",
         "--url",
         "--version",
-        "--help",
     }
     known |= {"--build", "--scale", "--profile", "--rm", "--entrypoint"}  # docker compose's
     known |= {"--local-dir", "--build-arg", "--from-literal", "--replicas"}  # hf, docker, kubectl
@@ -59,7 +62,7 @@ def test_every_key_of_the_architecture_is_one_the_bus_builds():
     built = [
         keys.session_key("<session>", "meta"),
         *(LEG.key(kind) for kind in ("audio", "clean", "speech", "text", "held", "part:<n>")),
-        LEG.key("ckpt:<stage>"),
+        *(LEG.key(kind) for kind in ("align:<n>", "ckpt:<stage>")),
         *(keys.claims(stage), keys.index(stage), keys.workers(stage)),
         *(keys.ring(stage, 7), keys.out(gateway)),
     ]

@@ -1,13 +1,15 @@
 """docs/operations.md knows every metric and event, and no other; its error lines are real."""
 
 import ast
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 
 from asr_worker import engines
-from asr_worker.api import EngineSettings, Priority
+from asr_worker.align.alignment import Trouble
+from asr_worker.api import EngineSettings, Priority, Usage
 from asr_worker.engines import whisper
 from common.errors import CallscribeError
 from common.settings import Definition, definitions, load, settings_classes
@@ -42,6 +44,7 @@ def families():
     metrics.BusMetrics.build(registry)
     metrics.GatewayMetrics.build(registry)
     metrics.AsrMetrics.build(registry)
+    metrics.AlignMetrics.build(registry)
     metrics.StageMetrics.build(registry, "vad")
     labels, queryable = {}, set()
     for family in registry.collect():
@@ -75,6 +78,10 @@ def test_the_values_of_labels_are_those_of_the_code():
     rows = {coded(row[0])[0]: row[2] for row in table("Metrics")}
     priorities = coded(rows["callscribe_decode_seconds"])
     assert priorities == [each.name.lower() for each in Priority]
+    kinds = coded(rows["callscribe_decode_tokens_total"])
+    assert kinds == [each.name for each in dataclasses.fields(Usage)]
+    reasons = coded(rows["callscribe_align_without_words_total"])
+    assert reasons == [each.name.lower() for each in Trouble]
     spelled = {
         node.args[0].value
         for tree in trees()
@@ -123,7 +130,7 @@ def test_the_defaults_are_those_of_the_code():
     for names, defaults, _ in table("Settings that matter"):
         flags = coded(names)
         for flag, default in zip(flags, defaults.split(", "), strict=True):
-            if flag != "--asr-model-path":
+            if flag != "--asr-model":
                 each = known[flag]
                 assert default == each.show(each.default).replace(".0 ", " "), flag
 

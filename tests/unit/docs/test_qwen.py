@@ -46,7 +46,7 @@ def settings_of(cls) -> list[Definition]:
 
 def test_the_defaults_are_those_of_the_engine():
     own = {
-        "--asr-model-path": vllm._MODEL,
+        "--asr-model": vllm._MODEL,
         "--asr-slots": str(vllm.SLOTS),
         "--asr-concurrency": str(vllm.build(EngineSettings()).concurrency),
         "--max-new-tokens": str(vllm._MOST_TOKENS),

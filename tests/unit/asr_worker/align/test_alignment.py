@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 
-from asr_worker.align.alignment import AUDIO_GONE, LONGEST, NOTHING_SPOKEN, TOO_LONG, Alignment
+from asr_worker.align.alignment import LONGEST, Alignment, Trouble
 from asr_worker.api import Word
 from common.audio import pcm16_to_float
 from common.bus.wire import Chunk, Control
@@ -42,20 +42,20 @@ def test_the_audio_is_that_of_the_utterance_however_it_is_cut(seed):
         assert state.complete == (end >= END)
         position = end
     assert np.array_equal(state.audio, pcm16_to_float(PCM[2 * START : 2 * END]))
-    assert state.trouble == ""
+    assert state.trouble is None
 
 
 def test_audio_that_begins_too_late_is_trouble():
     state = alignment()
     state.feed([chunk(START + 1, END)])
-    assert state.trouble == AUDIO_GONE
+    assert state.trouble is Trouble.AUDIO_GONE
 
 
 def test_a_gap_in_the_middle_is_silence():
     state = alignment()
     state.feed([chunk(START, 20_000), chunk(30_000, END)])
     assert state.complete
-    assert state.trouble == ""
+    assert state.trouble is None
     assert not state.audio[4_000:14_000].any()
     assert np.array_equal(state.audio[14_000:], pcm16_to_float(PCM[60_000 : 2 * END]))
 
@@ -63,14 +63,14 @@ def test_a_gap_in_the_middle_is_silence():
 @pytest.mark.parametrize(
     ("changed", "trouble"),
     [
-        ({"end": START + LONGEST}, ""),
-        ({"end": START + LONGEST + 1}, TOO_LONG),
-        ({"text": "..."}, NOTHING_SPOKEN),
-        ({"text": "<timestamp>"}, ""),
+        ({"end": START + LONGEST}, None),
+        ({"end": START + LONGEST + 1}, Trouble.TOO_LONG),
+        ({"text": "..."}, Trouble.NOTHING_SPOKEN),
+        ({"text": "<timestamp>"}, None),
     ],
 )
 def test_what_cannot_be_aligned_is_known_at_once(changed, trouble):
-    assert alignment(**changed).trouble == trouble
+    assert alignment(**changed).trouble is trouble
 
 
 def test_words_are_placed_from_the_start():
@@ -87,5 +87,5 @@ def test_words_are_placed_from_the_start():
 
 
 def test_no_words_say_why():
-    expected = {"words": None, "trouble": AUDIO_GONE}
-    assert alignment().no_words(AUDIO_GONE) == Attach(3, "d1", expected, "gw")
+    expected = {"words": None, "trouble": "its audio is no longer kept"}
+    assert alignment().no_words(Trouble.AUDIO_GONE) == Attach(3, "d1", expected, "gw")

@@ -2,9 +2,10 @@ import asyncio
 
 import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry
 
 from asr_worker.align import stage as module
-from asr_worker.align.alignment import AUDIO_GONE, NOTHING_SPOKEN
+from asr_worker.align.alignment import Trouble
 from asr_worker.align.settings import AlignSettings
 from asr_worker.align.stage import AlignStage, OwnedText
 from asr_worker.api import DecodeFailed, EngineDead, Word
@@ -12,6 +13,7 @@ from common.bus.keys import Leg
 from common.bus.wire import NOTHING, Chunk
 from common.errors import AtCapacity
 from common.stage.api import Claim, Done, Recovery
+from common.telemetry.metrics import AlignMetrics
 
 BODY = {
     "utterance": 3,
@@ -51,7 +53,9 @@ class StandIn:
 class Rig:
     def __init__(self):
         self.aligner = StandIn()
-        self.stage = AlignStage(AlignSettings(), self.aligner)
+        self.registry = CollectorRegistry()
+        metrics = AlignMetrics.build(self.registry)
+        self.stage = AlignStage(AlignSettings(), self.aligner, metrics)
         self.woken: asyncio.Queue[OwnedText] = asyncio.Queue()
 
     async def open(self, **changed):
@@ -68,6 +72,17 @@ class Rig:
         assert await self.step(state, AUDIO) == []
         await asyncio.sleep(0)
         return self.aligner.asked[-1][-1]
+
+    def counted(self, reason):
+        """Return how many texts were answered without words for this reason, and for any."""
+        name = "callscribe_align_without_words_total"
+        values = {
+            sample.labels["reason"]: sample.value
+            for family in self.registry.collect()
+            for sample in family.samples
+            if sample.name == name
+        }
+        return values.get(reason, 0), sum(values.values())
 
 
 @pytest.fixture
@@ -102,6 +117,8 @@ async def test_audio_in_words_out(rig):
         "trouble": "",
     }
     assert len(rig.aligner.asked) == 1
+    assert rig.registry.get_sample_value("callscribe_align_seconds_count") == 1
+    assert rig.counted("failed") == (0, 0)
     rig.stage.close(state)
     await rig.stage.stop()
     assert rig.aligner.closed
@@ -110,7 +127,8 @@ async def test_audio_in_words_out(rig):
 async def test_audio_that_is_gone_is_said_at_once(rig):
     state = await rig.open()
     effects = await rig.step(state, Chunk(40_000, bytes(2 * 20_000)))
-    assert body(effects) == {"words": None, "trouble": AUDIO_GONE}
+    assert body(effects) == {"words": None, "trouble": Trouble.AUDIO_GONE.value}
+    assert rig.counted("audio_gone") == (1, 1)
     rig.stage.close(state)
 
 
@@ -119,7 +137,7 @@ async def test_audio_that_does_not_come_is_given_up(rig, monkeypatch):
     state = await rig.open()
     assert await rig.step(state) == []
     assert await rig.woken.get() is state
-    assert body(await rig.step(state)) == {"words": None, "trouble": AUDIO_GONE}
+    assert body(await rig.step(state)) == {"words": None, "trouble": Trouble.AUDIO_GONE.value}
     rig.stage.close(state)
 
 
@@ -135,19 +153,24 @@ async def test_as_long_as_audio_comes_it_is_waited_for(rig, monkeypatch):
 
 async def test_a_text_without_words_asks_nobody(rig):
     state = await rig.open(text="?!")
-    assert body(await rig.step(state)) == {"words": None, "trouble": NOTHING_SPOKEN}
+    assert body(await rig.step(state)) == {"words": None, "trouble": Trouble.NOTHING_SPOKEN.value}
     rig.stage.close(state)
 
 
 @pytest.mark.parametrize(
-    "error",
-    [DecodeFailed("no"), AtCapacity("full", reason="engine", retry_after=1), RuntimeError("bug")],
+    ("error", "trouble"),
+    [
+        (DecodeFailed("no"), Trouble.FAILED),
+        (AtCapacity("full", reason="engine", retry_after=1), Trouble.FULL),
+        (RuntimeError("bug"), Trouble.FAILED),
+    ],
 )
-async def test_a_failure_takes_nothing_but_its_own_words(rig, error):
+async def test_a_failure_takes_nothing_but_its_own_words(rig, error, trouble):
     state = await rig.open()
     (await rig.asked(state)).set_exception(error)
     await rig.woken.get()
-    assert body(await rig.step(state)) == {"words": None, "trouble": "the aligner failed"}
+    assert body(await rig.step(state)) == {"words": None, "trouble": trouble.value}
+    assert rig.counted(trouble.name.lower()) == (1, 1)
     rig.stage.close(state)
 
 
@@ -167,3 +190,5 @@ async def test_closing_abandons_the_request(rig):
     await asyncio.wait([state.request])
     assert answer.cancelled()
     assert state.request.cancelled()
+    await asyncio.sleep(0)
+    assert rig.woken.empty()

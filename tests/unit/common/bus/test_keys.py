@@ -62,7 +62,7 @@ def test_every_builder_is_in_the_table():
     leg = Leg("s", 0)
     permanent = [keys.claims("vad"), keys.index("vad"), keys.workers("vad"), keys.ring("asr", 3)]
     passing = [leg.meta, *map(leg.key, ("audio", "clean", "speech", "text", "held", "part:1"))]
-    passing += [leg.key("ckpt:vad"), keys.out("gateway-1")]
+    passing += [leg.key("align:1"), leg.key("ckpt:vad"), keys.out("gateway-1")]
     assert all(map(keys.is_permanent, permanent))
     assert not any(map(keys.is_permanent, passing))
     assert len(permanent) + len(passing) == len(table())
