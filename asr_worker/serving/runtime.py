@@ -28,6 +28,7 @@ Clips = Sequence[FloatArray | None]
 _ENVIRONMENT = {
     "VLLM_LOGGING_LEVEL": "WARNING",
     "VLLM_NO_USAGE_STATS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
     # FlashInfer's sampler is compiled at the start, and without a CUDA compiler the start fails
     # (vllm-project/vllm#49497). Greedy decoding samples nothing.
     "VLLM_USE_FLASHINFER_SAMPLER": "0",
@@ -187,6 +188,8 @@ class Runtime:
         engine, self._engine = self._engine, None
         if engine is not None:
             await asyncio.to_thread(engine.shutdown, _SHUTDOWN_S)
+            # Its finalizer shuts down once more, and fails when the interpreter is ending.
+            engine.shutdown = lambda: None
 
     async def _request(
         self,

@@ -73,7 +73,8 @@ class ScriptedEngine(vllm.VllmEngine):
             return span, question
         pieces = clips(memory.spectrum)
         whole = np.concatenate([clip.log_mel for clip in pieces], axis=1)
-        prefix = span.before + question.prefix
+        header = "".join(script.HEADER)
+        prefix = header + span.before + question.prefix.removeprefix(header)
         joined = replace(
             question,
             prompt=prompt.prompt(system, 1, language, prefix),

@@ -70,16 +70,15 @@ async def _cost(engine: ScriptedEngine, sound: FloatArray, seconds: float) -> Co
     previous: dict[bool, Hypothesis | None] = {False: None, True: None}
     took: dict[bool, list[float]] = {False: [], True: []}
     tokens: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
-    for count in range(_PARTIALS + 1):
+    # It grows as a caller's does; what came before the measured partials is only in bigger steps.
+    ends = [*np.arange(_COARSE, first, _COARSE), *(first + n * _CADENCE for n in range(_PARTIALS))]
+    for end in ends:
         for single in (False, True):
-            request = _request(
-                sound, first + count * _CADENCE, previous[single], f"c{seconds}/{single}"
-            )
+            request = _request(sound, float(end), previous[single], f"c{seconds}/{single}")
             with _single_clip(engine, single):
                 began = perf_counter()
                 previous[single] = said = await engine.decode(request)
-            # The first sends everything for the first time.
-            if count and said.usage is not None:
+            if end > first and said.usage is not None:
                 took[single].append(1e3 * (perf_counter() - began))
                 tokens[single].append((said.usage.cached, said.usage.prompt))
     return Cost(
