@@ -41,7 +41,11 @@ class GatewaySettings(CommonSettings):
         300.0, "how long a finished session's transcript stays readable", unit="s", minimum=1
     )
     words_wait_s: float = setting(
-        5.0, "how long a call's end waits for times of words still to come", unit="s", minimum=0
+        5.0,
+        "how long a call's end waits for times of words still to come",
+        unit="s",
+        minimum=0,
+        maximum=60,
     )
     denoise_unavailable: Literal["refuse", "continue"] = setting(
         "refuse", "what becomes of a session that asks for denoising when no worker offers it"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias
 
-from common.audio import SAMPLE_RATE, samples
+from common.audio import samples
 from common.bus.keys import Leg
 from common.bus.wire import NOTHING, Body, Chunk, Control, Mark, entry_id
 from common.errors import Misuse
@@ -19,9 +19,10 @@ from common.stage.api import Commit, Done, Effect, Emit, Entry, Offer, Recovery,
 from vad_worker.endpointer import Endpointer, EndpointerParams, Event, Flushed, SpeechStarted
 from vad_worker.framing import FRAME_BYTES, Framer, Gap
 
-_ALIGNED_WITHIN = 10 * SAMPLE_RATE
-"""Audio that an utterance's own outlives its final by where aligners read it: a claim they have no
-place for at once, or whose aligner dies (found out within 2 s), is still worth taking."""
+_ALIGNED_WITHIN = 10
+"""Looks at its text, one a second, by which an utterance's audio outlives its final where aligners
+read it: a claim they have no place for at once, or whose aligner dies (found out within 2 s), is
+still worth taking. Not seconds of audio: of an upload these pass too quickly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,9 @@ class VadLeg:
         self._pins: dict[int, int] = dict(saved.get("pins", ()))
         """First position of every utterance whose final is not in the text yet."""
         self._settled: dict[int, tuple[int, int]] = {
-            number: (start, until) for number, start, until in saved.get("settled", ())
+            number: (start, looks) for number, start, looks in saved.get("settled", ())
         }
-        """First position of utterances that aligners may still read, and until which position."""
+        """First position of utterances that aligners may still read, and for how many looks."""
         if recovery.state is None:
             self._framer = Framer()
             self._endpointer = Endpointer(_params(self._options))
@@ -111,15 +112,15 @@ class VadLeg:
         return effects
 
     def committed(self, number: int) -> None:
-        """Learn that items up to `number` are in the text: their audio is soon not needed any more.
+        """Learn, once a second, that items up to `number` are in the text.
 
-        With aligners it is kept for a while, and at least until this is called again.
+        Their audio is not needed any more; with aligners it is kept for a while.
         """
-        now = self._framer.position
-        self._settled = {n: each for n, each in self._settled.items() if each[1] > now}
+        looked = {n: (start, looks - 1) for n, (start, looks) in self._settled.items()}
+        self._settled = {n: each for n, each in looked.items() if each[1]}
         if self._align:
             done = {n: start for n, start in self._pins.items() if n <= number}
-            self._settled |= {n: (start, now + _ALIGNED_WITHIN) for n, start in done.items()}
+            self._settled |= {n: (start, _ALIGNED_WITHIN) for n, start in done.items()}
         self._pins = {n: start for n, start in self._pins.items() if n > number}
 
     def snapshot(self, model_state: bytes) -> Snapshot:

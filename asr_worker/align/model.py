@@ -8,8 +8,9 @@ import numpy as np
 from asr_worker.align.placing import MARK, placed, prompt
 from asr_worker.align.units import Unit
 from asr_worker.api import DecodeFailed, EngineUnusable, Word
+from asr_worker.serving.loading import RuntimeSettings
 from asr_worker.serving.model_kind import not_an_aligner
-from asr_worker.serving.runtime import Runtime, RuntimeSettings
+from asr_worker.serving.runtime import Runtime
 from common.audio import SAMPLE_RATE, FloatArray
 
 _FLAG = "--align-vllm-options"

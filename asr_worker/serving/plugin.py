@@ -7,6 +7,7 @@ for us: it must not outlive the worker, and must say why it could not start.
 import logging
 import multiprocessing
 import os
+import signal
 import threading
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -30,9 +31,20 @@ def register() -> None:
     ModelRegistry.register_model(CLIPS_ARCHITECTURE, ClipsModel)
     parent = multiprocessing.parent_process()
     if parent is not None and REASON_FILE in os.environ:
+        _ignore_signals()
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
         # First, so that it sees the record before anything of it is printed.
         logging.getLogger("vllm").handlers.insert(0, _Reason())
+
+
+def _ignore_signals() -> None:
+    """Leave Ctrl-C and SIGTERM, which may go to all processes of a worker, to the worker.
+
+    It drains, and needs its engine for that.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _end_with(sentinel: int) -> None:

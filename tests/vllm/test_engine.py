@@ -133,6 +133,16 @@ async def test_a_long_utterance_is_heard_from_where_its_span_begins(engine):
     assert final.usage.prompt > 13 * 100
 
 
+async def test_nothing_is_lost_where_a_long_utterance_has_no_answer_to_go_on_from(engine):
+    """After an answer without an end the next partial hears the whole utterance again."""
+    audio = sound(100)
+    known = _Memory("runaway", extend(None, audio), span=Span(8, "hello world "), seconds=99.0)
+    hypothesis = await engine.decode(request(audio, Hypothesis("", memory=known)))
+    assert hypothesis.usage.prompt > 13 * 100
+    assert memory(hypothesis).span.before == ""
+    assert "hello world" not in hypothesis.text
+
+
 async def test_what_was_encoded_once_is_found_again(engine):
     """Closed clips and all before them come from the cache; the tail and the text do not."""
     audio, hypothesis = sound(40), None

@@ -11,7 +11,7 @@ import pytest
 
 from asr_worker.api import EngineSettings
 from asr_worker.engines import vllm
-from asr_worker.serving import model_kind, runtime
+from asr_worker.serving import loading, model_kind
 from asr_worker.settings import AsrSettings
 from common.errors import SettingsError
 from common.languages import ALIGNABLE, NAMES_BY_CODE
@@ -105,8 +105,8 @@ def test_the_arithmetic_is_right():
 def complaints(monkeypatch):
     """Return what the worker says when it cannot start, in all the ways that it knows."""
     settings = vllm.build(EngineSettings())._runtime._settings
-    for signs, _ in runtime._ADVICE:
-        yield runtime._advice(settings, signs[0])
+    for signs, _ in loading._ADVICE:
+        yield loading._advice(settings, signs[0])
     for config in (
         SimpleNamespace(model_type="whisper"),
         SimpleNamespace(model_type="qwen3_asr", classify_num=5000),
@@ -114,7 +114,7 @@ def complaints(monkeypatch):
         yield f"model {settings.model!r}: {model_kind.not_a_recogniser(config)}"
     absent = SimpleNamespace(is_cpu=lambda: False, is_cuda_alike=lambda: False)
     with pytest.raises(SettingsError) as no_gpu:
-        runtime._check_device(None, absent)
+        loading._check_device(None, absent)
     yield str(no_gpu.value)
     with pytest.raises(SettingsError) as not_json:
         json_object("{max_num_seqs: 1}", "--asr-vllm-options")
