@@ -11,6 +11,9 @@ from tests.vllm import tiny
 
 HERE = Path(__file__).parent
 
+# Before anything imports transformers, which reads some of it only then.
+os.environ.update(tiny.ENVIRONMENT)
+
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     missing = pytest.mark.skip(reason="vLLM is not installed here: make test-vllm")
@@ -25,6 +28,5 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recogniser of random weights; vLLM's processes get the environment they need with it."""
-    os.environ.update(tiny.ENVIRONMENT)
+    """A recogniser of random weights."""
     return tiny.write_recogniser(tmp_path_factory.mktemp("tiny"))

@@ -1,6 +1,8 @@
 """The engine on a tiny model: equal to transformers, cached, bounded, cancelled, recovered."""
 
 import asyncio
+import multiprocessing
+import os
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,7 @@ from asr_worker.qwen.clips import clips
 from asr_worker.qwen.features import extend
 from asr_worker.qwen.span import Mark, Span
 from common.audio import SAMPLE_RATE, FloatArray
+from common.errors import AtCapacity
 from tests.vllm import tiny
 from tests.vllm.reference import Reference
 
@@ -244,3 +247,21 @@ async def test_cancelling_leaves_nothing_unfinished(engine):
     assert {type(result) for result in results} == {asyncio.CancelledError}
     assert engine.unfinished == 0
     assert (await engine.decode(request(sound(1)))).usage.prompt > 0
+
+
+async def test_the_limit_of_vllms_own_queue_is_at_capacity(engine):
+    limits = engine._runtime._engine.scheduler_config
+    allowed, limits.max_num_queued_reqs = limits.max_num_queued_reqs, 0
+    try:
+        with pytest.raises(AtCapacity):
+            await engine.decode(request(sound(1)))
+    finally:
+        limits.max_num_queued_reqs = allowed
+    assert allowed == 2 * engine.concurrency
+    assert (await engine.decode(request(sound(1)))).usage.prompt > 0
+
+
+async def test_vllm_is_spawned_not_forked(engine):
+    """A forked engine would keep the worker's sockets, and outlive it."""
+    assert os.environ["VLLM_WORKER_MULTIPROC_METHOD"] == "spawn"
+    assert {type(child).__name__ for child in multiprocessing.active_children()} == {"SpawnProcess"}

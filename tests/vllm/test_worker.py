@@ -152,19 +152,15 @@ async def test_the_death_of_an_engine_in_mid_utterance_costs_no_word(redis: str,
             await client.say(*audio[middle:], FINALIZE)
             transcript = await client.hear_out()
         assert decodes(heir) > before[1]
+        # Nor does an engine outlive its worker.
+        processes = engines(heir)
+        assert processes
+        heir.kill()
+        until(lambda: all(map(gone, processes)))
     assert transcript.errors == []
     assert len(transcript.finals) == 1
     assert transcript.by_utterance() == undisturbed.by_utterance()
     assert transcript.close_code == 1000
-
-
-def test_an_engine_does_not_outlive_its_worker(redis: str, tiny_model: Path):
-    with service("asr", redis, *flags(tiny_model)) as worker:
-        ready(worker)
-        processes = engines(worker)
-        assert processes
-        worker.kill()
-        until(lambda: all(map(gone, processes)))
 
 
 def test_an_idle_worker_ends_with_its_engine(redis: str, tiny_model: Path):
