@@ -5,8 +5,8 @@ open tail inside one audio span, and for partials the start of the last answer, 
 (`asr_worker.qwen`). Closed clips keep their identity while the utterance grows, so that vLLM finds
 their encodings and everything before them in its prefix cache: a partial costs its tail and its
 text, and hears a bounded span of a long utterance. Finals hear all of it and answer afresh, as
-offline recognition does, which errs less
-(2.7 % of words in place of 3.2, Qwen3-ASR technical report, table of streaming results).
+offline recognition does, which errs less: 3.35 % of words in place of 4.02 when streaming (1.7B on
+Fleurs English, Qwen3-ASR technical report).
 """
 
 import asyncio
