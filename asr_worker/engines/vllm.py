@@ -258,7 +258,7 @@ class VllmEngine:
 
 
 def _usage(said: Generated) -> Usage:
-    return Usage(said.prompt_tokens, said.cached_tokens, len(said.tokens))
+    return Usage(said.prompt_tokens, said.cached_tokens, said.generated_tokens)
 
 
 def build(settings: EngineSettings) -> VllmEngine:

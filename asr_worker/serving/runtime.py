@@ -7,7 +7,7 @@ flight, step by step. Cancelling a request aborts it in the child.
 import asyncio
 import multiprocessing
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -41,12 +41,11 @@ class Generated:
     """What one request gave. `finished`: the model ended the text itself."""
 
     text: str
-    tokens: tuple[int, ...]
     finished: bool
     prompt_tokens: int
     cached_tokens: int
     """How many of `prompt_tokens` were in the KV cache."""
-    logprobs: tuple[Mapping[int, float], ...] | None
+    generated_tokens: int
 
 
 class Runtime:
@@ -102,7 +101,6 @@ class Runtime:
         limit: int,
         priority: int,
         frequency_penalty: float = 0.0,
-        logprobs: int | None = None,
     ) -> Generated:
         """Continue `prompt` greedily by at most `limit` tokens; a smaller `priority` goes first.
 
@@ -117,7 +115,6 @@ class Runtime:
             temperature=0.0,
             max_tokens=limit,
             frequency_penalty=frequency_penalty,
-            logprobs=logprobs,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
         output = await self._request("generate", prompt, clips, identities, params, priority)
@@ -128,11 +125,10 @@ class Runtime:
             raise DecodeFailed("vLLM gave the request up")
         return Generated(
             text=completion.text,
-            tokens=tuple(completion.token_ids),
             finished=completion.finish_reason == "stop",
             prompt_tokens=len(output.prompt_token_ids),
             cached_tokens=output.num_cached_tokens or 0,
-            logprobs=_plain(completion.logprobs) if logprobs is not None else None,
+            generated_tokens=len(completion.token_ids),
         )
 
     async def scores(self, prompt: str, audio: FloatArray, identity: str, mark: int) -> FloatArray:
@@ -208,7 +204,3 @@ class Runtime:
         if output is None:
             raise DecodeFailed("vLLM ended the request without an answer")
         return output
-
-
-def _plain(logprobs: Any) -> tuple[dict[int, float], ...]:
-    return tuple({token: each.logprob for token, each in step.items()} for step in logprobs)

@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import os
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -63,8 +64,24 @@ def memory(hypothesis: Hypothesis) -> _Memory:
     return hypothesis.memory
 
 
-async def asked(engine: VllmEngine, text: str, data: list[FloatArray], names: list[str]):
-    return await engine._runtime.generate(text, data, names, limit=TOKENS, priority=0, logprobs=5)
+@dataclass(frozen=True)
+class Answer:
+    """What vLLM itself says of a request."""
+
+    prompt: list[int]
+    tokens: tuple[int, ...]
+    logprobs: list[dict[int, float]]
+
+
+async def asked(engine: VllmEngine, text: str, data: list[FloatArray], names: list[str]) -> Answer:
+    """Ask as the engine does, and for log-probabilities besides."""
+    from vllm import SamplingParams
+
+    params = SamplingParams(temperature=0.0, max_tokens=TOKENS, logprobs=5)
+    output = await engine._runtime._request("generate", text, data, names, params, 0)
+    said = output.outputs[0]
+    steps = [{token: each.logprob for token, each in step.items()} for step in said.logprobs]
+    return Answer(output.prompt_token_ids, tuple(said.token_ids), steps)
 
 
 # 7.3: one clip; 8 and 16: windows alone; 8.2 and 16.99: a rest too short for a clip of its own.
@@ -79,7 +96,7 @@ async def test_clips_are_one_recording_to_the_model(engine, reference, seconds):
     text = prompt.prompt("", len(pieces), None)
     cut = await asked(engine, text, [piece.features() for piece in pieces], names)
     assert cut.tokens == whole.tokens == reference.continued(text, audio, TOKENS)
-    assert cut.prompt_tokens == whole.prompt_tokens
+    assert cut.prompt == whole.prompt
     scores = reference.logprobs(text, audio, cut.tokens)
     for ours, official, theirs in zip(cut.logprobs, whole.logprobs, scores, strict=True):
         assert ours.keys() == official.keys()
