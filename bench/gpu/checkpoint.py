@@ -121,8 +121,8 @@ def write(folder: Path, shape: Shape) -> Path:
     ends = [shape.ordinary + 2, shape.ordinary]
     for name, content in (
         ("config.json", config(shape)),
-        ("tokenizer_config.json", _TOKENIZER),
-        ("preprocessor_config.json", _PREPROCESSOR),
+        ("tokenizer_config.json", TOKENIZER),
+        ("preprocessor_config.json", PREPROCESSOR),
         ("generation_config.json", {"eos_token_id": ends, "do_sample": False}),
     ):
         (folder / name).write_text(json.dumps(content), encoding="utf-8")
@@ -210,7 +210,7 @@ def _tokenizer(shape: Shape) -> Any:
     return tokenizer
 
 
-_PREPROCESSOR = {
+PREPROCESSOR = {
     "feature_extractor_type": "WhisperFeatureExtractor",
     "processor_class": "Qwen3ASRProcessor",
     "feature_size": _MEL_BANDS,
@@ -223,7 +223,7 @@ _PREPROCESSOR = {
     "return_attention_mask": True,
     "dither": 0.0,
 }
-_TOKENIZER = {
+TOKENIZER = {
     "tokenizer_class": "Qwen2TokenizerFast",
     "eos_token": "<|im_end|>",
     "pad_token": "<|endoftext|>",

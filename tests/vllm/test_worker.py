@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.gpu.processes import descendants
 from callscribe.embedded_redis import EmbeddedRedis
 from tests.integration.callscribe.processes import gone, until
 from tests.integration.pipeline.calls import (
@@ -98,15 +99,6 @@ def test_wrong_options_are_named(redis: str, tiny_model: Path, options: str, com
     said = refusal(redis, *arguments)
     assert "--asr-vllm-options" in said
     assert complaint in said
-
-
-def descendants(pid: int) -> list[int]:
-    """Return the processes below `pid`, nearest first."""
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in map(int, task.joinpath("children").read_text().split()):
-            found += [child, *descendants(child)]
-    return found
 
 
 def engines(worker: Service) -> list[int]:

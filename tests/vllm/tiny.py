@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench.gpu.checkpoint import PREPROCESSOR, TOKENIZER
+
 # What vLLM needs to run it on two cores, and to be quick about it.
 OPTIONS = {
     "dtype": "float32",
@@ -122,8 +124,8 @@ def write_tokenizer(folder: Path) -> dict[str, int]:
     tokenizer.add_special_tokens(list(SPECIAL))
     tokenizer.add_tokens([AddedToken(each, special=False, normalized=False) for each in PLAIN])
     tokenizer.save(str(folder / "tokenizer.json"))
-    dump(folder / "tokenizer_config.json", _TOKENIZER)
-    dump(folder / "preprocessor_config.json", _PREPROCESSOR)
+    dump(folder / "tokenizer_config.json", TOKENIZER)
+    dump(folder / "preprocessor_config.json", PREPROCESSOR)
     assert tokenizer.get_vocab_size() == TEXT["vocab_size"]
     vocabulary: dict[str, int] = tokenizer.get_vocab()
     return {each: vocabulary[each] for each in (*SPECIAL, *PLAIN)}
@@ -197,34 +199,6 @@ def dump(path: Path, content: dict[str, Any]) -> None:
     """Write JSON."""
     path.write_text(json.dumps(content), encoding="utf-8")
 
-
-_PREPROCESSOR = {
-    "feature_extractor_type": "WhisperFeatureExtractor",
-    "processor_class": "Qwen3ASRProcessor",
-    "feature_size": 128,
-    "sampling_rate": 16000,
-    "hop_length": 160,
-    "chunk_length": 30,
-    "n_fft": 400,
-    "padding_side": "right",
-    "padding_value": 0.0,
-    "return_attention_mask": True,
-    "dither": 0.0,
-}
-_TOKENIZER = {
-    "tokenizer_class": "Qwen2TokenizerFast",
-    "eos_token": "<|im_end|>",
-    "pad_token": "<|endoftext|>",
-    "bos_token": None,
-    "unk_token": None,
-    "clean_up_tokenization_spaces": False,
-    "add_prefix_space": False,
-    "extra_special_tokens": {
-        "audio_token": "<|audio_pad|>",
-        "audio_bos_token": "<|audio_start|>",
-        "audio_eos_token": "<|audio_end|>",
-    },
-}
 
 if __name__ == "__main__":
     write_recogniser(Path(sys.argv[1]))
