@@ -3,12 +3,20 @@
 CallscribeError
 ├── Retryable       try the same thing again after a pause; nothing was lost
 │   └── BusUnavailable   Redis cannot be reached or answered too late
+│       └── OtherServer  look up what it has before anything is added
 ├── AtCapacity      go elsewhere, or come back after `retry_after` seconds
 ├── Unavailable     a part of the system that was asked for is not running
 ├── PeerMisbehaved  the other side broke the contract; tell it what and close
 ├── Misuse          our own code called wrongly; a bug
 └── SettingsError   the operator must change a setting; the message names it
 """
+
+_LONGEST_REASON = 300
+
+
+def reason_of(error: BaseException) -> str:
+    """Return an error as one line for an operator: its kind and the beginning of its message."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0][:_LONGEST_REASON]
 
 
 class CallscribeError(Exception):
@@ -21,6 +29,10 @@ class Retryable(CallscribeError):
 
 class BusUnavailable(Retryable):
     """Redis cannot be reached, or the connection broke before the reply."""
+
+
+class OtherServer(BusUnavailable):
+    """Another Redis server than before answers; it may lack what that one acknowledged."""
 
 
 class AtCapacity(CallscribeError):

@@ -78,7 +78,7 @@ class CommonSettings:
 
     redis_url: SecretUrl = setting(
         SecretUrl("redis://127.0.0.1:6379/0"),
-        "Redis server that carries the calls; rediss:// for TLS",
+        "Redis that carries the calls; rediss for TLS, +sentinel, +cluster: see docs/operations.md",
     )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", "least severe log record that is written"

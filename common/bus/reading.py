@@ -7,7 +7,7 @@ from common.bus import wire
 from common.bus.link import Command, Link
 
 MOST_ENTRIES = 16
-"""Entries read of one stream at once; a stream that had as many is worth reading again."""
+"""Entries read of one stream at once, at most; one that had as many is worth reading again."""
 
 
 class Cursor(NamedTuple):
@@ -19,16 +19,16 @@ class Cursor(NamedTuple):
 
 
 async def read_streams(
-    link: Link, cursors: Mapping[int, Mapping[bytes, bytes]]
+    link: Link, cursors: Mapping[int, Mapping[bytes, bytes]], most: int = MOST_ENTRIES
 ) -> list[tuple[bytes, list[wire.RawEntry]]]:
     """Return (key, new entries) of every stream that has any; `cursors`: partition -> key -> after.
 
     One XREAD per partition, pipelined, so that it also works where partitions lie on different
     nodes; measured as cheap as a single XREAD for 64 partitions. Waits as long as Redis is away.
     """
-    replies = await link.insist([_xread(streams) for streams in cursors.values()])
+    replies = await link.insist([_xread(streams, most) for streams in cursors.values()])
     return [(key, entries) for reply in replies for key, entries in reply or ()]
 
 
-def _xread(streams: Mapping[bytes, bytes]) -> Command:
-    return (b"XREAD", b"COUNT", MOST_ENTRIES, b"STREAMS", *streams, *streams.values())
+def _xread(streams: Mapping[bytes, bytes], most: int) -> Command:
+    return (b"XREAD", b"COUNT", most, b"STREAMS", *streams, *streams.values())

@@ -21,6 +21,9 @@ SEQ_FIELD = b"s"
 OWNER_FIELD = b"own"
 WORDS_FIELD = b"w"
 UTTERANCE_FIELD = b"u"
+ENTRY_FIELD = b"e"
+REASON_FIELD = b"r"
+TERMS_FIELD = b"t"
 
 AUDIO_ORDER = 1
 """Second half of an audio entry's id; controls at the same position come after it."""
@@ -99,7 +102,7 @@ class Chunk:
 class Control:
     """A command that takes effect at a position, after the audio before it.
 
-    `body["t"]` is its type: ``flush``, ``config``, ``gateway`` or ``end``. `order` tells apart
+    `body["t"]` is its type: ``flush``, ``config`` or ``end``. `order` tells apart
     controls at the same position.
     """
 

@@ -55,6 +55,11 @@ class Server:
             else:
                 return
 
+    @property
+    def running(self) -> bool:
+        """Whether its process lives."""
+        return self._process.poll() is None
+
     def stop(self) -> None:
         """End it, even if it is frozen."""
         self.client.close()

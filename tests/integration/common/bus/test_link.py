@@ -10,7 +10,7 @@ import warnings
 import pytest
 import redis
 
-from common.bus import link as link_module
+from common.bus import connection
 from common.bus.address import Address
 from common.bus.link import CommandError, CommandRefused, Link
 from common.bus.scripts import Script
@@ -26,7 +26,7 @@ BROKEN = Script("return redis.call('INCR')")
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> float:
     """Shorten the time after which a silent server is given up."""
-    monkeypatch.setattr(link_module, "REPLY_TIMEOUT", 0.5)
+    monkeypatch.setattr(connection, "REPLY_TIMEOUT", 0.5)
     return 0.3
 
 
@@ -128,8 +128,8 @@ async def test_a_broken_connection_is_known_at_once(server, own_link):
 
 async def test_retrying_between_the_break_and_the_keepers_turn_waits(server, own_link):
     """The same moment, made deterministic: a callback that runs right after the break."""
-    wire = own_link._wire
-    lost = wire.connection_lost
+    pipe = own_link._servers._pipe
+    lost = pipe.connection_lost
     retries: list[asyncio.Task[object]] = []
 
     def lost_and_retried_at_once(error: Exception | None) -> None:
@@ -138,8 +138,8 @@ async def test_retrying_between_the_break_and_the_keepers_turn_waits(server, own
         retries.append(loop.create_task(retry))  # its first step comes before the keeper's
         lost(error)
 
-    wire.connection_lost = lost_and_retried_at_once
-    wire.transport.abort()
+    pipe.connection_lost = lost_and_retried_at_once
+    pipe.abort()
     await wait_until(lambda: retries, "the connection is lost")
     async with asyncio.timeout(5):
         assert await retries[0] == [b"OK"]
@@ -199,7 +199,7 @@ async def test_insisting_repeats_what_broke_and_says_so(server, own_link):
     server.freeze()
     sent = asyncio.create_task(own_link.insist_noting([("INCR", "n"), ("EXPIRE", "n", 60)]))
     await asyncio.sleep(0.05)
-    own_link._wire.transport.abort()  # after the commands left, before their replies came
+    own_link.abort()  # after the commands left, before their replies came
     await asyncio.sleep(0.05)
     server.thaw()
     replies, repeated = await sent
