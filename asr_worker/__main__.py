@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 
@@ -14,8 +15,10 @@ from common.telemetry.metrics import AsrMetrics
 
 def build(settings: AsrSettings, registry: CollectorRegistry) -> AsrStage:
     """Return the stage with the engine that the settings name."""
-    engine = engines.build(settings.asr_engine, settings.engine_settings())
-    return AsrStage(settings, engine, AsrMetrics.build(registry))
+    make = partial(engines.build, settings.asr_engine, settings.engine_settings())
+    engine = make()
+    metrics = AsrMetrics.build(registry)
+    return AsrStage(settings, engine, metrics, build=None if engine.isolated else make)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -30,6 +30,10 @@ class LanguageUnsupported(EngineError, PeerMisbehaved):
     """The loaded model does not know the language asked for; no attempt will succeed."""
 
 
+class DecodePoisoned(EngineError):
+    """This decode ended its engine, or never ends; it would end the next one as well."""
+
+
 class EngineDead(EngineError):
     """The engine will never answer again; whoever gets this ends the process."""
 
@@ -145,6 +149,13 @@ class Engine(Protocol):
     @property
     def concurrency(self) -> int:
         """How many decodes may usefully be in flight; more only queue inside the engine."""
+
+    @property
+    def isolated(self) -> bool:
+        """Whether the model runs in a process of its own, whose death this one outlives and sees.
+
+        Else a decode that may end its process is given to another one (`asr_worker.apart`).
+        """
 
     async def start(self) -> None:
         """Load and warm up; the first decode is as fast as any. Call once.

@@ -1,20 +1,37 @@
 """The queue in front of the engine: who decodes next, who waits, and who is turned away.
 
 At most `engine.concurrency` decodes are in flight. Places go by priority (finals, first partials,
-refreshes), within one by arrival. At most `bound` partials wait: beyond that the youngest of the
-least important is turned away with `Dropped` and counted, since its utterance soon asks again with
-more audio. Finals always wait: there is one per utterance, so the worker's slots bound them. The
-same holds when the engine's own queue is full: partials are turned away, finals wait again.
+refreshes), within one live calls first, then by arrival. At most `bound` partials wait: beyond that
+the youngest of the least important is turned away with `Dropped` and counted, since its utterance
+soon asks again with more audio. Finals always wait: there is one per utterance, so the worker's
+slots bound them. The same holds when the engine's own queue is full: partials are turned away,
+finals wait again. A decode that is to be alone waits until nothing else is in flight, and keeps
+everything else waiting.
+
+What it measures for admission (`vitals`) leaves partials out: they make room by themselves.
 """
 
 import asyncio
 import itertools
 import math
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from asr_worker.api import DecodeRequest, Engine, EngineDead, Hypothesis, Priority
+import numpy as np
+
+from asr_worker.api import (
+    DecodeFailed,
+    DecodePoisoned,
+    DecodeRequest,
+    Engine,
+    EngineDead,
+    Hypothesis,
+    LanguageUnsupported,
+    Priority,
+)
+from common.audio import SAMPLE_RATE
 from common.errors import AtCapacity, Misuse
 
 # The load follows the queue with this time constant: long against one decode, short against a call.
@@ -22,6 +39,9 @@ _LOAD_SMOOTHING = 2.0
 # Partials every 0.5 s become partials every 4 s at most; beyond that the bound does the rest.
 _LOAD_LIMIT = 8.0
 _DECODE_SMOOTHING = 0.2
+_WAITS_KEPT = 10.0
+"""Seconds for which a final's wait is remembered: several utterances of every call."""
+_PROBE = 4 * SAMPLE_RATE
 
 
 class Dropped(AtCapacity):
@@ -47,13 +67,20 @@ class Decoded:
 @dataclass(slots=True, eq=False)
 class _Ticket:
     request: DecodeRequest
+    live: bool
     arrival: int
     submitted: float
+    alone: float | None = None
     answer: asyncio.Future[Decoded] = field(default_factory=asyncio.Future)
 
     @property
-    def order(self) -> tuple[int, int]:
-        return (self.request.priority, self.arrival)
+    def order(self) -> tuple[int, bool, int]:
+        return (self.request.priority, not self.live, self.arrival)
+
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody waits for the text, and notices if it is late."""
+        return self.live and self.request.priority is Priority.FINAL
 
 
 class Dispatcher:
@@ -76,13 +103,30 @@ class Dispatcher:
         self._dead: EngineDead | None = None
         self._closed = False
         self._decode_seconds = 0.0
+        self._final_seconds = 0.0
+        self._idle_seconds = 0.0
+        self._work = 0.0
+        self._waits: deque[tuple[float, float]] = deque()
+        """When urgent decodes began, and how long they had waited."""
         self._load = 1.0
         self._load_read = clock()
         self.dropped: Counter[Priority] = Counter()
 
-    async def decode(self, request: DecodeRequest) -> Decoded:
+    async def calibrate(self) -> None:
+        """Learn what a final costs, before the first call is there to learn it from."""
+        silence = np.zeros(_PROBE, np.float32)
+        probe = DecodeRequest(utterance="probe", audio=silence, priority=Priority.FINAL, final=True)
+        with suppress(DecodeFailed, LanguageUnsupported):
+            self._idle_seconds = (await self.decode(probe, live=False)).took
+
+    async def decode(
+        self, request: DecodeRequest, *, live: bool = True, alone: float | None = None
+    ) -> Decoded:
         """Wait for a place, decode, and say how long each took.
 
+        `live`: the audio comes as it is spoken. Others' finals, of recordings, can wait for these.
+        `alone`: nothing else is in flight meanwhile, and it may take so many seconds; if it takes
+        longer or the engine dies, it is known of what, and the answer is DecodePoisoned.
         Cancelling leaves the queue, or abandons the running decode; it returns at once, while the
         place is given on as soon as the engine lets go of it. Raises Dropped (partials only), what
         the engine raised, and EngineDead for everyone once the engine is dead.
@@ -92,7 +136,7 @@ class Dispatcher:
         if self._dead is not None:
             raise self._dead
         self.load()  # accounts for the time until now under the queue as it was
-        ticket = _Ticket(request, next(self._arrivals), self._clock())
+        ticket = _Ticket(request, live, next(self._arrivals), self._clock(), alone)
         self._waiting.append(ticket)
         self._serve()
         self._enforce_bound()
@@ -114,6 +158,29 @@ class Dispatcher:
         self._load += weight * (target - self._load)
         self._load_read = now
         return self._load
+
+    def vitals(self) -> Mapping[str, float]:
+        """Return what admission goes by; all in seconds but for the first three.
+
+        `places`: decodes in flight at once. `waiting`: finals without a place now. `urgent`: finals
+        of live calls, lately and now; `wait`: the longest that one waited for a place. `work`: how
+        long finals, given up ones too, have held places so far; tentative decodes are finals here.
+        `decode`: what one takes, smoothed, and `idle`, what the first took, of 4 s; 0 if not known.
+        """
+        now = self._clock()
+        while self._waits and self._waits[0][0] < now - _WAITS_KEPT:
+            self._waits.popleft()
+        finals = [t for t in self._waiting if t.request.priority is Priority.FINAL]
+        still = [now - ticket.submitted for ticket in finals if ticket.live]
+        return {
+            "places": self._engine.concurrency,
+            "waiting": len(finals),
+            "urgent": len(self._waits) + len(still),
+            "wait": max([waited for _, waited in self._waits] + still, default=0.0),
+            "work": self._work,
+            "decode": self._final_seconds,
+            "idle": self._idle_seconds,
+        }
 
     @property
     def waiting(self) -> Counter[Priority]:
@@ -140,10 +207,15 @@ class Dispatcher:
         """Give free places to the waiting, most important first."""
         while self._waiting and len(self._running) < self._engine.concurrency:
             ticket = min(self._waiting, key=lambda waiting: waiting.order)
+            if self._running and (ticket.alone is not None or self._someone_is_alone()):
+                return
             self._waiting.remove(ticket)
             task = asyncio.create_task(self._run(ticket))
             self._running[task] = ticket
             task.add_done_callback(self._vacate)
+
+    def _someone_is_alone(self) -> bool:
+        return any(ticket.alone is not None for ticket in self._running.values())
 
     def _enforce_bound(self) -> None:
         partials = [t for t in self._waiting if t.request.priority is not Priority.FINAL]
@@ -162,20 +234,30 @@ class Dispatcher:
     async def _run(self, ticket: _Ticket) -> None:
         """Hold one place for one decode; the answer may be gone, the place is kept to the end."""
         began = self._clock()
+        if ticket.urgent:
+            self._waits.append((began, began - ticket.submitted))
         try:
-            hypothesis = await self._decode(ticket.request)
+            async with asyncio.timeout(ticket.alone):
+                hypothesis = await self._decode(ticket.request)
         except AtCapacity as full:
             self._turn_away(ticket, str(full))
             return
         except Exception as error:
             if isinstance(error, EngineDead):
                 self._bury(error)
+            if ticket.alone is not None and isinstance(error, EngineDead | TimeoutError):
+                what = str(error) or f"no answer in {ticket.alone:.0f} s"
+                error = DecodePoisoned(f"decoded alone: {what}")
             if not ticket.answer.done():
                 ticket.answer.set_exception(error)
             return
-        took = self._clock() - began
-        weight = _DECODE_SMOOTHING if self._decode_seconds else 1.0
-        self._decode_seconds += weight * (took - self._decode_seconds)
+        finally:
+            took = self._clock() - began
+            if ticket.request.priority is Priority.FINAL:
+                self._work += took
+        self._decode_seconds = _smoothed(self._decode_seconds, took)
+        if ticket.request.priority is Priority.FINAL:
+            self._final_seconds = _smoothed(self._final_seconds, took)
         if not ticket.answer.done():
             ticket.answer.set_result(Decoded(hypothesis, began - ticket.submitted, took))
 
@@ -212,3 +294,7 @@ class Dispatcher:
             if not ticket.answer.done():
                 ticket.answer.set_exception(error)
         self._waiting.clear()
+
+
+def _smoothed(before: float, now: float) -> float:
+    return before + _DECODE_SMOOTHING * (now - before) if before else now

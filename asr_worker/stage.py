@@ -5,16 +5,27 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from asr_worker.api import DecodeFailed, Engine, LanguageUnsupported
+from asr_worker.api import (
+    DecodeFailed,
+    DecodePoisoned,
+    Engine,
+    EngineDead,
+    LanguageUnsupported,
+)
 from asr_worker.dispatch import Decoded, Dispatcher, Dropped
+from asr_worker.quarantine import Quarantine
 from asr_worker.scheduler import Cancel, Decode, PublishFinal, PublishPartial
 from asr_worker.settings import AsrSettings
-from asr_worker.utterance import Utterance
+from asr_worker.utterance import POISONED, Utterance, unreadable
 from common.audio import SAMPLE_RATE, samples
 from common.bus import wire
+from common.errors import reason_of
 from common.stage.api import Claim, Done, Effect, Recovery, Snapshot, Work
 from common.telemetry.logs import Log
 from common.telemetry.metrics import AsrMetrics
+
+_LIVE_AHEAD = 1.0
+"""Seconds of audio that an utterance of a live call may have at most when it is taken."""
 
 _log = Log(__name__)
 
@@ -24,19 +35,31 @@ class OwnedUtterance:
     """An utterance, its decode in flight, and answers that wait for the next step."""
 
     utterance: Utterance
+    began: float
+    """When it was taken (s); long ago if it is done again, since then all its audio is there."""
     decodes: dict[int, asyncio.Task[Decoded]] = field(default_factory=dict)
     answers: list[tuple[int, asyncio.Task[Decoded]]] = field(default_factory=list)
 
 
 class AsrStage:
-    """Schedules the decodes of all owned utterances on one engine."""
+    """Schedules the decodes of all owned utterances on one engine.
+
+    `build` makes the engine once more, for suspects; it must be picklable. None where the engine
+    is isolated already.
+    """
 
     name = "asr"
     finishes = True
     rings = True
     output = "text"
 
-    def __init__(self, settings: AsrSettings, engine: Engine, metrics: AsrMetrics) -> None:
+    def __init__(
+        self,
+        settings: AsrSettings,
+        engine: Engine,
+        metrics: AsrMetrics,
+        build: Callable[[], Engine] | None = None,
+    ) -> None:
         self.tick = settings.asr_tick_ms / 1000
         self._cadence = samples(settings.partial_cadence_s)
         self._metrics = metrics
@@ -47,11 +70,13 @@ class AsrStage:
             patience=settings.partial_cadence_s,
             clock=time.monotonic,
         )
+        self._quarantine = Quarantine(self._dispatcher, build)
 
     async def start(self, wake: Callable[[OwnedUtterance], None]) -> None:
         """Load and warm up the engine."""
         self._wake = wake
         await self._engine.start()
+        await self._dispatcher.calibrate()
 
     def fences(self, claim_key: str) -> Sequence[str]:
         """See `Stage.fences`; each attempt at an utterance outranks the one before."""
@@ -60,9 +85,17 @@ class AsrStage:
     def open(self, claim: Claim, recovery: Recovery) -> OwnedUtterance:
         """See `Stage.open`; `recovery.emitted` is the last item in the leg's text."""
         utterance = Utterance(
-            claim.leg, claim.body, committed=recovery.emitted.position, cadence=self._cadence
+            claim.leg,
+            claim.body,
+            committed=recovery.emitted.position,
+            cadence=self._cadence,
+            suspect=claim.suspect,
         )
-        return OwnedUtterance(utterance)
+        return OwnedUtterance(utterance, time.monotonic() if claim.epoch == 1 else 0.0)
+
+    def give_up(self, claim: Claim) -> Sequence[Effect]:
+        """See `Stage.give_up`; the call goes on without this utterance's text."""
+        return [unreadable(claim)]
 
     def inputs(self, state: OwnedUtterance) -> Mapping[str, bytes]:
         """See `Stage.inputs`."""
@@ -75,9 +108,16 @@ class AsrStage:
         self._metrics.decodes_in_flight.set(self._dispatcher.in_flight)
         effects: list[list[Effect]] = []
         for owned, entries in work:
-            self._settle_answers(owned)
-            owned.utterance.feed(entries)
-            effects.append(self._act(owned, load))
+            try:
+                self._settle_answers(owned)
+                owned.utterance.feed(entries)
+                effects.append(self._act(owned, load))
+            except EngineDead:
+                raise
+            except Exception as error:
+                # Raised, it would end one worker after the other, and all their utterances.
+                _log.exception("utterance.broken", error, utterance=owned.utterance.id)
+                effects.append(owned.utterance.abandoned(reason_of(error)))
         return effects
 
     def snapshot(self, state: OwnedUtterance) -> Snapshot | None:
@@ -91,13 +131,23 @@ class AsrStage:
         """Abandon what is still being decoded."""
         for task in state.decodes.values():
             task.cancel()
+        self._quarantine.settled(state.utterance.id)
+
+    def vitals(self) -> Mapping[str, float]:
+        """See `Stage.vitals` and `Dispatcher.vitals`."""
+        return self._dispatcher.vitals()
 
     async def watch(self) -> None:
-        """See `Stage.watch`."""
-        await self._engine.watch()
+        """See `Stage.watch`; what killed the engine is told before the process ends."""
+        try:
+            await self._engine.watch()
+        except EngineDead:
+            await self._quarantine.verdicts_published()
+            raise
 
     async def stop(self) -> None:
         """Close the engine."""
+        await self._quarantine.close()
         await self._dispatcher.close()
         await self._engine.close()
 
@@ -114,15 +164,19 @@ class AsrStage:
                     owned.decodes.pop(token).cancel()
                 case PublishPartial():
                     effects.append(utterance.partial(action))
-                case PublishFinal():
+                case PublishFinal(end=end, failed=failed):
+                    if failed and utterance.poison:
+                        effects += utterance.given_up(utterance.poison, end)
                     effects += [utterance.final(action), Done()]
         return effects
 
     def _start_decode(self, owned: OwnedUtterance, decode: Decode) -> None:
         request = owned.utterance.request(decode)
-        task = asyncio.create_task(
-            self._dispatcher.decode(request), name=f"decode:{request.utterance}"
-        )
+        if owned.utterance.suspect:
+            decoding = self._quarantine.decode(request)
+        else:
+            decoding = self._dispatcher.decode(request, live=_live(owned, decode))
+        task = asyncio.create_task(decoding, name=f"decode:{request.utterance}")
         owned.decodes[decode.token] = task
         priority = decode.priority.name.lower()
 
@@ -146,14 +200,22 @@ class AsrStage:
             self._metrics.tokens.labels("cached").inc(usage.cached)
             self._metrics.tokens.labels("generated").inc(usage.generated)
 
-    @staticmethod
-    def _settle_answers(owned: OwnedUtterance) -> None:
+    def _settle_answers(self, owned: OwnedUtterance) -> None:
         answers, owned.answers = owned.answers, []
         for token, task in answers:
             try:
                 decoded = task.result()
             except Dropped:
                 owned.utterance.scheduler.failed(token)
+            except EngineDead:
+                # While a verdict is on its way the process ends by `watch`, which waits for it.
+                if not self._quarantine.verdicts:
+                    raise
+            except DecodePoisoned as error:
+                _log.error("decode.poisoned", utterance=owned.utterance.id, reason=str(error))
+                owned.utterance.poison = str(error)
+                owned.utterance.trouble = POISONED
+                owned.utterance.scheduler.failed(token, again=False)
             except (DecodeFailed, LanguageUnsupported) as error:
                 _log.warning("decode.failed", utterance=owned.utterance.id, reason=str(error))
                 owned.utterance.trouble = str(error)
@@ -162,3 +224,8 @@ class AsrStage:
             else:
                 took = round(decoded.took * SAMPLE_RATE)
                 owned.utterance.scheduler.decoded(token, decoded.hypothesis, took)
+
+
+def _live(owned: OwnedUtterance, decode: Decode) -> bool:
+    """Tell whether the audio came about as fast as it was spoken."""
+    return (decode.end - decode.start) / SAMPLE_RATE < time.monotonic() - owned.began + _LIVE_AHEAD

@@ -11,18 +11,23 @@ from asr_worker.scheduler import (
     PublishPartial,
     UtteranceScheduler,
 )
-from common.audio import SAMPLE_RATE, samples
+from common.audio import SAMPLE_RATE, float_to_pcm16, samples
 from common.bus.keys import Leg
 from common.bus.wire import Body, Chunk, Happening
 from common.languages import ALIGNABLE
 from common.options import SessionOptions
-from common.stage.api import Commit, Effect, Entry, Offer, Partial
+from common.stage.api import Claim, Commit, DeadLetter, Done, Effect, Entry, Offer, Partial
+
+POISONED = "every attempt ended the recogniser"
+BROKEN = "it could not be processed"
 
 
 class Utterance:
     """State of one claim. Pure: entries and answers in, effects and decodes out."""
 
-    def __init__(self, leg: Leg, body: Body, *, committed: int, cadence: int) -> None:
+    def __init__(
+        self, leg: Leg, body: Body, *, committed: int, cadence: int, suspect: bool = False
+    ) -> None:
         self.number: int = body["utterance"]
         self.source: str = body["source"]
         self.start: int = body["start"]
@@ -31,18 +36,23 @@ class Utterance:
         self.settled = committed >= self.number
         """Whether the final is in the text already: an earlier owner got that far."""
         self.id = f"{leg}/{self.number}"
+        self._replayed: bool = body.get("replay", False)
+        self.suspect = suspect or self._replayed
+        """Whether it may have ended its former owners: it is then decoded once, when it is over."""
         self._gateway: str = body["gateway"]
         self._align: bool = body["align"]
         self._offered: set[str] = set()
         self._options = SessionOptions.from_wire(body["options"])
         self.scheduler = UtteranceScheduler(
             self.start,
-            interim=self._options.interim_results,
+            interim=self._options.interim_results and not self.suspect,
             cadence=cadence,
             first=samples(self._options.min_speech_duration),
         )
         self.trouble = ""
         """Why the last decode failed, for the client to read."""
+        self.poison = ""
+        """What its decode does to the engine, for the operator; empty as far as is known."""
         self._recording = Recording(self.start)
         self._decided_at = self.start
 
@@ -133,11 +143,27 @@ class Utterance:
         }
         return Commit(self.number, body, self._gateway)
 
+    def given_up(self, reason: str, end: int) -> list[Effect]:
+        """Return the effect of putting [start, end) aside with its audio, ahead of its final.
+
+        One that is replayed from a dead letter makes no other.
+        """
+        if self._replayed:
+            return []
+        return [DeadLetter(reason, float_to_pcm16(self._recording.until(end)))]
+
+    def abandoned(self, reason: str) -> list[Effect]:
+        """Return what ends the utterance here and now, after a mistake of ours."""
+        self.trouble = BROKEN
+        end = self._recording.end
+        action = PublishFinal(self.start, end, "failed", Hypothesis(""), failed=True)
+        return [*self.given_up(reason, end), self.final(action), Done()]
+
     def _happened(self, event: Body) -> None:
         match event["t"]:
-            case "paused":
+            case "paused" if not self.suspect:
                 self.scheduler.paused(event["end"])
-            case "resumed":
+            case "resumed" if not self.suspect:
                 self.scheduler.resumed()
             case "ended":
                 self._decided_at = event["at"]
@@ -163,3 +189,25 @@ class Utterance:
         start = self.start + round(word.start * SAMPLE_RATE)
         end = self.start + round(word.end * SAMPLE_RATE)
         return (word.text, start, end, word.probability)
+
+
+def unreadable(claim: Claim) -> Effect:
+    """Return the effect of a failed final for a claim of which not even the body may be known."""
+    number = int(claim.key.rpartition("/")[2])
+    start = claim.body.get("start", 0)
+    body: Body = {
+        "t": "final",
+        "start": start,
+        "end": start,
+        "at": start,
+        "text": "",
+        "language": None,
+        "words": None,
+        "align": None,
+        "unavailable": "",
+        "reason": "failed",
+        "failed": True,
+        "trouble": BROKEN,
+        "shown": True,
+    }
+    return Commit(number, body, claim.body.get("gateway", ""))

@@ -7,6 +7,7 @@ the bus.
 import asyncio
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from prometheus_client import CollectorRegistry
@@ -49,6 +50,7 @@ class FixedTextEngine:
     """Projects an utterance's frames onto as many values as mel bands, and says `TEXT`."""
 
     name = "fixed text"
+    isolated = False
 
     def __init__(self, settings: EngineSettings) -> None:
         self.concurrency = settings.concurrency or 1
@@ -76,8 +78,8 @@ def _vad(settings: VadSettings, registry: CollectorRegistry) -> VadStage:
 
 
 def _asr(settings: AsrSettings, registry: CollectorRegistry) -> AsrStage:
-    engine = FixedTextEngine(settings.engine_settings())
-    return AsrStage(settings, engine, AsrMetrics.build(registry))
+    make = partial(FixedTextEngine, settings.engine_settings())
+    return AsrStage(settings, make(), AsrMetrics.build(registry), build=make)
 
 
 def main(argv: Sequence[str]) -> int:

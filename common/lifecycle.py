@@ -6,10 +6,12 @@ process with a non-zero code, because a process that limps is not restarted by a
 """
 
 import asyncio
+import ctypes
 import gc
 import os
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -18,9 +20,11 @@ from common.telemetry.logs import Log
 
 EXIT_OK = 0
 EXIT_FAILED = 1
-"""A service died, or work was abandoned."""
+"""A service died, or a second signal cut the drain short."""
 EXIT_MISUSE = 2
 """A setting or an argument must change first."""
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 _log = Log(__name__)
 
@@ -28,6 +32,26 @@ _log = Log(__name__)
 def process_name() -> str:
     """Return a name no other process has, nor this one after a restart in the same container."""
     return f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
+
+
+def die_with_parent(parent: int | None = None) -> Callable[[], None] | None:
+    """Return what a child calls to have the kernel kill it when its parent, this process, ends.
+
+    `parent` is the parent's pid where the child itself asks. The kernel means the thread that
+    starts the child: start children from one that lasts. None where the kernel has no such thing
+    (it is Linux's prctl(2), PR_SET_PDEATHSIG).
+    """
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)  # loaded here: after the fork, no lock may be taken
+    expected = os.getpid() if parent is None else parent
+
+    def arm() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != expected:  # the parent died before the kernel was told
+            os._exit(1)
+
+    return arm
 
 
 def settle_memory() -> None:
@@ -101,7 +125,8 @@ async def supervise(
 
     When stopping, `drain()` runs beside the services, which it needs to finish its work, for at
     most `deadline` seconds or until a second request. Then the services are cancelled and
-    awaited. EXIT_OK only if every service lived until then and the drain came to its end.
+    awaited. What is unfinished at the deadline is handed over, not lost: EXIT_OK, unless a service
+    died or a second request came.
     Cancelling cancels the services and skips the drain.
     """
     tasks = {_start(name, each) for name, each in services.items()}
@@ -142,10 +167,12 @@ async def _drain(
                 timeout=max(left, 0),
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            if not done or abandoning in done:
-                reason = "signal" if abandoning in done else "deadline"
-                _log.warning("process.abandoned", reason=reason, deadline=deadline)
+            if abandoning in done:
+                _log.warning("process.abandoned")
                 return False
+            if not done:
+                _log.warning("process.unfinished", deadline=deadline)
+                return True
             ended = {each for each in running if each.done()}
             running -= ended
             if _report_dead({each for each in ended if _failed(each)}):

@@ -38,6 +38,10 @@ class DenoiseStage:
         options = SessionOptions.from_wire(claim.body["options"])
         return DenoiseLeg(lambda: self._make(options), recovery)
 
+    def give_up(self, claim: Claim) -> Sequence[Effect]:
+        """See `Stage.give_up`; the gateway notices a leg that nobody works on."""
+        return []
+
     def inputs(self, state: DenoiseLeg) -> Mapping[str, bytes]:
         """See `Stage.inputs`."""
         # Unlike `before_position`: a control that takes effect right where audio begins is read.
@@ -60,6 +64,10 @@ class DenoiseStage:
     def close(self, state: DenoiseLeg) -> None:
         """See `Stage.close`."""
         state.close()
+
+    def vitals(self) -> Mapping[str, float]:
+        """See `Stage.vitals`; the runtime tells all there is."""
+        return {}
 
     async def watch(self) -> None:
         """See `Stage.watch`; the model lives in this process."""

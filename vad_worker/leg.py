@@ -48,8 +48,12 @@ class VadLeg:
         self._options = SessionOptions.from_wire(saved["options"])
         self._read = Mark(*saved["read"]) if recovery.state else NOTHING
         self._course: list[_Step] = []
-        self._pins: dict[int, int] = dict(saved.get("pins", ()))
-        """First position of every utterance whose final is not in the text yet."""
+        self._offers: dict[int, Body] = {
+            offer["utterance"]: offer for offer in saved.get("offers", ())
+        }
+        """What was offered of every utterance whose final is not in the text yet."""
+        self._unsure = list(self._offers.values())
+        """Offers of a former owner: Redis may have lost them, and they may be made again."""
         self._settled: dict[int, tuple[int, int]] = {
             number: (start, looks) for number, start, looks in saved.get("settled", ())
         }
@@ -97,7 +101,9 @@ class VadLeg:
         """Take probability and energy of each frame `take` returned; return what was decided."""
         course, self._course = self._course, []
         heard = zip(probabilities, energies, strict=True)
-        effects: list[Effect] = []
+        # Before any event: they are then read from the beginning of the speech stream.
+        effects: list[Effect] = [self._offered(body) for body in self._unsure]
+        self._unsure = []
         for step in course:
             match step:
                 case _Heard(frames):
@@ -121,7 +127,7 @@ class VadLeg:
         if self._align:
             done = {n: start for n, start in self._pins.items() if n <= number}
             self._settled |= {n: (start, _ALIGNED_WITHIN) for n, start in done.items()}
-        self._pins = {n: start for n, start in self._pins.items() if n > number}
+        self._offers = {n: offer for n, offer in self._offers.items() if n > number}
 
     def snapshot(self, model_state: bytes) -> Snapshot:
         """Return what a new owner needs to go on at `position`."""
@@ -130,13 +136,18 @@ class VadLeg:
             "options": self._options.to_wire(),
             "framer": self._framer.snapshot(),
             "endpointer": self._endpointer.snapshot(),
-            "pins": list(self._pins.items()),
+            "offers": list(self._offers.values()),
             "settled": [(number, *each) for number, each in self._settled.items()],
             "read": self._read,
             "model": model_state,
         }
         settled = {number: start for number, (start, _) in self._settled.items()}
         return Snapshot(state, self._endpointer.keep_from, settled | self._pins)
+
+    @property
+    def _pins(self) -> dict[int, int]:
+        """First position of every utterance whose final is not in the text yet."""
+        return {number: offer["start"] for number, offer in self._offers.items()}
 
     def _obey(self, control: Control) -> list[Effect]:
         body = control.body
@@ -173,7 +184,6 @@ class VadLeg:
         for event in events:
             match event:
                 case SpeechStarted(utterance=utterance, start=start):
-                    self._pins[utterance] = start
                     effects.append(self._offer(utterance, start))
                 case Flushed(utterance=utterance, at=position):
                     effects.append(self._empty_final(utterance, position, answer))
@@ -188,7 +198,11 @@ class VadLeg:
             "options": self._options.to_wire(),
             "align": self._align,
         }
-        return Offer("asr", f"{self._leg}/{utterance}", body)
+        self._offers[utterance] = body
+        return self._offered(body)
+
+    def _offered(self, body: Body) -> Offer:
+        return Offer("asr", f"{self._leg}/{body['utterance']}", body)
 
     def _empty_final(self, utterance: int, position: int, reason: str) -> Commit:
         """A flush with nothing to say is answered all the same."""

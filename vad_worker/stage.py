@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from common.audio import pcm16_to_float
+from common.audio import SAMPLE_RATE, pcm16_to_float
 from common.stage.api import Claim, Effect, Recovery, Snapshot, Work
 from vad_worker.framing import FRAME, FRAME_BYTES, energies
 from vad_worker.leg import VadLeg
@@ -32,6 +32,7 @@ class VadStage:
     def __init__(self, settings: VadSettings, load: Callable[[], SileroVad]) -> None:
         self.tick = settings.vad_tick_ms / 1000
         self._load = load
+        self._heard = 0
 
     async def start(self, wake: Callable[[OwnedLeg], None]) -> None:
         """Load the model."""
@@ -47,6 +48,10 @@ class VadStage:
         model = self._vad.open() if saved is None else self._vad.load_state(saved["model"])
         return OwnedLeg(VadLeg(claim.leg, claim.body, recovery), model)
 
+    def give_up(self, claim: Claim) -> Sequence[Effect]:
+        """See `Stage.give_up`; the gateway notices a leg that nobody works on."""
+        return []
+
     def inputs(self, state: OwnedLeg) -> Mapping[str, bytes]:
         """See `Stage.inputs`."""
         return {state.leg.source: state.leg.cursor}
@@ -56,6 +61,7 @@ class VadStage:
         taken = [owned.leg.take(entries) for owned, entries in work]
         # One conversion for all legs: numpy's cost per call is that of a whole frame.
         samples = pcm16_to_float(b"".join(taken))
+        self._heard += len(samples)
         levels = energies(samples).tolist()
         ends = list(accumulate(len(pcm) // FRAME_BYTES for pcm in taken))
         spans = list(zip([0, *ends], ends, strict=False))
@@ -79,6 +85,10 @@ class VadStage:
 
     def close(self, state: OwnedLeg) -> None:
         """Nothing outlives the state."""
+
+    def vitals(self) -> Mapping[str, float]:
+        """See `Stage.vitals`; `audio`: seconds of it that were heard so far, of all legs."""
+        return {"audio": self._heard / SAMPLE_RATE}
 
     async def watch(self) -> None:
         """See `Stage.watch`; the model lives in this process."""

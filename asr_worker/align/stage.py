@@ -50,6 +50,10 @@ class AlignStage:
         self._wake = wake
         await self._aligner.start()
 
+    def vitals(self) -> Mapping[str, float]:
+        """See `Stage.vitals`; the runtime tells all there is."""
+        return {}
+
     async def watch(self) -> None:
         """See `Stage.watch`."""
         await self._aligner.watch()
@@ -63,6 +67,10 @@ class AlignStage:
         owned = OwnedText(Alignment(claim.key, claim.body))
         self._wait(owned)
         return owned
+
+    def give_up(self, claim: Claim) -> Sequence[Effect]:
+        """See `Stage.give_up`; the gateway does not wait for words for ever."""
+        return []
 
     def inputs(self, state: OwnedText) -> Mapping[str, bytes]:
         """See `Stage.inputs`."""

@@ -95,6 +95,7 @@ class VllmEngine:
     """See `asr_worker.api.Engine`. Cancelling a decode aborts its request inside vLLM."""
 
     name = "vllm"
+    isolated = True
 
     def __init__(self, settings: EngineSettings) -> None:
         options = {**_OPTIONS, **settings.vllm_options}

@@ -126,6 +126,7 @@ class WhisperEngine:
     """See `asr_worker.api.Engine`. Decodes run in `concurrency` threads of `threads` cores each."""
 
     name = "whisper"
+    isolated = False
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings

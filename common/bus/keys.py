@@ -18,7 +18,11 @@ XREAD serves many legs of a partition.
 | ``cs:v1:{<stage>}:claims`` | stream under a consumer group | permanent |
 | ``cs:v1:{<stage>}:index`` | hash claim key -> claims entry | permanent |
 | ``cs:v1:{<stage>}:workers`` | hash worker -> last sign of life | permanent |
-| ``cs:v1:ring:<stage>:<NN>`` | doorbell stream | permanent, capped |
+| ``cs:v1:{<stage>}:dead`` | stream of dead letters | permanent, capped |
+| ``cs:v1:{<stage>}:dead:audio`` | stream of their audio, the same ids | a day, capped |
+| ``cs:v1:{gateway}:sessions`` | sorted set of sessions by their last renewal | permanent |
+| ``cs:v1:{<key>}:calls`` | sorted set of a client's calls by their last renewal | short TTL |
+| ``cs:v1:{<stage>}:ring:<NN>`` | doorbell stream | permanent, capped |
 | ``cs:v1:out:<gateway>`` | doorbell stream | gateway TTL, capped |
 
 In a text, item n is the entry ``<n>-1``; words that come after their item are an entry
@@ -113,9 +117,29 @@ def workers(stage: str) -> bytes:
     return b"%b:{%b}:workers" % (VERSION_PREFIX, stage.encode())
 
 
+def sessions() -> bytes:
+    """Return the sorted set of all sessions: id -> when a gateway last renewed it, Redis's ms."""
+    return b"%b:{gateway}:sessions" % VERSION_PREFIX
+
+
+def dead(stage: str) -> bytes:
+    """Return the stream of claims that a stage gave up, its dead letters."""
+    return b"%b:{%b}:dead" % (VERSION_PREFIX, stage.encode())
+
+
+def dead_audio(stage: str) -> bytes:
+    """Return the stream of the dead letters' audio."""
+    return b"%b:{%b}:dead:audio" % (VERSION_PREFIX, stage.encode())
+
+
+def calls(key: str) -> bytes:
+    """Return the sorted set of a client's calls: id -> when last renewed, Redis's ms."""
+    return b"%b:{%b}:calls" % (VERSION_PREFIX, key.encode())
+
+
 def ring(stage: str, number: int) -> bytes:
     """Return one of a stage's doorbell streams."""
-    return b"%b:ring:%b:%02d" % (VERSION_PREFIX, stage.encode(), number)
+    return b"%b:{%b}:ring:%02d" % (VERSION_PREFIX, stage.encode(), number)
 
 
 def out(gateway: str) -> bytes:
@@ -129,4 +153,4 @@ def is_permanent(key: bytes) -> bool:
 
 
 # A session's keys begin with the tag of its partition, a stage's with the stage's name.
-_PERMANENT = re.compile(rb"cs:v1:(ring:.+|\{(?!p\d\d\}).+\}:(claims|index|workers))")
+_PERMANENT = re.compile(rb"cs:v1:\{(?!p\d\d\}).+\}:(claims|index|workers|dead|ring:\d\d|sessions)")

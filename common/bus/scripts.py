@@ -123,3 +123,156 @@ return 1
 Of an item that is still to come the newest four are kept: which of them it will name is not known,
 and answers for its earlier ends may come late. Words that the item does not name are dropped.
 """
+
+CONTROL = Script(
+    """
+-- KEYS: audio stream, meta hash.
+-- ARGV: owner, position, order, body, channel, ordinal, '1' if nothing may follow, options or ''.
+-- Returns 1 when the control is in the stream, -1 when the session has another owner or is gone.
+if redis.call('HGET', KEYS[2], 'owner') ~= ARGV[1] then return -1 end
+local count, ended = 'c' .. ARGV[5], 'e' .. ARGV[5]
+local ordinal = tonumber(ARGV[6])
+if redis.call('HEXISTS', KEYS[2], ended) == 1 then return 1 end
+if ordinal > 0 and ordinal <= tonumber(redis.call('HGET', KEYS[2], count) or 0) then return 1 end
+local position, order = tonumber(ARGV[2]), tonumber(ARGV[3])
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local info = redis.call('XINFO', 'STREAM', KEYS[1])
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then
+      local major, minor = string.match(info[i + 1], '^(%d+)-(%d+)$')
+      major, minor = tonumber(major), tonumber(minor)
+      if major > position or (major == position and minor >= order) then
+        position, order = major, minor + 1
+      end
+    end
+  end
+end
+redis.call('XADD', KEYS[1], string.format('%d-%d', position, order), 'c', ARGV[4])
+if ordinal > 0 then redis.call('HSET', KEYS[2], count, ARGV[6]) end
+if ARGV[7] == '1' then redis.call('HSET', KEYS[2], ended, string.format('%d', position)) end
+if ARGV[8] ~= '' then redis.call('HSET', KEYS[2], 'options', ARGV[8]) end
+return 1
+"""
+)
+"""Put a control into a leg's audio: once, by its ordinal, and only for the session's owner.
+
+Audio needs no fence: whoever writes it, it is the client's, and its position makes it idempotent.
+A control of a gateway that has lost the session must not count: the client sends it again to the
+next. Where audio beyond its position is there already (such a gateway's), it takes effect behind
+that.
+"""
+
+TAKE = Script(
+    """
+-- KEYS: meta hash.  ARGV: hash of the secret or '' for a gateway's own claim, new owner, its
+-- gateway, TTL in seconds, number of the client's attempt or 0, the owner that it must have or ''.
+-- Returns terms, options, former gateway, seq, then per channel controls and end; nothing when
+-- there is no such session; -1 when a later attempt of the client has it.
+local meta = redis.call('HMGET', KEYS[1],
+  'session', 'options', 'gateway', 'seq', 'c0', 'e0', 'c1', 'e1', 'secret')
+local secret = table.remove(meta)
+if not meta[1] or (ARGV[1] ~= '' and ARGV[1] ~= secret) then return {} end
+if ARGV[6] ~= '' and redis.call('HGET', KEYS[1], 'owner') ~= ARGV[6] then return -1 end
+local attempt = tonumber(ARGV[5])
+if attempt > 0 then
+  local latest = tonumber(redis.call('HGET', KEYS[1], 'attempt') or 0)
+  if attempt < latest then return -1 end
+  if attempt == latest and redis.call('HGET', KEYS[1], 'owner') ~= ARGV[2] then return -1 end
+  redis.call('HSET', KEYS[1], 'attempt', ARGV[5])
+end
+redis.call('HSET', KEYS[1], 'owner', ARGV[2], 'gateway', ARGV[3])
+if redis.call('TTL', KEYS[1]) < tonumber(ARGV[4]) then redis.call('EXPIRE', KEYS[1], ARGV[4]) end
+return meta
+"""
+)
+"""Make a gateway's connection the owner of a session; its controls alone count from then on.
+
+A client that gives an attempt up and makes another cannot know which is carried out first: one may
+wait in a stopped gateway, or for Redis. Those that number their attempts get the latest.
+"""
+
+RENEW_SESSIONS = Script(
+    """
+-- KEYS: sessions.  ARGV: session ids.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for _, session in ipairs(ARGV) do redis.call('ZADD', KEYS[1], now, session) end
+return #ARGV
+"""
+)
+"""Note that these sessions have a gateway, by Redis's clock: machines' are never compared."""
+
+ORPHANS = Script(
+    """
+-- KEYS: sessions.  ARGV: longest silence in ms, most, '1' to take them.
+-- Returns sessions without a gateway. Taken ones count as renewed, so that one gateway gets each.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1], 'LIMIT', 0, ARGV[2])
+if ARGV[3] == '1' then
+  for _, session in ipairs(found) do redis.call('ZADD', KEYS[1], now, session) end
+end
+return found
+"""
+)
+"""Find sessions that no gateway has renewed for long."""
+
+DIVERT = Script(
+    """
+-- KEYS: dead letters, their audio.
+-- ARGV: claims entry, claim key, body, reason, worker, terms, audio or '', most letters, most in a
+-- window, window in ms, most with audio, lifetime of audio in s.
+-- Returns 1 when the letter is there, 0 when too many were written lately.
+for _, letter in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-')) do
+  if letter[2][2] == ARGV[1] then return 1 end
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local since = string.format('%d', now - ARGV[10])
+if #redis.call('XRANGE', KEYS[1], since, '+', 'COUNT', ARGV[9]) >= tonumber(ARGV[9]) then
+  return 0
+end
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[8], '*', 'e', ARGV[1], 'k', ARGV[2],
+  'p', ARGV[3], 'r', ARGV[4], 'own', ARGV[5], 't', ARGV[6])
+if ARGV[7] ~= '' then
+  redis.pcall('XADD', KEYS[2], 'MAXLEN', ARGV[11], id, 'a', ARGV[7])
+  redis.call('XTRIM', KEYS[2], 'MINID', string.format('%d', now - 1000 * ARGV[12]))
+  redis.call('EXPIRE', KEYS[2], ARGV[12])
+end
+return 1
+"""
+)
+"""Write a dead letter: once for each time its claim was opened, and not too many in a window.
+
+Many at once are more likely a bad deploy than bad audio. Time is Redis's own, as in the ids.
+"""
+
+LATELY = Script(
+    """
+-- KEYS: a stream.  ARGV: window in ms, most to count.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local since = string.format('%d', now - ARGV[1])
+return #redis.call('XRANGE', KEYS[1], since, '+', 'COUNT', ARGV[2])
+"""
+)
+"""Count what Redis itself dated within the last window."""
+
+HOLD_CALLS = Script(
+    """
+-- KEYS: a client's calls.  ARGV: most calls or 0, longest silence in ms, call ids.
+-- Returns 1 when they are counted, 0 when that would be too many.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local most, silence = tonumber(ARGV[1]), tonumber(ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - silence)
+for i = 3, #ARGV do
+  local room = most == 0 or redis.call('ZCARD', KEYS[1]) < most
+  if not room and not redis.call('ZSCORE', KEYS[1], ARGV[i]) then return 0 end
+  redis.call('ZADD', KEYS[1], now, ARGV[i])
+end
+redis.call('PEXPIRE', KEYS[1], silence)
+return 1
+"""
+)
+"""Count a client's calls, or renew them; those that nobody renews are forgotten."""

@@ -6,34 +6,60 @@ so what is read cannot change any more.
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from common.bus import wire
 from common.bus.keys import Leg
 from common.bus.link import Command, Link
-from common.stage.api import Claim, Recovery, Slot, Stage
+from common.errors import reason_of
+from common.stage.api import Claim, DeadLetter, Recovery, Slot, Stage
 from common.stage.claims import Held
 from common.stage.publisher import is_stale
+from common.telemetry.logs import Log
 
 S = TypeVar("S")
+
+_log = Log(__name__)
 
 _PAGE = 4
 _MARKER_TTL = 300
 """Seconds; the stage's first checkpoint sets the session's own TTL."""
 
 
-async def adopt(link: Link, stage: Stage[S], held: Sequence[Held], owner: str) -> list[Slot[S]]:
-    """Open slots for claims just taken. Waits as long as Redis is away."""
+class Broken(NamedTuple):
+    """A claim that cannot be worked on, and its letter."""
+
+    slot: Slot[Any]
+    letter: DeadLetter
+
+
+def broken(slot: Slot[Any], error: Exception, raw: bytes | None = None) -> Broken:
+    """Note why a claim cannot be worked on. `raw`: see `DeadLetter`.
+
+    Raised, the error would end one worker after the other, as each takes the claim over.
+    """
+    _log.exception("claim.broken", error, claim=slot.claim.key)
+    return Broken(slot, DeadLetter(reason_of(error), raw=raw))
+
+
+async def adopt(
+    link: Link, stage: Stage[S], held: Sequence[Held], owner: str
+) -> tuple[list[Slot[S]], list[Broken]]:
+    """Open slots for claims just taken; also return those that cannot be opened.
+
+    Waits as long as Redis is away.
+    """
     pending = list(held)
     slots: list[Slot[S]] = []
+    hopeless: list[Broken] = []
     while pending:
         epochs = await _next_epochs(link, stage, pending)
         marked = await _mark(link, stage, pending, epochs, owner)
         won = [(h, e) for h, e, ok in zip(pending, epochs, marked, strict=True) if ok]
         # Refused: another adopter raised the epoch in between; try above it.
         pending = [h for h, ok in zip(pending, marked, strict=True) if not ok]
-        slots += await _open(link, stage, won)
-    return slots
+        await _open(link, stage, won, slots, hopeless)
+    return slots, hopeless
 
 
 def leg_of(held: Held) -> Leg:
@@ -67,18 +93,30 @@ async def _mark(
     return accepted
 
 
-async def _open(link: Link, stage: Stage[S], won: Sequence[tuple[Held, int]]) -> list[Slot[S]]:
+async def _open(
+    link: Link,
+    stage: Stage[S],
+    won: Sequence[tuple[Held, int]],
+    slots: list[Slot[S]],
+    hopeless: list[Broken],
+) -> None:
     held = [h for h, _ in won]
     streams = [_fences(stage, h)[0] for h in held] + [leg_of(h).key(stage.output) for h in held]
     newest = await _last_unmarked(link, streams)
     states, outputs = newest[: len(held)], _outputs(stage, newest[len(held) :])
-    slots = []
     for (h, epoch), entry, emitted in zip(won, states, outputs, strict=True):
-        claim = Claim(h.key, leg_of(h), h.body, h.entry, epoch)
-        state = stage.open(claim, Recovery(wire.unpack(entry[1][1]) if entry else None, emitted))
-        cursors = {claim.leg.key(kind): after for kind, after in stage.inputs(state).items()}
-        slots.append(Slot(claim, state, cursors, emitted))
-    return slots
+        claim = Claim(h.key, leg_of(h), h.body or {}, h.entry, epoch)
+        try:
+            if h.body is None:
+                raise ValueError("its body is of another release, or none")
+            state = stage.open(
+                claim, Recovery(wire.unpack(entry[1][1]) if entry else None, emitted)
+            )
+            cursors = {claim.leg.key(kind): after for kind, after in stage.inputs(state).items()}
+        except Exception as error:
+            hopeless.append(broken(Slot(claim, None, {}, emitted), error, h.raw))
+        else:
+            slots.append(Slot(claim, state, cursors, emitted))
 
 
 def _outputs(stage: Stage[S], entries: Sequence[wire.RawEntry | None]) -> list[wire.Mark]:

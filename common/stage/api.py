@@ -15,6 +15,9 @@ from common.bus.wire import Body, Chunk, Control, Happening, Mark
 
 S = TypeVar("S")
 
+SUSPECT_FROM = 3
+"""Term of office from which on a claim is suspect: two owners did not finish it."""
+
 Entry: TypeAlias = Chunk | Control | Happening
 
 
@@ -27,6 +30,15 @@ class Claim:
     body: Body
     entry: bytes
     epoch: int
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it may be what ended its former owners.
+
+        Harmless changes of owner count as well: a suspect deserves care, nothing worse. Of a leg,
+        which changes hands all its life, it says nothing.
+        """
+        return self.epoch >= SUSPECT_FROM
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +67,8 @@ class Snapshot:
 
 
 # Effects, in the order they are carried out within one step: fenced writes first (Emit, Audio,
-# Relay, Partial), then what follows from them (Offer, Commit, Attach), Done last. A stage that dies
-# in between is replayed from its checkpoint and repeats them; each is idempotent.
+# Relay, Partial), then a DeadLetter, then what follows (Offer, Commit, Attach), Done last. A stage
+# that dies in between is replayed from its checkpoint and repeats them; each is idempotent.
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +145,25 @@ class Attach:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Give the claim up: put it aside with its reason, for an operator.
+
+    While the circuit breaker is open nothing of the step but its fenced writes is carried out, and
+    the claim is opened again some time later. `audio`: PCM16LE 16 kHz to keep with it, if any.
+    `raw`: the claim's body as it lies in Redis, where it cannot be read.
+    """
+
+    reason: str
+    audio: bytes = b""
+    raw: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The claim is finished; the runtime releases it and forgets its state."""
 
 
-Effect: TypeAlias = Emit | Audio | Relay | Partial | Offer | Commit | Attach | Done
+Effect: TypeAlias = Emit | Audio | Relay | Partial | Offer | Commit | Attach | DeadLetter | Done
 Work: TypeAlias = tuple[S, Sequence[Entry]]
 
 
@@ -167,6 +193,9 @@ class Stage(Protocol[S]):
     def open(self, claim: Claim, recovery: Recovery) -> S:
         """Begin or take over a claim."""
 
+    def give_up(self, claim: Claim) -> Sequence[Effect]:
+        """Return what the caller is told of a claim that is put aside; its body may be empty."""
+
     def inputs(self, state: S) -> Mapping[str, bytes]:
         """Kinds of streams to read for this claim and the id to read after, at its beginning."""
 
@@ -181,6 +210,9 @@ class Stage(Protocol[S]):
 
     def close(self, state: S) -> None:
         """Forget a claim that is finished, lost or handed over."""
+
+    def vitals(self) -> Mapping[str, float]:
+        """Return what admission wants to know of this stage's load, for the sign of life."""
 
     async def watch(self) -> None:
         """Never return; raise once the engine is dead, so that the process ends with it."""

@@ -17,11 +17,12 @@ _LONG_IDLE_MS = 3_600_000
 
 
 class Held(NamedTuple):
-    """An entry of the claims stream in this consumer's hands."""
+    """An entry of the claims stream in this consumer's hands; no `body` if it cannot be read."""
 
     entry: bytes
     key: str
-    body: wire.Body
+    body: wire.Body | None
+    raw: bytes
 
 
 class Claims:
@@ -92,12 +93,16 @@ class Claims:
                 break
         return taken
 
-    async def release(self, finished: Sequence[tuple[bytes, str]]) -> None:
-        """Close claims, given as (entry, key), for good. Idempotent."""
+    async def release(
+        self, finished: Sequence[tuple[bytes, str]], *, generation: int | None = None
+    ) -> None:
+        """Close claims, given as (entry, key), for good. Idempotent.
+
+        Waits as long as Redis is away; `generation`: see `Link.insist`.
+        """
         names = (self._stream, self._index)
-        await self._link.evaluate(
-            [(scripts.RELEASE, names, (self._group, entry, key)) for entry, key in finished]
-        )
+        calls = [(scripts.RELEASE, names, (self._group, entry, key)) for entry, key in finished]
+        await self._link.evaluate(calls, generation=generation)
 
     async def hand_over(self, entries: Sequence[bytes]) -> None:
         """Let any other worker take these claims at its next scan: no lease to wait for."""
@@ -115,4 +120,9 @@ class Claims:
 
 def _held(entry: bytes, fields: wire.Fields) -> Held:
     values = dict(zip(fields[::2], fields[1::2], strict=True))
-    return Held(entry, values[wire.KEY_FIELD].decode(), wire.unpack(values[wire.BODY_FIELD]))
+    raw = values[wire.BODY_FIELD]
+    try:
+        body = wire.unpack(raw)
+    except ValueError:
+        body = None
+    return Held(entry, values[wire.KEY_FIELD].decode(), body, raw)

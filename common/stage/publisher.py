@@ -1,15 +1,27 @@
 """Carrying out effects: fenced writes first, then what follows from them, releases last."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from common.bus import keys, scripts, wire
 from common.bus.attachments import attach
+from common.bus.dead_letters import divert
 from common.bus.keys import Leg
-from common.bus.link import Argument, Command, CommandError, Link, Reply, ScriptCall
+from common.bus.link import Argument, Command, CommandError, Link, Part, Reply, ScriptCall, encode
 from common.bus.offers import register
-from common.errors import Misuse
-from common.stage.api import Attach, Audio, Commit, Effect, Emit, Offer, Partial, Relay, Slot
+from common.errors import Misuse, OtherServer
+from common.stage.api import (
+    Attach,
+    Audio,
+    Commit,
+    DeadLetter,
+    Effect,
+    Emit,
+    Offer,
+    Partial,
+    Relay,
+    Slot,
+)
 
 S = TypeVar("S")
 
@@ -28,32 +40,52 @@ class _Write(NamedTuple):
     by_epoch: bool = True
 
 
+class Published(NamedTuple):
+    """Which slots turned out to be fenced, and which the open circuit breaker held back."""
+
+    fenced: set[Slot[Any]]
+    held_back: set[Slot[Any]]
+
+
 class Publisher(Generic[S]):
     """Writes the effects of one worker's claims."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, stage: str, worker: str) -> None:
         self._link = link
+        self._stage = stage
+        self._worker = worker
+        self.generation = link.generation
+        """Which server the states are about that effects come of; nothing is written to another:
+        it may lack what goes before. See `Link.generation`."""
 
-    async def publish(self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]) -> set[Slot[S]]:
-        """Carry out the effects; return the slots that turned out to be fenced.
+    async def publish(self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]) -> Published:
+        """Carry out the effects.
 
         Waits as long as Redis is away: every write may be repeated. Nothing that follows from a
-        fenced write is carried out for a fenced slot.
+        fenced write is carried out for a fenced slot, nor what follows from a dead letter that the
+        circuit breaker refused. Every slot counts as fenced once another server answers.
         """
+        try:
+            return await self._publish(work)
+        except OtherServer:
+            return Published({slot for slot, _ in work}, set())
+
+    async def _publish(self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]) -> Published:
         planned = [(slot, effects, *_plan(slot, effects)) for slot, effects in work]
         fenced = await self._write([write for _, _, writes, _ in planned for write in writes])
+        held_back = await self._divert([each for each in work if each[0] not in fenced])
         calls: list[ScriptCall] = []
         rings: dict[bytes, list[Argument]] = {}
         for slot, effects, _, following in planned:
-            if slot in fenced:
+            if slot in fenced or slot in held_back:
                 continue
             calls += following
             for effect in effects:
                 _ring(rings, slot.claim.leg, effect)
         doorbells = [_doorbell(key, fields) for key, fields in rings.items()]
         if calls or doorbells:
-            await self._link.evaluate(calls, then=doorbells)
-        return fenced
+            await self._link.evaluate(calls, then=doorbells, generation=self.generation)
+        return Published(fenced, held_back)
 
     async def save(self, states: Sequence[tuple[Slot[S], bytes, bytes]]) -> set[Slot[S]]:
         """Write checkpoints, given as (slot, checkpoint key, packed state); return fenced slots."""
@@ -62,17 +94,52 @@ class Publisher(Generic[S]):
             entry = (slot.next_id(), wire.BODY_FIELD, state)
             command = ("XADD", key, "NOMKSTREAM", "MAXLEN", 1, *entry)
             writes.append(_Write(slot, key, command))
-        return await self._write(writes)
+        try:
+            return await self._write(writes)
+        except OtherServer:
+            return {slot for slot, _, _ in states}
+
+    async def _divert(self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]) -> set[Slot[S]]:
+        """Write the dead letters among the effects; return the slots whose letter was refused."""
+        letters = [
+            (slot, effect)
+            for slot, effects in work
+            for effect in effects
+            if isinstance(effect, DeadLetter)
+        ]
+        if not letters:
+            return set()
+        calls = [self._letter(*each) for each in letters]
+        replies = await self._link.evaluate(calls, generation=self.generation)
+        return {slot for (slot, _), written in zip(letters, replies, strict=True) if not written}
+
+    def _letter(self, slot: Slot[S], letter: DeadLetter) -> ScriptCall:
+        claim = slot.claim
+        return divert(
+            self._stage,
+            claim.entry,
+            claim.key,
+            wire.pack(claim.body) if letter.raw is None else letter.raw,
+            reason=letter.reason,
+            worker=self._worker,
+            terms=claim.epoch,
+            audio=letter.audio,
+        )
 
     async def _write(self, writes: Sequence[_Write]) -> set[Slot[S]]:
         if not writes:
             return set()
-        commands: list[Command] = [write.command for write in writes]
-        # The owner's marker made an epoch stream, with its TTL; positions begin with their audio.
-        made_here = {write.key for write in writes if not write.by_epoch}
-        commands += [("EXPIRE", key, keys.SESSION_TTL, "NX") for key in made_here]
-        replies, repeated = await self._link.insist_noting(commands)
-        refused = [w for w, reply in zip(writes, replies, strict=False) if is_stale(reply)]
+        groups: dict[bytes, list[_Write]] = {}
+        for write in writes:
+            groups.setdefault(write.key, []).append(write)
+        parts = [_part(key, group) for key, group in groups.items()]
+        replies, repeated = await self._link.insist_parts(parts, generation=self.generation)
+        coming = iter(replies)
+        refused: list[_Write] = []
+        for group in groups.values():
+            for write, answer in zip(group, _answers(coming, group), strict=True):
+                if is_stale(answer):
+                    refused.append(write)
         if not refused:
             return set()
         tops = await self._link.insist(
@@ -83,6 +150,37 @@ class Publisher(Generic[S]):
             for write, top in zip(refused, tops, strict=True)
             if not _is_mine(write, top, repeated)
         }
+
+
+def _part(key: bytes, group: Sequence[_Write]) -> Part:
+    """Return the commands of the writes to one stream.
+
+    Several are a transaction: was the first refused for want of memory and the second not, the
+    first could not be repeated, since its id is the smaller one, and would pass for written.
+    """
+    if len(group) == 1 and group[0].by_epoch:
+        return key, encode([group[0].command]), 1
+    commands: list[Command] = [write.command for write in group]
+    if len(commands) > 1:
+        commands = [("MULTI",), *commands, ("EXEC",)]
+    # The owner's marker made an epoch stream, with its TTL; positions begin with their audio.
+    if not group[0].by_epoch:
+        commands.append(("EXPIRE", key, keys.SESSION_TTL, "NX"))
+    return key, encode(commands), len(commands)
+
+
+def _answers(replies: Iterator[Reply], group: Sequence[_Write]) -> Sequence[Reply]:
+    """Take the replies to one `_part`; return that to each write."""
+    answers: Reply = [next(replies)]
+    if len(group) > 1:
+        refusals = [reply for _ in group if isinstance(reply := next(replies), CommandError)]
+        answers = next(replies)
+        if isinstance(answers, CommandError):
+            raise Misuse(f"Redis refuses fenced writes: {[*refusals, answers][0]}")
+    if not group[0].by_epoch:
+        next(replies)
+    each: Sequence[Reply] = answers
+    return each
 
 
 def _plan(slot: Slot[S], effects: Sequence[Effect]) -> tuple[list[_Write], list[ScriptCall]]:

@@ -5,7 +5,7 @@ per tick costs a third.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from common.bus import wire
 from common.bus.link import Link
@@ -13,13 +13,21 @@ from common.bus.reading import MOST_ENTRIES, read_streams
 from common.stage.api import Entry, Slot
 
 S = TypeVar("S")
-News = list[tuple[Slot[S], list[Entry]]]
 
 
-async def read(link: Link, slots: Iterable[Slot[S]]) -> tuple[News[S], bool]:
-    """Read what is new in the slots' streams and move their cursors.
+class News(NamedTuple, Generic[S]):
+    """What one look at the streams of many slots brought."""
 
-    Returns the slots that have news with their entries, and whether more is waiting.
+    entries: list[tuple[Slot[S], list[Entry]]]
+    more: bool
+    """Whether more is waiting."""
+    unreadable: list[tuple[Slot[S], ValueError]]
+    """Slots with an entry that is of another release, or none."""
+
+
+async def read(link: Link, slots: Iterable[Slot[S]], most: int = MOST_ENTRIES) -> News[S]:
+    """Read what is new in the slots' streams, up to `most` entries of each; move their cursors.
+
     Waits as long as Redis is away.
     """
     # Every owned stream passes through this loop on every tick, most without news: plain dicts
@@ -37,15 +45,21 @@ async def read(link: Link, slots: Iterable[Slot[S]]) -> tuple[News[S], bool]:
                 after = min(after, streams[key], key=wire.id_halves)
             streams[key] = after
     news: dict[Slot[S], list[Entry]] = {}
+    unreadable: dict[Slot[S], ValueError] = {}
     more = False
-    for key, entries in await read_streams(link, cursors):
+    for key, entries in await read_streams(link, cursors, most):
         for slot in sharers.get(key) or (owners[key],):
             fresh = _after(slot.cursors[key], entries) if key in sharers else entries
             if fresh:
                 slot.cursors[key] = fresh[-1][0]
-                news.setdefault(slot, []).extend(_decode(key, fresh))
-        more = more or len(entries) >= MOST_ENTRIES
-    return list(news.items()), more
+                try:
+                    news.setdefault(slot, []).extend(_decode(key, fresh))
+                except ValueError as error:
+                    unreadable[slot] = error
+        more = more or len(entries) >= most
+    for slot in unreadable:
+        del news[slot]
+    return News(list(news.items()), more, list(unreadable.items()))
 
 
 def _after(cursor: bytes, entries: Sequence[wire.RawEntry]) -> Sequence[wire.RawEntry]:

@@ -7,18 +7,22 @@ Redis being away stops the turn where it stands; nothing is dropped, positions s
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
-from common.audio import SAMPLE_RATE
 from common.bus import keys, wire
 from common.bus.keys import Leg
-from common.bus.link import Command, CommandRefused, Link
-from common.errors import BusUnavailable
+from common.bus.link import CommandRefused, Link
+from common.errors import BusUnavailable, OtherServer
 from common.settings import StageSettings
-from common.stage.adoption import adopt
-from common.stage.api import Done, Effect, Entry, Slot, Stage
+from common.stage.adoption import Broken, adopt, broken
+from common.stage.api import DeadLetter, Done, Effect, Entry, Slot, Stage
+from common.stage.breaker import Breaker
 from common.stage.claims import Claims, Held
+from common.stage.lag import Lag
+from common.stage.listener import listen
+from common.stage.portion import Portion
 from common.stage.publisher import Publisher
 from common.stage.reader import read
 from common.stage.upkeep import Upkeep
@@ -64,8 +68,10 @@ class Runner(Generic[S]):
         self._alarm = asyncio.Event()
         self._draining = False
         self._empty = asyncio.Event()
+        self._portion = Portion(settings.lease_s / 5)
         self._turning = Freshness(_STUCK_AFTER)
         self._pace = Freshness(settings.lease_s)
+        self._lag = Lag(time.monotonic())
         self._ready = False
 
     def live(self) -> str | None:
@@ -86,11 +92,13 @@ class Runner(Generic[S]):
         """Connect and load the engine. Raises BusUnavailable, or what the engine raises."""
         self._link = await self._dial("work")
         self._claims = Claims(self._link, self._stage.name, self._consumer, self._settings.lease_s)
-        self._publisher: Publisher[S] = Publisher(self._link)
+        self._publisher: Publisher[S] = Publisher(self._link, self._stage.name, self._consumer)
+        self._breaker = Breaker(self._link, self._stage.name, self._metrics)
         self._upkeep = Upkeep(self._link, self._stage, self._claims, self._publisher)
         await self._claims.prepare()
         await self._stage.start(self._wake)
         self._metrics.slots.set(self._most)
+        self._lag = Lag(time.monotonic())
         await self._renew()
         self._ready = True
         _log.info("worker.ready", consumer=self._consumer, slots=self._most)
@@ -166,11 +174,18 @@ class Runner(Generic[S]):
             strangers = [h for h in taken if h.entry not in self._slots]
             self._metrics.takeovers.inc(len(strangers))
             self._note(strangers)
-        sign = wire.pack(
-            {"at": time.time(), "slots": 0 if self._draining else self._most, "used": len(mine)}
-        )
-        await self._link.call("HSET", keys.workers(self._stage.name), self._consumer, sign)
+        lag = self._lag.worst(time.monotonic())
+        sign: wire.Body = {
+            "at": time.time(),
+            "slots": 0 if self._draining else self._most,
+            "used": len(mine),
+            "lag": lag,
+            **self._stage.vitals(),
+        }
+        worker = (keys.workers(self._stage.name), self._consumer)
+        await self._link.call("HSET", *worker, wire.pack(sign))
         self._metrics.legs_owned.set(len(self._slots))
+        self._metrics.lag.set(lag)
 
     async def _recover(self, link: Link, trouble: BusUnavailable | CommandRefused) -> None:
         """Wait until it makes sense to try again; raise what no waiting mends."""
@@ -191,27 +206,21 @@ class Runner(Generic[S]):
 
     async def _listen_for_ever(self) -> None:
         reader = await self._dial("listen")
-        cursors = {keys.ring(self._stage.name, n): b"$" for n in range(keys.RINGS)}
         try:
-            while True:
-                streams: Command = ("STREAMS", *cursors.keys(), *cursors.values())
-                try:
-                    news = await reader.read_blocking(_BLOCK_MS, ("XREAD",), streams)
-                except BusUnavailable:
-                    await reader.wait_connected()
-                    continue
-                for key, entries in news:
-                    cursors[key] = entries[-1][0]
-                    for _, fields in entries:
-                        self._rung.update(Leg.parse(leg.decode()) for leg in fields[::2])
-                if news:
-                    self._alarm.set()
+            await listen(reader, self._stage.name, self._heard)
         finally:
             await reader.close()
 
+    def _heard(self, legs: Iterable[Leg]) -> None:
+        self._rung.update(legs)
+        self._alarm.set()
+
     def _note(self, held: Sequence[Held]) -> None:
-        self._adoptable.update((h.entry, h) for h in held)
-        if held:
+        now = asyncio.get_running_loop().time()
+        # What the breaker holds back is found again by the beats, as everything owned is.
+        free = [h for h in held if not self._breaker.holds(h.entry, now)]
+        self._adoptable.update((h.entry, h) for h in free)
+        if free:
             self._alarm.set()
 
     def _wake(self, state: S) -> None:
@@ -251,24 +260,29 @@ class Runner(Generic[S]):
 
     async def _turn(self, *, everything: bool) -> bool:
         """Do one round; return whether more is waiting to be read."""
+        if self._publisher.generation != self._link.generation:
+            await self._reopen()
         await self._apply_notes()
+        if everything:
+            self._lag.passed(time.monotonic())
         rung, self._rung = self._rung, set()
         woken, self._woken = self._woken, {}
         chosen = [slot for slot in self._slots.values() if everything or slot.claim.leg in rung]
         news: list[tuple[Slot[S], list[Entry]]] = []
         more = False
         if chosen:
-            news, more = await read(self._link, chosen)
+            news, more, unreadable = await read(self._link, chosen, self._portion.entries)
+            if unreadable:
+                await self._give_up([broken(slot, error) for slot, error in unreadable])
         had = {id(slot) for slot, _ in news}
         news += [(slot, []) for slot in woken.values() if id(slot) not in had and self._owns(slot)]
         if news:
             await self._step(news)
-        elif everything:
-            self._metrics.lag.set(0.0)
         if everything:
             now = asyncio.get_running_loop().time()
             for slot, why in await self._upkeep.attend(self._slots.values(), now):
                 self._forget(slot, why)
+            self._breaker.attend(now)
         return more
 
     async def _apply_notes(self) -> None:
@@ -279,8 +293,12 @@ class Runner(Generic[S]):
         if not self._adoptable:
             return
         held = [h for entry, h in self._adoptable.items() if entry not in self._slots]
-        slots = await adopt(self._link, self._stage, held, self._consumer)
+        slots, hopeless = await adopt(self._link, self._stage, held, self._consumer)
         self._adoptable = {k: h for k, h in self._adoptable.items() if h not in held}
+        if hopeless:
+            await self._give_up(hopeless)
+        if self._stage.finishes:
+            slots = await self._without_suspects(slots)
         now = asyncio.get_running_loop().time()
         for slot in slots:
             self._upkeep.begin(slot, now)
@@ -290,28 +308,73 @@ class Runner(Generic[S]):
             self._metrics.queue_wait.observe(max(0.0, time.time() - slot.claim.body["offered"]))
             _log.debug("claim.adopted", claim=slot.claim.key, epoch=slot.claim.epoch)
 
+    async def _reopen(self) -> None:
+        """Begin every claim anew from what Redis has: it may have forgotten what was written."""
+        self._publisher.generation = self._link.generation
+        for slot in list(self._slots.values()):
+            self._forget(slot, "reopened")
+        while True:
+            try:
+                _, held = await self._claims.beat(known=())
+            except (BusUnavailable, CommandRefused) as trouble:
+                await self._recover(self._link, trouble)
+            else:
+                break
+        self._adoptable = {}
+        self._note(held)
+
+    async def _give_up(self, broken: Sequence[Broken]) -> None:
+        """Put claims aside that cannot be worked on, whoever tries."""
+        work: list[tuple[Slot[Any], Sequence[Effect]]] = [
+            (slot, [letter, *self._stage.give_up(slot.claim), Done()]) for slot, letter in broken
+        ]
+        await self._publish(work)
+
+    async def _without_suspects(self, slots: list[Slot[S]]) -> list[Slot[S]]:
+        """Hold suspects back while the breaker is open; return the others."""
+        suspects = {slot for slot in slots if slot.claim.suspect}
+        if not suspects or not await self._breaker.is_open():
+            return slots
+        now = asyncio.get_running_loop().time()
+        for slot in suspects:
+            self._stage.close(slot.state)
+            self._breaker.hold_back(slot.claim, now)
+        return [slot for slot in slots if slot not in suspects]
+
     async def _step(self, news: Sequence[tuple[Slot[S], list[Entry]]]) -> None:
-        longest = max((entries for _, entries in news), key=len)
-        self._metrics.lag.set(_span(longest) / SAMPLE_RATE)
         self._metrics.batch_size.observe(len(news))
         started = time.perf_counter()
         effects = await self._stage.step([(slot.state, entries) for slot, entries in news])
-        self._metrics.step.observe(time.perf_counter() - started)
+        took = time.perf_counter() - started
+        self._portion.note(took)
+        self._metrics.step.observe(took)
         work: list[tuple[Slot[S], Sequence[Effect]]] = [
             (slot, each) for (slot, _), each in zip(news, effects, strict=True) if each
         ]
-        if not work:
-            return
-        fenced = await self._publisher.publish(work)
+        if work:
+            await self._publish(work)
+
+    async def _publish(self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]) -> None:
+        """Carry out effects, and drop the slots that are done, lost or held back."""
+        fenced, held_back = await self._publisher.publish(work)
+        now = asyncio.get_running_loop().time()
         for slot in fenced:
             self._forget(slot, "fenced")
-        done = [
-            slot
-            for slot, each in work
-            if slot not in fenced and any(isinstance(effect, Done) for effect in each)
-        ]
+        for slot in held_back:
+            self._forget(slot, "breaker open")
+            self._breaker.hold_back(slot.claim, now)
+        carried_out = [each for each in work if each[0] not in fenced | held_back]
+        for slot, each in carried_out:
+            for letter in each:
+                if isinstance(letter, DeadLetter):
+                    self._metrics.dead_letters.inc()
+                    _log.error("claim.diverted", claim=slot.claim.key, reason=letter.reason)
+        done = [slot for slot, each in carried_out if any(isinstance(e, Done) for e in each)]
         if done:
-            await self._claims.release([(slot.claim.entry, slot.claim.key) for slot in done])
+            finished = [(slot.claim.entry, slot.claim.key) for slot in done]
+            generation = self._publisher.generation
+            with suppress(OtherServer):  # all are opened again: was this one's end written?
+                await self._claims.release(finished, generation=generation)
             for slot in done:
                 self._forget(slot, "done")
 
@@ -330,8 +393,3 @@ class Runner(Generic[S]):
         self._stage.close(slot.state)
         if why != "done":
             _log.warning("claim.dropped", claim=slot.claim.key, reason=why)
-
-
-def _span(entries: Sequence[Entry]) -> int:
-    """Return how many samples of audio these entries hold."""
-    return sum(len(entry.pcm) // 2 for entry in entries if isinstance(entry, wire.Chunk))

@@ -2,10 +2,12 @@
 
 import random
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from common.bus import keys, wire
 from common.bus.link import Command, Link
+from common.errors import OtherServer
 from common.stage.api import Slot, Stage
 from common.stage.claims import Claims
 from common.stage.publisher import Publisher
@@ -97,7 +99,8 @@ class Upkeep(Generic[S]):
             floor = min([snapshot.floor, *snapshot.pins.values()])
             trims[slot] = [("XTRIM", source, "MINID", "~", floor) for source in slot.cursors]
         fenced = await self._publisher.save(states)
-        await self._link.insist(
-            [c for slot, each in trims.items() if slot not in fenced for c in each]
-        )
+        superfluous = [c for slot, each in trims.items() if slot not in fenced for c in each]
+        # Another server may lack the checkpoints that make them so.
+        with suppress(OtherServer):
+            await self._link.insist(superfluous, generation=self._publisher.generation)
         return fenced

@@ -69,8 +69,8 @@ class StageMetrics:
     slots: Gauge
     """Most that this worker takes; the fleet's sum bounds what admission lets in."""
     lag: Gauge
-    """Seconds of audio between what arrived for the worker's worst leg and what it has
-    finished. The measure to scale by: above 0.5 for long, start another worker."""
+    """Longest time since the last sign of life that audio waited to be read, in seconds: how far
+    behind every live leg is. The measure to scale by: above 0.5 for long, start another worker."""
     queue_wait: Histogram
     """Seconds from work being offered to a worker taking it. Above one tick: no free slots."""
     batch_size: Histogram
@@ -80,6 +80,11 @@ class StageMetrics:
     takeovers: Counter
     """Work taken from a worker whose lease ran out. Beyond deployments and crashes: workers
     stall for longer than `--lease-s`; look at their step time and CPU limits."""
+    dead_letters: Counter
+    """Work given up for good and put aside: `callscribe dead-letters list` tells what and why."""
+    breaker_open: Gauge
+    """1 while so much was given up at once that a bad deploy is likelier than bad audio: what is
+    suspect waits. Look at what was deployed last; it closes by itself."""
 
     @classmethod
     def build(cls, registry: CollectorRegistry, stage: str) -> Self:
@@ -100,7 +105,7 @@ class StageMetrics:
             ).labels(stage),
             lag=Gauge(
                 "callscribe_lag_seconds",
-                "Audio received but not finished, of the worst leg",
+                "Longest time that arrived audio lately waited to be read",
                 labels,
                 registry=registry,
             ).labels(stage),
@@ -131,6 +136,18 @@ class StageMetrics:
                 labels,
                 registry=registry,
             ).labels(stage),
+            dead_letters=Counter(
+                "callscribe_dead_letters_total",
+                "Work given up for good",
+                labels,
+                registry=registry,
+            ).labels(stage),
+            breaker_open=Gauge(
+                "callscribe_breaker_open",
+                "Whether suspect work waits because much was given up lately",
+                labels,
+                registry=registry,
+            ).labels(stage),
         )
 
 
@@ -149,9 +166,15 @@ class GatewayMetrics:
     endpoint_to_final: Histogram
     """Seconds from the endpoint's decision to sending the final. Above 0.3: tentative decodes
     do not finish within the silence; add ASR workers."""
+    resumptions: Counter
+    """Calls taken up again by a client that came back. Beyond deployments: networks or gateways
+    break."""
     refusals: Counter
-    """Sessions refused by `reason`. `at_capacity`, `max_sessions`: add what is full; `unavailable`:
-    a stage has no live worker; `draining`: a deployment. Any other is a client's error code."""
+    """Sessions refused by `reason`. `asr_load`, `asr_wait`, `asr_backlog`: ASR workers; `lag`,
+    `<stage>_slots`, `<stage>_backlog`: workers of that stage; `max_sessions`: gateways;
+    `redis_memory`: a larger maxmemory; `key_sessions`: a client has as many calls as it may;
+    `unavailable`: a stage has no live worker; `draining`: a deployment. Any other is a client's
+    error code."""
 
     @classmethod
     def build(cls, registry: CollectorRegistry) -> Self:
@@ -173,6 +196,11 @@ class GatewayMetrics:
                 "callscribe_endpoint_to_final_seconds",
                 "From an endpoint to the sending of its final",
                 buckets=_LATENCY,
+                registry=registry,
+            ),
+            resumptions=Counter(
+                "callscribe_resumptions_total",
+                "Calls whose client came back",
                 registry=registry,
             ),
             refusals=Counter(

@@ -270,6 +270,7 @@ class ChecksumEngine:
     """Hears the length and the checksum of what it is given."""
 
     name = "checksum"
+    isolated = False
     concurrency = 2
 
     def __init__(self) -> None:

@@ -203,3 +203,15 @@ async def test_a_closed_claim_is_freed(rig):
     del state
     while alive() >= before:
         await asyncio.sleep(0.01)  # a decode that was cancelled lets go a little later
+
+
+async def test_what_a_stage_says_of_its_load_fits_into_a_sign_of_life(rig):
+    before = dict(rig.stage.vitals())
+    await rig.reference()
+    await rig.run(0, most=7)
+    after = rig.stage.vitals()
+    assert wire.unpack(wire.pack(dict(after))).items() >= after.items()
+    assert after.keys() == before.keys()
+    assert not after.keys() & {"v", "at", "slots", "used", "lag"}, "those are the runtime's own"
+    # What has been done so far only grows: who reads it takes the difference.
+    assert all(after[each] > before[each] for each in after.keys() & {"audio", "work"})

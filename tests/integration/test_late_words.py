@@ -87,6 +87,12 @@ class AlignerStandIn:
         self.opened.append(Text(claim))
         return self.opened[-1]
 
+    def give_up(self, claim: Claim) -> Sequence[Effect]:
+        return []
+
+    def vitals(self) -> Mapping[str, float]:
+        return {}
+
     def inputs(self, state: Text) -> Mapping[str, bytes]:
         body = state.claim.body
         return {body["source"]: wire.before_position(body["start"])}

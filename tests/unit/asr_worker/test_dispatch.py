@@ -15,6 +15,7 @@ class GatedEngine:
     """Decodes nothing until told to; answers with the utterance's name."""
 
     name = "gated"
+    isolated = True
 
     def __init__(self, concurrency: int = 1) -> None:
         self.concurrency = concurrency
@@ -272,3 +273,73 @@ async def test_a_final_waits_until_the_engine_takes_it(clock):
     assert decoded.hypothesis.text == "final"
     assert not dispatcher.dropped
     await dispatcher.close()
+
+
+async def test_finals_of_live_calls_go_before_those_of_recordings(engine, dispatcher):
+    tasks = [asyncio.create_task(dispatcher.decode(request("running", Priority.FINAL)))]
+    await until(lambda: engine.began)
+    waiting = [
+        ("partial", Priority.FIRST_PARTIAL, True),
+        ("recording", Priority.FINAL, False),
+        ("live", Priority.FINAL, True),
+    ]
+    for name, priority, live in waiting:
+        tasks.append(asyncio.create_task(dispatcher.decode(request(name, priority), live=live)))
+    await until(lambda: dispatcher.waiting.total() == 3)
+    for _ in range(4):
+        engine.finish(engine.began[-1])
+        await until(lambda: engine.gates or all(task.done() for task in tasks))
+    assert engine.began == ["running", "live", "recording", "partial"]
+    await asyncio.gather(*tasks)
+
+
+async def test_vitals_count_what_finals_need_and_leave_partials_out(
+    engine, dispatcher, submit, clock
+):
+    submit("partial")
+    await until(lambda: engine.began)
+    task = submit("final", Priority.FINAL)
+    await until(lambda: dispatcher.waiting.total() == 1)
+    clock.now += 2.0
+    assert dispatcher.vitals() == {
+        **{"places": 1, "waiting": 1, "urgent": 1, "wait": 2.0},
+        **{"work": 0.0, "decode": 0.0, "idle": 0.0},
+    }
+    engine.finish("partial")
+    await until(lambda: "final" in engine.gates)
+    clock.now += 0.5
+    engine.finish("final")
+    await task
+    vitals = dispatcher.vitals()
+    assert (vitals["waiting"], vitals["wait"]) == (0, 2.0)
+    assert (vitals["work"], vitals["decode"]) == (0.5, 0.5)
+    clock.now += 10.0
+    assert (dispatcher.vitals()["urgent"], dispatcher.vitals()["wait"]) == (0, 0.0)
+
+
+async def test_a_final_that_is_given_up_was_work_all_the_same(engine, dispatcher, submit, clock):
+    task = submit("final", Priority.FINAL)
+    await until(lambda: engine.began)
+    clock.now += 0.5
+    task.cancel()
+    await until(lambda: dispatcher.in_flight == 0)
+    assert dispatcher.vitals()["work"] == 0.5
+    assert dispatcher.vitals()["decode"] == 0.0
+
+
+async def test_what_a_final_costs_is_known_before_the_first_call(engine, dispatcher, clock):
+    calibrating = asyncio.create_task(dispatcher.calibrate())
+    await until(lambda: engine.gates)
+    clock.now += 0.25
+    engine.finish("probe")
+    await calibrating
+    vitals = dispatcher.vitals()
+    assert (vitals["decode"], vitals["idle"], vitals["wait"]) == (0.25, 0.25, 0.0)
+
+
+async def test_an_engine_that_hears_nothing_in_silence_can_start(engine, dispatcher):
+    calibrating = asyncio.create_task(dispatcher.calibrate())
+    await until(lambda: engine.gates)
+    engine.gates["probe"].set_exception(DecodeFailed("silence"))
+    await calibrating
+    assert dispatcher.vitals()["idle"] == 0.0

@@ -15,3 +15,8 @@ def test_every_module_is_an_engine_that_builds_unloaded():
 def test_an_unknown_name_tells_which_there_are():
     with pytest.raises(SettingsError, match=r"no ASR engine 'wisper'.*whisper"):
         build("wisper", EngineSettings())
+
+
+def test_whose_death_a_worker_survives_is_known():
+    assert not build("whisper", EngineSettings()).isolated
+    assert build("vllm", EngineSettings()).isolated

@@ -6,11 +6,11 @@ import pytest
 
 from asr_worker.api import Hypothesis, Word
 from asr_worker.scheduler import Decode, PublishFinal
-from asr_worker.utterance import Utterance
+from asr_worker.utterance import BROKEN, Utterance, unreadable
 from common.bus.keys import Leg
 from common.bus.wire import Body, Chunk, Happening, Mark
 from common.options import SessionOptions
-from common.stage.api import Commit, Offer
+from common.stage.api import Claim, Commit, DeadLetter, Done, Offer
 
 LEG = Leg("s", 0)
 ENGLISH = Hypothesis("hello there", "English")
@@ -146,3 +146,57 @@ def test_a_failed_final_awaits_no_words():
     assert offered(one) == []
     body = final(one)
     assert (body["failed"], body["align"], body["unavailable"]) == (True, None, "")
+
+
+def suspect(**more: Any) -> Utterance:
+    body: Body = {
+        **{"utterance": 3, "source": "audio", "start": 1000, "after": b"0-0", "gateway": "gw"},
+        **{"options": SessionOptions().to_wire(), "align": False, **more},
+    }
+    return Utterance(LEG, body, committed=2, cadence=8000, suspect=not more)
+
+
+def test_a_suspect_is_decoded_once_when_it_is_over():
+    one = suspect()
+    paused(one, 41_000)
+    assert one.scheduler.due() == []
+    one.feed([happened("resumed"), Chunk(81_000, bytes(80_000)), happened("paused", end=81_000)])
+    assert one.scheduler.due() == []
+    one.feed([happened("ended", end=81_000, at=90_000, reason="silence")])
+    (decode,) = one.scheduler.due()
+    assert isinstance(decode, Decode)
+    assert (decode.start, decode.end) == (1000, 81_000)
+
+
+def test_a_poisonous_one_goes_to_the_dead_letters_with_its_audio():
+    one = suspect()
+    one.feed([Chunk(1005, b"\1\0\2\0\3\0\4\0\5\0")])
+    assert one.given_up("why", 1003) == [DeadLetter("why", b"\1\0\2\0\3\0")]
+
+
+def test_one_that_comes_from_the_dead_letters_does_not_go_there_again():
+    one = suspect(replay=True)
+    assert one.suspect
+    assert one.given_up("why", 1000) == []
+
+
+def test_an_abandoned_one_is_a_failed_final_of_what_there_is():
+    one = suspect()
+    one.feed([Chunk(1003, bytes(6))])
+    letter, final, done = one.abandoned("ValueError: why")
+    assert letter == DeadLetter("ValueError: why", bytes(6))
+    assert isinstance(final, Commit)
+    assert (final.number, final.body["start"], final.body["end"]) == (3, 1000, 1003)
+    assert (final.body["failed"], final.body["trouble"]) == (True, BROKEN)
+    assert done == Done()
+
+
+@pytest.mark.parametrize("body", [{}, {"start": 1000, "gateway": "gw"}])
+def test_a_claim_that_nobody_can_read_has_a_final_like_any_other(body):
+    known = utterance()
+    known.feed([happened("ended", end=1000, at=1000, reason="silence")])
+    effect = unreadable(Claim("s.0/3", LEG, body, b"1-0", 1))
+    assert isinstance(effect, Commit)
+    assert effect.number == 3
+    assert effect.body.keys() == final(known).keys()
+    assert effect.body["failed"]

@@ -130,3 +130,21 @@ def test_options_change_from_their_position_on():
     effects = run(one, [frames(11, 31)], QUIET)
     ended = [event for e in effects if isinstance(e, Emit) for event in e.events]
     assert [event["t"] for event in ended] == ["paused", "ended"]
+
+
+def test_what_is_not_in_the_text_yet_is_offered_again_by_a_new_owner():
+    """Offers and checkpoints may lie on different servers, and one of them lose the newest."""
+    one = leg()
+    effects = run(one, [frames(20, 20)], LOUD)
+    (first,) = [e for e in effects if isinstance(e, Offer)]
+    changed = SessionOptions(silence_threshold=0.3).to_wire()
+    effects = run(
+        one, [frames(80, 100), Control(100 * FRAME, 2, {"t": "config", "options": changed})], QUIET
+    )
+    effects = run(one, [frames(40, 140)], LOUD)
+    (second,) = [e for e in effects if isinstance(e, Offer)]
+    new_owner = leg(Recovery(one.snapshot(b"").state, Mark(140 * FRAME, 1)))
+    assert run(new_owner, [], QUIET) == [first, second], "as it was, not as options are now"
+    assert run(new_owner, [], QUIET) == [], "once"
+    new_owner.committed(1)
+    assert run(leg(Recovery(new_owner.snapshot(b"").state, NOTHING)), [], QUIET) == [second]

@@ -97,7 +97,7 @@ async def test_what_is_handed_over_can_be_taken_at_once(link):
 async def test_a_released_claim_is_gone_for_everyone(link):
     one, other = await group(link, "one"), await group(link, "other")
     await offer(link, "a.0")
-    ((entry, key, _),) = await one.take(link, 9, 10)
+    ((entry, key, *_),) = await one.take(link, 9, 10)
     await expired(link, "one")
     await other.take_over(9)
     await one.release([(entry, key)])

@@ -320,6 +320,8 @@ async def test_signs_of_life_say_how_much_room_there_is(link, fleet: Fleet):
             break
         await asyncio.sleep(0.01)
     assert sign["slots"] == 5
+    assert sign["lag"] >= 0.0
+    assert sign["mood"] == 0.5, "what the stage itself has to say"
     assert worker.runner.ready() is None
     assert worker.runner.live() is None
     await worker.drain()

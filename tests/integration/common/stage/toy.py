@@ -18,11 +18,11 @@ from prometheus_client import CollectorRegistry
 from common.bus import keys, wire
 from common.bus.address import Address
 from common.bus.keys import Leg
-from common.bus.link import Link
+from common.bus.link import Command, Link
 from common.bus.offers import register
 from common.bus.wire import NOTHING, Body, Chunk, Control, Mark
 from common.settings import StageSettings
-from common.stage.api import Claim, Commit, Done, Effect, Emit, Recovery, Snapshot, Work
+from common.stage.api import Claim, Commit, DeadLetter, Done, Effect, Emit, Recovery, Snapshot, Work
 from common.stage.runner import Runner
 from common.telemetry.metrics import StageMetrics
 
@@ -61,6 +61,10 @@ class ToyStage:
         self.opened: list[tuple[str, int, bool]] = []
         self.learned: dict[str, int] = {}
         self.stopped = False
+        self.poison = True
+        """Whether it gives up a claim at a control of that name."""
+        self.hopeless: set[str] = set()
+        """Claims that it cannot open."""
 
     async def start(self, wake: Callable[[State], None]) -> None:
         self.wake = wake
@@ -69,12 +73,17 @@ class ToyStage:
         return ("ckpt:toy", "speech")
 
     def open(self, claim: Claim, recovery: Recovery) -> State:
+        if claim.key in self.hopeless:
+            raise KeyError(claim.key)
         saved = recovery.state or {"read": NOTHING, "position": 0, "crc": 0, "pins": {}}
         read = Mark(*saved["read"])
         state = State(claim.leg, read, saved["position"], saved["crc"], dict(saved["pins"]))
         self.opened.append((claim.key, claim.epoch, recovery.state is not None))
         self.open_states.append(state)
         return state
+
+    def give_up(self, claim: Claim) -> Sequence[Effect]:
+        return [Commit(1, {"t": "given up"}, "gw")]
 
     def inputs(self, state: State) -> Mapping[str, bytes]:
         return {"audio": wire.entry_id(*state.read)}
@@ -103,6 +112,9 @@ class ToyStage:
     def close(self, state: State) -> None:
         self.open_states.remove(state)
 
+    def vitals(self) -> Mapping[str, float]:
+        return {"mood": 0.5}
+
     async def watch(self) -> None:
         await asyncio.Event().wait()
 
@@ -118,6 +130,8 @@ class ToyStage:
                     effects.append(Emit(Mark(end, 0), (hole,)))
                 effects += self._listen(state, pcm)
                 state.read = entry.mark
+            case Control(body={"t": "poison"}) if self.poison:
+                return [DeadLetter("poison"), Commit(1, {"t": "given up"}, "gw"), Done()]
             case Control(position, order, body):
                 state.read = entry.mark
                 event: Body = {"t": body["t"], "crc": state.crc, "late": state.position - position}
@@ -152,6 +166,7 @@ class Call:
         self._random = random.Random(name)
         self._crc = 0
         self._order = wire.AUDIO_ORDER
+        self._written: list[Command] = []
 
     async def open(self, stage: str = "toy") -> None:
         """Describe the session and offer its leg."""
@@ -167,7 +182,7 @@ class Call:
     async def say(self, samples: int) -> None:
         """Write so many samples, cut at random."""
         end = self.position + samples
-        commands: list[tuple[Any, ...]] = []
+        commands: list[Command] = []
         while self.position < end:
             size = min(self._random.randint(1, 700), end - self.position)
             pcm = self._random.randbytes(2 * size)
@@ -175,7 +190,7 @@ class Call:
             entry = wire.entry_id(self.position, wire.AUDIO_ORDER)
             commands.append(("XADD", self.leg.key("audio"), entry, wire.AUDIO_FIELD, pcm))
         self._order = wire.AUDIO_ORDER
-        await self._link.insist([*commands, ("EXPIRE", self.leg.key("audio"), keys.SESSION_TTL)])
+        await self._write(commands)
 
     async def control(self, kind: str, **more: Any) -> None:
         """Write a control that takes effect now."""
@@ -183,12 +198,15 @@ class Call:
         body = wire.pack({"t": kind, **more})
         entry = wire.entry_id(self.position, self._order)
         self.expected.append(((self.position, self._order), kind, self._crc))
-        await self._link.insist(
-            [
-                ("XADD", self.leg.key("audio"), entry, wire.CONTROL_FIELD, body),
-                ("EXPIRE", self.leg.key("audio"), keys.SESSION_TTL),
-            ]
-        )
+        await self._write([("XADD", self.leg.key("audio"), entry, wire.CONTROL_FIELD, body)])
+
+    async def say_again(self) -> None:
+        """Write all of it once more: what Redis has already it refuses."""
+        await self._link.insist(self._written)
+
+    async def _write(self, commands: Sequence[Command]) -> None:
+        self._written += commands
+        await self._link.insist([*commands, ("EXPIRE", self.leg.key("audio"), keys.SESSION_TTL)])
 
     async def events(self) -> list[tuple[tuple[int, int], str, int]]:
         """Return what is in the speech stream: (mark, type, crc)."""
@@ -252,7 +270,8 @@ class Worker:
         self.links: list[Link] = []
         self._url = url
         self._name = name
-        metrics = StageMetrics.build(CollectorRegistry(), "toy")
+        self._registry = CollectorRegistry()
+        metrics = StageMetrics.build(self._registry, "toy")
         self.runner = Runner(
             self.stage, settings, slots=slots, consumer=name, metrics=metrics, dial=self._dial
         )
@@ -277,6 +296,9 @@ class Worker:
         """The legs it believes to own."""
         return {str(state.leg) for state in self.stage.open_states}
 
+    def breaker_open(self) -> bool:
+        return self._registry.get_sample_value("callscribe_breaker_open", {"stage": "toy"}) == 1
+
     def died(self) -> list[str]:
         """Return the services that have ended, which none may."""
         return [name for name, task in self._tasks.items() if task.done()]
@@ -286,8 +308,7 @@ class Worker:
         for task in self._tasks.values():
             task.cancel()
         for link in self.links:
-            if link._wire is not None:
-                link._wire.abort()
+            link.abort()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         await asyncio.gather(*(link.close() for link in self.links))
         self._tasks = {}

@@ -54,15 +54,22 @@ def table() -> dict[str, str]:
 
 @pytest.mark.parametrize(("pattern", "lifetime"), table().items())
 def test_what_is_permanent_is_what_the_table_says(pattern, lifetime):
-    key = pattern.replace("{pNN}", "{p07}").replace("<stage>", "vad").encode()
+    key = pattern.replace("{pNN}", "{p07}").replace("<stage>", "vad").replace("<NN>", "07").encode()
     assert keys.is_permanent(key) is lifetime.startswith("permanent")
 
 
 def test_every_builder_is_in_the_table():
     leg = Leg("s", 0)
-    permanent = [keys.claims("vad"), keys.index("vad"), keys.workers("vad"), keys.ring("asr", 3)]
+    permanent = [keys.claims("vad"), keys.index("vad"), keys.workers("vad"), keys.dead("asr")]
+    permanent += [keys.ring("asr", 3), keys.sessions()]
     passing = [leg.meta, *map(leg.key, ("audio", "clean", "speech", "text", "held", "part:1"))]
-    passing += [leg.key("align:1"), leg.key("ckpt:vad"), keys.out("gateway-1")]
+    passing += [
+        leg.key("align:1"),
+        leg.key("ckpt:vad"),
+        keys.out("gateway-1"),
+        keys.dead_audio("asr"),
+        keys.calls("0123abcd"),
+    ]
     assert all(map(keys.is_permanent, permanent))
     assert not any(map(keys.is_permanent, passing))
     assert len(permanent) + len(passing) == len(table())

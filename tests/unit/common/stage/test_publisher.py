@@ -14,6 +14,7 @@ from common.stage.api import (
     Audio,
     Claim,
     Commit,
+    DeadLetter,
     Done,
     Emit,
     Offer,
@@ -29,6 +30,16 @@ STALE = hiredis.ReplyError(
 LEG = Leg("s", 0)
 
 
+def decoded(data):
+    """Return the commands of a RESP request."""
+    reader = hiredis.Reader()
+    reader.feed(data)
+    commands = []
+    while (command := reader.gets()) is not False:
+        commands.append(tuple(command))
+    return commands
+
+
 class ScriptedLink:
     """Answers writes as told; everything else succeeds. Remembers what it was asked."""
 
@@ -39,10 +50,23 @@ class ScriptedLink:
         self.writes = []
         self.scripts = []
         self.others = []
+        self.generation = 0
 
-    async def insist_noting(self, commands):
-        self.writes += commands
-        replies = self.replies + [b"1-1"] * (len(commands) - len(self.replies))
+    async def insist_parts(self, parts, *, generation):
+        """Answer as Redis would: transactions by their EXEC."""
+        scripted = iter(self.replies)
+        replies: list[Any] = []
+        for key, data, count in parts:
+            commands = decoded(data)
+            assert len(commands) == count
+            assert all(command[1] == key for command in commands if len(command) > 1)
+            self.writes += commands
+            writes = [next(scripted, b"1-1") for c in commands if c[0] == b"XADD"]
+            if len(writes) > 1:
+                replies += [b"OK", *[b"QUEUED"] * len(writes), writes]
+            else:
+                replies += writes
+            replies += [1 for c in commands if c[0] == b"EXPIRE"]
         return replies, self.repeated
 
     async def insist(self, commands):
@@ -51,7 +75,7 @@ class ScriptedLink:
         self.others += commands
         return [b"OK"] * len(commands)
 
-    async def evaluate(self, calls, then=()):
+    async def evaluate(self, calls, then=(), *, generation):
         self.scripts += calls
         self.others += then
         return [1] * len(calls)
@@ -66,12 +90,12 @@ def emit(position, order=0):
 
 
 def publisher(link: Any) -> Publisher[Any]:
-    return Publisher(link)
+    return Publisher(link, "toy", "worker")
 
 
 async def fenced(link, effects, **given):
     owned = slot(**given)
-    return owned in await publisher(link).publish([(owned, effects)])
+    return owned in (await publisher(link).publish([(owned, effects)])).fenced
 
 
 async def test_effects_become_the_commands_they_stand_for():
@@ -88,7 +112,7 @@ async def test_effects_become_the_commands_they_stand_for():
     # Positions of the speech and of the clean stream are never written by the same stage.
     assert not await fenced(link, effects[:1] + effects[3:])
     assert not await fenced(link, effects[1:3])
-    assert [(c[1], c[-3]) for c in link.writes if c[0] == "XADD"] == [
+    assert [(c[1], c[-3]) for c in link.writes if c[0] == b"XADD"] == [
         (LEG.key("speech"), b"5-2"),
         (LEG.key("part:3"), b"5-3"),
         (LEG.key("clean"), b"320-1"),
@@ -105,16 +129,16 @@ async def test_effects_become_the_commands_they_stand_for():
 async def test_only_the_owners_marker_makes_an_epoch_stream():
     link = ScriptedLink()
     await fenced(link, [emit(512), Partial(1, {}, "gw")])
-    assert all("NOMKSTREAM" in command for command in link.writes)
+    assert all(b"NOMKSTREAM" in command for command in link.writes)
     await publisher(link).save([(slot(), LEG.key("ckpt:x"), b"state")])
-    assert "NOMKSTREAM" in link.writes[-1]
+    assert b"NOMKSTREAM" in link.writes[-1]
 
 
 async def test_a_stream_of_positions_gets_a_ttl_with_its_first_entry():
     link = ScriptedLink()
     await fenced(link, [Audio(160, b"\0\0"), Audio(320, b"\0\0")])
-    assert link.writes[-1] == ("EXPIRE", LEG.key("clean"), keys.SESSION_TTL, "NX")
-    assert len(link.writes) == 3
+    assert link.writes[-1] == (b"EXPIRE", LEG.key("clean"), b"%d" % keys.SESSION_TTL, b"NX")
+    assert [command[0] for command in link.writes].count(b"EXPIRE") == 1
 
 
 async def test_words_are_attached_after_the_commit_and_ring_for_the_text():
@@ -168,7 +192,7 @@ async def test_one_fenced_claim_does_not_harm_the_others():
     link = ScriptedLink([STALE, b"5-2"], tops=[b"6-1"])
     stale, good = slot(), slot()
     work = [(each, [emit(512), Offer("asr", "s.0/1", {})]) for each in (stale, good)]
-    assert await publisher(link).publish(work) == {stale}
+    assert (await publisher(link).publish(work)).fenced == {stale}
     assert len(link.scripts) == 1
 
 
@@ -186,7 +210,7 @@ async def test_one_fenced_claim_does_not_harm_the_others():
 async def test_what_an_earlier_owner_wrote_is_not_written_again(effect, written):
     link = ScriptedLink()
     await fenced(link, [effect], emitted=Mark(512, 0))
-    assert any(command[0] == "XADD" for command in link.writes) is written
+    assert any(command[0] == b"XADD" for command in link.writes) is written
 
 
 async def test_a_skipped_event_still_has_its_consequences():
@@ -221,3 +245,99 @@ async def test_an_offer_whose_event_an_earlier_owner_wrote_is_read_from_the_begi
     effects = [emit(512), Offer("asr", "s.0/1", {}), emit(1024), Offer("asr", "s.0/2", {})]
     await fenced(link, effects, emitted=Mark(512, 0))
     assert offers(link) == {"s.0/1": b"0-0", "s.0/2": b"5-1"}
+
+
+async def test_several_writes_to_one_stream_are_one_transaction():
+    """Was the first refused for want of memory and the second not, the first would be lost."""
+    link = ScriptedLink()
+    assert not await fenced(link, [emit(512), emit(1024), Partial(1, {}, "gw")])
+    names = [command[0] for command in link.writes]
+    assert names == [b"MULTI", b"XADD", b"XADD", b"EXEC", b"XADD"]
+
+
+class FullForAMoment(ScriptedLink):
+    """Redis with one stream, which has no memory for the first write it is asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.ids = []
+        self.refusals = 1
+
+    async def insist_parts(self, parts, *, generation):
+        repeated = False
+        while True:
+            replies = [r for _, data, _ in parts for r in self.run(decoded(data))]
+            if not any(str(reply).startswith(("OOM", "EXECABORT")) for reply in replies):
+                return replies, repeated
+            repeated = True
+
+    def run(self, commands):
+        queued: list[Any] | None = None
+        aborted = False
+        for name, *arguments in commands:
+            if name == b"MULTI":
+                queued, aborted = [], False
+                yield b"OK"
+            elif name == b"EXEC":
+                writes = queued or []
+                yield hiredis.ReplyError("EXECABORT") if aborted else [*map(self.add, writes)]
+            elif self.refusals:
+                self.refusals, aborted = self.refusals - 1, True
+                yield hiredis.ReplyError("OOM command not allowed")
+            elif queued is not None:
+                queued.append(arguments)
+                yield b"QUEUED"
+            else:
+                yield self.add(arguments)
+
+    def add(self, arguments):
+        name = arguments[-3]
+        if self.ids and wire.id_halves(name) <= wire.id_halves(self.ids[-1]):
+            return STALE
+        self.ids.append(name)
+        return name
+
+
+async def test_a_write_that_was_refused_for_a_moment_is_not_overtaken_by_the_next():
+    link = FullForAMoment()
+    assert not await fenced(link, [emit(512), emit(1024), emit(1536)])
+    assert link.ids == [b"5-2", b"5-3", b"5-4"]
+
+
+async def test_a_transaction_of_a_stale_owner_fences_its_slot_alone():
+    link = ScriptedLink([STALE, STALE, b"7-2", b"7-3"], tops=[b"6-1", b"6-1"])
+    stale, good = slot(epoch=5), slot(epoch=7)
+    work = [(each, [emit(512), emit(1024)]) for each in (stale, good)]
+    assert (await publisher(link).publish(work)).fenced == {stale}
+
+
+async def test_a_transaction_that_is_refused_for_good_is_a_bug():
+    class Refusing(ScriptedLink):
+        async def insist_parts(self, parts, *, generation):
+            wrong = hiredis.ReplyError("WRONGTYPE no stream")
+            return [b"OK", wrong, b"QUEUED", hiredis.ReplyError("EXECABORT discarded")], False
+
+    with pytest.raises(Misuse, match="WRONGTYPE"):
+        await fenced(Refusing(), [emit(512), emit(1024)])
+
+
+@pytest.mark.parametrize("written", [True, False])
+async def test_what_follows_from_a_dead_letter_waits_for_it(written):
+    class Breaking(ScriptedLink):
+        async def evaluate(self, calls, then=(), *, generation):
+            await super().evaluate(calls, then, generation=generation)
+            return [int(written) if call[0] is scripts.DIVERT else 1 for call in calls]
+
+    link = Breaking()
+    work: Any
+    owned, other = slot(), slot()
+    given_up = [DeadLetter("why", b"pcm"), Commit(1, {}, "gw"), Done()]
+    work = [(owned, given_up), (other, [Commit(2, {}, "gw")])]
+    published = await publisher(link).publish(work)
+    assert published == (set(), set() if written else {owned})
+    made = [call[0] for call in link.scripts]
+    assert made == [scripts.DIVERT] + [scripts.COMMIT] * (2 if written else 1)
+    _, streams, arguments = link.scripts[0]
+    assert streams == (keys.dead("toy"), keys.dead_audio("toy"))
+    assert arguments[:2] == (b"1-0", "s.0")
+    assert arguments[3:7] == ("why", "worker", 5, b"pcm")

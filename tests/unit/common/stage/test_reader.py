@@ -1,5 +1,7 @@
 """Streams that several claims read: one read, each gets what lies after its own cursor."""
 
+from typing import Any
+
 from common.bus import wire
 from common.bus.keys import Leg
 from common.bus.reading import MOST_ENTRIES
@@ -43,7 +45,8 @@ def slot(key, cursors):
 
 
 async def ends_read(link, *slots):
-    news, more = await read(link, slots)
+    news, more, unreadable = await read(link, slots)
+    assert not unreadable
     return {s.state: [e.end for e in entries if isinstance(e, Chunk)] for s, entries in news}, more
 
 
@@ -78,3 +81,18 @@ async def test_a_full_read_says_that_there_is_more():
     link = StreamLink({AUDIO: audio(*range(1, MOST_ENTRIES + 1))})
     _, more = await ends_read(link, slot("a", {AUDIO: b"0-0"}))
     assert more
+
+
+async def test_an_entry_that_cannot_be_read_concerns_its_claim_alone():
+    other = Leg("t", 0)
+    foreign = (b"2-2", [wire.CONTROL_FIELD, b"\x81\xa1v\x63"])  # version 99
+    link: Any = StreamLink({AUDIO: audio(1, 2), other.key("audio"): [*audio(1, 2), foreign]})
+    good = slot("good", {AUDIO: b"0-0"})
+    bad = Slot(
+        Claim("bad", other, {}, b"2-0", 1), "bad", {other.key("audio"): b"0-0"}, wire.NOTHING
+    )
+    news, _, unreadable = await read(link, [good, bad])
+    assert [(each.state, len(entries)) for each, entries in news] == [("good", 2)]
+    assert [(each.state, str(error)) for each, error in unreadable] == [
+        ("bad", "message of another wire version")
+    ]

@@ -1,0 +1,53 @@
+"""The circuit breaker of a stage: what to do with claims while too many of them are given up."""
+
+from common.bus.dead_letters import WINDOW, breaker_open
+from common.bus.link import Link
+from common.stage.api import Claim
+from common.telemetry.logs import Log
+from common.telemetry.metrics import StageMetrics
+
+_AGAIN_AFTER = 3.0
+"""Seconds until a claim that is held back is opened again."""
+_CLOSED_AFTER = 3 * _AGAIN_AFTER
+"""Seconds without one held back until the breaker counts as closed: an apart decode may last."""
+
+_log = Log(__name__)
+
+
+class Breaker:
+    """Remembers which claims wait, and tells the operator. Redis knows whether it is open."""
+
+    def __init__(self, link: Link, stage: str, metrics: StageMetrics) -> None:
+        self._link = link
+        self._stage = stage
+        self._metrics = metrics
+        self._waiting: dict[bytes, float] = {}
+        self._last: float | None = None
+        """When a claim was held back last; None while the breaker counts as closed."""
+
+    async def is_open(self) -> bool:
+        """Ask whether a dead letter would be refused now. Waits as long as Redis is away."""
+        return await breaker_open(self._link, self._stage)
+
+    def hold_back(self, claim: Claim, now: float) -> None:
+        """Let a claim wait for a while; it stays this worker's."""
+        if self._last is None:
+            self._metrics.breaker_open.set(1)
+            _log.error("breaker.open", claim=claim.key, window_s=WINDOW)
+        self._last = now
+        self._waiting[claim.entry] = now + _AGAIN_AFTER
+
+    def holds(self, entry: bytes, now: float) -> bool:
+        """Tell whether the claim of this entry still has to wait."""
+        if self._waiting.get(entry, now) > now:
+            return True
+        self._waiting.pop(entry, None)
+        return False
+
+    def attend(self, now: float) -> None:
+        """Notice that the breaker has closed."""
+        if self._last is not None and now - self._last > _CLOSED_AFTER:
+            self._last = None
+            self._waiting.clear()
+            self._metrics.breaker_open.set(0)
+            _log.info("breaker.closed", stage=self._stage)

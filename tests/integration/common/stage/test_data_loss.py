@@ -1,0 +1,105 @@
+"""A Redis that comes back with older data than it had said: everything is begun anew from it.
+
+A server that is stopped comes back with what it had at its last SAVE.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from common.bus import keys
+from tests.integration.common.server import Server
+from tests.integration.common.stage.toy import PATIENT, Fleet, calls, finish, nothing_left
+from tests.integration.conftest import wait_until
+
+SPOKEN = 20_000
+
+
+@pytest.fixture
+async def own_fleet(server: Server) -> AsyncIterator[Fleet]:
+    """Workers on `server`."""
+    fleet = Fleet(server.url)
+    yield fleet
+    await fleet.end()
+
+
+async def test_what_was_written_since_the_last_save_is_written_again(server, own_link, own_fleet):
+    worker = await own_fleet.add(settings=PATIENT)
+    made = await calls(own_link, 3)
+    for call in made:
+        await call.say(SPOKEN)
+        await call.complete()
+    server.client.save()
+    for call in made:
+        await call.say(SPOKEN)
+        await call.control("flush")
+        await call.complete()
+    server.stop()
+    server.start()
+    for call in made:
+        await call.say_again()
+        await call.say(SPOKEN)
+    await finish(*made)
+    await nothing_left(own_link)
+    assert {epoch for _, epoch, _ in worker.stage.opened} == {1, 2}
+
+
+async def test_what_was_on_its_way_does_not_overtake_what_was_lost(server, own_link, own_fleet):
+    """An event accepted by the other server would hide that those before it are gone."""
+    worker = await own_fleet.add(settings=PATIENT)
+    (call,) = await calls(own_link, 1)
+    await call.say(SPOKEN)
+    await call.complete()
+    server.client.save()
+    await call.say(SPOKEN)
+    await call.complete()
+    worker.stage.gate.clear()
+    await call.say(SPOKEN)
+    await wait_until(lambda: worker.stage.held, "it has read it")
+    server.stop()
+    worker.stage.gate.set()
+    await wait_until(lambda: worker.runner.ready() == "Redis is away", "it cannot publish it")
+    server.start()
+    await call.say_again()
+    await finish(call)
+    await nothing_left(own_link)
+
+
+async def test_an_end_on_its_way_does_not_close_a_claim_whose_end_was_lost(
+    server, own_link, own_fleet
+):
+    worker = await own_fleet.add(settings=PATIENT)
+    (call,) = await calls(own_link, 1)
+    await call.say(SPOKEN)
+    await call.complete()
+    server.client.save()
+    await call.say(SPOKEN)
+    await call.complete()
+    worker.stage.gate.clear()
+    await call.control("end")
+    await wait_until(lambda: worker.stage.held, "it has read it")
+    server.stop()
+    worker.stage.gate.set()
+    await wait_until(lambda: worker.runner.ready() == "Redis is away", "it cannot publish it")
+    server.start()
+    await call.say_again()
+    await call.complete()
+    await nothing_left(own_link)
+
+
+async def test_a_doorbell_of_another_server_is_heard(server, own_link, own_fleet):
+    worker = await own_fleet.add(settings=PATIENT, rings=True)
+    (call,) = await calls(own_link, 1)
+    await call.say(SPOKEN)
+    await call.complete()
+    server.client.save()
+    server.stop()
+    server.start()
+    await wait_until(lambda: len(worker.stage.opened) == 2, "it has begun anew")
+    worker.stage.tick = 30.0
+    await asyncio.sleep(0.2)  # the tick in hand is the old one
+    await call.say(2000)
+    while (await call.events()) != call.expected:
+        await own_link.call("XADD", keys.ring("toy", call.leg.ring), "*", str(call.leg), "audio")
+        await asyncio.sleep(0.05)
