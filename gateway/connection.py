@@ -21,12 +21,16 @@ MOST_UNSENT = 1000
 MOST_CLOSING = 10.0
 """Seconds that closing may take, the last messages included: a client that reads nothing would
 hold up even its own end."""
+PING_EVERY = 20.0
+"""Seconds between pings, and until one must be answered."""
+_HUNG_UP = (CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RCVD)
+_OBJECTIONS = (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG)
 
 _log = Log(__name__)
 
 
 class Connection(ServerConnection):
-    """One client's WebSocket; implements `gateway.session.Client`."""
+    """One client's WebSocket; implements `gateway.shared.Client`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -39,6 +43,8 @@ class Connection(ServerConnection):
         self._deadline: asyncio.TimerHandle | None = None
         self._news = asyncio.Event()
         self._lost = False
+        self._held = False
+        self._objected = False
 
     def process_event(self, event: Any) -> None:
         """Hand data frames to the session, everything else to the library."""
@@ -58,7 +64,13 @@ class Connection(ServerConnection):
         self._news.set()
 
     def send_soon(self, messages: Sequence[str | bytes]) -> None:
-        """Queue messages; a client that reads none of `MOST_UNSENT` is closed."""
+        """Queue messages; a client that reads none of `MOST_UNSENT` is closed.
+
+        Nothing is sent any more once it is to be closed: a client that comes back must have
+        everything up to the last it has.
+        """
+        if self._closing is not None:
+            return
         self._unsent.extend(messages)
         if len(self._unsent) > MOST_UNSENT:
             _log.warning("client.too_slow", unsent=len(self._unsent))
@@ -71,10 +83,14 @@ class Connection(ServerConnection):
         if self._closing is None:
             self._closing = (code, reason)
             self._deadline = self.loop.call_later(MOST_CLOSING, self.transport.abort)
+            self.hold(False)  # the client's answer is to be read
         self._news.set()
 
     def hold(self, held: bool) -> None:
         """Stop, or go on, reading from the socket; TCP then slows the client down."""
+        if held and self._closing is not None:
+            return
+        self._held = held
         if self.transport.is_closing():
             return
         if held:
@@ -106,7 +122,31 @@ class Connection(ServerConnection):
             pass
         finally:
             opening.cancel()
-            session.hang_up()
+            if self._hung_up:
+                session.hang_up()
+            else:
+                session.vanish()
+
+    async def keepalive(self) -> None:
+        """Notice a peer that is gone without a word; of one that is held no answer is read."""
+        while True:
+            await asyncio.sleep(PING_EVERY)
+            if self._held:
+                continue
+            answer = asyncio.ensure_future(await self.ping())
+            while not (await asyncio.wait([answer], timeout=PING_EVERY))[0]:
+                if not self._held:
+                    self.transport.abort()
+
+    @property
+    def _hung_up(self) -> bool:
+        """Whether the client is not to be waited for: it is done, or would do the same again."""
+        said, answer = self.protocol.close_rcvd, self.protocol.close_sent
+        # One that the session closed has told it already; one that the client did is no answer.
+        ours = self._closing is None and not self.protocol.close_rcvd_then_sent
+        if self._objected or (answer is not None and ours and answer.code in _OBJECTIONS):
+            return True
+        return said is not None and said.code in _HUNG_UP
 
     def _receive(self, session: Session, frame: Frame) -> None:
         if self._closing is not None:
@@ -136,6 +176,7 @@ class Connection(ServerConnection):
         try:
             text = data.decode()
         except UnicodeDecodeError:
+            self._objected = True
             self.close_soon(CloseCode.INVALID_DATA, "invalid_utf8")
         else:
             session.receive(text)

@@ -1,11 +1,13 @@
 """From the client's bytes, split anywhere and in any format, to PCM16LE at 16 kHz per leg."""
 
+from math import ceil, gcd
+
 import numpy as np
 import numpy.typing as npt
 
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
 from gateway.fronts.api import AudioFormat, ClientError, Encoding
-from gateway.resampler import Resampler
+from gateway.resampler import REACH, Resampler
 
 _SAMPLE_BYTES: dict[Encoding, int] = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw": 1}
 
@@ -35,6 +37,21 @@ def _alaw_table() -> npt.NDArray[np.int16]:
 _G711 = {"mulaw": _mulaw_table(), "alaw": _alaw_table()}
 
 
+def resume_frame(audio: AudioFormat, position: int) -> int:
+    """Return the frame, at the client's rate, from which an `Ingest` goes on at 16 kHz `position`.
+
+    Its output from `position` on is then what it would have been without the interruption: a
+    resampler that begins must have heard what its filter reaches back to, and its output samples
+    must fall between the same input samples as before.
+    """
+    if audio.sample_rate == SAMPLE_RATE:
+        return position
+    step = audio.sample_rate // gcd(audio.sample_rate, SAMPLE_RATE)
+    reach = ceil(REACH * max(1.0, audio.sample_rate / SAMPLE_RATE))
+    frame = max(0, position * audio.sample_rate // SAMPLE_RATE - reach)
+    return frame - frame % step
+
+
 def _encoded(frames: FloatArray) -> list[bytes]:
     return [float_to_pcm16(leg) for leg in frames.T]
 
@@ -45,14 +62,16 @@ class Ingest:
     Leg c's k-th output sample is the input of channel c at time k/16000 s. The output depends only
     on the bytes and on where among them `flush` was called, never on their split into messages.
     Samples beyond full scale are clipped; float32 full scale is 1.0.
+
+    `start` is the frame of the client that comes first, from `resume_frame` or 0.
     """
 
-    def __init__(self, audio: AudioFormat) -> None:
+    def __init__(self, audio: AudioFormat, *, start: int = 0) -> None:
         self._audio = audio
         self._frame_bytes = _SAMPLE_BYTES[audio.encoding] * audio.channels
         self._rest = b""
-        self._frames = 0
-        self._position = 0
+        self._frames = start
+        self._position = start * SAMPLE_RATE // audio.sample_rate
         self._resampler = (
             None
             if audio.sample_rate == SAMPLE_RATE
@@ -62,7 +81,7 @@ class Ingest:
 
     @property
     def position(self) -> int:
-        """Samples at 16 kHz returned so far, of each leg."""
+        """Where the audio returned so far ends, in 16 kHz samples."""
         return self._position
 
     @property
@@ -106,13 +125,6 @@ class Ingest:
         legs = _encoded(self._resampler.flush())
         self._position += len(legs[0]) // 2
         return legs
-
-    def position_at_client_rate(self, position: int) -> int:
-        """Convert a position to whole samples at the client's own rate, rounded down.
-
-        A client that sends on from there repeats at most a part of a sample and skips none.
-        """
-        return min(position * self._audio.sample_rate // SAMPLE_RATE, self._frames)
 
     def _legs(self, data: bytes) -> list[bytes]:
         if self._untouched:

@@ -16,8 +16,9 @@ import samplerate
 
 from common.audio import SAMPLE_RATE, FloatArray
 
-# Samples at the lower of both rates. The filter reaches 47 ahead; these bring all of it out.
-_DRAIN = 64
+REACH = 64
+"""Samples at the lower of both rates. The filter reaches 47 ahead and back; these bring all of it
+out, or fill it."""
 
 
 class Resampler:
@@ -59,7 +60,7 @@ class Resampler:
         were computed without knowing it.
         """
         due = -(-self._received * SAMPLE_RATE // self._rate)
-        silence = np.zeros((ceil(_DRAIN * max(1.0, 1 / self._ratio)), self._channels), np.float32)
+        silence = np.zeros((ceil(REACH * max(1.0, 1 / self._ratio)), self._channels), np.float32)
         pending: FloatArray = self._converter.clone().process(silence, self._ratio)
         fresh = pending[self._returned - self._converted : due - self._converted]
         self._returned = due

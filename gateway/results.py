@@ -2,7 +2,8 @@
 
 Per leg: speech events as they happened, no partial after its utterance's final, finals in order
 of utterance. Over the legs of a session: finals, and words that come after theirs, in the order of
-their `seq`.
+their `seq`. A client that comes back gets what follows the last `seq` it has, and the speech events
+of what that had not settled yet.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,6 +57,9 @@ class LegResults:
         self.ended = False
         """Whether the leg's last item was read: nothing will follow."""
         self.last_item = 0
+        self.seen_item = 0
+        self.seen_until = 0
+        """The last item that a client had before it came back, and where that ended."""
         self.text = leg.key("text")
         self.speech = leg.key("speech")
         self.cursors = {self.text: _BEGINNING, self.speech: _BEGINNING}
@@ -75,17 +79,27 @@ class LegResults:
         for key in [key for key, utterance in self.partials.items() if utterance <= item]:
             del self.partials[key], self.cursors[key]
 
+    def skip(self, number: int, item: wire.Body | None) -> None:
+        """Note that the client had this item, or words behind it, before it came back."""
+        self.seen_item = max(self.seen_item, number)
+        if item is not None and item["t"] != "end":
+            self.seen_until = max(self.seen_until, item["end"])
+
     def cursor(self, key: bytes) -> Cursor:
         """Return where to read on in one of this leg's streams."""
         return Cursor(self.leg.partition, key, self.cursors[key])
 
 
 class Results:
-    """All legs of one session. `speech`: whether the client wants speech events."""
+    """All legs of one session. `speech`: whether the client wants speech events.
 
-    def __init__(self, legs: Sequence[Leg], *, speech: bool) -> None:
+    `after` is the last `seq` that a client which comes back has; it is not told that again.
+    """
+
+    def __init__(self, legs: Sequence[Leg], *, speech: bool, after: int = 0) -> None:
         self._legs = {leg: LegResults(leg) for leg in legs}
         self._speech = speech
+        self._after = after
 
     @property
     def ended(self) -> bool:
@@ -118,25 +132,31 @@ class Results:
 
     def read(self, news: Mapping[bytes, list[wire.RawEntry]]) -> list[Event]:
         """Take new entries by stream key; return the events they mean, in order."""
+        fresh = {
+            (leg, key): news[key]
+            for leg in self._legs.values()
+            for key in list(leg.cursors)
+            if news.get(key)
+        }
+        texts = [
+            _text(leg, entry)
+            for (leg, key), entries in fresh.items()
+            if key == leg.text
+            for entry in entries
+        ]
+        for text in texts:
+            if 0 < self._after >= text.seq:
+                text.leg.skip(text.number, text.item)
         events: list[Event] = []
-        texts: list[_Text] = []
-        for leg in self._legs.values():
-            for key in list(leg.cursors):
-                entries = news.get(key)
-                if not entries:
-                    continue
-                leg.cursors[key] = entries[-1][0]
-                if key == leg.text:
-                    texts += [_text(leg, entry) for entry in entries]
-                elif key == leg.speech:
-                    events += self._happenings(leg, entries)
-                else:
-                    events += self._partial(leg, leg.partials[key], entries[-1])
+        for (leg, key), entries in fresh.items():
+            leg.cursors[key] = entries[-1][0]
+            if key == leg.speech:
+                events += self._happenings(leg, entries)
+            elif key != leg.text:
+                events += self._partial(leg, leg.partials[key], entries[-1])
         for text in sorted(texts, key=lambda text: text.seq):
-            if text.item is not None:
-                events += self._final(text, text.item)
-            else:
-                events += self._words(text)
+            told = self._words(text) if text.item is None else self._final(text, text.item)
+            events += told if text.seq > self._after else []
         return events
 
     @staticmethod
@@ -213,7 +233,7 @@ class Results:
         for happening in filter(None, map(wire.read_happening, entries)):
             for body in happening.events:
                 event = _speech_event(leg.leg.channel, body)
-                if event is not None:
+                if event is not None and not _seen(leg, event):
                     events.append(event)
         return events
 
@@ -233,11 +253,20 @@ def _text(leg: LegResults, entry: wire.RawEntry) -> _Text:
     )
 
 
+def _seen(leg: LegResults, event: SpeechStarted | SpeechEnded | Gap) -> bool:
+    """Whether a client that came back had this settled before."""
+    if isinstance(event, Gap):
+        return event.end <= leg.seen_until
+    return event.utterance <= leg.seen_item
+
+
 def _listed(words: Sequence[Sequence[Any]] | None) -> tuple[Word, ...] | None:
     return None if words is None else tuple(Word(*word) for word in words)
 
 
-def _speech_event(channel: int, body: Mapping[str, Any]) -> Event | None:
+def _speech_event(
+    channel: int, body: Mapping[str, Any]
+) -> SpeechStarted | SpeechEnded | Gap | None:
     match body["t"]:
         case "started":
             return SpeechStarted(channel, body["utterance"], body["start"], body["at"])

@@ -13,29 +13,29 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from common.audio import SAMPLE_RATE
-from common.bus import keys
 from common.bus.address import Address
-from common.bus.link import Command, Link
+from common.bus.link import Link
 from common.errors import SettingsError
 from common.telemetry.logs import Log
 from common.telemetry.metrics import BusMetrics, GatewayMetrics
 from gateway import fronts, pages
 from gateway.admission import ALIGN
+from gateway.capacity import Capacity
+from gateway.caretaker import Caretaker
 from gateway.connection import Connection
+from gateway.door import COMES_BACK, Door
 from gateway.downlink import Downlink
 from gateway.fleet import Fleet
-from gateway.session import Gateway, Session
+from gateway.quota import Quota
+from gateway.roster import Roster
+from gateway.session import Session
 from gateway.settings import GatewaySettings
+from gateway.shared import Gateway
 from gateway.uplink import Uplink
 
-SERVICE_RESTART = 1012
 STAGES = ("denoise", "vad", "asr", ALIGN)
 REQUIRED = ("vad", "asr")
 
-_RENEW_EVERY = 10.0
-_AUDIO_KEPT = 300 * SAMPLE_RATE
-"""Hard cap of a leg's audio in Redis: reached only when nothing consumes it for five minutes."""
 _LAST_WRITES = 1.0
 _BACKLOG = 4096
 """Connections that may wait to be accepted. After a restart all clients come back at once; of one
@@ -63,22 +63,27 @@ class GatewayServer:
         """Connect to Redis and listen. Raises BusUnavailable or SettingsError."""
         settings = self._settings
         address = Address.parse(settings.redis_url)
-        links = [
-            Link(address, f"{self._name}:{role}", self._bus_metrics)
-            for role in ("up", "down", "doorbell", "work")
-        ]
-        for link in links:
+
+        async def dial(role: str) -> Link:
+            link = Link(address, f"{self._name}:{role}", self._bus_metrics)
             await link.connect()
-        self._links = links
-        up, down, doorbell, work = links
+            return link
+
+        self._links = [await dial(role) for role in ("up", "down", "work")]
+        up, down, work = self._links
         self._uplink = Uplink(up, period=settings.flush_ms / 1000)
-        self._downlink = Downlink(down, doorbell, self._name, self._bus_metrics)
-        self._fleet = Fleet(work, STAGES)
+        self._downlink = Downlink(down, self._name, self._bus_metrics, dial)
+        self._fleet = Fleet(work, STAGES, Capacity(settings.asr_load))
         await self._fleet.look()
+        most = settings.max_sessions_per_key
+        quota = Quota(work, most) if most else None
+        self._door = Door(self._fleet, self._metrics, most=settings.max_sessions, quota=quota)
+        self._roster = Roster(work, self._name)
         self._gateway = Gateway(
             *(self._name, settings, work, self._uplink, self._downlink, self._fleet),
-            self._metrics,
+            *(self._roster, self._door, self._metrics),
         )
+        self._caretaker = Caretaker(self._gateway, self._sessions, self._dispose)
         self._server = await self._listen(tls)
         _log.info("gateway.listening", host=settings.host, port=self.port)
 
@@ -94,20 +99,28 @@ class GatewayServer:
             "uplink": self._uplink.run(),
             "downlink": self._downlink.run(),
             "sweep": self._downlink.sweep(),
-            "fleet": self._fleet.run(),
-            "renew": self._renew_for_ever(),
+            "fleet": self._fleet.run(self._hold_all),
+            "renew": self._caretaker.renew_for_ever(),
+            "lag": self._caretaker.tell_lag_for_ever(),
         }
 
     async def drain(self) -> None:
-        """Admit no more calls and wait until the running ones have ended."""
+        """Admit no more calls; wait until the running ones have ended or gone elsewhere.
+
+        A client that comes back is sent away at once: another gateway goes on with its call.
+        """
         self._draining = True
+        self._door.close()
+        for session in list(self._sessions):
+            if session.returns or not session.present:
+                session.send_away()
         self._note_idle()
         await self._idle.wait()
 
     async def stop(self) -> None:
         """Send away who is still there, write what they said, close everything."""
         for session in list(self._sessions):
-            session.go_away(SERVICE_RESTART, "the server restarts")
+            session.send_away()
         # The services have ended by now; the last words still have to be written.
         writing = asyncio.create_task(self._uplink.run())
         await self._uplink.settle(_LAST_WRITES)
@@ -145,10 +158,18 @@ class GatewayServer:
     async def _handle(self, connection: ServerConnection) -> None:
         assert isinstance(connection, Connection)
         assert connection.request is not None
-        front = self._fronts[urlsplit(connection.request.path).path]
+        parts = urlsplit(connection.request.path)
+        front = self._fronts[parts.path]
         build = front(self._settings.session_defaults())
-        session = Session(self._gateway, build, connection, self._dispose)
+        name = connection.id.hex
+        session = Session(
+            *(self._gateway, build, connection, self._dispose),
+            name=name,
+            returning=COMES_BACK in parts.query.split("&"),
+        )
         self._sessions.add(session)
+        if self._fleet.flooded:
+            session.throttle.hold("memory", True)
         await connection.serve(session, self._settings.opening_s)
 
     def _dispose(self, session: Session) -> None:
@@ -158,15 +179,24 @@ class GatewayServer:
         self._disposals.add(disposal)
         disposal.add_done_callback(self._disposals.discard)
 
+    def _hold_all(self, held: bool) -> None:
+        """Read nobody while Redis is so full that workers need the room to make room."""
+        for session in self._sessions:
+            session.throttle.hold("memory", held)
+
     def _note_idle(self) -> None:
         if self._draining and not self._sessions:
             self._idle.set()
 
-    def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+    def _answer(
+        self, connection: ServerConnection, request: Request
+    ) -> Response | Coroutine[Any, Any, Response | None] | None:
         """Answer a plain HTTP request, or let a WebSocket handshake go on."""
         path = urlsplit(request.path).path
         if path in self._fronts:
-            return self._refusal()
+            present = sum(session.present for session in self._sessions)
+            address = str(connection.remote_address[0])
+            return self._door.answer(connection.id.hex, request, address, present)
         page = pages.find(path, self)
         headers = Headers(
             [
@@ -177,49 +207,6 @@ class GatewayServer:
             ]
         )
         return Response(page.status, page.reason, headers, page.body)
-
-    def _refusal(self) -> Response | None:
-        if self._draining:
-            reason, retry_after = "draining", 1
-        elif len(self._sessions) >= self._settings.max_sessions:
-            reason, retry_after = "max_sessions", 5
-        else:
-            return None
-        self._metrics.refusals.labels(reason).inc()
-        body = f"refused: {reason}\n".encode()
-        headers = Headers(
-            [
-                ("Content-Type", "text/plain; charset=utf-8"),
-                ("Content-Length", str(len(body))),
-                ("Retry-After", str(retry_after)),
-                ("Connection", "close"),
-            ]
-        )
-        return Response(503, "Service Unavailable", headers, body)
-
-    async def _renew_for_ever(self) -> None:
-        """Keep the keys of living sessions alive and their audio within its cap; end lost ones."""
-        while True:
-            await asyncio.sleep(_RENEW_EVERY)
-            sessions = [session for session in self._sessions if session.registered]
-            alive = await self._gateway.link.insist(
-                [("EXPIRE", session.meta, keys.SESSION_TTL) for session in sessions]
-            )
-            commands: list[Command] = []
-            for session, exists in zip(sessions, alive, strict=True):
-                if not exists:
-                    session.lose("session_lost", "Redis came back without this call")
-                elif session.overdue:
-                    session.lose("unfinished", "the last words were not recognised in time")
-                else:
-                    session.forgo_overdue_words()
-                    commands += [("EXPIRE", key, keys.SESSION_TTL) for key in session.streams]
-                    commands += [
-                        ("XTRIM", key, "MINID", "~", end - _AUDIO_KEPT)
-                        for key, end in session.audio_horizons
-                        if end > _AUDIO_KEPT
-                    ]
-            await self._gateway.link.insist(commands)
 
     # --- what the pages show ---
 

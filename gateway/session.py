@@ -1,95 +1,38 @@
 """One client's call: its front on one side, the bus on the other.
 
-    NEW ──Open──► OPENING ──claims registered──► OPEN ──Finish, hang-up──► FINISHING ──► ENDED
-                     └─────────── refused ────────────────────────────────────────────────┘
+    NEW ──Open, Resume──► OPENING ──Redis has it──► OPEN ──Finish, hang-up──► FINISHING ──► ENDED
+                             └──────── refused ─────────────────────────────────────────────┘
 
 Messages are handled as they arrive, synchronously; only opening and disposing wait for Redis.
-Audio that arrives while opening waits in the legs like any other.
+Audio that arrives while opening waits in the legs like any other. A client that is lost without
+having hung up may come back, here or to another gateway, with its token: there is then another
+`Session` for the same call, which owns it, and this one is released.
 """
 
 import asyncio
-import secrets
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from enum import Enum, auto
-from typing import Protocol
+from typing import Any
 from uuid import uuid4
 
+from websockets.frames import CloseCode
+
 from common.audio import seconds
-from common.bus import keys, wire
-from common.bus.keys import Leg
-from common.bus.link import Command as RedisCommand
-from common.bus.link import Link
-from common.bus.reading import Cursor
-from common.errors import AtCapacity, BusUnavailable, Unavailable
-from common.options import SessionOptions
 from common.telemetry.logs import Log
-from common.telemetry.metrics import GatewayMetrics
-from gateway.admission import admit, open_claims
-from gateway.downlink import Downlink
-from gateway.fleet import Fleet
-from gateway.fronts.api import (
-    Audio,
-    ClientError,
-    Command,
-    Configure,
-    Created,
-    Ended,
-    Event,
-    Failed,
-    Final,
-    Finish,
-    Flush,
-    Front,
-    Open,
-    Partial,
-)
-from gateway.ingest import Ingest
-from gateway.late_words import LateWords
-from gateway.results import Results
-from gateway.settings import GatewaySettings
-from gateway.uplink import MOST_WAITING, LegUplink, Uplink
-
-TRY_AGAIN_LATER = 1013
-"""RFC 6455 registry: the server refuses for now."""
-NORMAL_CLOSURE = 1000
-POLICY_VIOLATION = 1008
-INTERNAL_ERROR = 1011
-
-_LIVE_AHEAD = 2.0
-"""Seconds that a live client may be ahead of its own clock, for bursts of a jittery network."""
-_ARRIVALS_EVERY = 1600
-_ARRIVALS_KEPT = 128
+from gateway import opening
+from gateway.fronts import api
+from gateway.fronts.api import ClientError, Event, Failed, Front
+from gateway.intake import Intake
+from gateway.opening import Refused, Resumption
+from gateway.output import Output
+from gateway.record import ResumeToken, SessionRecord
+from gateway.roster import HeldLeg
+from gateway.shared import Client, Gateway
+from gateway.throttle import Throttle
 
 _log = Log(__name__)
-
-
-class Client(Protocol):
-    """The connection as its session sees it; every method returns at once."""
-
-    def send_soon(self, messages: Sequence[str | bytes]) -> None:
-        """Queue messages for the client."""
-
-    def close_soon(self, code: int, reason: str) -> None:
-        """Close the connection once everything queued was sent."""
-
-    def hold(self, held: bool) -> None:
-        """Stop, or go on, reading from the socket."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """What all sessions of this process share."""
-
-    name: str
-    settings: GatewaySettings
-    link: Link
-    uplink: Uplink
-    downlink: Downlink
-    fleet: Fleet
-    metrics: GatewayMetrics
 
 
 class _State(Enum):
@@ -101,47 +44,66 @@ class _State(Enum):
 
 
 class Session:
-    """A call from its first message to its last final. `ended` is called once, when it is over."""
+    """A call from its first message to its last final. `ended` is called once, when it is over.
+
+    `name` is its id, unless its client comes back to another; `returning`: as it has to.
+    """
+
+    intake: Intake
+    """The audio of a call that was opened or found."""
+    output: Output
+    """Its results."""
 
     def __init__(
-        self, gateway: Gateway, front: Front, client: Client, ended: Callable[["Session"], None]
+        self,
+        gateway: Gateway,
+        front: Front,
+        client: Client,
+        ended: Callable[["Session"], None],
+        *,
+        name: str,
+        returning: bool = False,
     ) -> None:
-        self.id = uuid4().hex
+        self.id = name
+        self.owner = uuid4().hex
+        """Names this connection among all that the call may come to have."""
+        self.throttle = Throttle(name, client, gateway.settings)
         self._gateway = gateway
         self._front = front
         self._client = client
         self._ended = ended
         self._state = _State.NEW
-        self._legs: list[LegUplink] = []
-        self._held = False
+        self._present = True
+        self._returning = returning
+        self._resuming = False
+        self._released = False
+        self._complete = False
+        self._ordinal = 0
+        """How many text messages the client has sent since it opened the call."""
         self._finish_wanted = False
-        self._finishing_since: float | None = None
-        self._opening: asyncio.Task[None] | None = None
-        self._began: float | None = None
-        """When the first audio came."""
-        self._arrivals: deque[tuple[int, float]] = deque(maxlen=_ARRIVALS_KEPT)
-        self._late_words = LateWords(gateway.link, self.id)
+        self.finishing_since: float | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._absence: asyncio.TimerHandle | None = None
 
     @property
     def registered(self) -> bool:
-        """Whether Redis holds this session."""
+        """Whether Redis holds this session, and this gateway owns it."""
         return self._state in (_State.OPEN, _State.FINISHING)
 
     @property
-    def meta(self) -> bytes:
-        """The key that stands for the session: without it, it is gone."""
-        return keys.session_key(self.id, "meta")
+    def present(self) -> bool:
+        """Whether there is a client on the line."""
+        return self._present and self._state is not _State.ENDED
 
     @property
-    def streams(self) -> list[bytes]:
-        """Every other key that must live as long as the session does."""
-        kinds = ("audio", "clean", "speech", "text", "held")
-        return [leg.leg.key(kind) for leg in self._legs for kind in kinds]
+    def returns(self) -> bool:
+        """Whether the client is one that comes back when it is sent away."""
+        return self.registered and api.ACK in self.intake.record.events
 
-    @property
-    def audio_horizons(self) -> list[tuple[bytes, int]]:
-        """Each leg's audio stream and the position its audio ends at."""
-        return [(leg.leg.key("audio"), leg.position) for leg in self._legs]
+    def adopt(self, session: str, former: str) -> None:
+        """Take up a call that no gateway and no client cares for any more, and end it."""
+        self._present, self._released = False, True
+        self._begin(self._adopt(session, former))
 
     # --- from the client ---
 
@@ -149,6 +111,7 @@ class Session:
         """Handle one message; a mistake of the client is answered, and ends the call if fatal."""
         try:
             if isinstance(message, str):
+                self._ordinal += self._state is not _State.NEW
                 commands = self._front.receive_text(message)
             else:
                 commands = self._front.receive_binary(message)
@@ -158,7 +121,8 @@ class Session:
             self._tell(error.event)
             if error.close_code is not None:
                 self._gateway.metrics.refusals.labels(error.code).inc()
-                self.hang_up()
+                # A mistake on the way back to a call does not end that.
+                (self.vanish if self._resuming else self.hang_up)()
                 self._client.close_soon(error.close_code, error.code)
 
     def fail(self, error: Exception) -> None:
@@ -166,225 +130,270 @@ class Session:
         _log.exception("session.failed", error, session=self.id)
         self._tell(Failed("internal_error", "the server made a mistake", fatal=True))
         self.hang_up()
-        self._client.close_soon(INTERNAL_ERROR, "internal_error")
+        self._client.close_soon(CloseCode.INTERNAL_ERROR, "internal_error")
 
     def hang_up(self) -> None:
-        """Take note that the client is gone; what was said so far is still transcribed."""
+        """Take note that the client has ended the call; what was said is still transcribed."""
+        self._present = False
         if self._state is _State.NEW:
             self._end()
-        elif self._state in (_State.OPENING, _State.OPEN):
+        elif self._state is _State.OPENING:
+            self._finish_wanted = True
+        elif self._state is _State.OPEN:
             self._finish()
+
+    def vanish(self) -> None:
+        """Take note that the connection broke: the call waits for its client for a while."""
+        patience = self._gateway.settings.resume_s
+        self._present = False
+        if self._state is _State.OPENING and self._resuming:
+            return
+        if self.registered and self._gateway.door.closed:
+            self.send_away()
+        elif self._state is not _State.OPEN or not patience:
+            self.hang_up()
+        elif self._absence is None:
+            _log.info("session.waiting", session=self.id, seconds=patience)
+            self._absence = asyncio.get_running_loop().call_later(patience, self.hang_up)
 
     def give_up(self) -> None:
         """Send a client away that has not opened its call: it takes the place of one that will."""
         if self._state is _State.NEW:
             self._gateway.metrics.refusals.labels("open_timeout").inc()
-            self._tell(Failed("open_timeout", "the call was not opened in time", fatal=True))
-            self.hang_up()
-            self._client.close_soon(POLICY_VIOLATION, "open_timeout")
+            self._dismiss(CloseCode.POLICY_VIOLATION, "open_timeout", "no call was opened")
 
     def lose(self, code: str, text: str) -> None:
         """Give the call up: its results will never be complete."""
+        if self._state is not _State.ENDED:
+            _log.error("session.lost", session=self.id, reason=text)
+            self._dismiss(CloseCode.INTERNAL_ERROR, code, text)
+
+    def supersede(self) -> None:
+        """Let go of the call: its client has come back on another connection."""
+        if self._state is not _State.ENDED:
+            _log.info("session.superseded", session=self.id)
+            self._released = True
+            self._dismiss(CloseCode.POLICY_VIOLATION, "resumed_elsewhere", opening.ELSEWHERE)
+
+    def send_away(self) -> None:
+        """Let go of the call because this gateway ends; another will take it up."""
         if self._state is _State.ENDED:
             return
-        _log.error("session.lost", session=self.id, reason=text)
-        self._tell(Failed(code, text, fatal=True))
-        self._client.close_soon(INTERNAL_ERROR, code)
+        self._released = self.registered
+        if self.registered:
+            self._tell(api.GoingAway(self._gateway.settings.resume_s))
+        else:
+            self._tell(Failed("going_away", "the server restarts", fatal=True))
+        self._client.close_soon(CloseCode.SERVICE_RESTART, "going_away")
         self._end()
 
-    @property
-    def overdue(self) -> bool:
-        """Whether the results of a call that has ended are so late that they will not come."""
-        since = self._finishing_since
-        return since is not None and time.monotonic() - since > keys.SESSION_TTL
-
-    def go_away(self, code: int, reason: str) -> None:
-        """End the call for a reason of the server's own."""
-        self._tell(Failed("going_away", reason, fatal=True))
-        self.hang_up()
-        self._client.close_soon(code, reason)
-
-    def _carry_out(self, command: Command) -> None:
+    def _carry_out(self, command: api.Command) -> None:
         match command:
-            case Open(options, audio, events):
-                self._open(options, Ingest(audio), audio.channels, speech=bool(events))
-            case Audio(data):
-                self._push(self._ingest.push(data))
-            case Configure(options):
-                self._control({"t": "config", "options": options.to_wire()})
-            case Flush():
-                self._push(self._ingest.flush())
-                self._control({"t": "flush"})
-            case Finish():
-                if self._ingest.truncated is not None:
-                    self._tell(self._ingest.truncated.event)
-                self._finish()
+            case api.Open() if self._returning:
+                raise opening.not_new()
+            case api.Open(options, audio, events):
+                asked = SessionRecord(options, audio, events, False, self._gateway.name)
+                self._prepare(asked, (), 0)
+                self._begin(self._register(asked))
+            case api.Resume():
+                self._resuming = True
+                self._begin(self._resume(command))
+            case api.Audio(data):
+                self.intake.push(data)
+            case api.Configure(options):
+                self.intake.configure(options, self._ordinal)
+            case api.Flush():
+                self.intake.flush(self._ordinal)
+            case api.Finish():
+                if self.intake.truncated is not None:
+                    self._tell(self.intake.truncated.event)
+                self._finish(self._ordinal)
 
-    def _open(
-        self, options: SessionOptions, ingest: Ingest, channels: int, *, speech: bool
-    ) -> None:
-        self._ingest = ingest
-        self._legs = [LegUplink(Leg(self.id, channel)) for channel in range(channels)]
-        self._speech = speech
-        self._results = Results([leg.leg for leg in self._legs], speech=speech)
+    def _prepare(self, record: SessionRecord, held: Sequence[HeldLeg], after: int) -> None:
+        self.intake = Intake(
+            *(self._gateway, self.id, self.owner, record, self.throttle),
+            held=held,
+            on_ack=lambda frame: self._tell(api.AudioAck(frame)),
+            on_superseded=self.doubt,
+        )
+        arrivals = self.intake.arrivals
+        self.output = Output(self._gateway, self.id, record, self, arrivals, after)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         self._state = _State.OPENING
-        self._opening = asyncio.create_task(self._register(options), name=f"open:{self.id}")
-        self._opening.add_done_callback(self._opened)
+        self._spawn(self._guard(work), "open")
 
-    def _opened(self, opening: "asyncio.Task[None]") -> None:
-        if not opening.cancelled() and (error := opening.exception()) is not None:
-            _log.exception("session.open_failed", error, session=self.id)
-            self._tell(Failed("internal_error", "the session could not be opened", fatal=True))
-            self._client.close_soon(INTERNAL_ERROR, "internal_error")
-            self._end()
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=f"{name}:{self.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _register(self, asked: SessionOptions) -> None:
-        gateway = self._gateway
-        legs = [leg.leg for leg in self._legs]
-        undenoised = gateway.settings.denoise_unavailable == "continue"
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            terms = await admit(gateway.fleet, asked, len(legs), undenoised=undenoised)
-        except (Unavailable, AtCapacity, BusUnavailable) as refusal:
-            self._refuse(refusal)
-            return
-        options = terms.options
-        if options.denoise != asked.denoise:
-            text = "denoise: no worker for it is running; the call goes on without"
-            self._tell(Failed("denoise_unavailable", text, fatal=False))
-        await open_claims(gateway.link, gateway.name, legs, terms, events=self._speech)
-        gateway.downlink.add(self.id, self)
-        self._state = _State.OPEN
-        gateway.metrics.sessions.inc()
-        _log.info("session.opened", session=self.id, legs=len(legs), denoise=options.denoise)
-        self._tell(Created(self.id, secrets.token_urlsafe(24)))
-        self._touch()
-        if self._finish_wanted:
-            self._finish()
+            await work
+        except Refused as refused:
+            self._gateway.metrics.refusals.labels(refused.reason).inc()
+            _log.warning("session.refused", session=self.id, reason=str(refused))
+            why = (refused.code, str(refused), refused.retry_after)
+            self._dismiss(refused.close_code, *why)
+        except Exception as error:
+            _log.exception("session.open_failed", error, session=self.id)
+            self._released = True
+            self._dismiss(CloseCode.INTERNAL_ERROR, "internal_error", "it could not be opened")
 
-    def _refuse(self, refusal: Unavailable | AtCapacity | BusUnavailable) -> None:
-        code = "at_capacity" if isinstance(refusal, AtCapacity) else "unavailable"
-        self._gateway.metrics.refusals.labels(code).inc()
-        _log.warning("session.refused", session=self.id, reason=str(refusal))
-        self._tell(Failed(code, str(refusal), fatal=True))
-        self._client.close_soon(TRY_AGAIN_LATER, code)
+    async def _register(self, asked: SessionRecord) -> None:
+        token = ResumeToken.issue(self.id)
+        record = await opening.register(self._gateway, token, self.owner, asked)
+        if self._state is _State.ENDED:  # sent away meanwhile
+            return
+        if (denoise := record.options.denoise) != asked.options.denoise:
+            self._tell(Failed("denoise_unavailable", opening.NOT_DENOISED, fatal=False))
+        # The options may have changed meanwhile, by a control that is on its way.
+        options = replace(self.intake.record.options, denoise=denoise)
+        self.intake.record = replace(record, options=options)
+        self._gateway.owned[self.id] = self
+        self._opened()
+        _log.info("session.opened", session=self.id, legs=record.audio.channels, denoise=denoise)
+        self._tell(api.Created(self.id, str(token)))
+        self._go_on()
+
+    async def _resume(self, asked: api.Resume) -> None:
+        found = await opening.resume(self._gateway, self, asked.token, asked.attempt)
+        if not self._take_up(found, asked.seq):
+            return
+        taken = found.taken
+        ended = self._state is _State.FINISHING
+        self._front.restore(
+            *(taken.record.options, taken.record.audio, taken.record.events),
+            ended=ended,
+        )
+        self._ordinal = min(taken.controls)
+        self._gateway.metrics.resumptions.inc()
+        start = self.intake.start
+        _log.info("session.resumed", session=self.id, position=start, after=asked.seq)
+        self._tell(api.Resumed(self.id, asked.token, start, taken.seq, self._ordinal, ended))
+        self._go_on()
+        await self._gateway.downlink.look_for(self.id)
+
+    async def _adopt(self, session: str, former: str) -> None:
+        found = await opening.adopt(self._gateway, self, session, former)
+        self._released = False
+        if self._take_up(found, found.taken.seq):
+            _log.info("session.adopted", session=self.id)
+            self._finish_wanted = True
+            self._go_on()
+
+    def succeed(self, session: str) -> bool:
+        """See `gateway.opening.Successor`."""
+        self._gateway.door.rename(self.id, session)
+        self.id = self.throttle.session = session
+        if self._state is _State.ENDED:  # sent away meanwhile: the client will be back again
+            return False
+        former = self._gateway.owned.get(session)
+        self._gateway.owned[session] = self
+        if former is not None:
+            former.supersede()
+        return former is not None
+
+    def _take_up(self, found: Resumption, seq: int) -> bool:
+        """Go on with a call that was found, unless this connection has lost it meanwhile."""
+        if self._state is _State.ENDED:
+            return False
+        self._prepare(found.taken.record, found.held, seq)
+        self._opened()
+        if all(leg.ended for leg in found.held):
+            self._state = _State.FINISHING
+            self.finishing_since = time.monotonic()
+        return True
+
+    def _opened(self) -> None:
+        self._state = _State.OPEN
+        self._gateway.metrics.sessions.inc()
+        self._gateway.downlink.add(self.id, self.output, self.intake.record.doorbell)
+        self.intake.attach()
+
+    def _go_on(self) -> None:
+        """Do what had to wait until Redis held the session."""
+        if self._finish_wanted and self._state is _State.OPEN:
+            self._finish()
+        elif not self._present:
+            self.vanish()
+        elif self.returns and self._gateway.door.closed:
+            self.send_away()
+
+    def _dismiss(
+        self, close_code: int, code: str, text: str, retry_after: float | None = None
+    ) -> None:
+        """Tell the client why, close, and let go of the call."""
+        if self._state is _State.ENDED:
+            return
+        self._tell(Failed(code, text, fatal=True, retry_after=retry_after))
+        self._client.close_soon(close_code, code)
         self._end()
 
-    def _push(self, legs: Sequence[bytes]) -> None:
-        if not legs[0] or self._state not in (_State.OPENING, _State.OPEN):
-            return
-        for leg, pcm in zip(self._legs, legs, strict=True):
-            leg.audio(pcm)
-        self._gateway.metrics.audio.inc(seconds(len(legs[0]) // 2) * len(legs))
-        position = self._legs[0].position
-        if self._began is None:
-            self._began = time.monotonic()
-        if not self._arrivals or position - self._arrivals[-1][0] >= _ARRIVALS_EVERY:
-            self._arrivals.append((position, time.monotonic()))
-        self._touch()
-
-    def _control(self, body: wire.Body) -> None:
-        for leg in self._legs:
-            leg.control(body)
-        self._touch()
-
-    def _touch(self) -> None:
-        if not self._held and self._legs[0].waiting > MOST_WAITING:
-            self._hold(True)
-        if self._state in (_State.OPEN, _State.FINISHING):
-            for leg in self._legs:
-                self._gateway.uplink.touch(leg, self._relieved)
-
-    def _relieved(self) -> None:
-        if self._held and all(leg.waiting <= MOST_WAITING // 2 for leg in self._legs):
-            self._hold(False)
-
-    def _hold(self, held: bool) -> None:
-        self._held = held
-        self._client.hold(held)
-        _log.info("session.held" if held else "session.released", session=self.id)
-
-    def _finish(self) -> None:
+    def _finish(self, ordinal: int = 0) -> None:
         if self._state is _State.OPENING:
             self._finish_wanted = True
             return
-        self._push(self._ingest.flush())
+        self.intake.finish(ordinal)
         self._state = _State.FINISHING
-        self._finishing_since = time.monotonic()
-        self._control({"t": "end"})
+        self.finishing_since = time.monotonic()
 
-    # --- from the bus ---
-
-    def cursors(self, kinds: Mapping[Leg, set[str]] | None) -> Iterable[Cursor]:
-        """See `gateway.downlink.Listener`."""
-        return self._results.cursors(kinds)
-
-    def deliver(self, news: Mapping[bytes, list[wire.RawEntry]]) -> None:
-        """See `gateway.downlink.Listener`."""
-        for event in self._results.read(news):
-            self._measure(event)
-            self._tell(event)
-        self._late_words.note(self._results.awaited)
-        if not self._results.ended or self._state is _State.ENDED:
-            return
-        if self._late_words.pending:
-            self._late_words.forgo_after(self._gateway.settings.words_wait_s)
-        else:
-            self._tell(Ended())
-            self._client.close_soon(NORMAL_CLOSURE, "finished")
+    def tell(self, events: Sequence[Event], complete: bool) -> None:
+        """See `gateway.output.Told`."""
+        self._tell(*events)
+        if complete and self._state is not _State.ENDED:
+            self._complete = True
+            self._tell(api.Ended())
+            self._client.close_soon(CloseCode.NORMAL_CLOSURE, "finished")
             self._end()
 
-    def forgo_overdue_words(self) -> None:
-        """See `LateWords.forgo_overdue`."""
-        self._late_words.forgo_overdue()
+    def doubt(self) -> None:
+        """See `gateway.output.Told`."""
+        self._spawn(self._look_who_owns(), "owner")
 
-    def _measure(self, event: Event) -> None:
-        if not self._live():
-            return
-        match event:
-            case Partial():
-                age = self._age(event.end)
-                self._gateway.metrics.partial_latency.observe(age)
-            case Final() if event.text:
-                self._gateway.metrics.endpoint_to_final.observe(self._age(event.at))
+    async def _look_who_owns(self) -> None:
+        (owner,) = await self._gateway.roster.owners([self.id])
+        if owner is None:
+            self.lose("session_lost", "Redis came back without this call")
+        elif owner != self.owner:
+            self.supersede()
 
-    def _live(self) -> bool:
-        """Whether the audio comes at the pace it is spoken; latencies mean nothing in an upload."""
-        ahead = seconds(self._legs[0].position) - (time.monotonic() - (self._began or 0.0))
-        return ahead < _LIVE_AHEAD
-
-    def _age(self, position: int) -> float:
-        """Return seconds since the audio before `position` had arrived."""
-        arrived = next((at for end, at in self._arrivals if end >= position), None)
-        return time.monotonic() - arrived if arrived is not None else 0.0
-
-    def _tell(self, event: Event) -> None:
-        self._client.send_soon(self._front.render(event, time.time()))
+    def _tell(self, *events: Event) -> None:
+        for event in events if self._present else ():
+            self._client.send_soon(self._front.render(event, time.time()))
 
     def _end(self) -> None:
+        self.throttle.close()
+        if self._absence is not None:
+            self._absence.cancel()
         if self.registered:
             self._gateway.metrics.sessions.dec()
-        self._late_words.close()
+            self.output.close()
+        if self._gateway.owned.get(self.id) is self:
+            del self._gateway.owned[self.id]
         self._state = _State.ENDED
         self._ended(self)
 
     # --- afterwards ---
 
     async def dispose(self) -> None:
-        """Remove the session's working keys; its transcript stays readable for the retention."""
-        self._gateway.downlink.remove(self.id)
-        if self._opening is not None and self._opening is not asyncio.current_task():
-            await asyncio.gather(self._opening, return_exceptions=True)
-        if not self._legs:
-            return
-        working = ("audio", "clean", "speech", "held", "ckpt:vad", "ckpt:denoise")
-        retention = round(self._gateway.settings.retention_s)
-        commands: list[RedisCommand] = [
-            ("UNLINK", leg.leg.key(kind)) for leg in self._legs for kind in working
-        ]
-        kept = [self.meta, *(leg.leg.key("text") for leg in self._legs)]
-        commands += [("EXPIRE", key, retention) for key in kept]
-        await self._gateway.link.insist(commands)
-        _log.info("session.closed", session=self.id, seconds=round(self._duration(), 2))
+        """Remove the session's working keys; its transcript stays readable for the retention.
 
-    def _duration(self) -> float:
-        return seconds(self._legs[0].position)
+        Of a session that was released only what this process holds of it goes.
+        """
+        waiting = self._tasks - {asyncio.current_task()}
+        await asyncio.gather(*waiting, return_exceptions=True)
+        if not self._released:
+            await self._gateway.door.leave(self.id)
+        if not hasattr(self, "intake"):
+            return
+        gateway, legs = self._gateway, [leg.leg for leg in self.intake.legs]
+        gateway.downlink.remove(self.id, self.output, self.intake.record.doorbell)
+        self.intake.detach()
+        if self._released:
+            return
+        retention = gateway.settings.retention_s
+        await gateway.roster.retire(self.id, legs, retention, whole=self._complete)
+        spoken = round(seconds(self.intake.position), 2)
+        _log.info("session.closed", session=self.id, seconds=spoken)

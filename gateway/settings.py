@@ -24,6 +24,26 @@ class GatewaySettings(CommonSettings):
     )
 
     max_sessions: int = setting(500, "sessions admitted at once by this gateway", minimum=1)
+    max_sessions_per_key: int = setting(
+        0,
+        "calls at once of one API key, bearer token or else address, all gateways; 0: no limit",
+        minimum=0,
+    )
+    asr_load: float = setting(
+        0.5,
+        "share of a recogniser's time that ends of utterances may take before calls are refused; "
+        "0 goes by places alone",
+        minimum=0,
+        maximum=1,
+    )
+    max_audio_rate: float = setting(
+        16.0,
+        "how many times faster than spoken audio is taken, beyond --audio-burst-s",
+        minimum=1,
+    )
+    audio_burst_s: float = setting(
+        30.0, "audio taken at once before --max-audio-rate holds", unit="s", minimum=0
+    )
     opening_s: float = setting(
         30.0, "time that a connection has to open its call", unit="s", minimum=0.1
     )
@@ -39,6 +59,13 @@ class GatewaySettings(CommonSettings):
     )
     retention_s: float = setting(
         300.0, "how long a finished session's transcript stays readable", unit="s", minimum=1
+    )
+    resume_s: float = setting(
+        60.0,
+        "how long a call whose connection broke waits for its client; 0: it ends at once",
+        unit="s",
+        minimum=0,
+        maximum=90,
     )
     words_wait_s: float = setting(
         5.0,

@@ -1,87 +1,19 @@
-"""Client audio into Redis: all legs' new audio in one pipelined write per tick.
-
-This is the path every frame takes, so it encodes RESP itself and writes one XADD per leg and tick
-however many messages arrived. The id is the position the audio ends at, hence a write that is
-repeated after a broken connection is refused by Redis and counts as done.
-"""
+"""Client audio into Redis: all legs' new audio in one pipelined write per tick."""
 
 import asyncio
-from collections.abc import Callable
+from contextlib import suppress
 
-from common.audio import BYTES_PER_SAMPLE
-from common.bus import keys, wire
-from common.bus.keys import Leg
-from common.bus.link import CommandError, Link, encode
-from common.errors import Misuse
+from common.bus.link import CommandError, Link
+from common.errors import Misuse, OtherServer
 from common.telemetry.logs import Log
+from gateway.leg_uplink import LegUplink
+from gateway.roster import last_mark
 
 MOST_WAITING = 1 << 19
 """Bytes a leg may hold unwritten (16 s of audio) before its socket is no longer read."""
-_LONGEST_ENTRY = 16_000
-"""Bytes of audio in one entry (0.5 s): readers take so many entries, not bytes, in one step."""
+_SUPERSEDED = -1
 
 _log = Log(__name__)
-
-
-class LegUplink:
-    """What one leg has sent and Redis does not have yet, in order."""
-
-    def __init__(self, leg: Leg) -> None:
-        self.leg = leg
-        self.position = 0
-        """Where the audio accepted so far ends, in 16 kHz samples."""
-        self.waiting = 0
-        """Bytes accepted and not yet written."""
-        key = leg.key("audio")
-        self._key = key
-        self._prefix = b"*5\r\n$4\r\nXADD\r\n$%d\r\n%b\r\n" % (len(key), key)
-        self._audio: list[bytes] = []
-        self._sealed: list[bytes] = []
-        self._sealed_entries = 0
-        self._order = wire.AUDIO_ORDER
-        self._fresh = True
-
-    def audio(self, pcm: bytes) -> None:
-        """Append PCM16LE at 16 kHz."""
-        self._audio.append(pcm)
-        self.position += len(pcm) // 2
-        self.waiting += len(pcm)
-        self._order = wire.AUDIO_ORDER
-
-    def control(self, body: wire.Body) -> None:
-        """Append a control that takes effect after the audio so far."""
-        self._seal()
-        self._order += 1
-        packed = wire.pack(body)
-        self.waiting += len(packed)
-        self._append(self.position, self._order, wire.CONTROL_FIELD, packed)
-
-    def take(self) -> tuple[bytes, int]:
-        """Return everything waiting as RESP, and how many commands that is."""
-        self._seal()
-        if self._fresh and self._sealed:
-            self._fresh = False
-            self._sealed.append(encode([("EXPIRE", self._key, keys.SESSION_TTL)]))
-            self._sealed_entries += 1
-        data, count = b"".join(self._sealed), self._sealed_entries
-        self._sealed, self._sealed_entries = [], 0
-        return data, count
-
-    def _seal(self) -> None:
-        if not self._audio:
-            return
-        audio, self._audio = b"".join(self._audio), []
-        start = self.position - len(audio) // BYTES_PER_SAMPLE
-        for cut in range(0, len(audio), _LONGEST_ENTRY):
-            piece = audio[cut : cut + _LONGEST_ENTRY]
-            end = start + (cut + len(piece)) // BYTES_PER_SAMPLE
-            self._append(end, wire.AUDIO_ORDER, wire.AUDIO_FIELD, piece)
-
-    def _append(self, position: int, order: int, field: bytes, value: bytes) -> None:
-        entry = wire.entry_id(position, order)
-        head = b"$%d\r\n%b\r\n$1\r\n%b\r\n$%d\r\n" % (len(entry), entry, field, len(value))
-        self._sealed += (self._prefix, head, value, b"\r\n")
-        self._sealed_entries += 1
 
 
 class Uplink:
@@ -90,13 +22,23 @@ class Uplink:
     def __init__(self, link: Link, *, period: float) -> None:
         self._link = link
         self._period = period
-        self._dirty: dict[LegUplink, Callable[[], None]] = {}
+        self._legs: set[LegUplink] = set()
+        self._dirty: dict[LegUplink, None] = {}
         self._settled = asyncio.Event()
         self._settled.set()
+        self._generation = link.generation
 
-    def touch(self, leg: LegUplink, relieved: Callable[[], None]) -> None:
-        """Have this leg written at the next tick; `relieved` is called once Redis has it."""
-        self._dirty[leg] = relieved
+    def add(self, leg: LegUplink) -> None:
+        """Look after this leg: what Redis loses of it is written again."""
+        self._legs.add(leg)
+
+    def remove(self, leg: LegUplink) -> None:
+        """Forget a leg once what it holds is written."""
+        self._legs.discard(leg)
+
+    def touch(self, leg: LegUplink) -> None:
+        """Have this leg written at the next tick."""
+        self._dirty[leg] = None
         self._settled.clear()
 
     async def run(self) -> None:
@@ -110,8 +52,12 @@ class Uplink:
         while True:
             due = max(due + self._period, loop.time())
             await asyncio.sleep(due - loop.time())
+            if self._link.generation != self._generation:
+                self._generation = self._link.generation
+                await self._restore()
             if self._dirty:
-                await self._flush()
+                with suppress(OtherServer):  # nothing newer must come before what that one lacks
+                    await self._flush()
 
     async def settle(self, timeout: float) -> None:
         """Wait until everything touched so far is written, at most `timeout` seconds."""
@@ -121,23 +67,46 @@ class Uplink:
         except TimeoutError:
             _log.warning("audio.unwritten", legs=len(self._dirty))
 
+    async def _restore(self) -> None:
+        """Write again what a Redis with older data does not have any more."""
+        legs = list(self._legs)
+        replies = await self._link.insist([("XINFO", "STREAM", leg.key) for leg in legs])
+        repeated = 0
+        for leg, reply in zip(legs, replies, strict=True):
+            if leg in self._legs:
+                repeated += leg.rewind(last_mark(reply))
+                self.touch(leg)
+        _log.warning("audio.restored", legs=len(legs), samples=repeated)
+
     async def _flush(self) -> None:
         dirty, self._dirty = self._dirty, {}
-        parts: list[bytes] = []
-        written: list[tuple[LegUplink, int]] = []
-        count = 0
-        for leg in dirty:
-            data, entries = leg.take()
-            parts.append(data)
-            count += entries
-            written.append((leg, leg.waiting))
-        replies, _ = await self._link.insist_sending(b"".join(parts), count)
-        for reply in replies:
-            # "equal or smaller": an earlier attempt at this very batch had arrived.
-            if isinstance(reply, CommandError) and "equal or smaller" not in str(reply):
-                raise Misuse(f"Redis refuses audio: {reply}")
-        for leg, size in written:
-            leg.waiting -= size
-            dirty[leg]()
+        taken = [(leg, part) for leg in dirty if (part := leg.take()) is not None]
+        parts = [part for _, part in taken]
+        try:
+            replies, _ = await self._link.insist_parts(parts, generation=self._generation)
+        except BaseException:
+            for leg, _ in taken:
+                leg.put_back()
+                self._dirty[leg] = None
+            raise
+        read = iter(replies)
+        for leg, (_, _, count) in taken:
+            if leg.settle(_check([next(read) for _ in range(count)])):
+                self._dirty[leg] = None
         if not self._dirty:
             self._settled.set()
+
+
+def _check(replies: list[object]) -> bool:
+    """Tell whether the writer still owns the session; Misuse for what no repetition mends."""
+    owned = True
+    for reply in replies:
+        if isinstance(reply, list):
+            owned = _check(reply) and owned
+        elif isinstance(reply, CommandError):
+            # "equal or smaller": an earlier attempt at this very batch had arrived.
+            if "equal or smaller" not in str(reply):
+                raise Misuse(f"Redis refuses audio: {reply}")
+        elif reply == _SUPERSEDED:
+            owned = False
+    return owned

@@ -20,6 +20,13 @@ MIN_SAMPLE_RATE = 4_000
 MAX_SAMPLE_RATE = 192_000
 MAX_CHANNELS = 2
 
+SPEECH_EVENTS = ("speech_started", "speech_ended", "gap")
+ACK = "audio_ack"
+LAG = "lag"
+EVENTS = (*SPEECH_EVENTS, ACK, LAG)
+"""What a session says only to a client that has asked for it. One that takes `ACK` keeps what is
+not acknowledged, and so can come back."""
+
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
@@ -40,12 +47,24 @@ class AudioFormat:
 class Open:
     """Begin the session; always the first command and never repeated.
 
-    `events` names the opt-in messages that the client wants, in its protocol's own words.
+    `events` are those of `EVENTS` that the client wants.
     """
 
     options: SessionOptions
     audio: AudioFormat
     events: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Come back to a session instead of beginning one; `seq` is the last that the client has.
+
+    `attempt` rises with each attempt of the client to come back; 0 where it does not number them.
+    """
+
+    token: str
+    seq: int
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +91,7 @@ class Finish:
     """End the open utterances, answer with their finals, then end the session."""
 
 
-Command: TypeAlias = Open | Audio | Configure | Flush | Finish
+Command: TypeAlias = Open | Resume | Audio | Configure | Flush | Finish
 
 
 # --- events: what the session tells its client -------------------------------------------------
@@ -94,6 +113,43 @@ class Created:
 
     session_id: str
     resume_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The session goes on: with the audio from frame `position` of the client on, and its controls
+    after the first `controls`. `seq` is the last that the session has. `ended`: nothing is taken
+    any more, what is left to come are results.
+    """
+
+    session_id: str
+    resume_token: str
+    position: int
+    seq: int
+    controls: int
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AudioAck:
+    """Frames of the client before `position` will not be asked for again."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """Recognition is so many seconds of audio behind what was accepted of this channel."""
+
+    channel: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class GoingAway:
+    """This gateway ends; the session waits so many seconds for its client at another."""
+
+    resume_within: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +240,15 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Something went wrong; a fatal failure is the session's last message."""
+    """Something went wrong; a fatal failure is the session's last message.
+
+    `retry_after`: seconds after which a refused client may try again.
+    """
 
     code: str
     message: str
     fatal: bool
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +257,19 @@ class Ended:
 
 
 Event: TypeAlias = (
-    Created | Partial | Final | Words | SpeechStarted | SpeechEnded | Gap | Failed | Ended
+    Created
+    | Resumed
+    | Partial
+    | Final
+    | Words
+    | SpeechStarted
+    | SpeechEnded
+    | Gap
+    | AudioAck
+    | Lag
+    | GoingAway
+    | Failed
+    | Ended
 )
 
 
@@ -242,6 +314,12 @@ class Front(Protocol):
 
     def receive_binary(self, data: bytes) -> Sequence[Command]:
         """Translate one binary message."""
+        ...
+
+    def restore(
+        self, options: SessionOptions, audio: AudioFormat, events: frozenset[str], *, ended: bool
+    ) -> None:
+        """Go on as the codec of a session that was opened so; `ended`: it was finished, too."""
         ...
 
     def render(self, event: Event, now: float) -> Sequence[str | bytes]:

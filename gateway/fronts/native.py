@@ -3,12 +3,14 @@
 Before its config is accepted, any mistake of the client is fatal. Afterwards a bad message is
 answered by an error, changes nothing, and the call goes on.
 
-    state      config      binary     flush      finalize
-    NEW        OPEN        error      error      error
-    OPEN       OPEN        OPEN       OPEN       FINISHING
-    FINISHING  error       once       error      error
+    state      config          resume      binary     flush      finalize
+    NEW        OPEN            RESUMING    error      error      error
+    RESUMING   error           error       error      error      error
+    OPEN       OPEN            error       OPEN       OPEN       FINISHING
+    FINISHING  error           error       once       error      error
 
-(once: an error for the first, nothing for the rest, all unused)
+(resume: a config with that option. once: an error for the first, nothing for the rest, all unused.
+RESUMING ends when the session is found, as OPEN or FINISHING; errors in it are fatal.)
 """
 
 import json
@@ -22,10 +24,12 @@ from common.options import SessionOptions
 from gateway import fields
 from gateway.fronts.api import (
     ENCODINGS,
+    EVENTS,
     MAX_CHANNELS,
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
     Audio,
+    AudioAck,
     AudioFormat,
     ClientError,
     Command,
@@ -39,8 +43,12 @@ from gateway.fronts.api import (
     Flush,
     Front,
     Gap,
+    GoingAway,
+    Lag,
     Open,
     Partial,
+    Resume,
+    Resumed,
     SpeechEnded,
     SpeechStarted,
     Word,
@@ -48,9 +56,6 @@ from gateway.fronts.api import (
 )
 
 PATH = "/ws/asr"
-
-EVENTS = ("speech_started", "speech_ended", "gap")
-"""Messages that are sent only to clients that name them in the config's `events`."""
 
 _AUDIO: Mapping[str, fields.Reader] = {
     "encoding": fields.one_of(ENCODINGS),
@@ -75,6 +80,11 @@ _FIXED: Mapping[str, fields.Reader] = {
     "interim_results": fields.boolean,
 }
 _EVENTS: Mapping[str, fields.Reader] = {"events": fields.subset_of(EVENTS)}
+_RESUME: Mapping[str, fields.Reader] = {
+    "resume": fields.text(200),
+    "seq": fields.integer(0, 2**53),
+    "attempt": fields.integer(1, 2**53),
+}
 _CONFIG = {**_AUDIO, **_CHANGEABLE, **_FIXED, **_EVENTS}
 
 _TEXT_MESSAGES = ("config", "flush", "finalize")
@@ -87,6 +97,7 @@ _POLICY_VIOLATION = 1008
 
 class _State(Enum):
     NEW = auto()
+    RESUMING = auto()
     OPEN = auto()
     FINISHING = auto()
 
@@ -129,6 +140,13 @@ class NativeFront:
         """Translate an event; a type that the client did not opt into is not sent."""
         return [json.dumps(message, ensure_ascii=False) for message in self._messages(event, now)]
 
+    def restore(
+        self, options: SessionOptions, audio: AudioFormat, events: frozenset[str], *, ended: bool
+    ) -> None:
+        """See `gateway.fronts.api.Front`."""
+        self._options, self._audio, self._events = options, audio, events
+        self._state = _State.FINISHING if ended else _State.OPEN
+
     # --- from the client ---
 
     def _receive(self, message: Mapping[str, object]) -> Sequence[Command]:
@@ -137,7 +155,8 @@ class NativeFront:
             known = ", ".join(_TEXT_MESSAGES)
             shown = ascii(kind[:40]) if isinstance(kind, str) else "missing or no string"
             raise ClientError("unknown_type", f"type is {shown}; known are {known}")
-        if self._state is _State.FINISHING or (self._state is _State.NEW and kind != "config"):
+        deaf = self._state in (_State.RESUMING, _State.FINISHING)
+        if deaf or (self._state is _State.NEW and kind != "config"):
             raise self._out_of_order(kind)
         if kind == "config":
             return self._config({name: message[name] for name in message if name != "type"})
@@ -147,11 +166,9 @@ class NativeFront:
         return (Finish(),)
 
     def _config(self, body: dict[str, object]) -> Sequence[Command]:
-        if body.pop("resume", None) is not None:
-            raise ClientError(
-                "resume_unavailable",
-                "resume: coming back to a session is not supported yet; open one without it",
-            )
+        if body.get("resume") is not None:
+            return self._resume(body)
+        body.pop("resume", None)
         given = fields.read_fields(_CONFIG, body)
         options = _replaced(self._options, given)
         if options.min_speech_duration >= options.max_utterance:
@@ -167,6 +184,19 @@ class NativeFront:
         self._audio = AudioFormat(**{name: given[name] for name in _AUDIO if name in given})
         self._events = given.get("events", frozenset())
         return (Open(self._options, self._audio, self._events),)
+
+    def _resume(self, body: dict[str, object]) -> Sequence[Command]:
+        if self._state is not _State.NEW:
+            raise ClientError("option_fixed", "resume opens a connection; this one has a call")
+        if others := body.keys() - _RESUME.keys():
+            raise ClientError(
+                "option_fixed",
+                f"{min(others)}: not together with resume; the call keeps its options, "
+                "which a later config may change",
+            )
+        given = fields.read_fields(_RESUME, body)
+        self._state = _State.RESUMING
+        return (Resume(given["resume"], given.get("seq", 0), given.get("attempt", 0)),)
 
     def _reconfigure(self, given: dict[str, Any], options: SessionOptions) -> Sequence[Command]:
         """Change what may change; any other option may be repeated but not changed."""
@@ -189,10 +219,13 @@ class NativeFront:
         if self._state is _State.NEW:
             code = "audio_before_config" if what == "audio" else "config_expected"
             return ClientError(code, f'{what} before the config: send {{"type":"config"}} first')
+        if self._state is _State.RESUMING:
+            text = f"{what} while resuming: session_created will tell from where to go on"
+            return ClientError("resuming", text)
         return ClientError("finalized", f"{what} after finalize was not used")
 
     def _graded(self, error: ClientError) -> ClientError:
-        if self._state is not _State.NEW:
+        if self._state not in (_State.NEW, _State.RESUMING):
             return error
         close_code = _CLOSE_CODES.get(error.code, _POLICY_VIOLATION)
         return ClientError(error.code, error.message, close_code=close_code)
@@ -202,8 +235,14 @@ class NativeFront:
     def _messages(self, event: Event, now: float) -> Sequence[dict[str, Any]]:
         match event:
             case Created(session_id, token):
-                created = {"type": "session_created", "session_id": session_id}
-                return [{**created, "resume_token": token}]
+                return [_created(session_id, token)]
+            case Resumed():
+                going_on = {"position": event.position, "seq": event.seq}
+                created = _created(event.session_id, event.resume_token)
+                ended = {"ended": True} if event.ended else {}
+                return [
+                    {**created, "resumed": True, **going_on, "controls": event.controls, **ended}
+                ]
             case Partial():
                 shown = self._options.interim_results and event.text
                 return [_partial(event, now)] if shown else []
@@ -212,12 +251,24 @@ class NativeFront:
             case Words():
                 return [_words(event, now)]
             case SpeechStarted() | SpeechEnded() | Gap():
-                message = _speech(event, now)
-                return [message] if message["type"] in self._events else []
-            case Failed(code, text, _):
-                return [{"type": "error", "code": code, "message": text}]
+                return self._if_wanted(_speech(event, now))
+            case AudioAck(position):
+                return self._if_wanted({"type": "audio_ack", "position": position})
+            case Lag(channel, behind):
+                lag = {"type": "lag", "channel": channel, "seconds": round(behind, 3)}
+                return self._if_wanted(lag)
+            case GoingAway(resume_within):
+                text = "the server restarts; come back with the resume token"
+                error = {"type": "error", "code": "going_away", "message": text}
+                return [{**error, "resume_within": resume_within}]
+            case Failed(code, text, _, retry_after):
+                error = {"type": "error", "code": code, "message": text}
+                return [error if retry_after is None else error | {"retry_after": retry_after}]
             case Ended():
                 return []
+
+    def _if_wanted(self, message: dict[str, Any]) -> Sequence[dict[str, Any]]:
+        return [message] if message["type"] in self._events else []
 
     def _final(self, event: Final, now: float) -> list[dict[str, Any]]:
         messages: list[dict[str, Any]] = []
@@ -241,6 +292,10 @@ class NativeFront:
 def _replaced(options: SessionOptions, given: Mapping[str, Any]) -> SessionOptions:
     ours = {name: given[name] for name in given if name in _CHANGEABLE or name in _FIXED}
     return replace(options, **ours)
+
+
+def _created(session_id: str, token: str) -> dict[str, Any]:
+    return {"type": "session_created", "session_id": session_id, "resume_token": token}
 
 
 def _partial(event: Partial, now: float) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from common.options import SessionOptions
 from gateway import fronts
 from gateway.fronts.api import (
     Audio,
+    AudioAck,
+    AudioFormat,
     ClientError,
     Command,
     Created,
@@ -25,8 +27,12 @@ from gateway.fronts.api import (
     Flush,
     Front,
     Gap,
+    GoingAway,
+    Lag,
     Open,
     Partial,
+    Resume,
+    Resumed,
     SpeechEnded,
     SpeechStarted,
     Word,
@@ -44,6 +50,8 @@ class Dialogue:
     opening: tuple[str | bytes, ...]
     flush: str | bytes
     finish: str | bytes
+    resume: str | bytes
+    """Comes back with the token ``session.secret`` and has everything up to 7."""
 
 
 DIALOGUES = {
@@ -51,11 +59,17 @@ DIALOGUES = {
         opening=('{"type": "config", "encoding": "pcm16", "events": ["gap"]}',),
         flush='{"type": "flush"}',
         finish='{"type": "finalize"}',
+        resume='{"type": "config", "resume": "session.secret", "seq": 7}',
     ),
 }
 
 EVENTS = [
     Created("session", "token"),
+    Resumed("session", "token", 16_000, 3, 1),
+    Resumed("session", "token", 16_000, 3, 1, ended=True),
+    AudioAck(16_000),
+    Lag(0, 2.5),
+    GoingAway(60.0),
     Partial(0, 1, 0, 8_000, "hel", 0, None),
     Partial(0, 1, 0, 8_000, "", 0, "English"),
     *[
@@ -74,6 +88,7 @@ EVENTS = [
     Gap(0, 8_000, 16_000),
     Failed("code", "message", fatal=False),
     Failed("code", "message", fatal=True),
+    Failed("code", "message", fatal=True, retry_after=5),
     Ended(),
 ]
 
@@ -111,6 +126,28 @@ def test_open_audio_flush_finish(path):
     for command in commands:
         if isinstance(command, Audio):
             assert len(ingest.push(command.data)) == opening.audio.channels
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_session_is_resumed(path, ended):
+    front = BUILDERS[path](SessionOptions())
+    dialogue = DIALOGUES[path]
+    assert [*said(front, dialogue.resume)] == [Resume("session.secret", 7)]
+    # Nothing can be told from where it goes on, until that is known.
+    for message in (bytes(320), dialogue.flush, dialogue.finish, dialogue.resume):
+        with pytest.raises(ClientError) as caught:
+            said(front, message)
+        assert caught.value.fatal
+    front.restore(SessionOptions(), AudioFormat("pcm16"), frozenset(), ended=ended)
+    assert front.render(Resumed("session", "session.secret", 16_000, 3, 1, ended), 1.5)
+    messages = (bytes(320), dialogue.flush, bytes(3), dialogue.finish)
+    if not ended:
+        kinds = [type(command) for message in messages for command in said(front, message)]
+        assert kinds == [Audio, Flush, Audio, Finish]
+    else:
+        with pytest.raises(ClientError) as caught:
+            said(front, dialogue.flush)
+        assert not caught.value.fatal
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)

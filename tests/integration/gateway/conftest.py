@@ -9,6 +9,7 @@ import redis
 from common.bus import keys
 from tests.integration.callscribe.processes import until
 from tests.integration.conftest import RunningStack, leaked_keys
+from tests.integration.pipeline.services import Service, service
 
 STAGES = ("denoise", "vad", "asr")
 LIVING = {**dict.fromkeys(STAGES, 1), "align": 0}
@@ -21,6 +22,14 @@ def bus(stack: RunningStack) -> Iterator[redis.Redis]:
     client = redis.Redis.from_url(stack.redis_url)
     yield client
     client.close()
+
+
+@pytest.fixture(scope="package")
+def impatient(stack: RunningStack) -> Iterator[Service]:
+    """A gateway of the stack that hardly waits for a client whose connection broke."""
+    with service("gateway", stack.redis_url, "--resume-s", "0.2") as running:
+        running.wait_ready()
+        yield running
 
 
 @pytest.fixture
@@ -38,7 +47,7 @@ def unharmed(stack: RunningStack, bus: redis.Redis) -> Iterator[None]:
     assert stack.process.poll() is None
 
 
-def status(stack: RunningStack) -> dict[str, object]:
+def status(stack: RunningStack | Service) -> dict[str, object]:
     """Return what `/ws/status` says."""
     facts: dict[str, object] = json.loads(stack.page("/ws/status")[1])
     return facts

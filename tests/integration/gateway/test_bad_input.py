@@ -29,6 +29,7 @@ from tests.integration.pipeline.calls import (
     sentence,
     split,
 )
+from tests.integration.pipeline.services import Service
 
 pytestmark = pytest.mark.usefixtures("unharmed")
 
@@ -140,8 +141,8 @@ async def test_an_empty_message_is_no_audio(stack: RunningStack):
     assert transcript.texts == [FOX]
 
 
-async def test_an_oversized_message_closes(stack: RunningStack):
-    transcript = await converse(stack.url, config(), bytes((1 << 20) + 1))
+async def test_an_oversized_message_closes(impatient: Service):
+    transcript = await converse(impatient.url, config(), bytes((1 << 20) + 1))
     assert transcript.close_code == TOO_BIG
 
 
@@ -152,8 +153,8 @@ async def test_the_largest_message_is_taken(stack: RunningStack):
     assert transcript.texts == [FOX]
 
 
-async def test_fragments_that_add_up_to_too_much_close(stack: RunningStack):
-    async with line(stack.url) as client:
+async def test_fragments_that_add_up_to_too_much_close(impatient: Service):
+    async with line(impatient.url) as client:
         await client.say(config())
         await client.hear("session_created")
         piece = bytes(1 << 18)
@@ -163,8 +164,8 @@ async def test_fragments_that_add_up_to_too_much_close(stack: RunningStack):
         assert (await client.hear_out()).close_code == TOO_BIG
 
 
-async def test_invalid_utf8_closes(stack: RunningStack):
-    async with line(stack.url) as client:
+async def test_invalid_utf8_closes(impatient: Service):
+    async with line(impatient.url) as client:
         await client.say(config())
         await client.hear("session_created")
         send_frames(client, Frame(Opcode.TEXT, b'{"type": "\xff\xfe"}'))
@@ -183,8 +184,8 @@ async def test_fragmented_messages_are_joined(stack: RunningStack):
     assert transcript.close_code == 1000
 
 
-async def test_an_unmasked_frame_closes(stack: RunningStack):
-    async with line(stack.url) as client:
+async def test_an_unmasked_frame_closes(impatient: Service):
+    async with line(impatient.url) as client:
         await client.say(config())
         await client.hear("session_created")
         client.connection.transport.write(b"\x82\x02\x00\x00")
@@ -199,9 +200,9 @@ async def test_what_comes_after_finalize_is_refused_once(stack: RunningStack):
     assert transcript.close_code == 1000
 
 
-async def test_who_vanishes_is_transcribed_to_the_end(stack: RunningStack, bus: redis.Redis):
+async def test_who_vanishes_is_transcribed_to_the_end(impatient: Service, bus: redis.Redis):
     audio = [*messages(said(0.5, clip("quick_brown_fox")))]
-    async with line(stack.url) as client:
+    async with line(impatient.url) as client:
         await client.say(config(events=["speech_started"]), *audio)
         await client.hear("speech_started")
         client.connection.transport.abort()
@@ -220,9 +221,9 @@ async def test_who_vanishes_is_transcribed_to_the_end(stack: RunningStack, bus: 
     assert 0 < bus.ttl(leg.meta) <= 300
 
 
-async def test_who_leaves_before_the_call_is_open_leaves_nothing(stack: RunningStack):
+async def test_who_leaves_before_the_call_is_open_leaves_nothing(impatient: Service):
     async def hurry() -> None:
-        async with line(stack.url) as client:
+        async with line(impatient.url) as client:
             await client.say(config())
             client.connection.transport.abort()
 

@@ -21,7 +21,7 @@ from tests.integration.pipeline.calls import (
     messages,
     sentence,
 )
-from tests.integration.pipeline.services import service
+from tests.integration.pipeline.services import Service, service
 
 CROWD = 1_000
 PLACES = 500
@@ -94,14 +94,16 @@ async def test_a_thousand_mute_clients_are_taken_or_refused_and_sent_away():
 
 
 @pytest.mark.usefixtures("unharmed")
-async def test_a_client_that_never_reads_is_cut_off(stack: RunningStack):
-    pid = gateway_pid(stack)
+async def test_a_client_that_never_reads_is_cut_off(impatient: Service):
+    pid = impatient.process.pid
     # Answered by a list of all languages, which nobody takes.
     question = config(language="?")
     with socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-        deaf.connect(("127.0.0.1", stack.port))
-        connection = await ws.connect(stack.url, sock=deaf, compression=None, ping_interval=None)
+        deaf.connect(("127.0.0.1", impatient.port))
+        connection = await ws.connect(
+            impatient.url, sock=deaf, compression=None, ping_interval=None
+        )
         await connection.send(config())
         await connection.recv()
         connection.transport.pause_reading()
@@ -112,8 +114,8 @@ async def test_a_client_that_never_reads_is_cut_off(stack: RunningStack):
                 await connection.send(question)
             await asyncio.sleep(0.005)
         assert resident(pid) - before < 20_000_000
-        await wait_until(lambda: status(stack)["sessions"] == 0, "the session has ended", 30)
+        await wait_until(lambda: status(impatient)["sessions"] == 0, "the session has ended", 30)
         connection.transport.abort()
         await connection.wait_closed()
-    transcript = await converse(stack.url, config(), *messages(sentence()), FINALIZE)
+    transcript = await converse(impatient.url, config(), *messages(sentence()), FINALIZE)
     assert transcript.texts == [FOX]

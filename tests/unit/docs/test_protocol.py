@@ -11,9 +11,10 @@ from prometheus_client import CollectorRegistry
 
 from common.languages import ALIGNABLE
 from gateway import connection, pages, uplink
-from gateway.fronts import native
+from gateway.fronts import api, native
 from gateway.fronts.api import (
     ENCODINGS,
+    AudioAck,
     AudioFormat,
     ClientError,
     Created,
@@ -21,7 +22,10 @@ from gateway.fronts.api import (
     Failed,
     Final,
     Gap,
+    GoingAway,
+    Lag,
     Partial,
+    Resumed,
     SpeechEnded,
     SpeechStarted,
     Word,
@@ -37,7 +41,7 @@ PAGE = (ROOT / "docs" / "protocol.md").read_text()
 PLACE: dict[str, Any] = {"channel": 0, "utterance": 1, "start": 0, "end": 1}
 SAID: dict[str, Any] = {"at": 1, "text": "a", "language": None, "words": None, "reason": "flush"}
 EVENTS = [
-    Created("s", "t"),
+    Resumed("s", "t", position=1, seq=1, controls=1, ended=True),
     Partial(**PLACE, text="a", stable=1, language=None),
     # Never both of one final; here so that every field is seen.
     Final(**PLACE, **SAID, seq=1, words_pending=True, words_unavailable="why"),
@@ -45,6 +49,8 @@ EVENTS = [
     SpeechStarted(channel=0, utterance=1, start=0, at=1),
     SpeechEnded(**PLACE, at=1, reason="silence"),
     Gap(0, 0, 1),
+    AudioAck(1),
+    Lag(0, 2.5),
     Failed("code", "message", fatal=False),
 ]
 
@@ -114,7 +120,7 @@ def test_the_encodings_and_events_are_those_of_the_code():
     assert sorted(encodings) == sorted(ENCODINGS)
     types = [coded(row[0])[0] for row in tables("Server messages")[0]]
     opt_in = [row for row in tables("Server messages")[0] if row[2].startswith("opt-in")]
-    assert [coded(row[0])[0] for row in opt_in] == list(native.EVENTS)
+    assert [coded(row[0])[0] for row in opt_in] == list(api.EVENTS)
     assert len(types) == len(EVENTS)
 
 
@@ -124,14 +130,30 @@ def test_the_client_messages_are_those_of_the_code():
     assert [coded(row[0])[0] for row in rows if row[0] != "binary"] == known
 
 
+@pytest.mark.parametrize(
+    ("event", "extra"),
+    [
+        (Created("s", "t"), {"resumed", "position", "seq", "controls", "ended"}),
+        (Failed("code", "message", fatal=True, retry_after=5.0), {"resume_within"}),
+        (GoingAway(60.0), {"retry_after"}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_fields_that_are_sometimes_sent(event, extra):
+    (message,) = map(json.loads, opened().render(event, 0.0))
+    fields = {coded(row[0])[0]: coded(row[1]) for row in tables("Server messages")[0]}
+    assert set(message) == {"type", *fields[message["type"]]} - extra
+
+
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 def test_the_fields_are_those_that_are_sent(event):
-    front = opened(events=list(native.EVENTS), words=True)
+    front = opened(events=list(api.EVENTS), words=True)
     (message,) = map(json.loads, front.render(event, 0.0))
     fields = {coded(row[0])[0]: coded(row[1]) for row in tables("Server messages")[0]}
     # A final's row begins with "those of `partial`".
     expanded = [f for name in fields[message["type"]] for f in fields.get(name, [name])]
-    assert set(message) == {"type", *expanded}
+    sometimes = {"retry_after", "resume_within"} if isinstance(event, Failed) else set()
+    assert set(message) == {"type", *expanded} - sometimes
     explained = {name for row in tables("Server messages")[1] for name in coded(row[0])}
     assert set(message) - {"type"} <= explained
 
@@ -169,35 +191,46 @@ def strings(node):
 
 
 def spoken_by_the_gateway():
-    """Return (error codes, close reasons, refusals) that the gateway's sources spell."""
-    codes, reasons, refusals = set(), set(), set()
+    """Return error codes, close reasons, refusals, and refusals by stage, as the sources spell."""
+    codes, reasons, refusals, endings = set(), set(), set(), set()
     for path in (ROOT / "gateway").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
-                case ast.Call(func=ast.Name(id="ClientError" | "Failed"), args=[code, *_]):
+                case ast.Call(
+                    func=ast.Name(id="ClientError" | "Failed" | "Refused"), args=[code, *_]
+                ):
                     codes |= strings(code)
                 case ast.Call(func=ast.Attribute(attr="lose"), args=[code, _]):
+                    codes |= strings(code)
+                case ast.Call(func=ast.Attribute(attr="_dismiss"), args=[_, code, *_]):
                     codes |= strings(code)
                 case ast.Call(func=ast.Attribute(attr="close_soon"), args=[_, reason]):
                     reasons |= strings(reason)
                 case ast.Assign(targets=[ast.Name(id="code")], value=value):
                     codes |= strings(value)
-                case ast.Assign(targets=[ast.Tuple(elts=[ast.Name(id="reason"), _])], value=value):
+                case ast.Call(func=ast.Name(id="Refusal"), args=[ast.JoinedStr(values=parts), *_]):
+                    # f"{stage}_slots" and the like: what goes before is a stage's name.
+                    endings |= {str(p.value) for p in parts if isinstance(p, ast.Constant)}
+                case ast.Call(func=ast.Name(id="Refusal"), args=[reason, *_]):
+                    refusals |= strings(reason)
+                case ast.Assign(targets=[ast.Name(id="_TOO_MANY")], value=value):
                     refusals |= strings(value)
                 case ast.Dict(keys=keys, values=values):
                     for key, value in zip(keys, values, strict=True):
                         if isinstance(key, ast.Constant) and key.value == "code":
                             codes |= strings(value)
-    return codes, reasons - codes, refusals
+    by_stage = {stage + end for stage in ("vad", "denoise", "asr") for end in endings}
+    return codes, reasons - codes, refusals, by_stage
 
 
 def test_the_error_codes_are_those_of_the_code():
-    codes, reasons, refusals = spoken_by_the_gateway()
+    codes, reasons, refusals, by_stage = spoken_by_the_gateway()
     errors, closes, refused = tables("Errors")
     assert {coded(row[0])[0] for row in errors} == codes
     library = "frame with … bytes exceeds limit of … bytes"
     assert {coded(row[0])[0] for row in closes} == reasons | {library}
-    assert {coded(row[0])[0] for row in refused} == refusals
+    told = {reason for row in refused for reason in coded(row[0])}
+    assert refusals <= told <= refusals | by_stage
 
 
 @pytest.mark.parametrize(
@@ -211,7 +244,7 @@ def test_the_error_codes_are_those_of_the_code():
         '{"type": "config", "zzzzzzzz": 1}',
         '{"type": "config", "words": 1}',
         '{"type": "config", "language": "zzzzzzzz"}',
-        '{"type": "config", "resume": "x"}',
+        '{"type": "config", "resume": 1}',
     ],
 )
 def test_the_close_codes_are_those_of_the_code(message):

@@ -20,6 +20,7 @@ class Session:
         self.received: list[str | bytes] = []
         self.failures: list[Exception] = []
         self.hung_up = 0
+        self.vanished = 0
         self.given_up = 0
         self.connection: Connection
         self.react: Callable[[str | bytes], None] = lambda message: None
@@ -33,6 +34,9 @@ class Session:
 
     def hang_up(self) -> None:
         self.hung_up += 1
+
+    def vanish(self) -> None:
+        self.vanished += 1
 
     def give_up(self) -> None:
         self.given_up += 1
@@ -119,6 +123,7 @@ async def test_too_large_a_message_closes(session, sizes):
         await client.send([bytes(size) for size in sizes])
         assert await close_code(client) == 1009
     await until(lambda: session.hung_up)
+    assert session.vanished == 0
 
 
 async def test_a_bug_in_the_session_reaches_the_session(session):
@@ -143,6 +148,15 @@ async def test_what_was_queued_is_sent_before_closing_and_the_first_reason_count
         assert await close_code(client) == 4_000
 
 
+async def test_nothing_is_sent_any_more_that_comes_after_closing(session):
+    async with call(session) as client:
+        session.connection.send_soon(["one"])
+        session.connection.close_soon(4_000, "enough")
+        session.connection.send_soon(["two"] * (MOST_UNSENT + 1))
+        assert await client.recv() == "one"
+        assert await close_code(client) == 4_000
+
+
 async def test_nothing_is_heard_after_closing(session):
     session.react = lambda message: session.connection.close_soon(4_000, "enough")
     async with call(session) as client:
@@ -152,11 +166,56 @@ async def test_nothing_is_heard_after_closing(session):
     assert session.received == ["one"]
 
 
-async def test_a_client_that_goes_is_noticed(session):
+async def test_a_client_that_is_lost_has_not_hung_up(session):
     async with call(session) as client:
         client.transport.abort()
-        await until(lambda: session.hung_up)
-    assert session.hung_up == 1
+        await until(lambda: session.vanished)
+    assert (session.hung_up, session.vanished) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        (Frame(Opcode.CONT, b"of nothing"), 1002),
+        (Frame(Opcode.TEXT, b"\xff"), 1007),
+        (Frame(Opcode.BINARY, bytes(1_001)), 1009),
+    ],
+)
+async def test_a_client_that_is_objected_to_is_not_waited_for(session, frame, code):
+    async with call(session) as client:
+        client.transport.write(frame.serialize(mask=True))
+        assert await close_code(client) == code
+        await until(lambda: session.hung_up or session.vanished)
+    assert (session.hung_up, session.vanished) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "hung_up"),
+    [
+        *((code, True) for code in (1000, 1001, 1005)),
+        # The last three are objections of the client's own: it may do better after coming back.
+        *((code, False) for code in (1008, 1011, 1002, 1007, 1009)),
+    ],
+)
+async def test_what_a_client_says_as_it_closes_tells_whether_it_is_done(session, code, hung_up):
+    async with call(session) as client:
+        # 1005 stands for a close frame without a code, as a browser's close() sends it.
+        data = b"" if code == 1005 else code.to_bytes(2, "big")
+        client.transport.write(Frame(Opcode.CLOSE, data).serialize(mask=True))
+        await until(lambda: session.hung_up or session.vanished)
+    assert (session.hung_up, session.vanished) == ((1, 0) if hung_up else (0, 1))
+
+
+# Of 1007 the session knows better: a mistake on the way back to a call does not end that.
+@pytest.mark.parametrize(("code", "hung_up"), [(1000, True), (1012, False), (1007, False)])
+async def test_a_client_that_echoes_a_close_has_hung_up_only_where_that_was_the_end(
+    session, code, hung_up
+):
+    async with call(session) as client:
+        session.connection.close_soon(code, "reason")
+        assert await close_code(client) == code
+        await until(lambda: session.hung_up or session.vanished)
+    assert bool(session.hung_up) is hung_up
 
 
 async def test_a_client_is_given_up_after_the_time_it_has(session):
@@ -183,7 +242,7 @@ async def test_closing_ends_although_the_client_reads_nothing(
             session.connection.send_soon([large])
             await asyncio.sleep(0.001)
         session.connection.close_soon(1000, "finished")
-        await until(lambda: session.hung_up)
+        await until(lambda: session.vanished)
 
 
 async def test_a_held_client_is_not_read(session):
@@ -196,3 +255,12 @@ async def test_a_held_client_is_not_read(session):
         await until(lambda: session.received)
     session.connection.hold(True)
     session.connection.hold(False)
+
+
+async def test_of_a_held_client_that_is_closed_the_answer_is_read(session):
+    async with call(session) as client:
+        session.connection.hold(True)
+        session.connection.close_soon(1000, "finished")
+        assert await close_code(client) == 1000
+        await until(lambda: session.hung_up or session.vanished)
+    assert (session.hung_up, session.vanished) == (1, 0)

@@ -1,11 +1,13 @@
+import asyncio
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from common.bus import keys, wire
-from common.bus.link import Command, Link
+from common.bus.link import Command, Link, Reply
 from common.errors import AtCapacity, Unavailable
+from gateway.capacity import Capacity
 from gateway.fleet import Fleet
 
 STAGES = ("denoise", "vad", "asr")
@@ -16,17 +18,40 @@ class Redis:
 
     def __init__(self) -> None:
         self.signs: dict[str, dict[bytes, bytes]] = {stage: {} for stage in STAGES}
+        self.claims: dict[str, list[bytes]] = {stage: [] for stage in STAGES}
+        """Ids of claims that no worker has taken."""
+        self.memory = (0, 0)
 
-    def beat(self, stage: str, worker: str, at: float, *, slots: int = 4, used: int = 0) -> None:
-        sign = wire.pack({"at": at, "slots": slots, "used": used})
+    def beat(
+        self, stage: str, worker: str, at: float, *, slots: int = 4, used: int = 0, **vitals: float
+    ) -> None:
+        sign = wire.pack({"at": at, "slots": slots, "used": used, **vitals})
         self.signs[stage][worker.encode()] = sign
 
-    async def run(self, commands: list[Command]) -> list[list[bytes]]:
-        names = {keys.workers(stage): signs for stage, signs in self.signs.items()}
-        return [
-            [part for sign in names[cast(bytes, key)].items() for part in sign]
-            for _, key in commands
-        ]
+    async def run(self, commands: list[Command]) -> list[Reply]:
+        return [self._answer(*command) for command in commands]
+
+    def _answer(self, *command: object) -> Reply:
+        signs = {keys.workers(stage): signs for stage, signs in self.signs.items()}
+        claims = {keys.claims(stage): claims for stage, claims in self.claims.items()}
+        match command:
+            case ("HGETALL", bytes(key)):
+                return [part for sign in signs[key].items() for part in sign]
+            case ("XINFO", "GROUPS", bytes(key)):
+                lag = len(claims[key])
+                return [[b"name", b"x", b"last-delivered-id", b"1-0", b"lag", lag or None]]
+            case ("XRANGE", bytes(key), b"(1-0", "+", "COUNT", 1):
+                return [[each, []] for each in claims[key][:1]]
+            case ("INFO", "memory"):
+                used, most = self.memory
+                counts = {
+                    "used_memory": used + 5,
+                    "mem_not_counted_for_evict": 5,
+                    "maxmemory": most,
+                }
+                lines = [f"{name}:{value}\r\n" for name, value in counts.items()]
+                return "".join(["# Memory\r\n", *lines]).encode()
+        raise AssertionError(command)
 
     async def call(self, *command: object) -> None:
         name, key, *workers = command
@@ -52,7 +77,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def live(redis: Redis, clock: list[float]) -> Fleet:
-    return Fleet(cast(Link, redis), STAGES)
+    return Fleet(cast(Link, redis), STAGES, Capacity(0.4))
 
 
 async def test_a_stage_without_a_worker_is_missing(live, redis):
@@ -60,7 +85,7 @@ async def test_a_stage_without_a_worker_is_missing(live, redis):
     await live.look()
     assert live.missing(STAGES) == ["denoise", "asr"]
     with pytest.raises(Unavailable, match="no asr worker is running") as refusal:
-        live.admit(["vad", "asr"], 1)
+        live.admit("call", ["vad", "asr"], 1)
     assert refusal.value.stage == "asr"
 
 
@@ -96,9 +121,9 @@ async def test_a_call_needs_a_slot_for_each_leg_in_the_stages_that_hold_legs(liv
     # ASR holds utterances: an utterance waits a moment for its slot.
     redis.beat("asr", "a", 1, slots=1, used=1)
     await live.look()
-    live.admit(["vad", "asr"], 1)
+    live.admit("call", ["vad", "asr"], 1)
     with pytest.raises(AtCapacity, match="all 8 vad slots are taken") as refusal:
-        live.admit(["vad", "asr"], 2)
+        live.admit("call", ["vad", "asr"], 2)
     assert refusal.value.reason == "vad_slots"
     assert refusal.value.retry_after > 0
 
@@ -131,3 +156,114 @@ async def test_a_worker_that_left_the_hash_is_gone_at_once(live, redis):
     redis.signs["vad"].clear()
     await live.look()
     assert live.missing(["vad"]) == ["vad"]
+
+
+@pytest.mark.parametrize("sign", [b"\xc1", b"", b"\x81\xa1v\x63"])
+async def test_a_worker_of_another_release_does_not_count_and_harms_no_other(live, redis, sign):
+    redis.signs["vad"][b"a"] = sign
+    redis.beat("vad", "v", 1, slots=3)
+    redis.signs["vad"][b"w"] = sign
+    await live.look()
+    assert live.missing(["vad"]) == []
+    assert live.summary()["vad"] == {"workers": 1, "slots": 3, "used": 0}
+
+
+async def test_a_call_counts_until_the_signs_of_life_can_show_it(live, redis, clock):
+    redis.beat("vad", "v", 1, slots=1)
+    redis.beat("asr", "a", 1)
+    await live.look()
+    live.admit("first", ["vad", "asr"], 1)
+    assert live.refusal(1).reason == "vad_slots"
+    live.admit("first", ["vad", "asr"], 1)
+    live.discount("first")
+    live.count("second", 1)
+    assert live.refusal(1).reason == "vad_slots"
+    clock[0] += 2.0
+    assert live.refusal(1) is None
+
+
+async def test_what_the_workers_did_between_two_looks_is_what_is_learned_from(live, redis, clock):
+    def beat(number: int) -> None:
+        for name, head_start in (("a", 1000.0), ("b", 0.0)):
+            work = head_start + 0.1 * number
+            redis.beat("asr", name, number, places=1, work=work, decode=0.25, idle=0.25)
+        redis.beat("vad", "v", number, slots=99, used=2, audio=5000.0 + 2 * number)
+
+    for number in range(1000):
+        beat(number)
+        await live.look()
+        clock[0] += 1.0
+    # 0.2 s of work for 2 s of audio; each of the two workers may spend 0.4 s a second.
+    assert live.room == pytest.approx(0.8 / 0.1, rel=0.1)
+
+
+async def test_a_worker_that_starts_anew_is_no_negative_work(live, redis):
+    redis.beat("asr", "a", 1, places=1, work=1000.0, decode=0.25)
+    await live.look()
+    room = live.room
+    redis.beat("asr", "a", 2, places=1, work=0.0, decode=0.25)
+    await live.look()
+    assert live.room == pytest.approx(room)
+
+
+async def test_claims_that_wait_longer_than_two_seconds_are_too_many(live, redis, clock):
+    redis.beat("vad", "v", 1, used=1)
+    redis.beat("asr", "a", 1)
+    redis.claims["asr"] = [b"5-0", b"6-0"]
+    await live.look()
+    clock[0] += 2.1
+    redis.claims["asr"] = [b"6-0"]
+    await live.look()
+    assert live.refusal(1) is None, "the one that had waited was taken"
+    clock[0] += 2.1
+    redis.beat("vad", "v", 2, used=1)
+    redis.beat("asr", "a", 2)
+    await live.look()
+    assert live.refusal(1).reason == "asr_backlog"
+    redis.claims["asr"] = []
+    await live.look()
+    assert live.refusal(1) is None
+
+
+@pytest.mark.parametrize(
+    ("vitals", "late"),
+    [
+        ({"urgent": 1, "wait": 1.4, "decode": 0.25, "idle": 0.25}, True),
+        ({"urgent": 1, "wait": 1.2, "decode": 0.25, "idle": 0.25}, False),
+        ({"urgent": 1, "wait": 0.0, "decode": 1.6, "idle": 0.25}, True),
+        ({"urgent": 0, "wait": 0.0, "decode": 1.6, "idle": 0.25}, False),
+        ({"urgent": 1, "wait": 1.4, "decode": 0.25}, True),
+        ({}, False),
+    ],
+)
+async def test_finals_are_late_by_what_an_idle_worker_would_not_need(live, redis, vitals, late):
+    redis.beat("vad", "v", 1, used=1)
+    redis.beat("asr", "a", 1, **vitals)
+    await live.look()
+    refusal = live.refusal(1)
+    assert (refusal.reason if refusal else None) == ("asr_wait" if late else None)
+
+
+async def test_a_worker_that_is_slow_to_read_is_behind_after_a_second(live, redis, clock):
+    redis.beat("asr", "a", 1)
+    for number in range(3):
+        assert live.refusal(1) is None
+        redis.beat("vad", "v", number, used=1, lag=0.7)
+        await live.look()
+        clock[0] += 0.5
+    assert live.refusal(1).reason == "lag"
+
+
+async def test_who_runs_it_is_told_when_redis_fills_up_and_when_it_drains(live, redis, monkeypatch):
+    monkeypatch.setattr("gateway.fleet.LOOK_EVERY", 0.0)
+    told: asyncio.Queue[bool] = asyncio.Queue()
+    running = asyncio.create_task(live.run(told.put_nowait))
+    redis.memory = (93, 100)
+    assert await told.get() is True
+    redis.memory = (87, 100)
+    assert await told.get() is False
+    redis.memory = (93, 0)
+    await live.look()
+    running.cancel()
+    assert told.empty()
+    assert live.refusal(1) is None

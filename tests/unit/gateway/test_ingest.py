@@ -1,6 +1,7 @@
 """Ingest: every format, any split, every leg in step."""
 
 from itertools import pairwise
+from math import gcd
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.fronts.api import ENCODINGS, AudioFormat, ClientError
-from gateway.ingest import _G711, Ingest
+from gateway.ingest import _G711, Ingest, resume_frame
 
 FORMATS = [
     AudioFormat(encoding, rate, channels)
@@ -149,12 +150,71 @@ def test_finishing_amid_a_frame_is_reported_and_not_fatal():
     assert "3 bytes into a frame of 8" in error.message
 
 
-@pytest.mark.parametrize("rate", [4_000, 8_000, 16_000, 44_100, 48_000])
-def test_position_at_the_clients_rate_skips_nothing(rate):
-    ingest = Ingest(AudioFormat("mulaw", rate, 1))
-    ingest.push(bytes(rate // 7))
-    ingest.flush()
-    there = ingest.position_at_client_rate(ingest.position)
-    assert there * 16_000 <= ingest.position * rate
-    assert there == rate // 7
-    assert ingest.position_at_client_rate(0) == 0
+# --- an ingest that goes on where another one was cut off ---
+
+RATES = (16_000, 8_000, 44_100, 48_000, 11_025, 7_919)
+
+
+def resumed(audio: AudioFormat, data: bytes, held: int, flush_at: int) -> list[bytes]:
+    """Return each leg's audio from position `held` on, as a second ingest gives it.
+
+    It is sent the client's bytes from the frame that `resume_frame` names; `flush_at` is the frame
+    at which the client flushes, and did so before if it lies behind.
+    """
+    start = resume_frame(audio, held)
+    ingest = Ingest(audio, start=start)
+    begun = ingest.position
+    assert begun <= held
+    frame_bytes = len(data) // frames_of(audio, data)
+    parts = []
+    if flush_at > start:
+        parts += [ingest.push(data[start * frame_bytes : flush_at * frame_bytes]), ingest.flush()]
+        start = flush_at
+    parts += [ingest.push(data[start * frame_bytes :]), ingest.flush()]
+    return [leg[2 * (held - begun) :] for leg in joined(audio, parts)]
+
+
+def frames_of(audio: AudioFormat, data: bytes) -> int:
+    bytes_per_sample = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw": 1}
+    return len(data) // (bytes_per_sample[audio.encoding] * audio.channels)
+
+
+@pytest.mark.parametrize("rate", RATES)
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_from_the_held_position_on_nothing_tells_of_an_interruption(rate, data):
+    encoding = data.draw(st.sampled_from(ENCODINGS), "encoding")
+    channels = data.draw(st.sampled_from((1, 2)), "channels")
+    audio = AudioFormat(encoding, rate, channels)
+    # 7919 is prime: only once a second does an output fall on an input.
+    seconds = 2.5 if rate == 7_919 else 0.5
+    frames = round(rate * data.draw(st.floats(0.05, seconds), "seconds"))
+    frame_bytes = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw": 1}[encoding] * channels
+    sent = speechlike(audio, frames * frame_bytes, data.draw(st.integers(0, 2**32), "seed"))
+    flush_at = data.draw(st.integers(0, frames), "flush")
+    held = data.draw(st.integers(0, frames * 16_000 // rate), "held")
+    uninterrupted = Ingest(audio)
+    parts = [uninterrupted.push(sent[: flush_at * frame_bytes]), uninterrupted.flush()]
+    parts += [uninterrupted.push(sent[flush_at * frame_bytes :]), uninterrupted.flush()]
+    expected = [leg[2 * held :] for leg in joined(audio, parts)]
+    assert resumed(audio, sent, held, flush_at) == expected
+
+
+@pytest.mark.parametrize("rate", [4_000, *RATES, 192_000])
+def test_what_is_asked_for_again_is_little_and_never_too_little(rate):
+    audio = AudioFormat("pcm16", rate, 1)
+    assert resume_frame(audio, 0) == 0
+    frames = [resume_frame(audio, position) for position in range(0, 160_000, 997)]
+    assert frames == sorted(frames)
+    for frame, position in zip(frames, range(0, 160_000, 997), strict=True):
+        behind = position - frame * 16_000 / rate
+        assert behind >= 0
+        # A warm-up of the filter, and the way back to where outputs fall on inputs.
+        assert behind <= 0.017 * 16_000 + 16_000 / gcd(rate, 16_000)
+    assert resume_frame(AudioFormat("mulaw", 16_000, 2), 12_345) == 12_345
+
+
+def test_a_sample_that_is_none_is_counted_from_the_beginning_of_the_call():
+    ingest = Ingest(AudioFormat("float32", 16_000, 1), start=1_000)
+    with pytest.raises(ClientError, match="sample 1003 of channel 0"):
+        ingest.push(np.array([0, 0, 0, np.nan], "<f4").tobytes())

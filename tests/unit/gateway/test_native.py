@@ -1,7 +1,6 @@
-"""The native protocol: golden messages both ways, and every mistake by its code."""
+"""The native protocol from the client: golden messages, and every mistake by its code."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,25 +8,17 @@ from hypothesis import strategies as st
 
 from common.options import SessionOptions
 from gateway.fronts.api import (
+    EVENTS,
     Audio,
     AudioFormat,
     ClientError,
     Configure,
-    Created,
-    Ended,
-    Failed,
-    Final,
     Finish,
     Flush,
-    Gap,
     Open,
-    Partial,
-    SpeechEnded,
-    SpeechStarted,
-    Word,
-    Words,
+    Resume,
 )
-from gateway.fronts.native import EVENTS, NativeFront
+from gateway.fronts.native import NativeFront
 
 DEFAULTS = SessionOptions(silence_threshold=0.6)
 SEED_CONFIG = {
@@ -61,9 +52,6 @@ def text_error(front: NativeFront, message: str) -> ClientError:
 
 def rendered(front, event):
     return [json.loads(message) for message in front.render(event, NOW)]
-
-
-# --- from the client ---
 
 
 def test_a_seed_clients_session():
@@ -142,7 +130,10 @@ def test_a_config_of_everything():
         ("denoise", 1, "invalid_option"),
         ("unfixed_chunk_num", 4.0, "invalid_option"),
         ("language", "Klingonese", "unknown_language"),
-        ("resume", "token", "resume_unavailable"),
+        ("resume", 7, "invalid_option"),
+        ("resume", "t" * 201, "invalid_option"),
+        ("seq", 1, "unknown_option"),
+        ("attempt", 1, "unknown_option"),
     ],
 )
 def test_a_wrong_option_is_named_and_fatal_before_the_session(name, value, code):
@@ -257,154 +248,8 @@ def test_any_config_is_taken_or_refused_with_a_client_error(config, second):
     except ClientError as error:
         refused = error
     else:
-        assert isinstance(commands[0], Configure if second else Open)
+        assert isinstance(commands[0], (Configure,) if second else (Open, Resume))
         return
     assert refused.fatal is not second
     (answer,) = rendered(front, refused.event)
     assert answer["code"] == refused.code
-
-
-# --- to the client ---
-
-
-def test_created():
-    assert rendered(opened(), Created("s1", "t1")) == [
-        {"type": "session_created", "session_id": "s1", "resume_token": "t1"}
-    ]
-
-
-PARTIAL = Partial(0, 3, 16_000, 40_000, "Hello wörld", 5, "English")
-
-
-def test_partial():
-    front = opened()
-    assert rendered(front, PARTIAL) == [
-        {
-            "type": "partial",
-            "language": "English",
-            "text": "Hello wörld",
-            "timestamp": 1234567890.123,
-            "utterance": 3,
-            "channel": 0,
-            "start": 1.0,
-            "end": 2.5,
-            "stable": 5,
-        }
-    ]
-    assert "wörld" in front.render(PARTIAL, NOW)[0]
-
-
-def test_partials_are_not_sent_when_not_wanted_or_empty():
-    assert rendered(opened(interim_results=False), PARTIAL) == []
-    assert rendered(opened(), Partial(0, 1, 0, 1, "", 0, None)) == []
-
-
-def final(text="Hi there", reason="silence", words=None, failed=False) -> Final:
-    return Final(1, 3, 2, 16_001, 24_000, 36_800, text, "English", words, reason, failed)
-
-
-WORDS = (Word("Hi", 16_001, 18_000, 0.98765), Word("there", 18_000, 24_000, 1.0))
-
-
-def test_final():
-    assert rendered(opened(), final(words=WORDS)) == [
-        {
-            "type": "final",
-            "language": "English",
-            "text": "Hi there",
-            "timestamp": 1234567890.123,
-            "utterance": 3,
-            "channel": 1,
-            "start": 1.0,
-            "end": 1.5,
-            "is_speech_final": True,
-            "seq": 2,
-            "stable": 8,
-        }
-    ]
-
-
-def test_words_only_if_asked():
-    (message,) = rendered(opened(words=True), final(words=WORDS))
-    assert message["words"] == [
-        {"word": "Hi", "start": 1.0, "end": 1.125, "probability": 0.9877},
-        {"word": "there", "start": 1.125, "end": 1.5, "probability": 1.0},
-    ]
-    (message,) = rendered(opened(words=True), final("", reason="flush"))
-    assert "words" not in message
-
-
-def test_a_final_without_its_words_tells_whether_they_come():
-    (message,) = rendered(opened(words=True), replace(final(), words_pending=True))
-    assert (message["words"], message["words_pending"]) == (None, True)
-    assert "words_unavailable" not in message
-    (message,) = rendered(opened(words=True), replace(final(), words_unavailable="why"))
-    assert (message["words"], message["words_unavailable"]) == (None, "why")
-    assert "words_pending" not in message
-    (message,) = rendered(opened(), replace(final(), words_unavailable="why"))
-    assert not any(name.startswith("words") for name in message)
-
-
-def test_words_that_come_later():
-    place = {"utterance": 3, "channel": 1, "start": 1.0, "end": 1.5, "seq": 7}
-    stamped = {"type": "words", "timestamp": 1234567890.123} | place
-    assert rendered(opened(words=True), Words(1, 3, 7, 16_001, 24_000, WORDS[:1])) == [
-        stamped | {"words": [{"word": "Hi", "start": 1.0, "end": 1.125, "probability": 0.9877}]}
-    ]
-    assert rendered(opened(words=True), Words(1, 3, 7, 16_001, 24_000, None, "why")) == [
-        stamped | {"words": None, "words_unavailable": "why"}
-    ]
-
-
-@pytest.mark.parametrize(
-    ("reason", "count"), [("silence", 0), ("length", 0), ("gap", 0), ("flush", 1), ("finish", 1)]
-)
-def test_an_empty_final_answers_only_who_asked(reason, count):
-    assert len(rendered(opened(), final(text="", reason=reason))) == count
-
-
-def test_a_failed_utterance_is_not_silence():
-    (error,) = rendered(opened(), final(text="", failed=True))
-    assert error["code"] == "utterance_failed"
-    assert "utterance 3 of channel 1 (1 s to 1.5 s)" in error["message"]
-    error, answer = rendered(opened(), final(text="", reason="finish", failed=True))
-    assert (error["type"], answer["type"]) == ("error", "final")
-
-
-SPEECH = [
-    (
-        SpeechStarted(0, 1, 1_600, 8_192),
-        {"type": "speech_started", "utterance": 1, "at": 0.512, "timestamp": 1234567890.123},
-    ),
-    (
-        SpeechEnded(0, 1, 1_600, 16_000, 32_000, "silence"),
-        {
-            "type": "speech_ended",
-            "utterance": 1,
-            "end": 1.0,
-            "at": 2.0,
-            "reason": "silence",
-            "timestamp": 1234567890.123,
-        },
-    ),
-    (Gap(0, 1_600, 16_000), {"type": "gap", "end": 1.0}),
-]
-
-
-@pytest.mark.parametrize(("event", "message"), SPEECH)
-def test_opt_in_messages(event, message):
-    assert rendered(opened(), event) == []
-    assert rendered(opened(events=[message["type"]]), event) == [
-        {"channel": 0, "start": 0.1, **message}
-    ]
-
-
-def test_an_error_is_told_even_before_the_config():
-    front = NativeFront(DEFAULTS)
-    assert rendered(front, Failed("at_capacity", "no room", fatal=True)) == [
-        {"type": "error", "code": "at_capacity", "message": "no room"}
-    ]
-
-
-def test_the_end_has_no_message():
-    assert rendered(opened(), Ended()) == []

@@ -247,3 +247,105 @@ def test_words_may_come_after_the_end(results):
     assert len(results.awaited) == 1
     assert len(results.read({text: [later(2, 2, 1)]})) == 1
     assert results.awaited == []
+
+
+# --- for a client that came back ---
+
+
+def told(events: list[Event]) -> list[tuple[str, int]]:
+    return [(type(e).__name__, e.seq) for e in events if isinstance(e, Final | Words)]
+
+
+def test_what_a_client_has_is_not_told_again():
+    results = Results([LEG, OTHER], speech=False, after=3)
+    events = results.read(
+        {
+            LEG.key("text"): [item(1, 1), item(2, 4), item(3, 5)],
+            OTHER.key("text"): [item(1, 2), item(2, 3)],
+        }
+    )
+    assert told(events) == [("Final", 4), ("Final", 5)]
+
+
+def test_a_client_that_has_nothing_is_told_everything():
+    text = [item(1, 0, shown=False), item(2, 1)]
+    events = Results([LEG], speech=False, after=0).read({LEG.key("text"): text})
+    assert told(events) == [("Final", 1)]
+
+
+def test_words_of_a_final_that_it_has_are_told_if_it_has_them_not():
+    results = Results([LEG], speech=False, after=2)
+    text = [item(1, 1, align="d"), item(2, 2, align="e"), later(2, 3, 1)]
+    events = results.read({LEG.key("text"): text})
+    assert events == [Words(0, 1, 3, 10, 20, TIMED)]
+    assert results.awaited == [AwaitedWords(LEG, 2, "e", 10, 20)]
+    assert told(results.read({LEG.key("text"): [later(2, 4, 2)]})) == [("Words", 4)]
+    assert results.awaited == []
+
+
+def test_words_that_it_has_are_neither_told_nor_awaited():
+    results = Results([LEG], speech=False, after=2)
+    events = results.read({LEG.key("text"): [item(1, 1, align="d"), later(1, 2, 1)]})
+    assert events == []
+    assert results.awaited == []
+
+
+def test_a_call_may_have_ended_with_what_the_client_has():
+    results = Results([LEG], speech=False, after=1)
+    assert results.read({LEG.key("text"): [item(1, 1), end(2, 1)]}) == []
+    assert results.ended
+
+
+def started(utterance: int) -> dict[str, Any]:
+    return {"t": "started", "utterance": utterance, "start": 3, "at": 4, "probability": 0.9}
+
+
+def ended(utterance: int) -> dict[str, Any]:
+    place = {"start": 3, "end": 8, "at": 9, "reason": "flush"}
+    return {"t": "ended", "utterance": utterance, **place}
+
+
+def test_speech_of_what_was_settled_before_is_not_told_and_the_rest_is():
+    results = Results([LEG], speech=True, after=1)
+    happened = speech(2, *(each(n) for n in (1, 2, 3) for each in (started, ended)))
+    events = results.read(
+        {LEG.key("speech"): [happened], LEG.key("text"): [item(1, 1), item(2, 2)]}
+    )
+    # Of the second it has no final: it may not have heard of its beginning either.
+    assert [
+        (type(e).__name__, e.utterance)
+        for e in events
+        if isinstance(e, SpeechStarted | SpeechEnded)
+    ] == [
+        *(("SpeechStarted", 2), ("SpeechEnded", 2)),
+        *(("SpeechStarted", 3), ("SpeechEnded", 3)),
+    ]
+    assert told(events) == [("Final", 2)]
+
+
+def test_each_leg_settles_its_own_speech():
+    results = Results([LEG, OTHER], speech=True, after=1)
+    news = {leg.key("speech"): [speech(2, started(1))] for leg in (LEG, OTHER)}
+    events = results.read({**news, LEG.key("text"): [item(1, 1)]})
+    assert [e.channel for e in events if isinstance(e, SpeechStarted)] == [1]
+
+
+def test_a_gap_is_told_again_unless_a_later_utterance_was_settled():
+    gaps = [{"t": "gap", "start": 1, "end": 2}, {"t": "gap", "start": 30, "end": 31}]
+    news = {LEG.key("speech"): [speech(2, *gaps)], LEG.key("text"): [item(1, 1)]}
+    assert Results([LEG], speech=True, after=1).read(news) == [Gap(0, 30, 31)]
+    assert Results([LEG], speech=True, after=0).read(news)[:2] == [Gap(0, 1, 2), Gap(0, 30, 31)]
+
+
+def test_the_end_settles_no_gap():
+    results = Results([LEG], speech=True, after=1)
+    gap = speech(2, {"t": "gap", "start": 30, "end": 31})
+    news = {LEG.key("speech"): [gap], LEG.key("text"): [item(1, 1), end(2, 1)]}
+    assert results.read(news) == [Gap(0, 30, 31)]
+
+
+def test_no_partial_of_what_the_client_has_is_followed():
+    results = Results([LEG], speech=False, after=1)
+    results.read({LEG.key("text"): [item(1, 1)]})
+    assert set(keys_of(results, {LEG: {"part:1"}})) == set()
+    assert set(keys_of(results, {LEG: {"part:2"}})) == {LEG.key("part:2")}

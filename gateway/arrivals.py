@@ -1,0 +1,42 @@
+"""When a session's audio came, for the latencies that callers feel."""
+
+import time
+from collections import deque
+
+from common.audio import seconds
+
+_LIVE_AHEAD = 2.0
+"""Seconds that a live client may be ahead of its own clock, for bursts of a jittery network."""
+_EVERY = 1600
+_KEPT = 128
+
+
+class Arrivals:
+    """A session's recent audio by the time it arrived at."""
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        """Where this connection's audio begins."""
+        self._position = start
+        self._began: float | None = None
+        self._marks: deque[tuple[int, float]] = deque(maxlen=_KEPT)
+
+    def note(self, position: int) -> None:
+        """Take note that the audio before `position` is there."""
+        now = time.monotonic()
+        self._position = position
+        if self._began is None:
+            self._began = now
+        if not self._marks or position - self._marks[-1][0] >= _EVERY:
+            self._marks.append((position, now))
+
+    @property
+    def live(self) -> bool:
+        """Whether the audio comes at the pace it is spoken; latencies mean nothing in an upload."""
+        ahead = seconds(self._position - self.start) - (time.monotonic() - (self._began or 0.0))
+        return ahead < _LIVE_AHEAD
+
+    def age(self, position: int) -> float:
+        """Return seconds since the audio before `position` had arrived; 0 if that is not known."""
+        arrived = next((at for end, at in self._marks if end >= position), None)
+        return time.monotonic() - arrived if arrived is not None else 0.0

@@ -1,0 +1,141 @@
+"""From a client's bytes to the audio streams of its legs: what one connection adds to a call."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE, seconds
+from common.bus import wire
+from common.bus.keys import Leg
+from common.options import SessionOptions
+from gateway.arrivals import Arrivals
+from gateway.fronts.api import ACK, ClientError
+from gateway.ingest import Ingest, resume_frame
+from gateway.leg_uplink import LegUplink
+from gateway.record import SessionRecord
+from gateway.roster import HeldLeg
+from gateway.shared import Gateway
+from gateway.throttle import Throttle
+
+_ACK_BEHIND = 2 * SAMPLE_RATE
+"""Acknowledged is what was written so long ago: a Redis that fails over, or whose machine dies with
+an AOF synced each second, may come back without the newest second."""
+
+
+class Intake:
+    """All legs of one call, in step, as written by one owner.
+
+    `held` is what Redis has of each leg where the call is resumed, empty for a new one; the audio
+    then goes on from frame `start` of the client. `on_ack` is told, about once a second, a frame
+    before which the client need keep nothing, if it wants to know; `on_superseded` is called when
+    Redis says that the call has another owner, or is gone.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        session: str,
+        owner: str,
+        record: SessionRecord,
+        throttle: Throttle,
+        *,
+        held: Sequence[HeldLeg] = (),
+        on_ack: Callable[[int], None],
+        on_superseded: Callable[[], None],
+    ) -> None:
+        self.record = record
+        """The terms of the call; whether it is denoised was settled when it was opened."""
+        self.start = resume_frame(record.audio, min((leg.last.position for leg in held), default=0))
+        self._ingest = Ingest(record.audio, start=self.start)
+        self.arrivals = Arrivals(self._ingest.position)
+        self._uplink = gateway.uplink
+        self._metrics = gateway.metrics
+        self._throttle = throttle
+        self._on_ack = on_ack if ACK in record.events else None
+        self._acked = 0
+        self._attached = False
+        self.legs = [
+            LegUplink(
+                Leg(session, channel),
+                owner,
+                start=self._ingest.position,
+                last=held[channel].last if held else wire.NOTHING,
+                on_written=self._written,
+                on_superseded=on_superseded,
+            )
+            for channel in range(record.audio.channels)
+        ]
+
+    @property
+    def position(self) -> int:
+        """Where the audio accepted so far ends, in 16 kHz samples."""
+        return self.legs[0].position
+
+    @property
+    def truncated(self) -> ClientError | None:
+        """See `Ingest.truncated`."""
+        return self._ingest.truncated
+
+    def push(self, data: bytes) -> None:
+        """Take audio in the client's format."""
+        self._grow(self._ingest.push(data))
+        self._wake()
+
+    def flush(self, ordinal: int) -> None:
+        """Have the legs' open utterances ended behind the audio so far."""
+        self._grow(self._ingest.flush())
+        self._control({"t": "flush"}, ordinal)
+
+    def configure(self, options: SessionOptions, ordinal: int) -> None:
+        """Have new options take effect behind the audio so far."""
+        self.record = replace(self.record, options=options)
+        body = {"t": "config", "options": options.to_wire()}
+        self._control(body, ordinal, options=self.record.pack_options())
+
+    def finish(self, ordinal: int) -> None:
+        """Have the legs ended behind the audio so far."""
+        self._grow(self._ingest.flush())
+        self._control({"t": "end"}, ordinal, ends=True)
+
+    def attach(self) -> None:
+        """Begin to write: Redis holds the call."""
+        self._attached = True
+        for leg in self.legs:
+            self._uplink.add(leg)
+        self._wake()
+
+    def detach(self) -> None:
+        """Have nothing written again that Redis should lose."""
+        for leg in self.legs:
+            self._uplink.remove(leg)
+
+    def _grow(self, pieces: Sequence[bytes]) -> None:
+        if not pieces[0]:
+            return
+        for leg, pcm in zip(self.legs, pieces, strict=True):
+            leg.audio(pcm)
+        samples = len(pieces[0]) // BYTES_PER_SAMPLE
+        self._metrics.audio.inc(seconds(samples) * len(self.legs))
+        self.arrivals.note(self.position)
+        self._throttle.pace(samples)
+
+    def _control(
+        self, body: wire.Body, ordinal: int, *, ends: bool = False, options: bytes = b""
+    ) -> None:
+        for leg in self.legs:
+            leg.control(body, ordinal=ordinal, ends=ends, options=options)
+        self._wake()
+
+    def _wake(self) -> None:
+        self._throttle.store(max(leg.waiting for leg in self.legs))
+        if self._attached:
+            for leg in self.legs:
+                self._uplink.touch(leg)
+
+    def _written(self) -> None:
+        self._throttle.store(max(leg.waiting for leg in self.legs))
+        if self._on_ack is None:
+            return
+        safe = min(leg.written for leg in self.legs) - _ACK_BEHIND
+        if safe - self._acked >= SAMPLE_RATE:
+            self._acked = safe
+            self._on_ack(resume_frame(self.record.audio, safe))

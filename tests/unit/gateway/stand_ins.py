@@ -1,0 +1,325 @@
+"""A session's surroundings: a client on one side, stand-ins for what it shares on the other."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
+from uuid import uuid4
+
+import hiredis
+
+from common.bus import scripts, wire
+from common.bus.keys import Leg
+from common.bus.link import Command, CommandError
+from common.bus.wire import Mark
+from common.errors import BusUnavailable, CallscribeError
+from common.options import SessionOptions
+from common.telemetry.metrics import GatewayMetrics, new_registry
+from gateway.fronts import native
+from gateway.fronts.api import AudioFormat
+from gateway.leg_uplink import LegUplink
+from gateway.record import ResumeToken, SessionRecord
+from gateway.roster import Roster
+from gateway.session import Session
+from gateway.settings import GatewaySettings
+from gateway.shared import Gateway
+
+CONFIG = json.dumps({"type": "config", "encoding": "pcm16"})
+WORDS = json.dumps({"type": "config", "words": True})
+STEREO = json.dumps({"type": "config", "encoding": "pcm16", "channels": 2, "denoise": True})
+FINALIZE = '{"type": "finalize"}'
+FLUSH = '{"type": "flush"}'
+TOKEN = ResumeToken("call", "secret")
+
+
+def commands(data: bytes) -> list[list[bytes]]:
+    """Decode RESP back into commands."""
+    reader = hiredis.Reader()
+    reader.feed(data)
+    decoded: list[list[bytes]] = []
+    while (command := reader.gets()) is not False:
+        decoded.append(command)
+    return decoded
+
+
+def taken(leg: LegUplink) -> list[tuple[bytes, bytes]]:
+    """Have all written that waits; return it as (kind, value): of a control its type."""
+    found = []
+    while part := leg.take():
+        for command in commands(part[1]):
+            if command[0] == b"XADD":
+                found.append((b"audio", command[-1]))
+            elif command[0] == b"EVAL":
+                assert command[1].decode() == scripts.CONTROL.source
+                found.append((b"control", wire.unpack(command[8])["t"].encode()))
+        leg.settle(owned=True)
+    return found
+
+
+class Client:
+    """A client that takes down what happens to it."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.closed: tuple[int, str] | None = None
+        self.held: list[bool] = []
+
+    def send_soon(self, messages: Sequence[str | bytes]) -> None:
+        self.messages += [json.loads(message) for message in messages]
+
+    def close_soon(self, code: int, reason: str) -> None:
+        self.closed = self.closed or (code, reason)
+
+    def hold(self, held: bool) -> None:
+        self.held.append(held)
+
+    @property
+    def kinds(self) -> list[str]:
+        return [m.get("code", m["type"]) for m in self.messages]
+
+
+class Surroundings:
+    """Stands in for what a session shares with others: link, uplink, downlink, fleet.
+
+    `call` is what Redis holds of the call `TOKEN`, None for nothing.
+    """
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+        self.claims: list[str] = []
+        self.offered: list[wire.Body] = []
+        self.forgone: list[tuple[int, str]] = []
+        self.legs: set[LegUplink] = set()
+        self.touched: set[LegUplink] = set()
+        self.listeners: dict[str, object] = {}
+        self.doorbells: list[str] = []
+        self.looked_for: list[str] = []
+        self.absent: list[str] = []
+        self.objection: CallscribeError | None = None
+        self.connected = True
+        self.generation = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.call: HeldCall | None = None
+        self.owner: bytes | None = None
+        self.attempt = 0
+        """The latest of the client to come back."""
+        self.renewed: list[tuple[str, ...]] = []
+        self.known_as: dict[str, str] = {}
+        self.left: list[str] = []
+        self.closed = False
+        """Whether the gateway drains."""
+        self.counted: list[list[str]] = []
+        """The calls that are counted on, in each round of the caretaker."""
+        self.extra: Callable[[Command], object] = lambda command: None
+        """Answers what no test of a session alone asks."""
+        self.orphans: Callable[[int, bool], list[bytes]] = lambda silence_ms, take: []
+
+    # --- the link ---
+
+    async def insist(self, commands: Sequence[Command]) -> list[object]:
+        await self.gate.wait()
+        self.commands += commands
+        return [self._answer(command) for command in commands]
+
+    def _answer(self, command: Command) -> object:
+        if command[0] == "XINFO":
+            mark = self.call.last(cast(bytes, command[2])) if self.call else None
+            if mark is None:
+                return CommandError("ERR no such key")
+            return [b"length", 1, b"last-generated-id", wire.entry_id(*mark)]
+        if command[0] == "HGET":
+            return self.owner
+        found = self.extra(command)
+        return 1 if found is None else found
+
+    async def evaluate(self, calls: Sequence[tuple[Any, Any, tuple[Any, ...]]]) -> list[object]:
+        await self.gate.wait()
+        return [self._run(*call) for call in calls]
+
+    def _run(self, script: scripts.Script, keys: Any, arguments: tuple[Any, ...]) -> object:
+        if script is scripts.ATTACH:
+            body = wire.unpack(arguments[2])
+            assert body["words"] is None
+            self.forgone.append((arguments[0], body["trouble"]))
+        elif script is scripts.REGISTER:
+            self.claims.append(f"{keys[0].decode()} {arguments[0]}")
+            self.offered.append(wire.unpack(arguments[1]))
+        elif script is scripts.TAKE:
+            proof, owner, _, _, attempt, former = arguments
+            if self.call is None or proof not in ("", TOKEN.digest):
+                return []
+            if former and self.owner != former.encode():
+                return -1
+            if attempt:
+                if attempt < self.attempt:
+                    return -1
+                self.attempt = attempt
+            self.owner = owner.encode()
+            return self.call.meta()
+        elif script is scripts.ORPHANS:
+            silence, _, take = arguments
+            return self.orphans(silence, bool(take))
+        else:
+            assert script is scripts.RENEW_SESSIONS
+            self.renewed.append(arguments)
+        return 1
+
+    # --- uplink, downlink, fleet, door ---
+
+    def rename(self, call: str, known_as: str) -> None:
+        self.known_as[call] = known_as
+
+    async def leave(self, call: str) -> None:
+        self.left.append(call)
+
+    async def renew(self, calls: Iterable[str]) -> None:
+        self.counted.append([*calls])
+
+    def touch(self, leg: LegUplink) -> None:
+        self.touched.add(leg)
+
+    def add(self, *what: Any) -> None:
+        if len(what) == 1:
+            self.legs.add(what[0])
+        else:
+            session, listener, doorbell = what
+            self.listeners[session] = listener
+            self.doorbells.append(doorbell)
+
+    def remove(self, *what: Any) -> None:
+        if len(what) == 1:
+            self.legs.discard(what[0])
+        else:
+            session, listener, doorbell = what
+            if self.listeners.get(session) is listener:
+                del self.listeners[session]
+            if doorbell in self.doorbells:
+                self.doorbells.remove(doorbell)
+
+    async def look_for(self, session: str) -> None:
+        self.looked_for.append(session)
+
+    def missing(self, stages: Sequence[str]) -> list[str]:
+        return [stage for stage in stages if stage in self.absent]
+
+    async def look(self) -> None:
+        if isinstance(self.objection, BusUnavailable):
+            raise self.objection
+
+    def admit(self, name: object, stages: Sequence[str], legs: int) -> None:
+        if self.objection is not None:
+            raise self.objection
+
+
+class HeldCall:
+    """What Redis holds of the call `TOKEN`: its record, and per channel where its audio ends."""
+
+    def __init__(
+        self,
+        *marks: Mark,
+        options: SessionOptions | None = None,
+        audio: AudioFormat | None = None,
+        events: frozenset[str] = frozenset(),
+        gateway: str = "other",
+        seq: int = 0,
+        controls: tuple[int, ...] = (0, 0),
+        ends: tuple[int | None, ...] = (None, None),
+    ) -> None:
+        sound = audio or AudioFormat("pcm16", 16_000, max(1, len(marks)))
+        options = options or SessionOptions()
+        self.record = SessionRecord(options, sound, events, False, "first")
+        self._marks = marks
+        self._gateway = gateway
+        self._seq = seq
+        self._controls = controls
+        self._ends = ends
+
+    def last(self, key: bytes) -> Mark | None:
+        for channel, mark in enumerate(self._marks):
+            if key == Leg(TOKEN.session, channel).key("audio"):
+                return mark
+        return None
+
+    def meta(self) -> list[object]:
+        per_channel: list[object] = []
+        for controls, end in zip(self._controls, self._ends, strict=True):
+            per_channel.append(b"%d" % controls if controls else None)
+            per_channel.append(None if end is None else b"%d" % end)
+        head = [self.record.pack(), self.record.pack_options(), self._gateway.encode()]
+        return [*head, b"%d" % self._seq if self._seq else None, *per_channel]
+
+
+class Table:
+    """A session with a client on one side and stand-ins on the other."""
+
+    def __init__(
+        self, *, beside: "Table | None" = None, returning: bool = False, **settings: Any
+    ) -> None:
+        self.client = Client()
+        self.ended: list[Session] = []
+        if beside is None:
+            self.around = Surroundings()
+            self.metrics = GatewayMetrics.build(new_registry(version="0", service="gateway"))
+            self.gateway = _gateway(self.around, self.metrics, GatewaySettings(**settings))
+        else:
+            self.around, self.metrics = beside.around, beside.metrics
+            self.gateway = beside.gateway
+        front = native.build(SessionOptions())
+        name = uuid4().hex
+        around = (self.gateway, front, self.client, self.ended.append)
+        self.session = Session(*around, name=name, returning=returning)
+
+    async def open(self, config: str = CONFIG) -> None:
+        self.session.receive(config)
+        await quiet()
+
+    async def come_back(self, seq: int = 0, token: str = str(TOKEN), **more: int) -> None:
+        """Resume the call that Redis holds."""
+        await self.open(json.dumps({"type": "config", "resume": token, "seq": seq, **more}))
+
+    def written(self, channel: int = 0) -> list[bytes]:
+        """Have written what waits in a leg that was touched; return it, of a control its type."""
+        found = [leg for leg in self.session.intake.legs if leg in self.around.touched]
+        return [value for _, value in taken(found[channel])]
+
+    def deliver(self, news: dict[bytes, list[wire.RawEntry]]) -> None:
+        """Let the session have what was read from its result streams."""
+        self.session.output.deliver(news)
+
+    def text(self, channel: int = 0) -> bytes:
+        return Leg(self.session.id, channel).key("text")
+
+    def refused(self, reason: str) -> float:
+        return cast(float, self.metrics.refusals.labels(reason)._value.get())
+
+    @property
+    def sessions(self) -> float:
+        return cast(float, self.metrics.sessions._value.get())
+
+
+def _gateway(around: Surroundings, metrics: GatewayMetrics, settings: GatewaySettings) -> Gateway:
+    link = cast(Any, around)
+    return Gateway(
+        name="g",
+        settings=settings,
+        link=link,
+        uplink=link,
+        downlink=link,
+        fleet=link,
+        roster=Roster(link, "g"),
+        door=link,
+        metrics=metrics,
+    )
+
+
+async def quiet() -> None:
+    """Let every task go as far as it can."""
+    for _ in range(30):
+        await asyncio.sleep(0)
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0)

@@ -1,0 +1,182 @@
+from collections.abc import Mapping
+from typing import cast
+
+import pytest
+from prometheus_client import CollectorRegistry
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+from common.telemetry.metrics import GatewayMetrics
+from gateway.capacity import Refusal
+from gateway.door import Door
+from gateway.fleet import Fleet
+from gateway.quota import Quota, caller
+
+
+class StandInFleet:
+    """Has room unless told otherwise; remembers who counts."""
+
+    def __init__(self) -> None:
+        self.full: Refusal | None = None
+        self.counted: dict[object, int] = {}
+
+    def refusal(self, legs: int) -> Refusal | None:
+        return self.full
+
+    def count(self, name: object, legs: int) -> None:
+        self.counted[name] = legs
+
+    def discount(self, name: object) -> None:
+        self.counted.pop(name, None)
+
+
+class StandInQuota:
+    """Two calls of each key."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, set[str]] = {}
+        self.renewed: list[Mapping[str, list[str]]] = []
+
+    async def take(self, key: str, call: str) -> Refusal | None:
+        held = self.held.setdefault(key, set())
+        if len(held) == 2:
+            return Refusal("key_sessions", 5, "two are running")
+        held.add(call)
+        return None
+
+    async def renew(self, calls: Mapping[str, list[str]]) -> None:
+        self.renewed.append({key: sorted(each) for key, each in calls.items()})
+
+    async def release(self, key: str, call: str) -> None:
+        self.held[key].discard(call)
+
+
+@pytest.fixture
+def fleet() -> StandInFleet:
+    return StandInFleet()
+
+
+@pytest.fixture
+def quota() -> StandInQuota:
+    return StandInQuota()
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def door(fleet: StandInFleet, registry: CollectorRegistry) -> Door:
+    metrics = GatewayMetrics.build(registry)
+    return Door(cast(Fleet, fleet), metrics, most=3, quota=None)
+
+
+@pytest.fixture
+def counting(fleet: StandInFleet, quota: StandInQuota, registry: CollectorRegistry) -> Door:
+    metrics = GatewayMetrics.build(registry)
+    return Door(cast(Fleet, fleet), metrics, most=99, quota=cast(Quota, quota))
+
+
+IN = Response(101, "let in", Headers())
+"""Stands for no answer of the door's own."""
+
+
+def knock(door: Door, call: str = "a", path: str = "/ws/asr", present: int = 0) -> Response:
+    answer = door.answer(call, Request(path, Headers()), "192.0.2.1", present)
+    assert answer is None or isinstance(answer, Response)
+    return answer or IN
+
+
+async def ask(door: Door, call: str, path: str = "/ws/asr", **headers: str) -> Response:
+    answer = door.answer(call, Request(path, Headers(headers)), "192.0.2.1", 0)
+    return (answer if answer is None or isinstance(answer, Response) else await answer) or IN
+
+
+def refusals(registry: CollectorRegistry, reason: str) -> float | None:
+    return registry.get_sample_value("callscribe_refusals_total", {"reason": reason})
+
+
+def test_a_call_that_is_let_in_counts_at_once(door, fleet):
+    assert knock(door) is IN
+    assert fleet.counted == {"a": 1}
+
+
+def test_who_is_refused_is_told_why_and_when_to_come_again(door, fleet, registry):
+    fleet.full = Refusal("asr_load", 7, "too much")
+    answer = knock(door)
+    assert (answer.status_code, answer.reason_phrase) == (503, "Service Unavailable")
+    assert answer.body == b"refused: asr_load\n"
+    assert answer.headers["Retry-After"] == "7"
+    assert answer.headers["Content-Length"] == str(len(answer.body))
+    assert refusals(registry, "asr_load") == 1
+    assert fleet.counted == {}
+
+
+def test_a_gateway_takes_so_many_and_no_more(door):
+    assert knock(door, present=2) is IN
+    assert knock(door, present=3).body == b"refused: max_sessions\n"
+
+
+def test_who_comes_back_to_a_call_has_his_place(door, fleet):
+    fleet.full = Refusal("asr_load", 7, "too much")
+    assert knock(door, path="/ws/asr?resume=1", present=99) is IN
+    assert knock(door, path="/ws/asr?x=y&resume=1", present=99) is IN
+    assert knock(door, path="/ws/asr?resume=11") is not IN
+    assert fleet.counted == {}
+
+
+def test_who_drains_lets_nobody_in(door):
+    door.close()
+    assert knock(door).body == b"refused: draining\n"
+    assert knock(door, path="/ws/asr?resume=1").status_code == 503
+
+
+async def test_a_key_with_too_many_calls_is_its_own_fault(counting, fleet, registry):
+    assert await ask(counting, "a") is IN
+    assert await ask(counting, "b") is IN
+    answer = await ask(counting, "c")
+    assert (answer.status_code, answer.body) == (429, b"refused: key_sessions\n")
+    assert refusals(registry, "key_sessions") == 1
+    assert fleet.counted == {"a": 1, "b": 1}
+    assert await ask(counting, "d", **{"X-Api-Key": "another"}) is IN
+
+
+async def test_a_call_that_ends_makes_room_for_its_key(counting, fleet):
+    await ask(counting, "a")
+    await ask(counting, "b")
+    await counting.leave("a")
+    await counting.leave("a")
+    assert await ask(counting, "c") is IN
+    assert fleet.counted == {"b": 1, "c": 1}
+
+
+async def test_running_calls_are_renewed_by_key_and_nobody_elses(counting, quota):
+    await ask(counting, "a")
+    await ask(counting, "b")
+    await ask(counting, "c", **{"X-Api-Key": "k"})
+    await ask(counting, "gone")
+    await counting.renew(["a", "b", "c", "an orphan's"])
+    mine, other = caller(Headers(), "192.0.2.1"), caller(Headers({"X-Api-Key": "k"}), "")
+    assert quota.renewed == [{mine: ["a", "b"], other: ["c"]}]
+
+
+async def test_a_resumed_call_counts_for_who_resumed_it(counting, quota):
+    assert await ask(counting, "connection", "/ws/asr?resume=1") is IN
+    counting.rename("connection", "call")
+    await counting.renew(["call"])
+    assert quota.renewed == [{caller(Headers(), "192.0.2.1"): ["call"]}]
+
+
+async def test_a_handshake_that_came_to_nothing_is_forgotten(counting, quota):
+    await ask(counting, "broken off")
+    await counting.renew([])
+    await counting.renew([])
+    await counting.renew(["broken off"])
+    assert quota.renewed == [{}, {}, {}]
+
+
+async def test_without_a_limit_redis_is_not_asked(door):
+    await door.renew(["a"])
+    await door.leave("a")
+    door.rename("a", "b")
