@@ -1,95 +1,106 @@
-"""Python client of the native protocol, `/ws/asr`.
+"""Python client of the native protocol, `/ws/asr`; `callscribe.sync` is the one without asyncio.
 
     async with connect("ws://localhost:8000/ws/asr", Options(sample_rate=8000)) as call:
-        await call.send(pcm)          # from one task, as the audio is recorded
-        await call.finalize()
-        async for event in call:      # from another, or afterwards
+        async for event in call.transcribe(microphone):    # an async iterable of bytes
             print(event)
+
+or, sending and reading in tasks of one's own:
+
+        await call.send(pcm)
+        await call.finalize()
+        async for event in call: ...
+
+A broken connection is not the end of the call: the client reconnects, to any of the URLs, resumes,
+sends again what the server lacks, and tells of it by a `Resumed` event. What a caller can rely on:
+
+- Audio. Every frame that `send` has taken is recognised exactly once, and every `flush`,
+  `configure` and `finalize` takes effect once and in its place, as long as a server is reached
+  again within `patience` here and `--resume-s` there, and has what is no longer kept here.
+  Kept is what no server has acknowledged as stored, `ring_s` seconds at most: then `send` waits.
+  Nothing is ever dropped to make room; a source that cannot wait must choose what to drop itself.
+- Otherwise sending and iterating raise which of this does not hold: Disconnected (nobody reached
+  in time; with `audio_s` and `seq`), SessionLost (the server forgot the call, or needs audio that
+  is no longer kept), ResumedElsewhere. Audio that the servers lost between them is a `Gap`, for
+  those who ask for it.
+- Events. Finals, words and the events asked for come exactly once and in the server's order;
+  no partial comes after its final. What arrived before an error is read before it is raised.
 
 Times in events are seconds of audio since the call began, not of the clock.
 """
 
 import asyncio
 import json
-import os
-import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Self, Unpack
-from urllib.parse import urlsplit
 
-import websockets.asyncio.client as ws
-from websockets.exceptions import (
-    ConcurrencyError,
-    ConnectionClosed,
-    InvalidHandshake,
-    InvalidProxy,
-    InvalidStatus,
-    InvalidURI,
+from callscribe.dialling import check_url
+from callscribe.errors import (
+    Disconnected,
+    GoingAway,
+    Refused,
+    ResumedElsewhere,
+    ServerError,
+    SessionLost,
 )
+from callscribe.line import Line
+from callscribe.messages import Changes, Event, Options
+from common.errors import SettingsError
 
-from callscribe.messages import Changes, Error, Event, Options, parse_event, parse_object
-from common.errors import AtCapacity, CallscribeError, Retryable, SettingsError
+__all__ = [
+    "Call",
+    "Disconnected",
+    "GoingAway",
+    "Refused",
+    "ResumedElsewhere",
+    "ServerError",
+    "SessionLost",
+    "connect",
+]
 
-# RFC 6455, 7.4.1, and its registry.
-_NORMAL_CLOSURE = 1000
-_TRY_AGAIN_LATER = 1013
-_PASSING = (1001, 1006, 1012)
-"""Going away, abnormal closure, service restart: nobody objected to what was sent."""
-
-_RETRY_AFTER = 5.0
-"""Seconds to wait after a refusal that did not say how long."""
-_OPEN_TIMEOUT = 10.0
-_CLOSE_TIMEOUT = 2.0
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-
-class Refused(AtCapacity):
-    """The server takes no new call now; try again after `retry_after` seconds, or elsewhere."""
-
-
-class Disconnected(Retryable):
-    """The server could not be reached, or the connection broke; finals received so far hold."""
-
-
-class ServerError(CallscribeError):
-    """The server ended the call; `code` is the protocol's word for why."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{message} ({code})")
-        self.code = code
+_LEAST_RING_S = 5.0
+"""Servers acknowledge about once a second, and hold back what their resamplers need."""
 
 
 class Call:
     """One call in progress; made by `connect`.
 
-    One task may send while another iterates; two must not iterate at once. Events wait on the
-    connection until they are read, and the server is slowed when many do. Every method raises
-    Disconnected, Refused or ServerError when the connection is closed; iterating ends without
-    an error when the server has ended the call in order, after its last event.
+    One task may send while another iterates; two must not iterate at once. Events wait in memory
+    until they are read; beyond 1000 of them, partials, lags and acknowledgements are dropped.
+    Every method raises Disconnected, Refused or ServerError when the call is over; iterating ends
+    without an error when the server has ended the call in order, after its last event.
     """
 
-    def __init__(self, connection: ws.ClientConnection) -> None:
-        self._connection = connection
-        self._last_error: Error | None = None
-        self.session_id = ""
-        self.resume_token = ""
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._feeding: list[asyncio.Task[None]] = []
+
+    @property
+    def session_id(self) -> str:
+        """The call's name in the servers' logs."""
+        return self._line.session_id
+
+    @property
+    def resume_token(self) -> str:
+        """What lets a connection take the call over; a secret."""
+        return self._line.resume_token
 
     async def send(self, pcm: bytes) -> None:
         """Send audio in the call's encoding; it may be split anywhere, even inside a sample.
 
-        Waits while the server does not take more. Cancelling stops the waiting; the audio has
-        been handed over and must not be sent again.
+        Waits while the socket takes no more, and while more than `ring_s` is kept; not for a broken
+        connection as such. Cancelling stops the waiting; the audio has been handed over and must
+        not be sent again.
         """
-        await self._send(pcm)
+        await self._line.send(pcm)
 
     async def flush(self) -> None:
         """Have the open utterances ended and answered by a final now; the call goes on.
 
         Cancelling stops the waiting, not the request.
         """
-        await self._send(json.dumps({"type": "flush"}))
+        await self._line.control(json.dumps({"type": "flush"}))
 
     async def finalize(self) -> None:
         """Have the open utterances answered and the call ended; then read on until it ends.
@@ -97,138 +108,87 @@ class Call:
         Returns at once, not when the finals are there. Cancelling stops the waiting, not the
         request.
         """
-        await self._send(json.dumps({"type": "finalize"}))
+        self._line.finalized = True
+        await self._line.control(json.dumps({"type": "finalize"}))
 
     async def configure(self, **changes: Unpack[Changes]) -> None:
         """Change options from the audio sent so far onwards; a bad one is answered by an Error.
 
         Cancelling stops the waiting, not the request.
         """
-        await self._send(json.dumps({"type": "config", **changes}))
+        await self._line.control(json.dumps({"type": "config", **changes}))
+
+    async def transcribe(self, source: AsyncIterable[bytes]) -> AsyncIterator[Event]:
+        """Send a source to its end and finalize; meanwhile yield events until the call has ended.
+
+        What the source raises is raised here; it is left when the call is.
+        """
+        self._feeding.append(asyncio.create_task(self._feed(source)))
+        async for event in self:
+            yield event
+        if not self._line.finalized:
+            raise Disconnected("the server has ended the call")
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Event:
         """Return the next event; cancelling loses none."""
-        while True:
-            event = parse_event(await self._receive())
-            if isinstance(event, Error):
-                self._last_error = event
-            if event is not None:
-                return event
+        event = await self._line.next_event()
+        if event is None:
+            raise StopAsyncIteration
+        return event
 
-    async def _open(self, options: Options) -> None:
-        with suppress(CallscribeError):  # closed already: what was said before tells why
-            await self._send(json.dumps({"type": "config", **options.to_wire()}))
+    async def _feed(self, source: AsyncIterable[bytes]) -> None:
         try:
-            while (wire := parse_object(await self._receive())).get("type") != "session_created":
-                if wire.get("type") == "error":
-                    self._last_error = Error.from_wire(wire)
-        except StopAsyncIteration:
-            raise Disconnected("the server closed the connection before the call began") from None
-        self.session_id = wire["session_id"]
-        self.resume_token = wire["resume_token"]
+            async for pcm in source:
+                await self.send(pcm)
+            await self.finalize()
+        except Exception as error:
+            self._line.settle(error)  # where the call had ended before, its own reason counts
 
-    async def _send(self, message: str | bytes) -> None:
-        try:
-            await self._connection.send(message)
-        except ConnectionClosed as closed:
-            raise self._failure(closed) from closed
-
-    async def _receive(self) -> str | bytes:
-        try:
-            return await self._connection.recv()
-        except ConnectionClosed as closed:
-            if closed.rcvd is not None and closed.rcvd.code == _NORMAL_CLOSURE:
-                raise StopAsyncIteration from None
-            raise self._failure(closed) from closed
-
-    def _failure(self, closed: ConnectionClosed) -> CallscribeError:
-        code = closed.rcvd.code if closed.rcvd is not None else 1006
-        reason = closed.rcvd.reason if closed.rcvd is not None else ""
-        error = self._last_error
-        if code == _TRY_AGAIN_LATER:
-            said = error.message if error else reason or "the server refuses the call for now"
-            why = error.code if error else "at_capacity"
-            return Refused(said, reason=why, retry_after=_RETRY_AFTER)
-        if code == _NORMAL_CLOSURE:
-            return Disconnected("the server has ended the call")
-        if code in _PASSING:
-            return Disconnected(f"the connection to the server broke: {reason or f'code {code}'}")
-        if error is not None:
-            return ServerError(error.code, error.message)
-        return ServerError(f"closed_{code}", reason or "the server ended the call")
+    async def _leave(self) -> None:
+        for task in self._feeding:
+            task.cancel()
+        await asyncio.gather(*self._feeding, return_exceptions=True)
+        await self._line.close()
 
 
 @asynccontextmanager
 async def connect(
-    url: str, options: Options | None = None, *, tls: ssl.SSLContext | None = None
+    url: str | Sequence[str],
+    options: Options | None = None,
+    *,
+    tls: ssl.SSLContext | None = None,
+    resume: bool = True,
+    patience: float = 60.0,
+    ring_s: float = 60.0,
 ) -> AsyncIterator[Call]:
-    """Open a call at a `ws://` or `wss://` URL and close it on leaving.
+    """Open a call at a `ws://` or `wss://` URL, or at the first of several that takes it.
 
-    `tls` replaces Python's default trust (which honours SSL_CERT_FILE). Raises SettingsError
-    for what is no such URL, Refused when the server takes no call now, Disconnected when it cannot
-    be reached or does not answer, ServerError when it objects to the options.
+    `tls` replaces Python's default trust (which honours SSL_CERT_FILE). After a broken connection
+    the URLs are tried in turn, with back-off, for `patience` seconds, unless `resume` is off;
+    `ring_s` (5 or more) seconds of audio are kept for being sent again.
+
+    Raises SettingsError for what is no such URL, Refused when no server takes a call now,
+    Disconnected when none can be reached or answers, ServerError when one objects to the options.
 
     Leaving before `finalize` was answered, by an exception, by cancelling or otherwise, ends
     the call where it is: what the server has not yet sent is not received any more.
     """
-    connection = await _connect(url, tls)
+    urls = [url] if isinstance(url, str) else list(url)
+    if not urls or ring_s < _LEAST_RING_S:
+        raise SettingsError(
+            f"{len(urls)} URLs, {ring_s:g} s of ring: at least 1 and {_LEAST_RING_S:g} s"
+        )
+    for each in urls:
+        check_url(each)
+    line = Line(
+        urls, options or Options(), tls=tls, resume=resume, patience=patience, ring_s=ring_s
+    )
+    call = Call(line)
     try:
-        call = Call(connection)
-        try:
-            async with asyncio.timeout(_OPEN_TIMEOUT):
-                await call._open(options or Options())
-        except TimeoutError:
-            raise Disconnected(f"{url} did not begin the call in {_OPEN_TIMEOUT:g} s") from None
+        await line.open()
         yield call
     finally:
-        await asyncio.gather(connection.close(), _drain(connection))
-
-
-async def _drain(connection: ws.ClientConnection) -> None:
-    """Read until closed: behind events that nobody reads, the server's close would not be seen."""
-    with suppress(ConnectionClosed, ConcurrencyError):
-        while True:
-            await connection.recv()
-
-
-async def _connect(url: str, tls: ssl.SSLContext | None) -> ws.ClientConnection:
-    parts = urlsplit(url)
-    try:
-        return await ws.connect(
-            url,
-            ssl=(tls or True) if parts.scheme == "wss" else None,
-            compression=None,  # PCM does not deflate: the processor time would buy nothing
-            proxy=None if parts.hostname in _LOOPBACK else True,
-            open_timeout=_OPEN_TIMEOUT,
-            close_timeout=_CLOSE_TIMEOUT,
-        )
-    except InvalidURI as error:
-        raise SettingsError(f"{url} is no ws:// or wss:// URL") from error
-    except InvalidStatus as error:
-        raise _rejection(url, error) from error
-    except (OSError, InvalidHandshake, InvalidProxy) as error:
-        raise Disconnected(f"cannot reach {url}: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    if not isinstance(error, OSError) or isinstance(error, ssl.SSLError | TimeoutError):
-        return str(error)
-    if isinstance(error, socket.gaierror):
-        return "no such host"
-    # asyncio joins the errors of a host's several addresses into one without a number.
-    return os.strerror(error.errno).lower() if error.errno else "none of its addresses answers"
-
-
-def _rejection(url: str, error: InvalidStatus) -> CallscribeError:
-    status = error.response.status_code
-    if status not in (429, 503):
-        return ServerError(f"http_{status}", f"{url} is no place for calls")
-    asked = error.response.headers.get("Retry-After", "")
-    return Refused(
-        f"{url} takes no calls now (HTTP {status})",
-        reason=f"http_{status}",
-        retry_after=float(asked) if asked.isdecimal() else _RETRY_AFTER,
-    )
+        await call._leave()

@@ -11,6 +11,9 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias, TypedDict
 
 from common.errors import PeerMisbehaved
 
+SAMPLE_BYTES: Mapping[str, int] = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw": 1}
+"""By encoding."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
@@ -35,8 +38,13 @@ class Options:
     denoise: bool | None = None
     words: bool | None = None
     interim_results: bool | None = None
-    events: tuple[Literal["speech_started", "speech_ended", "gap"], ...] = ()
+    events: tuple[Literal["speech_started", "speech_ended", "gap", "lag", "audio_ack"], ...] = ()
     """Events beyond transcripts to be sent."""
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one sample of every channel."""
+        return SAMPLE_BYTES[self.encoding] * self.channels
 
     def to_wire(self) -> dict[str, Any]:
         """Return the body of the config message."""
@@ -53,6 +61,32 @@ class Changes(TypedDict, total=False):
     silence_threshold: float
     min_speech_duration: float
     max_utterance: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Created:
+    """The answer to a config that opens or resumes a call; the rest is of a resumed one.
+
+    The server has `position` frames of audio at the call's sample rate, `seq` is its newest final
+    or words, and the first `controls` messages behind the first config took effect.
+    """
+
+    session_id: str
+    resume_token: str
+    resumed: bool = False
+    position: int = 0
+    seq: int = 0
+    controls: int = 0
+    ended: bool = False
+    """Whether the call takes nothing any more; what is left to come are results."""
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Self:
+        """Read a message's fields; one that lacks what it must have raises PeerMisbehaved."""
+        try:
+            return cls(**{f.name: wire[f.name] for f in fields(cls) if f.name in wire})
+        except TypeError as error:
+            raise PeerMisbehaved(f"the server sent an unusable session_created: {error}") from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,13 +205,45 @@ class Error(_Event):
     kind = "error"
     code: str
     message: str
+    retry_after: float | None = None
+    """Seconds after which a refused call may be tried again."""
 
 
-Event: TypeAlias = Partial | Final | Words | SpeechStarted | SpeechEnded | Gap | Error
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lag(_Event):
+    """The recogniser is `seconds` of audio behind what the server has; told while that is much."""
 
-_EVENTS: Mapping[str, type[Event]] = {
-    event.kind: event for event in (Partial, Final, Words, SpeechStarted, SpeechEnded, Gap, Error)
-}
+    kind = "lag"
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AudioAck(_Event):
+    """The server has stored what comes before frame `position`, at the call's sample rate."""
+
+    kind = "audio_ack"
+    position: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resumed(_Event):
+    """The connection broke and the call goes on; made by the client, not sent by the server.
+
+    `after_s`: seconds of the clock without a connection. `position`: seconds of audio that
+    the server had; what follows it was sent again.
+    """
+
+    kind = "resumed"
+    after_s: float
+    position: float
+
+
+Event: TypeAlias = (
+    Partial | Final | Words | SpeechStarted | SpeechEnded | Gap | Error | Lag | AudioAck | Resumed
+)
+
+_SENT = (Partial, Final, Words, SpeechStarted, SpeechEnded, Gap, Error, Lag, AudioAck)
+_EVENTS: Mapping[str, type[Event]] = {event.kind: event for event in _SENT}
 
 
 def parse_event(message: str | bytes) -> Event | None:

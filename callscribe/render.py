@@ -12,7 +12,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
-from callscribe.messages import Error, Event, Final, Gap, Partial
+from callscribe.messages import Error, Event, Final, Gap, Partial, Resumed
 
 # ECMA-48: SGR for colour, CUU and ED to go back to the top of the live part and clear it.
 _RESET, _DIM, _RED = "\x1b[0m", "\x1b[2m", "\x1b[31m"
@@ -110,7 +110,7 @@ class Lines(_Plain):
         """Write what is definitive."""
         line = _line(event, self._names)
         if line:
-            target = sys.stderr if isinstance(event, Error) else self._out
+            target = sys.stderr if isinstance(event, Error | Resumed) else self._out
             print(line, file=target, flush=True)
 
     def summarise(self, body: Mapping[str, Any], text: str) -> None:
@@ -139,6 +139,8 @@ class Live:
                 line = line and self._final(line, event.channel, latencies)
             case Error() | Gap():
                 line = line and self._paint(_RED, line)
+            case Resumed():
+                line = line and self._paint(_DIM, line)
         self._redraw(line)
 
     def begin(self, names: Sequence[str], body: Mapping[str, Any], title: str | None) -> None:
@@ -214,6 +216,9 @@ def _line(event: Event, names: Sequence[str]) -> str | None:
             return f"{_span(event.start, event.end)} {_name(event.channel, names)}: (audio lost)"
         case Error():
             return f"server: {printable(event.message)} ({printable(event.code)})"
+        case Resumed():
+            at = f"resumed at {event.position:.1f} s of audio"
+            return f"connection lost for {event.after_s:.1f} s; {at}"
     return None
 
 

@@ -4,13 +4,14 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from callscribe.audiofile import AudioFile, AudioFileError
-from callscribe.client import Call, Disconnected, Refused, ServerError, connect
+from callscribe.client import Call, Refused, connect
 from callscribe.latency import MEASURES, Latencies, Sending, percentile
 from callscribe.messages import Error, Gap, Options
 from callscribe.render import Display, display_for
@@ -21,6 +22,9 @@ from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
 MESSAGE_SECONDS = 0.1
 """Audio per message: what telephone and browser clients send; a longer one adds latency."""
 
+_PATIENCE = 60.0
+"""Seconds that a recording waits for room."""
+
 _CHANNEL_NAMES = {1: ("speaker",), 2: ("agent", "caller")}
 
 
@@ -29,11 +33,16 @@ class TranscribeOptions:
     """What to transcribe, where and how."""
 
     files: Sequence[Path]
-    url: str
-    """Of the server's native protocol, as `ws://localhost:8000/ws/asr`."""
+    url: str | Sequence[str]
+    """Of the servers' native protocol, as `ws://localhost:8000/ws/asr`."""
     json: bool = False
     """Every event as one line of JSON, in place of lines for people."""
+    language: str | None = None
+    context: str | None = None
     denoise: bool = False
+    words: bool = False
+    resume: bool = True
+    """Take the call up again after a broken connection."""
     speed: float = 1.0
     """Seconds of audio sent a second; 0 sends as fast as the server takes it."""
 
@@ -88,43 +97,47 @@ async def _transcribe(path: Path, options: TranscribeOptions, display: Display) 
         wanted = Options(
             sample_rate=audio.rate,
             channels=audio.channels,
+            language=options.language,
+            context=options.context,
             denoise=options.denoise or None,
+            words=options.words or None,
             events=("speech_started", "speech_ended", "gap"),
         )
-        async with connect(options.url, wanted) as call:
+        async with _admitted(options, wanted) as call:
             begun = {"file": str(path), "session_id": call.session_id, "duration": audio.duration}
             title = str(path) if len(options.files) > 1 else None
             display.begin(_CHANNEL_NAMES[audio.channels], begun, title)
             result = _Result(Latencies(), audio.duration)
             start = time.monotonic()
-            await _both(
-                _send(call, audio, options.speed, result.latencies.sending),
-                _receive(call, display, result),
-            )
+            recording = _recording(audio, options.speed, result.latencies.sending)
+            async for event in call.transcribe(recording):
+                display.show(event, result.latencies.note(event, time.monotonic()))
+                result.complete = result.complete and not isinstance(event, Error | Gap)
             result.took = time.monotonic() - start
             return result
 
 
-async def _both(sending: Coroutine[Any, Any, None], receiving: Coroutine[Any, Any, None]) -> None:
-    """Send and receive at once; when both fail, the receiver knows better why."""
-    sender, receiver = asyncio.create_task(sending), asyncio.create_task(receiving)
-    try:
-        await asyncio.wait({sender, receiver}, return_when=asyncio.FIRST_EXCEPTION)
-        if sender.done() and isinstance(
-            sender.exception(), Disconnected | Refused | ServerError
-        ):  # closed: the receiver has what was said before, and ends
-            await asyncio.wait({receiver})
-        for task in (receiver, sender):
-            if task.done():
-                task.result()
-    finally:
-        sender.cancel()
-        receiver.cancel()
-        await asyncio.gather(sender, receiver, return_exceptions=True)
+@asynccontextmanager
+async def _admitted(options: TranscribeOptions, wanted: Options) -> AsyncIterator[Call]:
+    """Open a call; while there is no room for it a recording can wait."""
+    give_up = time.monotonic() + _PATIENCE
+    async with AsyncExitStack() as opened:
+        while True:
+            try:
+                calling = connect(options.url, wanted, resume=options.resume)
+                call = await opened.enter_async_context(calling)
+                break
+            except Refused as refused:
+                if time.monotonic() + refused.retry_after > give_up:
+                    raise
+                again = f"trying again in {refused.retry_after:g} s"
+                print(f"callscribe transcribe: {refused}; {again}", file=sys.stderr)
+                await asyncio.sleep(refused.retry_after)
+        yield call
 
 
-async def _send(call: Call, audio: AudioFile, speed: float, sending: Sending) -> None:
-    """Send each message when its last sample would have been recorded, on an absolute clock."""
+async def _recording(audio: AudioFile, speed: float, sending: Sending) -> AsyncIterator[bytes]:
+    """Yield each message when its last sample would have been recorded, on an absolute clock."""
     start, sent = time.monotonic(), 0
     for block in audio.blocks(MESSAGE_SECONDS):
         sent += len(block)
@@ -132,15 +145,7 @@ async def _send(call: Call, audio: AudioFile, speed: float, sending: Sending) ->
         due = start + position / speed if speed else 0.0
         await asyncio.sleep(max(0.0, due - time.monotonic()))  # 0 lets the receiver have its turn
         sending.sent(position, time.monotonic())
-        await call.send(float_to_pcm16(block.ravel()))  # interleaved
-    await call.finalize()
-
-
-async def _receive(call: Call, display: Display, result: _Result) -> None:
-    async for event in call:
-        display.show(event, result.latencies.note(event, time.monotonic()))
-        if isinstance(event, Error | Gap):
-            result.complete = False
+        yield float_to_pcm16(block.ravel())  # interleaved
 
 
 def _summary(results: Sequence[_Result], *, paced: bool) -> dict[str, Any]:

@@ -29,6 +29,7 @@ def test_help_lists_every_command_and_service(argv, capsys):
         "up",
         "demo",
         "transcribe",
+        "dead-letters",
         "check-config",
         "gateway",
         "vad",
@@ -53,6 +54,10 @@ def test_help_lists_every_command_and_service(argv, capsys):
         (["transcribe", "a.wav", "--speed", "fast"], "callscribe transcribe: --speed: invalid"),
         (["transcribe", "a.wav", "--speed", "-1"], "callscribe transcribe: --speed: -1"),
         (["transcribe", "a.wav", "--loud"], "callscribe transcribe: unrecognized arguments"),
+        (["dead-letters"], "callscribe dead-letters: the following arguments are required: list|"),
+        (["dead-letters", "list", "--stage", "x"], "callscribe dead-letters: --stage: invalid"),
+        (["dead-letters", "replay"], "callscribe dead-letters: one of the arguments ID --all"),
+        (["dead-letters", "list", "--redis-url", "x"], "callscribe dead-letters: --redis-url: "),
     ],
 )
 def test_misuse_is_one_clear_line(argv, line, capsys):
@@ -67,6 +72,27 @@ def test_misuse_is_one_clear_line(argv, line, capsys):
 def test_every_command_has_help(command, capsys):
     assert main([command, "--help"]) == 0
     assert f"usage: callscribe {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        ([], {"url": "ws://127.0.0.1:8000/ws/asr", "resume": True, "words": False}),
+        (["--url", "ws://a", "--url", "ws://b", "--no-resume"], {"url": ["ws://a", "ws://b"]}),
+        (["--words", "--language", "en", "--context", "x"], {"words": True, "language": "en"}),
+    ],
+)
+def test_flags_of_transcribe(argv, expected, monkeypatch):
+    seen = []
+
+    async def run(options):
+        seen.append(options)
+        return 0
+
+    monkeypatch.setattr("callscribe.transcribe.run", run)
+    assert main(["transcribe", "a.wav", *argv]) == 0
+    assert {name: getattr(seen[0], name) for name in expected} == expected
+    assert seen[0].resume is ("--no-resume" not in argv)
 
 
 def stand_in(monkeypatch, main_of_it, package="vad_worker"):

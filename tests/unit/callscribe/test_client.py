@@ -10,8 +10,8 @@ from common.errors import SettingsError
 SPAN = {"channel": 0, "utterance": 1, "start": 0.0, "end": 1.0}
 
 
-async def events_of(url):
-    async with connect(url) as call:
+async def events_of(url, **arguments):
+    async with connect(url, **arguments) as call:
         return [event async for event in call]
 
 
@@ -42,7 +42,8 @@ async def test_a_call_from_config_to_its_end(serving):
         Final(utterance=1, seq=1, start=0.0, end=1.0, text="hello"),
     ]
     assert seen["audio"] == b"abc"
-    assert seen["config"] == {"type": "config", **options.to_wire(), "events": ["gap"]}
+    asked = {"type": "config", **options.to_wire(), "events": ["audio_ack", "gap"]}
+    assert seen["config"] == asked
     assert seen["change"] == {"type": "config", "language": None, "silence_threshold": 0.5}
 
 
@@ -72,24 +73,25 @@ async def test_a_fatal_error_is_raised_with_the_servers_words(serving, during):
 async def test_a_fatal_close_without_an_error_names_its_code(serving):
     async def script(peer):
         await peer.accept()
-        await peer.connection.close(1011, "broken")
+        await peer.connection.close(3000)
 
     async with serving(script) as url:
-        with pytest.raises(ServerError, match="broken") as error:
+        with pytest.raises(ServerError, match="the server ended the call") as error:
             await events_of(url)
-    assert error.value.code == "closed_1011"
+    assert error.value.code == "closed_3000"
 
 
 async def test_a_call_that_is_not_admitted_is_refused(serving):
     async def script(peer):
-        await peer.say("error", code="at_capacity", message="all 4 vad slots are taken")
+        message = "all 4 vad slots are taken"
+        await peer.say("error", code="at_capacity", message=message, retry_after=3)
         await peer.connection.close(1013, "at_capacity")
 
     async with serving(script) as url:
         with pytest.raises(Refused, match="all 4 vad slots") as error:
             await events_of(url)
     assert error.value.reason == "at_capacity"
-    assert error.value.retry_after > 0
+    assert error.value.retry_after == 3
 
 
 @pytest.mark.parametrize(("status", "asked", "expected"), [(503, "7", 7.0), (429, "soon", 5.0)])
@@ -127,7 +129,7 @@ async def test_a_broken_connection_is_disconnected_after_what_came_before(servin
         else:
             await peer.connection.close(1001)
 
-    async with serving(script) as url, connect(url) as call:
+    async with serving(script) as url, connect(url, resume=False) as call:
         assert isinstance(await anext(call), Error)
         assert isinstance(await anext(call), Partial)
         await call.flush()

@@ -7,10 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callscribe.messages import (
+    AudioAck,
+    Created,
     Error,
     Event,
     Final,
     Gap,
+    Lag,
     Options,
     Partial,
     SpeechEnded,
@@ -80,6 +83,8 @@ EVENTS: dict[str, tuple[dict[str, Any], Event]] = {
     ),
     "gap": (SPAN, Gap(channel=1, start=0.5, end=2.0)),
     "error": ({"code": "no", "message": "No."}, Error(code="no", message="No.")),
+    "lag": ({"channel": 1, "seconds": 3.5}, Lag(channel=1, seconds=3.5)),
+    "audio_ack": ({"position": 8000}, AudioAck(position=8000)),
 }
 
 
@@ -106,7 +111,7 @@ def test_a_message_that_lacks_a_field_is_the_servers_fault(kind):
         parse_event(json.dumps({"type": kind}))
 
 
-@pytest.mark.parametrize("message", ["{}", '{"type": "lag"}', '{"type": []}', '{"type": null}'])
+@pytest.mark.parametrize("message", ["{}", '{"type": "mood"}', '{"type": []}', '{"type": null}'])
 def test_unknown_types_are_ignored(message):
     assert parse_event(message) is None
 
@@ -115,6 +120,18 @@ def test_unknown_types_are_ignored(message):
 def test_junk_is_the_servers_fault(message):
     with pytest.raises(PeerMisbehaved):
         parse_event(message)
+
+
+def test_what_answers_a_config_says_where_a_resumed_call_is():
+    begun = {"type": "session_created", "session_id": "s", "resume_token": "s.x", "new": 1}
+    assert Created.from_wire(begun) == Created(session_id="s", resume_token="s.x")
+    place: dict[str, Any] = {"resumed": True, "position": 8_000, "seq": 3, "controls": 2}
+    expected = Created(session_id="s", resume_token="s.x", **place)
+    assert Created.from_wire({**begun, **place}) == expected
+    assert not expected.ended
+    assert Created.from_wire({**begun, **place, "ended": True}).ended
+    with pytest.raises(PeerMisbehaved, match="session_created"):
+        Created.from_wire({"type": "session_created"})
 
 
 json_values = st.recursive(
@@ -132,6 +149,13 @@ wire_names = st.sampled_from(["utterance", "start", "end", "text", "seq", "words
 def test_whatever_the_server_sends_is_an_event_or_its_fault(kind, body):
     with suppress(PeerMisbehaved):
         parse_event(json.dumps({**body, "type": kind}))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "channels", "size"), [("float32", 2, 8), ("pcm16", 1, 2), ("alaw", 2, 2)]
+)
+def test_a_frame_is_one_sample_of_every_channel(encoding, channels, size):
+    assert Options(encoding=encoding, channels=channels).frame_bytes == size
 
 
 def test_options_leave_out_what_is_left_to_the_server():

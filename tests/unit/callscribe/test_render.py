@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callscribe.messages import Error, Final, Gap, Partial, SpeechStarted
+from callscribe.messages import Error, Final, Gap, Partial, Resumed, SpeechStarted
 from callscribe.render import JsonLines, Lines, Live, display_for, printable
 
 NAMES = ("agent", "caller")
@@ -175,3 +175,19 @@ def test_a_long_partial_shows_its_end(columns):
 
 def test_what_could_move_the_cursor_is_not_printed():
     assert printable("a\x1b[2Jb\r\n\x9bc\u2028") == "a [2Jb   c "
+
+
+RESUMED = Resumed(after_s=1.24, position=12.3)
+RESUMED_LINE = "connection lost for 1.2 s; resumed at 12.3 s of audio"
+
+
+def test_a_resumed_call_is_a_line_but_not_of_the_transcript(columns, capsys):
+    out, terminal = io.StringIO(), Terminal()
+    Lines(out).show(RESUMED, {})
+    assert out.getvalue() == ""
+    assert capsys.readouterr().err == f"{RESUMED_LINE}\n"
+    with Live(terminal, colour=False) as live:
+        live.show(RESUMED, {})
+    assert terminal.screen() == [RESUMED_LINE]
+    JsonLines(out).show(RESUMED, {})
+    assert json.loads(out.getvalue())["type"] == "resumed"

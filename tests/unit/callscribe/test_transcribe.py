@@ -1,6 +1,7 @@
 import asyncio
 import json
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,6 @@ import soundfile
 
 from callscribe import transcribe
 from callscribe.audiofile import AudioFile, AudioFileError
-from callscribe.client import Call
 from callscribe.latency import MEASURES, Sending
 from callscribe.transcribe import TranscribeOptions, run
 from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
@@ -48,7 +48,7 @@ async def test_a_file_is_sent_as_it_is_and_its_transcript_printed(serving, stere
     assert seen["audio"] == samples.astype("<i2").tobytes()
     config = seen["config"]
     assert (config["encoding"], config["sample_rate"], config["channels"]) == ("pcm16", 8_000, 2)
-    assert set(config["events"]) == {"speech_started", "speech_ended", "gap"}
+    assert set(config["events"]) == {"speech_started", "speech_ended", "gap", "audio_ack"}
     assert "denoise" not in config
     printed = capsys.readouterr()
     assert printed.out == "[   0.10 -   0.50] caller: hello\n"
@@ -81,6 +81,53 @@ async def test_json_tells_every_event_and_the_latencies(serving, stereo, capsys)
     assert set(lines[-1]["latency"]) == set(MEASURES)
 
 
+async def test_a_broken_connection_is_resumed_and_said(serving, stereo, capsys):
+    connections = []
+
+    async def script(peer):
+        connections.append(peer)
+        if len(connections) == 1:
+            await peer.accept()
+            await peer.until_audio(4)
+            peer.cut()
+        else:
+            await peer.resume()
+            await peer.until("finalize")
+            assert len(peer.audio) == 4 * 4_400
+            await peer.say("final", **SPAN, seq=1, text="hello")
+
+    async with serving(script) as url:
+        assert await run(TranscribeOptions(files=[stereo], url=[url], speed=0)) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "[   0.10 -   0.50] caller: hello\n"
+    assert "connection lost for" in printed.err
+
+
+async def test_without_resume_a_broken_connection_is_a_failure(serving, stereo, capsys):
+    async def script(peer):
+        config = await peer.accept()
+        assert "audio_ack" not in config["events"]
+        await peer.until_audio(4)
+        peer.cut()
+
+    async with serving(script) as url:
+        options = TranscribeOptions(files=[stereo], url=url, speed=0, resume=False)
+        assert await run(options) == EXIT_FAILED
+    assert "the connection to the server broke" in capsys.readouterr().err
+
+
+async def test_what_is_asked_for_is_passed_on(serving, stereo):
+    async def script(peer):
+        config = await answer(peer)
+        assert config["language"] == "en"
+        assert config["context"] == "billing"
+        assert config["words"] is True
+
+    async with serving(script) as url:
+        asked: dict[str, Any] = {"language": "en", "context": "billing", "words": True}
+        assert await run(TranscribeOptions(files=[stereo], url=url, speed=0, **asked)) == 0
+
+
 async def test_several_files_are_calls_of_their_own(serving, stereo, capsys):
     async with serving(answer) as url:
         assert await run(TranscribeOptions(files=[stereo, stereo], url=url, speed=50)) == 0
@@ -110,7 +157,7 @@ async def test_the_servers_reason_is_told_when_it_ends_the_call(serving, stereo,
         await peer.accept()
         await peer.until_audio(2 * 2 * 800)
         await peer.say("error", code="overloaded", message="too far behind")
-        await peer.connection.close(1011)
+        await peer.connection.close(1011, "overloaded")
 
     async with serving(script) as url:
         options = TranscribeOptions(files=[stereo], url=url, speed=2)
@@ -160,7 +207,7 @@ async def test_a_file_that_breaks_off_ends_the_call(serving, stereo, monkeypatch
 
     async def script(peer):
         await peer.accept()
-        with pytest.raises(AssertionError, match="the client left"):
+        with pytest.raises(ConnectionError, match="the client left"):
             await peer.until("finalize")
 
     monkeypatch.setattr(AudioFile, "blocks", broken)
@@ -209,31 +256,17 @@ class Clock:
         self.now += seconds + self.overshoot if seconds else 0.0
 
 
-class Recorder(Call):
-    """A call that notes when audio was sent, each sending taking a while."""
-
-    def __init__(self, clock):
-        self.clock = clock
-        self.sent = []
-
-    async def send(self, pcm):
-        self.sent.append(self.clock.now)
-        self.clock.now += 0.021
-
-    async def finalize(self):
-        self.finalized = self.clock.now
-
-
 @pytest.mark.parametrize("speed", [1.0, 2.0])
 async def test_audio_is_paced_on_an_absolute_clock(stereo, monkeypatch, speed):
-    clock = Clock()
+    clock, sending, sent = Clock(), Sending(), []
     monkeypatch.setattr(time, "monotonic", clock.monotonic)
     monkeypatch.setattr(asyncio, "sleep", clock.sleep)
-    call, sending = Recorder(clock), Sending()
     with AudioFile(stereo) as audio:
-        await transcribe._send(call, audio, speed, sending)
+        async for _ in transcribe._recording(audio, speed, sending):
+            sent.append(clock.now)
+            clock.now += 0.021  # sending takes a while
     recorded = [0.1, 0.2, 0.3, 0.4, 0.5, 0.55]
     # Late by one overshoot each, never by the sum of them.
     expected = [1000 + end / speed + clock.overshoot for end in recorded]
-    assert call.sent == pytest.approx(expected, abs=0.02 if speed > 1 else 0.01)
-    assert [sending.time_of(end) for end in recorded] == call.sent
+    assert sent == pytest.approx(expected, abs=0.02 if speed > 1 else 0.01)
+    assert [sending.time_of(end) for end in recorded] == sent
