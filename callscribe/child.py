@@ -1,38 +1,18 @@
 """Processes that never outlive this one, their output, and their end."""
 
 import asyncio
-import ctypes
 import os
 import signal
 import socket
-import sys
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import Self, TextIO
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+from common.lifecycle import die_with_parent as die_with_parent
+
 _LAST_LINES = 15
 _LONGEST_LINE = 1 << 16  # bytes; a longer one is split
-
-
-def die_with_parent() -> Callable[[], None] | None:
-    """Return a `preexec_fn` that has the kernel kill the child when this process ends.
-
-    The kernel means the thread that starts the child: start children from one that lasts. None
-    where the kernel has no such thing (it is Linux's prctl(2), PR_SET_PDEATHSIG).
-    """
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)  # loaded here: after the fork, no lock may be taken
-    parent = os.getpid()
-
-    def arm() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # the parent died before the kernel was told
-            os._exit(1)
-
-    return arm
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
@@ -90,14 +70,18 @@ class Child:
         """Return the exit code once the process has ended; cancelling leaves it running."""
         return await asyncio.shield(self._output.ended)
 
-    async def stop(self, deadline: float) -> bool:
+    async def stop(self, deadline: float, *, hurry_after: float | None = None) -> bool:
         """Ask the process to end, and kill its group after `deadline` seconds.
 
+        `hurry_after`: seconds after which it is asked again, which means to leave everything.
         True if it ended by itself. Cancelling kills the group at once.
         """
         try:
             with suppress(ProcessLookupError):
                 self._transport.terminate()
+                if hurry_after is not None:
+                    await asyncio.wait({self._output.ended}, timeout=hurry_after)
+                    self._transport.terminate()
             ended, _ = await asyncio.wait({self._output.ended}, timeout=deadline)
             return bool(ended)
         finally:
@@ -107,7 +91,7 @@ class Child:
     def kill(self) -> None:
         """Kill the process and everything in its group, unless it has ended."""
         if self._transport.get_returncode() is None:
-            _kill_group(self.pid)
+            kill_group(self.pid)
 
 
 class _Output(asyncio.SubprocessProtocol):
@@ -138,7 +122,7 @@ class _Output(asyncio.SubprocessProtocol):
             self._rest = b""
 
     def process_exited(self) -> None:
-        _kill_group(self._transport.get_pid())
+        kill_group(self._transport.get_pid())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note the end: the process has exited and all of its output was read."""
@@ -153,9 +137,11 @@ class _Output(asyncio.SubprocessProtocol):
         text = line.decode(errors="replace").rstrip()
         self.lines.append(text)
         if self._echo is not None:
-            print(text, file=self._echo, flush=True)
+            with suppress(OSError):  # a terminal that was closed: nobody reads, the child goes on
+                print(text, file=self._echo, flush=True)
 
 
-def _kill_group(pid: int) -> None:
+def kill_group(pid: int) -> None:
+    """Kill a process that leads a group, and everything in it; no error when all have ended."""
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)

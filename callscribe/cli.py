@@ -22,6 +22,7 @@ from common.errors import CallscribeError, SettingsError
 from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
 from common.settings import (
     PREFIX,
+    CommonSettings,
     FlagParser,
     definitions,
     flag_parser,
@@ -38,6 +39,8 @@ EXIT_INTERRUPTED = 130
 
 _ON_REQUEST = ("align",)
 """Services that a stack has none of unless it is told how many: this one needs a GPU."""
+
+_URL = "ws://127.0.0.1:8000/ws/asr"
 
 _SAMPLE = Path(__file__).parent / "sample" / "sample_call.wav"
 
@@ -165,7 +168,11 @@ def _stack_options(invocation: _Invocation) -> "StackOptions":
 
 def _up(argv: list[str]) -> int:
     """Start Redis, a gateway and the workers on this machine, until Ctrl-C."""
-    parser = _stack_parser("up", "Start the whole system on this machine, until Ctrl-C.")
+    parser = _stack_parser(
+        "up",
+        "Start the whole system on this machine, until Ctrl-C. What dies is started again;"
+        " SIGHUP restarts every process in turn, while calls go on.",
+    )
     options = _stack_options(_invocation(parser, argv, os.environ))
     from callscribe.up import serve, until_stopped
 
@@ -203,13 +210,24 @@ def _transcribe(argv: list[str]) -> int:
     parser = FlagParser(prog="callscribe transcribe", allow_abbrev=False)
     parser.description = "Send audio files, as if they were calls, and print what was said."
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="wav, flac, ogg or mp3")
-    parser.add_argument("--url", default="ws://127.0.0.1:8000/ws/asr", help="default %(default)s")
+    url = f"default {_URL}; several: where to go when one fails"
+    parser.add_argument("--url", action="append", help=url)
     parser.add_argument("--json", action="store_true", help="print events as JSON lines")
+    parser.add_argument("--language", help="English name or ISO code; default: detect")
+    parser.add_argument("--context", metavar="TEXT", help="what the calls are about")
     parser.add_argument("--denoise", action="store_true", help="ask for noise suppression")
+    parser.add_argument("--words", action="store_true", help="ask for word times (see --json)")
+    parser.add_argument(
+        "--no-resume",
+        action="store_false",
+        dest="resume",
+        help="fail when the connection breaks, rather than resume",
+    )
     parser.add_argument(
         "--speed", type=float, default=1.0, help="times real time; 0 is as fast as it is accepted"
     )
     arguments = parser.parse_args(argv)
+    arguments.url = arguments.url or _URL
     if not 0 <= arguments.speed < float("inf"):
         raise SettingsError(f"--speed: {arguments.speed:g} is not 0 or more")
     from callscribe.transcribe import TranscribeOptions, run
@@ -257,9 +275,37 @@ async def _demonstrate(options: "StackOptions", audio: Path) -> int:
     return code
 
 
+def _dead_letters(argv: list[str]) -> int:
+    """List what the workers gave up, or try it again."""
+    from callscribe import dead_letters
+
+    parser = FlagParser(prog="callscribe dead-letters", allow_abbrev=False)
+    parser.description = "List what the workers gave up, or try it again."
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|replay")
+    listing = actions.add_parser("list", help="print the dead letters", allow_abbrev=False)
+    listing.add_argument("--stage", choices=dead_letters.STAGES, help="default: all")
+    listing.add_argument("--json", action="store_true", help="print them as JSON lines")
+    replaying = actions.add_parser(
+        "replay", help="try dead letters again; what succeeds is removed", allow_abbrev=False
+    )
+    which = replaying.add_mutually_exclusive_group(required=True)
+    which.add_argument("ids", nargs="*", default=[], metavar="ID", help="as `list` prints it")
+    which.add_argument("--all", action="store_true", help="all there are")
+    for each in (listing, replaying):
+        each.add_argument("--redis-url", metavar="URL", help="the Redis of the calls")
+    arguments = parser.parse_args(argv)
+    given = [] if arguments.redis_url is None else ["--redis-url", arguments.redis_url]
+    settings, _ = resolve(CommonSettings, given, os.environ)
+    if arguments.action == "list":
+        stages = [arguments.stage] if arguments.stage else dead_letters.STAGES
+        return asyncio.run(dead_letters.show(settings.redis_url, stages, as_json=arguments.json))
+    return asyncio.run(dead_letters.replay(settings.redis_url, arguments.ids))
+
+
 _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "up": _up,
     "demo": _demo,
     "transcribe": _transcribe,
+    "dead-letters": _dead_letters,
     "check-config": _check_config,
 }

@@ -1,36 +1,33 @@
 """The local stack: Redis and every service as a process of its own, for as long as it is wanted.
 
-The services are those of the entry point group `callscribe.settings`. They are told everything
-through CALLSCRIBE_* variables. All end with the stack, in whatever way it ends; a process that
-dies ends the stack.
+A process that dies is started again; all end with the stack, in whatever way it ends.
 """
 
 import asyncio
-import http.client
+import os
 import signal
-import ssl
-import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from itertools import count
-from typing import Any, TextIO, TypeVar
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NoReturn, TextIO, TypeVar
 
-from callscribe.child import Child, free_ports
-from callscribe.embedded_redis import EmbeddedRedis
+from callscribe.embedded_redis import EmbeddedRedis, RedisProgram
+from callscribe.plan import beside, lay_out
+from callscribe.service import Service
+from callscribe.supervisor import Keeper, lateness, notice
 from common.errors import Unavailable
 from common.lifecycle import EXIT_FAILED, EXIT_OK, stop_on_signals
-from common.settings import PREFIX, StageSettings, load, settings_classes
+from common.settings import PREFIX, load
 from gateway.settings import GatewaySettings
 
-GATEWAY = "gateway"
-_POLL = 0.05
+_LAST_WORK = 1.0
+"""Seconds that a worker gets for what it can finish without any caller."""
 _GRACE = 2.0
 """Seconds that a child gets beyond its own drain deadline before it is killed."""
 _SINGLE_THREADED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 """Thread pools of the number libraries would each take every core, in every process."""
-_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 T = TypeVar("T")
 
@@ -48,89 +45,146 @@ class StackOptions:
     """Where the processes' output is copied to."""
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """One process to be: its environment, and where it tells whether it is ready."""
-
-    name: str
-    service: str
-    env: Mapping[str, str]
-    host: str
-    port: int
-    tls: bool
-
-    @property
-    def url(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
-
-
-@dataclass
 class Stack:
     """A running stack, see `running_stack`."""
 
-    url: str
-    """Where the gateway answers, ``http://127.0.0.1:8000``."""
-    children: list[Child] = field(default_factory=list)
-    redis: EmbeddedRedis | None = None
-    ready_after: dict[str, float] = field(default_factory=dict)
-    """Seconds from the stack's start until each process was ready."""
+    def __init__(self, options: StackOptions, redis: EmbeddedRedis | None) -> None:
+        self.redis = redis
+        self._start = time.monotonic()
+        self._ready_s = options.ready_deadline
+        self._failed: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
+        env = {**_SINGLE_THREADED, **options.env}
+        if redis is not None:
+            env[PREFIX + "REDIS_URL"] = redis.url
+        drain_s = load(GatewaySettings, [], env).drain_s + _GRACE
+        plans = lay_out(options.counts, env, options.echo)
+        self._gateway, *self._workers = (Service(plan, self._failed, drain_s) for plan in plans)
+        self._services = [self._gateway, *self._workers]
+        self._keepers: list[Keeper[Any]] = [*self._services]
+        if redis is not None:
+            self._keepers.append(Keeper(RedisProgram(redis), self._failed))
+
+    @property
+    def url(self) -> str:
+        """Where the gateway answers, ``http://127.0.0.1:8000``."""
+        return self._gateway.plan.url
+
+    @property
+    def ready_after(self) -> dict[str, float]:
+        """Seconds from the stack's start until each process was ready for the first time."""
+        return {
+            each.name: each.first_ready - self._start
+            for each in self._keepers
+            if each.first_ready is not None
+        }
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids of those that are ready now, Redis included, by name."""
+        return {
+            each.name: each.process.pid
+            for each in self._keepers
+            if each.process is not None and each.ready.is_set()
+        }
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Return what `work` returns; Unavailable tells which process died before that, and how.
+        """Return what `work` returns. A process that dies meanwhile is started again.
 
+        Unavailable tells which process died, and how, where starting it again cannot help.
         Cancelling cancels `work`.
         """
         working = asyncio.create_task(work)
-        deaths = {asyncio.create_task(_death(child)) for child in self.children}
-        if self.redis is not None:
-            deaths.add(asyncio.create_task(_redis_death(self.redis)))
         try:
-            await asyncio.wait({working, *deaths}, return_when=asyncio.FIRST_COMPLETED)
-            for death in deaths:
-                if death.done():
-                    death.result()
+            either: set[asyncio.Future[Any]] = {working, self._failed}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            self.check()
             return await working
         finally:
-            for task in (working, *deaths):
-                task.cancel()
-            await asyncio.gather(working, *deaths, return_exceptions=True)
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    async def roll(self) -> None:
+        """Replace every process but Redis, one after another, by a new one of the same settings.
+
+        The gateway is the last: what is wrong with a new version shows before a caller is sent
+        away. A worker without a colleague is asked to end once its successor is ready; any other
+        process ends before its successor starts. Each step is a line on stderr.
+
+        Raises Unavailable when a new process does not become ready; those behind it are left as
+        they are. One roll at a time. Cancelling stops where it is: only to leave the stack then.
+        """
+        order = [*self._workers, self._gateway]
+        for number, service in enumerate(order, 1):
+            say = partial(_say, f"rolling restart, {number} of {len(order)}")
+            if service is self._gateway or not service.plan.lone:
+                await service.restart(self._ready_s, say)
+            else:
+                ports = [each.plan.port for each in self._services]
+                await service.replace(beside(service.plan, ports), self._ready_s, say)
+
+    async def begin(self) -> None:
+        """Start every process; raises Unavailable when one dies or is not ready in time."""
+        for each in self._keepers:
+            each.keep()
+        await self.run(self._all_ready())
+
+    async def end(self) -> Unavailable | None:
+        """End the gateway, then the workers, and tell which did not end well.
+
+        Workers and Redis are started again, if need be, as long as the gateway serves calls.
+        Cancelling kills what is left.
+        """
+        try:
+            problems = [await self._gateway.end()]
+            # Calls that are open still are left for their clients to come back to: nobody is there
+            # who would end the utterances that workers would finish.
+            ends = [worker.end(hurry_after=_LAST_WORK) for worker in self._workers]
+            problems += await asyncio.gather(*ends)
+            return next((each for each in problems if each is not None), None)
+        finally:
+            await asyncio.gather(*(each.kill() for each in self._services))
+            await asyncio.gather(*(each.let_go() for each in self._keepers))
+            if not self._failed.cancel():
+                self._failed.exception()  # who needed to know has been told
+
+    def check(self) -> None:
+        """Raise what the stack failed of, if it did."""
+        if self._failed.done():
+            self._failed.result()
+
+    async def _all_ready(self) -> None:
+        try:
+            async with asyncio.timeout(self._ready_s):
+                for each in self._keepers:
+                    await each.ready.wait()
+        except TimeoutError:
+            # An earlier one, the gateway, may only wait for a later one.
+            late = [each for each in self._keepers if not each.ready.is_set()][-1]
+            raise await lateness(late.program, late.process, self._ready_s) from None
 
 
 @asynccontextmanager
 async def running_stack(options: StackOptions) -> AsyncIterator[Stack]:
     """Start the stack, wait until every process is ready, and end them all on leaving.
 
-    The gateway drains first, while the workers still serve it, then the workers, then Redis
-    goes. Raises SettingsError for what the environment holds, and Unavailable when a process
-    dies, is not ready in time or does not end well. Cancelling while it ends the
-    processes kills them.
+    In between, a process that dies is started again. At the end the gateway drains first, while
+    the workers still serve it, then the workers, then Redis goes. Raises SettingsError for what the
+    environment holds, and Unavailable when a process dies or is not ready at the start, cannot be
+    kept running, or does not end well. Cancelling while it ends the processes kills them.
     """
-    start = time.monotonic()
     with ExitStack() as resources:
-        env = {**_SINGLE_THREADED, **options.env}
-        redis = None
-        if options.embedded_redis:
-            redis = resources.enter_context(EmbeddedRedis())
-            env[PREFIX + "REDIS_URL"] = redis.url
-        plans = _plan(options.counts, env)
-        stack = Stack(url=plans[0].url, redis=redis)
-        if redis is not None:
-            stack.ready_after["redis"] = time.monotonic() - start
-        deadline = load(GatewaySettings, [], env).drain_s + _GRACE
+        redis = resources.enter_context(EmbeddedRedis()) if options.embedded_redis else None
+        stack = Stack(options, redis)
         cause: Unavailable | None = None
         try:
-            for plan in plans:
-                command = [sys.executable, "-m", "callscribe", plan.service]
-                child = await Child.start(plan.name, command, plan.env, options.echo)
-                stack.children.append(child)
-            await stack.run(_all_ready(plans, stack, start, options.ready_deadline))
+            await stack.begin()
             yield stack
+            stack.check()
         except Unavailable as error:
             cause = error
             raise
         finally:
-            problem = await _end(stack.children, deadline)
+            problem = await stack.end()
             if problem is not None and cause is None:
                 raise problem
 
@@ -156,126 +210,53 @@ async def until_stopped(work: Coroutine[Any, Any, int], *, when_stopped: int = E
 
 
 async def serve(options: StackOptions) -> int:
-    """Run the stack until cancelled, and say where it answers; errors as `running_stack`."""
-    async with running_stack(options) as stack:
-        processes = ", ".join(child.name for child in stack.children)
-        print(f"callscribe is ready at {stack.url} ({processes})", flush=True)
-        await stack.run(asyncio.Event().wait())
+    """Run the stack until cancelled, or until its terminal is closed; say where it answers.
+
+    SIGHUP rolls it. Errors as `running_stack`.
+    """
+    attended = _has_terminal()
+    with _hangups() as hung_up:
+        async with running_stack(options) as stack:
+            print(f"callscribe is ready at {stack.url} ({', '.join(stack.pids)})", flush=True)
+            await stack.run(_roll_when_asked(stack, hung_up, attended=attended))
     return EXIT_OK
 
 
-def _plan(counts: Mapping[str, int], env: Mapping[str, str]) -> list[_Plan]:
-    """Lay out the processes, the gateway first."""
-    gateway = load(GatewaySettings, [], env)
-    port = gateway.port or free_ports(1)[0]
-    tls = gateway.generate_self_signed_cert or gateway.ssl_certfile is not None
-    host = _ANY_ADDRESS.get(gateway.host, gateway.host)
-    plans = [_Plan(GATEWAY, GATEWAY, {**env, PREFIX + "PORT": str(port)}, host, port, tls)]
-    workers = {name: cls for name, cls in settings_classes().items() if name != GATEWAY}
-    free = iter(free_ports(sum(counts.get(name, 0) for name in workers)))
-    given = count()
-    for service, cls in workers.items():
-        settings = load(cls, [], env)
-        assert isinstance(settings, StageSettings)
-        # Several workers on one machine cannot share a port: they count up from the one given.
-        # Without one, nobody else is expected to ask, so that loopback is enough.
-        host = settings.metrics_host if settings.metrics_port else "127.0.0.1"
-        wanted = counts.get(service, 0)
-        for number in range(wanted):
-            name = f"{service}[{number}]" if wanted > 1 else service
-            port = settings.metrics_port + next(given) if settings.metrics_port else next(free)
-            own = {PREFIX + "METRICS_HOST": host, PREFIX + "METRICS_PORT": str(port)}
-            probed = _ANY_ADDRESS.get(host, host)
-            plans.append(_Plan(name, service, {**env, **own}, probed, port, tls=False))
-    return plans
+@contextmanager
+def _hangups() -> Iterator[asyncio.Event]:
+    """Set the event at each SIGHUP, inside a running event loop."""
+    hung_up = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+    try:
+        yield hung_up
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
 
 
-async def _all_ready(plans: list[_Plan], stack: Stack, start: float, deadline: float) -> None:
-    pending = list(zip(plans, stack.children, strict=True))
+async def _roll_when_asked(stack: Stack, hung_up: asyncio.Event, *, attended: bool) -> None:
+    """Roll at each SIGHUP; return when it is the kernel's, because a terminal was closed."""
     while True:
-        reasons = await asyncio.gather(*(asyncio.to_thread(_probe, plan) for plan, _ in pending))
-        waited = time.monotonic() - start
-        for (plan, _), reason in zip(pending, reasons, strict=True):
-            if reason is None:
-                stack.ready_after[plan.name] = waited
-        late = [
-            (plan, child, reason)
-            for (plan, child), reason in zip(pending, reasons, strict=True)
-            if reason is not None
-        ]
-        if not late:
+        await hung_up.wait()
+        hung_up.clear()
+        if attended and not _has_terminal():
             return
-        if waited > deadline:
-            plan, child, reason = late[-1]
-            raise Unavailable(
-                f"{plan.name} is not ready after {deadline:g} s: {reason};"
-                f" its last words:{child.last_words or ' none'}",
-                stage=plan.service,
-            )
-        pending = [(plan, child) for plan, child, _ in late]
-        await asyncio.sleep(_POLL)
+        start = time.monotonic()
+        try:
+            await stack.roll()
+        except Unavailable as error:
+            notice(f"rolling restart stopped: {error}")
+        else:
+            notice(f"rolling restart done after {time.monotonic() - start:.1f} s")
 
 
-def _probe(plan: _Plan) -> str | None:
-    """Ask a process whether it is ready; return None, or the reason why not."""
-    connection: http.client.HTTPConnection
-    if plan.tls:
-        # The certificate is made for the public name; this only asks the own child on loopback.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(plan.host, plan.port, timeout=2, context=context)
-    else:
-        connection = http.client.HTTPConnection(plan.host, plan.port, timeout=2)
+def _has_terminal() -> bool:
     try:
-        connection.request("GET", "/ready")
-        response = connection.getresponse()
-        body = response.read(500).decode(errors="replace").strip()
-        return None if response.status == http.HTTPStatus.OK else f"{response.status} {body}"
-    except (OSError, http.client.HTTPException) as error:
-        return f"{plan.url} does not answer ({error})"
-    finally:
-        connection.close()
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
-async def _death(child: Child) -> None:
-    code = await child.wait()
-    raise Unavailable(_obituary(child.name, child.pid, code, child.last_words), stage=child.name)
-
-
-async def _redis_death(redis: EmbeddedRedis) -> None:
-    while True:
-        code = redis.exit_code()
-        if code is not None:
-            obituary = _obituary("redis", redis.pid, code, redis.last_words())
-            raise Unavailable(obituary, stage="redis")
-        await asyncio.sleep(_POLL)
-
-
-def _obituary(name: str, pid: int, code: int, last_words: str) -> str:
-    how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
-    return f"{name} (pid {pid}) ended with {how}; its last words:{last_words or ' none'}"
-
-
-async def _end(children: list[Child], deadline: float) -> Unavailable | None:
-    """End the first child, the gateway, then all others, and tell which did not end well.
-
-    Cancelling kills what is left.
-    """
-    problem = None
-    try:
-        for group in (children[:1], children[1:]):
-            ended = await asyncio.gather(*(child.stop(deadline) for child in group))
-            for child, by_itself in zip(group, ended, strict=True):
-                code = await child.wait()
-                obituary = _obituary(child.name, child.pid, code, child.last_words)
-                if not by_itself:
-                    obituary = f"not ended within {deadline:g} s: {obituary}"
-                # SIGTERM: stopped before it could handle it, at its very start.
-                if code not in (EXIT_OK, -signal.SIGTERM):
-                    problem = problem or Unavailable(obituary, stage=child.name)
-    finally:
-        for child in children:
-            child.kill()
-        await asyncio.gather(*(child.wait() for child in children))
-    return problem
+def _say(step: str, text: str) -> None:
+    notice(f"{step}: {text}")

@@ -1,15 +1,24 @@
 """What the tests of processes share: stand-in services, and waiting for a condition."""
 
+import asyncio
+import io
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from callscribe.up import StackOptions
+
 STAND_IN = '''
 """Imported by every child's interpreter as it starts: replaces the services by stand-ins.
 
-STAND_IN_<SERVICE> makes one misbehave.
+STAND_IN_<SERVICE> makes one misbehave; so does a file of its name beside this one, for as long as
+it is there.
 """
 import asyncio, json, os, sys, types
+from pathlib import Path
 
 def main_of(service, argv):
     from common.lifecycle import stop_on_signals, supervise
@@ -18,7 +27,9 @@ def main_of(service, argv):
     from common.telemetry.metrics import new_registry
 
     settings = load(settings_classes()[service], argv, os.environ)
-    manner = os.environ.get("STAND_IN_" + service.upper(), "")
+    changed = Path(__file__).with_name(service)
+    given = os.environ.get("STAND_IN_" + service.upper(), "")
+    manner = changed.read_text() if changed.exists() else given
     host = getattr(settings, "metrics_host", "127.0.0.1")
     port = getattr(settings, "metrics_port", None) or settings.port
     print(f"{service} pid={os.getpid()} redis={settings.redis_url}"
@@ -26,6 +37,9 @@ def main_of(service, argv):
     if manner == "dies":
         print("the model is missing", flush=True)
         return 5
+    if manner == "misused":
+        print("--port: cannot listen", flush=True)
+        return 2
 
     async def loop():
         await asyncio.Event().wait()
@@ -81,6 +95,48 @@ def stand_in_services(directory: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(directory)}
 
 
+def pids(options: StackOptions) -> list[int]:
+    """Return the process ids of the services that were started, as they told themselves."""
+    assert isinstance(options.echo, io.StringIO)
+    return [int(pid) for pid in re.findall(r"pid=(\d+)", options.echo.getvalue())]
+
+
+class Command:
+    """`callscribe up` over stand-in services, in a process of its own; waits until it is ready."""
+
+    def __init__(self, options: StackOptions, *, started: bool = True) -> None:
+        command = [sys.executable, "-m", "callscribe", "up", "--asr", "2", "--denoise", "0"]
+        self.process = subprocess.Popen(
+            command,
+            env=options.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        self.output, self.errors = self.process.stdout, self.process.stderr
+        self.read = ""
+        self.ready = self.output.readline() if started else ""
+
+    def read_until(self, text: str) -> None:
+        """Read stderr up to the line that has this text."""
+        line = "..."
+        while line and text not in line:
+            line = self.errors.readline()
+            self.read += line
+        assert text in line, self.read
+
+    def end(self) -> tuple[int, str, str]:
+        """Wait for its end; return exit code, stdout and stderr. Nothing it started is left."""
+        output, errors = self.process.communicate(timeout=60)
+        errors = self.read + errors
+        children = [int(pid) for pid in re.findall(r"pid=(\d+)", errors)]
+        assert children
+        until(lambda: all(gone(pid) for pid in children))
+        return self.process.returncode, output, errors
+
+
 def gone(pid: int) -> bool:
     """Tell whether a process has ended (a zombie has)."""
     try:
@@ -96,3 +152,10 @@ def until(condition: Callable[[], bool], limit: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < end, "the condition never came true"
         time.sleep(0.01)
+
+
+async def until_true(condition: Callable[[], bool], limit: float = 30.0) -> None:
+    """Wait for a condition while tasks go on; `limit` only bounds a failing test."""
+    async with asyncio.timeout(limit):
+        while not condition():
+            await asyncio.sleep(0.01)

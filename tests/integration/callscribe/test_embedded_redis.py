@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from callscribe import embedded_redis
-from callscribe.embedded_redis import EmbeddedRedis
+from callscribe.embedded_redis import EmbeddedRedis, answers
 from common.errors import Unavailable
 from tests.integration.callscribe.processes import gone, until
 
@@ -24,7 +24,8 @@ def test_it_answers_and_leaves_nothing():
         assert redis.url == f"redis://127.0.0.1:{redis.port}/0"
         assert ask(redis.port, "PING") == b"+PONG\r\n"
         assert b"16384" in ask(redis.port, "CONFIG GET stream-node-max-bytes")
-        assert b"no" in ask(redis.port, "CONFIG GET appendonly")
+        assert b"noeviction" in ask(redis.port, "CONFIG GET maxmemory-policy")
+        assert b"everysec" in ask(redis.port, "CONFIG GET appendfsync")
         directory = Path(ask(redis.port, "CONFIG GET dir").split(b"\r\n")[4].decode())
         assert directory.is_dir()
         pid = redis.pid
@@ -45,6 +46,23 @@ def test_its_death_is_seen():
         os.kill(redis.pid, signal.SIGKILL)
         until(lambda: redis.exit_code() == -signal.SIGKILL)
         assert "Ready to accept connections" in redis.last_words()
+
+
+def test_a_killed_server_is_started_again_with_its_data():
+    with EmbeddedRedis() as redis:
+        ask(redis.port, "SET name value")
+        first, port = redis.pid, redis.port
+        os.kill(first, signal.SIGKILL)
+        until(lambda: redis.exit_code() is not None)
+        redis.restart()
+        until(lambda: answers(port))
+        assert redis.port == port
+        assert ask(port, "GET name") == b"$5\r\nvalue\r\n"
+        directory = Path(ask(port, "CONFIG GET dir").split(b"\r\n")[4].decode())
+        second = redis.pid
+    assert not directory.exists()
+    assert gone(first)
+    assert gone(second)
 
 
 def test_a_server_that_will_not_start_is_reported_with_its_words(monkeypatch, tmp_path):
