@@ -6,6 +6,7 @@
 #   make test-vllm               the tests of the vllm engine, without a GPU, in .venv-vllm
 #   make check                   format, lint, types, import rules and unit tests
 #   make bench                   the benchmarks
+#   make chaos [FAULTS=500 SEED=7 CALLS=20]   calls under random faults; nothing may be lost
 #   make clean                   remove what these made
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
@@ -17,7 +18,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --ed
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo up test test-vllm check bench clean
+.PHONY: demo up test test-vllm check bench chaos clean
 
 demo: .venv/local.stamp
 	$(BIN)/callscribe demo $(if $(AUDIO),"$(AUDIO)") $(ARGS)
@@ -42,6 +43,10 @@ check: .venv/dev.stamp
 
 bench: .venv/dev.stamp
 	$(BIN)/python -m bench $(ARGS)
+
+chaos: .venv/dev.stamp
+	$(BIN)/python -m tests.chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(CALLS),--calls $(CALLS)) $(ARGS)
 
 clean:
 	rm -rf .venv .venv-vllm build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \

@@ -3,6 +3,7 @@
     python -m bench bus             what the message bus costs: CPU and latency with dummy engines
     python -m bench bus --short     the same in ten seconds, small, to see that nothing is lost
     python -m bench calls           real calls: word error rate against offline, latencies
+    python -m bench overload        twice the calls that fit: who is refused, how the others fare
     python -m bench gpu             the vLLM engine with models of the real shapes and no weights
     python -m bench bus --help      its options; so with every benchmark
 
@@ -13,13 +14,14 @@ needs, listens on loopback only, and returns 0 when its own checks held.
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import bus, calls
+from bench import bus, calls, overload
 from bench.gpu import command as gpu
 
 _BENCHMARKS: dict[str, Callable[[Sequence[str]], int]] = {
     "bus": bus.main,
     "calls": calls.main,
     "gpu": gpu.main,
+    "overload": overload.main,
 }
 
 

@@ -1,0 +1,254 @@
+"""One run: the truth first, undisturbed, then calls and faults side by side, then what is left."""
+
+import asyncio
+import itertools
+import random
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from tests.chaos.caller import Course, hold
+from tests.chaos.driver import Driver, Happened
+from tests.chaos.judge import EXACT, Spoken, Tolerance, Verdict, judge
+from tests.chaos.plan import plan, troubles
+from tests.chaos.proxy import Proxy
+from tests.chaos.residue import Residue, Sizes, residue, running, watch_sizes
+from tests.chaos.scripts import Script, scripts
+from tests.chaos.speech import clips
+from tests.chaos.stack import LastingRedis, Layout, Stack
+
+_CALM_S = 4.0
+"""Seconds of calls before the first fault."""
+_DETERMINISTIC, WHISPER = "deterministic", "whisper"
+MODES = (_DETERMINISTIC, WHISPER)
+_DENOISED_S = 0.2
+"""Times of a denoised call may differ: a new owner warms its model up, which is not exact."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What to run. `every`: a fault each so many seconds, about; `seconds`: length of calls."""
+
+    faults: int
+    seed: int
+    calls: int
+    mode: str = _DETERMINISTIC
+    every: float = 1.5
+    scripts: int = 12
+    seconds: tuple[float, float] = (20.0, 60.0)
+    denoise: bool = True
+    only: tuple[str, ...] = ()
+    """The kinds of fault, or their targets; all if empty."""
+    paces: tuple[float, ...] = (3.0, 1.0)
+    """How fast the undisturbed passes are spoken; all must agree."""
+    patience: float = 260.0
+    """Seconds after the last call in which Redis must be empty."""
+    sizes_every: float = 10.0
+
+    def tolerance(self, script: Script) -> Tolerance:
+        """Return how exactly a script's call must be told what it was told undisturbed."""
+        if not script.options.denoise:
+            return EXACT
+        return Tolerance(times=_DENOISED_S, texts=self.mode == WHISPER)
+
+    def layout(self) -> Layout:
+        """Return the processes of the system."""
+        whisper = self.mode == WHISPER
+        commands = {kind: ("callscribe", kind) for kind in ("gateway", "vad", "denoise")}
+        asr = ("callscribe", "asr") if whisper else ("tests.chaos.workers",)
+        counts = {"gateway": 2, "vad": 2, "asr": 2} | ({"denoise": 2} if self.denoise else {})
+        flags = {
+            "gateway": ("--retention-s", "30", "--resume-s", "60"),
+            "asr": ("--asr-slots", "64"),
+        }
+        return Layout(counts, {**commands, "asr": asr}, flags)
+
+
+@dataclass(slots=True)
+class Judged:
+    """A call, what was wrong with its transcript, and the faults it lived through."""
+
+    course: Course
+    verdict: Verdict
+    faults: list[Happened]
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing at all is to be said about it."""
+        return not (self.verdict.wrong or self.course.failure)
+
+
+@dataclass(slots=True)
+class Results:
+    """Everything a run showed."""
+
+    setup: Setup
+    logs: Path
+    truth_problems: list[str] = field(default_factory=list)
+    calls: list[Judged] = field(default_factory=list)
+    history: list[Happened] = field(default_factory=list)
+    sizes: list[Sizes] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    failed_starts: int = 0
+    residue: Residue = field(default_factory=Residue)
+
+    @property
+    def total(self) -> Verdict:
+        """The words of all calls."""
+        total = Verdict()
+        for call in self.calls:
+            total.add(call.verdict)
+        return total
+
+    @property
+    def good(self) -> bool:
+        """Whether the run showed no loss, no leak and no death that was not ours."""
+        return not (
+            self.truth_problems
+            or self.problems
+            or self.residue.problems
+            or any(not call.good for call in self.calls)
+        )
+
+
+@dataclass(slots=True)
+class _Rig:
+    """The running system and the network around it."""
+
+    stack: Stack
+    redis: LastingRedis
+    bus: Proxy
+    callers: Proxy
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.callers.port}/ws/asr"
+
+
+async def run(setup: Setup) -> Results:
+    """Run everything; the logs of all processes stay in `Results.logs`."""
+    logs = Path(tempfile.mkdtemp(prefix="callscribe-chaos-"))
+    results = Results(setup, logs)
+    name = uuid4().hex
+    spoken = scripts(
+        setup.seed, setup.scripts, clips(), seconds=setup.seconds, denoise=setup.denoise
+    )
+    async with _rig(setup, logs, name) as rig:
+        say(f"{len(spoken)} scripts, undisturbed, {len(setup.paces)} times; logs in {logs}")
+        truth = await _truth(rig.url, spoken, setup, results)
+        if not results.truth_problems:
+            say(f"{setup.calls} calls at a time, {setup.faults} faults")
+            await _disturbed(rig, spoken, truth, results)
+            say("looking for what is left")
+            results.residue = await residue(rig.redis.admin, setup.patience)
+        await rig.stack.stop()
+        results.problems += rig.stack.problems
+        results.failed_starts = rig.stack.failed_starts
+    results.residue.processes = running(name)
+    return results
+
+
+@asynccontextmanager
+async def _rig(setup: Setup, logs: Path, name: str) -> AsyncIterator[_Rig]:
+    redis = LastingRedis(logs, name)
+    await redis.start()
+    bus = Proxy([redis.port], setup.seed)
+    await bus.start()
+    stack = Stack(setup.layout(), bus.port, logs, name)
+    callers = Proxy([process.port for process in stack.of("gateway")], setup.seed)
+    await callers.start()
+    try:
+        await stack.start()
+        yield _Rig(stack, redis, bus, callers)
+    finally:
+        stack.kill()
+        await callers.stop()
+        await bus.stop()
+        await redis.admin.aclose()
+        await redis.kill()
+
+
+async def _truth(
+    url: str, spoken: Sequence[Script], setup: Setup, results: Results
+) -> dict[str, list[Spoken]]:
+    """Return what every script's call is told when nothing happens, the same in every pass."""
+    truth: dict[str, list[Spoken]] = {}
+    for pace in setup.paces:
+        courses = [Course(0, script) for script in spoken]
+        await asyncio.gather(*(hold(url, course, pace) for course in courses))
+        for course in courses:
+            name, allowed = course.script.name, setup.tolerance(course.script)
+            if course.failure or course.errors or course.gaps:
+                trouble = course.failure or f"{course.errors} {course.gaps}"
+                results.truth_problems.append(f"{name} undisturbed: {trouble}")
+            elif wrong := judge(
+                truth.setdefault(name, course.finals), course.finals, allowed
+            ).first:
+                results.truth_problems.append(f"{name} differs undisturbed: {wrong}")
+    results.truth_problems += [f"{name}: no speech" for name, each in truth.items() if not each]
+    return truth
+
+
+async def _disturbed(
+    rig: _Rig, spoken: Sequence[Script], truth: dict[str, list[Spoken]], results: Results
+) -> None:
+    setup = results.setup
+    over = asyncio.Event()
+    numbers = itertools.count(1)
+    driver = Driver(rig.stack, rig.redis, rig.bus, rig.callers)
+    results.history = driver.history
+    kinds = [k for k in troubles(*setup.only) if setup.denoise or not k.startswith("denoise.")]
+    faults = plan(setup.seed, setup.faults, every=setup.every, kinds=kinds)
+    beside = [
+        asyncio.create_task(rig.stack.supervise()),
+        asyncio.create_task(
+            watch_sizes(rig.stack, rig.redis, setup.sizes_every, results.sizes.append)
+        ),
+    ]
+
+    async def cause() -> None:
+        await asyncio.sleep(_CALM_S)
+        await driver.run(faults, lambda happened: say(str(happened)))
+        over.set()
+
+    async def call_again_and_again(line: int) -> None:
+        dice = random.Random(f"line {setup.seed} {line}")
+        await asyncio.sleep(dice.uniform(0.0, _CALM_S))
+        script = spoken[line % len(spoken)]
+        while not over.is_set():
+            course = Course(next(numbers), script)
+            await hold(rig.url, course)
+            results.calls.append(_judged(course, truth[script.name], driver.history, setup))
+            script = dice.choice(spoken)
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(cause())
+            for line in range(setup.calls):
+                tasks.create_task(call_again_and_again(line))
+    finally:
+        for task in beside:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+def _judged(
+    course: Course, truth: Sequence[Spoken], history: Sequence[Happened], setup: Setup
+) -> Judged:
+    verdict = judge(truth, course.finals, setup.tolerance(course.script))
+    lived = [each for each in history if course.began < (each.over or course.ended)]
+    judged = Judged(course, verdict, lived)
+    if not judged.good:
+        say(f"call {course.number} ({course.script.name}, session {course.session}) is not good:")
+        say(f"  {course.failure} {course.errors} {course.gaps} {verdict}")
+    return judged
+
+
+def say(text: str) -> None:
+    """Print a line with the time."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)

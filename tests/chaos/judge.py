@@ -1,0 +1,129 @@
+"""What a disturbed call's transcript lacks, has twice, out of order, or otherwise than it was.
+
+The truth is the transcript of the same call when nobody disturbed it. Words are compared within
+utterances of the same channel and number, which are to have the same place in the audio too.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """An utterance as a final told it; times in seconds of audio."""
+
+    channel: int
+    utterance: int
+    start: float
+    end: float
+    text: str
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Which utterance it is."""
+        return self.channel, self.utterance
+
+    @property
+    def words(self) -> list[str]:
+        """Its words; an utterance without any counts as one, so that it is not lost unseen."""
+        return self.text.split() or [""]
+
+
+@dataclass(slots=True)
+class Verdict:
+    """How many words went wrong and how; the first difference for people."""
+
+    words: int = 0
+    lost: int = 0
+    doubled: int = 0
+    reordered: int = 0
+    changed: int = 0
+    first: str = ""
+
+    @property
+    def wrong(self) -> int:
+        """Words that are not what and where they were."""
+        return self.lost + self.doubled + self.reordered + self.changed
+
+    def add(self, other: "Verdict") -> None:
+        """Count another call's words too."""
+        self.words += other.words
+        self.lost += other.lost
+        self.doubled += other.doubled
+        self.reordered += other.reordered
+        self.changed += other.changed
+
+    def note(self, difference: str) -> None:
+        """Keep a difference if it is the first."""
+        self.first = self.first or difference
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """What may differ: times by so many seconds, and, if not `texts`, every text."""
+
+    times: float = 0.0
+    texts: bool = True
+
+
+EXACT = Tolerance()
+_ROUNDING = 0.0015
+"""Seconds; times are told to the millisecond."""
+
+
+def judge(
+    truth: Sequence[Spoken], heard: Sequence[Spoken], tolerance: Tolerance = EXACT
+) -> Verdict:
+    """Compare what a call was told, in the order it was told, with the truth."""
+    verdict = Verdict(words=sum(len(spoken.words) for spoken in truth))
+    by_key: dict[tuple[int, int], list[Spoken]] = {}
+    for spoken in heard:
+        by_key.setdefault(spoken.key, []).append(spoken)
+    for spoken in truth:
+        given = by_key.pop(spoken.key, [])
+        if not given:
+            verdict.lost += len(spoken.words)
+            verdict.note(f"missing: {spoken}")
+            continue
+        for again in given[1:]:
+            verdict.doubled += len(again.words)
+            verdict.note(f"told twice: {again}")
+        _compare(spoken, given[0], tolerance, verdict)
+    for extra in (spoken for given in by_key.values() for spoken in given):
+        verdict.doubled += len(extra.words)
+        verdict.note(f"not in the truth: {extra}")
+    _check_order(heard, verdict)
+    return verdict
+
+
+def _compare(truth: Spoken, heard: Spoken, tolerance: Tolerance, verdict: Verdict) -> None:
+    allowed = tolerance.times + _ROUNDING
+    if max(abs(truth.start - heard.start), abs(truth.end - heard.end)) > allowed:
+        verdict.changed += len(truth.words)
+        verdict.note(f"{heard} is elsewhere: {truth}")
+        return
+    if not tolerance.texts or truth.text == heard.text:
+        return
+    verdict.note(f"{heard} should be: {truth}")
+    known = Counter(truth.words)
+    matcher = SequenceMatcher(None, truth.words, heard.words, autojunk=False)
+    for kind, i, j, k, m in matcher.get_opcodes():
+        if kind in ("delete", "replace"):
+            verdict.lost += max(0, (j - i) - (m - k))
+            verdict.changed += min(j - i, m - k)
+        if kind in ("insert", "replace"):
+            extra = heard.words[k + (j - i) : m] if kind == "replace" else heard.words[k:m]
+            verdict.doubled += sum(word in known for word in extra)
+            verdict.changed += sum(word not in known for word in extra)
+
+
+def _check_order(heard: Iterable[Spoken], verdict: Verdict) -> None:
+    last: dict[int, Spoken] = {}
+    for spoken in heard:
+        before = last.get(spoken.channel)
+        if before is not None and spoken.utterance < before.utterance:
+            verdict.reordered += len(spoken.words)
+            verdict.note(f"{spoken} came after {before}")
+        last[spoken.channel] = spoken

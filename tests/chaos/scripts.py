@@ -1,0 +1,180 @@
+"""What callers do: audio in some format, and flushes and new options at fixed places in it.
+
+The same seed and clips give the same scripts; nothing in them depends on the clock.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+import soxr
+
+from callscribe.messages import Changes, Options
+from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
+
+_MESSAGE_S = (0.02, 0.2)
+_PAUSE_S = (0.3, 2.5)
+_WIDTH = {"pcm16": 2, "mulaw": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Audio, after which the call is `until` seconds old."""
+
+    data: bytes
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """End the open utterances here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Go on with other options."""
+
+    changes: Changes
+
+
+Step: TypeAlias = Say | Flush | Configure
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One caller's call: its options and what is done in it; it ends with finalize."""
+
+    name: str
+    options: Options
+    steps: tuple[Step, ...]
+
+    @property
+    def seconds(self) -> float:
+        """How long it takes to say it."""
+        return max(step.until for step in self.steps if isinstance(step, Say))
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A way to call; `splits`: messages end inside a sample."""
+
+    name: str
+    options: Options
+    controls: bool = False
+    splits: bool = False
+
+
+_KINDS = (
+    _Kind("wideband", Options()),
+    _Kind("telephone", Options(encoding="mulaw", sample_rate=8_000)),
+    _Kind("stereo", Options(channels=2), splits=True),
+    _Kind("controls", Options(), controls=True, splits=True),
+    _Kind("finals", Options(encoding="mulaw", sample_rate=8_000, interim_results=False)),
+    _Kind(
+        "telephones",
+        Options(encoding="mulaw", sample_rate=8_000, channels=2),
+        controls=True,
+    ),
+    _Kind("studio", Options(sample_rate=44_100), controls=True),
+)
+_DENOISED = _Kind("denoised", Options(denoise=True))
+
+_CHANGES: tuple[Changes, ...] = (
+    {"silence_threshold": 0.4},
+    {"max_utterance": 4.0},
+    {"min_speech_duration": 0.1, "silence_threshold": 0.6},
+    {"vad_threshold": 0.6},
+)
+
+
+def scripts(
+    seed: int,
+    count: int,
+    clips: Sequence[FloatArray],
+    *,
+    seconds: tuple[float, float] = (20.0, 60.0),
+    denoise: bool = False,
+) -> list[Script]:
+    """Return `count` different scripts of so many seconds; with `denoise` the last one uses it."""
+    kinds = [_KINDS[number % len(_KINDS)] for number in range(count)]
+    if denoise:
+        kinds[-1] = _DENOISED
+    return [
+        _script(f"{number}-{kind.name}", kind, random.Random(f"{seed} {number}"), clips, seconds)
+        for number, kind in enumerate(kinds)
+    ]
+
+
+def _script(
+    name: str,
+    kind: _Kind,
+    dice: random.Random,
+    clips: Sequence[FloatArray],
+    seconds: tuple[float, float],
+) -> Script:
+    wanted = dice.uniform(*seconds)
+    channels = [_talk(dice, clips, wanted) for _ in range(kind.options.channels)]
+    # Half of the calls end in the middle of a sentence.
+    tail = dice.choice((0.0, 1.2))
+    shortest = min(len(channel) for channel in channels)
+    quiet = np.zeros(round(tail * SAMPLE_RATE), np.float32)
+    joined = np.stack([np.concatenate([each[:shortest], quiet]) for each in channels], axis=1)
+    data = _encode(joined, kind.options)
+    steps = list(_cut(data, kind, dice))
+    if kind.controls:
+        _control(steps, dice)
+    options = replace(kind.options, events=("gap", "audio_ack", "lag"))
+    return Script(name, options, tuple(steps))
+
+
+def _talk(dice: random.Random, clips: Sequence[FloatArray], wanted: float) -> FloatArray:
+    """Join clips and pauses to `wanted` seconds."""
+    samples = round(wanted * SAMPLE_RATE)
+    parts: list[FloatArray] = []
+    while sum(len(part) for part in parts) < samples:
+        pause = round(dice.uniform(*_PAUSE_S) * SAMPLE_RATE)
+        parts += [np.zeros(pause, np.float32), dice.choice(clips)]
+    return np.concatenate(parts)[:samples]
+
+
+def _encode(audio: FloatArray, options: Options) -> bytes:
+    """Encode float32 [n, channels] at 16 kHz as the options say."""
+    if options.sample_rate != SAMPLE_RATE:
+        audio = np.asarray(soxr.resample(audio, SAMPLE_RATE, options.sample_rate), np.float32)
+    pcm = float_to_pcm16(np.ascontiguousarray(audio).reshape(-1))
+    return pcm if options.encoding == "pcm16" else _mulaw(np.frombuffer(pcm, "<i2"))
+
+
+def _mulaw(pcm: "np.ndarray[tuple[int], np.dtype[np.int16]]") -> bytes:
+    """Encode PCM16 as ITU-T G.711 mu-law: sign, 3 bits of exponent, 4 of mantissa, inverted."""
+    magnitude = np.minimum(np.abs(pcm.astype(np.int32)), 32_635) + 132
+    exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
+    mantissa = (magnitude >> (exponent + 3)) & 0x0F
+    sign = np.where(pcm < 0, 0x80, 0)
+    code = ~(sign | (exponent << 4) | mantissa) & 0xFF
+    return bytes(code.astype(np.uint8))
+
+
+def _cut(data: bytes, kind: _Kind, dice: random.Random) -> list[Step]:
+    options = kind.options
+    frame = _WIDTH[options.encoding] * options.channels
+    per_second = frame * options.sample_rate
+    steps: list[Step] = []
+    at = 0
+    while at < len(data):
+        size = round(dice.uniform(*_MESSAGE_S) * per_second)
+        if not kind.splits:
+            size -= size % frame
+        until = min(at + size, len(data))
+        steps.append(Say(data[at:until], until / per_second))
+        at = until
+    return steps
+
+
+def _control(steps: list[Step], dice: random.Random) -> None:
+    """Put flushes and new options between the messages."""
+    for _ in range(dice.randint(2, 4)):
+        control: Step = dice.choice((Flush(), Configure(dice.choice(_CHANGES))))
+        steps.insert(dice.randrange(1, len(steps)), control)

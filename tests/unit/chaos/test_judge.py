@@ -1,0 +1,73 @@
+from dataclasses import replace
+
+import pytest
+
+from tests.chaos.judge import EXACT, Spoken, Tolerance, judge
+
+TRUTH = [
+    Spoken(0, 1, 0.5, 2.0, "one two three"),
+    Spoken(1, 1, 0.7, 3.0, "four five"),
+    Spoken(0, 2, 3.0, 5.0, "six seven eight nine"),
+    Spoken(0, 3, 6.0, 6.0, ""),
+]
+FIRST, OTHER, SECOND, EMPTY = TRUTH
+
+
+def counts(heard, tolerance=EXACT):
+    verdict = judge(TRUTH, heard, tolerance)
+    assert bool(verdict.wrong) is bool(verdict.first)
+    return verdict.lost, verdict.doubled, verdict.reordered, verdict.changed
+
+
+def test_nothing_wrong():
+    assert counts(TRUTH) == (0, 0, 0, 0)
+    assert judge(TRUTH, TRUTH).words == 10
+
+
+def test_channels_may_mix():
+    assert counts([OTHER, FIRST, SECOND, EMPTY]) == (0, 0, 0, 0)
+
+
+def test_a_lost_utterance():
+    assert counts([FIRST, OTHER, EMPTY]) == (4, 0, 0, 0)
+
+
+def test_a_lost_answer_to_a_flush():
+    assert counts([FIRST, OTHER, SECOND]) == (1, 0, 0, 0)
+
+
+def test_an_utterance_told_twice():
+    assert counts([FIRST, OTHER, FIRST, SECOND, EMPTY])[1] == 3
+
+
+def test_an_utterance_that_never_was():
+    assert counts([*TRUTH, Spoken(0, 4, 7.0, 8.0, "ten")]) == (0, 1, 0, 0)
+
+
+def test_utterances_out_of_order():
+    assert counts([SECOND, OTHER, FIRST, EMPTY]) == (0, 0, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("six seven eight", (1, 0, 0, 0)),
+        ("six seven seven eight nine", (0, 1, 0, 0)),
+        ("six seven ate nine", (0, 0, 0, 1)),
+        ("six seven nine and", (1, 0, 0, 1)),
+        ("", (3, 0, 0, 1)),
+    ],
+)
+def test_words_of_an_utterance(text: str, expected: tuple[int, int, int, int]):
+    assert counts([FIRST, OTHER, replace(SECOND, text=text), EMPTY]) == expected
+
+
+def test_an_utterance_elsewhere():
+    assert counts([FIRST, OTHER, replace(SECOND, start=3.032), EMPTY]) == (0, 0, 0, 4)
+
+
+def test_what_is_tolerated():
+    about = [FIRST, OTHER, replace(SECOND, start=3.032, text="six and a half"), EMPTY]
+    assert counts(about, Tolerance(times=0.1, texts=False)) == (0, 0, 0, 0)
+    assert counts(about, Tolerance(times=0.1))[3] > 0
+    assert counts(about[:2], Tolerance(times=0.1, texts=False)) == (5, 0, 0, 0)
