@@ -25,8 +25,10 @@ _CALM_S = 4.0
 """Seconds of calls before the first fault."""
 _DETERMINISTIC, WHISPER = "deterministic", "whisper"
 MODES = (_DETERMINISTIC, WHISPER)
-_DENOISED_S = 0.2
-"""Times of a denoised call may differ: a new owner warms its model up, which is not exact."""
+_DENOISED_S = 0.3
+"""Times of a denoised call may differ: a new owner warms its model up, which is not exact. Where
+that lets one frame of a weak onset fall below the threshold, speech begins anew: min_speech later
+(0.2 s), and the frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ STAND_IN = '''
 STAND_IN_<SERVICE> makes one misbehave; so does a file of its name beside this one, for as long as
 it is there.
 """
-import asyncio, json, os, sys, types
+import asyncio, json, os, sys, time, types
 from pathlib import Path
 
 def main_of(service, argv):
@@ -48,6 +48,8 @@ def main_of(service, argv):
         print(f"{service} drains", flush=True)
         if manner == "hangs":
             await asyncio.Event().wait()
+        if manner == "is deaf":
+            time.sleep(3600)  # to the second signal, too
 
     async def run():
         with stop_on_signals() as stop:

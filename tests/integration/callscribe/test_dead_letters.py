@@ -1,5 +1,6 @@
 """What an operator sees of dead letters; utterances come back in asr_worker/test_poison.py."""
 
+import asyncio
 import json
 
 import pytest
@@ -32,6 +33,7 @@ async def test_none_are_none(redis_url, capsys):
 
 async def test_letters_are_listed_by_age_with_where_they_come_from(link, redis_url, capsys):
     utterance = await file(link, "asr", "call.1/4", wire.pack(UTTERANCE))
+    await asyncio.sleep(0.002)  # their age is in milliseconds
     leg = await file(link, "vad", "call.1", b"unreadable")
     assert await show(redis_url, STAGES, as_json=True) == 0
     first, second = map(json.loads, capsys.readouterr().out.splitlines())

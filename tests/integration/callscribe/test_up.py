@@ -66,7 +66,7 @@ async def test_who_died_at_the_end_is_told_of_and_not_started_again(stack_option
 
 
 async def test_who_does_not_end_is_killed_and_named(stack_options):
-    options = stack_options(vad="hangs")
+    options = stack_options(vad="is deaf")
     options = dataclasses.replace(options, env={**options.env, "CALLSCRIBE_DRAIN_S": "0"})
     with pytest.raises(Unavailable, match=r"not ended within 2 s: vad .* ended with SIGKILL"):
         async with running_stack(options):
