@@ -2,17 +2,22 @@
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from bench.accounting import cpu_seconds
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the ids of all processes that a process started, and of theirs."""
+    """Return the ids of all processes that a process started, and of theirs.
+
+    Threads and processes that end meanwhile are left out.
+    """
     found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += [int(child), *descendants(int(child))]
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for child in children.read_text().split():
+                found += [int(child), *descendants(int(child))]
     return found
 
 

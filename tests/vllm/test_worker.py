@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -103,11 +104,12 @@ def test_wrong_options_are_named(redis: str, tiny_model: Path, options: str, com
 
 def engines(worker: Service) -> list[int]:
     """Return vLLM's processes of a worker, the engine first."""
-    return [
-        pid
-        for pid in descendants(worker.process.pid)
-        if b"VLLM" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
+    found = []
+    for pid in descendants(worker.process.pid):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if b"VLLM" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
 
 
 def ready(service: Service) -> None:
