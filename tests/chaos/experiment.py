@@ -25,10 +25,10 @@ _CALM_S = 4.0
 """Seconds of calls before the first fault."""
 _DETERMINISTIC, WHISPER = "deterministic", "whisper"
 MODES = (_DETERMINISTIC, WHISPER)
-_DENOISED_S = 0.3
-"""Times of a denoised call may differ: a new owner warms its model up, which is not exact. Where
-that lets one frame of a weak onset fall below the threshold, speech begins anew: min_speech later
-(0.2 s), and the frame."""
+_DENOISED_S = 1.0
+"""Times of a denoised call may differ: a new owner warms its model up, which is not exact (see
+`denoise_worker.alignment.WARM_UP`). A weak onset or end then falls on the other side of the VAD's
+threshold; it moved by 0.77 s at most. Such utterances are counted apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,8 @@ class Verdict:
     doubled: int = 0
     reordered: int = 0
     changed: int = 0
+    moved: int = 0
+    """Utterances that begin or end elsewhere, as far as that is tolerated."""
     first: str = ""
 
     @property
@@ -54,6 +56,7 @@ class Verdict:
         self.doubled += other.doubled
         self.reordered += other.reordered
         self.changed += other.changed
+        self.moved += other.moved
 
     def note(self, difference: str) -> None:
         """Keep a difference if it is the first."""
@@ -62,7 +65,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """What may differ: times by so many seconds, and, if not `texts`, every text."""
+    """What may differ: times by so many seconds, and, if not `texts`, every text.
+
+    Times that differ more than they do of themselves are counted apart, as moved.
+    """
 
     times: float = 0.0
     texts: bool = True
@@ -99,11 +105,12 @@ def judge(
 
 
 def _compare(truth: Spoken, heard: Spoken, tolerance: Tolerance, verdict: Verdict) -> None:
-    allowed = tolerance.times + _ROUNDING
-    if max(abs(truth.start - heard.start), abs(truth.end - heard.end)) > allowed:
+    apart = max(abs(truth.start - heard.start), abs(truth.end - heard.end))
+    if apart > tolerance.times + _ROUNDING:
         verdict.changed += len(truth.words)
         verdict.note(f"{heard} is elsewhere: {truth}")
         return
+    verdict.moved += apart > _ROUNDING
     if not tolerance.texts or truth.text == heard.text:
         return
     verdict.note(f"{heard} should be: {truth}")

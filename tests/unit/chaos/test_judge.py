@@ -71,3 +71,12 @@ def test_what_is_tolerated():
     assert counts(about, Tolerance(times=0.1, texts=False)) == (0, 0, 0, 0)
     assert counts(about, Tolerance(times=0.1))[3] > 0
     assert counts(about[:2], Tolerance(times=0.1, texts=False)) == (5, 0, 0, 0)
+
+
+def test_a_tolerated_shift_is_counted_apart():
+    truth = Spoken(channel=0, utterance=1, start=1.0, end=2.0, text="a b")
+    heard = Spoken(channel=0, utterance=1, start=1.7, end=2.0, text="c d")
+    near = judge([truth], [heard], Tolerance(times=1.0, texts=False))
+    assert (near.wrong, near.moved) == (0, 1)
+    far = judge([truth], [heard], Tolerance(times=0.5, texts=False))
+    assert (far.changed, far.moved) == (2, 0)
