@@ -15,7 +15,7 @@ from common.bus.address import Address
 from common.bus.dead_letters import Letter
 from common.bus.keys import Leg
 from common.bus.link import Command, Link
-from common.bus.offers import register
+from common.bus.offers import register, register_packed
 from common.errors import CallscribeError, SettingsError, Unavailable
 from common.lifecycle import EXIT_FAILED, EXIT_OK
 
@@ -130,7 +130,7 @@ async def _replayed(link: Link, filed: _Filed) -> str:
         leg, _ = filed.where
         if not await link.call("EXISTS", leg.meta):
             raise _NotReplayed("its call is over")
-        await link.evaluate([dead_letters.offer_again(filed.stage, filed.letter)])
+        await link.evaluate([register_packed(filed.stage, filed.letter.key, filed.letter.body)])
         outcome = "offered again"
     await dead_letters.discard(link, filed.stage, filed.letter)
     return outcome

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol
 
-from common.bus import keys, wire
+from common.bus import doorbells, keys, wire
 from common.bus.keys import Leg
-from common.bus.link import Command, Link
+from common.bus.link import Link
 from common.bus.reading import MOST_ENTRIES, Cursor, read_streams
 from common.errors import BusUnavailable
 from common.telemetry.metrics import BusMetrics
@@ -20,7 +20,6 @@ from common.telemetry.metrics import BusMetrics
 SWEEP_EVERY = 1.0
 OWNER = b"owner"
 """What is rung when a session's owner changes; any other kind is a stream's."""
-_BLOCK_MS = 500
 _MOMENT = 0.004
 
 
@@ -102,19 +101,10 @@ class Downlink:
 
     async def _follow(self, gateway: str) -> None:
         await self._renew([gateway])
-        key, after = keys.out(gateway), b"$"
         link = await self._dialled(f"doorbell:{gateway}")
         try:
-            while True:
-                try:
-                    streams = ("STREAMS", key, after)
-                    news = await link.read_blocking(_BLOCK_MS, ("XREAD",), streams)
-                except BusUnavailable:
-                    await link.wait_connected()
-                    continue
-                for _, entries in news:
-                    after = entries[-1][0]
-                    await self._answer(entries)
+            async for entries in doorbells.heard(link, [keys.out(gateway)]):
+                await self._answer(entries)
                 # What rings within a moment is looked up together.
                 await asyncio.sleep(_MOMENT)
         finally:
@@ -192,8 +182,5 @@ class Downlink:
 
     async def _renew(self, gateways: Iterable[str]) -> None:
         """Keep doorbells in existence: workers ring only one that is there."""
-        commands: list[Command] = []
-        for key in map(keys.out, gateways):
-            commands.append(("XADD", key, "MAXLEN", "~", 4096, "*", "", ""))
-            commands.append(("EXPIRE", key, keys.SESSION_TTL))
-        await self._link.insist(commands)
+        doors = map(keys.out, gateways)
+        await self._link.insist([command for key in doors for command in doorbells.keep(key)])

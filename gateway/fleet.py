@@ -118,11 +118,6 @@ class Fleet:
         """See `Capacity.flooded`."""
         return self._capacity.flooded
 
-    @property
-    def room(self) -> float | None:
-        """See `Capacity.room`."""
-        return self._capacity.room
-
     def summary(self) -> dict[str, dict[str, int]]:
         """Return per stage how many workers live, their slots and how many are used."""
         now = time.monotonic()

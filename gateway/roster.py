@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from common.bus import keys, scripts, wire
+from common.bus.doorbells import ring
 from common.bus.keys import Leg
 from common.bus.link import Command, CommandError, Link, ScriptCall
 from common.bus.offers import register
@@ -105,9 +106,7 @@ class Roster:
 
     async def announce(self, session: str, gateway: str) -> None:
         """Tell a session's former gateway to look who owns it now."""
-        ring = (str(Leg(session, 0)), OWNER)
-        bound = ("NOMKSTREAM", "MAXLEN", "~", 4096, "*")
-        await self._link.insist([("XADD", keys.out(gateway), *bound, *ring)])
+        await self._link.insist([ring(keys.out(gateway), (str(Leg(session, 0)), OWNER))])
 
     async def owners(self, sessions: Sequence[str]) -> list[str | None]:
         """Return who owns each session, None for those that Redis does not hold."""

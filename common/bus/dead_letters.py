@@ -70,12 +70,6 @@ def divert(
     return (scripts.DIVERT, streams, (entry, key, body, reason, worker, terms, kept, *limits))
 
 
-def offer_again(stage: str, letter: Letter) -> ScriptCall:
-    """Return the call that opens the claim of a letter again, once however often it runs."""
-    streams = (keys.claims(stage), keys.index(stage))
-    return (scripts.REGISTER, streams, (letter.key, letter.body))
-
-
 async def breaker_open(link: Link, stage: str) -> bool:
     """Tell whether the stage's newest letters are so many that no more are written now.
 

@@ -130,14 +130,12 @@ class Link:
         parts = self._servers.parts(commands)
         return (await self._servers.insist(parts, generation))[0]
 
-    async def insist_noting(self, commands: Sequence[Command]) -> tuple[list[Reply], bool]:
-        """Like `insist`; also tell whether they were sent more than once."""
-        return await self._servers.insist(self._servers.parts(commands), None)
-
     async def insist_parts(
         self, parts: Sequence[Part], *, generation: int | None = None
     ) -> tuple[list[Reply], bool]:
-        """Like `insist_noting`, for commands encoded already; the replies of all parts in order.
+        """Like `insist`, for commands encoded already; the replies of all parts in order.
+
+        Also tells whether anything was sent more than once.
 
         A part is repeated as a whole, so a transaction is one part. `generation`: see `insist`.
         """

@@ -11,5 +11,9 @@ def register(stage: str, key: str, body: wire.Body) -> ScriptCall:
 
     The wall-clock time it is offered at goes along, for the queue-wait metric only.
     """
-    streams = (keys.claims(stage), keys.index(stage))
-    return (scripts.REGISTER, streams, (key, wire.pack(body | {"offered": time.time()})))
+    return register_packed(stage, key, wire.pack(body | {"offered": time.time()}))
+
+
+def register_packed(stage: str, key: str, body: bytes) -> ScriptCall:
+    """Return the same for a body as it was when the claim was open before."""
+    return (scripts.REGISTER, (keys.claims(stage), keys.index(stage)), (key, body))

@@ -76,7 +76,8 @@ def is_passing(reply: Reply) -> bool:
     Of a transaction, what one of its commands was told: a script finds Redis full only as it runs.
     """
     if isinstance(reply, list):
-        return any(map(is_passing, reply))
+        # What was read begins with a stream or an entry, and is not looked through on every tick.
+        return bool(reply) and not isinstance(reply[0], list) and any(map(is_passing, reply))
     return isinstance(reply, hiredis.ReplyError) and str(reply).partition(" ")[0] in _PASSING
 
 

@@ -6,6 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from common.bus import keys, scripts, wire
 from common.bus.attachments import attach
 from common.bus.dead_letters import divert
+from common.bus.doorbells import ring
 from common.bus.keys import Leg
 from common.bus.link import Argument, Command, CommandError, Link, Part, Reply, ScriptCall, encode
 from common.bus.offers import register
@@ -26,7 +27,6 @@ from common.stage.api import (
 S = TypeVar("S")
 
 _SPEECH_MOST = 4096
-_DOORBELL_MOST = 4096
 """Entries kept in a stream: what is cut off a doorbell is a hint, found again by the sweep."""
 _BEGINNING = b"0-0"
 
@@ -82,9 +82,9 @@ class Publisher(Generic[S]):
             calls += following
             for effect in effects:
                 _ring(rings, slot.claim.leg, effect)
-        doorbells = [_doorbell(key, fields) for key, fields in rings.items()]
-        if calls or doorbells:
-            await self._link.evaluate(calls, then=doorbells, generation=self.generation)
+        bells = [ring(key, fields) for key, fields in rings.items()]
+        if calls or bells:
+            await self._link.evaluate(calls, then=bells, generation=self.generation)
         return Published(fenced, held_back)
 
     async def save(self, states: Sequence[tuple[Slot[S], bytes, bytes]]) -> set[Slot[S]]:
@@ -250,12 +250,6 @@ def _ring(rings: dict[bytes, list[Argument]], leg: Leg, effect: Effect) -> None:
             return
     if gateway is not None:
         rings.setdefault(keys.out(gateway), []).extend((str(leg), kind))
-
-
-def _doorbell(key: bytes, fields: Sequence[Argument]) -> Command:
-    # A gateway that is gone has let its doorbell expire; nobody else may bring it back.
-    only_existing = () if keys.is_permanent(key) else ("NOMKSTREAM",)
-    return ("XADD", key, *only_existing, "MAXLEN", "~", _DOORBELL_MOST, "*", *fields)
 
 
 def is_stale(reply: Reply) -> bool:

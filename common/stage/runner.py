@@ -7,11 +7,11 @@ Redis being away stops the turn where it stands; nothing is dropped, positions s
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
-from common.bus import keys, wire
+from common.bus import doorbells, keys, wire
 from common.bus.keys import Leg
 from common.bus.link import CommandRefused, Link
 from common.errors import BusUnavailable, OtherServer
@@ -21,7 +21,6 @@ from common.stage.api import DeadLetter, Done, Effect, Entry, Slot, Stage
 from common.stage.breaker import Breaker
 from common.stage.claims import Claims, Held
 from common.stage.lag import Lag
-from common.stage.listener import listen
 from common.stage.portion import Portion
 from common.stage.publisher import Publisher
 from common.stage.reader import read
@@ -207,13 +206,13 @@ class Runner(Generic[S]):
     async def _listen_for_ever(self) -> None:
         reader = await self._dial("listen")
         try:
-            await listen(reader, self._stage.name, self._heard)
+            rings = [keys.ring(self._stage.name, number) for number in range(keys.RINGS)]
+            async for entries in doorbells.heard(reader, rings):
+                names = (name for _, fields in entries for name in fields[::2])
+                self._rung.update(Leg.parse(name.decode()) for name in names)
+                self._alarm.set()
         finally:
             await reader.close()
-
-    def _heard(self, legs: Iterable[Leg]) -> None:
-        self._rung.update(legs)
-        self._alarm.set()
 
     def _note(self, held: Sequence[Held]) -> None:
         now = asyncio.get_running_loop().time()

@@ -1,11 +1,16 @@
-"""The sample call at real-time pace, which lasts a minute: it runs beside the other tests."""
+"""The sample call at real-time pace, which lasts a minute and runs beside the other tests.
+
+And a bus with workers, for tests that bring their own gateways.
+"""
 
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
+import redis
 
+from callscribe.embedded_redis import EmbeddedRedis
 from tests.integration.conftest import RunningStack
 from tests.integration.pipeline.calls import (
     FINALIZE,
@@ -17,6 +22,7 @@ from tests.integration.pipeline.calls import (
     sample_call,
     split,
 )
+from tests.integration.pipeline.resuming import workers
 
 MESSAGE_SECONDS = 0.1
 
@@ -34,3 +40,17 @@ def real_pace(stack: RunningStack) -> Iterator["Future[Transcript]"]:
         yield running
         loop.call_soon_threadsafe(task.cancel)
     loop.close()
+
+
+@pytest.fixture(scope="module")
+def bus_url() -> Iterator[str]:
+    """Where the Redis of a module's own tests is; workers are there."""
+    with EmbeddedRedis() as own, workers(own.url):
+        yield own.url
+
+
+@pytest.fixture
+def bus(bus_url: str) -> Iterator[redis.Redis]:
+    client = redis.Redis.from_url(bus_url)
+    yield client
+    client.close()

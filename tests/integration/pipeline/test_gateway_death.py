@@ -9,7 +9,6 @@ import pytest
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
-from callscribe.embedded_redis import EmbeddedRedis
 from common.bus import keys, wire
 from common.bus.keys import Leg
 from tests.integration.conftest import leaked_keys, wait_until
@@ -23,7 +22,6 @@ from tests.integration.pipeline.resuming import (
     gateway,
     numbers,
     talk_messages,
-    workers,
 )
 from tests.integration.pipeline.services import Service
 
@@ -32,20 +30,6 @@ OPENING = config(**TELLS_SPEECH)
 COMES_BACK = config(events=[*SPEECH_EVENTS, "audio_ack"], interim_results=False)
 PATIENCE = 1
 """Seconds that the gateways of these tests wait for a client."""
-
-
-@pytest.fixture(scope="module")
-def bus_url() -> Iterator[str]:
-    """Where the Redis of these tests is; workers are there."""
-    with EmbeddedRedis() as own, workers(own.url):
-        yield own.url
-
-
-@pytest.fixture(scope="module")
-def bus(bus_url: str) -> Iterator[redis.Redis]:
-    client = redis.Redis.from_url(bus_url)
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="module")

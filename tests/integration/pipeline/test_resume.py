@@ -11,7 +11,6 @@ import soundfile
 import websockets.asyncio.client as ws
 from websockets.frames import Frame, Opcode
 
-from callscribe.embedded_redis import EmbeddedRedis
 from common.bus import keys
 from tests.integration.conftest import wait_until
 from tests.integration.pipeline.calls import (
@@ -34,7 +33,6 @@ from tests.integration.pipeline.resuming import (
     numbers,
     resume,
     talk_messages,
-    workers,
 )
 from tests.integration.pipeline.services import Service
 
@@ -42,20 +40,6 @@ INVALID_DATA = 1007
 POLICY_VIOLATION = 1008
 OPENING = config(**TELLS_SPEECH)
 PACE = 0.01
-
-
-@pytest.fixture(scope="module")
-def bus_url() -> Iterator[str]:
-    """Where the Redis of these tests is; workers are there."""
-    with EmbeddedRedis() as own, workers(own.url):
-        yield own.url
-
-
-@pytest.fixture
-def bus(bus_url: str) -> Iterator[redis.Redis]:
-    client = redis.Redis.from_url(bus_url)
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="module")

@@ -174,17 +174,23 @@ async def test_nothing_is_sent_to_a_call_that_was_ended_meanwhile(serving):
             await call.send(b"more")
 
 
-async def test_a_finalize_that_came_too_late_makes_no_orderly_end(serving):
+def ended_after_finalize(*, controls):
+    """Cut the client off at its finalize; when it is back the call has ended."""
+
     async def first(peer):
         await peer.accept()
         await peer.until("finalize")
         peer.cut()
 
     async def second(peer):
-        await peer.resume(ended=True, position=1, controls=0)
+        await peer.resume(ended=True, position=1, controls=controls)
         await tells_the_rest(peer)
 
-    async with serving(scenes(first, second)) as url, connect(url, MULAW) as call:
+    return scenes(first, second)
+
+
+async def test_a_finalize_that_came_too_late_makes_no_orderly_end(serving):
+    async with serving(ended_after_finalize(controls=0)) as url, connect(url, MULAW) as call:
         told = call.transcribe(feed(b"ab"))
         assert isinstance(await anext(told), Resumed)
         assert finals([await anext(told)]) == ["the rest"]
@@ -194,16 +200,7 @@ async def test_a_finalize_that_came_too_late_makes_no_orderly_end(serving):
 
 
 async def test_a_finalize_that_took_effect_is_an_orderly_end(serving):
-    async def first(peer):
-        await peer.accept()
-        await peer.until("finalize")
-        peer.cut()
-
-    async def second(peer):
-        await peer.resume(ended=True, position=1, controls=1)
-        await tells_the_rest(peer)
-
-    async with serving(scenes(first, second)) as url, connect(url, MULAW) as call:
+    async with serving(ended_after_finalize(controls=1)) as url, connect(url, MULAW) as call:
         events = [event async for event in call.transcribe(feed(b"ab"))]
     assert finals(events) == ["the rest"]
 

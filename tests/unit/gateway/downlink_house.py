@@ -84,6 +84,8 @@ class Redis:
 class Follower:
     """The link of one doorbell."""
 
+    generation = 0
+
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._last: bytes | None = None

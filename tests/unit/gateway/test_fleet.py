@@ -76,8 +76,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def live(redis: Redis, clock: list[float]) -> Fleet:
-    return Fleet(cast(Link, redis), STAGES, Capacity(0.4))
+def capacity() -> Capacity:
+    return Capacity(0.4)
+
+
+@pytest.fixture
+def live(redis: Redis, clock: list[float], capacity: Capacity) -> Fleet:
+    return Fleet(cast(Link, redis), STAGES, capacity)
 
 
 async def test_a_stage_without_a_worker_is_missing(live, redis):
@@ -182,7 +187,9 @@ async def test_a_call_counts_until_the_signs_of_life_can_show_it(live, redis, cl
     assert live.refusal(1) is None
 
 
-async def test_what_the_workers_did_between_two_looks_is_what_is_learned_from(live, redis, clock):
+async def test_what_the_workers_did_between_two_looks_is_what_is_learned_from(
+    live, redis, clock, capacity
+):
     def beat(number: int) -> None:
         for name, head_start in (("a", 1000.0), ("b", 0.0)):
             work = head_start + 0.1 * number
@@ -194,16 +201,16 @@ async def test_what_the_workers_did_between_two_looks_is_what_is_learned_from(li
         await live.look()
         clock[0] += 1.0
     # 0.2 s of work for 2 s of audio; each of the two workers may spend 0.4 s a second.
-    assert live.room == pytest.approx(0.8 / 0.1, rel=0.1)
+    assert capacity.room == pytest.approx(0.8 / 0.1, rel=0.1)
 
 
-async def test_a_worker_that_starts_anew_is_no_negative_work(live, redis):
+async def test_a_worker_that_starts_anew_is_no_negative_work(live, redis, capacity):
     redis.beat("asr", "a", 1, places=1, work=1000.0, decode=0.25)
     await live.look()
-    room = live.room
+    room = capacity.room
     redis.beat("asr", "a", 2, places=1, work=0.0, decode=0.25)
     await live.look()
-    assert live.room == pytest.approx(room)
+    assert capacity.room == pytest.approx(room)
 
 
 async def test_claims_that_wait_longer_than_two_seconds_are_too_many(live, redis, clock):

@@ -85,6 +85,14 @@ def running(redis: Redis) -> tuple[Uplink, "asyncio.Task[None]"]:
     return uplink, asyncio.create_task(uplink.run())
 
 
+async def write(uplink: Uplink, leg: LegUplink) -> None:
+    """Have a leg's first 50 samples written."""
+    uplink.add(leg)
+    leg.audio(bytes(100))
+    uplink.touch(leg)
+    await uplink.settle(5)
+
+
 async def test_one_batch_carries_all_legs(heard):
     redis = Redis()
     legs = [heard.leg(channel) for channel in range(3)]
@@ -203,10 +211,7 @@ async def test_what_a_redis_that_came_back_older_does_not_have_is_written_again(
 async def test_what_another_redis_lacks_comes_before_what_was_on_its_way(heard):
     redis, leg = Redis(), heard.leg()
     uplink, task = running(redis)
-    uplink.add(leg)
-    leg.audio(bytes(100))
-    uplink.touch(leg)
-    await uplink.settle(5)
+    await write(uplink, leg)
     redis.away.clear()
     leg.audio(bytes(100))
     uplink.touch(leg)
@@ -239,10 +244,7 @@ async def test_behind_a_control_the_next_batch_goes_on(heard):
 async def test_what_a_redis_without_any_data_lost_is_written_again(heard):
     redis, leg = Redis(), heard.leg()
     uplink, task = running(redis)
-    uplink.add(leg)
-    leg.audio(bytes(100))
-    uplink.touch(leg)
-    await uplink.settle(5)
+    await write(uplink, leg)
     redis.batches.clear()
     redis.generation += 1
     await until(lambda: redis.batches)
@@ -272,10 +274,7 @@ async def test_a_control_that_redis_lost_is_written_again_where_no_audio_was_los
 async def test_where_nothing_was_lost_the_next_batch_goes_on(heard):
     redis, leg = Redis(), heard.leg()
     uplink, task = running(redis)
-    uplink.add(leg)
-    leg.audio(bytes(100))
-    uplink.touch(leg)
-    await uplink.settle(5)
+    await write(uplink, leg)
     redis.last = Mark(50, 1)
     redis.batches.clear()
     redis.generation += 1

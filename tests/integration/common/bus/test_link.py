@@ -12,7 +12,7 @@ import redis
 
 from common.bus import connection
 from common.bus.address import Address
-from common.bus.link import CommandError, CommandRefused, Link
+from common.bus.link import CommandError, CommandRefused, Link, encode
 from common.bus.scripts import Script
 from common.errors import BusUnavailable, Misuse
 from tests.integration.common.server import Server
@@ -194,10 +194,11 @@ async def test_a_server_that_restarts_on_its_port_is_found_again(server, own_lin
 
 
 async def test_insisting_repeats_what_broke_and_says_so(server, own_link):
-    _, repeated = await own_link.insist_noting([("PING",)])
+    _, repeated = await own_link.insist_parts([(b"", encode([("PING",)]), 1)])
     assert not repeated
     server.freeze()
-    sent = asyncio.create_task(own_link.insist_noting([("INCR", "n"), ("EXPIRE", "n", 60)]))
+    counting = encode([("INCR", "n"), ("EXPIRE", "n", 60)])
+    sent = asyncio.create_task(own_link.insist_parts([(b"n", counting, 2)]))
     await asyncio.sleep(0.05)
     own_link.abort()  # after the commands left, before their replies came
     await asyncio.sleep(0.05)

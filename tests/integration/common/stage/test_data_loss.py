@@ -45,8 +45,8 @@ async def test_what_was_written_since_the_last_save_is_written_again(server, own
     assert {epoch for _, epoch, _ in worker.stage.opened} == {1, 2}
 
 
-async def test_what_was_on_its_way_does_not_overtake_what_was_lost(server, own_link, own_fleet):
-    """An event accepted by the other server would hide that those before it are gone."""
+async def half_saved(server, own_link, own_fleet):
+    """Return a worker that holds its next step back, and a call whose newer half will be lost."""
     worker = await own_fleet.add(settings=PATIENT)
     (call,) = await calls(own_link, 1)
     await call.say(SPOKEN)
@@ -55,12 +55,23 @@ async def test_what_was_on_its_way_does_not_overtake_what_was_lost(server, own_l
     await call.say(SPOKEN)
     await call.complete()
     worker.stage.gate.clear()
-    await call.say(SPOKEN)
+    return worker, call
+
+
+async def replaced_before_it_publishes(server, worker):
+    """Put the older server in place while the worker's step is on its way."""
     await wait_until(lambda: worker.stage.held, "it has read it")
     server.stop()
     worker.stage.gate.set()
     await wait_until(lambda: worker.runner.ready() == "Redis is away", "it cannot publish it")
     server.start()
+
+
+async def test_what_was_on_its_way_does_not_overtake_what_was_lost(server, own_link, own_fleet):
+    """An event accepted by the other server would hide that those before it are gone."""
+    worker, call = await half_saved(server, own_link, own_fleet)
+    await call.say(SPOKEN)
+    await replaced_before_it_publishes(server, worker)
     await call.say_again()
     await finish(call)
     await nothing_left(own_link)
@@ -69,20 +80,9 @@ async def test_what_was_on_its_way_does_not_overtake_what_was_lost(server, own_l
 async def test_an_end_on_its_way_does_not_close_a_claim_whose_end_was_lost(
     server, own_link, own_fleet
 ):
-    worker = await own_fleet.add(settings=PATIENT)
-    (call,) = await calls(own_link, 1)
-    await call.say(SPOKEN)
-    await call.complete()
-    server.client.save()
-    await call.say(SPOKEN)
-    await call.complete()
-    worker.stage.gate.clear()
+    worker, call = await half_saved(server, own_link, own_fleet)
     await call.control("end")
-    await wait_until(lambda: worker.stage.held, "it has read it")
-    server.stop()
-    worker.stage.gate.set()
-    await wait_until(lambda: worker.runner.ready() == "Redis is away", "it cannot publish it")
-    server.start()
+    await replaced_before_it_publishes(server, worker)
     await call.say_again()
     await call.complete()
     await nothing_left(own_link)
