@@ -15,6 +15,7 @@ from websockets.frames import Frame, Opcode
 from common.bus import wire
 from common.bus.keys import Leg
 from tests.integration.conftest import RunningStack, wait_until
+from tests.integration.gateway.conftest import status
 from tests.integration.pipeline.calls import (
     FINALIZE,
     FLUSH,
@@ -228,6 +229,7 @@ async def test_who_leaves_before_the_call_is_open_leaves_nothing(impatient: Serv
             client.connection.transport.abort()
 
     await asyncio.gather(*(hurry() for _ in range(20)))
+    await wait_until(lambda: status(impatient)["sessions"] == 0, "the gateway has let go of all")
 
 
 # --- plain HTTP ---
