@@ -1,23 +1,20 @@
 """The audio of one utterance by position as it grows, as a model wants it."""
 
-import numpy as np
-
-from common.audio import SAMPLE_RATE, FloatArray, pcm16_to_float
+from common.audio import BYTES_PER_SAMPLE, FloatArray, pcm16_to_float
 from common.bus.wire import Chunk
 
 
 class Recording:
-    """float32 samples at 16 kHz in [-1, 1) from position `start` on, without holes."""
+    """PCM16 at 16 kHz from position `start` on, without holes; samples only where one looks."""
 
     def __init__(self, start: int) -> None:
         self._start = start
-        self._length = 0
-        self._samples = np.empty(SAMPLE_RATE, np.float32)
+        self._pcm = bytearray()
 
     @property
     def end(self) -> int:
         """Position after the last sample; `start` while there is none."""
-        return self._start + self._length
+        return self._start + len(self._pcm) // BYTES_PER_SAMPLE
 
     def add(self, chunk: Chunk) -> None:
         """Take what of `chunk` is new. Costs what that is, on average.
@@ -25,26 +22,11 @@ class Recording:
         Audio that was skipped becomes silence, which keeps the times right; it was announced as a
         gap in the speech stream.
         """
-        if chunk.end <= self.end:
-            return
-        known = max(0, self.end - chunk.start)
-        skipped = max(0, chunk.start - self.end)
-        fresh = pcm16_to_float(chunk.pcm)[known:]
-        self._reserve(chunk.end - self._start)
-        first = self._length + skipped
-        self._samples[self._length : first] = 0.0
-        self._samples[first : first + len(fresh)] = fresh
-        self._length = first + len(fresh)
+        missing = chunk.start - self.end
+        if missing > 0:
+            self._pcm += bytes(missing * BYTES_PER_SAMPLE)
+        self._pcm += chunk.pcm[max(0, -missing) * BYTES_PER_SAMPLE :]
 
     def until(self, end: int) -> FloatArray:
-        """Return the audio before position `end`, or all if it ends earlier: a read-only view."""
-        view = self._samples[: min(end - self._start, self._length)]
-        view.flags.writeable = False
-        return view
-
-    def _reserve(self, length: int) -> None:
-        if length > len(self._samples):
-            # Views handed out before keep the array they look at.
-            grown = np.empty(max(length, 2 * len(self._samples)), np.float32)
-            grown[: self._length] = self._samples[: self._length]
-            self._samples = grown
+        """Return the audio before position `end`, or all if it ends earlier, float32 in [-1, 1)."""
+        return pcm16_to_float(self._pcm[: max(0, end - self._start) * BYTES_PER_SAMPLE])

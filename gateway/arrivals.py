@@ -38,5 +38,9 @@ class Arrivals:
 
     def age(self, position: int) -> float:
         """Return seconds since the audio before `position` had arrived; 0 if that is not known."""
-        arrived = next((at for end, at in self._marks if end >= position), None)
+        arrived = None
+        for end, at in reversed(self._marks):  # what is asked for came lately
+            if end < position:
+                break
+            arrived = at
         return time.monotonic() - arrived if arrived is not None else 0.0

@@ -158,7 +158,8 @@ class Downlink:
                     continue
                 for cursor in listener.cursors(kinds):
                     readers[cursor.key] = (session, listener)
-                    cursors.setdefault(cursor.partition, {})[cursor.key] = cursor.after
+                    group = self._link.neighbours(cursor.partition)
+                    cursors.setdefault(group, {})[cursor.key] = cursor.after
             news = await read_streams(self._link, cursors)
             by_reader: dict[tuple[str, Listener], dict[bytes, list[wire.RawEntry]]] = {}
             for key, entries in news:

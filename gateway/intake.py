@@ -15,7 +15,9 @@ from gateway.record import SessionRecord
 from gateway.roster import HeldLeg
 from gateway.shared import Gateway
 from gateway.throttle import Throttle
+from gateway.uplink import MOST_WAITING
 
+_NOTE_EVERY = SAMPLE_RATE // 10
 _ACK_BEHIND = 2 * SAMPLE_RATE
 """Acknowledged is what was written so long ago: a Redis that fails over, or whose machine dies with
 an AOF synced each second, may come back without the newest second."""
@@ -52,6 +54,7 @@ class Intake:
         self._throttle = throttle
         self._on_ack = on_ack if ACK in record.events else None
         self._acked = 0
+        self._unnoted = self._noted = 0
         self._attached = False
         self.legs = [
             LegUplink(
@@ -94,6 +97,7 @@ class Intake:
     def finish(self, ordinal: int) -> None:
         """Have the legs ended behind the audio so far."""
         self._grow(self._ingest.flush())
+        self._note()
         self._control({"t": "end"}, ordinal, ends=True)
 
     def attach(self) -> None:
@@ -113,7 +117,14 @@ class Intake:
             return
         for leg, pcm in zip(self.legs, pieces, strict=True):
             leg.audio(pcm)
-        samples = len(pieces[0]) // BYTES_PER_SAMPLE
+        self._unnoted += len(pieces[0]) // BYTES_PER_SAMPLE
+        if self._unnoted >= _NOTE_EVERY or self._noted == 0:
+            self._note()
+
+    def _note(self) -> None:
+        """Take note of new audio, for what need not know of every frame."""
+        samples, self._unnoted = self._unnoted, 0
+        self._noted += samples
         self._metrics.audio.inc(seconds(samples) * len(self.legs))
         self.arrivals.note(self.position)
         self._throttle.pace(samples)
@@ -126,13 +137,15 @@ class Intake:
         self._wake()
 
     def _wake(self) -> None:
-        self._throttle.store(max(leg.waiting for leg in self.legs))
-        if self._attached:
-            for leg in self.legs:
+        for leg in self.legs:
+            if leg.waiting > MOST_WAITING:
+                self._throttle.store(leg.waiting)
+            if self._attached:
                 self._uplink.touch(leg)
 
     def _written(self) -> None:
-        self._throttle.store(max(leg.waiting for leg in self.legs))
+        if self._throttle.full:
+            self._throttle.store(max(leg.waiting for leg in self.legs))
         if self._on_ack is None:
             return
         safe = min(leg.written for leg in self.legs) - _ACK_BEHIND

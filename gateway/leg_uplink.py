@@ -115,6 +115,9 @@ class LegUplink:
         self._seal()
         if self._superseded or not self._sealed:
             return None
+        if len(self._sealed) == 1 and self._sealed[0].is_audio and not self._fresh:
+            self._flying, self._sealed = self._sealed, []
+            return self.key, self._append + self._flying[0].command, 1
         count = next((i for i, each in enumerate(self._sealed, 1) if not each.is_audio), None)
         self._flying, self._sealed = self._sealed[:count], self._sealed[count:] if count else []
         # Only the first may make the stream: a late one would bring back a call that is over.
@@ -133,16 +136,18 @@ class LegUplink:
         Returns whether more is to be taken.
         """
         flying, self._flying = self._flying, []
-        self.waiting -= sum(entry.size for entry in flying)
+        for entry in flying:
+            self.waiting -= entry.size
         self._fresh = False
         if not owned:
             self._superseded = True
             self.on_superseded()
             return False
         self.written = max(self.written, flying[-1].mark.position)
-        self._recent.extend(flying)
-        while self._recent and self._recent[0].mark.position < self.written - _REPEATABLE:
-            self._recent.popleft()
+        recent, oldest = self._recent, self.written - _REPEATABLE
+        recent.extend(flying)
+        while recent and recent[0].mark.position < oldest:
+            recent.popleft()
         self.on_written()
         return bool(self._sealed)
 
@@ -166,15 +171,15 @@ class LegUplink:
     def _seal(self) -> None:
         if not self._audio:
             return
-        audio, self._audio = b"".join(self._audio), []
+        audio = b"".join(self._audio)
+        self._audio.clear()
         start = self.position - len(audio) // BYTES_PER_SAMPLE
         for cut in range(0, len(audio), _LONGEST_ENTRY):
             piece = audio[cut : cut + _LONGEST_ENTRY]
             end = start + (cut + len(piece)) // BYTES_PER_SAMPLE
-            entry = wire.entry_id(end, wire.AUDIO_ORDER)
+            entry = b"%d-%d" % (end, wire.AUDIO_ORDER)
             command = b"$%d\r\n%b\r\n$1\r\n%b\r\n$%d\r\n%b\r\n" % (
                 *(len(entry), entry),
                 *(wire.AUDIO_FIELD, len(piece), piece),
             )
-            mark = Mark(end, wire.AUDIO_ORDER)
-            self._sealed.append(_Entry(mark, command, len(piece), is_audio=True))
+            self._sealed.append(_Entry(Mark(end, wire.AUDIO_ORDER), command, len(piece), True))

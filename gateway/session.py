@@ -110,6 +110,9 @@ class Session:
     def receive(self, message: str | bytes) -> None:
         """Handle one message; a mistake of the client is answered, and ends the call if fatal."""
         try:
+            if isinstance(message, bytes) and self._front.verbatim:
+                self.intake.push(message)
+                return
             if isinstance(message, str):
                 self._ordinal += self._state is not _State.NEW
                 commands = self._front.receive_text(message)

@@ -18,6 +18,8 @@ class Throttle:
     def __init__(self, session: str, client: Client, settings: GatewaySettings) -> None:
         self.session = session
         """Whose connection it is, for the log."""
+        self.full = False
+        """Whether it is held because too much of it waits for Redis."""
         self._client = client
         self._pacer = Pacer(settings.max_audio_rate, settings.audio_burst_s)
         self._brake = Brake()
@@ -43,9 +45,10 @@ class Throttle:
     def store(self, waiting: int) -> None:
         """Take note of how many bytes of a leg wait for Redis."""
         if waiting > MOST_WAITING:
-            self.hold("redis", True)
+            self.full = True
         elif waiting <= MOST_WAITING // 2:
-            self.hold("redis", False)
+            self.full = False
+        self.hold("redis", self.full)
 
     def close(self) -> None:
         """Let no pause end any more."""

@@ -12,6 +12,8 @@ from gateway.roster import last_mark
 MOST_WAITING = 1 << 19
 """Bytes a leg may hold unwritten (16 s of audio) before its socket is no longer read."""
 _SUPERSEDED = -1
+_LOOK_EVERY = 0.25
+"""Seconds between looks whether Redis came back older, where there is nothing to write."""
 
 _log = Log(__name__)
 
@@ -26,6 +28,7 @@ class Uplink:
         self._dirty: dict[LegUplink, None] = {}
         self._settled = asyncio.Event()
         self._settled.set()
+        self._touched = asyncio.Event()
         self._generation = link.generation
 
     def add(self, leg: LegUplink) -> None:
@@ -38,11 +41,13 @@ class Uplink:
 
     def touch(self, leg: LegUplink) -> None:
         """Have this leg written at the next tick."""
+        if not self._dirty:
+            self._settled.clear()
+            self._touched.set()
         self._dirty[leg] = None
-        self._settled.clear()
 
     async def run(self) -> None:
-        """Write every `period` seconds what is waiting, for ever.
+        """Write what is waiting, at most once in `period` seconds, for ever.
 
         While Redis is away the batch in hand is kept and repeated and everything newer waits in
         the legs, each up to `MOST_WAITING`; then their sockets are not read. Nothing is dropped.
@@ -50,14 +55,23 @@ class Uplink:
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
-            due = max(due + self._period, loop.time())
+            await self._something()
             await asyncio.sleep(due - loop.time())
+            due = max(due + self._period, loop.time())
             if self._link.generation != self._generation:
                 self._generation = self._link.generation
                 await self._restore()
             if self._dirty:
                 with suppress(OtherServer):  # nothing newer must come before what that one lacks
                     await self._flush()
+
+    async def _something(self) -> None:
+        """Return when there is something to write; now and then also when there is not."""
+        if not self._dirty:
+            self._touched.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY):
+                    await self._touched.wait()
 
     async def settle(self, timeout: float) -> None:
         """Wait until everything touched so far is written, at most `timeout` seconds."""
@@ -89,9 +103,13 @@ class Uplink:
                 leg.put_back()
                 self._dirty[leg] = None
             raise
-        read = iter(replies)
+        read = 0
         for leg, (_, _, count) in taken:
-            if leg.settle(_check([next(read) for _ in range(count)])):
+            # All but always one id, of one write: nothing to be checked.
+            plain = count == 1 and type(replies[read]) is bytes
+            owned = plain or _check(replies[read : read + count])
+            read += count
+            if leg.settle(owned):
                 self._dirty[leg] = None
         if not self._dirty:
             self._settled.set()

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from common.bus.address import Address
 from common.bus.pipe import ConnectionRefused, Pipe, open_pipe
-from common.bus.resp import Command, Part, Reply, backoff, encode, is_passing
+from common.bus.resp import Command, Part, Reply, any_passing, backoff, encode
 from common.bus.sentinel import Sentinels
 from common.errors import BusUnavailable, OtherServer
 from common.telemetry.logs import Log
@@ -119,7 +119,7 @@ class Connection:
             except BusUnavailable:
                 await self.wait_connected()
             else:
-                if not any(map(is_passing, replies)):
+                if not any_passing(replies):
                     return replies, repeated
                 self._count("refused")
                 await asyncio.sleep(pause)

@@ -67,9 +67,13 @@ class Leg:
     session: str
     channel: int
     partition: int = field(init=False, repr=False, compare=False)
+    _prefix: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "partition", partition(self.session))
+        place = partition(self.session)
+        object.__setattr__(self, "partition", place)
+        beginning = b"%b:{p%02d}:%b:" % (VERSION_PREFIX, place, str(self).encode())
+        object.__setattr__(self, "_prefix", beginning)
 
     def __str__(self) -> str:
         return f"{self.session}.{self.channel}"
@@ -84,12 +88,7 @@ class Leg:
 
     def key(self, kind: str) -> bytes:
         """Return this leg's key of a kind: ``audio``, ``clean``, ``speech``, ``text``, …"""
-        return b"%b:{p%02d}:%b:%b" % (
-            VERSION_PREFIX,
-            self.partition,
-            str(self).encode(),
-            kind.encode(),
-        )
+        return self._prefix + kind.encode()
 
     @property
     def meta(self) -> bytes:

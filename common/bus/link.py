@@ -110,6 +110,10 @@ class Link:
         """Wait until there is a connection again, to every server."""
         await self._servers.wait_connected()
 
+    def neighbours(self, partition: int) -> int:
+        """Name the group of partitions of which one command may have keys: all on one server."""
+        return 0 if self._servers.in_order else partition
+
     async def run(
         self, commands: Sequence[Command], *, timeout: float = REPLY_TIMEOUT
     ) -> list[Reply]:

@@ -21,10 +21,10 @@ class Cursor(NamedTuple):
 async def read_streams(
     link: Link, cursors: Mapping[int, Mapping[bytes, bytes]], most: int = MOST_ENTRIES
 ) -> list[tuple[bytes, list[wire.RawEntry]]]:
-    """Return (key, new entries) of every stream that has any; `cursors`: partition -> key -> after.
+    """Return (key, new entries) of every stream that has any; `cursors`: group -> key -> after.
 
-    One XREAD per partition, pipelined, so that it also works where partitions lie on different
-    nodes; measured as cheap as a single XREAD for 64 partitions. Waits as long as Redis is away.
+    One XREAD per group of partitions, see `Link.neighbours`: on one server that is one in all, in
+    a cluster 64 pipelined ones, of which each finds its node. Waits as long as Redis is away.
     """
     replies = await link.insist([_xread(streams, most) for streams in cursors.values()])
     return [(key, entries) for reply in replies for key, entries in reply or ()]

@@ -80,8 +80,7 @@ def before_position(position: int) -> bytes:
     return b"%d-18446744073709551615" % position
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """PCM16LE mono 16 kHz whose last sample is at position `end` - 1."""
 
     end: int
@@ -131,10 +130,9 @@ class Happening:
 def read_source(entry: RawEntry) -> Chunk | Control:
     """Decode an entry of an audio or clean stream."""
     stream_id, fields = entry
-    position, order = id_halves(stream_id)
     if fields[0] == AUDIO_FIELD:
-        return Chunk(position, fields[1])
-    return Control(position, order, unpack(fields[1]))
+        return Chunk(int(stream_id.partition(b"-")[0]), fields[1])
+    return Control(*id_halves(stream_id), unpack(fields[1]))
 
 
 def read_happening(entry: RawEntry) -> Happening | None:

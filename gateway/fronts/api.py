@@ -308,6 +308,11 @@ class Front(Protocol):
     path: str
     """Request path that this front answers."""
 
+    @property
+    def verbatim(self) -> bool:
+        """Whether a binary message is audio as it stands: it need not be translated then."""
+        ...
+
     def receive_text(self, message: str) -> Sequence[Command]:
         """Translate one text message."""
         ...

@@ -119,6 +119,11 @@ class NativeFront:
         self._events: frozenset[str] = frozenset()
         self._late_audio = False
 
+    @property
+    def verbatim(self) -> bool:
+        """See `gateway.fronts.api.Front`."""
+        return self._state is _State.OPEN
+
     def receive_text(self, message: str) -> Sequence[Command]:
         """Translate a JSON message."""
         try:

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,7 +32,7 @@ def test_any_chunking_gives_the_same_audio(sizes, dice):
     assert np.array_equal(recording.until(10**9), said(START, recording.end))
 
 
-def test_views_keep_what_they_showed_while_it_grows():
+def test_what_was_looked_at_stays_while_it_grows():
     recording, views = Recording(START), []
     for start, end in [(0, 1001), (1001, 1512), (1512, 17_512), (17_512, 90_000)]:
         recording.add(chunk(start, end))
@@ -62,11 +61,9 @@ def test_what_begins_later_begins_with_silence():
     )
 
 
-def test_a_view_ends_where_asked_and_cannot_be_written():
+def test_it_ends_where_asked():
     recording = Recording(START)
     assert (recording.end, recording.until(START).shape) == (START, (0,))
     recording.add(chunk(START, START + 100))
-    view = recording.until(START + 40)
-    assert view.shape == (40,)
-    with pytest.raises(ValueError, match="read-only"):
-        view[0] = 1.0
+    assert recording.until(START + 40).shape == (40,)
+    assert recording.until(START - 40).shape == (0,)

@@ -225,9 +225,36 @@ async def test_a_client_is_given_up_after_the_time_it_has(session):
 
 
 async def test_a_client_far_behind_is_closed(session):
-    async with call(session) as client:
+    async with call(session, max_queue=None, max_size=None) as client:
+        client.transport.pause_reading()
+        while not session.connection.paused:
+            session.connection.send_soon(["x" * 1_000_000])
+            await asyncio.sleep(0.001)
         session.connection.send_soon(["message"] * (MOST_UNSENT + 1))
+        client.transport.resume_reading()
         assert await close_code(client) == 1008
+
+
+async def test_a_burst_that_is_read_closes_nobody(session):
+    async with call(session) as client:
+        for number in range(MOST_UNSENT + 1):
+            session.connection.send_soon([str(number)])
+        for number in range(MOST_UNSENT + 1):
+            assert await client.recv() == str(number)
+
+
+async def test_messages_keep_their_order_when_the_socket_fills_up(session):
+    async with call(session, max_queue=None, max_size=None) as client:
+        client.transport.pause_reading()
+        sent = 0
+        while not session.connection.paused:
+            session.connection.send_soon([f"{sent} {'x' * 100_000}"])
+            sent += 1
+            await asyncio.sleep(0.001)
+        session.connection.send_soon([f"{sent} queued", f"{sent + 1} queued"])
+        client.transport.resume_reading()
+        for number in range(sent + 2):
+            assert str(await client.recv()).split()[0] == str(number)
 
 
 async def test_closing_ends_although_the_client_reads_nothing(

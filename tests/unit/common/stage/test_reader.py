@@ -20,6 +20,9 @@ class StreamLink:
         self.streams = streams
         self.keys_read = []
 
+    def neighbours(self, partition: int) -> int:
+        return partition
+
     async def insist(self, commands):
         return [self.xread(command) for command in commands]
 
