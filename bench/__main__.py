@@ -1,27 +1,37 @@
 """The benchmarks' command: ``python -m bench <benchmark> [options]``, from the repository's root.
 
-    python -m bench bus             what the message bus costs: CPU and latency with dummy engines
-    python -m bench bus --short     the same in ten seconds, small, to see that nothing is lost
-    python -m bench calls           real calls: word error rate against offline, latencies
+    python -m bench all             every benchmark but gpu and profile; JSON and plots
+    python -m bench vad             the VAD's network against the official ones
+    python -m bench denoise         noise suppression against the official runtime
+    python -m bench asr             Whisper's decodes against faster-whisper's own
+    python -m bench bus             what bus and gateway cost: CPU and latency with dummy engines
+    python -m bench live            how many live calls two cores recognise, and how late
+    python -m bench calls           one call at a time: word error rate against offline, latencies
     python -m bench overload        twice the calls that fit: who is refused, how the others fare
+    python -m bench startup         imports, and the local stack until it is ready
+    python -m bench scaling         how many processes 10 000 calls take, from what was measured
+    python -m bench profile         where gateway and workers spend their time, as text
     python -m bench gpu             the vLLM engine with models of the real shapes and no weights
     python -m bench bus --help      its options; so with every benchmark
 
 A benchmark is a module of this package with a ``main(argv)``; it starts and ends everything it
-needs, listens on loopback only, and returns 0 when its own checks held.
+needs, listens on loopback only, and returns 0 when its own checks held. Figures stand beside a named
+baseline, of the same run where that can be run: machines are noisy, ratios less so.
 """
 
+import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from bench import bus, calls, overload
-from bench.gpu import command as gpu
-
-_BENCHMARKS: dict[str, Callable[[Sequence[str]], int]] = {
-    "bus": bus.main,
-    "calls": calls.main,
-    "gpu": gpu.main,
-    "overload": overload.main,
+_BENCHMARKS = {
+    "all": "bench.suite",
+    "gpu": "bench.gpu.command",
+    **{
+        name: f"bench.{name}"
+        for name in ("vad", "denoise", "asr", "bus", "live", "calls", "overload", "startup")
+    },
+    "scaling": "bench.scaling",
+    "profile": "bench.profile",
 }
 
 
@@ -30,7 +40,9 @@ def main(argv: Sequence[str]) -> int:
     if not argv or argv[0] not in _BENCHMARKS:
         print((__doc__ or "").strip(), file=sys.stderr)
         return 0 if argv and argv[0] in ("-h", "--help") else 2
-    return _BENCHMARKS[argv[0]](argv[1:])
+    # Each imports what it measures, and none waits for another's libraries.
+    code: int = importlib.import_module(_BENCHMARKS[argv[0]]).main(argv[1:])
+    return code
 
 
 if __name__ == "__main__":

@@ -5,6 +5,10 @@ CPU is in ms per session-second, so 1.0 is a thousandth of a core per call. V is
 writing the frame that decided a speech event until the event is there, R until the utterance's
 final is. Everything is counted over the steady window; what was heard before and after it is
 still checked for completeness.
+
+`--pattern dense`: an utterance each second on every line, as the bare chain of the mark has it;
+`talk`: one each six seconds, as in conversations. `--workers N` has N of every process but Redis,
+and CPU counts all of a kind.
 """
 
 import argparse
@@ -24,19 +28,20 @@ from time import perf_counter
 import uvloop
 
 from bench.accounting import cpu_seconds, quantile, resident_bytes
-from bench.load import CYCLE, FRAME_S, MIN_SPEECH_S, SILENCE_S, Client, decisions, pace
+from bench.load import MIN_SPEECH_S, SILENCE_S, Client, Pattern, pace
 from bench.table import show
 from callscribe.child import die_with_parent, free_ports
 from callscribe.embedded_redis import EmbeddedRedis
+from common.audio import SAMPLE_RATE
 from common.bus.address import Address
 from common.bus.link import Link
-from vad_worker.framing import FRAME
 
+PATTERNS = {"dense": (32, 16), "talk": (192, 112)}
 _WARM_UP_S = 2.0
 _START_DEADLINE = 30.0
 _POLL = 0.05
 _ANSWER_POLLS = 100
-_CONFIG = {
+CONFIG = {
     "encoding": "pcm16",
     "silence_threshold": SILENCE_S,
     "min_speech_duration": MIN_SPEECH_S,
@@ -49,6 +54,9 @@ class Figures:
     """One run. CPU: ms per session-second by process; latencies: ms at p50 and p99."""
 
     sessions: int
+    workers: int
+    pattern: str
+    message_ms: int
     seconds: float
     cpu: dict[str, float]
     machine_percent: float
@@ -66,15 +74,15 @@ class Figures:
 
 @dataclass(frozen=True)
 class Stack:
-    """A running system: process ids by name, its port, and a connection to its Redis."""
+    """A running system: process ids by name, its ports, and a connection to its Redis."""
 
-    pids: dict[str, int]
-    port: int
+    pids: dict[str, list[int]]
+    ports: Sequence[int]
     redis: Link
 
     def cpu(self) -> dict[str, float]:
-        """Return CPU seconds so far by process."""
-        return {name: cpu_seconds(pid) for name, pid in self.pids.items()}
+        """Return CPU seconds so far by kind of process."""
+        return {name: sum(map(cpu_seconds, pids)) for name, pids in self.pids.items()}
 
     async def redis_bytes(self) -> int:
         """Return what Redis has allocated."""
@@ -88,6 +96,9 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench bus", description=__doc__)
     parser.add_argument("--sessions", type=int, nargs="+", default=[50, 200, 500], metavar="N")
     parser.add_argument("--seconds", type=float, default=12.0, help="steady window of each run")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="of each kind")
+    parser.add_argument("--pattern", choices=PATTERNS, default="dense", help="see above")
+    parser.add_argument("--message-ms", type=int, choices=(32, 100), default=32, metavar="MS")
     parser.add_argument("--interim", action="store_true", help="with partials, every 0.5 s")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--short", action="store_true", help="20 sessions for 5 seconds")
@@ -95,37 +106,60 @@ def main(argv: Sequence[str]) -> int:
     sizes, seconds = ([20], 5.0) if options.short else (options.sessions, options.seconds)
     rows = []
     for sessions in sizes:
-        rows.append(uvloop.run(measure(sessions, seconds, interim=options.interim)))
+        run = measure(
+            sessions,
+            seconds,
+            interim=options.interim,
+            pattern=options.pattern,
+            message_ms=options.message_ms,
+            workers=options.workers,
+        )
+        rows.append(uvloop.run(run))
         print(show(rows[-1:], header=len(rows) == 1), flush=True)
     if options.json is not None:
         options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     return 0 if all(row.lost == row.unexpected == 0 for row in rows) else 1
 
 
-async def measure(sessions: int, seconds: float, *, interim: bool) -> Figures:
+async def measure(
+    sessions: int,
+    seconds: float,
+    *,
+    interim: bool = False,
+    pattern: str = "dense",
+    message_ms: int = 32,
+    workers: int = 1,
+) -> Figures:
     """Run `sessions` calls on a system of their own, and measure `seconds` of them."""
-    config = {**_CONFIG, "interim_results": interim}
-    async with _stack(sessions) as stack:
+    config = {**CONFIG, "interim_results": interim}
+    said = Pattern(*PATTERNS[pattern], message=round(message_ms * SAMPLE_RATE / 1000))
+    async with running_stack(sessions, workers) as stack:
         empty = await stack.redis_bytes()
-        clients = await _open(stack.port, sessions, config)
+        clients = await open_clients(stack.ports, said, sessions, config)
         try:
             begin = perf_counter()
-            warm, end = round(_WARM_UP_S / FRAME_S), round((_WARM_UP_S + seconds) / FRAME_S)
-            await pace(clients, begin, 0, warm)
+            warm = round(_WARM_UP_S / said.message_s)
+            end = round((_WARM_UP_S + seconds) / said.message_s)
+            await pace(clients, said, begin, 0, warm)
             before, since = stack.cpu(), perf_counter()
-            late = await pace(clients, begin, warm, end)
+            late = await pace(clients, said, begin, warm, end)
             after, window = stack.cpu(), perf_counter() - since
             held = (await stack.redis_bytes() - empty) / sessions / 1e3
-            resident = {name: resident_bytes(pid) / 1e6 for name, pid in stack.pids.items()}
-            await _answered(clients, end)
-            balance = _balance(clients, end)
+            resident = {
+                name: sum(map(resident_bytes, pids)) / 1e6 for name, pids in stack.pids.items()
+            }
+            await _answered(clients, said, end)
+            balance = _balance(clients, said, end)
         finally:
             for client in clients:
                 client.close()
     used = {name: after[name] - before[name] for name in before}
-    v, r = _latencies(clients, warm)
+    v, r = _latencies(clients, said, warm)
     return Figures(
         sessions=sessions,
+        workers=workers,
+        pattern=pattern,
+        message_ms=message_ms,
         seconds=window,
         cpu={name: 1e3 * each / sessions / window for name, each in used.items()},
         machine_percent=100 * sum(used.values()) / window,
@@ -139,20 +173,21 @@ async def measure(sessions: int, seconds: float, *, interim: bool) -> Figures:
 
 
 @asynccontextmanager
-async def _stack(sessions: int) -> AsyncIterator[Stack]:
-    """Start Redis, gateway and workers, and end them on leaving."""
-    (port,) = free_ports(1)
+async def running_stack(sessions: int, workers: int = 1) -> AsyncIterator[Stack]:
+    """Start Redis, gateways and workers, and end them on leaving."""
+    ports = free_ports(workers)
     with EmbeddedRedis() as server, ExitStack() as running:
-        processes = {
-            name: running.enter_context(_process(module, *flags, "--redis-url", server.url))
-            for name, module, *flags in _commands(port, room=2 * sessions)
-        }
+        pids: dict[str, list[int]] = {}
+        for port in ports:
+            for name, module, *flags in _commands(port, room=2 * sessions):
+                process = _process(module, *flags, "--redis-url", server.url)
+                pids.setdefault(name, []).append(running.enter_context(process).pid)
         redis = Link(Address.parse(server.url), "bench")
         await redis.connect()
         try:
-            await _ready(port)
-            pids = {name: process.pid for name, process in processes.items()}
-            yield Stack({**pids, "redis": server.pid, "callers": os.getpid()}, port, redis)
+            for port in ports:
+                await _ready(port)
+            yield Stack({**pids, "redis": [server.pid], "callers": [os.getpid()]}, ports, redis)
         finally:
             await redis.close()
 
@@ -201,19 +236,23 @@ async def _ready(port: int) -> None:
             await asyncio.sleep(_POLL)
 
 
-async def _open(port: int, count: int, config: dict[str, object]) -> list[Client]:
+async def open_clients(
+    ports: Sequence[int], pattern: Pattern, count: int, config: dict[str, object]
+) -> list[Client]:
+    """Open so many calls, spread over the gateways; return once all are open."""
     loop = asyncio.get_running_loop()
     clients: list[Client] = []
     for number in range(count):
-        caller = partial(Client, number % CYCLE, config)
+        caller = partial(Client, pattern, pattern.first(number), config)
+        port = ports[number % len(ports)]
         clients.append((await loop.create_connection(caller, "127.0.0.1", port))[1])
     await asyncio.gather(*(client.opened for client in clients))
     return clients
 
 
-async def _answered(clients: Sequence[Client], frames: int) -> None:
+async def _answered(clients: Sequence[Client], pattern: Pattern, messages: int) -> None:
     """Wait until everything that was decided has arrived, or for as long as it may take."""
-    due = sum(len(decisions(client.offset, frames)) for client in clients)
+    due = sum(len(pattern.decisions(client.first, messages)) for client in clients)
     for _ in range(_ANSWER_POLLS):
         if sum(len(client.received) for client in clients) >= due:
             return
@@ -221,26 +260,26 @@ async def _answered(clients: Sequence[Client], frames: int) -> None:
 
 
 def _latencies(
-    clients: Sequence[Client], first: int
+    clients: Sequence[Client], pattern: Pattern, first: int
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return p50 and p99 (ms) of V and of R, of what was decided from frame `first` on."""
+    """Return p50 and p99 (ms) of V and of R, of what was decided from message `first` on."""
     taken: dict[bool, list[float]] = {False: [], True: []}
     for client in clients:
-        frames = len(client.sent_at)
-        decided = {(d.kind, d.utterance): d.at for d in decisions(client.offset, frames)}
+        due = pattern.decisions(client.first, len(client.sent_at))
+        decided = {(d.kind, d.utterance): d.at for d in due}
         for kind, utterance, _, when in client.received:
-            frame = decided.get((kind, utterance), 0) // FRAME - 1
-            if frame >= first:
-                taken[kind == "final"].append(1e3 * (when - client.sent_at[frame]))
+            message = pattern.ends_in(decided.get((kind, utterance), 0))
+            if message >= first:
+                taken[kind == "final"].append(1e3 * (when - client.sent_at[message]))
     v, r = ((quantile(taken[f], 0.5), quantile(taken[f], 0.99)) for f in (False, True))
     return v, r
 
 
-def _balance(clients: Sequence[Client], frames: int) -> dict[str, int]:
+def _balance(clients: Sequence[Client], pattern: Pattern, messages: int) -> dict[str, int]:
     """Count what was expected, how much of it never came, and how much else did."""
     balance = {"expected": 0, "lost": 0, "unexpected": 0}
     for client in clients:
-        due = set(decisions(client.offset, frames))
+        due = set(pattern.decisions(client.first, messages))
         ends = {decision.utterance: decision.at for decision in due if decision.kind == "final"}
         got = Counter(
             (kind, utterance, ends.get(utterance) if at is None else at)

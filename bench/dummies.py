@@ -38,12 +38,14 @@ class LoudnessVad(SileroVad):
     def __init__(self) -> None:
         self._weights = np.full((FRAME, _HIDDEN), 1.0 / FRAME / _LOUD, np.float32)
 
-    def run(self, legs: Sequence[tuple[VadState, FloatArray]]) -> list[FloatArray]:
+    def run(
+        self, states: Sequence[VadState], counts: Sequence[int], samples: FloatArray
+    ) -> FloatArray:
         """See `SileroVad.run`: one product over the frames of all legs."""
-        counts = [len(samples) // FRAME for _, samples in legs]
-        frames = np.concatenate([samples for _, samples in legs]).reshape(-1, FRAME)
+        frames = samples.reshape(-1, FRAME)
         hidden = np.tanh(0.55 * (np.abs(frames) @ self._weights))  # tanh(0.55) is 0.5
-        return np.split(hidden.mean(axis=1), np.cumsum(counts)[:-1])
+        probabilities: FloatArray = hidden.mean(axis=1)
+        return probabilities
 
 
 class FixedTextEngine:

@@ -1,8 +1,8 @@
 """Callers for a gateway: many WebSocket clients at real-time pace, as cheap as they can be made.
 
-Each sends PCM16 frames of 32 ms, loud and quiet in turns, so that what the endpointer decides, and
-at which frame, is known beforehand. Frames are made once, with the masking key 0, and written as
-they are; a frame's moment is noted where it is written, so a latency begins with the very frame
+Each sends PCM16, loud and quiet in turns, so that what the endpointer decides, and at which of its
+frames of 32 ms, is known beforehand. Messages are made once, with the masking key 0, and written as
+they are; a message's moment is noted where it is written, so a latency begins with the very message
 that decided the event.
 """
 
@@ -10,7 +10,9 @@ import asyncio
 import json
 from array import array
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil, lcm
 from time import perf_counter
 from typing import Any, NamedTuple, cast
 
@@ -20,10 +22,6 @@ from common.audio import SAMPLE_RATE, float_to_pcm16, samples
 from vad_worker.endpointer import Endpointer, EndpointerParams, SpeechEnded, SpeechStarted
 from vad_worker.framing import FRAME
 
-FRAME_S = FRAME / SAMPLE_RATE
-CYCLE = 32
-"""Frames from one utterance's first to the next one's: an utterance about once a second."""
-LOUD = 16
 SILENCE_S, MIN_SPEECH_S = 0.256, 0.128
 """Speech is decided on after 4 loud frames, a pause after 4 quiet ones, the end after 8."""
 
@@ -48,27 +46,58 @@ class Received(NamedTuple):
     when: float
 
 
-def is_loud(frame: int) -> bool:
-    """Tell whether a frame of the pattern is speech."""
-    return frame % CYCLE < LOUD
+@dataclass(frozen=True)
+class Pattern:
+    """What every client says, each from another place on: loud and quiet frames in turns."""
 
+    cycle: int = 32
+    """Frames from one utterance's first to the next one's; 32 are about a second."""
+    loud: int = 16
+    message: int = FRAME
+    """Samples in a message."""
 
-@cache
-def decisions(offset: int, frames: int) -> tuple[Decision, ...]:
-    """Return what is decided while `frames` frames of the pattern, from `offset` on, are heard."""
-    endpointer = Endpointer(
-        EndpointerParams(silence=samples(SILENCE_S), min_speech=samples(MIN_SPEECH_S))
-    )
-    decided: list[Decision] = []
-    for frame in range(offset, offset + frames):
-        for event in endpointer.push(float(is_loud(frame)), 0.0):
-            match event:
-                case SpeechStarted(utterance, _, at):
-                    decided.append(Decision("speech_started", utterance, at))
-                case SpeechEnded(utterance, _, _, at):
-                    decided.append(Decision("speech_ended", utterance, at))
-                    decided.append(Decision("final", utterance, at))
-    return tuple(decided)
+    @property
+    def message_s(self) -> float:
+        """Seconds from one message to the next."""
+        return self.message / SAMPLE_RATE
+
+    def first(self, client: int) -> int:
+        """Return the message that a client begins with; it begins where a frame does."""
+        return client % self.cycle * (lcm(self.message, FRAME) // self.message)
+
+    def is_loud(self, frame: int) -> bool:
+        """Tell whether a frame of the pattern is speech."""
+        return frame % self.cycle < self.loud
+
+    def ends_in(self, at: int) -> int:
+        """Return which message, from a client's first on, brings the sample before `at`."""
+        return ceil(at / self.message) - 1
+
+    def decisions(self, first: int, messages: int) -> tuple[Decision, ...]:
+        """Return what is decided while so many messages, from `first` on, are heard."""
+        endpointer = Endpointer(
+            EndpointerParams(silence=samples(SILENCE_S), min_speech=samples(MIN_SPEECH_S))
+        )
+        decided: list[Decision] = []
+        offset = first * self.message // FRAME
+        for frame in range(offset, offset + messages * self.message // FRAME):
+            for event in endpointer.push(float(self.is_loud(frame)), 0.0):
+                match event:
+                    case SpeechStarted(utterance, _, at):
+                        decided.append(Decision("speech_started", utterance, at))
+                    case SpeechEnded(utterance, _, _, at):
+                        decided.append(Decision("speech_ended", utterance, at))
+                        decided.append(Decision("final", utterance, at))
+        return tuple(decided)
+
+    @cached_property
+    def messages(self) -> list[bytes]:
+        """All messages there are, as they go over the wire; they repeat."""
+        count = lcm(self.cycle * FRAME, self.message) // FRAME
+        frames = _noise(0.001), _noise(0.3)
+        audio = b"".join([frames[self.is_loud(frame)] for frame in range(count)])
+        size = 2 * self.message
+        return [_masked(_BINARY, audio[at : at + size]) for at in range(0, len(audio), size)]
 
 
 def _masked(opcode: int, payload: bytes) -> bytes:
@@ -78,19 +107,17 @@ def _masked(opcode: int, payload: bytes) -> bytes:
     return bytes((opcode,)) + length + bytes(4) + payload
 
 
-def _audio_frame(level: float) -> bytes:
+def _noise(level: float) -> bytes:
     noise = np.random.default_rng(1).uniform(-level, level, FRAME).astype(np.float32)
-    return _masked(_BINARY, float_to_pcm16(noise))
-
-
-_FRAMES = (_audio_frame(0.001), _audio_frame(0.3))
+    return float_to_pcm16(noise)
 
 
 class Client(asyncio.Protocol):
-    """One call, from the handshake to what it was told; `offset` is where its pattern begins."""
+    """One call, from the handshake to what it was told; `first` is the message it begins with."""
 
-    def __init__(self, offset: int, config: dict[str, Any]) -> None:
-        self.offset = offset
+    def __init__(self, pattern: Pattern, first: int, config: dict[str, Any]) -> None:
+        self.first = first
+        self._messages = pattern.messages
         self.sent_at = array("d")
         self.received: list[Received] = []
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -129,9 +156,9 @@ class Client(asyncio.Protocol):
             self._take(*frame, now)
 
     def send(self, number: int) -> None:
-        """Write the pattern's next frame, the client's `number`-th from 0."""
+        """Write the pattern's next message, the client's `number`-th from 0."""
         self.sent_at.append(perf_counter())
-        self._transport.write(_FRAMES[is_loud(number + self.offset)])
+        self._transport.write(self._messages[(self.first + number) % len(self._messages)])
 
     def close(self) -> None:
         """Leave without a word."""
@@ -173,13 +200,16 @@ class Client(asyncio.Protocol):
             self.opened.set_exception(ConnectionError(reason))
 
 
-async def pace(clients: Sequence[Client], begin: float, first: int, end: int) -> float:
-    """Have every client send its frames `first` to `end` - 1; return the longest delay (s).
+async def pace(
+    clients: Sequence[Client], pattern: Pattern, begin: float, first: int, end: int
+) -> float:
+    """Have every client send its messages `first` to `end` - 1; return the longest delay (s).
 
-    Frame n of the i-th client is due 32 ms * (n + i / clients) after `begin`, by `perf_counter`.
+    Message n of the i-th client is due `message_s` * (n + i / clients) after `begin`, by
+    `perf_counter`.
     """
     count = len(clients)
-    step = FRAME_S / count
+    step = pattern.message_s / count
     done, last = first * count, end * count
     late = 0.0
     while done < last:

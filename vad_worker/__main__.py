@@ -13,9 +13,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a VAD worker until it is stopped; return the process's exit code."""
     return worker.main(
         VadSettings,
-        lambda settings, registry: VadStage(
-            settings, lambda: SileroVad(threads=settings.vad_threads)
-        ),
+        lambda settings, registry: VadStage(settings, SileroVad),
         lambda settings: settings.vad_slots,
         argv,
     )

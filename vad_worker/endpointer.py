@@ -211,9 +211,18 @@ class Endpointer:
 
     def push(self, probability: float, energy: float) -> tuple[Event, ...]:
         """Take the next frame: its speech probability 0..1 and the mean square of its samples."""
+        m = self._m
+        threshold = self._params.threshold
+        if m.state is State.IDLE and 0.0 <= probability < threshold:
+            m.heard = m.now = m.heard + FRAME
+            return ()
+        if m.state is State.SPEECH and threshold <= probability <= 1.0 and self._early():
+            m.heard = m.now = m.voiced_end = m.heard + FRAME
+            m.voiced += FRAME
+            m.peak = max(m.peak, probability)
+            return ()
         if not 0.0 <= probability <= 1.0:
             raise Misuse(f"{probability} is no probability")
-        m = self._m
         events: list[Event] = []
         speech = probability >= self._speech_from()
         m.heard = m.now = m.heard + FRAME
@@ -301,6 +310,10 @@ class Endpointer:
         # A candidate long enough to reach the search for a cut is an utterance of few words.
         m = self._m
         return m.voiced >= self._params.min_speech or 3 * (m.heard - m.start) >= 2 * m.limit
+
+    def _early(self) -> bool:
+        """Whether the next frame comes before the search for a cut."""
+        return 3 * (self._m.heard - self._m.start) < 2 * self._m.limit
 
     def _silent(self) -> int:
         return self._m.heard - self._m.voiced_end

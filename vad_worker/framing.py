@@ -6,7 +6,7 @@ chunking of the same audio gives the same frames.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -28,8 +28,7 @@ class Gap:
     end: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Frames:
+class Frames(NamedTuple):
     """What one chunk completed: the gap before it, if any, and then whole frames, if any.
 
     `pcm` is PCM16LE, 512 samples of it a frame; its first sample is at position `start`.
@@ -59,6 +58,9 @@ class Framer:
         dropped too; an empty chunk can only say that audio is missing. Raises Misuse for half a
         sample.
         """
+        if start == self._end and not self._rest and not len(pcm) % FRAME_BYTES:
+            self._end += len(pcm) // BYTES_PER_SAMPLE
+            return Frames(None, start, pcm)
         if len(pcm) % BYTES_PER_SAMPLE:
             raise Misuse(f"{len(pcm)} bytes are no whole number of samples")
         gap = None

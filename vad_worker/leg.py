@@ -6,8 +6,6 @@ course with the frames' probabilities. Probabilities depend on the audio alone, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import islice
 from typing import TypeAlias
 
 from common.audio import samples
@@ -25,14 +23,8 @@ read it: a claim they have no place for at once, or whose aligner dies (found ou
 still worth taking. Not seconds of audio: of an upload these pass too quickly."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """So many frames, whose probabilities and energies come in this order."""
-
-    frames: int
-
-
-_Step: TypeAlias = _Heard | Gap | Control
+_Step: TypeAlias = int | Gap | Control
+"""A number is that of frames, whose probabilities and energies come in this order."""
 
 
 class VadLeg:
@@ -79,20 +71,19 @@ class VadLeg:
         """Take new entries; return the whole frames in them, PCM16LE of 512 samples each."""
         audio: list[bytes] = []
         for entry in entries:
-            match entry:
-                case Chunk(_, pcm):
-                    frames = self._framer.push(entry.start, pcm)
-                case Control(position):
-                    # No audio, but a gap if the audio before the control never came.
-                    frames = self._framer.push(position, b"")
-                case _:
-                    raise Misuse(f"{type(entry).__name__} in the audio of {self._leg}")
+            if isinstance(entry, Chunk):
+                gap, _, pcm = self._framer.push(entry.start, entry.pcm)
+            elif isinstance(entry, Control):
+                # No audio, but a gap if the audio before the control never came.
+                gap, _, pcm = self._framer.push(entry.position, b"")
+            else:
+                raise Misuse(f"{type(entry).__name__} in the audio of {self._leg}")
             self._read = entry.mark
-            if frames.gap is not None:
-                self._course.append(frames.gap)
-            if frames.pcm:
-                audio.append(frames.pcm)
-                self._course.append(_Heard(len(frames.pcm) // FRAME_BYTES))
+            if gap is not None:
+                self._course.append(gap)
+            if pcm:
+                audio.append(pcm)
+                self._course.append(len(pcm) // FRAME_BYTES)
             if isinstance(entry, Control):
                 self._course.append(entry)
         return b"".join(audio)
@@ -100,16 +91,20 @@ class VadLeg:
     def conclude(self, probabilities: Sequence[float], energies: Sequence[float]) -> list[Effect]:
         """Take probability and energy of each frame `take` returned; return what was decided."""
         course, self._course = self._course, []
-        heard = zip(probabilities, energies, strict=True)
-        # Before any event: they are then read from the beginning of the speech stream.
-        effects: list[Effect] = [self._offered(body) for body in self._unsure]
-        self._unsure = []
+        effects: list[Effect] = []
+        if self._unsure:
+            # Before any event: they are then read from the beginning of the speech stream.
+            effects += map(self._offered, self._unsure)
+            self._unsure = []
+        push = self._endpointer.push
+        heard = 0
         for step in course:
             match step:
-                case _Heard(frames):
-                    for probability, energy in islice(heard, frames):
-                        if events := self._endpointer.push(probability, energy):
+                case int():
+                    for frame in range(heard, heard + step):
+                        if events := push(probabilities[frame], energies[frame]):
                             effects += self._decided(events, 0)
+                    heard += step
                 case Gap(start, end):
                     gap: Body = {"t": "gap", "start": start, "end": end}
                     effects += self._decided(self._endpointer.skip(start, end), 0, gap)

@@ -1,131 +1,163 @@
-"""Silero VAD v6 on onnxruntime, one batch over all legs of a worker.
+"""Silero VAD v6 in numpy: the states of legs, and one batch over all legs of a worker.
 
 The model reads 512 samples at 16 kHz after the 64 before them and keeps a recurrent state per leg
-(https://github.com/snakers4/silero-vad, `OnnxWrapper`). The file comes from the `silero-vad` wheel;
-the package is not imported, because that would load torch.
+(https://github.com/snakers4/silero-vad, `OnnxWrapper`). Its weights come from the `silero-vad`
+wheel; the package is not imported, because that would load torch. The wheel's safetensors file is
+not read: it holds the weights of another network.
 
-One frame costs 65 us in batches of 16 to 256 legs and 190 us alone, of which the runtime takes 57
-and 115 (one thread of a busy 2-core machine).
+One frame costs 22 to 26 us in batches of 64 to 1024 legs, 38 in batches of 16 and 140 alone, where
+onnxruntime takes 67 to 71, 75 and 140 to 160 (`python -m bench vad`, one thread of a busy machine).
 """
 
-import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
-from common.audio import SAMPLE_RATE, FloatArray
+from common.audio import FloatArray
 from common.errors import Misuse, SettingsError
+from vad_worker import weights
 from vad_worker.framing import FRAME
+from vad_worker.network import BLOCK, CONTEXT, HIDDEN, Network
 
-_CONTEXT = 64
-_STATE = (2, 128)
-_STATE_SIZE = 2 * 128
-_RATE = np.array(SAMPLE_RATE, dtype=np.int64)
+IndexArray: TypeAlias = npt.NDArray[np.intp]
+
+_VALUES = 2 * HIDDEN + CONTEXT
+_STORED = np.dtype("<f4")
+_SIZE = _VALUES * _STORED.itemsize
+_SAMPLE = np.dtype(np.float32)
 
 
 class VadState:
     """What the model remembers of one leg; made by `SileroVad.open`, changed by `run`."""
 
-    __slots__ = ("context", "recurrent")
+    __slots__ = ("data",)
 
-    def __init__(self, recurrent: FloatArray, context: FloatArray) -> None:
-        self.recurrent = recurrent
-        """float32 [2, 128]: hidden and cell state of the LSTM."""
-        self.context = context
-        """float32 [64]: the last samples heard."""
+    def __init__(self, data: bytes) -> None:
+        # Bytes, because a batch of them joins and splits at half the cost of arrays.
+        self.data = data
+        """LSTM hidden state [128], cell state [128], last samples heard [64]: float32, 1280 B."""
 
     def dump(self) -> bytes:
         """Return the state for `SileroVad.load_state`: 320 little-endian float32, 1280 bytes."""
-        joined = np.concatenate((self.recurrent.reshape(-1), self.context))
-        return bytes(joined.astype("<f4").tobytes())
+        return self.data
 
 
 class SileroVad:
-    """The model, shared by all legs; `threads` is the size of the runtime's thread pool.
+    """The model, shared by all legs. Making it keeps numpy's products on one thread, process-wide.
 
-    `run` blocks and must not be called for one state from two threads at once; different states
-    may run at the same time. Raises SettingsError when the model file is not installed.
+    Raises SettingsError when the model file is not installed, or not the known one.
     """
 
     FRAME = FRAME
     """Samples per frame, 32 ms."""
 
-    def __init__(self, threads: int = 1) -> None:
-        # Since 1.29 onnxruntime reports its use to its maker unless told not to when it loads.
-        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # A spinning pool would burn a core of its own between two ticks.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(
-            str(_model_path()), options, providers=["CPUExecutionProvider"]
-        )
+    def __init__(self) -> None:
+        # The products are too small to share: two threads on two cores took ten times as long.
+        threadpool_limits(1, user_api="blas")
+        path = _model_path()
+        try:
+            tensors = weights.tensors(path.read_bytes())
+            self._network = Network({k.removeprefix("model."): v for k, v in tensors.items()})
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{path} is not the VAD model: {error}") from error
+        self._joined = np.empty((BLOCK, 2 * HIDDEN), np.float32)
+        self._cells = np.empty((BLOCK, HIDDEN), np.float32)
 
     def open(self) -> VadState:
         """Return the state of a leg that has heard nothing."""
-        return VadState(np.zeros(_STATE, np.float32), np.zeros(_CONTEXT, np.float32))
+        return VadState(bytes(_SIZE))
 
     @staticmethod
     def load_state(data: bytes) -> VadState:
         """Return the state that `VadState.dump` wrote; Misuse when it is of another size."""
-        values = np.frombuffer(data, "<f4").astype(np.float32)
-        if len(values) != _STATE_SIZE + _CONTEXT:
-            raise Misuse(f"a VAD state has {_STATE_SIZE + _CONTEXT} values, not {len(values)}")
-        return VadState(values[:_STATE_SIZE].reshape(_STATE), values[_STATE_SIZE:])
+        if len(data) != _SIZE:
+            raise Misuse(f"a VAD state has {_SIZE} bytes, not {len(data)}")
+        return VadState(bytes(data))
 
-    def run(self, legs: Sequence[tuple[VadState, FloatArray]]) -> list[FloatArray]:
-        """Return the speech probabilities of every leg's new frames, float32 [k] in 0..1.
+    def run(
+        self, states: Sequence[VadState], counts: Sequence[int], samples: FloatArray
+    ) -> FloatArray:
+        """Return the speech probabilities of all legs' new frames, float32 [n] in 0..1.
 
-        A leg brings its state and k whole frames, float32 [k * 512] in [-1, 1] at 16 kHz, k >= 0
-        and different per leg. States change in place. Frame i of all legs that have one is one
-        batch. Raises Misuse, before any state changed, for samples that are no whole frames.
+        `samples`: float32 [n * 512] in [-1, 1] at 16 kHz, leg after leg, `counts[i]` >= 0 frames of
+        the leg with `states[i]`; states change in place, each of another leg. Frame i of all legs
+        that have one is one batch. Raises Misuse, before any state changed, for samples that are
+        not so many frames.
         """
-        for _, samples in legs:
-            if samples.dtype != np.float32 or samples.ndim != 1 or len(samples) % FRAME:
-                raise Misuse(f"samples are {samples.dtype} {samples.shape}, not float32 [k * 512]")
+        if samples.dtype != _SAMPLE or samples.shape != (sum(counts) * FRAME,):
+            raise Misuse(f"samples are {samples.dtype} {samples.shape}, not {sum(counts)} frames")
+        if not len(samples):
+            return samples
         # Longest first: the legs of a round are then the first ones of the round before.
-        frames = [len(samples) // FRAME for _, samples in legs]
-        order = sorted((leg for leg, k in enumerate(frames) if k), key=lambda leg: -frames[leg])
-        results: list[FloatArray] = [np.zeros(0, np.float32)] * len(legs)
-        if not order:
-            return results
-        batch = [legs[leg] for leg in order]
-        counts = np.array([frames[leg] for leg in order])
-        states = np.concatenate([state.recurrent for state, _ in batch]).reshape(-1, *_STATE)
-        recurrent = np.ascontiguousarray(states.transpose(1, 0, 2))
-        # All legs in one row, each as its context and then its samples; windows are views of it.
-        heard = np.concatenate([part for state, new in batch for part in (state.context, new)])
-        windows = np.lib.stride_tricks.sliding_window_view(heard, _CONTEXT + FRAME)
-        starts = np.arange(len(order)) * _CONTEXT + (np.cumsum(counts) - counts) * FRAME
-        rounds = int(counts[0])
-        probabilities = np.empty((rounds, len(order)), np.float32)
-        for turn in range(rounds):
+        lengths = np.array(counts)
+        order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
+        legs = [states[leg] for leg in order.tolist()]
+        lengths, begins = lengths[order], (np.cumsum(lengths) - lengths)[order]
+        rows = np.repeat(begins - np.cumsum(lengths) + lengths, lengths) + np.arange(sum(counts))
+        stored = np.frombuffer(b"".join([leg.data for leg in legs]), _STORED)
+        after = stored.astype(np.float32).reshape(-1, _VALUES)
+        frames = samples.reshape(-1, FRAME)
+        probabilities = np.empty(len(frames), np.float32)
+        probabilities[rows] = self._advance(after, frames[rows], lengths)
+        data = after.astype(_STORED, copy=False).tobytes()
+        for row, leg in enumerate(legs):
+            leg.data = data[row * _SIZE : (row + 1) * _SIZE]
+        return probabilities
+
+    def _advance(self, states: FloatArray, frames: FloatArray, counts: IndexArray) -> FloatArray:
+        """Advance `states` [n, 320] in place by `frames` [k, 512]; return k probabilities.
+
+        The frames lie leg by leg, `counts[i]` >= 1 of leg i; no count exceeds the one before.
+        """
+        firsts = np.cumsum(counts) - counts
+        contexts = np.empty((len(frames), CONTEXT), np.float32)
+        contexts[1:] = frames[:-1, -CONTEXT:]
+        contexts[firsts] = states[:, -CONTEXT:]
+        features = np.empty((len(frames), HIDDEN), np.float32)
+        for start in range(0, len(frames), BLOCK):
+            block = slice(start, start + BLOCK)
+            self._network.features(contexts[block], frames[block], features[block])
+        probabilities = np.empty(len(frames), np.float32)
+        for start in range(0, len(states), BLOCK):
+            block = slice(start, start + BLOCK)
+            self._recur(states[block], features, firsts[block], counts[block], probabilities)
+        states[:, -CONTEXT:] = frames[firsts + counts - 1, -CONTEXT:]
+        return probabilities
+
+    def _recur(
+        self,
+        states: FloatArray,
+        features: FloatArray,
+        firsts: IndexArray,
+        counts: IndexArray,
+        probabilities: FloatArray,
+    ) -> None:
+        """Run the LSTM over the frames of at most BLOCK legs, a round of one frame each at a time.
+
+        The rows of `features` and `probabilities` from `firsts[i]` on are those of leg i.
+        """
+        joined, cells = self._joined[: len(states)], self._cells[: len(states)]
+        joined[:, HIDDEN:] = states[:, :HIDDEN]
+        cells[:] = states[:, HIDDEN : 2 * HIDDEN]
+        for turn in range(int(counts[0])):
             here = int(np.count_nonzero(counts > turn))
-            feed = {
-                "input": windows[starts[:here] + turn * FRAME],
-                "state": np.ascontiguousarray(recurrent[:, :here]),
-                "sr": _RATE,
-            }
-            output, recurrent[:, :here] = self._session.run(["output", "stateN"], feed)
-            probabilities[turn, :here] = output[:, 0]
-        for row, (state, samples) in enumerate(batch):
-            # Copies: a view would keep the whole batch alive for as long as the leg is silent.
-            state.recurrent = recurrent[:, row].copy()
-            state.context = samples[-_CONTEXT:].copy()
-            results[order[row]] = probabilities[: counts[row], row].copy()
-        return results
+            rows = firsts[:here] + turn
+            joined[:here, :HIDDEN] = features[rows]
+            probabilities[rows] = self._network.step(joined[:here], cells[:here])
+        states[:, :HIDDEN] = joined[:, HIDDEN:]
+        states[:, HIDDEN : 2 * HIDDEN] = cells
 
 
 def _model_path() -> Path:
     # find_spec of a top-level package locates it without running any of its code.
     spec = find_spec("silero_vad")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder) / "data" / "silero_vad.onnx"
+        path = Path(folder) / "data" / "silero_vad_16k_op15.onnx"
         if path.is_file():
             return path
     raise SettingsError("the VAD model is not installed: pip install 'callscribe[vad]'")

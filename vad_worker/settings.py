@@ -20,4 +20,3 @@ class VadSettings(StageSettings):
         minimum=1,
         maximum=500,
     )
-    vad_threads: int = setting(1, "threads of the model runtime", minimum=1, maximum=64)

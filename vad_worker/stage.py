@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from common.audio import SAMPLE_RATE, pcm16_to_float
 from common.stage.api import Claim, Effect, Recovery, Snapshot, Work
-from vad_worker.framing import FRAME, FRAME_BYTES, energies
+from vad_worker.framing import FRAME_BYTES, energies
 from vad_worker.leg import VadLeg
 from vad_worker.model import SileroVad, VadState
 from vad_worker.settings import VadSettings
@@ -63,17 +62,16 @@ class VadStage:
         samples = pcm16_to_float(b"".join(taken))
         self._heard += len(samples)
         levels = energies(samples).tolist()
-        ends = list(accumulate(len(pcm) // FRAME_BYTES for pcm in taken))
-        spans = list(zip([0, *ends], ends, strict=False))
-        batch = [
-            (owned.model, samples[start * FRAME : end * FRAME])
-            for (owned, _), (start, end) in zip(work, spans, strict=True)
-        ]
-        probabilities = await asyncio.to_thread(self._vad.run, batch)
-        return [
-            owned.leg.conclude(each.tolist(), levels[start:end])
-            for (owned, _), each, (start, end) in zip(work, probabilities, spans, strict=True)
-        ]
+        counts = [len(pcm) // FRAME_BYTES for pcm in taken]
+        # Not in a thread: that costs a tenth more, and the turn would wait for it all the same.
+        batch = self._vad.run([owned.model for owned, _ in work], counts, samples)
+        probabilities = batch.tolist()
+        effects: list[Sequence[Effect]] = []
+        end = 0
+        for (owned, _), count in zip(work, counts, strict=True):
+            start, end = end, end + count
+            effects.append(owned.leg.conclude(probabilities[start:end], levels[start:end]))
+        return effects
 
     def snapshot(self, state: OwnedLeg) -> Snapshot:
         """See `Stage.snapshot`."""

@@ -255,7 +255,7 @@ class VadRig(Rig):
     name = "vad"
 
     def build(self) -> VadStage:
-        return VadStage(VadSettings(), lambda: SileroVad(threads=1))
+        return VadStage(VadSettings(), SileroVad)
 
 
 class DenoiseRig(Rig):

@@ -15,6 +15,7 @@ import soxr
 from asr_worker.api import DecodeFailed, DecodeRequest, EngineSettings, Hypothesis, Priority
 from asr_worker.engines import whisper
 from asr_worker.engines.whisper import WhisperEngine
+from asr_worker.windows import FULL, Window
 from callscribe import sample
 from common.audio import SAMPLE_RATE, FloatArray
 from vad_worker.endpointer import Endpointer, EndpointerParams, SpeechEnded
@@ -76,7 +77,7 @@ def channels(path: Path) -> list[FloatArray]:
 def utterances(vad: SileroVad, audio: FloatArray, silence: int) -> list[FloatArray]:
     """Cut as the pipeline does."""
     frames = audio[: len(audio) // FRAME * FRAME]
-    (probabilities,) = vad.run([(vad.open(), frames)])
+    probabilities = vad.run([vad.open()], [len(frames) // FRAME], frames)
     endpointer = Endpointer(EndpointerParams(silence=silence))
     events = [
         event
@@ -120,7 +121,7 @@ async def decode(
 async def test_short_windows_lose_nothing_against_full_ones(engine, corpus, final, monkeypatch):
     references = [reference for _, reference in corpus]
     short = [(await decode(engine, audio, final=final)).text for audio, _ in corpus]
-    monkeypatch.setattr(whisper, "_MARGIN", 3000)
+    monkeypatch.setattr(whisper, "attempts", lambda frames, final: [Window(FULL, FULL)])
     full = [(await decode(engine, audio, final=final)).text for audio, _ in corpus]
     assert word_error_rate(references, short) <= 0.06
     assert word_error_rate(references, short) <= word_error_rate(references, full) + 0.01
@@ -198,7 +199,7 @@ async def test_keywords_and_context_steer_the_spelling(engine, corpus):
 
 
 async def test_closing_fails_what_waits(corpus):
-    engine = whisper.build(EngineSettings(threads=1))
+    engine = whisper.build(EngineSettings(threads=1, concurrency=1))
     await engine.start()
     audio, _ = corpus[-1]
     tasks = [asyncio.create_task(decode(engine, audio)) for _ in range(3)]

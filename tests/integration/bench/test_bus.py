@@ -8,7 +8,7 @@ from bench.bus import measure
 
 
 def test_five_calls_lose_nothing():
-    figures = uvloop.run(measure(5, 3.0, interim=False))
+    figures = uvloop.run(measure(5, 3.0))
     assert figures.expected > 0
     assert (figures.lost, figures.unexpected) == (0, 0)
     assert all(used > 0 for used in figures.cpu.values())

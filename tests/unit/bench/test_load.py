@@ -1,25 +1,53 @@
 import asyncio
 
-from bench.load import CYCLE, Client, decisions, pace
+import pytest
+
+from bench.load import Client, Pattern, pace
 from vad_worker.framing import FRAME
+
+PATTERN = Pattern()
+HEADER = 2 + 2 + 4
 
 
 def test_a_cycle_holds_one_utterance_decided_after_4_loud_and_8_quiet_frames():
-    start, end, final = decisions(0, CYCLE)
+    start, end, final = PATTERN.decisions(0, PATTERN.cycle)
     assert start == ("speech_started", 1, 4 * FRAME)
     assert end == ("speech_ended", 1, 24 * FRAME)
     assert final == ("final", 1, 24 * FRAME)
 
 
-def test_a_pattern_that_begins_later_decides_earlier():
-    assert decisions(2, CYCLE)[0].at == decisions(0, CYCLE)[0].at  # 4 loud frames all the same
-    assert decisions(2, CYCLE)[1].at == decisions(0, CYCLE)[1].at - 2 * FRAME
+def test_a_client_that_begins_later_in_the_pattern_is_decided_on_earlier():
+    start, end, _ = PATTERN.decisions(PATTERN.first(2), PATTERN.cycle)
+    assert start.at == 4 * FRAME  # 4 loud frames all the same
+    assert end.at == 22 * FRAME
 
 
-def test_decisions_of_fewer_frames_are_the_first_of_more():
-    more = decisions(7, 200)
-    fewer = decisions(7, 150)
+def test_decisions_of_fewer_messages_are_the_first_of_more():
+    more = PATTERN.decisions(7, 200)
+    fewer = PATTERN.decisions(7, 150)
     assert fewer == more[: len(fewer)]
+
+
+@pytest.mark.parametrize("message", [512, 1_600])
+def test_messages_are_the_pattern_cut_anew(message):
+    pattern = Pattern(message=message)
+    audio = b"".join(each[HEADER:] for each in pattern.messages)
+    assert len(audio) % (2 * FRAME * pattern.cycle) == 0
+    assert audio[: 2 * FRAME * pattern.cycle] == b"".join(
+        each[HEADER:] for each in PATTERN.messages
+    )
+
+
+def test_every_client_begins_where_a_frame_does():
+    pattern = Pattern(message=1_600)
+    begins = [pattern.first(client) * 1_600 for client in range(pattern.cycle)]
+    assert all(begin % FRAME == 0 for begin in begins)
+    assert len({begin // FRAME % pattern.cycle for begin in begins}) == pattern.cycle
+
+
+@pytest.mark.parametrize(("at", "message"), [(512, 0), (1_600, 0), (1_601, 1), (3_200, 1)])
+def test_what_is_decided_came_with_a_message(at, message):
+    assert Pattern(message=1_600).ends_in(at) == message
 
 
 class _Transport(asyncio.Transport):
@@ -32,7 +60,7 @@ class _Transport(asyncio.Transport):
 
 
 async def _client():
-    client = Client(0, {"encoding": "pcm16"})
+    client = Client(PATTERN, 0, {"encoding": "pcm16"})
     transport = _Transport()
     client.connection_made(transport)
     return client, transport
@@ -77,7 +105,7 @@ async def test_a_refusal_is_the_callers_trouble():
 
 async def test_every_client_sends_every_frame_of_the_interval():
     clients = [await _client() for _ in range(3)]
-    await pace([client for client, _ in clients], 0.0, 4, 6)  # long due
+    await pace([client for client, _ in clients], PATTERN, 0.0, 4, 6)  # long due
     for client, transport in clients:
         assert len(client.sent_at) == 2
         assert len(transport.written) == 1 + 2

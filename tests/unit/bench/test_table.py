@@ -10,6 +10,9 @@ def _figures(sessions: int, factor: float) -> Figures:
     mark = MARKS[50]
     return Figures(
         sessions=sessions,
+        workers=1,
+        pattern="dense",
+        message_ms=32,
         seconds=1.0,
         cpu={name: factor * each for name, each in zip(PROCESSES, mark.cpu, strict=True)},
         machine_percent=factor * mark.percent,

@@ -1,0 +1,101 @@
+"""The plots of what the benchmarks measured: one PNG per question."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+from bench.table import MARKS, PROCESSES
+
+_SIZE = (8.0, 4.2)
+
+
+def draw(folder: Path) -> list[Path]:
+    """Draw every plot whose figures are in `folder`; return the files made."""
+    made = []
+    for name, (sources, drawing) in _PLOTS.items():
+        figures = {source: _read(folder / f"{source}.json") for source in sources}
+        if all(figures.values()):
+            made.append(_save(folder / f"{name}.png", drawing, figures))
+    return made
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def _save(path: Path, drawing: Callable[[Axes, Any], None], figures: Mapping[str, Any]) -> Path:
+    figure, axes = plt.subplots(figsize=_SIZE, layout="constrained")
+    drawing(axes, figures)
+    axes.grid(axis="y", alpha=0.3)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+    return path
+
+
+def _bus_cost(axes: Axes, figures: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """CPU per session-second by process, as calls grow: it must not rise."""
+    for source, line in (("bus", "-"), ("bus-talk", "--")):
+        rows = figures[source]
+        for number, process in enumerate(PROCESSES[:-1]):
+            costs = [row["cpu"][process] for row in rows]
+            label = f"{process}, {'utterance a second' if line == '-' else 'as people talk'}"
+            sizes = [row["sessions"] for row in rows]
+            axes.plot(sizes, costs, f"o{line}", color=f"C{number}", label=label)
+    axes.set(xlabel="calls", ylabel="ms of CPU per session-second", ylim=(0, None))
+    axes.legend(fontsize=7, ncols=2)
+
+
+def _bus_latency(axes: Axes, figures: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Latency through the whole chain as calls grow, beside the mark."""
+    rows = figures["bus-talk"]
+    sizes = [row["sessions"] for row in rows]
+    for number, (key, label) in enumerate((("v", "speech event"), ("r", "result"))):
+        for index, (line, percent) in enumerate((("-", 50), ("--", 99))):
+            values = [row[key][index] for row in rows]
+            axes.plot(sizes, values, f"o{line}", color=f"C{number}", label=f"{label}, p{percent}")
+    marked = sorted(MARKS)
+    axes.plot(marked, [MARKS[n].r[0] for n in marked], "x:", color="grey", label="mark, result p50")
+    axes.set(xlabel="calls", ylabel="ms after the frame was sent", yscale="log")
+    axes.legend(fontsize=8)
+
+
+def _workers(axes: Axes, figures: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """CPU per session-second with one, two and three processes of each kind."""
+    bottom = [0.0] * len(figures)
+    names = [str(rows[0]["workers"]) for rows in figures.values()]
+    for process in PROCESSES[:-1]:
+        costs = [rows[0]["cpu"][process] for rows in figures.values()]
+        axes.bar(names, costs, bottom=bottom, label=process)
+        bottom = [a + b for a, b in zip(bottom, costs, strict=True)]
+    axes.set(xlabel="processes of each kind", ylabel="ms of CPU per session-second")
+    axes.legend()
+
+
+def _vad(axes: Axes, figures: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Cost of a frame by how many legs share a batch."""
+    rows = figures["vad"]
+    for way in dict.fromkeys(row["way"] for row in rows):
+        own = [row for row in rows if row["way"] == way]
+        axes.plot(
+            *([row["batch"] for row in own], [row["microseconds"] for row in own]), "o-", label=way
+        )
+    axes.axhline(32, color="grey", linestyle=":", label="1 000 legs per core")
+    axes.set(xlabel="legs in a batch", ylabel="us of CPU per frame of 32 ms", xscale="log")
+    axes.set_ylim(0, None)
+    axes.legend()
+
+
+_PLOTS: dict[str, tuple[Sequence[str], Callable[[Axes, Any], None]]] = {
+    "bus-cost": (("bus", "bus-talk"), _bus_cost),
+    "bus-latency": (("bus-talk",), _bus_latency),
+    "bus-workers": (("bus-1", "bus-2", "bus-3"), _workers),
+    "vad": (("vad",), _vad),
+}

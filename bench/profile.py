@@ -1,0 +1,102 @@
+"""Where the time goes: stacks sampled from running processes, summed up as text.
+
+    python -m bench profile [--sessions N] [--seconds S] [--out DIR]
+
+Gateway, VAD worker and ASR worker under `--sessions` lines of the bus benchmark (`talk`), with dummy
+engines: what is left is ours. Shares are of the samples taken while the process was running on a
+core; `total` counts a line of code wherever it is on the stack, `self` where it is on top. Time in
+the event loop's own code, system calls included, shows as `Runner.run`. The sampler, py-spy, reads
+the processes' memory from outside; on Linux that takes the right to trace them.
+"""
+
+import argparse
+import asyncio
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+
+import uvloop
+
+from bench.bus import CONFIG, PATTERNS, open_clients, running_stack
+from bench.load import Pattern, pace
+
+_RATE = 200
+_LINES = 25
+_WARM_UP_S = 3.0
+_WATCHED = ("gateway", "vad", "asr")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Sample and print; the sampler's exit code when it fails."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench profile",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--sessions", type=int, default=500, metavar="N")
+    parser.add_argument("--seconds", type=float, default=10.0, metavar="S")
+    parser.add_argument("--out", type=Path, default=Path("build/bench"), metavar="DIR")
+    options = parser.parse_args(argv)
+    options.out.mkdir(parents=True, exist_ok=True)
+    stacks = uvloop.run(_sample(options.sessions, options.seconds, options.out))
+    for name, path in stacks.items():
+        text = summary(name, path.read_text().splitlines())
+        (options.out / f"profile-{name}.txt").write_text(text)
+        print(text)
+    return 0
+
+
+async def _sample(sessions: int, seconds: float, out: Path) -> dict[str, Path]:
+    """Return the file of stacks of each process, sampled under load."""
+    pattern = Pattern(*PATTERNS["talk"])
+    files = {name: out / f"{name}.stacks" for name in _WATCHED}
+    async with running_stack(sessions) as stack:
+        clients = await open_clients(stack.ports, pattern, sessions, CONFIG)
+        try:
+            messages = round((_WARM_UP_S + seconds + 1) / pattern.message_s)
+            load = asyncio.create_task(pace(clients, pattern, perf_counter(), 0, messages))
+            await asyncio.sleep(_WARM_UP_S)
+            await asyncio.gather(
+                *(_record(stack.pids[name][0], seconds, path) for name, path in files.items())
+            )
+            await load
+        finally:
+            for client in clients:
+                client.close()
+    return files
+
+
+async def _record(pid: int, seconds: float, path: Path) -> None:
+    command = ["py-spy", "record", "--pid", str(pid), "--duration", str(round(seconds))]
+    command += ["--rate", str(_RATE), "--format", "raw", "--output", str(path)]
+    sampler = await asyncio.create_subprocess_exec(
+        *command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    _, trouble = await sampler.communicate()
+    if sampler.returncode:
+        raise RuntimeError(f"py-spy: {trouble.decode().strip()}")
+
+
+def summary(name: str, stacks: Sequence[str]) -> str:
+    """Return the heaviest lines of code of sampled stacks, `frame;frame;frame count` each."""
+    alone: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    samples = 0
+    for line in stacks:
+        frames, _, count = line.rpartition(" ")
+        stack = frames.split(";")
+        samples += int(count)
+        alone[stack[-1]] += int(count)
+        for frame in set(stack):
+            total[frame] += int(count)
+    lines = [f"{name}: {samples} samples"]
+    for heading, counts in (("total", total), ("self", alone)):
+        lines.append(f"  {heading}")
+        lines += [
+            f"  {100 * count / samples:5.1f} %  {frame}"
+            for frame, count in counts.most_common(_LINES)
+            if count < samples
+        ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,73 @@
+"""All benchmarks one after the other: figures as JSON, plots as PNG.
+
+    python -m bench all [--out DIR] [--only NAME ...] [--short]
+
+Each runs in a process of its own and prints its table; DIR (default: build/bench) gets
+`<name>.json` and plots. The short form is for CI: it fails when a benchmark is broken, never when
+it is slow.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from bench import plots
+
+
+class Entry(NamedTuple):
+    """A benchmark of the suite: its name here, what runs it, and what its short form adds."""
+
+    name: str
+    command: Sequence[str]
+    short: Sequence[str] = ("--short",)
+
+
+ENTRIES = (
+    Entry("vad", ("vad",)),
+    Entry("denoise", ("denoise",)),
+    Entry("asr", ("asr",)),
+    Entry("bus", ("bus", "--sessions", "50", "200", "500", "1000")),
+    Entry("bus-talk", ("bus", "--pattern", "talk", "--sessions", "50", "200", "500", "1000")),
+    Entry("bus-100ms", ("bus", "--pattern", "talk", "--message-ms", "100", "--sessions", "500")),
+    Entry("live", ("live",)),
+    Entry("overload", ("overload",)),
+    *(
+        Entry(f"bus-{n}", ("bus", "--pattern", "talk", "--sessions", "300", "--workers", str(n)))
+        for n in (1, 2, 3)
+    ),
+    Entry("startup", ("startup",)),
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run them; 1 when any of them failed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench all",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, default=Path("build/bench"), metavar="DIR")
+    parser.add_argument("--only", nargs="+", choices=[entry.name for entry in ENTRIES])
+    parser.add_argument("--short", action="store_true")
+    options = parser.parse_args(argv)
+    options.out.mkdir(parents=True, exist_ok=True)
+    chosen = [entry for entry in ENTRIES if options.only is None or entry.name in options.only]
+    failed = [entry.name for entry in chosen if not _run(entry, options.out, short=options.short)]
+    for path in plots.draw(options.out):
+        print(f"drawn: {path}")
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _run(entry: Entry, out: Path, *, short: bool) -> bool:
+    print(f"\n== {entry.name}", flush=True)
+    began = time.monotonic()
+    command = [sys.executable, "-m", "bench", *entry.command, *(entry.short if short else ())]
+    done = subprocess.run([*command, "--json", str(out / f"{entry.name}.json")], check=False)
+    print(f"== {entry.name}: exit {done.returncode} after {time.monotonic() - began:.0f} s")
+    return done.returncode == 0

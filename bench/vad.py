@@ -1,0 +1,230 @@
+"""The VAD's network against the official ones: CPU per frame of 32 ms, and how far apart they are.
+
+    python -m bench vad             batches of 1 to 1024 legs, a minute or two
+    python -m bench vad --short     small and brief, to see that it works
+    python -m bench vad --jit       the official TorchScript model too (loads torch)
+
+The baseline is the official ONNX file run as its package runs it, a leg's frame at a time, on one
+thread of onnxruntime without the package around it. The same file is measured with batches of legs.
+All run by turns, in one process on one thread; figures are the median CPU time of a turn, divided
+by its frames. Ours counts all of `SileroVad.run`: states gathered and kept, not only the network.
+
+"apart" is the largest difference from the baseline's probabilities over all frames of all legs,
+each of which hears other speech, noise or silence from the beginning on.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import soundfile
+import soxr
+
+from callscribe import sample
+from common.audio import SAMPLE_RATE, FloatArray
+from common.errors import SettingsError
+from vad_worker.model import SileroVad
+
+_FRAME, _CONTEXT = SileroVad.FRAME, 64
+_BATCHES = (1, 16, 64, 256, 1024)
+_SHORT = (1, 64)
+_FRAMES_MEASURED, _SHORT_MEASURED = 30_000, 500
+"""Leg-frames that each way is measured with per batch size."""
+_TURN = 4
+"""Batches that one way infers before it is the next one's turn, as its weights leave the caches."""
+_TURNS = (5, 50)
+"""Turns of each way, at least and at most."""
+_ALIKE = 1e-4
+BASELINE, BATCHED, JIT, OURS = "official ONNX, one by one", "batched", "TorchScript", "ours"
+
+
+Way: TypeAlias = Callable[[FloatArray], FloatArray]
+"""Takes the next frame of every leg, float32 [n, 512]; returns n probabilities."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one way costs at one batch size."""
+
+    way: str
+    batch: int
+    microseconds: float
+    """CPU time per frame, median over turns."""
+    ratio: float
+    """Of the baseline's cost to this one's, in the same run: how many times faster."""
+    apart: float
+    """Largest difference from the baseline's probabilities."""
+
+    @property
+    def legs_per_core(self) -> float:
+        """Legs whose frames one core infers in real time."""
+        return 1e6 * _FRAME / SAMPLE_RATE / self.microseconds
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the benchmark; non-zero when ours is not within 1e-4 of the official model."""
+    parser = argparse.ArgumentParser(
+        prog="bench vad",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--jit", action="store_true")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args(argv)
+    rows: list[Figures] = []
+    print(_HEADER)
+    for batch in _SHORT if options.short else _BATCHES:
+        measured = measure(
+            batch, _SHORT_MEASURED if options.short else _FRAMES_MEASURED, jit=options.jit
+        )
+        rows += measured
+        print("\n".join(_line(row) for row in measured), flush=True)
+    if options.json:
+        report = [asdict(row) | {"legs_per_core": row.legs_per_core} for row in rows]
+        options.json.write_text(json.dumps(report, indent=2))
+    return 1 if any(row.apart > _ALIKE for row in rows if row.way == OURS) else 0
+
+
+def measure(batch: int, leg_frames: int, *, jit: bool) -> list[Figures]:
+    """Return the figures of every way at one batch size, the baseline first."""
+    ways = _ways(batch, jit=jit)
+    turns = min(_TURNS[1], max(_TURNS[0], leg_frames // batch // _TURN))
+    used: dict[str, list[float]] = {name: [] for name in ways}
+    apart = dict.fromkeys(ways, 0.0)
+    for heard in np.split(_legs(batch, turns * _TURN), turns):
+        said = {}
+        for name, way in ways.items():
+            started = time.process_time_ns()
+            said[name] = [way(frames) for frames in heard]
+            used[name].append((time.process_time_ns() - started) / 1000 / batch / _TURN)
+            difference = np.abs(np.subtract(said[name], said[BASELINE])).max()
+            apart[name] = max(apart[name], float(difference))
+    costs = {name: statistics.median(each) for name, each in used.items()}
+    ratios = {
+        name: statistics.median(a / b for a, b in zip(used[BASELINE], each, strict=True))
+        for name, each in used.items()
+    }
+    return [Figures(name, batch, costs[name], ratios[name], apart[name]) for name in ways]
+
+
+def _legs(batch: int, rounds: int) -> FloatArray:
+    """Return what the legs hear, float32 [rounds, batch, 512]: speech or none, noise or none."""
+    rng = np.random.default_rng(0)
+    call, rate = soundfile.read(sample.AUDIO, dtype="float32")
+    speech = soxr.resample(call.mean(axis=1), rate, SAMPLE_RATE)
+    heard = np.empty((rounds, batch, _FRAME), np.float32)
+    for leg in range(batch):
+        first = int(rng.integers(0, len(speech)))
+        loudness = 0.0 if leg % 8 == 7 else rng.uniform(0.1, 1)
+        samples = np.resize(np.roll(speech, -first), rounds * _FRAME) * loudness
+        noise = rng.standard_normal(len(samples)) * rng.choice([0, 0.003, 0.1])
+        heard[:, leg] = (samples + noise).reshape(rounds, _FRAME)
+    return heard
+
+
+def _ways(batch: int, *, jit: bool) -> dict[str, Way]:
+    ways = {BASELINE: _one_by_one(batch), BATCHED: _batched(batch)}
+    if jit:
+        ways[JIT] = _torch_script(batch)
+    return ways | {OURS: _ours(batch)}
+
+
+def _ours(batch: int) -> Way:
+    vad = SileroVad()
+    states = [vad.open() for _ in range(batch)]
+    return lambda frames: vad.run(states, [1] * batch, frames.reshape(-1))
+
+
+def _one_by_one(batch: int) -> Way:
+    """Return the ONNX file run for one leg after the other."""
+    legs = [_batched(1) for _ in range(batch)]
+    return lambda frames: np.concatenate(
+        [leg(frame[None]) for leg, frame in zip(legs, frames, strict=True)]
+    )
+
+
+def _batched(batch: int) -> Way:
+    """Return the ONNX file run for all legs at once."""
+    session = _session()
+    rate = np.array(SAMPLE_RATE, np.int64)
+    state = np.zeros((2, batch, 128), np.float32)
+    context = np.zeros((batch, _CONTEXT), np.float32)
+
+    def infer(frames: FloatArray) -> FloatArray:
+        nonlocal state, context
+        feed = {"input": np.concatenate((context, frames), axis=1), "state": state, "sr": rate}
+        output, state = session.run(["output", "stateN"], feed)
+        context = frames[:, -_CONTEXT:]
+        probabilities: FloatArray = output[:, 0]
+        return probabilities
+
+    return infer
+
+
+@cache
+def _session() -> Any:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(
+        str(_official("silero_vad.onnx")), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def _torch_script(batch: int) -> Way:
+    """Return the TorchScript file run for one leg after the other."""
+    import torch
+
+    torch.set_num_threads(1)
+    load: Any = torch.jit.load
+    with warnings.catch_warnings(action="ignore"):  # the official format is a deprecated one
+        network = load(str(_official("silero_vad.jit")))._model.eval()
+    states = [torch.zeros(2, 1, 128) for _ in range(batch)]
+    contexts = np.zeros((batch, _CONTEXT), np.float32)
+
+    def infer(frames: FloatArray) -> FloatArray:
+        probabilities = np.empty(batch, np.float32)
+        inputs = torch.from_numpy(np.concatenate((contexts, frames), axis=1))
+        with torch.inference_mode():
+            for leg in range(batch):
+                output, states[leg] = network(inputs[leg : leg + 1], states[leg])
+                probabilities[leg] = output.item()
+        contexts[:] = frames[:, -_CONTEXT:]
+        return probabilities
+
+    return infer
+
+
+def _official(name: str) -> Path:
+    spec = find_spec("silero_vad")
+    if spec is None or spec.origin is None:
+        raise SettingsError("the official VAD is not installed: pip install 'callscribe[vad]'")
+    return Path(spec.origin).parent / "data" / name
+
+
+_HEADER = f"{'legs':>5} | {'way':26} | us/frame | legs/core | times faster |   apart"
+
+
+def _line(row: Figures) -> str:
+    return (
+        f"{row.batch:>5} | {row.way:26} | {row.microseconds:>8.1f} | {row.legs_per_core:>9.0f} |"
+        f" {row.ratio:>12.2f} | {row.apart:.1e}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
