@@ -15,8 +15,8 @@
     python -m bench bus --help      its options; so with every benchmark
 
 A benchmark is a module of this package with a ``main(argv)``; it starts and ends everything it
-needs, listens on loopback only, and returns 0 when its own checks held. Figures stand beside a named
-baseline, of the same run where that can be run: machines are noisy, ratios less so.
+needs, listens on loopback only, and returns 0 when its own checks held. Figures stand beside a
+named baseline, of the same run where that can be run: machines are noisy, ratios less so.
 """
 
 import importlib

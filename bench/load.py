@@ -19,7 +19,8 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from common.audio import SAMPLE_RATE, float_to_pcm16, samples
-from vad_worker.endpointer import Endpointer, EndpointerParams, SpeechEnded, SpeechStarted
+from vad_worker.endpointer import Endpointer, EndpointerParams
+from vad_worker.events import SpeechEnded, SpeechStarted
 from vad_worker.framing import FRAME
 
 SILENCE_S, MIN_SPEECH_S = 0.256, 0.128

@@ -110,12 +110,12 @@ class Session:
     def receive(self, message: str | bytes) -> None:
         """Handle one message; a mistake of the client is answered, and ends the call if fatal."""
         try:
-            if isinstance(message, bytes) and self._front.verbatim:
-                self.intake.push(message)
-                return
             if isinstance(message, str):
                 self._ordinal += self._state is not _State.NEW
                 commands = self._front.receive_text(message)
+            elif self._front.verbatim:
+                self.intake.push(message)
+                return
             else:
                 commands = self._front.receive_binary(message)
             for command in commands:
@@ -227,8 +227,7 @@ class Session:
         self._spawn(self._guard(work), "open")
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(work, name=f"{name}:{self.id}")
-        self._tasks.add(task)
+        self._tasks.add(task := asyncio.create_task(work, name=f"{name}:{self.id}"))
         task.add_done_callback(self._tasks.discard)
 
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
@@ -237,8 +236,7 @@ class Session:
         except Refused as refused:
             self._gateway.metrics.refusals.labels(refused.reason).inc()
             _log.warning("session.refused", session=self.id, reason=str(refused))
-            why = (refused.code, str(refused), refused.retry_after)
-            self._dismiss(refused.close_code, *why)
+            self._dismiss(refused.close_code, refused.code, str(refused), refused.retry_after)
         except Exception as error:
             _log.exception("session.open_failed", error, session=self.id)
             self._released = True
@@ -396,7 +394,7 @@ class Session:
         self.intake.detach()
         if self._released:
             return
-        retention = gateway.settings.retention_s
-        await gateway.roster.retire(self.id, legs, retention, whole=self._complete)
+        kept = gateway.settings.retention_s
+        await gateway.roster.retire(self.id, legs, kept, whole=self._complete)
         spoken = round(seconds(self.intake.position), 2)
         _log.info("session.closed", session=self.id, seconds=spoken)

@@ -23,14 +23,22 @@ later, so no earlier frame is ever asked for again.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import Any, Literal, Self
 
 from common.errors import Misuse
+from vad_worker.events import (
+    Event,
+    Flushed,
+    Reason,
+    SpeechEnded,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    values,
+)
 from vad_worker.framing import FRAME
-
-Reason: TypeAlias = Literal["silence", "flush", "finish", "length", "gap"]
 
 
 class State(Enum):
@@ -63,72 +71,6 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
     (State.PAUSED, Trigger.RESUME): State.SPEECH,
     (State.PAUSED, Trigger.END): State.IDLE,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Wire:
-    """What events have in common. `utterance` counts from 1; `at` is the decision's position."""
-
-    t: ClassVar[str]
-
-    def to_wire(self) -> dict[str, Any]:
-        """Return a msgpack-able mapping; `t` names the type."""
-        return {"t": self.t, **_values(self)}
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechStarted(_Wire):
-    """An utterance begins, pre-roll included; `probability` is the highest of its frames so far."""
-
-    t: ClassVar[str] = "started"
-    utterance: int
-    start: int
-    at: int
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechPaused(_Wire):
-    """The utterance is [start, end) unless speech resumes."""
-
-    t: ClassVar[str] = "paused"
-    utterance: int
-    start: int
-    end: int
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechResumed(_Wire):
-    """The announced pause was not the end."""
-
-    t: ClassVar[str] = "resumed"
-    utterance: int
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechEnded(_Wire):
-    """The utterance is [start, end), for good. After a pause, `end` is the one it announced."""
-
-    t: ClassVar[str] = "ended"
-    utterance: int
-    start: int
-    end: int
-    at: int
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Flushed(_Wire):
-    """A flush found nothing open; this utterance has no audio and is the flush's answer."""
-
-    t: ClassVar[str] = "flushed"
-    utterance: int
-    at: int
-
-
-Event: TypeAlias = SpeechStarted | SpeechPaused | SpeechResumed | SpeechEnded | Flushed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,8 +220,8 @@ class Endpointer:
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything `restore` needs, parameters included, as msgpack-able values."""
-        memory = {**_values(self._m), "state": self._m.state.value}
-        return {"params": _values(self._params), "memory": memory}
+        memory = {**values(self._m), "state": self._m.state.value}
+        return {"params": values(self._params), "memory": memory}
 
     @classmethod
     def restore(cls, snapshot: Mapping[str, Any]) -> Self:
@@ -404,8 +346,3 @@ class Endpointer:
             m.number += 1
             events.append(Flushed(m.number, position))
         return tuple(events)
-
-
-def _values(record: Any) -> dict[str, Any]:
-    """Return a dataclass's fields; `asdict` copies them deeply, at seven times the cost."""
-    return {each.name: getattr(record, each.name) for each in fields(record)}

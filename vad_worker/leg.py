@@ -14,7 +14,8 @@ from common.bus.wire import NOTHING, Body, Chunk, Control, Mark, entry_id
 from common.errors import Misuse
 from common.options import SessionOptions
 from common.stage.api import Commit, Done, Effect, Emit, Entry, Offer, Recovery, Snapshot
-from vad_worker.endpointer import Endpointer, EndpointerParams, Event, Flushed, SpeechStarted
+from vad_worker.endpointer import Endpointer, EndpointerParams
+from vad_worker.events import Event, Flushed, SpeechStarted
 from vad_worker.framing import FRAME_BYTES, Framer, Gap
 
 _ALIGNED_WITHIN = 10
@@ -38,7 +39,8 @@ class VadLeg:
         self._align: bool = body["align"]
         self._gateway: str = saved["gateway"]
         self._options = SessionOptions.from_wire(saved["options"])
-        self._read = Mark(*saved["read"]) if recovery.state else NOTHING
+        self._begun = Mark(*saved["read"]) if recovery.state else NOTHING
+        self._last: Chunk | Control | None = None
         self._course: list[_Step] = []
         self._offers: dict[int, Body] = {
             offer["utterance"]: offer for offer in saved.get("offers", ())
@@ -67,6 +69,10 @@ class VadLeg:
         """Id of the last entry of the source that was taken."""
         return entry_id(*self._read)
 
+    @property
+    def _read(self) -> Mark:
+        return self._begun if self._last is None else self._last.mark
+
     def take(self, entries: Sequence[Entry]) -> bytes:
         """Take new entries; return the whole frames in them, PCM16LE of 512 samples each."""
         audio: list[bytes] = []
@@ -78,7 +84,7 @@ class VadLeg:
                 gap, _, pcm = self._framer.push(entry.position, b"")
             else:
                 raise Misuse(f"{type(entry).__name__} in the audio of {self._leg}")
-            self._read = entry.mark
+            self._last = entry
             if gap is not None:
                 self._course.append(gap)
             if pcm:

@@ -18,7 +18,8 @@ from asr_worker.engines.whisper import WhisperEngine
 from asr_worker.windows import FULL, Window
 from callscribe import sample
 from common.audio import SAMPLE_RATE, FloatArray
-from vad_worker.endpointer import Endpointer, EndpointerParams, SpeechEnded
+from vad_worker.endpointer import Endpointer, EndpointerParams
+from vad_worker.events import SpeechEnded
 from vad_worker.framing import FRAME, energies
 from vad_worker.model import SileroVad
 

@@ -11,14 +11,16 @@ from vad_worker.endpointer import (
     TRANSITIONS,
     Endpointer,
     EndpointerParams,
+    State,
+    Trigger,
+)
+from vad_worker.events import (
     Event,
     Flushed,
     SpeechEnded,
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
-    State,
-    Trigger,
 )
 from vad_worker.framing import FRAME
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from vad_worker.endpointer import (
     Endpointer,
     EndpointerParams,
+)
+from vad_worker.events import (
     Event,
     Flushed,
     SpeechEnded,
