@@ -247,13 +247,10 @@ class Runner(Generic[S]):
                 await self._sleep_until(due)
 
     async def _sleep_until(self, due: float) -> None:
-        if not self._stage.rings:
-            self._alarm.clear()
-            await asyncio.sleep(due - asyncio.get_running_loop().time())
-            return
-        # What rings or arrives within a moment is handled together: one pass costs much the same
-        # for one claim as for fifty.
-        await asyncio.sleep(min(_MOMENT, self._stage.tick))
+        if self._stage.rings:
+            # What rings or arrives within a moment is handled together: one pass costs much the
+            # same for one claim as for fifty.
+            await asyncio.sleep(min(_MOMENT, self._stage.tick))
         try:
             async with asyncio.timeout_at(due):
                 await self._alarm.wait()
