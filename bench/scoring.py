@@ -1,22 +1,10 @@
 """Word error rate as this project states it: lower case, no punctuation, hyphens as spaces."""
 
-import re
 from collections.abc import Sequence
 
-import jiwer
+from callscribe.loadtest.scoring import word_errors
 
-
-def normalise(text: str) -> str:
-    """Return words as they are compared."""
-    return " ".join(re.sub(r"[^\w\s']", "", text.lower().replace("-", " ")).split())
-
-
-def word_errors(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[int, int]:
-    """Return (errors, reference words) over all pairs."""
-    pairs = [normalise(text) for text in references], [normalise(text) for text in hypotheses]
-    counts = jiwer.process_words(*pairs)
-    errors = counts.substitutions + counts.deletions + counts.insertions
-    return errors, counts.hits + counts.substitutions + counts.deletions
+__all__ = ["percentile", "word_errors"]
 
 
 def percentile(values: Sequence[float], share: float) -> float:

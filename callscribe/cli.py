@@ -275,6 +275,13 @@ async def _demonstrate(options: "StackOptions", audio: Path) -> int:
     return code
 
 
+def _loadtest(argv: list[str]) -> int:
+    """Call a server many times at once and say how the calls fared."""
+    from callscribe.loadtest import command
+
+    return command.main(argv)
+
+
 def _dead_letters(argv: list[str]) -> int:
     """List what the workers gave up, or try it again."""
     from callscribe import dead_letters
@@ -306,6 +313,7 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "up": _up,
     "demo": _demo,
     "transcribe": _transcribe,
+    "loadtest": _loadtest,
     "dead-letters": _dead_letters,
     "check-config": _check_config,
 }

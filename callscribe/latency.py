@@ -4,6 +4,7 @@ Audio is said to be sent when the message that holds its last sample was handed 
 connection; an event is compared with the sending of the audio that it is about.
 """
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,8 +25,8 @@ MEASURES: Mapping[str, str] = {
 class Sending:
     """When each part of one call's audio was sent."""
 
-    _ends: list[float] = field(default_factory=list)
-    _times: list[float] = field(default_factory=list)
+    _ends: "array[float]" = field(default_factory=lambda: array("d"))
+    _times: "array[float]" = field(default_factory=lambda: array("d"))
 
     def sent(self, end: float, now: float) -> None:
         """Note that audio up to `end`, in seconds of audio, was sent at `now`."""
@@ -42,6 +43,12 @@ class Sending:
         # Half a millisecond: the protocol's times are rounded to whole ones.
         index = bisect_left(self._ends, position - 0.0005)
         return self._times[min(index, len(self._times) - 1)]
+
+    def forget(self, before: float) -> None:
+        """Forget about audio before a position, which nobody will ask for, but for the newest."""
+        index = min(bisect_left(self._ends, before), len(self._times) - 1)
+        if index > 0:
+            del self._ends[:index], self._times[:index]
 
 
 @dataclass

@@ -25,6 +25,15 @@ def test_audio_was_sent_with_the_message_that_holds_it():
     assert [sending.time_of(p) for p in (0.11, 0.2, 9.9)] == [20.0] * 3
 
 
+def test_what_nobody_asks_for_is_forgotten():
+    sending = sent_in_real_time().sending
+    sending.forget(0.95)
+    assert [sending.time_of(p) for p in (0.1, 1.0, 1.1)] == pytest.approx([101.0, 101.0, 101.1])
+    sending.forget(99.0)
+    assert sending.time_of(1.1) == pytest.approx(102.0)
+    Sending().forget(1.0)
+
+
 def test_partials_are_measured_from_the_audio_they_cover():
     latencies = sent_in_real_time()
     first = latencies.note(PARTIAL, 100.9)

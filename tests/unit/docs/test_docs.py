@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from callscribe.loadtest import command as loadtest
 from common.bus import keys
 from common.bus.keys import Leg
 from common.settings import flag_parser, settings_classes
@@ -49,6 +50,7 @@ def test_every_flag_exists(document):
         "--url",
         "--version",
     }
+    known |= set(loadtest.parser().flags)
     known |= {"--build", "--scale", "--profile", "--rm", "--entrypoint"}  # docker compose's
     known |= {"--local-dir", "--build-arg", "--from-literal", "--replicas"}  # hf, docker, kubectl
     prose = re.findall(r"`[^`\n]*`|```.*?```", document.read_text(), re.DOTALL)
