@@ -18,25 +18,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import soxr
-
-from asr_worker import engines
-from asr_worker.api import DecodeRequest, Engine, EngineSettings, Priority
+from bench.offline import decode, expand, references
 from bench.scoring import percentile, word_errors
-from callscribe import sample
 from callscribe.audiofile import AudioFile
 from callscribe.client import Call as ClientCall
 from callscribe.client import connect
 from callscribe.latency import Latencies
 from callscribe.messages import Final, Gap, Options
 from callscribe.up import Stack, StackOptions, running_stack
-from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
+from common.audio import float_to_pcm16
 
 _MESSAGE = 0.1
 _AFTERWARDS = 2.0
 """Seconds of silence after each file."""
-_AUDIO = (".wav", ".flac", ".ogg", ".mp3")
 
 
 @dataclass
@@ -59,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--denoise", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)
-    calls = asyncio.run(_run(_expand(options.files) * options.repeat, denoise=options.denoise))
+    calls = asyncio.run(_run(expand(options.files) * options.repeat, denoise=options.denoise))
     report = _report(calls)
     print(json.dumps(report, indent=2))
     if options.json:
@@ -67,21 +61,8 @@ def main(argv: Sequence[str]) -> int:
     return 1 if any(call.problems for call in calls) else 0
 
 
-def _expand(paths: Sequence[Path]) -> list[Path]:
-    if not paths:
-        return [sample.AUDIO]
-    files: list[Path] = []
-    for path in paths:
-        inside = sorted(p for p in path.iterdir() if p.suffix in _AUDIO) if path.is_dir() else []
-        files += inside or [path]
-    return files
-
-
 async def _run(files: Sequence[Path], *, denoise: bool) -> list[Call]:
-    engine = engines.build("whisper", EngineSettings())
-    await engine.start()
-    offline = {path: await _offline(engine, path) for path in dict.fromkeys(files)}
-    await engine.close()
+    offline = {path: each.texts for path, each in (await decode(files)).items()}
     stack_options = StackOptions(
         counts={"vad": 1, "asr": 1, "denoise": int(denoise)},
         env={**os.environ, "CALLSCRIBE_PORT": "0", "CALLSCRIBE_HOST": "127.0.0.1"},
@@ -90,38 +71,11 @@ async def _run(files: Sequence[Path], *, denoise: bool) -> list[Call]:
     calls: list[Call] = []
     async with running_stack(stack_options) as stack:
         for path in files:
-            call = Call(path, _references(path) or offline[path], offline[path])
+            call = Call(path, references(path) or offline[path], offline[path])
             await stack.run(_stream(call, stack, denoise=denoise))
             print(f"{path.name}: {call.streamed}", file=sys.stderr)
             calls.append(call)
     return calls
-
-
-def _references(path: Path) -> list[str] | None:
-    if path == sample.AUDIO:
-        return sample.references()
-    beside = path.with_suffix(".txt")
-    return [beside.read_text()] if beside.exists() else None
-
-
-async def _offline(engine: Engine, path: Path) -> list[str]:
-    texts = []
-    for channel in _channels(path):
-        request = DecodeRequest(
-            utterance=path.name, audio=channel, priority=Priority.FINAL, final=True
-        )
-        texts.append((await engine.decode(request)).text)
-    return texts
-
-
-def _channels(path: Path) -> list[FloatArray]:
-    audio = AudioFile(path)
-    samples = np.concatenate(list(audio.blocks(1.0)))
-    audio.close()
-    return [
-        np.ascontiguousarray(soxr.resample(channel, audio.rate, SAMPLE_RATE), dtype=np.float32)
-        for channel in samples.T
-    ]
 
 
 async def _stream(call: Call, stack: Stack, *, denoise: bool) -> None:

@@ -3,10 +3,10 @@
     python -m bench profile [--sessions N] [--seconds S] [--out DIR]
 
 Gateway, VAD worker and ASR worker under `--sessions` lines of the bus benchmark (`talk`), with
-dummy engines: what is left is ours. Shares are of the samples taken while the process was running on
-a core; `total` counts a line of code wherever it is on the stack, `self` where it is on top. Time in
-the event loop's own code, system calls included, shows as `Runner.run`. The sampler, py-spy, reads
-the processes' memory from outside; on Linux that takes the right to trace them.
+dummy engines: what is left is ours. Shares are of the samples taken while the process was running
+on a core; `total` counts a line of code wherever it is on the stack, `self` where it is on top.
+Time in the event loop's own code, system calls included, shows as `Runner.run`. The sampler,
+py-spy, reads the processes' memory from outside; on Linux that takes the right to trace them.
 """
 
 import argparse

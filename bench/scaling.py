@@ -101,7 +101,9 @@ def plan(calls: int, cost: Mapping[str, float]) -> list[Line]:
         line("gateway", cost["gateway"], cost["gateway MB"]),
         line("Redis master (Cluster shards)", cost["redis"], cost["redis MB"]),
         line("VAD worker", cost["vad"], cost["vad MB"]),
-        line("ASR worker, bus only", cost["asr bus"], 0.0, "one per GPU or more: the engine decides"),
+        line(
+            "ASR worker, bus only", cost["asr bus"], 0.0, "one per GPU or more: the engine decides"
+        ),
         line("ASR worker, tiny.en on one core", cost["whisper"], 0.0, "the CPU engine"),
         line("denoise worker, if all ask for it", cost["denoise"]),
         line("{asr}:claims, one key", registry_ms, 0.0, "does not split: the last limit"),
@@ -131,7 +133,9 @@ def show(calls: int, lines: Sequence[Line], traffic: Mapping[str, float]) -> str
         rows.append(row.rstrip())
     rows += [f"{name:46}{each:7.2f} Gbit/s" for name, each in traffic.items()]
     single = min((each for each in lines if each.kind.startswith("Redis")), key=lambda e: e.alone)
-    rows.append(f"first bottleneck: one Redis, at {single.alone} calls; from there on Cluster shards")
+    rows.append(
+        f"first bottleneck: one Redis, at {single.alone} calls; from there on Cluster shards"
+    )
     last = min((each.alone for each in lines if "one key" in each.kind), default=inf)
     rows.append(f"last bottleneck: the claims of one stage on one shard, at {last} calls")
     return "\n".join(rows)
