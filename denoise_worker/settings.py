@@ -11,8 +11,8 @@ from common.settings import StageSettings, setting
 class DenoiseSettings(StageSettings):
     """How many legs a denoise worker carries and how hard DeepFilterNet filters."""
 
-    # A leg takes 80 to 100 ms of a core per second; the rest of one core is for take-overs.
-    denoise_slots: int = setting(8, "legs that one worker carries at most", minimum=1)
+    # Among this many a leg takes 15 to 25 ms of a core per second (`python -m bench denoise`).
+    denoise_slots: int = setting(32, "legs that one worker carries at most", minimum=1)
     denoise_tick_ms: int = setting(
         20,
         "interval in which all legs are read and filtered",
@@ -21,7 +21,7 @@ class DenoiseSettings(StageSettings):
         maximum=500,
     )
     denoise_threads: int = setting(
-        1, "legs that are filtered at the same time", minimum=1, maximum=64
+        1, "threads that share the legs from 16 on", minimum=1, maximum=64
     )
     dfn_model: Path | None = setting(
         None, "DeepFilterNet model archive (.tar.gz); none takes the DeepFilterNet3 bundled"

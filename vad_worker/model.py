@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from common import onnx
 from common.audio import FloatArray
 from common.errors import Misuse, SettingsError
-from vad_worker import weights
 from vad_worker.framing import FRAME
 from vad_worker.network import BLOCK, CONTEXT, HIDDEN, Network
 
@@ -61,7 +61,7 @@ class SileroVad:
         threadpool_limits(1, user_api="blas")
         path = _model_path()
         try:
-            tensors = weights.tensors(path.read_bytes())
+            tensors = onnx.tensors(path.read_bytes())
             self._network = Network({k.removeprefix("model."): v for k, v in tensors.items()})
         except (OSError, ValueError) as error:
             raise SettingsError(f"{path} is not the VAD model: {error}") from error

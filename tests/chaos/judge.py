@@ -40,8 +40,6 @@ class Verdict:
     doubled: int = 0
     reordered: int = 0
     changed: int = 0
-    moved: int = 0
-    """Utterances that begin or end elsewhere, as far as that is tolerated."""
     first: str = ""
 
     @property
@@ -56,33 +54,21 @@ class Verdict:
         self.doubled += other.doubled
         self.reordered += other.reordered
         self.changed += other.changed
-        self.moved += other.moved
 
     def note(self, difference: str) -> None:
         """Keep a difference if it is the first."""
         self.first = self.first or difference
 
 
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """What may differ: times by so many seconds, and, if not `texts`, every text.
-
-    Times that differ more than they do of themselves are counted apart, as moved.
-    """
-
-    times: float = 0.0
-    texts: bool = True
-
-
-EXACT = Tolerance()
 _ROUNDING = 0.0015
 """Seconds; times are told to the millisecond."""
 
 
-def judge(
-    truth: Sequence[Spoken], heard: Sequence[Spoken], tolerance: Tolerance = EXACT
-) -> Verdict:
-    """Compare what a call was told, in the order it was told, with the truth."""
+def judge(truth: Sequence[Spoken], heard: Sequence[Spoken], *, texts: bool = True) -> Verdict:
+    """Compare what a call was told, in the order it was told, with the truth.
+
+    Not `texts`: only which utterances there are, and where.
+    """
     verdict = Verdict(words=sum(len(spoken.words) for spoken in truth))
     by_key: dict[tuple[int, int], list[Spoken]] = {}
     for spoken in heard:
@@ -96,7 +82,7 @@ def judge(
         for again in given[1:]:
             verdict.doubled += len(again.words)
             verdict.note(f"told twice: {again}")
-        _compare(spoken, given[0], tolerance, verdict)
+        _compare(spoken, given[0], verdict, texts=texts)
     for extra in (spoken for given in by_key.values() for spoken in given):
         verdict.doubled += len(extra.words)
         verdict.note(f"not in the truth: {extra}")
@@ -104,14 +90,13 @@ def judge(
     return verdict
 
 
-def _compare(truth: Spoken, heard: Spoken, tolerance: Tolerance, verdict: Verdict) -> None:
+def _compare(truth: Spoken, heard: Spoken, verdict: Verdict, *, texts: bool) -> None:
     apart = max(abs(truth.start - heard.start), abs(truth.end - heard.end))
-    if apart > tolerance.times + _ROUNDING:
+    if apart > _ROUNDING:
         verdict.changed += len(truth.words)
         verdict.note(f"{heard} is elsewhere: {truth}")
         return
-    verdict.moved += apart > _ROUNDING
-    if not tolerance.texts or truth.text == heard.text:
+    if not texts or truth.text == heard.text:
         return
     verdict.note(f"{heard} should be: {truth}")
     known = Counter(truth.words)

@@ -86,7 +86,7 @@ def summary(results: Results) -> str:
         f"{'OK' if results.good else 'FAILED'} seed {results.setup.seed}:"
         f" {len(results.history)} faults, {len(results.calls)} calls, {total.words} words:"
         f" {total.lost} lost, {total.doubled} doubled, {total.reordered} reordered,"
-        f" {total.changed} changed; {total.moved} denoised utterances moved;"
+        f" {total.changed} changed;"
         f" {failed} calls failed, {gaps} gaps,"
         f" {len(leaks.forever)} keys, {sum(leaks.claims.values())} claims,"
         f" {len(leaks.processes)} processes leaked;"

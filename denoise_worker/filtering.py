@@ -1,0 +1,147 @@
+"""One hop of many legs through DeepFilterNet3: samples in, samples out, memory in rows.
+
+A leg's memory is one row of float32, so that a batch is a stack of rows and a checkpoint is a row's
+bytes. It begins the way the official runtime (libDF, `tract.rs`) begins.
+"""
+
+from dataclasses import dataclass
+from itertools import accumulate
+from math import prod
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from common.audio import FloatArray
+from denoise_worker import spectrum
+from denoise_worker.alignment import HOP
+from denoise_worker.layers import HIDDEN
+from denoise_worker.network import BANDS, BINS, ORDER, PENDING, REACH, ComplexArray, Memory, Network
+
+IndexArray: TypeAlias = npt.NDArray[np.intp]
+T = TypeVar("T", np.float32, np.complex64)
+
+_UPPER = spectrum.SPECTRUM - BINS
+_LOOKAHEAD = 2
+_SHAPES = {
+    "heard": (HOP,),  # samples of the hop before
+    "overlap": (HOP,),  # second half of the last synthesis
+    "level_means": (BANDS,),
+    "magnitude_means": (BINS,),
+    "bands": (REACH - 1, BANDS),
+    "bins": (REACH - 1, BINS, 2),
+    "lower": (ORDER - 1, BINS, 2),  # spectra of hops before, oldest first: what is deep-filtered
+    "upper": (_LOOKAHEAD, _UPPER, 2),  # and what lies above
+    "encoder": (HIDDEN,),
+    "gains_1": (HIDDEN,),
+    "gains_2": (HIDDEN,),
+    "coefficients_1": (HIDDEN,),
+    "coefficients_2": (HIDDEN,),
+    "pending": PENDING,
+}
+_ENDS = list(accumulate(prod(shape) for shape in _SHAPES.values()))
+SIZE = _ENDS[-1]
+"""float32 in a row."""
+
+_LEVEL_SCALE = np.float32(1 / 40)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The options of n legs."""
+
+    post_filter: npt.NDArray[np.bool_]
+    """[n]: attenuate noise further between the harmonics of noisy speech."""
+    kept: FloatArray
+    """[n, 1]: share of the noisy signal that is mixed back."""
+
+    def of(self, legs: IndexArray) -> "Tuning":
+        """Return the options of some of the legs."""
+        return Tuning(self.post_filter[legs], self.kept[legs])
+
+
+class Rows:
+    """The memory of n legs by name, float32 [n, SIZE]; all parts are views of it."""
+
+    def __init__(self, rows: FloatArray) -> None:
+        ends = zip(_SHAPES.items(), [0, *_ENDS], _ENDS, strict=False)
+        self._parts = {
+            name: rows[:, start:end].reshape(len(rows), *shape)
+            for (name, shape), start, end in ends
+        }
+
+    def __getitem__(self, name: str) -> FloatArray:
+        return self._parts[name]
+
+    def spectra(self, name: str) -> ComplexArray:
+        """Return a part that holds complex values as [n, hops, bins]."""
+        return self._parts[name].view(np.complex64)[..., 0]
+
+    def network(self) -> Memory:
+        """Return what belongs to the network."""
+        part = self._parts
+        return Memory(
+            part["encoder"],
+            (part["gains_1"], part["gains_2"]),
+            (part["coefficients_1"], part["coefficients_2"]),
+            part["pending"],
+        )
+
+
+def fresh_row() -> FloatArray:
+    """Return the memory of a leg that has heard nothing."""
+    row = np.zeros(SIZE, np.float32)
+    rows = Rows(row[None])
+    rows["level_means"][:] = spectrum.FIRST_LEVELS
+    rows["magnitude_means"][:] = spectrum.FIRST_MAGNITUDES
+    return row
+
+
+def advance(network: Network, rows: Rows, samples: FloatArray, tuning: Tuning) -> FloatArray:
+    """Take the next hop [n, 160] of n >= 2 legs; return the hop three before it, denoised."""
+    noisy = spectrum.analysis(np.concatenate((rows["heard"], samples), axis=1))
+    rows["heard"][:] = samples
+    bands, bins = _features(rows, noisy)
+    gains, coefficients = network.run(bands, bins, rows.network())
+    lower = _shifted(rows.spectra("lower"), noisy[:, :BINS])
+    upper = _shifted(rows.spectra("upper"), noisy[:, BINS:])
+    before = np.concatenate((lower[:, ORDER - 1 - _LOOKAHEAD], upper[:, 0]), axis=1)
+    enhanced = np.empty_like(before)
+    np.multiply(lower[:, 0], coefficients[:, :, 0], out=enhanced[:, :BINS])
+    for frame in range(1, ORDER):
+        enhanced[:, :BINS] += lower[:, frame] * coefficients[:, :, frame]
+    np.multiply(upper[:, 0], spectrum.upper_gains(gains), out=enhanced[:, BINS:])
+    _tune(enhanced, before, tuning)
+    frames = spectrum.synthesis(enhanced)
+    answer = frames[:, :HOP] + rows["overlap"]
+    rows["overlap"][:] = frames[:, HOP:]
+    return answer
+
+
+def _features(rows: Rows, noisy: ComplexArray) -> tuple[FloatArray, FloatArray]:
+    """Return what the network reads: [n, 3, 32] and [n, 3, 96, 2], the last hop included."""
+    power = noisy.real**2 + noisy.imag**2
+    levels = spectrum.levels(power)
+    levels -= spectrum.follow(rows["level_means"], levels)
+    levels *= _LEVEL_SCALE
+    means = spectrum.follow(rows["magnitude_means"], np.sqrt(power[:, :BINS]))
+    normalised = noisy[:, :BINS] / np.sqrt(means)
+    parts = normalised.view(np.float32).reshape(-1, BINS, 2)
+    return _shifted(rows["bands"], levels), _shifted(rows["bins"], parts)
+
+
+def _shifted(kept: npt.NDArray[T], newest: npt.NDArray[T]) -> npt.NDArray[T]:
+    """Return what was kept of k hops and the newest, [n, k + 1, ...]; keep the last k of them."""
+    all_of_them = np.concatenate((kept, newest[:, None]), axis=1)
+    kept[:] = all_of_them[:, 1:]
+    return all_of_them
+
+
+def _tune(enhanced: ComplexArray, noisy: ComplexArray, tuning: Tuning) -> None:
+    if tuning.post_filter.any():
+        chosen = enhanced[tuning.post_filter]
+        spectrum.post_filter(chosen, noisy[tuning.post_filter])
+        enhanced[tuning.post_filter] = chosen
+    if tuning.kept.any():
+        enhanced *= 1 - tuning.kept
+        enhanced += tuning.kept * noisy

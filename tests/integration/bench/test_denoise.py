@@ -1,0 +1,23 @@
+"""The denoise benchmark's figures: complete, and ours the same as the official runtime's."""
+
+import json
+
+from bench import denoise
+
+
+def test_the_short_form_writes_every_figure(tmp_path, capsys):
+    report = tmp_path / "denoise.json"
+    assert denoise.main(["--short", "--json", str(report)]) == 0
+    written = json.loads(report.read_text())
+    assert [(cost["way"], cost["batch"]) for cost in written["costs"]] == [
+        (denoise.OFFICIAL, 1),
+        (denoise.RESAMPLED, 1),
+        *((denoise.OURS, batch) for batch in denoise.SHORT_BATCHES),
+    ]
+    assert all(cost["milliseconds"] > 0 for cost in written["costs"])
+    assert written["costs"][0]["to_official"] == written["costs"][1]["to_resampled"] == 1
+    options = {(d["post_filter"], d["attenuation_limit"]) for d in written["differences"]}
+    assert options == {(False, None), (True, None), (False, 12), (True, 6)}
+    assert max(each["decibels"] for each in written["differences"]) < denoise.APART
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + len(written["costs"]) + 2 + len(written["differences"])
