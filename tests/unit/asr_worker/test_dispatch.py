@@ -1,12 +1,20 @@
 """The decode queue: order, bound, cancellation, load, engine failure. The engine is a fake."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import numpy as np
 import pytest
 
-from asr_worker.api import DecodeFailed, DecodeRequest, EngineDead, Hypothesis, Priority
+from asr_worker.api import (
+    DecodeFailed,
+    DecodeRequest,
+    EngineDead,
+    EngineError,
+    Hypothesis,
+    LanguageUnsupported,
+    Priority,
+)
 from asr_worker.dispatch import Dispatcher, Dropped
 from common.errors import AtCapacity, Misuse
 
@@ -227,8 +235,8 @@ async def test_load_follows_the_expected_wait_smoothly_and_recovers(
     assert dispatcher.load() == 1.0
     submit("a")
     await until(lambda: engine.began)
-    clock.now += 1.0
-    engine.finish("a")  # decodes take 1 s from now on
+    clock.now += 0.25
+    engine.finish("a")  # decodes take 0.25 s from now on
     await until(lambda: dispatcher.in_flight == 0)
     running = submit("b")
     await until(lambda: "b" in engine.gates)
@@ -238,7 +246,7 @@ async def test_load_follows_the_expected_wait_smoothly_and_recovers(
     clock.now += 1.0
     rising = dispatcher.load()
     clock.now += 60.0
-    assert 1.0 < rising < dispatcher.load() == pytest.approx(3.0)  # 1 + 1 s of wait / 0.5 s
+    assert 1.0 < rising < dispatcher.load() == pytest.approx(3.0)  # 1 + 4 x 0.25 s of wait / 0.5 s
     running.cancel()
     await until(lambda: dispatcher.waiting.total() == 0)
     clock.now += 60.0
@@ -343,3 +351,98 @@ async def test_an_engine_that_hears_nothing_in_silence_can_start(engine, dispatc
     engine.gates["probe"].set_exception(DecodeFailed("silence"))
     await calibrating
     assert dispatcher.vitals()["idle"] == 0.0
+
+
+class TogetherEngine(GatedEngine):
+    """Decodes up to three together; a shared place is a gate by the names joined with `+`."""
+
+    together = 3
+
+    async def decode_together(
+        self, requests: Sequence[DecodeRequest]
+    ) -> Sequence[Hypothesis | EngineError]:
+        utterance = "+".join(request.utterance for request in requests)
+        await self.decode(DecodeRequest(utterance=utterance, audio=FEW, priority=Priority.FINAL))
+        return [
+            LanguageUnsupported("Klingon") if r.utterance == "bad" else Hypothesis(r.utterance)
+            for r in requests
+        ]
+
+
+FEW = np.zeros(1, np.float32)
+
+
+class TestTogether:
+    """An engine for which decodes together are cheaper."""
+
+    @pytest.fixture
+    def engine(self) -> TogetherEngine:
+        return TogetherEngine()
+
+    async def test_what_waits_shares_a_place_finals_with_finals(self, engine, dispatcher, submit):
+        submit("running")
+        await until(lambda: engine.began)
+        for number in range(2):
+            submit(f"refresh {number}")
+        for number in range(4):
+            submit(f"final {number}", Priority.FINAL)
+        await until(lambda: dispatcher.waiting.total() == 6)
+        for _ in range(3):
+            engine.finish(engine.began[-1])
+            await until(lambda: engine.gates)
+        assert engine.began[1:] == ["final 0+final 1+final 2", "final 3", "refresh 0+refresh 1"]
+        assert dispatcher.in_flight == 1
+
+    async def test_nothing_shares_while_there_is_a_place_for_each(self, clock):
+        engine = TogetherEngine(concurrency=2)
+        dispatcher = Dispatcher(engine, bound=9, patience=0.5, clock=clock)
+        tasks = [
+            asyncio.create_task(dispatcher.decode(request(name, Priority.FINAL)))
+            for name in ("a", "b")
+        ]
+        await until(lambda: len(engine.began) == 2)
+        assert engine.began == ["a", "b"]
+        await dispatcher.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def test_one_may_fail_and_one_be_given_up_without_the_others(
+        self, engine, dispatcher, submit
+    ):
+        submit("running")
+        await until(lambda: engine.began)
+        bad, gone, good = (submit(name) for name in ("bad", "gone", "good"))
+        await until(
+            lambda: dispatcher.waiting.total() == 2
+        )  # the youngest of three is beyond bound
+        engine.finish("running")
+        await until(lambda: engine.gates)
+        gone.cancel()
+        await until(gone.done)
+        engine.finish("bad+gone")
+        with pytest.raises(LanguageUnsupported):
+            await bad
+        with pytest.raises(Dropped):
+            await good
+
+    async def test_given_up_by_all_the_place_is_free(self, engine, dispatcher, submit):
+        submit("running")
+        await until(lambda: engine.began)
+        pair = [submit(name) for name in ("a", "b")]
+        await until(lambda: dispatcher.waiting.total() == 2)
+        engine.finish("running")
+        await until(lambda: engine.gates)
+        for task in pair:
+            task.cancel()
+        await until(lambda: dispatcher.in_flight == 0)
+
+    async def test_finals_together_are_one_places_work(self, engine, dispatcher, submit, clock):
+        submit("running", Priority.FINAL)
+        await until(lambda: engine.began)
+        pair = [submit(name, Priority.FINAL) for name in ("a", "b")]
+        await until(lambda: dispatcher.waiting.total() == 2)
+        engine.finish("running")
+        await until(lambda: engine.gates)
+        clock.now += 3.0
+        engine.finish("a+b")
+        assert [await task for task in pair] == ["a", "b"]
+        assert dispatcher.vitals()["work"] == pytest.approx(3.0)

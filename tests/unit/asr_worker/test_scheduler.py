@@ -81,14 +81,16 @@ class TestPartials:
         utterance.audio(START + FIRST + interval)
         assert only_decode(utterance.due(load)).end == START + FIRST + interval
 
-    def test_until_there_are_words_the_cadence_is_halved(self):
+    def test_until_there_are_words_they_are_asked_for_more_often(self):
         utterance = scheduler()
         utterance.audio(START + FIRST)
         utterance.decoded(only_decode(utterance.due()).token, heard(""))
-        utterance.audio(START + FIRST + CADENCE // 2 - 1)
+        utterance.audio(START + FIRST + CADENCE // 3 - 1)
         assert utterance.due() == []
-        utterance.audio(START + FIRST + CADENCE // 2)
-        assert only_decode(utterance.due()).end == START + FIRST + CADENCE // 2
+        utterance.audio(START + FIRST + CADENCE // 3)
+        decode = only_decode(utterance.due())
+        assert decode.end == START + FIRST + CADENCE // 3
+        assert decode.priority is Priority.FIRST_PARTIAL
 
     def test_what_is_shown_already_is_not_published_again(self):
         utterance = scheduler()

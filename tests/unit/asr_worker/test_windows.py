@@ -1,11 +1,11 @@
-"""Cutting long utterances: quiet places, full cover, cuts that do not move."""
+"""Cutting long utterances: quiet places, full cover, cuts that do not move; padding short ones."""
 
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from asr_worker.windows import SHORTEST, WINDOW, cuts
+from asr_worker.windows import FULL, SHORTEST, WINDOW, attempts, cuts
 from common.audio import SAMPLE_RATE, FloatArray
 
 
@@ -39,3 +39,25 @@ def test_windows_cover_everything_and_stay_while_the_utterance_grows():
     assert all(end == start for (_, end), (start, _) in pairwise(windows))
     assert all(end - start <= WINDOW for start, end in windows)
     assert cuts(audio[: 70 * SAMPLE_RATE])[:-1] == windows[:2]
+
+
+@pytest.mark.parametrize("final", [False, True])
+@pytest.mark.parametrize("frames", [10, 100, 550, 700, 1050, 1900, 2600, 2950, 3000])
+def test_every_attempt_holds_the_clip_and_costs_more(frames, final):
+    windows = attempts(frames, final=final)
+    assert all(frames <= window.encoded <= window.shown <= FULL for window in windows)
+    assert all(a.encoded < b.encoded and a.shown <= b.shown for a, b in pairwise(windows))
+
+
+@pytest.mark.parametrize("frames", [10, 100, 550, 700, 1050, 1900, 2600])
+@pytest.mark.parametrize(("final", "margin"), [(False, 100), (True, 300)])
+def test_the_encoder_hears_some_silence_and_the_decoder_four_seconds(frames, final, margin):
+    window = attempts(frames, final=final)[0]
+    assert margin <= window.encoded - frames < margin + 50
+    assert window.shown - frames >= 400
+
+
+def test_a_final_is_at_last_heard_as_whisper_was_trained():
+    assert attempts(200, final=True)[-1].encoded == FULL
+    assert attempts(3000, final=True) == attempts(3000, final=False)
+    assert len(attempts(200, final=False)) == 2
