@@ -61,8 +61,12 @@ class Connection(ServerConnection):
             and protocol.max_message_size is not None
         ):
             messages, end = whole_messages(data, protocol.max_message_size)
-            for message in messages:
-                self._message(session, False, message)
+            try:
+                for message in messages:
+                    if self._closing is None:
+                        session.receive(message)
+            except Exception as error:
+                session.fail(error)
             if end == len(data):
                 return
             data = data[end:]

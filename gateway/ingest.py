@@ -103,6 +103,11 @@ class Ingest:
 
         Raises `ClientError` where float32 audio holds NaN or infinity; nothing was taken then.
         """
+        if self._untouched and not self._rest and not len(data) % self._frame_bytes:
+            frames = len(data) // self._frame_bytes
+            self._frames += frames
+            self._position += frames
+            return [data]
         if self._rest:
             data = self._rest + data
         whole = len(data) - len(data) % self._frame_bytes

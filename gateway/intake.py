@@ -62,7 +62,7 @@ class Intake:
                 owner,
                 start=self._ingest.position,
                 last=held[channel].last if held else wire.NOTHING,
-                on_written=self._written,
+                on_written=self._written if self._on_ack is not None else None,
                 on_superseded=on_superseded,
             )
             for channel in range(record.audio.channels)
@@ -139,6 +139,7 @@ class Intake:
     def _wake(self) -> None:
         for leg in self.legs:
             if leg.waiting > MOST_WAITING:
+                leg.on_written = self._written
                 self._throttle.store(leg.waiting)
             if self._attached:
                 self._uplink.touch(leg)

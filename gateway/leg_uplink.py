@@ -7,7 +7,7 @@ repeated after a broken connection is refused by Redis and counts as done.
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TypeAlias
 
 from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE
 from common.bus import keys, scripts, wire
@@ -24,22 +24,26 @@ is synced each second, comes back at most some two seconds older than what it ac
 _TRANSACTION = encode([("MULTI",)]), encode([("EXEC",)])
 
 
-class _Entry(NamedTuple):
-    mark: Mark
-    command: bytes
-    size: int
-    """Bytes of audio or of the control's body."""
-    is_audio: bool
-    """Whether `command` lacks its beginning: the stream, and whether it may be made."""
+_Entry: TypeAlias = tuple[int, int, bytes]
+"""Position and order of what is written, and the audio, or a control's whole command. A tuple of
+plain values: a hundred are kept of each leg, and of these the garbage collector lets go."""
+
+_AUDIO_FIELD = b"$%d\r\n%b\r\n" % (len(wire.AUDIO_FIELD), wire.AUDIO_FIELD)
 
 
 class LegUplink:
     """One leg's side of the uplink, written as the session's owner `owner`.
 
     A leg that is resumed begins at position `start`, and what Redis has up to `last` is not written
-    again. `written` is called each time Redis has everything taken before, `superseded` when it
-    says that the session has another owner.
+    again. `on_written` is called each time Redis has everything taken before, `on_superseded` when
+    it says that the session has another owner.
     """
+
+    __slots__ = (
+        *("key", "leg", "on_superseded", "on_written", "position", "waiting", "written"),
+        *("_append", "_audio", "_create", "_flying", "_fresh", "_held", "_order", "_owner"),
+        *("_recent", "_sealed", "_superseded"),
+    )
 
     def __init__(
         self,
@@ -48,7 +52,7 @@ class LegUplink:
         *,
         start: int = 0,
         last: Mark = wire.NOTHING,
-        on_written: Callable[[], None],
+        on_written: Callable[[], None] | None,
         on_superseded: Callable[[], None],
     ) -> None:
         self.leg = leg
@@ -100,9 +104,8 @@ class LegUplink:
         call = (*arguments, ordinal, "1" if ends else "", options)
         # Not by its digest: a Redis that has just restarted knows none, amid this batch.
         command = encode([("EVAL", scripts.CONTROL.source, 2, self.key, self.leg.meta, *call)])
-        mark = Mark(self.position, self._order)
-        self._sealed.append(_Entry(mark, command, len(packed), is_audio=False))
-        self.waiting += len(packed)
+        self._sealed.append((self.position, self._order, command))
+        self.waiting += len(command)
 
     def take(self) -> Part | None:
         """Return what is to be written next, None if nothing is; `settle` or `put_back` follows.
@@ -115,14 +118,14 @@ class LegUplink:
         self._seal()
         if self._superseded or not self._sealed:
             return None
-        if len(self._sealed) == 1 and self._sealed[0].is_audio and not self._fresh:
+        if len(self._sealed) == 1 and _is_audio(self._sealed[0]) and not self._fresh:
             self._flying, self._sealed = self._sealed, []
-            return self.key, self._append + self._flying[0].command, 1
-        count = next((i for i, each in enumerate(self._sealed, 1) if not each.is_audio), None)
+            return self.key, _command(self._append, self._flying[0]), 1
+        count = next((i for i, each in enumerate(self._sealed, 1) if not _is_audio(each)), None)
         self._flying, self._sealed = self._sealed[:count], self._sealed[count:] if count else []
         # Only the first may make the stream: a late one would bring back a call that is over.
         head = self._create if self._fresh else self._append
-        commands = [head + e.command if e.is_audio else e.command for e in self._flying]
+        commands = [_command(head, entry) for entry in self._flying]
         if self._fresh:
             commands.append(encode([("EXPIRE", self.key, keys.SESSION_TTL)]))
         if len(commands) == 1:
@@ -136,19 +139,20 @@ class LegUplink:
         Returns whether more is to be taken.
         """
         flying, self._flying = self._flying, []
-        for entry in flying:
-            self.waiting -= entry.size
+        for _, _, content in flying:
+            self.waiting -= len(content)
         self._fresh = False
         if not owned:
             self._superseded = True
             self.on_superseded()
             return False
-        self.written = max(self.written, flying[-1].mark.position)
+        self.written = max(self.written, flying[-1][0])
         recent, oldest = self._recent, self.written - _REPEATABLE
         recent.extend(flying)
-        while recent and recent[0].mark.position < oldest:
+        while recent and recent[0][0] < oldest:
             recent.popleft()
-        self.on_written()
+        if self.on_written is not None:
+            self.on_written()
         return bool(self._sealed)
 
     def put_back(self) -> None:
@@ -160,26 +164,37 @@ class LegUplink:
 
         For a Redis that has come back older than what it had acknowledged.
         """
-        lost = [entry for entry in self._recent if entry.mark > last]
+        lost = [entry for entry in self._recent if entry[:2] > last]
         for _ in lost:
             self._recent.pop()
         self._sealed[:0] = lost
-        self.waiting += sum(entry.size for entry in lost)
+        self.waiting += sum(len(content) for _, _, content in lost)
         self._fresh = True
         return max(0, self.written - last.position) if lost else 0
 
     def _seal(self) -> None:
         if not self._audio:
             return
-        audio = b"".join(self._audio)
+        audio = self._audio[0] if len(self._audio) == 1 else b"".join(self._audio)
         self._audio.clear()
         start = self.position - len(audio) // BYTES_PER_SAMPLE
         for cut in range(0, len(audio), _LONGEST_ENTRY):
             piece = audio[cut : cut + _LONGEST_ENTRY]
             end = start + (cut + len(piece)) // BYTES_PER_SAMPLE
-            entry = b"%d-%d" % (end, wire.AUDIO_ORDER)
-            command = b"$%d\r\n%b\r\n$1\r\n%b\r\n$%d\r\n%b\r\n" % (
-                *(len(entry), entry),
-                *(wire.AUDIO_FIELD, len(piece), piece),
-            )
-            self._sealed.append(_Entry(Mark(end, wire.AUDIO_ORDER), command, len(piece), True))
+            self._sealed.append((end, wire.AUDIO_ORDER, piece))
+
+
+def _is_audio(entry: _Entry) -> bool:
+    return entry[1] == wire.AUDIO_ORDER
+
+
+def _command(head: bytes, entry: _Entry) -> bytes:
+    """Return the command that writes an entry; `head` begins it where that is audio."""
+    position, order, content = entry
+    if order != wire.AUDIO_ORDER:
+        return content
+    name = b"%d-%d" % (position, order)
+    return b"%b$%d\r\n%b\r\n%b$%d\r\n%b\r\n" % (
+        *(head, len(name), name),
+        *(_AUDIO_FIELD, len(content), content),
+    )

@@ -35,6 +35,8 @@ _STUCK_AFTER = 10.0
 _TAKE_AT_ONCE = 32
 _BLOCK_MS = 500
 _MOMENT = 0.004
+_CLOCK = 0.001
+"""How exactly the event loop tells and keeps the time: a timer may seem to go off too early."""
 
 _log = Log(__name__)
 
@@ -235,12 +237,12 @@ class Runner(Generic[S]):
         due = loop.time()
         more = False
         while True:
-            more = await self._turn(everything=more or loop.time() >= due)
+            everything = more or loop.time() + _CLOCK >= due
+            more = await self._turn(everything=everything)
             self._turning.beat()
             self._pace.beat()
-            now = loop.time()
-            if now >= due:
-                due = max(due + self._stage.tick, now)
+            if everything:
+                due = max(due + self._stage.tick, loop.time())
             if self._draining and self._drained():
                 self._empty.set()
             if not more:

@@ -332,7 +332,7 @@ async def test_nobody_is_told_of_it_unasked(table):
     await table.open()
     (leg,) = table.session.intake.legs
     leg.written = 640_000
-    leg.on_written()
+    assert leg.on_written is None
     assert table.client.kinds == ["session_created"]
 
 

@@ -34,7 +34,8 @@ class Call:
         """Let the uplink say how far each leg is written."""
         for leg, position in zip(self.intake.legs, until, strict=True):
             leg.written = position
-            leg.on_written()
+            if leg.on_written is not None:
+                leg.on_written()
 
 
 def intake(audio: AudioFormat = STEREO, *marks: Mark) -> Intake:
