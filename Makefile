@@ -5,7 +5,7 @@
 #   make test                    every test but those of the vllm engine, which skip themselves
 #   make test-vllm               the tests of the vllm engine, without a GPU, in .venv-vllm
 #   make check                   format, lint, types, import rules and unit tests
-#   make bench                   the benchmarks
+#   make bench [ARGS="live"]     all benchmarks, in under 20 minutes, or one
 #   make chaos [FAULTS=500 SEED=7 CALLS=20]   calls under random faults; nothing may be lost
 #   make clean                   remove what these made
 
@@ -42,7 +42,7 @@ check: .venv/dev.stamp
 	$(BIN)/python -m pytest tests/unit
 
 bench: .venv/dev.stamp
-	$(BIN)/python -m bench $(ARGS)
+	$(BIN)/python -m bench $(or $(ARGS),all)
 
 chaos: .venv/dev.stamp
 	$(BIN)/python -m tests.chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) \

@@ -93,9 +93,49 @@ def _vad(axes: Axes, figures: Mapping[str, Sequence[Mapping[str, Any]]]) -> None
     axes.legend()
 
 
+def _denoise(axes: Axes, figures: Mapping[str, Mapping[str, Any]]) -> None:
+    """Cost of a leg by how many share a batch, beside the official runtime's."""
+    rows = figures["denoise"]["costs"]
+    names = [f"{row['way']}, {row['batch']}" for row in rows]
+    axes.barh(names[::-1], [row["milliseconds"] for row in rows][::-1])
+    axes.set(xlabel="ms of CPU per second of audio and leg")
+
+
+def _asr(axes: Axes, figures: Mapping[str, Mapping[str, Any]]) -> None:
+    """What a final costs and how many words are wrong, by the way it is decoded."""
+    for name, row in figures["asr"]["ways"].items():
+        axes.plot(row["final_ms"], 100 * row["word_error_rate"], "o", label=name)
+    axes.set(xlabel="ms of CPU per final", ylabel="% word errors", xlim=(0, None), ylim=(0, None))
+    axes.legend(fontsize=7)
+
+
+def _live(axes: Axes, figures: Mapping[str, Mapping[str, Any]]) -> None:
+    """Latencies of live calls as they grow in number; p50 solid, p95 dashed."""
+    runs = figures["live"]["runs"]
+    calls = [run["calls"] for run in runs]
+    for number, (name, label) in enumerate(_LATENCIES.items()):
+        for line, percent in (("-", "p50"), ("--", "p95")):
+            values = [run["latency_ms"][name][percent] for run in runs]
+            shown = label if percent == "p50" else None
+            axes.plot(calls, values, f"o{line}", color=f"C{number}", label=shown)
+    axes.set(xlabel="calls on two cores", ylabel="ms", yscale="log", xticks=calls)
+    axes.set_xticklabels([str(each) for each in calls])
+    axes.legend(fontsize=8)
+
+
+_LATENCIES = {
+    "first_partial": "first partial, from where the utterance begins",
+    "partial_lag": "partial, behind its audio",
+    "endpoint_to_final": "final, from the endpoint",
+    "finalisation": "final, from the end of speech",
+}
+
 _PLOTS: dict[str, tuple[Sequence[str], Callable[[Axes, Any], None]]] = {
     "bus-cost": (("bus", "bus-talk"), _bus_cost),
     "bus-latency": (("bus-talk",), _bus_latency),
     "bus-workers": (("bus-1", "bus-2", "bus-3"), _workers),
     "vad": (("vad",), _vad),
+    "denoise": (("denoise",), _denoise),
+    "asr": (("asr",), _asr),
+    "live": (("live",), _live),
 }
