@@ -1,7 +1,8 @@
 """The queue in front of the engine: who decodes next, who waits, and who is turned away.
 
 The engine has `concurrency` places. They go by priority (finals, first partials, refreshes), within
-one live calls first, then by arrival. Where an engine decodes several together at less cost, what
+one live calls first, then by arrival. Under load the last free one is kept for finals: a partial's
+decode, once begun, is not interrupted. Where an engine decodes several together at less cost, what
 waits shares a place with others of its priority, and no more of them than it takes for all to have
 one. At most `bound` partials wait: beyond that the youngest of the least important is turned away
 with `Dropped` and counted, since its utterance soon asks again with more audio. Finals always wait:
@@ -44,6 +45,8 @@ _LOAD_LIMIT = 8.0
 # A partial that waits is of audio that grows old: the cadence stretches by more than the wait, so
 # that few wait.
 _LOAD_GAIN = 4.0
+# From here on partials leave the last place to finals.
+_LOADED = 1.5
 _DECODE_SMOOTHING = 0.2
 _WAITS_KEPT = 10.0
 """Seconds for which a final's wait is remembered: several utterances of every call."""
@@ -220,7 +223,7 @@ class Dispatcher:
         while self._waiting and len(self._running) < self._engine.concurrency:
             tickets = self._first()
             alone = tickets[0].alone is not None or self._someone_is_alone()
-            if self._running and alone:
+            if self._running and (alone or (not tickets[0].final and self._last_is_kept)):
                 return
             for ticket in tickets:
                 self._waiting.remove(ticket)
@@ -241,6 +244,10 @@ class Dispatcher:
         alike = [t for t in waiting if t.alone is None and t.request.priority is priority]
         free = self._engine.concurrency - len(self._running)
         return alike[: min(self._together, math.ceil(len(alike) / free))]
+
+    @property
+    def _last_is_kept(self) -> bool:
+        return self._load > _LOADED and len(self._running) == self._engine.concurrency - 1
 
     def _someone_is_alone(self) -> bool:
         return any(tickets[0].alone is not None for tickets in self._running.values())

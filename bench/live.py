@@ -57,6 +57,17 @@ def main(argv: Sequence[str]) -> int:
     return 0 if all(run["complete"] and not run["lost"] for run in runs) else 1
 
 
+def whole_stack() -> StackOptions:
+    """Return the local stack, which admits whoever comes."""
+    env = {
+        **os.environ,
+        "CALLSCRIBE_HOST": "127.0.0.1",
+        "CALLSCRIBE_PORT": "0",
+        "CALLSCRIBE_ASR_LOAD": "0",
+    }
+    return StackOptions(counts={"gateway": 1, "vad": 1, "asr": 1}, env=env, embedded_redis=True)
+
+
 async def _offline(paths: Sequence[Path]) -> dict[str, float]:
     decoded = await decode(expand(paths))
     known = {path: texts for path in decoded if (texts := references(path)) is not None}
@@ -72,16 +83,9 @@ async def _offline(paths: Sequence[Path]) -> dict[str, float]:
 
 async def _run(calls: int, seconds: float, audio: Sequence[Path]) -> dict[str, Any]:
     """Return the figures of so many calls on a stack of their own."""
-    env = {
-        **os.environ,
-        "CALLSCRIBE_HOST": "127.0.0.1",
-        "CALLSCRIBE_PORT": "0",
-        "CALLSCRIBE_ASR_LOAD": "0",
-    }
-    counts = {"gateway": 1, "vad": 1, "asr": 1}
-    async with running_stack(StackOptions(counts=counts, env=env, embedded_redis=True)) as stack:
+    async with running_stack(whole_stack()) as stack:
         before = _cpu(stack)
-        report = await _load(stack, calls, seconds, audio)
+        report = await load(stack, calls, seconds, audio)
         after = _cpu(stack)
     spoken = report["calls"]["audio_s"]
     return {
@@ -103,7 +107,8 @@ async def _run(calls: int, seconds: float, audio: Sequence[Path]) -> dict[str, A
     }
 
 
-async def _load(stack: Stack, calls: int, seconds: float, audio: Sequence[Path]) -> dict[str, Any]:
+async def load(stack: Stack, calls: int, seconds: float, audio: Sequence[Path]) -> dict[str, Any]:
+    """Run `callscribe loadtest` against a stack; return its figures."""
     url = stack.url.replace("http", "ws", 1) + "/ws/asr"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "load.json"

@@ -1,12 +1,14 @@
 """Where the time goes: stacks sampled from running processes, summed up as text.
 
-    python -m bench profile [--sessions N] [--seconds S] [--out DIR]
+    python -m bench profile [--sessions N] [--calls N] [--seconds S] [--out DIR]
 
-Gateway, VAD worker and ASR worker under `--sessions` lines of the bus benchmark (`talk`), with
-dummy engines: what is left is ours. Shares are of the samples taken while the process was running
-on a core; `total` counts a line of code wherever it is on the stack, `self` where it is on top.
-Time in the event loop's own code, system calls included, shows as `Runner.run`. The sampler,
-py-spy, reads the processes' memory from outside; on Linux that takes the right to trace them.
+Gateway and VAD worker under `--sessions` lines of the bus benchmark (`talk`), with dummy engines:
+what is left is ours. The ASR worker under `--calls` live calls, with its engine.
+
+`total` counts a line of code wherever it is on the stack, `self` where it is on top. Time in the
+event loop's own code and in system calls shows as `Runner.run`, with some of the waiting: not every
+kernel lets a sampler tell. The sampler, py-spy, reads the processes' memory from outside; on Linux
+that takes the right to trace them.
 """
 
 import argparse
@@ -20,12 +22,14 @@ from time import perf_counter
 import uvloop
 
 from bench.bus import CONFIG, PATTERNS, open_clients, running_stack
+from bench.live import load, whole_stack
 from bench.load import Pattern, pace
+from callscribe.up import running_stack as live_stack
 
 _RATE = 200
 _LINES = 25
 _WARM_UP_S = 3.0
-_WATCHED = ("gateway", "vad", "asr")
+_WATCHED = ("gateway", "vad")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -36,11 +40,13 @@ def main(argv: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--sessions", type=int, default=500, metavar="N")
+    parser.add_argument("--calls", type=int, default=8, metavar="N")
     parser.add_argument("--seconds", type=float, default=10.0, metavar="S")
     parser.add_argument("--out", type=Path, default=Path("build/bench"), metavar="DIR")
     options = parser.parse_args(argv)
     options.out.mkdir(parents=True, exist_ok=True)
     stacks = uvloop.run(_sample(options.sessions, options.seconds, options.out))
+    stacks |= asyncio.run(_sample_live(options.calls, options.seconds, options.out))
     for name, path in stacks.items():
         text = summary(name, path.read_text().splitlines())
         (options.out / f"profile-{name}.txt").write_text(text)
@@ -66,6 +72,17 @@ async def _sample(sessions: int, seconds: float, out: Path) -> dict[str, Path]:
             for client in clients:
                 client.close()
     return files
+
+
+async def _sample_live(calls: int, seconds: float, out: Path) -> dict[str, Path]:
+    """Return the file of the ASR worker's stacks, sampled while it recognises calls."""
+    path = out / "asr.stacks"
+    async with live_stack(whole_stack()) as stack:
+        spoken = asyncio.create_task(load(stack, calls, 2 * _WARM_UP_S + seconds + 2, []))
+        await asyncio.sleep(2 * _WARM_UP_S)
+        await _record(stack.pids["asr"], seconds, path)
+        await spoken
+    return {"asr": path}
 
 
 async def _record(pid: int, seconds: float, path: Path) -> None:

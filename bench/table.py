@@ -32,6 +32,12 @@ MARKS = {
 _MOST_LATE, _MOST_V = 100.0, 1000.0
 """Beyond these (ms) a run did not keep up, and a system that does less uses less."""
 
+
+def kept_up(row: "Figures") -> bool:
+    """Tell whether a run was one at the pace of speech; if not, it is too much for the machine."""
+    return row.late <= _MOST_LATE and row.v[0] < _MOST_V
+
+
 _HEADER = (
     f"{'calls':>8} |" + "".join(f"{name:>9}" for name in PROCESSES) + " |  CPU % |"
     f"{'V p50':>7}{'p99':>7} |{'R p50':>7}{'p99':>7} | events lost other\n"
@@ -47,7 +53,7 @@ def show(rows: Sequence["Figures"], *, header: bool) -> str:
         counts = f"{row.expected:>7} {row.lost:>4} {row.unexpected:>5}"
         values = (*cpu, row.machine_percent, *row.v, *row.r)
         lines.append(f"{row.sessions:>8} |{_numbers(values)} |{counts}")
-        if row.late > _MOST_LATE or not row.v[0] < _MOST_V or row.lost:
+        if row.lost or not kept_up(row):
             lines.append(f"{'':>8} | fell behind (machine too busy or too small): compare nothing")
         elif _marked(row) and (mark := MARKS.get(row.sessions)):
             reference = (*mark.cpu, mark.percent, *mark.v, *mark.r)

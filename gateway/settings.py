@@ -30,7 +30,7 @@ class GatewaySettings(CommonSettings):
         minimum=0,
     )
     asr_load: float = setting(
-        0.5,
+        0.4,
         "share of a recogniser's time that ends of utterances may take before calls are refused; "
         "0 goes by places alone",
         minimum=0,
