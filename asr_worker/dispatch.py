@@ -241,7 +241,11 @@ class Dispatcher:
         if first.alone is not None:
             return [first]
         priority = first.request.priority
-        alike = [t for t in waiting if t.alone is None and t.request.priority is priority]
+        alike = [
+            t
+            for t in waiting
+            if t.alone is None and t.request.priority is priority and t.live is first.live
+        ]
         free = self._engine.concurrency - len(self._running)
         return alike[: min(self._together, math.ceil(len(alike) / free))]
 

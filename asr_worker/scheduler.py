@@ -25,6 +25,9 @@ from common.audio import SAMPLE_RATE
 from common.errors import Misuse
 
 _ATTEMPTS = 2
+_EAGER = 4
+"""Partials that are asked for in a hurry: what has no words by then is noise, and would take the
+place of others' partials for as long as it lasts."""
 
 
 class State(Enum):
@@ -109,7 +112,7 @@ class UtteranceScheduler:
     """The schedule of one utterance that starts at position `start`.
 
     Audio amounts in samples: `first` until the first partial, `cadence` between partials.
-    Until a partial has shown any text the cadence is a third of that.
+    Until a partial has shown any text, a few times, the cadence is a third of that.
     `interim` False: no partials at all, only tentative and final decodes.
     """
 
@@ -287,13 +290,15 @@ class UtteranceScheduler:
             return self._decode(self._end, Priority.FINAL, kind)
         if not self._interim:
             return None
-        # The first words are waited for: until there are any, ask more often, and ahead of others.
-        cadence = self._cadence if self._shown.text else self._cadence // 3
+        # The first words are waited for: until there are any, ask more often and ahead of others,
+        # unless it seems that there are none.
+        eager = not self._shown.text and self._tokens < _EAGER
+        cadence = self._cadence // 3 if eager else self._cadence
         interval = max(round(cadence * load), self._took) if self._tokens else self._first
         if self._available - self._covered < interval:
             return None
         self._covered = self._available
-        priority = Priority.REFRESH if self._shown.text else Priority.FIRST_PARTIAL
+        priority = Priority.FIRST_PARTIAL if eager else Priority.REFRESH
         return self._decode(self._available, priority, Kind.PARTIAL)
 
     def _failures_spent(self) -> bool:

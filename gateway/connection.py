@@ -16,7 +16,7 @@ from websockets.frames import DATA_OPCODES, CloseCode, Frame, Opcode
 from websockets.protocol import State
 
 from common.telemetry.logs import Log
-from gateway.frames import whole_messages
+from gateway.frames import binary_message, cut
 from gateway.session import Session
 
 MOST_UNSENT = 1000
@@ -26,6 +26,7 @@ MOST_CLOSING = 10.0
 hold up even its own end."""
 PING_EVERY = 20.0
 """Seconds between pings, and until one must be answered."""
+_END_OF_REQUEST = b"\r\n\r\n"
 _HUNG_UP = (CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RCVD)
 _OBJECTIONS = (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG)
 
@@ -39,6 +40,10 @@ class Connection(ServerConnection):
         super().__init__(*args, **kwargs)
         self._session: Session | None = None
         self._early: list[Frame] = []
+        self._rest = b""
+        """The beginning of a frame that is not whole yet."""
+        self._strange = False
+        """Whether the library gets all bytes as they come: it may be amid a frame."""
         self._fragments = bytearray()
         self._fragments_are_text = False
         self._unsent: deque[str | bytes] = deque()
@@ -50,27 +55,37 @@ class Connection(ServerConnection):
         self._objected = False
 
     def data_received(self, data: bytes) -> None:
-        """Take whole messages of audio; hand everything else to the library."""
-        session, protocol = self._session, self.protocol
-        # Only between two messages, with nothing half read in the library's buffer.
-        if (
-            session is not None
-            and protocol.state is State.OPEN
-            and protocol.current_size is None
-            and not protocol.reader.buffer
-            and protocol.max_message_size is not None
-        ):
-            messages, end = whole_messages(data, protocol.max_message_size)
+        """Take whole messages of audio; hand everything else to the library, frame by frame.
+
+        It only ever gets whole frames, so that it is never amid one when audio passes it by.
+        """
+        state = self.protocol.state
+        if state is State.CONNECTING:
+            # What comes behind the request before it is answered is the library's from then on.
+            self._strange = not data.endswith(_END_OF_REQUEST)
+        data, self._rest = self._rest + data, b""
+        most = self.protocol.max_message_size
+        if self._strange or most is None or state is not State.OPEN:
+            super().data_received(data)
+            return
+        frames, end, self._strange = cut(data, most)
+        for frame in frames:
+            self._frame(data, frame)
+        if self._strange or self.protocol.state is not State.OPEN:
+            super().data_received(data[end:])
+        else:
+            self._rest = data[end:]
+
+    def _frame(self, data: bytes, frame: tuple[int, int, int]) -> None:
+        session, amid_message = self._session, self.protocol.current_size is not None
+        message = None if session is None or amid_message else binary_message(data, frame)
+        if message is None or session is None:
+            super().data_received(data[frame[0] : frame[2]])
+        elif self._closing is None:
             try:
-                for message in messages:
-                    if self._closing is None:
-                        session.receive(message)
+                session.receive(message)
             except Exception as error:
                 session.fail(error)
-            if end == len(data):
-                return
-            data = data[end:]
-        super().data_received(data)
 
     def process_event(self, event: Any) -> None:
         """Hand data frames to the session, everything else to the library."""

@@ -139,7 +139,8 @@ class Intake:
     def _wake(self) -> None:
         for leg in self.legs:
             if leg.waiting > MOST_WAITING:
-                leg.on_written = self._written
+                for each in self.legs:
+                    each.on_written = self._written
                 self._throttle.store(leg.waiting)
             if self._attached:
                 self._uplink.touch(leg)

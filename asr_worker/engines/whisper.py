@@ -129,14 +129,14 @@ class _Recogniser:
     """The loaded model; `recognise` may be called from several threads at once."""
 
     def __init__(self, settings: EngineSettings, concurrency: int) -> None:
-        from ctranslate2 import StorageView
+        from ctranslate2 import DataType, StorageView
         from faster_whisper import WhisperModel
         from faster_whisper.tokenizer import Tokenizer
 
         self._settings = settings
         self._model = _load(WhisperModel, settings, concurrency)
         self._new_tokenizer = Tokenizer
-        self._storage = StorageView.from_array
+        self._storage, self._float32 = StorageView.from_array, DataType.float32
         mels = self._model.feature_extractor.mel_filters.shape[0]
         self._silence = self._encode(np.zeros((mels, FULL), np.float32))
         """Encoding of silence, [1, positions, width]."""
@@ -161,8 +161,9 @@ class _Recogniser:
                     _check(abandoned)
                     self._take(clip)
         except (RuntimeError, ValueError) as error:
-            failed = DecodeFailed(f"whisper: {_line(error)}")
-            return [outcomes.get(number, failed) for number in range(len(requests))]
+            if len(requests) > 1:  # whose fault is it?
+                return [self.recognise([request], abandoned)[0] for request in requests]
+            return [DecodeFailed(f"whisper: {_line(error)}")]
         return [
             heard[number].hypothesis() if number in heard else outcomes[number]
             for number in range(len(requests))
@@ -227,7 +228,9 @@ class _Recogniser:
 
     def _encode(self, features: FloatArray) -> FloatArray:
         batch = np.ascontiguousarray(features[np.newaxis], np.float32)
-        return np.array(self._model.model.encode(self._storage(batch), to_cpu=True))
+        encoded = self._model.model.encode(self._storage(batch), to_cpu=True)
+        # Of bfloat16 numpy knows nothing.
+        return np.array(encoded.to(self._float32))
 
     def _tokenizer(self, language: str) -> Any:
         return self._new_tokenizer(

@@ -242,7 +242,9 @@ class Runner(Generic[S]):
             self._turning.beat()
             self._pace.beat()
             if everything:
-                due = max(due + self._stage.tick, loop.time())
+                now = loop.time()
+                # At most a tick from now: turns that catch up are shorter than a tick.
+                due = min(max(due + self._stage.tick, now), now + self._stage.tick)
             if self._draining and self._drained():
                 self._empty.set()
             if not more:

@@ -393,6 +393,19 @@ class TestTogether:
         assert engine.began[1:] == ["final 0+final 1+final 2", "final 3", "refresh 0+refresh 1"]
         assert dispatcher.in_flight == 1
 
+    async def test_live_finals_share_with_none_of_recordings(self, engine, dispatcher, submit):
+        submit("running")
+        await until(lambda: engine.began)
+        for name, live in (("recording", False), ("a", True), ("b", True)):
+            final = request(name, Priority.FINAL)
+            waiting = asyncio.create_task(dispatcher.decode(final, live=live))
+            waiting.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await until(lambda: dispatcher.waiting.total() == 3)
+        for _ in range(2):
+            engine.finish(engine.began[-1])
+            await until(lambda: engine.gates)
+        assert engine.began[1:] == ["a+b", "recording"]
+
     async def test_nothing_shares_while_there_is_a_place_for_each(self, clock):
         engine = TogetherEngine(concurrency=2)
         dispatcher = Dispatcher(engine, bound=9, patience=0.5, clock=clock)

@@ -92,6 +92,18 @@ class TestPartials:
         assert decode.end == START + FIRST + CADENCE // 3
         assert decode.priority is Priority.FIRST_PARTIAL
 
+    def test_where_no_words_come_they_are_asked_for_no_more_often_than_elsewhere(self):
+        utterance = scheduler()
+        position = START + FIRST
+        for _ in range(6):
+            utterance.audio(position)
+            utterance.decoded(only_decode(utterance.due()).token, heard(""))
+            position += CADENCE
+        utterance.audio(position - CADENCE // 2)
+        assert utterance.due() == []
+        utterance.audio(position)
+        assert only_decode(utterance.due()).priority is Priority.REFRESH
+
     def test_what_is_shown_already_is_not_published_again(self):
         utterance = scheduler()
         published: list[Action] = []

@@ -1,4 +1,5 @@
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -291,3 +292,37 @@ async def test_of_a_held_client_that_is_closed_the_answer_is_read(session):
         assert await close_code(client) == 1000
         await until(lambda: session.hung_up or session.vanished)
     assert (session.hung_up, session.vanished) == (1, 0)
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_messages_arrive_whole_wherever_the_stream_is_cut(session, seed):
+    """Reads that end amid a header: what follows then is payload, whatever it looks like."""
+    dice = random.Random(seed)
+    sent: list[str | bytes] = []
+    stream = b""
+    for number in range(30):
+        size = dice.choice([0, 2, 8, 125, 126, 130, 640])
+        # Masked with zeros, payloads look like frames themselves.
+        payload = (b"\x82\x8a" * 400)[:size] if dice.random() < 0.5 else bytes(size)
+        kind = dice.choice([Opcode.BINARY] * 6 + [Opcode.TEXT, Opcode.PING])
+        if kind is Opcode.TEXT:
+            payload = str(number).encode()
+        if kind is Opcode.PING:
+            payload = payload[:125]
+        if kind is not Opcode.PING:
+            sent.append(payload.decode() if kind is Opcode.TEXT else payload)
+        stream += masked_with_zeros(kind, payload)
+    async with call(session) as client:
+        at = 0
+        while at < len(stream):
+            size = dice.choice([1, 2, 4, 6, 8, 100, 1_000])
+            session.connection.data_received(stream[at : at + size])
+            at += size
+        assert session.received == sent
+        client.transport.abort()
+
+
+def masked_with_zeros(opcode: Opcode, payload: bytes) -> bytes:
+    size = len(payload)
+    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    return bytes([0x80 | opcode]) + length + bytes(4) + payload

@@ -1,4 +1,4 @@
-"""Messages cut out at a glance are what the library would have made of the same bytes."""
+"""Frames are cut where the library would cut them."""
 
 import pytest
 from hypothesis import given
@@ -6,60 +6,74 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from gateway.frames import whole_messages
+from gateway.frames import binary_message, cut
 
 MOST = 70_000
 
 
-def by_library(data: bytes) -> list[bytes]:
+def serialized(opcode: Opcode, payload: bytes, *, fin: bool = True) -> bytes:
+    return Frame(opcode, payload, fin).serialize(mask=True)
+
+
+AUDIO = serialized(Opcode.BINARY, b"audio")
+payloads = st.one_of(st.binary(max_size=300), st.integers(120, 65_535).map(bytes))
+frames = st.tuples(st.sampled_from([Opcode.BINARY, Opcode.TEXT, Opcode.PING]), payloads).map(
+    lambda each: serialized(each[0], each[1][:125] if each[0] is Opcode.PING else each[1])
+)
+
+
+def by_library(data: bytes) -> list[tuple[Opcode, bytes]]:
     protocol = Protocol(Side.SERVER, state=State.OPEN, max_size=MOST)
     protocol.receive_data(data)
-    frames = [event for event in protocol.events_received() if isinstance(event, Frame)]
-    return [bytes(frame.data) for frame in frames if frame.opcode is Opcode.BINARY and frame.fin]
+    return [(e.opcode, bytes(e.data)) for e in protocol.events_received() if isinstance(e, Frame)]
 
 
-def binary(payload: bytes) -> bytes:
-    return Frame(Opcode.BINARY, payload).serialize(mask=True)
-
-
-payloads = st.one_of(st.binary(max_size=300), st.integers(120, 66_000).map(bytes))
-
-
-@given(st.lists(payloads, max_size=4), st.integers(0, 20))
-def test_equals_the_library(sizes, cut):
-    data = b"".join(map(binary, sizes))
-    data = data[: len(data) - cut]
-    messages, end = whole_messages(data, MOST)
-    rest = by_library(data[end:])
-    assert [*messages, *rest] == by_library(data)
-    assert sum(map(len, messages)) < max(end, 1)
+@given(st.lists(frames, max_size=4), st.integers(0, 20))
+def test_whole_frames_are_those_of_the_library(written, missing):
+    data = b"".join(written)
+    data = data[: max(0, len(data) - missing)]
+    found = cut(data, MOST)
+    assert not found.strange
+    whole = by_library(data)
+    assert len(found.frames) == len(whole)
+    assert found.end == sum(map(len, written[: len(whole)]))
+    binary = [
+        message for each in found.frames if (message := binary_message(data, each)) is not None
+    ]
+    assert binary == [payload for opcode, payload in whole if opcode is Opcode.BINARY]
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        Frame(Opcode.TEXT, b"text").serialize(mask=True),
-        Frame(Opcode.BINARY, b"part", fin=False).serialize(mask=True),
-        Frame(Opcode.BINARY, b"plain").serialize(mask=False),
-        bytes([0xC2]) + binary(b"squeezed")[1:],
-        Frame(Opcode.PING, b"").serialize(mask=True),
-        Frame(Opcode.CLOSE, b"").serialize(mask=True),
-        binary(bytes(65_536)),
+        serialized(Opcode.TEXT, b"text"),
+        serialized(Opcode.BINARY, b"part", fin=False),
+        bytes([0xC2]) + AUDIO[1:],
+        serialized(Opcode.PING, b""),
+        serialized(Opcode.CLOSE, b""),
     ],
-    ids=["text", "fragment", "unmasked", "compressed", "ping", "close", "long"],
+    ids=["text", "fragment", "compressed", "ping", "close"],
 )
-def test_all_else_is_left_to_the_library(other):
-    first = binary(b"audio")
-    assert whole_messages(first + other + first, MOST) == ([b"audio"], len(first))
+def test_what_is_no_whole_binary_message_is_not_taken_for_one(other):
+    found = cut(other, MOST)
+    assert [binary_message(other, each) for each in found.frames] == [None]
 
 
-@pytest.mark.parametrize("missing", [1, 8, 13])
-def test_what_is_not_complete_waits_for_its_rest(missing):
-    first = binary(b"audio")
-    part = binary(bytes(13))[:-missing]
-    assert whole_messages(first + part, MOST) == ([b"audio"], len(first))
+@pytest.mark.parametrize(
+    "strange",
+    [
+        Frame(Opcode.BINARY, b"plain").serialize(mask=False),
+        serialized(Opcode.BINARY, bytes(65_536)),
+        serialized(Opcode.BINARY, bytes(201)),
+    ],
+    ids=["unmasked", "64-bit length", "too long"],
+)
+def test_what_a_client_should_not_send_is_the_librarys(strange):
+    found = cut(AUDIO + strange + AUDIO, 200)
+    assert (len(found.frames), found.end, found.strange) == (1, len(AUDIO), True)
 
 
-def test_what_is_too_long_is_left_to_the_library():
-    assert whole_messages(binary(bytes(200)), 199) == ([], 0)
-    assert whole_messages(binary(bytes(200)), 200)[0] == [bytes(200)]
+@pytest.mark.parametrize("missing", [1, 8, 13, 18])
+def test_what_is_not_whole_waits_for_its_rest(missing):
+    part = serialized(Opcode.BINARY, bytes(13))[:-missing]
+    assert cut(AUDIO + part, MOST)[1:] == (len(AUDIO), False)

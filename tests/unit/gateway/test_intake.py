@@ -7,6 +7,7 @@ from gateway.fronts.api import AudioFormat
 from gateway.intake import Intake
 from gateway.record import SessionRecord
 from gateway.roster import HeldLeg
+from gateway.uplink import MOST_WAITING
 from tests.unit.gateway.stand_ins import Table, taken
 
 STEREO = AudioFormat("pcm16", 16_000, 2)
@@ -120,6 +121,18 @@ def test_what_arrives_is_counted_and_dated():
     call.intake.push(bytes(4 * 8_000))
     assert call.table.metrics.audio._value.get() == 1.0
     assert call.intake.arrivals.age(8_000) > 0
+
+
+def test_a_call_is_read_again_once_redis_has_all_of_either_leg():
+    call = Call(STEREO)
+    call.intake.attach()
+    call.intake.push(bytes(4 * (MOST_WAITING // 2 + 1)))
+    assert call.table.client.held == [True]
+    for leg in call.intake.legs:
+        leg.waiting = 0
+        assert leg.on_written is not None
+        leg.on_written()
+    assert call.table.client.held == [True, False]
 
 
 # --- resumed ---

@@ -310,6 +310,17 @@ async def test_a_long_backlog_is_read_without_waiting_for_ticks(link, fleet):
     await call.complete()
 
 
+async def test_what_comes_after_a_backlog_is_read_at_the_next_tick(link, fleet):
+    (call,) = await calls(link, 1)
+    for _ in range(20):
+        await call.say(30_000)
+    worker = await fleet.add()
+    worker.stage.tick = 1.0  # as many of these as there were turns would be too many
+    await call.complete()
+    await call.say(30_000)
+    await call.complete(timeout=5.0)
+
+
 async def test_signs_of_life_say_how_much_room_there_is(link, fleet: Fleet):
     worker = await fleet.add("worker", slots=5)
     await calls(link, 2)
