@@ -2,7 +2,7 @@
 
 Nearly all that a gateway receives are whole binary messages in one frame each. Whoever knows where
 such a one lies can take it out without the library's parser, which is made for everything else as
-well and takes ten times as long.
+well and takes several times as long.
 """
 
 from collections.abc import Sequence
