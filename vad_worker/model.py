@@ -10,8 +10,6 @@ onnxruntime takes 67 to 71, 75 and 140 to 160 (`python -m bench vad`, one thread
 """
 
 from collections.abc import Sequence
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -21,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from common import onnx
 from common.audio import FloatArray
 from common.errors import Misuse, SettingsError
+from common.installed import data_file
 from vad_worker.framing import FRAME
 from vad_worker.network import BLOCK, CONTEXT, HIDDEN, Network
 
@@ -59,7 +58,9 @@ class SileroVad:
     def __init__(self) -> None:
         # The products are too small to share: two threads on two cores took ten times as long.
         threadpool_limits(1, user_api="blas")
-        path = _model_path()
+        path = data_file("silero_vad", "data/silero_vad_16k_op15.onnx")
+        if path is None:
+            raise SettingsError("the VAD model is not installed: pip install 'callscribe[vad]'")
         try:
             tensors = onnx.tensors(path.read_bytes())
             self._network = Network({k.removeprefix("model."): v for k, v in tensors.items()})
@@ -151,13 +152,3 @@ class SileroVad:
             probabilities[rows] = self._network.step(joined[:here], cells[:here])
         states[:, :HIDDEN] = joined[:, HIDDEN:]
         states[:, HIDDEN : 2 * HIDDEN] = cells
-
-
-def _model_path() -> Path:
-    # find_spec of a top-level package locates it without running any of its code.
-    spec = find_spec("silero_vad")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder) / "data" / "silero_vad_16k_op15.onnx"
-        if path.is_file():
-            return path
-    raise SettingsError("the VAD model is not installed: pip install 'callscribe[vad]'")

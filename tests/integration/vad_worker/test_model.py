@@ -187,7 +187,7 @@ def test_loading_the_model_loads_neither_torch_nor_the_package() -> None:
 
 
 def test_a_missing_model_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model, "find_spec", lambda name: None)
+    monkeypatch.setattr(model, "data_file", lambda package, name: None)
     with pytest.raises(SettingsError, match=r"callscribe\[vad\]"):
         SileroVad()
 
@@ -198,6 +198,6 @@ def test_another_file_in_its_place_is_named(
 ) -> None:
     path = tmp_path / "silero_vad_16k_op15.onnx"
     path.write_bytes(content)
-    monkeypatch.setattr(model, "_model_path", lambda: path)
+    monkeypatch.setattr(model, "data_file", lambda package, name: path)
     with pytest.raises(SettingsError, match=r"op15\.onnx is not the VAD model"):
         SileroVad()
