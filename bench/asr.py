@@ -13,7 +13,6 @@ pytest-audioeval, and the directory's files, whose words are in ``name.txt`` whe
 import argparse
 import asyncio
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.resources import as_file, files
@@ -22,15 +21,12 @@ from statistics import median
 from time import process_time
 from typing import Any, TypeVar
 
-import numpy as np
-import soundfile
-import soxr
-
 from asr_worker.api import DecodeRequest, EngineSettings, Priority
 from asr_worker.engines import whisper
 from asr_worker.windows import FULL, Window, attempts
-from bench.scoring import word_errors
+from bench.recordings import channels
 from callscribe import sample
+from callscribe.loadtest.scoring import word_errors
 from common.audio import SAMPLE_RATE, FloatArray
 from vad_worker.endpointer import Endpointer, EndpointerParams
 from vad_worker.events import SpeechEnded
@@ -217,11 +213,11 @@ def _clips() -> Iterator[Speech]:
     for name in _CLIPS:
         folder = files("pytest_audioeval") / "samples" / "audio" / "en"
         with as_file(folder / f"{name}.wav") as path:
-            yield name, _channels(path)[0], (folder / f"{name}.txt").read_text()
+            yield name, channels(path)[0], (folder / f"{name}.txt").read_text()
 
 
 def _call() -> Iterator[Speech]:
-    for channel, reference in zip(_channels(sample.AUDIO), sample.references(), strict=True):
+    for channel, reference in zip(channels(sample.AUDIO), sample.references(), strict=True):
         yield "sample call", channel, reference
 
 
@@ -229,12 +225,7 @@ def _found(folder: Path) -> Iterator[Speech]:
     for path in sorted(folder.glob("*.wav")) + sorted(folder.glob("*.flac")):
         text = path.with_suffix(".txt")
         reference = text.read_text() if text.exists() else None
-        yield path.stem, _channels(path)[0], reference
-
-
-def _channels(path: Path) -> list[FloatArray]:
-    audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    return [soxr.resample(np.ascontiguousarray(each), rate, SAMPLE_RATE) for each in audio.T]
+        yield path.stem, channels(path)[0], reference
 
 
 def _cut(audio: FloatArray) -> list[FloatArray]:
@@ -247,7 +238,3 @@ def _cut(audio: FloatArray) -> list[FloatArray]:
         events += endpointer.push(float(probability), float(energy))
     events += endpointer.finish(len(audio))
     return [audio[each.start : each.end] for each in events if isinstance(each, SpeechEnded)]
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -11,21 +11,23 @@ is the reference. Without files the sample call is used.
 import argparse
 import asyncio
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.offline import decode, expand, references
-from bench.scoring import percentile, word_errors
+from bench.accounting import quantile
+from bench.offline import decode
+from bench.recordings import expand, references
+from bench.stack import local_stack
 from callscribe.audiofile import AudioFile
 from callscribe.client import Call as ClientCall
 from callscribe.client import connect
 from callscribe.latency import Latencies
+from callscribe.loadtest.scoring import word_errors
 from callscribe.messages import Final, Gap, Options
-from callscribe.up import Stack, StackOptions, running_stack
+from callscribe.up import Stack, running_stack
 from common.audio import float_to_pcm16
 
 _MESSAGE = 0.1
@@ -63,13 +65,8 @@ def main(argv: Sequence[str]) -> int:
 
 async def _run(files: Sequence[Path], *, denoise: bool) -> list[Call]:
     offline = {path: each.texts for path, each in (await decode(files)).items()}
-    stack_options = StackOptions(
-        counts={"vad": 1, "asr": 1, "denoise": int(denoise)},
-        env={**os.environ, "CALLSCRIBE_PORT": "0", "CALLSCRIBE_HOST": "127.0.0.1"},
-        embedded_redis=True,
-    )
     calls: list[Call] = []
-    async with running_stack(stack_options) as stack:
+    async with running_stack(local_stack(denoise=int(denoise))) as stack:
         for path in files:
             call = Call(path, references(path) or offline[path], offline[path])
             await stack.run(_stream(call, stack, denoise=denoise))
@@ -140,8 +137,8 @@ def _report(calls: Sequence[Call]) -> dict[str, object]:
         "latency_ms": {
             name: {
                 "n": len(values),
-                "p50": round(1000 * percentile(values, 0.50)),
-                "p95": round(1000 * percentile(values, 0.95)),
+                "p50": round(1000 * quantile(values, 0.50)),
+                "p95": round(1000 * quantile(values, 0.95)),
                 "max": round(1000 * max(values, default=0.0)),
             }
             for name, values in measures.items()

@@ -18,7 +18,6 @@ goes up to 24 kHz, of which the network's memory keeps something for seconds.
 import argparse
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -27,10 +26,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-import soundfile
-import soxr
 
 from bench.official_dfn import MODEL_HOP, BetweenResamplers, Official, denoised_whole
+from bench.recordings import channels
 from callscribe import sample
 from common.audio import SAMPLE_RATE, FloatArray
 from denoise_worker.alignment import DELAY, HOP
@@ -223,13 +221,11 @@ def _signals(seconds: int) -> list[tuple[str, FloatArray]]:
 
 
 def _speech() -> Iterator[tuple[str, FloatArray]]:
-    call, rate = soundfile.read(sample.AUDIO, dtype="float32", always_2d=True)
-    yield "sample call", soxr.resample(np.ascontiguousarray(call[:, 0]), rate, SAMPLE_RATE)
+    yield "sample call", channels(sample.AUDIO)[0]
     for name in ("counting", "quick_brown_fox"):
         file = files("pytest_audioeval") / "samples" / "audio" / "en" / f"{name}.wav"
         with as_file(file) as path:
-            speech, rate = soundfile.read(path, dtype="float32")
-        yield name, soxr.resample(speech, rate, SAMPLE_RATE)
+            yield name, channels(path)[0]
 
 
 def _option_names(difference: Difference) -> str:
@@ -242,6 +238,3 @@ _HEADER = (
     f"{'':<20}{'legs':>6}{'ms of CPU':>12}{'legs':>11}{'times less':>15}{'times less':>17}\n"
     f"{'':<26}{'per audio s':>12}{'per core':>11}{'than official':>15}{'than resampled':>17}"
 )
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

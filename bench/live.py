@@ -11,7 +11,6 @@ is how many calls a core carries.
 import argparse
 import asyncio
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.accounting import cpu_seconds
-from bench.offline import decode, expand, references
-from bench.scoring import word_errors
+from bench.offline import decode
+from bench.recordings import expand, references
+from bench.stack import local_stack
+from callscribe.loadtest.scoring import word_errors
 from callscribe.up import Stack, StackOptions, running_stack
 
 _MEASURES = ("first_partial", "partial_lag", "endpoint_to_final", "finalisation")
@@ -57,15 +58,9 @@ def main(argv: Sequence[str]) -> int:
     return 0 if all(run["complete"] and not run["lost"] for run in runs) else 1
 
 
-def whole_stack() -> StackOptions:
+def elastic_stack() -> StackOptions:
     """Return the local stack, which admits whoever comes."""
-    env = {
-        **os.environ,
-        "CALLSCRIBE_HOST": "127.0.0.1",
-        "CALLSCRIBE_PORT": "0",
-        "CALLSCRIBE_ASR_LOAD": "0",
-    }
-    return StackOptions(counts={"gateway": 1, "vad": 1, "asr": 1}, env=env, embedded_redis=True)
+    return local_stack(ASR_LOAD="0")
 
 
 async def _offline(paths: Sequence[Path]) -> dict[str, float]:
@@ -83,7 +78,7 @@ async def _offline(paths: Sequence[Path]) -> dict[str, float]:
 
 async def _run(calls: int, seconds: float, audio: Sequence[Path]) -> dict[str, Any]:
     """Return the figures of so many calls on a stack of their own."""
-    async with running_stack(whole_stack()) as stack:
+    async with running_stack(elastic_stack()) as stack:
         before = _cpu(stack)
         report = await load(stack, calls, seconds, audio)
         after = _cpu(stack)

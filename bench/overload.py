@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import itertools
 import json
-import os
 import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -25,11 +24,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bench.accounting import quantile
+from bench.stack import local_stack
 from callscribe import sample
 from callscribe.audiofile import AudioFile
 from callscribe.latency import Latencies
 from callscribe.messages import Partial, parse_event
-from callscribe.up import Stack, StackOptions, running_stack
+from callscribe.up import Stack, running_stack
 from common.audio import float_to_pcm16
 
 _FEW = 2
@@ -219,12 +219,7 @@ def main(argv: Sequence[str]) -> int:
 
 async def measure(alone: float, seconds: float) -> list[Phase]:
     """Run the three phases on a system of their own; `alone` and `seconds` last first and last."""
-    options = StackOptions(
-        counts={"vad": 1, "asr": 1},
-        env={**os.environ, "CALLSCRIBE_PORT": "0", "CALLSCRIBE_HOST": "127.0.0.1"},
-        embedded_redis=True,
-    )
-    async with running_stack(options) as stack:
+    async with running_stack(local_stack()) as stack:
         phases: list[Phase] = await stack.run(_phases(stack, alone, seconds))
     return phases
 

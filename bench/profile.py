@@ -22,7 +22,7 @@ from time import perf_counter
 import uvloop
 
 from bench.bus import CONFIG, PATTERNS, open_clients, running_stack
-from bench.live import load, whole_stack
+from bench.live import elastic_stack, load
 from bench.load import Pattern, pace
 from callscribe.up import running_stack as live_stack
 
@@ -77,7 +77,7 @@ async def _sample(sessions: int, seconds: float, out: Path) -> dict[str, Path]:
 async def _sample_live(calls: int, seconds: float, out: Path) -> dict[str, Path]:
     """Return the file of the ASR worker's stacks, sampled while it recognises calls."""
     path = out / "asr.stacks"
-    async with live_stack(whole_stack()) as stack:
+    async with live_stack(elastic_stack()) as stack:
         spoken = asyncio.create_task(load(stack, calls, 2 * _WARM_UP_S + seconds + 2, []))
         await asyncio.sleep(2 * _WARM_UP_S)
         await _record(stack.pids["asr"], seconds, path)

@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from callscribe.up import StackOptions, running_stack
+from bench.stack import local_stack
+from callscribe.up import running_stack
 
 _SERVICES = {
     "gateway": "gateway.__main__",
@@ -66,11 +67,12 @@ def _imports(repeat: int) -> dict[str, float]:
     programs = {_NOTHING: "pass"}
     programs |= {name: f"import {module}" for name, module in _SERVICES.items()}
     programs |= {f"{name} model": program for name, program in _MODELS.items()}
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     took: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(repeat + 1):
         for name, program in programs.items():
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run([sys.executable, "-c", program], check=True, env=_env())
+            subprocess.run([sys.executable, "-c", program], check=True, env=env)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
             took[name].append(used)
@@ -82,15 +84,9 @@ def _imports(repeat: int) -> dict[str, float]:
 
 async def _ready() -> dict[str, float]:
     """Return seconds until each process of the local stack was ready, and `command`: the call."""
-    env = {**_env(), "CALLSCRIBE_HOST": "127.0.0.1", "CALLSCRIBE_PORT": "0"}
-    counts = {"gateway": 1, "vad": 1, "asr": 1, "denoise": 1}
     began = time.monotonic()
-    async with running_stack(StackOptions(counts=counts, env=env, embedded_redis=True)) as stack:
+    async with running_stack(local_stack(denoise=1)) as stack:
         return {**stack.ready_after, "all": time.monotonic() - began}
-
-
-def _env() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def _print(report: dict[str, Any]) -> None:
