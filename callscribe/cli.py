@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from callscribe import __version__
 from common.errors import CallscribeError, SettingsError
-from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
+from common.lifecycle import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISUSE
 from common.settings import (
     PREFIX,
     CommonSettings,
@@ -34,8 +34,6 @@ from common.settings import (
 
 if TYPE_CHECKING:
     from callscribe.up import StackOptions
-
-EXIT_INTERRUPTED = 130
 
 _ON_REQUEST = ("align",)
 """Services that a stack has none of unless it is told how many: this one needs a GPU."""

@@ -23,6 +23,8 @@ EXIT_FAILED = 1
 """A service died, or a second signal cut the drain short."""
 EXIT_MISUSE = 2
 """A setting or an argument must change first."""
+EXIT_INTERRUPTED = 130
+"""Ctrl-C, as shells have it: 128 and the signal's number."""
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 

@@ -81,11 +81,8 @@ class Connection(ServerConnection):
         message = None if session is None or amid_message else binary_message(data, frame)
         if message is None or session is None:
             super().data_received(data[frame[0] : frame[2]])
-        elif self._closing is None:
-            try:
-                session.receive(message)
-            except Exception as error:
-                session.fail(error)
+        else:
+            self._message(session, False, message)
 
     def process_event(self, event: Any) -> None:
         """Hand data frames to the session, everything else to the library."""

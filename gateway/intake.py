@@ -54,7 +54,8 @@ class Intake:
         self._throttle = throttle
         self._on_ack = on_ack if ACK in record.events else None
         self._acked = 0
-        self._unnoted = self._noted = 0
+        self._unnoted = 0
+        self._noted = False
         self._attached = False
         self.legs = [
             LegUplink(
@@ -118,13 +119,13 @@ class Intake:
         for leg, pcm in zip(self.legs, pieces, strict=True):
             leg.audio(pcm)
         self._unnoted += len(pieces[0]) // BYTES_PER_SAMPLE
-        if self._unnoted >= _NOTE_EVERY or self._noted == 0:
+        if self._unnoted >= _NOTE_EVERY or not self._noted:
             self._note()
 
     def _note(self) -> None:
         """Take note of new audio, for what need not know of every frame."""
         samples, self._unnoted = self._unnoted, 0
-        self._noted += samples
+        self._noted = True
         self._metrics.audio.inc(seconds(samples) * len(self.legs))
         self.arrivals.note(self.position)
         self._throttle.pace(samples)

@@ -29,10 +29,9 @@ from callscribe.loadtest.speech import Format, Speech, load
 from callscribe.loadtest.tally import Tally
 from callscribe.messages import Options
 from common.errors import SettingsError
-from common.lifecycle import EXIT_FAILED, settle_memory
+from common.lifecycle import EXIT_FAILED, EXIT_INTERRUPTED, settle_memory
 from common.settings import FlagParser
 
-EXIT_INTERRUPTED = 130
 _URL = "ws://127.0.0.1:8000/ws/asr"
 _CALLS_PER_S = 25.0
 """At which calls begin, unless it is said otherwise."""
