@@ -15,7 +15,7 @@ from asr_worker.api import DecodeFailed, DecodePoisoned, DecodeRequest, EngineDe
 from asr_worker.dispatch import Dispatcher
 from asr_worker.quarantine import Quarantine
 from common.audio import SAMPLE_RATE
-from tests.unit.asr_worker.test_dispatch import GatedEngine, until
+from tests.unit.asr_worker.gated import GatedEngine, until
 
 
 def request(utterance: str, priority: Priority = Priority.FINAL) -> DecodeRequest:

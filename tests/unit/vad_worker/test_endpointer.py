@@ -7,13 +7,7 @@ import pytest
 
 from common.audio import samples
 from common.errors import Misuse
-from vad_worker.endpointer import (
-    TRANSITIONS,
-    Endpointer,
-    EndpointerParams,
-    State,
-    Trigger,
-)
+from vad_worker.endpointer import TRANSITIONS, Endpointer, EndpointerParams, State, Trigger
 from vad_worker.events import (
     Event,
     Flushed,
