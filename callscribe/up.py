@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn, TextIO, TypeVar
@@ -217,7 +217,8 @@ async def serve(options: StackOptions) -> int:
     attended = _has_terminal()
     with _hangups() as hung_up:
         async with running_stack(options) as stack:
-            print(f"callscribe is ready at {stack.url} ({', '.join(stack.pids)})", flush=True)
+            with suppress(OSError):  # a terminal that was closed meanwhile: SIGHUP tells of it
+                print(f"callscribe is ready at {stack.url} ({', '.join(stack.pids)})", flush=True)
             await stack.run(_roll_when_asked(stack, hung_up, attended=attended))
     return EXIT_OK
 
