@@ -30,14 +30,51 @@ return id
 
 RELEASE = Script(
     """
--- KEYS: claims stream, index hash.  ARGV: group, entry id, claim key.
-redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
-redis.call('XDEL', KEYS[1], ARGV[2])
-if redis.call('HGET', KEYS[2], ARGV[3]) == ARGV[2] then redis.call('HDEL', KEYS[2], ARGV[3]) end
+-- KEYS: claims stream, index hash.  ARGV: group, then entry id and key of each claim.
+for i = 2, #ARGV, 2 do
+  local entry, key = ARGV[i], ARGV[i + 1]
+  redis.call('XACK', KEYS[1], ARGV[1], entry)
+  redis.call('XDEL', KEYS[1], entry)
+  if redis.call('HGET', KEYS[2], key) == entry then redis.call('HDEL', KEYS[2], key) end
+end
 return 1
 """
 )
-"""Close a claim for good."""
+"""Close claims for good."""
+
+TAKE_OFFICE = Script(
+    """
+-- KEYS: the claim's epoch streams, then the stream of its outputs.  ARGV: owner, TTL in seconds.
+-- Returns the epoch, then the newest entry of the first and of the last stream that is no owner's
+-- marker, each empty where there is none.
+local function newest(key)
+  local last = '+'
+  while true do
+    local page = redis.call('XREVRANGE', key, last, '-', 'COUNT', 4)
+    for _, entry in ipairs(page) do
+      if entry[2][1] ~= 'own' then return entry end
+      last = '(' .. entry[1]
+    end
+    if #page < 4 then return {} end
+  end
+end
+local epoch = 0
+for i = 1, #KEYS - 1 do
+  local top = redis.call('XREVRANGE', KEYS[i], '+', '-', 'COUNT', 1)[1]
+  if top then epoch = math.max(epoch, tonumber(string.match(top[1], '^%d+'))) end
+end
+epoch = epoch + 1
+for i = 1, #KEYS - 1 do
+  redis.call('XADD', KEYS[i], string.format('%d-1', epoch), 'own', ARGV[1])
+  redis.call('EXPIRE', KEYS[i], ARGV[2], 'NX')
+end
+return {epoch, newest(KEYS[1]), newest(KEYS[#KEYS])}
+"""
+)
+"""Fence a claim's former owners and read what they left: both at once, so nothing comes between.
+
+A marker of a higher epoch goes into each epoch stream; from it on Redis refuses their writes.
+"""
 
 COMMIT = Script(
     """

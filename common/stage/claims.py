@@ -10,7 +10,7 @@ from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from common.bus import keys, scripts, wire
-from common.bus.link import CommandRefused, Link
+from common.bus.link import Argument, CommandRefused, Link
 
 _ALL = 1_000_000
 _LONG_IDLE_MS = 3_600_000
@@ -100,9 +100,10 @@ class Claims:
 
         Waits as long as Redis is away; `generation`: see `Link.insist`.
         """
-        names = (self._stream, self._index)
-        calls = [(scripts.RELEASE, names, (self._group, entry, key)) for entry, key in finished]
-        await self._link.evaluate(calls, generation=generation)
+        if finished:
+            each: list[Argument] = [field for claim in finished for field in claim]
+            call = (scripts.RELEASE, (self._stream, self._index), (self._group, *each))
+            await self._link.evaluate([call], generation=generation)
 
     async def hand_over(self, entries: Sequence[bytes]) -> None:
         """Let any other worker take these claims at its next scan: no lease to wait for."""

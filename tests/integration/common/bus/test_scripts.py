@@ -3,6 +3,7 @@
 import asyncio
 import random
 from itertools import permutations
+from unittest.mock import ANY
 
 import pytest
 
@@ -13,7 +14,10 @@ from common.bus.offers import register
 
 LEG = Leg("call", 0)
 OTHER = Leg("call", 1)
-SCRIPTS = (scripts.REGISTER, scripts.RELEASE, scripts.COMMIT, scripts.ATTACH)
+SCRIPTS = (
+    *(scripts.REGISTER, scripts.RELEASE, scripts.TAKE_OFFICE),
+    *(scripts.COMMIT, scripts.ATTACH),
+)
 
 
 async def open_session(link, leg=LEG):
@@ -273,10 +277,70 @@ class TestClaims:
         assert await link.call("HGET", keys.index("toy"), "s.0") == new
         assert await link.call("XLEN", keys.claims("toy")) == 1
 
+    async def test_many_are_released_at_once(self, link):
+        claims = [f"s.0/{number}" for number in range(5)]
+        entries = await link.evaluate([register("toy", claim, {}) for claim in claims])
+        names = (keys.claims("toy"), keys.index("toy"))
+        done = [each for pair in zip(entries, claims, strict=True) for each in pair][:-2]
+        await link.evaluate([(scripts.RELEASE, names, ("toy", *done))])
+        assert await link.call("HKEYS", keys.index("toy")) == [b"s.0/4"]
+        ((left, _),) = await link.call("XRANGE", keys.claims("toy"), "-", "+")
+        assert left == entries[-1]
+
     async def test_stages_do_not_share_claims(self, link):
         await link.evaluate([register("toy", "s.0", {}), register("other", "s.0", {})])
         for stage in ("toy", "other"):
             assert await link.call("XLEN", keys.claims(stage)) == 1
+
+
+class TestTakingOffice:
+    fences = (LEG.key("ckpt:toy"), LEG.key("speech"))
+
+    async def take(self, link, owner):
+        call = (scripts.TAKE_OFFICE, (*self.fences, LEG.key("speech")), (owner, 60))
+        (found,) = await link.evaluate([call])
+        return found
+
+    async def write(self, link, key, entry_id, text):
+        return (await link.run([("XADD", key, entry_id, wire.BODY_FIELD, text)]))[0]
+
+    async def test_the_first_owner_finds_nothing(self, link):
+        assert await self.take(link, "first") == [1, [], []]
+        for key in self.fences:
+            assert await link.call("XRANGE", key, "-", "+") == [[b"1-1", [b"own", b"first"]]]
+            assert 0 < await link.call("TTL", key) <= 60
+
+    async def test_the_next_one_finds_what_was_left_and_shuts_the_former_out(self, link):
+        checkpoints, speech = self.fences
+        await self.take(link, "first")
+        await self.write(link, checkpoints, "1-2", "state")
+        await self.write(link, speech, "1-2", "older")
+        await self.write(link, speech, "1-3", "newest")
+        state, output = [b"1-2", [b"p", b"state"]], [b"1-3", [b"p", b"newest"]]
+        assert await self.take(link, "second") == [2, state, output]
+        for key in self.fences:
+            assert "equal or smaller" in str(await self.write(link, key, "1-9", "late"))
+            assert await self.write(link, key, "2-2", "fresh") == b"2-2"
+
+    async def test_no_stream_is_left_behind_in_an_older_term(self, link):
+        checkpoints, speech = self.fences
+        await self.write(link, speech, "7-1", "of a term that the checkpoints lack")
+        assert (await self.take(link, "next"))[0] == 8
+        assert await self.take(link, "last") == [9, [], [b"7-1", [b"p", ANY]]]
+        assert (await link.call("XREVRANGE", checkpoints, "+", "-", "COUNT", 1))[0][0] == b"9-1"
+
+    async def test_what_was_left_is_found_behind_many_owners(self, link):
+        await self.write(link, self.fences[1], "1-2", "long ago")
+        for number in range(9):
+            await self.take(link, f"owner {number}")
+        epoch, _, output = await self.take(link, "last")
+        assert (epoch, output[0]) == (11, b"1-2")
+
+    async def test_a_stream_keeps_the_longer_life_it_has(self, link):
+        await self.take(link, "first")
+        await link.call("EXPIRE", self.fences[0], 600)
+        await self.take(link, "second")
+        assert await link.call("TTL", self.fences[0]) > 60
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
