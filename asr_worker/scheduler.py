@@ -25,7 +25,7 @@ from common.audio import SAMPLE_RATE
 from common.errors import Misuse
 
 _ATTEMPTS = 2
-_EAGER = 4
+_EAGER = 6
 """Partials that are asked for in a hurry: what has no words by then is noise, and would take the
 place of others' partials for as long as it lasts."""
 
@@ -112,7 +112,7 @@ class UtteranceScheduler:
     """The schedule of one utterance that starts at position `start`.
 
     Audio amounts in samples: `first` until the first partial, `cadence` between partials.
-    Until a partial has shown any text, a few times, the cadence is a third of that.
+    Until a partial has shown any text, a few times, the cadence is a fifth of that.
     `interim` False: no partials at all, only tentative and final decodes.
     """
 
@@ -293,7 +293,7 @@ class UtteranceScheduler:
         # The first words are waited for: until there are any, ask more often and ahead of others,
         # unless it seems that there are none.
         eager = not self._shown.text and self._tokens < _EAGER
-        cadence = self._cadence // 3 if eager else self._cadence
+        cadence = self._cadence // 5 if eager else self._cadence
         interval = max(round(cadence * load), self._took) if self._tokens else self._first
         if self._available - self._covered < interval:
             return None

@@ -85,11 +85,11 @@ class TestPartials:
         utterance = scheduler()
         utterance.audio(START + FIRST)
         utterance.decoded(only_decode(utterance.due()).token, heard(""))
-        utterance.audio(START + FIRST + CADENCE // 3 - 1)
+        utterance.audio(START + FIRST + CADENCE // 5 - 1)
         assert utterance.due() == []
-        utterance.audio(START + FIRST + CADENCE // 3)
+        utterance.audio(START + FIRST + CADENCE // 5)
         decode = only_decode(utterance.due())
-        assert decode.end == START + FIRST + CADENCE // 3
+        assert decode.end == START + FIRST + CADENCE // 5
         assert decode.priority is Priority.FIRST_PARTIAL
 
     def test_where_no_words_come_they_are_asked_for_no_more_often_than_elsewhere(self):
