@@ -196,8 +196,9 @@ async def running_stack(sessions: int, workers: int = 1) -> AsyncIterator[Stack]
 def _commands(port: int, room: int) -> list[tuple[str, ...]]:
     """Return name, module and flags of every process."""
     listen = ("--host", "127.0.0.1", "--port", f"{port}", "--max-sessions", f"{room}")
+    everybody = ("--asr-load", "0")
     return [
-        ("gateway", "gateway", *listen),
+        ("gateway", "gateway", *listen, *everybody),
         ("vad", "bench.dummies", "vad", "--vad-slots", f"{room}"),
         ("asr", "bench.dummies", "asr", "--asr-slots", f"{room}", "--asr-concurrency", "64"),
     ]

@@ -31,6 +31,9 @@ _ROOM_AGAIN = 0.05
 """Once full, this share of the room must be free again."""
 _LATE_CLOSE, _LATE_OPEN = 0.5, 0.25
 """Seconds, see `StageLook.late`: about what the silence of an endpoint hides."""
+_BUSY_CLOSE, _BUSY_OPEN = 0.95, 0.85
+_BUSY_FOR = 3.0
+"""Seconds: hundreds of clients that come at once, after an outage, keep a gateway busy, too."""
 
 MEMORY_REFUSE, MEMORY_ADMIT = 0.85, 0.80
 MEMORY_HOLD, MEMORY_RELEASE = 0.92, 0.88
@@ -62,13 +65,15 @@ class Look:
     """Everything at one moment.
 
     Since the look before: `work`, seconds of finals' decodes; `audio`, seconds that legs brought.
-    `memory`: share of Redis's maxmemory in use, None where it has none.
+    `memory`: share of Redis's maxmemory in use, None where it has none. `busy`: share of its time
+    that this gateway was at work.
     """
 
     stages: Mapping[str, StageLook]
     work: float = 0.0
     audio: float = 0.0
     memory: float | None = None
+    busy: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +169,7 @@ class Capacity:
         self._gates: dict[str, _Gates] = {}
         self._memory = Gate(MEMORY_REFUSE, MEMORY_ADMIT)
         self._flood = Gate(MEMORY_HOLD, MEMORY_RELEASE)
+        self._busy = Gate(_BUSY_CLOSE, _BUSY_OPEN, patience=_BUSY_FOR)
         self._crowded = False
 
     @property
@@ -193,6 +199,7 @@ class Capacity:
             gates.late.update(stage.late, now)
         self._memory.update(look.memory or 0.0, now)
         self._flood.update(look.memory or 0.0, now)
+        self._busy.update(look.busy, now)
         for seen in [n for n, a in self._admitted.items() if now - a.at >= _SEEN_AFTER]:
             del self._admitted[seen]
         if (room := self.room) is not None:
@@ -226,6 +233,8 @@ class Capacity:
         # Whatever was measured, an idle system takes a call.
         if not running:
             return None
+        if self._busy.closed:
+            return Refusal("gateway_busy", 5, "this gateway has no time for another call")
         for stage in ("vad", "asr", "denoise") if denoise else ("vad", "asr"):
             refusal = self._behind(stage)
             if refusal is not None:

@@ -9,6 +9,7 @@ from typing import Self
 from common.bus import keys, wire
 from common.bus.link import Command, CommandError, Link, Reply
 from common.errors import AtCapacity, BusUnavailable, Unavailable
+from gateway.busyness import Busyness
 from gateway.capacity import Capacity, Look, Refusal, StageLook
 
 LOOK_EVERY = 0.5
@@ -83,6 +84,7 @@ class Fleet:
         self._link = link
         self._pools = {stage: _Pool() for stage in stages}
         self._capacity = capacity
+        self._busyness = Busyness()
         self._work = 0.0
         self._audio = 0.0
 
@@ -148,7 +150,8 @@ class Fleet:
         await self._look_for_unread(dict(zip(stages, replies[len(stages) :], strict=True)), now)
         looks = {stage: pool.look(now) for stage, pool in self._pools.items()}
         used = None if isinstance(memory, CommandError) else memory_used(memory)
-        self._capacity.observe(Look(looks, self._work, self._audio, used), now)
+        busy = self._busyness.share()
+        self._capacity.observe(Look(looks, self._work, self._audio, used, busy), now)
         self._work = self._audio = 0.0
 
     async def run(self, flooded: Callable[[bool], None]) -> None:

@@ -171,10 +171,10 @@ class GatewayMetrics:
     break."""
     refusals: Counter
     """Sessions refused by `reason`. `asr_load`, `asr_wait`, `asr_backlog`: ASR workers; `lag`,
-    `<stage>_slots`, `<stage>_backlog`: workers of that stage; `max_sessions`: gateways;
-    `redis_memory`: a larger maxmemory; `key_sessions`: a client has as many calls as it may;
-    `unavailable`: a stage has no live worker; `draining`: a deployment. Any other is a client's
-    error code."""
+    `<stage>_slots`, `<stage>_backlog`: workers of that stage; `max_sessions`, `gateway_busy`:
+    gateways; `redis_memory`: a larger maxmemory; `key_sessions`: a client has as many calls as it
+    may; `unavailable`: a stage has no live worker; `draining`: a deployment. Any other is a
+    client's error code."""
 
     @classmethod
     def build(cls, registry: CollectorRegistry) -> Self:

@@ -17,6 +17,7 @@ def look(
     *,
     work: float = 0.0,
     memory: float | None = None,
+    busy: float = 0.0,
     slots: int = 200,
     **asr: object,
 ) -> Look:
@@ -26,7 +27,7 @@ def look(
         "asr": StageLook(**{**ASR, **asr}),  # type: ignore[arg-type]
         "denoise": StageLook(4, 0),
     }
-    return Look(stages, work=work, audio=legs / 2, memory=memory)
+    return Look(stages, work=work, audio=legs / 2, memory=memory, busy=busy)
 
 
 def watch(capacity: Capacity, *looks: Look, start: float = 0.0) -> float:
@@ -281,3 +282,19 @@ def test_what_work_costs_is_learned_from_audio_that_is_old_enough():
         cost.learn(0.06 if second >= 8 else 0.0, 1.0, float(second))
     assert cost.estimate(0.0) == pytest.approx(0.06)
     assert 0.06 < cost.estimate(0.5) < 0.1
+
+
+def test_a_gateway_without_time_for_more_takes_nobody(capacity):
+    now = watch(capacity, *[look(1, busy=1.0)] * 6)
+    assert reason(capacity, now) is None, "not for a moment"
+    now = watch(capacity, look(1, busy=1.0), look(1, busy=0.9), start=now + 0.5)
+    assert reason(capacity, now) == "gateway_busy"
+    now = watch(capacity, look(1, busy=0.8), start=now + 0.5)
+    assert reason(capacity, now) is None
+
+
+@pytest.mark.parametrize(("asr_load", "legs"), [(0.5, 0), (0.0, 1)])
+def test_a_busy_gateway_lets_in_where_nobody_is_or_nothing_is_measured(asr_load, legs):
+    capacity = Capacity(asr_load)
+    now = watch(capacity, *[look(legs, busy=1.0)] * 9)
+    assert reason(capacity, now) is None
