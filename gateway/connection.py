@@ -21,6 +21,9 @@ from gateway.session import Session
 
 MOST_UNSENT = 1000
 """Messages a client may leave unread before it is closed; at a few a second, minutes of them."""
+MOST_BUFFERED = 1 << 20
+"""Bytes that may lie in a client's socket unsent before it is cut off: the library answers every
+ping at once, whether or not anybody reads the answers."""
 MOST_CLOSING = 10.0
 """Seconds that closing may take, the last messages included: a client that reads nothing would
 hold up even its own end."""
@@ -38,6 +41,8 @@ class Connection(ServerConnection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.peer = ""
+        """The client's address."""
         self._session: Session | None = None
         self._early: list[Frame] = []
         self._rest = b""
@@ -53,6 +58,13 @@ class Connection(ServerConnection):
         self._lost = False
         self._held = False
         self._objected = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the socket."""
+        super().connection_made(transport)
+        # Of a client that is gone nobody can tell it, as it may be by now.
+        if (peer := transport.get_extra_info("peername")) is not None:
+            self.peer = str(peer[0])
 
     def data_received(self, data: bytes) -> None:
         """Take whole messages of audio; hand everything else to the library, frame by frame.
@@ -88,6 +100,9 @@ class Connection(ServerConnection):
         """Hand data frames to the session, everything else to the library."""
         if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
             super().process_event(event)
+            if self.transport.get_write_buffer_size() > MOST_BUFFERED:
+                _log.warning("client.too_slow", unsent=self.transport.get_write_buffer_size())
+                self.transport.abort()
         elif self._session is None:
             self._early.append(event)
         else:

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
@@ -18,6 +17,16 @@ COMES_BACK = "resume=1"
 
 _TOO_MANY = "key_sessions"
 """The refusal that is the caller's own doing."""
+
+
+def path(request: Request) -> str:
+    """Return the path of the URL that is asked for."""
+    return request.path.partition("?")[0]
+
+
+def comes_back(request: Request) -> bool:
+    """Tell whether the client is one that comes back to its call."""
+    return COMES_BACK in request.path.partition("?")[2].split("&")
 
 
 class Door:
@@ -51,14 +60,14 @@ class Door:
 
         `call`: its name from here on. `address`: the peer's. `present`: clients already there.
         """
-        comes_back = COMES_BACK in urlsplit(request.path).query.split("&")
-        refusal = self._refusal(call, present, comes_back=comes_back)
+        returning = comes_back(request)
+        refusal = self._refusal(call, present, comes_back=returning)
         if refusal is not None:
             return self._turn_away(refusal)
         if self._quota is None:
             return None
         key = caller(request.headers, address)
-        if not comes_back:
+        if not returning:
             return self._count(self._quota, call, key)
         self._keys[call] = key
         return None

@@ -1,5 +1,8 @@
 """How a connection comes by its call: a new one, or one that it comes back to."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -15,6 +18,9 @@ from gateway.shared import Gateway
 
 NOT_DENOISED = "denoise: no worker for it is running; the call goes on without"
 ELSEWHERE = "the call goes on over another connection"
+_PATIENCE = 10.0
+"""Seconds for which a client is kept waiting for Redis: a failover is survived, and who calls while
+it hangs is told so."""
 
 _log = Log(__name__)
 
@@ -77,7 +83,8 @@ async def register(
     except (Unavailable, BusUnavailable) as missing:
         raise Refused("unavailable", str(missing)) from missing
     record = replace(asked, options=terms.options, align=terms.align)
-    await gateway.roster.open(token, owner, record)
+    async with _patience():  # what may be carried out later all the same, is retired behind it
+        await gateway.roster.open(token, owner, record)
     return record
 
 
@@ -90,7 +97,8 @@ async def resume(gateway: Gateway, successor: Successor, text: str, attempt: int
     if token is not None:
         whose = (token.session, successor.owner)
         try:
-            taken = await gateway.roster.take(*whose, proof=token.digest, attempt=attempt)
+            async with _patience():
+                taken = await gateway.roster.take(*whose, proof=token.digest, attempt=attempt)
         except Superseded as later:
             closing = CloseCode.POLICY_VIOLATION
             raise Refused("resumed_elsewhere", ELSEWHERE, close_code=closing) from later
@@ -116,6 +124,15 @@ async def adopt(gateway: Gateway, successor: Successor, session: str, former: st
         await gateway.roster.strike(session)
         raise Refused("session_lost", "the call is gone")
     return await _take_up(gateway, successor, taken)
+
+
+@asynccontextmanager
+async def _patience() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            yield
+    except TimeoutError:
+        raise Refused("unavailable", "Redis does not answer") from None
 
 
 async def _take_up(gateway: Gateway, successor: Successor, taken: Taken) -> Resumption:

@@ -6,7 +6,6 @@ import os
 import ssl
 from collections.abc import Coroutine
 from typing import Any
-from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -23,7 +22,7 @@ from gateway.admission import ALIGN
 from gateway.capacity import Capacity
 from gateway.caretaker import Caretaker
 from gateway.connection import Connection
-from gateway.door import COMES_BACK, Door
+from gateway.door import Door, comes_back, path
 from gateway.downlink import Downlink
 from gateway.fleet import Fleet
 from gateway.quota import Quota
@@ -158,14 +157,13 @@ class GatewayServer:
     async def _handle(self, connection: ServerConnection) -> None:
         assert isinstance(connection, Connection)
         assert connection.request is not None
-        parts = urlsplit(connection.request.path)
-        front = self._fronts[parts.path]
+        front = self._fronts[path(connection.request)]
         build = front(self._settings.session_defaults())
         name = connection.id.hex
         session = Session(
             *(self._gateway, build, connection, self._dispose),
             name=name,
-            returning=COMES_BACK in parts.query.split("&"),
+            returning=comes_back(connection.request),
         )
         self._sessions.add(session)
         if self._fleet.flooded:
@@ -192,12 +190,11 @@ class GatewayServer:
         self, connection: ServerConnection, request: Request
     ) -> Response | Coroutine[Any, Any, Response | None] | None:
         """Answer a plain HTTP request, or let a WebSocket handshake go on."""
-        path = urlsplit(request.path).path
-        if path in self._fronts:
+        if path(request) in self._fronts:
+            assert isinstance(connection, Connection)
             present = sum(session.present for session in self._sessions)
-            address = str(connection.remote_address[0])
-            return self._door.answer(connection.id.hex, request, address, present)
-        page = pages.find(path, self)
+            return self._door.answer(connection.id.hex, request, connection.peer, present)
+        page = pages.find(path(request), self)
         headers = Headers(
             [
                 ("Content-Type", page.content_type),

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -30,7 +31,7 @@ from tests.integration.pipeline.calls import (
     sentence,
     split,
 )
-from tests.integration.pipeline.services import Service
+from tests.integration.pipeline.services import Service, service
 
 pytestmark = pytest.mark.usefixtures("unharmed")
 
@@ -38,6 +39,10 @@ FOX = "The quick brown fox jumps over the lazy dog."
 POLICY_VIOLATION = 1008
 INVALID_DATA = 1007
 TOO_BIG = 1009
+HANDSHAKE = (
+    b"GET /ws/asr HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -244,11 +249,28 @@ async def test_an_unknown_path_is_not_found(stack: RunningStack):
 
 @pytest.mark.parametrize(
     "request_line",
-    [b"POST /ws/asr HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi", b"garbage\r\n\r\n"],
+    [
+        b"POST /ws/asr HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi",
+        b"garbage\r\n\r\n",
+        b"GET //[ HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
 )
 def test_what_is_no_handshake_is_refused(stack: RunningStack, request_line):
     answer = exchange(stack, request_line)
     assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
+
+
+def test_who_is_gone_before_the_answer_harms_nobody(stack: RunningStack, capfd):
+    """The address of a client that has reset its connection is not known any more."""
+    with service("gateway", stack.redis_url) as gateway:
+        gateway.wait_ready()
+        for _ in range(50):
+            with socket.create_connection(("127.0.0.1", gateway.port)) as connection:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.sendall(HANDSHAKE)
+        assert gateway.page("/health")[0] == 200
+        assert gateway.end() == 0
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

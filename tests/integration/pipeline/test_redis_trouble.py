@@ -81,7 +81,7 @@ async def test_a_call_that_begins_while_redis_is_away_is_refused_or_served(tmp_p
         assert troubled.page("/ready") == (503, "Redis is away\n")
         own.start()
         served = await early
-    assert served.texts == [FOX]
+    assert served.texts == [FOX] or served.errors == ["unavailable"]
 
 
 async def _first_answer(url: str) -> Transcript | None:

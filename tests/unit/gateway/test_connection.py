@@ -273,6 +273,16 @@ async def test_closing_ends_although_the_client_reads_nothing(
         await until(lambda: session.vanished)
 
 
+async def test_who_pings_and_reads_no_answer_is_cut_off(session, monkeypatch):
+    monkeypatch.setattr(connection, "MOST_BUFFERED", 10_000)
+    async with call(session, ping_interval=None) as client:
+        client.transport.pause_reading()
+        ping = Frame(Opcode.PING, bytes(125)).serialize(mask=True) * 100
+        while not session.vanished:
+            client.transport.write(ping)
+            await asyncio.sleep(0.001)
+
+
 async def test_a_held_client_is_not_read(session):
     async with call(session) as client:
         session.connection.hold(True)

@@ -8,7 +8,7 @@ from websockets.http11 import Request, Response
 
 from common.telemetry.metrics import GatewayMetrics
 from gateway.capacity import Refusal
-from gateway.door import Door
+from gateway.door import Door, comes_back, path
 from gateway.fleet import Fleet
 from gateway.quota import Quota, caller
 
@@ -91,6 +91,22 @@ def knock(door: Door, call: str = "a", path: str = "/ws/asr", present: int = 0) 
 async def ask(door: Door, call: str, path: str = "/ws/asr", **headers: str) -> Response:
     answer = door.answer(call, Request(path, Headers(headers)), "192.0.2.1", 0)
     return (answer if answer is None or isinstance(answer, Response) else await answer) or IN
+
+
+@pytest.mark.parametrize(
+    ("target", "asked_for", "returning"),
+    [
+        ("/ws/asr", "/ws/asr", False),
+        ("/ws/asr?resume=1", "/ws/asr", True),
+        ("/ws/asr?a=b&resume=1", "/ws/asr", True),
+        ("/ws/asr?resume=10", "/ws/asr", False),
+        ("/resume=1", "/resume=1", False),
+        ("//[", "//[", False),
+    ],
+)
+def test_a_request_says_what_it_is_for(target, asked_for, returning):
+    request = Request(target, Headers())
+    assert (path(request), comes_back(request)) == (asked_for, returning)
 
 
 def refusals(registry: CollectorRegistry, reason: str) -> float | None:

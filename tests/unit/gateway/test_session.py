@@ -1,5 +1,6 @@
 """A call from its first message to its last final; coming back is in test_coming_back.py."""
 
+import asyncio
 import json
 from typing import Any, cast
 
@@ -7,6 +8,7 @@ import pytest
 
 from common.bus import wire
 from common.errors import AtCapacity, BusUnavailable, Unavailable
+from gateway import opening
 from gateway.late_words import MOST_AWAITED
 from gateway.uplink import MOST_WAITING
 from tests.unit.gateway.stand_ins import (
@@ -71,6 +73,23 @@ async def test_a_call_that_cannot_be_taken_is_refused_at_once(table, objection, 
     assert table.refused(reason) == 1
     assert table.client.messages[-1].get("retry_after") == getattr(objection, "retry_after", None)
     assert table.sessions == 0
+
+
+async def test_who_calls_while_redis_hangs_is_not_kept_waiting_for_ever(table, monkeypatch):
+    monkeypatch.setattr(opening, "_PATIENCE", 0.01)
+    table.around.gate.clear()
+    table.session.receive(CONFIG)
+    await eventually(lambda: table.ended)
+    assert table.client.kinds == ["unavailable"]
+    assert table.client.closed == (1013, "unavailable")
+    assert table.refused("unavailable") == 1
+    # What Redis carries out after all is cleared away behind it.
+    disposal = asyncio.create_task(table.session.dispose())
+    await quiet()
+    assert not disposal.done()
+    table.around.gate.set()
+    await disposal
+    assert table.around.claims == []
 
 
 async def test_without_denoising_a_call_is_refused_or_goes_on_as_set():
