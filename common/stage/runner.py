@@ -92,6 +92,8 @@ class Runner(Generic[S]):
     async def start(self) -> None:
         """Connect and load the engine. Raises BusUnavailable, or what the engine raises."""
         self._link = await self._dial("work")
+        self._taking = await self._dial("take")
+        self._hearing = await self._dial("listen") if self._stage.rings else None
         self._claims = Claims(self._link, self._stage.name, self._consumer, self._settings.lease_s)
         self._publisher: Publisher[S] = Publisher(self._link, self._stage.name, self._consumer)
         self._breaker = Breaker(self._link, self._stage.name, self._metrics)
@@ -108,12 +110,12 @@ class Runner(Generic[S]):
         """Return the coroutines that make up the running worker, by name."""
         services: dict[str, Coroutine[Any, Any, None]] = {
             "turn": self._turn_for_ever(),
-            "take": self._take_for_ever(),
+            "take": self._take_for_ever(self._taking),
             "renew": self._renew_for_ever(),
             "watch": self._stage.watch(),
         }
-        if self._stage.rings:
-            services["listen"] = self._listen_for_ever()
+        if self._hearing is not None:
+            services["listen"] = self._listen_for_ever(self._hearing)
         return services
 
     async def drain(self) -> None:
@@ -137,8 +139,7 @@ class Runner(Generic[S]):
 
     # The tasks beside the turn: they talk to Redis and leave notes.
 
-    async def _take_for_ever(self) -> None:
-        reader = await self._dial("take")
+    async def _take_for_ever(self, reader: Link) -> None:
         try:
             while True:
                 free = self._most - len(self._slots) - len(self._adoptable)
@@ -205,8 +206,7 @@ class Runner(Generic[S]):
             except (BusUnavailable, CommandRefused) as again:
                 await self._recover(self._link, again)
 
-    async def _listen_for_ever(self) -> None:
-        reader = await self._dial("listen")
+    async def _listen_for_ever(self, reader: Link) -> None:
         try:
             rings = [keys.ring(self._stage.name, number) for number in range(keys.RINGS)]
             async for entries in doorbells.heard(reader, rings):

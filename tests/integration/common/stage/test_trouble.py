@@ -62,6 +62,17 @@ async def test_one_worker_goes_on_after_a_freeze_longer_than_its_lease(server, o
     assert len(worker.stage.opened) == 3, "nothing had to be taken over"
 
 
+async def test_redis_may_go_the_moment_a_worker_is_ready(server, own_link, own_fleet):
+    worker = await own_fleet.add(settings=BRISK)
+    server.stop()
+    await wait_until(lambda: not own_link.connected, "it is gone")
+    await asyncio.sleep(0.1)
+    assert worker.died() == []
+    server.start()
+    await own_link.wait_connected()
+    await new_calls_work(own_link)
+
+
 async def test_two_workers_sort_it_out_after_a_freeze(server, own_link, own_fleet):
     workers, made = await two_workers(own_fleet, own_link)
     async with speaking(*made):
