@@ -46,7 +46,7 @@ from callscribe.errors import (
 )
 from callscribe.line import Line
 from callscribe.messages import Changes, Event, Options
-from common.errors import SettingsError
+from common.errors import Misuse, SettingsError
 
 __all__ = [
     "Call",
@@ -69,7 +69,8 @@ class Call:
     One task may send while another iterates; two must not iterate at once. Events wait in memory
     until they are read; beyond 1000 of them, partials, lags and acknowledgements are dropped.
     Every method raises Disconnected, Refused or ServerError when the call is over; iterating ends
-    without an error when the server has ended the call in order, after its last event.
+    without an error when the server has ended the call in order, after its last event. Between
+    `finalize` and that, what would send more raises Misuse.
     """
 
     def __init__(self, line: Line) -> None:
@@ -106,10 +107,9 @@ class Call:
         """Have the open utterances answered and the call ended; then read on until it ends.
 
         Returns at once, not when the finals are there. Cancelling stops the waiting, not the
-        request.
+        request. Until the call is over, another `finalize` does nothing.
         """
-        self._line.finalized = True
-        await self._line.control(json.dumps({"type": "finalize"}))
+        await self._line.finalize(json.dumps({"type": "finalize"}))
 
     async def configure(self, **changes: Unpack[Changes]) -> None:
         """Change options from the audio sent so far onwards; a bad one is answered by an Error.
@@ -121,8 +121,11 @@ class Call:
     async def transcribe(self, source: AsyncIterable[bytes]) -> AsyncIterator[Event]:
         """Send a source to its end and finalize; meanwhile yield events until the call has ended.
 
-        What the source raises is raised here; it is left when the call is.
+        What the source raises is raised here; for a CancelledError of its own, which would look
+        like one of the caller's, Misuse. The source is left when the call is, or is finalized.
         """
+        if self._line.finalized:  # a call that is over otherwise may have events to read
+            self._line.check()
         self._feeding.append(asyncio.create_task(self._feed(source)))
         async for event in self:
             yield event
@@ -142,16 +145,24 @@ class Call:
     async def _feed(self, source: AsyncIterable[bytes]) -> None:
         try:
             async for pcm in source:
+                if self._line.finalized:
+                    return
                 await self.send(pcm)
             await self.finalize()
         except Exception as error:
             self._line.settle(error)  # where the call had ended before, its own reason counts
+        except asyncio.CancelledError:
+            self._line.settle(Misuse("the source raised CancelledError"))
+            raise
 
     async def _leave(self) -> None:
+        self._line.settle(Disconnected("the call was left"))
         for task in self._feeding:
             task.cancel()
-        await asyncio.gather(*self._feeding, return_exceptions=True)
-        await self._line.close()
+        try:
+            await asyncio.gather(*self._feeding, return_exceptions=True)
+        finally:
+            await self._line.close()
 
 
 @asynccontextmanager
@@ -171,10 +182,12 @@ async def connect(
     `ring_s` (5 or more) seconds of audio are kept for being sent again.
 
     Raises SettingsError for what is no such URL, Refused when no server takes a call now,
-    Disconnected when none can be reached or answers, ServerError when one objects to the options.
+    Disconnected when none can be reached or answers, ServerError when one objects to the options,
+    or when no server of calls answers at any URL.
 
     Leaving before `finalize` was answered, by an exception, by cancelling or otherwise, ends
-    the call where it is: what the server has not yet sent is not received any more.
+    the call where it is: what the server has not yet sent is not received any more. It takes some
+    seconds at most, whatever the server does.
     """
     urls = [url] if isinstance(url, str) else list(url)
     if not urls or ring_s < _LEAST_RING_S:

@@ -27,6 +27,7 @@ from callscribe.errors import (
     ResumedElsewhere,
     ServerError,
     SessionLost,
+    WrongAddress,
 )
 from callscribe.messages import Created, Error, parse_object
 from common.errors import CallscribeError, SettingsError
@@ -48,15 +49,16 @@ PASSING_ERRORS = ("going_away", "unavailable", "at_capacity", "internal_error")
 
 _RETRY_AFTER = 5.0
 """Seconds to wait after a refusal that did not say how long."""
-_CLOSE_TIMEOUT = 2.0
+CLOSE_TIMEOUT = 2.0
+"""Seconds that a server has to answer a close, once it was sent."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def check_url(url: str) -> None:
     """Raise SettingsError for what is no `ws://` or `wss://` URL."""
     try:
-        parse_uri(url)
-    except InvalidURI as error:
+        parse_uri(url).host.encode("idna")
+    except (InvalidURI, ValueError) as error:  # the latter: a port or a host that cannot be
         raise SettingsError(f"{url} is no ws:// or wss:// URL") from error
 
 
@@ -72,7 +74,8 @@ async def dial(
 ) -> tuple[ws.ClientConnection, Created]:
     """Connect, send the config and wait for `session_created`, all within `timeout` seconds.
 
-    Raises Refused, Disconnected or ServerError; a failed or cancelled attempt leaves nothing open.
+    Raises Refused, Disconnected or ServerError, of the latter WrongAddress where no server of calls
+    answers; a failed or cancelled attempt leaves nothing open.
     """
     try:
         async with asyncio.timeout(timeout):
@@ -113,13 +116,16 @@ async def _connect(url: str, tls: ssl.SSLContext | None) -> ws.ClientConnection:
             compression=None,  # PCM does not deflate: the processor time would buy nothing
             proxy=None if parts.hostname in _LOOPBACK else True,
             open_timeout=None,
-            close_timeout=_CLOSE_TIMEOUT,
+            close_timeout=CLOSE_TIMEOUT,
             ping_interval=None,  # Line watches: the library's stops watching once a send blocks
         )
     except InvalidStatus as error:
         raise _rejection(url, error) from error
     except (OSError, InvalidHandshake, InvalidProxy) as error:
         raise Disconnected(f"cannot reach {url}: {_reason(error)}") from error
+    except (InvalidURI, ValueError) as error:  # not of `url` itself, which was checked
+        text = f"{url} leads to no place for calls: {error}"
+        raise WrongAddress("http_redirect", text) from error
 
 
 def closing_error(closed: ConnectionClosed, said: Error | None) -> CallscribeError | None:
@@ -166,7 +172,7 @@ def _rejection(url: str, error: InvalidStatus) -> CallscribeError:
     if status not in (429, 503):
         if status >= 500:  # of a proxy that has nobody behind it
             return Disconnected(f"cannot reach {url}: HTTP {status}")
-        return ServerError(f"http_{status}", f"{url} is no place for calls")
+        return WrongAddress(f"http_{status}", f"{url} is no place for calls")
     asked = error.response.headers.get("Retry-After", "")
     return Refused(
         f"{url} takes no calls now (HTTP {status})",

@@ -7,6 +7,7 @@ CallscribeError
 ├── AtCapacity
 │   └── Refused               call again after `retry_after` seconds, or elsewhere
 └── ServerError               `code` says what the server objects to
+    ├── WrongAddress          no server of calls answers there
     ├── SessionLost           what was not yet received of this call never will be
     └── ResumedElsewhere      another connection has taken the call over
 """
@@ -41,6 +42,10 @@ class ServerError(CallscribeError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{message} ({code})")
         self.code = code
+
+
+class WrongAddress(ServerError):
+    """What answers at the URL is no server of calls; `code` is `http_` and what it says instead."""
 
 
 class SessionLost(ServerError):

@@ -16,8 +16,8 @@ import websockets.asyncio.client as ws
 from websockets.exceptions import ConcurrencyError, ConnectionClosed
 
 from callscribe.delivery import Delivery
-from callscribe.dialling import PASSING_ERRORS, closing_error, dial, resuming
-from callscribe.errors import Disconnected, GoingAway, Refused, SessionLost
+from callscribe.dialling import CLOSE_TIMEOUT, PASSING_ERRORS, closing_error, dial, resuming
+from callscribe.errors import Disconnected, GoingAway, Refused, SessionLost, WrongAddress
 from callscribe.messages import (
     AudioAck,
     Created,
@@ -33,10 +33,13 @@ from callscribe.messages import (
 )
 from callscribe.redialling import Redialling
 from callscribe.replay_buffer import ReplayBuffer
+from common.errors import Misuse
 
 _OPEN_TIMEOUT = 10.0
 _RESUME_TIMEOUT = 5.0
 """Seconds for one attempt; shorter when resuming, for another server may be alive."""
+_LEAVE_TIMEOUT = CLOSE_TIMEOUT + 1.0
+"""Seconds for hanging up. A close waits behind audio that the server does not take, for ever."""
 _WATCH_S = 5.0
 """Seconds between pings, and for each answer: a server that stands still is left after 5 to 10 s.
 With less, a process that was swapped out for a moment would be left for nothing."""
@@ -63,7 +66,7 @@ class Line:
         self.resume_token = ""
         self._attempt = 0
         self.finalized = False
-        """Whether nothing will be sent any more."""
+        """Whether nothing more is taken to be sent."""
         self._urls = urls
         self._options = options
         self._tls = tls
@@ -92,15 +95,29 @@ class Line:
 
     async def send(self, audio: bytes) -> None:
         """Add audio; wait until it was sent, or must wait for the server and there is room."""
-        self._check()
+        self.check()
         self._ring.add_audio(audio)
         await self._taken()
 
     async def control(self, text: str) -> None:
         """Add a control; wait as for audio."""
-        self._check()
+        self.check()
         self._ring.add_control(text)
         await self._taken()
+
+    async def finalize(self, text: str) -> None:
+        """Add the last control; wait as for audio. Once it was added, do nothing."""
+        self._check_over()
+        if not self.finalized:
+            self.finalized = True
+            self._ring.add_control(text)
+            await self._taken()
+
+    def check(self) -> None:
+        """Raise why nothing more is taken, if so: Misuse behind finalize."""
+        self._check_over()
+        if self.finalized:
+            raise Misuse("nothing can be sent after finalize")
 
     async def next_event(self) -> Event | None:
         """Return the next event, None after the last one of a call that ended in order."""
@@ -121,12 +138,12 @@ class Line:
     async def _taken(self) -> None:
         self._wake()
         while self._ring.full or (self._ring.ready and self._up):
-            self._check()
+            self._check_over()
             await self._moved.wait()
         if self._ring.pending:
-            self._check()
+            self._check_over()
 
-    def _check(self) -> None:
+    def _check_over(self) -> None:
         if self._over:
             raise self._failure or Disconnected("the server has ended the call")
 
@@ -137,31 +154,43 @@ class Line:
     # --- towards the server ---
 
     async def open(self) -> None:
-        """Begin the call at the first server that takes it; raise what the last one said."""
+        """Begin the call at the first server that takes it.
+
+        Raises, when none does, what the last one said that may take it later, else the last one.
+        """
         acks = {"audio_ack"} if self._resume else set()
         events = sorted({*self._options.events, *acks})
         config = {**self._options.to_wire(), "events": events}
+        failures: list[Disconnected | Refused | WrongAddress] = []
         for url in self._urls:
             try:
                 dialled = await dial(url, config, tls=self._tls, timeout=_OPEN_TIMEOUT)
-            except (Disconnected, Refused):
-                if url == self._urls[-1]:
-                    raise
+            except (Disconnected, Refused, WrongAddress) as error:
+                failures.append(error)
                 continue
             connection, created = dialled
             self.session_id, self.resume_token = created.session_id, created.resume_token
             self._begin(connection, url)
             self._running = asyncio.create_task(self._run(connection))
             return
+        raise min(reversed(failures), key=lambda each: isinstance(each, WrongAddress))
 
     async def close(self) -> None:
-        """Hang up, if the server has not, and wait until the connection is closed."""
-        self.settle(Disconnected("the call was left"))
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
-        if self._connection is not None:
-            await asyncio.gather(self._connection.close(), _drain(self._connection))
+        """Hang up, if the server has not; a connection that is not closed in time is dropped.
+
+        For the caller the call must be over: see `settle`.
+        """
+        try:
+            if self._running is not None:
+                self._running.cancel()
+                await asyncio.gather(self._running, return_exceptions=True)
+            if self._connection is not None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LEAVE_TIMEOUT):
+                        await asyncio.gather(self._connection.close(), _drain(self._connection))
+        finally:
+            if self._connection is not None:
+                self._connection.transport.abort()
 
     def _begin(self, connection: ws.ClientConnection, url: str) -> None:
         self._redialling.connected(url, asyncio.get_running_loop().time())
@@ -256,7 +285,7 @@ class Line:
 
     # --- from one connection to the next ---
 
-    async def _redial(self, failure: Disconnected | Refused) -> ws.ClientConnection:
+    async def _redial(self, failure: Disconnected | Refused | WrongAddress) -> ws.ClientConnection:
         """Return the connection on which the call goes on; when there is none, raise why."""
         clock = asyncio.get_running_loop().time
         lost = clock()
@@ -270,7 +299,7 @@ class Line:
             url = resuming(attempt.url)
             try:
                 dialled = await dial(url, config, tls=self._tls, timeout=_RESUME_TIMEOUT)
-            except (Disconnected, Refused) as error:
+            except (Disconnected, Refused, WrongAddress) as error:
                 failure = error
                 self._redialling.failed(attempt.url, clock(), _asked_to_wait(error))
                 continue
@@ -300,7 +329,7 @@ class Line:
         self._wake()
 
 
-def _asked_to_wait(error: Disconnected | Refused) -> float:
+def _asked_to_wait(error: Disconnected | Refused | WrongAddress) -> float:
     # Redis or a stage that is away is back as soon as it is: the back-off finds it earlier.
     return error.retry_after if isinstance(error, Refused) and error.reason != "unavailable" else 0
 

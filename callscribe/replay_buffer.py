@@ -17,6 +17,8 @@ IN_FLIGHT_S = 10.0
 """Seconds of audio given out before an acknowledgement: behind more, a server that stops reading
 for a while (Redis is away, a fast sender is paced) would get to a ping too late, and be left.
 More than the 3 s by which servers acknowledge late."""
+NOTHING = '{"type": "config"}'
+"""A control that changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ def _is_due(control: _Control | None, sent: int) -> bool:
 
 class ReplayBuffer:
     """Audio and controls of one call from the last acknowledged frame on; pure.
+
+    Both sides number the controls. A server counts those that it refused, but tells only the last
+    one that took effect; those behind it are sent again to be refused again, or, where they are no
+    longer kept, `NOTHING` in place of each. Otherwise it would count from another number than this
+    side: one leg of a call would take a later control for one that it has.
 
     `frame_bytes`: of one sample of every channel. `rate` in frames a second. `capacity_s`: seconds
     of audio from which on the buffer is `full`; it takes more nevertheless, whoever adds must wait.
@@ -133,7 +140,7 @@ class ReplayBuffer:
     def rewind(self, position: int, controls: int) -> None:
         """Send again from frame `position` on, and the controls numbered above `controls`.
 
-        Raises SessionLost when the buffer no longer goes back so far, PeerMisbehaved when
+        Raises SessionLost when the audio kept no longer goes back so far, PeerMisbehaved when
         the server claims what was never sent.
         """
         sent = position * self._frame_bytes
@@ -141,12 +148,11 @@ class ReplayBuffer:
             raise PeerMisbehaved(
                 f"the server claims frame {position} and control {controls}, which were not sent"
             )
-        oldest = self._controls[0].number if self._controls else self._numbered + 1
-        if sent < self._start or controls + 1 < oldest:
+        if sent < self._start:
             raise SessionLost(
                 "audio_lost",
-                f"the server has {position / self._rate:.3f} s of audio and {controls} controls of "
-                f"the call; kept here is only what follows {self.acknowledged_s:.3f} s",
+                f"the server has {position / self._rate:.3f} s of audio of the call; "
+                f"kept here is only what follows {self.acknowledged_s:.3f} s",
             )
         self._sent = self._arrived = sent
         self._sent_controls = controls
@@ -154,6 +160,9 @@ class ReplayBuffer:
     def _next_control(self) -> _Control | None:
         # Those kept are consecutive and end with the newest.
         behind = self._numbered - self._sent_controls
+        if behind > len(self._controls):
+            # Forgotten, so before audio that the server has, and not carried out: it was refused.
+            return _Control(self._sent_controls + 1, self._start, NOTHING)
         return self._controls[-behind] if behind else None
 
     def _audio_until(self, control: _Control | None) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ import soundfile
 from callscribe import sample, sync
 from callscribe.client import Call, Refused, ResumedElsewhere, SessionLost, connect
 from callscribe.dialling import dial, resuming
-from callscribe.messages import Event, Final, Gap, Options, Resumed, SpeechEnded
+from callscribe.messages import Error, Event, Final, Gap, Options, Resumed, SpeechEnded
 from common.audio import FloatArray, float_to_pcm16
+from common.errors import Misuse
 from tests.chaos.proxy import Proxy
 from tests.integration.conftest import RunningStack
 
@@ -105,6 +106,33 @@ async def test_a_connection_cut_at_random_changes_no_word(
     assert any(isinstance(event, Resumed) for event in events)
     ended = [(e.channel, e.utterance) for e in events if isinstance(e, SpeechEnded)]
     assert len(ended) == len(set(ended))
+
+
+async def test_changes_that_are_refused_keep_no_call_from_being_resumed(
+    stack: RunningStack, audio: FloatArray, undisturbed: list[Any]
+):
+    async with network(stack) as (proxy, url), admitted(url) as call:
+
+        async def refused() -> None:
+            with suppress(Misuse):  # finalized
+                while True:
+                    await call.configure(language="klingon")
+                    await asyncio.sleep(0.3)
+
+        async def cutting() -> None:
+            while True:
+                await asyncio.sleep(1.0)
+                proxy.cut(1.0)
+
+        sending = asyncio.create_task(talk(call, audio))
+        trouble = [asyncio.create_task(each) for each in (refused(), cutting())]
+        events = [event async for event in call]
+        for task in trouble:
+            task.cancel()
+        await sending
+    assert heard(events) == undisturbed
+    assert any(isinstance(event, Resumed) for event in events)
+    assert {event.code for event in events if isinstance(event, Error)} == {"unknown_language"}
 
 
 async def test_a_network_that_swallows_everything_for_a_while_changes_no_word(

@@ -106,6 +106,37 @@ async def test_a_cut_behind_a_control_repeats_it_only_if_it_was_lost(serving, to
     assert seen == ["finalize" if took_effect else "flush"]
 
 
+async def test_a_change_that_was_refused_is_no_obstacle_to_resuming(serving):
+    seen = []
+
+    async def first(peer):
+        await peer.accept()
+        await peer.until("config")
+        await peer.say("error", code="invalid_option", message="nobody speaks that")
+        await peer.until_audio(2)
+        await peer.say("audio_ack", position=1)
+        peer.cut()
+
+    async def second(peer):
+        await peer.resume(position=2)
+        seen.append(json.loads(await peer.connection.recv()))
+        await peer.until("finalize")
+        peer.cut()
+
+    async def third(peer):
+        # The server counts what it was sent in place of the refused one.
+        await peer.resume(position=2, controls=2, ended=True)
+        await peer.connection.close(1000, "finished")
+
+    async with serving(scenes(first, second, third)) as url, connect(url, MULAW) as call:
+        await call.configure(language="klingon")
+        await call.send(b"ab")
+        kinds = [(await anext(call)).kind for _ in range(2)]
+        await call.finalize()
+        assert kinds + [event.kind async for event in call] == ["error", "resumed", "resumed"]
+    assert seen == [{"type": "config"}]
+
+
 @pytest.mark.parametrize("took_effect", [False, True])
 async def test_a_cut_during_finalize(serving, took_effect):
     seen = []

@@ -1,4 +1,4 @@
-"""A call over connections that break at random, again and again."""
+"""A call over connections that break at random, again and again, some of its controls refused."""
 
 import asyncio
 import json
@@ -20,6 +20,8 @@ class Cluster:
         self.random = random.Random(seed)
         self.audio = bytearray()
         self.controls = []
+        self.numbered = 0
+        """The number of the client's last control that took effect."""
         self.acknowledged = 0
         self.connections = 0
 
@@ -29,7 +31,7 @@ class Cluster:
             await peer.accept()
         else:
             self._lose()
-            place = {"position": len(self.audio) // 2, "controls": len(self.controls)}
+            place = {"position": len(self.audio) // 2, "controls": self.numbered}
             config = await peer.resume(**place)
             await self._report(peer, after=config["seq"])
         with suppress(ConnectionClosed):
@@ -37,13 +39,14 @@ class Cluster:
 
     async def _work(self, peer):
         left = self.random.randint(1, 10)
+        number = self.numbered
         async for message in peer.connection:
             if isinstance(message, bytes):
                 self.audio += message
             else:
-                self.controls.append((len(self.audio), json.loads(message)["type"]))
-                await self._report(peer, after=len(self.controls) - 1)
-                if self.controls[-1][1] == "finalize":
+                number += 1
+                await self._obey(peer, json.loads(message), number)
+                if self.controls and self.controls[-1][1] == "finalize":
                     return
             if self.random.random() < 0.3:
                 frames = len(self.audio) // 2
@@ -53,6 +56,15 @@ class Cluster:
             if left == 0 and self.connections < 20:
                 peer.cut()
                 return
+
+    async def _obey(self, peer, control, number):
+        if "language" in control:
+            await peer.say("error", code="invalid_option", message="language: nobody speaks it")
+            return
+        self.numbered = number
+        if control != {"type": "config"}:
+            self.controls.append((len(self.audio), control["type"]))
+            await self._report(peer, after=len(self.controls) - 1)
 
     async def _report(self, peer, after):
         for number in range(after, len(self.controls)):
@@ -78,6 +90,8 @@ async def test_random_cuts_lose_and_double_nothing(serving, monkeypatch, seed):
             await call.send(piece)
             if number % 23 == 0:
                 await call.flush()
+            if number % 17 == 0:
+                await call.configure(language="klingon")
             await asyncio.sleep(0)
         await call.finalize()
 

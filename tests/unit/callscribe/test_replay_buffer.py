@@ -1,9 +1,9 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from callscribe.errors import SessionLost
-from callscribe.replay_buffer import LONGEST_MESSAGE, ReplayBuffer
+from callscribe.replay_buffer import LONGEST_MESSAGE, NOTHING, ReplayBuffer
 from common.errors import PeerMisbehaved
 
 
@@ -68,10 +68,35 @@ def test_a_control_is_kept_until_audio_behind_it_is_acknowledged():
     ring.rewind(1, 0)
     assert taken(ring) == ["flush", b"cd"]
     ring.acknowledge(2)
-    with pytest.raises(SessionLost, match="0 controls"):
-        ring.rewind(2, 0)
     ring.rewind(2, 1)
     assert taken(ring) == []
+
+
+def test_controls_that_were_refused_and_forgotten_leave_the_numbers_as_they_were():
+    ring = buffer()
+    ring.add_control("good")
+    ring.add_control("bad")
+    ring.add_control("worse")
+    ring.add_audio(b"ab")
+    taken(ring)
+    ring.acknowledge(1)
+    ring.add_control("flush")
+    ring.rewind(1, 1)
+    assert (ring.ready, ring.pending) == (True, True)
+    assert taken(ring) == [NOTHING, NOTHING, "flush"]
+    ring.rewind(1, 4)
+    assert not ring.pending
+    ring.rewind(1, 3)
+    assert taken(ring) == ["flush"]
+
+
+def test_a_control_that_was_refused_and_is_kept_is_sent_again_to_be_refused_again():
+    ring = buffer()
+    ring.add_audio(b"ab")
+    ring.add_control("bad")
+    taken(ring)
+    ring.rewind(1, 0)
+    assert taken(ring) == ["bad"]
 
 
 def test_it_is_full_beyond_its_capacity_until_some_is_acknowledged():
@@ -144,7 +169,7 @@ def test_a_server_cannot_have_what_was_not_sent():
 steps = st.lists(
     st.one_of(
         st.binary(min_size=0, max_size=9),
-        st.just("control"),
+        st.sampled_from(["control", "refused"]),
         st.tuples(st.just("send"), st.integers(0, 9)),
         st.tuples(st.just("ack"), st.floats(0, 1)),
         st.tuples(st.just("break"), st.floats(0, 1)),
@@ -154,19 +179,25 @@ steps = st.lists(
 
 
 class Model:
-    """A server that loses its newest whole messages when the connection breaks."""
+    """A server that loses its newest whole messages when the connection breaks.
+
+    `controls` are those that took effect: number, bytes of audio before it, text.
+    """
 
     def __init__(self, frame_bytes):
         self.frame_bytes = frame_bytes
         self.audio = b""
         self.controls = []
+        self.numbered = 0
         self.acknowledged = 0
 
     def receive(self, message):
         if isinstance(message, bytes):
             self.audio += message
-        else:
-            self.controls.append((len(self.audio), message))
+            return
+        self.numbered += 1
+        if not message.startswith("refused"):
+            self.controls.append((self.numbered, len(self.audio), message))
 
     def lose(self, part):
         """Keep a part of what is not acknowledged; return where it goes on."""
@@ -174,27 +205,34 @@ class Model:
         kept -= kept % self.frame_bytes
         self.audio = self.audio[:kept]
         # Of the controls just where the audio ends, some took effect.
-        at_end = [control for control in self.controls if control[0] == kept]
+        at_end = [control for control in self.controls if control[1] == kept]
         lost_here = len(at_end) - round(len(at_end) * part)
-        self.controls = [control for control in self.controls if control[0] <= kept]
+        self.controls = [control for control in self.controls if control[1] <= kept]
         self.controls = self.controls[: len(self.controls) - lost_here]
-        return kept // self.frame_bytes, len(self.controls)
+        self.numbered = self.controls[-1][0] if self.controls else 0
+        return kept // self.frame_bytes, self.numbered
+
+
+REFUSED_AND_FORGOTTEN = ["refused", bytes(8), ("send", 2), ("ack", 1.0), ("break", 1.0)]
 
 
 @given(steps, st.sampled_from([1, 2, 4, 8]))
+@example([*REFUSED_AND_FORGOTTEN, "control", ("send", 9), *REFUSED_AND_FORGOTTEN, "control"], 1)
+@example(2 * ["control", ("send", 9), *REFUSED_AND_FORGOTTEN, ("break", 0.0)], 2)
 def test_whatever_breaks_the_server_gets_everything_once_and_in_place(steps, frame_bytes):
     ring, server = buffer(frame_bytes), Model(frame_bytes)
     audio = b""
-    controls: list[tuple[int, str]] = []
+    controls: list[tuple[int, int, str]] = []
     for step in steps:
         match step:
             case bytes():
                 ring.add_audio(step)
                 audio += step
-            case "control":
-                text = f"control {len(controls) + 1}"
+            case "control" | "refused":
+                text = f"{step} {ring.controls + 1}"
                 ring.add_control(text)
-                controls.append((len(audio), text))
+                if step == "control":
+                    controls.append((ring.controls, len(audio), text))
             case "send", count:
                 for _ in range(count):
                     if (message := ring.take()) is not None:
@@ -211,4 +249,4 @@ def test_whatever_breaks_the_server_gets_everything_once_and_in_place(steps, fra
             server.receive(message)
         ring.acknowledge(len(server.audio) // frame_bytes)
     assert server.audio == audio
-    assert server.controls == controls
+    assert [control for control in server.controls if control[2] != NOTHING] == controls

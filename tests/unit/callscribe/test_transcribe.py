@@ -1,5 +1,6 @@
 import asyncio
 import json
+import sys
 import time
 from typing import Any
 
@@ -186,11 +187,15 @@ async def test_a_server_that_is_not_there_is_one_line(unused_tcp_port, stereo, c
 
 
 async def test_misuse_is_one_line_before_anything_is_sent(stereo, tmp_path, capsys):
-    missing = tmp_path / "missing.wav"
+    missing, fast = tmp_path / "missing.wav", tmp_path / "fast.wav"
+    soundfile.write(fast, np.zeros(100), 384_000)
     cases = [
         (TranscribeOptions(files=[stereo, missing], url="ws://localhost:1"), "no such file"),
         (TranscribeOptions(files=[stereo], url="http://localhost"), "no ws:// or wss:// URL"),
+        (TranscribeOptions(files=[stereo], url="ws://h:99999/"), "no ws:// or wss:// URL"),
+        (TranscribeOptions(files=[stereo], url="ws://[::1/"), "no ws:// or wss:// URL"),
         (TranscribeOptions(files=[stereo], url="ws://localhost:1", speed=-1), "speed is -1"),
+        (TranscribeOptions(files=[stereo, fast], url="ws://localhost:1"), "384000 Hz"),
     ]
     for options, reason in cases:
         assert await run(options) == EXIT_MISUSE
@@ -215,6 +220,25 @@ async def test_a_file_that_breaks_off_ends_the_call(serving, stereo, monkeypatch
         options = TranscribeOptions(files=[stereo], url=url, speed=0)
         assert await run(options) == EXIT_MISUSE
     assert "broken audio" in capsys.readouterr().err
+
+
+async def test_a_file_with_samples_that_are_no_numbers_ends_the_call(serving, tmp_path, capsys):
+    async def script(peer):
+        await peer.accept()
+        with pytest.raises(ConnectionError, match="the client left"):
+            await peer.until("finalize")
+
+    soundfile.write(tmp_path / "a.wav", np.full(8_000, np.nan), 8_000, subtype="FLOAT")
+    async with serving(script) as url:
+        options = TranscribeOptions(files=[tmp_path / "a.wav"], url=url, speed=0)
+        assert await run(options) == EXIT_MISUSE
+    assert "sample 0, at 0.000 s, is infinite or not a number" in capsys.readouterr().err
+
+
+async def test_a_closed_stdout_is_one_line(stereo, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert await run(TranscribeOptions(files=[stereo], url="ws://localhost:1")) == EXIT_FAILED
+    assert capsys.readouterr().err == "callscribe transcribe: stdout is closed\n"
 
 
 async def test_cancelling_ends_the_call(serving, stereo):

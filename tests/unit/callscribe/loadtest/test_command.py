@@ -36,6 +36,8 @@ def test_it_has_help(capsys):
         (["--call-length", "3"], "--call-length: 3 is neither 0 nor at least 10"),
         (["--call-length", "nan"], "--call-length: nan is neither 0 nor at least 10"),
         (["--url", "http://here"], "http://here is no ws:// or wss:// URL"),
+        (["--url", "ws://h:99999/"], "ws://h:99999/ is no ws:// or wss:// URL"),
+        (["--url", "ws://[::1/"], "ws://[::1/ is no ws:// or wss:// URL"),
         (["--json", "/nonexistent/a.json"], "--json: there is no folder /nonexistent"),
         (["--plot", "/nonexistent/a.png"], "--plot: there is no folder /nonexistent"),
         (["--plot", "a.docx"], "--plot: a.docx ends in none of .png, .svg, .pdf"),
