@@ -13,19 +13,18 @@ import soundfile
 
 from common.audio import FloatArray
 from common.errors import CallscribeError
-
-MAX_CHANNELS = 2
+from gateway.fronts.api import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 
 class AudioFileError(CallscribeError):
-    """The file is missing, no audio, empty, or has more channels than a call; names the file."""
+    """The file is missing, no audio, broken, or none that a call can take; names the file."""
 
 
 class AudioFile:
     """An open audio file; a context manager.
 
-    `rate` in Hz, `channels` 1 or 2, `duration` in seconds as the file's header says. Opening
-    raises AudioFileError.
+    `rate` in Hz and `channels` are such as a call can have, `duration` in seconds is as the
+    file's header says. Opening raises AudioFileError.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,6 +38,8 @@ class AudioFile:
         self.rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.duration: float = self._file.frames / self.rate
+        self._position = 0
+        """Samples of each channel that have been read."""
         problem = self._problem()
         if problem is not None:
             self.close()
@@ -47,13 +48,16 @@ class AudioFile:
     def _problem(self) -> str | None:
         if self.channels > MAX_CHANNELS:
             return f"{self.channels} channels; a call has 1 or {MAX_CHANNELS}"
+        if not MIN_SAMPLE_RATE <= self.rate <= MAX_SAMPLE_RATE:
+            return f"{self.rate} Hz; a call has {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}"
         return None if self._file.frames else "no audio in it"
 
     def blocks(self, seconds: float) -> Iterator[FloatArray]:
         """Yield float32 [n, channels] in [-1, 1], from where the last read ended to the end.
 
-        n is `seconds` of samples, rounded, except in the last block. A file that breaks off
-        raises AudioFileError.
+        n is `seconds` of samples, rounded, except in the last block. What a file of floats has
+        beyond 1 is clipped. AudioFileError for a file that breaks off, or holds a sample that is
+        infinite or not a number.
         """
         size = max(1, round(seconds * self.rate))
         while True:
@@ -63,7 +67,16 @@ class AudioFile:
                 raise AudioFileError(f"{self.path}: broken audio: {error}") from error
             if not len(block):
                 return
-            yield np.asarray(block, dtype=np.float32)
+            self._check_finite(block)
+            self._position += len(block)
+            yield np.clip(block, -1, 1, out=block)
+
+    def _check_finite(self, block: FloatArray) -> None:
+        finite = np.isfinite(block).all(axis=1)
+        if not finite.all():
+            at = self._position + int(finite.argmin())
+            where = f"sample {at}, at {at / self.rate:.3f} s"
+            raise AudioFileError(f"{self.path}: {where}, is infinite or not a number")
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""

@@ -1,23 +1,26 @@
 """The callscribe command: runs services, the local stack, and files through it.
 
-Exit codes: 0 done, 1 failed, 2 misuse (one line on stderr tells which), 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 misuse (one line on stderr tells which), 130 interrupted. One whose
+reader has left, as `head` does, ends without a word, by 1.
 Every command imports what it needs itself, so that none waits for another's libraries.
 """
 
 import asyncio
 import dataclasses
+import errno
 import importlib
 import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from callscribe import __version__
+from callscribe import __version__, stdout
 from common.errors import CallscribeError, SettingsError
 from common.lifecycle import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISUSE
 from common.settings import (
@@ -47,6 +50,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments.pop(0) if arguments else "--help"
+    try:
+        with stdout.watched():
+            return _run(name, arguments)
+    except stdout.StdoutError as error:
+        stdout.abandon()
+        if error.errno != errno.EPIPE:
+            with suppress(OSError):  # stderr may be the same full disk
+                print(f"callscribe {name}: stdout: {error.strerror}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def _run(name: str, arguments: list[str]) -> int:
     if name in ("-h", "--help"):
         print(_usage())
         return 0

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal, Self, TypeAlias, TypedDict
 
-from common.errors import PeerMisbehaved
+from common.errors import PeerMisbehaved, SettingsError
 
 SAMPLE_BYTES: Mapping[str, int] = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw": 1}
 """By encoding."""
@@ -20,7 +20,8 @@ class Options:
     """What a call asks of the server; None leaves an option to the server's settings.
 
     Durations in seconds, thresholds as probabilities 0..1, `sample_rate` in Hz. With two
-    channels the samples are interleaved, and each channel has its own transcript.
+    channels the samples are interleaved, and each channel has its own transcript. The server
+    checks the values; an `encoding` whose samples have no known size raises SettingsError here.
     """
 
     encoding: Literal["float32", "pcm16", "mulaw", "alaw"] = "pcm16"
@@ -40,6 +41,11 @@ class Options:
     interim_results: bool | None = None
     events: tuple[Literal["speech_started", "speech_ended", "gap", "lag", "audio_ack"], ...] = ()
     """Events beyond transcripts to be sent."""
+
+    def __post_init__(self) -> None:
+        if self.encoding not in SAMPLE_BYTES:
+            allowed = ", ".join(SAMPLE_BYTES)
+            raise SettingsError(f"encoding is {self.encoding!r}; there are {allowed}")
 
     @property
     def frame_bytes(self) -> int:

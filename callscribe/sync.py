@@ -10,6 +10,7 @@ The connection is worked by a thread of its own, so that it stays alive whatever
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from ssl import SSLContext
@@ -18,22 +19,25 @@ from typing import Any, Self, TypeAlias, TypeVar, Unpack
 from callscribe import client
 from callscribe.errors import Disconnected
 from callscribe.messages import Changes, Event, Options
+from common.errors import CallscribeError, reason_of
 
 T = TypeVar("T")
 _Requests: TypeAlias = SimpleQueue[asyncio.Future[bytes | None] | None]
+
+_LEFT = "the call was left"
 
 
 class SyncCall:
     """A `callscribe.client.Call` for threads; made by `connect`.
 
     Methods block where the others wait, and raise the same errors. One thread may send while
-    another iterates. An exception that interrupts the blocking, as KeyboardInterrupt does, acts
-    like cancelling.
+    another iterates; what blocks while the call is left raises Disconnected. An exception that
+    interrupts the blocking, as KeyboardInterrupt does, acts like cancelling.
     """
 
-    def __init__(self, call: client.Call, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, call: client.Call, worker: "_Worker") -> None:
         self._call = call
-        self._loop = loop
+        self._worker = worker
 
     @property
     def session_id(self) -> str:
@@ -42,35 +46,39 @@ class SyncCall:
 
     def send(self, pcm: bytes) -> None:
         """See `Call.send`."""
-        _wait(self._call.send(pcm), self._loop)
+        self._worker.run(self._call.send(pcm))
 
     def flush(self) -> None:
         """See `Call.flush`."""
-        _wait(self._call.flush(), self._loop)
+        self._worker.run(self._call.flush())
 
     def finalize(self) -> None:
         """See `Call.finalize`."""
-        _wait(self._call.finalize(), self._loop)
+        self._worker.run(self._call.finalize())
 
     def configure(self, **changes: Unpack[Changes]) -> None:
         """See `Call.configure`."""
-        _wait(self._call.configure(**changes), self._loop)
+        self._worker.run(self._call.configure(**changes))
 
     def transcribe(self, source: Iterable[bytes]) -> Iterator[Event]:
         """Send a source to its end and finalize; meanwhile yield events until the call has ended.
 
-        What the source raises is raised here. The source is read in a thread of its own; one that
-        still blocks when the call is left keeps that thread, but not the process.
+        What the source raises is raised here, SystemExit and its like included. The source is read
+        in a thread of its own; one that still blocks when the call is left keeps that thread, but
+        not the process.
         """
         events = self._call.transcribe(_read_apart(source))
-        while (event := _wait(_next(events), self._loop)) is not None:
-            yield event
+        try:
+            while (event := self._worker.run(_next(events))) is not None:
+                yield event
+        except _SourceExit as end:
+            raise end.raised from None
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Event:
-        event = _wait(_next(self._call), self._loop)
+        event = self._worker.run(_next(self._call))
         if event is None:
             raise StopIteration
         return event
@@ -87,42 +95,69 @@ def connect(
     ring_s: float = 60.0,
 ) -> Iterator[SyncCall]:
     """Open a call and close it on leaving; see `callscribe.client.connect`."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=_work, args=(loop,), name="callscribe-call", daemon=True)
-    thread.start()
+    worker = _Worker()
     opening = client.connect(url, options, tls=tls, resume=resume, patience=patience, ring_s=ring_s)
     try:
-        call = _wait(opening.__aenter__(), loop)
+        call = worker.run(opening.__aenter__())
         try:
-            yield SyncCall(call, loop)
+            yield SyncCall(call, worker)
         finally:
-            _wait(opening.__aexit__(None, None, None), loop)
+            worker.run(opening.__aexit__(None, None, None))
     finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+        worker.end()
 
 
-def _work(loop: asyncio.AbstractEventLoop) -> None:
-    """Run the loop until it is stopped, then end what still runs in it, as `asyncio.run` does."""
-    loop.run_forever()
-    for task in (left := asyncio.all_tasks(loop)):
-        task.cancel()
-    if left:
-        loop.run_until_complete(asyncio.wait(left))
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.close()
+class _Worker:
+    """An event loop in a thread of its own, which runs the coroutines of any thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._handing_over = threading.Lock()
+        self._ended = False
+        """Whether the loop takes nothing more; what it took before, it ends."""
+        name = "callscribe-call"
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for what `work` returns or raises; Disconnected when it is not run to its end."""
+        with self._handing_over:
+            if self._ended:
+                work.close()
+                raise Disconnected(_LEFT)
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException as error:
+            if isinstance(error, CancelledError) and future.cancelled():  # by `_work`
+                raise Disconnected(_LEFT) from None
+            future.cancel()
+            raise
+
+    def end(self) -> None:
+        """Cancel what still runs and wait until the thread has ended."""
+        with self._handing_over:
+            self._ended = True
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _work(self) -> None:
+        """Run the loop until it is stopped, then end what is left in it, as `asyncio.run` does."""
+        self._loop.run_forever()
+        for task in (left := asyncio.all_tasks(self._loop)):
+            task.cancel()
+        if left:
+            self._loop.run_until_complete(asyncio.wait(left))
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
 
 
-def _wait(work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
-    if loop.is_closed():
-        work.close()
-        raise Disconnected("the call was left")
-    future = asyncio.run_coroutine_threadsafe(work, loop)
-    try:
-        return future.result()
-    except BaseException:
-        future.cancel()
-        raise
+class _SourceExit(CallscribeError):
+    """Stands for what a source raised that is no Exception, which would end the loop instead."""
+
+    def __init__(self, raised: BaseException) -> None:
+        super().__init__(f"the source ended by {reason_of(raised)}")
+        self.raised = raised
 
 
 async def _next(events: AsyncIterator[Event]) -> Event | None:
@@ -148,14 +183,17 @@ async def _read_apart(source: Iterable[bytes]) -> AsyncIterator[bytes]:
 
 
 def _answer(source: Iterable[bytes], requests: _Requests) -> None:
-    pieces = iter(source)
+    pieces: Iterator[bytes] | None = None
     while (answer := requests.get()) is not None:
         piece: bytes | None = None
         failure: Exception | None = None
         try:
+            pieces = iter(source) if pieces is None else pieces
             piece = next(pieces, None)
         except Exception as error:
             failure = error
+        except BaseException as error:
+            failure = _SourceExit(error)
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             answer.get_loop().call_soon_threadsafe(_resolve, answer, piece, failure)
 

@@ -51,9 +51,11 @@ async def run(options: TranscribeOptions) -> int:
     """Transcribe the files one after another on stdout; return the exit code.
 
     0: done; 1: the call broke, was refused, or some of its audio went untranscribed; 2: a file,
-    the URL or an option is no use. What went wrong is one line on stderr.
-    Cancelling ends the call where it is and leaves the terminal in order.
+    the URL or an option is no use. What went wrong is one line on stderr, except what stdout
+    raises, which is raised. Cancelling ends the call where it is and leaves the terminal in order.
     """
+    if sys.stdout is None:  # closed by who started this
+        return _failed(CallscribeError("stdout is closed"), EXIT_FAILED)
     display = display_for(sys.stdout, os.environ, as_json=options.json)
     try:
         if options.speed < 0:

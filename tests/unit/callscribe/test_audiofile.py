@@ -58,8 +58,36 @@ def test_what_cannot_be_used_is_named_with_the_reason(tmp_path):
         nothing: "not an audio file",
         write(tmp_path / "empty.wav", seconds=0): "no audio",
         write(tmp_path / "three.wav", channels=3): "3 channels",
+        write(tmp_path / "slow.wav", rate=3_999): "3999 Hz; a call has 4000 to 192000",
+        write(tmp_path / "fast.wav", rate=192_001): "192001 Hz; a call has 4000 to 192000",
     }
     for path, reason in cases.items():
         with pytest.raises(AudioFileError, match=reason) as error:
             AudioFile(path)
         assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("rate", [4_000, 192_000])
+def test_the_rates_of_calls_are_taken_up_to_their_limits(tmp_path, rate):
+    with AudioFile(write(tmp_path / "a.wav", rate=rate)) as audio:
+        assert audio.rate == rate
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_sample_that_is_no_number_is_named_with_its_place(tmp_path, value):
+    samples = np.zeros((2_000, 2))
+    samples[1_700:, 1] = value
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    with AudioFile(tmp_path / "a.wav") as audio:
+        blocks = audio.blocks(0.1)
+        assert len(next(blocks)) == len(next(blocks)) == 800
+        with pytest.raises(AudioFileError, match=r"a\.wav: sample 1700, at 0\.212 s, is infinite"):
+            next(blocks)
+
+
+def test_what_is_beyond_full_scale_is_clipped(tmp_path):
+    samples = np.array([0.5, 3e38, -1.5, 1.0], np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    with AudioFile(tmp_path / "a.wav") as audio:
+        (block,) = audio.blocks(1)
+    assert block.ravel().tolist() == [0.5, 1.0, -1.0, 1.0]

@@ -1,9 +1,14 @@
+import asyncio
 import os
 import subprocess
 import sys
 import types
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from callscribe import __version__, cli
 from callscribe.cli import main
@@ -188,3 +193,82 @@ def test_light_commands_load_no_heavy_library(argv):
         [sys.executable, "-c", program, *argv], capture_output=True, text=True, check=False
     )
     assert done.stderr.strip() == ""
+
+
+async def printing_to(out, *argv):
+    """Run the command with this stdout, buffered; return its exit code and stderr."""
+    program = (sys.executable, "-m", "callscribe", *argv)
+    env = {**os.environ, "PYTHONUNBUFFERED": ""}
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*program, stdout=out, stderr=pipe, env=env)
+    _, errors = await process.communicate()
+    return process.returncode, errors.decode()
+
+
+@pytest.fixture
+def no_reader():
+    """A pipe that nobody reads any more, as behind `head`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    yield writing
+    os.close(writing)
+
+
+@pytest.fixture
+def no_room():
+    with Path("/dev/full").open("w") as file:
+        yield file
+
+
+@pytest.fixture
+def calling(serving, tmp_path):
+    """`async with calling(text) as argv`: of a transcription with this text."""
+
+    @asynccontextmanager
+    async def start(text="hello"):
+        async def script(peer):
+            await peer.accept()
+            with suppress(ConnectionError):
+                await peer.until("finalize")
+                await peer.say("final", channel=0, utterance=1, start=0, end=1, seq=1, text=text)
+
+        soundfile.write(tmp_path / "a.wav", np.zeros(800), 8_000)
+        async with serving(script) as url:
+            yield "transcribe", str(tmp_path / "a.wav"), "--url", url, "--speed", "0"
+
+    return start
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["check-config"], ["transcribe", "--help"]])
+async def test_a_reader_that_leaves_ends_a_command_quietly(argv, no_reader):
+    assert await printing_to(no_reader, *argv) == (1, "")
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+@pytest.mark.parametrize("length", [5, 20_000])
+async def test_a_reader_that_leaves_ends_the_call_quietly(flags, length, calling, no_reader):
+    async with calling("a" * length) as argv:  # what is longer than buffers is in none of them
+        assert await printing_to(no_reader, *argv, *flags) == (1, "")
+
+
+async def test_a_stdout_that_takes_nothing_is_one_line(calling, no_room):
+    line = "stdout: No space left on device\n"
+    assert await printing_to(no_room, "check-config") == (1, f"callscribe check-config: {line}")
+    async with calling() as argv:
+        assert await printing_to(no_room, *argv) == (1, f"callscribe transcribe: {line}")
+
+
+def test_other_errors_of_the_system_are_not_taken_for_stdouts(monkeypatch):
+    def main_of_it(argv):
+        raise BrokenPipeError
+
+    stand_in(monkeypatch, main_of_it)
+    with pytest.raises(BrokenPipeError):
+        main(["vad"])
+
+
+def test_a_closed_stdout_hinders_only_who_needs_it(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["check-config"]) == 0
+    assert main(["transcribe", __file__]) == 1
+    assert capsys.readouterr().err == "callscribe transcribe: stdout is closed\n"

@@ -22,7 +22,7 @@ from callscribe.messages import (
     Words,
     parse_event,
 )
-from common.errors import PeerMisbehaved
+from common.errors import PeerMisbehaved, SettingsError
 
 SPAN: dict[str, Any] = {"channel": 1, "start": 0.5, "end": 2.0}
 EVENTS: dict[str, tuple[dict[str, Any], Event]] = {
@@ -156,6 +156,13 @@ def test_whatever_the_server_sends_is_an_event_or_its_fault(kind, body):
 )
 def test_a_frame_is_one_sample_of_every_channel(encoding, channels, size):
     assert Options(encoding=encoding, channels=channels).frame_bytes == size
+
+
+@pytest.mark.parametrize("encoding", ["opus", None, ""])
+def test_an_encoding_there_is_none_of_is_named_with_those_there_are(encoding):
+    with pytest.raises(SettingsError) as error:
+        Options(encoding=encoding)
+    assert str(error.value) == f"encoding is {encoding!r}; there are float32, pcm16, mulaw, alaw"
 
 
 def test_options_leave_out_what_is_left_to_the_server():

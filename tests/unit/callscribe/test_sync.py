@@ -1,11 +1,13 @@
 import asyncio
 import threading
+from typing import Any, cast
 
 import pytest
 
 from callscribe import sync
 from callscribe.errors import Disconnected, ServerError
 from callscribe.messages import Final, Options
+from common.errors import CallscribeError
 
 SPAN = {"channel": 0, "utterance": 1, "start": 0.0, "end": 1.0}
 
@@ -96,6 +98,97 @@ async def test_what_the_source_raises_is_raised(apart):
             list(call.transcribe(source()))
 
     await apart(script, work)
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+async def test_a_source_that_would_end_its_thread_ends_the_call(apart, kind):
+    async def script(peer):
+        await peer.accept()
+        await peer.connection.wait_closed()
+
+    def source():
+        yield b"x"
+        raise kind("enough")
+
+    def work(url):
+        with sync.connect(url) as call:
+            with pytest.raises(kind, match="enough"):
+                list(call.transcribe(source()))
+            with pytest.raises(CallscribeError, match=f"ended by {kind.__name__}: enough"):
+                call.send(b"more")
+
+    await apart(script, work)
+
+
+async def test_what_is_no_source_is_raised(apart):
+    async def script(peer):
+        await peer.accept()
+        await peer.connection.wait_closed()
+
+    def work(url):
+        with pytest.raises(TypeError, match="not iterable"), sync.connect(url) as call:
+            list(call.transcribe(cast(Any, None)))
+
+    await apart(script, work)
+
+
+def caught(work):
+    """Return a thread that has begun to do `work`, and the list that gets what it raises."""
+    errors = []
+
+    def run():
+        try:
+            work()
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread, errors
+
+
+async def test_a_call_of_another_thread_while_the_loop_ends_is_told(apart, monkeypatch):
+    """The loop has been stopped and has found its last tasks: it would run nothing more."""
+    calls: list[Any] = []
+    outcomes = []
+    all_tasks = asyncio.all_tasks
+
+    def then_send(loop=None):
+        found = all_tasks(loop)
+        if threading.current_thread().name == "callscribe-call":
+            thread, errors = caught(lambda: calls[0].send(b"late"))
+            thread.join(10)
+            outcomes.extend(errors)
+        return found
+
+    async def script(peer):
+        await peer.accept()
+        await peer.connection.wait_closed()
+
+    def work(url):
+        with sync.connect(url) as call:
+            calls.append(call)
+            monkeypatch.setattr(asyncio, "all_tasks", then_send)
+
+    await apart(script, work)
+    (error,) = outcomes
+    assert isinstance(error, Disconnected)
+    assert str(error) == "the call was left"
+
+
+def test_what_the_loop_does_not_end_any_more_is_told():
+    worker, begun = sync._Worker(), threading.Event()
+
+    async def wait():
+        begun.set()
+        await asyncio.Event().wait()
+
+    thread, errors = caught(lambda: worker.run(wait()))
+    begun.wait()
+    worker.end()
+    thread.join()
+    (error,) = errors
+    assert isinstance(error, Disconnected)
 
 
 async def test_leaving_early_ends_cleanly_while_the_source_blocks(apart):
