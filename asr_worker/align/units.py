@@ -78,7 +78,7 @@ def _cut(piece: str, alone: tuple[tuple[int, int], ...]) -> tuple[list[Unit], st
     running = False
     for character in piece:
         category = unicodedata.category(character)
-        if _is_in(character, alone):
+        if category[0] in "LN" and _is_in(character, alone):
             found.append(Unit(character, pending + character, True))
             pending, running = "", False
         elif category[0] in "LN" or (character == "'" and running):

@@ -66,6 +66,8 @@ def test_no_control_token_reaches_the_model(token):
 @given(st.text(), st.sampled_from(sorted(ALIGNABLE)))
 @example("\u0301a", "English")
 @example("'", "Chinese")
+@example("\ufada", "Cantonese")  # no character, among the ideographs
+@example("\u30fb\u30a2\u30fb\u3099", "Japanese")  # punctuation and an accent among kana
 def test_nothing_of_any_text_is_lost(text, language):
     found = units(text, language)
     joint = "" if language in ("Chinese", "Cantonese", "Japanese") else " "
