@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import Self, TextIO
 
+from callscribe.telling import tell
 from common.lifecycle import die_with_parent as die_with_parent
 
 _LAST_LINES = 15
@@ -137,8 +138,7 @@ class _Output(asyncio.SubprocessProtocol):
         text = line.decode(errors="replace").rstrip()
         self.lines.append(text)
         if self._echo is not None:
-            with suppress(OSError):  # a terminal that was closed: nobody reads, the child goes on
-                print(text, file=self._echo, flush=True)
+            tell(text, self._echo)
 
 
 def kill_group(pid: int) -> None:

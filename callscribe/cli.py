@@ -14,13 +14,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from callscribe import __version__, stdout
+from callscribe.telling import tell
 from common.errors import CallscribeError, SettingsError
 from common.lifecycle import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISUSE
 from common.settings import (
@@ -56,8 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except stdout.StdoutError as error:
         stdout.abandon()
         if error.errno != errno.EPIPE:
-            with suppress(OSError):  # stderr may be the same full disk
-                print(f"callscribe {name}: stdout: {error.strerror}", file=sys.stderr)
+            tell(f"callscribe {name}: stdout: {error.strerror}", sys.stderr)
         return EXIT_FAILED
 
 

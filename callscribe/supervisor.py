@@ -9,10 +9,10 @@ import random
 import signal
 import sys
 import time
-from contextlib import suppress
 from typing import Generic, NoReturn, Protocol, TypeVar
 
 from callscribe.backoff import Backoff
+from callscribe.telling import tell
 from common.errors import Unavailable
 from common.lifecycle import EXIT_MISUSE
 
@@ -170,8 +170,7 @@ async def lateness(program: Program[P], process: P | None, limit: float) -> Unav
 
 def notice(text: str) -> None:
     """Tell the operator, in one line on stderr."""
-    with suppress(OSError):  # a terminal that was closed: nobody listens, the processes go on
-        print(f"callscribe: {text}", file=sys.stderr, flush=True)
+    tell(f"callscribe: {text}", sys.stderr)
 
 
 def ending(code: int) -> str:

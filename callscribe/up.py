@@ -6,9 +6,10 @@ A process that dies is started again; all end with the stack, in whatever way it
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn, TextIO, TypeVar
@@ -17,6 +18,7 @@ from callscribe.embedded_redis import EmbeddedRedis, RedisProgram
 from callscribe.plan import beside, lay_out
 from callscribe.service import Service
 from callscribe.supervisor import Keeper, lateness, notice
+from callscribe.telling import tell
 from common.errors import Unavailable
 from common.lifecycle import EXIT_FAILED, EXIT_OK, stop_on_signals
 from common.settings import PREFIX, load
@@ -217,8 +219,7 @@ async def serve(options: StackOptions) -> int:
     attended = _has_terminal()
     with _hangups() as hung_up:
         async with running_stack(options) as stack:
-            with suppress(OSError):  # a terminal that was closed meanwhile: SIGHUP tells of it
-                print(f"callscribe is ready at {stack.url} ({', '.join(stack.pids)})", flush=True)
+            tell(f"callscribe is ready at {stack.url} ({', '.join(stack.pids)})", sys.stdout)
             await stack.run(_roll_when_asked(stack, hung_up, attended=attended))
     return EXIT_OK
 

@@ -100,8 +100,8 @@ class Connection(ServerConnection):
         """Hand data frames to the session, everything else to the library."""
         if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
             super().process_event(event)
-            if self.transport.get_write_buffer_size() > MOST_BUFFERED:
-                _log.warning("client.too_slow", unsent=self.transport.get_write_buffer_size())
+            if (unsent := self.transport.get_write_buffer_size()) > MOST_BUFFERED:
+                _log.warning("client.too_slow", unsent=unsent)
                 self.transport.abort()
         elif self._session is None:
             self._early.append(event)

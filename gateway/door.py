@@ -12,7 +12,7 @@ from gateway.capacity import Refusal
 from gateway.fleet import Fleet
 from gateway.quota import Quota, caller
 
-COMES_BACK = "resume=1"
+_COMES_BACK = "resume=1"
 """What a client adds to its URL that is about to resume: its call has its place already."""
 
 _TOO_MANY = "key_sessions"
@@ -26,7 +26,7 @@ def path(request: Request) -> str:
 
 def comes_back(request: Request) -> bool:
     """Tell whether the client is one that comes back to its call."""
-    return COMES_BACK in request.path.partition("?")[2].split("&")
+    return _COMES_BACK in request.path.partition("?")[2].split("&")
 
 
 class Door:

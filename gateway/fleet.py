@@ -134,7 +134,7 @@ class Fleet:
         }
 
     async def look(self) -> None:
-        """Read every stage's signs of life and its claims, and how full Redis is, once."""
+        """Read all signs of life and claims, how full Redis is and how busy this process, once."""
         stages = list(self._pools)
         commands: list[Command] = [("HGETALL", keys.workers(stage)) for stage in stages]
         commands += [("XINFO", "GROUPS", keys.claims(stage)) for stage in stages]

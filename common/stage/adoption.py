@@ -49,16 +49,19 @@ async def adopt(
     """
     slots: list[Slot[S]] = []
     hopeless: list[Broken] = []
-    found = await link.evaluate([_take_office(stage, h, owner) for h in held])
-    for h, (epoch, state, output) in zip(held, found, strict=True):
-        claim, emitted = Claim(h.key, _leg(h), h.body or {}, h.entry, epoch), wire.NOTHING
+    # Claim keys are ``<leg>`` or ``<leg>/<what>``.
+    legs = [Leg.parse(h.key.partition("/")[0]) for h in held]
+    calls = [_take_office(stage, leg, h, owner) for leg, h in zip(legs, held, strict=True)]
+    found = await link.evaluate(calls)
+    for h, leg, (epoch, state, output) in zip(held, legs, found, strict=True):
+        claim, emitted = Claim(h.key, leg, h.body or {}, h.entry, epoch), wire.NOTHING
         try:
             emitted = _last_output(stage, output)
             if h.body is None:
                 raise ValueError("its body is of another release, or none")
             recovery = Recovery(wire.unpack(state[1][1]) if state else None, emitted)
             opened = stage.open(claim, recovery)
-            cursors = {claim.leg.key(kind): after for kind, after in stage.inputs(opened).items()}
+            cursors = {leg.key(kind): after for kind, after in stage.inputs(opened).items()}
         except Exception as error:
             hopeless.append(broken(Slot(claim, None, {}, emitted), error, h.raw))
         else:
@@ -66,13 +69,7 @@ async def adopt(
     return slots, hopeless
 
 
-def _leg(held: Held) -> Leg:
-    # Claim keys are ``<leg>`` or ``<leg>/<what>``.
-    return Leg.parse(held.key.partition("/")[0])
-
-
-def _take_office(stage: Stage[S], held: Held, owner: str) -> ScriptCall:
-    leg = _leg(held)
+def _take_office(stage: Stage[S], leg: Leg, held: Held, owner: str) -> ScriptCall:
     kinds = (*stage.fences(held.key), stage.output)
     return (scripts.TAKE_OFFICE, [leg.key(kind) for kind in kinds], (owner, _MARKER_TTL))
 

@@ -138,7 +138,7 @@ class Publisher(Generic[S]):
         refused: list[_Write] = []
         for group in groups.values():
             for write, answer in zip(group, _answers(coming, group), strict=True):
-                if is_stale(answer):
+                if _is_stale(answer):
                     refused.append(write)
         if not refused:
             return set()
@@ -252,7 +252,7 @@ def _ring(rings: dict[bytes, list[Argument]], leg: Leg, effect: Effect) -> None:
         rings.setdefault(keys.out(gateway), []).extend((str(leg), kind))
 
 
-def is_stale(reply: Reply) -> bool:
+def _is_stale(reply: Reply) -> bool:
     """Tell whether an XADD found its id not new, or its stream gone; any other refusal is a bug."""
     if reply is None:
         return True

@@ -29,6 +29,11 @@ async def answer(peer):
     await peer.say("final", **SPAN, seq=1, text=bytes(peer.audio).decode())
 
 
+async def listen(peer):
+    await peer.accept()
+    await peer.connection.wait_closed()
+
+
 async def test_a_source_is_sent_and_its_events_are_iterated(apart):
     def work(url):
         with sync.connect(url) as call:
@@ -82,10 +87,6 @@ async def test_errors_are_those_of_the_client(apart, unused_tcp_port):
 
 
 async def test_what_the_source_raises_is_raised(apart):
-    async def script(peer):
-        await peer.accept()
-        await peer.connection.wait_closed()
-
     def source():
         yield b"x"
         raise ValueError("the microphone is gone")
@@ -97,15 +98,11 @@ async def test_what_the_source_raises_is_raised(apart):
         ):
             list(call.transcribe(source()))
 
-    await apart(script, work)
+    await apart(listen, work)
 
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
 async def test_a_source_that_would_end_its_thread_ends_the_call(apart, kind):
-    async def script(peer):
-        await peer.accept()
-        await peer.connection.wait_closed()
-
     def source():
         yield b"x"
         raise kind("enough")
@@ -117,19 +114,15 @@ async def test_a_source_that_would_end_its_thread_ends_the_call(apart, kind):
             with pytest.raises(CallscribeError, match=f"ended by {kind.__name__}: enough"):
                 call.send(b"more")
 
-    await apart(script, work)
+    await apart(listen, work)
 
 
 async def test_what_is_no_source_is_raised(apart):
-    async def script(peer):
-        await peer.accept()
-        await peer.connection.wait_closed()
-
     def work(url):
         with pytest.raises(TypeError, match="not iterable"), sync.connect(url) as call:
             list(call.transcribe(cast(Any, None)))
 
-    await apart(script, work)
+    await apart(listen, work)
 
 
 def caught(work):
@@ -161,16 +154,12 @@ async def test_a_call_of_another_thread_while_the_loop_ends_is_told(apart, monke
             outcomes.extend(errors)
         return found
 
-    async def script(peer):
-        await peer.accept()
-        await peer.connection.wait_closed()
-
     def work(url):
         with sync.connect(url) as call:
             calls.append(call)
             monkeypatch.setattr(asyncio, "all_tasks", then_send)
 
-    await apart(script, work)
+    await apart(listen, work)
     (error,) = outcomes
     assert isinstance(error, Disconnected)
     assert str(error) == "the call was left"
