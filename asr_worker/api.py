@@ -5,7 +5,7 @@ first sample. An engine is one module of `asr_worker.engines` with `build(settin
 `SLOTS`, the utterances that one worker carries if nobody says otherwise.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol, runtime_checkable
@@ -154,7 +154,7 @@ class Engine(Protocol):
     def isolated(self) -> bool:
         """Whether the model runs in a process of its own, whose death this one outlives and sees.
 
-        Else a decode that may end its process is given to another one (`asr_worker.apart`).
+        Else a decode that may end its process is given to another one (`asr_worker.poison.apart`).
         """
 
     async def start(self) -> None:
@@ -178,18 +178,29 @@ class Engine(Protocol):
         """Release everything; decodes still in flight fail. Safe to call twice or unstarted."""
 
 
+Between = Callable[[], Awaitable[None]]
+"""Awaited between two steps of a decode; meanwhile another decode may have the place."""
+
+
 @runtime_checkable
 class BatchingEngine(Engine, Protocol):
-    """A recogniser for which decodes together are cheaper than one after the other."""
+    """A recogniser for which decodes together are cheaper than one after the other.
+
+    It decodes in steps, none of them much longer than a second's work for a core.
+    """
 
     @property
     def together(self) -> int:
         """How many decodes may usefully share one of its `concurrency` places."""
 
+    def likeness(self, request: DecodeRequest) -> Hashable:
+        """Return what is equal for requests whose decodes can share their steps."""
+
     async def decode_together(
-        self, requests: Sequence[DecodeRequest]
+        self, requests: Sequence[DecodeRequest], between: Between | None = None
     ) -> Sequence[Hypothesis | EngineError]:
         """Recognise each, all final or none; what `decode` would return, or raise of this one.
 
-        Cancelling abandons them all. Raises what concerns all of them.
+        `between` is awaited between the steps. Cancelling abandons them all. Raises what concerns
+        all of them.
         """

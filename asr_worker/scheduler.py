@@ -23,6 +23,7 @@ from asr_worker.api import Hypothesis, Priority
 from asr_worker.stabilizer import Partial, Stabilizer
 from common.audio import SAMPLE_RATE
 from common.errors import Misuse
+from common.pipeline.text import EndReason
 
 _ATTEMPTS = 2
 _EAGER = 6
@@ -100,7 +101,7 @@ class PublishFinal:
 
     start: int
     end: int
-    reason: str
+    reason: EndReason
     hypothesis: Hypothesis
     failed: bool
 
@@ -132,7 +133,7 @@ class UtteranceScheduler:
         self._available = start
         self._end: int | None = None
         """Where speech ended, as far as known: set while PAUSED, CLOSING and DONE."""
-        self._reason = ""
+        self._reason: EndReason = "silence"
         self._in_flight: Decode | None = None
         self._tokens = 0
         self._covered = start
@@ -151,6 +152,11 @@ class UtteranceScheduler:
     def done(self) -> bool:
         """Whether the final was handed out by `due()`."""
         return self._state is State.DONE
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the utterance is over and its final was not handed out yet."""
+        return self._state is State.CLOSING
 
     @property
     def whole(self) -> tuple[int, Hypothesis] | None:
@@ -173,8 +179,8 @@ class UtteranceScheduler:
         self._move("resumed")
         self._aim(None)
 
-    def ended(self, end: int, reason: str) -> None:
-        """The utterance is [start, end), for good; `reason` is passed on to the final."""
+    def ended(self, end: int, reason: EndReason) -> None:
+        """The utterance is [start, end), finally; `reason` is passed on to the final."""
         self._move("ended")
         self._reason = reason
         if end != self._end:

@@ -12,15 +12,20 @@ from asr_worker.api import (
     EngineDead,
     LanguageUnsupported,
 )
-from asr_worker.dispatch import Decoded, Dispatcher, Dropped
-from asr_worker.quarantine import Quarantine
-from asr_worker.scheduler import Cancel, Decode, PublishFinal, PublishPartial
+from asr_worker.dispatch import Dispatcher, Dropped
+from asr_worker.places import Decoded
+from asr_worker.poison.quarantine import Quarantine
+from asr_worker.scheduler import Cancel, Decode, Kind, PublishFinal, PublishPartial
 from asr_worker.settings import AsrSettings
 from asr_worker.utterance import POISONED, Utterance, unreadable
 from common.audio import SAMPLE_RATE, samples
 from common.bus import wire
 from common.errors import reason_of
-from common.stage.api import Claim, Done, Effect, Recovery, Snapshot, Work
+from common.pipeline.report import AsrLoad
+from common.pipeline.stages import ASR
+from common.pipeline.streams import SOURCES, SPEECH, Stream
+from common.pipeline.work import UtteranceWork
+from common.stage.api import Claim, Done, Effect, Recovery, Stage, Work
 from common.telemetry.logs import Log
 from common.telemetry.metrics import AsrMetrics
 
@@ -35,23 +40,21 @@ class OwnedUtterance:
     """An utterance, its decode in flight, and answers that wait for the next step."""
 
     utterance: Utterance
+    wake: Callable[[], None]
     began: float
     """When it was taken (s); long ago if it is done again, since then all its audio is there."""
     decodes: dict[int, asyncio.Task[Decoded]] = field(default_factory=dict)
     answers: list[tuple[int, asyncio.Task[Decoded]]] = field(default_factory=list)
 
 
-class AsrStage:
+class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
     """Schedules the decodes of all owned utterances on one engine.
 
     `build` makes the engine once more, for suspects; it must be picklable. None where the engine
     is isolated already.
     """
 
-    name = "asr"
-    finishes = True
-    rings = True
-    output = "text"
+    spec = ASR
 
     def __init__(
         self,
@@ -72,35 +75,33 @@ class AsrStage:
         )
         self._quarantine = Quarantine(self._dispatcher, build)
 
-    async def start(self, wake: Callable[[OwnedUtterance], None]) -> None:
+    async def start(self) -> None:
         """Load and warm up the engine."""
-        self._wake = wake
         await self._engine.start()
         await self._dispatcher.calibrate()
 
-    def fences(self, claim_key: str) -> Sequence[str]:
-        """See `Stage.fences`; each attempt at an utterance outranks the one before."""
-        return (f"part:{claim_key.rpartition('/')[2]}",)
-
-    def open(self, claim: Claim, recovery: Recovery) -> OwnedUtterance:
+    def open(
+        self, claim: Claim[UtteranceWork], recovery: Recovery, wake: Callable[[], None]
+    ) -> OwnedUtterance:
         """See `Stage.open`; `recovery.emitted` is the last item in the leg's text."""
         utterance = Utterance(
             claim.leg,
-            claim.body,
+            claim.work,
             committed=recovery.emitted.position,
             cadence=self._cadence,
             suspect=claim.suspect,
         )
-        return OwnedUtterance(utterance, time.monotonic() if claim.epoch == 1 else 0.0)
+        began = time.monotonic() if claim.epoch == 1 else 0.0
+        return OwnedUtterance(utterance, wake, began)
 
-    def give_up(self, claim: Claim) -> Sequence[Effect]:
+    def give_up(self, claim: Claim[UtteranceWork | None]) -> Sequence[Effect]:
         """See `Stage.give_up`; the call goes on without this utterance's text."""
         return [unreadable(claim)]
 
-    def inputs(self, state: OwnedUtterance) -> Mapping[str, bytes]:
+    def inputs(self, state: OwnedUtterance) -> Mapping[Stream, bytes]:
         """See `Stage.inputs`."""
         start = wire.before_position(state.utterance.start)
-        return {"speech": state.utterance.after, state.utterance.source: start}
+        return {SPEECH: state.utterance.after, SOURCES[state.utterance.source]: start}
 
     async def step(self, work: Sequence[Work[OwnedUtterance]]) -> Sequence[Sequence[Effect]]:
         """Advance every utterance by what arrived for it and by the decodes that ended."""
@@ -111,6 +112,7 @@ class AsrStage:
             try:
                 self._settle_answers(owned)
                 owned.utterance.feed(entries)
+                self._await(owned)
                 effects.append(self._act(owned, load))
             except EngineDead:
                 raise
@@ -120,22 +122,16 @@ class AsrStage:
                 effects.append(owned.utterance.abandoned(reason_of(error)))
         return effects
 
-    def snapshot(self, state: OwnedUtterance) -> Snapshot | None:
-        """Nothing to save: an utterance is simply done again."""
-        return None
-
-    def committed(self, state: OwnedUtterance, number: int) -> None:
-        """Nothing here waits for other items."""
-
     def close(self, state: OwnedUtterance) -> None:
         """Abandon what is still being decoded."""
         for task in state.decodes.values():
             task.cancel()
         self._quarantine.settled(state.utterance.id)
+        self._dispatcher.meter.forget(state.utterance.id)
 
-    def vitals(self) -> Mapping[str, float]:
-        """See `Stage.vitals` and `Dispatcher.vitals`."""
-        return self._dispatcher.vitals()
+    def load(self) -> AsrLoad:
+        """See `Stage.load` and `Dispatcher.report`."""
+        return self._dispatcher.report()
 
     async def watch(self) -> None:
         """See `Stage.watch`; what killed the engine is told before the process ends."""
@@ -165,17 +161,29 @@ class AsrStage:
                 case PublishPartial():
                     effects.append(utterance.partial(action))
                 case PublishFinal(end=end, failed=failed):
+                    self._dispatcher.meter.published(utterance.id, time.monotonic())
                     if failed and utterance.poison:
                         effects += utterance.given_up(utterance.poison, end)
                     effects += [utterance.final(action), Done()]
         return effects
+
+    def _await(self, owned: OwnedUtterance) -> None:
+        """Note that a live call's final is awaited; nobody is to be quick for a suspect."""
+        utterance = owned.utterance
+        if not utterance.scheduler.awaited or utterance.settled or utterance.suspect:
+            return
+        seconds = utterance.seconds
+        if _live(owned, seconds):
+            self._dispatcher.meter.ended(utterance.id, seconds, time.monotonic())
 
     def _start_decode(self, owned: OwnedUtterance, decode: Decode) -> None:
         request = owned.utterance.request(decode)
         if owned.utterance.suspect:
             decoding = self._quarantine.decode(request)
         else:
-            decoding = self._dispatcher.decode(request, live=_live(owned, decode))
+            spare = owned.utterance.spare if decode.kind is Kind.TENTATIVE else 0.0
+            live = _live(owned, (decode.end - decode.start) / SAMPLE_RATE)
+            decoding = self._dispatcher.decode(request, live=live, spare=spare)
         task = asyncio.create_task(decoding, name=f"decode:{request.utterance}")
         owned.decodes[decode.token] = task
         priority = decode.priority.name.lower()
@@ -188,7 +196,7 @@ class AsrStage:
             elif isinstance(task.exception(), Dropped):
                 self._metrics.decodes_dropped.labels(priority).inc()
             owned.answers.append((decode.token, task))
-            self._wake(owned)
+            owned.wake()
 
         task.add_done_callback(answered)
 
@@ -226,6 +234,8 @@ class AsrStage:
                 owned.utterance.scheduler.decoded(token, decoded.hypothesis, took)
 
 
-def _live(owned: OwnedUtterance, decode: Decode) -> bool:
-    """Tell whether the audio came about as fast as it was spoken."""
-    return (decode.end - decode.start) / SAMPLE_RATE < time.monotonic() - owned.began + _LIVE_AHEAD
+def _live(owned: OwnedUtterance, seconds: float) -> bool:
+    """Tell whether so much audio of an utterance came about as fast as it was spoken."""
+    if not owned.utterance.live:
+        return False
+    return seconds < time.monotonic() - owned.began + _LIVE_AHEAD

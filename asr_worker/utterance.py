@@ -13,9 +13,13 @@ from asr_worker.scheduler import (
 )
 from common.audio import SAMPLE_RATE, float_to_pcm16, samples
 from common.bus.keys import Leg
-from common.bus.wire import Body, Chunk, Happening
+from common.bus.wire import Chunk
 from common.languages import ALIGNABLE
-from common.options import SessionOptions
+from common.pipeline import stages
+from common.pipeline.partial import PartialText
+from common.pipeline.speech import Ended, Event, Gap, Paused, Resumed, SpeechEntry
+from common.pipeline.text import Final, TimedWord
+from common.pipeline.work import TextWork, UtteranceWork
 from common.stage.api import Claim, Commit, DeadLetter, Done, Effect, Entry, Offer, Partial
 
 POISONED = "every attempt ended the recogniser"
@@ -26,23 +30,31 @@ class Utterance:
     """State of one claim. Pure: entries and answers in, effects and decodes out."""
 
     def __init__(
-        self, leg: Leg, body: Body, *, committed: int, cadence: int, suspect: bool = False
+        self,
+        leg: Leg,
+        work: UtteranceWork,
+        *,
+        committed: int,
+        cadence: int,
+        suspect: bool = False,
     ) -> None:
-        self.number: int = body["utterance"]
-        self.source: str = body["source"]
-        self.start: int = body["start"]
-        self.after: bytes = body["after"]
+        self._work = work
+        self.number = work.utterance
+        self.source = work.source
+        self.start = work.start
+        self.after = work.after
         """Id in the speech stream after which everything about this utterance lies."""
         self.settled = committed >= self.number
         """Whether the final is in the text already: an earlier owner got that far."""
         self.id = f"{leg}/{self.number}"
-        self._replayed: bool = body.get("replay", False)
-        self.suspect = suspect or self._replayed
+        self.suspect = suspect or work.replay
         """Whether it may have ended its former owners: it is then decoded once, when it is over."""
-        self._gateway: str = body["gateway"]
-        self._align: bool = body["align"]
+        self.live = work.live
+        """Whether its leg's audio came about as fast as it was spoken when it began."""
         self._offered: set[str] = set()
-        self._options = SessionOptions.from_wire(body["options"])
+        self._options = work.options
+        self.spare = self._options.silence_threshold / 2
+        """Seconds from a pause that is announced to the end it may become, at least."""
         self.scheduler = UtteranceScheduler(
             self.start,
             interim=self._options.interim_results and not self.suspect,
@@ -56,6 +68,11 @@ class Utterance:
         self._recording = Recording(self.start)
         self._decided_at = self.start
 
+    @property
+    def seconds(self) -> float:
+        """How much audio of it there is."""
+        return (self._recording.end - self.start) / SAMPLE_RATE
+
     def feed(self, entries: Sequence[Entry]) -> None:
         """Take entries of the leg's speech and audio streams."""
         # Audio first: an event is only written after the audio it was decided on.
@@ -64,9 +81,9 @@ class Utterance:
                 self._recording.add(entry)
         self.scheduler.audio(self._recording.end)
         for entry in entries:
-            if isinstance(entry, Happening):
+            if isinstance(entry, SpeechEntry):
                 for event in entry.events:
-                    if event.get("utterance") == self.number:
+                    if not isinstance(event, Gap) and event.utterance == self.number:
                         self._happened(event)
 
     def request(self, decode: Decode) -> DecodeRequest:
@@ -87,14 +104,8 @@ class Utterance:
 
     def partial(self, action: PublishPartial) -> Effect:
         """Return the effect of showing a partial."""
-        body: Body = {
-            "start": self.start,
-            "end": action.end,
-            "text": action.text,
-            "stable": action.stable,
-            "language": action.language,
-        }
-        return Partial(self.number, body, self._gateway)
+        text = PartialText(self.start, action.end, action.text, action.stable, action.language)
+        return Partial(self.number, text, self._work.gateway)
 
     def alignment(self) -> list[Effect]:
         """Return the offer of what is known of the whole utterance to the aligners, once each.
@@ -105,50 +116,48 @@ class Utterance:
             return []
         end, hypothesis = whole
         digest, _ = self._words_later(end, hypothesis)
-        if digest is None or digest in self._offered:
+        if digest is None or hypothesis.language is None or digest in self._offered:
             return []
         self._offered.add(digest)
-        body: Body = {
-            "utterance": self.number,
-            "digest": digest,
-            "source": self.source,
-            "start": self.start,
-            "end": end,
-            "text": hypothesis.text,
-            "language": hypothesis.language,
-            "gateway": self._gateway,
-        }
-        return [Offer("align", f"{self.id}/{digest}", body)]
+        work = TextWork(
+            utterance=self.number,
+            digest=digest,
+            source=self.source,
+            start=self.start,
+            end=end,
+            text=hypothesis.text,
+            language=hypothesis.language,
+            gateway=self._work.gateway,
+        )
+        return [Offer(stages.ALIGN.name, f"{self.id}/{digest}", work)]
 
     def final(self, action: PublishFinal) -> Effect:
         """Return the effect of publishing the final."""
-        hypothesis = action.hypothesis
+        hypothesis, failed = action.hypothesis, action.failed
         digest, unavailable = self._words_later(action.end, hypothesis)
-        answer = action.failed or action.reason in ("flush", "finish")
-        body: Body = {
-            "t": "final",
-            "start": action.start,
-            "end": action.end,
-            "at": self._decided_at,
-            "text": "" if action.failed else hypothesis.text,
-            "language": hypothesis.language,
-            "words": self._words(hypothesis),
-            "align": None if action.failed else digest,
-            "unavailable": "" if action.failed else unavailable,
-            "reason": action.reason,
-            "failed": action.failed,
-            "trouble": self.trouble if action.failed else "",
+        final = Final(
+            start=action.start,
+            end=action.end,
+            at=self._decided_at,
+            text="" if failed else hypothesis.text,
+            language=hypothesis.language,
+            words=self._words(hypothesis),
+            align=None if failed else digest,
+            unavailable="" if failed else unavailable,
+            reason=action.reason,
+            failed=failed,
+            trouble=self.trouble if failed else "",
             # Noise taken for speech is not worth a message, unless somebody waits for one.
-            "shown": bool(hypothesis.text) or answer,
-        }
-        return Commit(self.number, body, self._gateway)
+            shown=bool(hypothesis.text) or failed or action.reason in ("flush", "finish"),
+        )
+        return Commit(self.number, final, self._work.gateway)
 
     def given_up(self, reason: str, end: int) -> list[Effect]:
         """Return the effect of putting [start, end) aside with its audio, ahead of its final.
 
         One that is replayed from a dead letter makes no other.
         """
-        if self._replayed:
+        if self._work.replay:
             return []
         return [DeadLetter(reason, float_to_pcm16(self._recording.until(end)))]
 
@@ -159,20 +168,18 @@ class Utterance:
         action = PublishFinal(self.start, end, "failed", Hypothesis(""), failed=True)
         return [*self.given_up(reason, end), self.final(action), Done()]
 
-    def _happened(self, event: Body) -> None:
-        match event["t"]:
-            case "paused" if not self.suspect:
-                self.scheduler.paused(event["end"])
-            case "resumed" if not self.suspect:
+    def _happened(self, event: Event) -> None:
+        match event:
+            case Paused(end=end) if not self.suspect:
+                self.scheduler.paused(end)
+            case Resumed() if not self.suspect:
                 self.scheduler.resumed()
-            case "ended":
-                self._decided_at = event["at"]
-                self.scheduler.ended(event["end"], event["reason"])
+            case Ended(end=end, at=at, reason=reason):
+                self._decided_at = at
+                self.scheduler.ended(end, reason)
 
-    def _words(self, hypothesis: Hypothesis) -> list[tuple[str, int, int, float]] | None:
-        if hypothesis.words is None:
-            return None
-        return [self._placed(word) for word in hypothesis.words]
+    def _words(self, hypothesis: Hypothesis) -> tuple[TimedWord, ...] | None:
+        return None if hypothesis.words is None else tuple(map(self._placed, hypothesis.words))
 
     def _words_later(self, end: int, hypothesis: Hypothesis) -> tuple[str | None, str]:
         """Return the digest under which the words come later, or None and why they do not."""
@@ -180,34 +187,20 @@ class Utterance:
             return None, ""
         if hypothesis.language not in ALIGNABLE:
             return None, f"no word times for {hypothesis.language or 'an unknown language'}"
-        if not self._align:
+        if not self._work.align:
             return None, "no aligner is running"
         identity = f"{self.start} {end} {hypothesis.language} {hypothesis.text}"
         return sha1(identity.encode(), usedforsecurity=False).hexdigest()[:16], ""
 
-    def _placed(self, word: Word) -> tuple[str, int, int, float]:
+    def _placed(self, word: Word) -> TimedWord:
         start = self.start + round(word.start * SAMPLE_RATE)
         end = self.start + round(word.end * SAMPLE_RATE)
-        return (word.text, start, end, word.probability)
+        return TimedWord(word.text, start, end, word.probability)
 
 
-def unreadable(claim: Claim) -> Effect:
-    """Return the effect of a failed final for a claim of which not even the body may be known."""
+def unreadable(claim: Claim[UtteranceWork | None]) -> Effect:
+    """Return the effect of a failed final for a claim of which not even the work may be known."""
     number = int(claim.key.rpartition("/")[2])
-    start = claim.body.get("start", 0)
-    body: Body = {
-        "t": "final",
-        "start": start,
-        "end": start,
-        "at": start,
-        "text": "",
-        "language": None,
-        "words": None,
-        "align": None,
-        "unavailable": "",
-        "reason": "failed",
-        "failed": True,
-        "trouble": BROKEN,
-        "shown": True,
-    }
-    return Commit(number, body, claim.body.get("gateway", ""))
+    start = claim.work.start if claim.work else 0
+    gateway = claim.work.gateway if claim.work else ""
+    return Commit(number, Final.lost(start, BROKEN), gateway)

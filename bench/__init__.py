@@ -1,1 +1,1 @@
-"""Benchmarks: figures that ARCHITECTURE.md and the comments of the code refer to."""
+"""Benchmarks: figures that the documents and the comments of the code refer to."""

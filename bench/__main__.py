@@ -8,6 +8,7 @@
     python -m bench live            how many live calls two cores recognise, and how late
     python -m bench calls           one call at a time: word error rate against offline, latencies
     python -m bench overload        twice the calls that fit: who is refused, how the others fare
+    python -m bench admission       who is refused, and how late finals are, as callers grow
     python -m bench startup         imports, and the local stack until it is ready
     python -m bench scaling         how many processes 10 000 calls take, from what was measured
     python -m bench profile         where gateway and workers spend their time, as text
@@ -28,7 +29,17 @@ _BENCHMARKS = {
     "gpu": "bench.gpu.command",
     **{
         name: f"bench.{name}"
-        for name in ("vad", "denoise", "asr", "bus", "live", "calls", "overload", "startup")
+        for name in (
+            "vad",
+            "denoise",
+            "asr",
+            "bus",
+            "live",
+            "calls",
+            "overload",
+            "admission",
+            "startup",
+        )
     },
     "scaling": "bench.scaling",
     "profile": "bench.profile",

@@ -13,7 +13,6 @@ and CPU counts all of a kind.
 
 import argparse
 import asyncio
-import json
 import os
 import subprocess
 import sys
@@ -27,14 +26,16 @@ from time import perf_counter
 
 import uvloop
 
+from bench import record
 from bench.accounting import cpu_seconds, quantile, resident_bytes
 from bench.load import MIN_SPEECH_S, SILENCE_S, Client, Pattern, pace
-from bench.table import kept_up, show
-from callscribe.child import die_with_parent, free_ports
-from callscribe.embedded_redis import EmbeddedRedis
+from bench.table import Figures, kept_up, show
+from callscribe.local.child import die_with_parent, free_ports
+from callscribe.local.embedded_redis import EmbeddedRedis
 from common.audio import SAMPLE_RATE
-from common.bus.address import Address
-from common.bus.link import Link
+from common.bus import commands
+from common.redis.address import Address
+from common.redis.link import Link
 
 PATTERNS = {"dense": (32, 16), "talk": (192, 112)}
 _WARM_UP_S = 2.0
@@ -47,29 +48,6 @@ CONFIG = {
     "min_speech_duration": MIN_SPEECH_S,
     "events": ["speech_started", "speech_ended"],
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figures:
-    """One run. CPU: ms per session-second by process; latencies: ms at p50 and p99."""
-
-    sessions: int
-    workers: int
-    pattern: str
-    message_ms: int
-    seconds: float
-    cpu: dict[str, float]
-    machine_percent: float
-    """CPU of all processes, 100 being one core."""
-    v: tuple[float, float]
-    r: tuple[float, float]
-    late: float
-    """Longest delay of the callers themselves, ms; latencies do not contain it."""
-    expected: int
-    lost: int
-    unexpected: int
-    resident_mb: dict[str, float]
-    redis_kb_per_session: float
 
 
 @dataclass(frozen=True)
@@ -86,7 +64,7 @@ class Stack:
 
     async def redis_bytes(self) -> int:
         """Return what Redis has allocated."""
-        info: bytes = await self.redis.call("INFO", "memory")
+        info: bytes = await self.redis.call(*commands.memory())
         lines = dict(line.split(b":", 1) for line in info.split() if b":" in line)
         return int(lines[b"used_memory"])
 
@@ -117,7 +95,7 @@ def main(argv: Sequence[str]) -> int:
         rows.append(uvloop.run(run))
         print(show(rows[-1:], header=len(rows) == 1), flush=True)
     if options.json is not None:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+        record.write(options.json, [asdict(row) for row in rows])
     broken = [row for row in rows if row.unexpected or (row.lost and kept_up(row))]
     return 1 if broken else 0
 

@@ -24,10 +24,10 @@ from bench.stack import local_stack
 from callscribe.audiofile import AudioFile
 from callscribe.client import Call as ClientCall
 from callscribe.client import connect
-from callscribe.latency import Latencies
+from callscribe.client.latency import Latencies
+from callscribe.client.messages import Final, Gap, Options
 from callscribe.loadtest.scoring import word_errors
-from callscribe.messages import Final, Gap, Options
-from callscribe.up import Stack, running_stack
+from callscribe.local.stack import Stack, running_stack
 from common.audio import float_to_pcm16
 
 _MESSAGE = 0.1

@@ -16,7 +16,6 @@ goes up to 24 kHz, of which the network's memory keeps something for seconds.
 """
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +26,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from bench import record
 from bench.official_dfn import MODEL_HOP, BetweenResamplers, Official, denoised_whole
 from bench.recordings import channels
 from callscribe import sample
@@ -105,7 +105,7 @@ def main(argv: Sequence[str]) -> int:
             "costs": [asdict(cost) | {"legs_per_core": cost.legs_per_core} for cost in costs],
             "differences": [asdict(each) for each in differences],
         }
-        options.json.write_text(json.dumps(report, indent=2))
+        record.write(options.json, report)
     return 1 if any(each.decibels > APART for each in differences) else 0
 
 

@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import record
 from bench.accounting import cpu_seconds
 from bench.offline import decode
 from bench.recordings import expand, references
 from bench.stack import local_stack
 from callscribe.loadtest.scoring import word_errors
-from callscribe.up import Stack, StackOptions, running_stack
+from callscribe.local.stack import Stack, StackOptions, running_stack
 
 _MEASURES = ("first_partial", "partial_lag", "endpoint_to_final", "finalisation")
 _GOALS_MS = {"endpoint_to_final": 500, "finalisation": 2000}
@@ -54,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
         print(_row(runs[-1]), flush=True)
     if options.json is not None:
         report = {"offline": offline, "runs": runs}
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        record.write(options.json, report)
     return 0 if all(run["complete"] and not run["lost"] for run in runs) else 1
 
 

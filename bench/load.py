@@ -19,8 +19,8 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from common.audio import SAMPLE_RATE, float_to_pcm16, samples
+from common.pipeline.speech import Ended, Started
 from vad_worker.endpointer import Endpointer, EndpointerParams
-from vad_worker.events import SpeechEnded, SpeechStarted
 from vad_worker.framing import FRAME
 
 SILENCE_S, MIN_SPEECH_S = 0.256, 0.128
@@ -84,9 +84,9 @@ class Pattern:
         for frame in range(offset, offset + messages * self.message // FRAME):
             for event in endpointer.push(float(self.is_loud(frame)), 0.0):
                 match event:
-                    case SpeechStarted(utterance, _, at):
+                    case Started(utterance, _, at):
                         decided.append(Decision("speech_started", utterance, at))
-                    case SpeechEnded(utterance, _, _, at):
+                    case Ended(utterance, _, _, at):
                         decided.append(Decision("speech_ended", utterance, at))
                         decided.append(Decision("final", utterance, at))
         return tuple(decided)

@@ -23,13 +23,14 @@ import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from bench import record
 from bench.accounting import quantile
 from bench.stack import local_stack
 from callscribe import sample
 from callscribe.audiofile import AudioFile
-from callscribe.latency import Latencies
-from callscribe.messages import Partial, parse_event
-from callscribe.up import Stack, running_stack
+from callscribe.client.latency import Latencies
+from callscribe.client.messages import Partial, parse_event
+from callscribe.local.stack import Stack, running_stack
 from common.audio import float_to_pcm16
 
 _FEW = 2
@@ -67,17 +68,28 @@ class Phase:
         self.answers.setdefault(reason, []).append(1e3 * (perf_counter() - began))
 
 
+@dataclass(frozen=True)
+class Manner:
+    """What callers say, PCM16 at `rate`, how long their calls last, and who is denoised."""
+
+    speech: bytes
+    rate: int
+    call_s: tuple[float, float] = _CALL_S
+    denoise_every: int = 0
+    """Each caller of such a number is denoised; 0: none."""
+
+
 class Callers:
     """All callers; `phase` is where they write down what they meet."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, manner: Manner) -> None:
         self.phase = Phase("")
         self.running = 0
         self.last_let_in = perf_counter()
         self._url = url
         self._random = random.Random(1)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._speech, self._rate = _speech()
+        self._manner = manner
         self._numbers = itertools.count()
 
     @property
@@ -102,10 +114,10 @@ class Callers:
         at = number * 7.3
         while True:
             with suppress(OSError):
-                at += await self._call(at)
+                at += await self._call(number, at)
             await asyncio.sleep(self._random.uniform(*_RETRY_S))
 
-    async def _call(self, at: float) -> float:
+    async def _call(self, number: int, at: float) -> float:
         """Try once; return the seconds that were spoken."""
         began = perf_counter()
         try:
@@ -118,13 +130,21 @@ class Callers:
             return 0.0
         async with connection:
             try:
-                return await self._opened(connection, began, at)
+                return await self._opened(connection, began, number, at)
             except ConnectionClosed as closed:
                 self.phase.broken.append(str(closed))
                 return 0.0
 
-    async def _opened(self, connection: ClientConnection, began: float, at: float) -> float:
-        config = {"encoding": "pcm16", "sample_rate": self._rate, "events": _EVENTS}
+    async def _opened(
+        self, connection: ClientConnection, began: float, number: int, at: float
+    ) -> float:
+        every = self._manner.denoise_every
+        config = {
+            "encoding": "pcm16",
+            "sample_rate": self._manner.rate,
+            "events": _EVENTS,
+            "denoise": bool(every) and number % every == 0,
+        }
         await connection.send(json.dumps({"type": "config", **config}))
         answer: dict[str, Any] = json.loads(await connection.recv())
         if answer["type"] != "session_created":
@@ -140,7 +160,7 @@ class Callers:
         latencies = Latencies()
         listening = asyncio.create_task(self._listen(connection, latencies))
         try:
-            duration = self._random.uniform(*_CALL_S)
+            duration = self._random.uniform(*self._manner.call_s)
             await self._speak(connection, latencies, at, duration)
             await connection.send('{"type": "finalize"}')
             await listening
@@ -156,14 +176,15 @@ class Callers:
         at: float,
         duration: float,
     ) -> None:
-        size = 2 * round(self._rate * _MESSAGE_S)
-        place = 2 * round(self._rate * at)
+        speech, rate = self._manner.speech, self._manner.rate
+        size = 2 * round(rate * _MESSAGE_S)
+        place = 2 * round(rate * at)
         begin = perf_counter()
         for number in range(1, round(duration / _MESSAGE_S)):
             spoken = number * _MESSAGE_S
             await asyncio.sleep(begin + spoken - perf_counter())
-            start = (place + number * size) % (len(self._speech) - size)
-            await connection.send(self._speech[start : start + size])
+            start = (place + number * size) % (len(speech) - size)
+            await connection.send(speech[start : start + size])
             latencies.sending.sent(spoken, perf_counter())
 
     async def _listen(self, connection: ClientConnection, latencies: Latencies) -> None:
@@ -185,8 +206,8 @@ class Callers:
                 self.phase.finals.append(1e3 * found["endpoint_to_final"])
 
 
-def _speech() -> tuple[bytes, int]:
-    """Return PCM16 and its rate: the sample call's sides, of long pauses only the beginning."""
+def sample_call() -> Manner:
+    """Return callers who speak the sample call's sides, of long pauses only the beginning."""
     with AudioFile(sample.AUDIO) as audio:
         sides = np.concatenate(list(audio.blocks(1.0))).T
         rate = audio.rate
@@ -196,7 +217,7 @@ def _speech() -> tuple[bytes, int]:
         quiet = 0 if np.abs(frame).max() > _QUIET else quiet + 1
         if quiet <= most:
             kept.append(frame)
-    return float_to_pcm16(np.concatenate(kept)), rate
+    return Manner(float_to_pcm16(np.concatenate(kept)), rate)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -212,7 +233,7 @@ def main(argv: Sequence[str]) -> int:
     report = figures(phases)
     print(show(report))
     if options.json is not None:
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        record.write(options.json, report)
     full = phases[-1]
     return 0 if full.answers and not any(phase.broken for phase in phases) else 1
 
@@ -225,13 +246,13 @@ async def measure(alone: float, seconds: float) -> list[Phase]:
 
 
 async def _phases(stack: Stack, alone: float, seconds: float) -> list[Phase]:
-    callers = Callers(stack.url.replace("http", "ws", 1) + "/ws/asr")
+    callers = Callers(address(stack), sample_call())
     quiet, filling, full = (Phase(name) for name in ("alone", "filling", "twice"))
     try:
         callers.phase = quiet
         for _ in range(_FEW):
             callers.add()
-        await _watch(callers, lambda elapsed: elapsed > alone)
+        await watch(callers, lambda elapsed: elapsed > alone)
         callers.phase = filling
         callers.last_let_in = perf_counter()
 
@@ -241,18 +262,24 @@ async def _phases(stack: Stack, alone: float, seconds: float) -> list[Phase]:
             quiet_for = perf_counter() - callers.last_let_in
             return (quiet_for > _SETTLED_S and bool(filling.answers)) or elapsed > _RAMP_MOST
 
-        await _watch(callers, is_full)
+        await watch(callers, is_full)
         while callers.population < 2 * callers.running:
             callers.add()
         callers.phase = full
-        await _watch(callers, lambda elapsed: elapsed > seconds)
+        await watch(callers, lambda elapsed: elapsed > seconds)
     finally:
         callers.phase = Phase("leaving")
         await callers.leave()
     return [quiet, filling, full]
 
 
-async def _watch(callers: Callers, over: Callable[[float], bool]) -> None:
+def address(stack: Stack) -> str:
+    """Return where the stack's gateway takes native calls."""
+    return stack.url.replace("http", "ws", 1) + "/ws/asr"
+
+
+async def watch(callers: Callers, over: Callable[[float], bool]) -> None:
+    """Note how many calls run until `over`, asked with the seconds so far, says so."""
     began = perf_counter()
     while not over(perf_counter() - began):
         callers.phase.calls.append(callers.running)
@@ -266,14 +293,14 @@ def figures(phases: Sequence[Phase]) -> dict[str, Any]:
             "phase": phase.name,
             "calls": sum(phase.calls) / max(1, len(phase.calls)),
             "let_in": phase.let_in,
-            "final": _spread(phase.finals),
-            "partial_every": _spread(phase.partials),
-            "refused": {reason: _spread(times) for reason, times in phase.answers.items()},
+            "final": spread(phase.finals),
+            "partial_every": spread(phase.partials),
+            "refused": {reason: spread(times) for reason, times in phase.answers.items()},
             "broken": phase.broken,
         }
         for phase in phases
     ]
-    answers = _spread([time for times in phases[-1].answers.values() for time in times])
+    answers = spread([time for times in phases[-1].answers.values() for time in times])
     ratio = rows[-1]["final"]["p95"] / rows[0]["final"]["p95"]
     return {"phases": rows, "refused": answers, "final_p95_ratio": ratio}
 
@@ -307,7 +334,8 @@ def show(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _spread(values: list[float]) -> dict[str, float]:
+def spread(values: list[float]) -> dict[str, float]:
+    """Return count, quantiles and maximum of some figures."""
     return {
         "n": len(values),
         "p50": quantile(values, 0.50),

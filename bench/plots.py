@@ -1,6 +1,5 @@
 """The plots of what the benchmarks measured: one PNG per question."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,23 +11,24 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+from bench import record
 from bench.table import MARKS, PROCESSES
 
 _SIZE = (8.0, 4.2)
 
 
-def draw(folder: Path) -> list[Path]:
-    """Draw every plot whose figures are in `folder`; return the files made."""
+def draw(folder: Path, out: Path) -> list[Path]:
+    """Draw into `out` every plot whose figures are in `folder`; return the files made."""
     made = []
     for name, (sources, drawing) in _PLOTS.items():
         figures = {source: _read(folder / f"{source}.json") for source in sources}
         if all(figures.values()):
-            made.append(_save(folder / f"{name}.png", drawing, figures))
+            made.append(_save(out / f"{name}.png", drawing, figures))
     return made
 
 
 def _read(path: Path) -> Any:
-    return json.loads(path.read_text()) if path.is_file() else None
+    return record.read(path) if path.is_file() else None
 
 
 def _save(path: Path, drawing: Callable[[Axes, Any], None], figures: Mapping[str, Any]) -> Path:
@@ -84,9 +84,9 @@ def _vad(axes: Axes, figures: Mapping[str, Sequence[Mapping[str, Any]]]) -> None
     rows = figures["vad"]
     for way in dict.fromkeys(row["way"] for row in rows):
         own = [row for row in rows if row["way"] == way]
-        axes.plot(
-            *([row["batch"] for row in own], [row["microseconds"] for row in own]), "o-", label=way
-        )
+        batches = [row["batch"] for row in own]
+        costs = [row["microseconds"] for row in own]
+        axes.plot(batches, costs, "o-", label=way)
     axes.axhline(32, color="grey", linestyle=":", label="1 000 legs per core")
     axes.set(xlabel="legs in a batch", ylabel="us of CPU per frame of 32 ms", xscale="log")
     axes.set_ylim(0, None)

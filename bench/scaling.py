@@ -9,12 +9,12 @@ of what cannot simply be multiplied, the first limit is named.
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import ceil, inf
 from pathlib import Path
-from typing import Any
+
+from bench import record
 
 _BUSY = 0.6
 """Share of a core that a process is planned to use: the rest is for bursts and for failures."""
@@ -63,17 +63,17 @@ def main(argv: Sequence[str]) -> int:
     print(show(options.calls, lines, traffic))
     if options.json is not None:
         report = {"calls": options.calls, "lines": [asdict(each) for each in lines], **traffic}
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        record.write(options.json, report)
     return 0
 
 
 def measured(folder: Path) -> dict[str, float]:
     """Return the costs that the plan is made from, ms per session-second and kB, MB per call."""
-    bus = [row for row in _read(folder / "bus-talk.json") if row["v"][0] < _KEPT_UP_MS][-1]
-    vad = [row for row in _read(folder / "vad.json") if row["way"] == "ours"][-1]
-    ours = [row for row in _read(folder / "denoise.json")["costs"] if row["way"] == "ours"]
+    bus = [row for row in record.read(folder / "bus-talk.json") if row["v"][0] < _KEPT_UP_MS][-1]
+    vad = [row for row in record.read(folder / "vad.json") if row["way"] == "ours"][-1]
+    ours = [row for row in record.read(folder / "denoise.json")["costs"] if row["way"] == "ours"]
     denoise = min(ours, key=lambda row: float(row["milliseconds"]))
-    live = _read(folder / "live.json")["runs"][-1]
+    live = record.read(folder / "live.json")["runs"][-1]
     sessions = bus["sessions"]
     return {
         "gateway": bus["cpu"]["gateway"],
@@ -86,10 +86,6 @@ def measured(folder: Path) -> dict[str, float]:
         "vad MB": bus["resident_mb"]["vad"] / sessions,
         "redis MB": bus["redis_kb_per_session"] / 1000,
     }
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text())
 
 
 def plan(calls: int, cost: Mapping[str, float]) -> list[Line]:

@@ -2,7 +2,7 @@
 
 import os
 
-from callscribe.up import StackOptions
+from callscribe.local.stack import StackOptions
 from common.settings import PREFIX
 
 

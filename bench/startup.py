@@ -9,7 +9,6 @@ stack is `callscribe up` with the embedded engines; what counts is when every pr
 
 import argparse
 import asyncio
-import json
 import os
 import resource
 import statistics
@@ -20,8 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import record
 from bench.stack import local_stack
-from callscribe.up import running_stack
+from callscribe.local.stack import running_stack
 
 _SERVICES = {
     "gateway": "gateway.__main__",
@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
     }
     _print(report)
     if options.json is not None:
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        record.write(options.json, report)
     return 0
 
 

@@ -1,10 +1,11 @@
 """All benchmarks one after the other: figures as JSON, plots as PNG.
 
-    python -m bench all [--out DIR] [--only NAME ...] [--short]
+    python -m bench all [--out DIR | --record] [--only NAME ...] [--short]
 
 Each runs in a process of its own and prints its table; DIR (default: build/bench) gets
-`<name>.json` and plots. The short form is for CI: it fails when a benchmark is broken, never when
-it is slow.
+`<name>.json` and plots. With `--record` these go where the documents take them from,
+docs/measurements and docs/plots; `python docs/figures.py` then writes the figures into the
+documents. The short form is for CI: it fails when a benchmark is broken, never when it is slow.
 """
 
 import argparse
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import plots
+
+_DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
 class Entry(NamedTuple):
@@ -35,6 +38,7 @@ ENTRIES = (
     Entry("bus-100ms", ("bus", "--pattern", "talk", "--message-ms", "100", "--sessions", "500")),
     Entry("live", ("live",), short=True),
     Entry("overload", ("overload",)),
+    Entry("admission", ("admission", "--callers", "8", "--scenes", "long", "mixed")),
     *(
         Entry(f"bus-{n}", ("bus", "--pattern", "talk", "--sessions", "300", "--workers", str(n)))
         for n in (1, 2, 3)
@@ -50,18 +54,23 @@ def main(argv: Sequence[str]) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--out", type=Path, default=Path("build/bench"), metavar="DIR")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--out", type=Path, default=Path("build/bench"), metavar="DIR")
+    where.add_argument("--record", action="store_true", help="for the documents")
     parser.add_argument("--only", nargs="+", choices=[entry.name for entry in ENTRIES])
     parser.add_argument("--short", action="store_true")
     options = parser.parse_args(argv)
-    options.out.mkdir(parents=True, exist_ok=True)
+    figures, drawings = options.out, options.out
+    if options.record:
+        figures, drawings = _DOCS / "measurements", _DOCS / "plots"
+    figures.mkdir(parents=True, exist_ok=True)
     chosen = [
         entry
         for entry in ENTRIES
         if (entry.short or not options.short) and entry.name in (options.only or [entry.name])
     ]
-    failed = [entry.name for entry in chosen if not _run(entry, options.out, short=options.short)]
-    for path in plots.draw(options.out):
+    failed = [entry.name for entry in chosen if not _run(entry, figures, short=options.short)]
+    for path in plots.draw(figures, drawings):
         print(f"drawn: {path}")
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)

@@ -6,12 +6,33 @@ intervals, a 16 ms tick and a 5 ms flush, on two virtual cores of an AMD EPYC.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from bench.bus import Figures
+from dataclasses import dataclass
+from typing import NamedTuple
 
 PROCESSES = ("gateway", "vad", "asr", "redis", "callers")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """One run. CPU: ms per session-second by process; latencies: ms at p50 and p99."""
+
+    sessions: int
+    workers: int
+    pattern: str
+    message_ms: int
+    seconds: float
+    cpu: dict[str, float]
+    machine_percent: float
+    """CPU of all processes, 100 being one core."""
+    v: tuple[float, float]
+    r: tuple[float, float]
+    late: float
+    """Longest delay of the callers themselves, ms; latencies do not contain it."""
+    expected: int
+    lost: int
+    unexpected: int
+    resident_mb: dict[str, float]
+    redis_kb_per_session: float
 
 
 class Mark(NamedTuple):
@@ -33,7 +54,7 @@ _MOST_LATE, _MOST_V = 100.0, 1000.0
 """Beyond these (ms) a run did not keep up, and a system that does less uses less."""
 
 
-def kept_up(row: "Figures") -> bool:
+def kept_up(row: Figures) -> bool:
     """Tell whether a run was one at the pace of speech; if not, it is too much for the machine."""
     return row.late <= _MOST_LATE and row.v[0] < _MOST_V
 
@@ -45,7 +66,7 @@ _HEADER = (
 )
 
 
-def show(rows: Sequence["Figures"], *, header: bool) -> str:
+def show(rows: Sequence[Figures], *, header: bool) -> str:
     """Return the runs as lines; a run that kept up with its mark and the ratio to it, if any."""
     lines = [_HEADER] if header else []
     for row in rows:
@@ -68,7 +89,7 @@ def show(rows: Sequence["Figures"], *, header: bool) -> str:
     return "\n".join(lines)
 
 
-def _marked(row: "Figures") -> bool:
+def _marked(row: Figures) -> bool:
     return (row.workers, row.pattern, row.message_ms) == (1, "dense", 32)
 
 

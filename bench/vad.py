@@ -2,7 +2,7 @@
 
     python -m bench vad             batches of 1 to 1024 legs, a minute or two
     python -m bench vad --short     small and brief, to see that it works
-    python -m bench vad --jit       the official TorchScript model too (loads torch)
+    python -m bench vad --jit       the official TorchScript model too (needs torch: .venv-vllm)
 
 The baseline is the official ONNX file run as its package runs it, a leg's frame at a time, on one
 thread of onnxruntime without the package around it. The same file is measured with batches of legs.
@@ -14,7 +14,6 @@ each of which hears other speech, noise or silence from the beginning on.
 """
 
 import argparse
-import json
 import os
 import statistics
 import time
@@ -29,6 +28,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from bench import record
 from callscribe import sample
 from common.audio import SAMPLE_RATE, FloatArray
 from common.errors import SettingsError
@@ -92,7 +92,7 @@ def main(argv: Sequence[str]) -> int:
         print("\n".join(_line(row) for row in measured), flush=True)
     if options.json:
         report = [asdict(row) | {"legs_per_core": row.legs_per_core} for row in rows]
-        options.json.write_text(json.dumps(report, indent=2))
+        record.write(options.json, report)
     return 1 if any(row.apart > _ALIKE for row in rows if row.way == OURS) else 0
 
 
@@ -211,7 +211,8 @@ def _torch_script(batch: int) -> Way:
 def _official(name: str) -> Path:
     path = data_file("silero_vad", f"data/{name}")
     if path is None:
-        raise SettingsError("the official VAD is not installed: pip install 'callscribe[vad]'")
+        cure = "pip install --no-deps -r requirements-no-deps.txt"
+        raise SettingsError(f"the official VAD is not installed: {cure}")
     return path
 
 

@@ -9,7 +9,7 @@ The connection is worked by a thread of its own, so that it stays alive whatever
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
@@ -17,8 +17,8 @@ from ssl import SSLContext
 from typing import Any, Self, TypeAlias, TypeVar, Unpack
 
 from callscribe import client
-from callscribe.errors import Disconnected
-from callscribe.messages import Changes, Event, Options
+from callscribe.client.errors import Disconnected
+from callscribe.client.messages import Changes, Event, Options
 from common.errors import CallscribeError, reason_of
 
 T = TypeVar("T")
@@ -90,13 +90,24 @@ def connect(
     options: Options | None = None,
     *,
     tls: SSLContext | None = None,
+    api_key: str | None = None,
+    headers: Mapping[str, str] | None = None,
     resume: bool = True,
     patience: float = 60.0,
     ring_s: float = 60.0,
 ) -> Iterator[SyncCall]:
     """Open a call and close it on leaving; see `callscribe.client.connect`."""
     worker = _Worker()
-    opening = client.connect(url, options, tls=tls, resume=resume, patience=patience, ring_s=ring_s)
+    opening = client.connect(
+        url,
+        options,
+        tls=tls,
+        api_key=api_key,
+        headers=headers,
+        resume=resume,
+        patience=patience,
+        ring_s=ring_s,
+    )
     try:
         call = worker.run(opening.__aenter__())
         try:

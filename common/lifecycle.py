@@ -56,6 +56,9 @@ def die_with_parent(parent: int | None = None) -> Callable[[], None] | None:
     return arm
 
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+
 def settle_memory() -> None:
     """Tell the garbage collector that what was loaded so far stays.
 
@@ -65,6 +68,21 @@ def settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+def return_memory() -> None:
+    """Have what is freed go back to the system, where the C library is glibc.
+
+    By itself glibc learns from one large message to keep tens of megabytes for the next. For a
+    process that computes on large arrays that is right; call this in one that does not. See
+    mallopt(3), M_TRIM_THRESHOLD and M_MMAP_THRESHOLD.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return
+    mallopt(_M_TRIM_THRESHOLD, 4 << 20)
+    mallopt(_M_MMAP_THRESHOLD, 1 << 16)
 
 
 class Stop:

@@ -1,8 +1,27 @@
 """The options of one session, as its front accepted them and every stage reads them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Range(NamedTuple):
+    """The least and the greatest value that is allowed."""
+
+    low: float
+    high: float
+
+
+RANGES: Mapping[str, Range] = {
+    "vad_threshold": Range(0, 1),
+    "silence_threshold": Range(0.01, 60),
+    "min_speech_duration": Range(0.01, 60),
+    "max_utterance": Range(2, 300),
+    "chunk_size_sec": Range(0.01, 60),
+    "unfixed_chunk_num": Range(0, 1000),
+    "unfixed_token_num": Range(0, 1000),
+}
+"""What a session may ask for, and what a gateway may be set to give one that does not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,15 +47,3 @@ class SessionOptions:
     """Most noise reduction in dB; None leaves it to the worker's setting."""
     words: bool = False
     interim_results: bool = True
-
-    def to_wire(self) -> dict[str, Any]:
-        """Return a msgpack-able mapping of every field."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
-
-    @classmethod
-    def from_wire(cls, wire: Mapping[str, Any]) -> Self:
-        """Read `to_wire()`'s mapping; fields added by a newer release are ignored."""
-        known = {field.name for field in fields(cls)}
-        values = {name: value for name, value in wire.items() if name in known}
-        values["keywords"] = tuple(values.get("keywords", ()))
-        return cls(**values)

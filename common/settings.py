@@ -25,6 +25,7 @@ from typing import Any, Literal, NoReturn, TypeVar
 from common.errors import Misuse, SettingsError
 
 PREFIX = "CALLSCRIBE_"
+API_KEY = PREFIX + "API_KEY"  # no setting: commands that call a server read it
 ENTRY_POINT_GROUP = "callscribe.settings"
 
 _BOOLEANS = {
@@ -301,7 +302,7 @@ def check_variables(classes: Iterable[SettingsClass], env: Mapping[str, str]) ->
     """Raise SettingsError for a CALLSCRIBE_* variable that belongs to no service."""
     known = {each.variable for each in merge([*classes, *settings_classes().values()]).values()}
     for variable in sorted(env):
-        if variable.startswith(PREFIX) and variable not in known:
+        if variable.startswith(PREFIX) and variable not in {*known, API_KEY}:
             raise SettingsError(f"{variable}: no such setting{_suggestion(variable, known)}")
 
 
@@ -369,11 +370,10 @@ def _short_flags(flags: Collection[str], service: str) -> dict[str, str]:
 
 
 def _help(definition: Definition) -> str:
-    limits = ""
-    if definition.minimum is not None and definition.maximum is not None:
-        limits = f", {definition.minimum:g} to {definition.maximum:g}"
-    elif definition.minimum is not None:
-        limits = f", at least {definition.minimum:g}"
+    low, high = definition.minimum, definition.maximum
+    limits = "" if low is None else f", at least {low:g}"
+    if low is not None and high is not None:
+        limits = f", {low:g} to {high:g}"
     default = definition.show(definition.default)
     return f"{definition.help} (default {default}{limits})".replace("%", "%%")
 

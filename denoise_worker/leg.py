@@ -21,11 +21,31 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 import numpy as np
 
 from common.audio import FloatArray, float_to_pcm16, pcm16_to_float
-from common.bus.wire import Body, Chunk, Control
+from common.bus.wire import AUDIO_ORDER, Chunk, Control, Mark
+from common.pipeline.control import End
+from common.pipeline.progress import Progress
+from common.pipeline.record import Message, pack, sparse
 from common.stage.api import Audio, Done, Effect, Entry, Recovery, Relay, Snapshot
 from denoise_worker.alignment import HopAligner
 
 _NOTHING = np.zeros(0, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class DenoiseCheckpoint:
+    """What a denoiser keeps of a leg for the next one, which reads on at `taken`.
+
+    `origin`, where the model began, `inside`, PCM16LE that it holds, and its `memory`: only where
+    there is one.
+    """
+
+    taken: int
+    origin: int | None = sparse(None)
+    inside: bytes = sparse(b"")
+    memory: bytes = sparse(b"")
+
+
+CHECKPOINT = Message(DenoiseCheckpoint)
 
 
 class Memory(Protocol):
@@ -85,7 +105,7 @@ class DenoiseLeg(Generic[M]):
         """Where the audio that was taken ends."""
         self._stretch: _Stretch[M] | None = None
         if recovery.state is not None:
-            self._restore(recovery.state)
+            self._restore(CHECKPOINT.unpack(recovery.state))
         self._hearings: list[_Hearing[M]] = []
         self._course: list[_Step[M]] = []
 
@@ -103,8 +123,8 @@ class DenoiseLeg(Generic[M]):
             match entry:
                 case Chunk():
                     self._chunk(entry)
-                case Control(_, _, body):
-                    if body["t"] == "end":
+                case Control(_, _, command):
+                    if isinstance(command, End):
                         self._drain()
                     else:
                         self._pass_on()
@@ -126,25 +146,25 @@ class DenoiseLeg(Generic[M]):
                     effects += self._write(start, samples[start - first : end - first])
                 case _AsItCame(start, held):
                     effects += self._write(start, held)
-                case Control(_, _, body):
-                    effects += [Relay(step), *([Done()] if body["t"] == "end" else [])]
+                case Control(_, _, command):
+                    effects += [Relay(step), *([Done()] if isinstance(command, End) else [])]
         return _joined(effects)
 
     def snapshot(self) -> Snapshot:
         """Return the model's memory and what it holds; a new owner reads on where this one is."""
-        state: Body = {"taken": self._taken}
+        checkpoint = DenoiseCheckpoint(self._taken)
         if stretch := self._stretch:
-            state["origin"] = stretch.aligner.origin
-            state["inside"] = float_to_pcm16(stretch.aligner.inside)
-            state["memory"] = stretch.memory.dump()
-        return Snapshot(state, self._taken, {})
+            inside = float_to_pcm16(stretch.aligner.inside)
+            memory = stretch.memory.dump()
+            checkpoint = DenoiseCheckpoint(self._taken, stretch.aligner.origin, inside, memory)
+        progress = Progress(Mark(self._taken, AUDIO_ORDER))
+        return Snapshot(pack(checkpoint), progress, self._taken, {})
 
-    def _restore(self, state: Body) -> None:
-        self._taken = state["taken"]
-        if "origin" in state:
-            inside = pcm16_to_float(state["inside"])
-            aligner = HopAligner(state["origin"], self._taken, inside)
-            self._stretch = _Stretch(aligner, self._make(state["memory"]))
+    def _restore(self, saved: DenoiseCheckpoint) -> None:
+        self._taken = saved.taken
+        if saved.origin is not None:
+            aligner = HopAligner(saved.origin, self._taken, pcm16_to_float(saved.inside))
+            self._stretch = _Stretch(aligner, self._make(saved.memory))
 
     def _chunk(self, chunk: Chunk) -> None:
         if chunk.start > self._taken:

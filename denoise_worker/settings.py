@@ -6,6 +6,9 @@ from pathlib import Path
 from common.errors import SettingsError
 from common.settings import StageSettings, setting
 
+BUNDLED = "DeepFilterNet3"
+"""The model that comes with the extra `denoise`, and the only one whose arithmetic is here."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DenoiseSettings(StageSettings):
@@ -23,8 +26,9 @@ class DenoiseSettings(StageSettings):
     denoise_threads: int = setting(
         1, "threads that share the legs from 16 on", minimum=1, maximum=64
     )
-    dfn_model: Path | None = setting(
-        None, "DeepFilterNet model archive (.tar.gz); none takes the DeepFilterNet3 bundled"
+    dfn_model: str = setting(
+        BUNDLED,
+        f"{BUNDLED}, which is installed, or the path of another export of it (.tar.gz)",
     )
     dfn_post_filter: bool = setting(
         False, "filter very noisy stretches further, at some cost to the voice"
@@ -40,5 +44,13 @@ class DenoiseSettings(StageSettings):
     def __post_init__(self) -> None:
         """Refuse a model that is not there."""
         StageSettings.__post_init__(self)
-        if self.dfn_model is not None and not self.dfn_model.is_file():
-            raise SettingsError(f"--dfn-model: there is no file {self.dfn_model}")
+        if self.model_path is not None and not self.model_path.is_file():
+            raise SettingsError(
+                f"--dfn-model: no model or file {self.dfn_model!r}; "
+                f"there is {BUNDLED}, or the path of another export of it (.tar.gz)"
+            )
+
+    @property
+    def model_path(self) -> Path | None:
+        """The model's archive, None for the one that is installed."""
+        return None if self.dfn_model == BUNDLED else Path(self.dfn_model)

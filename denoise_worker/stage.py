@@ -9,7 +9,10 @@ from typing import TypeAlias
 from common.audio import FloatArray
 from common.bus import wire
 from common.options import SessionOptions
-from common.stage.api import Claim, Effect, Recovery, Snapshot, Work
+from common.pipeline.stages import DENOISE
+from common.pipeline.streams import AUDIO, Stream
+from common.pipeline.work import LegWork
+from common.stage.api import Claim, Effect, Recovery, Snapshot, Stage, Work
 from denoise_worker.leg import DenoiseLeg
 from denoise_worker.model import DeepFilter, DenoiseState
 from denoise_worker.settings import DenoiseSettings
@@ -20,40 +23,29 @@ _WORTH_A_THREAD = 16
 """Legs that a thread should have: fewer together cost more each."""
 
 
-class DenoiseStage:
+class DenoiseStage(Stage[OwnedLeg, LegWork]):
     """Runs DeepFilterNet3 over the new hops of every owned leg at once."""
 
-    name = "denoise"
-    finishes = False
-    rings = False
-    output = "clean"
+    spec = DENOISE
 
     def __init__(self, settings: DenoiseSettings) -> None:
         self.tick = settings.denoise_tick_ms / 1000
         self._settings = settings
         self._threads = ThreadPoolExecutor(settings.denoise_threads, thread_name_prefix="denoise")
 
-    async def start(self, wake: Callable[[OwnedLeg], None]) -> None:
+    async def start(self) -> None:
         """Load the model."""
-        self._model = await asyncio.to_thread(DeepFilter, self._settings.dfn_model)
+        self._model = await asyncio.to_thread(DeepFilter, self._settings.model_path)
 
-    def fences(self, claim_key: str) -> Sequence[str]:
-        """See `Stage.fences`."""
-        return ("ckpt:denoise",)
-
-    def open(self, claim: Claim, recovery: Recovery) -> OwnedLeg:
+    def open(self, claim: Claim[LegWork], recovery: Recovery, wake: Callable[[], None]) -> OwnedLeg:
         """See `Stage.open`."""
-        options = SessionOptions.from_wire(claim.body["options"])
+        options = claim.work.options
         return DenoiseLeg(lambda memory: self._make(options, memory), recovery)
 
-    def give_up(self, claim: Claim) -> Sequence[Effect]:
-        """See `Stage.give_up`; the gateway notices a leg that nobody works on."""
-        return []
-
-    def inputs(self, state: OwnedLeg) -> Mapping[str, bytes]:
+    def inputs(self, state: OwnedLeg) -> Mapping[Stream, bytes]:
         """See `Stage.inputs`."""
         # Unlike `before_position`: a control that takes effect right where audio begins is read.
-        return {"audio": wire.entry_id(state.reads_from, wire.AUDIO_ORDER)}
+        return {AUDIO: wire.entry_id(state.reads_from, wire.AUDIO_ORDER)}
 
     async def step(self, work: Sequence[Work[OwnedLeg]]) -> Sequence[Sequence[Effect]]:
         """Advance every leg by what arrived for it."""
@@ -67,20 +59,6 @@ class DenoiseStage:
     def snapshot(self, state: OwnedLeg) -> Snapshot:
         """See `Stage.snapshot`."""
         return state.snapshot()
-
-    def committed(self, state: OwnedLeg, number: int) -> None:
-        """Nothing here waits for a transcript."""
-
-    def close(self, state: OwnedLeg) -> None:
-        """Nothing outlives the state."""
-
-    def vitals(self) -> Mapping[str, float]:
-        """See `Stage.vitals`; the runtime tells all there is."""
-        return {}
-
-    async def watch(self) -> None:
-        """See `Stage.watch`; the model lives in this process."""
-        await asyncio.Event().wait()
 
     async def stop(self) -> None:
         """Stop the threads."""

@@ -12,9 +12,9 @@ from common import lifecycle
 from common.errors import BusUnavailable, SettingsError
 from common.settings import load
 from common.telemetry import logs, metrics
-from gateway import certificate
 from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
+from gateway.websocket import certificate
 
 _log = logs.Log(__name__)
 
@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 async def _run(settings: GatewaySettings) -> int:
     registry = metrics.new_registry(version=version("callscribe"), service="gateway")
+    lifecycle.return_memory()
     server = GatewayServer(settings, registry, lifecycle.process_name())
     with lifecycle.stop_on_signals() as stop:
         await server.start(_tls(settings))

@@ -5,35 +5,38 @@ import logging
 import os
 import ssl
 from collections.abc import Coroutine
-from typing import Any
+from functools import partial
+from http import HTTPStatus
+from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from common.bus.address import Address
-from common.bus.link import Link
 from common.errors import SettingsError
+from common.pipeline.stages import PIPELINE, REQUIRED
+from common.redis.address import Address
+from common.redis.link import Link
 from common.telemetry.logs import Log
 from common.telemetry.metrics import BusMetrics, GatewayMetrics
-from gateway import fronts, pages
-from gateway.admission import ALIGN
-from gateway.capacity import Capacity
-from gateway.caretaker import Caretaker
-from gateway.connection import Connection
-from gateway.door import Door, comes_back, path
-from gateway.downlink import Downlink
-from gateway.fleet import Fleet
-from gateway.quota import Quota
-from gateway.roster import Roster
-from gateway.session import Session
+from gateway import pages
+from gateway import protocols as fronts
+from gateway.admission.capacity import Capacity
+from gateway.admission.forwarded import TrustedProxies
+from gateway.admission.handshake import Handshakes, comes_back, path
+from gateway.admission.quota import Quota, caller
+from gateway.admission.workers import Workers
+from gateway.calls.context import Gateway
+from gateway.calls.maintenance import Maintenance
+from gateway.calls.session import Session
+from gateway.calls.store import SessionStore
+from gateway.downlink.reader import Downlink
 from gateway.settings import GatewaySettings
-from gateway.shared import Gateway
-from gateway.uplink import Uplink
-
-STAGES = ("denoise", "vad", "asr", ALIGN)
-REQUIRED = ("vad", "asr")
+from gateway.uplink.writer import Uplink
+from gateway.websocket.connection import Connection
+from gateway.websocket.crowd import Crowd
+from gateway.websocket.request import Complaint
 
 _LAST_WRITES = 1.0
 _BACKLOG = 4096
@@ -55,6 +58,7 @@ class GatewayServer:
         self._sessions: set[Session] = set()
         self._disposals: set[asyncio.Task[None]] = set()
         self._fronts = fronts.by_path()
+        self._proxies = TrustedProxies.parse(settings.trusted_proxies or "")
         self._draining = False
         self._idle = asyncio.Event()
 
@@ -72,17 +76,32 @@ class GatewayServer:
         up, down, work = self._links
         self._uplink = Uplink(up, period=settings.flush_ms / 1000)
         self._downlink = Downlink(down, self._name, self._bus_metrics, dial)
-        self._fleet = Fleet(work, STAGES, Capacity(settings.asr_load))
+        self._fleet = fleet = Workers(work, PIPELINE, Capacity(settings.asr_load))
+        self._metrics.recognisers_busy.set_function(lambda: fleet.busy)
         await self._fleet.look()
         most = settings.max_sessions_per_key
         quota = Quota(work, most) if most else None
-        self._door = Door(self._fleet, self._metrics, most=settings.max_sessions, quota=quota)
-        self._roster = Roster(work, self._name)
-        self._gateway = Gateway(
-            *(self._name, settings, work, self._uplink, self._downlink, self._fleet),
-            *(self._roster, self._door, self._metrics),
+        self._door = Handshakes(
+            self._fleet,
+            self._metrics,
+            most=settings.max_sessions,
+            quota=quota,
+            free_connection=self._free_connection,
+            free_call=self._free_call,
         )
-        self._caretaker = Caretaker(self._gateway, self._sessions, self._dispose)
+        self._roster = SessionStore(work, self._name)
+        self._gateway = Gateway(
+            name=self._name,
+            settings=settings,
+            link=work,
+            uplink=self._uplink,
+            downlink=self._downlink,
+            fleet=self._fleet,
+            roster=self._roster,
+            door=self._door,
+            metrics=self._metrics,
+        )
+        self._caretaker = Maintenance(self._gateway, self._sessions, self._dispose)
         self._server = await self._listen(tls)
         _log.info("gateway.listening", host=settings.host, port=self.port)
 
@@ -101,6 +120,7 @@ class GatewayServer:
             "fleet": self._fleet.run(self._hold_all),
             "renew": self._caretaker.renew_for_ever(),
             "lag": self._caretaker.tell_lag_for_ever(),
+            "stores": self._caretaker.bound_stores_for_ever(),
         }
 
     async def drain(self) -> None:
@@ -142,7 +162,7 @@ class GatewayServer:
                 settings.port,
                 ssl=tls,
                 process_request=self._answer,
-                create_connection=Connection,
+                create_connection=cast(Any, partial(Connection, crowd=Crowd())),
                 # Audio hardly compresses and a deflate context costs each session 16 KB and more.
                 compression=None,
                 max_size=settings.max_message_bytes,
@@ -161,11 +181,16 @@ class GatewayServer:
         build = front(self._settings.session_defaults())
         name = connection.id.hex
         session = Session(
-            *(self._gateway, build, connection, self._dispose),
+            self._gateway,
+            build,
+            connection,
+            self._dispose,
             name=name,
+            caller=connection.caller,
             returning=comes_back(connection.request),
         )
         self._sessions.add(session)
+        self._gateway.unopened.add(session.caller, session)
         if self._fleet.flooded:
             session.throttle.hold("memory", True)
         await connection.serve(session, self._settings.opening_s)
@@ -176,6 +201,20 @@ class GatewayServer:
         disposal = asyncio.create_task(session.dispose(), name=f"dispose:{session.id}")
         self._disposals.add(disposal)
         disposal.add_done_callback(self._disposals.discard)
+
+    def _free_connection(self) -> bool:
+        """End the connection without a call that goes first; tell whether there was one."""
+        session = self._gateway.unopened.first_to_go()
+        if session is not None:
+            session.give_up()
+        return session is not None
+
+    def _free_call(self) -> bool:
+        """End the call without a client that goes first; tell whether there was one."""
+        absence = self._gateway.absent.first_to_go()
+        if absence is not None:
+            absence.cut_short()
+        return absence is not None
 
     def _hold_all(self, held: bool) -> None:
         """Read nobody while Redis is so full that workers need the room to make room."""
@@ -190,11 +229,21 @@ class GatewayServer:
         self, connection: ServerConnection, request: Request
     ) -> Response | Coroutine[Any, Any, Response | None] | None:
         """Answer a plain HTTP request, or let a WebSocket handshake go on."""
-        if path(request) in self._fronts:
-            assert isinstance(connection, Connection)
+        assert isinstance(connection, Connection)
+        complaint, is_call = connection.complaint, path(request) in self._fronts
+        if complaint is None and is_call and not connection.bare:
+            forwarded = map(request.headers.get_all, ("X-Forwarded-For", "Forwarded"))
+            connection.peer = self._proxies.client(connection.peer, *forwarded)
             present = sum(session.present for session in self._sessions)
-            return self._door.answer(connection.id.hex, request, connection.peer, present)
-        page = pages.find(path(request), self)
+            connection.caller = caller(request.headers, connection.peer)
+            return self._door.answer(connection.id.hex, request, connection.caller, present)
+        if complaint is None and is_call:
+            complaint = Complaint(HTTPStatus.METHOD_NOT_ALLOWED, "a WebSocket handshake is a GET")
+        if complaint is not None:
+            self._metrics.refusals.labels("bad_request").inc()
+            page = pages.text(complaint.status, complaint.text)
+        else:
+            page = pages.find(path(request), self)
         headers = Headers(
             [
                 ("Content-Type", page.content_type),
@@ -203,7 +252,9 @@ class GatewayServer:
                 ("Connection", "close"),
             ]
         )
-        return Response(page.status, page.reason, headers, page.body)
+        if page.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = "GET, HEAD"
+        return Response(page.status, page.reason, headers, b"" if connection.bare else page.body)
 
     # --- what the pages show ---
 

@@ -2,11 +2,23 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 
 from common.errors import SettingsError
-from common.options import SessionOptions
+from common.options import RANGES, SessionOptions
 from common.settings import CommonSettings, setting
+from gateway.admission.forwarded import TrustedProxies
+
+
+class _Limits(TypedDict):
+    minimum: float
+    maximum: float
+
+
+def _range(option: str) -> _Limits:
+    """Return the limits of a call's option, which its default has, too."""
+    low, high = RANGES[option]
+    return {"minimum": low, "maximum": high}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +40,16 @@ class GatewaySettings(CommonSettings):
         0,
         "calls at once of one API key, bearer token or else address, all gateways; 0: no limit",
         minimum=0,
+    )
+    max_absent_per_key: int = setting(
+        100,
+        "calls of one key that wait for their clients at once; beyond it the oldest one ends",
+        minimum=0,
+    )
+    trusted_proxies: str | None = setting(
+        None,
+        "addresses and networks, with commas, of proxies whose X-Forwarded-For or Forwarded"
+        " tells a client's address",
     )
     asr_load: float = setting(
         0.4,
@@ -79,36 +101,48 @@ class GatewaySettings(CommonSettings):
     )
 
     vad_threshold: float = setting(
-        0.5, "probability from which a frame counts as speech", minimum=0, maximum=1
+        0.5, "probability from which a frame counts as speech", **_range("vad_threshold")
     )
     silence_threshold: float = setting(
-        0.8, "silence that ends an utterance", unit="s", minimum=0.1, maximum=10
+        0.8, "silence that ends an utterance", unit="s", **_range("silence_threshold")
     )
     min_speech_duration: float = setting(
-        0.2, "speech that starts an utterance", unit="s", minimum=0.03, maximum=5
+        0.2, "speech that starts an utterance", unit="s", **_range("min_speech_duration")
     )
     max_utterance: float = setting(
         30.0,
         "length at which an utterance is cut at its quietest point",
         unit="s",
-        minimum=2,
-        maximum=600,
+        **_range("max_utterance"),
     )
     chunk_size_sec: float = setting(
-        1.0, "new audio per streaming decode of Qwen3-ASR", unit="s", minimum=0.1, maximum=10
+        1.0, "new audio per streaming decode of Qwen3-ASR", unit="s", **_range("chunk_size_sec")
     )
     unfixed_chunk_num: int = setting(
-        4, "first decodes of an utterance that keep nothing of the previous one", minimum=0
+        4,
+        "first decodes of an utterance that keep nothing of the previous one",
+        **_range("unfixed_chunk_num"),
     )
     unfixed_token_num: int = setting(
-        5, "last tokens of the previous decode that the next one may change", minimum=0
+        5,
+        "last tokens of the previous decode that the next one may change",
+        **_range("unfixed_token_num"),
     )
     enable_noise_suppression: bool = setting(
         False, "denoise sessions that do not say whether they want it"
     )
 
     def __post_init__(self) -> None:
-        """Refuse half a TLS identity, and two of them."""
+        """Refuse half a TLS identity, and two of them, and values that mean nothing."""
+        if self.min_speech_duration >= self.max_utterance:
+            raise SettingsError(
+                f"--min-speech-duration: {self.min_speech_duration:g} s is not less than "
+                f"--max-utterance ({self.max_utterance:g} s)"
+            )
+        try:
+            TrustedProxies.parse(self.trusted_proxies or "")
+        except ValueError as error:
+            raise SettingsError(f"--trusted-proxies: {error}") from None
         for flag, path, other in (
             ("--ssl-certfile", self.ssl_certfile, self.ssl_keyfile),
             ("--ssl-keyfile", self.ssl_keyfile, self.ssl_certfile),

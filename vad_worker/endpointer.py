@@ -22,21 +22,20 @@ later, so no earlier frame is ever asked for again.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
-from typing import Any, Literal, Self
+from operator import attrgetter
+from typing import Literal, Self
 
 from common.errors import Misuse
-from vad_worker.events import (
-    Event,
+from common.pipeline.speech import (
+    Ended,
     Flushed,
+    Paused,
     Reason,
-    SpeechEnded,
-    SpeechPaused,
-    SpeechResumed,
-    SpeechStarted,
-    values,
+    Resumed,
+    Started,
+    UtteranceEvent,
 )
 from vad_worker.framing import FRAME
 
@@ -104,7 +103,7 @@ class EndpointerParams:
 
 
 @dataclass(slots=True)
-class _Memory:
+class Memory:
     """All that the past left; a snapshot of it is enough to go on."""
 
     heard: int  # end of the last frame or gap
@@ -124,6 +123,17 @@ class _Memory:
     cut_probability: float = 0.0
 
 
+_EVERYTHING = attrgetter(*(each.name for each in fields(Memory)))
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointerState:
+    """What an endpointer needs to go on, parameters included."""
+
+    params: EndpointerParams
+    memory: Memory
+
+
 class Endpointer:
     """The endpoints of one leg whose first frame starts at `position`.
 
@@ -134,12 +144,17 @@ class Endpointer:
 
     def __init__(self, params: EndpointerParams, position: int = 0) -> None:
         self._params = params
-        self._m = _Memory(heard=position, now=position, floor=position)
+        self._m = Memory(heard=position, now=position, floor=position)
 
     @property
     def utterances(self) -> int:
         """Number of the last utterance; 0 before the first."""
         return self._m.number
+
+    @property
+    def speaking(self) -> bool:
+        """Whether an utterance is open, a pause within it included."""
+        return self._m.state in (State.SPEECH, State.PAUSED)
 
     @property
     def keep_from(self) -> int:
@@ -151,7 +166,7 @@ class Endpointer:
             return self._m.start
         return max(self._m.floor, self._m.heard - self._params.pre_roll)
 
-    def push(self, probability: float, energy: float) -> tuple[Event, ...]:
+    def push(self, probability: float, energy: float) -> tuple[UtteranceEvent, ...]:
         """Take the next frame: its speech probability 0..1 and the mean square of its samples."""
         m = self._m
         threshold = self._params.threshold
@@ -165,7 +180,7 @@ class Endpointer:
             return ()
         if not 0.0 <= probability <= 1.0:
             raise Misuse(f"{probability} is no probability")
-        events: list[Event] = []
+        events: list[UtteranceEvent] = []
         speech = probability >= self._speech_from()
         m.heard = m.now = m.heard + FRAME
         if speech:
@@ -180,7 +195,7 @@ class Endpointer:
             self._cut(events)
         return tuple(events)
 
-    def skip(self, start: int, end: int) -> tuple[Event, ...]:
+    def skip(self, start: int, end: int) -> tuple[UtteranceEvent, ...]:
         """Pass over the samples [start, end), which never came; the next frame starts at `end`.
 
         `start` may lie within a frame; its beginning belongs to the open utterance all the same.
@@ -190,7 +205,7 @@ class Endpointer:
         self._advance(start)
         if end <= start:
             raise Misuse(f"a gap from {start} to {end}")
-        events: list[Event] = []
+        events: list[UtteranceEvent] = []
         m.heard = m.now = end
         is_open = m.state in (State.SPEECH, State.PAUSED)
         if m.state is State.CANDIDATE and self._full():
@@ -202,7 +217,7 @@ class Endpointer:
         m.floor = end
         return tuple(events)
 
-    def flush(self, position: int) -> tuple[Event, ...]:
+    def flush(self, position: int) -> tuple[UtteranceEvent, ...]:
         """End what is open at `position`, less than a frame after the last one; always answers.
 
         A candidate with 2 frames of speech becomes an utterance. After a pause the utterance ends
@@ -210,7 +225,7 @@ class Endpointer:
         """
         return self._flush(position, "flush")
 
-    def finish(self, position: int) -> tuple[Event, ...]:
+    def finish(self, position: int) -> tuple[UtteranceEvent, ...]:
         """Flush because the leg's audio is over."""
         return self._flush(position, "finish")
 
@@ -218,17 +233,15 @@ class Endpointer:
         """Go by `params` from the next frame on; an open utterance keeps its `max_utterance`."""
         self._params = params
 
-    def snapshot(self) -> dict[str, Any]:
-        """Return everything `restore` needs, parameters included, as msgpack-able values."""
-        memory = {**values(self._m), "state": self._m.state.value}
-        return {"params": values(self._params), "memory": memory}
+    def snapshot(self) -> EndpointerState:
+        """Return everything `restore` needs; it does not change any more."""
+        return EndpointerState(self._params, Memory(*_EVERYTHING(self._m)))
 
     @classmethod
-    def restore(cls, snapshot: Mapping[str, Any]) -> Self:
+    def restore(cls, state: EndpointerState) -> Self:
         """Continue from a `snapshot()`."""
-        memory = snapshot["memory"]
-        endpointer = cls(EndpointerParams(**snapshot["params"]))
-        endpointer._m = _Memory(**{**memory, "state": State(memory["state"])})
+        endpointer = cls(state.params)
+        endpointer._m = Memory(*_EVERYTHING(state.memory))
         return endpointer
 
     def _move(self, trigger: Trigger) -> None:
@@ -264,14 +277,14 @@ class Endpointer:
         # A frame early: a flush may still add the beginning of the next one.
         return self._m.heard - self._m.start > self._m.limit - FRAME
 
-    def _voice(self, probability: float, events: list[Event]) -> None:
+    def _voice(self, probability: float, events: list[UtteranceEvent]) -> None:
         m = self._m
         if m.state is State.PAUSED:
             if self._full():
                 self._end(m.announced, "length", events)
             else:
                 self._move(Trigger.RESUME)
-                events.append(SpeechResumed(m.number, m.now))
+                events.append(Resumed(m.number, m.now))
         if m.state is State.IDLE:
             self._move(Trigger.ONSET)
             self._open_at(max(m.floor, m.heard - FRAME - self._params.pre_roll))
@@ -280,7 +293,7 @@ class Endpointer:
         m.voiced_end = m.heard
         m.peak = max(m.peak, probability)
 
-    def _wait(self, audible: int, events: list[Event]) -> None:
+    def _wait(self, audible: int, events: list[UtteranceEvent]) -> None:
         """Count the silence up to `heard`; the audio of it ends at `audible`."""
         m = self._m
         if m.state is State.CANDIDATE or m.state is State.SPEECH:
@@ -290,7 +303,7 @@ class Endpointer:
             self._move(Trigger.PAUSE)
             if was_open:
                 m.announced = min(m.voiced_end + self._params.post_roll, audible)
-                events.append(SpeechPaused(m.number, m.start, m.announced, m.now))
+                events.append(Paused(m.number, m.start, m.announced, m.now))
         if m.state is State.PAUSED and self._silent() >= self._params.silence:
             self._end(m.announced, "silence", events)
 
@@ -298,17 +311,17 @@ class Endpointer:
         m = self._m
         m.start, m.limit, m.cut = start, self._params.max_utterance, -1
 
-    def _begin(self, events: list[Event]) -> None:
+    def _begin(self, events: list[UtteranceEvent]) -> None:
         m = self._m
         self._move(Trigger.ENOUGH)
         m.number += 1
-        events.append(SpeechStarted(m.number, m.start, m.now, m.peak))
+        events.append(Started(m.number, m.start, m.now, m.peak))
 
-    def _end(self, end: int, reason: Reason, events: list[Event]) -> None:
+    def _end(self, end: int, reason: Reason, events: list[UtteranceEvent]) -> None:
         m = self._m
         self._move(Trigger.END)
         m.floor = max(m.floor, end)
-        events.append(SpeechEnded(m.number, m.start, end, m.now, reason))
+        events.append(Ended(m.number, m.start, end, m.now, reason))
 
     def _seek_cut(self, probability: float, energy: float) -> None:
         m = self._m
@@ -323,21 +336,23 @@ class Endpointer:
             m.cut_level, m.cut_probability = level, probability
             m.peak = probability
 
-    def _cut(self, events: list[Event]) -> None:
+    def _cut(self, events: list[UtteranceEvent]) -> None:
         m, cut = self._m, self._m.cut
         if m.voiced_end <= cut:
             self._end(cut, "length", events)
             return
         self._move(Trigger.CUT)
-        events.append(SpeechEnded(m.number, m.start, cut, m.now, "length"))
+        events.append(Ended(m.number, m.start, cut, m.now, "length"))
         self._open_at(cut)
         m.number += 1
-        events.append(SpeechStarted(m.number, cut, m.now, m.peak))
+        events.append(Started(m.number, cut, m.now, m.peak))
 
-    def _flush(self, position: int, reason: Literal["flush", "finish"]) -> tuple[Event, ...]:
+    def _flush(
+        self, position: int, reason: Literal["flush", "finish"]
+    ) -> tuple[UtteranceEvent, ...]:
         m = self._m
         self._advance(position)
-        events: list[Event] = []
+        events: list[UtteranceEvent] = []
         if m.state is State.CANDIDATE and m.voiced >= 2 * FRAME:
             self._begin(events)
         if m.state in (State.SPEECH, State.PAUSED):

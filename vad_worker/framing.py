@@ -4,14 +4,14 @@ Frames start at multiples of 512 samples from the beginning or from the end of t
 chunking of the same audio gives the same frames.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from common.audio import BYTES_PER_SAMPLE, FloatArray
 from common.errors import Misuse
+from common.pipeline.speech import Gap
 
 FRAME = 512
 """Samples per frame at 16 kHz (32 ms), as the model reads them."""
@@ -20,23 +20,24 @@ FRAME = 512
 FRAME_BYTES = FRAME * BYTES_PER_SAMPLE
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """The samples [start, end) never came. `start` may lie within a frame, which is given up."""
-
-    start: int
-    end: int
-
-
 class Frames(NamedTuple):
     """What one chunk completed: the gap before it, if any, and then whole frames, if any.
 
-    `pcm` is PCM16LE, 512 samples of it a frame; its first sample is at position `start`.
+    The gap may begin within a frame, which is given up. `pcm` is PCM16LE, 512 samples of it a
+    frame; its first sample is at position `start`.
     """
 
     gap: Gap | None
     start: int
     pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FramerState:
+    """What a framer needs to go on: 1 kB at most."""
+
+    end: int
+    rest: bytes
 
 
 class Framer:
@@ -76,15 +77,15 @@ class Framer:
         self._rest = joined[whole:]
         return Frames(gap, first, joined[:whole])
 
-    def snapshot(self) -> dict[str, Any]:
-        """Return everything `restore` needs as msgpack-able values, 1 kB at most."""
-        return {"end": self._end, "rest": self._rest}
+    def snapshot(self) -> FramerState:
+        """Return everything `restore` needs."""
+        return FramerState(self._end, self._rest)
 
     @classmethod
-    def restore(cls, snapshot: Mapping[str, Any]) -> Self:
+    def restore(cls, state: FramerState) -> Self:
         """Continue from a `snapshot()`."""
-        framer = cls(snapshot["end"])
-        framer._rest = snapshot["rest"]
+        framer = cls(state.end)
+        framer._rest = state.rest
         return framer
 
 

@@ -6,17 +6,25 @@ course with the frames' probabilities. Probabilities depend on the audio alone, 
 """
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from common.audio import samples
 from common.bus.keys import Leg
-from common.bus.wire import NOTHING, Body, Chunk, Control, Mark, entry_id
+from common.bus.wire import NOTHING, Chunk, Control, Mark, entry_id
 from common.errors import Misuse
 from common.options import SessionOptions
-from common.stage.api import Commit, Done, Effect, Emit, Entry, Offer, Recovery, Snapshot
+from common.pipeline import text
+from common.pipeline.control import Configure, End, Flush
+from common.pipeline.progress import Progress
+from common.pipeline.record import pack
+from common.pipeline.speech import Event, Flushed, Gap, SpeechEntry, Started
+from common.pipeline.stages import ASR
+from common.pipeline.streams import SPEECH
+from common.pipeline.work import LegWork, Source, UtteranceWork
+from common.stage.api import Commit, Done, Effect, Emit, Entry, Offer, Snapshot
+from vad_worker.checkpoint import Settled, VadCheckpoint
 from vad_worker.endpointer import Endpointer, EndpointerParams
-from vad_worker.events import Event, Flushed, SpeechStarted
-from vad_worker.framing import FRAME_BYTES, Framer, Gap
+from vad_worker.framing import FRAME_BYTES, Framer
 
 _ALIGNED_WITHIN = 10
 """Looks at its text, one a second, by which an utterance's audio outlives its final where aligners
@@ -31,36 +39,33 @@ _Step: TypeAlias = int | Gap | Control
 class VadLeg:
     """The state of one leg, apart from the model's recurrent state."""
 
-    def __init__(self, leg: Leg, body: Body, recovery: Recovery) -> None:
-        saved = recovery.state or body
+    def __init__(self, leg: Leg, work: LegWork, saved: VadCheckpoint | None) -> None:
         self._leg = leg
-        self._source: str = body["source"]
-        self._events: bool = body["events"]
-        self._align: bool = body["align"]
-        self._gateway: str = saved["gateway"]
-        self._options = SessionOptions.from_wire(saved["options"])
-        self._begun = Mark(*saved["read"]) if recovery.state else NOTHING
+        self._source = work.source
+        self._events = work.events
+        self._align = work.align
+        self._gateway = (saved or work).gateway
+        self._options = (saved or work).options
+        self._begun = saved.read if saved else NOTHING
+        self.live = True
+        """Whether the audio comes about as fast as it is spoken, as far as its stage knows."""
         self._last: Chunk | Control | None = None
         self._course: list[_Step] = []
-        self._offers: dict[int, Body] = {
-            offer["utterance"]: offer for offer in saved.get("offers", ())
-        }
+        self._offers = {offer.utterance: offer for offer in (saved.offers if saved else ())}
         """What was offered of every utterance whose final is not in the text yet."""
         self._unsure = list(self._offers.values())
         """Offers of a former owner: Redis may have lost them, and they may be made again."""
-        self._settled: dict[int, tuple[int, int]] = {
-            number: (start, looks) for number, start, looks in saved.get("settled", ())
-        }
-        """First position of utterances that aligners may still read, and for how many looks."""
-        if recovery.state is None:
+        self._settled = {each.number: each for each in (saved.settled if saved else ())}
+        """Utterances that aligners may still read."""
+        if saved is None:
             self._framer = Framer()
             self._endpointer = Endpointer(_params(self._options))
         else:
-            self._framer = Framer.restore(saved["framer"])
-            self._endpointer = Endpointer.restore(saved["endpointer"])
+            self._framer = Framer.restore(saved.framer)
+            self._endpointer = Endpointer.restore(saved.endpointer)
 
     @property
-    def source(self) -> str:
+    def source(self) -> Source:
         """Kind of the stream this leg's audio is read from."""
         return self._source
 
@@ -68,6 +73,21 @@ class VadLeg:
     def cursor(self) -> bytes:
         """Id of the last entry of the source that was taken."""
         return entry_id(*self._read)
+
+    @property
+    def position(self) -> int:
+        """Where the audio ends that was taken, in 16 kHz samples."""
+        return self._read.position
+
+    @property
+    def unfinished(self) -> int:
+        """How many utterances were offered and have no final yet, as far as is known."""
+        return len(self._offers)
+
+    @property
+    def speaking(self) -> bool:
+        """Whether an utterance is open."""
+        return self._endpointer.speaking
 
     @property
     def _read(self) -> Mark:
@@ -112,8 +132,7 @@ class VadLeg:
                             effects += self._decided(events, 0)
                     heard += step
                 case Gap(start, end):
-                    gap: Body = {"t": "gap", "start": start, "end": end}
-                    effects += self._decided(self._endpointer.skip(start, end), 0, gap)
+                    effects += self._decided([step, *self._endpointer.skip(start, end)], 0)
                 case Control():
                     effects += self._obey(step)
         return effects
@@ -123,106 +142,91 @@ class VadLeg:
 
         Their audio is not needed any more; with aligners it is kept for a while.
         """
-        looked = {n: (start, looks - 1) for n, (start, looks) in self._settled.items()}
-        self._settled = {n: each for n, each in looked.items() if each[1]}
+        looked = [each.looked_at() for each in self._settled.values()]
+        self._settled = {each.number: each for each in looked if each.looks}
         if self._align:
             done = {n: start for n, start in self._pins.items() if n <= number}
-            self._settled |= {n: (start, _ALIGNED_WITHIN) for n, start in done.items()}
+            self._settled |= {n: Settled(n, start, _ALIGNED_WITHIN) for n, start in done.items()}
         self._offers = {n: offer for n, offer in self._offers.items() if n > number}
 
     def snapshot(self, model_state: bytes) -> Snapshot:
         """Return what a new owner needs to go on at `position`."""
-        state: Body = {
-            "gateway": self._gateway,
-            "options": self._options.to_wire(),
-            "framer": self._framer.snapshot(),
-            "endpointer": self._endpointer.snapshot(),
-            "offers": list(self._offers.values()),
-            "settled": [(number, *each) for number, each in self._settled.items()],
-            "read": self._read,
-            "model": model_state,
-        }
-        settled = {number: start for number, (start, _) in self._settled.items()}
-        return Snapshot(state, self._endpointer.keep_from, settled | self._pins)
+        checkpoint = VadCheckpoint(
+            gateway=self._gateway,
+            options=self._options,
+            framer=self._framer.snapshot(),
+            endpointer=self._endpointer.snapshot(),
+            offers=tuple(self._offers.values()),
+            settled=tuple(self._settled.values()),
+            read=self._read,
+            model=model_state,
+        )
+        pins = {number: each.start for number, each in self._settled.items()} | self._pins
+        progress = Progress(self._read)
+        return Snapshot(pack(checkpoint), progress, self._endpointer.keep_from, pins)
 
     @property
     def _pins(self) -> dict[int, int]:
         """First position of every utterance whose final is not in the text yet."""
-        return {number: offer["start"] for number, offer in self._offers.items()}
+        return {number: offer.start for number, offer in self._offers.items()}
 
     def _obey(self, control: Control) -> list[Effect]:
-        body = control.body
-        match body["t"]:
-            case "flush":
+        match control.command:
+            case Flush():
                 events = self._endpointer.flush(control.position)
                 return self._decided(events, control.order, answer="flush")
-            case "config":
-                self._options = SessionOptions.from_wire(body["options"])
-                self._endpointer.configure(_params(self._options))
+            case Configure(options):
+                self._options = options
+                self._endpointer.configure(_params(options))
                 return []
-            case "end":
+            case End():
                 events = self._endpointer.finish(control.position)
                 effects = self._decided(events, control.order, answer="finish")
                 last = self._endpointer.utterances + 1
-                return [*effects, Commit(last, {"t": "end", "shown": False}, self._gateway), Done()]
-            case unknown:
-                raise Misuse(f"control {unknown!r} in the audio of {self._leg}")
+                return [*effects, Commit(last, text.End(), self._gateway), Done()]
+            case _:
+                assert_never(control.command)
 
     def _decided(
-        self, events: Sequence[Event], order: int, *others: Body, answer: str = ""
+        self, events: Sequence[Event], order: int, answer: text.EndReason = "flush"
     ) -> list[Effect]:
         """Turn what was decided in one place into one speech entry and what follows from it.
 
         `order` is that of the control which decided, 0 for audio. `answer` is the reason of the
         empty final that a flush with nothing open gets.
         """
-        if not events and not others:
+        if not events:
             return []
-        bodies = (*others, *(event.to_wire() for event in events))
-        at = Mark(events[0].at if events else others[0]["end"], order)
+        last = events[-1]
+        at = Mark(last.end if isinstance(last, Gap) else last.at, order)
         notify = self._gateway if self._events else None
-        effects: list[Effect] = [Emit(at, bodies, wake=("asr",), notify=notify)]
+        entry = SpeechEntry(at, tuple(events))
+        effects: list[Effect] = [Emit(SPEECH, entry, wake=(ASR.name,), notify=notify)]
         for event in events:
             match event:
-                case SpeechStarted(utterance=utterance, start=start):
+                case Started(utterance, start):
                     effects.append(self._offer(utterance, start))
-                case Flushed(utterance=utterance, at=position):
-                    effects.append(self._empty_final(utterance, position, answer))
+                case Flushed(utterance, position):
+                    # A flush with nothing to say is answered all the same.
+                    final = text.Final.empty(position, answer)
+                    effects.append(Commit(utterance, final, self._gateway))
         return effects
 
     def _offer(self, utterance: int, start: int) -> Offer:
-        body: Body = {
-            "utterance": utterance,
-            "start": start,
-            "source": self._source,
-            "gateway": self._gateway,
-            "options": self._options.to_wire(),
-            "align": self._align,
-        }
-        self._offers[utterance] = body
-        return self._offered(body)
+        work = UtteranceWork(
+            utterance=utterance,
+            start=start,
+            source=self._source,
+            gateway=self._gateway,
+            options=self._options,
+            align=self._align,
+            live=self.live,
+        )
+        self._offers[utterance] = work
+        return self._offered(work)
 
-    def _offered(self, body: Body) -> Offer:
-        return Offer("asr", f"{self._leg}/{body['utterance']}", body)
-
-    def _empty_final(self, utterance: int, position: int, reason: str) -> Commit:
-        """A flush with nothing to say is answered all the same."""
-        body: Body = {
-            "t": "final",
-            "start": position,
-            "end": position,
-            "at": position,
-            "text": "",
-            "language": None,
-            "words": None,
-            "align": None,
-            "unavailable": "",
-            "reason": reason,
-            "failed": False,
-            "trouble": "",
-            "shown": True,
-        }
-        return Commit(utterance, body, self._gateway)
+    def _offered(self, work: UtteranceWork) -> Offer:
+        return Offer(ASR.name, f"{self._leg}/{work.utterance}", work)
 
 
 def _params(options: SessionOptions) -> EndpointerParams:

@@ -2,8 +2,8 @@
 
 The model reads 512 samples at 16 kHz after the 64 before them and keeps a recurrent state per leg
 (https://github.com/snakers4/silero-vad, `OnnxWrapper`). Its weights come from the `silero-vad`
-wheel; the package is not imported, because that would load torch. The wheel's safetensors file is
-not read: it holds the weights of another network.
+wheel (requirements-no-deps.txt); the package is not imported, because it needs torch. The wheel's
+safetensors file is not read: it holds the weights of another network.
 
 One frame costs 22 to 26 us in batches of 64 to 1024 legs, 38 in batches of 16 and 140 alone, where
 onnxruntime takes 67 to 71, 75 and 140 to 160 (`python -m bench vad`, one thread of a busy machine).
@@ -25,6 +25,7 @@ from vad_worker.network import BLOCK, CONTEXT, HIDDEN, Network
 
 IndexArray: TypeAlias = npt.NDArray[np.intp]
 
+_CURE = "pip install --no-deps 'silero-vad>=6.2,<7'"
 _VALUES = 2 * HIDDEN + CONTEXT
 _STORED = np.dtype("<f4")
 _SIZE = _VALUES * _STORED.itemsize
@@ -60,7 +61,7 @@ class SileroVad:
         threadpool_limits(1, user_api="blas")
         path = data_file("silero_vad", "data/silero_vad_16k_op15.onnx")
         if path is None:
-            raise SettingsError("the VAD model is not installed: pip install 'callscribe[vad]'")
+            raise SettingsError(f"the VAD model is not installed: {_CURE}")
         try:
             tensors = onnx.tensors(path.read_bytes())
             self._network = Network({k.removeprefix("model."): v for k, v in tensors.items()})

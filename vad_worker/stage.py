@@ -1,66 +1,79 @@
 """The VAD stage: audio of all legs in, one batched inference per tick, endpointing events out."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from common.audio import SAMPLE_RATE, pcm16_to_float
-from common.stage.api import Claim, Effect, Recovery, Snapshot, Work
-from vad_worker.framing import FRAME_BYTES, energies
+from common.audio import SAMPLE_RATE, pcm16_to_float, seconds
+from common.pipeline.report import VadLoad
+from common.pipeline.stages import VAD
+from common.pipeline.streams import SOURCES, Stream
+from common.pipeline.work import LegWork
+from common.stage.api import Claim, Effect, Recovery, Snapshot, Stage, Work
+from vad_worker.checkpoint import CHECKPOINT
+from vad_worker.framing import FRAME, FRAME_BYTES, energies
 from vad_worker.leg import VadLeg
 from vad_worker.model import SileroVad, VadState
 from vad_worker.settings import VadSettings
 
+_LIVE_AHEAD = 2.0
+"""Seconds that live audio may be ahead of the time since its leg was taken: a network's bursts."""
+_RECORDED_AT_ONCE = 2
+"""Utterances of a recording that are offered and have no final when no more of it is read."""
+
 
 @dataclass(slots=True, eq=False)
 class OwnedLeg:
-    """A leg and the model's recurrent state for it."""
+    """A leg, the model's recurrent state for it, and when and where this worker began with it."""
 
     leg: VadLeg
     model: VadState
+    began: float
+    start: int
+
+    def note_pace(self, now: float) -> None:
+        """Find out whether the audio comes about as fast as it is spoken."""
+        ahead = seconds(self.leg.position - self.start) - (now - self.began)
+        self.leg.live = ahead < _LIVE_AHEAD
 
 
-class VadStage:
+class VadStage(Stage[OwnedLeg, LegWork]):
     """Runs Silero over the new frames of every owned leg at once."""
 
-    name = "vad"
-    finishes = False
-    rings = False
-    output = "speech"
+    spec = VAD
+    learns_commits = True
 
     def __init__(self, settings: VadSettings, load: Callable[[], SileroVad]) -> None:
         self.tick = settings.vad_tick_ms / 1000
-        self._load = load
+        self._read_model = load
         self._heard = 0
+        """Frames of live legs."""
+        self._recordings: set[OwnedLeg] = set()
 
-    async def start(self, wake: Callable[[OwnedLeg], None]) -> None:
+    async def start(self) -> None:
         """Load the model."""
-        self._vad = await asyncio.to_thread(self._load)
+        self._vad = await asyncio.to_thread(self._read_model)
 
-    def fences(self, claim_key: str) -> Sequence[str]:
-        """See `Stage.fences`."""
-        return ("ckpt:vad", "speech")
-
-    def open(self, claim: Claim, recovery: Recovery) -> OwnedLeg:
+    def open(self, claim: Claim[LegWork], recovery: Recovery, wake: Callable[[], None]) -> OwnedLeg:
         """See `Stage.open`."""
-        saved = recovery.state
-        model = self._vad.open() if saved is None else self._vad.load_state(saved["model"])
-        return OwnedLeg(VadLeg(claim.leg, claim.body, recovery), model)
+        saved = None if recovery.state is None else CHECKPOINT.unpack(recovery.state)
+        model = self._vad.open() if saved is None else self._vad.load_state(saved.model)
+        leg = VadLeg(claim.leg, claim.work, saved)
+        return OwnedLeg(leg, model, time.monotonic(), leg.position)
 
-    def give_up(self, claim: Claim) -> Sequence[Effect]:
-        """See `Stage.give_up`; the gateway notices a leg that nobody works on."""
-        return []
-
-    def inputs(self, state: OwnedLeg) -> Mapping[str, bytes]:
+    def inputs(self, state: OwnedLeg) -> Mapping[Stream, bytes]:
         """See `Stage.inputs`."""
-        return {state.leg.source: state.leg.cursor}
+        return {SOURCES[state.leg.source]: state.leg.cursor}
 
     async def step(self, work: Sequence[Work[OwnedLeg]]) -> Sequence[Sequence[Effect]]:
         """Advance every leg by what arrived for it."""
         taken = [owned.leg.take(entries) for owned, entries in work]
+        now = time.monotonic()
+        for owned, _ in work:
+            owned.note_pace(now)
         # One conversion for all legs: numpy's cost per call is that of a whole frame.
         samples = pcm16_to_float(b"".join(taken))
-        self._heard += len(samples)
         levels = energies(samples).tolist()
         counts = [len(pcm) // FRAME_BYTES for pcm in taken]
         # Not in a thread: that costs a tenth more, and the turn would wait for it all the same.
@@ -70,6 +83,11 @@ class VadStage:
         end = 0
         for (owned, _), count in zip(work, counts, strict=True):
             start, end = end, end + count
+            if owned.leg.live:
+                self._heard += count
+                self._recordings.discard(owned)
+            else:
+                self._recordings.add(owned)
             effects.append(owned.leg.conclude(probabilities[start:end], levels[start:end]))
         return effects
 
@@ -81,16 +99,21 @@ class VadStage:
         """See `Stage.committed`."""
         state.leg.committed(number)
 
+    def full(self, state: OwnedLeg) -> bool:
+        """See `Stage.full`.
+
+        Recordings wait in Redis, not in front of the recognisers: those take what is offered in the
+        order in which it came, and a live call's utterance would stand behind all of theirs. An
+        open utterance is heard to its end: until that is known the recogniser goes on reading.
+        """
+        leg = state.leg
+        return not leg.live and not leg.speaking and leg.unfinished >= _RECORDED_AT_ONCE
+
     def close(self, state: OwnedLeg) -> None:
-        """Nothing outlives the state."""
+        """See `Stage.close`."""
+        self._recordings.discard(state)
 
-    def vitals(self) -> Mapping[str, float]:
-        """See `Stage.vitals`; `audio`: seconds of it that were heard so far, of all legs."""
-        return {"audio": self._heard / SAMPLE_RATE}
-
-    async def watch(self) -> None:
-        """See `Stage.watch`; the model lives in this process."""
-        await asyncio.Event().wait()
-
-    async def stop(self) -> None:
-        """Nothing to close."""
+    def load(self) -> VadLoad:
+        """See `Stage.load`."""
+        heard = self._heard * FRAME / SAMPLE_RATE
+        return VadLoad(audio=heard, recordings=len(self._recordings))

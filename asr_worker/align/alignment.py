@@ -7,7 +7,9 @@ from asr_worker.align.units import units
 from asr_worker.api import Word
 from asr_worker.recording import Recording
 from common.audio import FloatArray, samples
-from common.bus.wire import Body, Chunk
+from common.bus.wire import Chunk
+from common.pipeline.text import TimedWord, Words
+from common.pipeline.work import TextWork
 from common.stage.api import Attach, Entry
 
 LONGEST = samples(180)
@@ -25,21 +27,15 @@ class Trouble(Enum):
 
 
 class Alignment:
-    """State of one claim. Pure: entries and words in, an effect out.
+    """State of one claim. Pure: entries and words in, an effect out."""
 
-    The claim's body tells the `utterance`, the `digest` of the text, the `source` stream and the
-    positions `start` to `end` of its audio, the `text`, its `language` and the `gateway` to tell.
-    """
-
-    def __init__(self, key: str, body: Body) -> None:
+    def __init__(self, key: str, work: TextWork) -> None:
         self.id = key
-        self.source: str = body["source"]
-        self.start: int = body["start"]
-        self._end: int = body["end"]
-        self._number: int = body["utterance"]
-        self._digest: str = body["digest"]
-        self._gateway: str = body["gateway"]
-        self.units = units(body["text"], body["language"])
+        self.source = work.source
+        self.start = work.start
+        self._end = work.end
+        self._work = work
+        self.units = units(work.text, work.language)
         self._recording = Recording(self.start)
         self.trouble: Trouble | None = None
         """Why there will be no words, as far as known."""
@@ -69,18 +65,19 @@ class Alignment:
 
     def words(self, words: Sequence[Word]) -> Attach:
         """Return the effect of answering with `words`, timed from `start`."""
-        placed = [
-            (each.text, self._place(each.start), self._place(each.end), each.probability)
+        placed = tuple(
+            TimedWord(each.text, self._place(each.start), self._place(each.end), each.probability)
             for each in words
-        ]
-        return self._answer({"words": placed, "trouble": ""})
+        )
+        return self._answer(Words(placed))
 
     def no_words(self, trouble: Trouble) -> Attach:
         """Return the effect of answering that there are no words, and why."""
-        return self._answer({"words": None, "trouble": trouble.value})
+        return self._answer(Words(None, trouble.value))
 
     def _place(self, seconds: float) -> int:
         return self.start + samples(seconds)
 
-    def _answer(self, body: Body) -> Attach:
-        return Attach(self._number, self._digest, body, self._gateway)
+    def _answer(self, words: Words) -> Attach:
+        work = self._work
+        return Attach(work.utterance, work.digest, words, work.gateway)

@@ -11,7 +11,10 @@ from asr_worker.align.settings import AlignSettings
 from asr_worker.api import EngineDead, Word
 from common.bus import wire
 from common.errors import AtCapacity, CallscribeError
-from common.stage.api import Attach, Claim, Done, Effect, Recovery, Snapshot, Work
+from common.pipeline.stages import ALIGN
+from common.pipeline.streams import SOURCES, Stream
+from common.pipeline.work import TextWork
+from common.stage.api import Attach, Claim, Done, Effect, Recovery, Stage, Work
 from common.telemetry.logs import Log
 from common.telemetry.metrics import AlignMetrics
 
@@ -27,54 +30,42 @@ class OwnedText:
     """A text, the request for its words once its audio is there, and how long to wait for that."""
 
     alignment: Alignment
+    wake: Callable[[], None]
     request: asyncio.Task[tuple[Word, ...]] | None = None
     waiting: asyncio.TimerHandle | None = None
     waited: bool = False
 
 
-class AlignStage:
+class AlignStage(Stage[OwnedText, TextWork]):
     """Aligns all owned texts at once; the engine makes its batches of them by itself."""
 
-    name = "align"
-    finishes = True
-    rings = False
-    output = "text"
+    spec = ALIGN
 
     def __init__(self, settings: AlignSettings, aligner: Aligner, metrics: AlignMetrics) -> None:
         self.tick = settings.align_tick_ms / 1000
         self._aligner = aligner
         self._metrics = metrics
 
-    async def start(self, wake: Callable[[OwnedText], None]) -> None:
+    async def start(self) -> None:
         """Load and warm up the engine."""
-        self._wake = wake
         await self._aligner.start()
-
-    def vitals(self) -> Mapping[str, float]:
-        """See `Stage.vitals`; the runtime tells all there is."""
-        return {}
 
     async def watch(self) -> None:
         """See `Stage.watch`."""
         await self._aligner.watch()
 
-    def fences(self, claim_key: str) -> Sequence[str]:
-        """See `Stage.fences`; nothing but who is in office is there: two answers count as one."""
-        return (f"align:{claim_key.split('/')[1]}",)
-
-    def open(self, claim: Claim, recovery: Recovery) -> OwnedText:
+    def open(
+        self, claim: Claim[TextWork], recovery: Recovery, wake: Callable[[], None]
+    ) -> OwnedText:
         """See `Stage.open`; there is nothing to recover, a text is simply aligned again."""
-        owned = OwnedText(Alignment(claim.key, claim.body))
+        owned = OwnedText(Alignment(claim.key, claim.work), wake)
         self._wait(owned)
         return owned
 
-    def give_up(self, claim: Claim) -> Sequence[Effect]:
-        """See `Stage.give_up`; the gateway does not wait for words for ever."""
-        return []
-
-    def inputs(self, state: OwnedText) -> Mapping[str, bytes]:
+    def inputs(self, state: OwnedText) -> Mapping[Stream, bytes]:
         """See `Stage.inputs`."""
-        return {state.alignment.source: wire.before_position(state.alignment.start)}
+        alignment = state.alignment
+        return {SOURCES[alignment.source]: wire.before_position(alignment.start)}
 
     async def step(self, work: Sequence[Work[OwnedText]]) -> Sequence[Sequence[Effect]]:
         """Take the audio that arrived; ask for the words, or answer with them."""
@@ -86,13 +77,6 @@ class AlignStage:
             answer = self._answer(owned)
             effects.append([answer, Done()] if answer else [])
         return effects
-
-    def snapshot(self, state: OwnedText) -> Snapshot | None:
-        """Nothing to save: a text is simply aligned again."""
-        return None
-
-    def committed(self, state: OwnedText, number: int) -> None:
-        """Nothing here waits for items; words may come before theirs."""
 
     def close(self, state: OwnedText) -> None:
         """Abandon what is still being aligned."""
@@ -121,7 +105,7 @@ class AlignStage:
     def _wait(self, owned: OwnedText) -> None:
         def give_up() -> None:
             owned.waited = True
-            self._wake(owned)
+            owned.wake()
 
         if owned.waiting is not None:
             owned.waiting.cancel()
@@ -136,7 +120,7 @@ class AlignStage:
 
         def answered(request: asyncio.Task[tuple[Word, ...]]) -> None:
             if not request.cancelled():
-                self._wake(owned)
+                owned.wake()
 
         owned.request.add_done_callback(answered)
 

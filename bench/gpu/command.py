@@ -13,7 +13,6 @@ old the newest audio in the text shown is before newer text is shown, at its wor
 
 import argparse
 import asyncio
-import json
 import sys
 import tempfile
 from collections.abc import Coroutine, Sequence
@@ -23,6 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from bench import record
 from bench.gpu import burst, checkpoint, long, sessions, table
 from bench.gpu.burst import Burst
 from bench.gpu.engine import ScriptedEngine, build, on_cpu
@@ -106,7 +106,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"bench gpu: {error}", file=sys.stderr)
         return 1
     if options.json is not None:
-        options.json.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
+        record.write(options.json, asdict(report))
     return 0 if report.sound else 1
 
 

@@ -11,7 +11,8 @@ from time import perf_counter
 from typing import Protocol
 
 from asr_worker.api import DecodeFailed, DecodeRequest, Engine, EngineDead, Hypothesis, Priority
-from asr_worker.dispatch import Decoded, Dispatcher, Dropped
+from asr_worker.dispatch import Dispatcher, Dropped
+from asr_worker.places import Decoded
 from asr_worker.scheduler import (
     Cancel,
     Decode,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from asr_worker.api import Priority
-from asr_worker.dispatch import Decoded
+from asr_worker.places import Decoded
 from bench.accounting import quantile
 
 FINAL_WITHIN = 0.5

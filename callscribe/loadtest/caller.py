@@ -14,13 +14,10 @@ import websockets.asyncio.client as ws
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.protocol import State
 
-from callscribe.dialling import closing_error, dial
-from callscribe.errors import Refused
-from callscribe.latency import Latencies
-from callscribe.loadtest.pacing import ENDED, PacedCall, Pacer
-from callscribe.loadtest.plan import Loop, PlannedCall, script
-from callscribe.loadtest.tally import Failure, Spoken, Tally
-from callscribe.messages import (
+from callscribe.client.dialling import closing_error, dial
+from callscribe.client.errors import Refused
+from callscribe.client.latency import Latencies
+from callscribe.client.messages import (
     Error,
     Event,
     Final,
@@ -31,6 +28,9 @@ from callscribe.messages import (
     SpeechEnded,
     parse_event,
 )
+from callscribe.loadtest.pacing import ENDED, PacedCall, Pacer
+from callscribe.loadtest.plan import Loop, PlannedCall, script
+from callscribe.loadtest.tally import Failure, Spoken, Tally
 from common.errors import CallscribeError
 
 FINALIZE = '{"type": "finalize"}'

@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 import uvloop
 
 from callscribe.audiofile import AudioFileError
-from callscribe.dialling import check_url
+from callscribe.client.dialling import check_url
+from callscribe.client.messages import Options
 from callscribe.loadtest.caller import Callers, Server
 from callscribe.loadtest.load import Load, Shape
 from callscribe.loadtest.pacing import Pacer
@@ -27,7 +28,6 @@ from callscribe.loadtest.plan import LEAST_CALL_S
 from callscribe.loadtest.progress import Progress
 from callscribe.loadtest.speech import Format, Speech, load
 from callscribe.loadtest.tally import Tally
-from callscribe.messages import Options
 from common.errors import SettingsError
 from common.lifecycle import EXIT_FAILED, EXIT_INTERRUPTED, settle_memory
 from common.settings import FlagParser

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from callscribe.errors import Refused
+from callscribe.client.errors import Refused
 from callscribe.loadtest.caller import Callers
 from callscribe.loadtest.pacing import Pacer
 from callscribe.loadtest.plan import LEAST_CALL_S, Loop, draw_length, plan_call

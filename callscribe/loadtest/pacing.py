@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from itertools import count
 
-from callscribe.latency import Sending
+from callscribe.client.latency import Sending
 
 _TICK = 0.004
 """Least time between two looks: what falls due within it is written together."""

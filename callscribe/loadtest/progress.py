@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self, TextIO
 
-from callscribe.latency import percentile
+from callscribe.client.latency import percentile
 from callscribe.loadtest.tally import Tally
 
 _RECENT_S = 10.0

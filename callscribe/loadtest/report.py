@@ -6,7 +6,7 @@ from dataclasses import asdict
 from math import ceil
 from typing import Any
 
-from callscribe.latency import MEASURES, percentile
+from callscribe.client.latency import MEASURES, percentile
 from callscribe.loadtest.scoring import Words
 from callscribe.loadtest.tally import Tally
 

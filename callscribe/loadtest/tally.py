@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from callscribe.latency import MEASURES
+from callscribe.client.latency import MEASURES
 
 _MOST_NAMED = 50
 """Failed calls whose names are kept."""

@@ -1,1 +1,1 @@
-"""The message bus: one package owns Redis, its keys, its scripts and its wire format."""
+"""The message bus: what our streams mean, their keys, commands, scripts and wire format."""

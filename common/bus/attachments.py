@@ -1,14 +1,17 @@
 """Attaching to an item of a leg's text what becomes known beside it: its words."""
 
-from common.bus import keys, scripts, wire
+from common.bus import keys, scripts
 from common.bus.keys import Leg
-from common.bus.link import ScriptCall
+from common.pipeline.record import pack
+from common.pipeline.streams import HELD, TEXT
+from common.pipeline.text import Words
+from common.redis.link import ScriptCall
 
 
-def attach(leg: Leg, number: int, digest: str, body: wire.Body) -> ScriptCall:
+def attach(leg: Leg, number: int, digest: str, words: Words) -> ScriptCall:
     """Return the call that gives item `number` its words, once however often it runs.
 
-    Of several callers the first counts. `digest` and `body`: see `common.stage.api.Attach`.
+    Of several callers the first counts. `digest`: see `common.stage.api.Attach`.
     """
-    text = (leg.key("text"), leg.key("held"), leg.meta)
-    return (scripts.ATTACH, text, (number, digest, wire.pack(body), keys.SESSION_TTL))
+    text = (leg.key(TEXT), leg.key(HELD), leg.meta)
+    return (scripts.ATTACH, text, (number, digest, pack(words), keys.SESSION_TTL))

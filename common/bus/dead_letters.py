@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from common.bus import keys, scripts, wire
-from common.bus.link import Link, ScriptCall
+from common.redis.link import Link, ScriptCall
 
 MOST = 1000
 MOST_AUDIO_BYTES = 2 << 20

@@ -7,8 +7,8 @@ whoever follows it looks everywhere now and then.
 from collections.abc import AsyncIterator, Sequence
 
 from common.bus import keys, wire
-from common.bus.link import Argument, Command, Link
 from common.errors import BusUnavailable
+from common.redis.link import Argument, Command, Link
 
 _MOST = 4096
 """Entries kept."""

@@ -1,41 +1,28 @@
-"""Every Redis key this system uses; nothing else spells one.
+"""Every Redis key this system uses; nothing else spells one. `common.pipeline.streams` lists them.
 
 A leg is written ``<session>.<channel>``. Its keys carry the partition tag ``{pNN}`` of their
 session, so a session lives in one Redis Cluster slot, scripts may touch its keys together, and one
 XREAD serves many legs of a partition.
-
-| key | type | lifetime |
-|---|---|---|
-| ``cs:v1:{pNN}:<session>:meta`` | hash | session TTL |
-| ``cs:v1:{pNN}:<leg>:audio`` | stream, ids are positions | session TTL |
-| ``cs:v1:{pNN}:<leg>:clean`` | stream, ids are positions | session TTL |
-| ``cs:v1:{pNN}:<leg>:speech`` | stream, ids are epochs | session TTL |
-| ``cs:v1:{pNN}:<leg>:text`` | stream, ids begin with an item number | session TTL, then retention |
-| ``cs:v1:{pNN}:<leg>:held`` | hash of what waits to enter the text | session TTL |
-| ``cs:v1:{pNN}:<leg>:part:<n>`` | stream of one partial, ids are epochs | short TTL |
-| ``cs:v1:{pNN}:<leg>:align:<n>`` | stream of owners' markers, ids are epochs | short TTL |
-| ``cs:v1:{pNN}:<leg>:ckpt:<stage>`` | stream of one checkpoint, ids are epochs | session TTL |
-| ``cs:v1:{<stage>}:claims`` | stream under a consumer group | permanent |
-| ``cs:v1:{<stage>}:index`` | hash claim key -> claims entry | permanent |
-| ``cs:v1:{<stage>}:workers`` | hash worker -> last sign of life | permanent |
-| ``cs:v1:{<stage>}:dead`` | stream of dead letters | permanent, capped |
-| ``cs:v1:{<stage>}:dead:audio`` | stream of their audio, the same ids | a day, capped |
-| ``cs:v1:{gateway}:sessions`` | sorted set of sessions by their last renewal | permanent |
-| ``cs:v1:{<key>}:calls`` | sorted set of a client's calls by their last renewal | short TTL |
-| ``cs:v1:{<stage>}:ring:<NN>`` | doorbell stream | permanent, capped |
-| ``cs:v1:out:<gateway>`` | doorbell stream | gateway TTL, capped |
-
-In a text, item n is the entry ``<n>-1``; words that come after their item are an entry
-``<last item>-<k>``, k >= 2, wherever the text ends then. So the first half of the last id is always
-the last item's number. In ``held``, ``<n>`` is an item whose predecessor is missing, ``w<n>`` the
-words attached to an item that is still to come, each with its digest, and ``a<n>`` the digest under
-which an item of the text awaits its words. See COMMIT and ATTACH in `common.bus.scripts`.
 """
 
 import re
 from binascii import crc_hqx
 from dataclasses import dataclass, field
 from typing import Self
+
+from common.pipeline.streams import (
+    CALLS,
+    CLAIMS,
+    DEAD,
+    DEAD_AUDIO,
+    INDEX,
+    META,
+    OUT,
+    PERMANENT,
+    RING,
+    SESSIONS,
+    WORKERS,
+)
 
 VERSION_PREFIX = b"cs:v1"
 PARTITIONS = 64
@@ -87,13 +74,13 @@ class Leg:
         return cls(session, int(channel))
 
     def key(self, kind: str) -> bytes:
-        """Return this leg's key of a kind: ``audio``, ``clean``, ``speech``, ``text``, …"""
+        """Return this leg's key of a kind, see `common.pipeline.streams`."""
         return self._prefix + kind.encode()
 
     @property
     def meta(self) -> bytes:
         """Key of the session's meta hash."""
-        return session_key(self.session, "meta")
+        return session_key(self.session, META)
 
     @property
     def ring(self) -> int:
@@ -103,47 +90,47 @@ class Leg:
 
 def claims(stage: str) -> bytes:
     """Return the stream of open claims of a stage."""
-    return b"%b:{%b}:claims" % (VERSION_PREFIX, stage.encode())
+    return _of(stage, CLAIMS)
 
 
 def index(stage: str) -> bytes:
     """Return the hash that makes registering a claim idempotent."""
-    return b"%b:{%b}:index" % (VERSION_PREFIX, stage.encode())
+    return _of(stage, INDEX)
 
 
 def workers(stage: str) -> bytes:
     """Return the hash of a stage's live workers."""
-    return b"%b:{%b}:workers" % (VERSION_PREFIX, stage.encode())
+    return _of(stage, WORKERS)
 
 
 def sessions() -> bytes:
     """Return the sorted set of all sessions: id -> when a gateway last renewed it, Redis's ms."""
-    return b"%b:{gateway}:sessions" % VERSION_PREFIX
+    return _of("gateway", SESSIONS)
 
 
 def dead(stage: str) -> bytes:
     """Return the stream of claims that a stage gave up, its dead letters."""
-    return b"%b:{%b}:dead" % (VERSION_PREFIX, stage.encode())
+    return _of(stage, DEAD)
 
 
 def dead_audio(stage: str) -> bytes:
     """Return the stream of the dead letters' audio."""
-    return b"%b:{%b}:dead:audio" % (VERSION_PREFIX, stage.encode())
+    return _of(stage, DEAD_AUDIO)
 
 
 def calls(key: str) -> bytes:
     """Return the sorted set of a client's calls: id -> when last renewed, Redis's ms."""
-    return b"%b:{%b}:calls" % (VERSION_PREFIX, key.encode())
+    return _of(key, CALLS)
 
 
 def ring(stage: str, number: int) -> bytes:
     """Return one of a stage's doorbell streams."""
-    return b"%b:{%b}:ring:%02d" % (VERSION_PREFIX, stage.encode(), number)
+    return _of(stage, RING.of(f"{number:02d}"))
 
 
 def out(gateway: str) -> bytes:
     """Return the doorbell stream of one gateway process."""
-    return b"%b:out:%b" % (VERSION_PREFIX, gateway.encode())
+    return b"%b:%b" % (VERSION_PREFIX, OUT.of(gateway).encode())
 
 
 def is_permanent(key: bytes) -> bool:
@@ -151,5 +138,10 @@ def is_permanent(key: bytes) -> bool:
     return _PERMANENT.fullmatch(key) is not None
 
 
-# A session's keys begin with the tag of its partition, a stage's with the stage's name.
-_PERMANENT = re.compile(rb"cs:v1:\{(?!p\d\d\}).+\}:(claims|index|workers|dead|ring:\d\d|sessions)")
+def _of(owner: str, kind: str) -> bytes:
+    return b"%b:{%b}:%b" % (VERSION_PREFIX, owner.encode(), kind.encode())
+
+
+# A session's keys begin with the tag of its partition, others with a name.
+_KINDS = "|".join(rf"{each}:\d\d" if each.number else each for each in PERMANENT)
+_PERMANENT = re.compile(rf"{VERSION_PREFIX.decode()}:\{{(?!p\d\d\}}).+\}}:({_KINDS})".encode())

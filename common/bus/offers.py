@@ -1,19 +1,22 @@
-"""Opening a stage's claims: how work enters the system."""
+"""Offering work items to a stage: how work enters the system."""
 
 import time
 
-from common.bus import keys, scripts, wire
-from common.bus.link import ScriptCall
+from common.bus import keys, scripts
+from common.pipeline.record import pack
+from common.pipeline.work import WorkItem
+from common.redis.link import ScriptCall
 
 
-def register(stage: str, key: str, body: wire.Body) -> ScriptCall:
-    """Return the call that opens claim `key` of a stage, once however often it runs.
+def register(stage: str, key: str, item: WorkItem, **late: bytes) -> ScriptCall:
+    """Return the call that offers work item `key` to a stage, once however often it runs.
 
-    The wall-clock time it is offered at goes along, for the queue-wait metric only.
+    The wall-clock time it is offered at goes along, for the queue-wait metric only. `late`: fields
+    whose values are known only now.
     """
-    return register_packed(stage, key, wire.pack(body | {"offered": time.time()}))
+    return register_packed(stage, key, pack(item, offered=time.time(), **late))
 
 
-def register_packed(stage: str, key: str, body: bytes) -> ScriptCall:
-    """Return the same for a body as it was when the claim was open before."""
-    return (scripts.REGISTER, (keys.claims(stage), keys.index(stage)), (key, body))
+def register_packed(stage: str, key: str, item: bytes) -> ScriptCall:
+    """Return the same for an item as it was when it was offered before."""
+    return (scripts.REGISTER, (keys.claims(stage), keys.index(stage)), (key, item))

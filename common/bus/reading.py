@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from common.bus import wire
-from common.bus.link import Command, Link
+from common.redis.link import Command, Link
 
-MOST_ENTRIES = 16
+MOST_ENTRIES = 8
 """Entries read of one stream at once, at most; one that had as many is worth reading again."""
 
 

@@ -1,4 +1,4 @@
-"""The shape of what lies in the streams: entry ids, field names, MessagePack bodies.
+"""The shape of what lies in the streams: entry ids, field names, audio and controls.
 
 Ids mean something. An audio entry ends at position ``<end>`` and has the id ``<end>-1``; a control
 that takes effect at a position has ``<position>-<k>``, k >= 2, so audio and controls are one
@@ -7,15 +7,18 @@ owner's epoch is smaller than the stream's last id and Redis refuses the write.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
-import msgpack
-
-WIRE_VERSION = 1
+from common.pipeline.control import COMMAND, Command
+from common.pipeline.marks import NOTHING as NOTHING
+from common.pipeline.marks import Mark as Mark
+from common.pipeline.progress import PROGRESS, Progress
+from common.pipeline.record import Message
 
 AUDIO_FIELD = b"a"
 CONTROL_FIELD = b"c"
 BODY_FIELD = b"p"
+HEAD_FIELD = b"h"
 KEY_FIELD = b"k"
 SEQ_FIELD = b"s"
 OWNER_FIELD = b"own"
@@ -28,37 +31,9 @@ TERMS_FIELD = b"t"
 AUDIO_ORDER = 1
 """Second half of an audio entry's id; controls at the same position come after it."""
 
-Body: TypeAlias = dict[str, Any]
 Fields: TypeAlias = list[bytes]
 RawEntry: TypeAlias = tuple[bytes, Fields]
-
-
-class Mark(NamedTuple):
-    """A place in a leg's log, ordered as Redis orders ids.
-
-    Audio that ends at a position comes first there (order 1), then its controls (2, 3, …).
-    """
-
-    position: int
-    order: int
-
-
-NOTHING = Mark(0, 0)
-"""The place before a log's first entry."""
-
-
-def pack(body: Body) -> bytes:
-    """Encode a message body with its version."""
-    packed: bytes = msgpack.packb({**body, "v": WIRE_VERSION})
-    return packed
-
-
-def unpack(data: bytes) -> Body:
-    """Decode a message body; ValueError when it is none, or from an incompatible release."""
-    body = msgpack.unpackb(data)
-    if not isinstance(body, dict) or body.get("v") != WIRE_VERSION:
-        raise ValueError("message of another wire version")
-    return body
+E = TypeVar("E")
 
 
 def entry_id(major: int, minor: int) -> bytes:
@@ -101,13 +76,12 @@ class Chunk(NamedTuple):
 class Control:
     """A command that takes effect at a position, after the audio before it.
 
-    `body["t"]` is its type: ``flush``, ``config`` or ``end``. `order` tells apart
-    controls at the same position.
+    `order` tells apart controls at the same position.
     """
 
     position: int
     order: int
-    body: Body
+    command: Command
 
     @property
     def mark(self) -> Mark:
@@ -115,30 +89,24 @@ class Control:
         return Mark(self.position, self.order)
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """One entry of an event stream: everything that was decided by the source entry at `at`.
-
-    Order 0 stands for the audio itself, which decides frame by frame, not entry by entry.
-    """
-
-    id: bytes
-    at: Mark
-    events: tuple[Body, ...]
-
-
 def read_source(entry: RawEntry) -> Chunk | Control:
     """Decode an entry of an audio or clean stream."""
     stream_id, fields = entry
     if fields[0] == AUDIO_FIELD:
         return Chunk(int(stream_id.partition(b"-")[0]), fields[1])
-    return Control(*id_halves(stream_id), unpack(fields[1]))
+    return Control(*id_halves(stream_id), COMMAND.unpack(fields[1]))
 
 
-def read_happening(entry: RawEntry) -> Happening | None:
-    """Decode an entry of a speech stream; None for an owner's marker."""
-    stream_id, fields = entry
-    if fields[0] == OWNER_FIELD:
+def read_owned(entry: RawEntry, message: Message[E]) -> E | None:
+    """Decode an entry of an epoch stream; None for an owner's marker."""
+    _, fields = entry
+    return None if fields[0] == OWNER_FIELD else message.unpack(fields[1])
+
+
+def read_progress(entry: RawEntry) -> Progress | None:
+    """Decode the public head of a checkpoint; None where there is none that can be read."""
+    values = dict(zip(entry[1][::2], entry[1][1::2], strict=True))
+    try:
+        return PROGRESS.unpack(values[HEAD_FIELD])
+    except (KeyError, ValueError):  # an owner's marker, or another release's
         return None
-    body = unpack(fields[1])
-    return Happening(stream_id, Mark(*body["at"]), tuple(body["events"]))

@@ -5,14 +5,17 @@ Redis refuses the former owner's writes. One script writes it and reads the stat
 cannot change any more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from common.bus import scripts, wire
 from common.bus.keys import Leg
-from common.bus.link import Link, ScriptCall
 from common.errors import reason_of
-from common.stage.api import Claim, DeadLetter, Recovery, Slot, Stage
+from common.pipeline.stages import StageSpec
+from common.pipeline.streams import Stream
+from common.redis.link import Link, ScriptCall
+from common.stage.api import Claim, DeadLetter, Events, Recovery, Slot, Stage
 from common.stage.claims import Held
 from common.telemetry.logs import Log
 
@@ -31,54 +34,61 @@ class Broken(NamedTuple):
     letter: DeadLetter
 
 
-def broken(slot: Slot[Any], error: Exception, raw: bytes | None = None) -> Broken:
-    """Note why a claim cannot be worked on. `raw`: see `DeadLetter`.
+def broken(slot: Slot[Any], error: Exception) -> Broken:
+    """Note why a claim cannot be worked on.
 
     Raised, the error would end one worker after the other, as each takes the claim over.
     """
     _log.exception("claim.broken", error, claim=slot.claim.key)
-    return Broken(slot, DeadLetter(reason_of(error), raw=raw))
+    return Broken(slot, DeadLetter(reason_of(error)))
 
 
 async def adopt(
-    link: Link, stage: Stage[S], held: Sequence[Held], owner: str
+    link: Link,
+    stage: Stage[S, Any],
+    held: Sequence[Held],
+    owner: str,
+    wake: Callable[[bytes], None],
 ) -> tuple[list[Slot[S]], list[Broken]]:
     """Open slots for claims just taken; also return those that cannot be opened.
 
-    Waits as long as Redis is away.
+    `wake` asks for a step of the claim with this entry. Waits as long as Redis is away.
     """
     slots: list[Slot[S]] = []
     hopeless: list[Broken] = []
     # Claim keys are ``<leg>`` or ``<leg>/<what>``.
     legs = [Leg.parse(h.key.partition("/")[0]) for h in held]
-    calls = [_take_office(stage, leg, h, owner) for leg, h in zip(legs, held, strict=True)]
+    calls = [_take_office(stage.spec, leg, h, owner) for leg, h in zip(legs, held, strict=True)]
     found = await link.evaluate(calls)
     for h, leg, (epoch, state, output) in zip(held, legs, found, strict=True):
-        claim, emitted = Claim(h.key, leg, h.body or {}, h.entry, epoch), wire.NOTHING
+        work, emitted = None, wire.NOTHING
         try:
-            emitted = _last_output(stage, output)
-            if h.body is None:
-                raise ValueError("its body is of another release, or none")
-            recovery = Recovery(wire.unpack(state[1][1]) if state else None, emitted)
-            opened = stage.open(claim, recovery)
-            cursors = {leg.key(kind): after for kind, after in stage.inputs(opened).items()}
+            work = stage.spec.work.unpack(h.raw)
+            emitted = _last_output(stage.spec.output, output)
+            claim = Claim(h.key, leg, work, h.entry, epoch, h.raw)
+            recovery = Recovery(state[1][1] if state else None, emitted)
+            opened = stage.open(claim, recovery, partial(wake, h.entry))
+            inputs = {leg.key(stream): (stream, i) for stream, i in stage.inputs(opened).items()}
         except Exception as error:
-            hopeless.append(broken(Slot(claim, None, {}, emitted), error, h.raw))
+            unread = Claim(h.key, leg, work, h.entry, epoch, h.raw)
+            hopeless.append(broken(Slot(unread, None, {}, {}, emitted), error))
         else:
-            slots.append(Slot(claim, opened, cursors, emitted))
+            streams = {key: stream for key, (stream, _) in inputs.items()}
+            cursors = {key: after for key, (_, after) in inputs.items()}
+            slots.append(Slot(claim, opened, streams, cursors, emitted))
     return slots, hopeless
 
 
-def _take_office(stage: Stage[S], leg: Leg, held: Held, owner: str) -> ScriptCall:
-    kinds = (*stage.fences(held.key), stage.output)
+def _take_office(spec: StageSpec, leg: Leg, held: Held, owner: str) -> ScriptCall:
+    kinds = (*spec.fences_of(held.key), spec.output)
     return (scripts.TAKE_OFFICE, [leg.key(kind) for kind in kinds], (owner, _MARKER_TTL))
 
 
-def _last_output(stage: Stage[S], output: wire.RawEntry | tuple[()]) -> wire.Mark:
+def _last_output(stream: Stream, entry: wire.RawEntry | tuple[()]) -> wire.Mark:
     """Return where the last output of any owner stands, given its entry."""
-    if not output:
+    if not entry:
         return wire.NOTHING
-    if stage.output == "speech":
-        happening = wire.read_happening(output)
-        return happening.at if happening else wire.NOTHING
-    return wire.Mark(*wire.id_halves(output[0]))
+    if stream.entries is not None:
+        events: Events | None = wire.read_owned(entry, stream.entries)
+        return events.at if events else wire.NOTHING
+    return wire.Mark(*wire.id_halves(entry[0]))

@@ -1,7 +1,9 @@
 """The circuit breaker of a stage: what to do with claims while too many of them are given up."""
 
+from typing import Any
+
 from common.bus.dead_letters import WINDOW, breaker_open
-from common.bus.link import Link
+from common.redis.link import Link
 from common.stage.api import Claim
 from common.telemetry.logs import Log
 from common.telemetry.metrics import StageMetrics
@@ -29,7 +31,7 @@ class Breaker:
         """Ask whether a dead letter would be refused now. Waits as long as Redis is away."""
         return await breaker_open(self._link, self._stage)
 
-    def hold_back(self, claim: Claim, now: float) -> None:
+    def hold_back(self, claim: Claim[Any], now: float) -> None:
         """Let a claim wait for a while; it stays this worker's."""
         if self._last is None:
             self._metrics.breaker_open.set(1)

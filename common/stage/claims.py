@@ -10,18 +10,17 @@ from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from common.bus import keys, scripts, wire
-from common.bus.link import Argument, CommandRefused, Link
+from common.bus.consumer import Consumer
+from common.redis.link import Argument, CommandRefused, Link
 
-_ALL = 1_000_000
 _LONG_IDLE_MS = 3_600_000
 
 
 class Held(NamedTuple):
-    """An entry of the claims stream in this consumer's hands; no `body` if it cannot be read."""
+    """An entry of the claims stream in this consumer's hands, and the work item in it, packed."""
 
     entry: bytes
     key: str
-    body: wire.Body | None
     raw: bytes
 
 
@@ -33,31 +32,25 @@ class Claims:
 
     def __init__(self, link: Link, stage: str, consumer: str, lease: float) -> None:
         self._link = link
-        self._stream = keys.claims(stage)
-        self._index = keys.index(stage)
-        self._group = stage
-        self._consumer = consumer
+        self._consumer = Consumer(stage, consumer)
+        self._claims = (keys.claims(stage), keys.index(stage))
         self._lease_ms = round(lease * 1000)
 
     async def prepare(self) -> None:
         """Create the group, and forget consumers that left long ago with nothing pending."""
         try:
-            await self._link.call("XGROUP", "CREATE", self._stream, self._group, "0", "MKSTREAM")
+            await self._link.call(*self._consumer.create_group())
         except CommandRefused as refused:
             if "BUSYGROUP" not in str(refused):
                 raise
-        for record in await self._link.call("XINFO", "CONSUMERS", self._stream, self._group):
-            consumer = dict(zip(record[::2], record[1::2], strict=True))
-            # DELCONSUMER with entries pending would make them ownerless for ever.
-            if consumer[b"pending"] == 0 and consumer[b"idle"] > _LONG_IDLE_MS:
-                await self._link.call(
-                    "XGROUP", "DELCONSUMER", self._stream, self._group, consumer[b"name"]
-                )
+        for record in await self._link.call(*self._consumer.members()):
+            member = dict(zip(record[::2], record[1::2], strict=True))
+            if member[b"pending"] == 0 and member[b"idle"] > _LONG_IDLE_MS:
+                await self._link.call(*self._consumer.expel(member[b"name"]))
 
     async def take(self, reader: Link, count: int, block_ms: int) -> list[Held]:
         """Adopt up to `count` new claims, waiting `block_ms` for the first; `reader` will block."""
-        before = ("XREADGROUP", "GROUP", self._group, self._consumer, "COUNT", count)
-        reply = await reader.read_blocking(block_ms, before, ("STREAMS", self._stream, ">"))
+        reply = await reader.read_blocking(block_ms, *self._consumer.read_new(count))
         return self._held(reply[0][1]) if reply else []
 
     async def beat(self, known: Container[bytes]) -> tuple[set[bytes], list[Held]]:
@@ -65,15 +58,12 @@ class Claims:
 
         Returns the entries of all of them, and those that are not `known` with their contents.
         """
-        reply = await self._link.call(
-            *("XREADGROUP", "GROUP", self._group, self._consumer, "COUNT", _ALL),
-            *("STREAMS", self._stream, "0"),
-        )
+        reply = await self._link.call(*self._consumer.read_own())
         entries = reply[0][1] if reply else []
         # A claim released by another owner is still pending here, without its fields.
         gone = [entry for entry, fields in entries if not fields]
         if gone:
-            await self._link.call("XACK", self._stream, self._group, *gone)
+            await self._link.call(*self._consumer.acknowledge(gone))
         unknown = [(entry, fields) for entry, fields in entries if entry not in known]
         return {entry for entry, fields in entries if fields}, self._held(unknown)
 
@@ -83,10 +73,8 @@ class Claims:
         cursor = b"0-0"
         # One XAUTOCLAIM looks at ten times its COUNT only, however many of those are in good hands.
         while len(taken) < count:
-            reply = await self._link.call(
-                *("XAUTOCLAIM", self._stream, self._group, self._consumer),
-                *(self._lease_ms, cursor, "COUNT", count - len(taken)),
-            )
+            command = self._consumer.take_idle(self._lease_ms, cursor, count - len(taken))
+            reply = await self._link.call(*command)
             cursor = reply[0]
             taken += self._held(reply[1])
             if cursor == b"0-0":
@@ -102,17 +90,13 @@ class Claims:
         """
         if finished:
             each: list[Argument] = [field for claim in finished for field in claim]
-            call = (scripts.RELEASE, (self._stream, self._index), (self._group, *each))
+            call = (scripts.RELEASE, self._claims, (self._consumer.stage, *each))
             await self._link.evaluate([call], generation=generation)
 
     async def hand_over(self, entries: Sequence[bytes]) -> None:
         """Let any other worker take these claims at its next scan: no lease to wait for."""
         if entries:
-            await self._link.call(
-                *("XCLAIM", self._stream, self._group, self._consumer, 0),
-                *entries,
-                *("IDLE", self._lease_ms * 10, "JUSTID"),
-            )
+            await self._link.call(*self._consumer.age(entries, self._lease_ms * 10))
 
     @staticmethod
     def _held(entries: Sequence[wire.RawEntry]) -> list[Held]:
@@ -121,9 +105,4 @@ class Claims:
 
 def _held(entry: bytes, fields: wire.Fields) -> Held:
     values = dict(zip(fields[::2], fields[1::2], strict=True))
-    raw = values[wire.BODY_FIELD]
-    try:
-        body = wire.unpack(raw)
-    except ValueError:
-        body = None
-    return Held(entry, values[wire.KEY_FIELD].decode(), body, raw)
+    return Held(entry, values[wire.KEY_FIELD].decode(), values[wire.BODY_FIELD])

@@ -1,34 +1,36 @@
 """Carrying out effects: fenced writes first, then what follows from them, releases last."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, assert_never
 
-from common.bus import keys, scripts, wire
+from common.bus import commands, keys, scripts, wire
 from common.bus.attachments import attach
 from common.bus.dead_letters import divert
 from common.bus.doorbells import ring
 from common.bus.keys import Leg
-from common.bus.link import Argument, Command, CommandError, Link, Part, Reply, ScriptCall, encode
 from common.bus.offers import register
 from common.errors import Misuse, OtherServer
+from common.pipeline.marks import BEGINNING
+from common.pipeline.record import names_of, pack
+from common.pipeline.streams import CLEAN, HELD, PARTIAL, TEXT
+from common.redis.link import Argument, Command, CommandError, Link, Part, Reply, ScriptCall, encode
+from common.redis.resp import is_known_id, transaction
 from common.stage.api import (
     Attach,
     Audio,
     Commit,
     DeadLetter,
+    Done,
     Effect,
     Emit,
     Offer,
     Partial,
     Relay,
     Slot,
+    Snapshot,
 )
 
 S = TypeVar("S")
-
-_SPEECH_MOST = 4096
-"""Entries kept in a stream: what is cut off a doorbell is a hint, found again by the sweep."""
-_BEGINNING = b"0-0"
 
 
 class _Write(NamedTuple):
@@ -38,6 +40,16 @@ class _Write(NamedTuple):
     key: bytes
     command: Command
     by_epoch: bool = True
+
+
+class _Plan(NamedTuple):
+    """What a step writes, and what the slot then has written."""
+
+    writes: list[_Write]
+    calls: list[ScriptCall]
+    """The scripts that follow from the writes."""
+    emitted: wire.Mark
+    serial: int
 
 
 class Published(NamedTuple):
@@ -71,7 +83,7 @@ class Publisher(Generic[S]):
             return Published({slot for slot, _ in work}, set())
 
     async def _publish(self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]) -> Published:
-        planned = [(slot, effects, *_plan(slot, effects)) for slot, effects in work]
+        planned = [(slot, effects, *self._planned(slot, effects)) for slot, effects in work]
         fenced = await self._write([write for _, _, writes, _ in planned for write in writes])
         held_back = await self._divert([each for each in work if each[0] not in fenced])
         calls: list[ScriptCall] = []
@@ -87,12 +99,19 @@ class Publisher(Generic[S]):
             await self._link.evaluate(calls, then=bells, generation=self.generation)
         return Published(fenced, held_back)
 
-    async def save(self, states: Sequence[tuple[Slot[S], bytes, bytes]]) -> set[Slot[S]]:
-        """Write checkpoints, given as (slot, checkpoint key, packed state); return fenced slots."""
+    @staticmethod
+    def _planned(slot: Slot[S], effects: Sequence[Effect]) -> tuple[list[_Write], list[ScriptCall]]:
+        plan = _plan(slot, effects)
+        # Its ids are spent from here on, whatever becomes of the writes.
+        slot.emitted, slot.serial = plan.emitted, plan.serial
+        return plan.writes, plan.calls
+
+    async def save(self, states: Sequence[tuple[Slot[S], bytes, Snapshot]]) -> set[Slot[S]]:
+        """Write checkpoints, given as (slot, checkpoint key, snapshot); return fenced slots."""
         writes = []
-        for slot, key, state in states:
-            entry = (slot.next_id(), wire.BODY_FIELD, state)
-            command = ("XADD", key, "NOMKSTREAM", "MAXLEN", 1, *entry)
+        for slot, key, snapshot in states:
+            head = pack(snapshot.progress)
+            command = commands.replace(key, slot.next_id(), snapshot.state, head)
             writes.append(_Write(slot, key, command))
         try:
             return await self._write(writes)
@@ -119,7 +138,7 @@ class Publisher(Generic[S]):
             self._stage,
             claim.entry,
             claim.key,
-            wire.pack(claim.body) if letter.raw is None else letter.raw,
+            claim.raw,
             reason=letter.reason,
             worker=self._worker,
             terms=claim.epoch,
@@ -142,9 +161,7 @@ class Publisher(Generic[S]):
                     refused.append(write)
         if not refused:
             return set()
-        tops = await self._link.insist(
-            [("XREVRANGE", write.key, "+", "-", "COUNT", 1) for write in refused]
-        )
+        tops = await self._link.insist([commands.last(write.key) for write in refused])
         return {
             write.slot
             for write, top in zip(refused, tops, strict=True)
@@ -158,15 +175,13 @@ def _part(key: bytes, group: Sequence[_Write]) -> Part:
     Several are a transaction: was the first refused for want of memory and the second not, the
     first could not be repeated, since its id is the smaller one, and would pass for written.
     """
-    if len(group) == 1 and group[0].by_epoch:
-        return key, encode([group[0].command]), 1
-    commands: list[Command] = [write.command for write in group]
-    if len(commands) > 1:
-        commands = [("MULTI",), *commands, ("EXEC",)]
+    data, count = encode([write.command for write in group]), len(group)
+    if count > 1:
+        data, count = transaction([data]), count + 2
     # The owner's marker made an epoch stream, with its TTL; positions begin with their audio.
     if not group[0].by_epoch:
-        commands.append(("EXPIRE", key, keys.SESSION_TTL, "NX"))
-    return key, encode(commands), len(commands)
+        data, count = data + encode([commands.limit(key)]), count + 1
+    return key, data, count
 
 
 def _answers(replies: Iterator[Reply], group: Sequence[_Write]) -> Sequence[Reply]:
@@ -183,71 +198,75 @@ def _answers(replies: Iterator[Reply], group: Sequence[_Write]) -> Sequence[Repl
     return each
 
 
-def _plan(slot: Slot[S], effects: Sequence[Effect]) -> tuple[list[_Write], list[ScriptCall]]:
+def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
     """Return the fenced writes of a step and the scripts that follow from them."""
-    leg = slot.claim.leg
+    leg, epoch = slot.claim.leg, slot.claim.epoch
+    emitted, serial = slot.emitted, slot.serial
     writes: list[_Write] = []
     calls: list[ScriptCall] = []
-    before_event = _BEGINNING
+    before_event = BEGINNING
     for effect in effects:
         match effect:
-            case Emit(at, events) if at > slot.emitted:
-                slot.emitted = at
-                before_event = slot.last_id
-                key = leg.key("speech")
-                entry: Command = (
-                    slot.next_id(),
-                    wire.BODY_FIELD,
-                    wire.pack({"at": at, "events": events}),
-                )
-                bound = ("NOMKSTREAM", "MAXLEN", "~", _SPEECH_MOST)
-                writes.append(_Write(slot, key, ("XADD", key, *bound, *entry)))
+            case Emit(stream, events) if events.at > emitted:
+                emitted = events.at
+                before_event = wire.entry_id(epoch, serial)
+                serial += 1
+                key, own = leg.key(stream), wire.entry_id(epoch, serial)
+                command = commands.append_event(key, own, pack(events), stream.most)
+                writes.append(_Write(slot, key, command))
             case Emit():
                 # An earlier owner wrote it, under an id that is not known here.
-                before_event = _BEGINNING
-            case Partial(utterance, body_):
-                key = leg.key(f"part:{utterance}")
-                entry = (slot.next_id(), wire.BODY_FIELD, wire.pack(body_))
-                writes.append(_Write(slot, key, ("XADD", key, "NOMKSTREAM", "MAXLEN", 1, *entry)))
-            case Audio(end, pcm) if (mark := wire.Mark(end, wire.AUDIO_ORDER)) > slot.emitted:
-                slot.emitted = mark
-                writes.append(_clean(slot, (wire.entry_id(*mark), wire.AUDIO_FIELD, pcm)))
-            case Relay(control) if control.mark > slot.emitted:
-                slot.emitted = control.mark
-                body = wire.pack(control.body)
-                writes.append(
-                    _clean(slot, (wire.entry_id(*control.mark), wire.CONTROL_FIELD, body))
-                )
-            case Offer(stage, key_, body_):
-                calls.append(register(stage, key_, body_ | {"after": before_event}))
-            case Commit(number, body_, _):
-                text = (leg.key("text"), leg.key("held"), leg.meta, leg.key(f"part:{number}"))
-                calls.append((scripts.COMMIT, text, (number, wire.pack(body_), keys.SESSION_TTL)))
-            case Attach(number, digest, body_):
-                calls.append(attach(leg, number, digest, body_))
+                before_event = BEGINNING
+            case Partial(utterance, text):
+                serial += 1
+                key, own = leg.key(PARTIAL.of(utterance)), wire.entry_id(epoch, serial)
+                writes.append(_Write(slot, key, commands.replace(key, own, pack(text))))
+            case Audio(end, pcm):
+                if (mark := wire.Mark(end, wire.AUDIO_ORDER)) > emitted:
+                    emitted = mark
+                    writes.append(_clean(slot, mark, wire.AUDIO_FIELD, pcm))
+            case Relay(control):
+                if control.mark > emitted:
+                    emitted = control.mark
+                    body = pack(control.command)
+                    writes.append(_clean(slot, emitted, wire.CONTROL_FIELD, body))
+            case Offer(stage, name, item):
+                late = {"after": before_event} if "after" in names_of(item) else {}
+                calls.append(register(stage, name, item, **late))
+            case Commit(number, item):
+                streams = (leg.key(TEXT), leg.key(HELD), leg.meta, leg.key(PARTIAL.of(number)))
+                calls.append((scripts.COMMIT, streams, (number, pack(item), keys.SESSION_TTL)))
+            case Attach(number, digest, words):
+                calls.append(attach(leg, number, digest, words))
+            case DeadLetter() | Done():
+                pass  # neither is a fenced write, nor follows from one
             case _:
-                pass
-    return writes, calls
+                assert_never(effect)
+    return _Plan(writes, calls, emitted, serial)
 
 
-def _clean(slot: Slot[S], entry: Command) -> _Write:
-    key = slot.claim.leg.key("clean")
-    return _Write(slot, key, ("XADD", key, *entry), by_epoch=False)
+def _clean(slot: Slot[S], at: wire.Mark, field: bytes, content: bytes) -> _Write:
+    key = slot.claim.leg.key(CLEAN)
+    return _Write(
+        slot, key, commands.append(key, wire.entry_id(*at), field, content), by_epoch=False
+    )
 
 
 def _ring(rings: dict[bytes, list[Argument]], leg: Leg, effect: Effect) -> None:
     """Add what this effect should wake: fields are leg -> kind of stream to look into."""
     match effect:
-        case Emit(_, _, wake, notify):
+        case Emit(stream, _, wake, gateway):
             for stage in wake:
-                rings.setdefault(keys.ring(stage, leg.ring), []).extend((str(leg), "speech"))
-            kind, gateway = "speech", notify
-        case Partial(utterance, _, notify):
-            kind, gateway = f"part:{utterance}", notify
-        case Commit(notify=notify) | Attach(notify=notify):
-            kind, gateway = "text", notify
-        case _:
+                rings.setdefault(keys.ring(stage, leg.ring), []).extend((str(leg), stream))
+            kind = stream
+        case Partial(utterance, _, gateway):
+            kind = PARTIAL.of(utterance)
+        case Commit(notify=gateway) | Attach(notify=gateway):
+            kind = TEXT
+        case Audio() | Relay() | Offer() | DeadLetter() | Done():
             return
+        case _:
+            assert_never(effect)
     if gateway is not None:
         rings.setdefault(keys.out(gateway), []).extend((str(leg), kind))
 
@@ -258,7 +277,7 @@ def _is_stale(reply: Reply) -> bool:
         return True
     if not isinstance(reply, CommandError):
         return False
-    if "equal or smaller" not in str(reply):
+    if not is_known_id(reply):
         raise Misuse(f"Redis refuses a fenced write: {reply}")
     return True
 

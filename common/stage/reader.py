@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from common.bus import wire
-from common.bus.link import Link
 from common.bus.reading import MOST_ENTRIES, read_streams
+from common.pipeline.streams import Stream
+from common.redis.link import Link
 from common.stage.api import Entry, Slot
 
 S = TypeVar("S")
@@ -49,7 +50,7 @@ async def read(link: Link, slots: Collection[Slot[S]], most: int = MOST_ENTRIES)
             if fresh:
                 slot.cursors[key] = fresh[-1][0]
                 try:
-                    news.setdefault(slot, []).extend(_decode(key, fresh))
+                    news.setdefault(slot, []).extend(_decode(slot.streams[key], fresh))
                 except ValueError as error:
                     unreadable[slot] = error
         more = more or len(entries) >= most
@@ -81,7 +82,8 @@ def _after(cursor: bytes, entries: Sequence[wire.RawEntry]) -> Sequence[wire.Raw
     return [entry for entry in entries if wire.id_halves(entry[0]) > last]
 
 
-def _decode(key: bytes, entries: Sequence[wire.RawEntry]) -> Iterable[Entry]:
-    if key.endswith(b":speech"):
-        return filter(None, map(wire.read_happening, entries))
+def _decode(stream: Stream, entries: Sequence[wire.RawEntry]) -> Iterable[Entry]:
+    if (message := stream.entries) is not None:
+        events = (wire.read_owned(entry, message) for entry in entries)
+        return [each for each in events if each is not None]
     return [wire.read_source(entry) for entry in entries]

@@ -11,10 +11,12 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
-from common.bus import doorbells, keys, wire
+from common.bus import commands, doorbells, keys
 from common.bus.keys import Leg
-from common.bus.link import CommandRefused, Link
 from common.errors import BusUnavailable, OtherServer
+from common.pipeline.record import pack
+from common.pipeline.report import WorkerReport
+from common.redis.link import CommandRefused, Link
 from common.settings import StageSettings
 from common.stage.adoption import Broken, adopt, broken
 from common.stage.api import DeadLetter, Done, Effect, Entry, Slot, Stage
@@ -46,7 +48,7 @@ class Runner(Generic[S]):
 
     def __init__(
         self,
-        stage: Stage[S],
+        stage: Stage[S, Any],
         settings: StageSettings,
         *,
         slots: int,
@@ -64,8 +66,7 @@ class Runner(Generic[S]):
         self._adoptable: dict[bytes, Held] = {}
         self._lost: set[bytes] = set()
         self._rung: set[Leg] = set()
-        self._woken: dict[int, Slot[S]] = {}
-        self._by_state: dict[int, Slot[S]] = {}
+        self._woken: set[bytes] = set()
         self._alarm = asyncio.Event()
         self._draining = False
         self._empty = asyncio.Event()
@@ -93,13 +94,15 @@ class Runner(Generic[S]):
         """Connect and load the engine. Raises BusUnavailable, or what the engine raises."""
         self._link = await self._dial("work")
         self._taking = await self._dial("take")
-        self._hearing = await self._dial("listen") if self._stage.rings else None
-        self._claims = Claims(self._link, self._stage.name, self._consumer, self._settings.lease_s)
-        self._publisher: Publisher[S] = Publisher(self._link, self._stage.name, self._consumer)
-        self._breaker = Breaker(self._link, self._stage.name, self._metrics)
+        self._hearing = await self._dial("listen") if self._stage.spec.woken else None
+        self._claims = Claims(
+            self._link, self._stage.spec.name, self._consumer, self._settings.lease_s
+        )
+        self._publisher: Publisher[S] = Publisher(self._link, self._stage.spec.name, self._consumer)
+        self._breaker = Breaker(self._link, self._stage.spec.name, self._metrics)
         self._upkeep = Upkeep(self._link, self._stage, self._claims, self._publisher)
         await self._claims.prepare()
-        await self._stage.start(self._wake)
+        await self._stage.start()
         self._metrics.slots.set(self._most)
         self._lag = Lag(time.monotonic())
         await self._renew()
@@ -131,7 +134,7 @@ class Runner(Generic[S]):
             # was lost is not to be taken back.
             mine, _ = await self._claims.beat(known=self._slots)
             await self._claims.hand_over(list(mine))
-            await self._link.call("HDEL", keys.workers(self._stage.name), self._consumer)
+            await self._link.call(*commands.forget_workers(self._stage.spec.name, self._consumer))
         except (BusUnavailable, CommandRefused) as trouble:
             _log.warning("worker.handover_failed", claims=len(self._slots), reason=str(trouble))
         await self._stage.stop()
@@ -177,15 +180,15 @@ class Runner(Generic[S]):
             self._metrics.takeovers.inc(len(strangers))
             self._note(strangers)
         lag = self._lag.worst(time.monotonic())
-        sign: wire.Body = {
-            "at": time.time(),
-            "slots": 0 if self._draining else self._most,
-            "used": len(mine),
-            "lag": lag,
-            **self._stage.vitals(),
-        }
-        worker = (keys.workers(self._stage.name), self._consumer)
-        await self._link.call("HSET", *worker, wire.pack(sign))
+        report = WorkerReport(
+            at=time.time(),
+            slots=0 if self._draining else self._most,
+            used=len(mine),
+            lag=lag,
+            load=self._stage.load(),
+        )
+        worker = (self._stage.spec.name, self._consumer)
+        await self._link.call(*commands.heartbeat(*worker, pack(report)))
         self._metrics.legs_owned.set(len(self._slots))
         self._metrics.lag.set(lag)
 
@@ -208,7 +211,7 @@ class Runner(Generic[S]):
 
     async def _listen_for_ever(self, reader: Link) -> None:
         try:
-            rings = [keys.ring(self._stage.name, number) for number in range(keys.RINGS)]
+            rings = [keys.ring(self._stage.spec.name, number) for number in range(keys.RINGS)]
             async for entries in doorbells.heard(reader, rings):
                 names = (name for _, fields in entries for name in fields[::2])
                 self._rung.update(Leg.parse(name.decode()) for name in names)
@@ -224,10 +227,9 @@ class Runner(Generic[S]):
         if free:
             self._alarm.set()
 
-    def _wake(self, state: S) -> None:
-        slot = self._by_state.get(id(state))
-        if slot is not None:
-            self._woken[id(state)] = slot
+    def _wake(self, entry: bytes) -> None:
+        if entry in self._slots:
+            self._woken.add(entry)
             self._alarm.set()
 
     # The turn: the only task that touches slots.
@@ -251,7 +253,7 @@ class Runner(Generic[S]):
                 await self._sleep_until(due)
 
     async def _sleep_until(self, due: float) -> None:
-        if self._stage.rings:
+        if self._stage.spec.woken:
             # What rings or arrives within a moment is handled together: one pass costs much the
             # same for one claim as for fifty.
             await asyncio.sleep(min(_MOMENT, self._stage.tick))
@@ -270,16 +272,20 @@ class Runner(Generic[S]):
         if everything:
             self._lag.passed(time.monotonic())
         rung, self._rung = self._rung, set()
-        woken, self._woken = self._woken, {}
-        chosen = [slot for slot in self._slots.values() if everything or slot.claim.leg in rung]
+        woken, self._woken = self._woken, set()
+        chosen = [
+            slot
+            for slot in self._slots.values()
+            if not slot.full and (everything or slot.claim.leg in rung)
+        ]
         news: list[tuple[Slot[S], list[Entry]]] = []
         more = False
         if chosen:
             news, more, unreadable = await read(self._link, chosen, self._portion.entries)
             if unreadable:
                 await self._give_up([broken(slot, error) for slot, error in unreadable])
-        had = {id(slot) for slot, _ in news}
-        news += [(slot, []) for slot in woken.values() if id(slot) not in had and self._owns(slot)]
+        woken -= {slot.claim.entry for slot, _ in news}
+        news += [(self._slots[entry], []) for entry in self._slots.keys() & woken]
         if news:
             await self._step(news)
         if everything:
@@ -297,19 +303,18 @@ class Runner(Generic[S]):
         if not self._adoptable:
             return
         held = [h for entry, h in self._adoptable.items() if entry not in self._slots]
-        slots, hopeless = await adopt(self._link, self._stage, held, self._consumer)
+        slots, hopeless = await adopt(self._link, self._stage, held, self._consumer, self._wake)
         self._adoptable = {k: h for k, h in self._adoptable.items() if h not in held}
         if hopeless:
             await self._give_up(hopeless)
-        if self._stage.finishes:
+        if self._stage.spec.finishes:
             slots = await self._without_suspects(slots)
         now = asyncio.get_running_loop().time()
         for slot in slots:
             self._upkeep.begin(slot, now)
             self._slots[slot.claim.entry] = slot
-            self._by_state[id(slot.state)] = slot
-            self._woken[id(slot.state)] = slot
-            self._metrics.queue_wait.observe(max(0.0, time.time() - slot.claim.body["offered"]))
+            self._woken.add(slot.claim.entry)
+            self._metrics.queue_wait.observe(max(0.0, time.time() - slot.claim.work.offered))
             _log.debug("claim.adopted", claim=slot.claim.key, epoch=slot.claim.epoch)
 
     async def _reopen(self) -> None:
@@ -355,6 +360,8 @@ class Runner(Generic[S]):
         work: list[tuple[Slot[S], Sequence[Effect]]] = [
             (slot, each) for (slot, _), each in zip(news, effects, strict=True) if each
         ]
+        for slot, _ in news:
+            slot.full = self._stage.full(slot.state)
         if work:
             await self._publish(work)
 
@@ -383,7 +390,7 @@ class Runner(Generic[S]):
                 self._forget(slot, "done")
 
     def _drained(self) -> bool:
-        return not self._slots or not self._stage.finishes
+        return not self._slots or not self._stage.spec.finishes
 
     def _owns(self, slot: Slot[S]) -> bool:
         return self._slots.get(slot.claim.entry) is slot
@@ -392,8 +399,7 @@ class Runner(Generic[S]):
         if not self._owns(slot):
             return
         del self._slots[slot.claim.entry]
-        self._by_state.pop(id(slot.state), None)
-        self._woken.pop(id(slot.state), None)
+        self._woken.discard(slot.claim.entry)
         self._stage.close(slot.state)
         if why != "done":
             _log.warning("claim.dropped", claim=slot.claim.key, reason=why)

@@ -3,12 +3,13 @@
 import random
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from common.bus import keys, wire
-from common.bus.link import Command, Link
+from common.bus import commands, wire
 from common.errors import OtherServer
-from common.stage.api import Slot, Stage
+from common.pipeline.streams import TEXT
+from common.redis.link import Command, Link
+from common.stage.api import Slot, Snapshot, Stage
 from common.stage.claims import Claims
 from common.stage.publisher import Publisher
 
@@ -25,7 +26,7 @@ class Upkeep(Generic[S]):
     """Looks after the claims of one worker. Its turn alone calls it."""
 
     def __init__(
-        self, link: Link, stage: Stage[S], claims: Claims, publisher: Publisher[S]
+        self, link: Link, stage: Stage[S, Any], claims: Claims, publisher: Publisher[S]
     ) -> None:
         self._link = link
         self._stage = stage
@@ -49,7 +50,8 @@ class Upkeep(Generic[S]):
         if not due:
             return []
         for slot in due:
-            slot.snapshot_due = now + SNAPSHOT_EVERY
+            # One that is full waits for a commit: it is asked for at each look.
+            slot.snapshot_due = now + (_ATTEND_EVERY if slot.full else SNAPSHOT_EVERY)
         orphans = await self._renew([slot for slot in due if slot.refresh_due <= now], now)
         due = [slot for slot in due if slot not in orphans]
         await self._learn_commits(due)
@@ -61,7 +63,7 @@ class Upkeep(Generic[S]):
         """Renew the keys of living sessions; release and return the claims of those gone."""
         if not slots:
             return set()
-        alive = await self._link.insist([("EXISTS", slot.claim.leg.meta) for slot in slots])
+        alive = await self._link.insist([commands.exists(slot.claim.leg.meta) for slot in slots])
         renewals: list[Command] = []
         orphans: set[Slot[S]] = set()
         for slot, exists in zip(slots, alive, strict=True):
@@ -69,35 +71,34 @@ class Upkeep(Generic[S]):
             if not exists:
                 orphans.add(slot)
                 continue
-            kinds = {*self._stage.fences(slot.claim.key), self._stage.output}
-            renewals += [("EXPIRE", slot.claim.leg.key(kind), keys.SESSION_TTL) for kind in kinds]
+            kinds = {*self._stage.spec.fences_of(slot.claim.key), self._stage.spec.output}
+            renewals += commands.renew(map(slot.claim.leg.key, kinds))
         if orphans:
             await self._claims.release([(s.claim.entry, s.claim.key) for s in orphans])
         await self._link.insist(renewals)
         return orphans
 
     async def _learn_commits(self, slots: Sequence[Slot[S]]) -> None:
-        if self._stage.output != "speech":
+        if not self._stage.learns_commits:
             return
-        commands: list[Command] = [
-            ("XREVRANGE", slot.claim.leg.key("text"), "+", "-", "COUNT", 1) for slot in slots
-        ]
-        for slot, top in zip(slots, await self._link.insist(commands), strict=True):
+        tops = await self._link.insist([commands.last(slot.claim.leg.key(TEXT)) for slot in slots])
+        for slot, top in zip(slots, tops, strict=True):
             if top:
                 self._stage.committed(slot.state, wire.id_halves(top[0][0])[0])
+                slot.full = self._stage.full(slot.state)
 
     async def _save(self, slots: Sequence[Slot[S]]) -> set[Slot[S]]:
         """Write checkpoints, then trim what they make superfluous; return the fenced slots."""
-        states: list[tuple[Slot[S], bytes, bytes]] = []
+        states: list[tuple[Slot[S], bytes, Snapshot]] = []
         trims: dict[Slot[S], list[Command]] = {}
         for slot in slots:
             snapshot = self._stage.snapshot(slot.state)
             if snapshot is None:
                 continue
-            key = slot.claim.leg.key(self._stage.fences(slot.claim.key)[0])
-            states.append((slot, key, wire.pack(snapshot.state)))
+            key = slot.claim.leg.key(self._stage.spec.fences_of(slot.claim.key)[0])
+            states.append((slot, key, snapshot))
             floor = min([snapshot.floor, *snapshot.pins.values()])
-            trims[slot] = [("XTRIM", source, "MINID", "~", floor) for source in slot.cursors]
+            trims[slot] = [commands.trim(source, floor) for source in slot.cursors]
         fenced = await self._publisher.save(states)
         superfluous = [c for slot, each in trims.items() if slot not in fenced for c in each]
         # Another server may lack the checkpoints that make them so.

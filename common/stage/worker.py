@@ -11,9 +11,9 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from common import lifecycle
-from common.bus.address import Address
-from common.bus.link import Link
 from common.errors import CallscribeError, SettingsError
+from common.redis.address import Address
+from common.redis.link import Link
 from common.settings import StageSettings, load
 from common.stage.api import Stage
 from common.stage.runner import Runner
@@ -26,7 +26,7 @@ Settings = TypeVar("Settings", bound=StageSettings)
 
 def main(
     cls: type[Settings],
-    build: Callable[[Settings, CollectorRegistry], Stage[Any]],
+    build: Callable[[Settings, CollectorRegistry], Stage[Any, Any]],
     slots: Callable[[Settings], int],
     argv: Sequence[str] | None,
 ) -> int:
@@ -49,18 +49,18 @@ def main(
 
 
 async def _run(
-    stage: Stage[Any], settings: StageSettings, registry: CollectorRegistry, slots: int
+    stage: Stage[Any, Any], settings: StageSettings, registry: CollectorRegistry, slots: int
 ) -> int:
     consumer = lifecycle.process_name()
     address = Address.parse(settings.redis_url)
     bus_metrics = BusMetrics.build(registry)
 
     async def dial(role: str) -> Link:
-        link = Link(address, f"{stage.name}:{consumer}:{role}", bus_metrics)
+        link = Link(address, f"{stage.spec.name}:{consumer}:{role}", bus_metrics)
         await link.connect()
         return link
 
-    metrics = StageMetrics.build(registry, stage.name)
+    metrics = StageMetrics.build(registry, stage.spec.name)
     runner = Runner(stage, settings, slots=slots, consumer=consumer, metrics=metrics, dial=dial)
     with lifecycle.stop_on_signals() as stop, ExitStack() as endpoint:
         if settings.metrics_port is not None:

@@ -9,12 +9,16 @@ values are replaced by their size.
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sized
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Literal, TextIO
+
+from common.rates import Rates
 
 PRIVATE = frozenset({"audio", "context", "keywords", "prompt", "text", "words"})
 """Field names whose values are call content."""
@@ -90,10 +94,38 @@ def configure(
     """
     handler = logging.StreamHandler(sys.stderr if stream is None else stream)
     handler.setFormatter(JsonFormatter(service) if format == "json" else ConsoleFormatter(service))
+    handler.addFilter(Flood(time.monotonic))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     logging.getLogger(_OURS).setLevel(level.upper())
     root.setLevel(max(logging.WARNING, logging.getLogger(_OURS).level))
+
+
+class Flood(logging.Filter):
+    """Lets each event through so often, and counts the rest in the next record of that event.
+
+    Most events have a peer as their cause, and a peer must not be able to fill a disk.
+    """
+
+    _RATE, _BURST = 5.0, 50.0
+    """Records of one event, a second and together. What is counted is in the metrics."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._clock = clock
+        self._rates = Rates(self._RATE, self._BURST)
+        self._suppressed: Counter[str] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether a record is to be written."""
+        event = str(record.msg)
+        if self._rates.try_add(event, self._clock()):
+            self._suppressed[event] += 1
+            return False
+        if suppressed := self._suppressed.pop(event, 0):
+            fields = getattr(record, "fields", {})
+            record.__dict__["fields"] = {**fields, "suppressed": suppressed}
+        return True
 
 
 class JsonFormatter(logging.Formatter):

@@ -69,7 +69,7 @@ class StageMetrics:
     slots: Gauge
     """Most that this worker takes; the fleet's sum bounds what admission lets in."""
     lag: Gauge
-    """Longest time since the last sign of life that audio waited to be read, in seconds: how far
+    """Longest time since the last report that audio waited to be read, in seconds: how far
     behind every live leg is. The measure to scale by: above 0.5 for long, start another worker."""
     queue_wait: Histogram
     """Seconds from work being offered to a worker taking it. Above one tick: no free slots."""
@@ -175,6 +175,9 @@ class GatewayMetrics:
     gateways; `redis_memory`: a larger maxmemory; `key_sessions`: a client has as many calls as it
     may; `unavailable`: a stage has no live worker; `draining`: a deployment. Any other is a
     client's error code."""
+    recognisers_busy: Gauge
+    """Share of the recognisers' decode places in use lately. Nobody is refused for `asr_load` or
+    `asr_wait` below 0.7, counting the calls that have just come."""
 
     @classmethod
     def build(cls, registry: CollectorRegistry) -> Self:
@@ -207,6 +210,11 @@ class GatewayMetrics:
                 "callscribe_refusals_total",
                 "Sessions refused",
                 ["reason"],
+                registry=registry,
+            ),
+            recognisers_busy=Gauge(
+                "callscribe_recognisers_busy",
+                "Share of the recognisers' places in use",
                 registry=registry,
             ),
         )

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Protocol
@@ -38,21 +39,23 @@ def find(path: str, subject: Subject) -> Page:
     """Return the page at a path; a 404 that lists the pages where there is none."""
     build = _PAGES.get(path)
     if build is None:
-        return _text(404, "Not Found", f"there are {', '.join(sorted(_PAGES))}")
+        return text(404, f"there are {', '.join(sorted(_PAGES))}")
     return build(subject)
 
 
-def _text(status: int, reason: str, text: str) -> Page:
-    return Page(status, reason, "text/plain; charset=utf-8", f"{text}\n".encode())
+def text(status: int, said: str) -> Page:
+    """Return a page of one line."""
+    reason = HTTPStatus(status).phrase
+    return Page(status, reason, "text/plain; charset=utf-8", f"{said}\n".encode())
 
 
 def _health(subject: Subject) -> Page:
-    return _text(200, "OK", "ok")
+    return text(200, "ok")
 
 
 def _ready(subject: Subject) -> Page:
     reason = subject.unready()
-    return _text(200, "OK", "ok") if reason is None else _text(503, "Service Unavailable", reason)
+    return text(200, "ok") if reason is None else text(503, reason)
 
 
 def _metrics(subject: Subject) -> Page:

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 from callscribe.client import Call, Disconnected, Refused, connect
-from callscribe.messages import AudioAck, Error, Event, Final, Gap, Lag, Partial, Resumed
+from callscribe.client.messages import AudioAck, Error, Event, Final, Gap, Lag, Partial, Resumed
 from common.errors import CallscribeError
 from tests.chaos.judge import Spoken
 from tests.chaos.progress import ENDED, Progress

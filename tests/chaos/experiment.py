@@ -166,7 +166,7 @@ async def _rig(setup: Setup, logs: Path, name: str) -> AsyncIterator[_Rig]:
         await stack.start()
         yield _Rig(stack, redis, bus, callers)
     finally:
-        stack.kill()
+        await stack.kill()
         await callers.stop()
         await bus.stop()
         await redis.admin.aclose()

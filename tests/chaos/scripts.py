@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import soxr
 
-from callscribe.messages import Changes, Options
+from callscribe.client.messages import Changes, Options
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
 
 _MESSAGE_S = (0.02, 0.2)

@@ -15,8 +15,8 @@ from pathlib import Path
 import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
-from callscribe.child import die_with_parent, free_ports
-from callscribe.embedded_redis import answers, find_server
+from callscribe.local.child import die_with_parent, free_ports
+from callscribe.local.embedded_redis import answers, find_server
 from common.settings import PREFIX
 
 MARK = "CHAOS_RUN"
@@ -266,7 +266,10 @@ class Stack:
                     how = "was killed" if code is None else f"ended with code {code}"
                     self.problems.append(f"{process.name} {how} at the end")
 
-    def kill(self) -> None:
-        """End what still runs, at once."""
+    async def kill(self) -> None:
+        """End what still runs, immediately."""
         for process in self.processes:
             process.signal(signal.SIGKILL)
+        for process in self.processes:
+            if process.pid is not None:
+                await process.ended()

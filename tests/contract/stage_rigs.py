@@ -9,12 +9,11 @@ import asyncio
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import as_file, files
 from itertools import count
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import soundfile
@@ -22,15 +21,18 @@ from prometheus_client import CollectorRegistry
 
 from asr_worker.align.settings import AlignSettings
 from asr_worker.align.stage import AlignStage
-from asr_worker.align.units import Unit
-from asr_worker.api import DecodeRequest, Hypothesis, Word
 from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16, pcm16_to_float
 from common.bus import wire
 from common.bus.keys import Leg
-from common.bus.wire import NOTHING, Body, Chunk, Control, Happening, Mark
+from common.bus.wire import NOTHING, Chunk, Control, Mark
 from common.options import SessionOptions
+from common.pipeline.control import Configure, End, Flush
+from common.pipeline.speech import Started
+from common.pipeline.streams import SPEECH, TEXT
+from common.pipeline.text import Item, Words
+from common.pipeline.work import LegWork, UtteranceWork
 from common.stage.api import (
     Attach,
     Audio,
@@ -49,6 +51,8 @@ from common.stage.api import (
 from common.telemetry.metrics import AlignMetrics, AsrMetrics
 from denoise_worker.settings import DenoiseSettings
 from denoise_worker.stage import DenoiseStage
+from tests.contract.checksums import ChecksumAligner, ChecksumEngine
+from tests.integration.common.stage.toy_stage import ToyStage, ToyWork
 from vad_worker.model import SileroVad
 from vad_worker.settings import VadSettings
 from vad_worker.stage import VadStage
@@ -56,13 +60,13 @@ from vad_worker.stage import VadStage
 LEG = Leg("call", 0)
 OPTIONS = SessionOptions(silence_threshold=0.5, words=True)
 BRIEF = SessionOptions(silence_threshold=0.3, words=True)
-BODY: Body = {
-    "options": OPTIONS.to_wire(),
-    "gateway": "gw",
-    "source": "audio",
-    "events": True,
-    "align": False,  # the VAD would keep all of so short a call for aligners
-}
+WORK = LegWork(
+    options=OPTIONS,
+    gateway="gw",
+    source="audio",
+    events=True,
+    align=False,  # the VAD would keep all of so short a call for aligners
+)
 EPOCHS = count(1)
 FRESH = Recovery(None, NOTHING)
 FIRST_EVENT = 2
@@ -87,13 +91,13 @@ def speech(seconds: float) -> bytes:
 def controls(end: int) -> list[Control]:
     """Flushes in mid-word, with nothing open, twice at one position; new options; the end."""
     return [
-        Control(0, 2, {"t": "flush"}),
-        Control(20_480, 2, {"t": "flush"}),  # where a frame ends
-        Control(20_480, 3, {"t": "config", "options": BRIEF.to_wire()}),
-        Control(20_480, 4, {"t": "flush"}),
-        Control(33_333, 2, {"t": "flush"}),
-        Control(end, 2, {"t": "flush"}),
-        Control(end, 3, {"t": "end"}),
+        Control(0, 2, Flush()),
+        Control(20_480, 2, Flush()),  # where a frame ends
+        Control(20_480, 3, Configure(BRIEF)),
+        Control(20_480, 4, Flush()),
+        Control(33_333, 2, Flush()),
+        Control(end, 2, Flush()),
+        Control(end, 3, End()),
     ]
 
 
@@ -122,12 +126,12 @@ class Output:
     """What effects leave behind, as the publisher would write it."""
 
     emitted: Mark = NOTHING
-    events: list[tuple[Mark, tuple[Body, ...]]] = field(default_factory=list)
+    events: list[Any] = field(default_factory=list)
     audio: list[Audio] = field(default_factory=list)
     relayed: list[Control] = field(default_factory=list)
-    offers: dict[str, Body] = field(default_factory=dict)
-    commits: dict[int, Body] = field(default_factory=dict)
-    attached: dict[tuple[int, str], Body] = field(default_factory=dict)
+    offers: dict[str, Any] = field(default_factory=dict)
+    commits: dict[int, Item] = field(default_factory=dict)
+    attached: dict[tuple[int, str], Words] = field(default_factory=dict)
     done: bool = False
 
     def add(self, effects: Sequence[Effect], by_item: bool) -> None:
@@ -135,20 +139,23 @@ class Output:
         for effect in effects:
             assert not self.done, "nothing comes after Done"
             match effect:
-                case Emit(at, events) if self._is_new(at):
-                    self.events.append((at, events))
+                case Emit(_, entry) if self._is_new(entry.at):
+                    self.events.append(entry)
                 case Audio(end) if self._is_new(Mark(end, wire.AUDIO_ORDER)):
                     self.audio.append(effect)
                 case Relay(control) if self._is_new(control.mark):
                     self.relayed.append(control)
-                case Offer(_, key, body):
-                    self.offers.setdefault(key, body)
-                case Commit(number, body):
-                    self.commits.setdefault(number, body)
+                case Offer(_, key, work):
+                    # Whether a leg's audio runs ahead of time is a hint: only a clock can tell.
+                    if isinstance(work, UtteranceWork):
+                        work = replace(work, live=True)
+                    self.offers.setdefault(key, work)
+                case Commit(number, item):
+                    self.commits.setdefault(number, item)
                     if by_item:
                         self.emitted = max(self.emitted, Mark(number, 1))
-                case Attach(number, digest, body):
-                    self.attached.setdefault((number, digest), body)
+                case Attach(number, digest, words):
+                    self.attached.setdefault((number, digest), words)
                 case Done():
                     self.done = True
                 case Partial() | Emit() | Audio() | Relay():
@@ -171,18 +178,27 @@ class Output:
     def content(self) -> dict[str, Any]:
         """Everything but the audio, in comparable form."""
         return {
-            "events": [(at, [_rounded(event) for event in events]) for at, events in self.events],
+            "events": [
+                (each.at, [_rounded(event) for event in each.events]) for each in self.events
+            ],
             "relayed": self.relayed,
-            "offers": self.offers,
+            "offers": {key: _unhurried(work) for key, work in self.offers.items()},
             "commits": self.commits,
             "attached": self.attached,
             "done": self.done,
         }
 
 
-def _rounded(event: Body) -> Body:
+def _unhurried(work: Any) -> Any:
+    """How fast the audio came is told by when it was read, not by what was read."""
+    return replace(work, live=True) if isinstance(work, UtteranceWork) else work
+
+
+def _rounded(event: object) -> object:
     """A frame's probability depends on its batch in the last bits."""
-    return {k: round(v, 4) if isinstance(v, float) else v for k, v in event.items()}
+    if isinstance(event, Started):
+        return replace(event, probability=round(event.probability, 4))
+    return event
 
 
 class Rig(ABC):
@@ -197,22 +213,22 @@ class Rig(ABC):
         self._reference: Output | None = None
 
     @abstractmethod
-    def build(self) -> Stage[Any]:
+    def build(self) -> Stage[Any, Any]:
         """Return the stage, not started."""
 
     async def start(self) -> None:
         self.stage = self.build()
-        await self.stage.start(self.wakes.put_nowait)
+        await self.stage.start()
 
     def log(self, seed: int) -> Log:
         """Everything that arrives for the claim, cut by this seed."""
         return audio_log(speech(self.seconds), sizes_of(seed))
 
-    def claim(self) -> Claim:
-        return Claim(str(LEG), LEG, BODY, b"1-0", next(EPOCHS))
+    def claim(self) -> Claim[Any]:
+        return Claim(str(LEG), LEG, WORK, b"1-0", next(EPOCHS))
 
     def open(self, recovery: Recovery = FRESH) -> Any:
-        return self.stage.open(self.claim(), recovery)
+        return self.stage.open(self.claim(), recovery, lambda: self.wakes.put_nowait(None))
 
     async def settled(self, state: Any, effects: Sequence[Effect]) -> Sequence[Effect]:
         """Return the effects of a step, and of what it set going beside the steps."""
@@ -224,7 +240,9 @@ class Rig(ABC):
 
     def unread(self, state: Any, log: Log) -> Log:
         """Return what the runtime would read for a claim just opened."""
-        after = {k: Mark(*wire.id_halves(v)) for k, v in self.stage.inputs(state).items()}
+        after: dict[str, Mark] = {
+            k: Mark(*wire.id_halves(v)) for k, v in self.stage.inputs(state).items()
+        }
         return [each for each in log if each[0] in after and each[1] > after[each[0]]]
 
     async def reference(self) -> Output:
@@ -238,7 +256,7 @@ class Rig(ABC):
         state, output, dice = self.open(), Output(), random.Random(seed)
         for part in parts(self.unread(state, self.log(seed)), dice, most):
             if not output.done:  # the runtime reads no further
-                output.add(await self.step(state, part), self.stage.output == "text")
+                output.add(await self.step(state, part), self.stage.spec.output is TEXT)
         self.stage.close(state)
         return output
 
@@ -266,33 +284,17 @@ class DenoiseRig(Rig):
         return DenoiseStage(DenoiseSettings())
 
 
-class ChecksumEngine:
-    """Hears the length and the checksum of what it is given."""
+class ToyRig(Rig):
+    """A stage that nothing outside the tests knows: its spec and its stream are its own."""
 
-    name = "checksum"
-    isolated = False
-    concurrency = 2
+    name = "toy"
+    seconds = 2.5
 
-    def __init__(self) -> None:
-        self.cancelled = 0
+    def build(self) -> ToyStage:
+        return ToyStage()
 
-    async def start(self) -> None:
-        """Nothing to load."""
-
-    async def decode(self, request: DecodeRequest) -> Hypothesis:
-        try:
-            await asyncio.sleep(0)
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        return Hypothesis(f"{len(request.audio)} {crc32(request.audio.tobytes()):08x}", "English")
-
-    async def watch(self) -> None:
-        """Nothing can die."""
-        await asyncio.Event().wait()
-
-    async def close(self) -> None:
-        """Nothing to release."""
+    def claim(self) -> Claim[ToyWork]:
+        return Claim(str(LEG), LEG, ToyWork(), b"1-0", next(EPOCHS))
 
 
 class AsrRig(Rig):
@@ -309,30 +311,27 @@ class AsrRig(Rig):
         self.engine = ChecksumEngine()
         return AsrStage(AsrSettings(), self.engine, AsrMetrics.build(CollectorRegistry()))
 
-    def claim(self) -> Claim:
+    def claim(self) -> Claim[Any]:
         offered = self._heard.offers[self._key]
-        started = [("started", offered["utterance"])]
         starts = [
-            [(event["t"], event.get("utterance")) for event in events if event["t"] == "started"]
-            for _, events in self._heard.events
+            [event.utterance for event in entry.events if isinstance(event, Started)]
+            for entry in self._heard.events
         ]
         # The runtime adds where to read on in the speech stream: right before its own start.
-        after = wire.entry_id(1, FIRST_EVENT - 1 + starts.index(started))
-        body = offered | {"after": after, "align": True}
-        return Claim(self._key, LEG, body, b"1-0", next(EPOCHS))
+        after = wire.entry_id(1, FIRST_EVENT - 1 + starts.index([offered.utterance]))
+        work = replace(offered, after=after, align=True)
+        return Claim(self._key, LEG, work, b"1-0", next(EPOCHS))
 
     def log(self, seed: int) -> Log:
         """The audio, and each event right after the entry it was decided on."""
-        happenings = iter(self._heard.events)
-        upcoming = next(happenings, None)
+        heard = iter(self._heard.events)
+        upcoming = next(heard, None)
         log, numbers = Log(), count(FIRST_EVENT)
         for kind, mark, entry in super().log(seed):
             log.append((kind, mark, entry))
-            while upcoming is not None and upcoming[0] <= mark:
-                number = next(numbers)
-                happening = Happening(wire.entry_id(1, number), *upcoming)
-                log.append(("speech", Mark(1, number), happening))
-                upcoming = next(happenings, None)
+            while upcoming is not None and upcoming.at <= mark:
+                log.append((SPEECH, Mark(1, next(numbers)), upcoming))
+                upcoming = next(heard, None)
         return log
 
     async def settled(self, state: Any, effects: Sequence[Effect]) -> Sequence[Effect]:
@@ -344,25 +343,6 @@ class AsrRig(Rig):
         return effects
 
 
-class ChecksumAligner:
-    """Finds one word in all of the audio: the checksum of everything it is given."""
-
-    async def start(self) -> None:
-        """Nothing to load."""
-
-    async def align(self, name: str, audio: FloatArray, units: Sequence[Unit]) -> tuple[Word, ...]:
-        await asyncio.sleep(0)
-        given = crc32("/".join(unit.text for unit in units).encode(), crc32(audio.tobytes()))
-        return (Word(f"{name} {given:08x}", 0.0, len(audio) / SAMPLE_RATE, 1.0),)
-
-    async def watch(self) -> None:
-        """Nothing can die."""
-        await asyncio.Event().wait()
-
-    async def close(self) -> None:
-        """Nothing to release."""
-
-
 class AlignRig(Rig):
     """The text that ASR made of one utterance."""
 
@@ -370,14 +350,14 @@ class AlignRig(Rig):
 
     def __init__(self, recognised: Output) -> None:
         super().__init__()
-        ((self._key, self._body),) = recognised.offers.items()
+        ((self._key, self._work),) = recognised.offers.items()
 
     def build(self) -> AlignStage:
         metrics = AlignMetrics.build(CollectorRegistry())
         return AlignStage(AlignSettings(), ChecksumAligner(), metrics)
 
-    def claim(self) -> Claim:
-        return Claim(self._key, LEG, self._body, b"1-0", next(EPOCHS))
+    def claim(self) -> Claim[Any]:
+        return Claim(self._key, LEG, self._work, b"1-0", next(EPOCHS))
 
     async def settled(self, state: Any, effects: Sequence[Effect]) -> Sequence[Effect]:
         if effects or state.request is None:

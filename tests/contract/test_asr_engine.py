@@ -35,6 +35,7 @@ pytestmark = [
     # vLLM and what it stands on warn of themselves.
     pytest.mark.filterwarnings("ignore"),
     pytest.mark.timeout(300),
+    pytest.mark.model_text,
 ]
 
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.options import SessionOptions
-from gateway import fronts
-from gateway.fronts.api import (
+from gateway import protocols as fronts
+from gateway.protocols.api import (
     Audio,
     AudioAck,
     AudioFormat,
@@ -38,7 +38,7 @@ from gateway.fronts.api import (
     Word,
     Words,
 )
-from gateway.ingest import Ingest
+from gateway.uplink.decoder import AudioDecoder
 
 BUILDERS = fronts.by_path()
 
@@ -122,7 +122,7 @@ def test_open_audio_flush_finish(path):
     assert kinds == [Open, Audio, Flush, Audio, Finish]
     opening = commands[0]
     assert isinstance(opening, Open)
-    ingest = Ingest(opening.audio)
+    ingest = AudioDecoder(opening.audio)
     for command in commands:
         if isinstance(command, Audio):
             assert len(ingest.push(command.data)) == opening.audio.channels

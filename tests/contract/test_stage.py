@@ -11,7 +11,10 @@ import pytest
 import pytest_asyncio
 
 from common.bus import wire
-from common.bus.wire import Body, Control
+from common.bus.wire import Control
+from common.pipeline.record import pack
+from common.pipeline.report import WORKER_REPORT, WorkerReport
+from common.pipeline.streams import TEXT
 from common.stage.api import (
     Recovery,
 )
@@ -21,6 +24,7 @@ from tests.contract.stage_rigs import (
     DenoiseRig,
     Output,
     Rig,
+    ToyRig,
     VadRig,
     parts,
 )
@@ -33,6 +37,8 @@ async def rigs() -> AsyncIterator[Mapping[str, Rig]]:
     vad, denoise = VadRig(), DenoiseRig()
     await vad.start()
     await denoise.start()
+    toy = ToyRig()
+    await toy.start()
     heard = await vad.reference()
     spoken = list(heard.offers)
     assert len(spoken) >= 2
@@ -42,14 +48,21 @@ async def rigs() -> AsyncIterator[Mapping[str, Rig]]:
     align = AlignRig(await last.reference())
     await align.start()
     rigs: dict[str, Rig] = {
-        **{"vad": vad, "denoise": denoise, "asr": first, "asr, last": last, "align": align}
+        **{
+            "vad": vad,
+            "denoise": denoise,
+            "asr": first,
+            "asr, last": last,
+            "align": align,
+            "toy": toy,
+        }
     }
     yield rigs
     for rig in rigs.values():
         await rig.stage.stop()
 
 
-NAMES = ("vad", "denoise", "asr", "asr, last", "align")
+NAMES = ("vad", "denoise", "asr", "asr, last", "align", "toy")
 ROUNDING = 2.0**-15
 """One step of a PCM16 sample: a matrix product of more rows may round otherwise."""
 
@@ -100,7 +113,7 @@ async def test_claims_in_one_step_do_not_touch_each_other(rig):
         work = [(states[i], [entry for _, _, entry in plans[i][turn]]) for i in here]
         for i, effects in zip(here, await rig.stage.step(work), strict=True):
             effects = await rig.settled(states[i], effects)
-            outputs[i].add(effects, rig.stage.output == "text")
+            outputs[i].add(effects, rig.stage.spec.output is TEXT)
     for state, output in zip(states, outputs, strict=True):
         rig.stage.close(state)
         assert output.content() == reference.content()
@@ -124,7 +137,7 @@ async def test_a_take_over_from_any_snapshot_is_invisible(rig, seed):
                 saved = checkpointed(rig, state, saved)
             if output.done:
                 break
-            output.add(await rig.step(state, part), rig.stage.output == "text")
+            output.add(await rig.step(state, part), rig.stage.spec.output is TEXT)
         rig.stage.close(state)
         if output.done:
             break
@@ -144,7 +157,7 @@ async def test_a_take_over_right_at_a_control_neither_loses_nor_repeats_it(rig, 
         unread = rig.unread(state, log)
         for each in log[:death]:
             if each in unread and not output.done:
-                output.add(await rig.step(state, [each]), rig.stage.output == "text")
+                output.add(await rig.step(state, [each]), rig.stage.spec.output is TEXT)
             if each is log[checkpoint - 1]:
                 saved = checkpointed(rig, state, saved)
         rig.stage.close(state)
@@ -152,16 +165,16 @@ async def test_a_take_over_right_at_a_control_neither_loses_nor_repeats_it(rig, 
             state = rig.open(Recovery(saved, output.emitted))
             for each in rig.unread(state, log):
                 if not output.done:
-                    output.add(await rig.step(state, [each]), rig.stage.output == "text")
+                    output.add(await rig.step(state, [each]), rig.stage.spec.output is TEXT)
             rig.stage.close(state)
         assert output.content() == reference.content()
         np.testing.assert_array_equal(output.samples, reference.samples)
 
 
-def checkpointed(rig: Rig, state: Any, before: Body | None) -> Body | None:
+def checkpointed(rig: Rig, state: Any, before: bytes | None) -> bytes | None:
     """Return the state as a new owner reads it; a stage without checkpoints keeps none."""
     snapshot = rig.stage.snapshot(state)
-    return before if snapshot is None else wire.unpack(wire.pack(snapshot.state))
+    return before if snapshot is None else snapshot.state
 
 
 async def test_a_snapshot_keeps_what_it_needs_and_lets_go_of_the_rest(rig):
@@ -169,7 +182,7 @@ async def test_a_snapshot_keeps_what_it_needs_and_lets_go_of_the_rest(rig):
     unread = rig.unread(state, rig.log(0))
     floors = []
     for part in parts(unread, random.Random(0), 10):
-        output.add(await rig.step(state, part), rig.stage.output == "text")
+        output.add(await rig.step(state, part), rig.stage.spec.output is TEXT)
         if output.done or (snapshot := rig.stage.snapshot(state)) is None:
             break
         floors.append(min([snapshot.floor, *snapshot.pins.values()]))
@@ -199,13 +212,13 @@ async def test_a_closed_claim_is_freed(rig):
         await asyncio.sleep(0.01)  # a decode that was cancelled lets go a little later
 
 
-async def test_what_a_stage_says_of_its_load_fits_into_a_sign_of_life(rig):
-    before = dict(rig.stage.vitals())
+async def test_what_a_stage_says_of_its_load_fits_into_a_report(rig):
+    before = rig.stage.load()
     await rig.reference()
     await rig.run(0, most=7)
-    after = rig.stage.vitals()
-    assert wire.unpack(wire.pack(dict(after))).items() >= after.items()
-    assert after.keys() == before.keys()
-    assert not after.keys() & {"v", "at", "slots", "used", "lag"}, "those are the runtime's own"
-    # What has been done so far only grows: who reads it takes the difference.
-    assert all(after[each] > before[each] for each in after.keys() & {"audio", "work"})
+    after = rig.stage.load()
+    report = WorkerReport(at=1.0, slots=1, used=1, lag=0.0, load=after)
+    assert WORKER_REPORT.unpack(pack(report)) == report
+    # What has been done so far only grows: readers take the difference.
+    for each in ("audio", "work"):
+        assert not hasattr(after, each) or getattr(after, each) > getattr(before, each)

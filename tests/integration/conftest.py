@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import pytest
 import redis
 
-from callscribe.child import free_ports
-from callscribe.embedded_redis import EmbeddedRedis
+from callscribe.local.child import free_ports
+from callscribe.local.embedded_redis import EmbeddedRedis
 from common.bus import keys
-from common.bus.address import Address
-from common.bus.link import Link
+from common.redis.address import Address
+from common.redis.link import Link
 
 
 async def wait_until(condition: Callable[[], object], what: str, timeout: float = 15.0) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from common.bus import keys
-from common.bus.cluster import slot_of
+from common.redis.cluster import slot_of
 from tests.integration.common.access import add_user
 from tests.integration.common.cluster import RunningCluster
 from tests.integration.pipeline.calls import FINALIZE, config, converse, messages, sentence

@@ -18,14 +18,18 @@ import redis
 from prometheus_client import CollectorRegistry
 
 from bench.dummies import TEXT
-from callscribe.embedded_redis import EmbeddedRedis
+from callscribe.local.embedded_redis import EmbeddedRedis
 from common.audio import SAMPLE_RATE, FloatArray
 from common.bus import keys, wire
-from common.bus.address import Address
 from common.bus.keys import Leg
-from common.bus.link import Link
+from common.pipeline.stages import ALIGN
+from common.pipeline.streams import SOURCES, Stream
+from common.pipeline.text import TimedWord, Words
+from common.pipeline.work import TextWork
+from common.redis.address import Address
+from common.redis.link import Link
 from common.settings import StageSettings
-from common.stage.api import Attach, Claim, Done, Effect, Recovery, Snapshot, Work
+from common.stage.api import Attach, Claim, Done, Effect, Recovery, Stage, Work
 from common.stage.runner import Runner
 from common.telemetry.metrics import StageMetrics
 from tests.integration.conftest import leaked_keys, wait_until
@@ -55,74 +59,44 @@ def loud(seconds: float) -> FloatArray:
 class Text:
     """A claim of the stand-in aligner."""
 
-    claim: Claim
+    work: TextWork
+    wake: Callable[[], None]
 
 
-class AlignerStandIn:
+class AlignerStandIn(Stage[Text, TextWork]):
     """Says that a text is one word as long as its audio; `gate` holds its answers back."""
 
-    name = "align"
+    spec = ALIGN
     tick = 0.01
-    finishes = True
-    rings = False
-    output = "text"
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()
         self.gate.set()
         self.opened: list[Text] = []
         self.answered = 0
-        self.wake: Callable[[Text], None]
 
-    async def start(self, wake: Callable[[Text], None]) -> None:
-        self.wake = wake
-
-    async def watch(self) -> None:
-        await asyncio.Event().wait()
-
-    def fences(self, claim_key: str) -> Sequence[str]:
-        return (f"align:{claim_key.split('/')[1]}",)
-
-    def open(self, claim: Claim, recovery: Recovery) -> Text:
-        self.opened.append(Text(claim))
+    def open(self, claim: Claim[TextWork], recovery: Recovery, wake: Callable[[], None]) -> Text:
+        self.opened.append(Text(claim.work, wake))
         return self.opened[-1]
 
-    def give_up(self, claim: Claim) -> Sequence[Effect]:
-        return []
-
-    def vitals(self) -> Mapping[str, float]:
-        return {}
-
-    def inputs(self, state: Text) -> Mapping[str, bytes]:
-        body = state.claim.body
-        return {body["source"]: wire.before_position(body["start"])}
+    def inputs(self, state: Text) -> Mapping[Stream, bytes]:
+        return {SOURCES[state.work.source]: wire.before_position(state.work.start)}
 
     async def step(self, work: Sequence[Work[Text]]) -> Sequence[Sequence[Effect]]:
-        return [self._answer(text.claim) if self.gate.is_set() else [] for text, _ in work]
-
-    def snapshot(self, state: Text) -> Snapshot | None:
-        return None
-
-    def committed(self, state: Text, number: int) -> None:
-        pass
+        return [self._answer(text.work) if self.gate.is_set() else [] for text, _ in work]
 
     def close(self, state: Text) -> None:
         self.answered += 1
-
-    async def stop(self) -> None:
-        pass
 
     def release(self) -> None:
         """Let all answers out."""
         self.gate.set()
         for text in self.opened:
-            self.wake(text)
+            text.wake()
 
-    def _answer(self, claim: Claim) -> list[Effect]:
-        body = claim.body
-        words = [(body["text"], body["start"], body["end"], 1.0)]
-        answer = {"words": words, "trouble": ""}
-        return [Attach(body["utterance"], body["digest"], answer, body["gateway"]), Done()]
+    def _answer(self, work: TextWork) -> list[Effect]:
+        words = Words((TimedWord(work.text, work.start, work.end, 1.0),))
+        return [Attach(work.utterance, work.digest, words, work.gateway), Done()]
 
 
 @contextmanager

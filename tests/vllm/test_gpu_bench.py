@@ -1,8 +1,9 @@
 """The vLLM benchmark in its short form: everything it says of itself, not how fast it was."""
 
-import json
 import subprocess
 import sys
+
+from bench import record
 
 
 def test_the_short_form_ends_well(tmp_path):
@@ -10,7 +11,7 @@ def test_the_short_form_ends_well(tmp_path):
     command = [sys.executable, "-m", "bench", "gpu", "--short", "--json", str(report)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
-    figures = json.loads(report.read_text())
+    figures = record.read(report)
     runs = {row["way"]: row for row in figures["sessions"]}
     assert set(runs) == {"ours", "one clip", "blocking"}
     assert all(row["first"]["p50"] > 0 for row in runs.values())

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from callscribe.embedded_redis import EmbeddedRedis
+from callscribe.local.embedded_redis import EmbeddedRedis
 from tests.integration.callscribe.processes import until
 from tests.integration.pipeline.calls import (
     FINALIZE,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bench.gpu.processes import descendants
-from callscribe.embedded_redis import EmbeddedRedis
+from callscribe.local.embedded_redis import EmbeddedRedis
 from tests.integration.callscribe.processes import gone, until
 from tests.integration.pipeline.calls import (
     FINALIZE,

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import redis
 
-from callscribe.embedded_redis import EmbeddedRedis
+from callscribe.local.embedded_redis import EmbeddedRedis
 from common.audio import SAMPLE_RATE, FloatArray
 from common.bus import keys
 from common.bus.dead_letters import BURST

@@ -22,15 +22,16 @@ from asr_worker.api import (
 )
 from asr_worker.engines import whisper
 from asr_worker.engines.whisper import WhisperEngine
-from asr_worker.windows import FULL, Window
+from asr_worker.whisper.windows import FULL, Window
 from callscribe import sample
 from common.audio import SAMPLE_RATE, FloatArray
+from common.pipeline.speech import Ended
+from tests import margins
 from vad_worker.endpointer import Endpointer, EndpointerParams
-from vad_worker.events import SpeechEnded
 from vad_worker.framing import FRAME, energies
 from vad_worker.model import SileroVad
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.model_text]
 
 SENTENCES = """The stale smell of old beer lingers. It takes heat to bring out the odor. A cold dip
 restores health and zest. A salt pickle tastes fine with ham. Tacos al pastor are my favorite. A
@@ -93,7 +94,7 @@ def utterances(vad: SileroVad, audio: FloatArray, silence: int) -> list[FloatArr
         for event in endpointer.push(float(probability), float(energy))
     ]
     events += endpointer.finish(len(audio))
-    return [audio[event.start : event.end] for event in events if isinstance(event, SpeechEnded)]
+    return [audio[event.start : event.end] for event in events if isinstance(event, Ended)]
 
 
 def said_twice(text: str) -> bool:
@@ -106,10 +107,12 @@ def normal(text: str) -> str:
     return " ".join(re.findall(r"[a-z']+", text))
 
 
-def word_error_rate(references: list[str], hypotheses: list[str]) -> float:
-    rate = jiwer.wer([normal(text) for text in references], [normal(text) for text in hypotheses])
-    assert isinstance(rate, float)
-    return rate
+def words_wrong(references: list[str], hypotheses: list[str]) -> int:
+    """How many words are others, missing or too many."""
+    counts = jiwer.process_words(
+        [normal(text) for text in references], [normal(text) for text in hypotheses]
+    )
+    return int(counts.substitutions + counts.deletions + counts.insertions)
 
 
 async def decode(
@@ -131,8 +134,9 @@ async def test_short_windows_lose_nothing_against_full_ones(engine, corpus, fina
     short = [(await decode(engine, audio, final=final)).text for audio, _ in corpus]
     monkeypatch.setattr(whisper, "attempts", lambda frames, final: [Window(FULL, FULL)])
     full = [(await decode(engine, audio, final=final)).text for audio, _ in corpus]
-    assert word_error_rate(references, short) <= 0.06
-    assert word_error_rate(references, short) <= word_error_rate(references, full) + 0.01
+    worse = words_wrong(references, short) - words_wrong(references, full)
+    assert words_wrong(references, full) <= margins.READ_ALOUD_WRONG[final]
+    assert worse <= margins.SHORT_WINDOWS[final]
 
 
 @pytest.mark.parametrize("final", [False, True])
@@ -140,13 +144,17 @@ async def test_short_windows_lose_nothing_against_full_ones(engine, corpus, fina
 async def test_a_short_utterance_is_not_said_twice(engine, inaugural, cut, final):
     start, end = (round(second * SAMPLE_RATE) for second in cut)
     text = (await decode(engine, inaugural[start:end], final=final)).text
-    assert re.fullmatch("and so my fellow americans?", normal(text))
+    assert not said_twice(text)
+    # The shortest cut leaves the last sound out.
+    whole = re.sub("american$", "americans", normal(text))
+    assert words_wrong(["and so my fellow americans"], [whole]) <= margins.SHORT_UTTERANCE
 
 
 async def test_what_was_said_twice_is_heard_twice(engine, inaugural):
     once = inaugural[: round(2.34 * SAMPLE_RATE)]
     text = (await decode(engine, np.concatenate([once, once]))).text
-    assert normal(text) == "and so my fellow americans and so my fellow americans"
+    twice = "and so my fellow americans and so my fellow americans"
+    assert words_wrong([twice], [text]) <= margins.SAME
 
 
 @pytest.mark.parametrize("silence", [12_800, 6_400])
@@ -161,9 +169,9 @@ async def test_utterances_cut_by_the_vad_cost_few_words(engine, everything, sile
         ]
         assert not [text for text in texts if said_twice(text)]
         cut.append(" ".join(texts))
-    offline, streamed = word_error_rate(references, whole), word_error_rate(references, cut)
-    print(f"word error rate: whole files {offline:.2%}, utterances {streamed:.2%}")
-    assert streamed <= offline + 0.02
+    offline, streamed = words_wrong(references, whole), words_wrong(references, cut)
+    print(f"words wrong: whole files {offline}, utterances {streamed}")
+    assert streamed <= offline + margins.CUT_BY_THE_VAD[silence]
 
 
 async def test_decoded_together_each_says_what_it_says_alone(engine, corpus):
@@ -186,7 +194,7 @@ async def test_an_utterance_beyond_thirty_seconds_is_heard_to_its_end(engine, co
     reference = " ".join(reference for _, reference in corpus)
     assert len(audio) > 40 * 16_000
     hypothesis = await decode(engine, audio, words=True)
-    assert word_error_rate([reference], [hypothesis.text]) <= 0.06
+    assert words_wrong([reference], [hypothesis.text]) <= margins.READ_ALOUD_WRONG[True]
     assert hypothesis.words is not None
     assert " ".join(word.text for word in hypothesis.words) == hypothesis.text
     starts = [word.start for word in hypothesis.words]
@@ -232,5 +240,48 @@ async def test_closing_fails_what_waits(corpus):
             await asyncio.sleep(0.001)
     await engine.close()
     results = await asyncio.gather(*tasks, return_exceptions=True)
-    assert isinstance(results[0], Hypothesis)
-    assert [type(result) for result in results[1:]] == [DecodeFailed, DecodeFailed]
+    assert [type(result) for result in results] == [DecodeFailed] * 3
+
+
+async def test_a_long_decode_lets_others_pass_between_its_steps(engine, corpus):
+    """Encoding and writing are steps, so that no decode of one window holds its thread for all."""
+    audio = np.concatenate([audio for audio, _ in corpus])[: 25 * SAMPLE_RATE]
+    long = DecodeRequest(utterance="long", audio=audio, priority=Priority.FINAL, final=True)
+    passed: list[str] = []
+
+    async def between() -> None:
+        short = await decode(engine, corpus[0][0][: 3 * SAMPLE_RATE], final=False)
+        passed.append(short.text)
+
+    (stepwise,) = await engine.decode_together([long], between)
+    assert stepwise == await engine.decode(long)
+    assert len(passed) >= 2
+    assert len(set(passed)) == 1
+
+
+async def test_given_up_between_two_steps_it_takes_no_more(engine, corpus):
+    """The engine is free for others afterwards."""
+    audio, _ = corpus[-1]
+    resting = asyncio.Event()
+
+    async def between() -> None:
+        resting.set()
+        await asyncio.Event().wait()
+
+    long = DecodeRequest(utterance="long", audio=audio, priority=Priority.FINAL, final=True)
+    decoding = asyncio.create_task(engine.decode_together([long], between))
+    await resting.wait()
+    decoding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await decoding
+    assert (await decode(engine, audio)).text
+
+
+async def test_windows_of_different_lengths_are_not_written_together(engine, corpus):
+    short, long = (
+        DecodeRequest(
+            utterance="u", audio=np.zeros(n * SAMPLE_RATE, np.float32), priority=Priority.FINAL
+        )
+        for n in (3, 25)
+    )
+    assert engine.likeness(short) != engine.likeness(long)

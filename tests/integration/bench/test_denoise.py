@@ -1,14 +1,12 @@
 """The denoise benchmark's figures: complete, and ours the same as the official runtime's."""
 
-import json
-
-from bench import denoise
+from bench import denoise, record
 
 
 def test_the_short_form_writes_every_figure(tmp_path, capsys):
     report = tmp_path / "denoise.json"
     assert denoise.main(["--short", "--json", str(report)]) == 0
-    written = json.loads(report.read_text())
+    written = record.read(report)
     assert [(cost["way"], cost["batch"]) for cost in written["costs"]] == [
         (denoise.OFFICIAL, 1),
         (denoise.RESAMPLED, 1),

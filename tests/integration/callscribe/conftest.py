@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from callscribe.up import StackOptions
+from callscribe.local.stack import StackOptions
 from tests.integration.callscribe.processes import stand_in_services
 
 COUNTS = {"gateway": 1, "vad": 1, "denoise": 0, "asr": 2}

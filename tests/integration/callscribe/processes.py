@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from callscribe.up import StackOptions
+from callscribe.local.stack import StackOptions
 
 STAND_IN = '''
 """Imported by every child's interpreter as it starts: replaces the services by stand-ins.

@@ -7,9 +7,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
-from callscribe.child import free_ports
-from common.bus.cluster import slot_of
-from common.bus.topology import SLOTS
+from callscribe.local.child import free_ports
+from common.redis.cluster import slot_of
+from common.redis.topology import SLOTS
 from tests.integration.common.server import Server
 
 _NODE_TIMEOUT_MS = 2000

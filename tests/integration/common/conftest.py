@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from common.bus.address import Address
-from common.bus.link import Link
+from common.redis.address import Address
+from common.redis.link import Link
 from tests.integration.common.server import Server
 from tests.integration.conftest import leaked_keys
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import redis
 
-from callscribe.child import free_ports
+from callscribe.local.child import free_ports
 from tests.integration.common.server import Server
 
 SERVICE = "main"

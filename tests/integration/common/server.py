@@ -9,8 +9,8 @@ from typing import Self
 
 import redis
 
-from callscribe.child import die_with_parent, free_ports
-from callscribe.embedded_redis import find_server
+from callscribe.local.child import die_with_parent, free_ports
+from callscribe.local.embedded_redis import find_server
 
 
 class Server:

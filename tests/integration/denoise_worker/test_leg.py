@@ -8,7 +8,8 @@ import soundfile
 import soxr
 
 from common.audio import float_to_pcm16, pcm16_to_float
-from common.bus.wire import AUDIO_ORDER, NOTHING, Chunk, Control, Mark, pack, unpack
+from common.bus.wire import AUDIO_ORDER, NOTHING, Chunk, Control, Mark
+from common.pipeline.control import End, Flush
 from common.stage.api import Audio, Done, Recovery, Relay
 from denoise_worker.alignment import DELAY, HOP
 from denoise_worker.leg import DenoiseLeg
@@ -37,8 +38,8 @@ def entries(shared_speech):
     for end in range(FRAME, len(samples) + 1, FRAME):
         log.append(Chunk(end, float_to_pcm16(samples[end - FRAME : end])))
         if end == FLUSH_AT:
-            log.append(Control(end, 2, {"t": "flush"}))
-    return [*log, Control(len(samples), 2, {"t": "end"})]
+            log.append(Control(end, 2, Flush()))
+    return [*log, Control(len(samples), 2, End())]
 
 
 def audio(effects):
@@ -79,7 +80,7 @@ def test_all_at_once_gives_the_same_clean_stream(model, make, entries, uninterru
 def test_a_take_over_changes_no_sample(model, make, entries, uninterrupted):
     old = DenoiseLeg(make, Recovery(None, NOTHING))
     written = [effect for entry in entries[:200] for effect in advance(model, old, [entry])]
-    saved = unpack(pack(old.snapshot().state))
+    saved = old.snapshot().state
     written += [effect for entry in entries[200:230] for effect in advance(model, old, [entry])]
     emitted = len(audio(written))
 
@@ -97,4 +98,4 @@ def test_a_take_over_changes_no_sample(model, make, entries, uninterrupted):
 def test_a_checkpoint_stays_small(model, make, entries):
     leg = DenoiseLeg(make, Recovery(None, NOTHING))
     advance(model, leg, entries[:100])
-    assert len(pack(leg.snapshot().state)) < 30_000
+    assert len(leg.snapshot().state) < 30_000

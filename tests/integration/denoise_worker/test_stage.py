@@ -7,6 +7,8 @@ from common.audio import float_to_pcm16
 from common.bus.keys import Leg
 from common.bus.wire import NOTHING, Chunk, Control
 from common.options import SessionOptions
+from common.pipeline.control import End, Flush
+from common.pipeline.work import LegWork
 from common.stage.api import Audio, Claim, Recovery
 from denoise_worker.settings import DenoiseSettings
 from denoise_worker.stage import DenoiseStage
@@ -17,19 +19,19 @@ LEGS = 40
 @pytest.fixture
 def entries():
     noise = np.random.default_rng(8).uniform(-0.2, 0.2, 4_000).astype(np.float32)
-    return [Chunk(4_000, float_to_pcm16(noise)), Control(4_000, 2, {"t": "end"})]
+    return [Chunk(4_000, float_to_pcm16(noise)), Control(4_000, 2, End())]
 
 
 async def step(threads, entries):
     """The clean audio of every leg."""
     stage = DenoiseStage(DenoiseSettings(denoise_threads=threads))
-    await stage.start(lambda _: None)
+    await stage.start()
     fresh = Recovery(None, NOTHING)
-    body = {"options": SessionOptions().to_wire()}
-    claims = [Claim(f"call{n}/0", Leg(f"call{n}", 0), body, b"1-0", 1) for n in range(LEGS)]
+    item = LegWork(options=SessionOptions(), gateway="gw", source="clean", events=True, align=False)
+    claims = [Claim(f"call{n}/0", Leg(f"call{n}", 0), item, b"1-0", 1) for n in range(LEGS)]
     # Every third leg hears something, so that the legs of a thread differ in what they bring.
     work = [
-        (stage.open(claim, fresh), entries if n % 3 else entries[1:])
+        (stage.open(claim, fresh, lambda: None), entries if n % 3 else entries[1:])
         for n, claim in enumerate(claims)
     ]
     effects = await stage.step(work)
@@ -48,4 +50,4 @@ async def test_threads_change_nothing(entries):
 
 
 async def test_a_step_without_audio_runs_nothing():
-    assert await step(2, [Control(0, 2, {"t": "flush"})] * 2) == [[]] * LEGS
+    assert await step(2, [Control(0, 2, Flush())] * 2) == [[]] * LEGS

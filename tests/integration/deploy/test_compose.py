@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from callscribe.child import die_with_parent, free_ports
-from callscribe.embedded_redis import find_server
+from callscribe.local.child import die_with_parent, free_ports
+from callscribe.local.embedded_redis import find_server
 from tests.integration.callscribe.processes import until
 from tests.unit.deploy import compose
 

@@ -15,6 +15,7 @@ from websockets.frames import Frame, Opcode
 
 from common.bus import wire
 from common.bus.keys import Leg
+from common.pipeline.text import ITEM, End, Final, Item
 from tests.integration.conftest import RunningStack, wait_until
 from tests.integration.gateway.conftest import status
 from tests.integration.pipeline.calls import (
@@ -214,14 +215,15 @@ async def test_who_vanishes_is_transcribed_to_the_end(impatient: Service, bus: r
         client.connection.transport.abort()
     leg = Leg(client.transcript.session, 0)
 
-    def items() -> list[wire.Body]:
+    def items() -> list[Item]:
         entries = cast(list[tuple[bytes, dict[bytes, bytes]]], bus.xrange(leg.key("text")))
-        return [wire.unpack(fields[wire.BODY_FIELD]) for _, fields in entries]
+        return [ITEM.unpack(fields[wire.BODY_FIELD]) for _, fields in entries]
 
-    await wait_until(lambda: items() and items()[-1]["t"] == "end", "the transcript is complete")
+    await wait_until(lambda: items() and items()[-1] == End(), "the transcript is complete")
     final, _ = items()
-    assert final["text"] == FOX
-    assert final["reason"] == "finish"
+    assert isinstance(final, Final)
+    assert final.text == FOX
+    assert final.reason == "finish"
     await wait_until(lambda: not bus.exists(leg.key("audio"), leg.key("speech")), "keys are gone")
     assert 0 < bus.ttl(leg.key("text")) <= 300
     assert 0 < bus.ttl(leg.meta) <= 300

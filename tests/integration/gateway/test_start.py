@@ -9,8 +9,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from callscribe.child import free_ports
-from callscribe.embedded_redis import EmbeddedRedis
+from callscribe.local.child import free_ports
+from callscribe.local.embedded_redis import EmbeddedRedis
 from tests.integration.callscribe.processes import until
 from tests.integration.pipeline.calls import config, converse
 from tests.integration.pipeline.services import service

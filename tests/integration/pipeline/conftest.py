@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 import redis
 
-from callscribe.embedded_redis import EmbeddedRedis
+from callscribe.local.embedded_redis import EmbeddedRedis
 from tests.integration.conftest import RunningStack
 from tests.integration.pipeline.calls import (
     FINALIZE,

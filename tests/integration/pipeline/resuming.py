@@ -58,6 +58,8 @@ class CutCall:
         self.transcript = Transcript()
         self.token = ""
         self.resumed: list[Message] = []
+        self.repeated: Message = {}
+        """Options that are said again beside `resume`."""
 
     @property
     def session(self) -> str:
@@ -84,7 +86,7 @@ class CutCall:
         """Come back to the call; nothing of the script is sent yet."""
         async with line(f"{url}?resume=1") as client:
             client.transcript = self.transcript
-            await client.say(resume(self.token, self.seq))
+            await client.say(resume(self.token, self.seq, **self.repeated))
             created = await client.hear("session_created")
             assert (created["resumed"], created["resume_token"]) == (True, self.token)
             self.resumed.append(created)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from callscribe.child import free_ports
-from callscribe.embedded_redis import answers, find_server
+from callscribe.local.child import free_ports
+from callscribe.local.embedded_redis import answers, find_server
 from tests.integration.callscribe.processes import until
 from tests.integration.conftest import page
 

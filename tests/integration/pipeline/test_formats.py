@@ -26,6 +26,8 @@ from tests.integration.pipeline.calls import (
     split,
 )
 
+pytestmark = pytest.mark.model_text
+
 FOX = "The quick brown fox jumps over the lazy dog."
 
 

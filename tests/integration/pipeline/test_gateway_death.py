@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from common.bus import keys, wire
 from common.bus.keys import Leg
+from common.pipeline.text import ITEM, End, Final, Item
 from tests.integration.conftest import leaked_keys, wait_until
 from tests.integration.pipeline.calls import FINALIZE, SPEECH_EVENTS, config, converse
 from tests.integration.pipeline.resuming import (
@@ -190,14 +191,18 @@ def released(bus: redis.Redis, index: bytes, leg: Leg) -> bool:
 
 def ended(bus: redis.Redis, call: CutCall) -> bool:
     """Tell whether the last item of a call's text is there: nothing will follow."""
-    return any(body["t"] == "end" for body in items(bus, call))
+    return End() in items(bus, call)
 
 
 def spoken(bus: redis.Redis, call: CutCall) -> list[str]:
     """Return the texts that Redis has of a call."""
-    return [body["text"] for body in items(bus, call) if body["shown"] and body["text"]]
+    return [
+        each.text
+        for each in items(bus, call)
+        if isinstance(each, Final) and each.shown and each.text
+    ]
 
 
-def items(bus: redis.Redis, call: CutCall) -> list[wire.Body]:
+def items(bus: redis.Redis, call: CutCall) -> list[Item]:
     entries: Any = bus.xrange(Leg(call.session, 0).key("text"))
-    return [wire.unpack(fields[wire.BODY_FIELD]) for _, fields in entries]
+    return [ITEM.unpack(fields[wire.BODY_FIELD]) for _, fields in entries]

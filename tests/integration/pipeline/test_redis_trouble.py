@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from callscribe.embedded_redis import EmbeddedRedis
+from callscribe.local.embedded_redis import EmbeddedRedis
 from tests.integration.conftest import RunningStack, leaked_keys, running_stack
 from tests.integration.pipeline.calls import (
     FINALIZE,
@@ -71,7 +71,7 @@ async def test_a_call_that_begins_while_redis_is_away_is_refused_or_served(tmp_p
             converse(troubled.url, config(), *messages(sentence()), FINALIZE)
         )
         async with asyncio.timeout(20):
-            # Once the workers' signs of life are old, nobody is made to wait.
+            # Once the workers' reports are old, nobody is made to wait.
             while True:
                 late = await asyncio.wait_for(_first_answer(troubled.url), 10)
                 if late is not None:

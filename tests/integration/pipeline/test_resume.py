@@ -208,13 +208,35 @@ async def test_a_transcript_that_is_gone_is_unknown(
         (json.dumps({"type": "config", "resume": "t", "seq": "1"}), "invalid_option"),
         (json.dumps({"type": "config", "resume": 7}), "invalid_option"),
         (resume("t" * 201), "invalid_option"),
-        (resume("token", 0, encoding="pcm16"), "option_fixed"),
-        (resume("token", 0, tempo=1), "option_fixed"),
+        (resume("token", 0, encoding="pcm17"), "invalid_option"),
+        (resume("token", 0, tempo=1), "unknown_option"),
         (config(seq=3), "unknown_option"),
     ],
 )
 async def test_a_wrong_resume_is_refused(here: Service, message: str, code: str):
     assert await answered(here.url, message) == ([code], POLICY_VIOLATION)
+
+
+async def test_options_that_are_repeated_must_be_those_of_the_call(here: Service):
+    change = json.dumps({"type": "config", "silence_threshold": 0.4})
+    call = CutCall(OPENING, [*talk_messages(1), change, *talk_messages(1), FINALIZE])
+    async with call.opened(here.url) as client:
+        await client.say(*call.script[:-1])
+        await client.hear("final")
+        cut(client)
+    opening = json.loads(OPENING)
+    stale = resume(call.token, call.seq, **{**opening, "silence_threshold": 0.8})
+    # The call goes on waiting for a client that knows it better.
+    for _ in range(2):
+        assert await answered(here.url, stale) == (["option_fixed"], POLICY_VIOLATION)
+    call.repeated = {**opening, "silence_threshold": 0.4}
+    async with call.back(here.url) as client:
+        await client.say(*call.rest)
+        transcript = await client.hear_out()
+    undisturbed = await converse(here.url, OPENING, *call.script)
+    assert transcript.errors == []
+    assert transcript.close_code == 1000
+    assert facts(transcript) == facts(undisturbed)
 
 
 async def test_a_connection_with_a_call_cannot_resume_another(here: Service):

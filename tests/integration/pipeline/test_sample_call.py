@@ -10,12 +10,13 @@ from importlib.resources import files
 from itertools import pairwise
 
 import jiwer
+import pytest
 
 from asr_worker.api import DecodeRequest, EngineSettings, Priority
 from asr_worker.engines import whisper
 from common.audio import pcm16_to_float
-from gateway.fronts.api import AudioFormat
-from gateway.ingest import Ingest
+from gateway.protocols.api import AudioFormat
+from gateway.uplink.decoder import AudioDecoder
 from tests.integration.conftest import RunningStack
 from tests.integration.pipeline.calls import (
     FINALIZE,
@@ -27,6 +28,8 @@ from tests.integration.pipeline.calls import (
     sample_call,
     split,
 )
+
+pytestmark = pytest.mark.model_text
 
 CHANNELS = range(2)
 
@@ -53,7 +56,7 @@ def word_error_rate(texts: list[str]) -> float:
 
 async def decoded_whole() -> list[str]:
     """Return what the same engine makes of each whole channel at once."""
-    ingest = Ingest(AudioFormat("pcm16", 8_000, 2))
+    ingest = AudioDecoder(AudioFormat("pcm16", 8_000, 2))
     legs = [a + b for a, b in zip(ingest.push(pcm16(sample_call())), ingest.flush(), strict=True)]
     engine = whisper.build(EngineSettings(threads=1))
     await engine.start()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from callscribe.embedded_redis import EmbeddedRedis
+from callscribe.local.embedded_redis import EmbeddedRedis
 from tests.integration.conftest import RunningStack
 from tests.integration.pipeline.calls import (
     FINALIZE,

@@ -34,11 +34,22 @@ async def dispatcher(engine: GatedEngine, clock: Clock) -> AsyncIterator[Dispatc
 async def submit(dispatcher: Dispatcher) -> AsyncIterator[Submit]:
     tasks: list[asyncio.Task[str]] = []
 
-    async def decode(utterance: str, priority: Priority) -> str:
-        return (await dispatcher.decode(request(utterance, priority))).hypothesis.text
+    async def decode(
+        utterance: str, priority: Priority, seconds: float, spare: float, likeness: str
+    ) -> str:
+        wanted = request(utterance, priority, seconds, likeness)
+        return (await dispatcher.decode(wanted, spare=spare)).hypothesis.text
 
-    def submit(utterance: str, priority: Priority = Priority.REFRESH) -> asyncio.Task[str]:
-        tasks.append(asyncio.create_task(decode(utterance, priority)))
+    def submit(
+        utterance: str,
+        priority: Priority = Priority.REFRESH,
+        *,
+        seconds: float = 0.0,
+        spare: float = 0.0,
+        likeness: str = "",
+    ) -> asyncio.Task[str]:
+        decoding = decode(utterance, priority, seconds, spare, likeness)
+        tasks.append(asyncio.create_task(decoding))
         return tasks[-1]
 
     yield submit

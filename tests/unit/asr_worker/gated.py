@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from asr_worker.api import DecodeRequest, Hypothesis, Priority
+from common.audio import samples
 
 
 class GatedEngine:
@@ -49,8 +50,12 @@ class Clock:
         return self.now
 
 
-def request(utterance: str, priority: Priority) -> DecodeRequest:
-    return DecodeRequest(utterance=utterance, audio=np.zeros(1, np.float32), priority=priority)
+def request(
+    utterance: str, priority: Priority, seconds: float = 0.0, likeness: str = ""
+) -> DecodeRequest:
+    """Return a request; `likeness`: what it must share with others for an engine that asks."""
+    audio = np.zeros(1 + samples(seconds), np.float32)
+    return DecodeRequest(utterance=utterance, audio=audio, priority=priority, context=likeness)
 
 
 async def until(condition: Callable[[], object]) -> None:

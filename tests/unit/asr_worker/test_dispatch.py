@@ -1,6 +1,7 @@
 """The decode queue: order, bound, cancellation, load, engine failure. The engine is a fake."""
 
 import asyncio
+from dataclasses import asdict
 
 import pytest
 
@@ -210,7 +211,39 @@ async def test_finals_of_live_calls_go_before_those_of_recordings(engine, dispat
     await asyncio.gather(*tasks)
 
 
-async def test_vitals_count_what_finals_need_and_leave_partials_out(
+async def test_a_short_final_passes_a_long_one_that_came_a_little_earlier(
+    engine, dispatcher, submit, clock
+):
+    submit("running")
+    await until(lambda: engine.began)
+    submit("long", Priority.FINAL, seconds=25.0)
+    await until(lambda: dispatcher.waiting.total() == 1)
+    clock.now += 0.4
+    submit("short", Priority.FINAL, seconds=2.0)
+    await until(lambda: dispatcher.waiting.total() == 2)
+    clock.now += 0.2
+    submit("late", Priority.FINAL, seconds=2.0)
+    await until(lambda: dispatcher.waiting.total() == 3)
+    for _ in range(3):
+        engine.finish(engine.began[-1])
+        await until(lambda: engine.gates)
+    assert engine.began == ["running", "short", "long", "late"]
+
+
+async def test_what_nobody_waits_for_yet_lets_others_pass(engine, dispatcher, submit):
+    submit("running")
+    await until(lambda: engine.began)
+    submit("tentative", Priority.FINAL, spare=0.4)
+    await until(lambda: dispatcher.waiting.total() == 1)
+    submit("final", Priority.FINAL)
+    await until(lambda: dispatcher.waiting.total() == 2)
+    for _ in range(2):
+        engine.finish(engine.began[-1])
+        await until(lambda: engine.gates)
+    assert engine.began == ["running", "final", "tentative"]
+
+
+async def test_the_report_counts_what_finals_need_and_of_partials_only_their_places(
     engine, dispatcher, submit, clock
 ):
     submit("partial")
@@ -218,20 +251,29 @@ async def test_vitals_count_what_finals_need_and_leave_partials_out(
     task = submit("final", Priority.FINAL)
     await until(lambda: dispatcher.waiting.total() == 1)
     clock.now += 2.0
-    assert dispatcher.vitals() == {
-        **{"places": 1, "waiting": 1, "urgent": 1, "wait": 2.0},
-        **{"work": 0.0, "decode": 0.0, "idle": 0.0},
+    assert asdict(dispatcher.report()) == {
+        **{"places": 1, "held": 2.0, "work": 0.0, "decode": 0.0},
+        **{"ends": 0, "late": 0, "overdue": 0},
     }
     engine.finish("partial")
     await until(lambda: "final" in engine.gates)
     clock.now += 0.5
     engine.finish("final")
     await task
-    vitals = dispatcher.vitals()
-    assert (vitals["waiting"], vitals["wait"]) == (0, 2.0)
-    assert (vitals["work"], vitals["decode"]) == (0.5, 0.5)
-    clock.now += 10.0
-    assert (dispatcher.vitals()["urgent"], dispatcher.vitals()["wait"]) == (0, 0.0)
+    assert asdict(dispatcher.report()) == {
+        **{"places": 1, "held": 2.5, "work": 0.5, "decode": 0.5},
+        **{"ends": 0, "late": 0, "overdue": 0},
+    }
+
+
+async def test_a_recordings_final_is_no_load_to_others(engine, dispatcher, clock):
+    final = request("recording", Priority.FINAL)
+    task = asyncio.create_task(dispatcher.decode(final, live=False))
+    await until(lambda: engine.began)
+    clock.now += 60.0
+    engine.finish("recording")
+    await task
+    assert (dispatcher.report().work, dispatcher.report().held) == (0.0, 0.0)
 
 
 async def test_a_final_that_is_given_up_was_work_all_the_same(engine, dispatcher, submit, clock):
@@ -240,8 +282,8 @@ async def test_a_final_that_is_given_up_was_work_all_the_same(engine, dispatcher
     clock.now += 0.5
     task.cancel()
     await until(lambda: dispatcher.in_flight == 0)
-    assert dispatcher.vitals()["work"] == 0.5
-    assert dispatcher.vitals()["decode"] == 0.0
+    assert dispatcher.report().work == 0.5
+    assert dispatcher.report().decode == 0.0
 
 
 async def test_what_a_final_costs_is_known_before_the_first_call(engine, dispatcher, clock):
@@ -250,8 +292,7 @@ async def test_what_a_final_costs_is_known_before_the_first_call(engine, dispatc
     clock.now += 0.25
     engine.finish("probe")
     await calibrating
-    vitals = dispatcher.vitals()
-    assert (vitals["decode"], vitals["idle"], vitals["wait"]) == (0.25, 0.25, 0.0)
+    assert dispatcher.report().decode == 0.5, "speech costs twice what silence does"
 
 
 async def test_an_engine_that_hears_nothing_in_silence_can_start(engine, dispatcher):
@@ -259,4 +300,4 @@ async def test_an_engine_that_hears_nothing_in_silence_can_start(engine, dispatc
     await until(lambda: engine.gates)
     engine.gates["probe"].set_exception(DecodeFailed("silence"))
     await calibrating
-    assert dispatcher.vitals()["idle"] == 0.0
+    assert dispatcher.report().decode == 0.0

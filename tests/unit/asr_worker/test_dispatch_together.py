@@ -2,11 +2,20 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from asr_worker.api import DecodeRequest, EngineError, Hypothesis, LanguageUnsupported, Priority
+from asr_worker.api import (
+    Between,
+    DecodeRequest,
+    EngineDead,
+    EngineError,
+    Hypothesis,
+    LanguageUnsupported,
+    Priority,
+)
 from asr_worker.dispatch import Dispatcher, Dropped
 from tests.unit.asr_worker.gated import GatedEngine, request, until
 
@@ -16,8 +25,11 @@ class TogetherEngine(GatedEngine):
 
     together = 3
 
+    def likeness(self, request: DecodeRequest) -> str:
+        return request.context
+
     async def decode_together(
-        self, requests: Sequence[DecodeRequest]
+        self, requests: Sequence[DecodeRequest], between: Between | None = None
     ) -> Sequence[Hypothesis | EngineError]:
         utterance = "+".join(request.utterance for request in requests)
         await self.decode(DecodeRequest(utterance=utterance, audio=FEW, priority=Priority.FINAL))
@@ -116,4 +128,140 @@ class TestTogether:
         clock.now += 3.0
         engine.finish("a+b")
         assert [await task for task in pair] == ["a", "b"]
-        assert dispatcher.vitals()["work"] == pytest.approx(3.0)
+        assert dispatcher.report().work == pytest.approx(3.0)
+
+    async def test_only_what_is_alike_shares_a_place(self, engine, dispatcher, submit):
+        submit("running")
+        await until(lambda: engine.began)
+        for number, likeness in enumerate(["short", "long", "short"]):
+            submit(f"{number}", Priority.FINAL, likeness=likeness)
+        await until(lambda: dispatcher.waiting.total() == 3)
+        for _ in range(2):
+            engine.finish(engine.began[-1])
+            await until(lambda: engine.gates)
+        assert engine.began[1:] == ["0+2", "1"]
+
+    async def test_a_place_is_shared_for_half_a_minute_of_audio(self, engine, dispatcher, submit):
+        submit("running")
+        await until(lambda: engine.began)
+        for number in range(3):
+            submit(f"{number}", Priority.FINAL, seconds=14.0)
+        await until(lambda: dispatcher.waiting.total() == 3)
+        for _ in range(2):
+            engine.finish(engine.began[-1])
+            await until(lambda: engine.gates)
+        assert engine.began[1:] == ["0+1", "2"]
+
+
+class SteppedEngine(TogetherEngine):
+    """Every decode has two steps, each a gate; the second one's name ends with a star."""
+
+    together = 1
+
+    async def decode_together(
+        self, requests: Sequence[DecodeRequest], between: Between | None = None
+    ) -> Sequence[Hypothesis | EngineError]:
+        (first,) = requests
+        assert between is not None
+        await super().decode_together(requests)
+        await between()
+        await super().decode_together([replace(first, utterance=first.utterance + "*")])
+        return [Hypothesis(first.utterance)]
+
+
+async def begun(engine: GatedEngine, step: str) -> None:
+    await until(lambda: step in engine.gates)
+
+
+async def finish(engine: GatedEngine, *steps: str) -> None:
+    """End each step once it has begun."""
+    for step in steps:
+        await begun(engine, step)
+        engine.finish(step)
+
+
+class TestSteps:
+    """An engine that can let others pass between two steps."""
+
+    @pytest.fixture
+    def engine(self) -> SteppedEngine:
+        return SteppedEngine()
+
+    async def test_a_final_waits_for_a_step_of_a_partial_only(
+        self, engine, dispatcher, submit, clock
+    ):
+        partial = submit("partial")
+        await until(lambda: engine.began)
+        final = submit("final", Priority.FINAL)
+        await until(lambda: dispatcher.waiting.total() == 1)
+        clock.now += 1.25
+        await finish(engine, "partial")
+        for step in ("final", "final*"):
+            await begun(engine, step)
+            assert dispatcher.in_flight == 1
+            clock.now += 0.25
+            engine.finish(step)
+        assert await final == "final"
+        await until(lambda: "partial*" in engine.gates)
+        clock.now += 0.5
+        engine.finish("partial*")
+        assert await partial == "partial"
+        assert engine.began == ["partial", "final", "final*", "partial*"]
+        load = dispatcher.report()
+        assert (load.held, load.work) == (2.25, 0.5)
+
+    async def test_it_keeps_its_place_from_what_comes_after_it(self, engine, dispatcher, submit):
+        first = submit("first", Priority.FINAL)
+        await until(lambda: engine.began)
+        submit("second", Priority.FINAL)
+        await until(lambda: dispatcher.waiting.total() == 1)
+        engine.finish("first")
+        await until(lambda: engine.gates)
+        engine.finish("first*")
+        assert await first == "first"
+
+    async def test_one_that_is_given_up_while_it_rests_never_goes_on(
+        self, engine, dispatcher, submit
+    ):
+        partial, final = await self._rested(engine, dispatcher, submit)
+        partial.cancel()
+        await until(partial.done)
+        await finish(engine, "final", "final*")
+        assert await final == "final"
+        await until(lambda: dispatcher.in_flight == 0)
+        assert "partial*" not in engine.began
+
+    async def test_closing_ends_what_rests(self, engine, dispatcher, submit):
+        partial, final = await self._rested(engine, dispatcher, submit)
+        await dispatcher.close()
+        results = await asyncio.gather(partial, final, return_exceptions=True)
+        assert [type(each) for each in results] == [asyncio.CancelledError] * 2
+
+    async def test_a_dead_engine_is_dead_for_what_rests(self, engine, dispatcher, submit):
+        partial, final = await self._rested(engine, dispatcher, submit)
+        engine.gates["final"].set_exception(EngineDead("gone"))
+        with pytest.raises(EngineDead):
+            await final
+        await until(lambda: "partial*" in engine.gates)
+        engine.gates["partial*"].set_exception(EngineDead("gone"))
+        with pytest.raises(EngineDead):
+            await partial
+
+    async def test_what_is_to_be_alone_waits_for_what_rests(self, engine, dispatcher, submit):
+        partial, final = await self._rested(engine, dispatcher, submit)
+        suspect = request("suspect", Priority.FINAL)
+        alone = asyncio.create_task(dispatcher.decode(suspect, alone=60.0))
+        await until(lambda: dispatcher.waiting.total() == 1)
+        await finish(engine, "final", "final*", "partial*", "suspect", "suspect*")
+        assert (await partial, await final) == ("partial", "final")
+        assert (await alone).hypothesis.text == "suspect"
+
+    async def _rested(self, engine, dispatcher, submit) -> "tuple[asyncio.Task[str], ...]":
+        """Return a partial that gave its place back, and the final that has it."""
+        partial = submit("partial")
+        await until(lambda: engine.began)
+        final = submit("final", Priority.FINAL)
+        await until(lambda: dispatcher.waiting.total() == 1)
+        engine.finish("partial")
+        await until(lambda: "final" in engine.gates)
+        return partial, final

@@ -145,7 +145,7 @@ class TestPartials:
         tentative = only_decode(utterance.due())
         utterance.decoded(tentative.token, heard("so"))
         assert utterance.due() == []
-        utterance.ended(START + 50_000, "endpoint")
+        utterance.ended(START + 50_000, "silence")
         assert only_final(utterance.due()).hypothesis == heard("so")
 
 
@@ -186,15 +186,15 @@ class TestPause:
         utterance, tentative = self.pause()
         utterance.decoded(tentative.token, heard("so"))
         assert [type(action) for action in utterance.due()] == [PublishPartial]
-        utterance.ended(START + 20_000, "endpoint")
+        utterance.ended(START + 20_000, "silence")
         assert utterance.due() == [
-            PublishFinal(START, START + 20_000, "endpoint", heard("so"), failed=False)
+            PublishFinal(START, START + 20_000, "silence", heard("so"), failed=False)
         ]
         assert utterance.done
 
     def test_confirmed_during_the_decode_the_final_waits_for_it(self):
         utterance, tentative = self.pause()
-        utterance.ended(START + 20_000, "endpoint")
+        utterance.ended(START + 20_000, "silence")
         assert utterance.due() == []
         utterance.decoded(tentative.token, heard("so"))
         assert only_final(utterance.due()).hypothesis == heard("so")
@@ -246,7 +246,7 @@ class TestPause:
         utterance.paused(START + 10_000)
         utterance.resumed()
         utterance.paused(START + 50_000)
-        utterance.ended(START + 50_000, "endpoint")
+        utterance.ended(START + 50_000, "silence")
         decode = only_decode(utterance.due())
         assert (decode.kind, decode.end) == (Kind.FINAL, START + 50_000)
 
@@ -277,11 +277,11 @@ class TestEnding:
         utterance.audio(START + 20_000)
         utterance.decoded(only_decode(utterance.due()).token, heard("so"))
         utterance.due()
-        utterance.ended(START + 20_000, "endpoint")
+        utterance.ended(START + 20_000, "silence")
         utterance.failed(only_decode(utterance.due()).token)
         utterance.failed(only_decode(utterance.due()).token)
         assert utterance.due() == [
-            PublishFinal(START, START + 20_000, "endpoint", heard("so"), failed=True)
+            PublishFinal(START, START + 20_000, "silence", heard("so"), failed=True)
         ]
 
     def test_a_failed_tentative_keeps_its_second_attempt_for_the_final(self):
@@ -290,7 +290,7 @@ class TestEnding:
         utterance.paused(START + 20_000)
         utterance.failed(only_decode(utterance.due()).token)
         assert utterance.due() == []
-        utterance.ended(START + 20_000, "endpoint")
+        utterance.ended(START + 20_000, "silence")
         final = only_decode(utterance.due())
         assert final.kind is Kind.FINAL
         utterance.failed(final.token)
@@ -299,7 +299,7 @@ class TestEnding:
     def test_what_cannot_succeed_is_not_repeated(self):
         utterance = scheduler()
         utterance.audio(START + 20_000)
-        utterance.ended(START + 20_000, "endpoint")
+        utterance.ended(START + 20_000, "silence")
         utterance.failed(only_decode(utterance.due()).token, again=False)
         assert only_final(utterance.due()).failed
 
@@ -359,7 +359,7 @@ def test_whatever_happens_the_promises_hold(data: st.DataObject, interim: bool) 
             step()
     if state is State.OPEN or data.draw(st.booleans()):
         end = data.draw(st.integers(START, position))
-    utterance.ended(end, "endpoint")
+    utterance.ended(end, "silence")
     position = max(position, end)
     utterance.audio(position)
     step()

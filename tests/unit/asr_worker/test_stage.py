@@ -1,6 +1,8 @@
 """What the ASR stage counts, and what it survives; else see tests/contract/test_stage.py."""
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -10,15 +12,23 @@ from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
 from asr_worker.utterance import POISONED
 from common.bus.keys import Leg
-from common.bus.wire import NOTHING, Chunk, Happening, Mark
+from common.bus.wire import NOTHING, Chunk, Mark
 from common.options import SessionOptions
+from common.pipeline.speech import Ended, Resumed, SpeechEntry
+from common.pipeline.work import UtteranceWork
 from common.stage.api import Claim, DeadLetter, Done, Recovery
 from common.telemetry.metrics import AsrMetrics
 
-BODY = {
-    **{"utterance": 1, "source": "audio", "start": 0, "after": b"0-0", "gateway": "gw"},
-    **{"options": SessionOptions().to_wire(), "align": False},
-}
+WORK = UtteranceWork(
+    utterance=1,
+    source="audio",
+    start=0,
+    gateway="gw",
+    options=SessionOptions(),
+    align=False,
+    live=True,
+)
+FRESH = Recovery(None, NOTHING)
 
 
 class StandIn:
@@ -51,12 +61,12 @@ class StandIn:
 async def test_the_tokens_of_a_decode_are_counted_where_the_engine_counts_them(usage, counted):
     registry = CollectorRegistry()
     stage = AsrStage(AsrSettings(), StandIn(usage), AsrMetrics.build(registry))
-    woken: asyncio.Queue[object] = asyncio.Queue()
-    await stage.start(woken.put_nowait)
-    claim = Claim("s.0/1", Leg("s", 0), BODY, b"1-0", 1)
-    state = stage.open(claim, Recovery(None, NOTHING))
+    woken: asyncio.Queue[int] = asyncio.Queue()
+    await stage.start()
+    claim = Claim("s.0/1", Leg("s", 0), WORK, b"1-0", 1)
+    state = stage.open(claim, FRESH, partial(woken.put_nowait, 1))
     await stage.step([(state, [Chunk(16_000, bytes(32_000))])])
-    assert await woken.get() is state
+    await woken.get()
     tokens = [
         registry.get_sample_value("callscribe_decode_tokens_total", {"kind": kind})
         for kind in ("prompt", "cached", "generated")
@@ -68,11 +78,7 @@ async def test_the_tokens_of_a_decode_are_counted_where_the_engine_counts_them(u
     await stage.stop()
 
 
-ENDED = Happening(
-    b"1-2",
-    Mark(16_000, 0),
-    ({"t": "ended", "utterance": 1, "end": 16_000, "at": 16_000, "reason": "silence"},),
-)
+ENDED = SpeechEntry(Mark(16_000, 0), (Ended(1, 0, 16_000, 16_000, "silence"),))
 
 
 class Dying(StandIn):
@@ -97,56 +103,88 @@ class Dying(StandIn):
 
 async def started(engine):
     stage = AsrStage(AsrSettings(), engine, AsrMetrics.build(CollectorRegistry()))
-    woken: asyncio.Queue[object] = asyncio.Queue()
-    await stage.start(woken.put_nowait)
+    woken: asyncio.Queue[int] = asyncio.Queue()
+    await stage.start()
     return stage, woken
 
 
+def opened(stage, one, woken):
+    return stage.open(one, FRESH, partial(woken.put_nowait, one.work.utterance))
+
+
 def claim(number, epoch=1):
-    body = BODY | {"utterance": number}
-    return Claim(f"s.0/{number}", Leg("s", 0), body, b"%d-0" % number, epoch)
+    work = replace(WORK, utterance=number)
+    return Claim(f"s.0/{number}", Leg("s", 0), work, b"%d-0" % number, epoch)
 
 
 async def test_a_mistake_over_one_utterance_costs_that_one_alone():
     stage, woken = await started(StandIn(None))
-    bad, good = (stage.open(claim(number), Recovery(None, NOTHING)) for number in (1, 2))
-    resumed = Happening(b"1-2", Mark(1, 0), ({"t": "resumed", "utterance": 1},))
+    bad, good = (opened(stage, claim(number), woken) for number in (1, 2))
+    resumed = SpeechEntry(Mark(1, 0), (Resumed(1, 1),))
     audio = Chunk(16_000, bytes(32_000))
     given_up, nothing = await stage.step([(bad, [audio, resumed]), (good, [audio, resumed])])
     letter, final, done = given_up
     assert letter == DeadLetter("Misuse: resumed: the utterance at 0 is OPEN", bytes(32_000))
-    assert final.body["failed"]
+    assert final.item.failed
     assert done == Done()
     assert nothing == []
-    assert await woken.get() in (bad, good)
+    await woken.get()
     for state in (bad, good):
         stage.close(state)
     await stage.stop()
 
 
+@pytest.mark.parametrize(
+    ("epoch", "seconds", "counted"), [(1, 1, 1), (3, 1, 0), (2, 1, 1), (1, 20, 0)]
+)
+async def test_finals_count_that_a_live_caller_waits_for(epoch, seconds, counted):
+    """Not those of suspects, nor of recordings that are sent faster than they are spoken."""
+    stage, woken = await started(StandIn(None))
+    state = opened(stage, claim(1, epoch), woken)
+    state.utterance.suspect = epoch == 3
+    audio = Chunk(16_000 * seconds, bytes(32_000 * seconds))
+    await stage.step([(state, [audio, ENDED])])
+    effects: list[object] = []
+    while not effects:
+        await woken.get()
+        effects = list(*await stage.step([(state, [])]))
+    assert stage.load().ends == counted
+    stage.close(state)
+    await stage.stop()
+
+
+async def test_a_final_that_another_worker_makes_is_not_awaited():
+    stage, woken = await started(StandIn(None))
+    state = opened(stage, claim(1), woken)
+    await stage.step([(state, [Chunk(16_000, bytes(32_000)), ENDED])])
+    stage.close(state)
+    assert (stage.load().ends, stage.load().overdue) == (0, 0)
+    await stage.stop()
+
+
 async def test_a_claim_that_cannot_be_opened_has_a_failed_final():
     stage, _ = await started(StandIn(None))
-    (final,) = stage.give_up(Claim("s.0/7", Leg("s", 0), {}, b"1-0", 3))
-    assert (final.number, final.body["failed"]) == (7, True)
+    (final,) = stage.give_up(Claim("s.0/7", Leg("s", 0), None, b"1-0", 3))
+    assert (final.number, final.item.failed) == (7, True)
     await stage.stop()
 
 
 async def test_the_end_of_the_engine_ends_the_worker_after_the_verdict():
     stage, woken = await started(Dying())
-    suspect = stage.open(claim(1, epoch=3), Recovery(None, NOTHING))
-    other = stage.open(claim(2), Recovery(None, NOTHING))
+    suspect = opened(stage, claim(1, epoch=3), woken)
+    other = opened(stage, claim(2), woken)
     audio = Chunk(16_000, bytes(32_000))
     assert await stage.step([(suspect, [audio, ENDED])]) == [[]]
     watching = asyncio.create_task(stage.watch())
-    assert await woken.get() is suspect
+    assert await woken.get() == 1
     # Whoever else is told of the end meanwhile does not forestall the verdict.
     assert await stage.step([(other, [audio])]) == [[]]
-    assert await woken.get() is other
+    assert await woken.get() == 2
     assert await stage.step([(other, [])]) == [[]]
     assert not watching.done()
     ((letter, final, done),) = await stage.step([(suspect, [])])
     assert letter == DeadLetter("decoded alone: gone", bytes(32_000))
-    assert (final.body["failed"], final.body["trouble"]) == (True, POISONED)
+    assert (final.item.failed, final.item.trouble) == (True, POISONED)
     assert done == Done()
     stage.close(suspect)
     with pytest.raises(EngineDead):
@@ -157,7 +195,7 @@ async def test_the_end_of_the_engine_ends_the_worker_after_the_verdict():
 
 async def test_the_end_of_the_engine_without_a_suspect_ends_the_worker_at_once():
     stage, woken = await started(Dying())
-    state = stage.open(claim(1), Recovery(None, NOTHING))
+    state = opened(stage, claim(1), woken)
     await stage.step([(state, [Chunk(16_000, bytes(32_000)), ENDED])])
     await woken.get()
     with pytest.raises(EngineDead):

@@ -1,6 +1,6 @@
 """One utterance in an ASR worker: what it offers to aligners, and what its final says of words."""
 
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
@@ -8,33 +8,48 @@ from asr_worker.api import Hypothesis, Word
 from asr_worker.scheduler import Decode, PublishFinal
 from asr_worker.utterance import BROKEN, Utterance, unreadable
 from common.bus.keys import Leg
-from common.bus.wire import Body, Chunk, Happening, Mark
+from common.bus.wire import Chunk, Mark
 from common.options import SessionOptions
+from common.pipeline.speech import Ended, Event, Paused, Resumed, SpeechEntry
+from common.pipeline.text import Final
+from common.pipeline.work import TextWork, UtteranceWork
 from common.stage.api import Claim, Commit, DeadLetter, Done, Offer
 
 LEG = Leg("s", 0)
+WORK = UtteranceWork(
+    utterance=3,
+    source="audio",
+    start=1000,
+    gateway="gw",
+    options=SessionOptions(),
+    align=False,
+    live=True,
+)
 ENGLISH = Hypothesis("hello there", "English")
 
 
 def utterance(*, words: bool = True, align: bool = True) -> Utterance:
-    body: Body = {
-        "utterance": 3,
-        "source": "audio",
-        "start": 1000,
-        "after": b"0-0",
-        "gateway": "gw",
-        "options": SessionOptions(words=words).to_wire(),
-        "align": align,
-    }
-    return Utterance(LEG, body, committed=2, cadence=8000)
+    work = replace(WORK, options=SessionOptions(words=words), align=align)
+    return Utterance(LEG, work, committed=2, cadence=8000)
 
 
-def happened(kind: str, **more: Any) -> Happening:
-    return Happening(b"1-2", Mark(0, 0), ({"t": kind, "utterance": 3, **more},))
+def happened(event: Event) -> SpeechEntry:
+    return SpeechEntry(Mark(0, 0), (event,))
+
+
+def pause(end: int) -> SpeechEntry:
+    return happened(Paused(3, 1000, end, end))
+
+
+def ended(end: int, at: int) -> SpeechEntry:
+    return happened(Ended(3, 1000, end, at, "silence"))
+
+
+RESUMED = happened(Resumed(3, 10_000))
 
 
 def paused(one: Utterance, end: int) -> None:
-    one.feed([Chunk(end, bytes(2 * (end - 1000))), happened("paused", end=end)])
+    one.feed([Chunk(end, bytes(2 * (end - 1000))), pause(end)])
 
 
 def wanted(one: Utterance) -> int:
@@ -47,35 +62,47 @@ def decoded(one: Utterance, hypothesis: Hypothesis) -> None:
     one.scheduler.decoded(wanted(one), hypothesis)
 
 
+def digest_of(offer: Offer) -> str:
+    assert isinstance(offer.work, TextWork)
+    return offer.work.digest
+
+
 def offered(one: Utterance) -> list[Offer]:
     return [effect for effect in one.alignment() if isinstance(effect, Offer)]
 
 
-def final(one: Utterance) -> Body:
+def final(one: Utterance) -> Final:
     (action,) = [each for each in one.scheduler.due() if isinstance(each, PublishFinal)]
     effect = one.final(action)
     assert isinstance(effect, Commit)
-    return effect.body
+    assert isinstance(effect.item, Final)
+    return effect.item
 
 
-def spoken(one: Utterance, hypothesis: Hypothesis) -> tuple[list[Offer], Body]:
+def spoken(one: Utterance, hypothesis: Hypothesis) -> tuple[list[Offer], Final]:
     """Say something to its end; return the offers and the final."""
     paused(one, 9000)
     decoded(one, hypothesis)
     offers = offered(one)
-    one.feed([happened("ended", end=9000, at=20_000, reason="silence")])
+    one.feed([ended(9000, 20_000)])
     return offers + offered(one), final(one)
 
 
 def test_a_tentative_end_is_offered_once_and_named_by_the_final():
     (offer,), body = spoken(utterance(), ENGLISH)
-    digest = offer.body["digest"]
+    digest = digest_of(offer)
     assert (offer.stage, offer.key) == ("align", f"s.0/3/{digest}")
-    assert offer.body == {
-        **{"utterance": 3, "digest": digest, "source": "audio", "start": 1000, "end": 9000},
-        **{"text": "hello there", "language": "English", "gateway": "gw"},
-    }
-    assert (body["words"], body["align"], body["unavailable"]) == (None, digest, "")
+    assert offer.work == TextWork(
+        utterance=3,
+        digest=digest,
+        source="audio",
+        start=1000,
+        end=9000,
+        text="hello there",
+        language="English",
+        gateway="gw",
+    )
+    assert (body.words, body.align, body.unavailable) == (None, digest, "")
 
 
 def test_nothing_is_offered_before_the_end_is_in_sight():
@@ -90,14 +117,14 @@ def test_each_end_is_another_offer_and_the_final_names_the_last():
     paused(one, 9000)
     decoded(one, ENGLISH)
     (first,) = offered(one)
-    one.feed([happened("resumed")])
+    one.feed([RESUMED])
     assert offered(one) == []
     paused(one, 15_000)
     decoded(one, ENGLISH)
     (second,) = offered(one)
-    assert first.body["digest"] != second.body["digest"]
-    one.feed([happened("ended", end=15_000, at=25_000, reason="silence")])
-    assert final(one)["align"] == second.body["digest"]
+    assert digest_of(first) != digest_of(second)
+    one.feed([ended(15_000, 25_000)])
+    assert final(one).align == digest_of(second)
 
 
 def test_the_digest_is_that_of_the_place_and_the_text_alone():
@@ -124,45 +151,42 @@ def test_where_no_words_will_come_nothing_is_offered_and_the_final_says_why(
 ):
     offers, body = spoken(made, hypothesis)
     assert offers == []
-    assert (body["words"], body["align"], body["unavailable"]) == (None, None, unavailable)
+    assert (body.words, body.align, body.unavailable) == (None, None, unavailable)
 
 
 def test_words_of_the_engine_need_no_aligner():
     words = (Word("hello", 0.0, 0.25, 0.9), Word("there", 0.25, 0.5, 0.8))
     offers, body = spoken(utterance(), Hypothesis("hello there", "English", words))
     assert offers == []
-    assert body["words"] == [("hello", 1000, 5000, 0.9), ("there", 5000, 9000, 0.8)]
-    assert (body["align"], body["unavailable"]) == (None, "")
+    assert body.words == (("hello", 1000, 5000, 0.9), ("there", 5000, 9000, 0.8))
+    assert (body.align, body.unavailable) == (None, "")
 
 
 def test_a_failed_final_awaits_no_words():
     one = utterance()
     paused(one, 9000)
     decoded(one, ENGLISH)
-    one.feed([happened("resumed")])
+    one.feed([RESUMED])
     paused(one, 15_000)
     one.scheduler.failed(wanted(one), again=False)
-    one.feed([happened("ended", end=15_000, at=25_000, reason="silence")])
+    one.feed([ended(15_000, 25_000)])
     assert offered(one) == []
     body = final(one)
-    assert (body["failed"], body["align"], body["unavailable"]) == (True, None, "")
+    assert (body.failed, body.align, body.unavailable) == (True, None, "")
 
 
-def suspect(**more: Any) -> Utterance:
-    body: Body = {
-        **{"utterance": 3, "source": "audio", "start": 1000, "after": b"0-0", "gateway": "gw"},
-        **{"options": SessionOptions().to_wire(), "align": False, **more},
-    }
-    return Utterance(LEG, body, committed=2, cadence=8000, suspect=not more)
+def suspect(*, replay: bool = False) -> Utterance:
+    work = replace(WORK, replay=replay)
+    return Utterance(LEG, work, committed=2, cadence=8000, suspect=not replay)
 
 
 def test_a_suspect_is_decoded_once_when_it_is_over():
     one = suspect()
     paused(one, 41_000)
     assert one.scheduler.due() == []
-    one.feed([happened("resumed"), Chunk(81_000, bytes(80_000)), happened("paused", end=81_000)])
+    one.feed([RESUMED, Chunk(81_000, bytes(80_000)), pause(81_000)])
     assert one.scheduler.due() == []
-    one.feed([happened("ended", end=81_000, at=90_000, reason="silence")])
+    one.feed([ended(81_000, 90_000)])
     (decode,) = one.scheduler.due()
     assert isinstance(decode, Decode)
     assert (decode.start, decode.end) == (1000, 81_000)
@@ -186,17 +210,12 @@ def test_an_abandoned_one_is_a_failed_final_of_what_there_is():
     letter, final, done = one.abandoned("ValueError: why")
     assert letter == DeadLetter("ValueError: why", bytes(6))
     assert isinstance(final, Commit)
-    assert (final.number, final.body["start"], final.body["end"]) == (3, 1000, 1003)
-    assert (final.body["failed"], final.body["trouble"]) == (True, BROKEN)
+    assert (final.number, final.item) == (3, replace(Final.lost(1000, BROKEN), end=1003))
     assert done == Done()
 
 
-@pytest.mark.parametrize("body", [{}, {"start": 1000, "gateway": "gw"}])
-def test_a_claim_that_nobody_can_read_has_a_final_like_any_other(body):
-    known = utterance()
-    known.feed([happened("ended", end=1000, at=1000, reason="silence")])
-    effect = unreadable(Claim("s.0/3", LEG, body, b"1-0", 1))
-    assert isinstance(effect, Commit)
-    assert effect.number == 3
-    assert effect.body.keys() == final(known).keys()
-    assert effect.body["failed"]
+@pytest.mark.parametrize("work", [None, WORK])
+def test_a_claim_that_nobody_can_work_on_has_a_failed_final(work: UtteranceWork | None):
+    effect = unreadable(Claim("s.0/3", LEG, work, b"1-0", 1))
+    start, gateway = (1000, "gw") if work else (0, "")
+    assert effect == Commit(3, Final.lost(start, BROKEN), gateway)

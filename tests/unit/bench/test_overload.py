@@ -1,6 +1,6 @@
 import pytest
 
-from bench.overload import Phase, _speech, figures, show
+from bench.overload import Phase, figures, sample_call, show
 
 
 @pytest.fixture
@@ -35,5 +35,5 @@ def test_a_call_that_broke_off_is_shown(phases):
 
 
 def test_callers_speak_without_long_pauses():
-    speech, rate = _speech()
-    assert 60.0 < len(speech) / 2 / rate < 110.0, "both sides of a call of a minute"
+    manner = sample_call()
+    assert 60.0 < len(manner.speech) / 2 / manner.rate < 110.0, "both sides of a call of a minute"

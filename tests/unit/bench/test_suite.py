@@ -1,6 +1,4 @@
-import json
-
-from bench import plots, suite
+from bench import plots, record, suite
 
 
 def test_every_benchmark_of_the_suite_has_a_name_of_its_own():
@@ -11,6 +9,6 @@ def test_every_benchmark_of_the_suite_has_a_name_of_its_own():
 
 def test_what_was_measured_is_drawn_and_nothing_else(tmp_path):
     row = {"way": "ours", "batch": 64, "microseconds": 20.0}
-    (tmp_path / "vad.json").write_text(json.dumps([row]))
-    assert plots.draw(tmp_path) == [tmp_path / "vad.png"]
+    record.write(tmp_path / "vad.json", [row])
+    assert plots.draw(tmp_path, tmp_path) == [tmp_path / "vad.png"]
     assert (tmp_path / "vad.png").read_bytes().startswith(b"\x89PNG")

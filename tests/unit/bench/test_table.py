@@ -2,8 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.bus import Figures
-from bench.table import MARKS, PROCESSES, show
+from bench.table import MARKS, PROCESSES, Figures, show
 
 
 def _figures(sessions: int, factor: float) -> Figures:

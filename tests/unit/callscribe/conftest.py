@@ -1,6 +1,7 @@
-"""A scripted peer: a server of the native protocol that says what the test tells it to."""
+"""No settings from outside, and a scripted peer: a server that says what the test tells it to."""
 
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -59,6 +60,13 @@ class Peer:
             message = await self.connection.recv()
             assert isinstance(message, bytes)
             self.audio += message
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("CALLSCRIBE_"):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -10,15 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from callscribe import __version__, cli
+from callscribe import __version__
 from callscribe.cli import main
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch):
-    for name in list(os.environ):
-        if name.startswith("CALLSCRIBE_"):
-            monkeypatch.delenv(name)
 
 
 def test_version(capsys):
@@ -79,27 +72,6 @@ def test_every_command_has_help(command, capsys):
     assert f"usage: callscribe {command}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("argv", "expected"),
-    [
-        ([], {"url": "ws://127.0.0.1:8000/ws/asr", "resume": True, "words": False}),
-        (["--url", "ws://a", "--url", "ws://b", "--no-resume"], {"url": ["ws://a", "ws://b"]}),
-        (["--words", "--language", "en", "--context", "x"], {"words": True, "language": "en"}),
-    ],
-)
-def test_flags_of_transcribe(argv, expected, monkeypatch):
-    seen = []
-
-    async def run(options):
-        seen.append(options)
-        return 0
-
-    monkeypatch.setattr("callscribe.transcribe.run", run)
-    assert main(["transcribe", "a.wav", *argv]) == 0
-    assert {name: getattr(seen[0], name) for name in expected} == expected
-    assert seen[0].resume is ("--no-resume" not in argv)
-
-
 def stand_in(monkeypatch, main_of_it, package="vad_worker"):
     module = types.SimpleNamespace(main=main_of_it)
     monkeypatch.setitem(sys.modules, f"{package}.__main__", module)
@@ -129,57 +101,6 @@ def test_a_service_that_is_not_installed_says_what_to_install(monkeypatch, capsy
     assert capsys.readouterr().err == (
         "callscribe vad: No module named 'onnxruntime'; is callscribe[vad] installed?\n"
     )
-
-
-def test_check_config_prints_every_value_once_with_its_source(monkeypatch, capsys):
-    monkeypatch.setenv("CALLSCRIBE_REDIS_URL", "redis://me:secret@host/0")
-    assert main(["check-config", "--silence-threshold", "1.5"]) == 0
-    output = capsys.readouterr().out
-    lines = {line.split()[1]: line.split() for line in output.splitlines()}
-    assert len(lines) == len(output.splitlines())
-    assert lines["silence_threshold"][2:] == ["1.5", "s", "--silence-threshold"]
-    assert lines["redis_url"][2:] == ["redis://me:***@host/0", "CALLSCRIBE_REDIS_URL"]
-    assert lines["vad_slots"][0] == "vad"
-    assert lines["redis_url"][0] == lines["lease_s"][0] == "shared"
-    assert lines["vad_slots"][-1] == "default"
-
-
-def test_check_config_tells_each_problem_once(monkeypatch, capsys):
-    monkeypatch.setenv("CALLSCRIBE_LEASE_S", "0.2")
-    monkeypatch.setenv("CALLSCRIBE_PORT", "high")
-    assert main(["check-config"]) == 2
-    errors = capsys.readouterr().err
-    assert errors.count("\n") == 2
-    assert "--heartbeat-s" in errors
-    assert "CALLSCRIBE_PORT: 'high'" in errors
-
-
-def stack_options(argv, env):
-    parser = cli._stack_parser("up", "")
-    return cli._stack_options(cli._invocation(parser, argv, env))
-
-
-def test_flags_of_up_become_variables_of_the_services():
-    argv = ["--asr", "3", "--silence-threshold", "1", "--generate-self-signed-cert"]
-    options = stack_options(argv, {"CALLSCRIBE_SILENCE_THRESHOLD": "2", "HOME": "/root"})
-    assert options.counts == {"gateway": 1, "vad": 1, "denoise": 1, "asr": 3, "align": 0}
-    assert options.env == {
-        "CALLSCRIBE_SILENCE_THRESHOLD": "1",
-        "CALLSCRIBE_GENERATE_SELF_SIGNED_CERT": "true",
-        "HOME": "/root",
-    }
-
-
-@pytest.mark.parametrize(
-    ("argv", "env", "embedded"),
-    [
-        ([], {}, True),
-        (["--redis-url", "redis://other"], {}, False),
-        ([], {"CALLSCRIBE_REDIS_URL": "redis://other"}, False),
-    ],
-)
-def test_redis_is_embedded_unless_one_is_named(argv, env, embedded):
-    assert stack_options(argv, env).embedded_redis is embedded
 
 
 @pytest.mark.parametrize("argv", [["--version"], ["transcribe", "--help"]])

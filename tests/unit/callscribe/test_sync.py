@@ -5,8 +5,8 @@ from typing import Any, cast
 import pytest
 
 from callscribe import sync
-from callscribe.errors import Disconnected, ServerError
-from callscribe.messages import Final, Options
+from callscribe.client.errors import Disconnected, ServerError
+from callscribe.client.messages import Final, Options
 from common.errors import CallscribeError
 
 SPAN = {"channel": 0, "utterance": 1, "start": 0.0, "end": 1.0}
@@ -64,6 +64,19 @@ async def test_a_call_is_sent_and_read_step_by_step(apart):
             return [event.text for event in call if isinstance(event, Final)]
 
     assert await apart(script, work) == ["hello"]
+
+
+async def test_a_key_is_sent_with_the_handshake(apart):
+    async def script(peer):
+        assert peer.connection.request.headers["Authorization"] == "Bearer secret"
+        assert peer.connection.request.headers["X-Tenant"] == "a"
+        await answer(peer)
+
+    def work(url):
+        with sync.connect(url, api_key="secret", headers={"X-Tenant": "a"}) as call:
+            return list(call.transcribe([b"hello"]))
+
+    assert len(await apart(script, work)) == 1
 
 
 async def test_errors_are_those_of_the_client(apart, unused_tcp_port):

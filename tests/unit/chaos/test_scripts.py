@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from common.audio import FloatArray, pcm16_to_float
-from gateway.fronts.api import AudioFormat
-from gateway.ingest import Ingest
+from gateway.protocols.api import AudioFormat
+from gateway.uplink.decoder import AudioDecoder
 from tests.chaos.scripts import Configure, Flush, Say, Script, scripts
 
 _NOISE = np.random.default_rng(2)
@@ -51,7 +51,7 @@ def test_there_is_something_of_everything():
 
 def test_mulaw_is_what_the_gateway_takes_for_it():
     mulaw = next(s for s in SCRIPTS if s.name == "1-telephone")
-    ingest = Ingest(AudioFormat("mulaw", 8_000, 1))
+    ingest = AudioDecoder(AudioFormat("mulaw", 8_000, 1))
     heard = pcm16_to_float(b"".join([*ingest.push(audio(mulaw)), *ingest.flush()]))
     # Nothing is louder than the clips, and nothing of their power is missing but what is above
     # 4 kHz, half of white noise.

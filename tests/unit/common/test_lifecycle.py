@@ -1,6 +1,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -162,3 +164,9 @@ async def test_signals_are_requests(number):
         os.kill(os.getpid(), number)
         await asyncio.wait_for(stop.abandoned.wait(), 10)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_memory_goes_back_to_the_system_where_that_can_be_asked_for():
+    """In a process of its own: the setting would outlast this test."""
+    code = "from common import lifecycle; lifecycle.return_memory()"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -2,11 +2,12 @@ import asyncio
 import io
 import json
 import logging
+from typing import Any
 
 import numpy as np
 import pytest
 
-from common.telemetry.logs import Log, bound, configure
+from common.telemetry.logs import Flood, Log, bound, configure
 
 log = Log("test")
 
@@ -128,3 +129,24 @@ def test_libraries_are_no_louder_than_the_level():
     configure(level="error", format="json", service="vad", stream=stream)
     logging.getLogger("library").warning("slow disk")
     assert stream.getvalue() == ""
+
+
+def test_an_event_that_a_peer_causes_all_the_time_does_not_fill_the_disk():
+    now = [0.0]
+    flood = Flood(lambda: now[0])
+
+    def write(event: str) -> Any:
+        record = logging.LogRecord("callscribe", logging.INFO, "", 0, event, (), None)
+        record.fields = {"session": "a"}
+        return record if flood.filter(record) else None
+
+    written = [record for _ in range(2_000) if (record := write("session.opened"))]
+    assert len(written) == 50
+    assert write("session.lost") is not None
+    now[0] = 1.0
+    record = write("session.opened")
+    assert record is not None
+    assert record.fields == {"session": "a", "suppressed": 1_950}
+    record = write("session.opened")
+    assert record is not None
+    assert record.fields == {"session": "a"}

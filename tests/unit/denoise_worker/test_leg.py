@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.audio import FloatArray
-from common.bus.wire import AUDIO_ORDER, NOTHING, Chunk, Control, Mark, pack, unpack
+from common.bus.wire import AUDIO_ORDER, NOTHING, Chunk, Control, Mark
+from common.pipeline.control import End, Flush
 from common.stage.api import Audio, Done, Recovery, Relay
 from denoise_worker.alignment import DELAY, HOP
 from denoise_worker.leg import DenoiseLeg
@@ -82,7 +83,7 @@ def chunk(start, end):
 
 
 def control(position, kind="flush", order=2):
-    return Control(position, order, {"t": kind})
+    return Control(position, order, End() if kind == "end" else Flush())
 
 
 def clean(effects):
@@ -280,7 +281,7 @@ def test_a_take_over_at_any_point_changes_no_sample(pieces, data):
     checkpoint, last = data.draw(st.tuples(*[st.integers(0, len(entries))] * 2).map(sorted))
     decided = [effect for entry in entries[:checkpoint] for effect in advance(old, [entry])]
     saved, least = old.snapshot(), len(decided)
-    state = unpack(pack(saved.state)) if checkpoint else None
+    state = saved.state if checkpoint else None
     decided += [effect for entry in entries[checkpoint:last] for effect in advance(old, [entry])]
     written = decided[: data.draw(st.integers(least, len(decided)))]
     emitted = max(marks(written), default=NOTHING)

@@ -9,12 +9,16 @@ from callscribe.loadtest import command as loadtest
 from common.bus import keys
 from common.bus.keys import Leg
 from common.settings import flag_parser, settings_classes
-from docs import state_diagrams
+from docs import pipeline_tables, state_diagrams
 
 ROOT = Path(__file__).resolve().parents[3]
-DOCUMENTS = [
-    path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")] if path.name != "CHANGELOG.md"
-]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+DOCUMENTS = [path for path in PAGES if path.name != "CHANGELOG.md"]
+WIDEST = 100
+AVOIDED = (
+    *("whoever", "of which", "so many", "for good", "him"),
+    *("terms? of office", "signs? of life", "nobody's"),
+)
 LEG = Leg("<session>", 0)
 
 
@@ -34,6 +38,14 @@ def test_every_link_leads_somewhere(document):
     assert missing == []
 
 
+def test_every_anchor_is_a_heading(document):
+    for link, anchor in re.findall(r"\]\(([^)#]*)#([^)]+)\)", document.read_text()):
+        target = document.parent / link if link else document
+        headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
+        slugs = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+        assert anchor in slugs, f"{link}#{anchor}"
+
+
 def test_every_flag_exists(document):
     known = {
         flag
@@ -49,13 +61,24 @@ def test_every_flag_exists(document):
         "--speed",
         "--url",
         "--version",
+        "--api-key-file",
+        "--record",
     }
     known |= set(loadtest.parser().flags)
     known |= {"--build", "--scale", "--profile", "--rm", "--entrypoint"}  # docker compose's
     known |= {"--local-dir", "--build-arg", "--from-literal", "--replicas"}  # hf, docker, kubectl
+    if document.name == "migrating.md":  # those of the other servers
+        known |= {"--asr-model-path", "--gpu-memory-utilization", "--audio-file", "--chunk-ms"}
+        known |= {"--connections"}
     prose = re.findall(r"`[^`\n]*`|```.*?```", document.read_text(), re.DOTALL)
     flags = {flag for code in prose for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", code)}
     assert flags - known == set()
+
+
+def test_every_name_that_is_imported_exists(document):
+    imports = re.findall(r"^from callscribe\S* import .+$", document.read_text(), re.MULTILINE)
+    for each in imports:
+        exec(each, {})
 
 
 def test_every_key_of_the_architecture_is_one_the_bus_builds():
@@ -81,3 +104,26 @@ def test_every_key_of_the_architecture_is_one_the_bus_builds():
 def test_the_state_diagrams_are_those_of_the_code():
     text = (ROOT / "ARCHITECTURE.md").read_text()
     assert state_diagrams.drawn(text) == text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_prose_is_wrapped(page):
+    prose = re.sub(r"^ *```.*?^ *```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    lines = [line for line in prose.splitlines() if not line.startswith("|")]
+    without_targets = [re.sub(r"\]\([^)]*\)", "]", line) for line in lines]
+    assert [line for line in without_targets if len(line) > WIDEST] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_no_page_has_a_word_to_avoid(page):
+    text = " ".join(page.read_text().split())
+    assert re.findall(rf"\b(?:{'|'.join(AVOIDED)})\b", text, re.IGNORECASE) == []
+
+
+def test_the_architecture_is_short():
+    assert 6_000 <= (ROOT / "ARCHITECTURE.md").stat().st_size <= 10_500
+
+
+def test_the_tables_of_keys_and_stages_are_those_of_the_code():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    assert pipeline_tables.written(text) == text

@@ -160,7 +160,7 @@ def complaint(call):
         ("vad", lambda: load(VadSettings, [], {"CALLSCRIBE_VAD_SLOTZ": "1"})),
         ("vad", lambda: load(VadSettings, ["--asr-slots", "3"], {})),
         ("vad", lambda: load(VadSettings, ["--heartbeat-s", "1"], {})),
-        ("denoise", lambda: load(DenoiseSettings, ["--dfn-model", "/nope"], {})),
+        ("denoise", lambda: load(DenoiseSettings, ["--dfn-model", "DeepFilterNet2"], {})),
         ("asr", lambda: engines.build("qwen", EngineSettings())),
     ],
 )

@@ -10,15 +10,16 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from common.languages import ALIGNABLE
-from gateway import connection, pages, uplink
-from gateway.fronts import api, native
-from gateway.fronts.api import (
+from common.pipeline.text import EndReason
+from gateway import pages
+from gateway.downlink.late_words import MOST_AWAITED
+from gateway.protocols import api, native
+from gateway.protocols.api import (
     ENCODINGS,
     AudioAck,
     AudioFormat,
     ClientError,
     Created,
-    EndReason,
     Failed,
     Final,
     Gap,
@@ -31,9 +32,10 @@ from gateway.fronts.api import (
     Word,
     Words,
 )
-from gateway.late_words import MOST_AWAITED
 from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
+from gateway.uplink import writer as uplink
+from gateway.websocket import connection
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "protocol.md").read_text()
@@ -172,8 +174,8 @@ def test_words_are_told_as_they_are_sent():
 
 
 def test_the_languages_that_aligners_know_are_those_of_the_code():
-    (line,) = [line for line in PAGE.splitlines() if line.startswith("- Aligners know ")]
-    names = line.removeprefix("- Aligners know ").removesuffix(".").replace(" and ", ", ")
+    (told,) = re.findall(r"^- Aligners know ([^.]+)\.", PAGE, re.MULTILINE)
+    names = " ".join(told.split()).replace(" and ", ", ")
     assert names.split(", ") == sorted(ALIGNABLE)
 
 
@@ -202,7 +204,9 @@ def spoken_by_the_gateway():
                     codes |= strings(code)
                 case ast.Call(func=ast.Attribute(attr="lose"), args=[code, _]):
                     codes |= strings(code)
-                case ast.Call(func=ast.Attribute(attr="_dismiss"), args=[_, code, *_]):
+                case ast.Call(
+                    func=ast.Attribute(attr="_dismiss" | "_break_off"), args=[_, code, *_]
+                ):
                     codes |= strings(code)
                 case ast.Call(func=ast.Attribute(attr="close_soon"), args=[_, reason]):
                     reasons |= strings(reason)
@@ -213,8 +217,8 @@ def spoken_by_the_gateway():
                     endings |= {str(p.value) for p in parts if isinstance(p, ast.Constant)}
                 case ast.Call(func=ast.Name(id="Refusal"), args=[reason, *_]):
                     refusals |= strings(reason)
-                case ast.Assign(targets=[ast.Name(id="_TOO_MANY")], value=value):
-                    refusals |= strings(value)
+                case ast.Assign(targets=[ast.Name(id="_OWN_DOING")], value=ast.Tuple(elts=each)):
+                    refusals |= {reason for value in each for reason in strings(value)}
                 case ast.Dict(keys=keys, values=values):
                     for key, value in zip(keys, values, strict=True):
                         if isinstance(key, ast.Constant) and key.value == "code":

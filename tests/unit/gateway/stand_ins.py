@@ -10,19 +10,24 @@ import hiredis
 
 from common.bus import scripts, wire
 from common.bus.keys import Leg
-from common.bus.link import Command, CommandError
 from common.bus.wire import Mark
 from common.errors import BusUnavailable, CallscribeError
 from common.options import SessionOptions
+from common.pipeline import text
+from common.pipeline.control import COMMAND
+from common.pipeline.stages import StageSpec
+from common.pipeline.work import LEG_WORK, LegWork
+from common.redis.link import Command, CommandError
+from common.redis.script import Script
 from common.telemetry.metrics import GatewayMetrics, new_registry
-from gateway.fronts import native
-from gateway.fronts.api import AudioFormat
-from gateway.leg_uplink import LegUplink
-from gateway.record import ResumeToken, SessionRecord
-from gateway.roster import Roster
-from gateway.session import Session
+from gateway.calls.context import Gateway
+from gateway.calls.record import ResumeToken, SessionRecord
+from gateway.calls.session import Session
+from gateway.calls.store import SessionStore
+from gateway.protocols import native
+from gateway.protocols.api import AudioFormat
 from gateway.settings import GatewaySettings
-from gateway.shared import Gateway
+from gateway.uplink.leg import LegUplink
 
 CONFIG = json.dumps({"type": "config", "encoding": "pcm16"})
 WORDS = json.dumps({"type": "config", "words": True})
@@ -51,7 +56,7 @@ def taken(leg: LegUplink) -> list[tuple[bytes, bytes]]:
                 found.append((b"audio", command[-1]))
             elif command[0] == b"EVAL":
                 assert command[1].decode() == scripts.CONTROL.source
-                found.append((b"control", wire.unpack(command[8])["t"].encode()))
+                found.append((b"control", COMMAND.unpack(command[8]).t.encode()))
         leg.settle(owned=True)
     return found
 
@@ -87,7 +92,7 @@ class Surroundings:
     def __init__(self) -> None:
         self.commands: list[Command] = []
         self.claims: list[str] = []
-        self.offered: list[wire.Body] = []
+        self.offered: list[LegWork] = []
         self.forgone: list[tuple[int, str]] = []
         self.legs: set[LegUplink] = set()
         self.touched: set[LegUplink] = set()
@@ -137,16 +142,16 @@ class Surroundings:
         await self.gate.wait()
         return [self._run(*call) for call in calls]
 
-    def _run(self, script: scripts.Script, keys: Any, arguments: tuple[Any, ...]) -> object:
+    def _run(self, script: Script, keys: Any, arguments: tuple[Any, ...]) -> object:
         if script is scripts.ATTACH:
-            body = wire.unpack(arguments[2])
-            assert body["words"] is None
-            self.forgone.append((arguments[0], body["trouble"]))
+            words = text.WORDS.unpack(arguments[2])
+            assert words.words is None
+            self.forgone.append((arguments[0], words.trouble))
         elif script is scripts.REGISTER:
             self.claims.append(f"{keys[0].decode()} {arguments[0]}")
-            self.offered.append(wire.unpack(arguments[1]))
+            self.offered.append(LEG_WORK.unpack(arguments[1]))
         elif script is scripts.TAKE:
-            proof, owner, _, _, attempt, former = arguments
+            proof, owner, _, _, attempt, former, _ = arguments
             if self.call is None or proof not in ("", TOKEN.digest):
                 return []
             if former and self.owner != former.encode():
@@ -200,14 +205,14 @@ class Surroundings:
     async def look_for(self, session: str) -> None:
         self.looked_for.append(session)
 
-    def missing(self, stages: Sequence[str]) -> list[str]:
-        return [stage for stage in stages if stage in self.absent]
+    def missing(self, stages: Sequence[StageSpec]) -> list[str]:
+        return [stage.name for stage in stages if stage.name in self.absent]
 
     async def look(self) -> None:
         if isinstance(self.objection, BusUnavailable):
             raise self.objection
 
-    def admit(self, name: object, stages: Sequence[str], legs: int) -> None:
+    def admit(self, name: object, stages: Sequence[StageSpec], legs: int) -> None:
         if self.objection is not None:
             raise self.objection
 
@@ -307,7 +312,7 @@ def _gateway(around: Surroundings, metrics: GatewayMetrics, settings: GatewaySet
         uplink=link,
         downlink=link,
         fleet=link,
-        roster=Roster(link, "g"),
+        roster=SessionStore(link, "g"),
         door=link,
         metrics=metrics,
     )

@@ -2,20 +2,23 @@
 
 from collections.abc import Iterable
 
-import msgpack
 import pytest
 
 from common.audio import samples
 from common.errors import Misuse
-from vad_worker.endpointer import TRANSITIONS, Endpointer, EndpointerParams, State, Trigger
-from vad_worker.events import (
-    Event,
+from common.pipeline.marks import Mark
+from common.pipeline.record import pack
+from common.pipeline.speech import (
+    SPEECH_ENTRY,
+    Ended,
     Flushed,
-    SpeechEnded,
-    SpeechPaused,
-    SpeechResumed,
-    SpeechStarted,
+    Paused,
+    Resumed,
+    SpeechEntry,
+    Started,
+    UtteranceEvent,
 )
+from vad_worker.endpointer import TRANSITIONS, Endpointer, EndpointerParams, State, Trigger
 from vad_worker.framing import FRAME
 
 PARAMS = EndpointerParams()
@@ -23,7 +26,7 @@ TALK, HUSH = 0.9, 0.1
 LOUD, QUIET = 1e-2, 1e-6
 
 
-def feed(endpointer: Endpointer, probability: float, seconds: float) -> list[Event]:
+def feed(endpointer: Endpointer, probability: float, seconds: float) -> list[UtteranceEvent]:
     """Push frames of one probability for at least `seconds`."""
     energy = LOUD if probability >= 0.5 else QUIET
     count = -(-samples(seconds) // FRAME)
@@ -31,12 +34,11 @@ def feed(endpointer: Endpointer, probability: float, seconds: float) -> list[Eve
 
 
 def state(endpointer: Endpointer) -> State:
-    return State(endpointer.snapshot()["memory"]["state"])
+    return endpointer.snapshot().memory.state
 
 
 def heard(endpointer: Endpointer) -> int:
-    position: int = endpointer.snapshot()["memory"]["heard"]
-    return position
+    return endpointer.snapshot().memory.heard
 
 
 def in_state(wanted: State, params: EndpointerParams = PARAMS) -> Endpointer:
@@ -51,7 +53,7 @@ def in_state(wanted: State, params: EndpointerParams = PARAMS) -> Endpointer:
     return endpointer
 
 
-def kinds(events: Iterable[Event]) -> list[type]:
+def kinds(events: Iterable[UtteranceEvent]) -> list[type]:
     return [type(event) for event in events]
 
 
@@ -65,13 +67,13 @@ def test_short_pauses_do_not_end_an_utterance_and_a_long_one_does() -> None:
     speech_end = heard(endpointer)
     events += feed(endpointer, HUSH, 0.9)
     assert kinds(events) == [
-        SpeechStarted,
-        *[SpeechPaused, SpeechResumed] * 3,
-        *[SpeechPaused, SpeechEnded],
+        Started,
+        *[Paused, Resumed] * 3,
+        *[Paused, Ended],
     ]
     paused, ended = events[-2:]
-    assert isinstance(paused, SpeechPaused)
-    assert isinstance(ended, SpeechEnded)
+    assert isinstance(paused, Paused)
+    assert isinstance(ended, Ended)
     assert ended.reason == "silence"
     assert ended.end == paused.end == speech_end + PARAMS.post_roll
     assert paused.at - speech_end == 7 * FRAME
@@ -81,7 +83,7 @@ def test_short_pauses_do_not_end_an_utterance_and_a_long_one_does() -> None:
 def test_silence_counts_consecutively() -> None:
     endpointer = in_state(State.SPEECH)
     for _ in range(5):
-        assert SpeechEnded not in kinds(feed(endpointer, HUSH, 0.75))
+        assert Ended not in kinds(feed(endpointer, HUSH, 0.75))
         feed(endpointer, TALK, 0.01)
     assert state(endpointer) is State.SPEECH
 
@@ -92,7 +94,7 @@ def test_an_onset_is_never_clipped(silence_before: float) -> None:
     feed(endpointer, HUSH, silence_before)
     onset = heard(endpointer)
     (started,) = feed(endpointer, TALK, 0.3)
-    assert isinstance(started, SpeechStarted)
+    assert isinstance(started, Started)
     assert started.start == max(0, onset - PARAMS.pre_roll)
     assert started.at == onset + 7 * FRAME
     assert started.probability == TALK
@@ -103,8 +105,8 @@ def test_the_pre_roll_stops_at_the_end_of_the_previous_utterance() -> None:
     endpointer = in_state(State.SPEECH, params)
     (_, ended) = feed(endpointer, HUSH, 0.2)
     (started,) = feed(endpointer, TALK, 0.3)
-    assert isinstance(ended, SpeechEnded)
-    assert isinstance(started, SpeechStarted)
+    assert isinstance(ended, Ended)
+    assert isinstance(started, Started)
     assert started.start == ended.end
     assert started.utterance == ended.utterance + 1
 
@@ -116,8 +118,8 @@ def test_hysteresis_is_silero_s() -> None:
     feed(endpointer, TALK, 0.3)
     assert feed(endpointer, 0.35, 2.0) == []
     assert state(endpointer) is State.SPEECH
-    assert kinds(feed(endpointer, 0.34, 0.3)) == [SpeechPaused]
-    assert kinds(feed(endpointer, 0.4, 0.6)) == [SpeechEnded]
+    assert kinds(feed(endpointer, 0.34, 0.3)) == [Paused]
+    assert kinds(feed(endpointer, 0.4, 0.6)) == [Ended]
 
 
 @pytest.mark.parametrize(("threshold", "silent", "voiced"), [(0.1, 0.009, 0.011), (0.0, None, 0.0)])
@@ -126,7 +128,7 @@ def test_low_thresholds_have_a_floor(threshold: float, silent: float | None, voi
     endpointer.configure(EndpointerParams(threshold=threshold))
     assert feed(endpointer, voiced, 1.0) == []
     if silent is not None:
-        assert kinds(feed(endpointer, silent, 1.0)) == [SpeechPaused, SpeechEnded]
+        assert kinds(feed(endpointer, silent, 1.0)) == [Paused, Ended]
 
 
 def test_too_little_speech_is_no_utterance() -> None:
@@ -143,18 +145,18 @@ def test_speech_with_gaps_shorter_than_a_pause_adds_up() -> None:
     for _ in range(2):
         events += feed(endpointer, TALK, 0.128)
         events += feed(endpointer, HUSH, 0.1)
-    assert kinds(events) == [SpeechStarted]
+    assert kinds(events) == [Started]
 
 
 def test_the_pause_is_at_most_half_of_the_silence() -> None:
     endpointer = in_state(State.SPEECH, EndpointerParams(silence=4 * FRAME, post_roll=samples(1)))
     assert endpointer.push(HUSH, QUIET) == ()
     (paused,) = endpointer.push(HUSH, QUIET)
-    assert isinstance(paused, SpeechPaused)
+    assert isinstance(paused, Paused)
     assert paused.end == paused.at == heard(endpointer)
     assert endpointer.push(HUSH, QUIET) == ()
     (ended,) = endpointer.push(HUSH, QUIET)
-    assert isinstance(ended, SpeechEnded)
+    assert isinstance(ended, Ended)
     assert ended.end == paused.end
 
 
@@ -164,10 +166,10 @@ def test_a_flush_ends_speech_at_its_position(reason: str, beyond: int) -> None:
     endpointer = in_state(State.SPEECH)
     position = heard(endpointer) + beyond
     (ended,) = getattr(endpointer, reason)(position)
-    assert ended == SpeechEnded(1, 32 * FRAME - PARAMS.pre_roll, position, position, ended.reason)
+    assert ended == Ended(1, 32 * FRAME - PARAMS.pre_roll, position, position, ended.reason)
     assert ended.reason == reason
     (started,) = feed(endpointer, TALK, 0.3)
-    assert isinstance(started, SpeechStarted)
+    assert isinstance(started, Started)
     assert started.start == position
 
 
@@ -175,8 +177,8 @@ def test_a_flush_in_a_pause_keeps_the_announced_end() -> None:
     endpointer = in_state(State.SPEECH)
     (paused,) = feed(endpointer, HUSH, 0.3)
     (ended,) = endpointer.flush(heard(endpointer) + 5)
-    assert isinstance(paused, SpeechPaused)
-    assert isinstance(ended, SpeechEnded)
+    assert isinstance(paused, Paused)
+    assert isinstance(ended, Ended)
     assert (ended.end, ended.reason) == (paused.end, "flush")
 
 
@@ -184,8 +186,8 @@ def test_a_flush_makes_an_utterance_of_two_frames_of_speech() -> None:
     endpointer = in_state(State.IDLE)
     feed(endpointer, TALK, 0.064)
     started, ended = endpointer.flush(heard(endpointer))
-    assert isinstance(started, SpeechStarted)
-    assert isinstance(ended, SpeechEnded)
+    assert isinstance(started, Started)
+    assert isinstance(ended, Ended)
     assert started.at == ended.at == ended.end == heard(endpointer)
 
 
@@ -196,7 +198,7 @@ def test_a_flush_with_nothing_open_is_answered_and_loses_nothing() -> None:
     feed(endpointer, TALK, 0.032)
     assert endpointer.flush(heard(endpointer)) == (Flushed(2, heard(endpointer)),)
     (started,) = feed(endpointer, TALK, 0.2)
-    assert isinstance(started, SpeechStarted)
+    assert isinstance(started, Started)
     assert (started.utterance, started.start) == (3, onset - PARAMS.pre_roll)
     assert endpointer.utterances == 3
 
@@ -212,15 +214,15 @@ def test_a_gap_counts_as_silence(sort: State) -> None:
         endpointer = in_state(sort)
         before = heard(endpointer) + 100
         events = endpointer.skip(before, before + samples(length))
-        names = [e.reason if isinstance(e, SpeechEnded) else e.t for e in events]
+        names = [e.reason if isinstance(e, Ended) else e.t for e in events]
         assert names == expected[sort]
         for event in events:
-            assert isinstance(event, SpeechPaused | SpeechEnded)
+            assert isinstance(event, Paused | Ended)
             assert event.end <= before
             assert event.at == before + samples(length)
         later = feed(endpointer, TALK, 0.3)
         if length == 2.0:
-            assert isinstance(later[0], SpeechStarted)
+            assert isinstance(later[0], Started)
             assert later[0].start == before + samples(length)
 
 
@@ -228,7 +230,7 @@ def test_speech_up_to_a_gap_belongs_to_the_utterance() -> None:
     endpointer = in_state(State.SPEECH)
     before = heard(endpointer) + 300
     (ended,) = endpointer.skip(before, before + samples(1.0))
-    assert isinstance(ended, SpeechEnded)
+    assert isinstance(ended, Ended)
     assert ended.end == before
 
 
@@ -236,44 +238,44 @@ def test_a_gap_in_a_pause_keeps_the_announced_end() -> None:
     endpointer = in_state(State.SPEECH)
     (paused,) = feed(endpointer, HUSH, 0.3)
     (ended,) = endpointer.skip(heard(endpointer), heard(endpointer) + samples(1.0))
-    assert isinstance(paused, SpeechPaused)
-    assert isinstance(ended, SpeechEnded)
+    assert isinstance(paused, Paused)
+    assert isinstance(ended, Ended)
     assert (ended.end, ended.reason) == (paused.end, "gap")
 
 
 def test_no_pre_roll_reaches_into_a_gap() -> None:
     endpointer = in_state(State.SPEECH)
     gap_end = heard(endpointer) + samples(0.4)
-    assert kinds(endpointer.skip(heard(endpointer), gap_end)) == [SpeechPaused]
+    assert kinds(endpointer.skip(heard(endpointer), gap_end)) == [Paused]
     endpointer.flush(gap_end)
     (started,) = feed(endpointer, TALK, 0.3)
-    assert isinstance(started, SpeechStarted)
+    assert isinstance(started, Started)
     assert started.start == gap_end
 
 
 def test_a_long_utterance_is_cut_where_it_is_quietest() -> None:
     params = EndpointerParams(max_utterance=samples(3.0))
     endpointer = Endpointer(params)
-    events: list[Event] = []
+    events: list[UtteranceEvent] = []
     quiet = 75
     for n in range(120):
         events += endpointer.push(TALK, QUIET if n in (20, quiet) else LOUD)
     cut = quiet * FRAME + FRAME // 2
     started, ended, again, *_ = events
-    assert isinstance(started, SpeechStarted)
-    assert ended == SpeechEnded(1, started.start, cut, ended.at, "length")
-    assert again == SpeechStarted(2, cut, ended.at, TALK)
+    assert isinstance(started, Started)
+    assert ended == Ended(1, started.start, cut, ended.at, "length")
+    assert again == Started(2, cut, ended.at, TALK)
     assert ended.at <= started.start + params.max_utterance
 
 
 def test_of_frames_about_as_quiet_the_least_speech_like_is_cut() -> None:
     endpointer = Endpointer(EndpointerParams(max_utterance=samples(3.0)))
-    events: list[Event] = []
+    events: list[UtteranceEvent] = []
     for n in range(100):
         closure, breath = n == 70, n == 80
         probability = 0.4 if breath else TALK
         events += endpointer.push(probability, 1.8e-6 if breath else 6e-7 if closure else LOUD)
-    ended = next(e for e in events if isinstance(e, SpeechEnded))
+    ended = next(e for e in events if isinstance(e, Ended))
     assert ended.end == 80 * FRAME + FRAME // 2
 
 
@@ -283,8 +285,8 @@ def test_after_a_cut_the_probability_is_that_of_the_rest() -> None:
     for n in range(65):
         events += endpointer.push(0.8, QUIET if n == 55 else LOUD)
     first, _, second = events
-    assert isinstance(first, SpeechStarted)
-    assert isinstance(second, SpeechStarted)
+    assert isinstance(first, Started)
+    assert isinstance(second, Started)
     assert (first.probability, second.probability) == (1.0, 0.8)
 
 
@@ -302,19 +304,19 @@ def test_a_candidate_that_a_gap_takes_to_the_cap_is_dropped() -> None:
 def test_a_cut_with_only_silence_after_it_starts_nothing() -> None:
     endpointer = Endpointer(EndpointerParams(max_utterance=samples(3.0)))
     events = feed(endpointer, TALK, 2.85) + feed(endpointer, HUSH, 1.5)
-    assert kinds(events) == [SpeechStarted, SpeechEnded]
-    assert isinstance(events[1], SpeechEnded)
+    assert kinds(events) == [Started, Ended]
+    assert isinstance(events[1], Ended)
     assert events[1].reason == "length"
 
 
 def test_speech_after_a_pause_at_the_cap_is_another_utterance() -> None:
     endpointer = Endpointer(EndpointerParams(max_utterance=samples(3.0)))
     events = feed(endpointer, TALK, 2.5) + feed(endpointer, HUSH, 0.7) + feed(endpointer, TALK, 0.3)
-    assert kinds(events) == [SpeechStarted, SpeechPaused, SpeechEnded, SpeechStarted]
+    assert kinds(events) == [Started, Paused, Ended, Started]
     _, paused, ended, started = events
-    assert isinstance(paused, SpeechPaused)
-    assert isinstance(ended, SpeechEnded)
-    assert isinstance(started, SpeechStarted)
+    assert isinstance(paused, Paused)
+    assert isinstance(ended, Ended)
+    assert isinstance(started, Started)
     assert (ended.end, ended.reason) == (paused.end, "length")
     assert started.start >= ended.end
 
@@ -322,9 +324,9 @@ def test_speech_after_a_pause_at_the_cap_is_another_utterance() -> None:
 def test_parameters_change_mid_stream() -> None:
     endpointer = in_state(State.SPEECH)
     endpointer.configure(EndpointerParams(silence=samples(2.0)))
-    assert kinds(feed(endpointer, HUSH, 1.5)) == [SpeechPaused]
+    assert kinds(feed(endpointer, HUSH, 1.5)) == [Paused]
     endpointer.configure(EndpointerParams(silence=samples(0.5), max_utterance=samples(2.0)))
-    assert kinds(feed(endpointer, HUSH, 0.03)) == [SpeechEnded]
+    assert kinds(feed(endpointer, HUSH, 0.03)) == [Ended]
 
 
 def test_the_audio_still_needed() -> None:
@@ -338,17 +340,16 @@ def test_the_audio_still_needed() -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        SpeechStarted(1, 2, 3, 0.5),
-        SpeechPaused(1, 2, 3, 4),
-        SpeechResumed(1, 2),
-        SpeechEnded(1, 2, 3, 4, "gap"),
+        Started(1, 2, 3, 0.5),
+        Paused(1, 2, 3, 4),
+        Resumed(1, 2),
+        Ended(1, 2, 3, 4, "gap"),
         Flushed(1, 2),
     ],
 )
-def test_events_survive_the_wire(event: Event) -> None:
-    wire = msgpack.unpackb(msgpack.packb(event.to_wire()))
-    assert wire.pop("t") == event.t
-    assert type(event)(**wire) == event
+def test_events_survive_the_wire(event: UtteranceEvent) -> None:
+    entry = SpeechEntry(Mark(event.at, 0), (event,))
+    assert SPEECH_ENTRY.unpack(pack(entry)) == entry
 
 
 @pytest.mark.parametrize("at", list(State))
@@ -373,7 +374,7 @@ def test_every_call_is_welcome_in_every_state(at: State) -> None:
     in_state(at).configure(EndpointerParams(silence=0))
     for verb in ("flush", "finish"):
         endpointer = in_state(at)
-        assert isinstance(getattr(endpointer, verb)(here)[-1], Flushed | SpeechEnded)
+        assert isinstance(getattr(endpointer, verb)(here)[-1], Flushed | Ended)
         assert state(endpointer) in (State.IDLE, at)
 
 

@@ -1,23 +1,24 @@
 """What the endpointer promises, for any speech: invariants over random inputs."""
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import msgpack
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.pipeline.record import Message, pack
+from common.pipeline.speech import (
+    Ended,
+    Flushed,
+    Paused,
+    Resumed,
+    Started,
+    UtteranceEvent,
+)
 from vad_worker.endpointer import (
     Endpointer,
     EndpointerParams,
-)
-from vad_worker.events import (
-    Event,
-    Flushed,
-    SpeechEnded,
-    SpeechPaused,
-    SpeechResumed,
-    SpeechStarted,
+    EndpointerState,
 )
 from vad_worker.framing import FRAME
 
@@ -80,7 +81,7 @@ class Player:
         self.endpointer = Endpointer(params)
         self.heard = 0
         self.now = 0
-        self.events: list[Event] = []
+        self.events: list[UtteranceEvent] = []
         self.gaps: list[tuple[int, int]] = []
         self.flushes = 0
 
@@ -93,7 +94,7 @@ class Player:
             case Flush():
                 position = max(self.now, self.heard + step.beyond)
                 events = self.endpointer.flush(position)
-                assert isinstance(events[-1], SpeechEnded | Flushed)
+                assert isinstance(events[-1], Ended | Flushed)
                 self.flushes += 1
                 self.take(events, position)
             case Skip():
@@ -104,14 +105,14 @@ class Player:
             case EndpointerParams():
                 self.endpointer.configure(step)
 
-    def take(self, events: tuple[Event, ...], position: int) -> None:
+    def take(self, events: tuple[UtteranceEvent, ...], position: int) -> None:
         assert all(event.at == position for event in events)
         self.now = position
         self.events += events
 
     def restart(self) -> None:
         """Go on in another process."""
-        state: dict[str, Any] = msgpack.unpackb(msgpack.packb(self.endpointer.snapshot()))
+        state = Message(EndpointerState).unpack(pack(self.endpointer.snapshot()))
         self.endpointer = Endpointer.restore(state)
 
 
@@ -119,28 +120,28 @@ def check(player: Player) -> list[tuple[int, int]]:
     """Check the order of the events; return [start, end) of every utterance that ended."""
     spans: list[tuple[int, int]] = []
     number, last_end, at = 0, 0, 0
-    started: SpeechStarted | None = None
-    paused: SpeechPaused | None = None
+    started: Started | None = None
+    paused: Paused | None = None
     for event in player.events:
         assert event.at >= at
         at = event.at
         match event:
-            case SpeechStarted():
+            case Started():
                 assert started is None
                 assert event.utterance == number + 1
                 assert last_end <= event.start < event.at
                 started, paused, number = event, None, event.utterance
-            case SpeechPaused():
+            case Paused():
                 assert started is not None
                 assert paused is None
                 assert (event.utterance, event.start) == (number, started.start)
                 assert event.start < event.end <= event.at
                 paused = event
-            case SpeechResumed():
+            case Resumed():
                 assert paused is not None
                 assert event.utterance == number
                 paused = None
-            case SpeechEnded():
+            case Ended():
                 assert started is not None
                 assert (event.utterance, event.start) == (number, started.start)
                 assert event.start < event.end <= event.at
@@ -167,19 +168,18 @@ def test_utterances_are_ordered_whole_and_no_longer_than_the_cap(
         assert keep_from <= player.now
         player.play(step)
         later = player.events[seen:]
-        assert all(e.start >= keep_from for e in later if isinstance(e, SpeechStarted))
+        assert all(e.start >= keep_from for e in later if isinstance(e, Started))
     player.play(Flush(0))
     spans = check(player)
     assert all(end - start <= params.max_utterance for start, end in spans)
-    starts = [event for event in player.events if isinstance(event, SpeechStarted)]
+    starts = [event for event in player.events if isinstance(event, Started)]
     assert len(starts) == len(spans)
     for gap_start, gap_end in player.gaps:
         assert not any(gap_start < start < gap_end for start, _ in spans)
     answers = [
         event
         for event in player.events
-        if isinstance(event, Flushed)
-        or (isinstance(event, SpeechEnded) and event.reason == "flush")
+        if isinstance(event, Flushed) or (isinstance(event, Ended) and event.reason == "flush")
     ]
     assert len(answers) == player.flushes
 
@@ -240,6 +240,6 @@ def test_a_cut_is_in_a_quiet_frame_if_there_is_one(energies: list[float]) -> Non
     endpointer = Endpointer(params)
     for n, energy in enumerate(energies):
         for event in endpointer.push(0.9, energy):
-            if isinstance(event, SpeechEnded):
+            if isinstance(event, Ended):
                 first = -(-(event.start + 2 * params.max_utterance // 3) // FRAME)
                 assert energies[event.end // FRAME] == min(energies[first : n + 1])

@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 
-import msgpack
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +9,9 @@ from hypothesis import strategies as st
 
 from common.audio import FloatArray, float_to_pcm16, pcm16_to_float
 from common.errors import Misuse
-from vad_worker.framing import FRAME, Framer, Gap, energies
+from common.pipeline.record import Message, pack
+from common.pipeline.speech import Gap
+from vad_worker.framing import FRAME, Framer, FramerState, energies
 
 AUDIO = (np.arange(1, 4001) % 32768).astype("<i2").tobytes()
 
@@ -37,7 +38,7 @@ def test_any_chunking_and_any_restart_gives_the_same_frames(cuts: list[int], sav
     spans = list(pairwise(edges))
     first = Framer()
     _, before = run(first, spans[:saved])
-    state = msgpack.unpackb(msgpack.packb(first.snapshot()))
+    state = Message(FramerState).unpack(pack(first.snapshot()))
     second = Framer.restore(state)
     gaps, after = run(second, spans[saved:])
     assert gaps == []

@@ -1,32 +1,35 @@
 """One leg through voice activity detection."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
 
 import pytest
 
 from common.bus.keys import Leg
-from common.bus.wire import NOTHING, Chunk, Control, Mark
+from common.bus.wire import Chunk, Control, Mark
 from common.options import SessionOptions
-from common.stage.api import Commit, Done, Effect, Emit, Entry, Offer, Recovery
+from common.pipeline import text
+from common.pipeline.control import Configure, End, Flush
+from common.pipeline.speech import Event, Gap, SpeechEntry
+from common.pipeline.work import LegWork, UtteranceWork
+from common.stage.api import Commit, Done, Effect, Emit, Entry, Offer, Snapshot
+from vad_worker.checkpoint import CHECKPOINT
 from vad_worker.framing import FRAME
 from vad_worker.leg import VadLeg
 
-BODY = {
-    "options": SessionOptions().to_wire(),
-    "gateway": "gw",
-    "source": "audio",
-    "events": True,
-    "align": False,
-}
+WORK = LegWork(options=SessionOptions(), gateway="gw", source="audio", events=True, align=False)
 LOUD, QUIET = 0.9, 0.01
 
 
-def leg(
-    recovery: Recovery = Recovery(None, NOTHING),  # noqa: B008 - frozen
-    *,
-    align: bool = False,
-) -> VadLeg:
-    return VadLeg(Leg("s", 0), BODY | {"align": align}, recovery)
+def leg(snapshot: Snapshot | None = None, *, align: bool = False) -> VadLeg:
+    saved = None if snapshot is None else CHECKPOINT.unpack(snapshot.state)
+    return VadLeg(Leg("s", 0), replace(WORK, align=align), saved)
+
+
+def spoken(emit: Emit) -> tuple[Event, ...]:
+    assert isinstance(emit.events, SpeechEntry)
+    return emit.events.events
 
 
 def frames(count: int, end: int) -> Chunk:
@@ -41,42 +44,43 @@ def run(one: VadLeg, entries: Sequence[Entry], probability: float) -> list[Effec
 def test_an_utterance_is_announced_and_offered_once():
     effects = run(leg(), [frames(20, 20)], LOUD)
     (emit,) = [e for e in effects if isinstance(e, Emit)]
-    assert [event["t"] for event in emit.events] == ["started"]
+    assert [event.t for event in spoken(emit)] == ["started"]
     assert (emit.wake, emit.notify) == (("asr",), "gw")
     (offer,) = [e for e in effects if isinstance(e, Offer)]
-    assert (offer.stage, offer.key, offer.body["start"]) == ("asr", "s.0/1", 0)
+    assert (offer.stage, offer.key, cast(UtteranceWork, offer.work).start) == ("asr", "s.0/1", 0)
 
 
 def test_a_flush_with_nothing_open_is_answered_with_an_empty_final():
-    effects = run(leg(), [frames(4, 4), Control(4 * FRAME, 2, {"t": "flush"})], QUIET)
+    effects = run(leg(), [frames(4, 4), Control(4 * FRAME, 2, Flush())], QUIET)
     emit, final = effects
     assert isinstance(emit, Emit)
-    assert emit.at == Mark(4 * FRAME, 2)
+    assert emit.events.at == Mark(4 * FRAME, 2)
     assert isinstance(final, Commit)
-    assert (final.number, final.body["text"], final.body["reason"]) == (1, "", "flush")
+    assert (final.number, final.item) == (1, text.Final.empty(4 * FRAME, "flush"))
 
 
 def test_the_end_comes_after_every_item():
-    effects = run(leg(), [frames(20, 20), Control(20 * FRAME, 2, {"t": "end"})], LOUD)
+    effects = run(leg(), [frames(20, 20), Control(20 * FRAME, 2, End())], LOUD)
     assert isinstance(effects[-1], Done)
     last = effects[-2]
     assert isinstance(last, Commit)
-    assert (last.number, last.body["t"]) == (2, "end")
+    assert (last.number, last.item) == (2, text.End())
 
 
 def test_a_control_past_the_audio_is_a_gap_and_no_mistake():
-    effects = run(leg(), [frames(2, 2), Control(9 * FRAME, 2, {"t": "end"})], QUIET)
-    gaps = [e.events for e in effects if isinstance(e, Emit) and e.events[0]["t"] == "gap"]
-    assert gaps == [({"t": "gap", "start": 2 * FRAME, "end": 9 * FRAME},)]
+    effects = run(leg(), [frames(2, 2), Control(9 * FRAME, 2, End())], QUIET)
+    events = [spoken(e) for e in effects if isinstance(e, Emit)]
+    assert [each for each in events if isinstance(each[0], Gap)] == [(Gap(2 * FRAME, 9 * FRAME),)]
     assert isinstance(effects[-1], Done)
 
 
 def test_a_new_owner_reads_on_after_the_last_entry_taken_control_or_audio():
     one = leg()
-    run(one, [frames(4, 4), Control(4 * FRAME, 2, {"t": "flush"})], QUIET)
+    run(one, [frames(4, 4), Control(4 * FRAME, 2, Flush())], QUIET)
     snapshot = one.snapshot(b"")
-    taken_over = leg(Recovery(snapshot.state, Mark(4 * FRAME, 2)))
+    taken_over = leg(snapshot)
     assert taken_over.cursor == one.cursor == b"%d-2" % (4 * FRAME)
+    assert snapshot.progress.heard == Mark(4 * FRAME, 2)
 
 
 def test_audio_is_kept_until_the_final_is_in_the_text():
@@ -101,7 +105,7 @@ def test_audio_is_kept_ten_looks_beyond_the_final_where_aligners_read_it(heard: 
         end += heard
         run(one, [frames(heard, end)], QUIET)
         if look == 5:  # a new owner knows of it
-            one = leg(Recovery(one.snapshot(b"").state, NOTHING), align=True)
+            one = leg(one.snapshot(b""), align=True)
     one.committed(1)
     assert one.snapshot(b"").pins == {}
 
@@ -120,16 +124,16 @@ def test_a_final_in_the_text_does_not_free_what_the_next_still_needs():
 def test_the_offer_tells_whether_aligners_are_there():
     for align in (True, False):
         offers = [e for e in run(leg(align=align), [frames(20, 20)], LOUD) if isinstance(e, Offer)]
-        assert [offer.body["align"] for offer in offers] == [align]
+        assert [cast(UtteranceWork, offer.work).align for offer in offers] == [align]
 
 
 def test_options_change_from_their_position_on():
     one = leg()
-    changed = SessionOptions(silence_threshold=0.3).to_wire()
-    run(one, [Control(0, 2, {"t": "config", "options": changed}), frames(20, 20)], LOUD)
+    changed = SessionOptions(silence_threshold=0.3)
+    run(one, [Control(0, 2, Configure(changed)), frames(20, 20)], LOUD)
     effects = run(one, [frames(11, 31)], QUIET)
-    ended = [event for e in effects if isinstance(e, Emit) for event in e.events]
-    assert [event["t"] for event in ended] == ["paused", "ended"]
+    ended = [event for e in effects if isinstance(e, Emit) for event in spoken(e)]
+    assert [event.t for event in ended] == ["paused", "ended"]
 
 
 def test_what_is_not_in_the_text_yet_is_offered_again_by_a_new_owner():
@@ -137,14 +141,12 @@ def test_what_is_not_in_the_text_yet_is_offered_again_by_a_new_owner():
     one = leg()
     effects = run(one, [frames(20, 20)], LOUD)
     (first,) = [e for e in effects if isinstance(e, Offer)]
-    changed = SessionOptions(silence_threshold=0.3).to_wire()
-    effects = run(
-        one, [frames(80, 100), Control(100 * FRAME, 2, {"t": "config", "options": changed})], QUIET
-    )
+    changed = SessionOptions(silence_threshold=0.3)
+    effects = run(one, [frames(80, 100), Control(100 * FRAME, 2, Configure(changed))], QUIET)
     effects = run(one, [frames(40, 140)], LOUD)
     (second,) = [e for e in effects if isinstance(e, Offer)]
-    new_owner = leg(Recovery(one.snapshot(b"").state, Mark(140 * FRAME, 1)))
+    new_owner = leg(one.snapshot(b""))
     assert run(new_owner, [], QUIET) == [first, second], "as it was, not as options are now"
     assert run(new_owner, [], QUIET) == [], "once"
     new_owner.committed(1)
-    assert run(leg(Recovery(new_owner.snapshot(b"").state, NOTHING)), [], QUIET) == [second]
+    assert run(leg(new_owner.snapshot(b"")), [], QUIET) == [second]

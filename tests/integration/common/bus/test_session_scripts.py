@@ -6,7 +6,10 @@ import pytest
 
 from common.bus import keys, scripts, wire
 from common.bus.keys import Leg
-from common.bus.link import CommandError
+from common.pipeline.control import COMMAND
+from common.pipeline.record import pack
+from common.redis.link import CommandError
+from tests.integration.common.stage.toy_stage import asked, named
 
 SESSION = "call"
 LEG, OTHER = Leg(SESSION, 0), Leg(SESSION, 1)
@@ -37,7 +40,7 @@ class TestControl:
         defaults = {"owner": "owner", "ordinal": 0, "ends": "", "options": b""}
         given = defaults | more
         arguments = (
-            *(given["owner"], position, order, wire.pack({"t": kind}), leg.channel),
+            *(given["owner"], position, order, pack(asked(kind)), leg.channel),
             *(given["ordinal"], given["ends"], given["options"]),
         )
         (reply,) = await link.evaluate([(scripts.CONTROL, [leg.key("audio"), META], arguments)])
@@ -46,7 +49,10 @@ class TestControl:
     async def written(self, link, leg=LEG):
         """What the audio stream holds: (id, None for audio or the control's type)."""
         return [
-            (i.decode(), wire.unpack(fields[1])["t"] if fields[0] == wire.CONTROL_FIELD else None)
+            (
+                i.decode(),
+                named(COMMAND.unpack(fields[1])) if fields[0] == wire.CONTROL_FIELD else None,
+            )
             for i, fields in await link.call("XRANGE", leg.key("audio"), "-", "+")
         ]
 
@@ -151,9 +157,17 @@ class TestControl:
 
 class TestTake:
     async def take(
-        self, link, proof="digest", owner="new", gateway="g2", ttl=120, attempt=0, former=""
+        self,
+        link,
+        proof="digest",
+        owner="new",
+        gateway="g2",
+        ttl=120,
+        attempt=0,
+        former="",
+        channels=2,
     ):
-        arguments = (proof, owner, gateway, ttl, attempt, former)
+        arguments = (proof, owner, gateway, ttl, attempt, former, channels)
         (found,) = await link.evaluate([(scripts.TAKE, [META], arguments)])
         return found
 
@@ -163,6 +177,8 @@ class TestTake:
             *(b"terms", b"options", b"g1", b"7"),
             *(b"2", b"300", b"3", None),
         ]
+        facts = [b"terms", b"options", b"g2", b"7"]
+        assert await self.take(link, channels=1) == [*facts, b"2", b"300"]
         assert await link.call("HMGET", META, "owner", "gateway") == [b"new", b"g2"]
 
     async def test_what_never_was_is_none(self, link):
@@ -319,7 +335,7 @@ async def test_redis_knows_each_script_by_its_digest(link, script):
 async def test_a_control_in_a_transaction_is_carried_out_or_refused_with_the_rest(link):
     # As the uplink sends it: not by its digest, between MULTI and EXEC.
     await open_session(link)
-    body = wire.pack({"t": "flush"})
+    body = pack(asked("flush"))
     arguments = ("owner", 100, 2, body, 0, 1, "", b"")
     control = ("EVAL", scripts.CONTROL.source, 2, LEG.key("audio"), META, *arguments)
     replies = await link.run([("MULTI",), audio(100), control, ("EXEC",)])

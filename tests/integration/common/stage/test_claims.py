@@ -5,6 +5,7 @@ import asyncio
 from common.bus import keys
 from common.bus.offers import register
 from common.stage.claims import Claims
+from tests.integration.common.stage.toy_stage import ToyWork
 
 LEASE = 0.2
 
@@ -16,7 +17,7 @@ async def group(link, consumer, lease=LEASE):
 
 
 async def offer(link, *names):
-    return await link.evaluate([register("toy", name, {}) for name in names])
+    return await link.evaluate([register("toy", name, ToyWork()) for name in names])
 
 
 async def owners(link):

@@ -4,8 +4,10 @@ import asyncio
 
 from common.bus import dead_letters, keys, scripts, wire
 from common.bus.dead_letters import BURST, MOST_AUDIO_BYTES
-from common.bus.link import CommandError
+from common.pipeline.text import ITEM
+from common.redis.link import CommandError
 from tests.integration.common.stage.toy import Call, calls, finish, nothing_left
+from tests.integration.common.stage.toy_stage import GIVEN_UP
 from tests.integration.conftest import wait_until
 
 
@@ -14,7 +16,7 @@ def letter(name, *, reason="why", audio=b"", entry=b"1-0"):
         "toy",
         entry,
         name,
-        wire.pack({"of": name}),
+        name.encode(),
         reason=reason,
         worker="worker",
         terms=3,
@@ -27,7 +29,7 @@ class TestLetters:
         assert await link.evaluate([letter("a.0/1"), letter("a.0/1", reason="again")]) == [1, 1]
         (only,) = await dead_letters.letters(link, "toy")
         assert (only.key, only.reason, only.worker, only.terms) == ("a.0/1", "why", "worker", 3)
-        assert wire.unpack(only.body)["of"] == "a.0/1"
+        assert only.body == b"a.0/1"
 
     async def test_its_audio_lies_beside_it_for_a_while(self, link):
         await link.evaluate([letter("a.0/1", audio=b"\1\2")])
@@ -70,13 +72,13 @@ async def test_a_claim_that_cannot_be_read_is_put_aside_and_the_worker_lives(lin
     while not (found := await dead_letters.letters(link, "toy")):
         await asyncio.sleep(0.01)
     assert (found[0].key, found[0].body, found[0].terms) == ("bad.0", foreign, 1)
-    assert "another release" in found[0].reason
+    assert "another wire version" in found[0].reason
     await good.say(3000)
     await finish(good)
     await nothing_left(link)
     assert worker.died() == []
     ((_, fields),) = await link.call("XRANGE", bad.leg.key("text"), "-", "+")
-    assert wire.unpack(fields[3])["t"] == "given up"
+    assert ITEM.unpack(fields[3]) == GIVEN_UP
 
 
 async def test_a_claim_with_an_unreadable_entry_is_put_aside(link, fleet):

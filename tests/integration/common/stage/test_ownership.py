@@ -6,6 +6,8 @@ import random
 import pytest
 
 from common.bus import keys, wire
+from common.pipeline.report import WORKER_REPORT, VadLoad
+from common.pipeline.text import ITEM, End
 from tests.integration.common.stage.toy import (
     BRISK,
     Call,
@@ -32,7 +34,7 @@ async def test_a_call_from_its_first_sample_to_its_last(link, fleet):
     assert worker.stage.opened == [("call0.0", 1, False)]
     ((number, fields),) = await link.call("XRANGE", call.leg.key("text"), "-", "+")
     assert number == b"1-1"
-    assert wire.unpack(fields[3])["t"] == "end"
+    assert ITEM.unpack(fields[3]) == End()
 
 
 async def test_controls_before_any_audio_are_heard(link, fleet):
@@ -296,7 +298,7 @@ async def test_a_woken_claim_is_stepped_without_news(link, fleet):
     await asyncio.sleep(0.2)
     worker.stage.gate.clear()
     (state,) = worker.stage.open_states
-    worker.stage.wake(state)
+    state.wake()
     await wait_until(lambda: worker.stage.held, "it steps")
     worker.stage.gate.set()
 
@@ -321,18 +323,19 @@ async def test_what_comes_after_a_backlog_is_read_at_the_next_tick(link, fleet):
     await call.complete(timeout=5.0)
 
 
-async def test_signs_of_life_say_how_much_room_there_is(link, fleet: Fleet):
+async def test_reports_say_how_much_room_there_is(link, fleet: Fleet):
     worker = await fleet.add("worker", slots=5)
     await calls(link, 2)
     await wait_until(lambda: len(worker.owned) == 2, "it owns them")
     while True:
-        sign = wire.unpack(await link.call("HGET", keys.workers("toy"), "worker"))
-        if sign["used"] == 2:
+        packed = await link.call("HGET", keys.workers("toy"), "worker")
+        report = WORKER_REPORT.unpack(packed)
+        if report.used == 2:
             break
         await asyncio.sleep(0.01)
-    assert sign["slots"] == 5
-    assert sign["lag"] >= 0.0
-    assert sign["mood"] == 0.5, "what the stage itself has to say"
+    assert report.slots == 5
+    assert report.lag >= 0.0
+    assert report.load == VadLoad(audio=0.0, recordings=0), "what the stage itself has to say"
     assert worker.runner.ready() is None
     assert worker.runner.live() is None
     await worker.drain()

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 import redis
 
-from common.bus.address import Address
-from common.bus.link import CommandError, Link
 from common.errors import BusUnavailable
+from common.redis.address import Address
+from common.redis.link import CommandError, Link
 from tests.integration.common.server import Server
 from tests.integration.common.stage.toy import (
     BRISK,

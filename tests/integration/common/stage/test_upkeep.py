@@ -5,8 +5,11 @@ import asyncio
 import pytest
 
 from common.bus import keys, scripts, wire
+from common.pipeline.record import pack
+from common.pipeline.text import Final
 from common.stage import upkeep
 from tests.integration.common.stage.toy import BRISK, Call, calls, finish, nothing_left, speaking
+from tests.integration.common.stage.toy_stage import EVENTS
 from tests.integration.conftest import wait_until
 
 
@@ -37,15 +40,15 @@ async def test_audio_and_checkpoints_stay_bounded_however_long_a_call_is(link, f
     await finish(call)
 
 
-async def test_speech_is_bounded_too(link, fleet, monkeypatch):
-    monkeypatch.setattr("common.stage.publisher._SPEECH_MOST", 100)
+async def test_events_are_bounded_too(link, fleet, monkeypatch):
+    monkeypatch.setattr(EVENTS, "most", 100)
     await fleet.add()
     (call,) = await calls(link, 1)
     for _ in range(10):
         await call.say(100_000)
     await call.control("end")
     await nothing_left(link)
-    assert await link.call("XLEN", call.leg.key("speech")) < 400
+    assert await link.call("XLEN", call.leg.key(EVENTS)) < 400
 
 
 async def test_a_pin_holds_audio_until_its_item_is_in_the_text(link, fleet):
@@ -60,7 +63,7 @@ async def test_a_pin_holds_audio_until_its_item_is_in_the_text(link, fleet):
     await asyncio.sleep(0.3)
     assert await first_position(link, call) <= 40_000, "… and no further"
     commit = (*map(call.leg.key, ("text", "held")), call.leg.meta, call.leg.key("part:1"))
-    await link.evaluate([(scripts.COMMIT, commit, (1, wire.pack({"t": "final"}), 60))])
+    await link.evaluate([(scripts.COMMIT, commit, (1, pack(Final.empty(0, "silence")), 60))])
     await wait_until(lambda: worker.stage.learned.get("call0.0") == 1, "the stage has learned it")
     while await first_position(link, call) < 300_000:
         await asyncio.sleep(0.01)
@@ -110,7 +113,7 @@ async def test_keys_live_on_while_the_session_does(link, fleet):
     await wait_until(lambda: worker.owned, "it owns it")
     await call.say(5000)
     await call.complete()
-    owned = [call.leg.key("ckpt:toy"), call.leg.key("speech")]
+    owned = [call.leg.key("ckpt:toy"), call.leg.key(EVENTS)]
     for key in owned:
         await link.call("EXPIRE", key, 2)
     while min([await link.call("TTL", key) for key in owned]) < keys.SESSION_TTL - 5:
@@ -126,7 +129,7 @@ async def test_a_session_whose_streams_are_gone_is_not_brought_back(link, fleet)
     worker.stage.gate.clear()
     await call.say(5000)
     await wait_until(lambda: worker.stage.held, "a step is under way")
-    await link.call("UNLINK", call.leg.meta, *map(call.leg.key, ("audio", "speech", "ckpt:toy")))
+    await link.call("UNLINK", call.leg.meta, *map(call.leg.key, ("audio", EVENTS, "ckpt:toy")))
     worker.stage.gate.set()
     await nothing_left(link)
     await wait_until(lambda: not worker.owned, "it has let go")
@@ -142,7 +145,7 @@ async def test_a_fenced_owner_does_not_trim_what_the_new_one_needs(link, fleet, 
     assert slot.snapshot_due > asyncio.get_running_loop().time(), "nothing is saved yet"
     # It sleeps in a step that writes nothing, so that its checkpoint is what is refused.
     sleeper.stage.gate.clear()
-    sleeper.stage.wake(state)
+    state.wake()
     heir = await fleet.add("heir", settings=BRISK)
     await wait_until(lambda: heir.owned, "the lease has run out")
     await wait_until(

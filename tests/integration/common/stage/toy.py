@@ -1,14 +1,9 @@
-"""A stage whose output shows every lost, doubled or shifted sample, and workers that run it.
-
-Its state is a CRC over all samples; it emits it every `EVERY` samples and at each flush. Audio with
-a hole, or controls out of place, are events of their own, which no expectation contains.
-"""
+"""Workers that run the toy stage, and calls that know what ought to come out."""
 
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
 from itertools import takewhile
 from typing import Any
 from zlib import crc32
@@ -16,143 +11,31 @@ from zlib import crc32
 from prometheus_client import CollectorRegistry
 
 from common.bus import keys, wire
-from common.bus.address import Address
 from common.bus.keys import Leg
-from common.bus.link import Command, Link
 from common.bus.offers import register
-from common.bus.wire import NOTHING, Body, Chunk, Control, Mark
+from common.bus.wire import NOTHING, Mark
+from common.pipeline.record import pack
+from common.pipeline.streams import AUDIO
+from common.redis.address import Address
+from common.redis.link import Command as Redis
+from common.redis.link import Link
 from common.settings import StageSettings
-from common.stage.api import Claim, Commit, DeadLetter, Done, Effect, Emit, Recovery, Snapshot, Work
 from common.stage.runner import Runner
 from common.telemetry.metrics import StageMetrics
+from tests.integration.common.stage.toy_stage import (
+    CHECKPOINT,
+    EVENTS,
+    EVERY,
+    TOY_ENTRY,
+    ToyStage,
+    ToyWork,
+    asked,
+)
 
-EVERY = 1000
 BRISK = StageSettings(lease_s=0.5, heartbeat_s=0.1)
 """Take-overs come soon."""
 PATIENT = StageSettings(lease_s=60, heartbeat_s=0.1)
 """No lease runs out in a test: what changes hands was handed over."""
-
-
-@dataclass(slots=True, eq=False)
-class State:
-    """One leg in the toy stage."""
-
-    leg: Leg
-    read: Mark
-    position: int
-    crc: int
-    pins: dict[int, int] = field(default_factory=dict)
-
-
-class ToyStage:
-    """See the module. `gate` holds its steps up, and with them the worker's turn."""
-
-    name = "toy"
-    tick = 0.01
-    output = "speech"
-
-    def __init__(self, *, finishes: bool = False, rings: bool = False) -> None:
-        self.finishes = finishes
-        self.rings = rings
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.held = 0
-        self.open_states: list[State] = []
-        self.opened: list[tuple[str, int, bool]] = []
-        self.learned: dict[str, int] = {}
-        self.stopped = False
-        self.poison = True
-        """Whether it gives up a claim at a control of that name."""
-        self.hopeless: set[str] = set()
-        """Claims that it cannot open."""
-
-    async def start(self, wake: Callable[[State], None]) -> None:
-        self.wake = wake
-
-    def fences(self, claim_key: str) -> Sequence[str]:
-        return ("ckpt:toy", "speech")
-
-    def open(self, claim: Claim, recovery: Recovery) -> State:
-        if claim.key in self.hopeless:
-            raise KeyError(claim.key)
-        saved = recovery.state or {"read": NOTHING, "position": 0, "crc": 0, "pins": {}}
-        read = Mark(*saved["read"])
-        state = State(claim.leg, read, saved["position"], saved["crc"], dict(saved["pins"]))
-        self.opened.append((claim.key, claim.epoch, recovery.state is not None))
-        self.open_states.append(state)
-        return state
-
-    def give_up(self, claim: Claim) -> Sequence[Effect]:
-        return [Commit(1, {"t": "given up"}, "gw")]
-
-    def inputs(self, state: State) -> Mapping[str, bytes]:
-        return {"audio": wire.entry_id(*state.read)}
-
-    async def step(self, work: Sequence[Work[State]]) -> Sequence[Sequence[Effect]]:
-        self.held += 1
-        await self.gate.wait()
-        self.held -= 1
-        return [
-            [e for entry in entries for e in self._take(state, entry)] for state, entries in work
-        ]
-
-    def snapshot(self, state: State) -> Snapshot:
-        saved: Body = {
-            "read": state.read,
-            "position": state.position,
-            "crc": state.crc,
-            "pins": {},
-        }
-        return Snapshot(saved, state.position, dict(state.pins))
-
-    def committed(self, state: State, number: int) -> None:
-        self.learned[str(state.leg)] = number
-        state.pins = {n: start for n, start in state.pins.items() if n > number}
-
-    def close(self, state: State) -> None:
-        self.open_states.remove(state)
-
-    def vitals(self) -> Mapping[str, float]:
-        return {"mood": 0.5}
-
-    async def watch(self) -> None:
-        await asyncio.Event().wait()
-
-    async def stop(self) -> None:
-        self.stopped = True
-
-    def _take(self, state: State, entry: object) -> list[Effect]:
-        effects: list[Effect] = []
-        match entry:
-            case Chunk(end, pcm):
-                if entry.start != state.position:
-                    hole: Body = {"t": "hole", "start": state.position, "end": entry.start}
-                    effects.append(Emit(Mark(end, 0), (hole,)))
-                effects += self._listen(state, pcm)
-                state.read = entry.mark
-            case Control(body={"t": "poison"}) if self.poison:
-                return [DeadLetter("poison"), Commit(1, {"t": "given up"}, "gw"), Done()]
-            case Control(position, order, body):
-                state.read = entry.mark
-                event: Body = {"t": body["t"], "crc": state.crc, "late": state.position - position}
-                effects.append(Emit(Mark(position, order), (event,)))
-                if body["t"] == "pin":
-                    state.pins[body["number"]] = position
-                if body["t"] == "end":
-                    effects += [Commit(1, {"t": "end"}, "gw"), Done()]
-        return effects
-
-    def _listen(self, state: State, pcm: bytes) -> list[Effect]:
-        effects: list[Effect] = []
-        while pcm:
-            take = (EVERY - state.position % EVERY) * 2
-            piece, pcm = pcm[:take], pcm[take:]
-            state.crc = crc32(piece, state.crc)
-            state.position += len(piece) // 2
-            if state.position % EVERY == 0:
-                event: Body = {"t": "crc", "crc": state.crc}
-                effects.append(Emit(Mark(state.position, 0), (event,), wake=("next",), notify="gw"))
-        return effects
 
 
 class Call:
@@ -166,7 +49,7 @@ class Call:
         self._random = random.Random(name)
         self._crc = 0
         self._order = wire.AUDIO_ORDER
-        self._written: list[Command] = []
+        self._written: list[Redis] = []
 
     async def open(self, stage: str = "toy") -> None:
         """Describe the session and offer its leg."""
@@ -177,46 +60,47 @@ class Call:
 
     async def offer(self, stage: str = "toy") -> None:
         """Offer the leg."""
-        await self._link.evaluate([register(stage, str(self.leg), {})])
+        await self._link.evaluate([register(stage, str(self.leg), ToyWork())])
 
     async def say(self, samples: int) -> None:
         """Write so many samples, cut at random."""
         end = self.position + samples
-        commands: list[Command] = []
+        commands: list[Redis] = []
         while self.position < end:
             size = min(self._random.randint(1, 700), end - self.position)
             pcm = self._random.randbytes(2 * size)
             self._hear(pcm)
             entry = wire.entry_id(self.position, wire.AUDIO_ORDER)
-            commands.append(("XADD", self.leg.key("audio"), entry, wire.AUDIO_FIELD, pcm))
+            commands.append(("XADD", self.leg.key(AUDIO), entry, wire.AUDIO_FIELD, pcm))
         self._order = wire.AUDIO_ORDER
         await self._write(commands)
 
-    async def control(self, kind: str, **more: Any) -> None:
+    async def control(self, kind: str, number: int = 0) -> None:
         """Write a control that takes effect now."""
         self._order += 1
-        body = wire.pack({"t": kind, **more})
+        body = pack(asked(kind, number))
         entry = wire.entry_id(self.position, self._order)
         self.expected.append(((self.position, self._order), kind, self._crc))
-        await self._write([("XADD", self.leg.key("audio"), entry, wire.CONTROL_FIELD, body)])
+        await self._write([("XADD", self.leg.key(AUDIO), entry, wire.CONTROL_FIELD, body)])
 
     async def say_again(self) -> None:
         """Write all of it once more: what Redis has already it refuses."""
         await self._link.insist(self._written)
 
-    async def _write(self, commands: Sequence[Command]) -> None:
+    async def _write(self, commands: Sequence[Redis]) -> None:
         self._written += commands
-        await self._link.insist([*commands, ("EXPIRE", self.leg.key("audio"), keys.SESSION_TTL)])
+        await self._link.insist([*commands, ("EXPIRE", self.leg.key(AUDIO), keys.SESSION_TTL)])
 
     async def events(self) -> list[tuple[tuple[int, int], str, int]]:
         """Return what is in the speech stream: (mark, type, crc)."""
-        (entries,) = await self._link.insist([("XRANGE", self.leg.key("speech"), "-", "+")])
-        happenings = filter(None, map(wire.read_happening, entries))
+        (entries,) = await self._link.insist([("XRANGE", self.leg.key(EVENTS), "-", "+")])
+        read = [wire.read_owned(entry, TOY_ENTRY) for entry in entries]
         return [
-            ((each.at.position, each.at.order), event["t"], event.get("crc", -1))
-            for each in happenings
+            ((each.at.position, each.at.order), event.kind, event.crc)
+            for each in read
+            if each is not None
             for event in each.events
-            if not event.get("late")
+            if not event.late
         ]
 
     async def complete(self, timeout: float = 15.0) -> None:
@@ -234,11 +118,10 @@ class Call:
     async def saved(self) -> Mark:
         """Return up to where the last checkpoint knows the audio stream."""
         (newest,) = await self._link.insist(
-            [("XREVRANGE", self.leg.key("ckpt:toy"), "+", "-", "COUNT", 1)]
+            [("XREVRANGE", self.leg.key(CHECKPOINT), "+", "-", "COUNT", 1)]
         )
-        if not newest or newest[0][1][0] == wire.OWNER_FIELD:
-            return NOTHING
-        return Mark(*wire.unpack(newest[0][1][1])["read"])
+        progress = wire.read_progress(newest[0]) if newest else None
+        return progress.heard if progress else NOTHING
 
     def _hear(self, pcm: bytes) -> None:
         while pcm:

@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,19 +8,22 @@ from asr_worker.align.alignment import LONGEST, Alignment, Trouble
 from asr_worker.api import Word
 from common.audio import pcm16_to_float
 from common.bus.wire import Chunk, Control
+from common.pipeline.control import Flush
+from common.pipeline.text import TimedWord, Words
+from common.pipeline.work import TextWork
 from common.stage.api import Attach
 
 START, END = 16_000, 40_000
-BODY = {
-    "utterance": 3,
-    "digest": "d1",
-    "source": "clean",
-    "start": START,
-    "end": END,
-    "text": "Good day.",
-    "language": "English",
-    "gateway": "gw",
-}
+WORK = TextWork(
+    utterance=3,
+    digest="d1",
+    source="clean",
+    start=START,
+    end=END,
+    text="Good day.",
+    language="English",
+    gateway="gw",
+)
 PCM = np.random.default_rng(0).integers(-9000, 9000, 80_000).astype("<i2").tobytes()
 
 
@@ -28,7 +32,7 @@ def chunk(start, end):
 
 
 def alignment(**changed):
-    return Alignment("s.0/3/d1", BODY | changed)
+    return Alignment("s.0/3/d1", replace(WORK, **changed))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -38,7 +42,7 @@ def test_the_audio_is_that_of_the_utterance_however_it_is_cut(seed):
     assert not state.complete
     while position < len(PCM) // 2:
         end = min(position + dice.randint(1, 5000), len(PCM) // 2)
-        state.feed([chunk(position, end), Control(end, 2, {"t": "flush"}), chunk(position, end)])
+        state.feed([chunk(position, end), Control(end, 2, Flush()), chunk(position, end)])
         assert state.complete == (end >= END)
         position = end
     assert np.array_equal(state.audio, pcm16_to_float(PCM[2 * START : 2 * END]))
@@ -78,14 +82,11 @@ def test_words_are_placed_from_the_start():
     assert alignment().words(words) == Attach(
         3,
         "d1",
-        {
-            "words": [("Good", 16_000, 17_280, 0.9), ("day.", 19_840, 40_000, 0.5)],
-            "trouble": "",
-        },
+        Words((TimedWord("Good", 16_000, 17_280, 0.9), TimedWord("day.", 19_840, 40_000, 0.5))),
         "gw",
     )
 
 
 def test_no_words_say_why():
-    expected = {"words": None, "trouble": "its audio is no longer kept"}
+    expected = Words(None, "its audio is no longer kept")
     assert alignment().no_words(Trouble.AUDIO_GONE) == Attach(3, "d1", expected, "gw")

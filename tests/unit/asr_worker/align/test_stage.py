@@ -1,4 +1,6 @@
 import asyncio
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -7,24 +9,26 @@ from prometheus_client import CollectorRegistry
 from asr_worker.align import stage as module
 from asr_worker.align.alignment import Trouble
 from asr_worker.align.settings import AlignSettings
-from asr_worker.align.stage import AlignStage, OwnedText
+from asr_worker.align.stage import AlignStage
 from asr_worker.api import DecodeFailed, EngineDead, Word
 from common.bus.keys import Leg
 from common.bus.wire import NOTHING, Chunk
 from common.errors import AtCapacity
+from common.pipeline.text import TimedWord, Words
+from common.pipeline.work import TextWork
 from common.stage.api import Claim, Done, Recovery
 from common.telemetry.metrics import AlignMetrics
 
-BODY = {
-    "utterance": 3,
-    "digest": "d1",
-    "source": "clean",
-    "start": 16_000,
-    "end": 32_000,
-    "text": "Good day.",
-    "language": "English",
-    "gateway": "gw",
-}
+WORK = TextWork(
+    utterance=3,
+    digest="d1",
+    source="clean",
+    start=16_000,
+    end=32_000,
+    text="Good day.",
+    language="English",
+    gateway="gw",
+)
 AUDIO = Chunk(40_000, bytes(2 * 40_000))
 
 
@@ -56,12 +60,12 @@ class Rig:
         self.registry = CollectorRegistry()
         metrics = AlignMetrics.build(self.registry)
         self.stage = AlignStage(AlignSettings(), self.aligner, metrics)
-        self.woken: asyncio.Queue[OwnedText] = asyncio.Queue()
+        self.woken: asyncio.Queue[None] = asyncio.Queue()
 
     async def open(self, **changed):
-        await self.stage.start(self.woken.put_nowait)
-        claim = Claim("s.0/3/d1", Leg("s", 0), BODY | changed, b"1-0", 1)
-        return self.stage.open(claim, Recovery(None, NOTHING))
+        await self.stage.start()
+        claim = Claim("s.0/3/d1", Leg("s", 0), replace(WORK, **changed), b"1-0", 1)
+        return self.stage.open(claim, Recovery(None, NOTHING), partial(self.woken.put_nowait, None))
 
     async def step(self, state, *entries):
         (effects,) = await self.stage.step([(state, entries)])
@@ -94,12 +98,12 @@ def body(effects):
     attach, done = effects
     assert isinstance(done, Done)
     assert (attach.number, attach.digest, attach.notify) == (3, "d1", "gw")
-    return attach.body
+    return attach.words
 
 
 async def test_audio_in_words_out(rig):
     state = await rig.open()
-    assert rig.stage.fences("s.0/3/d1") == ("align:3",)
+    assert rig.stage.spec.fences_of("s.0/3/d1") == ["align:3"]
     assert rig.stage.inputs(state) == {"clean": b"16000-18446744073709551615"}
     assert await rig.step(state) == []
     assert await rig.step(state, Chunk(20_000, bytes(2 * 5_000))) == []
@@ -111,11 +115,10 @@ async def test_audio_in_words_out(rig):
     )
     assert await rig.step(state, AUDIO) == []
     answer.set_result((Word("Good", 0.0, 0.5, 1.0), Word("day.", 0.5, 1.0, 0.25)))
-    assert await rig.woken.get() is state
-    assert body(await rig.step(state)) == {
-        "words": [("Good", 16_000, 24_000, 1.0), ("day.", 24_000, 32_000, 0.25)],
-        "trouble": "",
-    }
+    await rig.woken.get()
+    assert body(await rig.step(state)) == Words(
+        (TimedWord("Good", 16_000, 24_000, 1.0), TimedWord("day.", 24_000, 32_000, 0.25))
+    )
     assert len(rig.aligner.asked) == 1
     assert rig.registry.get_sample_value("callscribe_align_seconds_count") == 1
     assert rig.counted("failed") == (0, 0)
@@ -127,7 +130,7 @@ async def test_audio_in_words_out(rig):
 async def test_audio_that_is_gone_is_said_at_once(rig):
     state = await rig.open()
     effects = await rig.step(state, Chunk(40_000, bytes(2 * 20_000)))
-    assert body(effects) == {"words": None, "trouble": Trouble.AUDIO_GONE.value}
+    assert body(effects) == Words(None, Trouble.AUDIO_GONE.value)
     assert rig.counted("audio_gone") == (1, 1)
     rig.stage.close(state)
 
@@ -136,8 +139,8 @@ async def test_audio_that_does_not_come_is_given_up(rig, monkeypatch):
     monkeypatch.setattr(module, "_PATIENCE", 0.01)
     state = await rig.open()
     assert await rig.step(state) == []
-    assert await rig.woken.get() is state
-    assert body(await rig.step(state)) == {"words": None, "trouble": Trouble.AUDIO_GONE.value}
+    await rig.woken.get()
+    assert body(await rig.step(state)) == Words(None, Trouble.AUDIO_GONE.value)
     rig.stage.close(state)
 
 
@@ -153,7 +156,7 @@ async def test_as_long_as_audio_comes_it_is_waited_for(rig, monkeypatch):
 
 async def test_a_text_without_words_asks_nobody(rig):
     state = await rig.open(text="?!")
-    assert body(await rig.step(state)) == {"words": None, "trouble": Trouble.NOTHING_SPOKEN.value}
+    assert body(await rig.step(state)) == Words(None, Trouble.NOTHING_SPOKEN.value)
     rig.stage.close(state)
 
 
@@ -169,7 +172,7 @@ async def test_a_failure_takes_nothing_but_its_own_words(rig, error, trouble):
     state = await rig.open()
     (await rig.asked(state)).set_exception(error)
     await rig.woken.get()
-    assert body(await rig.step(state)) == {"words": None, "trouble": trouble.value}
+    assert body(await rig.step(state)) == Words(None, trouble.value)
     assert rig.counted(trouble.name.lower()) == (1, 1)
     rig.stage.close(state)
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
+from callscribe.client.messages import Options
 from callscribe.loadtest import load
 from callscribe.loadtest.caller import Callers, Server
 from callscribe.loadtest.load import Load, Shape
 from callscribe.loadtest.pacing import Pacer
 from callscribe.loadtest.plan import Loop, Passage
 from callscribe.loadtest.tally import Tally
-from callscribe.messages import Options
 
 SPEED = 60.0
 

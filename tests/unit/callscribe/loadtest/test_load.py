@@ -5,7 +5,7 @@ import pytest
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
-from callscribe.errors import Disconnected, ServerError
+from callscribe.client.errors import Disconnected, ServerError
 from callscribe.loadtest.tally import Spoken
 
 SPAN = {"channel": 0, "utterance": 1, "start": 0.5, "end": 2.5}

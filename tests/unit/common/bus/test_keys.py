@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from common.bus import keys
 from common.bus.keys import Leg
+from common.pipeline.streams import ALL, Lifetime
 
 SESSIONS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=40)
 
@@ -46,16 +47,11 @@ def test_what_is_no_leg_is_refused(text):
         Leg.parse(text)
 
 
-def table() -> dict[str, str]:
-    """The module's own table: key -> lifetime."""
-    rows = [line.split("|") for line in (keys.__doc__ or "").splitlines() if line.startswith("| `")]
-    return {row[1].strip(" `"): row[3].strip() for row in rows}
-
-
-@pytest.mark.parametrize(("pattern", "lifetime"), table().items())
-def test_what_is_permanent_is_what_the_table_says(pattern, lifetime):
-    key = pattern.replace("{pNN}", "{p07}").replace("<stage>", "vad").replace("<NN>", "07").encode()
-    assert keys.is_permanent(key) is lifetime.startswith("permanent")
+@pytest.mark.parametrize("stream", ALL)
+def test_what_is_permanent_is_what_the_table_says(stream):
+    pattern = stream.pattern.replace("{pNN}", "{p07}")
+    key = pattern.replace("<stage>", "vad").replace("<NN>", "07").encode()
+    assert keys.is_permanent(key) is (stream.lifetime is Lifetime.PERMANENT)
 
 
 def test_every_builder_is_in_the_table():
@@ -72,7 +68,7 @@ def test_every_builder_is_in_the_table():
     ]
     assert all(map(keys.is_permanent, permanent))
     assert not any(map(keys.is_permanent, passing))
-    assert len(permanent) + len(passing) == len(table())
+    assert len(permanent) + len(passing) == len(ALL)
 
 
 def test_names_do_not_mislead():

@@ -1,48 +1,24 @@
-"""Entries and bodies: round trips, order, and the cursors that skip exactly what they should."""
+"""Entries: round trips, order, and the cursors that skip exactly what they should."""
 
-import msgpack
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.bus import wire
-from common.bus.wire import Chunk, Control, Happening, Mark
+from common.bus.wire import Chunk, Control, Mark
+from common.options import SessionOptions
+from common.pipeline.control import Configure, End, Flush
+from common.pipeline.progress import Progress
+from common.pipeline.record import pack
+from common.pipeline.speech import SPEECH_ENTRY, Resumed, SpeechEntry
 
 POSITIONS = st.integers(0, 2**62)
-BODIES = st.dictionaries(
-    st.text(max_size=8).filter(lambda key: key != "v"),
-    st.none() | st.integers(-(2**31), 2**31) | st.text(max_size=8) | st.binary(max_size=8),
-    max_size=4,
-)
+COMMANDS = st.sampled_from([Flush(), End(), Configure(SessionOptions(context="c"))])
 
 
 @given(POSITIONS, POSITIONS)
 def test_ids_read_back(major, minor):
     assert wire.id_halves(wire.entry_id(major, minor)) == (major, minor)
     assert wire.entry_id(major, minor) == b"%d-%d" % (major, minor)
-
-
-@given(BODIES)
-def test_bodies_read_back_with_their_version(body):
-    assert wire.unpack(wire.pack(body)) == {**body, "v": wire.WIRE_VERSION}
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        msgpack.packb({"t": "flush"}),
-        msgpack.packb({"t": "flush", "v": wire.WIRE_VERSION + 1}),
-        msgpack.packb([1, 2]),
-        msgpack.packb(None),
-        b"",
-        b"\xc1",
-        b"\x81",
-        wire.pack({"t": "flush"}) + b"\x00",
-    ],
-)
-def test_what_is_no_body_of_this_version_is_a_value_error(data):
-    with pytest.raises(ValueError):  # noqa: PT011 - the messages are msgpack's
-        wire.unpack(data)
 
 
 @given(POSITIONS.filter(bool), st.binary(max_size=64).map(lambda raw: raw[: len(raw) // 2 * 2]))
@@ -54,26 +30,32 @@ def test_audio_reads_back_by_position(end, pcm):
     assert chunk.mark == Mark(end, wire.AUDIO_ORDER)
 
 
-@given(POSITIONS, st.integers(2, 99), BODIES)
-def test_controls_read_back_with_their_order(position, order, body):
-    raw = (wire.entry_id(position, order), [wire.CONTROL_FIELD, wire.pack(body)])
+@given(POSITIONS, st.integers(2, 99), COMMANDS)
+def test_controls_read_back_with_their_order(position, order, command):
+    raw = (wire.entry_id(position, order), [wire.CONTROL_FIELD, pack(command)])
     control = wire.read_source(raw)
     assert isinstance(control, Control)
     assert control.mark == Mark(position, order)
-    assert control.body == {**body, "v": wire.WIRE_VERSION}
+    assert control.command == command
 
 
 def test_events_read_back_and_an_owners_marker_is_none():
-    body = wire.pack({"at": Mark(512, 0), "events": ({"t": "started"}, {"t": "paused"})})
-    happening = wire.read_happening((b"3-2", [wire.BODY_FIELD, body]))
-    assert happening == Happening(b"3-2", Mark(512, 0), ({"t": "started"}, {"t": "paused"}))
-    assert isinstance(happening.at, Mark)
-    assert wire.read_happening((b"3-1", [wire.OWNER_FIELD, b"worker"])) is None
+    entry = SpeechEntry(Mark(512, 0), (Resumed(1, 512),))
+    assert wire.read_owned((b"3-2", [wire.BODY_FIELD, pack(entry)]), SPEECH_ENTRY) == entry
+    assert wire.read_owned((b"3-1", [wire.OWNER_FIELD, b"worker"]), SPEECH_ENTRY) is None
+
+
+def test_the_head_of_a_checkpoint_is_read_without_its_state():
+    progress = Progress(Mark(512, 1))
+    fields = [wire.BODY_FIELD, b"the stage's own", wire.HEAD_FIELD, pack(progress)]
+    assert wire.read_progress((b"3-2", fields)) == progress
+    assert wire.read_progress((b"3-1", [wire.OWNER_FIELD, b"worker"])) is None
+    assert wire.read_progress((b"3-2", [wire.BODY_FIELD, b"", wire.HEAD_FIELD, b"\xc1"])) is None
 
 
 def test_audio_comes_before_the_controls_at_its_end_and_after_all_before():
-    in_order: list[Chunk | Control] = [Control(0, 2, {}), Chunk(160, b"")]
-    in_order += [Control(160, 2, {}), Control(160, 3, {}), Chunk(161, b"")]
+    in_order: list[Chunk | Control] = [Control(0, 2, Flush()), Chunk(160, b"")]
+    in_order += [Control(160, 2, Flush()), Control(160, 3, End()), Chunk(161, b"")]
     marks = [entry.mark for entry in in_order]
     assert marks == sorted(marks)
     assert marks[0] > wire.NOTHING

@@ -8,7 +8,7 @@ def test_portions_grow_while_steps_are_quick_up_to_what_is_read_at_most():
     for _ in range(6):
         sizes.append(portion.entries)
         portion.note(0.01)
-    assert sizes == [1, 2, 4, 8, 16, MOST_ENTRIES]
+    assert sizes == [1, 2, 4, 8, 8, MOST_ENTRIES]
 
 
 def test_a_step_that_took_too_long_makes_the_next_as_much_smaller():

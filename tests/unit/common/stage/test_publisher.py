@@ -9,6 +9,15 @@ from common.bus import keys, scripts, wire
 from common.bus.keys import Leg
 from common.bus.wire import Control, Mark
 from common.errors import Misuse
+from common.options import SessionOptions
+from common.pipeline.control import Flush
+from common.pipeline.partial import PartialText
+from common.pipeline.progress import Progress
+from common.pipeline.record import pack
+from common.pipeline.speech import SpeechEntry
+from common.pipeline.streams import SPEECH, Ids, Lifetime, Stream
+from common.pipeline.text import WORDS, Final, Words
+from common.pipeline.work import UTTERANCE_WORK, UtteranceWork
 from common.stage.api import (
     Attach,
     Audio,
@@ -21,6 +30,7 @@ from common.stage.api import (
     Partial,
     Relay,
     Slot,
+    Snapshot,
 )
 from common.stage.publisher import Publisher
 
@@ -28,6 +38,18 @@ STALE = hiredis.ReplyError(
     "ERR The ID specified in XADD is equal or smaller than the target stream top item"
 )
 LEG = Leg("s", 0)
+TEXT = PartialText(0, 320, "hi", 0, None)
+FINAL = Final.empty(320, "flush")
+WORK = UtteranceWork(
+    utterance=3,
+    start=0,
+    source="audio",
+    gateway="gw",
+    options=SessionOptions(),
+    align=False,
+    live=True,
+)
+SNAPSHOT = Snapshot(b"state", Progress(Mark(320, 1)), 0, {})
 
 
 def decoded(data):
@@ -82,11 +104,11 @@ class ScriptedLink:
 
 
 def slot(epoch=5, emitted=wire.NOTHING):
-    return Slot(Claim("s.0", LEG, {}, b"1-0", epoch), object(), {}, emitted)
+    return Slot(Claim("s.0", LEG, None, b"1-0", epoch, b"raw"), object(), {}, {}, emitted)
 
 
 def emit(position, order=0):
-    return Emit(Mark(position, order), ({"t": "x"},), wake=("asr",), notify="gw")
+    return Emit(SPEECH, SpeechEntry(Mark(position, order), ()), wake=("asr",), notify="gw")
 
 
 def publisher(link: Any) -> Publisher[Any]:
@@ -103,10 +125,10 @@ async def test_effects_become_the_commands_they_stand_for():
     effects = [
         emit(512),
         Audio(320, b"\0\0" * 320),
-        Relay(Control(320, 2, {"t": "flush"})),
-        Partial(3, {"text": "hi"}, "gw"),
-        Offer("asr", "s.0/3", {"utterance": 3}),
-        Commit(3, {"t": "final"}, "gw"),
+        Relay(Control(320, 2, Flush())),
+        Partial(3, TEXT, "gw"),
+        Offer("asr", "s.0/3", WORK),
+        Commit(3, FINAL, "gw"),
         Done(),
     ]
     # Positions of the speech and of the clean stream are never written by the same stage.
@@ -128,10 +150,11 @@ async def test_effects_become_the_commands_they_stand_for():
 
 async def test_only_the_owners_marker_makes_an_epoch_stream():
     link = ScriptedLink()
-    await fenced(link, [emit(512), Partial(1, {}, "gw")])
+    await fenced(link, [emit(512), Partial(1, TEXT, "gw")])
     assert all(b"NOMKSTREAM" in command for command in link.writes)
-    await publisher(link).save([(slot(), LEG.key("ckpt:x"), b"state")])
+    await publisher(link).save([(slot(), LEG.key("ckpt:x"), SNAPSHOT)])
     assert b"NOMKSTREAM" in link.writes[-1]
+    assert link.writes[-1][-4:] == (b"p", b"state", b"h", pack(SNAPSHOT.progress))
 
 
 async def test_a_stream_of_positions_gets_a_ttl_with_its_first_entry():
@@ -143,14 +166,14 @@ async def test_a_stream_of_positions_gets_a_ttl_with_its_first_entry():
 
 async def test_words_are_attached_after_the_commit_and_ring_for_the_text():
     link = ScriptedLink()
-    body = {"words": None, "trouble": "why"}
-    effects = [Commit(3, {"t": "final"}, "gw"), Attach(3, "digest", body, "gw"), Done()]
+    words = Words(None, "why")
+    effects = [Commit(3, FINAL, "gw"), Attach(3, "digest", words, "gw"), Done()]
     assert not await fenced(link, effects)
     assert [call[0] for call in link.scripts] == [scripts.COMMIT, scripts.ATTACH]
     _, names, (number, digest, packed, ttl) = link.scripts[1]
     assert names == (LEG.key("text"), LEG.key("held"), LEG.meta)
     assert (number, digest, ttl) == (3, "digest", keys.SESSION_TTL)
-    assert wire.unpack(packed) == {**body, "v": wire.WIRE_VERSION}
+    assert WORDS.unpack(packed) == words
     (ring,) = link.others
     assert ring[-4:] == ("s.0", "text") * 2
 
@@ -171,7 +194,7 @@ async def test_a_refused_epoch_is_a_newer_owner_unless_the_entry_is_mine(
     replies, repeated, top, is_fenced
 ):
     link = ScriptedLink(replies, repeated=repeated, tops=[top])
-    assert await fenced(link, [emit(512), Commit(1, {}, "gw")]) is is_fenced
+    assert await fenced(link, [emit(512), Commit(1, FINAL, "gw")]) is is_fenced
     assert bool(link.scripts) is not is_fenced, "nothing follows from a fenced write"
     assert bool(link.others) is not is_fenced
 
@@ -191,7 +214,7 @@ async def test_any_other_refusal_is_a_bug(refusal):
 async def test_one_fenced_claim_does_not_harm_the_others():
     link = ScriptedLink([STALE, b"5-2"], tops=[b"6-1"])
     stale, good = slot(), slot()
-    work = [(each, [emit(512), Offer("asr", "s.0/1", {})]) for each in (stale, good)]
+    work = [(each, [emit(512), Offer("asr", "s.0/1", WORK)]) for each in (stale, good)]
     assert (await publisher(link).publish(work)).fenced == {stale}
     assert len(link.scripts) == 1
 
@@ -204,7 +227,7 @@ async def test_one_fenced_claim_does_not_harm_the_others():
         (emit(512, 2), True),
         (emit(513), True),
         (Audio(512, b"\0\0"), True),
-        (Relay(Control(512, 2, {})), True),
+        (Relay(Control(512, 2, Flush())), True),
     ],
 )
 async def test_what_an_earlier_owner_wrote_is_not_written_again(effect, written):
@@ -215,7 +238,7 @@ async def test_what_an_earlier_owner_wrote_is_not_written_again(effect, written)
 
 async def test_a_skipped_event_still_has_its_consequences():
     link = ScriptedLink()
-    await fenced(link, [emit(512), Offer("asr", "s.0/1", {})], emitted=Mark(9999, 0))
+    await fenced(link, [emit(512), Offer("asr", "s.0/1", WORK)], emitted=Mark(9999, 0))
     assert not link.writes
     assert len(link.scripts) == 1
 
@@ -223,26 +246,26 @@ async def test_a_skipped_event_still_has_its_consequences():
 def offers(link):
     """Where the readers of the offers made begin to read, by key."""
     calls = [call for call in link.scripts if call[0] is scripts.REGISTER]
-    return {key: wire.unpack(body)["after"] for _, _, (key, body) in calls}
+    return {key: UTTERANCE_WORK.unpack(body).after for _, _, (key, body) in calls}
 
 
 async def test_an_offer_says_where_its_own_event_lies():
     """However much follows in the same step: a short utterance may be over in it."""
     link = ScriptedLink()
     effects = [
-        *(emit(512), Offer("asr", "s.0/1", {}), emit(1024), emit(1536)),
-        *(emit(2048), Offer("asr", "s.0/2", {}), emit(2560)),
+        *(emit(512), Offer("asr", "s.0/1", WORK), emit(1024), emit(1536)),
+        *(emit(2048), Offer("asr", "s.0/2", WORK), emit(2560)),
     ]
     owned = slot(epoch=5)
     await publisher(link).publish([(owned, effects)])
     assert offers(link) == {"s.0/1": b"5-1", "s.0/2": b"5-4"}
-    await publisher(link).publish([(owned, [emit(9999), Offer("asr", "s.0/3", {})])])
+    await publisher(link).publish([(owned, [emit(9999), Offer("asr", "s.0/3", WORK)])])
     assert offers(link)["s.0/3"] == b"5-6"
 
 
 async def test_an_offer_whose_event_an_earlier_owner_wrote_is_read_from_the_beginning():
     link = ScriptedLink()
-    effects = [emit(512), Offer("asr", "s.0/1", {}), emit(1024), Offer("asr", "s.0/2", {})]
+    effects = [emit(512), Offer("asr", "s.0/1", WORK), emit(1024), Offer("asr", "s.0/2", WORK)]
     await fenced(link, effects, emitted=Mark(512, 0))
     assert offers(link) == {"s.0/1": b"0-0", "s.0/2": b"5-1"}
 
@@ -250,7 +273,7 @@ async def test_an_offer_whose_event_an_earlier_owner_wrote_is_read_from_the_begi
 async def test_several_writes_to_one_stream_are_one_transaction():
     """Was the first refused for want of memory and the second not, the first would be lost."""
     link = ScriptedLink()
-    assert not await fenced(link, [emit(512), emit(1024), Partial(1, {}, "gw")])
+    assert not await fenced(link, [emit(512), emit(1024), Partial(1, TEXT, "gw")])
     names = [command[0] for command in link.writes]
     assert names == [b"MULTI", b"XADD", b"XADD", b"EXEC", b"XADD"]
 
@@ -331,13 +354,27 @@ async def test_what_follows_from_a_dead_letter_waits_for_it(written):
     link = Breaking()
     work: Any
     owned, other = slot(), slot()
-    given_up = [DeadLetter("why", b"pcm"), Commit(1, {}, "gw"), Done()]
-    work = [(owned, given_up), (other, [Commit(2, {}, "gw")])]
+    given_up = [DeadLetter("why", b"pcm"), Commit(1, FINAL, "gw"), Done()]
+    work = [(owned, given_up), (other, [Commit(2, FINAL, "gw")])]
     published = await publisher(link).publish(work)
     assert published == (set(), set() if written else {owned})
     made = [call[0] for call in link.scripts]
     assert made == [scripts.DIVERT] + [scripts.COMMIT] * (2 if written else 1)
     _, streams, arguments = link.scripts[0]
     assert streams == (keys.dead("toy"), keys.dead_audio("toy"))
-    assert arguments[:2] == (b"1-0", "s.0")
+    assert arguments[:3] == (b"1-0", "s.0", b"raw")
     assert arguments[3:7] == ("why", "worker", 5, b"pcm")
+
+
+async def test_another_writer_of_events_has_a_stream_of_its_own():
+    """So neither fences the other: the ids of both are epochs."""
+    keywords = Stream(
+        "keywords", Ids.EPOCH, Lifetime.SESSION, writers="keywords", holds="", most=10
+    )
+    link = ScriptedLink()
+    events = Emit(keywords, SpeechEntry(Mark(512, 0), ()), notify="gw")
+    assert not await fenced(link, [events])
+    (write,) = link.writes
+    assert write[:5] == (b"XADD", LEG.key("keywords"), b"NOMKSTREAM", b"MAXLEN", b"~")
+    (ring,) = link.others
+    assert ring[-2:] == ("s.0", "keywords")

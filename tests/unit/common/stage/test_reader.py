@@ -6,6 +6,7 @@ from common.bus import wire
 from common.bus.keys import Leg
 from common.bus.reading import MOST_ENTRIES
 from common.bus.wire import Chunk
+from common.pipeline import streams
 from common.stage.api import Claim, Slot
 from common.stage.reader import read
 
@@ -44,7 +45,8 @@ def audio(*ends):
 
 
 def slot(key, cursors):
-    return Slot(Claim(key, LEG, {}, b"1-0", 1), key, dict(cursors), wire.NOTHING)
+    claim: Claim[Any] = Claim(key, LEG, None, b"1-0", 1)
+    return Slot(claim, key, dict.fromkeys(cursors, streams.AUDIO), dict(cursors), wire.NOTHING)
 
 
 async def ends_read(link, *slots):
@@ -91,9 +93,9 @@ async def test_an_entry_that_cannot_be_read_concerns_its_claim_alone():
     foreign = (b"2-2", [wire.CONTROL_FIELD, b"\x81\xa1v\x63"])  # version 99
     link: Any = StreamLink({AUDIO: audio(1, 2), other.key("audio"): [*audio(1, 2), foreign]})
     good = slot("good", {AUDIO: b"0-0"})
-    bad = Slot(
-        Claim("bad", other, {}, b"2-0", 1), "bad", {other.key("audio"): b"0-0"}, wire.NOTHING
-    )
+    key = other.key(streams.AUDIO)
+    claim: Claim[Any] = Claim("bad", other, None, b"2-0", 1)
+    bad = Slot(claim, "bad", {key: streams.AUDIO}, {key: b"0-0"}, wire.NOTHING)
     news, _, unreadable = await read(link, [good, bad])
     assert [(each.state, len(entries)) for each, entries in news] == [("good", 2)]
     assert [(each.state, str(error)) for each, error in unreadable] == [

@@ -1,0 +1,172 @@
+"""Who has an engine's places, who waits for one, and who is next; no clock, nothing is decoded.
+
+A *group* is what shares a place. One that gave its place back between two steps is resting: it
+waits like the others, and nobody joins it.
+"""
+
+import asyncio
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from asr_worker.api import BatchingEngine, DecodeRequest, Engine, Hypothesis, Priority
+from common.audio import SAMPLE_RATE
+
+_PATIENCE_PER_S = 0.025
+"""Seconds that a decode waits for others per second of its audio. Measured: as long as it takes."""
+_TOGETHER = 30 * SAMPLE_RATE
+"""Audio that may share a place: nobody waits for more than it would for one long utterance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A hypothesis and where its time went, both in seconds of the clock."""
+
+    hypothesis: Hypothesis
+    waited: float
+    took: float
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """A request that wants a place; times in seconds of the dispatcher's clock."""
+
+    request: DecodeRequest
+    live: bool
+    arrival: int
+    submitted: float
+    needed: float
+    """When somebody begins to wait for the text."""
+    alone: float | None = None
+    answer: asyncio.Future[Decoded] = field(default_factory=asyncio.Future)
+
+    @property
+    def order(self) -> tuple[int, bool, float, int]:
+        """The smaller goes first; it never changes, so everybody's turn comes."""
+        answered = self.needed + _PATIENCE_PER_S * self.seconds
+        return (self.request.priority, not self.live, answered, self.arrival)
+
+    @property
+    def seconds(self) -> float:
+        """How much audio it is about."""
+        return len(self.request.audio) / SAMPLE_RATE
+
+    @property
+    def final(self) -> bool:
+        """Whether its text will be published as final."""
+        return self.request.priority is Priority.FINAL
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """What shares a place: it has one, or is resting until `resumed`."""
+
+    tickets: Sequence[Ticket]
+    since: float
+    """When it got its place, or gave it back."""
+    held: float = 0.0
+    """Seconds that it had a place before."""
+    resumed: asyncio.Future[None] | None = None
+    task: asyncio.Task[None] = field(init=False)
+
+    @property
+    def order(self) -> tuple[int, bool, float, int]:
+        """See `Ticket.order`; that of the first."""
+        return self.tickets[0].order
+
+    @property
+    def alone(self) -> float | None:
+        """See `Dispatcher.decode`."""
+        return self.tickets[0].alone
+
+    @property
+    def final(self) -> bool:
+        """See `Ticket.final`."""
+        return self.tickets[0].final
+
+    @property
+    def live(self) -> bool:
+        """See `Ticket`; what shares a place is alike in this."""
+        return self.tickets[0].live
+
+
+class Places:
+    """The places of one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.number = engine.concurrency
+        self.running: list[Group] = []
+        self.resting: list[Group] = []
+        self.waiting: list[Ticket] = []
+        self._batching = engine if isinstance(engine, BatchingEngine) else None
+
+    def groups(self) -> Iterator[Group]:
+        """Iterate over everything that was begun and is not over."""
+        yield from (*self.running, *self.resting)
+
+    def last_is_free(self) -> bool:
+        """Whether all places but one are taken."""
+        return len(self.running) == self.number - 1
+
+    def next(
+        self, *, last_is_kept: bool, live_before: float | None = None
+    ) -> Ticket | Group | None:
+        """Return what is to have a free place now, if there is one for it.
+
+        The last free one is for finals only if `last_is_kept`. With `live_before`, while there are
+        live calls, it is for these only, and a recording has any place only while none of them is
+        decoded, unless it has waited since that time: a decode slows down what runs beside it.
+        """
+        if len(self.running) >= self.number:
+            return None
+        resting, waiting = self.resting, self.waiting
+        if live_before is not None:
+            kept = self.number > 1 and self.last_is_free()
+            busy = kept or any(group.live for group in self.running)
+            bound = -math.inf if kept else live_before
+            resting = [g for g in resting if g.live or not busy or g.since < bound]
+            waiting = [t for t in waiting if t.live or not busy or t.submitted < bound]
+        rested = min(resting, key=lambda group: group.order, default=None)
+        ticket = min(waiting, key=lambda ticket: ticket.order, default=None)
+        first: Ticket | Group | None = ticket or rested
+        if ticket is not None and rested is not None:
+            # One that is to be alone waits until what was begun has ended.
+            first = rested if ticket.alone is not None or rested.order < ticket.order else ticket
+        if first is None or not self.running:
+            return first
+        if first.alone is not None or any(group.alone is not None for group in self.running):
+            return None
+        return None if not first.final and last_is_kept and self.last_is_free() else first
+
+    def sharing(self, first: Ticket) -> Sequence[Ticket]:
+        """Return what is to share a free place with the first of those that wait, it included.
+
+        Nothing shares while there is a place for each: it would wait for the longest.
+        """
+        if first.alone is not None or self._batching is None:
+            return [first]
+        likeness, kind = self._batching.likeness(first.request), first.order[:2]
+        alike = sorted(
+            (
+                each
+                for each in self.waiting
+                if each.alone is None
+                and each.order[:2] == kind
+                and self._batching.likeness(each.request) == likeness
+            ),
+            key=lambda ticket: ticket.order,
+        )
+        free = self.number - len(self.running)
+        most = min(self._batching.together, math.ceil(len(alike) / free))
+        ends = itertools.accumulate(len(ticket.request.audio) for ticket in alike[:most])
+        return alike[: max(1, sum(end <= _TOGETHER for end in ends))]
+
+    def someone_before(self, group: Group) -> bool:
+        """Whether a group that has a place is to give it back: something goes before it."""
+        if not group.live and any(other.live for other in self.running):
+            return True
+        first = group.order
+        return any(t.alone is None and t.order < first for t in self.waiting) or any(
+            rested.order < first for rested in self.resting
+        )

@@ -1,0 +1,1 @@
+"""How utterances are decoded that may end their worker."""

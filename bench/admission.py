@@ -1,0 +1,182 @@
+"""Who is refused, and how long finals take, as callers grow in number: is there a cause?
+
+    python -m bench admission [--callers N ...] [--seconds S] [--speech DIRECTORY] [--json FILE]
+
+The real stack with Whisper and default settings, one process of each kind, on loopback. Three
+scenes, each on a stack of its own:
+- long: so many callers speak utterances of 20 to 30 s for a minute and call again, each fourth of
+  them denoised.
+- call: so many callers speak the sample call, without its long pauses.
+- mixed: three callers at a time send recordings of 4 to 60 s of that long speech, each second of
+  them denoised: a machine that is far from full.
+A refused caller tries again about each second. Latencies are the client's, from the audio that
+decided an endpoint to its final; processor use is of all cores.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import random
+from collections.abc import Sequence
+from importlib.resources import as_file, files
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from bench.accounting import cpu_seconds
+from bench.overload import Callers, Manner, Phase, address, sample_call, spread, watch
+from bench.recordings import channels
+from bench.stack import local_stack
+from callscribe.local.stack import Stack, running_stack
+from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
+
+_CORPUS = Path(__file__).resolve().parents[2] / "shared" / "data" / "speech"
+_UTTERANCE_S = (20.0, 29.0)
+_UTTERANCES = 8
+_BREATH_S, _PAUSE_S = 0.15, 1.2
+"""Silence between clips of an utterance, and between utterances."""
+_QUIET = 0.02
+_LONG_CALL_S = (30.0, 90.0)
+_ONE_AFTER_ANOTHER_S = 0.25
+_RECORDING_S = (4.0, 60.0)
+_MIXED_CALLERS = 3
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the benchmark; 0 when no call that was let in broke off."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench admission",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--callers", type=int, nargs="*", default=[2, 4, 8, 16], metavar="N")
+    parser.add_argument("--scenes", nargs="+", choices=_SCENES, default=list(_SCENES))
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of each")
+    parser.add_argument("--speech", type=Path, default=_CORPUS, metavar="DIRECTORY")
+    parser.add_argument("--short", action="store_true", help="two callers, 15 seconds of each")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    options = parser.parse_args(argv)
+    sizes, seconds = ([2], 15.0) if options.short else (options.callers, options.seconds)
+    long = long_speech(options.speech)
+    rows = []
+    print(_HEADER)
+    for scene in options.scenes:
+        for callers in [_MIXED_CALLERS] if scene == "mixed" else sizes:
+            rows.append(asyncio.run(_measure(scene, callers, seconds, _manner(scene, long))))
+            print(show(rows[-1]), flush=True)
+    if options.json is not None:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    return 1 if any(row["broken"] for row in rows) else 0
+
+
+def long_speech(directory: Path) -> bytes:
+    """Return PCM16 at 16 kHz: utterances of 20 to 29 s, joined from the clips that there are."""
+    paths = sorted(directory.glob("librivox_*.wav"))
+    if paths:
+        clips = [channels(path)[0] for path in paths]
+    else:
+        with as_file(files("pytest_audioeval") / "samples" / "audio" / "en") as folder:
+            clips = [channels(path)[0] for path in sorted(folder.glob("*.wav"))]
+    return float_to_pcm16(joined([_spoken(clip) for clip in clips], random.Random(1)))
+
+
+def joined(clips: Sequence[FloatArray], chance: random.Random) -> FloatArray:
+    """Return utterances of 20 to 29 s, float32 [n] at 16 kHz, with a pause behind each."""
+    breath = np.zeros(round(_BREATH_S * SAMPLE_RATE), np.float32)
+    pause = np.zeros(round(_PAUSE_S * SAMPLE_RATE), np.float32)
+    parts: list[FloatArray] = []
+    for _ in range(_UTTERANCES):
+        # What begins in the middle of a clip ends where the last one does.
+        left = round(chance.uniform(*_UTTERANCE_S) * SAMPLE_RATE)
+        spoken: list[FloatArray] = []
+        for clip in itertools.cycle(chance.sample(list(clips), len(clips))):
+            spoken += [breath, clip[-left:]]
+            left -= len(breath) + len(clip)
+            if left <= 0:
+                break
+        parts += [*reversed(spoken), pause]
+    return np.concatenate(parts)
+
+
+def _spoken(clip: FloatArray) -> FloatArray:
+    """Return the clip without the silence around it."""
+    loud = np.flatnonzero(np.abs(clip) > _QUIET)
+    return clip[loud[0] : loud[-1] + 1]
+
+
+def _manner(scene: str, long: bytes) -> Manner:
+    match scene:
+        case "long":
+            return Manner(long, SAMPLE_RATE, _LONG_CALL_S, denoise_every=4)
+        case "mixed":
+            return Manner(long, SAMPLE_RATE, _RECORDING_S, denoise_every=2)
+    return sample_call()
+
+
+async def _measure(scene: str, callers: int, seconds: float, manner: Manner) -> dict[str, Any]:
+    async with running_stack(local_stack(denoise=1)) as stack:
+        row: dict[str, Any] = await stack.run(_scene(stack, scene, callers, seconds, manner))
+    return row
+
+
+async def _scene(
+    stack: Stack, scene: str, number: int, seconds: float, manner: Manner
+) -> dict[str, Any]:
+    callers = Callers(address(stack), manner)
+    phase = callers.phase = Phase(scene)
+    try:
+        pids, before = stack.pids, _spent(stack)
+        began = perf_counter()
+
+        def is_over(elapsed: float) -> bool:
+            if callers.population < min(number, 1 + elapsed / _ONE_AFTER_ANOTHER_S):
+                callers.add()
+            return elapsed > seconds
+
+        await watch(callers, is_over)
+        cores = (perf_counter() - began) * (os.cpu_count() or 1)
+        used = {name: (spent - before[name]) / cores for name, spent in _spent(stack).items()}
+    finally:
+        callers.phase = Phase("leaving")
+        await callers.leave()
+    return {
+        "scene": scene,
+        "callers": number,
+        "calls": sum(phase.calls) / max(1, len(phase.calls)),
+        "let_in": phase.let_in,
+        "final_ms": spread(phase.finals),
+        "partial_every_ms": spread(phase.partials),
+        "refused": {reason: len(times) for reason, times in phase.answers.items()},
+        "processor": {name: used[name] for name in (*pids, "bench")},
+        "broken": phase.broken,
+    }
+
+
+def _spent(stack: Stack) -> dict[str, float]:
+    """Return the CPU seconds of each process so far, of this one too."""
+    pids = {**stack.pids, "bench": os.getpid()}
+    return {name: cpu_seconds(pid) for name, pid in pids.items()}
+
+
+_SCENES = ("long", "call", "mixed")
+_HEADER = (
+    f"{'':>6} | {'callers':>7} {'calls':>5} |{'finals':>7}{'p50':>6}{'p95':>6}{'max':>6}"
+    f" |{'partial every':>14} |{'ASR':>6}{'all':>6} of the cores | refused"
+)
+
+
+def show(row: dict[str, Any]) -> str:
+    """Return a line of the table; latencies in ms."""
+    final, partial, used = row["final_ms"], row["partial_every_ms"], row["processor"]
+    refused = ", ".join(f"{reason} {count}" for reason, count in row["refused"].items())
+    lines = [
+        f"{row['scene']:>6} | {row['callers']:>7} {row['calls']:>5.1f} |{final['n']:>7}"
+        f"{final['p50']:>6.0f}{final['p95']:>6.0f}{final['max']:>6.0f} |{partial['p50']:>14.0f}"
+        f" |{used['asr']:>6.0%}{sum(used.values()):>6.0%}{'':>13} | {refused or 'nobody'}"
+    ]
+    lines += [f"{'':>6} | a call broke off: {trouble}" for trouble in row["broken"]]
+    return "\n".join(lines)

@@ -1,0 +1,34 @@
+"""What a benchmark has measured as a file: the figures, when, and on which machine."""
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+
+def write(path: Path, figures: Any) -> None:
+    """Write figures, JSON-able, as `read` and docs/figures.py read them."""
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    report = {"date": today, "machine": machine(), "figures": figures}
+    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read(path: Path) -> Any:
+    """Return the figures that `write` wrote."""
+    return json.loads(path.read_text(encoding="utf-8"))["figures"]
+
+
+def machine() -> str:
+    """Return how many processors this machine has, and which."""
+    return f"{os.cpu_count()} cores, {_processor()}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

@@ -1,0 +1,60 @@
+"""Which of the events that arrive the caller has not had yet.
+
+After a resume the server sends finals and words behind the last `seq` seen, and may repeat the
+others; it promises rising `seq`, and per channel rising utterance numbers of each kind.
+"""
+
+from callscribe.client.messages import (
+    Error,
+    Event,
+    Final,
+    Gap,
+    Partial,
+    SpeechEnded,
+    SpeechStarted,
+    Words,
+)
+
+
+class Delivery:
+    """One call's events, each let through once; pure."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        """Of the newest final or words let through."""
+        self._utterances: dict[tuple[type[Event], int], int] = {}
+        """The newest utterance, by kind of event and channel."""
+        self._told: set[tuple[object, ...]] = set()
+        """Gaps and utterances that failed; few."""
+
+    def admit(self, event: Event) -> bool:
+        """Return whether the event is new, and remember it."""
+        match event:
+            case Partial():
+                return event.utterance > self._newest(Final, event.channel)
+            case Final() | Words():
+                new = event.seq > self.seq
+                self.seq = max(self.seq, event.seq)
+                if isinstance(event, Final) and new:
+                    self._rises(event)
+                return new
+            case SpeechStarted() | SpeechEnded():
+                return self._rises(event)
+            case Gap():
+                return self._first_time(event.channel, event.start, event.end)
+            case Error(code="utterance_failed"):
+                return self._first_time(event.message)
+        return True
+
+    def _newest(self, kind: type[Event], channel: int) -> int:
+        return self._utterances.get((kind, channel), 0)
+
+    def _rises(self, event: Final | SpeechStarted | SpeechEnded) -> bool:
+        newest = self._newest(type(event), event.channel)
+        self._utterances[type(event), event.channel] = max(newest, event.utterance)
+        return event.utterance > newest
+
+    def _first_time(self, *told: object) -> bool:
+        known = told in self._told
+        self._told.add(told)
+        return not known

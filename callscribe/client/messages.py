@@ -1,0 +1,281 @@
+"""The native protocol's messages as typed values: options that go, events that come.
+
+Times in events are seconds of audio since the call began, not of the clock. Fields are named as on
+the wire.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Literal, Self, TypeAlias, TypedDict
+
+from common.errors import PeerMisbehaved, SettingsError
+
+SAMPLE_BYTES: Mapping[str, int] = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw": 1}
+"""By encoding."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What a call asks of the server; None leaves an option to the server's settings.
+
+    Durations in seconds, thresholds as probabilities 0..1, `sample_rate` in Hz. With two
+    channels the samples are interleaved, and each channel has its own transcript. The server
+    checks the values; an `encoding` whose samples have no known size raises SettingsError here.
+    """
+
+    encoding: Literal["float32", "pcm16", "mulaw", "alaw"] = "pcm16"
+    sample_rate: int = 16_000
+    channels: int = 1
+    language: str | None = None
+    """A language's English name or ISO code; None detects it."""
+    context: str | None = None
+    """Free text about the call's subject that biases the recogniser."""
+    keywords: tuple[str, ...] | None = None
+    vad_threshold: float | None = None
+    silence_threshold: float | None = None
+    min_speech_duration: float | None = None
+    max_utterance: float | None = None
+    chunk_size_sec: float | None = None
+    unfixed_chunk_num: int | None = None
+    unfixed_token_num: int | None = None
+    denoise: bool | None = None
+    words: bool | None = None
+    interim_results: bool | None = None
+    events: tuple[Literal["speech_started", "speech_ended", "gap", "lag", "audio_ack"], ...] = ()
+    """Events beyond transcripts to be sent."""
+
+    def __post_init__(self) -> None:
+        if self.encoding not in SAMPLE_BYTES:
+            allowed = ", ".join(SAMPLE_BYTES)
+            raise SettingsError(f"encoding is {self.encoding!r}; there are {allowed}")
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one sample of every channel."""
+        return SAMPLE_BYTES[self.encoding] * self.channels
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the body of the config message."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+class Changes(TypedDict, total=False):
+    """What `Call.configure` may change during a call; as in `Options`."""
+
+    language: str | None
+    context: str
+    keywords: tuple[str, ...]
+    vad_threshold: float
+    silence_threshold: float
+    min_speech_duration: float
+    max_utterance: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Created:
+    """The answer to a config that opens or resumes a call; the rest is of a resumed one.
+
+    The server has `position` frames of audio at the call's sample rate, `seq` is its newest final
+    or words, and the first `controls` messages behind the first config took effect.
+    """
+
+    session_id: str
+    resume_token: str
+    resumed: bool = False
+    position: int = 0
+    seq: int = 0
+    controls: int = 0
+    ended: bool = False
+    """Whether the call takes nothing any more; what is left to come are results."""
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Self:
+        """Read a message's fields; one that lacks what it must have raises PeerMisbehaved."""
+        try:
+            return cls(**{f.name: wire[f.name] for f in fields(cls) if f.name in wire})
+        except TypeError as error:
+            raise PeerMisbehaved(f"the server sent an unusable session_created: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Word:
+    """One word of a final; `start` and `end` in seconds of audio, `probability` 0..1."""
+
+    word: str
+    start: float
+    end: float
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Event:
+    kind: ClassVar[str]
+    """The message's `type`."""
+    channel: int = 0
+    timestamp: float | None = None
+    """The server's clock when it sent this, in seconds since 1970."""
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Self:
+        """Read a message's fields; those added by a newer server are ignored."""
+        return cls(**{f.name: wire[f.name] for f in fields(cls) if f.name in wire})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Partial(_Event):
+    """The open utterance's text so far; its first `stable` characters will not change."""
+
+    kind = "partial"
+    utterance: int
+    start: float
+    end: float
+    text: str
+    stable: int = 0
+    language: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Timed(_Event):
+    utterance: int
+    seq: int
+    start: float
+    end: float
+    words: tuple[Word, ...] | None = None
+    words_unavailable: str | None = None
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Self:
+        """Read a message's fields, its words among them."""
+        words = wire.get("words")
+        if words is not None:
+            names = [field.name for field in fields(Word)]
+            words = tuple(Word(**{name: word[name] for name in names}) for word in words)
+        given = {f.name: wire[f.name] for f in fields(cls) if f.name in wire}
+        return cls(**{**given, "words": words})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Final(_Timed):
+    """An utterance's definitive text; `seq` rises over the finals and words of the call.
+
+    Of a call that asked for `words` they are None where they come later as a `Words` event
+    (`words_pending`), or not at all (`words_unavailable` says why).
+    """
+
+    kind = "final"
+    text: str
+    language: str | None = None
+    words_pending: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Words(_Timed):
+    """The words of a final that came with `words_pending`, or in `words_unavailable` why not."""
+
+    kind = "words"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpeechStarted(_Event):
+    """Speech from `start` on (the pre-roll included), decided once `at` had been heard."""
+
+    kind = "speech_started"
+    utterance: int
+    start: float
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpeechEnded(_Event):
+    """The endpoint of an utterance, decided once `at` had been heard."""
+
+    kind = "speech_ended"
+    utterance: int
+    start: float
+    end: float
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gap(_Event):
+    """Audio from `start` to `end` never reached the recogniser."""
+
+    kind = "gap"
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Error(_Event):
+    """The server objects to something but the call goes on, unless it closes it right after."""
+
+    kind = "error"
+    code: str
+    message: str
+    retry_after: float | None = None
+    """Seconds after which a refused call may be tried again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lag(_Event):
+    """The recogniser is `seconds` of audio behind what the server has; told while that is much."""
+
+    kind = "lag"
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AudioAck(_Event):
+    """The server has stored what comes before frame `position`, at the call's sample rate."""
+
+    kind = "audio_ack"
+    position: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resumed(_Event):
+    """The connection broke and the call goes on; made by the client, not sent by the server.
+
+    `after_s`: seconds of the clock without a connection. `position`: seconds of audio that
+    the server had; what follows it was sent again.
+    """
+
+    kind = "resumed"
+    after_s: float
+    position: float
+
+
+Event: TypeAlias = (
+    Partial | Final | Words | SpeechStarted | SpeechEnded | Gap | Error | Lag | AudioAck | Resumed
+)
+
+_SENT = (Partial, Final, Words, SpeechStarted, SpeechEnded, Gap, Error, Lag, AudioAck)
+_EVENTS: Mapping[str, type[Event]] = {event.kind: event for event in _SENT}
+
+
+def parse_event(message: str | bytes) -> Event | None:
+    """Read one message of the server; None for a type that this client does not know.
+
+    A message that is not an object or lacks a field raises PeerMisbehaved.
+    """
+    wire = parse_object(message)
+    event_type = _EVENTS.get(str(wire.get("type")))
+    if event_type is None:
+        return None
+    try:
+        return event_type.from_wire(wire)
+    except (TypeError, KeyError) as error:
+        raise PeerMisbehaved(f"the server sent an unusable {wire['type']}: {error}") from error
+
+
+def parse_object(message: str | bytes) -> dict[str, Any]:
+    """Read a message of any type; what is no JSON object raises PeerMisbehaved."""
+    try:
+        wire = json.loads(message)
+    except ValueError as error:
+        raise PeerMisbehaved(f"the server sent no JSON: {message[:80]!r}") from error
+    if not isinstance(wire, dict):
+        raise PeerMisbehaved(f"the server sent no JSON object: {message[:80]!r}")
+    return wire

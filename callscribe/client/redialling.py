@@ -1,0 +1,80 @@
+"""Which of the servers to try next after a broken connection, when, and when to give up.
+
+Exponential back-off with full jitter, after M. Brooker, "Exponential Backoff And Jitter" (AWS
+Architecture Blog, 2015): the clients of one dead gateway do not come back in step.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from common.backoff import doubled
+
+FIRST_WAIT = 0.1
+LONGEST_WAIT = 5.0
+"""Bounds of the longest wait, in seconds; each wait is a random part of it."""
+
+STEADY = 10.0
+"""Seconds after which a connection counts as one that works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A server to try after `wait` seconds."""
+
+    url: str
+    wait: float
+
+
+class Redialling:
+    """The attempts of one call; pure: `now` in seconds of any clock that does not go back.
+
+    `patience` is how many seconds without a connection are borne, in sum since the call last got
+    on: a server that takes the call and drops it again does not keep it for ever.
+    """
+
+    def __init__(self, urls: Sequence[str], patience: float) -> None:
+        self._urls = list(urls)
+        self._patience = self._left = patience
+        self._barred: dict[str, float] = {}
+        self._tries = 0
+        self._at_once = False
+        self._connected_at = self._lost_at = 0.0
+
+    def connected(self, url: str, now: float) -> None:
+        """Note a connection; the server that follows in the list is next when it breaks."""
+        self._left -= now - self._lost_at if self._tries else 0.0
+        self._turn_to_next_of(url)
+        self._connected_at = now
+
+    def got_on(self) -> None:
+        """Note that the call advanced: what went wrong before no longer counts."""
+        self._tries = 0
+        self._left = self._patience
+
+    def lost(self, now: float, *, at_once: bool) -> None:
+        """Note a broken connection; `at_once`: the first attempt need not wait."""
+        if now - self._connected_at >= STEADY:
+            self.got_on()
+        self._at_once = at_once and not self._tries
+        self._lost_at = now
+
+    def next_attempt(self, now: float, chance: float) -> Attempt | None:
+        """Return the next attempt, None when patience is over; `chance` is random, from 0 to 1."""
+        left = self._left - (now - self._lost_at)
+        if left <= 0:
+            return None
+        url = min(self._urls, key=lambda each: max(now, self._barred.get(each, now)))
+        wait = chance * doubled(FIRST_WAIT, self._tries, LONGEST_WAIT)
+        wait = 0.0 if self._at_once else wait
+        self._at_once = False
+        self._tries += 1
+        return Attempt(url, min(left, wait + max(0.0, self._barred.get(url, now) - now)))
+
+    def failed(self, url: str, now: float, retry_after: float) -> None:
+        """Note a failed attempt; the server asked not to be tried for `retry_after` seconds."""
+        self._barred[url] = now + retry_after
+        self._turn_to_next_of(url)
+
+    def _turn_to_next_of(self, url: str) -> None:
+        following = self._urls.index(url) + 1
+        self._urls = self._urls[following:] + self._urls[:following]

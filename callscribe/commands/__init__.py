@@ -1,0 +1,1 @@
+"""The commands that are no services, each with its flags and its work."""

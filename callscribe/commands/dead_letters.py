@@ -1,0 +1,38 @@
+"""`callscribe dead-letters`: what its flags mean."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+
+from callscribe.commands.letters import replay, show
+from common.pipeline.stages import NAMES
+from common.settings import CommonSettings, FlagParser, resolve
+
+
+def main(argv: Sequence[str]) -> int:
+    """Show or replay dead letters and return the exit code."""
+    arguments = _parser().parse_args(argv)
+    given = [] if arguments.redis_url is None else ["--redis-url", arguments.redis_url]
+    settings, _ = resolve(CommonSettings, given, os.environ)
+    if arguments.action == "list":
+        stages = [arguments.stage] if arguments.stage else NAMES
+        return asyncio.run(show(settings.redis_url, stages, as_json=arguments.json))
+    return asyncio.run(replay(settings.redis_url, arguments.ids))
+
+
+def _parser() -> FlagParser:
+    parser = FlagParser(prog="callscribe dead-letters", allow_abbrev=False)
+    parser.description = "List what the workers gave up, or try it again."
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|replay")
+    listing = actions.add_parser("list", help="print the dead letters", allow_abbrev=False)
+    listing.add_argument("--stage", choices=NAMES, help="default: all")
+    listing.add_argument("--json", action="store_true", help="print them as JSON lines")
+    replaying = actions.add_parser(
+        "replay", help="try dead letters again; what succeeds is removed", allow_abbrev=False
+    )
+    which = replaying.add_mutually_exclusive_group(required=True)
+    which.add_argument("ids", nargs="*", default=[], metavar="ID", help="as `list` prints it")
+    which.add_argument("--all", action="store_true", help="all there are")
+    for each in (listing, replaying):
+        each.add_argument("--redis-url", metavar="URL", help="the Redis of the calls")
+    return parser

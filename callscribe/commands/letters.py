@@ -1,0 +1,204 @@
+"""What the workers gave up, shown and tried again."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from common.audio import SAMPLE_RATE
+from common.bus import commands, dead_letters, wire
+from common.bus.dead_letters import Letter
+from common.bus.keys import Leg
+from common.bus.offers import register, register_packed
+from common.errors import CallscribeError, SettingsError, Unavailable
+from common.lifecycle import EXIT_FAILED, EXIT_OK
+from common.pipeline.marks import BEGINNING, Mark
+from common.pipeline.record import pack
+from common.pipeline.speech import Ended, SpeechEntry
+from common.pipeline.stages import ASR, NAMES
+from common.pipeline.streams import AUDIO, HELD, PARTIAL, SPEECH, TEXT
+from common.pipeline.text import FINAL, Final
+from common.pipeline.work import UTTERANCE_WORK
+from common.redis.address import Address
+from common.redis.link import Command, Link
+
+_PATIENCE = 300.0
+"""Seconds until the text of an utterance is given up: suspects are decoded one by one."""
+_LOOK_EVERY = 0.1
+_TTL = 2 * round(_PATIENCE)
+
+
+class _Filed(NamedTuple):
+    stage: str
+    letter: Letter
+
+    @property
+    def id(self) -> str:
+        """What names a letter on the command line."""
+        return f"{self.stage}/{self.letter.id}"
+
+    @property
+    def where(self) -> tuple[Leg, int | None]:
+        """The leg, and the utterance unless the claim was the leg."""
+        leg, *rest = self.letter.key.split("/")
+        return Leg.parse(leg), int(rest[0]) if rest else None
+
+    @property
+    def at(self) -> datetime:
+        return datetime.fromtimestamp(wire.id_halves(self.letter.id.encode())[0] / 1000, UTC)
+
+
+class _NotReplayed(CallscribeError):
+    """Why a letter stays where it is."""
+
+
+async def show(url: str, stages: Sequence[str], *, as_json: bool) -> int:
+    """Print the letters of these stages on stdout, the oldest first; return the exit code."""
+    async with _connected(url) as link:
+        filed = await _filed(link, stages)
+    if as_json:
+        for each in filed:
+            print(json.dumps(_record(each)))
+        return EXIT_OK
+    for each in filed:
+        leg, number = each.where
+        utterance = "" if number is None else f"  utterance {number}"
+        print(f"{each.id}  {each.at.astimezone():%Y-%m-%d %H:%M:%S}  call {leg}{utterance}")
+        print(f"    {each.letter.terms} attempts, the last by {each.letter.worker}")
+        print(f"    {each.letter.reason}")
+    if not filed:
+        print("no dead letters", file=sys.stderr)
+    return EXIT_OK
+
+
+async def replay(url: str, ids: Sequence[str]) -> int:
+    """Try letters again, by id or, without any, all of them; return the exit code.
+
+    The text of an utterance is printed: the call has gone on without it. What was replayed is
+    removed; what was not is one line on stderr, and exit code 1.
+    """
+    async with _connected(url) as link:
+        filed = await _filed(link, NAMES)
+        if unknown := set(ids) - {each.id for each in filed}:
+            raise SettingsError(f"no dead letter {sorted(unknown)[0]!r}")
+        left = 0
+        for each in filed:
+            if ids and each.id not in ids:
+                continue
+            try:
+                print(f"{each.id}  {each.letter.key}  {await _replayed(link, each)}", flush=True)
+            except (_NotReplayed, Unavailable) as reason:
+                print(f"{each.id}: not replayed: {reason}", file=sys.stderr)
+                left += 1
+    return EXIT_FAILED if left else EXIT_OK
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[Link]:
+    link = Link(Address.parse(url), "dead-letters")
+    try:
+        await link.connect()
+        yield link
+    finally:
+        await link.close()
+
+
+async def _filed(link: Link, stages: Sequence[str]) -> list[_Filed]:
+    filed = [_Filed(s, letter) for s in stages for letter in await dead_letters.letters(link, s)]
+    return sorted(filed, key=lambda each: wire.id_halves(each.letter.id.encode()))
+
+
+def _record(filed: _Filed) -> dict[str, Any]:
+    leg, number = filed.where
+    return {
+        "id": filed.id,
+        "time": filed.at.isoformat(timespec="milliseconds"),
+        "stage": filed.stage,
+        "session": leg.session,
+        "channel": leg.channel,
+        "utterance": number,
+        "attempts": filed.letter.terms,
+        "worker": filed.letter.worker,
+        "reason": filed.letter.reason,
+    }
+
+
+async def _replayed(link: Link, filed: _Filed) -> str:
+    """Replay one letter and remove it; return what came of it."""
+    if filed.stage == ASR.name:
+        outcome = await _recognised(link, filed.letter)
+    else:
+        leg, _ = filed.where
+        if not await link.call(*commands.exists(leg.meta)):
+            raise _NotReplayed("its call is over")
+        await link.evaluate([register_packed(filed.stage, filed.letter.key, filed.letter.body)])
+        outcome = "offered again"
+    await dead_letters.discard(link, filed.stage, filed.letter)
+    return outcome
+
+
+async def _recognised(link: Link, letter: Letter) -> str:
+    """Have an utterance recognised from the audio in its letter, as a call of its own."""
+    pcm = await dead_letters.audio_of(link, ASR.name, letter)
+    if not pcm:
+        raise _NotReplayed("its audio is not kept")
+    try:
+        lost = UTTERANCE_WORK.unpack(letter.body)
+    except ValueError:
+        raise _NotReplayed("this release cannot read it") from None
+    if not await link.call(*commands.count_workers(ASR.name)):
+        raise Unavailable("no asr worker is running", stage=ASR.name)
+    leg = Leg(f"replay-{letter.id}", 0)
+    await link.insist(_recording(leg, lost.start, pcm))
+    work = replace(
+        lost,
+        utterance=1,
+        source="audio",
+        gateway="",
+        after=BEGINNING,
+        align=False,
+        live=False,
+        replay=True,
+    )
+    try:
+        await link.evaluate([register(ASR.name, f"{leg}/1", work)])
+        final = await _final(link, leg)
+    finally:
+        kinds = (AUDIO, SPEECH, TEXT, HELD, PARTIAL.of(1))
+        await link.insist([commands.remove(leg.meta, *map(leg.key, kinds))])
+    if final.failed:
+        raise _NotReplayed(f"it failed again: {final.trouble}")
+    return final.text or "(nothing was said)"
+
+
+def _recording(leg: Leg, start: int, pcm: bytes) -> list[Command]:
+    """Return what writes a call that consists of one utterance, already over."""
+    end = start + len(pcm) // 2
+    over = SpeechEntry(Mark(end, 0), (Ended(1, start, end, end, "finish"),))
+    audio, speech = leg.key(AUDIO), leg.key(SPEECH)
+    made = [
+        commands.remove(audio, speech),
+        commands.describe(leg.meta, session=b""),
+        commands.append(speech, wire.entry_id(1, 2), wire.BODY_FIELD, pack(over)),
+    ]
+    for first in range(0, len(pcm), 2 * SAMPLE_RATE):
+        piece = pcm[first : first + 2 * SAMPLE_RATE]
+        mark = wire.entry_id(start + (first + len(piece)) // 2, wire.AUDIO_ORDER)
+        made.append(commands.append(audio, mark, wire.AUDIO_FIELD, piece))
+    return [*made, *commands.renew((leg.meta, speech, audio), _TTL)]
+
+
+async def _final(link: Link, leg: Leg) -> Final:
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        if found := await link.call(*commands.first(leg.key(TEXT))):
+            fields = found[0][1]
+            values = dict(zip(fields[::2], fields[1::2], strict=True))
+            return FINAL.unpack(values[wire.BODY_FIELD])
+        await asyncio.sleep(_LOOK_EVERY)
+    raise _NotReplayed(f"no answer in {_PATIENCE:.0f} s")

@@ -1,0 +1,45 @@
+"""The flags of the commands that start a local stack: every setting, and how many workers."""
+
+import sys
+
+from callscribe.commands.invocation import Invocation
+from callscribe.local.stack import StackOptions
+from common.errors import SettingsError
+from common.pipeline.stages import PIPELINE
+from common.settings import PREFIX, FlagParser, flag_parser, settings_classes
+
+_ON_REQUEST = {spec.name for spec in PIPELINE if spec.beside}
+"""Services that a stack has none of unless it is told how many: calls can do without them."""
+
+
+def stack_parser(name: str, description: str) -> FlagParser:
+    """Return the parser of command `name`; its own arguments may be added."""
+    classes = settings_classes()
+    parser = flag_parser(classes.values(), prog=f"callscribe {name}", description=description)
+    group = parser.add_argument_group("processes")
+    for service in classes:
+        if service != "gateway":
+            text = f"{service} workers to start (default {_default_workers(service)})"
+            group.add_argument(f"--{service}", metavar="N", dest=f"{service} workers", help=text)
+    return parser
+
+
+def stack_options(invocation: Invocation) -> StackOptions:
+    """Return the stack that a command line asks for; Redis is embedded unless one is named."""
+    counts = {"gateway": 1}
+    for service in settings_classes():
+        if service != "gateway":
+            text = invocation.arguments.get(f"{service} workers", _default_workers(service))
+            if not text.isdecimal():
+                raise SettingsError(f"--{service}: {text!r} is not a number of workers")
+            counts[service] = int(text)
+    return StackOptions(
+        counts=counts,
+        env=invocation.env,
+        embedded_redis=PREFIX + "REDIS_URL" not in invocation.env,
+        echo=sys.stderr,
+    )
+
+
+def _default_workers(service: str) -> str:
+    return "0" if service in _ON_REQUEST else "1"

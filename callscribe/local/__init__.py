@@ -1,0 +1,1 @@
+"""The local stack: Redis and every service, each a process that is kept running."""

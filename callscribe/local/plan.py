@@ -1,0 +1,131 @@
+"""What processes a local stack consists of, and how each is started and asked whether it is ready.
+
+The services are those of the entry point group `callscribe.settings`. They are told everything
+through CALLSCRIBE_* variables.
+"""
+
+import http.client
+import ssl
+import sys
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TextIO
+
+from callscribe.local.child import Child, free_ports
+from common.settings import PREFIX, StageSettings, load, settings_classes
+from gateway.settings import GatewaySettings
+
+GATEWAY = "gateway"
+_PROBE_TIMEOUT = 2.0
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One process to be: its environment, and where it tells whether it is ready."""
+
+    name: str
+    service: str
+    env: Mapping[str, str]
+    host: str
+    port: int = 0
+    tls: bool = False
+    lone: bool = True
+    """No other process of the stack does the same."""
+    first_port: int = 0
+    """Of a worker: the port that was given, from which they count up; 0 when none was."""
+    echo: TextIO | None = None
+    """Where its output is copied to."""
+
+    @property
+    def url(self) -> str:
+        """Where it answers, ``http://127.0.0.1:8000``."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
+
+    async def start(self) -> Child:
+        """Start the process; call from the main thread. OSError when there is no room for one."""
+        command = [sys.executable, "-m", "callscribe", self.service]
+        return await Child.start(self.name, command, self.env, self.echo)
+
+    def probe(self) -> str | None:
+        """Ask the process whether it is ready; return None, or the reason why not. Blocks."""
+        connection = self._connection()
+        try:
+            connection.request("GET", "/ready")
+            response = connection.getresponse()
+            body = response.read(500).decode(errors="replace").strip()
+            return None if response.status == http.HTTPStatus.OK else f"{response.status} {body}"
+        except (OSError, http.client.HTTPException) as error:
+            return f"{self.url} does not answer ({error})"
+        finally:
+            connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        where = self.host, self.port
+        if not self.tls:
+            return http.client.HTTPConnection(*where, timeout=_PROBE_TIMEOUT)
+        # The certificate is made for the public name; this only asks the own child on loopback.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return http.client.HTTPSConnection(*where, timeout=_PROBE_TIMEOUT, context=context)
+
+
+def lay_out(
+    counts: Mapping[str, int], env: Mapping[str, str], echo: TextIO | None = None
+) -> list[Plan]:
+    """Return the processes of a stack, the gateway first; SettingsError for what `env` holds.
+
+    `counts` is the number of workers by service; there is one gateway.
+    """
+    gateway = load(GatewaySettings, [], env)
+    port = gateway.port or free_ports(1)[0]
+    plans = [
+        Plan(
+            name=GATEWAY,
+            service=GATEWAY,
+            env={**env, PREFIX + "PORT": str(port)},
+            host=_ANY_ADDRESS.get(gateway.host, gateway.host),
+            port=port,
+            tls=gateway.generate_self_signed_cert or gateway.ssl_certfile is not None,
+            echo=echo,
+        )
+    ]
+    for service, cls in settings_classes().items():
+        if service == GATEWAY:
+            continue
+        settings = load(cls, [], env)
+        assert isinstance(settings, StageSettings)
+        given = settings.metrics_port or 0
+        # Without a port nobody else is expected to ask, so that loopback is enough.
+        host = settings.metrics_host if given else "127.0.0.1"
+        own = {**env, PREFIX + "METRICS_HOST": host}
+        wanted = counts.get(service, 0)
+        for number in range(wanted):
+            name = f"{service}[{number}]" if wanted > 1 else service
+            plan = Plan(
+                name=name,
+                service=service,
+                env=own,
+                host=_ANY_ADDRESS.get(host, host),
+                lone=wanted == 1,
+                first_port=given,
+                echo=echo,
+            )
+            plans.append(beside(plan, [each.port for each in plans]))
+    return plans
+
+
+def beside(plan: Plan, taken: Collection[int]) -> Plan:
+    """Return a worker's plan with a port of its own, none of `taken`.
+
+    Several workers on one machine cannot share a port: they count up from the one that was given.
+    """
+    if plan.first_port:
+        candidates: Iterable[int] = count(plan.first_port)
+    else:
+        candidates = free_ports(len(taken) + 1)
+    port = next(each for each in candidates if each not in taken)
+    return replace(plan, port=port, env={**plan.env, PREFIX + "METRICS_PORT": str(port)})

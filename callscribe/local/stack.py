@@ -1,0 +1,264 @@
+"""The local stack: Redis and every service as a process of its own, for as long as it is wanted.
+
+A process that dies is started again; all end with the stack, in whatever way it ends.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NoReturn, TextIO, TypeVar
+
+from callscribe.local.embedded_redis import EmbeddedRedis, RedisProgram
+from callscribe.local.plan import beside, lay_out
+from callscribe.local.service import Service
+from callscribe.local.supervisor import Keeper, lateness, notice
+from callscribe.terminal.telling import tell
+from common.errors import Unavailable
+from common.lifecycle import EXIT_FAILED, EXIT_OK, stop_on_signals
+from common.settings import PREFIX, load
+from gateway.settings import GatewaySettings
+
+_LAST_WORK = 1.0
+"""Seconds that a worker gets for what it can finish without any caller."""
+_GRACE = 2.0
+"""Seconds that a child gets beyond its own drain deadline before it is killed."""
+_SINGLE_THREADED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+"""Thread pools of the number libraries would each take every core, in every process."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackOptions:
+    """What to start: processes by service, none where not named, in the environment for all."""
+
+    counts: Mapping[str, int]
+    env: Mapping[str, str]
+    embedded_redis: bool
+    ready_deadline: float = 120.0
+    """Seconds until every process must be ready; loading a model takes longest."""
+    echo: TextIO | None = None
+    """Where the processes' output is copied to."""
+
+
+class Stack:
+    """A running stack, see `running_stack`."""
+
+    def __init__(self, options: StackOptions, redis: EmbeddedRedis | None) -> None:
+        self.redis = redis
+        self._start = time.monotonic()
+        self._ready_s = options.ready_deadline
+        self._failed: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
+        env = {**_SINGLE_THREADED, **options.env}
+        if redis is not None:
+            env[PREFIX + "REDIS_URL"] = redis.url
+        drain_s = load(GatewaySettings, [], env).drain_s + _GRACE
+        plans = lay_out(options.counts, env, options.echo)
+        self._gateway, *self._workers = (Service(plan, self._failed, drain_s) for plan in plans)
+        self._services = [self._gateway, *self._workers]
+        self._keepers: list[Keeper[Any]] = [*self._services]
+        if redis is not None:
+            self._keepers.append(Keeper(RedisProgram(redis), self._failed))
+
+    @property
+    def url(self) -> str:
+        """Where the gateway answers, ``http://127.0.0.1:8000``."""
+        return self._gateway.plan.url
+
+    @property
+    def ready_after(self) -> dict[str, float]:
+        """Seconds from the stack's start until each process was ready for the first time."""
+        return {
+            each.name: each.first_ready - self._start
+            for each in self._keepers
+            if each.first_ready is not None
+        }
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids of those that are ready now, Redis included, by name."""
+        return {
+            each.name: each.process.pid
+            for each in self._keepers
+            if each.process is not None and each.ready.is_set()
+        }
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return what `work` returns. A process that dies meanwhile is started again.
+
+        Unavailable tells which process died, and how, where starting it again cannot help.
+        Cancelling cancels `work`.
+        """
+        working = asyncio.create_task(work)
+        try:
+            either: set[asyncio.Future[Any]] = {working, self._failed}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            self.check()
+            return await working
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    async def roll(self) -> None:
+        """Replace every process but Redis, one after another, by a new one of the same settings.
+
+        The gateway is the last: what is wrong with a new version shows before a caller is sent
+        away. A worker without a colleague is asked to end once its successor is ready; any other
+        process ends before its successor starts. Each step is a line on stderr.
+
+        Raises Unavailable when a new process does not become ready; those behind it are left as
+        they are. One roll at a time. Cancelling stops where it is: only to leave the stack then.
+        """
+        order = [*self._workers, self._gateway]
+        for number, service in enumerate(order, 1):
+            say = partial(_say, f"rolling restart, {number} of {len(order)}")
+            if service is self._gateway or not service.plan.lone:
+                await service.restart(self._ready_s, say)
+            else:
+                ports = [each.plan.port for each in self._services]
+                await service.replace(beside(service.plan, ports), self._ready_s, say)
+
+    async def begin(self) -> None:
+        """Start every process; raises Unavailable when one dies or is not ready in time."""
+        for each in self._keepers:
+            each.keep()
+        await self.run(self._all_ready())
+
+    async def end(self) -> Unavailable | None:
+        """End the gateway, then the workers, and tell which did not end well.
+
+        Workers and Redis are started again, if need be, as long as the gateway serves calls.
+        Cancelling kills what is left.
+        """
+        try:
+            problems = [await self._gateway.end()]
+            # Calls that are open still are left for their clients to come back to: nobody is there
+            # who would end the utterances that workers would finish.
+            ends = [worker.end(hurry_after=_LAST_WORK) for worker in self._workers]
+            problems += await asyncio.gather(*ends)
+            return next((each for each in problems if each is not None), None)
+        finally:
+            await asyncio.gather(*(each.kill() for each in self._services))
+            await asyncio.gather(*(each.let_go() for each in self._keepers))
+            if not self._failed.cancel():
+                self._failed.exception()  # who needed to know has been told
+
+    def check(self) -> None:
+        """Raise what the stack failed of, if it did."""
+        if self._failed.done():
+            self._failed.result()
+
+    async def _all_ready(self) -> None:
+        try:
+            async with asyncio.timeout(self._ready_s):
+                for each in self._keepers:
+                    await each.ready.wait()
+        except TimeoutError:
+            # An earlier one, the gateway, may only wait for a later one.
+            late = [each for each in self._keepers if not each.ready.is_set()][-1]
+            raise await lateness(late.program, late.process, self._ready_s) from None
+
+
+@asynccontextmanager
+async def running_stack(options: StackOptions) -> AsyncIterator[Stack]:
+    """Start the stack, wait until every process is ready, and end them all on leaving.
+
+    In between, a process that dies is started again. At the end the gateway drains first, while
+    the workers still serve it, then the workers, then Redis goes. Raises SettingsError for what the
+    environment holds, and Unavailable when a process dies or is not ready at the start, cannot be
+    kept running, or does not end well. Cancelling while it ends the processes kills them.
+    """
+    with ExitStack() as resources:
+        redis = resources.enter_context(EmbeddedRedis()) if options.embedded_redis else None
+        stack = Stack(options, redis)
+        cause: Unavailable | None = None
+        try:
+            await stack.begin()
+            yield stack
+            stack.check()
+        except Unavailable as error:
+            cause = error
+            raise
+        finally:
+            problem = await stack.end()
+            if problem is not None and cause is None:
+                raise problem
+
+
+async def until_stopped(work: Coroutine[Any, Any, int], *, when_stopped: int = EXIT_OK) -> int:
+    """Return what `work` returns; the first SIGTERM or SIGINT cancels it, and so does a second.
+
+    `when_stopped` is returned when it was cancelled once and cleaned up after itself.
+    """
+    with stop_on_signals() as stop:
+        working = asyncio.create_task(work)
+        for request in (stop.draining, stop.abandoned):
+            waiting = asyncio.create_task(request.wait())
+            await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            if working.done():
+                break
+            working.cancel()
+        try:
+            return await working
+        except asyncio.CancelledError:
+            return EXIT_FAILED if stop.abandoned.is_set() else when_stopped
+
+
+async def serve(options: StackOptions) -> int:
+    """Run the stack until cancelled, or until its terminal is closed; say where it answers.
+
+    SIGHUP rolls it. Errors as `running_stack`.
+    """
+    attended = _has_terminal()
+    with _hangups() as hung_up:
+        async with running_stack(options) as stack:
+            tell(f"callscribe is ready at {stack.url} ({', '.join(stack.pids)})", sys.stdout)
+            await stack.run(_roll_when_asked(stack, hung_up, attended=attended))
+    return EXIT_OK
+
+
+@contextmanager
+def _hangups() -> Iterator[asyncio.Event]:
+    """Set the event at each SIGHUP, inside a running event loop."""
+    hung_up = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+    try:
+        yield hung_up
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+
+
+async def _roll_when_asked(stack: Stack, hung_up: asyncio.Event, *, attended: bool) -> None:
+    """Roll at each SIGHUP; return when it is the kernel's, because a terminal was closed."""
+    while True:
+        await hung_up.wait()
+        hung_up.clear()
+        if attended and not _has_terminal():
+            return
+        start = time.monotonic()
+        try:
+            await stack.roll()
+        except Unavailable as error:
+            notice(f"rolling restart stopped: {error}")
+        else:
+            notice(f"rolling restart done after {time.monotonic() - start:.1f} s")
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def _say(step: str, text: str) -> None:
+    notice(f"{step}: {text}")

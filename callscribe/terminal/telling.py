@@ -1,0 +1,16 @@
+"""Lines for somebody who may have left: a terminal that was closed, a disk that is full."""
+
+import errno
+from typing import TextIO
+
+from callscribe.terminal import stdout
+
+
+def tell(text: str, stream: TextIO | None) -> None:
+    """Print a line immediately; where that fails, nobody listens, and the caller goes on."""
+    try:
+        print(text, file=stream, flush=True)
+    except OSError as error:
+        # The line is still in the buffer. A disk may have room later; a closed terminal has none.
+        if error.errno == errno.EIO and stream is not None:
+            stdout.abandon(stream)

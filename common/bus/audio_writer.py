@@ -1,0 +1,56 @@
+"""The commands that write one leg's audio, encoded.
+
+Every frame takes this path: what stays the same of a command is encoded once per leg.
+"""
+
+from common.bus import commands, scripts, wire
+from common.bus.keys import Leg
+from common.pipeline.control import Command
+from common.pipeline.record import pack
+from common.pipeline.streams import AUDIO
+from common.redis.resp import encode
+from common.redis.script import by_source
+
+_FIELD = b"$%d\r\n%b\r\n" % (len(wire.AUDIO_FIELD), wire.AUDIO_FIELD)
+
+
+class AudioWriter:
+    """Encodes what the session's owner `owner` writes into the audio stream of a leg."""
+
+    __slots__ = ("_append", "_begin", "_leg", "_owner", "key")
+
+    def __init__(self, leg: Leg, owner: str) -> None:
+        self.key = key = leg.key(AUDIO)
+        self._leg = leg
+        self._owner = owner
+        self._begin = b"*5\r\n$4\r\nXADD\r\n$%d\r\n%b\r\n" % (len(key), key)
+        self._append = b"*6" + self._begin[2:] + b"$10\r\nNOMKSTREAM\r\n"
+
+    def audio(self, end: int, pcm: bytes, *, begin: bool = False) -> bytes:
+        """Return what appends PCM16LE that ends at position `end`.
+
+        Only with `begin` it makes the stream where there is none.
+        """
+        name = b"%d-%d" % (end, wire.AUDIO_ORDER)
+        head = self._begin if begin else self._append
+        return b"%b$%d\r\n%b\r\n%b$%d\r\n%b\r\n" % (head, len(name), name, _FIELD, len(pcm), pcm)
+
+    def control(
+        self,
+        position: int,
+        order: int,
+        asked: Command,
+        *,
+        ordinal: int,
+        ends: bool,
+        options: bytes,
+    ) -> bytes:
+        """Return what puts a control behind the audio; see `control.lua`."""
+        arguments = (self._owner, position, order, pack(asked), self._leg.channel)
+        call = (*arguments, ordinal, "1" if ends else "", options)
+        # Not by its digest: a Redis that has just restarted knows none, amid this batch.
+        return encode([by_source(scripts.CONTROL, (self.key, self._leg.meta), call)])
+
+    def renew(self) -> bytes:
+        """Return what lets the stream live as long as a session."""
+        return encode(commands.renew([self.key]))

@@ -1,0 +1,138 @@
+"""Our Redis commands, named by what they mean."""
+
+from collections.abc import Iterable
+
+from common.bus import keys, wire
+from common.redis.resp import Argument, Command
+
+# Any key
+
+
+def exists(key: bytes) -> Command:
+    """Ask whether a key is there: 1 or 0."""
+    return ("EXISTS", key)
+
+
+def renew(names: Iterable[bytes], seconds: int = keys.SESSION_TTL) -> list[Command]:
+    """Let keys live for so many seconds from now."""
+    return [("EXPIRE", key, seconds) for key in names]
+
+
+def limit(key: bytes) -> Command:
+    """Give a key that would live for ever the lifetime of a session."""
+    return ("EXPIRE", key, keys.SESSION_TTL, "NX")
+
+
+def remove(*names: bytes) -> Command:
+    """Remove keys, all of one slot."""
+    return ("UNLINK", *names)
+
+
+# Streams
+
+
+def append(stream: bytes, at: bytes, field: bytes, content: bytes) -> Command:
+    """Append an entry; makes the stream where there is none."""
+    return ("XADD", stream, at, field, content)
+
+
+def append_event(stream: bytes, at: bytes, body: bytes, most: int | None) -> Command:
+    """Append to an event stream that its owner has begun: None where it is gone.
+
+    About the newest `most` entries are kept.
+    """
+    bound = ("MAXLEN", "~", most) if most else ()
+    return ("XADD", stream, "NOMKSTREAM", *bound, at, wire.BODY_FIELD, body)
+
+
+def replace(stream: bytes, at: bytes, body: bytes, head: bytes = b"") -> Command:
+    """Make this the only entry of a stream that its owner has begun: None where it is gone.
+
+    `head` is for others to read.
+    """
+    entry = (at, wire.BODY_FIELD, body, *((wire.HEAD_FIELD, head) if head else ()))
+    return ("XADD", stream, "NOMKSTREAM", "MAXLEN", 1, *entry)
+
+
+def first(stream: bytes) -> Command:
+    """Read a stream's first entry: a list of one, or none."""
+    return ("XRANGE", stream, "-", "+", "COUNT", 1)
+
+
+def first_after(stream: bytes, at: bytes) -> Command:
+    """Read the first entry after an id: a list of one, or none."""
+    return ("XRANGE", stream, b"(" + at, "+", "COUNT", 1)
+
+
+def last(stream: bytes) -> Command:
+    """Read a stream's last entry: a list of one, or none."""
+    return ("XREVRANGE", stream, "+", "-", "COUNT", 1)
+
+
+def facts(stream: bytes) -> Command:
+    """Ask what Redis knows of a stream, such as the last id it ever had; an error if it is gone."""
+    return ("XINFO", "STREAM", stream)
+
+
+def trim(stream: bytes, before: int) -> Command:
+    """Remove most of what lies before a position: whole nodes of the stream."""
+    return ("XTRIM", stream, "MINID", "~", before)
+
+
+# Sessions
+
+
+def describe(meta: bytes, **fields: Argument) -> Command:
+    """Set fields of a session's meta hash."""
+    return ("HSET", meta, *(each for field in fields.items() for each in field))
+
+
+def owner(meta: bytes) -> Command:
+    """Ask who owns a session: None where there is none."""
+    return ("HGET", meta, "owner")
+
+
+def strike(session: str) -> Command:
+    """Take a session off the list of all sessions."""
+    return ("ZREM", keys.sessions(), session)
+
+
+def forget_call(client: str, call: str) -> Command:
+    """Count a client's call no longer."""
+    return ("ZREM", keys.calls(client), call)
+
+
+# Workers
+
+
+def heartbeat(stage: str, worker: str, report: bytes) -> Command:
+    """Tell that a worker lives, and what it says of itself."""
+    return ("HSET", keys.workers(stage), worker, report)
+
+
+def heartbeats(stage: str) -> Command:
+    """Read the last heartbeat of every worker, as a flat list of name and report."""
+    return ("HGETALL", keys.workers(stage))
+
+
+def count_workers(stage: str) -> Command:
+    """Ask how many workers of a stage are listed."""
+    return ("HLEN", keys.workers(stage))
+
+
+def forget_workers(stage: str, *workers: str | bytes) -> Command:
+    """Take workers off the list of their stage."""
+    return ("HDEL", keys.workers(stage), *workers)
+
+
+def groups(stage: str) -> Command:
+    """Ask how far a stage's workers have come with its claims; an error where none ever was."""
+    return ("XINFO", "GROUPS", keys.claims(stage))
+
+
+# The server
+
+
+def memory() -> Command:
+    """Ask how much memory Redis uses, as the text of lines ``name:value``."""
+    return ("INFO", "memory")

@@ -1,0 +1,41 @@
+-- Puts an item of a leg into its text: once, and in order, waiting for its predecessors.
+-- An item whose body names an `align` digest takes along what was attached under that digest.
+-- Only items that are shown to clients count in the session's seq.
+-- KEYS: text stream, held hash, meta hash, partial.
+-- In held, <n> is an item, w<n> what was attached to it so far, a<n> the digest that it awaits.
+-- ARGV: item number, body, TTL in seconds.
+-- Answer: how many items entered the text; 0 when this one was there already or must wait; -1 when
+-- the session is gone.
+
+redis.call('UNLINK', KEYS[4])
+if redis.call('EXISTS', KEYS[3]) == 0 then return -1 end
+local number = tonumber(ARGV[1])
+local top = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+local last = 0
+if top[1] then last = tonumber(string.match(top[1][1], '^%d+')) end
+if number <= last then return 0 end
+if redis.call('HSETNX', KEYS[2], number, ARGV[2]) == 0 then return 0 end
+local added = 0
+while true do
+  local body = redis.call('HGET', KEYS[2], last + 1)
+  if not body then break end
+  last = last + 1
+  added = added + 1
+  local item = cmsgpack.unpack(body)
+  local attached = redis.call('HGET', KEYS[2], 'w' .. last)
+  local words
+  for _, each in ipairs(attached and cmsgpack.unpack(attached) or {}) do
+    if each[1] == item.align then words = each[2] end
+  end
+  local seq = redis.call('HINCRBY', KEYS[3], 'seq', item.shown and 1 or 0)
+  if words then
+    redis.call('XADD', KEYS[1], last .. '-1', 's', seq, 'p', body, 'w', words)
+  else
+    redis.call('XADD', KEYS[1], last .. '-1', 's', seq, 'p', body)
+    if item.align then redis.call('HSET', KEYS[2], 'a' .. last, item.align) end
+  end
+  redis.call('HDEL', KEYS[2], last, 'w' .. last)
+end
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+return added

@@ -1,0 +1,58 @@
+"""The commands of one consumer in the group over a stage's claims."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from common.bus import keys
+from common.redis.resp import Command
+
+_ALL = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """A worker as a member of its stage's consumer group."""
+
+    stage: str
+    name: str
+    stream: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stream", keys.claims(self.stage))
+
+    def create_group(self) -> Command:
+        """Create the group, and the stream where there is none; BUSYGROUP if it exists."""
+        return ("XGROUP", "CREATE", self.stream, self.stage, "0", "MKSTREAM")
+
+    def members(self) -> Command:
+        """Ask who is in the group, how long each was idle and how much it has pending."""
+        return ("XINFO", "CONSUMERS", self.stream, self.stage)
+
+    def expel(self, member: bytes) -> Command:
+        """Remove a member; what it has pending would be ownerless for ever."""
+        return ("XGROUP", "DELCONSUMER", self.stream, self.stage, member)
+
+    def read_new(self, count: int) -> tuple[Command, Command]:
+        """Adopt claims that nobody was given yet; what comes before and after BLOCK."""
+        return self._read(count), ("STREAMS", self.stream, ">")
+
+    def read_own(self) -> Command:
+        """Read all claims that this consumer owns; their idle time begins anew."""
+        return (*self._read(_ALL), "STREAMS", self.stream, "0")
+
+    def acknowledge(self, entries: Sequence[bytes]) -> Command:
+        """Own these entries no longer."""
+        return ("XACK", self.stream, self.stage, *entries)
+
+    def take_idle(self, idle_ms: int, cursor: bytes, count: int) -> Command:
+        """Adopt claims that were idle for so long; the answer begins with the next cursor."""
+        group = (self.stream, self.stage, self.name)
+        return ("XAUTOCLAIM", *group, idle_ms, cursor, "COUNT", count)
+
+    def age(self, entries: Sequence[bytes], idle_ms: int) -> Command:
+        """Have own claims count as idle for so long."""
+        group = (self.stream, self.stage, self.name)
+        return ("XCLAIM", *group, 0, *entries, "IDLE", idle_ms, "JUSTID")
+
+    def _read(self, count: int) -> Command:
+        return ("XREADGROUP", "GROUP", self.stage, self.name, "COUNT", count)

@@ -1,0 +1,24 @@
+-- Writes a dead letter: once for each time its claim was opened, and not too many in a window.
+-- Many together are more likely a bad deploy than bad audio. Time is Redis's own, as in the ids.
+-- KEYS: dead letters, their audio.
+-- ARGV: claims entry, claim key, body, reason, worker, terms, audio or '', most letters, most in a
+-- window, window in ms, most with audio, lifetime of audio in seconds.
+-- Answer: 1 when the letter is there, 0 when too many were written lately.
+
+for _, letter in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-')) do
+  if letter[2][2] == ARGV[1] then return 1 end
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local since = string.format('%d', now - ARGV[10])
+if #redis.call('XRANGE', KEYS[1], since, '+', 'COUNT', ARGV[9]) >= tonumber(ARGV[9]) then
+  return 0
+end
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[8], '*', 'e', ARGV[1], 'k', ARGV[2],
+  'p', ARGV[3], 'r', ARGV[4], 'own', ARGV[5], 't', ARGV[6])
+if ARGV[7] ~= '' then
+  redis.pcall('XADD', KEYS[2], 'MAXLEN', ARGV[11], id, 'a', ARGV[7])
+  redis.call('XTRIM', KEYS[2], 'MINID', string.format('%d', now - 1000 * ARGV[12]))
+  redis.call('EXPIRE', KEYS[2], ARGV[12])
+end
+return 1

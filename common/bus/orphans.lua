@@ -1,0 +1,13 @@
+-- Finds sessions that no gateway has renewed for long.
+-- Taken ones count as renewed, so that one gateway gets each.
+-- KEYS: sessions.
+-- ARGV: longest silence in ms, most to find, '1' to take them.
+-- Answer: the ids of these sessions.
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1], 'LIMIT', 0, ARGV[2])
+if ARGV[3] == '1' then
+  for _, session in ipairs(found) do redis.call('ZADD', KEYS[1], now, session) end
+end
+return found

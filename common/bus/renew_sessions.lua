@@ -1,0 +1,9 @@
+-- Notes that sessions have a gateway, by Redis's clock: those of machines are never compared.
+-- KEYS: sessions.
+-- ARGV: session ids.
+-- Answer: how many they are.
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for _, session in ipairs(ARGV) do redis.call('ZADD', KEYS[1], now, session) end
+return #ARGV

@@ -1,0 +1,29 @@
+-- Makes a gateway's connection the owner of a session; its controls alone count from then on.
+-- A client that gives an attempt up and makes another cannot know which is carried out first: one
+-- may wait in a stopped gateway, or for Redis. Those that number their attempts get the latest.
+-- KEYS: meta hash.
+-- ARGV: hash of the secret or '' for a gateway's own claim, new owner, its gateway, TTL in
+-- seconds, number of the client's attempt or 0, the owner that it must have or '', most channels
+-- of a session.
+-- Answer: terms, options, former gateway, seq, then per channel controls and end; nothing when
+-- there is no such session; -1 when a later attempt of the client has it.
+
+local fields = {'secret', 'session', 'options', 'gateway', 'seq'}
+for channel = 0, tonumber(ARGV[7]) - 1 do
+  fields[#fields + 1] = 'c' .. channel
+  fields[#fields + 1] = 'e' .. channel
+end
+local meta = redis.call('HMGET', KEYS[1], unpack(fields))
+local secret = table.remove(meta, 1)
+if not meta[1] or (ARGV[1] ~= '' and ARGV[1] ~= secret) then return {} end
+if ARGV[6] ~= '' and redis.call('HGET', KEYS[1], 'owner') ~= ARGV[6] then return -1 end
+local attempt = tonumber(ARGV[5])
+if attempt > 0 then
+  local latest = tonumber(redis.call('HGET', KEYS[1], 'attempt') or 0)
+  if attempt < latest then return -1 end
+  if attempt == latest and redis.call('HGET', KEYS[1], 'owner') ~= ARGV[2] then return -1 end
+  redis.call('HSET', KEYS[1], 'attempt', ARGV[5])
+end
+redis.call('HSET', KEYS[1], 'owner', ARGV[2], 'gateway', ARGV[3])
+if redis.call('TTL', KEYS[1]) < tonumber(ARGV[4]) then redis.call('EXPIRE', KEYS[1], ARGV[4]) end
+return meta

@@ -1,0 +1,29 @@
+-- Fences a claim's former owners and reads what they left: nothing comes between the two.
+-- A marker of a higher epoch goes into each epoch stream; from it on Redis refuses their writes.
+-- KEYS: the claim's epoch streams, then the stream of its outputs.
+-- ARGV: owner, TTL in seconds.
+-- Answer: the epoch, then the newest entry of the first and of the last stream that is no owner's
+-- marker; each is empty where there is none.
+
+local function newest(key)
+  local last = '+'
+  while true do
+    local page = redis.call('XREVRANGE', key, last, '-', 'COUNT', 4)
+    for _, entry in ipairs(page) do
+      if entry[2][1] ~= 'own' then return entry end
+      last = '(' .. entry[1]
+    end
+    if #page < 4 then return {} end
+  end
+end
+local epoch = 0
+for i = 1, #KEYS - 1 do
+  local top = redis.call('XREVRANGE', KEYS[i], '+', '-', 'COUNT', 1)[1]
+  if top then epoch = math.max(epoch, tonumber(string.match(top[1], '^%d+'))) end
+end
+epoch = epoch + 1
+for i = 1, #KEYS - 1 do
+  redis.call('XADD', KEYS[i], string.format('%d-1', epoch), 'own', ARGV[1])
+  redis.call('EXPIRE', KEYS[i], ARGV[2], 'NX')
+end
+return {epoch, newest(KEYS[1]), newest(KEYS[#KEYS])}

@@ -1,0 +1,20 @@
+"""A place in a leg's log."""
+
+from typing import NamedTuple
+
+
+class Mark(NamedTuple):
+    """A place in a leg's log, ordered as Redis orders ids.
+
+    Audio that ends at a position comes first there (order 1), then its controls (2, 3, …).
+    """
+
+    position: int
+    order: int
+
+
+NOTHING = Mark(0, 0)
+"""The place before a log's first entry."""
+
+BEGINNING = b"0-0"
+"""The stream id before a stream's first entry."""

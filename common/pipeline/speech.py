@@ -1,0 +1,91 @@
+"""What voice activity detection decides, as the speech stream holds it.
+
+Positions count 16 kHz samples. `utterance` counts from 1; `at` is the position of the decision.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, TypeAlias
+
+from common.pipeline.marks import Mark
+from common.pipeline.record import Message
+
+Reason: TypeAlias = Literal["silence", "flush", "finish", "length", "gap"]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An utterance begins, pre-roll included; `probability` is the highest of its frames so far."""
+
+    t: ClassVar[str] = "started"
+    utterance: int
+    start: int
+    at: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The utterance is [start, end) unless speech resumes."""
+
+    t: ClassVar[str] = "paused"
+    utterance: int
+    start: int
+    end: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The announced pause was not the end."""
+
+    t: ClassVar[str] = "resumed"
+    utterance: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The utterance is [start, end). After a pause, `end` is the one it announced."""
+
+    t: ClassVar[str] = "ended"
+    utterance: int
+    start: int
+    end: int
+    at: int
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """A flush found nothing open; this utterance has no audio and is the flush's answer."""
+
+    t: ClassVar[str] = "flushed"
+    utterance: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The audio of [start, end) never came."""
+
+    t: ClassVar[str] = "gap"
+    start: int
+    end: int
+
+
+UtteranceEvent: TypeAlias = Started | Paused | Resumed | Ended | Flushed
+Event: TypeAlias = UtteranceEvent | Gap
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEntry:
+    """One entry of the speech stream: everything that was decided by the source entry at `at`.
+
+    Order 0 stands for the audio itself, which decides frame by frame, not entry by entry.
+    """
+
+    at: Mark
+    events: tuple[Event, ...]
+
+
+SPEECH_ENTRY = Message(SpeechEntry)

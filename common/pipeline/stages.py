@@ -1,0 +1,139 @@
+"""Every stage: what it owns, what it reads and writes, and which calls need it."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from common.options import SessionOptions
+from common.pipeline.record import Message
+from common.pipeline.streams import (
+    ALIGN as ALIGN_STREAM,
+)
+from common.pipeline.streams import (
+    AUDIO,
+    CHECKPOINT,
+    CLEAN,
+    OF_A_LEG,
+    PARTIAL,
+    SPEECH,
+    TEXT,
+    Lifetime,
+    Stream,
+)
+from common.pipeline.work import LEG_WORK, TEXT_WORK, UTTERANCE_WORK
+
+
+class Unit(Enum):
+    """What one work item of a stage is about."""
+
+    LEG = "leg"
+    """A leg, from its first sample to its end. The key of the item is the leg."""
+    UTTERANCE = "utterance"
+    """One utterance: ``<leg>/<n>``."""
+    TEXT = "text"
+    """One text of an utterance: ``<leg>/<n>/<digest>``."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageSpec:
+    """One stage.
+
+    `output`: what it writes, in the order of the source: a new owner goes on behind its end.
+    `fences`: the epoch streams of a work item; a new owner writes its epoch there, and the first
+    orders the owners. `woken`: writers of what it reads notify it; others read on a timer.
+    `required`: no call begins without it. `wanted_by`: the session option that asks for it.
+    `beside`: a call goes on without it, so nobody waits for it.
+    """
+
+    name: str
+    unit: Unit
+    work: Message[Any]
+    reads: tuple[Stream, ...]
+    output: Stream
+    fences: tuple[Stream, ...]
+    woken: bool = False
+    required: bool = False
+    wanted_by: str | None = None
+    beside: bool = False
+
+    @property
+    def finishes(self) -> bool:
+        """Whether a draining worker finishes its work items; legs it hands over at once."""
+        return self.unit is not Unit.LEG
+
+    def fences_of(self, key: str) -> list[Stream]:
+        """Return the epoch streams of the work item with this key."""
+        _, *number = key.split("/")[:2]
+        return [each.of(*number) if each.number else each for each in self.fences]
+
+    def asked_for(self, options: SessionOptions) -> bool:
+        """Whether a session with these options passes through it."""
+        return self.required or (self.wanted_by is not None and getattr(options, self.wanted_by))
+
+
+DENOISE = StageSpec(
+    "denoise",
+    Unit.LEG,
+    LEG_WORK,
+    reads=(AUDIO,),
+    output=CLEAN,
+    fences=(CHECKPOINT.of("denoise"),),
+    wanted_by="denoise",
+)
+VAD = StageSpec(
+    "vad",
+    Unit.LEG,
+    LEG_WORK,
+    reads=(AUDIO, CLEAN),
+    output=SPEECH,
+    fences=(CHECKPOINT.of("vad"), SPEECH),
+    required=True,
+)
+ASR = StageSpec(
+    "asr",
+    Unit.UTTERANCE,
+    UTTERANCE_WORK,
+    reads=(SPEECH, AUDIO, CLEAN),
+    output=TEXT,
+    fences=(PARTIAL,),
+    woken=True,
+    required=True,
+)
+ALIGN = StageSpec(
+    "align",
+    Unit.TEXT,
+    TEXT_WORK,
+    reads=(AUDIO, CLEAN),
+    output=TEXT,
+    fences=(ALIGN_STREAM,),
+    wanted_by="words",
+    beside=True,
+)
+
+PIPELINE = (DENOISE, VAD, ASR, ALIGN)
+NAMES = tuple(spec.name for spec in PIPELINE)
+REQUIRED = tuple(spec for spec in PIPELINE if spec.required)
+"""What every call passes through."""
+
+
+def for_call(options: SessionOptions) -> list[StageSpec]:
+    """Return the stages that a call with these options cannot go on without, in order."""
+    return [spec for spec in PIPELINE if spec.asked_for(options) and not spec.beside]
+
+
+def beside_call(options: SessionOptions) -> list[StageSpec]:
+    """Return the stages that add to such a call and that it does without if it must."""
+    return [spec for spec in PIPELINE if spec.asked_for(options) and spec.beside]
+
+
+def _working() -> tuple[Stream, ...]:
+    checkpoints = [s for spec in PIPELINE for s in spec.fences if s.startswith(CHECKPOINT)]
+    lasting = (Lifetime.SESSION, Lifetime.CONSUMED)
+    streams = [s for s in OF_A_LEG if s.lifetime in lasting and not s.number]
+    return (*streams, *checkpoints)
+
+
+WORKING = _working()
+"""A leg's streams that are needed only as long as its call lasts."""
+RENEWED = (TEXT, *WORKING)
+"""A leg's streams that a gateway keeps alive while the call lasts."""

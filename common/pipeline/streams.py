@@ -1,0 +1,272 @@
+"""Every kind of key in Redis: how its entries are numbered, how long it lives, who writes it.
+
+A leg's keys and a call's `meta` carry the partition tag ``{pNN}`` of their session, so a session
+lives in one Redis Cluster slot. `common.bus.keys` spells them.
+
+In a text, item n is the entry ``<n>-1``; words that come after their item are an entry
+``<last item>-<k>``, k >= 2, wherever the text ends then. So the first half of the last id is always
+the last item's number. In ``held``, ``<n>`` is an item whose predecessor is missing, ``w<n>`` the
+words attached to an item that is still to come, each with its digest, and ``a<n>`` the digest under
+which an item of the text awaits its words. See `commit.lua` and `attach.lua`.
+"""
+
+from enum import Enum
+from typing import Any, Self
+
+from common.pipeline.record import Message
+from common.pipeline.speech import SPEECH_ENTRY
+
+
+class Ids(Enum):
+    """What the ids of a stream's entries mean."""
+
+    POSITION = "position"
+    """Audio ends at ``<position>-1``; a control takes effect at ``<position>-<k>``, k >= 2."""
+    EPOCH = "epoch"
+    """``<epoch>-<n>``: a former owner's epoch is smaller, so Redis refuses what it writes."""
+    ITEM = "item"
+    """``<item number>-<k>``."""
+    TIME = "time"
+    """Redis's own: many write, inside an idempotent script or as a hint."""
+    NONE = "no stream"
+
+
+class Lifetime(Enum):
+    """How long a key lives."""
+
+    SESSION = "the session"
+    """Renewed with the session, removed when it ends."""
+    CONSUMED = "until consumed"
+    """The same, and its beginning is trimmed as soon as nobody needs it."""
+    RETENTION = "until retention ends"
+    SHORT = "minutes"
+    DAY = "a day"
+    CLIENT = "45 s unrenewed"
+    GATEWAY = "the gateway"
+    PERMANENT = "permanent"
+
+
+class Scope(Enum):
+    """What a key belongs to: the part of it between the version and the kind."""
+
+    SESSION = "{pNN}:<session>:"
+    LEG = "{pNN}:<leg>:"
+    STAGE = "{<stage>}:"
+    CLIENT = "{<key>}:"
+    GATEWAYS = "{gateway}:"
+    BUS = ""
+
+
+class Stream(str):
+    """One kind of key; as a string it is the kind, such as ``audio``, the last part of the key.
+
+    Of a numbered kind there is one for each `n`, which `of` names. `most`: entries kept, about.
+    `entries`: how to read an entry of events. `holds` and `writers` are for the reader of the table
+    in ARCHITECTURE.md.
+    """
+
+    ids: Ids
+    lifetime: Lifetime
+    scope: Scope
+    writers: str
+    holds: str
+    number: str
+    most: int | None
+    entries: Message[Any] | None
+
+    def __new__(
+        cls,
+        kind: str,
+        ids: Ids,
+        lifetime: Lifetime,
+        *,
+        writers: str,
+        holds: str,
+        scope: Scope = Scope.LEG,
+        number: str = "",
+        most: int | None = None,
+        entries: Message[Any] | None = None,
+    ) -> Self:
+        """Describe a kind of key."""
+        self = super().__new__(cls, kind)
+        self.ids = ids
+        self.lifetime = lifetime
+        self.scope = scope
+        self.writers = writers
+        self.holds = holds
+        self.number = number
+        self.most = most
+        self.entries = entries
+        return self
+
+    def of(self, number: object) -> Self:
+        """Return one of a numbered kind: ``part`` of 7 is ``part:7``."""
+        one = super().__new__(type(self), f"{self}:{number}")
+        one.__dict__.update(self.__dict__, number="")
+        return one
+
+    def number_in(self, kind: str) -> str | None:
+        """Return the number of one of this kind, given as a string; None if it is of another."""
+        number = kind.removeprefix(f"{self}:")
+        return number if number != kind else None
+
+    @property
+    def pattern(self) -> str:
+        """How the key is written, with the names of its variable parts in angle brackets."""
+        last = f"{self}:{self.number}" if self.number else str(self)
+        return f"cs:v1:{self.scope.value}{last}"
+
+
+META = Stream(
+    "meta",
+    Ids.NONE,
+    Lifetime.RETENTION,
+    scope=Scope.SESSION,
+    writers="gateway",
+    holds="options, token's hash, owner, controls, ends",
+)
+AUDIO = Stream(
+    "audio", Ids.POSITION, Lifetime.CONSUMED, writers="gateway", holds="PCM16 and controls"
+)
+CLEAN = Stream(
+    "clean",
+    Ids.POSITION,
+    Lifetime.CONSUMED,
+    writers="denoise",
+    holds="the same, denoised, same positions",
+)
+SPEECH = Stream(
+    "speech",
+    Ids.EPOCH,
+    Lifetime.SESSION,
+    writers="VAD",
+    holds="speech events",
+    most=4096,
+    entries=SPEECH_ENTRY,
+)
+TEXT = Stream(
+    "text",
+    Ids.ITEM,
+    Lifetime.RETENTION,
+    writers="ASR, VAD, align, gateway",
+    holds="finals, late words, the end",
+)
+HELD = Stream(
+    "held",
+    Ids.NONE,
+    Lifetime.SESSION,
+    writers="the same",
+    holds="what waits for its place in the text",
+)
+PARTIAL = Stream(
+    "part",
+    Ids.EPOCH,
+    Lifetime.SHORT,
+    number="<n>",
+    writers="ASR",
+    holds="newest partial of utterance n",
+)
+ALIGN = Stream(
+    "align",
+    Ids.EPOCH,
+    Lifetime.SHORT,
+    number="<n>",
+    writers="align",
+    holds="owner of the text of utterance n",
+)
+CHECKPOINT = Stream(
+    "ckpt",
+    Ids.EPOCH,
+    Lifetime.SESSION,
+    number="<stage>",
+    writers="VAD, denoise",
+    holds="the newest checkpoint",
+)
+CLAIMS = Stream(
+    "claims",
+    Ids.TIME,
+    Lifetime.PERMANENT,
+    scope=Scope.STAGE,
+    writers="gateway, VAD, ASR",
+    holds="work items, under a consumer group",
+)
+INDEX = Stream(
+    "index",
+    Ids.NONE,
+    Lifetime.PERMANENT,
+    scope=Scope.STAGE,
+    writers="the same",
+    holds="work item → its entry",
+)
+WORKERS = Stream(
+    "workers",
+    Ids.NONE,
+    Lifetime.PERMANENT,
+    scope=Scope.STAGE,
+    writers="each worker",
+    holds="heartbeats with slots, use and load",
+)
+DEAD = Stream(
+    "dead",
+    Ids.TIME,
+    Lifetime.PERMANENT,
+    scope=Scope.STAGE,
+    most=1000,
+    writers="each worker",
+    holds="dead letters with their reason",
+)
+DEAD_AUDIO = Stream(
+    "dead:audio",
+    Ids.TIME,
+    Lifetime.DAY,
+    scope=Scope.STAGE,
+    most=64,
+    writers="ASR",
+    holds="audio of dead letters",
+)
+RING = Stream(
+    "ring",
+    Ids.TIME,
+    Lifetime.PERMANENT,
+    scope=Scope.STAGE,
+    number="<NN>",
+    most=4096,
+    writers="VAD",
+    holds="doorbells of a stage's workers",
+)
+OUT = Stream(
+    "out",
+    Ids.TIME,
+    Lifetime.GATEWAY,
+    scope=Scope.BUS,
+    number="<gateway>",
+    most=4096,
+    writers="VAD, ASR, align, gateway",
+    holds="doorbells of a gateway",
+)
+CALLS = Stream(
+    "calls",
+    Ids.NONE,
+    Lifetime.CLIENT,
+    scope=Scope.CLIENT,
+    writers="gateways",
+    holds="calls of one client, where limited",
+)
+SESSIONS = Stream(
+    "sessions",
+    Ids.NONE,
+    Lifetime.PERMANENT,
+    scope=Scope.GATEWAYS,
+    writers="gateways",
+    holds="calls by their last renewal",
+)
+
+SOURCES = {"audio": AUDIO, "clean": CLEAN}
+"""Where a stage may read audio, as work items name it."""
+
+OF_A_SESSION = (META,)
+OF_A_LEG = (AUDIO, CLEAN, SPEECH, TEXT, HELD, PARTIAL, ALIGN, CHECKPOINT)
+OF_A_STAGE = (CLAIMS, INDEX, WORKERS, DEAD, DEAD_AUDIO, RING)
+OTHERS = (OUT, CALLS, SESSIONS)
+ALL = OF_A_SESSION + OF_A_LEG + OF_A_STAGE + OTHERS
+PERMANENT = tuple(each for each in ALL if each.lifetime is Lifetime.PERMANENT)

@@ -1,0 +1,78 @@
+"""What a leg's text holds: its items, final and end, and the words of a final that came later.
+
+Positions count 16 kHz samples. The scripts COMMIT and ATTACH read `shown` and `align` in Redis.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple, Self, TypeAlias
+
+from common.pipeline.record import Message
+
+EndReason: TypeAlias = Literal["silence", "flush", "finish", "length", "gap", "failed"]
+
+
+class TimedWord(NamedTuple):
+    """A word, where it is spoken, and how sure that is, 0..1."""
+
+    text: str
+    start: int
+    end: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Final:
+    """The text of the utterance [start, end), whose end was decided at `at`.
+
+    `words`: None where there are none, or none yet. `align`: digest under which they come later;
+    `unavailable`: why they do not. `failed`: there is no text, `trouble` tells why. `shown`:
+    clients are told of it.
+    """
+
+    t: ClassVar[str] = "final"
+    start: int
+    end: int
+    at: int
+    text: str
+    language: str | None = None
+    words: tuple[TimedWord, ...] | None = None
+    align: str | None = None
+    unavailable: str = ""
+    reason: EndReason
+    failed: bool = False
+    trouble: str = ""
+    shown: bool = True
+
+    @classmethod
+    def empty(cls, at: int, reason: EndReason) -> Self:
+        """Return the answer to a flush that found nothing said."""
+        return cls(start=at, end=at, at=at, text="", reason=reason)
+
+    @classmethod
+    def lost(cls, at: int, trouble: str) -> Self:
+        """Return the final of an utterance at `at` of which nothing else may be known."""
+        return cls(start=at, end=at, at=at, text="", reason="failed", failed=True, trouble=trouble)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """The leg's last item: nothing follows."""
+
+    t: ClassVar[str] = "end"
+    shown: bool = False
+
+
+Item: TypeAlias = Final | End
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of a final that was published without: or None, and `trouble` tells why."""
+
+    words: tuple[TimedWord, ...] | None
+    trouble: str = ""
+
+
+ITEM: Message[Item] = Message(Final, End)
+FINAL = Message(Final)
+WORDS = Message(Words)

@@ -1,0 +1,81 @@
+"""What a stage is offered: the work items that lie in its stream of claims.
+
+`gateway` is the one to notify of results. `source` is the stream that holds the audio. `offered` is
+the wall-clock time of the offer, for a metric only.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from common.options import SessionOptions
+from common.pipeline.marks import BEGINNING
+from common.pipeline.record import Message, sparse
+
+Source: TypeAlias = Literal["audio", "clean"]
+
+
+class WorkItem(Protocol):
+    """What all work items have in common."""
+
+    @property
+    def offered(self) -> float:
+        """See the module."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegWork:
+    """Work on a leg for as long as it lasts.
+
+    `events`: the gateway wants speech events as they happen. `align`: words may come from aligners.
+    """
+
+    options: SessionOptions
+    gateway: str
+    source: Source
+    events: bool
+    align: bool
+    offered: float = sparse(0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UtteranceWork:
+    """Recognise an utterance that begins at `start`, with the options in force there.
+
+    `live`: its leg's audio comes about as fast as it is spoken. `after`: id in the speech stream
+    after which everything about it lies. `replay`: it comes from a dead letter.
+    """
+
+    utterance: int
+    start: int
+    source: Source
+    gateway: str
+    options: SessionOptions
+    align: bool
+    live: bool
+    after: bytes = BEGINNING
+    offered: float = sparse(0.0)
+    replay: bool = sparse(False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextWork:
+    """Find the times of the words of `text`, spoken in [start, end) of an utterance.
+
+    `digest` names the text among all that the utterance had. `after` is as in an utterance's work.
+    """
+
+    utterance: int
+    digest: str
+    source: Source
+    start: int
+    end: int
+    text: str
+    language: str
+    gateway: str
+    after: bytes = BEGINNING
+    offered: float = sparse(0.0)
+
+
+LEG_WORK = Message(LegWork)
+UTTERANCE_WORK = Message(UtteranceWork)
+TEXT_WORK = Message(TextWork)

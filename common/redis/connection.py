@@ -1,0 +1,221 @@
+"""A pipelined connection to one server, or to a service's master, that heals itself."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+
+from common.backoff import pauses
+from common.errors import BusUnavailable, OtherServer
+from common.redis.address import Address
+from common.redis.pipe import ConnectionRefused, Pipe, open_pipe
+from common.redis.resp import Command, Part, Reply, any_passing, encode
+from common.redis.sentinel import Sentinels
+from common.telemetry.logs import Log
+from common.telemetry.metrics import BusMetrics
+
+REPLY_TIMEOUT = 5.0
+"""Seconds after which an unanswered batch condemns the connection: a half-open socket is silent."""
+_LOOK_EVERY = 1.0
+"""Seconds between questions to the sentinels: a master that an operator replaces takes writes, all
+lost, for ten seconds more (measured)."""
+
+_log = Log(__name__)
+
+
+def backoff() -> Iterator[float]:
+    """Yield the pauses between attempts, in seconds: from 50 ms to 1 s."""
+    return pauses(0.05, 1.0)
+
+
+class Connection:
+    """Batches are answered in the order they were sent.
+
+    `changed` is called when the connection is lost, not made, and back again.
+    """
+
+    in_order = True
+
+    def __init__(
+        self,
+        address: Address,
+        name: str,
+        metrics: BusMetrics | None,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.generation = 0
+        self.address = address
+        self._name = name
+        self._metrics = metrics
+        self._changed = changed
+        self._sentinels = Sentinels(address) if address.sentinels else None
+        self._server = address
+        self._pipe: Pipe | None = None
+        self._run_id = b""
+        self._connected = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        """Connect now, or raise BusUnavailable, and keep connected from then on."""
+        self._pipe = await self._dial()
+        self.start()
+
+    def start(self) -> None:
+        """Connect in the background and keep connected from then on."""
+        self._keeper = asyncio.create_task(self._keep(), name=f"link:{self._name}")
+
+    async def close(self) -> None:
+        """Close for good; batches in flight fail with BusUnavailable."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        if self._pipe is not None and self._pipe.transport is not None:
+            self._pipe.transport.close()
+            await self._pipe.lost.wait()
+
+    def abort(self) -> None:
+        """Break the connection at once; it heals as after any other break."""
+        if self._pipe is not None:
+            self._pipe.abort()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a batch sent now would reach a socket."""
+        return self._pipe is not None and not self._pipe.lost.is_set()
+
+    async def wait_connected(self) -> None:
+        """Wait until there is a connection again."""
+        if not self.connected:
+            # The keeper may not know yet; returning now would let a retry spin before it learns.
+            self._connected.clear()
+            await self._connected.wait()
+
+    @staticmethod
+    def parts(commands: Sequence[Command]) -> list[Part]:
+        """Encode commands: one part, as they all go the same way."""
+        return [(b"", encode(commands), len(commands))]
+
+    def send(self, data: bytes, count: int, timeout: float) -> asyncio.Future[list[Reply]]:
+        """Send `count` encoded commands at once; see `Pipe.send`."""
+        if self._pipe is None:
+            raise BusUnavailable("not connected to Redis")
+        return self._pipe.send(data, count, timeout)
+
+    async def run(self, parts: Sequence[Part], timeout: float) -> list[Reply]:
+        """Run parts as one pipeline; return their replies, errors in their places.
+
+        Raises BusUnavailable when there is no connection or it breaks before the last reply.
+        """
+        data, count = _join(parts)
+        return await self.send(data, count, timeout) if count else []
+
+    async def insist(
+        self, parts: Sequence[Part], generation: int | None
+    ) -> tuple[list[Reply], bool]:
+        """Run parts until Redis has carried them out or refused; tell whether it was repeated.
+
+        With `generation`, raises OtherServer as soon as this is another.
+        """
+        data, count = _join(parts)
+        repeated = False
+        for pause in backoff() if count else ():
+            if generation not in (None, self.generation):
+                raise OtherServer("Redis is another server than before")
+            try:
+                replies = await self.send(data, count, REPLY_TIMEOUT)
+            except BusUnavailable:
+                await self.wait_connected()
+            else:
+                if not any_passing(replies):
+                    return replies, repeated
+                self._count("refused")
+                await asyncio.sleep(pause)
+            repeated = True
+        return [], False
+
+    def _count(self, kind: str) -> None:
+        if self._metrics is not None:
+            self._metrics.errors.labels(kind).inc()
+
+    async def _dial(self) -> Pipe:
+        address = self.address
+        greeting = [
+            ("CLIENT", "SETNAME", self._name),
+            ("INFO", "server"),
+            ("INFO", "replication"),
+            ("PING",),
+        ]
+        try:
+            if self._sentinels is not None:
+                address = await self._sentinels.master()
+            pipe, (_, server, replication, _) = await open_pipe(address, greeting, REPLY_TIMEOUT)
+            if b"role:master" not in replication:
+                pipe.abort()
+                raise ConnectionRefused(f"Redis at {address} is no master")
+        except ConnectionRefused:
+            self._count("refused")
+            raise
+        except BusUnavailable:
+            self._count("connect")
+            raise
+        self._server = address
+        self._meet(server.partition(b"run_id:")[2].partition(b"\r")[0])
+        return pipe
+
+    def _meet(self, run_id: bytes) -> None:
+        """Note which server this is: another than before may lack what that one acknowledged."""
+        if self._run_id and run_id != self._run_id:
+            self.generation += 1
+            _log.warning("redis.other", link=self._name, generation=self.generation)
+        self._run_id = run_id
+
+    async def _keep(self) -> None:
+        while True:
+            if self._pipe is not None:
+                self._connected.set()
+                await self._stay(self._pipe)
+                self._connected.clear()
+                self._count("lost")
+                _log.warning("redis.lost", link=self._name, address=str(self.address))
+            self._changed()
+            for pause in backoff():
+                try:
+                    self._pipe = await self._dial()
+                except BusUnavailable:
+                    self._changed()
+                    await asyncio.sleep(pause)
+                else:
+                    break
+            _log.info("redis.back", link=self._name)
+            self._changed()
+
+    async def _stay(self, pipe: Pipe) -> None:
+        """Return when the connection is lost, whoever breaks it."""
+        if self._sentinels is None:
+            return await self._watch(pipe)
+        looking = asyncio.create_task(self._look(pipe, self._sentinels))
+        try:
+            return await self._watch(pipe)
+        finally:
+            looking.cancel()
+
+    async def _look(self, pipe: Pipe, sentinels: Sentinels) -> None:
+        """Break with a server that is not the service's master any more."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            with suppress(BusUnavailable):
+                if await sentinels.master() != self._server:
+                    pipe.abort()
+
+    @staticmethod
+    async def _watch(pipe: Pipe) -> None:
+        loop = asyncio.get_running_loop()
+        while not pipe.lost.is_set():
+            try:
+                async with asyncio.timeout(REPLY_TIMEOUT / 10):
+                    await pipe.lost.wait()
+            except TimeoutError:
+                pipe.expire(loop.time())
+
+
+def _join(parts: Sequence[Part]) -> tuple[bytes, int]:
+    return b"".join([data for _, data, _ in parts]), sum([count for _, _, count in parts])

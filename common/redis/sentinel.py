@@ -1,0 +1,48 @@
+"""Asking the sentinels of a service who its master is."""
+
+import random
+
+from common.errors import BusUnavailable
+from common.redis.address import Address
+from common.redis.pipe import ask
+
+_ANSWER_WITHIN = 1.0
+"""Seconds a sentinel has before the next is asked: a silent one must not cost a failover."""
+
+
+class Sentinels:
+    """The sentinels a service's address names, and the newest of what they have said.
+
+    A sentinel that was cut off may name a former master. Every failover has a higher epoch than
+    those before, so whoever comes with a lower one than was heard already is not believed.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._epoch = 0
+
+    async def master(self) -> Address:
+        """Return where the master is, as the first sentinel knows it that answers.
+
+        BusUnavailable says of each of them why it was no help.
+        """
+        address = self._address
+        questions = [
+            ("SENTINEL", "MASTER", address.service),
+            # During a failover this one already names the promoted replica.
+            ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", address.service),
+        ]
+        troubles = []
+        for endpoint in random.sample(address.sentinels, len(address.sentinels)):
+            sentinel = address.sentinel_at(endpoint)
+            try:
+                facts, (host, port) = await ask(sentinel, questions, _ANSWER_WITHIN)
+            except BusUnavailable as trouble:
+                troubles.append(str(trouble))
+                continue
+            epoch = int(dict(zip(facts[::2], facts[1::2], strict=True))[b"config-epoch"])
+            if epoch >= self._epoch:
+                self._epoch = epoch
+                return address.at((host.decode(), int(port)))
+            troubles.append(f"the sentinel at {sentinel} has missed a failover")
+        raise BusUnavailable("; ".join(troubles))

@@ -1,0 +1,185 @@
+"""The nodes of a Redis Cluster, and which of them serves which slot."""
+
+import asyncio
+import random
+from contextlib import suppress
+from typing import TypeAlias
+
+from common.errors import BusUnavailable
+from common.redis.address import Address, Endpoint
+from common.redis.connection import Connection, backoff
+from common.redis.pipe import ask
+from common.redis.resp import Reply
+from common.telemetry.logs import Log
+from common.telemetry.metrics import BusMetrics
+
+SLOTS = 16384
+_MAP_WITHIN = 1.0
+"""Seconds a node has to tell the map before another is asked."""
+
+Map: TypeAlias = list[Endpoint | None]
+
+_log = Log(__name__)
+
+
+class Topology:
+    """A healing connection to every master, and a map that is learnt anew whenever in doubt."""
+
+    def __init__(self, address: Address, name: str, metrics: BusMetrics | None) -> None:
+        self._address = address
+        self._name = name
+        self._metrics = metrics
+        self._nodes: dict[Endpoint, Connection] = {}
+        self._map: Map = [None] * SLOTS
+        self._masters: set[Endpoint] = set()
+        self._receiving: set[Endpoint] = set()
+        """Nodes that keys went to ahead of their slots; they may serve none yet."""
+        self._known = set(address.nodes)
+        self._informed: Endpoint | None = None
+        """The node a slot has moved to: others may not have heard of it yet."""
+        self._past = 0
+        """What counts in `generation` beside the nodes' own: moves, and nodes that left."""
+        self._doubted = asyncio.Event()
+        self._change = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    @property
+    def generation(self) -> int:
+        """How often a server was replaced or slots moved: never falls."""
+        return self._past + sum(node.generation for node in self._nodes.values())
+
+    async def connect(self) -> None:
+        """Learn the map and connect to all masters, or raise BusUnavailable; then keep both."""
+        joined = await self._learn()
+        ends = await asyncio.gather(*(node.connect() for node in joined), return_exceptions=True)
+        for error in filter(None, ends):
+            raise error
+        if None in self._map:
+            raise BusUnavailable(f"no Redis at {self._address}: a slot is served by no node")
+        self._keeper = asyncio.create_task(self._keep(), name=f"topology:{self._name}")
+
+    async def close(self) -> None:
+        """Close for good; batches in flight fail with BusUnavailable."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        await asyncio.gather(*(node.close() for node in self._nodes.values()), *self._leaving)
+
+    def abort(self) -> None:
+        """Break every connection at once; they heal as after any other break."""
+        for node in self._nodes.values():
+            node.abort()
+
+    @property
+    def connected(self) -> bool:
+        """Whether every slot is served by a node that can be reached."""
+        return None not in self._map and all(self._nodes[each].connected for each in self._masters)
+
+    async def change(self, timeout: float) -> None:
+        """Wait until a connection or the map has changed, at most `timeout` seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._change.wait()
+
+    def serving(self, slot: int) -> Connection:
+        """Return the node of a slot; BusUnavailable when there is none."""
+        if (endpoint := self._map[slot]) is None:
+            raise BusUnavailable("no node of the cluster serves this slot")
+        return self._nodes[endpoint]
+
+    def moved(self, slot: int, endpoint: Endpoint) -> None:
+        """Note that a slot is served by another node than the map says."""
+        self._informed = endpoint
+        self.doubt()
+        if self._map[slot] != endpoint:
+            new = self._map.copy()
+            new[slot] = endpoint
+            self._start(self._adopt(new))
+
+    def receiving(self, endpoint: Endpoint) -> Connection:
+        """Return a node that keys have gone to ahead of their slot."""
+        self._receiving.add(endpoint)
+        if endpoint not in self._nodes:
+            self._start([self._join(endpoint)])
+        return self._nodes[endpoint]
+
+    def doubt(self) -> None:
+        """Have the map learnt anew soon."""
+        self._doubted.set()
+
+    async def _keep(self) -> None:
+        while True:
+            await self._doubted.wait()
+            for pause in backoff():
+                self._doubted.clear()
+                with suppress(BusUnavailable):
+                    self._start(await self._learn())
+                await asyncio.sleep(pause)
+                if self.connected:
+                    break
+
+    async def _learn(self) -> list[Connection]:
+        """Adopt the map that the first node to answer knows; return the nodes that are new."""
+        troubles = []
+        others = random.sample([*self._known], len(self._known))
+        first, self._informed = self._informed, None
+        for endpoint in [first, *others] if first else others:
+            try:
+                at = self._address.at(endpoint)
+                (reply,) = await ask(at, [("CLUSTER", "SLOTS")], _MAP_WITHIN)
+            except BusUnavailable as trouble:
+                troubles.append(str(trouble))
+                continue
+            new, known = read_map(reply, endpoint[0])
+            self._known = {*self._address.nodes, *known}
+            return self._adopt(new)
+        raise BusUnavailable("; ".join(troubles))
+
+    def _adopt(self, new: Map) -> list[Connection]:
+        if self._masters and new != self._map:
+            self._past += 1
+            _log.warning("redis.other", link=self._name, generation=self.generation)
+        self._map = new
+        self._masters = set(new) - {None}  # type: ignore[assignment]  # None is taken out
+        joined = [self._join(each) for each in self._masters - self._nodes.keys()]
+        for endpoint in self._nodes.keys() - self._masters - self._receiving:
+            self._leave(endpoint)
+        self._notice()
+        return joined
+
+    def _join(self, endpoint: Endpoint) -> Connection:
+        node = Connection(self._address.at(endpoint), self._name, self._metrics, self._notice)
+        self._nodes[endpoint] = node
+        return node
+
+    def _leave(self, endpoint: Endpoint) -> None:
+        node = self._nodes.pop(endpoint)
+        self._past += node.generation
+        leaving = asyncio.create_task(node.close())
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+
+    @staticmethod
+    def _start(nodes: list[Connection]) -> None:
+        for node in nodes:
+            node.start()
+
+    def _notice(self) -> None:
+        self._change.set()
+        self._change = asyncio.Event()
+        if not self.connected:
+            self.doubt()
+
+
+def read_map(reply: Reply, asked: str) -> tuple[Map, set[Endpoint]]:
+    """Read CLUSTER SLOTS as told by the node at host `asked`; return the map and all nodes."""
+    slots: Map = [None] * SLOTS
+    known: set[Endpoint] = set()
+    for first, last, *nodes in reply:
+        # A node that does not know its own address leaves it empty; one it must not tell is "?".
+        endpoints = [((node[0] or b"").decode() or asked, node[1]) for node in nodes]
+        if endpoints[0][0] != "?":
+            slots[first : last + 1] = [endpoints[0]] * (last - first + 1)
+        known.update(each for each in endpoints if each[0] != "?")
+    return slots, known

@@ -1,0 +1,322 @@
+"""Write the benchmarks' figures into the documents, from docs/measurements/*.json.
+
+``python docs/figures.py`` rewrites the places between ``<!-- name -->`` and ``<!-- /name -->``.
+
+``python -m bench all --record`` measures anew, as does ``python -m bench profile --json
+docs/measurements/profile.json``. What no single run measures is recorded by hand: `targets`,
+`admission` (two releases), `bus-chain` (the bare chain), `bus-before` (the release before) and
+`other-servers`.
+"""
+
+import json
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+MEASUREMENTS = HERE / "measurements"
+DOCUMENTS = (HERE / "performance.md", HERE / "overload.md")
+
+_PROCESSES = {
+    "gateway": "gateway",
+    "vad": "VAD",
+    "asr": "ASR",
+    "redis": "Redis",
+    "callers": "callers",
+}
+_WAYS = {
+    "callscribe": "callscribe",
+    "short": "the same window, nothing kept behind it",
+    "as shown, all encoded": "everything shown is encoded",
+    "30 s": "30 s windows",
+    "transcribe, 30 s, beam 5": "faster-whisper's `transcribe()`, beam 5",
+    "transcribe, 30 s, greedy": "the same, greedy",
+}
+_STARTED = {
+    "gateway": "gateway",
+    "vad": "VAD worker",
+    "denoise": "denoise worker",
+    "asr": "ASR worker",
+    "command": "`callscribe`, the command",
+    "vad model": "VAD's network, loaded",
+    "denoise model": "denoiser's network, loaded",
+    "asr model": "faster-whisper, imported",
+    "all": "everything",
+}
+_PHASES = {
+    "alone": "two callers alone",
+    "filling": "filling up",
+    "twice": "twice as many as fit",
+}
+_PROFILED = {"gateway": "Gateway", "vad": "VAD worker, dummy network", "asr": "ASR worker"}
+_MOST_PROFILED = 8
+
+
+def read(name: str) -> dict[str, Any]:
+    """Return one file: `date`, `machine` and `figures`, as `bench.record` writes them."""
+    report: dict[str, Any] = json.loads((MEASUREMENTS / f"{name}.json").read_text(encoding="utf-8"))
+    return report
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    head, *body = [
+        f"|{'|'.join(f' {cell} ' if cell else ' ' for cell in line)}|" for line in (columns, *rows)
+    ]
+    return "\n".join([head, f"|{'---|' * len(columns)}", *body])
+
+
+def recorded(name: str, text: str) -> str:
+    """Return a text with when and where its figures were measured."""
+    report = read(name)
+    return f"{text}\n\nMeasured on {report['date']}; {report['machine']}."
+
+
+def render() -> dict[str, str]:
+    """Return every text by the name of its place in the documents."""
+    return dict(zip(_PLACES, render_of(*_PLACES), strict=True))
+
+
+def render_of(*names: str) -> list[str]:
+    """Return the texts of these places."""
+    return [_PLACES[name]() for name in names]
+
+
+def drawn(document: str) -> str:
+    """Return a document with its figures as the files have them."""
+    texts = render()
+    for name in re.findall(r"<!-- /([\w-]+) -->", document):
+        place = re.compile(f"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
+        document, found = place.subn(lambda m: f"{m[1]}{texts[name]}{m[2]}", document)  # noqa: B023
+        assert found == 1, f"no place for {name}"
+    return document
+
+
+def _plain(name: str) -> str:
+    figures = read(name)["figures"]
+    return recorded(name, table(figures["columns"], figures["rows"]))
+
+
+def _live() -> str:
+    columns = ["calls", "first partial", "partial behind its audio", "endpoint to final"]
+    columns += ["end of speech to final", "word errors", "CPU s per second of call", "lost"]
+    measures = ("first_partial", "partial_lag", "endpoint_to_final", "finalisation")
+    rows = [
+        [
+            _number(run["calls"]),
+            *(_pair(run["latency_ms"][each], "p50", "p95") for each in measures),
+            f"{run['wer_percent']:.1f} %",
+            f"{sum(run['cpu_s_per_s'].values()):.3f}",
+            _number(run["lost"]),
+        ]
+        for run in read("live")["figures"]["runs"]
+    ]
+    return recorded("live", "Latencies in ms, p50 / p95:\n\n" + table(columns, rows))
+
+
+def _other_servers() -> str:
+    columns = ["server", "calls", "first right word p50 / p95 s"]
+    columns += ["end of speech to final p50 / p95 s", "utterances lost", "word errors"]
+    columns += ["CPU s per second of call"]
+    rows = [
+        [
+            row["server"],
+            _number(row["calls"]),
+            " / ".join(f"{value:.2f}" for value in row["first_word_s"]),
+            " / ".join(f"{value:.2f}" for value in row["final_s"]),
+            f"{row['lost']} of {row['utterances']}" if "utterances" in row else f"{row['lost']}",
+            f"{row['wer_percent']:.1f} %",
+            f"{row['cpu_s_per_s']:.2f}",
+        ]
+        for row in read("other-servers")["figures"]
+    ]
+    return recorded("other-servers", table(columns, rows))
+
+
+def _asr() -> str:
+    figures = read("asr")["figures"]
+    ways, summary = figures["ways"], figures["summary"]
+    baseline = ways["transcribe, 30 s, beam 5"]["final_ms"]
+    rows = [
+        [
+            label,
+            f"{ways[way]['final_ms']:.0f} ms",
+            f"{ways[way]['final_ms'] / baseline:.2f}",
+            f"{100 * ways[way]['word_error_rate']:.2f} %",
+        ]
+        for way, label in _WAYS.items()
+    ]
+    head = f"{figures['utterances']} utterances, {figures['speech_s']:.0f} s of speech, CPU:"
+    tail = _wrapped(
+        f"A partial costs {ways['callscribe']['partial_ms']:.0f} ms,"
+        f" {summary['partial / transcribe greedy']:.2f} of a greedy `transcribe()`. Two cores carry"
+        f" {summary['voices on 2 cores, finals']:.0f} voices that never pause, finals alone, or"
+        f" {summary['voices on 2 cores, with a partial a second']:.0f} with a partial a second."
+    )
+    columns = ["way", "final", "of `transcribe()`", "word errors"]
+    return recorded("asr", f"{head}\n\n{table(columns, rows)}\n\n{tail}")
+
+
+def _bus() -> str:
+    chain = read("bus-chain")["figures"]
+    rows: list[Sequence[str]] = list(chain["rows"])
+    for name in ("bus-before", "bus", "bus-talk", "bus-100ms"):
+        age = "before" if name == "bus-before" else "now"
+        rows += [_bus_row(age, row) for row in read(name)["figures"]]
+    return recorded("bus", table(chain["columns"], rows))
+
+
+def _bus_row(age: str, row: Mapping[str, Any]) -> list[str]:
+    frames = "" if row["message_ms"] == 32 else f", {row['message_ms']} ms frames"
+    return [
+        f"{age}, {row['pattern']}, {_number(row['sessions'])}{frames}",
+        *(f"{row['cpu'][process]:.2f}" for process in _PROCESSES),
+        _number(row["machine_percent"]),
+        _pair(row["v"], 0, 1),
+        _pair(row["r"], 0, 1),
+    ]
+
+
+def _workers() -> str:
+    runs = [read(f"bus-{number}")["figures"][0] for number in (1, 2, 3)]
+    names = list(_PROCESSES)[:-1]
+    rows = [
+        [
+            _number(run["workers"]),
+            ", ".join(f"{_PROCESSES[name]} {run['cpu'][name]:.2f}" for name in names),
+        ]
+        for run in runs
+    ]
+    what = f"{_number(runs[0]['sessions'])} sessions, {runs[0]['pattern']}"
+    columns = [f"processes of each kind, {what}", "CPU per session-second, all kinds"]
+    return recorded("bus-1", table(columns, rows))
+
+
+def _overload() -> str:
+    figures = read("overload")["figures"]
+    columns = ["", "calls", "finals", "after p50 / p95 ms", "longest", "partial every, p50 / p95"]
+    columns += ["refused: number, after p50 / p95 ms"]
+    rows = [
+        [
+            _PHASES[row["phase"]],
+            f"{row['calls']:.1f}",
+            _number(row["final"]["n"]),
+            _pair(row["final"], "p50", "p95"),
+            _number(row["final"]["max"]),
+            _pair(row["partial_every"], "p50", "p95"),
+            "; ".join(
+                f"`{reason}` {_number(each['n'])}, {each['p50']:.1f} / {each['p95']:.1f}"
+                for reason, each in row["refused"].items()
+            )
+            or "nobody",
+        ]
+        for row in figures["phases"]
+    ]
+    verdict = _wrapped(
+        f"Refused within {figures['refused']['p95']:.1f} ms at p95 (aim: below 50). Finals' p95 is"
+        f" {figures['final_p95_ratio']:.2f} times that of two calls alone (aim: at most 1.5)."
+    )
+    return recorded("overload", f"{table(columns, rows)}\n\n{verdict}")
+
+
+def _overload_in_short() -> str:
+    figures = read("overload")["figures"]
+    phases = {row["phase"]: row for row in figures["phases"]}
+    alone, full = phases["alone"], phases["twice"]
+    return _wrapped(
+        "Measured on two cores with whisper tiny.en, twice the calls that fit for 60 s"
+        f" (`python -m bench overload`): {full['calls']:.0f} calls let in, finals at p95"
+        f" {full['final']['p95']:.0f} ms after their endpoint against"
+        f" {alone['final']['p95']:.0f} with two calls alone"
+        f" ({figures['final_p95_ratio']:.2f} times), partials each"
+        f" {full['partial_every']['p50'] / 1000:.2f} s instead of"
+        f" {alone['partial_every']['p50'] / 1000:.2f};"
+        f" the others refused within {figures['refused']['p95']:.1f} ms at p95."
+    )
+
+
+def _admission() -> str:
+    columns = ["scene", "callers", "release", "calls", "finals", "after p50 / p95 ms", "longest"]
+    columns += ["ASR, of two cores", "refused"]
+    rows = [
+        [
+            f"`{row['scene']}`, {row['seconds']} s",
+            str(row["callers"]),
+            row["release"],
+            f"{row['calls']:.1f}",
+            _number(row["finals"]),
+            _pair(row, "p50", "p95"),
+            _number(row["max"]),
+            f"{row['asr']} %",
+            ", ".join(f"`{why}` {_number(n)}" for why, n in row["refused"].items()) or "nobody",
+        ]
+        for row in read("admission")["figures"]["rows"]
+    ]
+    return recorded("admission", table(columns, rows))
+
+
+def _startup() -> str:
+    figures = read("startup")["figures"]
+    imported, ready = figures["cpu_s"], figures["ready_s"]
+    rows = [
+        [
+            label,
+            f"{imported[name]:.2f}" if name in imported else "",
+            f"{ready[name]:.1f} s" if name in ready else "",
+        ]
+        for name, label in _STARTED.items()
+    ]
+    empty = f"less an empty interpreter's {imported['nothing']:.2f}"
+    columns = ["", f"CPU s to import, {empty}", "ready after"]
+    return recorded("startup", table(columns, rows))
+
+
+def _profile() -> str:
+    figures = read("profile")["figures"]
+    loads = {"asr": f"{figures['calls']} live calls"}
+    blocks = []
+    for name, label in _PROFILED.items():
+        profile = figures["processes"][name]
+        lines = [f"{profile['samples']} samples"]
+        for kind in ("total", "self"):
+            lines.append(f"  {kind}")
+            shares = list(profile[kind].items())[:_MOST_PROFILED]
+            lines += [f"  {share:5.1f} %  {frame}" for frame, share in shares]
+        load = loads.get(name, f"{figures['sessions']} sessions")
+        blocks.append("\n".join([f"{label}, {load}:", "", "```", *lines, "```"]))
+    return recorded("profile", "\n\n".join(blocks))
+
+
+def _wrapped(text: str) -> str:
+    """Return a paragraph, wrapped as all Markdown is."""
+    return textwrap.fill(text, 100, break_on_hyphens=False)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}".replace(",", " ")
+
+
+def _pair(values: Any, first: str | int, second: str | int) -> str:
+    return f"{_number(values[first])} / {_number(values[second])}"
+
+
+_PLACES: Mapping[str, Callable[[], str]] = {
+    "targets": lambda: _plain("targets"),
+    "live": _live,
+    "other-servers": _other_servers,
+    "asr": _asr,
+    "bus": _bus,
+    "workers": _workers,
+    "overload": _overload,
+    "admission": _admission,
+    "overload-in-short": _overload_in_short,
+    "startup": _startup,
+    "profile": _profile,
+}
+
+
+if __name__ == "__main__":
+    for path in DOCUMENTS:
+        path.write_text(drawn(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,339 @@
+"""How many calls the system can carry, by measurement: what admission goes by.
+
+A *look* is what the workers' reports and Redis said together, about twice a second. In
+between, `refusal` answers from what was observed, at once.
+
+The recognisers decide. What they must do for a leg is to decode the ends of utterances; partials
+are elastic (their cadence stretches), so they are no load. What that work costs per second of audio
+is learned, over all calls of all gateways; one leg brings a second of audio per second, from the
+moment it is admitted. A leg shows its work only after a while: until it has, its audio does not
+count as evidence. The less evidence, the more counts the estimate from one decode's time. What was
+learned fades within minutes.
+
+Whatever was learned, and however late a final was: a recogniser that was not busy lately has room.
+So nobody is refused for the recognisers' sake unless they were busy, or will be with the legs that
+have come since.
+
+Pure: times are seconds of any monotonic clock, given as an argument.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import exp, sqrt
+
+from common.pipeline.stages import ASR, PIPELINE, REQUIRED, VAD, StageSpec, Unit
+from gateway.admission.evidence import Decodes, Evidence
+
+_DECODES_PER_SECOND = 0.25
+"""Decodes of ends, tentative ones included, per second of a leg's audio. Measured: 0.12 and 0.26 on
+the two sides of the sample call, 0.23 where one of them is always speaking."""
+_PRIOR_WEIGHT = 60.0
+"""Seconds of audio that the estimate before any measurement is worth."""
+_MEMORY = 60.0
+_MOST_EVIDENCE = 300.0
+"""Seconds of audio that all measurement together is worth: so much is forgotten in two minutes."""
+_SHOWS_AFTER = 8.0
+"""Seconds until audio has led to most of its work: until its utterance has ended."""
+_SEEN_AFTER = 2.0
+"""Seconds until the reports show a leg: its way to a worker, one report, one look."""
+_ROOM_AGAIN = 0.05
+"""Once full, this share of the room must be free again."""
+_LATE_CLOSE, _LATE_OPEN = 0.25, 0.10
+"""Shares of the finals, see `Evidence.late`."""
+BUSY = 0.7
+"""Share of their places: recognisers that use less have room, whatever else was measured."""
+_WITH_PARTIALS = 2.0
+"""How much busier a leg keeps recognisers with its partials than with its finals alone. Measured: 2
+where they are nearly full, 4 where they have time."""
+_BUSY_CLOSE, _BUSY_OPEN = 0.95, 0.85
+_BUSY_FOR = 3.0
+"""Seconds: hundreds of clients that come at once, after an outage, keep a gateway busy, too."""
+
+MEMORY_REFUSE, MEMORY_ADMIT = 0.85, 0.80
+MEMORY_HOLD, MEMORY_RELEASE = 0.92, 0.88
+"""Shares of Redis's maxmemory. Beyond HOLD no audio is taken, so that workers can still write what
+makes room; at all of it every write is refused, theirs too, and nothing is ever trimmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageLook:
+    """A stage: the places of its live workers, and how far behind its work is, in seconds.
+
+    `lag`: longest time that arrived audio waited to be read. `backlog`: how long the oldest claim
+    that no worker has taken waits. `recordings`: legs whose audio comes faster than it was spoken;
+    their work waits for that of live calls. Of ASR alone: `places` for decodes, of each worker;
+    and what a `decode` of a final takes, 0.0 if not known.
+    """
+
+    slots: int
+    used: int
+    recordings: int = 0
+    lag: float = 0.0
+    backlog: float = 0.0
+    places: Sequence[int] = ()
+    decode: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Everything at one moment.
+
+    Since the look before: `work`, seconds of finals' decodes; `audio`, seconds that legs brought;
+    `decodes`, what the recognisers did.
+    `memory`: share of Redis's maxmemory in use, None where it has none. `busy`: share of its time
+    that this gateway was at work.
+    """
+
+    stages: Mapping[str, StageLook]
+    work: float = 0.0
+    audio: float = 0.0
+    decodes: Decodes = field(default_factory=Decodes)
+    memory: float | None = None
+    busy: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why no call is taken: a label for metrics, and after how many seconds to try again."""
+
+    reason: str
+    retry_after: int
+    text: str
+
+
+SHORT_OF_PLACES = frozenset(
+    {f"{ASR.name}_load", *(f"{each.name}_slots" for each in PIPELINE if each.unit is Unit.LEG)}
+)
+"""Reasons that pass as soon as another call ends."""
+
+
+class Gate:
+    """Closes when a value stays above `close` for `patience` seconds; opens below `open`."""
+
+    def __init__(self, close: float, open: float, *, patience: float = 0.0) -> None:
+        self._close = close
+        self._open = open
+        self._patience = patience
+        self._above_since: float | None = None
+        self.closed = False
+
+    def update(self, value: float, now: float) -> None:
+        """Take note of the value at `now`."""
+        if value > self._close:
+            if self._above_since is None:
+                self._above_since = now
+            self.closed = self.closed or now - self._above_since >= self._patience
+        else:
+            self._above_since = None
+            self.closed = self.closed and value >= self._open
+
+
+class WorkPerAudio:
+    """Learns how many seconds of work a second of audio leads to."""
+
+    def __init__(self) -> None:
+        self._work = 0.0
+        self._audio = 0.0
+        self._fresh: deque[tuple[float, float]] = deque()
+        self._learned: float | None = None
+
+    def learn(self, work: float, audio: float, now: float) -> None:
+        """Take in what was done and what arrived since the last time."""
+        if self._learned is not None:
+            kept = exp(-max(0.0, now - self._learned) / _MEMORY)
+            self._work *= kept
+            self._audio *= kept
+        self._learned = now
+        self._work += work
+        self._fresh.append((now, audio))
+        while self._fresh and now - self._fresh[0][0] >= _SHOWS_AFTER:
+            self._audio += self._fresh.popleft()[1]
+        if self._audio > _MOST_EVIDENCE:
+            self._work *= _MOST_EVIDENCE / self._audio
+            self._audio = _MOST_EVIDENCE
+
+    def estimate(self, decode: float) -> float:
+        """Return the work per audio; `decode`: what one decode takes, 0.0 if not known."""
+        prior = decode * _DECODES_PER_SECOND * _PRIOR_WEIGHT
+        weight = _PRIOR_WEIGHT if decode else 0.0
+        return (prior + self._work) / (weight + self._audio) if weight + self._audio else 0.0
+
+
+@dataclass(slots=True)
+class _Admitted:
+    at: float
+    legs: int
+    stages: Sequence[StageSpec]
+
+
+@dataclass(slots=True)
+class _Gates:
+    """What closes the door for a stage whatever its places are."""
+
+    lag: Gate = field(default_factory=lambda: Gate(0.5, 0.25, patience=1.0))
+    backlog: Gate = field(default_factory=lambda: Gate(2.0, 0.5))
+
+
+class Capacity:
+    """Says whether there is room for a call more.
+
+    `asr_load`: share of its time that a recogniser with one place may spend on ends of utterances.
+    What is left over is for partials, and for an end not to wait for others'. Of more places less
+    need be left over, in proportion to their square root (Halfin and Whitt, "Heavy-traffic limits
+    for queues with many exponential servers", Operations Research 29, 1981). 0: calls are let in by
+    places alone, whatever is measured.
+    """
+
+    def __init__(self, asr_load: float) -> None:
+        self._spare = 1.0 - asr_load
+        self._measured = asr_load > 0.0
+        self._look = Look({})
+        self._cost = WorkPerAudio()
+        self._admitted: dict[object, _Admitted] = {}
+        self._gates: dict[str, _Gates] = {}
+        self._evidence = Evidence()
+        self._late = Gate(_LATE_CLOSE, _LATE_OPEN)
+        self._memory = Gate(MEMORY_REFUSE, MEMORY_ADMIT)
+        self._flood = Gate(MEMORY_HOLD, MEMORY_RELEASE)
+        self._busy = Gate(_BUSY_CLOSE, _BUSY_OPEN, patience=_BUSY_FOR)
+        self._crowded = False
+
+    @property
+    def flooded(self) -> bool:
+        """Whether Redis is so full that no audio may be read from clients until it is less so."""
+        return self._flood.closed
+
+    @property
+    def busy(self) -> float:
+        """Share of the recognisers' places that was in use lately; 0 if nothing tells."""
+        return self._evidence.busy or 0.0
+
+    @property
+    def room(self) -> float | None:
+        """How many legs the recognisers can carry in all; None if nothing tells, or nobody asks."""
+        asr = self._look.stages.get(ASR.name)
+        if asr is None or not asr.places or not self._measured:
+            return None
+        cost = self._cost.estimate(asr.decode)
+        # An utterance stays with its worker: one that is busy cannot pass it to one that is not.
+        bearable = sum(places - self._spare * sqrt(places) for places in asr.places)
+        return bearable / cost if cost else None
+
+    def observe(self, look: Look, now: float) -> None:
+        """Take in a look."""
+        self._look = look
+        self._cost.learn(look.work, look.audio, now)
+        for name, stage in look.stages.items():
+            gates = self._gates.setdefault(name, _Gates())
+            gates.lag.update(stage.lag, now)
+            gates.backlog.update(stage.backlog, now)
+        self._evidence.learn(look.decodes, self._legs(now, None), now)
+        self._late.update(self._evidence.late, now)
+        self._memory.update(look.memory or 0.0, now)
+        self._flood.update(look.memory or 0.0, now)
+        self._busy.update(look.busy, now)
+        for seen in [n for n, a in self._admitted.items() if now - a.at >= _SEEN_AFTER]:
+            del self._admitted[seen]
+        if (room := self.room) is not None:
+            free = room - self._legs(now, None)
+            self._crowded = free < 1.0 + (room * _ROOM_AGAIN if self._crowded else 0.0)
+
+    def admit(
+        self, name: object, legs: int, now: float, *, stages: Sequence[StageSpec] = REQUIRED
+    ) -> None:
+        """Count a call that was let in; under the same name it is counted once, the last way."""
+        self._admitted[name] = _Admitted(now, legs, stages)
+
+    def withdraw(self, name: object) -> None:
+        """Do not count a call that was let in and went away before it began."""
+        self._admitted.pop(name, None)
+
+    def refusal(
+        self,
+        legs: int,
+        now: float,
+        *,
+        stages: Sequence[StageSpec] = REQUIRED,
+        name: object = None,
+    ) -> Refusal | None:
+        """Return why no call of so many legs can be taken, or None.
+
+        `stages`: those that it passes through. `name`: a call that `admit` has counted already, and
+        that is asked about again.
+        """
+        if self._memory.closed:
+            return Refusal("redis_memory", 10, "Redis is nearly full")
+        # What every call needs is told first.
+        stages = sorted(stages, key=lambda stage: not stage.required)
+        for stage in stages:
+            refusal = self._places(stage, legs, now, name) if stage.unit is Unit.LEG else None
+            if refusal is not None:
+                return refusal
+        if not self._measured:
+            return None
+        running = self._legs(now, name)
+        # Whatever was measured, an idle system takes a call.
+        if not running:
+            return None
+        if self._busy.closed:
+            return Refusal("gateway_busy", 5, "this gateway has no time for another call")
+        for stage in stages:
+            refusal = self._behind(stage)
+            if refusal is not None:
+                return refusal
+        return self._recognisers(running, legs, name)
+
+    def _places(self, stage: StageSpec, legs: int, now: float, name: object) -> Refusal | None:
+        look = self._look.stages.get(stage.name)
+        if look is None or not look.slots:
+            return None  # nobody is there: that is another refusal, and another remedy
+        coming = self._coming(now, name, stage)
+        if look.slots - look.used - coming >= legs:
+            return None
+        return Refusal(f"{stage.name}_slots", 5, f"all {look.slots} {stage.name} slots are taken")
+
+    def _behind(self, stage: StageSpec) -> Refusal | None:
+        name = stage.name
+        look, gates = self._look.stages.get(name), self._gates.get(name)
+        if look is None or gates is None or not look.slots:
+            return None
+        if gates.lag.closed:
+            return Refusal("lag", 5, f"{name} is {look.lag:.1f} s behind")
+        if gates.backlog.closed:
+            return Refusal(f"{name}_backlog", 5, f"work waits {look.backlog:.1f} s for {name}")
+        return None
+
+    def _recognisers(self, running: int, legs: int, name: object) -> Refusal | None:
+        busy = self._evidence.busy
+        if self._late.closed and (busy is None or busy >= BUSY):
+            late = self._evidence.late
+            return Refusal(f"{ASR.name}_wait", 5, f"{late:.0%} of the finals are late")
+        if (room := self.room) is None:
+            return None
+        # Whoever was let in is not sent away for having filled the last place himself.
+        crowded = self._crowded and name not in self._admitted
+        if (not crowded and running + legs <= room) or not self._will_be_busy(running):
+            return None
+        return Refusal(f"{ASR.name}_load", 5, f"the recognisers have work with {running} legs")
+
+    def _will_be_busy(self, running: int) -> bool:
+        """Whether the recognisers were busy lately, or will be with the legs that are new."""
+        asr, busy = self._look.stages[ASR.name], self._evidence.busy
+        if busy is None:
+            return True
+        each = _WITH_PARTIALS * self._cost.estimate(asr.decode) / sum(asr.places)
+        return busy + self._evidence.newcomers(running) * each >= BUSY
+
+    def _legs(self, now: float, name: object) -> int:
+        vad = self._look.stages.get(VAD.name)
+        live = vad.used - vad.recordings if vad else 0
+        return live + self._coming(now, name, VAD)
+
+    def _coming(self, now: float, name: object, stage: StageSpec) -> int:
+        """Return the legs of calls let in that the stage's workers do not report yet."""
+        return sum(
+            admitted.legs
+            for each, admitted in self._admitted.items()
+            if each != name and now - admitted.at < _SEEN_AFTER and stage in admitted.stages
+        )

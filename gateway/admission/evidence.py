@@ -1,0 +1,61 @@
+"""What the recognisers did lately: how busy they were, and how many finals came late.
+
+Pure: times are seconds of any monotonic clock, given as an argument.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+WINDOW = 15.0
+"""Seconds: several utterances of every call, and no longer than a caller may be refused for
+what is over."""
+_ENOUGH = 4
+"""Finals that came late, at least: fewer are chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decodes:
+    """What the recognisers did since the look before, and `overdue` finals, late already, now.
+
+    `held` of `offered` place-seconds were in use. `ends`: finals of live calls, `late` of them.
+    """
+
+    held: float = 0.0
+    offered: float = 0.0
+    ends: int = 0
+    late: int = 0
+    overdue: int = 0
+
+
+class Evidence:
+    """The last seconds."""
+
+    def __init__(self) -> None:
+        self._looks: deque[tuple[float, Decodes, int]] = deque()
+
+    def learn(self, decodes: Decodes, legs: int, now: float) -> None:
+        """Take in what was done since the last time, and how many legs there are now."""
+        self._looks.append((now, decodes, legs))
+        while now - self._looks[0][0] >= WINDOW:
+            self._looks.popleft()
+
+    @property
+    def busy(self) -> float | None:
+        """Share of the places that was in use; None if nothing tells."""
+        offered = sum(decodes.offered for _, decodes, _ in self._looks)
+        held = sum(decodes.held for _, decodes, _ in self._looks)
+        return held / offered if offered else None
+
+    @property
+    def late(self) -> float:
+        """Share of the finals that came late or have not come yet; 0 while they are few."""
+        if not self._looks:
+            return 0.0
+        overdue = self._looks[-1][1].overdue
+        late = overdue + sum(decodes.late for _, decodes, _ in self._looks)
+        ends = overdue + sum(decodes.ends for _, decodes, _ in self._looks)
+        return late / max(ends, late) if late >= _ENOUGH else 0.0
+
+    def newcomers(self, legs: int) -> int:
+        """Return how many of so many legs are newer than what was measured, at most."""
+        return legs - min((before for *_, before in self._looks), default=0)

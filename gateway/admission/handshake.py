@@ -1,0 +1,156 @@
+"""The handshake: which calls are refused before anything else is done for them, and why."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
+from http import HTTPStatus
+from math import ceil
+
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+from common.rates import Rates
+from common.telemetry.metrics import GatewayMetrics
+from gateway.admission.capacity import SHORT_OF_PLACES, Refusal
+from gateway.admission.quota import Quota
+from gateway.admission.workers import Workers
+
+_COMES_BACK = "resume=1"
+"""What a client adds to its URL that is about to resume: its call has its place already."""
+
+_OWN_DOING = ("key_sessions", "key_rate")
+"""The refusals that are the caller's own doing."""
+_HANDSHAKES = (50.0, 500.0)
+"""Handshakes of one key: so many a second, and together, when all come back after an outage."""
+
+
+def path(request: Request) -> str:
+    """Return the path of the URL that is asked for."""
+    return request.path.partition("?")[0]
+
+
+def comes_back(request: Request) -> bool:
+    """Tell whether the client is one that comes back to its call."""
+    return _COMES_BACK in request.path.partition("?")[2].split("&")
+
+
+class Handshakes:
+    """Lets connections of one gateway in, at most `most` at once, and keeps count of them.
+
+    A call that is let in counts as one leg until it has said more of itself: `Workers.admit`, under
+    the name that it came in by. Where places are short, calls that do not use theirs make room:
+    `free_connection` ends a connection without a call, `free_call` a call without a client; each
+    tells whether there was one.
+    """
+
+    def __init__(
+        self,
+        fleet: Workers,
+        metrics: GatewayMetrics,
+        *,
+        most: int,
+        quota: Quota | None,
+        free_connection: Callable[[], bool] = lambda: False,
+        free_call: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._fleet = fleet
+        self._metrics = metrics
+        self._most = most
+        self._quota = quota
+        self._free_connection = free_connection
+        self._free_call = free_call
+        self._rates = Rates(*_HANDSHAKES)
+        self._keys: dict[str, str] = {}
+        """Whose calls are whose, where that counts."""
+        self._strangers: set[str] = set()
+        self.closed = False
+        """Whether the gateway is about to end."""
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        self.closed = True
+
+    def answer(
+        self, call: str, request: Request, key: str, present: int
+    ) -> Response | Coroutine[None, None, Response | None] | None:
+        """Answer a handshake; None lets it go on. Only where keys are counted is Redis asked.
+
+        `call`: its name from here on. `key`: the client's. `present`: clients already there.
+        """
+        returning = comes_back(request)
+        refusal = self._refusal(call, key, present, comes_back=returning)
+        if refusal is not None:
+            return self._turn_away(refusal)
+        if self._quota is None:
+            return None
+        if not returning:
+            return self._count(self._quota, call, key)
+        self._keys[call] = key
+        return None
+
+    def rename(self, call: str, known_as: str) -> None:
+        """Take note that a connection has resumed a call: it counts as that from now on."""
+        if (key := self._keys.pop(call, None)) is not None:
+            self._keys[known_as] = key
+
+    async def renew(self, calls: Iterable[str]) -> None:
+        """Keep all calls of this gateway counted; every ten seconds. Waits while Redis is away."""
+        if self._quota is None:
+            return
+        by_key: defaultdict[str, list[str]] = defaultdict(list)
+        here = set(calls)
+        for call in here & self._keys.keys():
+            by_key[self._keys[call]].append(call)
+        # A handshake that broke off after it was answered never became a call.
+        strangers = self._keys.keys() - here
+        for call in strangers & self._strangers:
+            del self._keys[call]
+        self._strangers = strangers
+        await self._quota.renew(by_key)
+
+    async def leave(self, call: str) -> None:
+        """Count a call no longer. Waits while Redis is away."""
+        self._fleet.discount(call)
+        key = self._keys.pop(call, None)
+        if self._quota is not None and key is not None:
+            await self._quota.release(key, call)
+
+    def _refusal(self, call: str, key: str, present: int, *, comes_back: bool) -> Refusal | None:
+        if self.closed:
+            return Refusal("draining", 1, "the server is about to end")
+        if wait := self._rates.try_add(key, time.monotonic()):
+            return Refusal("key_rate", ceil(wait), "this key opens too many connections a second")
+        if comes_back:
+            return None
+        if present >= self._most and not self._free_connection():
+            return Refusal("max_sessions", 5, f"all {self._most} calls are taken")
+        refusal = self._fleet.refusal(1)
+        if refusal is None:
+            self._fleet.count(call, 1)
+        elif refusal.reason in SHORT_OF_PLACES and self._free_call():
+            # It takes the workers a moment to let go of the call that ends.
+            return replace(refusal, retry_after=2)
+        return refusal
+
+    async def _count(self, quota: Quota, call: str, key: str) -> Response | None:
+        refusal = await quota.take(key, call)
+        if refusal is not None:
+            self._fleet.discount(call)
+            return self._turn_away(refusal)
+        self._keys[call] = key
+        return None
+
+    def _turn_away(self, refusal: Refusal) -> Response:
+        self._metrics.refusals.labels(refusal.reason).inc()
+        own_doing = refusal.reason in _OWN_DOING
+        status = HTTPStatus.TOO_MANY_REQUESTS if own_doing else HTTPStatus.SERVICE_UNAVAILABLE
+        headers = Headers(
+            [
+                ("Content-Type", "text/plain; charset=utf-8"),
+                ("Content-Length", str(len(body := f"refused: {refusal.reason}\n".encode()))),
+                ("Retry-After", str(refusal.retry_after)),
+                ("Connection", "close"),
+            ]
+        )
+        return Response(status, status.phrase, headers, body)

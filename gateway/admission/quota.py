@@ -1,0 +1,71 @@
+"""How many calls one key may hold at once, over all gateways.
+
+A key stands for whoever calls: what the client identifies itself with, or else where it is. Redis
+holds each key's calls with the time a gateway last renewed them, by Redis's own clock; those of a
+gateway that died are forgotten by themselves.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from hashlib import blake2b
+from itertools import chain
+
+from websockets.datastructures import Headers
+
+from common.bus import commands, keys, scripts
+from common.redis.link import Link, ScriptCall
+from gateway.admission.capacity import Refusal
+
+_BEARER = "bearer "
+_FORGOTTEN_AFTER = 45.0
+"""Seconds without renewal, of which there is one every ten."""
+_PATIENCE = 0.5
+"""Seconds that a handshake waits for Redis. Without an answer a call is let in: it will be refused
+for want of Redis, if it still is."""
+
+
+def caller(headers: Headers, address: str) -> str:
+    """Return a client's key: a digest of its `X-Api-Key`, bearer token or, without one, address."""
+    bearers = (
+        value[len(_BEARER) :].strip()
+        for value in headers.get_all("Authorization")
+        if value[: len(_BEARER)].lower() == _BEARER
+    )
+    said = next(filter(None, chain(headers.get_all("X-Api-Key"), bearers)), "")
+    # Told apart, or an address could be given as a key to use up its calls.
+    kind = "key" if said else "address"
+    return blake2b(f"{kind} {said or address}".encode(), digest_size=16).hexdigest()
+
+
+class Quota:
+    """Counts calls by key; `most` of each may run at once. Made only where there is a limit."""
+
+    def __init__(self, link: Link, most: int) -> None:
+        self._link = link
+        self._most = most
+
+    async def take(self, key: str, call: str) -> Refusal | None:
+        """Count a call that is about to begin; the refusal if its key has `most` already."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                (taken,) = await self._link.evaluate([_hold(key, self._most, [call])])
+                if not taken:
+                    return Refusal("key_sessions", 5, f"{self._most} calls of this key are running")
+        return None
+
+    async def renew(self, calls: Mapping[str, Iterable[str]]) -> None:
+        """Keep running calls counted, by key; every ten seconds. Waits as long as Redis is away.
+
+        A call that came back to another gateway, or with another key, is counted from here on.
+        """
+        await self._link.evaluate([_hold(key, 0, running) for key, running in calls.items()])
+
+    async def release(self, key: str, call: str) -> None:
+        """Count a call no longer. Waits as long as Redis is away."""
+        await self._link.insist([commands.forget_call(key, call)])
+
+
+def _hold(key: str, most: int, calls: Iterable[str]) -> ScriptCall:
+    silence = round(1000 * _FORGOTTEN_AFTER)
+    return (scripts.HOLD_CALLS, [keys.calls(key)], (most, silence, *calls))

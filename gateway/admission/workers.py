@@ -1,0 +1,261 @@
+"""Which stages are alive, how loaded they are, and what Redis says of itself."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from common.bus import commands, keys
+from common.errors import AtCapacity, BusUnavailable, Unavailable
+from common.pipeline.report import WORKER_REPORT, AsrLoad, VadLoad, WorkerReport
+from common.pipeline.stages import REQUIRED, StageSpec
+from common.redis.link import CommandError, Link, Reply
+from gateway.admission.capacity import Capacity, Look, Refusal, StageLook
+from gateway.admission.cpu import CpuShare
+from gateway.admission.evidence import Decodes
+
+LOOK_EVERY = 0.5
+_DEAD_AFTER = 3.0
+_FORGOTTEN_AFTER = 600.0
+
+
+_NO_DECODES = AsrLoad(places=0, held=0.0, work=0.0, ends=0, late=0, overdue=0, decode=0.0)
+_NO_AUDIO = VadLoad(audio=0.0, recordings=0)
+
+
+@dataclass(slots=True)
+class _Done:
+    """What workers did since the last look; `offered`: place-seconds they had for decodes."""
+
+    audio: float = 0.0
+    work: float = 0.0
+    held: float = 0.0
+    offered: float = 0.0
+    ends: int = 0
+    late: int = 0
+
+
+@dataclass(slots=True)
+class _Worker:
+    packed: bytes
+    seen: float
+    report: WorkerReport
+
+    @property
+    def slots(self) -> int:
+        return self.report.slots
+
+    @property
+    def used(self) -> int:
+        return self.report.used
+
+    @property
+    def asr(self) -> AsrLoad:
+        return self.report.load if isinstance(self.report.load, AsrLoad) else _NO_DECODES
+
+    @property
+    def vad(self) -> VadLoad:
+        return self.report.load if isinstance(self.report.load, VadLoad) else _NO_AUDIO
+
+    def count(self, before: Self, done: _Done) -> None:
+        """Add what it did since its report before.
+
+        A worker that began anew counts from 0: what it did before is known already.
+        """
+        asr, was = self.asr, before.asr
+        done.audio += max(0.0, self.vad.audio - before.vad.audio)
+        done.work += max(0.0, asr.work - was.work)
+        done.held += max(0.0, asr.held - was.held)
+        done.offered += asr.places * (self.seen - before.seen)
+        done.ends += max(0, asr.ends - was.ends)
+        done.late += max(0, asr.late - was.late)
+
+
+@dataclass(slots=True)
+class _Pool:
+    workers: dict[bytes, _Worker] = field(default_factory=dict)
+    unread: tuple[bytes, float] | None = None
+    """The oldest claim that nobody has taken, and since when it has been known."""
+
+    def fresh(self, now: float) -> list[_Worker]:
+        return [w for w in self.workers.values() if now - w.seen < _DEAD_AFTER]
+
+    def alive(self, now: float) -> list[_Worker]:
+        return [w for w in self.fresh(now) if w.slots]
+
+    def look(self, now: float) -> StageLook:
+        alive = self.alive(now)
+        decodes = [decode for w in alive if (decode := w.asr.decode)]
+        return StageLook(
+            slots=sum(w.slots for w in alive),
+            # What a draining worker still holds will want a place elsewhere.
+            used=sum(w.used for w in self.fresh(now)),
+            recordings=sum(w.vad.recordings for w in self.fresh(now)),
+            lag=max((w.report.lag for w in alive), default=0.0),
+            backlog=now - self.unread[1] if self.unread else 0.0,
+            places=[places for w in alive if (places := w.asr.places)],
+            decode=sum(decodes) / len(decodes) if decodes else 0.0,
+        )
+
+
+class Workers:
+    """The live workers of the stages that this gateway depends on, and what they can carry.
+
+    A worker is alive while its report changes, by this process's clock: clocks of different
+    machines are never compared. All but `look` and `run` answer at once, from the last look.
+    """
+
+    def __init__(self, link: Link, stages: Sequence[StageSpec], capacity: Capacity) -> None:
+        self._link = link
+        self._pools = {stage.name: _Pool() for stage in stages}
+        self._capacity = capacity
+        self._busyness = CpuShare()
+        self._done = _Done()
+
+    def missing(self, stages: Sequence[StageSpec]) -> list[str]:
+        """Return the names of those of these stages that have no live worker."""
+        now = time.monotonic()
+        return [stage.name for stage in stages if not self._pools[stage.name].alive(now)]
+
+    def refusal(
+        self, legs: int, *, stages: Sequence[StageSpec] = REQUIRED, name: object = None
+    ) -> Refusal | None:
+        """See `Capacity.refusal`."""
+        return self._capacity.refusal(legs, time.monotonic(), stages=stages, name=name)
+
+    def count(self, name: object, legs: int, *, stages: Sequence[StageSpec] = REQUIRED) -> None:
+        """Count a call that was let in until its legs show in the workers' reports."""
+        self._capacity.admit(name, legs, time.monotonic(), stages=stages)
+
+    def discount(self, name: object) -> None:
+        """Forget a call that was let in and went away before it began."""
+        self._capacity.withdraw(name)
+
+    def admit(self, name: object, stages: Sequence[StageSpec], legs: int) -> None:
+        """Count a call in; Unavailable when a stage is missing, AtCapacity without room."""
+        for stage in self.missing(stages):
+            raise Unavailable(f"no {stage} worker is running", stage=stage)
+        refusal = self.refusal(legs, stages=stages, name=name)
+        if refusal is not None:
+            raise AtCapacity(refusal.text, reason=refusal.reason, retry_after=refusal.retry_after)
+        self.count(name, legs, stages=stages)
+
+    @property
+    def flooded(self) -> bool:
+        """See `Capacity.flooded`."""
+        return self._capacity.flooded
+
+    @property
+    def busy(self) -> float:
+        """See `Capacity.busy`."""
+        return self._capacity.busy
+
+    def summary(self) -> dict[str, dict[str, int]]:
+        """Return per stage how many workers live, their slots and how many are used."""
+        now = time.monotonic()
+        alive = {stage: pool.alive(now) for stage, pool in self._pools.items()}
+        return {
+            stage: {
+                "workers": len(workers),
+                "slots": sum(w.slots for w in workers),
+                "used": sum(w.used for w in workers),
+            }
+            for stage, workers in alive.items()
+        }
+
+    async def look(self) -> None:
+        """Read all reports and claims, how full Redis is and how busy this process, once."""
+        stages = list(self._pools)
+        questions = [commands.heartbeats(stage) for stage in stages]
+        questions += [commands.groups(stage) for stage in stages]
+        *replies, memory = await self._link.run([*questions, commands.memory()])
+        now = time.monotonic()
+        for stage, reply in zip(stages, replies, strict=False):
+            if isinstance(reply, CommandError):  # loading, failing over: the next look will tell
+                continue
+            reports = dict(zip(reply[::2], reply[1::2], strict=True))
+            forgotten = self._note(self._pools[stage], reports, now)
+            if forgotten:
+                await self._link.call(*commands.forget_workers(stage, *forgotten))
+        await self._look_for_unread(dict(zip(stages, replies[len(stages) :], strict=True)), now)
+        looks, pools = {s: p.look(now) for s, p in self._pools.items()}, self._pools.values()
+        used = None if isinstance(memory, CommandError) else memory_used(memory)
+        busy = self._busyness.share()
+        done, self._done = self._done, _Done()
+        decodes = Decodes(
+            held=done.held,
+            offered=done.offered,
+            ends=done.ends,
+            late=done.late,
+            overdue=sum(w.asr.overdue for p in pools for w in p.alive(now)),
+        )
+        self._capacity.observe(Look(looks, done.work, done.audio, decodes, used, busy), now)
+
+    async def run(self, flooded: Callable[[bool], None]) -> None:
+        """Look again and again, for ever; `flooded` is told each time that property changes."""
+        told = self.flooded
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            try:
+                await self.look()
+            except BusUnavailable:
+                await self._link.wait_connected()
+            if self.flooded != told:
+                told = self.flooded
+                flooded(told)
+
+    async def _look_for_unread(self, groups: dict[str, Reply], now: float) -> None:
+        """Find each stage's oldest claim that no worker has taken."""
+        behind = {}
+        for stage, reply in groups.items():
+            last = _undelivered_after(reply)
+            if last is None:
+                self._pools[stage].unread = None
+            else:
+                behind[stage] = last
+        questions = [
+            commands.first_after(keys.claims(stage), last) for stage, last in behind.items()
+        ]
+        for stage, reply in zip(behind, await self._link.run(questions), strict=True):
+            pool = self._pools[stage]
+            oldest = reply[0][0] if reply and not isinstance(reply, CommandError) else None
+            if oldest is None:
+                pool.unread = None
+            elif pool.unread is None or pool.unread[0] != oldest:
+                pool.unread = (oldest, now)
+
+    def _note(self, pool: _Pool, reports: dict[bytes, bytes], now: float) -> list[bytes]:
+        for name, packed in reports.items():
+            worker = pool.workers.get(name)
+            if worker is None or worker.packed != packed:
+                try:
+                    fresh = _Worker(packed, now, WORKER_REPORT.unpack(packed))
+                except ValueError:  # another release's: its worker does not count
+                    continue
+                pool.workers[name] = fresh
+                if worker is not None:
+                    fresh.count(worker, self._done)
+        forgotten = [n for n, w in pool.workers.items() if now - w.seen > _FORGOTTEN_AFTER]
+        for name in [n for n in pool.workers if n not in reports or n in forgotten]:
+            del pool.workers[name]
+        return forgotten
+
+
+def memory_used(info: bytes) -> float | None:
+    """Return the share of maxmemory in use, from Redis's INFO; None where there is no limit."""
+    lines = dict(line.split(b":", 1) for line in info.split() if b":" in line)
+    most = int(lines[b"maxmemory"])
+    if not most:
+        return None
+    return (int(lines[b"used_memory"]) - int(lines[b"mem_not_counted_for_evict"])) / most
+
+
+def _undelivered_after(reply: Reply) -> bytes | None:
+    """Return the id after which claims wait for a worker, from XINFO GROUPS; None if none do."""
+    if isinstance(reply, CommandError) or not reply:
+        return None  # no worker has ever been there, so there is no group either
+    group = dict(zip(reply[0][::2], reply[0][1::2], strict=True))
+    # After deletions Redis may not know how many are waiting, and old ones never do.
+    last: bytes = group[b"last-delivered-id"]
+    return None if group.get(b"lag") == 0 else last

@@ -1,0 +1,1 @@
+"""Calls: opened, resumed, kept in Redis, looked after, and let go."""

@@ -1,0 +1,1 @@
+"""From the result streams of a call's legs to its events."""

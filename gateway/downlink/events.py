@@ -1,0 +1,287 @@
+"""From the bus's results to the session's events, in an order a client can rely on.
+
+Per leg: speech events as they happened, no partial after its utterance's final, finals in order
+of utterance. Over the legs of a session: finals, and words that come after theirs, in the order of
+their `seq`. A client that comes back gets what follows the last `seq` it has, and the speech events
+of what that had not settled yet.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from common.bus import wire
+from common.bus.keys import Leg
+from common.bus.reading import Cursor
+from common.pipeline import speech, text
+from common.pipeline.marks import BEGINNING
+from common.pipeline.partial import PARTIAL_TEXT
+from common.pipeline.speech import SPEECH_ENTRY
+from common.pipeline.streams import PARTIAL, SPEECH, TEXT
+from common.pipeline.text import Item
+from gateway.protocols.api import (
+    Event,
+    Final,
+    Gap,
+    Partial,
+    SpeechEnded,
+    SpeechStarted,
+    Word,
+    Words,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitedWords:
+    """Words that a final was sent without: whose they are, and under which digest they come."""
+
+    leg: Leg
+    number: int
+    digest: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """An entry of a leg's text: an item, its words with it or alone; see `attach.lua`."""
+
+    leg: "LegResults"
+    number: int
+    seq: int
+    item: Item | None
+    words: text.Words | None
+
+
+class LegResults:
+    """Cursors into one leg's result streams, and what was read from them."""
+
+    def __init__(self, leg: Leg) -> None:
+        self.leg = leg
+        self.ended = False
+        """Whether the leg's last item was read: nothing will follow."""
+        self.last_item = 0
+        self.seen_item = 0
+        self.seen_until = 0
+        """The last item that a client had before it came back, and where that ended."""
+        self.text = leg.key(TEXT)
+        self.speech = leg.key(SPEECH)
+        self.cursors = {self.text: BEGINNING, self.speech: BEGINNING}
+        self.partials: dict[bytes, int] = {}
+        self.awaited: dict[int, AwaitedWords] = {}
+
+    def follow_partial(self, utterance: int) -> None:
+        """Read this utterance's partials until its final is there."""
+        key = self.leg.key(PARTIAL.of(utterance))
+        if utterance > self.last_item and key not in self.partials:
+            self.partials[key] = utterance
+            self.cursors[key] = BEGINNING
+
+    def settle(self, item: int) -> None:
+        """Note that every item up to `item` was read."""
+        self.last_item = item
+        for key in [key for key, utterance in self.partials.items() if utterance <= item]:
+            del self.partials[key], self.cursors[key]
+
+    def skip(self, number: int, item: Item | None) -> None:
+        """Note that the client had this item, or words behind it, before it came back."""
+        self.seen_item = max(self.seen_item, number)
+        if isinstance(item, text.Final):
+            self.seen_until = max(self.seen_until, item.end)
+
+    def cursor(self, key: bytes) -> Cursor:
+        """Return where to read on in one of this leg's streams."""
+        return Cursor(self.leg.partition, key, self.cursors[key])
+
+
+class Results:
+    """All legs of one session. `speech`: whether the client wants speech events.
+
+    `after` is the last `seq` that a client which comes back has; it is not told that again.
+    """
+
+    def __init__(self, legs: Sequence[Leg], *, speech: bool, after: int = 0) -> None:
+        self._legs = {leg: LegResults(leg) for leg in legs}
+        self._speech = speech
+        self._after = after
+
+    @property
+    def ended(self) -> bool:
+        """Whether every leg's last item was read."""
+        return all(leg.ended for leg in self._legs.values())
+
+    @property
+    def awaited(self) -> list[AwaitedWords]:
+        """Every final's words that are still to come, one record per final."""
+        return [each for leg in self._legs.values() for each in leg.awaited.values()]
+
+    def cursors(self, kinds: Mapping[Leg, set[str]] | None) -> Iterable[Cursor]:
+        """Return what to read, for the kinds rung per leg; None: for everything.
+
+        Texts are read for all legs at once: one XREAD then sees every commit before another, and
+        `seq` never runs backwards.
+        """
+        rung = {kind for per_leg in (kinds or {}).values() for kind in per_leg}
+        for leg, results in self._legs.items():
+            wanted = kinds.get(leg, set()) if kinds is not None else set()
+            if kinds is None or TEXT in rung:
+                yield results.cursor(results.text)
+            if self._speech and (kinds is None or SPEECH in wanted):
+                yield results.cursor(results.speech)
+            for kind in wanted:
+                if (utterance := PARTIAL.number_in(kind)) is not None:
+                    results.follow_partial(int(utterance))
+            for key in results.partials if kinds is None or wanted else ():
+                yield results.cursor(key)
+
+    def read(self, news: Mapping[bytes, list[wire.RawEntry]]) -> list[Event]:
+        """Take new entries by stream key; return the events they mean, in order."""
+        fresh = {
+            (leg, key): news[key]
+            for leg in self._legs.values()
+            for key in list(leg.cursors)
+            if news.get(key)
+        }
+        texts = [
+            _text(leg, entry)
+            for (leg, key), entries in fresh.items()
+            if key == leg.text
+            for entry in entries
+        ]
+        for each in texts:
+            if 0 < self._after >= each.seq:
+                each.leg.skip(each.number, each.item)
+        events: list[Event] = []
+        for (leg, key), entries in fresh.items():
+            leg.cursors[key] = entries[-1][0]
+            if key == leg.speech:
+                events += self._speech_events(leg, entries)
+            elif key != leg.text:
+                events += self._partial(leg, leg.partials[key], entries[-1])
+        for each in sorted(texts, key=lambda each: each.seq):
+            told = self._words(each) if each.item is None else self._item(each, each.item)
+            events += told if each.seq > self._after else []
+        return events
+
+    @staticmethod
+    def _item(entry: _Text, item: Item) -> list[Event]:
+        leg, number = entry.leg, entry.number
+        leg.settle(number)
+        if isinstance(item, text.End):
+            leg.ended = True
+            return []
+        if not item.shown:
+            return []
+        words, unavailable = item.words, item.unavailable
+        if entry.words is not None:
+            words, unavailable = entry.words.words, entry.words.trouble
+        elif item.align is not None:
+            place = (item.start, item.end)
+            leg.awaited[number] = AwaitedWords(leg.leg, number, item.align, *place)
+        return [
+            Final(
+                channel=leg.leg.channel,
+                utterance=number,
+                seq=entry.seq,
+                start=item.start,
+                end=item.end,
+                at=item.at,
+                text=item.text,
+                language=item.language,
+                words=_listed(words),
+                reason=item.reason,
+                failed=item.failed,
+                trouble=item.trouble,
+                words_pending=number in leg.awaited,
+                words_unavailable=unavailable,
+            )
+        ]
+
+    @staticmethod
+    def _words(entry: _Text) -> list[Event]:
+        awaited = entry.leg.awaited.pop(entry.number, None)
+        if awaited is None or entry.words is None:
+            return []
+        return [
+            Words(
+                channel=awaited.leg.channel,
+                utterance=entry.number,
+                seq=entry.seq,
+                start=awaited.start,
+                end=awaited.end,
+                words=_listed(entry.words.words),
+                unavailable=entry.words.trouble,
+            )
+        ]
+
+    @staticmethod
+    def _partial(leg: LegResults, utterance: int, entry: wire.RawEntry) -> list[Event]:
+        partial = wire.read_owned(entry, PARTIAL_TEXT)
+        if partial is None:
+            return []
+        return [
+            Partial(
+                channel=leg.leg.channel,
+                utterance=utterance,
+                start=partial.start,
+                end=partial.end,
+                text=partial.text,
+                stable=partial.stable,
+                language=partial.language,
+            )
+        ]
+
+    @staticmethod
+    def _speech_events(leg: LegResults, entries: Sequence[wire.RawEntry]) -> list[Event]:
+        events: list[Event] = []
+        for entry in entries:
+            happened = wire.read_owned(entry, SPEECH_ENTRY)
+            for each in happened.events if happened else ():
+                event = _speech_event(leg.leg.channel, each)
+                if event is not None and not _seen(leg, event):
+                    events.append(event)
+        return events
+
+
+def _text(leg: LegResults, entry: wire.RawEntry) -> _Text:
+    stream_id, fields = entry
+    values = dict(zip(fields[::2], fields[1::2], strict=True))
+    item, words = values.get(wire.BODY_FIELD), values.get(wire.WORDS_FIELD)
+    # Words that come alone stand behind some later item: the id's first half is not theirs.
+    number = values.get(wire.UTTERANCE_FIELD) or wire.id_halves(stream_id)[0]
+    return _Text(
+        leg,
+        int(number),
+        int(values[wire.SEQ_FIELD]),
+        None if item is None else text.ITEM.unpack(item),
+        None if words is None else text.WORDS.unpack(words),
+    )
+
+
+def _seen(leg: LegResults, event: SpeechStarted | SpeechEnded | Gap) -> bool:
+    """Whether a client that came back had this settled before."""
+    if isinstance(event, Gap):
+        return event.end <= leg.seen_until
+    return event.utterance <= leg.seen_item
+
+
+def _listed(words: Sequence[text.TimedWord] | None) -> tuple[Word, ...] | None:
+    return None if words is None else tuple(Word(*word) for word in words)
+
+
+def _speech_event(channel: int, event: speech.Event) -> SpeechStarted | SpeechEnded | Gap | None:
+    match event:
+        case speech.Started(utterance, start, at):
+            return SpeechStarted(channel, utterance, start, at)
+        case speech.Ended(utterance, start, end, at, reason):
+            return SpeechEnded(
+                channel=channel,
+                utterance=utterance,
+                start=start,
+                end=end,
+                at=at,
+                reason=reason,
+            )
+        case speech.Gap(start, end):
+            return Gap(channel, start, end)
+        case _:
+            return None

@@ -1,0 +1,128 @@
+"""What a call's client is told of its results, and how late it is told."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from common.audio import seconds
+from common.bus import wire
+from common.bus.keys import Leg
+from common.bus.reading import Cursor
+from common.redis.link import Link
+from common.telemetry.logs import Log
+from common.telemetry.metrics import GatewayMetrics
+from gateway.calls.record import SessionRecord
+from gateway.downlink.events import Results
+from gateway.downlink.late_words import LateWords
+from gateway.protocols.api import LAG, Event, Final, Lag, Partial
+from gateway.uplink.arrivals import Arrivals
+
+_log = Log(__name__)
+
+_LAG_FROM = 2.0
+"""Seconds behind the audio from which a client is told: what is known of it is up to 1 s old."""
+
+
+class Told(Protocol):
+    """The session, as it is told what came."""
+
+    def tell(self, events: Sequence[Event], complete: bool) -> None:
+        """Tell the client of these events; `complete`: they were the last."""
+
+    def doubt(self) -> None:
+        """See `gateway.downlink.reader.Listener`."""
+
+    def lose(self, code: str, text: str) -> None:
+        """Give the call up, and tell the client why."""
+
+
+class Output:
+    """The results of one call for one connection; `after` is the last `seq` its client has.
+
+    `words_wait`: seconds that the end of the call waits for words still to come.
+
+    Implements `gateway.downlink.reader.Listener` for the session, which is `told`.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        metrics: GatewayMetrics,
+        session: str,
+        record: SessionRecord,
+        told: Told,
+        arrivals: Arrivals,
+        *,
+        after: int,
+        words_wait: float,
+    ) -> None:
+        legs = [Leg(session, channel) for channel in range(record.audio.channels)]
+        self._arrivals = arrivals
+        self._told = told
+        self._session = session
+        self._metrics = metrics
+        self._words_wait = words_wait
+        self._results = Results(legs, speech=record.speech, after=after)
+        self._late_words = LateWords(link, session)
+        self._tells_lag = LAG in record.events
+        self._heard = dict.fromkeys(range(record.audio.channels), arrivals.start)
+        self._lags: dict[int, float] = {}
+
+    def cursors(self, kinds: Mapping[Leg, set[str]] | None) -> Iterable[Cursor]:
+        """See `Listener`."""
+        return self._results.cursors(kinds)
+
+    def deliver(self, news: Mapping[bytes, list[wire.RawEntry]]) -> None:
+        """See `Listener`."""
+        events = self._results.read(news)
+        for event in events:
+            self._measure(event)
+        self._late_words.note(self._results.awaited)
+        self._told.tell(events, self._complete())
+
+    def doubt(self) -> None:
+        """See `Listener`."""
+        self._told.doubt()
+
+    def fail(self, error: Exception) -> None:
+        """See `Listener`."""
+        # What cannot be read once cannot be read at the next look either.
+        _log.exception("session.failed", error, session=self._session)
+        self._told.lose("internal_error", "the server made a mistake")
+
+    def heard(self, heard: Mapping[int, int], position: int) -> None:
+        """Learn how far channels were heard, where that is known, and where their audio ends."""
+        self._heard.update(heard)
+        events: list[Event] = []
+        for channel, until in self._heard.items():
+            lag = seconds(max(0, position - until))
+            if lag >= _LAG_FROM or self._lags.get(channel, 0.0) >= _LAG_FROM:
+                events.append(Lag(channel, lag))
+            self._lags[channel] = lag
+        if events and self._tells_lag:
+            self._told.tell(events, False)
+
+    def forgo_overdue_words(self) -> None:
+        """See `LateWords.forgo_overdue`."""
+        self._late_words.forgo_overdue()
+
+    def close(self) -> None:
+        """Wait for nothing any more."""
+        self._late_words.close()
+
+    def _complete(self) -> bool:
+        """Whether nothing will follow; words still to come are waited for, but not long."""
+        if not self._results.ended:
+            return False
+        if self._late_words.pending:
+            self._late_words.forgo_after(self._words_wait)
+            return False
+        return True
+
+    def _measure(self, event: Event) -> None:
+        if not self._arrivals.live:
+            return
+        match event:
+            case Partial():
+                self._metrics.partial_latency.observe(self._arrivals.age(event.end))
+            case Final() if event.text:
+                self._metrics.endpoint_to_final.observe(self._arrivals.age(event.at))

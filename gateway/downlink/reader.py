@@ -1,0 +1,187 @@
+"""Results out of Redis: the doorbell says where to look, the legs' streams say what is there.
+
+A doorbell may be lost or cut off; the sweep looks everywhere once a second, so a hint that is lost
+costs latency and nothing else. The workers of a call ring its first gateway for as long as it
+lasts: whoever has resumed the call listens there as well.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Protocol
+
+from common.bus import doorbells, keys, wire
+from common.bus.keys import Leg
+from common.bus.reading import MOST_ENTRIES, Cursor, read_streams
+from common.errors import BusUnavailable
+from common.redis.link import Link
+from common.telemetry.metrics import BusMetrics
+
+SWEEP_EVERY = 1.0
+OWNER = b"owner"
+"""What is rung when a session's owner changes; any other kind is a stream's."""
+_MOMENT = 0.004
+
+
+class Listener(Protocol):
+    """A session as the downlink sees it."""
+
+    def cursors(self, kinds: Mapping[Leg, set[str]] | None) -> Iterable[Cursor]:
+        """Return what to read, for the kinds of streams rung per leg; None: for everything."""
+
+    def deliver(self, news: Mapping[bytes, list[wire.RawEntry]]) -> None:
+        """Take new entries by stream key; all of one session come in one call."""
+
+    def doubt(self) -> None:
+        """Learn that the session may have another owner by now."""
+
+    def fail(self, error: Exception) -> None:
+        """End this session because of a bug of ours."""
+
+
+class Downlink:
+    """The one reader of this gateway's doorbell and of its sessions' results."""
+
+    def __init__(
+        self,
+        link: Link,
+        gateway: str,
+        metrics: BusMetrics,
+        dial: Callable[[str], Awaitable[Link]],
+    ) -> None:
+        self._link = link
+        self._own = gateway
+        self._metrics = metrics
+        self._dial = dial
+        self._sessions: dict[str, Listener] = {}
+        self._doorbells: Counter[str] = Counter()
+        self._followers: dict[str, asyncio.Task[None]] = {}
+        self._broken: asyncio.Future[None] = asyncio.Future()
+        self._looking = asyncio.Lock()
+
+    def add(self, session: str, listener: Listener, doorbell: str) -> None:
+        """Deliver this session's results from now on; `doorbell`: where its workers ring."""
+        self._sessions[session] = listener
+        if doorbell != self._own:
+            self._doorbells[doorbell] += 1
+            if doorbell not in self._followers:
+                following = asyncio.create_task(self._follow(doorbell), name=f"out:{doorbell}")
+                following.add_done_callback(self._followed)
+                self._followers[doorbell] = following
+
+    def remove(self, session: str, listener: Listener, doorbell: str) -> None:
+        """Stop delivering to a session, unless another listener has taken its place."""
+        if self._sessions.get(session) is listener:
+            del self._sessions[session]
+        if doorbell != self._own:
+            self._doorbells[doorbell] -= 1
+            if not self._doorbells[doorbell]:
+                del self._doorbells[doorbell]
+                self._followers.pop(doorbell).cancel()
+
+    async def look_for(self, session: str) -> None:
+        """Look into this session's streams now."""
+        await self._look({session: None})
+
+    async def run(self) -> None:
+        """Follow the doorbell for ever."""
+        own = asyncio.create_task(self._follow(self._own), name="out")
+        try:
+            await asyncio.wait({own, self._broken}, return_when=asyncio.FIRST_COMPLETED)
+            (own if own.done() else self._broken).result()
+        finally:
+            for follower in (own, *self._followers.values()):
+                follower.cancel()
+
+    def _followed(self, follower: "asyncio.Task[None]") -> None:
+        """Have a follower that failed end `run`, and so the process."""
+        failed = not follower.cancelled() and follower.exception()
+        if failed and not self._broken.done():
+            self._broken.set_exception(failed)
+
+    async def _follow(self, gateway: str) -> None:
+        await self._renew([gateway])
+        link = await self._dialled(f"doorbell:{gateway}")
+        try:
+            async for entries in doorbells.heard(link, [keys.out(gateway)]):
+                await self._answer(entries)
+                # What rings within a moment is looked up together.
+                await asyncio.sleep(_MOMENT)
+        finally:
+            await link.close()
+
+    async def _dialled(self, role: str) -> Link:
+        while True:
+            try:
+                return await self._dial(role)
+            except BusUnavailable:
+                await self._link.wait_connected()
+                await asyncio.sleep(_MOMENT)
+
+    async def sweep(self) -> None:
+        """Look into every session's streams each `SWEEP_EVERY` seconds, for ever."""
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            await self._renew([self._own, *self._doorbells])
+            await self._look(dict.fromkeys(self._sessions))
+
+    async def _answer(self, rings: list[wire.RawEntry]) -> None:
+        rung: dict[str, dict[Leg, set[str]] | None] = {}
+        for _, fields in rings:
+            for name, kind in zip(fields[::2], fields[1::2], strict=True):
+                if not name:
+                    continue
+                leg = Leg.parse(name.decode())
+                if kind == OWNER:
+                    if listener := self._sessions.get(leg.session):
+                        listener.doubt()
+                    continue
+                legs = rung.setdefault(leg.session, {})
+                if legs is not None:
+                    legs.setdefault(leg, set()).add(kind.decode())
+        found = await self._look(rung)
+        self._metrics.doorbells.labels("work" if found else "idle").inc()
+
+    async def _look(self, rung: Mapping[str, Mapping[Leg, set[str]] | None]) -> bool:
+        # Two looks at once would read after the same cursors and deliver the same news twice.
+        async with self._looking:
+            return await self._look_alone(rung)
+
+    async def _look_alone(self, rung: Mapping[str, Mapping[Leg, set[str]] | None]) -> bool:
+        found = False
+        while rung:
+            readers: dict[bytes, tuple[str, Listener]] = {}
+            cursors: dict[int, dict[bytes, bytes]] = {}
+            for session, kinds in rung.items():
+                listener = self._sessions.get(session)
+                if listener is None:
+                    continue
+                for cursor in listener.cursors(kinds):
+                    readers[cursor.key] = (session, listener)
+                    group = self._link.neighbours(cursor.partition)
+                    cursors.setdefault(group, {})[cursor.key] = cursor.after
+            news = await read_streams(self._link, cursors)
+            by_reader: dict[tuple[str, Listener], dict[bytes, list[wire.RawEntry]]] = {}
+            for key, entries in news:
+                by_reader.setdefault(readers[key], {})[key] = entries
+            for (session, listener), streams in by_reader.items():
+                # It may have been replaced while this was read after its cursors.
+                if self._sessions.get(session) is listener:
+                    self._deliver(listener, streams)
+            found = found or bool(news)
+            full = {readers[key][0] for key, entries in news if len(entries) >= MOST_ENTRIES}
+            rung = {session: kinds for session, kinds in rung.items() if session in full}
+        return found
+
+    @staticmethod
+    def _deliver(listener: Listener, streams: Mapping[bytes, list[wire.RawEntry]]) -> None:
+        try:
+            listener.deliver(streams)
+        except Exception as error:
+            # What one call cannot read must not end the others: it would, at the next gateway, too.
+            listener.fail(error)
+
+    async def _renew(self, gateways: Iterable[str]) -> None:
+        """Keep doorbells in existence: workers ring only one that is there."""
+        doors = map(keys.out, gateways)
+        await self._link.insist([command for key in doors for command in doorbells.keep(key)])

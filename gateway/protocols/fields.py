@@ -1,0 +1,171 @@
+"""Readers of typed fields from a client's JSON: each returns the value or says what is allowed.
+
+A reader takes the field's name and its JSON value and raises `ClientError` with the code
+``invalid_option`` (not fatal by itself; the front decides).
+"""
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from gateway.protocols import languages
+from gateway.protocols.api import ClientError
+
+Reader = Callable[[str, object], Any]
+
+
+def parse_object(message: str) -> Mapping[str, object]:
+    """Parse a JSON object; raises `ClientError` ``invalid_json`` or ``not_an_object``.
+
+    NaN and Infinity, which RFC 8259 does not have but Python's parser reads, are refused.
+    """
+    try:
+        parsed = json.loads(message, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ClientError("invalid_json", f"the message is not JSON: {error}") from None
+    if not isinstance(parsed, dict):
+        raise ClientError("not_an_object", f"expected a JSON object, not {_kind(parsed)}")
+    return parsed
+
+
+def read_fields(readers: Mapping[str, Reader], given: Mapping[str, object]) -> dict[str, Any]:
+    """Read every given field with its reader; a field without one is ``unknown_option``."""
+    for name in given:
+        if name not in readers:
+            close = get_close_matches(name[:40], readers, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known are {_listed(readers)}"
+            raise ClientError("unknown_option", f"unknown option {name[:40]!a}; {hint}")
+    return {name: readers[name](name, value) for name, value in given.items()}
+
+
+def boolean(name: str, value: object) -> bool:
+    """Read true or false."""
+    if isinstance(value, bool):
+        return value
+    raise _invalid(name, value, "true or false")
+
+
+def integer(low: int, high: int) -> Reader:
+    """Read a whole number from `low` to `high`, both included."""
+
+    def read(name: str, value: object) -> int:
+        # bool is an int to Python, not to JSON.
+        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+            return value
+        raise _invalid(name, value, f"a whole number from {low} to {high}")
+
+    return read
+
+
+def number(low: float, high: float) -> Reader:
+    """Read a number from `low` to `high`, both included."""
+
+    def read(name: str, value: object) -> float:
+        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+            return float(value)
+        raise _invalid(name, value, f"a number from {low:g} to {high:g}")
+
+    return read
+
+
+def text(longest: int) -> Reader:
+    """Read a string of at most `longest` characters."""
+
+    def read(name: str, value: object) -> str:
+        if isinstance(value, str) and len(value) <= longest and _is_unicode(value):
+            return value
+        raise _invalid(name, value, f"a string of at most {longest} characters")
+
+    return read
+
+
+def texts(most: int, longest: int) -> Reader:
+    """Read a list of at most `most` strings of 1 to `longest` characters, as a tuple."""
+
+    def read(name: str, value: object) -> tuple[str, ...]:
+        if isinstance(value, list) and len(value) <= most:
+            items = [v for v in value if isinstance(v, str) and 0 < len(v) <= longest]
+            if len(items) == len(value) and all(map(_is_unicode, items)):
+                return tuple(items)
+        raise _invalid(
+            name, value, f"a list of at most {most} strings of 1 to {longest} characters"
+        )
+
+    return read
+
+
+def one_of(allowed: Collection[str] | Collection[int]) -> Reader:
+    """Read one of the allowed values."""
+
+    def read(name: str, value: object) -> Any:
+        # Compared with its type: True == 1 and 1.0 == 1.
+        for choice in allowed:
+            if type(value) is type(choice) and value == choice:
+                return choice
+        raise _invalid(name, value, f"one of {_listed(allowed)}")
+
+    return read
+
+
+def subset_of(allowed: Collection[str]) -> Reader:
+    """Read a list of allowed strings, as a frozenset."""
+
+    def read(name: str, value: object) -> frozenset[str]:
+        if isinstance(value, list) and all(isinstance(v, str) and v in allowed for v in value):
+            return frozenset(value)
+        raise _invalid(name, value, f"a list of {_listed(allowed)}")
+
+    return read
+
+
+def language(name: str, value: object) -> str | None:
+    """Read a language by name or code; null and "auto" are None. Code ``unknown_language``."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise _invalid(name, value, "null, a language's name or its ISO code")
+    try:
+        return languages.resolve(value)
+    except languages.UnknownLanguage as error:
+        raise ClientError("unknown_language", f"{name}: {error}") from None
+
+
+def _invalid(name: str, value: object, allowed: str) -> ClientError:
+    return ClientError("invalid_option", f"{name} must be {allowed}, not {_shown(value)}")
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a JSON number")
+
+
+def _is_unicode(value: str) -> bool:
+    """Tell whether no lone surrogate, which JSON can escape but UTF-8 cannot encode, is in it."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _shown(value: object) -> str:
+    """Show a value that a client sent: short, ASCII, and never a whole structure."""
+    if isinstance(value, str):
+        return ascii(value) if len(value) <= 40 else f"a string of {len(value)} characters"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:.12g}" if abs(value) < 1e300 else "a number beyond measure"
+    return _kind(value)
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None | True | False:
+            return json.dumps(value)
+        case str():
+            return "a string"
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+        case _:
+            return "a number"
+
+
+def _listed(names: Collection[str] | Collection[int]) -> str:
+    return ", ".join(map(str, names))

@@ -1,0 +1,168 @@
+"""From the client's bytes, split anywhere and in any format, to PCM16LE at 16 kHz per leg."""
+
+from math import ceil, gcd
+
+import numpy as np
+import numpy.typing as npt
+
+from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
+from gateway.protocols.api import AudioFormat, ClientError, Encoding
+from gateway.uplink.resampler import REACH, Resampler
+
+_SAMPLE_BYTES: dict[Encoding, int] = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw": 1}
+
+# RFC 6455, 7.4.1: data inconsistent with the type of the message.
+_INVALID_DATA = 1007
+
+_FULL_SCALE = np.float32(32_768)
+
+
+def _mulaw_table() -> npt.NDArray[np.int16]:
+    """Decode every mu-law byte to 16 bits (ITU-T G.711, 11/88, table 2)."""
+    inverted = ~np.arange(256) & 0xFF
+    exponent, mantissa = (inverted >> 4) & 7, inverted & 0xF
+    magnitude = (((mantissa << 3) + 0x84) << exponent) - 0x84
+    return np.where(inverted & 0x80, -magnitude, magnitude).astype(np.int16)
+
+
+def _alaw_table() -> npt.NDArray[np.int16]:
+    """Decode every A-law byte to 16 bits (ITU-T G.711, 11/88, table 1)."""
+    toggled = np.arange(256) ^ 0x55
+    exponent, mantissa = (toggled >> 4) & 7, toggled & 0xF
+    step = (mantissa << 4) + 8
+    magnitude = np.where(exponent == 0, step, (step + 0x100) << np.maximum(exponent - 1, 0))
+    return np.where(toggled & 0x80, magnitude, -magnitude).astype(np.int16)
+
+
+_G711 = {"mulaw": _mulaw_table(), "alaw": _alaw_table()}
+
+
+def resume_frame(audio: AudioFormat, position: int) -> int:
+    """Return the client's frame from which an `AudioDecoder` goes on at 16 kHz `position`.
+
+    Its output from `position` on is then what it would have been without the interruption: a
+    resampler that begins must have heard what its filter reaches back to, and its output samples
+    must fall between the same input samples as before.
+    """
+    if audio.sample_rate == SAMPLE_RATE:
+        return position
+    step = audio.sample_rate // gcd(audio.sample_rate, SAMPLE_RATE)
+    reach = ceil(REACH * max(1.0, audio.sample_rate / SAMPLE_RATE))
+    frame = max(0, position * audio.sample_rate // SAMPLE_RATE - reach)
+    return frame - frame % step
+
+
+def _encoded(frames: FloatArray) -> list[bytes]:
+    return [float_to_pcm16(leg) for leg in frames.T]
+
+
+class AudioDecoder:
+    """Decode, de-interleave and resample one session's audio; every leg stays in step.
+
+    Leg c's k-th output sample is the input of channel c at time k/16000 s. The output depends only
+    on the bytes and on where among them `flush` was called, never on their split into messages.
+    Samples beyond full scale are clipped; float32 full scale is 1.0.
+
+    `start` is the frame of the client that comes first, from `resume_frame` or 0.
+    """
+
+    def __init__(self, audio: AudioFormat, *, start: int = 0) -> None:
+        self._audio = audio
+        self._frame_bytes = _SAMPLE_BYTES[audio.encoding] * audio.channels
+        self._rest = b""
+        self._frames = start
+        self._position = start * SAMPLE_RATE // audio.sample_rate
+        self._resampler = (
+            None
+            if audio.sample_rate == SAMPLE_RATE
+            else Resampler(audio.sample_rate, audio.channels)
+        )
+        self._untouched = audio == AudioFormat("pcm16", SAMPLE_RATE, 1)
+
+    @property
+    def position(self) -> int:
+        """Where the audio returned so far ends, in 16 kHz samples."""
+        return self._position
+
+    @property
+    def truncated(self) -> ClientError | None:
+        """What to tell a client that finishes now, amid a sample; None between samples."""
+        if not self._rest:
+            return None
+        return ClientError(
+            "truncated_sample",
+            f"the audio ended {len(self._rest)} bytes into a frame of {self._frame_bytes} "
+            f"({self._audio.channels} x {self._audio.encoding}); these bytes were not used",
+        )
+
+    def push(self, data: bytes) -> list[bytes]:
+        """Return each leg's next audio, PCM16LE at 16 kHz; a part of a frame waits for its rest.
+
+        At another rate the newest samples (the resampler's lookahead: 6 ms at 8 kHz, 3 ms from
+        16 kHz up) wait for those that follow, or for `flush`.
+
+        Raises `ClientError` where float32 audio holds NaN or infinity; nothing was taken then.
+        """
+        if self._untouched and not self._rest and not len(data) % self._frame_bytes:
+            frames = len(data) // self._frame_bytes
+            self._frames += frames
+            self._position += frames
+            return [data]
+        if self._rest:
+            data = self._rest + data
+        whole = len(data) - len(data) % self._frame_bytes
+        rest = data[whole:]
+        legs = self._legs(data[:whole] if rest else data)
+        self._rest = rest
+        self._frames += whole // self._frame_bytes
+        self._position += len(legs[0]) // 2
+        return legs
+
+    def flush(self) -> list[bytes]:
+        """Return what waits in the resampler, so that all audio pushed so far is out.
+
+        Later audio continues the same timeline; the last milliseconds before the flush are
+        computed as if silence followed, which is what whoever flushes said. Called at the end of
+        the session too. A part of a frame goes on waiting.
+        """
+        if self._resampler is None:
+            return [b""] * self._audio.channels
+        legs = _encoded(self._resampler.flush())
+        self._position += len(legs[0]) // 2
+        return legs
+
+    def _legs(self, data: bytes) -> list[bytes]:
+        if self._untouched:
+            return [data]
+        if self._audio.encoding == "float32":
+            samples = self._floats(data)
+        else:
+            pcm = self._pcm(data)
+            if self._resampler is None:
+                return [leg.tobytes() for leg in pcm.reshape(-1, self._audio.channels).T]
+            samples = pcm.astype(np.float32) / _FULL_SCALE
+        frames = samples.reshape(-1, self._audio.channels)
+        return _encoded(frames if self._resampler is None else self._resampler.push(frames))
+
+    def _pcm(self, data: bytes) -> npt.NDArray[np.int16]:
+        table = _G711.get(self._audio.encoding)
+        if table is None:
+            return np.frombuffer(data, dtype="<i2")
+        return table[np.frombuffer(data, dtype=np.uint8)]
+
+    def _floats(self, data: bytes) -> FloatArray:
+        samples = np.frombuffer(data, dtype="<f4")
+        finite = np.isfinite(samples)
+        if not finite.all():
+            raise self._not_finite(samples, int(np.argmin(finite)))
+        clipped: FloatArray = np.clip(samples, -1.0, 1.0)
+        return clipped
+
+    def _not_finite(self, samples: npt.NDArray[np.float32], index: int) -> ClientError:
+        frame, channel = divmod(index, self._audio.channels)
+        return ClientError(
+            "invalid_audio",
+            f"sample {self._frames + frame} of channel {channel} is {samples[index]}, which is no "
+            "audio; is this really float32, little-endian? (config option 'encoding')",
+            close_code=_INVALID_DATA,
+        )

@@ -1,0 +1,164 @@
+"""From a client's bytes to the audio streams of its legs: what one connection adds to a call."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE, seconds
+from common.bus import wire
+from common.bus.keys import Leg
+from common.options import SessionOptions
+from common.pipeline.control import Command, Configure, End, Flush
+from common.telemetry.metrics import GatewayMetrics
+from gateway.calls.record import SessionRecord
+from gateway.calls.store import HeldLeg
+from gateway.protocols.api import ACK, ClientError
+from gateway.uplink.arrivals import Arrivals
+from gateway.uplink.decoder import AudioDecoder, resume_frame
+from gateway.uplink.leg import LegUplink
+from gateway.uplink.stored import AHEAD
+from gateway.uplink.throttle import Throttle
+from gateway.uplink.writer import MOST_WAITING, Uplink
+
+_NOTE_EVERY = SAMPLE_RATE // 10
+_ACK_BEHIND = 2 * SAMPLE_RATE
+"""Acknowledged is what was written so long ago: a Redis that fails over, or whose machine dies with
+an AOF synced each second, may come back without the newest second."""
+
+
+class Intake:
+    """All legs of one call, in step, as written by one owner.
+
+    `held` is what Redis has of each leg where the call is resumed, empty for a new one; the audio
+    then goes on from frame `start` of the client. `on_ack` is told, about once a second, a frame
+    before which the client need keep nothing, if it wants to know; `on_superseded` is called when
+    Redis says that the call has another owner, or is gone.
+    """
+
+    def __init__(
+        self,
+        uplink: Uplink,
+        metrics: GatewayMetrics,
+        session: str,
+        owner: str,
+        record: SessionRecord,
+        throttle: Throttle,
+        *,
+        held: Sequence[HeldLeg] = (),
+        on_ack: Callable[[int], None],
+        on_superseded: Callable[[], None],
+    ) -> None:
+        self.record = record
+        """The terms of the call; whether it is denoised was settled when it was opened."""
+        self.start = resume_frame(record.audio, min((leg.last.position for leg in held), default=0))
+        self._ingest = AudioDecoder(record.audio, start=self.start)
+        self.arrivals = Arrivals(self._ingest.position)
+        self._uplink = uplink
+        self._metrics = metrics
+        self._throttle = throttle
+        self._on_ack = on_ack if ACK in record.events else None
+        self._acked = 0
+        self._unnoted = 0
+        self._noted = False
+        self._attached = False
+        self.legs = [
+            LegUplink(
+                Leg(session, channel),
+                owner,
+                start=self._ingest.position,
+                last=held[channel].last if held else wire.NOTHING,
+                on_written=self._written if self._on_ack is not None else None,
+                on_superseded=on_superseded,
+            )
+            for channel in range(record.audio.channels)
+        ]
+
+    @property
+    def position(self) -> int:
+        """Where the audio accepted so far ends, in 16 kHz samples."""
+        return self.legs[0].position
+
+    @property
+    def runs_ahead(self) -> bool:
+        """Whether audio comes faster than it is spoken, or is held because it did."""
+        return self._throttle.stored or self.arrivals.ahead > AHEAD
+
+    @property
+    def truncated(self) -> ClientError | None:
+        """See `AudioDecoder.truncated`."""
+        return self._ingest.truncated
+
+    def push(self, data: bytes) -> None:
+        """Take audio in the client's format."""
+        self._grow(self._ingest.push(data))
+        self._wake()
+
+    def flush(self, ordinal: int) -> None:
+        """Have the legs' open utterances ended behind the audio so far."""
+        self._grow(self._ingest.flush())
+        self._control(Flush(), ordinal)
+
+    def configure(self, options: SessionOptions, ordinal: int) -> None:
+        """Have new options take effect behind the audio so far."""
+        self.record = replace(self.record, options=options)
+        self._control(Configure(options), ordinal, options=self.record.pack_options())
+
+    def finish(self, ordinal: int) -> None:
+        """Have the legs ended behind the audio so far."""
+        self._grow(self._ingest.flush())
+        self._note()
+        self._control(End(), ordinal, ends=True)
+
+    def attach(self) -> None:
+        """Begin to write: Redis holds the call."""
+        self._attached = True
+        for leg in self.legs:
+            self._uplink.add(leg)
+        self._wake()
+
+    def detach(self) -> None:
+        """Have nothing written again that Redis should lose."""
+        for leg in self.legs:
+            self._uplink.remove(leg)
+
+    def _grow(self, pieces: Sequence[bytes]) -> None:
+        if not pieces[0]:
+            return
+        for leg, pcm in zip(self.legs, pieces, strict=True):
+            leg.audio(pcm)
+        self._unnoted += len(pieces[0]) // BYTES_PER_SAMPLE
+        if self._unnoted >= _NOTE_EVERY or not self._noted:
+            self._note()
+
+    def _note(self) -> None:
+        """Take note of new audio, for what need not know of every frame."""
+        samples, self._unnoted = self._unnoted, 0
+        self._noted = True
+        self._metrics.audio.inc(seconds(samples) * len(self.legs))
+        self.arrivals.note(self.position)
+        self._throttle.pace(samples)
+
+    def _control(
+        self, command: Command, ordinal: int, *, ends: bool = False, options: bytes = b""
+    ) -> None:
+        for leg in self.legs:
+            leg.control(command, ordinal=ordinal, ends=ends, options=options)
+        self._wake()
+
+    def _wake(self) -> None:
+        for leg in self.legs:
+            if leg.waiting > MOST_WAITING:
+                for each in self.legs:
+                    each.on_written = self._written
+                self._throttle.store(leg.waiting)
+            if self._attached:
+                self._uplink.touch(leg)
+
+    def _written(self) -> None:
+        if self._throttle.full:
+            self._throttle.store(max(leg.waiting for leg in self.legs))
+        if self._on_ack is None:
+            return
+        safe = min(leg.written for leg in self.legs) - _ACK_BEHIND
+        if safe - self._acked >= SAMPLE_RATE:
+            self._acked = safe
+            self._on_ack(resume_frame(self.record.audio, safe))

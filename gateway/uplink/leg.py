@@ -1,0 +1,189 @@
+"""What one leg has sent and Redis does not have yet, as the commands that will write it.
+
+This is the path every frame takes, so it writes one entry per leg and tick however many messages
+arrived. The id is the position the audio ends at, hence a write that is
+repeated after a broken connection is refused by Redis and counts as done.
+"""
+
+import itertools
+from collections import deque
+from collections.abc import Callable
+from typing import TypeAlias
+
+from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE
+from common.bus import wire
+from common.bus.audio_writer import AudioWriter
+from common.bus.keys import Leg
+from common.bus.wire import Mark
+from common.pipeline import control
+from common.redis.resp import Part, transaction
+
+_LONGEST_ENTRY = 8_000
+"""Bytes of audio in one entry (0.25 s): readers take so many entries, not bytes, in one step."""
+_MOST_ENTRIES = 8
+"""Entries written at a time: what a live caller says must not stand behind a minute of another."""
+_REPEATABLE = 3 * SAMPLE_RATE
+"""Written audio kept to be written again. A Redis that failed over, or restarted with an AOF that
+is synced each second, comes back at most some two seconds older than what it acknowledged."""
+
+
+_Entry: TypeAlias = tuple[int, int, bytes]
+"""Position and order of what is written, and the audio, or a control's whole command. A tuple of
+plain values: a hundred are kept of each leg, and of these the garbage collector lets go."""
+
+
+class LegUplink:
+    """One leg's side of the uplink, written as the session's owner `owner`.
+
+    A leg that is resumed begins at position `start`, and what Redis has up to `last` is not written
+    again. `on_written` is called each time Redis has everything taken before, `on_superseded` when
+    it says that the session has another owner.
+    """
+
+    __slots__ = (
+        *("key", "leg", "on_superseded", "on_written", "position", "waiting", "written"),
+        *("_audio", "_flying", "_fresh", "_held", "_order", "_recent", "_sealed"),
+        *("_superseded", "_writer"),
+    )
+
+    def __init__(
+        self,
+        leg: Leg,
+        owner: str,
+        *,
+        start: int = 0,
+        last: Mark = wire.NOTHING,
+        on_written: Callable[[], None] | None,
+        on_superseded: Callable[[], None],
+    ) -> None:
+        self.leg = leg
+        self.position = start
+        """Where the audio accepted so far ends, in 16 kHz samples."""
+        self.written = last.position
+        """Where the audio ends that Redis has."""
+        self.waiting = 0
+        """Bytes accepted and not yet written."""
+        self.on_written = on_written
+        self.on_superseded = on_superseded
+        self._writer = AudioWriter(leg, owner)
+        self._held = last.position
+        self.key = self._writer.key
+        self._audio: list[bytes] = []
+        self._sealed: list[_Entry] = []
+        self._flying: list[_Entry] = []
+        self._recent: deque[_Entry] = deque()
+        self._superseded = False
+        self._order = wire.AUDIO_ORDER
+        self._fresh = True
+
+    def audio(self, pcm: bytes) -> None:
+        """Append PCM16LE at 16 kHz."""
+        known = self._held - self.position
+        self.position += len(pcm) // BYTES_PER_SAMPLE
+        if known > 0:
+            pcm = pcm[known * BYTES_PER_SAMPLE :]
+            if not pcm:
+                return
+        self._audio.append(pcm)
+        self.waiting += len(pcm)
+        self._order = wire.AUDIO_ORDER
+
+    def control(
+        self, asked: control.Command, *, ordinal: int = 0, ends: bool = False, options: bytes = b""
+    ) -> None:
+        """Append a control that takes effect after the audio so far.
+
+        `ordinal` numbers the client's controls from 1; 0 is the gateway's own. Nothing follows one
+        that `ends`. `options` replaces the session's options at the same moment.
+        """
+        self._seal()
+        self._order += 1
+        at = (self.position, self._order)
+        command = self._writer.control(*at, asked, ordinal=ordinal, ends=ends, options=options)
+        self._sealed.append((*at, command))
+        self.waiting += len(command)
+
+    def take(self) -> Part | None:
+        """Return what is to be written next, None if nothing is; `settle` or `put_back` follows.
+
+        Several commands are one transaction: Redis must not refuse one, because its memory is full
+        for a moment, and accept the next, behind which the first has no place any more. A control
+        ends it: if that is refused, because the session has another owner, what comes after it
+        must not be written either, or the next owner's control would come too late.
+        """
+        self._seal()
+        if self._superseded or not self._sealed:
+            return None
+        if len(self._sealed) == 1 and _is_audio(self._sealed[0]) and not self._fresh:
+            self._flying, self._sealed = self._sealed, []
+            end, _, pcm = self._flying[0]
+            return self.key, self._writer.audio(end, pcm), 1
+        first = itertools.islice(self._sealed, _MOST_ENTRIES)
+        count = next((i for i, each in enumerate(first, 1) if not _is_audio(each)), _MOST_ENTRIES)
+        self._flying, self._sealed = self._sealed[:count], self._sealed[count:]
+        # Only the first may make the stream: a late one would bring back a call that is over.
+        commands = [
+            self._writer.audio(at, content, begin=self._fresh)
+            if order == wire.AUDIO_ORDER
+            else content
+            for at, order, content in self._flying
+        ]
+        if self._fresh:
+            commands.append(self._writer.renew())
+        if len(commands) == 1:
+            return self.key, commands[0], 1
+        return self.key, transaction(commands), len(commands) + 2
+
+    def settle(self, owned: bool) -> bool:
+        """Learn that Redis has what was taken, unless the session is not `owned` any more.
+
+        Returns whether more is to be taken.
+        """
+        flying, self._flying = self._flying, []
+        for _, _, content in flying:
+            self.waiting -= len(content)
+        self._fresh = False
+        if not owned:
+            self._superseded = True
+            self.on_superseded()
+            return False
+        self.written = max(self.written, flying[-1][0])
+        recent, oldest = self._recent, self.written - _REPEATABLE
+        recent.extend(flying)
+        while recent and recent[0][0] < oldest:
+            recent.popleft()
+        if self.on_written is not None:
+            self.on_written()
+        return bool(self._sealed)
+
+    def put_back(self) -> None:
+        """Have what was taken be taken again: whether Redis has it is not known."""
+        self._sealed[:0], self._flying = self._flying, []
+
+    def rewind(self, last: Mark) -> int:
+        """Have everything behind `last` written again, as far as it is kept; return the samples.
+
+        For a Redis that has come back older than what it had acknowledged.
+        """
+        lost = [entry for entry in self._recent if entry[:2] > last]
+        for _ in lost:
+            self._recent.pop()
+        self._sealed[:0] = lost
+        self.waiting += sum(len(content) for _, _, content in lost)
+        self._fresh = True
+        return max(0, self.written - last.position) if lost else 0
+
+    def _seal(self) -> None:
+        if not self._audio:
+            return
+        audio = self._audio[0] if len(self._audio) == 1 else b"".join(self._audio)
+        self._audio.clear()
+        start = self.position - len(audio) // BYTES_PER_SAMPLE
+        for cut in range(0, len(audio), _LONGEST_ENTRY):
+            piece = audio[cut : cut + _LONGEST_ENTRY]
+            end = start + (cut + len(piece)) // BYTES_PER_SAMPLE
+            self._sealed.append((end, wire.AUDIO_ORDER, piece))
+
+
+def _is_audio(entry: _Entry) -> bool:
+    return entry[1] == wire.AUDIO_ORDER

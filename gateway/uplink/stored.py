@@ -1,0 +1,53 @@
+"""How much audio a call may have in store: sent, and not yet recognised. Pure.
+
+A recording that is sent faster than it was spoken is work that waits in Redis. Without a bound one
+client could have hours of it there, in front of the recognisers that live callers need. A live
+caller is never held: nobody can be ahead of real time by speaking.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+AHEAD = 10.0
+"""Seconds that a call is ahead of its own clock before its store is looked at: a network that
+stalled, or a client that resumed, brings several seconds in one go."""
+
+_MARGIN = 15.0
+"""Seconds beyond the longest utterance: what VAD and the recogniser still have in hand. A call
+that may store less than one utterance would wait for its end for ever."""
+_OF_A_CALL = 60.0
+_OF_A_CLIENT = 240.0
+_AGAIN = 0.75
+"""A call that is held goes on at this share of its bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What one call has in store, in seconds, and its longest possible utterance."""
+
+    client: str
+    seconds: float
+    longest: float
+    held: bool
+
+
+def to_hold(calls: Sequence[Stored]) -> list[bool]:
+    """Return which calls may bring no more audio now.
+
+    Each call has its own bound, and the calls of one client share one; of that each has at least
+    what one utterance takes.
+    """
+    totals: defaultdict[str, float] = defaultdict(float)
+    counts: defaultdict[str, int] = defaultdict(int)
+    for call in calls:
+        totals[call.client] += call.seconds
+        counts[call.client] += 1
+    held = []
+    for call in calls:
+        needed = call.longest + _MARGIN
+        bound = max(_OF_A_CALL, needed)
+        if totals[call.client] > _OF_A_CLIENT:
+            bound = max(_OF_A_CLIENT / counts[call.client], needed)
+        held.append(call.seconds > (bound * _AGAIN if call.held else bound))
+    return held

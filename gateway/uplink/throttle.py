@@ -1,0 +1,82 @@
+"""When a client's socket is not read: TCP then slows the client down, and nothing is dropped."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from common.audio import seconds
+from common.rates import Bucket
+from common.telemetry.logs import Log
+from gateway.uplink.pacing import Brake
+from gateway.uplink.writer import MOST_WAITING
+
+_OFTEN = ("pace", "redis", "store")
+"""Reasons that hold a client many times a second; the log has the first time."""
+
+_log = Log(__name__)
+
+
+class Throttle:
+    """Holds one connection back, for whatever reasons there are at a time.
+
+    `hold` stops reading from its socket, or goes on. `rate`: how many times faster than spoken
+    audio is taken, `burst`: seconds of it that may come together before.
+    """
+
+    def __init__(
+        self, session: str, hold: Callable[[bool], None], *, rate: float, burst: float
+    ) -> None:
+        self.session = session
+        """Whose connection it is, for the log."""
+        self.full = False
+        """Whether it is held because too much of it waits for Redis."""
+        self.stored = False
+        """Whether it is held because too much of it is not recognised yet."""
+        self._hold = hold
+        self._pace = Bucket(rate, burst)
+        self._brake = Brake()
+        self._logged: set[str] = set()
+        self._pause: asyncio.TimerHandle | None = None
+
+    def hold(self, why: str, held: bool) -> None:
+        """Stop reading for a reason, or go on once no reason is left."""
+        if self._brake.press(why) if held else self._brake.release(why):
+            self._hold(held)
+            if why in _OFTEN:
+                if why in self._logged:
+                    return
+                self._logged.add(why)
+            _log.info(
+                "session.held" if held else "session.released", session=self.session, reason=why
+            )
+
+    def pace(self, samples: int) -> None:
+        """Take note of so much audio of one leg; who is far ahead of what he says has to wait."""
+        pause = self._pace.add(seconds(samples), time.monotonic())
+        if pause:
+            self.hold("pace", True)
+            self.close()
+            loop = asyncio.get_running_loop()
+            self._pause = loop.call_later(pause, self.hold, "pace", False)
+
+    def store(self, waiting: int) -> None:
+        """Take note of how many bytes of a leg wait for Redis."""
+        if waiting > MOST_WAITING:
+            self.full = True
+        elif waiting <= MOST_WAITING // 2:
+            self.full = False
+        self.hold("redis", self.full)
+
+    def keep(self, held: bool) -> None:
+        """Take note whether the call has too much in store; see `gateway.uplink.stored`."""
+        self.stored = held
+        self.hold("store", held)
+
+    def forget(self) -> None:
+        """Hold nobody any more: the connection has ended."""
+        self._hold = lambda held: None
+
+    def close(self) -> None:
+        """Let no pause end any more."""
+        if self._pause is not None:
+            self._pause.cancel()

@@ -1,0 +1,132 @@
+"""Client audio into Redis: all legs' new audio in one pipelined write per tick."""
+
+import asyncio
+from contextlib import suppress
+
+from common.bus import commands
+from common.errors import Misuse, OtherServer
+from common.redis.link import CommandError, Link
+from common.redis.resp import is_known_id
+from common.telemetry.logs import Log
+from gateway.calls.store import last_mark
+from gateway.uplink.leg import LegUplink
+
+MOST_WAITING = 1 << 19
+"""Bytes a leg may hold unwritten (16 s of audio) before its socket is no longer read."""
+_SUPERSEDED = -1
+_LOOK_EVERY = 0.25
+"""Seconds between looks whether Redis came back older, where there is nothing to write."""
+
+_log = Log(__name__)
+
+
+class Uplink:
+    """The one writer of this gateway's audio streams."""
+
+    def __init__(self, link: Link, *, period: float) -> None:
+        self._link = link
+        self._period = period
+        self._legs: set[LegUplink] = set()
+        self._dirty: dict[LegUplink, None] = {}
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._touched = asyncio.Event()
+        self._generation = link.generation
+
+    def add(self, leg: LegUplink) -> None:
+        """Look after this leg: what Redis loses of it is written again."""
+        self._legs.add(leg)
+
+    def remove(self, leg: LegUplink) -> None:
+        """Forget a leg once what it holds is written."""
+        self._legs.discard(leg)
+
+    def touch(self, leg: LegUplink) -> None:
+        """Have this leg written at the next tick."""
+        if not self._dirty:
+            self._settled.clear()
+            self._touched.set()
+        self._dirty[leg] = None
+
+    async def run(self) -> None:
+        """Write what is waiting, at most once in `period` seconds, for ever.
+
+        While Redis is away the batch in hand is kept and repeated and everything newer waits in
+        the legs, each up to `MOST_WAITING`; then their sockets are not read. Nothing is dropped.
+        """
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            await self._something()
+            await asyncio.sleep(due - loop.time())
+            due = max(due + self._period, loop.time())
+            if self._link.generation != self._generation:
+                self._generation = self._link.generation
+                await self._restore()
+            if self._dirty:
+                with suppress(OtherServer):  # nothing newer must come before what that one lacks
+                    await self._flush()
+
+    async def _something(self) -> None:
+        """Return when there is something to write; now and then also when there is not."""
+        if not self._dirty:
+            self._touched.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY):
+                    await self._touched.wait()
+
+    async def settle(self, timeout: float) -> None:
+        """Wait until everything touched so far is written, at most `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._settled.wait()
+        except TimeoutError:
+            _log.warning("audio.unwritten", legs=len(self._dirty))
+
+    async def _restore(self) -> None:
+        """Write again what a Redis with older data does not have any more."""
+        legs = list(self._legs)
+        replies = await self._link.insist([commands.facts(leg.key) for leg in legs])
+        repeated = 0
+        for leg, reply in zip(legs, replies, strict=True):
+            if leg in self._legs:
+                repeated += leg.rewind(last_mark(reply))
+                self.touch(leg)
+        _log.warning("audio.restored", legs=len(legs), samples=repeated)
+
+    async def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, {}
+        taken = [(leg, part) for leg in dirty if (part := leg.take()) is not None]
+        parts = [part for _, part in taken]
+        try:
+            replies, _ = await self._link.insist_parts(parts, generation=self._generation)
+        except BaseException:
+            for leg, _ in taken:
+                leg.put_back()
+                self._dirty[leg] = None
+            raise
+        read = 0
+        for leg, (_, _, count) in taken:
+            # All but always one id, of one write: nothing to be checked.
+            plain = count == 1 and type(replies[read]) is bytes
+            owned = plain or _check(replies[read : read + count])
+            read += count
+            if leg.settle(owned):
+                self._dirty[leg] = None
+        if not self._dirty:
+            self._settled.set()
+
+
+def _check(replies: list[object]) -> bool:
+    """Tell whether the writer still owns the session; Misuse for what no repetition mends."""
+    owned = True
+    for reply in replies:
+        if isinstance(reply, list):
+            owned = _check(reply) and owned
+        elif isinstance(reply, CommandError):
+            # A known id: an earlier attempt at this very batch had arrived.
+            if not is_known_id(reply):
+                raise Misuse(f"Redis refuses audio: {reply}")
+        elif reply == _SUPERSEDED:
+            owned = False
+    return owned

@@ -1,0 +1,54 @@
+"""How much of this process's time a connection may use. Pure: times are seconds of any clock.
+
+A gateway is one thread: what one client's messages take, all others wait for. So each connection
+has a budget of time. Audio beyond it is read later, since a client may well send a minute of it in
+one go after a reconnect; all connections that are over their budget share one slow lane, so that
+many rude sockets take no more time than a few. What carries no audio is different: no honest
+client sends hundreds of pings, empty frames or controls. A connection that does is closed.
+
+Measured: a live call takes 0.1 to 0.6 % of the time, the latter with two channels at 48 kHz; a
+second of audio takes up to 2 ms at 8 kHz, nearly all of it for resampling.
+"""
+
+from common.rates import Bucket
+
+TURN = 0.001
+"""Seconds that a connection may use before others have their turn."""
+PIECE = 8192
+"""Bytes of audio that are handled together, at most: half a second of it takes a millisecond."""
+
+_RATE, _BURST = 0.01, 0.03
+"""Share of the time, and seconds in one go: a minute of audio at 16 kHz, a quarter of one at 8."""
+_LANE_RATE, _LANE_BURST = 0.08, 0.02
+"""The slow lane of all connections."""
+_MOST = 0.02
+"""Seconds that one turn counts for at most: the process itself may have been stopped meanwhile."""
+
+_TRIFLE_BYTES = 2048
+_TRIFLES_RATE, _TRIFLES_BURST = 40.0, 400.0
+"""Pings, pongs, empty frames and text messages: a client that resumes repeats a minute of them."""
+
+
+def slow_lane() -> Bucket:
+    """Return what the connections of one process share beyond their own budgets."""
+    return Bucket(_LANE_RATE, _LANE_BURST)
+
+
+class Budget:
+    """The budget of one connection."""
+
+    __slots__ = ("_lane", "_own", "_trifles")
+
+    def __init__(self, lane: Bucket) -> None:
+        self._own = Bucket(_RATE, _BURST)
+        self._trifles = Bucket(_TRIFLES_RATE, _TRIFLES_BURST)
+        self._lane = lane
+
+    def spend(self, seconds: float, now: float) -> float:
+        """Take note of what a turn took; return for how many seconds to read nothing."""
+        seconds = min(seconds, _MOST)
+        return self._lane.add(seconds, now) if self._own.try_add(seconds, now) else 0.0
+
+    def trifle(self, size: int, now: float) -> bool:
+        """Take note of a frame without audio; return whether they are more than anybody needs."""
+        return self._trifles.add(1.0 + size / _TRIFLE_BYTES, now) > 0.0

@@ -1,0 +1,401 @@
+"""The WebSocket shell: frames in, handed over where they arrive; messages out, in order.
+
+Messages go straight from the bytes, or from the library's frame parser, to the session, and out
+straight to the socket as long as that takes them. The detours over the library's queues and waiting
+tasks cost more than all the rest that is done for a frame.
+
+A connection handles what arrives in turns, each within its `Budget`: one that sends more than its
+share is read later, and harms only itself.
+"""
+
+import asyncio
+import traceback
+from collections import deque
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import DATA_OPCODES, CloseCode, Frame, Opcode
+from websockets.protocol import State
+
+from common.telemetry.logs import Log
+from gateway.calls.session import Session
+from gateway.websocket.budget import PIECE, TURN, Budget
+from gateway.websocket.crowd import Crowd
+from gateway.websocket.frames import binary_message, cut
+from gateway.websocket.request import Complaint, HeadReader
+
+MOST_UNSENT = 1000
+"""Messages a client may leave unread before it is closed; at a few a second, minutes of them."""
+MOST_BUFFERED = 1 << 20
+"""Bytes that may lie in a client's socket unsent before it is cut off: the library answers every
+ping at once, whether or not anybody reads the answers."""
+MOST_CLOSING = 10.0
+"""Seconds that closing may take, the last messages included: a client that reads nothing would
+hold up even its own end."""
+_FLOOD_CLOSING = 1.0
+"""Seconds that the connection of a client that floods has to take its last message."""
+PING_EVERY = 20.0
+"""Seconds between pings, and until one must be answered."""
+_MOST_EARLY = 1 << 16
+"""Bytes that may arrive before the handshake is answered; more are not read until then."""
+_MOST_FRAMES = 128
+"""Frames that are cut out of the bytes at once."""
+_WITHOUT_AUDIO = (0x01, 0x81, 0x89, 0x8A)
+"""First bytes of text, ping and pong frames."""
+_HUNG_UP = (CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RCVD)
+_OBJECTIONS = (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG)
+
+_log = Log(__name__)
+
+
+class Connection(ServerConnection):
+    """One client's WebSocket; implements `gateway.calls.context.Client`."""
+
+    def __init__(self, *args: Any, crowd: Crowd | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._crowd = Crowd() if crowd is None else crowd
+        self.peer = ""
+        """The client's address."""
+        self.caller = ""
+        """Tells the client from others (`gateway.admission.quota.caller`)."""
+        self.bare = False
+        """Whether the client wants an answer without its body."""
+        self.complaint: Complaint | None = None
+        """What is wrong with the client's request."""
+        self._session: Session | None = None
+        self._head: HeadReader | None = HeadReader()
+        self._ended = False
+        """Whether the client has sent all it will before its request was answered."""
+        self._budget = Budget(self._crowd.lane)
+        self._rest = bytearray()
+        """What has arrived and is not handled yet."""
+        self._missing = 0
+        """Bytes that the frame in `_rest` lacks at least; 0 if it may be whole."""
+        self._strange = False
+        """Whether the library gets all bytes as they come: it is about to fail the connection."""
+        self._pieces: deque[bytes] = deque()
+        """What is left of a message that is handled over several turns."""
+        self._waiting = False
+        """Whether nothing is read until the next turn."""
+        self._turn_due = False
+        """Whether the crowd will give this connection its next turn."""
+        self._fragments = bytearray()
+        self._fragments_are_text = False
+        self._unsent: deque[str | bytes] = deque()
+        self._closing: tuple[int, str] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._news = asyncio.Event()
+        self._lost = False
+        self._held = False
+        self._objected = False
+        self._deaf = False
+        """Whether nothing is heard any more, since it was a flood."""
+        self._too_slow = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the socket."""
+        super().connection_made(transport)
+        # The peer may already be gone, and then has no address.
+        if (peer := transport.get_extra_info("peername")) is not None:
+            self.peer = str(peer[0])
+        self._crowd.enter(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what arrived, as far as this connection's turn goes; the rest has to wait."""
+        if self._deaf:
+            return
+        if self._head is not None:
+            self._read_request(self._head, data)
+        elif self._strange or self.protocol.eof_sent:
+            super().data_received(data)  # which fails the connection, or discards
+        elif self._waiting or self._session is None:
+            self._rest += data
+            if len(self._rest) > _MOST_EARLY:
+                self.transport.pause_reading()
+        elif len(data) < self._missing:
+            self._rest += data
+            self._missing -= len(data)
+        else:
+            self._turn(bytes(self._rest + data) if self._rest else data)
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # the transport asks
+        """Answer a request all the same whose sender says that nothing follows it."""
+        pending = self._head is None and self.protocol.state is State.CONNECTING
+        if pending and not self.protocol.eof_sent:
+            self._ended = True
+            return self.transport.get_extra_info("sslcontext") is None
+        super().eof_received()
+        return None
+
+    def send_data(self) -> None:
+        """Send what the library has written; close where both sides have ended."""
+        super().send_data()
+        if self._ended and self.protocol.eof_sent:
+            self.transport.close()
+
+    def _read_request(self, reader: HeadReader, data: bytes) -> None:
+        head = reader.push(data)
+        if head is not None:
+            self._head = None
+            self._crowd.leave(self)
+            self.bare, self.complaint = head.bare, head.complaint
+            self._rest += head.rest
+            super().data_received(head.data)
+
+    def _turn(self, data: bytes) -> None:
+        """Handle frames for as long as this connection's turn lasts.
+
+        The library gets only whole frames, so that it is never amid one when audio passes it by.
+        """
+        most = self.protocol.max_message_size
+        assert most is not None
+        frames, end, missing, strange = cut(data, most, _MOST_FRAMES)
+        now = began = monotonic()  # uvloop's own clock counts milliseconds
+        for frame in frames:
+            self._frame(data, frame, began)
+            now = monotonic()
+            if self._interrupted or now - began > TURN:
+                end, missing, strange = frame[2], 0, False
+                break
+        self._missing = missing
+        if self._rest or end < len(data):
+            self._rest = bytearray(data[end:])
+        self._end_turn(now - began, now, strange=strange)
+
+    @property
+    def _interrupted(self) -> bool:
+        """Whether no further frame may be handled now."""
+        return bool(self._pieces) or self._deaf or self._held or self.protocol.eof_sent
+
+    def _end_turn(self, took: float, now: float, *, strange: bool = False) -> None:
+        pause = self._budget.spend(took, now)
+        if strange and not self._missing:
+            rest, self._strange, self._rest = bytes(self._rest), True, bytearray()
+            super().data_received(rest)
+        elif pause or self._pieces or (self._rest and not self._missing):
+            self._wait(pause)
+
+    def _take_pieces(self, session: Session) -> None:
+        """Go on with a message that is too long for one turn."""
+        now = began = monotonic()
+        while self._pieces and now - began < TURN and not self._held:
+            self._message(session, False, self._pieces.popleft())
+            now = monotonic()
+        self._end_turn(now - began, now)
+
+    def _wait(self, pause: float) -> None:
+        """Go on after so many seconds with what has arrived; nothing is read until then."""
+        self._waiting = True
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
+        self._turn_due = True
+        self._crowd.wait(self, pause)
+
+    def go_on(self) -> None:
+        """Handle what has arrived, and read again once nothing is left of it."""
+        self._turn_due = False
+        if self._deaf or self._held or self._lost or self._session is None:
+            return
+        self._waiting = False
+        if self._pieces:
+            self._take_pieces(self._session)
+        elif self._rest and not self._missing and not self.protocol.eof_sent:
+            self._turn(bytes(self._rest))
+        if not self._waiting and not self._held and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def _frame(self, data: bytes, frame: tuple[int, int, int], now: float) -> None:
+        begin, payload, end = frame
+        size, session = end - payload, self._session
+        amid_message = self.protocol.current_size is not None
+        message = None if amid_message else binary_message(data, frame)
+        if message is not None and session is not None:
+            if size > PIECE and session.verbatim:
+                self._pieces.extend(message[at : at + PIECE] for at in range(0, size, PIECE))
+            else:
+                self._message(session, False, message)
+            return
+        if not size or data[begin] in _WITHOUT_AUDIO:
+            self._trifle(size, now)
+        super().data_received(data[begin:end])
+
+    def _trifle(self, size: int, now: float) -> None:
+        """Close a connection that sends more messages without audio than any client needs."""
+        flooded = self._budget.trifle(size, now)
+        if flooded and self._closing is None and self._session is not None:
+            self._objected = self._deaf = True
+            self._session.end_flood()
+            self.transport.pause_reading()
+            self.loop.call_later(_FLOOD_CLOSING, self.transport.abort)
+
+    def process_event(self, event: Any) -> None:
+        """Hand data frames to the session, everything else to the library."""
+        if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
+            super().process_event(event)
+            if (unsent := self.transport.get_write_buffer_size()) > MOST_BUFFERED:
+                self._note_too_slow(unsent)
+                self.transport.abort()
+        elif self._session is not None:
+            self._receive(self._session, event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wake the writer, which then ends the session."""
+        super().connection_lost(exc)
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._crowd.leave(self)
+        if (error := self.protocol.parser_exc) is not None:
+            # It is in a circle with the protocol, and its traceback has the last frame received.
+            traceback.clear_frames(error.__traceback__)
+        # The next turn may be long in coming, and has this connection till then.
+        self._rest, self._fragments = bytearray(), bytearray()
+        self._pieces.clear()
+        self._lost = True
+        self._news.set()
+
+    def send_soon(self, messages: Sequence[str | bytes]) -> None:
+        """Queue messages; a client that reads none of `MOST_UNSENT` is closed.
+
+        Nothing is sent any more once it is to be closed: a client that comes back must have
+        everything up to the last it has.
+        """
+        if self._closing is not None or not messages:
+            return
+        if not (self._unsent or self.paused) and self._open:
+            self._send_now(messages)
+            return
+        self._unsent.extend(messages)
+        if len(self._unsent) > MOST_UNSENT:
+            self._note_too_slow(len(self._unsent))
+            self._unsent.clear()
+            self.close_soon(CloseCode.POLICY_VIOLATION, "slow_consumer")
+        self._news.set()
+
+    def close_soon(self, code: int, reason: str) -> None:
+        """Close once everything queued was sent; the first reason given counts."""
+        if self._closing is None:
+            self._closing = (code, reason)
+            self._deadline = self.loop.call_later(MOST_CLOSING, self.transport.abort)
+            self.hold(False)  # the client's answer is to be read
+        self._news.set()
+
+    def hold(self, held: bool) -> None:
+        """Stop, or go on, reading from the socket; TCP then slows the client down."""
+        if held and self._closing is not None:
+            return
+        self._held = held
+        if self.transport.is_closing():
+            return
+        if held:
+            self.transport.pause_reading()
+        elif not self._turn_due:
+            self._wait(0.0)
+
+    def abort(self) -> None:
+        """Close without a word."""
+        self.transport.abort()
+
+    async def serve(self, session: Session, patience: float) -> None:
+        """Connect the client and its session until either ends.
+
+        A client that has not opened its call after `patience` seconds is sent away.
+        """
+        self._session = session
+        opening = self.loop.call_later(patience, session.give_up)
+        self.go_on()
+        if self._ended:
+            super().eof_received()
+        try:
+            while not self._lost:
+                while self._unsent:
+                    await self.send(self._unsent.popleft())
+                if self._closing is not None:
+                    await self.close(*self._closing)
+                    return
+                self._news.clear()
+                if not self._unsent and not self._lost:
+                    await self._news.wait()
+        except ConnectionClosed:
+            pass
+        finally:
+            opening.cancel()
+            if self._hung_up:
+                session.hang_up()
+            else:
+                session.vanish()
+            session.forget_client()
+
+    async def keepalive(self) -> None:
+        """Notice a peer that is gone without a word; of one that is held no answer is read."""
+        while True:
+            await asyncio.sleep(PING_EVERY)
+            if self._held:
+                continue
+            answer = asyncio.ensure_future(await self.ping())
+            while not (await asyncio.wait([answer], timeout=PING_EVERY))[0]:
+                if not self._held:
+                    self.transport.abort()
+
+    @property
+    def _open(self) -> bool:
+        return self.protocol.state is State.OPEN and not self.transport.is_closing()
+
+    def _send_now(self, messages: Sequence[str | bytes]) -> None:
+        """Write to a socket that takes more; as `send` does, less its waiting."""
+        for message in messages:
+            if isinstance(message, str):
+                self.protocol.send_text(message.encode())
+            else:
+                self.protocol.send_binary(message)
+        self.transport.write(b"".join(self.protocol.data_to_send()))
+
+    @property
+    def _hung_up(self) -> bool:
+        """Whether the client is not to be waited for: it is done, or would do the same again."""
+        said, answer = self.protocol.close_rcvd, self.protocol.close_sent
+        # One that the session closed has told it already; one that the client did is no answer.
+        ours = self._closing is None and not self.protocol.close_rcvd_then_sent
+        if self._objected or (answer is not None and ours and answer.code in _OBJECTIONS):
+            return True
+        return said is not None and said.code in _HUNG_UP
+
+    def _note_too_slow(self, unsent: int) -> None:
+        # Frames that arrived in one piece are still answered after the socket was cut off.
+        if not self._too_slow:
+            self._too_slow = True
+            _log.warning("client.too_slow", unsent=unsent)
+
+    def _receive(self, session: Session, frame: Frame) -> None:
+        if frame.opcode is Opcode.CONT or not frame.fin:
+            self._gather(session, frame)
+        else:
+            self._message(session, frame.opcode is Opcode.TEXT, bytes(frame.data))
+
+    def _gather(self, session: Session, frame: Frame) -> None:
+        # The library bounds the sum of a message's fragments by max_size before they come here.
+        if frame.opcode is not Opcode.CONT:
+            self._fragments_are_text = frame.opcode is Opcode.TEXT
+        self._fragments += frame.data
+        if frame.fin:
+            message, self._fragments = bytes(self._fragments), bytearray()
+            self._message(session, self._fragments_are_text, message)
+
+    def _message(self, session: Session, is_text: bool, data: bytes) -> None:
+        if self._closing is not None:
+            return
+        message: str | bytes = data
+        if is_text:
+            try:
+                message = data.decode()
+            except UnicodeDecodeError:
+                self._objected = True
+                self.close_soon(CloseCode.INVALID_DATA, "invalid_utf8")
+                return
+        try:
+            session.receive(message)
+        except Exception as error:
+            # Raised into the event loop, it would leave the call open and mute.
+            session.fail(error)

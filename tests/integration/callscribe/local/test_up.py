@@ -1,0 +1,111 @@
+import dataclasses
+import os
+import re
+import signal
+import sys
+
+import pytest
+
+from callscribe.local.stack import running_stack
+from common.errors import Unavailable
+from tests.integration.callscribe.processes import Command, gone, pids, until_true
+
+
+async def test_every_process_is_ready_and_nothing_is_left(stack_options):
+    options = stack_options()
+    async with running_stack(options) as stack:
+        assert set(stack.ready_after) == {"redis", "gateway", "vad", "asr[0]", "asr[1]"}
+        assert stack.redis is not None
+        output = options.echo.getvalue()
+        running = pids(options)
+        assert len(running) == 4
+        assert {*running, stack.redis.pid} == {*stack.pids.values()}
+        assert not any(gone(pid) for pid in running)
+        assert output.count(f"redis={stack.redis.url}") == 4
+        assert output.count("threads=1") == 4
+    assert all(gone(pid) for pid in running)
+    assert gone(stack.redis.pid)
+
+
+async def test_the_gateway_drains_before_the_workers(stack_options):
+    options = stack_options()
+    async with running_stack(options):
+        pass
+    drains = re.findall(r"(\w+) drains", options.echo.getvalue())
+    assert drains[0] == "gateway"
+    assert sorted(drains[1:]) == ["asr", "asr", "vad"]
+
+
+async def test_a_process_that_dies_at_the_start_is_named_with_its_last_words(stack_options):
+    options = stack_options(vad="dies")
+    with pytest.raises(Unavailable) as error:
+        async with running_stack(options):
+            pytest.fail("it cannot have become ready")
+    assert "vad (pid " in str(error.value)
+    assert "ended with exit code 5" in str(error.value)
+    assert "the model is missing" in str(error.value)
+    assert all(gone(pid) for pid in pids(options))
+
+
+async def test_who_is_never_ready_is_named_with_the_reason(stack_options):
+    options = dataclasses.replace(stack_options(asr="never ready"), ready_deadline=0.0)
+    with pytest.raises(Unavailable, match=r"is not ready after 0 s"):
+        async with running_stack(options):
+            pytest.fail("it cannot have become ready")
+    assert all(gone(pid) for pid in pids(options))
+
+
+async def test_who_died_at_the_end_is_told_of_and_not_started_again(stack_options, capsys):
+    options = stack_options()
+    async with running_stack(options) as stack:
+        os.kill(stack.pids["vad"], signal.SIGKILL)
+        await stack.run(until_true(lambda: "vad" not in stack.pids))
+    assert "callscribe: vad (pid " in capsys.readouterr().err
+    assert len(pids(options)) == 4
+    assert all(gone(pid) for pid in pids(options))
+
+
+async def test_who_does_not_end_is_killed_and_named(stack_options):
+    options = stack_options(vad="is deaf")
+    options = dataclasses.replace(options, env={**options.env, "CALLSCRIBE_DRAIN_S": "0"})
+    with pytest.raises(Unavailable, match=r"not ended within 2 s: vad .* ended with SIGKILL"):
+        async with running_stack(options):
+            pass
+    assert all(gone(pid) for pid in pids(options))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_up_says_where_it_is_and_a_signal_ends_it_well(stack_options, number):
+    command = Command(stack_options())
+    assert re.match(r"callscribe is ready at http://127\.0\.0\.1:\d+ \(gateway, ", command.ready)
+    command.process.send_signal(number)
+    code, _, errors = command.end()
+    assert code == 0
+    assert errors.count("drains") == 4
+
+
+def test_a_second_signal_ends_a_drain_that_hangs(stack_options):
+    command = Command(stack_options(gateway="hangs"))
+    command.process.send_signal(signal.SIGTERM)
+    command.read_until("gateway drains")
+    command.process.send_signal(signal.SIGTERM)
+    code, _, _ = command.end()
+    assert code == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs prctl(2)")
+def test_children_do_not_outlive_a_killed_supervisor(stack_options):
+    command = Command(stack_options())
+    command.process.kill()
+    code, _, _ = command.end()
+    assert code == -signal.SIGKILL
+
+
+def test_a_child_that_dies_ends_up_with_a_failure_that_tells_why(stack_options):
+    command = Command(stack_options(vad="dies"))
+    assert command.ready == ""
+    output, errors = command.process.communicate(timeout=60)
+    assert command.process.returncode == 1
+    assert "callscribe up: vad (pid " in errors
+    assert "the model is missing" in errors
+    assert output == ""

@@ -1,0 +1,140 @@
+"""What Whisper's results are believed to mean, without a model."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from asr_worker.api import DecodeRequest, Priority
+from asr_worker.whisper.pieces import Clip, Heard, Piece
+from asr_worker.whisper.windows import Window
+from common.audio import SAMPLE_RATE
+
+
+def piece(text: str, **more: Any) -> Piece:
+    facts: dict[str, Any] = {"tokens": [1], "logprob": -0.2, "no_speech": 0.1, "complete": True}
+    return Piece(text=text, tokenizer=None, encoded=None, frames=100, **(facts | more))
+
+
+@pytest.mark.parametrize("final", [False, True])
+@pytest.mark.parametrize("text", ["ask not what", "no, no, no", "What I do is what I do."])
+def test_a_likely_text_is_believed(text, final):
+    assert piece(text).plausible(final=final)
+
+
+LOOPING = [
+    piece("ask not", complete=False),
+    piece("bell come quickly. " * 5),
+    piece("One, two, three. One, two, three. " * 4),
+    piece("And so my fellow Americans, and so my fellow Americans."),
+]
+UNLIKELY = [piece("ask not", logprob=-1.2), piece(".")]
+
+
+@pytest.mark.parametrize("doubtful", LOOPING + UNLIKELY)
+def test_another_attempt_is_made_at_a_final(doubtful):
+    assert not doubtful.plausible(final=True)
+
+
+@pytest.mark.parametrize("doubtful", LOOPING)
+def test_another_attempt_is_made_at_a_partial_that_says_too_much(doubtful):
+    assert not doubtful.plausible(final=False)
+
+
+@pytest.mark.parametrize("doubtful", UNLIKELY)
+def test_what_the_next_partial_corrects_is_shown(doubtful):
+    assert doubtful.plausible(final=False)
+
+
+def test_a_phrase_that_two_windows_hear_twice_was_said_twice():
+    twice = piece("Call me back, call me back.")
+    assert twice.confirms(piece(twice.text, logprob=-0.4))
+    assert not twice.confirms(piece("Call me back."))
+
+
+def test_what_has_no_end_is_never_confirmed():
+    runaway = piece("and then " * 30, complete=False)
+    assert not runaway.confirms(runaway)
+
+
+def test_of_two_the_one_that_ends_and_says_nothing_twice_is_better():
+    once, twice = piece("Call me back.", logprob=-0.9), piece("Call me back. Call me back.")
+    endless = piece("Call me", complete=False)
+    assert once.rank > twice.rank > endless.rank
+
+
+@pytest.mark.parametrize(
+    "silence",
+    [
+        piece("Thank you.", no_speech=0.7, logprob=-0.93),
+        piece(". . . .", no_speech=0.9, complete=False, logprob=-0.1),
+        piece("."),
+    ],
+)
+def test_silence_is_settled_as_nothing(silence):
+    assert silence.settled().text == ""
+    assert silence.settled().complete
+
+
+def test_what_is_heard_clearly_stays_though_there_may_be_silence():
+    assert piece("Yes.", no_speech=0.7, logprob=-0.3).settled().text == "Yes."
+
+
+def test_a_runaway_loop_is_settled_as_its_first_turn():
+    runaway = piece("He said so. " + "and then " * 30, complete=False)
+    assert runaway.settled().text == "He said so. and then"
+    assert not runaway.settled().complete
+
+
+def test_a_loop_that_ended_by_itself_was_said():
+    assert piece("no " * 8).settled().text == "no " * 8
+
+
+def heard(language: str | None = "en", *, final: bool = True, seconds: float = 1.0) -> Heard:
+    audio = np.zeros(int(seconds * SAMPLE_RATE), np.float32)
+    request = DecodeRequest(utterance="u", audio=audio, priority=Priority.FINAL, final=final)
+    return Heard(request, language)
+
+
+def clip(attempts: int, *, final: bool = True) -> Clip:
+    features = np.zeros((80, 100), np.float32)
+    windows = [Window(400, 400)] * attempts
+    return Clip(heard(final=final), 0, SAMPLE_RATE, features, windows)
+
+
+def test_a_plausible_piece_ends_the_attempts():
+    once = clip(2)
+    once.hear(piece("ask not what"))
+    assert not once.wants_more
+
+
+def test_the_best_of_all_attempts_counts():
+    doubtful = clip(2)
+    for text, logprob in (("a", -1.3), ("b", -1.1), ("c", -1.2)):
+        assert doubtful.wants_more
+        doubtful.hear(piece(text, logprob=logprob))
+        del doubtful.windows[:1]
+    assert doubtful.best is not None
+    assert doubtful.best.text == "b"
+    assert doubtful.wants_more is False
+
+
+def test_what_two_windows_agree_on_is_not_tried_again():
+    twice = clip(2)
+    for _ in range(2):
+        assert twice.wants_more
+        twice.hear(piece("Call me back, call me back."))
+    assert not twice.wants_more
+
+
+def test_windows_are_joined_as_the_language_writes():
+    for language, text in (("en", "ask not"), ("ja", "asknot")):
+        whole = heard(language)
+        whole.pieces += [piece("ask"), piece(""), piece("not", complete=False)]
+        assert whole.hypothesis().text == text
+        assert not whole.hypothesis().complete
+
+
+def test_of_nothing_heard_no_language_is_told():
+    assert heard().hypothesis().language is None
+    assert heard(seconds=0).cuts == []

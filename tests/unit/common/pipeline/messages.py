@@ -1,0 +1,132 @@
+"""One example of every message between processes, and values of every kind of record."""
+
+from dataclasses import fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from hypothesis import strategies as st
+
+from common.options import SessionOptions
+from common.pipeline import control, partial, progress, report, speech, text, work
+from common.pipeline.marks import Mark
+from common.pipeline.record import Message
+
+OPTIONS = SessionOptions(language="English", keywords=("callscribe",), words=True)
+
+EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
+    "control-flush": (control.COMMAND, control.Flush()),
+    "control-config": (control.COMMAND, control.Configure(OPTIONS)),
+    "control-end": (control.COMMAND, control.End()),
+    "work-leg": (
+        work.LEG_WORK,
+        work.LegWork(
+            options=OPTIONS, gateway="gw-1", source="clean", events=True, align=False, offered=1.5
+        ),
+    ),
+    "work-utterance": (
+        work.UTTERANCE_WORK,
+        work.UtteranceWork(
+            utterance=7,
+            start=48_000,
+            source="audio",
+            gateway="gw-1",
+            options=OPTIONS,
+            align=True,
+            live=True,
+            after=b"3-14",
+            offered=1.5,
+        ),
+    ),
+    "work-text": (
+        work.TEXT_WORK,
+        work.TextWork(
+            utterance=7,
+            digest="0123456789abcdef",
+            source="audio",
+            start=48_000,
+            end=96_000,
+            text="Guten Tag.",
+            language="German",
+            gateway="gw-1",
+            offered=1.5,
+        ),
+    ),
+    "speech-entry": (
+        speech.SPEECH_ENTRY,
+        speech.SpeechEntry(
+            Mark(96_000, 2),
+            (
+                speech.Gap(16_000, 16_512),
+                speech.Started(7, 48_000, 56_320, 0.75),
+                speech.Paused(7, 48_000, 80_000, 84_480),
+                speech.Resumed(7, 86_016),
+                speech.Ended(7, 48_000, 96_000, 96_000, "flush"),
+                speech.Flushed(8, 96_000),
+            ),
+        ),
+    ),
+    "partial": (partial.PARTIAL_TEXT, partial.PartialText(48_000, 64_000, "Guten", 3, "German")),
+    "text-final": (
+        text.ITEM,
+        text.Final(
+            start=48_000,
+            end=96_000,
+            at=108_800,
+            text="Guten Tag.",
+            language="German",
+            words=(text.TimedWord("Guten", 48_000, 64_000, 0.5),),
+            reason="silence",
+        ),
+    ),
+    "text-final-failed": (text.ITEM, text.Final.lost(48_000, "it broke")),
+    "text-final-empty": (text.ITEM, text.Final.empty(96_000, "flush")),
+    "text-end": (text.ITEM, text.End()),
+    "text-words": (text.WORDS, text.Words((text.TimedWord("Guten", 48_000, 64_000, 0.5),))),
+    "text-words-none": (text.WORDS, text.Words(None, "the aligner failed")),
+    "report": (report.WORKER_REPORT, report.WorkerReport(at=1.5, slots=8, used=3, lag=0.25)),
+    "report-vad": (
+        report.WORKER_REPORT,
+        report.WorkerReport(
+            at=1.5, slots=8, used=3, lag=0.25, load=report.VadLoad(audio=2.5, recordings=1)
+        ),
+    ),
+    "report-asr": (
+        report.WORKER_REPORT,
+        report.WorkerReport(
+            at=1.5,
+            slots=8,
+            used=3,
+            lag=0.25,
+            load=report.AsrLoad(
+                places=2, held=4.5, work=2.5, ends=9, late=1, overdue=0, decode=0.125
+            ),
+        ),
+    ),
+    "progress": (progress.PROGRESS, progress.Progress(Mark(96_000, 2))),
+    "options": (Message(SessionOptions), OPTIONS),
+}
+
+
+def values(hint: Any) -> st.SearchStrategy[Any]:
+    """Everything that a field with this type hint may hold."""
+    plain: dict[Any, st.SearchStrategy[Any]] = {
+        int: st.integers(-(2**63), 2**64 - 1),
+        float: st.floats(allow_nan=False),
+        str: st.text(max_size=20),
+        bytes: st.binary(max_size=20),
+        bool: st.booleans(),
+        NoneType: st.none(),
+    }
+    if hint in plain:
+        return plain[hint]
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return st.sampled_from(arguments)
+    if origin in (Union, UnionType):
+        return st.one_of([values(each) for each in arguments])
+    if origin is tuple:
+        return st.lists(values(arguments[0]), max_size=4).map(tuple)
+    hints = get_type_hints(hint)
+    if isinstance(hint, type) and is_dataclass(hint):
+        return st.builds(hint, **{each.name: values(hints[each.name]) for each in fields(hint)})
+    return st.builds(hint, **{name: values(each) for name, each in hints.items()})

@@ -1,0 +1,101 @@
+"""The documents' figures: they are those of the files, and the files are what benchmarks write."""
+
+import dataclasses
+import re
+
+import pytest
+
+from bench import overload, profile, record, suite, table
+from bench.asr import WINDOWS
+from docs import figures
+
+BY_HAND = {"targets", "bus-chain", "bus-before", "other-servers"}
+
+
+@pytest.mark.parametrize("path", figures.DOCUMENTS, ids=lambda path: path.name)
+def test_the_documents_show_what_was_recorded(path):
+    text = path.read_text()
+    assert figures.drawn(text) == text
+
+
+def test_every_text_has_its_place():
+    texts = "".join(path.read_text() for path in figures.DOCUMENTS)
+    assert sorted(re.findall(r"<!-- /([\w-]+) -->", texts)) == sorted(figures.render())
+
+
+def test_no_table_of_performance_is_made_otherwise():
+    text = figures.DOCUMENTS[0].read_text()
+    rest = re.sub(r"<!-- ([\w-]+) -->\n.*?<!-- /\1 -->", "", text, flags=re.DOTALL)
+    assert not re.search(r"^(\||```)", rest, re.MULTILINE)
+
+
+def test_what_is_not_recorded_by_hand_is_what_a_benchmark_writes():
+    recorded = {path.stem for path in figures.MEASUREMENTS.glob("*.json")}
+    assert recorded >= BY_HAND
+    assert recorded - BY_HAND <= {entry.name for entry in suite.ENTRIES} | {"profile"}
+    for name in recorded:
+        assert figures.read(name).keys() == {"date", "machine", "figures"}
+    assert set(WINDOWS) | set(figures.read("asr")["figures"]["ways"]) >= set(figures._WAYS)
+
+
+def test_a_place_that_nothing_fills_is_an_error():
+    with pytest.raises(KeyError):
+        figures.drawn("<!-- nothing -->\n\n<!-- /nothing -->")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "MEASUREMENTS", tmp_path)
+    return tmp_path
+
+
+def test_an_overload_is_shown_as_the_benchmark_writes_it(folder):
+    alone = overload.Phase("alone", finals=[200.0, 210.0], partials=[500.0], calls=[2])
+    full = overload.Phase("twice", finals=[250.0], partials=[1_400.0], calls=[23])
+    full.answers["asr_load"] = [1.0, 2.0]
+    record.write(folder / "overload.json", overload.figures([alone, full]))
+    texts = figures.render_of("overload", "overload-in-short")
+    assert "| two callers alone | 2.0 | 2 |" in texts[0]
+    assert "`asr_load` 2, " in texts[0]
+    assert record.machine() in texts[0]
+    assert "23 calls let in, finals at p95 250 ms" in " ".join(texts[1].split())
+
+
+def test_runs_of_the_bus_are_shown_as_the_benchmark_writes_them(folder):
+    cpu = dict.fromkeys(("gateway", "vad", "asr", "redis", "callers"), 1.0)
+    run = table.Figures(
+        sessions=1_000,
+        workers=1,
+        pattern="talk",
+        message_ms=100,
+        seconds=10.0,
+        cpu=cpu,
+        machine_percent=150.4,
+        v=(1_200.4, 3.0),
+        r=(4.0, 5.0),
+        late=0.0,
+        expected=1,
+        lost=0,
+        unexpected=0,
+        resident_mb={},
+        redis_kb_per_session=1.0,
+    )
+    record.write(folder / "bus-chain.json", {"columns": ["a"], "rows": [["b"]]})
+    for name in ("bus-before", "bus", "bus-talk", "bus-100ms"):
+        record.write(folder / f"{name}.json", [dataclasses.asdict(run)])
+    (text,) = figures.render_of("bus")
+    row = (
+        "talk, 1 000, 100 ms frames | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 150 | 1 200 / 3 | 4 / 5 |"
+    )
+    assert f"| now, {row}" in text
+    assert f"| before, {row}" in text
+
+
+def test_a_profile_is_shown_as_the_benchmark_writes_it(folder):
+    weighed = profile.weigh(["main (a.py:1);work (b.py:2) 30", "main (a.py:1) 10"])
+    processes = dict.fromkeys(("gateway", "vad", "asr"), weighed)
+    record.write(folder / "profile.json", {"sessions": 500, "calls": 8, "processes": processes})
+    (text,) = figures.render_of("profile")
+    assert "Gateway, 500 sessions:" in text
+    assert "ASR worker, 8 live calls:" in text
+    assert "   75.0 %  work (b.py)" in text

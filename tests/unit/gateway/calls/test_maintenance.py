@@ -1,0 +1,317 @@
+"""What a gateway does for its calls now and then."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from common.bus import keys, wire
+from common.bus.keys import Leg
+from common.bus.wire import Mark
+from common.pipeline.progress import Progress
+from common.pipeline.record import pack
+from gateway.calls import maintenance as caretaker
+from gateway.calls.maintenance import Maintenance
+from gateway.calls.session import Session
+from tests.unit.gateway.stand_ins import FINALIZE, HeldCall, Table, quiet
+
+WITH_LAG = json.dumps({"type": "config", "encoding": "pcm16", "events": ["lag"]})
+
+
+class Care:
+    """A caretaker of one gateway, and the sessions that it looks after."""
+
+    def __init__(self, *tables: Table, **settings: Any) -> None:
+        self.table = tables[0] if tables else Table(**settings)
+        self.around = self.table.around
+        self.sessions = {table.session for table in tables}
+        self.ended: list[Session] = []
+        self.asked_silence: list[int] = []
+        self.orphans: list[bytes] = []
+        """Those that nobody has taken yet."""
+        self.adopted_in: list[int] = []
+        """The rounds, from 0 on, in which it looked for them."""
+        self.checkpoints: dict[bytes, Any] = {}
+        self.oldest: dict[bytes, int] = {}
+        """Where the first audio lies that Redis still has."""
+        self.around.extra = self._answer
+        self.around.orphans = self._orphans
+        self.caretaker = Maintenance(self.table.gateway, self.sessions, self.ended.append)
+
+    def _answer(self, command: Any) -> Any:
+        if command[0] == "XRANGE":
+            oldest = self.oldest.get(command[1])
+            return [] if oldest is None else [(b"%d-1" % oldest, {})]
+        if command[0] == "XREVRANGE":
+            entry = self.checkpoints.get(command[1])
+            return [] if entry is None else [(b"1-2", entry)]
+        return None
+
+    def _orphans(self, silence: int, take: bool) -> list[bytes]:
+        self.asked_silence.append(silence)
+        found = self.orphans
+        if take:
+            self.orphans = []
+        else:
+            self.adopted_in.append(len(self.around.counted) - 1)
+        return found
+
+    @asynccontextmanager
+    async def running(self, work: str) -> AsyncIterator[None]:
+        task = asyncio.create_task(getattr(self.caretaker, work)())
+        yield
+        assert not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def round(self) -> None:
+        """Let it look after everything once, at least."""
+        before = len(self.asked_silence)
+        async with self.running("renew_for_ever"):
+            await until(lambda: len(self.asked_silence) > before)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The caretaker's clock, to be set: however long a round really takes, it is none too long."""
+    now = [time.monotonic()]
+    monkeypatch.setattr(caretaker, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(caretaker, "RENEW_EVERY", 0.002)
+    monkeypatch.setattr(caretaker, "_LOOK_EVERY", 0.001)
+    return now
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def a_call(config: str | None = None) -> Table:
+    table = Table()
+    await (table.open(config) if config else table.open())
+    table.around.owner = table.session.owner.encode()
+    return table
+
+
+async def test_living_calls_are_kept_alive():
+    table = await a_call()
+    care = Care(table)
+    care.around.renewed.clear()
+    care.around.commands.clear()
+    await care.round()
+    assert (table.session.id,) in care.around.renewed
+    kept = {command[1] for command in care.around.commands if command[0] == "EXPIRE"}
+    assert Leg(table.session.id, 0).meta in kept
+    assert care.around.counted[0] == [table.session.id]
+    assert table.client.closed is None
+
+
+async def test_audio_that_nobody_consumes_is_cut_off_after_five_minutes():
+    table = await a_call()
+    care = Care(table)
+    (leg,) = table.session.intake.legs
+    leg.position = 310 * 16_000
+    await care.round()
+    (trim, *_) = [command for command in care.around.commands if command[0] == "XTRIM"]
+    assert trim == ("XTRIM", leg.key, "MINID", "~", 10 * 16_000)
+
+
+async def test_a_call_that_redis_has_lost_is_lost():
+    table = await a_call()
+    care = Care(table)
+    care.around.owner = None
+    await care.round()
+    assert table.client.kinds[-1] == "session_lost"
+    assert table.client.closed == (1011, "session_lost")
+
+
+async def test_a_call_with_another_owner_is_let_go_and_its_client_may_come_back():
+    """Redis may be one that has forgotten who owns it: then its client is still here."""
+    table = await a_call()
+    care = Care(table)
+    care.around.renewed.clear()
+    care.around.owner = b"another"
+    await care.round()
+    assert table.client.kinds[-1] == "going_away"
+    assert table.client.closed == (1012, "going_away")
+    # It is not this gateway's to keep alive.
+    assert (table.session.id,) not in care.around.renewed
+
+
+async def test_a_call_whose_last_words_never_come_is_given_up():
+    table = await a_call()
+    care = Care(table)
+    table.session.receive(FINALIZE)
+    await care.round()
+    assert table.client.closed is None
+    assert table.session.finishing_since is not None
+    table.session.finishing_since -= keys.SESSION_TTL + 60
+    await care.round()
+    assert table.client.kinds[-1] == "unfinished"
+    assert table.client.closed == (1011, "unfinished")
+
+
+async def test_a_call_that_was_ended_before_it_was_resumed_is_given_up_too():
+    table = Table()
+    table.around.call = HeldCall(Mark(100, 2), ends=(100, None))
+    await table.come_back()
+    care = Care(table)
+    assert table.session.finishing_since is not None
+    table.session.finishing_since -= keys.SESSION_TTL + 60
+    await care.round()
+    assert table.client.kinds[-1] == "unfinished"
+
+
+async def test_when_redis_has_come_back_older_the_claims_are_opened_again_at_once(monkeypatch):
+    monkeypatch.setattr(caretaker, "RENEW_EVERY", 3_600.0)
+    table = await a_call()
+    care = Care(table)
+    care.around.claims.clear()
+    async with care.running("renew_for_ever"):
+        await quiet()
+        assert care.around.claims == []
+        care.around.generation += 1
+        await until(lambda: care.around.claims)
+    assert care.around.claims == [f"cs:v1:{{vad}}:claims {table.session.id}.0"]
+
+
+@pytest.mark.parametrize(("resume_s", "silence"), [(60, 60_002), (0, 6)])
+async def test_orphans_are_ended_here_and_asked_for_late_enough(resume_s, silence):
+    care = Care(resume_s=resume_s)
+    care.around.call = HeldCall(Mark(1600, 1))
+    care.around.owner = b"former"
+    care.orphans = [b"call"]
+    async with care.running("renew_for_ever"):
+        await until(lambda: care.sessions)
+        (session,) = care.sessions
+        await until(lambda: session.registered)
+    assert session.id == "call"
+    assert not session.present
+    # A gateway renews every so often: one that lives, or comes back late, is not taken for dead.
+    assert set(care.asked_silence) == {silence}
+
+
+async def test_what_has_another_owner_by_then_is_no_orphan():
+    care = Care()
+    care.around.call = HeldCall(Mark(1600, 1))
+    care.around.owner = b"former"
+    care.orphans = [b"call"]
+    look = care.around.orphans
+
+    def back_just_then(silence: int, take: bool) -> list[bytes]:
+        if take:
+            care.around.owner = b"its client's"
+        return look(silence, take)
+
+    care.around.orphans = back_just_then
+    async with care.running("renew_for_ever"):
+        await until(lambda: care.ended)
+    assert care.table.refused("resumed_elsewhere") == 1
+    assert care.around.owner == b"its client's"
+    assert care.table.gateway.owned == {}
+
+
+@pytest.mark.parametrize("outage", ["late", "older"])
+async def test_after_an_outage_gateways_get_the_time_to_renew_their_calls(clock, outage):
+    care = Care()
+    await care.round()
+    care.around.counted.clear()
+    care.adopted_in.clear()
+    care.around.gate.clear()
+    async with care.running("renew_for_ever"):
+        await quiet()
+        if outage == "late":
+            clock[0] += 2.1 * caretaker.RENEW_EVERY
+        else:
+            care.around.generation += 1
+        care.around.gate.set()
+        await until(lambda: len(care.adopted_in) > 1)
+    # The round of the outage itself, and one more.
+    assert care.adopted_in[:2] == [2, 3]
+
+
+async def test_a_call_of_this_gateway_is_no_orphan():
+    table = Table()
+    table.around.call = HeldCall(Mark(1600, 1))
+    await table.come_back()
+    care = Care(table)
+    care.orphans = [b"call"]
+    await care.round()
+    assert care.sessions == {table.session}
+    assert table.client.closed is None
+
+
+def checkpoint(read: int) -> list[bytes]:
+    return [wire.BODY_FIELD, b"state", wire.HEAD_FIELD, pack(Progress(Mark(read, 1)))]
+
+
+async def test_clients_are_told_how_far_their_calls_are_heard():
+    table, deaf = await a_call(WITH_LAG), await a_call()
+    care = Care(table)
+    care.sessions.add(deaf.session)
+    table.session.receive(bytes(2 * 80_000))
+    care.checkpoints[Leg(table.session.id, 0).key("ckpt:vad")] = checkpoint(16_000)
+    async with care.running("tell_lag_for_ever"):
+        await until(lambda: "lag" in table.client.kinds)
+    lag = table.client.messages[-1]
+    assert (lag["channel"], lag["seconds"]) == (0, 4.0)
+    assert "lag" not in deaf.client.kinds
+
+
+UNREADABLE = [[wire.BODY_FIELD, b"", wire.HEAD_FIELD, head] for head in (b"\xc1", b"\x81\xa1v\x63")]
+"""No message at all, and one of another release."""
+
+
+@pytest.mark.parametrize("entry", [None, [wire.OWNER_FIELD, b"worker"], *UNREADABLE])
+async def test_a_call_that_nobody_hears_at_all_is_behind_too(entry):
+    table = await a_call(WITH_LAG)
+    care = Care(table)
+    table.session.receive(bytes(2 * 80_000))
+    care.checkpoints[Leg(table.session.id, 0).key("ckpt:vad")] = entry
+    async with care.running("tell_lag_for_ever"):
+        await asyncio.sleep(0.05)
+    assert "lag" in table.client.kinds
+
+
+async def test_one_that_is_gone_is_told_nothing():
+    table = await a_call(WITH_LAG)
+    care = Care(table)
+    table.session.receive(bytes(2 * 80_000))
+    table.session.vanish()
+    care.checkpoints[Leg(table.session.id, 0).key("ckpt:vad")] = checkpoint(0)
+    async with care.running("tell_lag_for_ever"):
+        await asyncio.sleep(0.01)
+    assert "lag" not in table.client.kinds
+
+
+async def test_a_call_with_too_much_in_store_is_held_until_it_is_recognised(monkeypatch):
+    monkeypatch.setattr(caretaker, "_STORES_EVERY", 0.001)
+    table = await a_call()
+    care = Care(table)
+    intake = table.session.intake
+    audio = intake.legs[0].leg.key("audio")
+    care.oldest[audio] = 16_000
+    intake.push(bytes(2 * 70 * 16_000))
+    async with care.running("bound_stores_for_ever"):
+        await until(lambda: table.session.throttle.stored)
+        care.oldest[audio] = 69 * 16_000
+        await until(lambda: not table.session.throttle.stored)
+
+
+async def test_a_call_at_the_pace_of_speech_is_never_asked_for(monkeypatch):
+    """However far behind recognition is: nobody can be ahead by speaking."""
+    monkeypatch.setattr(caretaker, "_STORES_EVERY", 0.001)
+    table = await a_call()
+    care = Care(table)
+    table.session.intake.push(bytes(2 * 9 * 16_000))
+    care.around.commands.clear()
+    async with care.running("bound_stores_for_ever"):
+        await asyncio.sleep(0.02)
+    assert care.around.commands == []
+    assert not table.session.throttle.stored

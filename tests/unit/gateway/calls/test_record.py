@@ -1,0 +1,81 @@
+"""What Redis keeps of a session, and the token that proves who may come back."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.options import SessionOptions
+from gateway.calls.record import ResumeToken, SessionRecord
+from gateway.protocols.api import ENCODINGS, EVENTS, AudioFormat
+
+RECORDS = st.builds(
+    SessionRecord,
+    st.builds(
+        SessionOptions,
+        language=st.sampled_from([None, "German"]),
+        context=st.text(max_size=20),
+        keywords=st.lists(st.text(max_size=5), max_size=3).map(tuple),
+        silence_threshold=st.floats(0.1, 10),
+        denoise=st.booleans(),
+        words=st.booleans(),
+        interim_results=st.booleans(),
+    ),
+    st.builds(
+        AudioFormat,
+        st.sampled_from(ENCODINGS),
+        st.integers(4_000, 192_000),
+        st.integers(1, 2),
+    ),
+    st.frozensets(st.sampled_from(EVENTS)),
+    st.booleans(),
+    st.text(max_size=20),
+)
+
+
+@given(RECORDS)
+def test_a_record_is_read_as_it_was_written(record):
+    assert SessionRecord.unpack(record.pack(), record.pack_options()) == record
+
+
+@given(RECORDS, RECORDS)
+def test_options_change_while_the_terms_stay(record, later):
+    # The options are written again by a later config; whether the call is denoised was settled.
+    changed = SessionRecord.unpack(record.pack(), later.pack_options())
+    options = replace(later.options, denoise=record.options.denoise)
+    assert changed == replace(record, options=options)
+
+
+def test_a_record_of_an_incompatible_release_is_refused():
+    record = SessionRecord(SessionOptions(), AudioFormat(), frozenset(), False, "g")
+    with pytest.raises(ValueError, match="wire version"):
+        SessionRecord.unpack(record.pack().replace(b"\xa1v\x01", b"\xa1v\x02"), b"")
+
+
+def test_a_token_is_read_as_it_was_written():
+    token = ResumeToken.issue("0123abcd")
+    assert ResumeToken.parse(str(token)) == token
+    assert len(str(token)) < 200
+
+
+def test_no_two_tokens_are_alike_and_none_is_in_its_digest():
+    tokens = [ResumeToken.issue("s") for _ in range(100)]
+    assert len({token.secret for token in tokens}) == 100
+    assert len({token.digest for token in tokens}) == 100
+    assert all(len(token.secret) >= 24 and token.secret not in token.digest for token in tokens)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_token_or_none(text):
+    token = ResumeToken.parse(text)
+    if token is not None:
+        assert str(token) == text
+        # The session becomes part of a key: it must not choose another.
+        assert token.session.isalnum()
+        assert token.session.isascii()
+
+
+@pytest.mark.parametrize("text", ["", ".", "s", "s.", ".x", "a:b.x", "a{b}.x", "\u0663.x", "a b.x"])
+def test_what_is_no_token(text):
+    assert ResumeToken.parse(text) is None

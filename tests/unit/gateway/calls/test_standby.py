@@ -1,0 +1,32 @@
+from gateway.calls.standby import Standby
+
+
+def test_the_client_with_the_most_loses_its_oldest_call_first():
+    calls: Standby[str] = Standby()
+    for client, call in [("one", "a"), ("two", "b"), ("two", "c"), ("two", "d"), ("one", "e")]:
+        calls.add(client, call)
+    gone: list[str] = []
+    while (first := calls.first_to_go()) is not None:
+        gone.append(first)
+        calls.discard("two" if first in "bcd" else "one", first)
+    assert gone[0] == "b"
+    assert sorted(gone) == list("abcde")
+    assert len(calls) == 0
+
+
+def test_beyond_what_a_client_may_have_its_oldest_is_named():
+    calls: Standby[str] = Standby()
+    assert calls.add("one", "a", 2) is None
+    assert calls.add("two", "b", 2) is None
+    assert calls.add("one", "c", 2) is None
+    assert calls.add("one", "d", 2) == "a"
+    assert calls.add("one", "e", 0) == "a"
+
+
+def test_a_call_that_is_there_twice_is_there_once_and_one_that_is_not_can_leave():
+    calls: Standby[str] = Standby()
+    calls.add("one", "a")
+    calls.add("one", "a")
+    calls.discard("one", "b")
+    calls.discard("nobody", "a")
+    assert len(calls) == 1

@@ -1,0 +1,235 @@
+"""The sessions as Redis holds them: what is written, in which order, and how it is read back."""
+
+from typing import Any, cast
+
+import pytest
+
+from common.bus import keys, scripts, wire
+from common.bus.keys import Leg
+from common.bus.wire import Mark
+from common.options import SessionOptions
+from common.pipeline.work import LEG_WORK
+from common.redis.link import CommandError, Link
+from gateway.calls.record import ResumeToken, SessionRecord
+from gateway.calls.store import (
+    MOST_ORPHANS,
+    HeldLeg,
+    SessionStore,
+    Superseded,
+    Taken,
+    claims,
+    last_mark,
+)
+from gateway.protocols.api import MAX_CHANNELS, AudioFormat
+
+META = keys.session_key("call", "meta")
+
+
+class Redis:
+    """Stands in for the link: takes down everything in order, answers what it was given."""
+
+    def __init__(self, *replies: Any) -> None:
+        self.done: list[tuple[Any, ...]] = []
+        self.evaluated: list[Any] = []
+        """The scripts that were run together."""
+        self._replies = list(replies)
+
+    async def insist(self, commands: Any) -> list[Any]:
+        self.done += commands
+        return [self._replies.pop(0) if self._replies else 1 for _ in commands]
+
+    async def evaluate(self, calls: Any) -> list[Any]:
+        self.evaluated.append(calls)
+        self.done += [(script, *names, *arguments) for script, names, arguments in calls]
+        return [self._replies.pop(0) if self._replies else 1 for _ in calls]
+
+
+def record(*, channels: int = 1, **options: Any) -> SessionRecord:
+    sound = AudioFormat("pcm16", 8_000, channels)
+    return SessionRecord(SessionOptions(**options), sound, frozenset(("gap",)), True, "first")
+
+
+def roster(*replies: Any) -> tuple[SessionStore, Redis]:
+    redis = Redis(*replies)
+    return SessionStore(cast(Link, redis), "g"), redis
+
+
+def info(last: bytes) -> list[object]:
+    return [b"length", 2, b"last-generated-id", last, b"groups", 1]
+
+
+async def test_a_session_is_written_down_before_any_stage_is_asked_to_work_for_it():
+    book, redis = roster()
+    token = ResumeToken.issue("call")
+    await book.open(token, "owner", record(channels=2, denoise=True))
+    names = [step[0] for step in redis.done]
+    assert names == ["HSET", "EXPIRE", scripts.RENEW_SESSIONS, *[scripts.REGISTER] * 4]
+    held = dict(zip(redis.done[0][2::2], redis.done[0][3::2], strict=True))
+    assert held.keys() == {"session", "options", "secret", "owner", "gateway"}
+    assert (held["owner"], held["gateway"]) == ("owner", "g")
+    # The secret itself is nowhere.
+    assert token.secret not in str(redis.done)
+    assert SessionRecord.unpack(held["session"], held["options"]).audio.channels == 2
+    assert redis.done[1] == ("EXPIRE", META, keys.SESSION_TTL)
+
+
+def test_workers_are_told_where_to_ring_and_what_to_do():
+    calls = claims("call", record(denoise=True))
+    assert [(names[0], arguments[0]) for _, names, arguments in calls] == [
+        (keys.claims("denoise"), "call.0"),
+        (keys.claims("vad"), "call.0"),
+    ]
+    work = LEG_WORK.unpack(cast(bytes, calls[1][2][1]))
+    # The call's first gateway, whoever opens the claims again.
+    assert work.gateway == "first"
+    assert (work.source, work.events, work.align) == ("clean", True, True)
+    ((_, _, undenoised),) = claims("call", record())
+    assert LEG_WORK.unpack(cast(bytes, undenoised[1])).source == "audio"
+
+
+@pytest.mark.parametrize("proof", ["", "digest"])
+async def test_a_session_is_taken_over_as_it_was_left(proof):
+    terms = record(channels=2)
+    meta = [terms.pack(), terms.pack_options(), b"other", b"7", b"2", b"300", None, None]
+    book, redis = roster(meta)
+    taken = await book.take("call", "owner", proof=proof)
+    assert taken == Taken("call", terms, "other", 7, (2, 0), (300, None))
+    arguments = (proof, "owner", "g", keys.SESSION_TTL, 0, "", MAX_CHANNELS)
+    assert redis.done[0] == (scripts.TAKE, META, *arguments)
+
+
+async def test_one_that_is_taken_is_renewed():
+    """Another gateway would take for an orphan what has just come back."""
+    terms = record()
+    book, redis = roster([terms.pack(), terms.pack_options(), *[None] * 6])
+    await book.take("call", "owner")
+    assert redis.done[1:] == [(scripts.RENEW_SESSIONS, keys.sessions(), "call")]
+    # Not together with the question: only what is there is renewed.
+    assert [len(calls) for calls in redis.evaluated] == [1, 1]
+
+
+async def test_one_that_is_not_there_is_not_listed():
+    """Anybody may ask for any name."""
+    book, redis = roster([])
+    assert await book.take("call", "owner", proof="digest") is None
+    assert len(redis.done) == 1
+
+
+async def test_a_later_attempt_of_the_client_has_it():
+    book, redis = roster(-1)
+    with pytest.raises(Superseded):
+        await book.take("call", "owner", proof="digest", attempt=3)
+    assert redis.done[0][-3:-1] == (3, "")
+    assert len(redis.done) == 1
+
+
+async def test_one_that_must_have_a_certain_owner_is_left_to_any_other():
+    book, redis = roster(-1)
+    with pytest.raises(Superseded):
+        await book.take("call", "owner", former="dead")
+    assert redis.done[0][-2] == "dead"
+    assert len(redis.done) == 1
+
+
+async def test_a_record_of_another_release_is_an_error_of_its_own():
+    other = b"\x81\xa1v\x63"
+    book, _ = roster([other, other, *[None] * 6])
+    with pytest.raises(ValueError, match="another wire version"):
+        await book.take("call", "owner")
+
+
+async def test_of_one_channel_only_that_is_told():
+    terms = record()
+    book, _ = roster([terms.pack(), terms.pack_options(), None, None, None, None, None, None])
+    assert await book.take("call", "owner") == Taken("call", terms, "", 0, (0,), (None,))
+
+
+async def test_no_session_is_none():
+    book, _ = roster([])
+    assert await book.take("call", "owner", proof="wrong") is None
+
+
+async def test_what_redis_has_of_the_audio_is_where_it_ends():
+    taken = Taken("call", record(channels=2), "", 0, (0, 0), (None, 500))
+    book, redis = roster(info(b"300-3"), info(b"400-1"))
+    # What the end says counts where audio is trimmed or gone.
+    assert await book.held(taken) == [
+        HeldLeg(Mark(300, 3), ended=False),
+        HeldLeg(Mark(500, wire.AUDIO_ORDER), ended=True),
+    ]
+    assert redis.done[0] == ("XINFO", "STREAM", Leg("call", 0).key("audio"))
+
+
+async def test_before_the_first_audio_there_is_none():
+    taken = Taken("call", record(), "", 0, (0,), (None,))
+    book, _ = roster(CommandError("ERR no such key"))
+    ((mark, ended),) = [(h.last, h.ended) for h in await book.held(taken)]
+    assert (mark.position, ended) == (0, False)
+
+
+def test_where_a_stream_ends_is_known_also_when_it_is_empty():
+    assert last_mark(info(b"160-2")) == Mark(160, 2)
+    assert last_mark(CommandError("ERR no such key")) == wire.NOTHING
+
+
+async def test_a_former_gateway_is_rung_only_if_it_is_there():
+    book, redis = roster()
+    await book.announce("call", "other")
+    (ring,) = redis.done
+    assert ring[:2] == ("XADD", keys.out("other"))
+    assert "NOMKSTREAM" in ring
+    assert ring[-2:] == ("call.0", b"owner")
+
+
+async def test_owners_are_told_or_none():
+    book, _ = roster(b"someone", None)
+    assert await book.owners(["a", "b"]) == ["someone", None]
+
+
+async def test_renewing_keeps_all_of_a_session_alive_and_dates_it_once():
+    book, redis = roster()
+    legs = [Leg("call", 0), Leg("call", 1)]
+    await book.renew(legs)
+    (dated,) = [step for step in redis.done if step[0] is scripts.RENEW_SESSIONS]
+    assert dated == (scripts.RENEW_SESSIONS, keys.sessions(), "call")
+    kept = {step[1] for step in redis.done if step[0] == "EXPIRE"}
+    kinds = ("text", "audio", "clean", "speech", "held", "ckpt:vad", "ckpt:denoise")
+    assert kept == {META, *(leg.key(kind) for leg in legs for kind in kinds)}
+    redis.done.clear()
+    await book.renew([])
+    assert redis.done == []
+
+
+async def test_who_is_silent_for_long_is_asked_for_in_milliseconds():
+    book, redis = roster([b"a", b"b"], b"dead", None, [b"b", b"a"])
+    assert await book.orphans(70.0) == [("b", ""), ("a", "dead")]
+    question = (scripts.ORPHANS, keys.sessions(), 70_000, MOST_ORPHANS)
+    assert redis.done == [
+        (*question, 0),
+        *(("HGET", keys.session_key(session, "meta"), "owner") for session in "ab"),
+        (*question, 1),
+    ]
+
+
+async def test_where_nobody_is_silent_nothing_is_taken():
+    book, redis = roster([])
+    assert await book.orphans(70.0) == []
+    assert [step[-1] for step in redis.done] == [0]
+
+
+async def test_a_session_that_is_over_is_off_the_list():
+    book, redis = roster()
+    await book.retire("call", [Leg("call", 0)], 300.4, whole=True)
+    assert redis.done[-1] == ("ZREM", keys.sessions(), "call")
+    kept = {step[1]: step[2] for step in redis.done if step[0] == "EXPIRE"}
+    assert kept == {META: 300, Leg("call", 0).key("text"): 300}
+    assert ("UNLINK", META) not in redis.done
+
+
+async def test_workers_let_go_at_once_of_one_that_never_came_to_its_end():
+    book, redis = roster()
+    await book.retire("call", [Leg("call", 0)], 300.4, whole=False)
+    assert ("UNLINK", META) in redis.done
+    kept = {step[1]: step[2] for step in redis.done if step[0] == "EXPIRE"}
+    assert kept == {Leg("call", 0).key("text"): 300}
+    assert redis.done[-1] == ("ZREM", keys.sessions(), "call")

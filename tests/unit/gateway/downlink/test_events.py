@@ -1,0 +1,347 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from common.bus import wire
+from common.bus.keys import Leg
+from common.bus.wire import Mark, RawEntry
+from common.pipeline import speech as bus
+from common.pipeline import text
+from common.pipeline.partial import PartialText
+from common.pipeline.record import pack
+from gateway.downlink.events import AwaitedWords, Results
+from gateway.protocols.api import (
+    Event,
+    Final,
+    Gap,
+    Partial,
+    SpeechEnded,
+    SpeechStarted,
+    Word,
+    Words,
+)
+
+LEG, OTHER = Leg("s", 0), Leg("s", 1)
+WORDS = (text.TimedWord("hello", 11, 19, 0.5),)
+TIMED = (Word("hello", 11, 19, 0.5),)
+
+
+def item(number: int, seq: int, **body: Any) -> RawEntry:
+    """Return a text entry as `scripts.COMMIT` writes it."""
+    final = text.Final(start=10, end=20, at=25, text="hello", language="English", reason="silence")
+    packed = pack(replace(final, **body))
+    return wire.entry_id(number, 1), [wire.SEQ_FIELD, b"%d" % seq, wire.BODY_FIELD, packed]
+
+
+def timed(entry: RawEntry, words: Any = WORDS, trouble: str = "") -> RawEntry:
+    """Return an item's entry with the words that were there before it."""
+    stream_id, fields = entry
+    packed = pack(text.Words(words, trouble))
+    return stream_id, [*fields, wire.WORDS_FIELD, packed]
+
+
+def later(after: int, seq: int, utterance: int, words: Any = WORDS, trouble: str = "") -> RawEntry:
+    """Return the entry of words that came later, as `scripts.ATTACH` writes it after an item."""
+    fields = [wire.SEQ_FIELD, b"%d" % seq, wire.UTTERANCE_FIELD, b"%d" % utterance]
+    return timed((wire.entry_id(after, seq), fields), words, trouble)
+
+
+def end(number: int, seq: int) -> RawEntry:
+    fields = [wire.SEQ_FIELD, b"%d" % seq, wire.BODY_FIELD, pack(text.End())]
+    return wire.entry_id(number, 1), fields
+
+
+def partial(epoch: int, n: int, so_far: str) -> RawEntry:
+    packed = pack(PartialText(10, 15, so_far, 2, None))
+    return wire.entry_id(epoch, n), [wire.BODY_FIELD, packed]
+
+
+def speech(n: int, *events: bus.Event) -> RawEntry:
+    return wire.entry_id(1, n), [wire.BODY_FIELD, pack(bus.SpeechEntry(Mark(100, 0), events))]
+
+
+def marker(epoch: int) -> RawEntry:
+    return wire.entry_id(epoch, 1), [wire.OWNER_FIELD, b"worker"]
+
+
+def seen(events: list[Event]) -> list[tuple[str, int, int]]:
+    """Return (type, channel, utterance) of finals and partials."""
+    return [
+        (type(event).__name__, event.channel, event.utterance)
+        for event in events
+        if isinstance(event, Final | Partial)
+    ]
+
+
+def keys_of(results: Results, kinds: dict[Leg, set[str]] | None) -> dict[bytes, bytes]:
+    return {cursor.key: cursor.after for cursor in results.cursors(kinds)}
+
+
+@pytest.fixture
+def results() -> Results:
+    return Results([LEG, OTHER], speech=True)
+
+
+def test_a_final_is_read_whole(results):
+    news = {LEG.key("text"): [item(3, 7, words=WORDS, reason="flush", failed=True)]}
+    assert results.read(news) == [
+        Final(
+            channel=0,
+            utterance=3,
+            seq=7,
+            start=10,
+            end=20,
+            at=25,
+            text="hello",
+            language="English",
+            words=TIMED,
+            reason="flush",
+            failed=True,
+        )
+    ]
+
+
+def test_finals_of_all_legs_come_in_the_order_of_their_numbers(results):
+    events = results.read(
+        {
+            LEG.key("text"): [item(1, 1), item(2, 4)],
+            OTHER.key("text"): [item(1, 2), item(2, 3)],
+        }
+    )
+    assert [event.seq for event in events] == [1, 2, 3, 4]
+
+
+def test_the_cursor_moves_behind_what_was_read(results):
+    results.read({LEG.key("text"): [item(1, 1), item(2, 2)]})
+    cursors = keys_of(results, None)
+    assert cursors[LEG.key("text")] == b"2-1"
+    assert cursors[OTHER.key("text")] == b"0-0"
+
+
+def test_a_text_that_rings_has_the_texts_of_all_legs_read(results):
+    assert set(keys_of(results, {LEG: {"text"}})) == {LEG.key("text"), OTHER.key("text")}
+
+
+def test_speech_that_rings_is_read_of_that_leg_alone(results):
+    assert set(keys_of(results, {OTHER: {"speech"}})) == {OTHER.key("speech")}
+
+
+def test_speech_is_not_read_for_who_does_not_want_it():
+    results = Results([LEG], speech=False)
+    assert keys_of(results, {LEG: {"speech"}}) == {}
+    assert set(keys_of(results, None)) == {LEG.key("text")}
+
+
+def test_a_partial_is_followed_until_its_final(results):
+    part = LEG.key("part:1")
+    assert set(keys_of(results, {LEG: {"part:1"}})) == {part}
+    assert seen(results.read({part: [marker(1), partial(1, 2, "hel")]})) == [("Partial", 0, 1)]
+    assert keys_of(results, {LEG: {"part:1"}}) == {part: b"1-2"}
+    # The sweep finds it without being rung.
+    assert part in keys_of(results, None)
+    results.read({LEG.key("text"): [item(1, 1)]})
+    assert keys_of(results, {LEG: {"part:1"}}) == {}
+    assert part not in keys_of(results, None)
+
+
+def test_a_partial_read_together_with_its_final_comes_before_it(results):
+    list(results.cursors({LEG: {"part:1"}}))
+    news = {LEG.key("part:1"): [partial(1, 2, "hel")], LEG.key("text"): [item(1, 1)]}
+    assert seen(results.read(news)) == [("Partial", 0, 1), ("Final", 0, 1)]
+
+
+def test_no_partial_follows_its_final(results):
+    list(results.cursors({LEG: {"part:1"}}))
+    results.read({LEG.key("text"): [item(1, 1)]})
+    assert results.read({LEG.key("part:1"): [partial(1, 2, "late")]}) == []
+
+
+def test_only_the_newest_partial_counts_and_an_owners_marker_is_none(results):
+    list(results.cursors({LEG: {"part:1"}}))
+    part = LEG.key("part:1")
+    (event,) = results.read({part: [partial(1, 2, "hel"), partial(1, 3, "hello")]})
+    assert event == Partial(0, 1, 10, 15, "hello", 2, None)
+    assert results.read({part: [marker(2)]}) == []
+
+
+def test_speech_events_become_the_clients(results):
+    entry = speech(
+        2,
+        bus.Gap(1, 2),
+        bus.Started(1, 3, 4, 0.9),
+        bus.Paused(1, 3, 5, 6),
+        bus.Resumed(1, 7),
+        bus.Ended(1, 3, 8, 9, "flush"),
+    )
+    assert results.read({LEG.key("speech"): [marker(1), entry]}) == [
+        Gap(0, 1, 2),
+        SpeechStarted(0, 1, 3, 4),
+        SpeechEnded(0, 1, 3, 8, 9, "flush"),
+    ]
+
+
+def test_it_has_ended_when_every_leg_has(results):
+    assert results.read({LEG.key("text"): [item(1, 1), end(2, 1)]}) != []
+    assert not results.ended
+    assert results.read({OTHER.key("text"): [end(1, 1)]}) == []
+    assert results.ended
+
+
+def word_fields(event: Event) -> tuple[object, bool, str]:
+    assert isinstance(event, Final)
+    return event.words, event.words_pending, event.words_unavailable
+
+
+def test_words_that_were_there_before_their_item_come_with_the_final(results):
+    texts = [timed(item(1, 1, align="d")), timed(item(2, 2, align="e"), None, "no audio")]
+    first, second = results.read({LEG.key("text"): texts})
+    assert word_fields(first) == (TIMED, False, "")
+    assert word_fields(second) == (None, False, "no audio")
+    assert results.awaited == []
+
+
+def test_words_that_will_not_come_are_not_awaited(results):
+    (event,) = results.read({LEG.key("text"): [item(1, 1, unavailable="no aligner is running")]})
+    assert word_fields(event) == (None, False, "no aligner is running")
+    assert results.awaited == []
+
+
+def test_words_that_come_later_are_an_event_of_their_own(results):
+    texts = LEG.key("text")
+    (event,) = results.read({texts: [item(1, 1, align="d")]})
+    assert word_fields(event) == (None, True, "")
+    assert results.awaited == [AwaitedWords(LEG, 1, "d", 10, 20)]
+    assert results.read({texts: [item(2, 2), later(2, 3, 1)]})[1:] == [
+        Words(0, 1, 3, 10, 20, TIMED)
+    ]
+    assert results.awaited == []
+    assert keys_of(results, None)[texts] == b"2-3"
+
+
+def test_words_that_could_not_be_timed_say_why(results):
+    events = results.read({LEG.key("text"): [item(1, 1, align="d"), later(1, 2, 1, None, "why")]})
+    assert events[1:] == [Words(0, 1, 2, 10, 20, None, "why")]
+
+
+def test_words_and_finals_of_all_legs_come_in_the_order_of_their_numbers(results):
+    events = results.read(
+        {
+            LEG.key("text"): [item(1, 1, align="d"), item(2, 3), later(2, 5, 1)],
+            OTHER.key("text"): [item(1, 2, align="e"), later(1, 4, 1), item(2, 6)],
+        }
+    )
+    assert [(type(event).__name__, event.seq) for event in events] == [
+        *(("Final", 1), ("Final", 2), ("Final", 3)),
+        *(("Words", 4), ("Words", 5), ("Final", 6)),
+    ]
+
+
+def test_words_may_come_after_the_end(results):
+    texts = LEG.key("text")
+    results.read({texts: [item(1, 1, align="d"), end(2, 1)], OTHER.key("text"): [end(1, 1)]})
+    assert results.ended
+    assert len(results.awaited) == 1
+    assert len(results.read({texts: [later(2, 2, 1)]})) == 1
+    assert results.awaited == []
+
+
+# --- for a client that came back ---
+
+
+def told(events: list[Event]) -> list[tuple[str, int]]:
+    return [(type(e).__name__, e.seq) for e in events if isinstance(e, Final | Words)]
+
+
+def test_what_a_client_has_is_not_told_again():
+    results = Results([LEG, OTHER], speech=False, after=3)
+    events = results.read(
+        {
+            LEG.key("text"): [item(1, 1), item(2, 4), item(3, 5)],
+            OTHER.key("text"): [item(1, 2), item(2, 3)],
+        }
+    )
+    assert told(events) == [("Final", 4), ("Final", 5)]
+
+
+def test_a_client_that_has_nothing_is_told_everything():
+    texts = [item(1, 0, shown=False), item(2, 1)]
+    events = Results([LEG], speech=False, after=0).read({LEG.key("text"): texts})
+    assert told(events) == [("Final", 1)]
+
+
+def test_words_of_a_final_that_it_has_are_told_if_it_has_them_not():
+    results = Results([LEG], speech=False, after=2)
+    texts = [item(1, 1, align="d"), item(2, 2, align="e"), later(2, 3, 1)]
+    events = results.read({LEG.key("text"): texts})
+    assert events == [Words(0, 1, 3, 10, 20, TIMED)]
+    assert results.awaited == [AwaitedWords(LEG, 2, "e", 10, 20)]
+    assert told(results.read({LEG.key("text"): [later(2, 4, 2)]})) == [("Words", 4)]
+    assert results.awaited == []
+
+
+def test_words_that_it_has_are_neither_told_nor_awaited():
+    results = Results([LEG], speech=False, after=2)
+    events = results.read({LEG.key("text"): [item(1, 1, align="d"), later(1, 2, 1)]})
+    assert events == []
+    assert results.awaited == []
+
+
+def test_a_call_may_have_ended_with_what_the_client_has():
+    results = Results([LEG], speech=False, after=1)
+    assert results.read({LEG.key("text"): [item(1, 1), end(2, 1)]}) == []
+    assert results.ended
+
+
+def started(utterance: int) -> bus.Event:
+    return bus.Started(utterance, 3, 4, 0.9)
+
+
+def ended(utterance: int) -> bus.Event:
+    return bus.Ended(utterance, 3, 8, 9, "flush")
+
+
+def test_speech_of_what_was_settled_before_is_not_told_and_the_rest_is():
+    results = Results([LEG], speech=True, after=1)
+    happened = speech(2, *(each(n) for n in (1, 2, 3) for each in (started, ended)))
+    events = results.read(
+        {LEG.key("speech"): [happened], LEG.key("text"): [item(1, 1), item(2, 2)]}
+    )
+    # Of the second it has no final: it may not have heard of its beginning either.
+    assert [
+        (type(e).__name__, e.utterance)
+        for e in events
+        if isinstance(e, SpeechStarted | SpeechEnded)
+    ] == [
+        *(("SpeechStarted", 2), ("SpeechEnded", 2)),
+        *(("SpeechStarted", 3), ("SpeechEnded", 3)),
+    ]
+    assert told(events) == [("Final", 2)]
+
+
+def test_each_leg_settles_its_own_speech():
+    results = Results([LEG, OTHER], speech=True, after=1)
+    news = {leg.key("speech"): [speech(2, started(1))] for leg in (LEG, OTHER)}
+    events = results.read({**news, LEG.key("text"): [item(1, 1)]})
+    assert [e.channel for e in events if isinstance(e, SpeechStarted)] == [1]
+
+
+def test_a_gap_is_told_again_unless_a_later_utterance_was_settled():
+    gaps = [bus.Gap(1, 2), bus.Gap(30, 31)]
+    news = {LEG.key("speech"): [speech(2, *gaps)], LEG.key("text"): [item(1, 1)]}
+    assert Results([LEG], speech=True, after=1).read(news) == [Gap(0, 30, 31)]
+    assert Results([LEG], speech=True, after=0).read(news)[:2] == [Gap(0, 1, 2), Gap(0, 30, 31)]
+
+
+def test_the_end_settles_no_gap():
+    results = Results([LEG], speech=True, after=1)
+    gap = speech(2, bus.Gap(30, 31))
+    news = {LEG.key("speech"): [gap], LEG.key("text"): [item(1, 1), end(2, 1)]}
+    assert results.read(news) == [Gap(0, 30, 31)]
+
+
+def test_no_partial_of_what_the_client_has_is_followed():
+    results = Results([LEG], speech=False, after=1)
+    results.read({LEG.key("text"): [item(1, 1)]})
+    assert set(keys_of(results, {LEG: {"part:1"}})) == set()
+    assert set(keys_of(results, {LEG: {"part:2"}})) == {LEG.key("part:2")}

@@ -1,0 +1,168 @@
+"""What a client is told of its results, and how far behind it is told that its call is heard."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from common.bus.keys import Leg
+from common.options import SessionOptions
+from common.pipeline.speech import Started
+from gateway.calls.record import SessionRecord
+from gateway.downlink.output import Output
+from gateway.protocols.api import EVENTS, AudioFormat, Event, Final, Lag, SpeechStarted, Words
+from gateway.uplink.arrivals import Arrivals
+from tests.unit.gateway.downlink.test_events import end, item, later, speech
+from tests.unit.gateway.stand_ins import Table
+
+STARTED = Started(1, 3, 4, 0.9)
+
+
+class Heard:
+    """An output, and what it hands on."""
+
+    def __init__(self, *events: str, after: int = 0, channels: int = 1, start: int = 0) -> None:
+        self.events: list[Event] = []
+        self.told: list[bool] = []
+        """For each time that anything was handed on, whether that was all."""
+        self.doubts = 0
+        self.lost: list[str] = []
+        self.arrivals = Arrivals(start)
+        sound = AudioFormat("pcm16", 16_000, channels)
+        record = SessionRecord(SessionOptions(), sound, frozenset(events), False, "g")
+        gateway = Table().gateway
+        self.metrics = gateway.metrics
+        self.output = Output(
+            gateway.link,
+            gateway.metrics,
+            "s",
+            record,
+            self,
+            self.arrivals,
+            after=after,
+            words_wait=60.0,
+        )
+
+    def tell(self, events: Sequence[Event], complete: bool) -> None:
+        self.events += events
+        self.told.append(complete)
+
+    def doubt(self) -> None:
+        self.doubts += 1
+
+    def lose(self, code: str, text: str) -> None:
+        self.lost.append(code)
+
+    def lags(self, heard: dict[int, float], until: float) -> list[tuple[int, float]]:
+        """Tell how many seconds of each channel were heard; return what was told."""
+        self.events.clear()
+        positions = {channel: round(16_000 * each) for channel, each in heard.items()}
+        self.output.heard(positions, round(16_000 * until))
+        return [(lag.channel, lag.seconds) for lag in self.events if isinstance(lag, Lag)]
+
+
+TEXT, OTHER_TEXT = (Leg("s", channel).key("text") for channel in (0, 1))
+SPEECH = Leg("s", 0).key("speech")
+
+
+async def test_finals_are_handed_on_and_the_last_item_completes_it():
+    heard = Heard()
+    heard.output.deliver({TEXT: [item(1, 1)]})
+    assert [type(event) for event in heard.events] == [Final]
+    heard.output.deliver({TEXT: [end(2, 1)]})
+    assert heard.told == [False, True]
+
+
+async def test_it_is_complete_only_with_every_channel_and_every_awaited_word():
+    heard = Heard(channels=2)
+    heard.output.deliver({TEXT: [item(1, 1, align="d"), end(2, 1)]})
+    heard.output.deliver({OTHER_TEXT: [end(1, 1)]})
+    heard.output.deliver({TEXT: [later(2, 2, 1)]})
+    assert [type(event) for event in heard.events] == [Final, Words]
+    assert heard.told == [False, False, True]
+    heard.output.close()
+
+
+@pytest.mark.parametrize(("wanted", "told"), [("speech_started", True), ("lag", False)])
+async def test_speech_is_read_for_who_wants_any_of_it(wanted, told):
+    heard = Heard(wanted)
+    keys = {cursor.key for cursor in heard.output.cursors(None)}
+    assert (SPEECH in keys) is told
+    if told:
+        heard.output.deliver({SPEECH: [speech(2, STARTED)]})
+        assert [type(event) for event in heard.events] == [SpeechStarted]
+
+
+async def test_what_came_before_the_client_came_back_is_not_handed_on():
+    heard = Heard(after=1)
+    heard.output.deliver({TEXT: [item(1, 1), item(2, 2)]})
+    assert [event.seq for event in heard.events if isinstance(event, Final)] == [2]
+
+
+async def test_a_doubt_is_handed_on():
+    heard = Heard()
+    heard.output.doubt()
+    assert heard.doubts == 1
+
+
+async def test_a_call_whose_results_cannot_be_read_is_given_up():
+    """It would fail at every look again."""
+    heard = Heard()
+    heard.output.fail(ZeroDivisionError())
+    assert heard.lost == ["internal_error"]
+
+
+async def test_a_client_is_told_while_it_is_heard_late_and_once_when_no_more():
+    heard = Heard("lag")
+    assert heard.lags({0: 9.5}, 10) == []
+    assert heard.lags({0: 9.5}, 12) == [(0, 2.5)]
+    assert heard.lags({0: 9.5}, 14) == [(0, 4.5)]
+    assert heard.lags({0: 15.5}, 16) == [(0, 0.5)]
+    assert heard.lags({0: 16.5}, 17) == []
+
+
+async def test_each_channel_is_told_for_itself():
+    heard = Heard("lag", channels=2)
+    assert heard.lags({0: 10, 1: 5}, 10) == [(1, 5.0)]
+    assert heard.lags({0: 7, 1: 10}, 10) == [(0, 3.0), (1, 0.0)]
+
+
+async def test_a_channel_of_which_nothing_is_known_was_heard_up_to_where_that_was():
+    heard = Heard("lag", channels=2)
+    assert heard.lags({}, 1) == []
+    assert heard.lags({1: 2}, 3) == [(0, 3.0)]
+    assert heard.lags({0: 5}, 5) == [(0, 0.0), (1, 3.0)]
+    assert heard.lags({}, 8) == [(0, 3.0), (1, 6.0)]
+
+
+async def test_of_a_call_that_goes_on_only_what_it_adds_can_be_late():
+    heard = Heard("lag", start=60 * 16_000)
+    assert heard.lags({}, 61) == []
+    assert heard.lags({}, 63) == [(0, 3.0)]
+    assert heard.lags({0: 62.5}, 63) == [(0, 0.5)]
+
+
+async def test_what_was_heard_ahead_of_what_is_known_here_is_no_lag():
+    # Of a call that was resumed: the client sends again what Redis has.
+    heard = Heard("lag")
+    assert heard.lags({0: 12}, 10) == []
+
+
+async def test_nobody_is_told_unasked():
+    heard = Heard(*(event for event in EVENTS if event != "lag"))
+    assert heard.lags({0: 0}, 10) == []
+
+
+async def test_latency_is_measured_of_what_came_live_to_this_gateway(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr("gateway.uplink.arrivals.time.monotonic", lambda: clock[0])
+    heard = Heard()
+    finals = cast(Any, heard.metrics.endpoint_to_final)
+    heard.output.deliver({TEXT: [item(1, 1)]})
+    before = finals._sum.get()
+    for position in range(1_600, 32_001, 1_600):
+        clock[0] += 0.1
+        heard.arrivals.note(position)
+    clock[0] += 0.25
+    heard.output.deliver({TEXT: [item(2, 2, at=32_000)]})
+    assert finals._sum.get() - before == pytest.approx(0.25)

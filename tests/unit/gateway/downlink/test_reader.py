@@ -1,0 +1,250 @@
+"""Doorbells and sweeps: who is looked up when, and who is told what was found."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from common.bus import keys
+from common.bus.keys import Leg
+from common.bus.reading import MOST_ENTRIES
+from common.errors import Misuse
+from gateway.downlink import reader as downlink
+from tests.unit.gateway.downlink.downlink_house import OTHER, OWN, House, Session, text, until
+from tests.unit.gateway.stand_ins import quiet
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    house = House()
+    running = asyncio.create_task(house.downlink.run())
+    await until(lambda: keys.out(OWN) in house.redis.reading)
+    yield house
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await until(lambda: house.redis.reading == [])
+
+
+async def test_who_is_rung_for_is_looked_up_and_told(house):
+    one, other = Session("one"), Session("other")
+    for each in (one, other):
+        house.downlink.add(each.leg.session, each, OWN)
+        text(house, each)
+    house.redis.ring(OWN, b"one.0", b"text", b"one.0", b"part:3", b"one.1", b"speech")
+    await until(lambda: one.told)
+    assert one.asked == [{Leg("one", 0): {"text", "part:3"}, Leg("one", 1): {"speech"}}]
+    assert other.asked == []
+    assert house.answered("work") == 1
+
+
+async def test_a_ring_for_nothing_and_for_a_stranger_is_idle(house):
+    one = Session("one")
+    house.downlink.add("one", one, OWN)
+    house.redis.ring(OWN, b"stranger.0", b"text", b"", b"")
+    house.redis.ring(OWN, b"one.0", b"text")
+    await until(lambda: one.asked)
+    await until(lambda: house.answered("idle"))
+    assert house.answered("work") == 0
+    assert one.told == []
+
+
+async def test_who_has_more_than_is_read_at_once_is_looked_up_again(house):
+    one = Session("one")
+    house.downlink.add("one", one, OWN)
+    for _ in range(2 * MOST_ENTRIES + 1):
+        text(house, one)
+    house.redis.ring(OWN, b"one.0", b"text")
+    await until(lambda: len(one.told) == 2 * MOST_ENTRIES + 1)
+    assert len(one.asked) == 3
+
+
+async def test_what_is_looked_for_needs_no_ring(house):
+    one = Session("one")
+    house.downlink.add("one", one, OWN)
+    text(house, one)
+    await house.downlink.look_for("one")
+    assert len(one.told) == 1
+    assert one.asked == [None]
+
+
+async def test_the_sweep_finds_what_was_not_rung_and_keeps_doorbells_alive(house, monkeypatch):
+    monkeypatch.setattr(downlink, "SWEEP_EVERY", 0.001)
+    one = Session("one")
+    house.downlink.add("one", one, OTHER)
+    text(house, one)
+    sweeping = asyncio.create_task(house.downlink.sweep())
+    await until(lambda: one.told)
+    house.redis.commands.clear()
+    await until(lambda: len(house.redis.commands) >= 8)
+    kept = {(command[0], command[1]) for command in house.redis.commands}
+    assert kept == {(name, keys.out(g)) for name in ("XADD", "EXPIRE") for g in (OWN, OTHER)}
+    sweeping.cancel()
+
+
+async def test_a_change_of_owner_is_a_doubt_and_nothing_is_read(house):
+    one = Session("one")
+    house.downlink.add("one", one, OWN)
+    house.redis.ring(OWN, b"one.0", b"owner", b"gone.0", b"owner")
+    await until(lambda: one.doubts)
+    assert one.asked == []
+
+
+# --- the doorbells of other gateways ---
+
+
+async def test_the_doorbell_of_a_call_that_was_taken_up_is_followed(house):
+    one = Session("one")
+    house.downlink.add("one", one, OTHER)
+    await until(lambda: keys.out(OTHER) in house.redis.reading)
+    # Workers ring only a doorbell that is there.
+    assert ("XADD", keys.out(OTHER)) in [c[:2] for c in house.redis.commands]
+    text(house, one)
+    house.redis.ring(OTHER, b"one.0", b"text")
+    await until(lambda: one.told)
+
+
+async def test_it_is_followed_once_and_as_long_as_a_call_is_rung_there(house):
+    one, two = Session("one"), Session("two")
+    house.downlink.add("one", one, OTHER)
+    house.downlink.add("two", two, OTHER)
+    await until(lambda: keys.out(OTHER) in house.redis.reading)
+    assert house.redis.roles.count(f"doorbell:{OTHER}") == 1
+    house.downlink.remove("one", one, OTHER)
+    text(house, two)
+    house.redis.ring(OTHER, b"two.0", b"text")
+    await until(lambda: two.told)
+    house.downlink.remove("two", two, OTHER)
+    await until(lambda: keys.out(OTHER) not in house.redis.reading)
+    await until(lambda: house.redis.roles.count("closed") == 1)
+    # And again, when another call comes from there.
+    house.downlink.add("one", one, OTHER)
+    await until(lambda: keys.out(OTHER) in house.redis.reading)
+
+
+async def test_a_call_that_is_taken_up_twice_is_followed_on(house):
+    older, newer = Session("one"), Session("one")
+    house.downlink.add("one", older, OTHER)
+    house.downlink.add("one", newer, OTHER)
+    house.downlink.remove("one", older, OTHER)
+    await until(lambda: keys.out(OTHER) in house.redis.reading)
+    text(house, newer)
+    house.redis.ring(OTHER, b"one.0", b"text")
+    await until(lambda: newer.told)
+    assert older.told == []
+
+
+async def test_while_redis_is_away_a_doorbell_is_followed_as_soon_as_it_is_back(house):
+    house.redis.away = True
+    one = Session("one")
+    house.downlink.add("one", one, OTHER)
+    await asyncio.sleep(0.01)
+    assert keys.out(OTHER) not in house.redis.reading
+    house.redis.away = False
+    await until(lambda: keys.out(OTHER) in house.redis.reading)
+
+
+async def test_a_connection_that_breaks_misses_no_ring(house):
+    one = Session("one")
+    house.downlink.add("one", one, OWN)
+    house.redis.lost = True
+    house.redis.ring(OWN, b"stranger.0", b"text")
+    await until(lambda: house.answered("idle"))
+    text(house, one)
+    house.redis.ring(OWN, b"one.0", b"text")
+    await until(lambda: one.told)
+
+
+@pytest.mark.parametrize("doorbell", [OWN, OTHER])
+async def test_a_doorbell_that_cannot_be_followed_ends_the_downlink(doorbell):
+    house = House()
+    running = asyncio.create_task(house.downlink.run())
+    house.redis.broken = keys.out(doorbell)
+    house.downlink.add("one", Session("one"), OTHER)
+    with pytest.raises(Misuse, match="no stream"):
+        async with asyncio.timeout(5):
+            await running
+    await until(lambda: house.redis.reading == [])
+
+
+async def test_one_that_is_not_followed_any_more_ends_nothing(house):
+    one = Session("one")
+    house.downlink.add("one", one, OTHER)
+    await until(lambda: keys.out(OTHER) in house.redis.reading)
+    house.downlink.remove("one", one, OTHER)
+    await until(lambda: keys.out(OTHER) not in house.redis.reading)
+    house.downlink.add("two", two := Session("two"), OWN)
+    text(house, two)
+    house.redis.ring(OWN, b"two.0", b"text")
+    await until(lambda: two.told)
+
+
+async def test_what_one_call_cannot_read_ends_only_that(house):
+    sessions = one, two, three = [Session(name) for name in ("one", "two", "three")]
+    two.unreadable = ValueError("another release's")
+    for each in sessions:
+        house.downlink.add(each.leg.session, each, OWN)
+        text(house, each)
+    house.redis.ring(OWN, b"one.0", b"text", b"two.0", b"text", b"three.0", b"text")
+    await until(lambda: one.told and three.told and two.failures)
+    assert (one.failures, three.failures) == ([], [])
+    assert (two.failures, two.told) == ([two.unreadable], [])
+
+
+# --- a session that is replaced ---
+
+
+async def test_who_was_replaced_is_told_nothing_and_its_successor_only_after_its_own_cursors(house):
+    older, newer = Session("one"), Session("one")
+    house.downlink.add("one", older, OWN)
+    text(house, older)
+    house.redis.gate.clear()
+    looking = asyncio.create_task(house.downlink.look_for("one"))
+    await until(lambda: older.asked)
+    # Replaced while the read after the older's cursors is on its way.
+    house.downlink.add("one", newer, OWN)
+    house.redis.gate.set()
+    await looking
+    assert (older.told, newer.told) == ([], [])
+    await house.downlink.look_for("one")
+    assert len(newer.told) == 1
+
+
+async def test_who_was_replaced_takes_only_itself_away(house):
+    older, newer = Session("one"), Session("one")
+    house.downlink.add("one", older, OWN)
+    house.downlink.add("one", newer, OWN)
+    house.downlink.remove("one", older, OWN)
+    text(house, newer)
+    await house.downlink.look_for("one")
+    assert len(newer.told) == 1
+    house.downlink.remove("one", newer, OWN)
+    text(house, newer)
+    await house.downlink.look_for("one")
+    assert len(newer.told) == 1
+
+
+async def test_who_left_while_it_was_looked_up_is_told_nothing(house):
+    one = Session("one")
+    house.downlink.add("one", one, OWN)
+    text(house, one)
+    house.redis.gate.clear()
+    looking = asyncio.create_task(house.downlink.look_for("one"))
+    await until(lambda: one.asked)
+    house.downlink.remove("one", one, OWN)
+    house.redis.gate.set()
+    await looking
+    assert one.told == []
+
+
+async def test_two_looks_at_once_tell_the_same_news_once(house):
+    one = Session("one")
+    house.downlink.add("one", one, OWN)
+    text(house, one)
+    house.redis.gate.clear()
+    looks = [asyncio.create_task(house.downlink.look_for("one")) for _ in range(3)]
+    await until(lambda: one.asked)
+    await quiet()
+    house.redis.gate.set()
+    await asyncio.gather(*looks)
+    assert len(one.told) == 1

@@ -1,0 +1,120 @@
+"""Readers of JSON fields: what they take, and that they name what they do not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.protocols import fields
+from gateway.protocols.api import ClientError
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+READERS = {
+    "boolean": fields.boolean,
+    "integer": fields.integer(1, 10),
+    "number": fields.number(0, 1),
+    "text": fields.text(5),
+    "texts": fields.texts(2, 5),
+    "one_of": fields.one_of((1, 2)),
+    "subset_of": fields.subset_of(("a", "b")),
+    "language": fields.language,
+}
+
+
+@pytest.mark.parametrize(
+    ("reader", "value", "read"),
+    [
+        ("boolean", False, False),
+        ("integer", 10, 10),
+        ("number", 0, 0.0),
+        ("number", 1, 1.0),
+        ("number", 0.01, 0.01),
+        ("text", "", ""),
+        ("text", "héé😀x", "héé😀x"),
+        ("texts", ["a", "bb"], ("a", "bb")),
+        ("texts", [], ()),
+        ("one_of", 2, 2),
+        ("subset_of", ["b", "b"], frozenset({"b"})),
+        ("language", None, None),
+        ("language", "auto", None),
+        ("language", "de", "German"),
+    ],
+)
+def test_reads(reader, value, read):
+    result = READERS[reader](reader, value)
+    assert result == read
+    assert type(result) is type(read)
+
+
+@pytest.mark.parametrize(
+    ("reader", "value"),
+    [
+        ("boolean", 1),
+        ("boolean", None),
+        ("boolean", "true"),
+        ("integer", True),
+        ("integer", 2.0),
+        ("integer", 0),
+        ("integer", 10**400),
+        ("number", True),
+        ("number", "0.5"),
+        ("number", 1.0001),
+        ("number", float("inf")),
+        ("number", -1),
+        ("number", 10**400),
+        ("text", "sixsix"),
+        ("text", "\udc00"),
+        ("texts", "ab"),
+        ("texts", [""]),
+        ("texts", ["a", 1]),
+        ("texts", ["\ud83d"]),
+        ("texts", ["a", "b", "c"]),
+        ("one_of", True),
+        ("one_of", 1.0),
+        ("subset_of", ["c"]),
+        ("subset_of", [["a"]]),
+        ("subset_of", "a"),
+        ("language", 5),
+    ],
+)
+def test_refuses_and_names_the_field(reader, value):
+    with pytest.raises(ClientError, match=r"^field must be ") as caught:
+        READERS[reader]("field", value)
+    assert caught.value.code == "invalid_option"
+    assert len(caught.value.message) < 200
+
+
+@given(st.sampled_from(sorted(READERS)), JSON)
+def test_any_json_is_read_or_refused(reader, value):
+    error = None
+    try:
+        READERS[reader]("field", value)
+    except ClientError as refused:
+        error = refused
+    assert error is None or (error.message.startswith("field") and error.message.isascii())
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["", "{", "nul", '{"a": NaN}', '{"a": -Infinity}', "[" * 100_000, "1" * 10_000, "\udc00"],
+)
+def test_what_is_not_json(message):
+    with pytest.raises(ClientError) as caught:
+        fields.parse_object(message)
+    assert caught.value.code == "invalid_json"
+
+
+@pytest.mark.parametrize("message", ["[]", "null", "true", '"config"', "3", "1e999"])
+def test_what_is_no_object(message):
+    with pytest.raises(ClientError, match="expected a JSON object") as caught:
+        fields.parse_object(message)
+    assert caught.value.code == "not_an_object"
+
+
+def test_an_unknown_field_is_named_with_what_was_meant():
+    with pytest.raises(ClientError, match="'numbr'; did you mean 'number'") as caught:
+        fields.read_fields(READERS, {"numbr": 1})
+    assert caught.value.code == "unknown_option"

@@ -1,0 +1,189 @@
+"""The native protocol to the client: golden messages, and who is sent which."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.protocols.api import (
+    AudioAck,
+    Created,
+    Ended,
+    Failed,
+    Final,
+    Gap,
+    GoingAway,
+    Lag,
+    Partial,
+    SpeechEnded,
+    SpeechStarted,
+    Word,
+    Words,
+)
+from gateway.protocols.native import NativeFront
+from tests.unit.gateway.protocols.test_native import DEFAULTS, NOW, opened, rendered
+
+
+def test_created():
+    assert rendered(opened(), Created("s1", "t1")) == [
+        {"type": "session_created", "session_id": "s1", "resume_token": "t1"}
+    ]
+
+
+def test_a_gateway_that_ends_tells_how_long_the_call_waits():
+    (message,) = rendered(opened(), GoingAway(60.0))
+    assert (message["type"], message["code"]) == ("error", "going_away")
+    assert message["resume_within"] == 60.0
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        (AudioAck(32_000), {"type": "audio_ack", "position": 32_000}),
+        (Lag(1, 2.34567), {"type": "lag", "channel": 1, "seconds": 2.346}),
+    ],
+)
+def test_how_far_the_system_is_is_told_to_who_asked(event, message):
+    assert rendered(opened(), event) == []
+    assert rendered(opened(events=[message["type"]]), event) == [message]
+
+
+def test_a_refusal_tells_when_to_try_again():
+    (message,) = rendered(opened(), Failed("at_capacity", "full", fatal=True, retry_after=5))
+    assert message["retry_after"] == 5
+
+
+PARTIAL = Partial(0, 3, 16_000, 40_000, "Hello wörld", 5, "English")
+
+
+def test_partial():
+    front = opened()
+    assert rendered(front, PARTIAL) == [
+        {
+            "type": "partial",
+            "language": "English",
+            "text": "Hello wörld",
+            "timestamp": 1234567890.123,
+            "utterance": 3,
+            "channel": 0,
+            "start": 1.0,
+            "end": 2.5,
+            "stable": 5,
+        }
+    ]
+    assert "wörld" in front.render(PARTIAL, NOW)[0]
+
+
+def test_partials_are_not_sent_when_not_wanted_or_empty():
+    assert rendered(opened(interim_results=False), PARTIAL) == []
+    assert rendered(opened(), Partial(0, 1, 0, 1, "", 0, None)) == []
+
+
+def final(text="Hi there", reason="silence", words=None, failed=False) -> Final:
+    return Final(1, 3, 2, 16_001, 24_000, 36_800, text, "English", words, reason, failed)
+
+
+WORDS = (Word("Hi", 16_001, 18_000, 0.98765), Word("there", 18_000, 24_000, 1.0))
+
+
+def test_final():
+    assert rendered(opened(), final(words=WORDS)) == [
+        {
+            "type": "final",
+            "language": "English",
+            "text": "Hi there",
+            "timestamp": 1234567890.123,
+            "utterance": 3,
+            "channel": 1,
+            "start": 1.0,
+            "end": 1.5,
+            "is_speech_final": True,
+            "seq": 2,
+            "stable": 8,
+        }
+    ]
+
+
+def test_words_only_if_asked():
+    (message,) = rendered(opened(words=True), final(words=WORDS))
+    assert message["words"] == [
+        {"word": "Hi", "start": 1.0, "end": 1.125, "probability": 0.9877},
+        {"word": "there", "start": 1.125, "end": 1.5, "probability": 1.0},
+    ]
+    (message,) = rendered(opened(words=True), final("", reason="flush"))
+    assert "words" not in message
+
+
+def test_a_final_without_its_words_tells_whether_they_come():
+    (message,) = rendered(opened(words=True), replace(final(), words_pending=True))
+    assert (message["words"], message["words_pending"]) == (None, True)
+    assert "words_unavailable" not in message
+    (message,) = rendered(opened(words=True), replace(final(), words_unavailable="why"))
+    assert (message["words"], message["words_unavailable"]) == (None, "why")
+    assert "words_pending" not in message
+    (message,) = rendered(opened(), replace(final(), words_unavailable="why"))
+    assert not any(name.startswith("words") for name in message)
+
+
+def test_words_that_come_later():
+    place = {"utterance": 3, "channel": 1, "start": 1.0, "end": 1.5, "seq": 7}
+    stamped = {"type": "words", "timestamp": 1234567890.123} | place
+    assert rendered(opened(words=True), Words(1, 3, 7, 16_001, 24_000, WORDS[:1])) == [
+        stamped | {"words": [{"word": "Hi", "start": 1.0, "end": 1.125, "probability": 0.9877}]}
+    ]
+    assert rendered(opened(words=True), Words(1, 3, 7, 16_001, 24_000, None, "why")) == [
+        stamped | {"words": None, "words_unavailable": "why"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "count"), [("silence", 0), ("length", 0), ("gap", 0), ("flush", 1), ("finish", 1)]
+)
+def test_an_empty_final_answers_only_who_asked(reason, count):
+    assert len(rendered(opened(), final(text="", reason=reason))) == count
+
+
+def test_a_failed_utterance_is_not_silence():
+    (error,) = rendered(opened(), final(text="", failed=True))
+    assert error["code"] == "utterance_failed"
+    assert "utterance 3 of channel 1 (1 s to 1.5 s)" in error["message"]
+    error, answer = rendered(opened(), final(text="", reason="finish", failed=True))
+    assert (error["type"], answer["type"]) == ("error", "final")
+
+
+SPEECH = [
+    (
+        SpeechStarted(0, 1, 1_600, 8_192),
+        {"type": "speech_started", "utterance": 1, "at": 0.512, "timestamp": 1234567890.123},
+    ),
+    (
+        SpeechEnded(0, 1, 1_600, 16_000, 32_000, "silence"),
+        {
+            "type": "speech_ended",
+            "utterance": 1,
+            "end": 1.0,
+            "at": 2.0,
+            "reason": "silence",
+            "timestamp": 1234567890.123,
+        },
+    ),
+    (Gap(0, 1_600, 16_000), {"type": "gap", "end": 1.0}),
+]
+
+
+@pytest.mark.parametrize(("event", "message"), SPEECH)
+def test_opt_in_messages(event, message):
+    assert rendered(opened(), event) == []
+    assert rendered(opened(events=[message["type"]]), event) == [
+        {"channel": 0, "start": 0.1, **message}
+    ]
+
+
+def test_an_error_is_told_even_before_the_config():
+    front = NativeFront(DEFAULTS)
+    assert rendered(front, Failed("at_capacity", "no room", fatal=True)) == [
+        {"type": "error", "code": "at_capacity", "message": "no room"}
+    ]
+
+
+def test_the_end_has_no_message():
+    assert rendered(opened(), Ended()) == []

@@ -1,0 +1,381 @@
+"""One leg's commands: what is written, once, in order, and again after Redis lost it."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.bus import keys, scripts, wire
+from common.bus.keys import Leg
+from common.bus.wire import Mark
+from common.options import SessionOptions
+from common.pipeline.control import COMMAND, Configure, End, Flush
+from gateway.uplink.leg import LegUplink
+from tests.unit.gateway.stand_ins import commands
+
+LEG = Leg("s", 1)
+CONFIGURE = Configure(SessionOptions(words=True))
+SECOND = bytes(32_000)
+
+
+def uplink(start: int = 0, last: Mark = wire.NOTHING, told: list[str] | None = None) -> LegUplink:
+    heard: list[str] = [] if told is None else told
+    return LegUplink(
+        *(LEG, "owner"),
+        start=start,
+        last=last,
+        on_written=lambda: heard.append("written"),
+        on_superseded=lambda: heard.append("superseded"),
+    )
+
+
+def taken(leg: LegUplink) -> list[list[bytes]]:
+    """Take what is written next, as commands; their number is what the part says."""
+    part = leg.take()
+    if part is None:
+        return []
+    key, data, count = part
+    assert key == LEG.key("audio")
+    decoded = commands(data)
+    assert len(decoded) == count
+    return decoded
+
+
+def written(leg: LegUplink) -> list[list[bytes]]:
+    """Have written what is written next; return it as commands."""
+    decoded = taken(leg)
+    if decoded:
+        leg.settle(owned=True)
+    return decoded
+
+
+def entry(command: list[bytes]) -> tuple[str, Any] | None:
+    """Return (id, audio) or (id, control's type) of a command that writes either."""
+    if command[0] == b"XADD":
+        name, field, audio = command[-3:]
+        assert field == wire.AUDIO_FIELD
+        return name.decode(), audio
+    if command[0] == b"EVAL":
+        position, order, body = command[6:9]
+        return f"{int(position)}-{int(order)}", COMMAND.unpack(body).t
+    return None
+
+
+def entries(leg: LegUplink) -> list[tuple[str, Any]]:
+    """Have all written that waits; return it as (id, audio) and (id, control's type)."""
+    found: list[tuple[str, Any]] = []
+    while commands := written(leg):
+        found += [each for command in commands if (each := entry(command))]
+    return found
+
+
+@pytest.fixture
+def leg() -> LegUplink:
+    return uplink()
+
+
+def test_audio_of_a_tick_is_one_entry_named_by_where_it_ends(leg):
+    leg.audio(b"\x01\x00" * 100)
+    leg.audio(b"\x02\x00" * 60)
+    assert entries(leg) == [("160-1", b"\x01\x00" * 100 + b"\x02\x00" * 60)]
+    leg.audio(b"\x03\x00" * 40)
+    assert entries(leg) == [("200-1", b"\x03\x00" * 40)]
+    assert leg.position == 200
+
+
+def test_a_long_upload_is_cut_into_entries_of_a_quarter_of_a_second(leg):
+    leg.audio(SECOND + bytes(2))
+    assert [(i, len(data)) for i, data in entries(leg)] == [
+        *((f"{end}-1", 8_000) for end in (4_000, 8_000, 12_000, 16_000)),
+        ("16001-1", 2),
+    ]
+
+
+def test_of_a_long_upload_two_seconds_are_written_at_a_time(leg):
+    """What others say goes out in between."""
+    leg.audio(bytes(2))
+    written(leg)
+    for _ in range(5):
+        leg.audio(SECOND)
+    ends = [[int(c[-3].split(b"-")[0]) for c in written(leg) if c[0] == b"XADD"] for _ in range(4)]
+    assert [each[-1] if each else None for each in ends] == [32_001, 64_001, 80_001, None]
+
+
+def test_controls_follow_the_audio_before_them_each_with_its_order(leg):
+    leg.audio(bytes(200))
+    leg.control(Flush())
+    leg.control(CONFIGURE)
+    leg.audio(bytes(20))
+    leg.control(End())
+    found = entries(leg)
+    assert [i for i, _ in found] == ["100-1", "100-2", "100-3", "110-1", "110-2"]
+    assert [what for _, what in found if isinstance(what, str)] == ["flush", "config", "end"]
+
+
+def test_controls_at_one_place_keep_counting_over_ticks(leg):
+    leg.control(Flush())
+    assert entries(leg) == [("0-2", "flush")]
+    leg.control(End())
+    assert entries(leg) == [("0-3", "end")]
+
+
+def test_a_control_carries_all_that_its_script_needs(leg):
+    leg.audio(bytes(200))
+    leg.control(CONFIGURE, ordinal=3, ends=True, options=b"packed")
+    (command,) = [command for command in taken(leg) if command[0] == b"EVAL"]
+    assert command[1].decode() == scripts.CONTROL.source
+    assert command[2:5] == [b"2", LEG.key("audio"), LEG.meta]
+    owner, position, order, packed, *rest = command[5:]
+    assert (owner, position, order) == (b"owner", b"100", b"2")
+    assert COMMAND.unpack(packed) == CONFIGURE
+    assert rest == [b"1", b"3", b"1", b"packed"]
+
+
+def test_several_commands_are_one_transaction(leg):
+    leg.audio(bytes(2))
+    first = written(leg)
+    assert [c[0] for c in first] == [b"MULTI", b"XADD", b"EXPIRE", b"EXEC"]
+    leg.audio(bytes(2))
+    assert [c[0] for c in written(leg)] == [b"XADD"]
+    leg.audio(bytes(2))
+    leg.control(Flush())
+    assert [c[0] for c in written(leg)] == [b"MULTI", b"XADD", b"EVAL", b"EXEC"]
+
+
+def test_a_control_ends_a_transaction_for_it_may_be_refused(leg):
+    leg.audio(bytes(2))
+    leg.control(Flush())
+    leg.control(CONFIGURE)
+    leg.audio(bytes(2))
+    leg.audio(SECOND)
+    kinds = [[c[0] for c in written(leg)] for _ in range(4)]
+    assert kinds == [
+        [b"MULTI", b"XADD", b"EVAL", b"EXPIRE", b"EXEC"],
+        [b"EVAL"],
+        [b"MULTI", *[b"XADD"] * 5, b"EXEC"],
+        [],
+    ]
+
+
+def test_more_is_to_be_taken_until_all_is_written(leg):
+    leg.control(Flush())
+    leg.audio(bytes(2))
+    taken(leg)
+    assert leg.settle(owned=True)
+    taken(leg)
+    assert not leg.settle(owned=True)
+    assert leg.take() is None
+
+
+def test_behind_a_control_that_is_refused_nothing_is_written():
+    """The next owner's control would come too late."""
+    told: list[str] = []
+    leg = uplink(told=told)
+    leg.control(Flush())
+    leg.audio(bytes(2))
+    taken(leg)
+    assert not leg.settle(owned=False)
+    assert told == ["superseded"]
+    assert leg.take() is None
+    leg.audio(bytes(2))
+    leg.rewind(wire.NOTHING)
+    assert leg.take() is None
+
+
+def test_what_may_not_have_arrived_is_taken_again(leg):
+    leg.audio(bytes(20))
+    leg.control(Flush())
+    first = taken(leg)
+    leg.audio(bytes(4))
+    leg.put_back()
+    assert leg.written == 0
+    assert taken(leg) == first
+    leg.settle(owned=True)
+    assert leg.written == 10
+    assert [i for i, _ in entries(leg)] == ["12-1"]
+    assert leg.waiting == 0
+
+
+def test_the_stream_gets_its_ttl_with_the_first_entry(leg):
+    leg.audio(bytes(2))
+    assert written(leg)[-2] == [b"EXPIRE", LEG.key("audio"), b"%d" % keys.SESSION_TTL]
+    leg.audio(bytes(2))
+    assert [c[0] for c in written(leg)] == [b"XADD"]
+
+
+def heads(leg: LegUplink) -> list[list[bytes]]:
+    """Have all written; return what stands before the id in each command that writes audio."""
+    found = []
+    while commands := written(leg):
+        found += [command[1:-3] for command in commands if command[0] == b"XADD"]
+    return found
+
+
+def test_only_the_first_write_may_make_the_stream(leg):
+    """A late one of a call that is over would bring its stream back for ever."""
+    may, may_not = [LEG.key("audio")], [LEG.key("audio"), b"NOMKSTREAM"]
+    leg.audio(SECOND)
+    assert heads(leg) == [may] * 4
+    leg.audio(bytes(2))
+    leg.control(Flush())
+    leg.audio(bytes(2))
+    assert heads(leg) == [may_not, may_not]
+    # A Redis that came back older may have lost the stream as well.
+    leg.rewind(wire.NOTHING)
+    taken(leg)
+    leg.put_back()
+    # Up to the control, which ends the write.
+    assert heads(leg) == [may] * 5 + [may_not]
+    leg.audio(bytes(2))
+    assert heads(leg) == [may_not]
+
+
+def test_a_stream_of_which_nothing_was_lost_but_itself_may_be_made_again(leg):
+    leg.audio(bytes(2))
+    written(leg)
+    assert leg.rewind(Mark(1, wire.AUDIO_ORDER)) == 0
+    leg.audio(bytes(2))
+    assert heads(leg) == [[LEG.key("audio")]]
+
+
+def test_nothing_waiting_is_no_command(leg):
+    assert leg.take() is None
+
+
+def test_controls_count_as_waiting_too(leg):
+    leg.audio(bytes(100))
+    assert leg.waiting == 100
+    leg.control(Flush())
+    assert leg.waiting > 100
+
+
+# --- a leg that is resumed ---
+
+
+def test_a_resumed_leg_writes_nothing_that_redis_has():
+    leg = uplink(start=100, last=Mark(160, 1))
+    assert leg.written == 160
+    leg.audio(b"\x01\x00" * 40)
+    assert leg.take() is None
+    assert (leg.position, leg.waiting) == (140, 0)
+    leg.audio(b"\x02\x00" * 20 + b"\x03\x00" * 10)
+    assert entries(leg) == [("170-1", b"\x03\x00" * 10)]
+    leg.audio(b"\x04\x00")
+    assert entries(leg) == [("171-1", b"\x04\x00")]
+
+
+@given(
+    st.binary(min_size=2, max_size=400).map(lambda data: data[: len(data) // 2 * 2]),
+    st.data(),
+)
+def test_whatever_was_held_and_however_the_rest_comes_the_stream_is_whole(audio, data):
+    samples = len(audio) // 2
+    held = data.draw(st.integers(0, samples), "held")
+    start = data.draw(st.integers(0, held), "start")
+    sizes = data.draw(st.lists(st.integers(0, 50), max_size=12), "sizes")
+    leg = uplink(start=start, last=Mark(held, wire.AUDIO_ORDER))
+    stream = audio[: 2 * held]
+    at = start
+    for size in [*sizes, samples]:
+        leg.audio(audio[2 * at : 2 * (at + size)])
+        at = min(samples, at + size)
+        for entry, pcm in entries(leg):
+            assert isinstance(pcm, bytes)
+            stream += pcm
+            assert entry == f"{len(stream) // 2}-1"
+    assert stream == audio
+    assert leg.position == samples
+
+
+def test_a_control_before_what_is_held_is_written_where_the_client_put_it():
+    # The script finds its place behind the audio that is there.
+    leg = uplink(start=100, last=Mark(160, 1))
+    leg.audio(bytes(40))
+    leg.control(Flush(), ordinal=1)
+    leg.audio(bytes(120))
+    assert [i for i, _ in entries(leg)] == ["120-2", "180-1"]
+
+
+# --- a Redis that came back older ---
+
+
+def test_what_redis_lost_is_written_again_in_its_order():
+    leg = uplink()
+    leg.audio(bytes(200))
+    assert [i for i, _ in entries(leg)] == ["100-1"]
+    leg.control(Flush(), ordinal=1)
+    leg.audio(bytes(200))
+    assert [i for i, _ in entries(leg)] == ["100-2", "200-1"]
+    assert leg.written == 200
+    leg.audio(bytes(20))
+    assert leg.rewind(Mark(100, 1)) == 100
+    leg.audio(bytes(20))
+    found = entries(leg)
+    assert [i for i, _ in found] == ["100-2", "200-1", "220-1"]
+    assert found[0][1] == "flush"
+    # What is written again may be lost again.
+    assert leg.rewind(wire.NOTHING) == 220
+    assert [i for i, _ in entries(leg)] == ["100-1", "100-2", "200-1", "220-1"]
+
+
+def test_what_waits_stays_behind_what_is_repeated():
+    leg = uplink()
+    leg.audio(bytes(200))
+    written(leg)
+    leg.audio(bytes(20))
+    leg.control(Flush())
+    taken(leg)
+    leg.put_back()
+    leg.rewind(wire.NOTHING)
+    assert [i for i, _ in entries(leg)] == ["100-1", "110-1", "110-2"]
+
+
+def test_it_gets_its_ttl_again():
+    leg = uplink()
+    leg.audio(bytes(2))
+    written(leg)
+    leg.rewind(wire.NOTHING)
+    assert [c[0] for c in written(leg)] == [b"MULTI", b"XADD", b"EXPIRE", b"EXEC"]
+
+
+def test_what_redis_still_has_is_not_repeated():
+    leg = uplink()
+    leg.audio(bytes(200))
+    written(leg)
+    assert leg.rewind(Mark(100, 1)) == 0
+    assert leg.rewind(Mark(500, 1)) == 0
+    assert leg.take() is None
+    assert leg.waiting == 0
+
+
+def test_no_more_than_some_seconds_are_kept_to_be_repeated():
+    leg = uplink()
+    for _ in range(20):
+        leg.audio(SECOND)
+        written(leg)
+    leg.rewind(wire.NOTHING)
+    again = [int(i.split("-")[0]) for i, _ in entries(leg)]
+    assert again[-1] == 20 * 16_000
+    assert again == sorted(again)
+    assert 16 * 16_000 <= again[0] <= 17.5 * 16_000
+
+
+def test_what_is_repeated_waits_like_what_is_new():
+    leg = uplink()
+    leg.audio(bytes(200))
+    written(leg)
+    assert leg.waiting == 0
+    leg.rewind(wire.NOTHING)
+    assert leg.waiting == 200
+
+
+def test_what_was_just_written_is_kept_however_much_waits_behind_it():
+    leg = uplink()
+    leg.audio(bytes(200))
+    leg.control(Flush())
+    for _ in range(10):
+        leg.audio(SECOND)
+    assert [c[0] for c in written(leg)] == [b"MULTI", b"XADD", b"EVAL", b"EXPIRE", b"EXEC"]
+    assert leg.rewind(wire.NOTHING) == 100
+    assert [i for i, _ in entries(leg)][:3] == ["100-1", "100-2", "4100-1"]

@@ -1,0 +1,88 @@
+"""What the VAD's stage does beside the model: telling recordings from live calls."""
+
+from typing import Any, cast
+
+from common.bus.keys import Leg
+from common.bus.wire import Chunk
+from common.options import SessionOptions
+from common.pipeline.work import LegWork
+from vad_worker.framing import FRAME
+from vad_worker.leg import VadLeg
+from vad_worker.settings import VadSettings
+from vad_worker.stage import OwnedLeg, VadStage
+
+WORK = LegWork(options=SessionOptions(), gateway="gw", source="audio", events=True, align=False)
+UTTERANCES = [0.9] * 30 + [0.01] * 40
+"""One that ends, in frames."""
+
+
+def owned() -> OwnedLeg:
+    leg = VadLeg(Leg("s", 0), WORK, None)
+    return OwnedLeg(leg, cast(Any, None), 100.0, leg.position)
+
+
+def hear(one: OwnedLeg, times: int) -> None:
+    heard = UTTERANCES * times
+    end = one.leg.position + len(heard) * FRAME
+    one.leg.take([Chunk(end, bytes(2 * FRAME * len(heard)))])
+    one.leg.conclude(heard, [0.01] * len(heard))
+
+
+def stage() -> VadStage:
+    return VadStage(VadSettings(), cast(Any, None))
+
+
+def test_audio_that_comes_faster_than_it_is_spoken_is_a_recording_until_it_is_not():
+    one = owned()
+    hear(one, 1)  # 2.24 s
+    one.note_pace(100.1)
+    assert not one.leg.live
+    one.note_pace(101.0)
+    assert one.leg.live
+
+
+def test_a_leg_that_is_taken_over_amid_its_call_is_live():
+    one = owned()
+    hear(one, 20)
+    late = OwnedLeg(one.leg, cast(Any, None), 100.0, one.leg.position)
+    late.note_pace(100.0)
+    assert one.leg.live
+
+
+def test_of_a_recording_two_utterances_wait_for_their_finals_and_no_more():
+    one, worker = owned(), stage()
+    one.leg.live = False
+    hear(one, 1)
+    assert not worker.full(one)
+    hear(one, 1)
+    assert worker.full(one)
+    one.leg.committed(1)
+    assert not worker.full(one)
+
+
+def test_an_open_utterance_of_a_recording_is_heard_to_its_end():
+    """The recogniser reads the audio itself, and would take what follows for a part of it."""
+    one, worker = owned(), stage()
+    one.leg.live = False
+    hear(one, 2)
+    heard = [0.9] * 30
+    one.leg.take([Chunk(one.leg.position + 30 * FRAME, bytes(2 * FRAME * 30))])
+    one.leg.conclude(heard, [0.01] * 30)
+    assert one.leg.unfinished == 3
+    assert not worker.full(one)
+
+
+def test_a_live_call_is_read_however_much_waits():
+    one, worker = owned(), stage()
+    hear(one, 9)
+    assert one.leg.unfinished == 9
+    assert not worker.full(one)
+
+
+def test_what_is_offered_says_whether_its_leg_was_live():
+    one = owned()
+    one.leg.live = False
+    heard = [0.9] * 30
+    one.leg.take([Chunk(30 * FRAME, bytes(2 * FRAME * 30))])
+    (*_, offer) = one.leg.conclude(heard, [0.01] * 30)
+    assert cast(Any, offer).work.live is False

@@ -1,0 +1,40 @@
+"""What a VAD worker keeps of a leg for the next one: its own business, nobody else reads it."""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+from common.options import SessionOptions
+from common.pipeline.marks import Mark
+from common.pipeline.record import Message
+from common.pipeline.work import UtteranceWork
+from vad_worker.endpointer import EndpointerState
+from vad_worker.framing import FramerState
+
+
+class Settled(NamedTuple):
+    """An utterance whose final is in the text, and for how many looks its audio is still kept."""
+
+    number: int
+    start: int
+    looks: int
+
+    def looked_at(self) -> Self:
+        """Return it with one look less."""
+        return self._replace(looks=self.looks - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VadCheckpoint:
+    """The state of a leg whose source was read up to `read`; `model` is the network's."""
+
+    gateway: str
+    options: SessionOptions
+    framer: FramerState
+    endpointer: EndpointerState
+    offers: tuple[UtteranceWork, ...]
+    settled: tuple[Settled, ...]
+    read: Mark
+    model: bytes
+
+
+CHECKPOINT = Message(VadCheckpoint)
