@@ -10,7 +10,9 @@ scenes, each on a stack of its own:
 - mixed: three callers at a time send recordings of 4 to 60 s of that long speech, each second of
   them denoised: a machine that is far from full.
 A refused caller tries again about each second. Latencies are the client's, from the audio that
-decided an endpoint to its final; processor use is of all cores.
+decided an endpoint to its final; processor use is of all cores. Late are finals that came more than
+0.5 s after their endpoint, not counting what their decode takes on an idle worker: as the
+recogniser counts them for admission.
 """
 
 import argparse
@@ -26,6 +28,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import redis.asyncio as aioredis
 
 from bench.accounting import cpu_seconds
 from bench.overload import Callers, Manner, Phase, address, sample_call, spread, watch
@@ -33,6 +36,8 @@ from bench.recordings import channels
 from bench.stack import local_stack
 from callscribe.local.stack import Stack, running_stack
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
+from common.bus import keys
+from common.pipeline.report import WORKER_REPORT, AsrLoad
 
 _CORPUS = Path(__file__).resolve().parents[2] / "shared" / "data" / "speech"
 _UTTERANCE_S = (20.0, 29.0)
@@ -140,6 +145,7 @@ async def _scene(
         await watch(callers, is_over)
         cores = (perf_counter() - began) * (os.cpu_count() or 1)
         used = {name: (spent - before[name]) / cores for name, spent in _spent(stack).items()}
+        ends, late = await _lateness(stack)
     finally:
         callers.phase = Phase("leaving")
         await callers.leave()
@@ -149,11 +155,22 @@ async def _scene(
         "calls": sum(phase.calls) / max(1, len(phase.calls)),
         "let_in": phase.let_in,
         "final_ms": spread(phase.finals),
+        "late": late / max(1, ends),
         "partial_every_ms": spread(phase.partials),
         "refused": {reason: len(times) for reason, times in phase.answers.items()},
         "processor": {name: used[name] for name in (*pids, "bench")},
         "broken": phase.broken,
     }
+
+
+async def _lateness(stack: Stack) -> tuple[int, int]:
+    """Return how many finals of live calls there were so far, and how many of them came late."""
+    assert stack.redis is not None
+    async with aioredis.from_url(stack.redis.url) as redis:
+        heartbeats: list[bytes] = await redis.hvals(keys.workers("asr"))  # type: ignore[assignment]
+    loads = [WORKER_REPORT.unpack(packed).load for packed in heartbeats]
+    asr = [load for load in loads if isinstance(load, AsrLoad)]
+    return sum(load.ends for load in asr), sum(load.late + load.overdue for load in asr)
 
 
 def _spent(stack: Stack) -> dict[str, float]:
@@ -164,7 +181,7 @@ def _spent(stack: Stack) -> dict[str, float]:
 
 _SCENES = ("long", "call", "mixed")
 _HEADER = (
-    f"{'':>6} | {'callers':>7} {'calls':>5} |{'finals':>7}{'p50':>6}{'p95':>6}{'max':>6}"
+    f"{'':>6} | {'callers':>7} {'calls':>5} |{'finals':>7}{'p50':>6}{'p95':>6}{'max':>6}{'late':>6}"
     f" |{'partial every':>14} |{'ASR':>6}{'all':>6} of the cores | refused"
 )
 
@@ -175,7 +192,8 @@ def show(row: dict[str, Any]) -> str:
     refused = ", ".join(f"{reason} {count}" for reason, count in row["refused"].items())
     lines = [
         f"{row['scene']:>6} | {row['callers']:>7} {row['calls']:>5.1f} |{final['n']:>7}"
-        f"{final['p50']:>6.0f}{final['p95']:>6.0f}{final['max']:>6.0f} |{partial['p50']:>14.0f}"
+        f"{final['p50']:>6.0f}{final['p95']:>6.0f}{final['max']:>6.0f}{row['late']:>6.1%}"
+        f" |{partial['p50']:>14.0f}"
         f" |{used['asr']:>6.0%}{sum(used.values()):>6.0%}{'':>13} | {refused or 'nobody'}"
     ]
     lines += [f"{'':>6} | a call broke off: {trouble}" for trouble in row["broken"]]

@@ -31,6 +31,16 @@ class OwnedLeg:
     model: VadState
     began: float
     start: int
+    unsettled: int = 0
+    """Frames of the open utterance, whose recognition has not cost anything yet."""
+
+    def settled(self, frames: int) -> int:
+        """Count new frames; return those whose utterances have ended, or that are silence."""
+        self.unsettled += frames
+        if self.leg.speaking:
+            return 0
+        frames, self.unsettled = self.unsettled, 0
+        return frames
 
     def note_pace(self, now: float) -> None:
         """Find out whether the audio comes about as fast as it is spoken."""
@@ -47,8 +57,8 @@ class VadStage(Stage[OwnedLeg, LegWork]):
     def __init__(self, settings: VadSettings, load: Callable[[], SileroVad]) -> None:
         self.tick = settings.vad_tick_ms / 1000
         self._read_model = load
-        self._heard = 0
-        """Frames of live legs."""
+        self._settled = 0
+        """Frames of live legs, see `OwnedLeg.settled`."""
         self._recordings: set[OwnedLeg] = set()
 
     async def start(self) -> None:
@@ -83,12 +93,13 @@ class VadStage(Stage[OwnedLeg, LegWork]):
         end = 0
         for (owned, _), count in zip(work, counts, strict=True):
             start, end = end, end + count
+            effects.append(owned.leg.conclude(probabilities[start:end], levels[start:end]))
+            settled = owned.settled(count)
             if owned.leg.live:
-                self._heard += count
+                self._settled += settled
                 self._recordings.discard(owned)
             else:
                 self._recordings.add(owned)
-            effects.append(owned.leg.conclude(probabilities[start:end], levels[start:end]))
         return effects
 
     def snapshot(self, state: OwnedLeg) -> Snapshot:
@@ -115,5 +126,5 @@ class VadStage(Stage[OwnedLeg, LegWork]):
 
     def load(self) -> VadLoad:
         """See `Stage.load`."""
-        heard = self._heard * FRAME / SAMPLE_RATE
-        return VadLoad(audio=heard, recordings=len(self._recordings))
+        settled = self._settled * FRAME / SAMPLE_RATE
+        return VadLoad(audio=settled, recordings=len(self._recordings))

@@ -8,7 +8,7 @@ from common.pipeline.record import Message, flat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VadLoad:
-    """`audio`: seconds of live legs that were heard since the start.
+    """`audio`: seconds of live legs since the start whose utterances have ended, or silence.
 
     `recordings`: legs whose audio comes faster than it was spoken.
     """

@@ -6,9 +6,9 @@ between, `refusal` answers from what was observed, at once.
 The recognisers decide. What they must do for a leg is to decode the ends of utterances; partials
 are elastic (their cadence stretches), so they are no load. What that work costs per second of audio
 is learned, over all calls of all gateways; one leg brings a second of audio per second, from the
-moment it is admitted. A leg shows its work only after a while: until it has, its audio does not
-count as evidence. The less evidence, the more counts the estimate from one decode's time. What was
-learned fades within minutes.
+moment it is admitted. Audio shows its work only when its utterance has ended: until then it is no
+evidence. The less evidence, the more counts the estimate from one decode's time. What was learned
+fades within minutes.
 
 Whatever was learned, and however late a final was: a recogniser that was not busy lately has room.
 So nobody is refused for the recognisers' sake unless they were busy, or will be with the legs that
@@ -33,13 +33,13 @@ _PRIOR_WEIGHT = 60.0
 _MEMORY = 60.0
 _MOST_EVIDENCE = 300.0
 """Seconds of audio that all measurement together is worth: so much is forgotten in two minutes."""
-_SHOWS_AFTER = 8.0
-"""Seconds until audio has led to most of its work: until its utterance has ended."""
+_SHOWS_AFTER = 4.0
+"""Seconds until audio whose utterance has ended has led to its work."""
 _SEEN_AFTER = 2.0
 """Seconds until the reports show a leg: its way to a worker, one report, one look."""
 _ROOM_AGAIN = 0.05
 """Once full, this share of the room must be free again."""
-_LATE_CLOSE, _LATE_OPEN = 0.25, 0.10
+_LATE_CLOSE, _LATE_OPEN = 0.10, 0.05
 """Shares of the finals, see `Evidence.late`."""
 BUSY = 0.7
 """Share of their places: recognisers that use less have room, whatever else was measured."""
@@ -79,8 +79,8 @@ class StageLook:
 class Look:
     """Everything at one moment.
 
-    Since the look before: `work`, seconds of finals' decodes; `audio`, seconds that legs brought;
-    `decodes`, what the recognisers did.
+    Since the look before: `work`, seconds of finals' decodes; `audio`, seconds of legs whose
+    utterances have ended, or that are silence; `decodes`, what the recognisers did.
     `memory`: share of Redis's maxmemory in use, None where it has none. `busy`: share of its time
     that this gateway was at work.
     """

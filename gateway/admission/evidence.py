@@ -11,6 +11,9 @@ WINDOW = 15.0
 what is over."""
 _ENOUGH = 4
 """Finals that came late, at least: fewer are chance."""
+_FINALS = 16
+_LONGEST = 60.0
+"""Where utterances are long, so many of their finals are looked back for, but not longer (s)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,26 @@ class Evidence:
 
     def __init__(self) -> None:
         self._looks: deque[tuple[float, Decodes, int]] = deque()
+        self._finals: deque[tuple[float, int, int]] = deque()
+        """When, how many finals there were, and how many of them were late."""
+        self._overdue = 0
 
     def learn(self, decodes: Decodes, legs: int, now: float) -> None:
         """Take in what was done since the last time, and how many legs there are now."""
         self._looks.append((now, decodes, legs))
         while now - self._looks[0][0] >= WINDOW:
             self._looks.popleft()
+        self._overdue = decodes.overdue
+        if decodes.ends or decodes.late:
+            self._finals.append((now, decodes.ends, decodes.late))
+        while self._finals and self._are_old(now):
+            self._finals.popleft()
+
+    def _are_old(self, now: float) -> bool:
+        """Whether the oldest finals tell nothing any more."""
+        first, ends, _ = self._finals[0]
+        enough = sum(each for _, each, _ in self._finals) - ends >= _FINALS
+        return now - first >= (WINDOW if enough else _LONGEST)
 
     @property
     def busy(self) -> float | None:
@@ -49,11 +66,8 @@ class Evidence:
     @property
     def late(self) -> float:
         """Share of the finals that came late or have not come yet; 0 while they are few."""
-        if not self._looks:
-            return 0.0
-        overdue = self._looks[-1][1].overdue
-        late = overdue + sum(decodes.late for _, decodes, _ in self._looks)
-        ends = overdue + sum(decodes.ends for _, decodes, _ in self._looks)
+        late = self._overdue + sum(late for *_, late in self._finals)
+        ends = self._overdue + sum(ends for _, ends, _ in self._finals)
         return late / max(ends, late) if late >= _ENOUGH else 0.0
 
     def newcomers(self, legs: int) -> int:

@@ -22,11 +22,12 @@ def test_utterances_are_long_and_end_in_a_pause(seconds):
 def test_a_line_says_who_was_refused_and_what_broke_off():
     spread = {"n": 3, "p50": 20.0, "p95": 30.0, "max": 40.0}
     row = {
-        **{"scene": "long", "callers": 4, "calls": 3.5, "let_in": 4},
+        **{"scene": "long", "callers": 4, "calls": 3.5, "let_in": 4, "late": 0.125},
         **{"final_ms": spread, "partial_every_ms": spread, "broken": ["session_lost"]},
         **{"refused": {"asr_load": 2}, "processor": {"asr": 0.5, "gateway": 0.25}},
     }
     line, broken = show(row).splitlines()
     assert "50%   75%" in line
+    assert " 12.5%" in line
     assert line.endswith("asr_load 2")
     assert broken.endswith("session_lost")

@@ -49,6 +49,18 @@ def test_a_leg_that_is_taken_over_amid_its_call_is_live():
     assert one.leg.live
 
 
+def test_audio_is_settled_when_its_utterance_has_ended():
+    one, silence = owned(), [0.01] * 10
+    assert one.settled(10) == 10
+    one.leg.take([Chunk(30 * FRAME, bytes(2 * FRAME * 30))])
+    one.leg.conclude([0.9] * 30, [0.01] * 30)
+    assert one.leg.speaking
+    assert one.settled(30) == 0
+    one.leg.take([Chunk(80 * FRAME, bytes(2 * FRAME * 50))])
+    one.leg.conclude(silence * 5, [0.01] * 50)
+    assert one.settled(50) == 80
+
+
 def test_of_a_recording_two_utterances_wait_for_their_finals_and_no_more():
     one, worker = owned(), stage()
     one.leg.live = False

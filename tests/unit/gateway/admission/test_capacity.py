@@ -88,7 +88,7 @@ def test_cheap_calls_make_room_for_more_and_dear_ones_for_fewer():
 
 def test_calls_that_have_said_nothing_yet_prove_nothing(capacity):
     """Twenty legs that have just come have brought audio and no work."""
-    watch(capacity, *[look(20)] * 14)
+    watch(capacity, *[look(20)] * 8)
     assert capacity.room == pytest.approx(ROOM)
 
 
@@ -191,7 +191,7 @@ def test_a_stage_without_workers_is_no_matter_of_room(capacity):
 
 
 def test_finals_that_come_late_keep_the_door_shut_until_few_are_late(capacity):
-    now = watch(capacity, look(2, ends=28, late=7))
+    now = watch(capacity, look(2, ends=40, late=4))
     assert reason(capacity, now) is None
     now = watch(capacity, look(2, ends=1, late=1), start=now + 0.5)
     assert reason(capacity, now) == "asr_wait"
@@ -264,7 +264,7 @@ def test_a_flood_is_forgotten_within_minutes():
     now = watch(capacity, *[look(40, work=40.0)] * 600)
     assert capacity.room is not None
     assert capacity.room < 1.0
-    watch(capacity, *[look(0, share=0.0)] * 600, start=now + 0.5)
+    watch(capacity, *[look(0, share=0.0)] * 800, start=now + 0.5)
     assert capacity.room == pytest.approx(ROOM, rel=0.5)
 
 

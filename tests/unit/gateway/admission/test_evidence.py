@@ -33,7 +33,17 @@ def test_late_is_the_share_of_finals_and_of_those_that_wait_still(evidence):
     evidence.learn(Decodes(ends=10, late=4, overdue=7), 0, 0.0)
     evidence.learn(Decodes(ends=8, late=0, overdue=2), 0, 1.0)
     assert evidence.late == 6 / 20
-    evidence.learn(Decodes(), 0, WINDOW)
+    evidence.learn(Decodes(ends=10, late=1), 0, WINDOW)
+    assert evidence.late == 0.0
+
+
+def test_where_utterances_are_long_their_finals_are_looked_back_for(evidence):
+    for number in range(4):
+        evidence.learn(Decodes(ends=1, late=1), 0, 14.0 * number)
+    assert evidence.late == 1.0
+    evidence.learn(Decodes(ends=1), 0, 56.0)
+    assert evidence.late == 4 / 5
+    evidence.learn(Decodes(), 0, 60.0)
     assert evidence.late == 0.0
 
 
