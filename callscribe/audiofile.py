@@ -13,7 +13,7 @@ import soundfile
 
 from common.audio import FloatArray
 from common.errors import CallscribeError
-from gateway.protocols.api import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
+from gateway.protocols.commands import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 
 class AudioFileError(CallscribeError):

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from asr_worker import scheduler
+from gateway.calls import state
 from vad_worker import endpointer
 
 ARCHITECTURE = Path(__file__).resolve().parent.parent / "ARCHITECTURE.md"
@@ -23,7 +24,14 @@ def diagrams() -> dict[str, str]:
     """Return every diagram by the name of its place in the document."""
     endpoints = [(a.name, t.value, b.name) for (a, t), b in endpointer.TRANSITIONS.items()]
     decodes = [(a.name, t, b.name) for (a, t), b in scheduler.TRANSITIONS.items()]
+    # Any call may also end early; that would hide the rest.
+    calls = [
+        (a.name, t.value, b.name)
+        for (a, t), b in state.TRANSITIONS.items()
+        if a is not b and (t is not state.Step.END or a is state.State.FINISHING)
+    ]
     return {
+        "call": mermaid(calls, state.State.OPENING.name),
         "endpointer": mermaid(endpoints, endpointer.State.IDLE.name),
         "scheduler": mermaid(decodes, scheduler.State.OPEN.name),
     }

@@ -1,53 +1,49 @@
-"""The gateway process's shell: sockets and pages on one port, sessions, upkeep, drain."""
+"""The gateway process's shell: what it consists of, its upkeep, its drain."""
 
 import asyncio
-import logging
 import os
 import ssl
-from collections.abc import Coroutine
-from functools import partial
-from http import HTTPStatus
-from typing import Any, cast
+from collections.abc import Coroutine, Iterable
+from typing import Any
 
 from prometheus_client import CollectorRegistry
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
-from websockets.http11 import Request, Response
 
-from common.errors import SettingsError
 from common.pipeline.stages import PIPELINE, REQUIRED
 from common.redis.address import Address
 from common.redis.link import Link
 from common.telemetry.logs import Log
 from common.telemetry.metrics import BusMetrics, GatewayMetrics
-from gateway import pages
-from gateway import protocols as fronts
 from gateway.admission.capacity import Capacity
 from gateway.admission.forwarded import TrustedProxies
-from gateway.admission.handshake import Handshakes, comes_back, path
-from gateway.admission.quota import Quota, caller
+from gateway.admission.handshake import Handshakes
+from gateway.admission.quota import Quota
 from gateway.admission.workers import Workers
-from gateway.calls.context import Gateway
+from gateway.calls.absence import Absence
+from gateway.calls.call import Patience, Services
 from gateway.calls.maintenance import Maintenance
-from gateway.calls.session import Session
+from gateway.calls.opening import Openings
+from gateway.calls.standby import Standby
 from gateway.calls.store import SessionStore
+from gateway.calls.table import Calls
+from gateway.conversations.client import Newcomer
+from gateway.conversations.conversation import Surroundings
+from gateway.conversations.reception import Reception
 from gateway.downlink.reader import Downlink
+from gateway.protocols import PROTOCOLS
+from gateway.protocols.api import Transport
 from gateway.settings import GatewaySettings
+from gateway.tcp.listener import TcpListener
 from gateway.uplink.writer import Uplink
-from gateway.websocket.connection import Connection
 from gateway.websocket.crowd import Crowd
-from gateway.websocket.request import Complaint
+from gateway.websocket.listener import WebSocketListener
 
 _LAST_WRITES = 1.0
-_BACKLOG = 4096
-"""Connections that may wait to be accepted. After a restart all clients come back at once; of one
-that does not fit, the kernel drops the handshake and its client waits for seconds, or for ever."""
 
 _log = Log(__name__)
 
 
 class GatewayServer:
-    """Accepts clients and carries their sessions until drained."""
+    """Accepts clients and carries their calls until drained."""
 
     def __init__(self, settings: GatewaySettings, registry: CollectorRegistry, name: str) -> None:
         self._settings = settings
@@ -55,10 +51,8 @@ class GatewayServer:
         self._name = name
         self._bus_metrics = BusMetrics.build(registry)
         self._metrics = GatewayMetrics.build(registry)
-        self._sessions: set[Session] = set()
-        self._disposals: set[asyncio.Task[None]] = set()
-        self._fronts = fronts.by_path()
-        self._proxies = TrustedProxies.parse(settings.trusted_proxies or "")
+        self._unopened: Standby[Newcomer] = Standby()
+        self._absent: Standby[Absence] = Standby()
         self._draining = False
         self._idle = asyncio.Event()
 
@@ -76,40 +70,103 @@ class GatewayServer:
         up, down, work = self._links
         self._uplink = Uplink(up, period=settings.flush_ms / 1000)
         self._downlink = Downlink(down, self._name, self._bus_metrics, dial)
-        self._fleet = fleet = Workers(work, PIPELINE, Capacity(settings.asr_load))
-        self._metrics.recognisers_busy.set_function(lambda: fleet.busy)
-        await self._fleet.look()
+        self._workers = workers = Workers(work, PIPELINE, Capacity(settings.asr_load))
+        self._metrics.recognisers_busy.set_function(lambda: workers.busy)
+        await workers.look()
+        self._build(work)
+        await self._listen(tls)
+        _log.info("gateway.listening", host=settings.host, port=self.port)
+
+    def _build(self, link: Link) -> None:
+        """Put together what carries calls, once there is a connection to Redis."""
+        settings = self._settings
         most = settings.max_sessions_per_key
-        quota = Quota(work, most) if most else None
-        self._door = Handshakes(
-            self._fleet,
+        self._handshakes = Handshakes(
+            self._workers,
             self._metrics,
             most=settings.max_sessions,
-            quota=quota,
+            quota=Quota(link, most) if most else None,
             free_connection=self._free_connection,
             free_call=self._free_call,
         )
-        self._roster = SessionStore(work, self._name)
-        self._gateway = Gateway(
-            name=self._name,
-            settings=settings,
-            link=work,
+        store = SessionStore(link, self._name)
+        services = Services(
+            link=link,
             uplink=self._uplink,
             downlink=self._downlink,
-            fleet=self._fleet,
-            roster=self._roster,
-            door=self._door,
+            store=store,
             metrics=self._metrics,
+            patience=Patience(
+                resume=settings.resume_s,
+                absent=settings.max_absent_per_key,
+                words=settings.words_wait_s,
+                retention=settings.retention_s,
+            ),
+            absent=self._absent,
+            forget=self._handshakes.leave,
         )
-        self._caretaker = Maintenance(self._gateway, self._sessions, self._dispose)
-        self._server = await self._listen(tls)
-        _log.info("gateway.listening", host=settings.host, port=self.port)
+        self._calls = Calls(services, self._note_idle)
+        openings = Openings(
+            self._workers,
+            store,
+            self._calls,
+            connected=lambda: link.connected,
+            undenoised=settings.denoise_unavailable == "continue",
+        )
+        around = Surroundings(
+            gateway=self._name,
+            calls=self._calls,
+            openings=openings,
+            downlink=self._downlink,
+            handshakes=self._handshakes,
+            metrics=self._metrics,
+            unopened=self._unopened,
+        )
+        self._reception = Reception(
+            around,
+            settings.session_defaults(),
+            self._note_idle,
+            audio_rate=settings.max_audio_rate,
+            audio_burst=settings.audio_burst_s,
+            flooded=lambda: self._workers.flooded,
+        )
+        self._maintenance = Maintenance(
+            link,
+            store,
+            self._calls,
+            openings,
+            self._handshakes,
+            self._counted,
+            resume_s=settings.resume_s,
+        )
+
+    async def _listen(self, tls: ssl.SSLContext | None) -> None:
+        settings, crowd = self._settings, Crowd()
+        self._listener = WebSocketListener(
+            [each for each in PROTOCOLS if each.path],
+            self._reception,
+            self._handshakes,
+            crowd,
+            self,
+            self._metrics,
+            proxies=TrustedProxies.parse(settings.trusted_proxies or ""),
+            opening_s=settings.opening_s,
+            max_size=settings.max_message_bytes,
+        )
+        await self._listener.listen(settings.host, settings.port, tls)
+        self._tcp: list[TcpListener] = []
+        for protocol in PROTOCOLS:
+            port = protocol.port_in(settings)
+            if protocol.transport is Transport.TCP and port is not None:
+                listener = TcpListener(protocol, self._reception, self._handshakes, crowd)
+                await listener.listen(settings.host, port, tls)
+                self._tcp.append(listener)
+                _log.info("gateway.listening", host=settings.host, port=listener.port)
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
-        port: int = next(iter(self._server.sockets)).getsockname()[1]
-        return port
+        """The port that is listened on for WebSockets and HTTP."""
+        return self._listener.port
 
     def services(self) -> dict[str, Coroutine[Any, Any, None]]:
         """Return the coroutines that make up the running gateway, by name."""
@@ -117,144 +174,69 @@ class GatewayServer:
             "uplink": self._uplink.run(),
             "downlink": self._downlink.run(),
             "sweep": self._downlink.sweep(),
-            "fleet": self._fleet.run(self._hold_all),
-            "renew": self._caretaker.renew_for_ever(),
-            "lag": self._caretaker.tell_lag_for_ever(),
-            "stores": self._caretaker.bound_stores_for_ever(),
+            "workers": self._workers.run(self._reception.hold_all),
+            "renew": self._maintenance.renew_for_ever(),
+            "lag": self._maintenance.tell_lag_for_ever(),
+            "stores": self._maintenance.bound_stores_for_ever(),
         }
 
     async def drain(self) -> None:
         """Admit no more calls; wait until the running ones have ended or gone elsewhere.
 
-        A client that comes back is sent away at once: another gateway goes on with its call.
+        A client that resumes is sent away immediately: another gateway goes on with its call.
         """
         self._draining = True
-        self._door.close()
-        for session in list(self._sessions):
-            if session.returns or not session.present:
-                session.send_away()
+        self._handshakes.close()
+        for conversation in self._reception:
+            if conversation.returns:
+                conversation.send_away()
+        self._release_unattended()
         self._note_idle()
         await self._idle.wait()
 
     async def stop(self) -> None:
         """Send away who is still there, write what they said, close everything."""
-        for session in list(self._sessions):
-            session.send_away()
+        for conversation in self._reception:
+            conversation.send_away()
+        self._release_unattended()
         # The services have ended by now; the last words still have to be written.
         writing = asyncio.create_task(self._uplink.run())
         await self._uplink.settle(_LAST_WRITES)
         writing.cancel()
-        self._server.close()
-        await self._server.wait_closed()
-        if self._disposals:
-            await asyncio.wait(self._disposals, timeout=_LAST_WRITES)
+        for listener in self._tcp:
+            listener.close()
+        await self._listener.close()
+        await self._calls.settle(_LAST_WRITES)
+        await self._reception.settle(_LAST_WRITES)
         for link in self._links:
             await link.close()
 
-    async def _listen(self, tls: ssl.SSLContext | None) -> Server:
-        settings = self._settings
-        # At info the library reports every connection and every probe.
-        logging.getLogger("websockets").setLevel(logging.WARNING)
-        try:
-            return await serve(
-                self._handle,
-                settings.host,
-                settings.port,
-                ssl=tls,
-                process_request=self._answer,
-                create_connection=cast(Any, partial(Connection, crowd=Crowd())),
-                # Audio hardly compresses and a deflate context costs each session 16 KB and more.
-                compression=None,
-                max_size=settings.max_message_bytes,
-                backlog=_BACKLOG,
-                server_header=None,
-            )
-        except OSError as error:
-            reason = error.strerror or str(error)
-            where = f"{settings.host}:{settings.port}"
-            raise SettingsError(f"--port: cannot listen on {where}: {reason}") from error
-
-    async def _handle(self, connection: ServerConnection) -> None:
-        assert isinstance(connection, Connection)
-        assert connection.request is not None
-        front = self._fronts[path(connection.request)]
-        build = front(self._settings.session_defaults())
-        name = connection.id.hex
-        session = Session(
-            self._gateway,
-            build,
-            connection,
-            self._dispose,
-            name=name,
-            caller=connection.caller,
-            returning=comes_back(connection.request),
-        )
-        self._sessions.add(session)
-        self._gateway.unopened.add(session.caller, session)
-        if self._fleet.flooded:
-            session.throttle.hold("memory", True)
-        await connection.serve(session, self._settings.opening_s)
-
-    def _dispose(self, session: Session) -> None:
-        self._sessions.discard(session)
-        self._note_idle()
-        disposal = asyncio.create_task(session.dispose(), name=f"dispose:{session.id}")
-        self._disposals.add(disposal)
-        disposal.add_done_callback(self._disposals.discard)
+    def _release_unattended(self) -> None:
+        for call in self._calls:
+            if call.running and not call.attended:
+                call.release()
 
     def _free_connection(self) -> bool:
         """End the connection without a call that goes first; tell whether there was one."""
-        session = self._gateway.unopened.first_to_go()
-        if session is not None:
-            session.give_up()
-        return session is not None
+        newcomer = self._unopened.first_to_go()
+        if newcomer is not None:
+            newcomer.give_up()
+        return newcomer is not None
 
     def _free_call(self) -> bool:
         """End the call without a client that goes first; tell whether there was one."""
-        absence = self._gateway.absent.first_to_go()
+        absence = self._absent.first_to_go()
         if absence is not None:
             absence.cut_short()
         return absence is not None
 
-    def _hold_all(self, held: bool) -> None:
-        """Read nobody while Redis is so full that workers need the room to make room."""
-        for session in self._sessions:
-            session.throttle.hold("memory", held)
+    def _counted(self) -> Iterable[str]:
+        """Return the names of all calls, and of connections that may open one."""
+        return [*(call.id for call in self._calls), *self._reception.callless]
 
     def _note_idle(self) -> None:
-        if self._draining and not self._sessions:
+        if self._draining and not len(self._calls) and not len(self._reception):
             self._idle.set()
-
-    def _answer(
-        self, connection: ServerConnection, request: Request
-    ) -> Response | Coroutine[Any, Any, Response | None] | None:
-        """Answer a plain HTTP request, or let a WebSocket handshake go on."""
-        assert isinstance(connection, Connection)
-        complaint, is_call = connection.complaint, path(request) in self._fronts
-        if complaint is None and is_call and not connection.bare:
-            forwarded = map(request.headers.get_all, ("X-Forwarded-For", "Forwarded"))
-            connection.peer = self._proxies.client(connection.peer, *forwarded)
-            present = sum(session.present for session in self._sessions)
-            connection.caller = caller(request.headers, connection.peer)
-            return self._door.answer(connection.id.hex, request, connection.caller, present)
-        if complaint is None and is_call:
-            complaint = Complaint(HTTPStatus.METHOD_NOT_ALLOWED, "a WebSocket handshake is a GET")
-        if complaint is not None:
-            self._metrics.refusals.labels("bad_request").inc()
-            page = pages.text(complaint.status, complaint.text)
-        else:
-            page = pages.find(path(request), self)
-        headers = Headers(
-            [
-                ("Content-Type", page.content_type),
-                ("Content-Length", str(len(page.body))),
-                ("Cache-Control", "no-store"),
-                ("Connection", "close"),
-            ]
-        )
-        if page.status == HTTPStatus.METHOD_NOT_ALLOWED:
-            headers["Allow"] = "GET, HEAD"
-        return Response(page.status, page.reason, headers, b"" if connection.bare else page.body)
 
     # --- what the pages show ---
 
@@ -269,7 +251,7 @@ class GatewayServer:
             return "draining"
         if not all(link.connected for link in self._links):
             return "Redis is away"
-        missing = self._fleet.missing(REQUIRED)
+        missing = self._workers.missing(REQUIRED)
         return f"no live worker: {', '.join(missing)}" if missing else None
 
     def status(self) -> dict[str, object]:
@@ -279,8 +261,12 @@ class GatewayServer:
             "pid": os.getpid(),
             "ready": self.unready() is None,
             "reason": self.unready(),
-            "sessions": len(self._sessions),
+            "sessions": len(self._calls) + len(self._reception.callless),
             "max_sessions": self._settings.max_sessions,
-            "stages": self._fleet.summary(),
-            "fronts": sorted(self._fronts),
+            "stages": self._workers.summary(),
+            "protocols": sorted(
+                protocol.path or protocol.name
+                for protocol in PROTOCOLS
+                if protocol.path or protocol.port_in(self._settings) is not None
+            ),
         }

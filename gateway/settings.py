@@ -29,6 +29,13 @@ class GatewaySettings(CommonSettings):
     port: int = setting(
         8000, "port that the gateway listens on; 0 takes a free one", minimum=0, maximum=65535
     )
+    raw_tcp_port: int | None = setting(
+        None,
+        "port for raw audio over TCP, in the manner of whisper_streaming, where it is 43007;"
+        " 0 takes a free one, and without it there is none",
+        minimum=0,
+        maximum=65535,
+    )
     ssl_certfile: Path | None = setting(None, "certificate chain for TLS, PEM")
     ssl_keyfile: Path | None = setting(None, "private key of --ssl-certfile, PEM")
     generate_self_signed_cert: bool = setting(

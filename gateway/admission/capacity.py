@@ -28,7 +28,10 @@ from gateway.admission.evidence import Decodes, Evidence
 _DECODES_PER_SECOND = 0.25
 """Decodes of ends, tentative ones included, per second of a leg's audio. Measured: 0.12 and 0.26 on
 the two sides of the sample call, 0.23 where one of them is always speaking."""
-_PRIOR_WEIGHT = 60.0
+_BESIDE_CALLS = 2.0
+"""How much longer a decode takes beside all the work of the calls that it is for, than on the idle
+worker that the estimate comes from. Measured on two cores."""
+_PRIOR_WEIGHT = 10.0
 """Seconds of audio that the estimate before any measurement is worth."""
 _MEMORY = 60.0
 _MOST_EVIDENCE = 300.0
@@ -155,7 +158,7 @@ class WorkPerAudio:
 
     def estimate(self, decode: float) -> float:
         """Return the work per audio; `decode`: what one decode takes, 0.0 if not known."""
-        prior = decode * _DECODES_PER_SECOND * _PRIOR_WEIGHT
+        prior = decode * _BESIDE_CALLS * _DECODES_PER_SECOND * _PRIOR_WEIGHT
         weight = _PRIOR_WEIGHT if decode else 0.0
         return (prior + self._work) / (weight + self._audio) if weight + self._audio else 0.0
 

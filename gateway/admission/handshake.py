@@ -1,14 +1,13 @@
-"""The handshake: which calls are refused before anything else is done for them, and why."""
+"""The handshake: which calls are refused before anything else is done for them, and why.
+
+It knows no transport: what is refused is told to the client by its listener.
+"""
 
 import time
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
-from http import HTTPStatus
 from math import ceil
-
-from websockets.datastructures import Headers
-from websockets.http11 import Request, Response
 
 from common.rates import Rates
 from common.telemetry.metrics import GatewayMetrics
@@ -16,23 +15,10 @@ from gateway.admission.capacity import SHORT_OF_PLACES, Refusal
 from gateway.admission.quota import Quota
 from gateway.admission.workers import Workers
 
-_COMES_BACK = "resume=1"
-"""What a client adds to its URL that is about to resume: its call has its place already."""
-
-_OWN_DOING = ("key_sessions", "key_rate")
-"""The refusals that are the caller's own doing."""
+OWN_DOING = ("key_sessions", "key_rate")
+"""Reasons of refusals that are the caller's own doing."""
 _HANDSHAKES = (50.0, 500.0)
 """Handshakes of one key: so many a second, and together, when all come back after an outage."""
-
-
-def path(request: Request) -> str:
-    """Return the path of the URL that is asked for."""
-    return request.path.partition("?")[0]
-
-
-def comes_back(request: Request) -> bool:
-    """Tell whether the client is one that comes back to its call."""
-    return _COMES_BACK in request.path.partition("?")[2].split("&")
 
 
 class Handshakes:
@@ -46,7 +32,7 @@ class Handshakes:
 
     def __init__(
         self,
-        fleet: Workers,
+        workers: Workers,
         metrics: GatewayMetrics,
         *,
         most: int,
@@ -54,7 +40,7 @@ class Handshakes:
         free_connection: Callable[[], bool] = lambda: False,
         free_call: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._fleet = fleet
+        self._workers = workers
         self._metrics = metrics
         self._most = most
         self._quota = quota
@@ -71,17 +57,17 @@ class Handshakes:
         """Let nobody in any more."""
         self.closed = True
 
-    def answer(
-        self, call: str, request: Request, key: str, present: int
-    ) -> Response | Coroutine[None, None, Response | None] | None:
-        """Answer a handshake; None lets it go on. Only where keys are counted is Redis asked.
+    def ask(
+        self, call: str, key: str, present: int, *, returning: bool
+    ) -> Refusal | Coroutine[None, None, Refusal | None] | None:
+        """Ask for a connection to be let in; None lets it in. Only where keys count Redis is asked.
 
         `call`: its name from here on. `key`: the client's. `present`: clients already there.
+        `returning`: the client is about to resume a call, which has its place already.
         """
-        returning = comes_back(request)
-        refusal = self._refusal(call, key, present, comes_back=returning)
+        refusal = self._refusal(call, key, present, returning=returning)
         if refusal is not None:
-            return self._turn_away(refusal)
+            return self._counted(refusal)
         if self._quota is None:
             return None
         if not returning:
@@ -111,46 +97,36 @@ class Handshakes:
 
     async def leave(self, call: str) -> None:
         """Count a call no longer. Waits while Redis is away."""
-        self._fleet.discount(call)
+        self._workers.discount(call)
         key = self._keys.pop(call, None)
         if self._quota is not None and key is not None:
             await self._quota.release(key, call)
 
-    def _refusal(self, call: str, key: str, present: int, *, comes_back: bool) -> Refusal | None:
+    def _refusal(self, call: str, key: str, present: int, *, returning: bool) -> Refusal | None:
         if self.closed:
             return Refusal("draining", 1, "the server is about to end")
         if wait := self._rates.try_add(key, time.monotonic()):
             return Refusal("key_rate", ceil(wait), "this key opens too many connections a second")
-        if comes_back:
+        if returning:
             return None
         if present >= self._most and not self._free_connection():
             return Refusal("max_sessions", 5, f"all {self._most} calls are taken")
-        refusal = self._fleet.refusal(1)
+        refusal = self._workers.refusal(1)
         if refusal is None:
-            self._fleet.count(call, 1)
+            self._workers.count(call, 1)
         elif refusal.reason in SHORT_OF_PLACES and self._free_call():
             # It takes the workers a moment to let go of the call that ends.
             return replace(refusal, retry_after=2)
         return refusal
 
-    async def _count(self, quota: Quota, call: str, key: str) -> Response | None:
+    async def _count(self, quota: Quota, call: str, key: str) -> Refusal | None:
         refusal = await quota.take(key, call)
         if refusal is not None:
-            self._fleet.discount(call)
-            return self._turn_away(refusal)
+            self._workers.discount(call)
+            return self._counted(refusal)
         self._keys[call] = key
         return None
 
-    def _turn_away(self, refusal: Refusal) -> Response:
+    def _counted(self, refusal: Refusal) -> Refusal:
         self._metrics.refusals.labels(refusal.reason).inc()
-        own_doing = refusal.reason in _OWN_DOING
-        status = HTTPStatus.TOO_MANY_REQUESTS if own_doing else HTTPStatus.SERVICE_UNAVAILABLE
-        headers = Headers(
-            [
-                ("Content-Type", "text/plain; charset=utf-8"),
-                ("Content-Length", str(len(body := f"refused: {refusal.reason}\n".encode()))),
-                ("Retry-After", str(refusal.retry_after)),
-                ("Connection", "close"),
-            ]
-        )
-        return Response(status, status.phrase, headers, body)
+        return refusal

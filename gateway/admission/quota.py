@@ -6,12 +6,10 @@ gateway that died are forgotten by themselves.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from itertools import chain
-
-from websockets.datastructures import Headers
 
 from common.bus import commands, keys, scripts
 from common.redis.link import Link, ScriptCall
@@ -25,14 +23,17 @@ _PATIENCE = 0.5
 for want of Redis, if it still is."""
 
 
-def caller(headers: Headers, address: str) -> str:
-    """Return a client's key: a digest of its `X-Api-Key`, bearer token or, without one, address."""
+def caller(headers: Mapping[str, Sequence[str]], address: str) -> str:
+    """Return a client's key: a digest of its `X-Api-Key`, bearer token or, without one, address.
+
+    `headers` by their names in lower case.
+    """
     bearers = (
         value[len(_BEARER) :].strip()
-        for value in headers.get_all("Authorization")
+        for value in headers.get("authorization", ())
         if value[: len(_BEARER)].lower() == _BEARER
     )
-    said = next(filter(None, chain(headers.get_all("X-Api-Key"), bearers)), "")
+    said = next(filter(None, chain(headers.get("x-api-key", ()), bearers)), "")
     # Told apart, or an address could be given as a key to use up its calls.
     kind = "key" if said else "address"
     return blake2b(f"{kind} {said or address}".encode(), digest_size=16).hexdigest()

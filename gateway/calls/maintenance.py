@@ -1,22 +1,23 @@
-"""What a gateway does for its calls now and then: keeps them alive, and ends those of nobody."""
+"""What a gateway does for its calls now and then: keeps them alive, and ends orphaned ones."""
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from uuid import uuid4
 
 from common.audio import SAMPLE_RATE, seconds
 from common.bus import commands, keys, wire
-from common.options import SessionOptions
 from common.pipeline.stages import VAD
 from common.pipeline.streams import CHECKPOINT, SOURCES
-from common.redis.link import CommandError, Reply
+from common.redis.link import CommandError, Link, Reply
 from common.telemetry.logs import Log
-from gateway.calls.context import Gateway, Nobody
-from gateway.calls.session import Session
-from gateway.protocols import native
-from gateway.protocols.api import LAG
+from gateway.admission.handshake import Handshakes
+from gateway.calls.call import Call
+from gateway.calls.opening import Openings, Refused
+from gateway.calls.store import SessionStore
+from gateway.calls.table import Calls
 from gateway.uplink.stored import Stored, to_hold
+from gateway.uplink.throttle import Throttle
 
 RENEW_EVERY = 10.0
 _LOOK_EVERY = 1.0
@@ -31,32 +32,42 @@ _log = Log(__name__)
 
 
 class Maintenance:
-    """Looks after the sessions of one gateway; `dispose` is called for those that have ended."""
+    """Looks after the calls of one gateway; `counted` are the names that count in admission."""
 
     def __init__(
-        self, gateway: Gateway, sessions: set[Session], dispose: Callable[[Session], None]
+        self,
+        link: Link,
+        store: SessionStore,
+        calls: Calls,
+        openings: Openings,
+        handshakes: Handshakes,
+        counted: Callable[[], Iterable[str]],
+        *,
+        resume_s: float,
     ) -> None:
-        self._gateway = gateway
-        self._sessions = sessions
-        self._dispose = dispose
-        self._generation = gateway.link.generation
+        self._link = link
+        self._store = store
+        self._calls = calls
+        self._openings = openings
+        self._handshakes = handshakes
+        self._counted = counted
+        self._resume_s = resume_s
+        self._generation = link.generation
 
     async def renew_for_ever(self) -> None:
-        """Keep living sessions alive and their audio within its cap; end lost and orphaned ones."""
+        """Keep running calls alive and their audio within its cap; end lost and orphaned ones."""
         patience = 0
         while True:
             began = time.monotonic()
             await self._wait()
-            sessions = [session for session in self._sessions if session.registered]
-            moved = self._gateway.link.generation != self._generation
+            calls = [call for call in self._calls if call.running]
+            moved = self._link.generation != self._generation
             if moved:
-                self._generation = self._gateway.link.generation
-                await self._gateway.roster.reopen(
-                    [(session.id, session.intake.record) for session in sessions]
-                )
-            await self._renew(sessions)
-            await self._gateway.door.renew([session.id for session in self._sessions])
-            # After an outage every call looks forsaken until its gateway has had its turn.
+                self._generation = self._link.generation
+                await self._store.reopen([(call.id, call.intake.record) for call in calls])
+            await self._renew(calls)
+            await self._handshakes.renew(self._counted())
+            # After an outage every call looks orphaned until its gateway has had its turn.
             late = time.monotonic() - began > 2 * RENEW_EVERY
             patience = 2 if late or moved else max(0, patience - 1)
             if not patience:
@@ -66,96 +77,125 @@ class Maintenance:
         """Tell clients that want to know how far behind their audio its recognition is."""
         while True:
             await asyncio.sleep(_LOOK_EVERY)
-            sessions = [
-                session
-                for session in self._sessions
-                if session.registered and session.present and LAG in session.intake.record.events
-            ]
-            legs = [(session, leg) for session in sessions for leg in session.intake.legs]
-            checkpoints = await self._gateway.link.insist(
+            calls = [call for call in self._calls if call.tells_lag]
+            legs = [(call, leg) for call in calls for leg in call.intake.legs]
+            checkpoints = await self._link.insist(
                 [commands.last(leg.leg.key(_HEARD)) for _, leg in legs]
             )
-            heard: dict[Session, dict[int, int]] = {session: {} for session in sessions}
-            for (session, leg), entries in zip(legs, checkpoints, strict=True):
+            heard: dict[Call, dict[int, int]] = {call: {} for call in calls}
+            for (call, leg), entries in zip(legs, checkpoints, strict=True):
                 if entries and (progress := wire.read_progress(entries[0])) is not None:
-                    heard[session][leg.leg.channel] = progress.heard.position
-            for session, positions in heard.items():
-                if session.registered:
-                    session.output.heard(positions, session.intake.position)
+                    heard[call][leg.leg.channel] = progress.heard.position
+            for call, positions in heard.items():
+                if call.running:
+                    call.output.heard(positions, call.intake.position)
 
     async def bound_stores_for_ever(self) -> None:
         """Take no more audio of calls that have too much in store."""
         while True:
             await asyncio.sleep(_STORES_EVERY)
-            sessions = [
-                session
-                for session in self._sessions
-                if session.registered and session.present and session.intake.runs_ahead
+            calls = [
+                call
+                for call in self._calls
+                if call.running and call.attended and call.intake.runs_ahead
             ]
-            legs = [session.intake.legs[0].leg for session in sessions]
-            oldest = await self._gateway.link.insist(
+            legs = [call.intake.legs[0].leg for call in calls]
+            oldest = await self._link.insist(
                 [commands.first(leg.key(kind)) for leg in legs for kind in SOURCES]
             )
-            calls = [
+            stored = [
                 Stored(
-                    session.caller,
-                    seconds(_behind(session.intake.position, oldest[2 * at : 2 * at + 2])),
-                    session.intake.record.options.max_utterance,
-                    session.throttle.stored,
+                    call.caller,
+                    seconds(_behind(call.intake.position, oldest[2 * at : 2 * at + 2])),
+                    call.intake.record.options.max_utterance,
+                    call.throttle.stored,
                 )
-                for at, session in enumerate(sessions)
+                for at, call in enumerate(calls)
             ]
-            for session, held in zip(sessions, to_hold(calls), strict=True):
-                if session.registered:
-                    session.throttle.keep(held)
+            for call, held in zip(calls, to_hold(stored), strict=True):
+                if call.running:
+                    call.throttle.keep(held)
 
     async def _wait(self) -> None:
-        """Wait for the next round; when Redis has come back older, that is at once."""
+        """Wait for the next round; when Redis has come back older, that is immediately."""
         for _ in range(round(RENEW_EVERY / _LOOK_EVERY)):
-            if self._gateway.link.generation != self._generation:
+            if self._link.generation != self._generation:
                 return
             await asyncio.sleep(_LOOK_EVERY)
 
-    async def _renew(self, sessions: Sequence[Session]) -> None:
-        roster = self._gateway.roster
-        owners = await roster.owners([session.id for session in sessions])
-        alive: list[Session] = []
+    async def _renew(self, calls: Sequence[Call]) -> None:
+        owners = await self._store.owners([call.id for call in calls])
+        alive: list[Call] = []
         now = time.monotonic()
-        for session, owner in zip(sessions, owners, strict=True):
-            if not session.registered:
+        for call, owner in zip(calls, owners, strict=True):
+            if not call.running:
                 continue
             if owner is None:
-                session.lose("session_lost", "Redis came back without this call")
-            elif owner != session.owner:
+                call.lose("session_lost", "Redis came back without this call")
+            elif owner != call.owner:
                 # Not by the new owner's word, but found out: it may be Redis that has forgotten.
-                session.send_away()
-            elif now - (session.finishing_since or now) > keys.SESSION_TTL:
-                session.lose("unfinished", "the last words were not recognised in time")
+                call.release()
+            elif now - (call.finishing_since or now) > keys.SESSION_TTL:
+                call.lose("unfinished", "the last words were not recognised in time")
             else:
-                session.output.forgo_overdue_words()
-                alive.append(session)
-        await roster.renew([leg.leg for session in alive for leg in session.intake.legs])
+                call.output.forgo_overdue_words()
+                alive.append(call)
+        await self._store.renew([leg.leg for call in alive for leg in call.intake.legs])
         trims = [
             commands.trim(leg.key, leg.position - _AUDIO_KEPT)
-            for session in alive
-            for leg in session.intake.legs
+            for call in alive
+            for leg in call.intake.legs
             if leg.position > _AUDIO_KEPT
         ]
-        await self._gateway.link.insist(trims)
+        await self._link.insist(trims)
 
     async def _adopt_orphans(self) -> None:
-        """End calls whose gateway has died and whose client has not come back."""
+        """End calls whose gateway has died and whose client has not resumed them."""
         # Gateways renew each `RENEW_EVERY` and a little; all are late when Redis was away.
-        silence = max(self._gateway.settings.resume_s, 2 * RENEW_EVERY) + RENEW_EVERY
-        for orphan, owner in await self._gateway.roster.orphans(silence):
-            if orphan in self._gateway.owned:
-                continue
-            _log.warning("session.orphaned", session=orphan)
-            front = native.build(SessionOptions())
-            name = uuid4().hex
-            session = Session(self._gateway, front, Nobody(), self._dispose, name=name)
-            self._sessions.add(session)
-            session.adopt(orphan, owner)
+        silence = max(self._resume_s, 2 * RENEW_EVERY) + RENEW_EVERY
+        orphans = await self._store.orphans(silence)
+        await asyncio.gather(
+            *(self.adopt(call, owner) for call, owner in orphans if call not in self._calls)
+        )
+
+    async def adopt(self, session: str, former: str) -> None:
+        """Take an orphaned call over from its last owner, and end it."""
+        _log.warning("session.orphaned", session=session)
+        adoption = _Adoption()
+        try:
+            found = await self._openings.adopt(adoption, session, former)
+        except Refused as refused:
+            _log.warning("session.refused", session=session, reason=str(refused))
+            return
+        except Exception as error:
+            _log.exception("session.open_failed", error, session=session)
+            return
+        if adoption.superseded:
+            return
+        taken = found.taken
+        call = self._calls.begin(
+            taken.record,
+            Throttle.idle(session),
+            name=session,
+            owner=adoption.owner,
+            held=found.held,
+            seq=taken.seq,
+        )
+        self._calls.stored(call)
+        _log.info("session.adopted", session=session)
+        call.finish()
+
+
+class _Adoption:
+    """An orphaned call that this gateway is about to take over."""
+
+    def __init__(self) -> None:
+        self.owner = uuid4().hex
+        self.superseded = False
+
+    def supersede(self) -> None:
+        """See `gateway.calls.table.Holder`."""
+        self.superseded = True
 
 
 def _behind(position: int, oldest: Sequence[Reply]) -> int:

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 
 from common.options import SessionOptions
 from common.pipeline.record import Message, pack
-from gateway.protocols.api import SPEECH_EVENTS, AudioFormat
+from gateway.protocols.commands import SPEECH_EVENTS, AudioFormat
 
 
 @dataclass(frozen=True, slots=True)

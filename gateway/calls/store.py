@@ -14,7 +14,7 @@ from common.pipeline.work import LegWork
 from common.redis.link import CommandError, Link, ScriptCall
 from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.downlink.reader import OWNER
-from gateway.protocols.api import MAX_CHANNELS
+from gateway.protocols.commands import MAX_CHANNELS
 
 MOST_ORPHANS = 50
 """Orphans that a gateway takes at a time: others may have room as well."""

@@ -18,7 +18,7 @@ from common.pipeline.partial import PARTIAL_TEXT
 from common.pipeline.speech import SPEECH_ENTRY
 from common.pipeline.streams import PARTIAL, SPEECH, TEXT
 from common.pipeline.text import Item
-from gateway.protocols.api import (
+from gateway.protocols.events import (
     Event,
     Final,
     Gap,

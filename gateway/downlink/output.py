@@ -13,7 +13,8 @@ from common.telemetry.metrics import GatewayMetrics
 from gateway.calls.record import SessionRecord
 from gateway.downlink.events import Results
 from gateway.downlink.late_words import LateWords
-from gateway.protocols.api import LAG, Event, Final, Lag, Partial
+from gateway.protocols.commands import LAG
+from gateway.protocols.events import Event, Final, Lag, Partial
 from gateway.uplink.arrivals import Arrivals
 
 _log = Log(__name__)

@@ -1,7 +1,7 @@
 """Readers of typed fields from a client's JSON: each returns the value or says what is allowed.
 
 A reader takes the field's name and its JSON value and raises `ClientError` with the code
-``invalid_option`` (not fatal by itself; the front decides).
+``invalid_option`` (not fatal by itself; the codec decides).
 """
 
 import json
@@ -37,6 +37,13 @@ def read_fields(readers: Mapping[str, Reader], given: Mapping[str, object]) -> d
             hint = f"did you mean {close[0]!r}?" if close else f"known are {_listed(readers)}"
             raise ClientError("unknown_option", f"unknown option {name[:40]!a}; {hint}")
     return {name: readers[name](name, value) for name, value in given.items()}
+
+
+def mapping(name: str, value: object) -> Mapping[str, object]:
+    """Read an object, whose fields are read elsewhere."""
+    if isinstance(value, dict):
+        return value
+    raise _invalid(name, value, "an object")
 
 
 def boolean(name: str, value: object) -> bool:

@@ -23,32 +23,33 @@ from typing import Any
 from common.audio import seconds
 from common.options import RANGES, SessionOptions
 from gateway.protocols import fields
-from gateway.protocols.api import (
+from gateway.protocols.api import ClientError, Codec, Message, Protocol, Request
+from gateway.protocols.commands import (
     ENCODINGS,
     EVENTS,
     MAX_CHANNELS,
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
     Audio,
-    AudioAck,
     AudioFormat,
-    ClientError,
     Command,
     Configure,
+    Finish,
+    Flush,
+    Open,
+    Resume,
+)
+from gateway.protocols.events import (
+    AudioAck,
     Created,
     Ended,
     Event,
     Failed,
     Final,
-    Finish,
-    Flush,
-    Front,
     Gap,
     GoingAway,
     Lag,
-    Open,
     Partial,
-    Resume,
     Resumed,
     SpeechEnded,
     SpeechStarted,
@@ -56,7 +57,6 @@ from gateway.protocols.api import (
     Words,
 )
 
-PATH = "/ws/asr"
 MOST_TEXT = 1 << 17
 """Characters of a text message: more than every option at its longest, each character escaped."""
 
@@ -116,17 +116,11 @@ class _State(Enum):
     FINISHING = auto()
 
 
-def build(defaults: SessionOptions) -> Front:
-    """Return the codec of one new connection; `defaults` hold where its config is silent."""
-    return NativeFront(defaults)
+class NativeCodec(Codec):
+    """One connection's native codec; `defaults` hold where its config is silent."""
 
-
-class NativeFront:
-    """One connection's native codec; see `gateway.protocols.api.Front`."""
-
-    path = PATH
-
-    def __init__(self, defaults: SessionOptions) -> None:
+    def __init__(self, defaults: SessionOptions, request: Request) -> None:
+        del request  # everything is said in messages
         self._state = _State.NEW
         self._options = defaults
         self._audio = AudioFormat()
@@ -137,7 +131,7 @@ class NativeFront:
 
     @property
     def verbatim(self) -> bool:
-        """See `gateway.protocols.api.Front`."""
+        """See `gateway.protocols.api.Codec`."""
         return self._state is _State.OPEN
 
     def receive_text(self, message: str) -> Sequence[Command]:
@@ -160,14 +154,14 @@ class NativeFront:
         self._late_audio = self._state is _State.FINISHING
         raise self._graded(self._out_of_order("audio"))
 
-    def render(self, event: Event, now: float) -> Sequence[str | bytes]:
+    def render(self, event: Event, now: float) -> Sequence[Message]:
         """Translate an event; a type that the client did not opt into is not sent."""
         return [json.dumps(message, ensure_ascii=False) for message in self._messages(event, now)]
 
     def restore(
         self, options: SessionOptions, audio: AudioFormat, events: frozenset[str], *, ended: bool
     ) -> None:
-        """See `gateway.protocols.api.Front`."""
+        """See `gateway.protocols.api.Codec`."""
         self._options, self._audio, self._events = options, audio, events
         given = self._repeated.items()
         differing = [name for name, value in given if value != self._current(name)]
@@ -393,3 +387,6 @@ def _word(word: Word) -> dict[str, Any]:
 def _time(position: int) -> float:
     """Convert a position to seconds, to the millisecond."""
     return round(seconds(position), 3)
+
+
+PROTOCOL = Protocol("native", NativeCodec, path="/ws/asr", resumable=True)

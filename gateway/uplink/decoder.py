@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
-from gateway.protocols.api import AudioFormat, ClientError, Encoding
+from gateway.protocols.api import ClientError
+from gateway.protocols.commands import AudioFormat, Encoding
 from gateway.uplink.resampler import REACH, Resampler
 
 _SAMPLE_BYTES: dict[Encoding, int] = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw": 1}

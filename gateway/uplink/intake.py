@@ -11,7 +11,8 @@ from common.pipeline.control import Command, Configure, End, Flush
 from common.telemetry.metrics import GatewayMetrics
 from gateway.calls.record import SessionRecord
 from gateway.calls.store import HeldLeg
-from gateway.protocols.api import ACK, ClientError
+from gateway.protocols.api import ClientError
+from gateway.protocols.commands import ACK
 from gateway.uplink.arrivals import Arrivals
 from gateway.uplink.decoder import AudioDecoder, resume_frame
 from gateway.uplink.leg import LegUplink

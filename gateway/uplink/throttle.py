@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Self
 
 from common.audio import seconds
 from common.rates import Bucket
@@ -37,6 +38,11 @@ class Throttle:
         self._brake = Brake()
         self._logged: set[str] = set()
         self._pause: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def idle(cls, session: str) -> Self:
+        """Return one that holds nobody: the call has no connection."""
+        return cls(session, lambda held: None, rate=1.0, burst=0.0)
 
     def hold(self, why: str, held: bool) -> None:
         """Stop reading for a reason, or go on once no reason is left."""

@@ -1,8 +1,8 @@
 """The WebSocket shell: frames in, handed over where they arrive; messages out, in order.
 
-Messages go straight from the bytes, or from the library's frame parser, to the session, and out
-straight to the socket as long as that takes them. The detours over the library's queues and waiting
-tasks cost more than all the rest that is done for a frame.
+Messages go straight from the bytes, or from the library's frame parser, to the conversation, and
+out straight to the socket as long as that takes them. The library's queues and waiting tasks cost
+more than all the rest that is done for a frame.
 
 A connection handles what arrives in turns, each within its `Budget`: one that sends more than its
 share is read later, and harms only itself.
@@ -21,7 +21,7 @@ from websockets.frames import DATA_OPCODES, CloseCode, Frame, Opcode
 from websockets.protocol import State
 
 from common.telemetry.logs import Log
-from gateway.calls.session import Session
+from gateway.conversations.conversation import Conversation
 from gateway.websocket.budget import PIECE, TURN, Budget
 from gateway.websocket.crowd import Crowd
 from gateway.websocket.frames import binary_message, cut
@@ -52,7 +52,7 @@ _log = Log(__name__)
 
 
 class Connection(ServerConnection):
-    """One client's WebSocket; implements `gateway.calls.context.Client`."""
+    """One client's WebSocket; implements `gateway.conversations.client.Client`."""
 
     def __init__(self, *args: Any, crowd: Crowd | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -65,7 +65,7 @@ class Connection(ServerConnection):
         """Whether the client wants an answer without its body."""
         self.complaint: Complaint | None = None
         """What is wrong with the client's request."""
-        self._session: Session | None = None
+        self._conversation: Conversation | None = None
         self._head: HeadReader | None = HeadReader()
         self._ended = False
         """Whether the client has sent all it will before its request was answered."""
@@ -111,7 +111,7 @@ class Connection(ServerConnection):
             self._read_request(self._head, data)
         elif self._strange or self.protocol.eof_sent:
             super().data_received(data)  # which fails the connection, or discards
-        elif self._waiting or self._session is None:
+        elif self._waiting or self._conversation is None:
             self._rest += data
             if len(self._rest) > _MOST_EARLY:
                 self.transport.pause_reading()
@@ -178,11 +178,11 @@ class Connection(ServerConnection):
         elif pause or self._pieces or (self._rest and not self._missing):
             self._wait(pause)
 
-    def _take_pieces(self, session: Session) -> None:
+    def _take_pieces(self, conversation: Conversation) -> None:
         """Go on with a message that is too long for one turn."""
         now = began = monotonic()
         while self._pieces and now - began < TURN and not self._held:
-            self._message(session, False, self._pieces.popleft())
+            self._message(conversation, False, self._pieces.popleft())
             now = monotonic()
         self._end_turn(now - began, now)
 
@@ -197,11 +197,11 @@ class Connection(ServerConnection):
     def go_on(self) -> None:
         """Handle what has arrived, and read again once nothing is left of it."""
         self._turn_due = False
-        if self._deaf or self._held or self._lost or self._session is None:
+        if self._deaf or self._held or self._lost or self._conversation is None:
             return
         self._waiting = False
         if self._pieces:
-            self._take_pieces(self._session)
+            self._take_pieces(self._conversation)
         elif self._rest and not self._missing and not self.protocol.eof_sent:
             self._turn(bytes(self._rest))
         if not self._waiting and not self._held and not self.transport.is_closing():
@@ -209,14 +209,14 @@ class Connection(ServerConnection):
 
     def _frame(self, data: bytes, frame: tuple[int, int, int], now: float) -> None:
         begin, payload, end = frame
-        size, session = end - payload, self._session
+        size, conversation = end - payload, self._conversation
         amid_message = self.protocol.current_size is not None
         message = None if amid_message else binary_message(data, frame)
-        if message is not None and session is not None:
-            if size > PIECE and session.verbatim:
+        if message is not None and conversation is not None:
+            if size > PIECE and conversation.verbatim:
                 self._pieces.extend(message[at : at + PIECE] for at in range(0, size, PIECE))
             else:
-                self._message(session, False, message)
+                self._message(conversation, False, message)
             return
         if not size or data[begin] in _WITHOUT_AUDIO:
             self._trifle(size, now)
@@ -225,24 +225,24 @@ class Connection(ServerConnection):
     def _trifle(self, size: int, now: float) -> None:
         """Close a connection that sends more messages without audio than any client needs."""
         flooded = self._budget.trifle(size, now)
-        if flooded and self._closing is None and self._session is not None:
+        if flooded and self._closing is None and self._conversation is not None:
             self._objected = self._deaf = True
-            self._session.end_flood()
+            self._conversation.end_flood()
             self.transport.pause_reading()
             self.loop.call_later(_FLOOD_CLOSING, self.transport.abort)
 
     def process_event(self, event: Any) -> None:
-        """Hand data frames to the session, everything else to the library."""
+        """Hand data frames to the conversation, everything else to the library."""
         if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
             super().process_event(event)
             if (unsent := self.transport.get_write_buffer_size()) > MOST_BUFFERED:
                 self._note_too_slow(unsent)
                 self.transport.abort()
-        elif self._session is not None:
-            self._receive(self._session, event)
+        elif self._conversation is not None:
+            self._receive(self._conversation, event)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wake the writer, which then ends the session."""
+        """Wake the writer, which then ends the conversation."""
         super().connection_lost(exc)
         if self._deadline is not None:
             self._deadline.cancel()
@@ -298,13 +298,14 @@ class Connection(ServerConnection):
         """Close without a word."""
         self.transport.abort()
 
-    async def serve(self, session: Session, patience: float) -> None:
-        """Connect the client and its session until either ends.
+    async def serve(self, conversation: Conversation, patience: float) -> None:
+        """Connect the client and its conversation until either ends.
 
         A client that has not opened its call after `patience` seconds is sent away.
         """
-        self._session = session
-        opening = self.loop.call_later(patience, session.give_up)
+        self._conversation = conversation
+        opening = self.loop.call_later(patience, conversation.give_up)
+        conversation.begin()
         self.go_on()
         if self._ended:
             super().eof_received()
@@ -323,10 +324,10 @@ class Connection(ServerConnection):
         finally:
             opening.cancel()
             if self._hung_up:
-                session.hang_up()
+                conversation.hang_up()
             else:
-                session.vanish()
-            session.forget_client()
+                conversation.vanish()
+            conversation.forget_client()
 
     async def keepalive(self) -> None:
         """Notice a peer that is gone without a word; of one that is held no answer is read."""
@@ -363,27 +364,26 @@ class Connection(ServerConnection):
         return said is not None and said.code in _HUNG_UP
 
     def _note_too_slow(self, unsent: int) -> None:
-        # Frames that arrived in one piece are still answered after the socket was cut off.
-        if not self._too_slow:
+        if not self._too_slow:  # frames that arrived together are still answered afterwards
             self._too_slow = True
             _log.warning("client.too_slow", unsent=unsent)
 
-    def _receive(self, session: Session, frame: Frame) -> None:
+    def _receive(self, conversation: Conversation, frame: Frame) -> None:
         if frame.opcode is Opcode.CONT or not frame.fin:
-            self._gather(session, frame)
+            self._gather(conversation, frame)
         else:
-            self._message(session, frame.opcode is Opcode.TEXT, bytes(frame.data))
+            self._message(conversation, frame.opcode is Opcode.TEXT, bytes(frame.data))
 
-    def _gather(self, session: Session, frame: Frame) -> None:
+    def _gather(self, conversation: Conversation, frame: Frame) -> None:
         # The library bounds the sum of a message's fragments by max_size before they come here.
         if frame.opcode is not Opcode.CONT:
             self._fragments_are_text = frame.opcode is Opcode.TEXT
         self._fragments += frame.data
         if frame.fin:
             message, self._fragments = bytes(self._fragments), bytearray()
-            self._message(session, self._fragments_are_text, message)
+            self._message(conversation, self._fragments_are_text, message)
 
-    def _message(self, session: Session, is_text: bool, data: bytes) -> None:
+    def _message(self, conversation: Conversation, is_text: bool, data: bytes) -> None:
         if self._closing is not None:
             return
         message: str | bytes = data
@@ -395,7 +395,6 @@ class Connection(ServerConnection):
                 self.close_soon(CloseCode.INVALID_DATA, "invalid_utf8")
                 return
         try:
-            session.receive(message)
+            conversation.receive(message)
         except Exception as error:
-            # Raised into the event loop, it would leave the call open and mute.
-            session.fail(error)
+            conversation.fail(error)  # raised into the loop, it would leave the call open and mute

@@ -15,7 +15,7 @@ import pytest
 from asr_worker.api import DecodeRequest, EngineSettings, Priority
 from asr_worker.engines import whisper
 from common.audio import pcm16_to_float
-from gateway.protocols.api import AudioFormat
+from gateway.protocols.commands import AudioFormat
 from gateway.uplink.decoder import AudioDecoder
 from tests.integration.conftest import RunningStack
 from tests.integration.pipeline.calls import (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common.audio import FloatArray, pcm16_to_float
-from gateway.protocols.api import AudioFormat
+from gateway.protocols.commands import AudioFormat
 from gateway.uplink.decoder import AudioDecoder
 from tests.chaos.scripts import Configure, Flush, Say, Script, scripts
 

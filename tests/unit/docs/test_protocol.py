@@ -1,6 +1,7 @@
 """docs/protocol.md names everything the code knows of the native protocol, and nothing else."""
 
 import ast
+import inspect
 import json
 import re
 from pathlib import Path
@@ -13,12 +14,11 @@ from common.languages import ALIGNABLE
 from common.pipeline.text import EndReason
 from gateway import pages
 from gateway.downlink.late_words import MOST_AWAITED
-from gateway.protocols import api, native
-from gateway.protocols.api import (
-    ENCODINGS,
+from gateway.protocols import PROTOCOLS, commands, native
+from gateway.protocols.api import ClientError, Request
+from gateway.protocols.commands import ENCODINGS, AudioFormat
+from gateway.protocols.events import (
     AudioAck,
-    AudioFormat,
-    ClientError,
     Created,
     Failed,
     Final,
@@ -75,14 +75,14 @@ def coded(cell):
 
 
 def opened(**config):
-    front = native.build(GatewaySettings().session_defaults())
-    front.receive_text(json.dumps({"type": "config", **config}))
-    return front
+    codec = native.NativeCodec(GatewaySettings().session_defaults(), Request())
+    codec.receive_text(json.dumps({"type": "config", **config}))
+    return codec
 
 
-def complaint(front, message):
+def complaint(codec, message):
     with pytest.raises(ClientError) as caught:
-        front.receive_text(json.dumps(message))
+        codec.receive_text(json.dumps(message))
     return caught.value
 
 
@@ -122,7 +122,7 @@ def test_the_encodings_and_events_are_those_of_the_code():
     assert sorted(encodings) == sorted(ENCODINGS)
     types = [coded(row[0])[0] for row in tables("Server messages")[0]]
     opt_in = [row for row in tables("Server messages")[0] if row[2].startswith("opt-in")]
-    assert [coded(row[0])[0] for row in opt_in] == list(api.EVENTS)
+    assert [coded(row[0])[0] for row in opt_in] == list(commands.EVENTS)
     assert len(types) == len(EVENTS)
 
 
@@ -149,8 +149,8 @@ def test_fields_that_are_sometimes_sent(event, extra):
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 def test_the_fields_are_those_that_are_sent(event):
-    front = opened(events=list(api.EVENTS), words=True)
-    (message,) = map(json.loads, front.render(event, 0.0))
+    codec = opened(events=list(commands.EVENTS), words=True)
+    (message,) = map(json.loads, codec.render(event, 0.0))
     fields = {coded(row[0])[0]: coded(row[1]) for row in tables("Server messages")[0]}
     # A final's row begins with "those of `partial`".
     expanded = [f for name in fields[message["type"]] for f in fields.get(name, [name])]
@@ -195,7 +195,8 @@ def strings(node):
 def spoken_by_the_gateway():
     """Return error codes, close reasons, refusals, and refusals by stage, as the sources spell."""
     codes, reasons, refusals, endings = set(), set(), set(), set()
-    for path in (ROOT / "gateway").rglob("*.py"):
+    others = {Path(inspect.getfile(each.build)) for each in PROTOCOLS if each.name != "native"}
+    for path in set((ROOT / "gateway").rglob("*.py")) - others:
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.Call(
@@ -210,6 +211,8 @@ def spoken_by_the_gateway():
                     codes |= strings(code)
                 case ast.Call(func=ast.Attribute(attr="close_soon"), args=[_, reason]):
                     reasons |= strings(reason)
+                case ast.Call(func=ast.Name(id="Ending"), args=[_, _, reason]):
+                    reasons |= strings(reason)
                 case ast.Assign(targets=[ast.Name(id="code")], value=value):
                     codes |= strings(value)
                 case ast.Call(func=ast.Name(id="Refusal"), args=[ast.JoinedStr(values=parts), *_]):
@@ -217,7 +220,7 @@ def spoken_by_the_gateway():
                     endings |= {str(p.value) for p in parts if isinstance(p, ast.Constant)}
                 case ast.Call(func=ast.Name(id="Refusal"), args=[reason, *_]):
                     refusals |= strings(reason)
-                case ast.Assign(targets=[ast.Name(id="_OWN_DOING")], value=ast.Tuple(elts=each)):
+                case ast.Assign(targets=[ast.Name(id="OWN_DOING")], value=ast.Tuple(elts=each)):
                     refusals |= {reason for value in each for reason in strings(value)}
                 case ast.Dict(keys=keys, values=values):
                     for key, value in zip(keys, values, strict=True):
@@ -252,8 +255,8 @@ def test_the_error_codes_are_those_of_the_code():
     ],
 )
 def test_the_close_codes_are_those_of_the_code(message):
-    front = native.build(GatewaySettings().session_defaults())
-    receive = front.receive_binary if isinstance(message, bytes) else front.receive_text
+    codec = native.NativeCodec(GatewaySettings().session_defaults(), Request())
+    receive = codec.receive_binary if isinstance(message, bytes) else codec.receive_text
     with pytest.raises(ClientError) as caught:
         receive(message)
     (row,) = [row for row in tables("Errors")[0] if row[0] == f"`{caught.value.code}`"]

@@ -1,4 +1,4 @@
-"""A session's surroundings: a client on one side, stand-ins for what it shares on the other."""
+"""A conversation's surroundings: a client on one side, stand-ins for what it shares."""
 
 import asyncio
 import json
@@ -20,14 +20,22 @@ from common.pipeline.work import LEG_WORK, LegWork
 from common.redis.link import Command, CommandError
 from common.redis.script import Script
 from common.telemetry.metrics import GatewayMetrics, new_registry
-from gateway.calls.context import Gateway
+from gateway.calls.call import Call, Patience, Services
+from gateway.calls.maintenance import Maintenance
+from gateway.calls.opening import Openings
 from gateway.calls.record import ResumeToken, SessionRecord
-from gateway.calls.session import Session
+from gateway.calls.standby import Standby
+from gateway.calls.state import State
 from gateway.calls.store import SessionStore
+from gateway.calls.table import Calls
+from gateway.conversations.conversation import Conversation
+from gateway.conversations.conversation import Surroundings as ConversationSurroundings
 from gateway.protocols import native
-from gateway.protocols.api import AudioFormat
+from gateway.protocols.api import Request
+from gateway.protocols.commands import AudioFormat
 from gateway.settings import GatewaySettings
 from gateway.uplink.leg import LegUplink
+from gateway.uplink.throttle import Throttle
 
 CONFIG = json.dumps({"type": "config", "encoding": "pcm16"})
 WORDS = json.dumps({"type": "config", "words": True})
@@ -256,44 +264,121 @@ class HeldCall:
 
 
 class Table:
-    """A session with a client on one side and stand-ins on the other."""
+    """A conversation with a client on one side, and its call with stand-ins on the other."""
 
     def __init__(
         self, *, beside: "Table | None" = None, returning: bool = False, **settings: Any
     ) -> None:
         self.client = Client()
-        self.ended: list[Session] = []
         if beside is None:
             self.around = Surroundings()
             self.metrics = GatewayMetrics.build(new_registry(version="0", service="gateway"))
-            self.gateway = _gateway(self.around, self.metrics, GatewaySettings(**settings))
+            self._build(GatewaySettings(**settings))
         else:
-            self.around, self.metrics = beside.around, beside.metrics
-            self.gateway = beside.gateway
-        front = native.build(SessionOptions())
+            self.__dict__ |= {k: v for k, v in beside.__dict__.items() if k != "client"}
+        self.over: list[Conversation] = []
         name = uuid4().hex
-        around = (self.gateway, front, self.client, self.ended.append)
-        self.session = Session(*around, name=name, returning=returning)
+        self.conversation = Conversation(
+            self.shared,
+            native.PROTOCOL.build(SessionOptions(), Request()),
+            self.client,
+            Throttle(name, self.client.hold, rate=16, burst=30),
+            self.over.append,
+            name=name,
+            returning=returning,
+            resumable=True,
+        )
+        self._adopted: Call | None = None
+
+    def _build(self, settings: GatewaySettings) -> None:
+        link = cast(Any, self.around)
+        self.settings = settings
+        self.store = SessionStore(link, "g")
+        services = Services(
+            link=link,
+            uplink=link,
+            downlink=link,
+            store=self.store,
+            metrics=self.metrics,
+            patience=Patience(
+                resume=settings.resume_s,
+                absent=settings.max_absent_per_key,
+                words=settings.words_wait_s,
+                retention=settings.retention_s,
+            ),
+            absent=Standby(),
+            forget=link.leave,
+        )
+        self.calls = Calls(services, lambda: None)
+        self.openings = Openings(
+            link,
+            self.store,
+            self.calls,
+            connected=lambda: self.around.connected,
+            undenoised=settings.denoise_unavailable == "continue",
+        )
+        self.shared = ConversationSurroundings(
+            gateway="g",
+            calls=self.calls,
+            openings=self.openings,
+            downlink=link,
+            handshakes=link,
+            metrics=self.metrics,
+            unopened=Standby(),
+        )
+
+    def maintenance(self) -> Maintenance:
+        """Return what looks after this gateway's calls."""
+        link = cast(Any, self.around)
+        shared = (link, self.store, self.calls, self.openings, link)
+        return Maintenance(
+            *shared, lambda: [call.id for call in self.calls], resume_s=self.settings.resume_s
+        )
+
+    @property
+    def call(self) -> Call:
+        """The call, once there is one."""
+        call = self.conversation.call or self._adopted
+        assert call is not None
+        return call
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left, of the conversation and of its call."""
+        call = self.conversation.call
+        talked = self.over == [self.conversation]
+        return talked and (call is None or call.state is State.ENDED)
 
     async def open(self, config: str = CONFIG) -> None:
-        self.session.receive(config)
+        self.conversation.receive(config)
         await quiet()
 
     async def come_back(self, seq: int = 0, token: str = str(TOKEN), **more: int) -> None:
         """Resume the call that Redis holds."""
         await self.open(json.dumps({"type": "config", "resume": token, "seq": seq, **more}))
 
+    async def adopt(self, former: str = "former") -> None:
+        """Have the call that Redis holds taken over as an orphan."""
+        await self.maintenance().adopt("call", former)
+        self._adopted = next(iter(self.calls), None)
+
+    async def disposed(self) -> None:
+        """Wait until what has ended is removed."""
+        await self.calls.settle(5)
+        if self.conversation.call is None and self.over:
+            await self.conversation.leave_admission()
+
     def written(self, channel: int = 0) -> list[bytes]:
         """Have written what waits in a leg that was touched; return it, of a control its type."""
-        found = [leg for leg in self.session.intake.legs if leg in self.around.touched]
+        found = [leg for leg in self.call.intake.legs if leg in self.around.touched]
         return [value for _, value in taken(found[channel])]
 
     def deliver(self, news: dict[bytes, list[wire.RawEntry]]) -> None:
-        """Let the session have what was read from its result streams."""
-        self.session.output.deliver(news)
+        """Let the call have what was read from its result streams."""
+        self.call.output.deliver(news)
 
     def text(self, channel: int = 0) -> bytes:
-        return Leg(self.session.id, channel).key("text")
+        return Leg(self.call.id, channel).key("text")
 
     def refused(self, reason: str) -> float:
         return cast(float, self.metrics.refusals.labels(reason)._value.get())
@@ -301,21 +386,6 @@ class Table:
     @property
     def sessions(self) -> float:
         return cast(float, self.metrics.sessions._value.get())
-
-
-def _gateway(around: Surroundings, metrics: GatewayMetrics, settings: GatewaySettings) -> Gateway:
-    link = cast(Any, around)
-    return Gateway(
-        name="g",
-        settings=settings,
-        link=link,
-        uplink=link,
-        downlink=link,
-        fleet=link,
-        roster=SessionStore(link, "g"),
-        door=link,
-        metrics=metrics,
-    )
 
 
 async def quiet() -> None:

@@ -5,8 +5,8 @@ import pytest
 from common.errors import SettingsError
 from common.options import RANGES, SessionOptions
 from common.settings import definitions, load
-from gateway.protocols import native
-from gateway.protocols.api import ClientError
+from gateway.protocols.api import ClientError, Request
+from gateway.protocols.native import NativeCodec
 from gateway.settings import GatewaySettings
 
 
@@ -17,11 +17,11 @@ def test_a_default_has_the_limits_of_the_option(option, end):
     definition = definitions(GatewaySettings)[option]
     assert getattr(definition, {"low": "minimum", "high": "maximum"}[end]) == limit
     beyond = limit + (1 if end == "high" else -1)
-    front = native.build(SessionOptions(max_utterance=300, min_speech_duration=0.001))
+    codec = NativeCodec(SessionOptions(max_utterance=300, min_speech_duration=0.001), Request())
     with pytest.raises(ClientError) as caught:
-        front.receive_text(json.dumps({"type": "config", option: beyond}))
+        codec.receive_text(json.dumps({"type": "config", option: beyond}))
     assert caught.value.code == "invalid_option"
-    front.receive_text(json.dumps({"type": "config", option: limit}))
+    codec.receive_text(json.dumps({"type": "config", option: limit}))
 
 
 def test_an_utterance_that_would_be_cut_before_it_begins_is_refused():

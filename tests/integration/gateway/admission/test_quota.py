@@ -4,14 +4,13 @@ import asyncio
 from typing import cast
 
 import pytest
-from websockets.datastructures import Headers
 
 from common.bus import keys
 from common.redis.link import Link
 from gateway.admission import quota
 from gateway.admission.quota import Quota, caller
 
-KEY = caller(Headers(), "192.0.2.1")
+KEY = caller({}, "192.0.2.1")
 
 
 async def test_a_key_has_so_many_calls_and_then_no_more(link):
@@ -22,7 +21,7 @@ async def test_a_key_has_so_many_calls_and_then_no_more(link):
     assert refusal is not None
     assert refusal.reason == "key_sessions"
     assert refusal.retry_after > 0
-    assert await calls.take(caller(Headers(), "192.0.2.2"), "c") is None, "another key"
+    assert await calls.take(caller({}, "192.0.2.2"), "c") is None, "another key"
 
 
 async def test_a_call_that_ended_makes_room(link):
@@ -80,23 +79,23 @@ async def test_who_asks_a_redis_that_does_not_answer_is_not_turned_away(monkeypa
 @pytest.mark.parametrize(
     "headers",
     [
-        {"X-Api-Key": "secret"},
-        {"x-api-key": "secret"},
-        {"Authorization": "Bearer secret"},
-        {"authorization": "bearer  secret "},
-        {"X-Api-Key": "secret", "Authorization": "Bearer other"},
-        [("X-Api-Key", "secret"), ("X-Api-Key", "another")],
+        {"x-api-key": ["secret"]},
+        {"authorization": ["Bearer secret"]},
+        {"authorization": ["bearer  secret "]},
+        {"x-api-key": ["secret"], "authorization": ["Bearer other"]},
+        {"x-api-key": ["secret", "another"]},
     ],
 )
 def test_a_client_is_known_by_what_it_says_of_itself(headers):
-    said = caller(Headers(headers), "192.0.2.1")
-    assert said == caller(Headers({"X-Api-Key": "secret"}), "192.0.2.2")
+    said = caller(headers, "192.0.2.1")
+    assert said == caller({"x-api-key": ["secret"]}, "192.0.2.2")
     assert "secret" not in said
 
 
 @pytest.mark.parametrize(
-    "headers", [{}, {"X-Api-Key": ""}, {"Authorization": "Basic x"}, {"Authorization": "Bearer "}]
+    "headers",
+    [{}, {"x-api-key": [""]}, {"authorization": ["Basic x"]}, {"authorization": ["Bearer "]}],
 )
 def test_who_says_nothing_is_known_by_his_address(headers):
-    assert caller(Headers(headers), "192.0.2.1") == KEY
-    assert caller(Headers({"X-Api-Key": "192.0.2.1"}), "192.0.2.1") != KEY
+    assert caller(headers, "192.0.2.1") == KEY
+    assert caller({"x-api-key": ["192.0.2.1"]}, "192.0.2.1") != KEY

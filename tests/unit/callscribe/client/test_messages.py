@@ -25,8 +25,9 @@ from callscribe.client.messages import (
 )
 from common.errors import PeerMisbehaved, SettingsError
 from common.options import SessionOptions
-from gateway.protocols import native
-from gateway.protocols.api import ClientError, Open
+from gateway.protocols.api import ClientError, Request
+from gateway.protocols.commands import Open
+from gateway.protocols.native import NativeCodec
 
 SPAN: dict[str, Any] = {"channel": 1, "start": 0.5, "end": 2.0}
 EVENTS: dict[str, tuple[dict[str, Any], Event]] = {
@@ -180,9 +181,9 @@ def test_options_leave_out_what_is_left_to_the_server():
 
 
 def test_every_option_of_the_protocol_can_be_sent():
-    front = native.build(SessionOptions())
+    codec = NativeCodec(SessionOptions(), Request())
     with pytest.raises(ClientError) as caught:
-        front.receive_text('{"type": "config", "zzzzzzzz": 1}')
+        codec.receive_text('{"type": "config", "zzzzzzzz": 1}')
     known = caught.value.message.partition("known are ")[2].split(", ")
     assert {field.name for field in dataclasses.fields(Options)} == set(known)
     everything = Options(
@@ -202,6 +203,6 @@ def test_every_option_of_the_protocol_can_be_sent():
         events=("gap",),
     )
     assert everything.to_wire().keys() == set(known)
-    (command,) = front.receive_text(json.dumps({"type": "config", **everything.to_wire()}))
+    (command,) = codec.receive_text(json.dumps({"type": "config", **everything.to_wire()}))
     assert isinstance(command, Open)
     assert command.options.unfixed_token_num == 2

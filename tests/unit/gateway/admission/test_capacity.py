@@ -9,7 +9,7 @@ from common.pipeline.stages import DENOISE, VAD
 from gateway.admission.capacity import BUSY, Capacity, Gate, Look, StageLook, WorkPerAudio
 from gateway.admission.evidence import WINDOW, Decodes
 
-ASR = {"slots": 16, "used": 2, "places": [1], "decode": 0.125}
+ASR = {"slots": 16, "used": 2, "places": [1], "decode": 0.0625}
 ROOM = 0.5 / (0.125 * 0.25)
 """Legs, by the estimate from one decode's time."""
 FULL = int(ROOM)
@@ -264,7 +264,7 @@ def test_a_flood_is_forgotten_within_minutes():
     now = watch(capacity, *[look(40, work=40.0)] * 600)
     assert capacity.room is not None
     assert capacity.room < 1.0
-    watch(capacity, *[look(0, share=0.0)] * 800, start=now + 0.5)
+    watch(capacity, *[look(0, share=0.0)] * 1000, start=now + 0.5)
     assert capacity.room == pytest.approx(ROOM, rel=0.5)
 
 
@@ -352,11 +352,11 @@ def test_a_gate_changes_only_at_its_two_marks(course):
 def test_what_work_costs_is_learned_from_audio_that_is_old_enough():
     cost = WorkPerAudio()
     assert cost.estimate(0.0) == 0.0
-    assert cost.estimate(0.5) == pytest.approx(0.125)
+    assert cost.estimate(0.25) == pytest.approx(0.125)
     for second in range(1000):
         cost.learn(0.06 if second >= 8 else 0.0, 1.0, float(second))
     assert cost.estimate(0.0) == pytest.approx(0.06)
-    assert 0.06 < cost.estimate(0.5) < 0.1
+    assert 0.06 < cost.estimate(0.25) < 0.1
 
 
 def test_a_gateway_without_time_for_more_takes_nobody(capacity):

@@ -11,7 +11,7 @@ from common.bus import keys
 from common.bus.wire import Mark
 from common.errors import BusUnavailable
 from common.options import SessionOptions
-from gateway.protocols.api import AudioFormat
+from gateway.protocols.commands import AudioFormat
 from tests.unit.gateway.downlink.test_events import end, item
 from tests.unit.gateway.stand_ins import (
     CONFIG,
@@ -46,38 +46,38 @@ async def back(held: HeldCall, seq: int = 0, **settings: Any) -> Table:
 
 async def test_a_call_whose_connection_broke_is_not_ended(table):
     await table.open()
-    table.session.receive(bytes(100))
-    table.session.vanish()
-    assert not table.session.present
-    assert table.session.registered
+    table.conversation.receive(bytes(100))
+    table.conversation.vanish()
+    assert not table.conversation.present
+    assert table.call.running
     assert table.written() == [bytes(100)]
-    assert table.ended == []
+    assert not table.ended
 
 
 async def test_it_is_ended_when_its_client_has_not_come_back_in_time():
     table = Table(resume_s=0.001)
     await table.open()
-    table.session.vanish()
+    table.conversation.vanish()
     async with asyncio.timeout(5):
         while (written := table.written()) == []:
             await asyncio.sleep(0.001)
     assert written == [b"end"]
     table.deliver({table.text(): [end(1, 0)]})
-    assert table.ended == [table.session]
+    assert table.ended
     assert table.client.kinds == ["session_created"]
 
 
 async def test_a_gateway_that_waits_for_nobody_ends_it_at_once():
     table = Table(resume_s=0)
     await table.open()
-    table.session.vanish()
+    table.conversation.vanish()
     assert table.written() == [b"end"]
 
 
 async def test_a_new_client_that_is_lost_before_its_call_is_open_has_none_to_come_back_to(table):
     table.around.gate.clear()
-    table.session.receive(CONFIG)
-    table.session.vanish()
+    table.conversation.receive(CONFIG)
+    table.conversation.vanish()
     table.around.gate.set()
     await quiet()
     assert table.written() == [b"end"]
@@ -88,17 +88,17 @@ async def test_one_that_is_lost_while_coming_back_has_not_ended_the_call():
     table.around.call = HeldCall(Mark(1600, 1))
     table.around.gate.clear()
     await table.come_back()
-    table.session.vanish()
+    table.conversation.vanish()
     table.around.gate.set()
     await quiet()
-    assert table.session.registered
-    assert not table.session.present
+    assert table.call.running
+    assert not table.conversation.present
     assert table.written() == []
 
 
 async def test_while_nobody_is_there_results_wait_in_redis(table):
     await table.open()
-    table.session.vanish()
+    table.conversation.vanish()
     table.deliver({table.text(): [item(1, 1)]})
     assert table.client.kinds == ["session_created"]
     assert table.client.closed is None
@@ -106,12 +106,12 @@ async def test_while_nobody_is_there_results_wait_in_redis(table):
 
 async def test_a_client_that_is_lost_after_its_last_word_needs_no_waiting_for(table):
     await table.open()
-    table.session.receive(FINALIZE)
+    table.conversation.receive(FINALIZE)
     assert table.written() == [b"end"]
-    table.session.vanish()
+    table.conversation.vanish()
     assert table.written() == []
     table.deliver({table.text(): [end(1, 0)]})
-    assert table.ended == [table.session]
+    assert table.ended
 
 
 # --- a client that comes back ---
@@ -130,8 +130,8 @@ async def test_it_is_told_from_where_to_go_on():
             "controls": 3,
         }
     ]
-    assert table.session.id == table.session.throttle.session == "call"
-    assert table.around.owner == table.session.owner.encode()
+    assert table.conversation.id == table.call.throttle.session == "call"
+    assert table.around.owner == table.call.owner.encode()
     assert table.around.listeners.keys() == {"call"}
     assert table.around.doorbells == ["first"]
     assert [*table.around.known_as.values()] == ["call"]
@@ -156,13 +156,13 @@ async def test_no_other_gateway_takes_it_for_an_orphan():
 
 async def test_what_it_sends_then_goes_on_at_that_place():
     table = await back(HeldCall(Mark(48_000, 1), controls=(2, 0)))
-    table.session.receive(bytes(200))
-    table.session.receive(FLUSH)
-    (leg,) = table.session.intake.legs
+    table.conversation.receive(bytes(200))
+    table.conversation.receive(FLUSH)
+    (leg,) = table.call.intake.legs
     part = leg.take()
     assert part is not None
     assert b"48100-1" in part[1]
-    assert table.session.intake.position == 48_100
+    assert table.call.intake.position == 48_100
     # The flush is the client's third control.
     assert b"$1\r\n3\r\n" in part[1]
 
@@ -180,9 +180,9 @@ async def test_the_leg_that_has_less_decides_and_controls_count_when_both_have_t
 async def test_options_that_were_changed_hold_on():
     options = replace(SessionOptions(), context="changed", silence_threshold=0.3)
     table = await back(HeldCall(Mark(0, 1), options=options))
-    table.session.receive(json.dumps({"type": "config", "language": "de"}))
+    table.conversation.receive(json.dumps({"type": "config", "language": "de"}))
     expected = replace(options, language="German")
-    assert table.session.intake.record.options == expected
+    assert table.call.intake.record.options == expected
 
 
 async def test_finals_that_it_has_are_not_told_again():
@@ -195,12 +195,12 @@ async def test_a_call_that_was_ended_tells_the_rest_and_closes():
     table = await back(HeldCall(Mark(100, 2), controls=(1, 0), ends=(100, None)))
     assert table.client.messages[0]["ended"] is True
     assert table.written() == []
-    table.session.receive(bytes(100))
+    table.conversation.receive(bytes(100))
     assert table.client.kinds == ["session_created", "finalized"]
     table.deliver({table.text(): [item(1, 1), end(2, 1)]})
     assert table.client.kinds[2:] == ["final"]
     assert table.client.closed == (1000, "finished")
-    assert table.ended == [table.session]
+    assert table.ended
 
 
 async def test_a_call_of_which_only_one_leg_was_ended_waits_for_the_other():
@@ -209,7 +209,7 @@ async def test_a_call_of_which_only_one_leg_was_ended_waits_for_the_other():
     (created,) = table.client.messages
     assert created["controls"] == 0
     assert "ended" not in created
-    table.session.receive(FINALIZE)
+    table.conversation.receive(FINALIZE)
     assert table.written(channel=1) == [b"end"]
 
 
@@ -226,7 +226,7 @@ async def test_a_wrong_token_gets_nothing(table, token):
     await table.come_back(token=token)
     assert table.client.kinds == ["resume_unknown"]
     assert table.client.closed == (POLICY_VIOLATION, "resume_unknown")
-    assert table.ended == [table.session]
+    assert table.ended
     assert table.around.owner is None
     assert table.refused("resume_unknown") == 1
 
@@ -234,9 +234,9 @@ async def test_a_wrong_token_gets_nothing(table, token):
 async def test_a_call_that_redis_does_not_hold_is_unknown(table):
     await table.come_back()
     assert table.client.kinds == ["resume_unknown"]
-    await table.session.dispose()
+    await table.disposed()
     assert table.around.commands == []
-    assert table.around.left == [table.session.id]
+    assert table.around.left == [table.conversation.id]
 
 
 async def test_who_passed_the_door_to_come_back_begins_no_new_call():
@@ -245,10 +245,10 @@ async def test_who_passed_the_door_to_come_back_begins_no_new_call():
     await table.open()
     assert table.client.kinds == ["resume_expected"]
     assert table.client.closed == (POLICY_VIOLATION, "resume_expected")
-    assert table.ended == [table.session]
+    assert table.ended
     assert table.refused("resume_expected") == 1
     assert table.around.claims == []
-    await table.session.dispose()
+    await table.disposed()
     assert table.around.commands == []
 
 
@@ -269,10 +269,10 @@ async def test_while_redis_is_away_it_is_asked_to_try_again(table):
 
 async def test_a_bug_while_coming_back_leaves_the_call_to_another_try(table, monkeypatch):
     table.around.call = HeldCall(Mark(0, 1))
-    monkeypatch.setattr(table.gateway.roster, "held", lambda taken: 1 / 0)
+    monkeypatch.setattr(table.store, "held", lambda taken: 1 / 0)
     await table.come_back()
     assert table.client.closed == (1011, "internal_error")
-    await table.session.dispose()
+    await table.disposed()
     assert not [command for command in table.around.commands if command[0] == "UNLINK"]
 
 
@@ -291,13 +291,13 @@ async def test_one_that_goes_on_before_it_knows_where_is_sent_away_and_its_call_
     table.around.call = HeldCall(Mark(1600, 1))
     table.around.gate.clear()
     await table.come_back()
-    table.session.receive(message)
+    table.conversation.receive(message)
     assert table.client.kinds == [code]
     assert table.client.closed == (close_code, code)
     table.around.gate.set()
     await quiet()
-    assert table.session.registered
-    assert not table.session.present
+    assert table.call.running
+    assert not table.conversation.present
     assert table.written() == []
 
 
@@ -309,8 +309,8 @@ async def test_one_that_repeats_an_option_that_is_not_so_is_sent_away_and_its_ca
     assert table.client.kinds == ["option_fixed"]
     assert table.client.closed == (POLICY_VIOLATION, "option_fixed")
     assert table.refused("option_fixed") == 1
-    assert table.session.registered
-    assert not table.session.present
+    assert table.call.running
+    assert not table.conversation.present
     assert table.metrics.resumptions._value.get() == 0
     # Like any other that nobody comes back to.
     await eventually(lambda: table.written() == [b"end"])
@@ -325,10 +325,10 @@ async def test_an_attempt_that_was_given_up_does_not_take_the_call_from_a_later_
     await earlier.come_back(attempt=1)
     assert earlier.client.kinds == ["resumed_elsewhere"]
     assert earlier.client.closed == (POLICY_VIOLATION, "resumed_elsewhere")
-    await earlier.session.dispose()
+    await earlier.disposed()
     assert table.around.owner == owner
     assert table.client.closed is None
-    assert table.gateway.owned == {"call": table.session}
+    assert list(table.calls) == [table.call]
 
 
 # --- acknowledgements ---
@@ -336,7 +336,7 @@ async def test_an_attempt_that_was_given_up_does_not_take_the_call_from_a_later_
 
 async def test_audio_is_acknowledged_a_while_after_it_was_written(table):
     await table.open(json.dumps({"type": "config", "encoding": "pcm16", "events": ["audio_ack"]}))
-    (leg,) = table.session.intake.legs
+    (leg,) = table.call.intake.legs
     for written in (16_000, 40_000, 48_000, 56_000, 64_000):
         leg.written = written
         leg.on_written()
@@ -346,7 +346,7 @@ async def test_audio_is_acknowledged_a_while_after_it_was_written(table):
 
 async def test_nobody_is_told_of_it_unasked(table):
     await table.open()
-    (leg,) = table.session.intake.legs
+    (leg,) = table.call.intake.legs
     leg.written = 640_000
     assert leg.on_written is None
     assert table.client.kinds == ["session_created"]

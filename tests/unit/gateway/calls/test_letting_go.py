@@ -1,5 +1,6 @@
 """A session that lets go of its call: to another connection, to another gateway, or to nobody."""
 
+import asyncio
 import json
 
 import msgpack
@@ -10,6 +11,8 @@ from common.bus.keys import Leg
 from common.bus.wire import Mark
 from common.options import SessionOptions
 from common.pipeline.record import pack
+from gateway.calls.state import State
+from gateway.calls.store import HeldLeg, Taken
 from tests.unit.gateway.downlink.test_events import end, item
 from tests.unit.gateway.stand_ins import (
     CONFIG,
@@ -17,7 +20,6 @@ from tests.unit.gateway.stand_ins import (
     TOKEN,
     HeldCall,
     Table,
-    eventually,
     quiet,
 )
 
@@ -43,8 +45,8 @@ async def test_the_newer_connection_has_the_call(table):
     await newer.come_back()
     assert table.client.kinds == ["session_created", "resumed_elsewhere"]
     assert table.client.closed == (POLICY_VIOLATION, "resumed_elsewhere")
-    assert table.ended == [table.session]
-    assert table.gateway.owned == {"call": newer.session}
+    assert table.ended
+    assert list(table.calls) == [newer.call]
     assert table.sessions == 1
     # The same process: nobody needs to be told.
     rings = [command for command in table.around.commands if command[0] == "XADD"]
@@ -56,34 +58,34 @@ async def test_what_the_older_holds_goes_and_the_call_stays(table):
     await table.come_back()
     newer = Table(beside=table)
     await newer.come_back()
-    await table.session.dispose()
+    await table.disposed()
     assert not [command for command in table.around.commands if command[0] == "UNLINK"]
-    assert table.around.listeners == {"call": newer.session.output}
+    assert table.around.listeners == {"call": newer.call.output}
     assert table.around.left == []
-    assert table.around.legs == set(newer.session.intake.legs)
-    assert table.gateway.owned == {"call": newer.session}
+    assert table.around.legs == set(newer.call.intake.legs)
+    assert list(table.calls) == [newer.call]
 
 
 async def test_of_two_that_come_back_at_once_the_later_has_the_call(table):
     table.around.call = HeldCall(Mark(1600, 1))
     newer = Table(beside=table)
     for each in (table, newer):
-        each.session.receive(json.dumps({"type": "config", "resume": str(TOKEN)}))
+        each.conversation.receive(json.dumps({"type": "config", "resume": str(TOKEN)}))
     await quiet()
     assert table.client.closed == (POLICY_VIOLATION, "resumed_elsewhere")
     assert newer.client.kinds == ["session_created"]
-    assert table.gateway.owned == {"call": newer.session}
+    assert list(table.calls) == [newer.call]
     assert table.sessions == 1
 
 
 async def test_a_doubt_is_settled_by_asking_redis(table):
     table.around.call = HeldCall(Mark(1600, 1))
     await table.come_back()
-    table.session.output.doubt()
+    table.call.output.doubt()
     await quiet()
     assert table.client.closed is None
     table.around.owner = b"another"
-    table.session.output.doubt()
+    table.call.output.doubt()
     await quiet()
     assert table.client.kinds[-1] == "resumed_elsewhere"
     assert table.client.closed == (POLICY_VIOLATION, "resumed_elsewhere")
@@ -93,11 +95,11 @@ async def test_who_learns_it_from_a_refused_control_lets_go(table):
     table.around.call = HeldCall(Mark(1600, 1))
     await table.come_back()
     table.around.owner = b"another"
-    (leg,) = table.session.intake.legs
+    (leg,) = table.call.intake.legs
     leg.on_superseded()
     await quiet()
     assert table.client.closed == (POLICY_VIOLATION, "resumed_elsewhere")
-    await table.session.dispose()
+    await table.disposed()
     assert not [command for command in table.around.commands if command[0] == "UNLINK"]
 
 
@@ -107,21 +109,21 @@ async def test_who_learns_it_from_a_refused_control_lets_go(table):
 async def test_who_is_sent_away_is_told_how_long_the_call_waits():
     table = Table(resume_s=7)
     await table.open()
-    table.session.receive(bytes(100))
-    table.session.send_away()
+    table.conversation.receive(bytes(100))
+    table.conversation.send_away()
     assert table.client.messages[-1]["code"] == "going_away"
     assert table.client.messages[-1]["resume_within"] == 7
     assert table.client.closed == (1012, "going_away")
-    assert table.ended == [table.session]
+    assert table.ended
     assert table.written() == [bytes(100)]
     table.around.commands.clear()
-    await table.session.dispose()
+    await table.disposed()
     assert table.around.commands == []
     assert table.sessions == 0
 
 
 async def test_one_without_a_call_is_sent_away_without_a_promise(table):
-    table.session.send_away()
+    table.conversation.send_away()
     assert table.client.kinds == ["going_away"]
     assert "resume_within" not in table.client.messages[-1]
     assert table.client.closed == (1012, "going_away")
@@ -129,21 +131,21 @@ async def test_one_without_a_call_is_sent_away_without_a_promise(table):
 
 async def test_one_whose_call_is_just_being_opened_is_sent_away_and_leaves_nothing(table):
     table.around.gate.clear()
-    table.session.receive(CONFIG)
-    table.session.send_away()
+    table.conversation.receive(CONFIG)
+    table.conversation.send_away()
     table.around.gate.set()
     await quiet()
     assert table.client.kinds == ["going_away"]
     assert table.sessions == 0
-    await table.session.dispose()
+    await table.disposed()
     unlinked = [command[1] for command in table.around.commands if command[0] == "UNLINK"]
-    assert Leg(table.session.id, 0).key("audio") in unlinked
+    assert Leg(table.conversation.id, 0).key("audio") in unlinked
 
 
 async def left_alone(table: Table) -> bool:
     """Whether what was disposed of has left everything in Redis to another gateway."""
     table.around.commands.clear()
-    await table.session.dispose()
+    await table.disposed()
     return table.around.commands == [] and table.around.left == []
 
 
@@ -152,10 +154,10 @@ async def test_one_that_is_lost_while_the_gateway_drains_is_for_another_gateway(
     table = Table()
     await table.open()
     if finalized:
-        table.session.receive(FINALIZE)
+        table.conversation.receive(FINALIZE)
     table.around.closed = True
-    table.session.vanish()
-    assert table.ended == [table.session]
+    table.conversation.vanish()
+    assert table.ended
     assert table.written() == written
     assert await left_alone(table)
 
@@ -163,8 +165,8 @@ async def test_one_that_is_lost_while_the_gateway_drains_is_for_another_gateway(
 async def test_one_that_hangs_up_while_the_gateway_drains_is_heard_to_the_end(table):
     await table.open()
     table.around.closed = True
-    table.session.hang_up()
-    assert table.ended == []
+    table.conversation.hang_up()
+    assert not table.ended
     assert table.written() == [b"end"]
 
 
@@ -173,8 +175,10 @@ async def test_one_that_opens_its_call_just_as_the_gateway_drains_goes_if_it_com
     table, events
 ):
     table.around.gate.clear()
-    table.session.receive(json.dumps({"type": "config", "encoding": "pcm16", "events": events}))
-    table.session.receive(bytes(100))
+    table.conversation.receive(
+        json.dumps({"type": "config", "encoding": "pcm16", "events": events})
+    )
+    table.conversation.receive(bytes(100))
     table.around.closed = True
     table.around.gate.set()
     await quiet()
@@ -193,12 +197,12 @@ async def test_one_that_comes_back_just_as_the_gateway_drains_goes_on_to_another
     table.around.gate.clear()
     await table.come_back()
     if lost:
-        table.session.vanish()
+        table.conversation.vanish()
     table.around.closed = True
     table.around.gate.set()
     await quiet()
     assert table.client.kinds == ([] if lost else ["session_created", "going_away"])
-    assert table.ended == [table.session]
+    assert table.ended
     assert table.written() == []
     assert await left_alone(table)
 
@@ -208,47 +212,44 @@ async def test_one_that_is_sent_away_while_it_comes_back_never_has_the_call(tabl
     table.around.call = held
     table.around.gate.clear()
     await table.come_back()
-    table.session.send_away()
+    table.conversation.send_away()
     table.around.gate.set()
     await quiet()
     assert table.client.kinds == ["going_away"]
     assert table.client.closed == (1012, "going_away")
-    assert table.ended == [table.session]
-    assert table.gateway.owned == {}
+    assert table.ended
+    assert not len(table.calls)
     assert table.around.listeners == {}
     assert table.sessions == 0
-    await table.session.dispose()
+    await table.disposed()
     assert not [command for command in table.around.commands if command[0] == "UNLINK"]
 
 
 @pytest.mark.parametrize(("events", "returns"), [([], False), (["audio_ack"], True)])
 async def test_who_takes_acknowledgements_is_one_who_comes_back(table, events, returns):
-    assert not table.session.returns
+    assert not table.conversation.returns
     await table.open(json.dumps({"type": "config", "encoding": "pcm16", "events": events}))
-    assert table.session.returns is returns
+    assert table.conversation.returns is returns
 
 
-async def test_a_call_of_nobody_is_ended_in_its_place():
-    table = Table()
+async def test_an_orphaned_call_is_ended_in_its_place(table):
     table.around.call = HeldCall(Mark(1600, 1), Mark(1600, 3), seq=2)
     table.around.owner = b"former"
-    table.session.adopt("call", "former")
-    await eventually(lambda: table.session.registered)
+    await table.adopt()
+    assert table.call.running
     assert table.written(0) == [b"end"]
     assert table.written(1) == [b"end"]
     for channel in (0, 1):
         table.deliver({table.text(channel): [end(1, 2)]})
-    assert table.ended == [table.session]
-    assert table.client.messages == []
+    assert table.call.state is State.ENDED
+    assert not len(table.calls)
 
 
-async def test_a_call_that_is_gone_needs_no_end(table):
-    table.session.adopt("call", "former")
-    await quiet()
-    assert table.ended == [table.session]
-    assert table.refused("session_lost") == 1
+async def test_an_orphan_that_is_gone_needs_no_end(table):
+    await table.adopt()
+    assert not len(table.calls)
     assert STRUCK in table.around.commands
-    assert await left_alone(table)
+    assert table.around.left == []
 
 
 @pytest.mark.parametrize(
@@ -259,37 +260,62 @@ async def test_a_call_that_is_gone_needs_no_end(table):
         (msgpack.packb({"denoise": True, "audio": {"a": 1}, "v": 1}), OPTIONS),
     ],
 )
-async def test_a_call_that_cannot_be_read_is_tried_once(table, record):
+async def test_an_orphan_that_cannot_be_read_is_tried_once(table, record):
     table.around.call = held = HeldCall(Mark(1600, 1))
     meta = [*record, *held.meta()[2:]]
     held.meta = lambda: meta  # type: ignore[method-assign]
-    table.session.adopt("call", "")
-    await quiet()
-    assert table.ended == [table.session]
-    assert table.refused("session_lost") == 1
+    await table.adopt("")
+    assert not len(table.calls)
+    assert "call" not in table.calls
     assert STRUCK in table.around.commands
-    assert table.gateway.owned == {}
-    assert await left_alone(table)
 
 
-async def test_a_call_whose_client_has_come_back_meanwhile_is_not_ended(table):
+async def test_an_orphan_whose_client_has_resumed_it_meanwhile_is_not_ended(table):
     table.around.call = HeldCall(Mark(1600, 1))
     table.around.owner = b"another"
-    table.session.adopt("call", "former")
-    await quiet()
-    assert table.ended == [table.session]
-    assert table.refused("resumed_elsewhere") == 1
+    await table.adopt()
     assert table.around.owner == b"another"
     assert STRUCK not in table.around.commands
-    assert table.gateway.owned == {}
-    assert await left_alone(table)
+    assert not len(table.calls)
+    assert "call" not in table.calls
 
 
-async def test_a_client_that_comes_back_after_all_gets_what_an_adopted_call_says(table):
+async def test_an_orphan_that_is_resumed_while_it_is_read_goes_to_its_client(table, monkeypatch):
     table.around.call = HeldCall(Mark(1600, 1))
     table.around.owner = b"former"
-    table.session.adopt("call", "former")
+    newer = Table(beside=table)
+    held, read = table.store.held, asyncio.Event()
+
+    async def slowly(taken: Taken) -> list[HeldLeg]:
+        await read.wait()
+        found: list[HeldLeg] = await held(taken)
+        return found
+
+    monkeypatch.setattr(table.store, "held", slowly)
+    adopting = asyncio.create_task(table.adopt())
     await quiet()
+    await newer.come_back()
+    read.set()
+    await adopting
+    await quiet()
+    assert newer.client.kinds == ["session_created"]
+    assert list(table.calls) == [newer.call]
+    assert newer.written() == []
+
+
+async def test_a_bug_while_an_orphan_is_taken_over_is_no_end_of_the_gateway(table, monkeypatch):
+    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.owner = b"former"
+    monkeypatch.setattr(table.store, "held", lambda taken: 1 / 0)
+    await table.adopt()
+    assert not len(table.calls)
+    assert "call" not in table.calls
+
+
+async def test_a_client_that_resumes_an_orphan_after_all_gets_what_it_says(table):
+    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.owner = b"former"
+    await table.adopt()
     table.around.call = HeldCall(Mark(1600, 2), ends=(1600, None), gateway="g")
     newer = Table(beside=table)
     await newer.come_back()
@@ -300,8 +326,8 @@ async def test_a_client_that_comes_back_after_all_gets_what_an_adopted_call_says
 
 async def test_a_client_that_floods_is_told_and_what_it_said_is_still_transcribed(table):
     await table.open()
-    table.session.receive(bytes(320))
-    table.session.end_flood()
+    table.conversation.receive(bytes(320))
+    table.conversation.end_flood()
     assert table.client.kinds[-1] == "message_rate"
     assert table.client.closed == (1008, "message_rate")
     assert table.refused("message_rate") == 1
@@ -309,8 +335,8 @@ async def test_a_client_that_floods_is_told_and_what_it_said_is_still_transcribe
 
 
 async def test_a_connection_without_a_call_is_one_that_may_go_first(table):
-    unopened = table.gateway.unopened
-    unopened.add(table.session.caller, table.session)
+    unopened = table.shared.unopened
+    assert unopened.first_to_go() is table.conversation
     await table.open()
     assert len(unopened) == 0
 
@@ -320,6 +346,6 @@ async def test_of_the_calls_of_one_client_that_is_gone_the_oldest_ends_beyond_a_
     second = Table(beside=first)
     for each in (first, second):
         await each.open()
-        each.session.vanish()
+        each.conversation.vanish()
     assert first.written()[-1] == b"end"
     assert second.written() == []

@@ -15,22 +15,18 @@ from common.bus.keys import Leg
 from common.bus.wire import Mark
 from common.pipeline.progress import Progress
 from common.pipeline.record import pack
-from gateway.calls import maintenance as caretaker
-from gateway.calls.maintenance import Maintenance
-from gateway.calls.session import Session
+from gateway.calls import maintenance
 from tests.unit.gateway.stand_ins import FINALIZE, HeldCall, Table, quiet
 
 WITH_LAG = json.dumps({"type": "config", "encoding": "pcm16", "events": ["lag"]})
 
 
 class Care:
-    """A caretaker of one gateway, and the sessions that it looks after."""
+    """The maintenance of one gateway, and a call that it looks after."""
 
-    def __init__(self, *tables: Table, **settings: Any) -> None:
-        self.table = tables[0] if tables else Table(**settings)
+    def __init__(self, table: Table | None = None, **settings: Any) -> None:
+        self.table = Table(**settings) if table is None else table
         self.around = self.table.around
-        self.sessions = {table.session for table in tables}
-        self.ended: list[Session] = []
         self.asked_silence: list[int] = []
         self.orphans: list[bytes] = []
         """Those that nobody has taken yet."""
@@ -41,7 +37,7 @@ class Care:
         """Where the first audio lies that Redis still has."""
         self.around.extra = self._answer
         self.around.orphans = self._orphans
-        self.caretaker = Maintenance(self.table.gateway, self.sessions, self.ended.append)
+        self.maintenance = self.table.maintenance()
 
     def _answer(self, command: Any) -> Any:
         if command[0] == "XRANGE":
@@ -63,7 +59,7 @@ class Care:
 
     @asynccontextmanager
     async def running(self, work: str) -> AsyncIterator[None]:
-        task = asyncio.create_task(getattr(self.caretaker, work)())
+        task = asyncio.create_task(getattr(self.maintenance, work)())
         yield
         assert not task.done()
         task.cancel()
@@ -78,11 +74,11 @@ class Care:
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The caretaker's clock, to be set: however long a round really takes, it is none too long."""
+    """Its clock, to be set: however long a round really takes, it is none too long."""
     now = [time.monotonic()]
-    monkeypatch.setattr(caretaker, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(caretaker, "RENEW_EVERY", 0.002)
-    monkeypatch.setattr(caretaker, "_LOOK_EVERY", 0.001)
+    monkeypatch.setattr(maintenance, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(maintenance, "RENEW_EVERY", 0.002)
+    monkeypatch.setattr(maintenance, "_LOOK_EVERY", 0.001)
     return now
 
 
@@ -95,7 +91,7 @@ async def until(condition: Callable[[], object]) -> None:
 async def a_call(config: str | None = None) -> Table:
     table = Table()
     await (table.open(config) if config else table.open())
-    table.around.owner = table.session.owner.encode()
+    table.around.owner = table.call.owner.encode()
     return table
 
 
@@ -105,17 +101,17 @@ async def test_living_calls_are_kept_alive():
     care.around.renewed.clear()
     care.around.commands.clear()
     await care.round()
-    assert (table.session.id,) in care.around.renewed
+    assert (table.conversation.id,) in care.around.renewed
     kept = {command[1] for command in care.around.commands if command[0] == "EXPIRE"}
-    assert Leg(table.session.id, 0).meta in kept
-    assert care.around.counted[0] == [table.session.id]
+    assert Leg(table.conversation.id, 0).meta in kept
+    assert care.around.counted[0] == [table.conversation.id]
     assert table.client.closed is None
 
 
 async def test_audio_that_nobody_consumes_is_cut_off_after_five_minutes():
     table = await a_call()
     care = Care(table)
-    (leg,) = table.session.intake.legs
+    (leg,) = table.call.intake.legs
     leg.position = 310 * 16_000
     await care.round()
     (trim, *_) = [command for command in care.around.commands if command[0] == "XTRIM"]
@@ -141,17 +137,17 @@ async def test_a_call_with_another_owner_is_let_go_and_its_client_may_come_back(
     assert table.client.kinds[-1] == "going_away"
     assert table.client.closed == (1012, "going_away")
     # It is not this gateway's to keep alive.
-    assert (table.session.id,) not in care.around.renewed
+    assert (table.conversation.id,) not in care.around.renewed
 
 
 async def test_a_call_whose_last_words_never_come_is_given_up():
     table = await a_call()
     care = Care(table)
-    table.session.receive(FINALIZE)
+    table.conversation.receive(FINALIZE)
     await care.round()
     assert table.client.closed is None
-    assert table.session.finishing_since is not None
-    table.session.finishing_since -= keys.SESSION_TTL + 60
+    assert table.call.finishing_since is not None
+    table.call.finishing_since -= keys.SESSION_TTL + 60
     await care.round()
     assert table.client.kinds[-1] == "unfinished"
     assert table.client.closed == (1011, "unfinished")
@@ -162,14 +158,14 @@ async def test_a_call_that_was_ended_before_it_was_resumed_is_given_up_too():
     table.around.call = HeldCall(Mark(100, 2), ends=(100, None))
     await table.come_back()
     care = Care(table)
-    assert table.session.finishing_since is not None
-    table.session.finishing_since -= keys.SESSION_TTL + 60
+    assert table.call.finishing_since is not None
+    table.call.finishing_since -= keys.SESSION_TTL + 60
     await care.round()
     assert table.client.kinds[-1] == "unfinished"
 
 
 async def test_when_redis_has_come_back_older_the_claims_are_opened_again_at_once(monkeypatch):
-    monkeypatch.setattr(caretaker, "RENEW_EVERY", 3_600.0)
+    monkeypatch.setattr(maintenance, "RENEW_EVERY", 3_600.0)
     table = await a_call()
     care = Care(table)
     care.around.claims.clear()
@@ -178,7 +174,7 @@ async def test_when_redis_has_come_back_older_the_claims_are_opened_again_at_onc
         assert care.around.claims == []
         care.around.generation += 1
         await until(lambda: care.around.claims)
-    assert care.around.claims == [f"cs:v1:{{vad}}:claims {table.session.id}.0"]
+    assert care.around.claims == [f"cs:v1:{{vad}}:claims {table.conversation.id}.0"]
 
 
 @pytest.mark.parametrize(("resume_s", "silence"), [(60, 60_002), (0, 6)])
@@ -188,11 +184,11 @@ async def test_orphans_are_ended_here_and_asked_for_late_enough(resume_s, silenc
     care.around.owner = b"former"
     care.orphans = [b"call"]
     async with care.running("renew_for_ever"):
-        await until(lambda: care.sessions)
-        (session,) = care.sessions
-        await until(lambda: session.registered)
-    assert session.id == "call"
-    assert not session.present
+        await until(lambda: len(care.table.calls))
+        (call,) = care.table.calls
+        await until(lambda: call.running)
+    assert call.id == "call"
+    assert not call.attended
     # A gateway renews every so often: one that lives, or comes back late, is not taken for dead.
     assert set(care.asked_silence) == {silence}
 
@@ -211,10 +207,9 @@ async def test_what_has_another_owner_by_then_is_no_orphan():
 
     care.around.orphans = back_just_then
     async with care.running("renew_for_ever"):
-        await until(lambda: care.ended)
-    assert care.table.refused("resumed_elsewhere") == 1
+        await until(lambda: len(care.adopted_in) > 1)
     assert care.around.owner == b"its client's"
-    assert care.table.gateway.owned == {}
+    assert not len(care.table.calls)
 
 
 @pytest.mark.parametrize("outage", ["late", "older"])
@@ -227,7 +222,7 @@ async def test_after_an_outage_gateways_get_the_time_to_renew_their_calls(clock,
     async with care.running("renew_for_ever"):
         await quiet()
         if outage == "late":
-            clock[0] += 2.1 * caretaker.RENEW_EVERY
+            clock[0] += 2.1 * maintenance.RENEW_EVERY
         else:
             care.around.generation += 1
         care.around.gate.set()
@@ -243,7 +238,7 @@ async def test_a_call_of_this_gateway_is_no_orphan():
     care = Care(table)
     care.orphans = [b"call"]
     await care.round()
-    assert care.sessions == {table.session}
+    assert list(table.calls) == [table.call]
     assert table.client.closed is None
 
 
@@ -252,11 +247,12 @@ def checkpoint(read: int) -> list[bytes]:
 
 
 async def test_clients_are_told_how_far_their_calls_are_heard():
-    table, deaf = await a_call(WITH_LAG), await a_call()
+    table = await a_call(WITH_LAG)
+    deaf = Table(beside=table)
+    await deaf.open()
     care = Care(table)
-    care.sessions.add(deaf.session)
-    table.session.receive(bytes(2 * 80_000))
-    care.checkpoints[Leg(table.session.id, 0).key("ckpt:vad")] = checkpoint(16_000)
+    table.conversation.receive(bytes(2 * 80_000))
+    care.checkpoints[Leg(table.conversation.id, 0).key("ckpt:vad")] = checkpoint(16_000)
     async with care.running("tell_lag_for_ever"):
         await until(lambda: "lag" in table.client.kinds)
     lag = table.client.messages[-1]
@@ -272,8 +268,8 @@ UNREADABLE = [[wire.BODY_FIELD, b"", wire.HEAD_FIELD, head] for head in (b"\xc1"
 async def test_a_call_that_nobody_hears_at_all_is_behind_too(entry):
     table = await a_call(WITH_LAG)
     care = Care(table)
-    table.session.receive(bytes(2 * 80_000))
-    care.checkpoints[Leg(table.session.id, 0).key("ckpt:vad")] = entry
+    table.conversation.receive(bytes(2 * 80_000))
+    care.checkpoints[Leg(table.conversation.id, 0).key("ckpt:vad")] = entry
     async with care.running("tell_lag_for_ever"):
         await asyncio.sleep(0.05)
     assert "lag" in table.client.kinds
@@ -282,36 +278,36 @@ async def test_a_call_that_nobody_hears_at_all_is_behind_too(entry):
 async def test_one_that_is_gone_is_told_nothing():
     table = await a_call(WITH_LAG)
     care = Care(table)
-    table.session.receive(bytes(2 * 80_000))
-    table.session.vanish()
-    care.checkpoints[Leg(table.session.id, 0).key("ckpt:vad")] = checkpoint(0)
+    table.conversation.receive(bytes(2 * 80_000))
+    table.conversation.vanish()
+    care.checkpoints[Leg(table.conversation.id, 0).key("ckpt:vad")] = checkpoint(0)
     async with care.running("tell_lag_for_ever"):
         await asyncio.sleep(0.01)
     assert "lag" not in table.client.kinds
 
 
 async def test_a_call_with_too_much_in_store_is_held_until_it_is_recognised(monkeypatch):
-    monkeypatch.setattr(caretaker, "_STORES_EVERY", 0.001)
+    monkeypatch.setattr(maintenance, "_STORES_EVERY", 0.001)
     table = await a_call()
     care = Care(table)
-    intake = table.session.intake
+    intake = table.call.intake
     audio = intake.legs[0].leg.key("audio")
     care.oldest[audio] = 16_000
     intake.push(bytes(2 * 70 * 16_000))
     async with care.running("bound_stores_for_ever"):
-        await until(lambda: table.session.throttle.stored)
+        await until(lambda: table.call.throttle.stored)
         care.oldest[audio] = 69 * 16_000
-        await until(lambda: not table.session.throttle.stored)
+        await until(lambda: not table.call.throttle.stored)
 
 
 async def test_a_call_at_the_pace_of_speech_is_never_asked_for(monkeypatch):
     """However far behind recognition is: nobody can be ahead by speaking."""
-    monkeypatch.setattr(caretaker, "_STORES_EVERY", 0.001)
+    monkeypatch.setattr(maintenance, "_STORES_EVERY", 0.001)
     table = await a_call()
     care = Care(table)
-    table.session.intake.push(bytes(2 * 9 * 16_000))
+    table.call.intake.push(bytes(2 * 9 * 16_000))
     care.around.commands.clear()
     async with care.running("bound_stores_for_ever"):
         await asyncio.sleep(0.02)
     assert care.around.commands == []
-    assert not table.session.throttle.stored
+    assert not table.call.throttle.stored

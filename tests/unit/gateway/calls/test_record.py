@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from common.options import SessionOptions
 from gateway.calls.record import ResumeToken, SessionRecord
-from gateway.protocols.api import ENCODINGS, EVENTS, AudioFormat
+from gateway.protocols.commands import ENCODINGS, EVENTS, AudioFormat
 
 RECORDS = st.builds(
     SessionRecord,

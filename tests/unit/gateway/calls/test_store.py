@@ -20,7 +20,7 @@ from gateway.calls.store import (
     claims,
     last_mark,
 )
-from gateway.protocols.api import MAX_CHANNELS, AudioFormat
+from gateway.protocols.commands import MAX_CHANNELS, AudioFormat
 
 META = keys.session_key("call", "meta")
 

@@ -11,7 +11,7 @@ from common.pipeline import text
 from common.pipeline.partial import PartialText
 from common.pipeline.record import pack
 from gateway.downlink.events import AwaitedWords, Results
-from gateway.protocols.api import (
+from gateway.protocols.events import (
     Event,
     Final,
     Gap,

@@ -8,9 +8,11 @@ import pytest
 from common.bus.keys import Leg
 from common.options import SessionOptions
 from common.pipeline.speech import Started
+from common.redis.link import Link
 from gateway.calls.record import SessionRecord
 from gateway.downlink.output import Output
-from gateway.protocols.api import EVENTS, AudioFormat, Event, Final, Lag, SpeechStarted, Words
+from gateway.protocols.commands import EVENTS, AudioFormat
+from gateway.protocols.events import Event, Final, Lag, SpeechStarted, Words
 from gateway.uplink.arrivals import Arrivals
 from tests.unit.gateway.downlink.test_events import end, item, later, speech
 from tests.unit.gateway.stand_ins import Table
@@ -30,11 +32,11 @@ class Heard:
         self.arrivals = Arrivals(start)
         sound = AudioFormat("pcm16", 16_000, channels)
         record = SessionRecord(SessionOptions(), sound, frozenset(events), False, "g")
-        gateway = Table().gateway
-        self.metrics = gateway.metrics
+        table = Table()
+        self.metrics = table.metrics
         self.output = Output(
-            gateway.link,
-            gateway.metrics,
+            cast(Link, table.around),
+            self.metrics,
             "s",
             record,
             self,

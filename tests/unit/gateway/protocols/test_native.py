@@ -7,18 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.options import SessionOptions
-from gateway.protocols.api import (
+from gateway.protocols.api import ClientError, Request
+from gateway.protocols.commands import (
     EVENTS,
     Audio,
     AudioFormat,
-    ClientError,
     Configure,
     Finish,
     Flush,
     Open,
     Resume,
 )
-from gateway.protocols.native import NativeFront
+from gateway.protocols.native import NativeCodec
 
 DEFAULTS = SessionOptions(silence_threshold=0.6)
 SEED_CONFIG = {
@@ -32,40 +32,40 @@ SEED_CONFIG = {
 NOW = 1234567890.1234
 
 
-def opened(**config) -> NativeFront:
-    front = NativeFront(DEFAULTS)
-    front.receive_text(json.dumps({"type": "config", **config}))
-    return front
+def opened(**config) -> NativeCodec:
+    codec = NativeCodec(DEFAULTS, Request())
+    codec.receive_text(json.dumps({"type": "config", **config}))
+    return codec
 
 
-def config_error(front: NativeFront, **config) -> ClientError:
+def config_error(codec: NativeCodec, **config) -> ClientError:
     with pytest.raises(ClientError) as caught:
-        front.receive_text(json.dumps({"type": "config", **config}))
+        codec.receive_text(json.dumps({"type": "config", **config}))
     return caught.value
 
 
-def text_error(front: NativeFront, message: str) -> ClientError:
+def text_error(codec: NativeCodec, message: str) -> ClientError:
     with pytest.raises(ClientError) as caught:
-        front.receive_text(message)
+        codec.receive_text(message)
     return caught.value
 
 
-def rendered(front, event):
-    return [json.loads(message) for message in front.render(event, NOW)]
+def rendered(codec, event):
+    return [json.loads(message) for message in codec.render(event, NOW)]
 
 
 def test_a_seed_clients_session():
-    front = NativeFront(DEFAULTS)
-    assert front.receive_text(json.dumps(SEED_CONFIG)) == (
+    codec = NativeCodec(DEFAULTS, Request())
+    assert codec.receive_text(json.dumps(SEED_CONFIG)) == (
         Open(DEFAULTS, AudioFormat("float32", 16_000, 1), frozenset()),
     )
-    assert front.receive_binary(b"\x00\x01\x02") == (Audio(b"\x00\x01\x02"),)
-    assert front.receive_text('{"type": "flush"}') == (Flush(),)
-    assert front.receive_text('{"type": "finalize"}') == (Finish(),)
+    assert codec.receive_binary(b"\x00\x01\x02") == (Audio(b"\x00\x01\x02"),)
+    assert codec.receive_text('{"type": "flush"}') == (Flush(),)
+    assert codec.receive_text('{"type": "finalize"}') == (Finish(),)
 
 
 def test_a_config_of_everything():
-    front = NativeFront(SessionOptions())
+    codec = NativeCodec(SessionOptions(), Request())
     config = {
         "type": "config",
         "encoding": "mulaw",
@@ -102,7 +102,7 @@ def test_a_config_of_everything():
         words=True,
         interim_results=False,
     )
-    assert front.receive_text(json.dumps(config)) == (
+    assert codec.receive_text(json.dumps(config)) == (
         Open(options, AudioFormat("mulaw", 8_000, 2), frozenset(EVENTS)),
     )
 
@@ -137,7 +137,7 @@ def test_a_config_of_everything():
     ],
 )
 def test_a_wrong_option_is_named_and_fatal_before_the_session(name, value, code):
-    error = config_error(NativeFront(DEFAULTS), **{name: value})
+    error = config_error(NativeCodec(DEFAULTS, Request()), **{name: value})
     assert (error.code, error.close_code) == (code, 1008)
     assert name in error.message
 
@@ -157,32 +157,32 @@ def test_a_wrong_option_is_named_and_fatal_before_the_session(name, value, code)
     ],
 )
 def test_before_the_session_every_mistake_is_fatal(message, code, close_code):
-    error = text_error(NativeFront(DEFAULTS), message)
+    error = text_error(NativeCodec(DEFAULTS, Request()), message)
     assert (error.code, error.close_code) == (code, close_code)
 
 
 def test_audio_before_the_config_is_fatal():
     with pytest.raises(ClientError) as caught:
-        NativeFront(DEFAULTS).receive_binary(b"\x00")
+        NativeCodec(DEFAULTS, Request()).receive_binary(b"\x00")
     assert (caught.value.code, caught.value.close_code) == ("audio_before_config", 1008)
 
 
 @pytest.mark.parametrize("message", ["{", "[]", "{}", '{"type": "config", "words": 1}'])
 def test_afterwards_a_mistake_is_answered_and_the_call_goes_on(message):
-    front = opened()
-    assert not text_error(front, message).fatal
-    assert front.receive_binary(b"\x00") == (Audio(b"\x00"),)
+    codec = opened()
+    assert not text_error(codec, message).fatal
+    assert codec.receive_binary(b"\x00") == (Audio(b"\x00"),)
 
 
 def test_a_second_config_changes_what_it_names():
-    front = opened(language="en", context="a", words=True)
-    (command,) = front.receive_text(
+    codec = opened(language="en", context="a", words=True)
+    (command,) = codec.receive_text(
         '{"type": "config", "language": "de", "silence_threshold": 0.3, "words": true}'
     )
     assert command == Configure(
         SessionOptions(language="German", context="a", words=True, silence_threshold=0.3)
     )
-    (command,) = front.receive_text('{"type": "config", "language": null}')
+    (command,) = codec.receive_text('{"type": "config", "language": null}')
     assert command == Configure(SessionOptions(context="a", words=True, silence_threshold=0.3))
 
 
@@ -200,31 +200,31 @@ def test_a_second_config_changes_what_it_names():
     ],
 )
 def test_a_second_config_cannot_change_the_rest(change, code):
-    front = opened(context="kept")
-    error = config_error(front, context="lost", **change)
+    codec = opened(context="kept")
+    error = config_error(codec, context="lost", **change)
     assert (error.code, error.fatal) == (code, False)
     assert next(iter(change)) in error.message
-    (command,) = front.receive_text('{"type": "config"}')
+    (command,) = codec.receive_text('{"type": "config"}')
     assert isinstance(command, Configure)
     assert command.options.context == "kept"
 
 
 def test_a_refused_first_config_leaves_no_trace():
-    front = NativeFront(DEFAULTS)
-    config_error(front, words=True, channels=9)
-    (command,) = front.receive_text('{"type": "config"}')
+    codec = NativeCodec(DEFAULTS, Request())
+    config_error(codec, words=True, channels=9)
+    (command,) = codec.receive_text('{"type": "config"}')
     assert command == Open(DEFAULTS, AudioFormat(), frozenset())
 
 
 def test_after_finalize_nothing_is_taken_and_late_audio_is_told_once():
-    front = opened()
-    front.receive_text('{"type": "finalize"}')
+    codec = opened()
+    codec.receive_text('{"type": "finalize"}')
     with pytest.raises(ClientError) as caught:
-        front.receive_binary(b"\x00")
+        codec.receive_binary(b"\x00")
     assert (caught.value.code, caught.value.fatal) == ("finalized", False)
-    assert front.receive_binary(b"\x00") == ()
-    assert text_error(front, '{"type": "finalize"}').code == "finalized"
-    assert text_error(front, '{"type": "config"}').code == "finalized"
+    assert codec.receive_binary(b"\x00") == ()
+    assert text_error(codec, '{"type": "finalize"}').code == "finalized"
+    assert text_error(codec, '{"type": "config"}').code == "finalized"
 
 
 JSON = st.recursive(
@@ -242,15 +242,15 @@ CONFIGS = st.dictionaries(
 
 @given(CONFIGS, st.booleans())
 def test_any_config_is_taken_or_refused_with_a_client_error(config, second):
-    front = opened() if second else NativeFront(DEFAULTS)
+    codec = opened() if second else NativeCodec(DEFAULTS, Request())
     message = json.dumps({**config, "type": "config"})
     try:
-        commands = front.receive_text(message)
+        commands = codec.receive_text(message)
     except ClientError as error:
         refused = error
     else:
         assert isinstance(commands[0], (Configure,) if second else (Open, Resume))
         return
     assert refused.fatal is not second
-    (answer,) = rendered(front, refused.event)
+    (answer,) = rendered(codec, refused.event)
     assert answer["code"] == refused.code

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.protocols.api import (
+from gateway.protocols.api import Request
+from gateway.protocols.events import (
     AudioAck,
     Created,
     Ended,
@@ -19,7 +20,7 @@ from gateway.protocols.api import (
     Word,
     Words,
 )
-from gateway.protocols.native import NativeFront
+from gateway.protocols.native import NativeCodec
 from tests.unit.gateway.protocols.test_native import DEFAULTS, NOW, opened, rendered
 
 
@@ -56,8 +57,8 @@ PARTIAL = Partial(0, 3, 16_000, 40_000, "Hello wörld", 5, "English")
 
 
 def test_partial():
-    front = opened()
-    assert rendered(front, PARTIAL) == [
+    codec = opened()
+    assert rendered(codec, PARTIAL) == [
         {
             "type": "partial",
             "language": "English",
@@ -70,7 +71,7 @@ def test_partial():
             "stable": 5,
         }
     ]
-    assert "wörld" in front.render(PARTIAL, NOW)[0]
+    assert "wörld" in codec.render(PARTIAL, NOW)[0]
 
 
 def test_partials_are_not_sent_when_not_wanted_or_empty():
@@ -179,8 +180,8 @@ def test_opt_in_messages(event, message):
 
 
 def test_an_error_is_told_even_before_the_config():
-    front = NativeFront(DEFAULTS)
-    assert rendered(front, Failed("at_capacity", "no room", fatal=True)) == [
+    codec = NativeCodec(DEFAULTS, Request())
+    assert rendered(codec, Failed("at_capacity", "no room", fatal=True)) == [
         {"type": "error", "code": "at_capacity", "message": "no room"}
     ]
 

@@ -1,24 +1,14 @@
-"""The native protocol of a client that comes back: what it says, and what its front then takes."""
+"""The native protocol of a client that comes back: what it says, and what its codec then takes."""
 
 import json
 
 import pytest
 
 from common.options import SessionOptions
-from gateway.protocols.api import (
-    Audio,
-    AudioFormat,
-    ClientError,
-    Configure,
-    Finish,
-    Flush,
-    Gap,
-    Open,
-    Resume,
-    Resumed,
-    SpeechStarted,
-)
-from gateway.protocols.native import NativeFront
+from gateway.protocols.api import ClientError, Request
+from gateway.protocols.commands import Audio, AudioFormat, Configure, Finish, Flush, Open, Resume
+from gateway.protocols.events import Gap, Resumed, SpeechStarted
+from gateway.protocols.native import NativeCodec
 from tests.unit.gateway.protocols.test_native import (
     DEFAULTS,
     config_error,
@@ -31,30 +21,30 @@ from tests.unit.gateway.protocols.test_native_answers import PARTIAL
 RESUME = json.dumps({"type": "config", "resume": "s.secret", "seq": 7})
 
 
-def resuming() -> NativeFront:
-    front = NativeFront(DEFAULTS)
-    front.receive_text(RESUME)
-    return front
+def resuming() -> NativeCodec:
+    codec = NativeCodec(DEFAULTS, Request())
+    codec.receive_text(RESUME)
+    return codec
 
 
-def restored(*, ended: bool, **options) -> NativeFront:
-    front = resuming()
+def restored(*, ended: bool, **options) -> NativeCodec:
+    codec = resuming()
     audio = AudioFormat("mulaw", 8_000, 2)
-    front.restore(SessionOptions(**options), audio, frozenset(("gap",)), ended=ended)
-    return front
+    codec.restore(SessionOptions(**options), audio, frozenset(("gap",)), ended=ended)
+    return codec
 
 
 def test_a_client_comes_back():
-    assert NativeFront(DEFAULTS).receive_text(RESUME) == (Resume("s.secret", 7),)
-    (command,) = NativeFront(DEFAULTS).receive_text('{"type": "config", "resume": "t"}')
+    assert NativeCodec(DEFAULTS, Request()).receive_text(RESUME) == (Resume("s.secret", 7),)
+    (command,) = NativeCodec(DEFAULTS, Request()).receive_text('{"type": "config", "resume": "t"}')
     assert command == Resume("t", 0)
     numbered = '{"type": "config", "resume": "t", "attempt": 1795264702117}'
-    (command,) = NativeFront(DEFAULTS).receive_text(numbered)
+    (command,) = NativeCodec(DEFAULTS, Request()).receive_text(numbered)
     assert command == Resume("t", 0, 1795264702117)
 
 
 def test_an_option_that_is_null_is_none():
-    (command,) = NativeFront(DEFAULTS).receive_text('{"type": "config", "resume": null}')
+    (command,) = NativeCodec(DEFAULTS, Request()).receive_text('{"type": "config", "resume": null}')
     assert isinstance(command, Open)
 
 
@@ -74,31 +64,31 @@ def test_an_option_that_is_null_is_none():
     ],
 )
 def test_a_wrong_resume_is_named_and_fatal_and_leaves_no_trace(more, code, named):
-    front = NativeFront(DEFAULTS)
-    error = config_error(front, resume="t", **more)
+    codec = NativeCodec(DEFAULTS, Request())
+    error = config_error(codec, resume="t", **more)
     assert (error.code, error.close_code) == (code, 1008)
     assert named in error.message
-    assert front.receive_text(RESUME) == (Resume("s.secret", 7),)
+    assert codec.receive_text(RESUME) == (Resume("s.secret", 7),)
 
 
 @pytest.mark.parametrize("message", [RESUME, '{"type": "flush"}', '{"type": "finalize"}', b"\0\0"])
 def test_until_it_is_told_from_where_to_go_on_every_message_is_fatal(message):
-    front = resuming()
-    receive = front.receive_binary if isinstance(message, bytes) else front.receive_text
+    codec = resuming()
+    receive = codec.receive_binary if isinstance(message, bytes) else codec.receive_text
     with pytest.raises(ClientError) as caught:
         receive(message)
     assert (caught.value.code, caught.value.close_code) == ("resuming", 1008)
 
 
 def test_a_call_that_was_found_goes_on():
-    front = restored(ended=False, context="kept", denoise=True)
-    assert front.receive_binary(b"\0") == (Audio(b"\0"),)
-    (command,) = front.receive_text('{"type": "config", "language": "de", "denoise": true}')
+    codec = restored(ended=False, context="kept", denoise=True)
+    assert codec.receive_binary(b"\0") == (Audio(b"\0"),)
+    (command,) = codec.receive_text('{"type": "config", "language": "de", "denoise": true}')
     assert command == Configure(SessionOptions(language="German", context="kept", denoise=True))
-    assert config_error(front, encoding="pcm16").code == "audio_format_fixed"
-    assert config_error(front, events=[]).code == "option_fixed"
-    assert front.receive_text('{"type": "flush"}') == (Flush(),)
-    assert front.receive_text('{"type": "finalize"}') == (Finish(),)
+    assert config_error(codec, encoding="pcm16").code == "audio_format_fixed"
+    assert config_error(codec, events=[]).code == "option_fixed"
+    assert codec.receive_text('{"type": "flush"}') == (Flush(),)
+    assert codec.receive_text('{"type": "finalize"}') == (Finish(),)
 
 
 OPTIONS = SessionOptions(language="German", keywords=("EZB",), max_utterance=12.0, denoise=True)
@@ -116,19 +106,19 @@ HELD = {
 """The options of the call below, as a client may spell them."""
 
 
-def find(**repeated) -> NativeFront:
+def find(**repeated) -> NativeCodec:
     """Come back with these options beside `resume`, and find the call that has those of `HELD`."""
-    front = NativeFront(DEFAULTS)
-    front.receive_text(json.dumps({"type": "config", "resume": "t", **repeated}))
+    codec = NativeCodec(DEFAULTS, Request())
+    codec.receive_text(json.dumps({"type": "config", "resume": "t", **repeated}))
     events = frozenset(("lag", "gap"))
-    front.restore(OPTIONS, AudioFormat("mulaw", 8_000, 2), events, ended=False)
-    return front
+    codec.restore(OPTIONS, AudioFormat("mulaw", 8_000, 2), events, ended=False)
+    return codec
 
 
 def test_options_may_be_repeated_with_the_values_of_the_call():
-    front = find(**HELD)
-    assert front.receive_binary(b"\0") == (Audio(b"\0"),)
-    (command,) = front.receive_text('{"type": "config"}')
+    codec = find(**HELD)
+    assert codec.receive_binary(b"\0") == (Audio(b"\0"),)
+    (command,) = codec.receive_text('{"type": "config"}')
     assert command == Configure(OPTIONS)
 
 
@@ -153,27 +143,27 @@ def test_an_option_that_differs_is_named_and_fatal_to_the_connection(repeated, n
 
 
 def test_a_call_that_was_found_ended_takes_nothing():
-    front = restored(ended=True)
+    codec = restored(ended=True)
     with pytest.raises(ClientError) as caught:
-        front.receive_binary(b"\0")
+        codec.receive_binary(b"\0")
     assert (caught.value.code, caught.value.fatal) == ("finalized", False)
-    assert front.receive_binary(b"\0") == ()
-    assert text_error(front, '{"type": "flush"}').code == "finalized"
-    assert text_error(front, RESUME).code == "finalized"
+    assert codec.receive_binary(b"\0") == ()
+    assert text_error(codec, '{"type": "flush"}').code == "finalized"
+    assert text_error(codec, RESUME).code == "finalized"
 
 
 def test_what_it_wanted_to_be_told_it_is_told_again():
-    front = restored(ended=False, interim_results=False)
-    assert rendered(front, Gap(0, 0, 1)) != []
-    assert rendered(front, SpeechStarted(0, 1, 1_600, 8_192)) == []
-    assert rendered(front, PARTIAL) == []
+    codec = restored(ended=False, interim_results=False)
+    assert rendered(codec, Gap(0, 0, 1)) != []
+    assert rendered(codec, SpeechStarted(0, 1, 1_600, 8_192)) == []
+    assert rendered(codec, PARTIAL) == []
 
 
 def test_a_connection_with_a_call_cannot_resume():
-    front = opened()
-    error = text_error(front, RESUME)
+    codec = opened()
+    error = text_error(codec, RESUME)
     assert (error.code, error.fatal) == ("option_fixed", False)
-    assert front.receive_binary(b"\0") == (Audio(b"\0"),)
+    assert codec.receive_binary(b"\0") == (Audio(b"\0"),)
 
 
 @pytest.mark.parametrize(("ended", "more"), [(False, {}), (True, {"ended": True})])

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.protocols.api import ENCODINGS, AudioFormat, ClientError
+from gateway.protocols.api import ClientError
+from gateway.protocols.commands import ENCODINGS, AudioFormat
 from gateway.uplink.decoder import _G711, AudioDecoder, resume_frame
 
 FORMATS = [

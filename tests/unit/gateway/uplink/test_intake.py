@@ -1,13 +1,15 @@
 """The legs of one call, in step: what a client sends becomes what each leg's stream gets."""
 
+from typing import cast
+
 from common.bus import wire
 from common.bus.wire import Mark
 from common.options import SessionOptions
 from gateway.calls.record import SessionRecord
 from gateway.calls.store import HeldLeg
-from gateway.protocols.api import AudioFormat
+from gateway.protocols.commands import AudioFormat
 from gateway.uplink.intake import Intake
-from gateway.uplink.writer import MOST_WAITING
+from gateway.uplink.writer import MOST_WAITING, Uplink
 from tests.unit.gateway.stand_ins import Table, taken
 
 STEREO = AudioFormat("pcm16", 16_000, 2)
@@ -25,12 +27,12 @@ class Call:
         self.acked: list[int] = []
         record = SessionRecord(SessionOptions(), audio, events, False, "g")
         self.intake = Intake(
-            self.table.gateway.uplink,
-            self.table.gateway.metrics,
+            cast(Uplink, self.around),
+            self.table.metrics,
             "s",
             "owner",
             record,
-            self.table.session.throttle,
+            self.table.conversation.throttle,
             held=[HeldLeg(mark, ended=False) for mark in marks],
             on_ack=self.acked.append,
             on_superseded=lambda: None,

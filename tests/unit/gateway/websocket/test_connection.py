@@ -17,11 +17,12 @@ from gateway.websocket.connection import MOST_UNSENT, Connection
 
 
 class Session:
-    """Stands in for `gateway.calls.session.Session`: takes down what the connection tells it."""
+    """Stands in for a `Conversation`: takes down what the connection tells it."""
 
     def __init__(self) -> None:
         self.received: list[str | bytes] = []
         self.failures: list[Exception] = []
+        self.began = 0
         self.hung_up = 0
         self.vanished = 0
         self.given_up = 0
@@ -43,6 +44,9 @@ class Session:
 
     def vanish(self) -> None:
         self.vanished += 1
+
+    def begin(self) -> None:
+        self.began += 1
 
     def give_up(self) -> None:
         self.given_up += 1
@@ -103,6 +107,7 @@ async def test_messages_arrive_as_they_were_sent(session):
         await client.send(b"\x00\xff")
         await client.send("")
         await until(lambda: len(session.received) == 3)
+    assert session.began == 1
     assert session.received == ["text", b"\x00\xff", ""]
 
 

@@ -32,21 +32,21 @@ async def table() -> Table:
 async def test_a_call_opens_with_a_claim_per_leg_and_stage(table):
     await table.open(STEREO)
     assert table.client.kinds == ["session_created"]
-    legs = [f"{table.session.id}.{channel}" for channel in (0, 1)]
+    legs = [f"{table.conversation.id}.{channel}" for channel in (0, 1)]
     assert sorted(table.around.claims) == sorted(
         f"cs:v1:{{{stage}}}:claims {leg}" for stage in ("denoise", "vad") for leg in legs
     )
-    assert set(table.around.listeners) == {table.session.id}
-    assert table.around.legs == set(table.session.intake.legs)
+    assert set(table.around.listeners) == {table.conversation.id}
+    assert table.around.legs == set(table.call.intake.legs)
 
 
 async def test_what_comes_while_opening_is_kept_in_order(table):
     table.around.gate.clear()
-    table.session.receive(CONFIG)
-    table.session.receive(bytes(200))
-    table.session.receive(FLUSH)
-    table.session.receive(bytes(100))
-    table.session.receive(FINALIZE)
+    table.conversation.receive(CONFIG)
+    table.conversation.receive(bytes(200))
+    table.conversation.receive(FLUSH)
+    table.conversation.receive(bytes(100))
+    table.conversation.receive(FINALIZE)
     await quiet()
     assert table.around.touched == set()
     table.around.gate.set()
@@ -68,7 +68,7 @@ async def test_a_call_that_cannot_be_taken_is_refused_at_once(table, objection, 
     await table.open()
     assert table.client.kinds == [code]
     assert table.client.closed == (1013, code)
-    assert table.ended == [table.session]
+    assert table.ended
     assert table.around.claims == []
     assert table.refused(reason) == 1
     assert table.client.messages[-1].get("retry_after") == getattr(objection, "retry_after", None)
@@ -78,13 +78,13 @@ async def test_a_call_that_cannot_be_taken_is_refused_at_once(table, objection, 
 async def test_who_calls_while_redis_hangs_is_not_kept_waiting_for_ever(table, monkeypatch):
     monkeypatch.setattr(opening, "_PATIENCE", 0.01)
     table.around.gate.clear()
-    table.session.receive(CONFIG)
+    table.conversation.receive(CONFIG)
     await eventually(lambda: table.ended)
     assert table.client.kinds == ["unavailable"]
     assert table.client.closed == (1013, "unavailable")
     assert table.refused("unavailable") == 1
     # What Redis carries out after all is cleared away behind it.
-    disposal = asyncio.create_task(table.session.dispose())
+    disposal = asyncio.create_task(table.disposed())
     await quiet()
     assert not disposal.done()
     table.around.gate.set()
@@ -109,14 +109,14 @@ async def test_a_bug_while_opening_ends_the_call(table):
     await table.open()
     assert table.client.kinds == ["internal_error"]
     assert table.client.closed == (1011, "internal_error")
-    assert table.ended == [table.session]
+    assert table.ended
 
 
 async def test_the_socket_is_held_while_too_much_waits(table):
     await table.open()
-    table.session.receive(bytes(MOST_WAITING))
+    table.conversation.receive(bytes(MOST_WAITING))
     assert table.client.held == []
-    table.session.receive(bytes(2))
+    table.conversation.receive(bytes(2))
     assert table.client.held == [True]
     (leg,) = table.around.touched
     leg.waiting = MOST_WAITING // 2 + 1
@@ -130,57 +130,57 @@ async def test_the_socket_is_held_while_too_much_waits(table):
 async def test_controls_alone_hold_it_too(table):
     await table.open()
     while not table.client.held:
-        table.session.receive(json.dumps({"type": "config", "context": "x" * 10_000}))
+        table.conversation.receive(json.dumps({"type": "config", "context": "x" * 10_000}))
     (leg,) = table.around.touched
     assert leg.waiting < MOST_WAITING + 20_000
 
 
 async def test_a_client_that_hangs_up_is_heard_to_the_end(table):
     await table.open()
-    table.session.receive(bytes(100))
-    table.session.hang_up()
+    table.conversation.receive(bytes(100))
+    table.conversation.hang_up()
     assert table.written() == [bytes(100), b"end"]
-    assert table.ended == []
-    table.session.hang_up()
+    assert not table.ended
+    table.conversation.hang_up()
     assert table.written() == []
 
 
 async def test_one_that_hangs_up_before_its_call_has_left_nothing(table):
-    table.session.hang_up()
-    assert table.ended == [table.session]
-    await table.session.dispose()
+    table.conversation.hang_up()
+    assert table.ended
+    await table.disposed()
     assert table.around.commands == []
 
 
 async def test_one_that_never_opens_its_call_is_sent_away(table):
-    table.session.give_up()
+    table.conversation.give_up()
     assert table.client.kinds == ["open_timeout"]
     assert table.client.closed == (1008, "open_timeout")
-    assert table.ended == [table.session]
+    assert table.ended
 
 
 async def test_an_open_call_is_not_given_up(table):
     await table.open()
-    table.session.give_up()
+    table.conversation.give_up()
     assert table.client.closed is None
 
 
 async def test_a_mistake_is_answered_and_a_fatal_one_ends_the_call(table):
     await table.open()
-    table.session.receive("hello")
+    table.conversation.receive("hello")
     assert table.client.kinds == ["session_created", "invalid_json"]
     assert table.client.closed is None
     other = Table()
-    other.session.receive("hello")
+    other.conversation.receive("hello")
     assert other.client.kinds == ["invalid_json"]
     assert other.client.closed == (1007, "invalid_json")
-    assert other.ended == [other.session]
+    assert other.ended
 
 
 async def test_poisoned_audio_ends_the_call_with_what_came_before(table):
     await table.open('{"type": "config", "encoding": "float32"}')
-    table.session.receive(bytes(400))
-    table.session.receive(b"\x00\x00\xc0\x7f")
+    table.conversation.receive(bytes(400))
+    table.conversation.receive(b"\x00\x00\xc0\x7f")
     assert table.client.kinds[-1] == "invalid_audio"
     assert table.client.closed == (1007, "invalid_audio")
     assert table.written() == [bytes(200), b"end"]
@@ -188,15 +188,15 @@ async def test_poisoned_audio_ends_the_call_with_what_came_before(table):
 
 async def test_half_a_sample_is_reported(table):
     await table.open()
-    table.session.receive(bytes(3))
-    table.session.receive(FINALIZE)
+    table.conversation.receive(bytes(3))
+    table.conversation.receive(FINALIZE)
     assert table.client.kinds == ["session_created", "truncated_sample"]
     assert table.written() == [bytes(2), b"end"]
 
 
 async def test_a_bug_of_ours_ends_only_this_call(table):
     await table.open()
-    table.session.fail(ZeroDivisionError())
+    table.conversation.fail(ZeroDivisionError())
     assert table.client.kinds[-1] == "internal_error"
     assert table.client.closed == (1011, "internal_error")
     assert table.written() == [b"end"]
@@ -204,7 +204,7 @@ async def test_a_bug_of_ours_ends_only_this_call(table):
 
 async def test_results_that_cannot_be_read_end_the_call(table):
     await table.open()
-    table.session.output.fail(ZeroDivisionError())
+    table.call.output.fail(ZeroDivisionError())
     assert table.client.kinds[-1] == "internal_error"
     assert table.client.closed == (1011, "internal_error")
 
@@ -212,15 +212,15 @@ async def test_results_that_cannot_be_read_end_the_call(table):
 async def test_finals_are_passed_on_and_the_last_item_closes(table):
     await table.open()
     text = table.text()
-    table.session.receive(FINALIZE)
+    table.conversation.receive(FINALIZE)
     table.deliver({text: [item(1, 1)]})
     assert table.client.kinds == ["session_created", "final"]
     assert not table.client.closed
     table.deliver({text: [end(2, 1)]})
     assert table.client.closed == (1000, "finished")
-    assert table.ended == [table.session]
+    assert table.ended
     table.deliver({})
-    assert table.ended == [table.session]
+    assert table.ended
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ async def spoken_to_the_end(table: Table, *text: wire.RawEntry) -> bytes:
     """Open a call for words and end it; its text is `text` and the end."""
     await table.open(WORDS)
     key = table.text()
-    table.session.receive(FINALIZE)
+    table.conversation.receive(FINALIZE)
     table.deliver({key: [*text, end(len(text) + 1, 9)]})
     return key
 
@@ -251,7 +251,7 @@ async def test_a_call_ends_when_the_words_of_its_finals_have_come(table):
     table.deliver({key: [later(3, 11, 1)]})
     assert table.client.kinds[3:] == ["words", "words"]
     assert table.client.closed == (1000, "finished")
-    assert table.ended == [table.session]
+    assert table.ended
     assert table.around.forgone == []
 
 
@@ -272,7 +272,7 @@ async def test_words_that_do_not_come_in_time_are_answered_in_the_text():
 async def test_a_call_that_is_over_waits_for_no_words():
     table = Table(words_wait_s=0)
     await spoken_to_the_end(table, item(1, 1, align="d"))
-    table.session.lose("session_lost", "gone")
+    table.call.lose("session_lost", "gone")
     await quiet()
     assert table.around.forgone == []
 
@@ -286,26 +286,26 @@ async def test_a_call_in_progress_gives_words_up_that_are_long_overdue(table, mo
     clock[0] = MOST_AWAITED / 2
     table.deliver({key: [item(2, 2, align="e")]})
     clock[0] = MOST_AWAITED
-    table.session.output.forgo_overdue_words()
+    table.call.output.forgo_overdue_words()
     assert table.around.forgone == []
     clock[0] = MOST_AWAITED + 1
-    table.session.output.forgo_overdue_words()
+    table.call.output.forgo_overdue_words()
     await eventually(lambda: table.around.forgone)
     assert [number for number, _ in table.around.forgone] == [1]
 
 
 async def test_afterwards_working_keys_go_and_the_transcript_stays_a_while(table):
     await table.open()
-    table.session.receive(FINALIZE)
+    table.conversation.receive(FINALIZE)
     table.deliver({table.text(): [end(1, 0)]})
     table.around.commands.clear()
-    await table.session.dispose()
+    await table.disposed()
     unlinked = {command[1] for command in table.around.commands if command[0] == "UNLINK"}
     kept = {command[1]: command[2] for command in table.around.commands if command[0] == "EXPIRE"}
-    leg = table.session.intake.legs[0].leg
+    leg = table.call.intake.legs[0].leg
     assert {leg.key("audio"), leg.key("speech"), leg.key("ckpt:vad")} <= unlinked
     assert kept == {leg.meta: 300, leg.key("text"): 300}
-    assert table.around.left == [table.session.id]
+    assert table.around.left == [table.conversation.id]
     assert table.around.listeners == {}
     assert table.around.legs == set()
 
@@ -314,11 +314,11 @@ async def test_afterwards_working_keys_go_and_the_transcript_stays_a_while(table
 async def test_of_a_call_that_never_came_to_its_end_workers_let_go_at_once(table, finalized):
     await table.open()
     if finalized:
-        table.session.receive(FINALIZE)
-    table.session.lose("unfinished", "too late")
+        table.conversation.receive(FINALIZE)
+    table.call.lose("unfinished", "too late")
     table.around.commands.clear()
-    await table.session.dispose()
-    (leg,) = table.session.intake.legs
+    await table.disposed()
+    (leg,) = table.call.intake.legs
     assert ("UNLINK", leg.leg.meta) in table.around.commands
     kept = {command[1]: command[2] for command in table.around.commands if command[0] == "EXPIRE"}
     assert kept == {leg.leg.key("text"): 300}

@@ -1,0 +1,313 @@
+"""One call: the audio of its legs, its results, and who owns it. It may have a client or none.
+
+What may happen to it in which state is in `gateway.calls.state`. A client that resumes, here or at
+another gateway, gets another `Call` of the same id; this one is then released.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from websockets.frames import CloseCode
+
+from common.audio import seconds
+from common.options import SessionOptions
+from common.redis.link import Link
+from common.telemetry.logs import Log
+from common.telemetry.metrics import GatewayMetrics
+from gateway.calls.absence import Absence
+from gateway.calls.record import SessionRecord
+from gateway.calls.standby import Standby
+from gateway.calls.state import RUNNING, State, Step, after
+from gateway.calls.store import HeldLeg, SessionStore
+from gateway.downlink.output import Output
+from gateway.downlink.reader import Downlink
+from gateway.protocols.commands import ACK, LAG
+from gateway.protocols.events import AudioAck, Ended, Event, Failed, GoingAway
+from gateway.uplink.intake import Intake
+from gateway.uplink.throttle import Throttle
+from gateway.uplink.writer import Uplink
+
+ELSEWHERE = "the call goes on over another connection"
+
+_log = Log(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a call is over for its client: the last event, and the close code with its reason."""
+
+    event: Event
+    close_code: int
+    reason: str
+
+
+class Audience(Protocol):
+    """The client of a call, as the call sees it."""
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Tell the client of these events."""
+
+    def over(self, ending: Ending) -> None:
+        """Learn that the call is over for this client."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long calls wait, in seconds.
+
+    `resume`: for a client whose connection broke; at most `absent` calls of one client do.
+    `words`: for words still to come. `retention`: how long a finished transcript stays readable.
+    """
+
+    resume: float
+    absent: int
+    words: float
+    retention: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the calls of a gateway use. `forget` counts a call no longer in admission."""
+
+    link: Link
+    uplink: Uplink
+    downlink: Downlink
+    store: SessionStore
+    metrics: GatewayMetrics
+    patience: Patience
+    absent: Standby[Absence]
+    forget: Callable[[str], Coroutine[Any, Any, None]]
+
+
+class Call:
+    """A call from its first audio to its last final.
+
+    `owner` names this connection among all that the call may come to have, `caller` tells its
+    client from others. `held` is what Redis has of it where it goes on, and `seq` the last that
+    its client has. `over` is called once, when it has ended.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        record: SessionRecord,
+        throttle: Throttle,
+        over: Callable[["Call"], None],
+        *,
+        name: str,
+        owner: str,
+        caller: str = "",
+        audience: Audience | None = None,
+        held: Sequence[HeldLeg] = (),
+        seq: int = 0,
+    ) -> None:
+        self.id = name
+        self.owner = owner
+        self.caller = caller
+        self.throttle = throttle
+        self.finishing_since: float | None = None
+        self.intake = Intake(
+            services.uplink,
+            services.metrics,
+            name,
+            owner,
+            record,
+            throttle,
+            held=held,
+            on_ack=lambda frame: self.tell([AudioAck(frame)], False),
+            on_superseded=self.doubt,
+        )
+        """Its audio."""
+        self.output = Output(
+            services.link,
+            services.metrics,
+            name,
+            record,
+            self,
+            self.intake.arrivals,
+            after=seq,
+            words_wait=services.patience.words,
+        )
+        """Its results."""
+        self.ended_before = bool(held) and all(leg.ended for leg in held)
+        """Whether it goes on after its end was written: only results are left to come."""
+        self._services = services
+        self._over = over
+        self._audience = audience
+        self._state = State.OPENING
+        self._ordinal = 0
+        self._released = False
+        self._complete = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._absence = Absence(services.absent, caller, self.hang_up)
+
+    @property
+    def state(self) -> State:
+        """Where it is."""
+        return self._state
+
+    @property
+    def running(self) -> bool:
+        """Whether Redis holds it, and this gateway owns it."""
+        return self._state in RUNNING
+
+    @property
+    def attended(self) -> bool:
+        """Whether it has a client."""
+        return self._audience is not None
+
+    @property
+    def returns(self) -> bool:
+        """Whether its client resumes it when it is sent away."""
+        return self.running and ACK in self.intake.record.events
+
+    @property
+    def tells_lag(self) -> bool:
+        """Whether its client wants to know how far recognition is behind."""
+        return self.running and self.attended and LAG in self.intake.record.events
+
+    # --- from its client ---
+
+    def configure(self, options: SessionOptions, ordinal: int) -> None:
+        """Have new options take effect behind the audio so far."""
+        self.intake.configure(options, ordinal)
+
+    def finish(self, ordinal: int = 0) -> None:
+        """End it behind the audio so far; `ordinal` numbers the client's control."""
+        if self._state is State.ENDED:
+            return
+        self._ordinal = max(self._ordinal, ordinal)
+        self._move(Step.FINISH)
+
+    def hang_up(self) -> None:
+        """End it without its client, who hears no more of it."""
+        self._audience = None
+        self.throttle.forget()
+        self.finish()
+
+    def leave(self) -> None:
+        """Go on without its client, whose connection broke: it may resume the call for a while."""
+        self._audience = None
+        self.throttle.forget()
+        patience = self._services.patience
+        if self._state is State.ENDED:
+            return
+        if not patience.resume:
+            self.finish()
+            return
+        self._move(Step.LEAVE)
+        if self._state is State.WAITING and self._absence.begin(patience.resume, patience.absent):
+            _log.info("session.waiting", session=self.id, seconds=patience.resume)
+
+    # --- its course ---
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run a task that has to end before the call's keys are removed."""
+        self._tasks.add(task := asyncio.create_task(work, name=f"{name}:{self.id}"))
+        task.add_done_callback(self._tasks.discard)
+
+    def stored(self) -> None:
+        """Go on: Redis holds it now, and this gateway owns it."""
+        self._services.metrics.sessions.inc()
+        self._services.downlink.add(self.id, self.output, self.intake.record.doorbell)
+        self.intake.attach()
+        self._move(Step.STORED)
+        if self.ended_before:
+            self._move(Step.FINISH)
+
+    def release(self) -> None:
+        """Let go of it because this gateway ends: another will go on with it."""
+        self._let_go(
+            GoingAway(self._services.patience.resume), CloseCode.SERVICE_RESTART, "going_away"
+        )
+
+    def supersede(self) -> None:
+        """Let go of it: its client has resumed it over another connection."""
+        if self._state is not State.ENDED:
+            _log.info("session.superseded", session=self.id)
+        failed = Failed("resumed_elsewhere", ELSEWHERE, fatal=True)
+        self._let_go(failed, CloseCode.POLICY_VIOLATION, "resumed_elsewhere")
+
+    def abandon(self, *, stored: bool = False) -> None:
+        """End it where it could not be opened; its client is told by what calls this.
+
+        `stored`: Redis may hold it all the same, and its keys stay for who finds it there.
+        """
+        if self._state is not State.ENDED:
+            self._audience, self._released = None, stored
+            self._end()
+
+    def lose(self, code: str, text: str) -> None:
+        """See `gateway.downlink.output.Told`: its results will never be complete."""
+        if self._state is not State.ENDED:
+            _log.error("session.lost", session=self.id, reason=text)
+            self._end(Ending(Failed(code, text, fatal=True), CloseCode.INTERNAL_ERROR, code))
+
+    def tell(self, events: Sequence[Event], complete: bool) -> None:
+        """See `gateway.downlink.output.Told`."""
+        if self._audience is not None and events:
+            self._audience.tell(events)
+        if complete and self._state is not State.ENDED:
+            self._complete = True
+            self._end(Ending(Ended(), CloseCode.NORMAL_CLOSURE, "finished"))
+
+    def doubt(self) -> None:
+        """See `gateway.downlink.output.Told`."""
+        self.spawn(self._look_who_owns(), "owner")
+
+    async def _look_who_owns(self) -> None:
+        (owner,) = await self._services.store.owners([self.id])
+        if owner is None:
+            self.lose("session_lost", "Redis came back without this call")
+        elif owner != self.owner:
+            self.supersede()
+
+    def _move(self, step: Step) -> None:
+        before, self._state = self._state, after(self._state, step)
+        if self._state is State.FINISHING and before is not State.FINISHING:
+            self._absence.close()
+            self.finishing_since = time.monotonic()
+            if not self.ended_before:
+                self.intake.finish(self._ordinal)
+
+    def _let_go(self, event: Event, close_code: int, reason: str) -> None:
+        if self._state is not State.ENDED:
+            self._released = True
+            self._end(Ending(event, close_code, reason))
+
+    def _end(self, ending: Ending | None = None) -> None:
+        self.throttle.close()
+        self._absence.close()
+        if self.running:
+            self._services.metrics.sessions.dec()
+            self.output.close()
+        self._move(Step.END)
+        audience, self._audience = self._audience, None
+        if audience is not None and ending is not None:
+            audience.over(ending)
+        self._over(self)
+
+    # --- afterwards ---
+
+    async def dispose(self) -> None:
+        """Remove the call's working keys; its transcript stays readable for the retention.
+
+        Of a call that was released only what this process holds of it goes.
+        """
+        waiting = self._tasks - {asyncio.current_task()}
+        await asyncio.gather(*waiting, return_exceptions=True)
+        services = self._services
+        if not self._released:
+            await services.forget(self.id)
+        services.downlink.remove(self.id, self.output, self.intake.record.doorbell)
+        self.intake.detach()
+        if self._released:
+            return
+        legs = [leg.leg for leg in self.intake.legs]
+        kept = services.patience.retention
+        await services.store.retire(self.id, legs, kept, whole=self._complete)
+        spoken = round(seconds(self.intake.position), 2)
+        _log.info("session.closed", session=self.id, seconds=spoken)

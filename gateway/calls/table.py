@@ -1,0 +1,111 @@
+"""The calls of one gateway: begun or taken over, found by their ids, and disposed of."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from gateway.calls.call import Audience, Call, Services
+from gateway.calls.record import SessionRecord
+from gateway.calls.store import HeldLeg, Taken
+from gateway.uplink.throttle import Throttle
+
+
+class Holder(Protocol):
+    """What a call's id stands for in this process: the call, or what is about to take it over."""
+
+    owner: str
+
+    def supersede(self) -> None:
+        """Let go of the call: its client has resumed it over another connection."""
+
+
+class Calls:
+    """All calls of this process; `changed` is called whenever one has ended."""
+
+    def __init__(self, services: Services, changed: Callable[[], None]) -> None:
+        self._services = services
+        self._changed = changed
+        self._calls: set[Call] = set()
+        self._holders: dict[str, Holder] = {}
+        self._disposals: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __iter__(self) -> Iterator[Call]:
+        """Go through the calls; they may end meanwhile."""
+        return iter(list(self._calls))
+
+    def __contains__(self, session: str) -> bool:
+        """Whether a call is this process's, or about to be."""
+        return session in self._holders
+
+    def begin(
+        self,
+        record: SessionRecord,
+        throttle: Throttle,
+        *,
+        name: str,
+        owner: str,
+        caller: str = "",
+        audience: Audience | None = None,
+        held: Sequence[HeldLeg] = (),
+        seq: int = 0,
+    ) -> Call:
+        """Return a call that is about to be opened, or goes on; see `Call`."""
+        call = Call(
+            self._services,
+            record,
+            throttle,
+            self._ended,
+            name=name,
+            owner=owner,
+            caller=caller,
+            audience=audience,
+            held=held,
+            seq=seq,
+        )
+        self._calls.add(call)
+        return call
+
+    def stored(self, call: Call) -> None:
+        """Have a call go on that Redis holds now."""
+        self._holders[call.id] = call
+        call.stored()
+
+    async def take_over(self, holder: Holder, taken: Taken) -> list[HeldLeg]:
+        """Put `holder` in the place of what had a call here, or tell the gateway that had it.
+
+        Returns what Redis has of its audio, per channel.
+        """
+        # Before anything is waited for: of two that resume together, the later finds the other.
+        former = self._holders.get(taken.session)
+        self._holders[taken.session] = holder
+        store = self._services.store
+        if former is not None:
+            former.supersede()
+        try:
+            if former is None and taken.gateway:
+                await store.announce(taken.session, taken.gateway)
+            return await store.held(taken)
+        except BaseException:
+            self.let_go(holder, taken.session)
+            raise
+
+    def let_go(self, holder: Holder, session: str) -> None:
+        """Take note that `holder` does not go on with the call."""
+        if self._holders.get(session) is holder:
+            del self._holders[session]
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until the keys of calls that have ended are removed, but not longer than this."""
+        if self._disposals:
+            await asyncio.wait(self._disposals, timeout=seconds)
+
+    def _ended(self, call: Call) -> None:
+        self._calls.discard(call)
+        self.let_go(call, call.id)
+        disposal = asyncio.create_task(call.dispose(), name=f"dispose:{call.id}")
+        self._disposals.add(disposal)
+        disposal.add_done_callback(self._disposals.discard)
+        self._changed()

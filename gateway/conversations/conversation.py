@@ -1,0 +1,380 @@
+"""One client's connection: its codec on one side, its call on the other.
+
+Messages are handled as they arrive, synchronously; only opening and resuming wait for Redis. Audio
+that arrives while a call opens waits in the call like any other.
+
+    NEW ──Open──► TALKING ─────────── hung up, broken, closed ──► OVER
+     └───Resume──► RESUMING ──found──► TALKING
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import Any
+from uuid import uuid4
+
+from websockets.frames import CloseCode
+
+from common.telemetry.logs import Log
+from common.telemetry.metrics import GatewayMetrics
+from gateway.admission.handshake import Handshakes
+from gateway.calls import opening
+from gateway.calls.call import ELSEWHERE, Call, Ending
+from gateway.calls.opening import Openings, Refused
+from gateway.calls.record import ResumeToken, SessionRecord
+from gateway.calls.standby import Standby
+from gateway.calls.state import State
+from gateway.calls.table import Calls
+from gateway.conversations.client import Client, Newcomer
+from gateway.downlink.reader import Downlink
+from gateway.protocols import commands
+from gateway.protocols.api import ClientError, Codec, Message
+from gateway.protocols.events import Created, Event, Failed, Resumed
+from gateway.uplink.throttle import Throttle
+
+_log = Log(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the conversations of a gateway use. `gateway` is its name."""
+
+    gateway: str
+    calls: Calls
+    openings: Openings
+    downlink: Downlink
+    handshakes: Handshakes
+    metrics: GatewayMetrics
+    unopened: Standby[Newcomer]
+    """Conversations that have no call yet."""
+
+
+class _State(Enum):
+    NEW = auto()
+    RESUMING = auto()
+    TALKING = auto()
+    OVER = auto()
+
+
+class Conversation:
+    """A client from its first message on; `ended` is called once, when it is over.
+
+    `name` is the call's id, unless the client resumes another; `returning`: as it has to. `caller`
+    tells the client from others (`gateway.admission.quota.caller`). `resumable`: a call whose
+    connection breaks waits for its client.
+    """
+
+    def __init__(
+        self,
+        around: Surroundings,
+        codec: Codec,
+        client: Client,
+        throttle: Throttle,
+        ended: Callable[["Conversation"], None],
+        *,
+        name: str,
+        caller: str = "",
+        returning: bool = False,
+        resumable: bool = False,
+    ) -> None:
+        self.id = name
+        self.caller = caller
+        self.owner = uuid4().hex
+        """Names this connection among all that the call may come to have."""
+        self.throttle = throttle
+        self.call: Call | None = None
+        self._around = around
+        self._codec = codec
+        self._client: Client | None = client
+        self._ended = ended
+        self._returning = returning
+        self._resumable = resumable
+        self._state = _State.NEW
+        self._present = True
+        self._hung_up = False
+        self._ordinal = 0
+        """How many text messages the client has sent since it opened the call."""
+        self._task: asyncio.Task[None] | None = None
+        around.unopened.add(caller, self)
+
+    @property
+    def present(self) -> bool:
+        """Whether there is a client on the line."""
+        return self._present and self._state is not _State.OVER
+
+    @property
+    def returns(self) -> bool:
+        """Whether the client resumes its call when it is sent away."""
+        return self.call is not None and self.call.returns
+
+    @property
+    def verbatim(self) -> bool:
+        """See `gateway.protocols.api.Codec`."""
+        return self._codec.verbatim
+
+    # --- from the client ---
+
+    def begin(self) -> None:
+        """Do what the client's request alone asks for."""
+        try:
+            self._translate(self._codec.connected)
+        except Exception as error:
+            self.fail(error)
+
+    def receive(self, message: Message) -> None:
+        """Handle one message; a mistake of the client is answered, and ends the call if fatal."""
+        if isinstance(message, str):
+            self._ordinal += self._state is not _State.NEW
+            self._translate(lambda: self._codec.receive_text(message))
+        elif self._codec.verbatim and self.call is not None:
+            try:
+                self.call.intake.push(message)
+            except ClientError as error:
+                self._object(error)
+        else:
+            self._translate(lambda: self._codec.receive_binary(message))
+
+    def receive_end(self) -> None:
+        """Take note that the client sends nothing more, but still listens."""
+        self._translate(self._codec.receive_end)
+
+    def fail(self, error: Exception) -> None:
+        """End this call because of a bug of ours; other calls go on."""
+        _log.exception("session.failed", error, session=self.id)
+        text = "the server made a mistake"
+        self._break_off(CloseCode.INTERNAL_ERROR, "internal_error", text)
+
+    def end_flood(self) -> None:
+        """End the call of a client that sends more messages than any client needs."""
+        self._around.metrics.refusals.labels("message_rate").inc()
+        text = "more messages without audio than any client needs"
+        self._break_off(CloseCode.POLICY_VIOLATION, "message_rate", text)
+
+    def hang_up(self) -> None:
+        """Take note that the client has ended the call; what was said is still transcribed."""
+        self._leave(hung_up=True)
+
+    def vanish(self) -> None:
+        """Take note that the connection broke: the call waits for its client for a while."""
+        self._leave(hung_up=not self._resumable)
+
+    def forget_client(self) -> None:
+        """Let go of the connection, which has ended: with it goes the last message it received."""
+        self._client = None
+        self.throttle.forget()
+
+    def give_up(self) -> None:
+        """Send a client away that has not opened its call: it takes the place of one that will."""
+        if self._state is _State.NEW:
+            self._around.metrics.refusals.labels("open_timeout").inc()
+            self._dismiss(CloseCode.POLICY_VIOLATION, "open_timeout", "no call was opened")
+
+    def send_away(self) -> None:
+        """Let go of the client because this gateway ends; another will go on with its call."""
+        if self.call is not None and self.call.running:
+            self.call.release()
+        else:
+            if self.call is not None:
+                self.call.abandon()
+            self._dismiss(CloseCode.SERVICE_RESTART, "going_away", "the server restarts")
+
+    def supersede(self) -> None:
+        """See `gateway.calls.table.Holder`: another has resumed the call that this was finding."""
+        self._dismiss(CloseCode.POLICY_VIOLATION, "resumed_elsewhere", ELSEWHERE)
+
+    async def leave_admission(self) -> None:
+        """Count no longer there, of a conversation that ended without a call."""
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._around.handshakes.leave(self.id)
+
+    # --- from the call ---
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """See `gateway.calls.call.Audience`."""
+        if self._client is None or not self._present:
+            return
+        for event in events:
+            self._client.send_soon(self._codec.render(event, time.time()))
+
+    def over(self, ending: Ending) -> None:
+        """See `gateway.calls.call.Audience`."""
+        self.tell([ending.event])
+        self._close(ending.close_code, ending.reason)
+        self._end()
+
+    # --- how it goes ---
+
+    def _translate(self, read: Callable[[], Sequence[commands.Command]]) -> None:
+        try:
+            for command in read():
+                self._carry_out(command)
+        except ClientError as error:
+            self._object(error)
+
+    def _carry_out(self, command: commands.Command) -> None:
+        match command:
+            case commands.Say(messages):
+                if self._client is not None:
+                    self._client.send_soon(messages)
+            case commands.Open(options, audio, events):
+                if self._returning:
+                    raise not_new()
+                name = self._around.gateway
+                self._open(SessionRecord(options, audio, events, False, name))
+            case commands.Resume():
+                self._begin(_State.RESUMING)
+                self._task = asyncio.create_task(
+                    self._guard(self._resume(command)), name=f"resume:{self.id}"
+                )
+            case _ if self.call is None:
+                raise AssertionError(f"{command} without a call")
+            case commands.Audio(data):
+                self.call.intake.push(data)
+            case commands.Configure(options):
+                self.call.configure(options, self._ordinal)
+            case commands.Flush():
+                self.call.intake.flush(self._ordinal)
+            case commands.Finish():
+                if (truncated := self.call.intake.truncated) is not None:
+                    self.tell([truncated.event])
+                self.call.finish(self._ordinal)
+
+    def _open(self, asked: SessionRecord) -> None:
+        self._begin(_State.TALKING)
+        self.call = self._around.calls.begin(
+            asked, self.throttle, name=self.id, owner=self.owner, caller=self.caller, audience=self
+        )
+        self.call.spawn(self._guard(self._register(self.call, asked)), "open")
+
+    def _begin(self, state: _State) -> None:
+        self._state = state
+        self._around.unopened.discard(self.caller, self)
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except ClientError as error:
+            self._object(error)
+        except Refused as refused:
+            self._around.metrics.refusals.labels(refused.reason).inc()
+            _log.warning("session.refused", session=self.id, reason=str(refused))
+            if self.call is not None:
+                self.call.abandon()
+            self._dismiss(refused.close_code, refused.code, str(refused), refused.retry_after)
+        except Exception as error:
+            _log.exception("session.open_failed", error, session=self.id)
+            if self.call is not None:
+                self.call.abandon(stored=True)
+            text = "it could not be opened"
+            self._dismiss(CloseCode.INTERNAL_ERROR, "internal_error", text)
+
+    async def _register(self, call: Call, asked: SessionRecord) -> None:
+        token = ResumeToken.issue(self.id)
+        record = await self._around.openings.register(token, self.owner, asked)
+        if call.state is State.ENDED:  # sent away meanwhile
+            return
+        if (denoise := record.options.denoise) != asked.options.denoise:
+            self.tell([Failed("denoise_unavailable", opening.NOT_DENOISED, fatal=False)])
+        # The options may have changed meanwhile, by a control that is on its way.
+        options = replace(call.intake.record.options, denoise=denoise)
+        call.intake.record = replace(record, options=options)
+        self._around.calls.stored(call)
+        _log.info("session.opened", session=self.id, legs=record.audio.channels, denoise=denoise)
+        self.tell([Created(self.id, str(token))])
+        self._go_on(call)
+
+    async def _resume(self, asked: commands.Resume) -> None:
+        around = self._around
+        found = await around.openings.resume(self, asked.token, asked.attempt)
+        taken, record = found.taken, found.taken.record
+        around.handshakes.rename(self.id, taken.session)
+        self.id = self.throttle.session = taken.session
+        if self._state is _State.OVER:  # sent away meanwhile: the client will resume it once more
+            around.calls.let_go(self, taken.session)
+            return
+        self.call = call = around.calls.begin(
+            record,
+            self.throttle,
+            name=taken.session,
+            owner=self.owner,
+            caller=self.caller,
+            audience=self,
+            held=found.held,
+            seq=asked.seq,
+        )
+        around.calls.stored(call)
+        start, ended = call.intake.start, call.ended_before
+        self._codec.restore(record.options, record.audio, record.events, ended=ended)
+        self._state = _State.TALKING
+        self._ordinal = min(taken.controls)
+        around.metrics.resumptions.inc()
+        _log.info("session.resumed", session=self.id, position=start, after=asked.seq)
+        self.tell([Resumed(self.id, asked.token, start, taken.seq, self._ordinal, ended)])
+        self._go_on(call)
+        await around.downlink.look_for(self.id)
+
+    def _go_on(self, call: Call) -> None:
+        """Go on with a call that is open now."""
+        if not self._present:
+            self._part(call)
+        elif call.returns and self._around.handshakes.closed:
+            call.release()
+
+    def _object(self, error: ClientError) -> None:
+        self.tell([error.event])
+        if error.close_code is not None:
+            self._around.metrics.refusals.labels(error.code).inc()
+            # A mistake on the way back to a call does not end that.
+            self._leave(hung_up=self._state is not _State.RESUMING)
+            self._close(error.close_code, error.code)
+
+    def _break_off(self, close_code: int, code: str, text: str) -> None:
+        self.tell([Failed(code, text, fatal=True)])
+        self.hang_up()
+        self._close(close_code, code)
+
+    def _dismiss(
+        self, close_code: int, code: str, text: str, retry_after: float | None = None
+    ) -> None:
+        """Tell the client why it has no call, and close."""
+        if self._state is not _State.OVER:
+            self.tell([Failed(code, text, fatal=True, retry_after=retry_after)])
+            self._close(close_code, code)
+            self._end()
+
+    def _leave(self, *, hung_up: bool) -> None:
+        self._present = False
+        self._hung_up = self._hung_up or hung_up
+        if self.call is not None:
+            self._part(self.call)
+        elif self._state is not _State.RESUMING:  # there it is done once the call is found
+            self._end()
+
+    def _part(self, call: Call) -> None:
+        """Leave the call to itself: the client is gone."""
+        if self._hung_up:
+            call.hang_up()
+        elif call.running and self._around.handshakes.closed:
+            call.release()
+        else:
+            call.leave()
+        self._end()
+
+    def _close(self, close_code: int, reason: str) -> None:
+        if self._client is not None:
+            self._client.close_soon(*self._codec.closing(close_code, reason))
+
+    def _end(self) -> None:
+        if self._state is not _State.OVER:
+            self._state = _State.OVER
+            self._around.unopened.discard(self.caller, self)
+            self._ended(self)
+
+
+def not_new() -> ClientError:
+    """Return what to say to a client that passed the door to come back, and begins a new call."""
+    text = "resume=1 in the URL is for coming back to a call: leave it out to begin one"
+    return ClientError("resume_expected", text, close_code=CloseCode.POLICY_VIOLATION)

@@ -1,0 +1,103 @@
+"""The conversations of one gateway, over whatever transport its clients come."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from common.options import SessionOptions
+from gateway.conversations.client import Client
+from gateway.conversations.conversation import Conversation, Surroundings
+from gateway.protocols.api import Codec, Protocol, Request
+from gateway.uplink.throttle import Throttle
+
+
+class Reception:
+    """Begins conversations and keeps them until they end; `changed` is called whenever one has.
+
+    `audio_rate` and `audio_burst`: see `Throttle`. `flooded` tells whether no audio may be read.
+    """
+
+    def __init__(
+        self,
+        around: Surroundings,
+        defaults: SessionOptions,
+        changed: Callable[[], None],
+        *,
+        audio_rate: float,
+        audio_burst: float,
+        flooded: Callable[[], bool],
+    ) -> None:
+        self._around = around
+        self._defaults = defaults
+        self._changed = changed
+        self._audio_rate = audio_rate
+        self._audio_burst = audio_burst
+        self._flooded = flooded
+        self._conversations: set[Conversation] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._conversations)
+
+    def __iter__(self) -> Iterator[Conversation]:
+        """Go through the conversations; they may end meanwhile."""
+        return iter(list(self._conversations))
+
+    @property
+    def present(self) -> int:
+        """How many clients are there."""
+        return sum(conversation.present for conversation in self._conversations)
+
+    @property
+    def callless(self) -> list[str]:
+        """The names of those that have no call yet."""
+        return [each.id for each in self._conversations if each.call is None]
+
+    def codec(self, protocol: Protocol, request: Request) -> Codec:
+        """Return the codec of one connection."""
+        return protocol.build(self._defaults, request)
+
+    def welcome(
+        self,
+        protocol: Protocol,
+        request: Request,
+        client: Client,
+        *,
+        name: str,
+        caller: str,
+        returning: bool = False,
+    ) -> Conversation:
+        """Begin a conversation with a client that was let in; see `Conversation`."""
+        throttle = Throttle(name, client.hold, rate=self._audio_rate, burst=self._audio_burst)
+        conversation = Conversation(
+            self._around,
+            self.codec(protocol, request),
+            client,
+            throttle,
+            self._ended,
+            name=name,
+            caller=caller,
+            returning=returning,
+            resumable=protocol.resumable,
+        )
+        self._conversations.add(conversation)
+        if self._flooded():
+            throttle.hold("memory", True)
+        return conversation
+
+    def hold_all(self, held: bool) -> None:
+        """Read nobody while Redis is so full that workers need the room to make room."""
+        for conversation in self._conversations:
+            conversation.throttle.hold("memory", held)
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until admission has forgotten what has ended, but not longer than this."""
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=seconds)
+
+    def _ended(self, conversation: Conversation) -> None:
+        self._conversations.discard(conversation)
+        if conversation.call is None:
+            leaving = asyncio.create_task(conversation.leave_admission())
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+        self._changed()

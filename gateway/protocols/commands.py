@@ -1,0 +1,94 @@
+"""What a client's message asks of its call: the commands that every protocol translates to.
+
+Positions are counts of 16 kHz samples since the call began.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from common.options import SessionOptions
+
+Encoding: TypeAlias = Literal["float32", "pcm16", "mulaw", "alaw"]
+
+ENCODINGS: tuple[Encoding, ...] = ("float32", "pcm16", "mulaw", "alaw")
+MIN_SAMPLE_RATE = 4_000
+MAX_SAMPLE_RATE = 192_000
+MAX_CHANNELS = 2
+
+SPEECH_EVENTS = ("speech_started", "speech_ended", "gap")
+ACK = "audio_ack"
+LAG = "lag"
+EVENTS = (*SPEECH_EVENTS, ACK, LAG)
+"""What a session says only to a client that has asked for it. One that takes `ACK` keeps what is
+not acknowledged, and so can come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """How the client's bytes are to be read; multi-byte samples are little-endian.
+
+    `sample_rate` is in Hz, `MIN_SAMPLE_RATE` to `MAX_SAMPLE_RATE`; channels are interleaved.
+    """
+
+    encoding: Encoding = "float32"
+    sample_rate: int = 16_000
+    channels: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Begin the call; the first command but for `Say`, and never repeated.
+
+    `events` are those of `EVENTS` that the client wants.
+    """
+
+    options: SessionOptions
+    audio: AudioFormat
+    events: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Come back to a session instead of beginning one; `seq` is the last that the client has.
+
+    `attempt` rises with each attempt of the client to come back; 0 where it does not number them.
+    """
+
+    token: str
+    seq: int
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Bytes as the client sent them, in the format of `Open`; samples may be split anywhere."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Replace the options from the audio received so far onwards."""
+
+    options: SessionOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """End the open utterance of every leg at the audio received so far, and keep going."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """End the open utterances, answer with their finals, then end the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Send these messages to the client: a greeting, or a protocol's answer to each message."""
+
+    messages: Sequence[str | bytes]
+
+
+Command: TypeAlias = Say | Open | Resume | Audio | Configure | Flush | Finish

@@ -1,0 +1,159 @@
+"""The protocol of RNN-T style servers, ``/ws/transcribe?client_id=…``: PCM16 in, words out.
+
+    client   {"type": "start_recording", "config": {"sample_rate": 16000}}, binary audio,
+             {"type": "stop_recording"}; then it may start again, in the same call
+    server   {"type": "status"}, {"type": "partial"}, {"type": "transcription"}, {"type": "error"}
+
+Such clients append the text of each transcription, so only finals are told as one.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from common.audio import SAMPLE_RATE, seconds
+from common.options import SessionOptions
+from gateway.protocols import fields
+from gateway.protocols.api import ClientError, Codec, Message, Protocol, Request
+from gateway.protocols.commands import (
+    MAX_SAMPLE_RATE,
+    MIN_SAMPLE_RATE,
+    Audio,
+    AudioFormat,
+    Command,
+    Flush,
+    Open,
+    Say,
+)
+from gateway.protocols.events import Event, Failed, Final, GoingAway, Partial, Word, Words
+
+MOST_TEXT = 1 << 16
+"""Characters of a text message."""
+
+_MESSAGE: Mapping[str, fields.Reader] = {
+    "type": fields.one_of(("start_recording", "stop_recording")),
+    "config": lambda name, value: fields.read_fields(_CONFIG, fields.mapping(name, value)),
+}
+_CONFIG: Mapping[str, fields.Reader] = {
+    "sample_rate": fields.integer(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)
+}
+_MESSAGE_TOO_BIG = 1009
+
+
+class TranscribeCodec(Codec):
+    """One connection's codec."""
+
+    def __init__(self, defaults: SessionOptions, request: Request) -> None:
+        self._options = replace(defaults, words=True)
+        self._client = request.parameter("client_id")
+        self._rate: int | None = None
+        """The sample rate of the call, once it is open."""
+        self._recording = False
+        self._objected = False
+        """Whether the client was told that its audio is not used."""
+
+    @property
+    def verbatim(self) -> bool:
+        """See `Codec`."""
+        return self._recording
+
+    def connected(self) -> Sequence[Command]:
+        """See `Codec`."""
+        return (self._status("ready"),)
+
+    def receive_text(self, message: str) -> Sequence[Command]:
+        """See `Codec`."""
+        if len(message) > MOST_TEXT:
+            text = f"a text message has at most {MOST_TEXT} characters, this one {len(message)}"
+            raise ClientError("message_too_long", text, close_code=_MESSAGE_TOO_BIG)
+        body = fields.parse_object(message)
+        if "type" not in body:
+            raise ClientError("unknown_type", "a message has a type")
+        given = fields.read_fields(_MESSAGE, body)
+        if given["type"] == "start_recording":
+            return self._start(given.get("config", {}).get("sample_rate", SAMPLE_RATE))
+        if not self._recording:
+            raise ClientError("not_recording", "stop_recording without start_recording")
+        self._recording = False
+        return (Flush(), self._status("stopped"))
+
+    def receive_binary(self, data: bytes) -> Sequence[Command]:
+        """See `Codec`."""
+        if self._recording:
+            return (Audio(data),)
+        if self._objected:
+            return ()
+        # Said once: a recorder that is still running would be told ten times a second.
+        self._objected = True
+        raise ClientError("not_recording", "audio outside of a recording was not used")
+
+    def render(self, event: Event, now: float) -> Sequence[Message]:
+        """See `Codec`."""
+        return [json.dumps(message, ensure_ascii=False) for message in _messages(event, now)]
+
+    def _start(self, rate: int) -> Sequence[Command]:
+        if self._recording:
+            raise ClientError("recording", "start_recording while a recording is running")
+        opened, self._rate = self._rate is not None, self._rate or rate
+        if rate != self._rate:
+            text = f"sample_rate cannot change on one connection; it is {self._rate}"
+            raise ClientError("audio_format_fixed", text)
+        self._recording, self._objected = True, False
+        status = self._status("recording")
+        if opened:
+            return (status,)
+        return (Open(self._options, AudioFormat("pcm16", rate, 1)), status)
+
+    def _status(self, status: str) -> Say:
+        message = {"type": "status", "status": status, "client_id": self._client}
+        return Say((json.dumps(message),))
+
+
+def _messages(event: Event, now: float) -> Sequence[dict[str, Any]]:
+    match event:
+        case Partial() if event.text:
+            return [_spoken("partial", event, now)]
+        case Final(failed=True):
+            text = f"speech from {seconds(event.start):.2f} s on could not be recognised"
+            return [_error("utterance_failed", text)]
+        case Final() if event.text:
+            return [_spoken("transcription", event, now) | {"words": _listed(event.words or ())}]
+        case Words(words=words) if words is not None:
+            times = {"start": _time(event.start), "end": _time(event.end)}
+            return [{"type": "words", **times, "words": _listed(words)}]
+        case Failed():
+            more = {} if event.retry_after is None else {"retry_after": event.retry_after}
+            return [_error(event.code, event.message) | more]
+        case GoingAway():
+            return [_error("going_away", "the server restarts; connect again")]
+    return []
+
+
+def _spoken(kind: str, event: Partial | Final, now: float) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "text": event.text,
+        "is_final": isinstance(event, Final),
+        "language": event.language,
+        "start": _time(event.start),
+        "end": _time(event.end),
+        "timestamp": round(now, 3),
+    }
+
+
+def _listed(words: Sequence[Word]) -> list[dict[str, Any]]:
+    return [
+        {"word": word.text, "start": _time(word.start), "end": _time(word.end)} for word in words
+    ]
+
+
+def _error(code: str, message: str) -> dict[str, Any]:
+    return {"type": "error", "code": code, "message": message}
+
+
+def _time(position: int) -> float:
+    return round(seconds(position), 3)
+
+
+PROTOCOL = Protocol("transcribe", TranscribeCodec, path="/ws/transcribe")

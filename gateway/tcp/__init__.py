@@ -1,0 +1,1 @@
+"""Protocols over plain TCP: sockets without handshake or messages."""

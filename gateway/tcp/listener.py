@@ -1,0 +1,79 @@
+"""A port on which each TCP connection is a call."""
+
+import asyncio
+import ssl
+from uuid import uuid4
+
+from common.errors import SettingsError
+from gateway.admission.capacity import Refusal
+from gateway.admission.handshake import Handshakes
+from gateway.admission.quota import caller as key_of
+from gateway.conversations.reception import Reception
+from gateway.protocols.api import Protocol, Request
+from gateway.protocols.events import Failed
+from gateway.tcp.connection import TcpConnection
+from gateway.websocket.crowd import Crowd
+
+
+class TcpListener:
+    """Lets the clients of one protocol in."""
+
+    def __init__(
+        self, protocol: Protocol, reception: Reception, handshakes: Handshakes, crowd: Crowd
+    ) -> None:
+        self._protocol = protocol
+        self._reception = reception
+        self._handshakes = handshakes
+        self._crowd = crowd
+        self._asking: set[asyncio.Task[None]] = set()
+
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        """Listen. Raises SettingsError, which names the setting of the port."""
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(
+                lambda: TcpConnection(self, self._crowd), host, port, ssl=tls
+            )
+        except OSError as error:
+            flag = "--" + self._protocol.port.replace("_", "-")
+            reason = error.strerror or str(error)
+            raise SettingsError(f"{flag}: cannot listen on {host}:{port}: {reason}") from error
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    def close(self) -> None:
+        """Accept nobody any more."""
+        self._server.close()
+
+    def connected(self, connection: TcpConnection) -> None:
+        """See `gateway.tcp.connection.Host`."""
+        name, caller = uuid4().hex, key_of({}, connection.peer)
+        answer = self._handshakes.ask(name, caller, self._reception.present, returning=False)
+        if answer is None or isinstance(answer, Refusal):
+            self._answer(connection, name, caller, answer)
+            return
+
+        async def wait() -> None:
+            self._answer(connection, name, caller, await answer)
+
+        self._asking.add(task := asyncio.create_task(wait()))
+        task.add_done_callback(self._asking.discard)
+
+    def _answer(
+        self, connection: TcpConnection, name: str, caller: str, refusal: Refusal | None
+    ) -> None:
+        request = Request(peer=connection.peer)
+        if refusal is None:
+            conversation = self._reception.welcome(
+                self._protocol, request, connection, name=name, caller=caller
+            )
+            connection.serve(conversation)
+            return
+        codec = self._reception.codec(self._protocol, request)
+        text = f"{refusal.text}; try again in {refusal.retry_after} s"
+        connection.send_soon(codec.render(Failed(refusal.reason, text, fatal=True), 0.0))
+        connection.close_soon(0, refusal.reason)
