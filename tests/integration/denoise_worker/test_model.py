@@ -238,7 +238,7 @@ def test_what_would_spoil_a_state_is_refused_before_any_changes(deep_filter, noi
     assert (state.dump(), other.dump()) == before
 
 
-@pytest.mark.parametrize("limit", [0.0, -6.0, 101.0, float("nan")])
+@pytest.mark.parametrize("limit", [-0.1, -6.0, 100.1, float("nan")])
 def test_a_limit_outside_its_range_is_refused(deep_filter, limit):
     with pytest.raises(Misuse, match="attenuation limit"):
         deep_filter.open(post_filter=False, attenuation_limit=limit)
