@@ -1,49 +1,219 @@
-"""The options of one session, as its front accepted them and every stage reads them."""
+"""The table of session options, which is also the record that every stage reads.
+
+A field of `SessionOptions` is one option. What it declares is in `OPTIONS`, from which derive how
+a protocol reads it, which settings give its default, and its row in docs/protocol.md.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import Field, dataclass, field, fields
+from enum import Enum, auto
+from types import MappingProxyType, NoneType
+from typing import Any, get_args, get_type_hints
 
 
-class Range(NamedTuple):
-    """The least and the greatest value that is allowed."""
+class Kind(Enum):
+    """What a value of an option is."""
 
+    BOOL = auto()
+    INT = auto()
+    FLOAT = auto()
+    TEXT = auto()
+    TEXTS = auto()
+    """A tuple of texts, none of them empty."""
+    LANGUAGE = auto()
+    """A name of `common.languages`; clients may write codes, too."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Option:
+    """One option; limits that do not concern its kind are 0, and both ends of a range belong to it.
+
+    `nullable`: None is a value, too, and leaves the choice to the stage that uses the option.
+    `longest` is in characters of one text, `most` in texts. `used_by` names stages, and the
+    gateway where it acts on the option itself. `setting` gives the value where a call gives none.
+    """
+
+    name: str
+    kind: Kind
+    nullable: bool
+    default: Any
+    meaning: str
     low: float
     high: float
+    longest: int
+    most: int
+    unit: str
+    changeable: bool
+    used_by: tuple[str, ...]
+    setting: str | None
 
 
-RANGES: Mapping[str, Range] = {
-    "vad_threshold": Range(0, 1),
-    "silence_threshold": Range(0.01, 60),
-    "min_speech_duration": Range(0.01, 60),
-    "max_utterance": Range(2, 300),
-    "chunk_size_sec": Range(0.01, 60),
-    "unfixed_chunk_num": Range(0, 1000),
-    "unfixed_token_num": Range(0, 1000),
-}
-"""What a session may ask for, and what a gateway may be set to give one that does not."""
+def option(
+    default: Any,
+    meaning: str,
+    *,
+    used_by: tuple[str, ...],
+    kind: Kind | None = None,
+    low: float = 0,
+    high: float = 0,
+    longest: int = 0,
+    most: int = 0,
+    unit: str = "",
+    changeable: bool = False,
+    setting: str | None = None,
+) -> Any:
+    """Declare a field of `SessionOptions`; see `Option`. The annotation gives the kind."""
+    return field(
+        default=default,
+        metadata={
+            "meaning": meaning,
+            "used_by": used_by,
+            "kind": kind,
+            "low": low,
+            "high": high,
+            "longest": longest,
+            "most": most,
+            "unit": unit,
+            "changeable": changeable,
+            "setting": setting,
+        },
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SessionOptions:
-    """What a session asked for; durations in seconds, thresholds as probabilities 0..1."""
+    """What a session asked for."""
 
-    language: str | None = None
-    """Qwen3-ASR language name (``English``), or None to detect."""
-    context: str = ""
-    """Free text that biases the recogniser towards the call's subject."""
-    keywords: tuple[str, ...] = ()
-    unfixed_chunk_num: int = 4
-    unfixed_token_num: int = 5
-    chunk_size_sec: float = 1.0
-    vad_threshold: float = 0.5
-    silence_threshold: float = 0.8
-    min_speech_duration: float = 0.2
-    max_utterance: float = 30.0
-    denoise: bool = False
-    post_filter: bool | None = None
-    """DeepFilterNet's post-filter; None leaves it to the worker's setting."""
-    attenuation_limit: float | None = None
-    """Most noise reduction in dB; None leaves it to the worker's setting."""
-    words: bool = False
-    interim_results: bool = True
+    language: str | None = option(
+        None,
+        "spoken language; null detects it",
+        kind=Kind.LANGUAGE,
+        changeable=True,
+        used_by=("asr",),
+    )
+    context: str = option(
+        "", "what the call is about", longest=10_000, changeable=True, used_by=("asr",)
+    )
+    keywords: tuple[str, ...] = option(
+        (), "words to expect", most=100, longest=100, changeable=True, used_by=("asr",)
+    )
+    unfixed_chunk_num: int = option(
+        4,
+        "first decodes, which start afresh",
+        low=0,
+        high=1000,
+        used_by=("asr",),
+        setting="unfixed_chunk_num",
+    )
+    unfixed_token_num: int = option(
+        5,
+        "last tokens that a decode may change",
+        low=0,
+        high=1000,
+        used_by=("asr",),
+        setting="unfixed_token_num",
+    )
+    chunk_size_sec: float = option(
+        1.0,
+        "new audio per decode",
+        low=0.01,
+        high=60,
+        unit="s",
+        used_by=("asr",),
+        setting="chunk_size_sec",
+    )
+    vad_threshold: float = option(
+        0.5,
+        "probability that counts as speech",
+        low=0,
+        high=1,
+        changeable=True,
+        used_by=("vad",),
+        setting="vad_threshold",
+    )
+    silence_threshold: float = option(
+        0.8,
+        "silence that ends an utterance",
+        low=0.01,
+        high=60,
+        unit="s",
+        changeable=True,
+        used_by=("vad", "asr"),
+        setting="silence_threshold",
+    )
+    min_speech_duration: float = option(
+        0.2,
+        "speech to start an utterance",
+        low=0.01,
+        high=60,
+        unit="s",
+        changeable=True,
+        used_by=("vad", "asr"),
+        setting="min_speech_duration",
+    )
+    max_utterance: float = option(
+        30.0,
+        "length that cuts an utterance",
+        low=2,
+        high=300,
+        unit="s",
+        changeable=True,
+        used_by=("gateway", "vad"),
+        setting="max_utterance",
+    )
+    denoise: bool = option(
+        False,
+        "remove noise before recognising",
+        used_by=("gateway", "denoise"),
+        setting="enable_noise_suppression",
+    )
+    post_filter: bool | None = option(
+        None,
+        "filter very noisy stretches further",
+        used_by=("denoise",),
+        setting="dfn_post_filter",
+    )
+    attenuation_limit: float | None = option(
+        None,
+        "most noise reduction",
+        low=0,
+        high=100,
+        unit="dB",
+        used_by=("denoise",),
+        setting="dfn_attenuation_limit",
+    )
+    words: bool = option(False, "times of the words of finals", used_by=("gateway", "asr", "align"))
+    interim_results: bool = option(True, "send partials", used_by=("gateway", "asr"))
+
+    @property
+    def contradiction(self) -> str | None:
+        """Two options that do not go together, and the condition that they break; None if none."""
+        if self.min_speech_duration < self.max_utterance:
+            return None
+        return (
+            f"min_speech_duration ({self.min_speech_duration:g} s) must be less than "
+            f"max_utterance ({self.max_utterance:g} s)"
+        )
+
+
+_KINDS: Mapping[Any, Kind] = {
+    bool: Kind.BOOL,
+    int: Kind.INT,
+    float: Kind.FLOAT,
+    str: Kind.TEXT,
+    tuple[str, ...]: Kind.TEXTS,
+}
+
+
+def _declared(each: "Field[Any]", hint: Any) -> Option:
+    nullable = NoneType in get_args(hint)
+    (plain,) = (kind for kind in get_args(hint) if kind is not NoneType) if nullable else (hint,)
+    facts = {**each.metadata, "kind": each.metadata["kind"] or _KINDS[plain]}
+    return Option(name=each.name, nullable=nullable, default=each.default, **facts)
+
+
+_HINTS = get_type_hints(SessionOptions)
+OPTIONS: Mapping[str, Option] = MappingProxyType(
+    {each.name: _declared(each, _HINTS[each.name]) for each in fields(SessionOptions)}
+)
+"""Every option by its name, in the order of the record."""

@@ -30,7 +30,6 @@ from denoise_worker.network import Network
 
 NO_LIMIT = 100.0
 """The attenuation limit in dB from which there is none."""
-LEAST_LIMIT = 0.1
 BATCH = 32
 """Legs computed together at most: what more of them would work on leaves the core's cache."""
 
@@ -99,14 +98,14 @@ class DeepFilter:
 
         Args:
             post_filter: attenuate noise further between the harmonics of noisy speech.
-            attenuation_limit: most noise reduction in dB, 0.1 to 100; None or 100 for no limit.
+            attenuation_limit: most noise reduction in dB, 0 to 100; None or 100 for no limit.
             memory: what `DenoiseState.dump` returned.
 
         Raises Misuse for a limit outside that range and for memory of another size.
         """
         limit = NO_LIMIT if attenuation_limit is None else attenuation_limit
-        if not LEAST_LIMIT <= limit <= NO_LIMIT:
-            raise Misuse(f"attenuation limit {limit} dB is outside {LEAST_LIMIT}..{NO_LIMIT}")
+        if not 0 <= limit <= NO_LIMIT:
+            raise Misuse(f"attenuation limit {limit} dB is outside 0..{NO_LIMIT:g}")
         kept = 0.0 if limit == NO_LIMIT else 10 ** (-limit / 20)
         if memory is None:
             return DenoiseState(fresh_row(), post_filter, kept)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.defaults import default_of
 from common.errors import SettingsError
 from common.settings import StageSettings, setting
 
@@ -30,16 +31,8 @@ class DenoiseSettings(StageSettings):
         BUNDLED,
         f"{BUNDLED}, which is installed, or the path of another export of it (.tar.gz)",
     )
-    dfn_post_filter: bool = setting(
-        False, "filter very noisy stretches further, at some cost to the voice"
-    )
-    dfn_attenuation_limit: float | None = setting(
-        None,
-        "most by which noise is reduced; none is without limit",
-        unit="dB",
-        minimum=0.1,
-        maximum=100,
-    )
+    dfn_post_filter: bool = default_of("post_filter", False, " at some cost to the voice")
+    dfn_attenuation_limit: float | None = default_of("attenuation_limit", note=" (none: no limit)")
 
     def __post_init__(self) -> None:
         """Refuse a model that is not there."""

@@ -1,17 +1,21 @@
-"""Write the tables of ARCHITECTURE.md that common/pipeline/ makes: its keys and its stages.
+"""Write the tables that the code makes: keys and stages, and in docs/protocol.md the options.
 
 ``python docs/pipeline_tables.py`` rewrites them in place.
 """
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from common.options import OPTIONS, Kind, Option
 from common.pipeline import stages, streams
 from common.pipeline.stages import StageSpec
 from common.pipeline.streams import Ids, Stream
 
-ARCHITECTURE = Path(__file__).resolve().parent.parent / "ARCHITECTURE.md"
+_DOCS = Path(__file__).resolve().parent
+ARCHITECTURE = _DOCS.parent / "ARCHITECTURE.md"
+PROTOCOL = _DOCS / "protocol.md"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -40,19 +44,47 @@ def _named(kinds: Iterable[Stream]) -> str:
     return ", ".join(f"`{kind}:{kind.number}`" if kind.number else f"`{kind}`" for kind in kinds)
 
 
-def tables() -> dict[str, str]:
-    """Return every table by the name of its place in the document."""
+def _allowed(option: Option) -> str:
+    """Return the type and the range of an option."""
+    name = option.kind.name.lower()
+    match option.kind:
+        case Kind.INT | Kind.FLOAT:
+            name += f" {option.low:g}–{option.high:g}"
+        case Kind.TEXT:
+            name += f" up to {option.longest}"
+        case Kind.TEXTS:
+            name = f"{option.most} texts of 1–{option.longest}"
+    return f"{name} or null" if option.nullable else name
+
+
+def _option(option: Option) -> Sequence[str]:
+    changeable = "yes" if option.changeable else "no"
+    default, users = json.dumps(option.default), ", ".join(option.used_by)
+    name, unit = f"`{option.name}`", option.unit or "–"
+    return (name, _allowed(option), default, unit, changeable, users, option.meaning)
+
+
+_OPTION = ("option", "type and range", "default", "unit", "changeable", "used by", "meaning")
+
+
+def tables() -> Mapping[Path, Mapping[str, str]]:
+    """Return every table by its document and the name of its place in it."""
     return {
-        "keys": table(("key", "written by", "holds", "ids", "lives"), map(_key, streams.ALL)),
-        "stages": table(
-            ("stage", "work item", "reads", "writes", "needed by"), map(_stage, stages.PIPELINE)
-        ),
+        ARCHITECTURE: {
+            "keys": table(("key", "written by", "holds", "ids", "lives"), map(_key, streams.ALL)),
+            "stages": table(
+                ("stage", "work item", "reads", "writes", "needed by"),
+                map(_stage, stages.PIPELINE),
+            ),
+        },
+        PROTOCOL: {"options": table(_OPTION, map(_option, OPTIONS.values()))},
     }
 
 
-def written(document: str) -> str:
-    """Return the document with its tables as the code has them."""
-    for name, text in tables().items():
+def written(path: Path) -> str:
+    """Return a document with its tables as the code has them."""
+    document = path.read_text()
+    for name, text in tables()[path].items():
         place = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         document, found = place.subn(lambda m: f"{m[1]}{text}\n{m[2]}", document)  # noqa: B023
         assert found == 1, f"no place for {name}"
@@ -60,4 +92,5 @@ def written(document: str) -> str:
 
 
 if __name__ == "__main__":
-    ARCHITECTURE.write_text(written(ARCHITECTURE.read_text()))
+    for path in tables():
+        path.write_text(written(path))

@@ -2,23 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Literal
 
+from common.defaults import default_of
 from common.errors import SettingsError
-from common.options import RANGES, SessionOptions
+from common.options import OPTIONS, SessionOptions
 from common.settings import CommonSettings, setting
 from gateway.admission.forwarded import TrustedProxies
-
-
-class _Limits(TypedDict):
-    minimum: float
-    maximum: float
-
-
-def _range(option: str) -> _Limits:
-    """Return the limits of a call's option, which its default has, too."""
-    low, high = RANGES[option]
-    return {"minimum": low, "maximum": high}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,41 +97,18 @@ class GatewaySettings(CommonSettings):
         "refuse", "what becomes of a session that asks for denoising when no worker offers it"
     )
 
-    vad_threshold: float = setting(
-        0.5, "probability from which a frame counts as speech", **_range("vad_threshold")
-    )
-    silence_threshold: float = setting(
-        0.8, "silence that ends an utterance", unit="s", **_range("silence_threshold")
-    )
-    min_speech_duration: float = setting(
-        0.2, "speech that starts an utterance", unit="s", **_range("min_speech_duration")
-    )
-    max_utterance: float = setting(
-        30.0,
-        "length at which an utterance is cut at its quietest point",
-        unit="s",
-        **_range("max_utterance"),
-    )
-    chunk_size_sec: float = setting(
-        1.0, "new audio per streaming decode of Qwen3-ASR", unit="s", **_range("chunk_size_sec")
-    )
-    unfixed_chunk_num: int = setting(
-        4,
-        "first decodes of an utterance that keep nothing of the previous one",
-        **_range("unfixed_chunk_num"),
-    )
-    unfixed_token_num: int = setting(
-        5,
-        "last tokens of the previous decode that the next one may change",
-        **_range("unfixed_token_num"),
-    )
-    enable_noise_suppression: bool = setting(
-        False, "denoise sessions that do not say whether they want it"
-    )
+    vad_threshold: float = default_of("vad_threshold")
+    silence_threshold: float = default_of("silence_threshold")
+    min_speech_duration: float = default_of("min_speech_duration")
+    max_utterance: float = default_of("max_utterance")
+    chunk_size_sec: float = default_of("chunk_size_sec")
+    unfixed_chunk_num: int = default_of("unfixed_chunk_num")
+    unfixed_token_num: int = default_of("unfixed_token_num")
+    enable_noise_suppression: bool = default_of("denoise")
 
     def __post_init__(self) -> None:
         """Refuse half a TLS identity, and two of them, and values that mean nothing."""
-        if self.min_speech_duration >= self.max_utterance:
+        if self.session_defaults().contradiction:
             raise SettingsError(
                 f"--min-speech-duration: {self.min_speech_duration:g} s is not less than "
                 f"--max-utterance ({self.max_utterance:g} s)"
@@ -165,13 +132,7 @@ class GatewaySettings(CommonSettings):
 
     def session_defaults(self) -> SessionOptions:
         """Return the options of a session that asks for nothing."""
-        return SessionOptions(
-            unfixed_chunk_num=self.unfixed_chunk_num,
-            unfixed_token_num=self.unfixed_token_num,
-            chunk_size_sec=self.chunk_size_sec,
-            vad_threshold=self.vad_threshold,
-            silence_threshold=self.silence_threshold,
-            min_speech_duration=self.min_speech_duration,
-            max_utterance=self.max_utterance,
-            denoise=self.enable_noise_suppression,
-        )
+        settings = {each.name: each.setting for each in OPTIONS.values() if each.setting}
+        # Those of other services give what is None here.
+        ours = {name: own for name, own in settings.items() if hasattr(self, own)}
+        return SessionOptions(**{name: getattr(self, own) for name, own in ours.items()})

@@ -40,6 +40,9 @@ class Options:
     unfixed_chunk_num: int | None = None
     unfixed_token_num: int | None = None
     denoise: bool | None = None
+    post_filter: bool | None = None
+    attenuation_limit: float | None = None
+    """Most noise reduction in dB."""
     words: bool | None = None
     interim_results: bool | None = None
     events: tuple[Literal["speech_started", "speech_ended", "gap", "lag", "audio_ack"], ...] = ()

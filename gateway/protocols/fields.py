@@ -126,6 +126,20 @@ def subset_of(allowed: Collection[str]) -> Reader:
     return read
 
 
+def or_null(read: Reader) -> Reader:
+    """Read null, as None, or what `read` does."""
+
+    def read_or_null(name: str, value: object) -> Any:
+        if value is None:
+            return None
+        try:
+            return read(name, value)
+        except ClientError as error:
+            raise ClientError(error.code, f"{error.message}; null is allowed, too") from None
+
+    return read_or_null
+
+
 def language(name: str, value: object) -> str | None:
     """Read a language by name or code; null and "auto" are None. Code ``unknown_language``."""
     if value is None:

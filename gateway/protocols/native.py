@@ -16,12 +16,11 @@ are options that came beside `resume` compared with the call's.)
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 
 from common.audio import seconds
-from common.options import RANGES, SessionOptions
+from common.options import OPTIONS, SessionOptions
 from gateway.protocols import fields
 from gateway.protocols.api import ClientError, Codec, Message, Protocol, Request
 from gateway.protocols.commands import (
@@ -56,49 +55,24 @@ from gateway.protocols.events import (
     Word,
     Words,
 )
+from gateway.protocols.options import readers, with_changes
 
 MOST_TEXT = 1 << 17
 """Characters of a text message: more than every option at its longest, each character escaped."""
-
-
-def _number(option: str) -> fields.Reader:
-    return fields.number(*RANGES[option])
-
-
-def _integer(option: str) -> fields.Reader:
-    low, high = RANGES[option]
-    return fields.integer(int(low), int(high))
-
 
 _AUDIO: Mapping[str, fields.Reader] = {
     "encoding": fields.one_of(ENCODINGS),
     "sample_rate": fields.integer(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE),
     "channels": fields.one_of(range(1, MAX_CHANNELS + 1)),
 }
-_CHANGEABLE: Mapping[str, fields.Reader] = {
-    "language": fields.language,
-    "context": fields.text(10_000),
-    "keywords": fields.texts(100, 100),
-    "vad_threshold": _number("vad_threshold"),
-    "silence_threshold": _number("silence_threshold"),
-    "min_speech_duration": _number("min_speech_duration"),
-    "max_utterance": _number("max_utterance"),
-}
-_FIXED: Mapping[str, fields.Reader] = {
-    "unfixed_chunk_num": _integer("unfixed_chunk_num"),
-    "unfixed_token_num": _integer("unfixed_token_num"),
-    "chunk_size_sec": _number("chunk_size_sec"),
-    "denoise": fields.boolean,
-    "words": fields.boolean,
-    "interim_results": fields.boolean,
-}
+_CHANGEABLE = tuple(each.name for each in OPTIONS.values() if each.changeable)
 _EVENTS: Mapping[str, fields.Reader] = {"events": fields.subset_of(EVENTS)}
 _RESUME: Mapping[str, fields.Reader] = {
     "resume": fields.text(200),
     "seq": fields.integer(0, 2**53),
     "attempt": fields.integer(1, 2**53),
 }
-_CONFIG = {**_AUDIO, **_CHANGEABLE, **_FIXED, **_EVENTS}
+_CONFIG = {**_AUDIO, **readers(), **_EVENTS}
 
 _TEXT_MESSAGES = ("config", "flush", "finalize")
 
@@ -193,13 +167,7 @@ class NativeCodec(Codec):
             return self._resume(body)
         body.pop("resume", None)
         given = fields.read_fields(_CONFIG, body)
-        options = _replaced(self._options, given)
-        if options.min_speech_duration >= options.max_utterance:
-            raise ClientError(
-                "invalid_option",
-                f"min_speech_duration ({options.min_speech_duration:g} s) must be less than "
-                f"max_utterance ({options.max_utterance:g} s)",
-            )
+        options = with_changes(self._options, given)
         if self._state is _State.OPEN:
             return self._reconfigure(given, options)
         self._state = _State.OPEN
@@ -305,11 +273,6 @@ class NativeCodec(Codec):
                 message |= _final_words(event)
             messages.append(message)
         return messages
-
-
-def _replaced(options: SessionOptions, given: Mapping[str, Any]) -> SessionOptions:
-    ours = {name: given[name] for name in given if name in _CHANGEABLE or name in _FIXED}
-    return replace(options, **ours)
 
 
 def _created(session_id: str, token: str) -> dict[str, Any]:

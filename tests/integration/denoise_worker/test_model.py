@@ -12,10 +12,12 @@ import soxr
 
 from bench.official_dfn import denoised_whole
 from common.errors import Misuse, SettingsError
+from common.options import OPTIONS as SESSION_OPTIONS
 from denoise_worker.alignment import DELAY, HOP
 from denoise_worker.model import BATCH, DeepFilter
 
 RATE = 16_000
+OPTION = SESSION_OPTIONS["attenuation_limit"]
 ROUNDING = 2**-20
 """What a sample may differ by among batch sizes: a thirtieth of PCM16's step."""
 
@@ -203,6 +205,15 @@ def test_attenuation_limit_bounds_how_far_noise_falls(deep_filter, shared_speech
     assert decibels(limited, noise[settled]) == pytest.approx(-12, abs=1)
 
 
+def test_the_ends_of_a_calls_range_are_all_noise_and_no_limit(deep_filter, noisy, denoised):
+    low, high = OPTION.low, OPTION.high
+    untouched = denoise(deep_filter, noisy, attenuation_limit=low)
+    before, after = (np.fft.rfft(each[RATE:-RATE]) for each in (noisy, untouched))
+    below_6_khz = slice(0, len(before) * 3 // 4)  # the model's spectrum fades from 7 kHz on
+    assert decibels((after - before)[below_6_khz], before[below_6_khz]) < -40
+    np.testing.assert_array_equal(denoise(deep_filter, noisy, attenuation_limit=high), denoised)
+
+
 def levels(samples):
     """Level in dB of every 50 Hz bin of every 20 ms frame."""
     frames = samples[: len(samples) // 320 * 320].reshape(-1, 320) * np.hanning(320)
@@ -238,7 +249,7 @@ def test_what_would_spoil_a_state_is_refused_before_any_changes(deep_filter, noi
     assert (state.dump(), other.dump()) == before
 
 
-@pytest.mark.parametrize("limit", [0.0, -6.0, 101.0, float("nan")])
+@pytest.mark.parametrize("limit", [-0.1, -6.0, 100.1, float("nan")])
 def test_a_limit_outside_its_range_is_refused(deep_filter, limit):
     with pytest.raises(Misuse, match="attenuation limit"):
         deep_filter.open(post_filter=False, attenuation_limit=limit)

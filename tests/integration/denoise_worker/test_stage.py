@@ -1,19 +1,35 @@
-"""The stage with many legs: as many threads as are worth it, the same output."""
+"""The stage with many legs: as many threads as are worth it, the same output.
+
+And with a call's own options, from the client's message to the model.
+"""
+
+import json
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
+import soxr
 
-from common.audio import float_to_pcm16
+from common.audio import float_to_pcm16, pcm16_to_float
 from common.bus.keys import Leg
 from common.bus.wire import NOTHING, Chunk, Control
 from common.options import SessionOptions
 from common.pipeline.control import End, Flush
-from common.pipeline.work import LegWork
-from common.stage.api import Audio, Claim, Recovery
+from common.pipeline.record import pack
+from common.pipeline.work import LEG_WORK, LegWork
+from common.stage.api import Audio, Claim, Entry, Recovery
+from denoise_worker.alignment import DELAY, HOP
+from denoise_worker.model import DeepFilter
 from denoise_worker.settings import DenoiseSettings
 from denoise_worker.stage import DenoiseStage
+from gateway.protocols.api import Request
+from gateway.protocols.commands import Open
+from gateway.protocols.native import NativeCodec
 
 LEGS = 40
+WORK = LegWork(options=SessionOptions(), gateway="gw", source="clean", events=True, align=False)
 
 
 @pytest.fixture
@@ -27,8 +43,7 @@ async def step(threads, entries):
     stage = DenoiseStage(DenoiseSettings(denoise_threads=threads))
     await stage.start()
     fresh = Recovery(None, NOTHING)
-    item = LegWork(options=SessionOptions(), gateway="gw", source="clean", events=True, align=False)
-    claims = [Claim(f"call{n}/0", Leg(f"call{n}", 0), item, b"1-0", 1) for n in range(LEGS)]
+    claims = [Claim(f"call{n}/0", Leg(f"call{n}", 0), WORK, b"1-0", 1) for n in range(LEGS)]
     # Every third leg hears something, so that the legs of a thread differ in what they bring.
     work = [
         (stage.open(claim, fresh, lambda: None), entries if n % 3 else entries[1:])
@@ -51,3 +66,47 @@ async def test_threads_change_nothing(entries):
 
 async def test_a_step_without_audio_runs_nothing():
     assert await step(2, [Control(0, 2, Flush())] * 2) == [[]] * LEGS
+
+
+def asked(**options: Any) -> LegWork:
+    """The work item of a call whose client sent these options."""
+    codec = NativeCodec(SessionOptions(), Request())
+    config = json.dumps({"type": "config", "denoise": True, **options})
+    (opened,) = codec.receive_text(config)
+    assert isinstance(opened, Open)
+    return LEG_WORK.unpack(pack(replace(WORK, options=opened.options)))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, {"post_filter": True, "attenuation_limit": 20.0}),
+        ({"post_filter": None, "attenuation_limit": None}, {"post_filter": True}),
+        ({"post_filter": False}, {"post_filter": False}),
+        ({"attenuation_limit": 6}, {"post_filter": True, "attenuation_limit": 6.0}),
+        ({"attenuation_limit": 0}, {"post_filter": True, "attenuation_limit": 0.0}),
+        (
+            {"post_filter": False, "attenuation_limit": 100},
+            {"post_filter": False, "attenuation_limit": 100.0},
+        ),
+    ],
+)
+async def test_a_call_chooses_and_null_leaves_it_to_the_worker(shared_speech, options, expected):
+    speech, rate = soundfile.read(shared_speech / "noisy_snr0_48k.wav", dtype="float32")
+    heard = np.clip(soxr.resample(speech, rate, 16_000), -1, 1)[: 100 * HOP].astype(np.float32)
+    heard = pcm16_to_float(float_to_pcm16(heard))
+    stage = DenoiseStage(DenoiseSettings(dfn_post_filter=True, dfn_attenuation_limit=20.0))
+    await stage.start()
+    claim = Claim("call/0", Leg("call", 0), asked(**options), b"1-0", 1)
+    leg = stage.open(claim, Recovery(None, NOTHING), lambda: None)
+    audio: list[Entry] = [Chunk(len(heard), float_to_pcm16(heard)), Control(len(heard), 2, End())]
+    (effects,) = await stage.step([(leg, audio)])
+    await stage.stop()
+    clean = np.frombuffer(b"".join(e.pcm for e in effects if isinstance(e, Audio)), "<i2")
+
+    model = DeepFilter()
+    state = model.open(**{"attenuation_limit": 20.0, **expected})
+    hops = np.concatenate((heard, np.zeros(DELAY, np.float32))).reshape(-1, HOP)
+    (answer,) = model.run([(state, hops)])
+    wanted = np.frombuffer(float_to_pcm16(answer.reshape(-1)[DELAY:]), "<i2")
+    np.testing.assert_allclose(clean, wanted, atol=1)

@@ -49,12 +49,13 @@ def float32(audio: FloatArray, rate: int) -> bytes:
         ({"encoding": "mulaw", "sample_rate": 8_000}, mulaw),
         ({"encoding": "float32", "sample_rate": 44_100}, lambda a: float32(a, 44_100)),
         ({"encoding": "pcm16", "denoise": True}, pcm16),
+        ({"denoise": True, "post_filter": True, "attenuation_limit": 24}, pcm16),
         (
             {"encoding": "float32", "denoise": True, "sample_rate": 48_000},
             lambda a: float32(a, 48_000),
         ),
     ],
-    ids=["mulaw-8k", "float32-44k", "denoise", "denoise-float32-48k"],
+    ids=["mulaw-8k", "float32-44k", "denoise", "denoise-tuned", "denoise-float32-48k"],
 )
 async def test_a_format_is_understood(stack: RunningStack, options, encode):
     audio = split(encode(sentence()), 3_333)

@@ -8,6 +8,7 @@ import pytest
 from callscribe.loadtest import command as loadtest
 from common.bus import keys
 from common.bus.keys import Leg
+from common.options import OPTIONS
 from common.settings import flag_parser, settings_classes
 from docs import pipeline_tables, state_diagrams
 
@@ -124,6 +125,17 @@ def test_the_architecture_is_short():
     assert 6_000 <= (ROOT / "ARCHITECTURE.md").stat().st_size <= 10_500
 
 
-def test_the_tables_of_keys_and_stages_are_those_of_the_code():
-    text = (ROOT / "ARCHITECTURE.md").read_text()
-    assert pipeline_tables.written(text) == text
+@pytest.mark.parametrize("page", pipeline_tables.tables(), ids=lambda path: path.name)
+def test_the_tables_are_those_of_the_code(page):
+    assert pipeline_tables.written(page) == page.read_text()
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_a_row_tells_each_option_in_a_narrow_line(option):
+    rows = pipeline_tables.PROTOCOL.read_text().splitlines()
+    (row,) = [
+        each
+        for each in rows
+        if each.startswith(f"| `{option}` |") and each.endswith(f" {OPTIONS[option].meaning} |")
+    ]
+    assert len(row) <= WIDEST

@@ -1,27 +1,25 @@
-import json
-
 import pytest
 
 from common.errors import SettingsError
-from common.options import RANGES, SessionOptions
+from common.options import OPTIONS, SessionOptions
 from common.settings import definitions, load
-from gateway.protocols.api import ClientError, Request
-from gateway.protocols.native import NativeCodec
 from gateway.settings import GatewaySettings
 
+OURS = {
+    each.setting: each for each in OPTIONS.values() if each.setting in definitions(GatewaySettings)
+}
 
-@pytest.mark.parametrize("option", RANGES)
-@pytest.mark.parametrize("end", ["low", "high"])
-def test_a_default_has_the_limits_of_the_option(option, end):
-    limit = getattr(RANGES[option], end)
-    definition = definitions(GatewaySettings)[option]
-    assert getattr(definition, {"low": "minimum", "high": "maximum"}[end]) == limit
-    beyond = limit + (1 if end == "high" else -1)
-    codec = NativeCodec(SessionOptions(max_utterance=300, min_speech_duration=0.001), Request())
-    with pytest.raises(ClientError) as caught:
-        codec.receive_text(json.dumps({"type": "config", option: beyond}))
-    assert caught.value.code == "invalid_option"
-    codec.receive_text(json.dumps({"type": "config", option: limit}))
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_session_gets_what_the_setting_says(name):
+    option = OURS[name]
+    flag = f"--{name.replace('_', '-')}"
+    other = [flag] if option.high == 0 else [flag, f"{option.high - 1:g}"]
+    value = True if option.high == 0 else option.high - 1
+    roomy = ["--max-utterance", "300"] if name == "min_speech_duration" else []
+    options = load(GatewaySettings, [*roomy, *other], {}).session_defaults()
+    assert getattr(options, option.name) == value
+    assert getattr(SessionOptions(), option.name) != value
 
 
 def test_an_utterance_that_would_be_cut_before_it_begins_is_refused():

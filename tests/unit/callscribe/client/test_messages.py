@@ -1,7 +1,7 @@
 import dataclasses
 import json
 from contextlib import suppress
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from callscribe.client.messages import (
     AudioAck,
+    Changes,
     Created,
     Error,
     Event,
@@ -24,7 +25,7 @@ from callscribe.client.messages import (
     parse_event,
 )
 from common.errors import PeerMisbehaved, SettingsError
-from common.options import SessionOptions
+from common.options import OPTIONS, SessionOptions
 from gateway.protocols.api import ClientError, Request
 from gateway.protocols.commands import Open
 from gateway.protocols.native import NativeCodec
@@ -198,6 +199,8 @@ def test_every_option_of_the_protocol_can_be_sent():
         unfixed_chunk_num=1,
         unfixed_token_num=2,
         denoise=True,
+        post_filter=False,
+        attenuation_limit=12,
         words=True,
         interim_results=False,
         events=("gap",),
@@ -206,3 +209,15 @@ def test_every_option_of_the_protocol_can_be_sent():
     (command,) = codec.receive_text(json.dumps({"type": "config", **everything.to_wire()}))
     assert isinstance(command, Open)
     assert command.options.unfixed_token_num == 2
+    assert command.options.attenuation_limit == 12.0
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_option_has_the_type_that_the_table_gives(option):
+    declared = get_type_hints(SessionOptions)[option]
+    assert get_type_hints(Options)[option] == declared | None
+    assert get_type_hints(Changes).get(option, declared) == declared
+
+
+def test_what_may_change_is_what_the_table_lets_change():
+    assert set(Changes.__annotations__) == {e.name for e in OPTIONS.values() if e.changeable}

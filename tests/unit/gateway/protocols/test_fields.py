@@ -21,6 +21,7 @@ READERS = {
     "one_of": fields.one_of((1, 2)),
     "subset_of": fields.subset_of(("a", "b")),
     "language": fields.language,
+    "or_null": fields.or_null(fields.number(0, 1)),
 }
 
 
@@ -38,6 +39,8 @@ READERS = {
         ("texts", [], ()),
         ("one_of", 2, 2),
         ("subset_of", ["b", "b"], frozenset({"b"})),
+        ("or_null", None, None),
+        ("or_null", 1, 1.0),
         ("language", None, None),
         ("language", "auto", None),
         ("language", "de", "German"),
@@ -55,6 +58,8 @@ def test_reads(reader, value, read):
         ("boolean", 1),
         ("boolean", None),
         ("boolean", "true"),
+        ("or_null", 2),
+        ("or_null", "null"),
         ("integer", True),
         ("integer", 2.0),
         ("integer", 0),
