@@ -1,8 +1,8 @@
-"""What a recogniser must offer so that the rest of the worker need not know which one it is.
+"""The interface of a recogniser, so that the rest of the worker does not depend on one.
 
 Audio is float32 [n], 16 kHz mono, in [-1, 1). Times of words are seconds from the utterance's
 first sample. An engine is one module of `asr_worker.engines` with `build(settings) -> Engine` and
-`SLOTS`, the utterances that one worker carries if nobody says otherwise.
+`SLOTS`, the default number of utterances that one worker carries.
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
@@ -15,7 +15,7 @@ from common.errors import CallscribeError, PeerMisbehaved, SettingsError
 
 
 class EngineError(CallscribeError):
-    """The engine cannot do what it was asked."""
+    """The engine cannot serve a request."""
 
 
 class EngineUnusable(EngineError, SettingsError):
@@ -27,19 +27,19 @@ class DecodeFailed(EngineError):
 
 
 class LanguageUnsupported(EngineError, PeerMisbehaved):
-    """The loaded model does not know the language asked for; no attempt will succeed."""
+    """The loaded model does not know the requested language; no attempt will succeed."""
 
 
 class DecodePoisoned(EngineError):
-    """This decode ended its engine, or never ends; it would end the next one as well."""
+    """This decode ended its engine, or never ends; it would do the same to the next one."""
 
 
 class EngineDead(EngineError):
-    """The engine will never answer again; whoever gets this ends the process."""
+    """The engine will never answer again; the process must end."""
 
 
 class Priority(IntEnum):
-    """Who goes first when places are scarce; a smaller number is served sooner."""
+    """The order of decodes when places are scarce; a smaller number is served sooner."""
 
     FINAL = 0
     FIRST_PARTIAL = 1
@@ -58,7 +58,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one decode: read, of these found in a cache, and written."""
+    """Tokens of one decode: read, the part of these found in a cache, and written."""
 
     prompt: int
     cached: int
@@ -78,11 +78,11 @@ class Hypothesis:
 
     `text` is stripped and may be empty (nothing was said). `language` is an English name (as in
     `common.languages`; a code where that has no name), None if unknown or nothing was said.
-    `words` is None unless asked for, and where the engine does not time words itself; else starts
-    never decrease and all lie inside the audio.
-    `memory` is the engine's own: what it wants back with `DecodeRequest.previous` to go on from.
-    `usage` is None where an engine does not count tokens.
-    `complete` is False when the decode hit a length limit: no part of it is to be called stable.
+    `words` is None if not requested or if the engine does not time words; else starts never
+    decrease and all lie inside the audio.
+    `memory` is private to the engine, which gets it back with `DecodeRequest.previous`.
+    `usage` is None if an engine does not count tokens.
+    `complete` is False if the decode hit a length limit: no part of it may be called stable.
     """
 
     text: str
@@ -95,7 +95,7 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DecodeRequest:
-    """One utterance from its first sample up to now, to be recognised afresh."""
+    """One utterance from its first sample up to now, to be recognised from the beginning."""
 
     utterance: str
     """Globally unique; an engine that needs an id per decode adds a count of its own."""
@@ -108,29 +108,29 @@ class DecodeRequest:
     keywords: tuple[str, ...] = ()
     words: bool = False
     previous: Hypothesis | None = None
-    """The last hypothesis of this utterance, for engines that continue from a prefix of it."""
+    """The last hypothesis of this utterance, for engines that continue from its beginning."""
     unfixed_s: float = 4.0
-    """A hypothesis of this much audio or less (s) is not continued from, but decoded afresh."""
+    """A hypothesis of this much audio or less (s) is not continued; decoding starts over."""
     unfixed_token_num: int = 5
     """How many tokens of `previous` are rolled back before continuing from it."""
     final: bool = False
-    """The text will be published as final: best effort, not least effort."""
+    """The text will be published as final: quality matters more than cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """How the operator wants the engine built; each engine reads what concerns it."""
+    """The operator's settings for the engine; each engine reads those that it knows."""
 
     model: str | None = None
-    """Path or name of the weights; None for those that come with the engine."""
+    """Path or name of the weights; None for the engine's own."""
     device: str | None = None
-    """``cpu``, ``cuda``, or None for what the engine is meant for."""
+    """``cpu``, ``cuda``, or None for the engine's usual device."""
     compute_type: str = "int8"
     threads: int = 1
     """CPU threads of one decode."""
     concurrency: int | None = None
-    """Decodes usefully in flight, None for the engine's own; a CPU engine keeps `threads` times
-    this busy."""
+    """Decodes usefully in flight, None for the engine's own; a CPU engine uses `threads` cores for
+    each."""
     max_new_tokens: int | None = None
     """Longest hypothesis in tokens, None for the engine's own limit."""
     beam_size: int = 5
@@ -148,19 +148,19 @@ class Engine(Protocol):
 
     @property
     def concurrency(self) -> int:
-        """How many decodes may usefully be in flight; more only queue inside the engine."""
+        """How many decodes may usefully be in flight; more would only queue inside the engine."""
 
     @property
     def isolated(self) -> bool:
-        """Whether the model runs in a process of its own, whose death this one outlives and sees.
+        """Whether the model runs in a process of its own, whose death this one survives and sees.
 
-        Else a decode that may end its process is given to another one (`asr_worker.poison.apart`).
+        Otherwise a dangerous decode runs in a child (`asr_worker.poison.child`).
         """
 
     async def start(self) -> None:
         """Load and warm up; the first decode is as fast as any. Call once.
 
-        Raises EngineUnusable whose one line tells the operator what to change.
+        Raises EngineUnusable, one line that tells the operator what to change.
         """
 
     async def decode(self, request: DecodeRequest) -> Hypothesis:
@@ -172,21 +172,21 @@ class Engine(Protocol):
         """
 
     async def watch(self) -> None:
-        """Never return; raise EngineDead once the engine has died, whether it is asked or not."""
+        """Never return; raise EngineDead once the engine has died, even without a request."""
 
     async def close(self) -> None:
         """Release everything; decodes still in flight fail. Safe to call twice or unstarted."""
 
 
 Between = Callable[[], Awaitable[None]]
-"""Awaited between two steps of a decode; meanwhile another decode may have the place."""
+"""Awaited between two steps of a decode; meanwhile another decode may use the place."""
 
 
 @runtime_checkable
 class BatchingEngine(Engine, Protocol):
-    """A recogniser for which decodes together are cheaper than one after the other.
+    """A recogniser that decodes several requests together at less cost than one by one.
 
-    It decodes in steps, none of them much longer than a second's work for a core.
+    It decodes in steps of about a second of one core's time at most.
     """
 
     @property
@@ -194,13 +194,13 @@ class BatchingEngine(Engine, Protocol):
         """How many decodes may usefully share one of its `concurrency` places."""
 
     def likeness(self, request: DecodeRequest) -> Hashable:
-        """Return what is equal for requests whose decodes can share their steps."""
+        """Return a key that is equal for requests whose decodes can share their steps."""
 
     async def decode_together(
         self, requests: Sequence[DecodeRequest], between: Between | None = None
     ) -> Sequence[Hypothesis | EngineError]:
-        """Recognise each, all final or none; what `decode` would return, or raise of this one.
+        """Recognise requests, all final or none; return for each a hypothesis or its own error.
 
-        `between` is awaited between the steps. Cancelling abandons them all. Raises what concerns
-        all of them.
+        `between` is awaited between the steps. Cancelling abandons them all. An error of all of
+        them is raised.
         """

@@ -1,17 +1,17 @@
-"""The queue in front of the engine: who decodes next, who waits, and who is turned away.
+"""The queue in front of the engine: which decode is next, which waits, which is dropped.
 
-The engine has `concurrency` places. They go by priority (finals, first partials, refreshes), within
-one live calls first, then by who is to be answered first (`Ticket.order`): a short utterance
-passes a long one that came a little earlier. An engine that decodes in steps gives the place back
-between two of them to what goes before it, so nobody waits for the whole of a long decode. Under
-load the last free place is kept for finals. Where an engine decodes several together at less cost,
-what waits shares a place with its like, and no more of them than it takes for all to have one.
+The engine has `concurrency` places. Their order is by priority (finals, first partials, refreshes),
+then live calls first, then by deadline (`Ticket.order`): a short utterance passes a long one that
+came a little earlier. An engine that decodes in steps yields its place between two steps to a more
+urgent decode, so nothing waits for the whole of a long one. Under load the last free place is kept
+for finals. If an engine decodes several requests together at less cost, similar ones that wait
+share places, as few per place as are needed to start them all.
 
-At most `bound` partials wait: beyond that the youngest of the least important is turned away
-with `Dropped` and counted, since its utterance soon asks again with more audio. Finals always wait:
-there is one per utterance, so the worker's slots bound them. The same holds when the engine's own
-queue is full: partials are turned away, finals wait again. A decode that is to be alone waits until
-nothing else is in flight, and keeps everything else waiting.
+At most `bound` partials wait. Beyond that the youngest of the lowest priority is dropped with
+`Dropped` and counted; its utterance soon asks again with more audio. Finals always wait: there is
+one per utterance, so the worker's slots bound them. The same holds when the engine's own queue is
+full: partials are dropped, finals wait again. An isolated decode waits until nothing else is in
+flight, and everything else waits for it.
 """
 
 import asyncio
@@ -41,25 +41,25 @@ from common.audio import samples
 from common.errors import AtCapacity, Misuse
 from common.pipeline.report import AsrLoad
 
-# The load follows the queue with this time constant: long against one decode, short against a call.
+# Time constant with which the load follows the queue: longer than a decode, shorter than a call.
 _LOAD_SMOOTHING = 2.0
-# Partials every 0.5 s become partials every 4 s at most; beyond that the bound does the rest.
+# The cadence stretches from 0.5 s to 4 s at most; beyond that the bound drops partials.
 _LOAD_LIMIT = 8.0
-# A partial that waits is of audio that grows old: the cadence stretches by more than the wait, so
-# that few wait.
+# The audio of a waiting partial gets old: the cadence stretches by more than the wait, so that
+# few wait.
 _LOAD_GAIN = 4.0
 # Seconds after a live call's last decode for which a place is kept for the next.
 _LIVE_LATELY = 10.0
-# Seconds after which a recording's decode goes on beside those of live calls.
+# Seconds after which a recording's decode may run beside those of live calls.
 _RECORDED_WAITS = 1.0
-# From here on partials leave the last place to finals.
+# Load from which on partials leave the last place to finals.
 _LOADED = 1.5
 _DECODE_SMOOTHING = 0.2
 _PROBE = samples(USUAL_S)
 
 
 class Dropped(AtCapacity):
-    """The partial was turned away unserved; the utterance asks again with its next audio."""
+    """The partial was dropped; the utterance asks again with its next audio."""
 
     def __init__(self, priority: Priority, why: str, retry_after: float) -> None:
         super().__init__(
@@ -92,11 +92,11 @@ class Dispatcher:
         self._load = 1.0
         self._load_read = clock()
         self._live_at = -math.inf
-        """When a live call last asked for a decode."""
+        """When a live call last requested a decode."""
         self.dropped: Counter[Priority] = Counter()
 
     async def calibrate(self) -> None:
-        """Learn what a final costs, before the first call is there to learn it from."""
+        """Measure the cost of a final before the first call."""
         silence = np.zeros(_PROBE, np.float32)
         probe = DecodeRequest(utterance="probe", audio=silence, priority=Priority.FINAL, final=True)
         with suppress(DecodeFailed, LanguageUnsupported):
@@ -112,19 +112,19 @@ class Dispatcher:
     ) -> Decoded:
         """Wait for a place, decode, and say how long each took.
 
-        `live`: the audio comes as it is spoken. Others' finals, of recordings, can wait for these.
-        `spare`: seconds until somebody begins to wait for the text.
-        `alone`: nothing else is in flight meanwhile, and it may take so many seconds; if it takes
-        longer or the engine dies, it is known of what, and the answer is DecodePoisoned.
-        Cancelling leaves the queue, or abandons the running decode; it returns at once, while the
-        place is given on as soon as the engine lets go of it. Raises Dropped (partials only), what
-        the engine raised, and EngineDead for everyone once the engine is dead.
+        `live`: the audio arrives as it is spoken; finals of recordings can wait for live ones.
+        `spare`: seconds until the text is needed.
+        `alone`: the decode is isolated, nothing else is in flight, and it has this many seconds. If
+        it takes longer or the engine dies, the cause is known, and the answer is DecodePoisoned.
+        Cancelling leaves the queue, or abandons the running decode. It returns immediately; the
+        place is reused as soon as the engine frees it. Raises Dropped (partials only), the
+        engine's errors, and EngineDead for all once the engine is dead.
         """
         if self._closed:
             raise Misuse("decode() after close()")
         if self._dead is not None:
             raise self._dead
-        self.load()  # accounts for the time until now under the queue as it was
+        self.load()  # accounts for the time until now, with the queue as it was
         now = self._clock()
         if live:
             self._live_at = now
@@ -139,7 +139,7 @@ class Dispatcher:
             raise
 
     def load(self) -> float:
-        """Return by how much to stretch the partial cadence: 1.0 idle, rising with the wait.
+        """Return the factor that stretches the partial cadence: 1.0 idle, more with longer waits.
 
         It grows by 1 with each quarter of the cadence that a new partial would wait; smoothed.
         """
@@ -153,7 +153,7 @@ class Dispatcher:
         return self._load
 
     def report(self) -> AsrLoad:
-        """Return what admission goes by; partials make room themselves."""
+        """Return the load for admission; partials do not count, since they yield."""
         now, meter = self._clock(), self.meter
         running = sum(now - group.since for group in self._places.running if group.live)
         return AsrLoad(
@@ -173,11 +173,11 @@ class Dispatcher:
 
     @property
     def in_flight(self) -> int:
-        """How many places are taken now, abandoned decodes that still run included."""
+        """How many places are in use now, with abandoned decodes that still run."""
         return len(self._places.running)
 
     async def close(self) -> None:
-        """Abandon everything waiting and running; returns when every place is free."""
+        """Abandon all waiting and running decodes; return when every place is free."""
         self._closed = True
         for ticket in self._places.waiting:
             ticket.answer.cancel()
@@ -188,7 +188,7 @@ class Dispatcher:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _serve(self) -> None:
-        """Give free places to those that wait, most important first."""
+        """Give free places to waiting decodes, the most urgent first."""
         now = self._clock()
         live_before = now - _RECORDED_WAITS if now - self._live_at < _LIVE_LATELY else None
         while (
@@ -216,18 +216,18 @@ class Dispatcher:
             group.resumed.set_result(None)
 
     def _rest(self, group: Group) -> None:
-        """Account for the time since a group had its place, and take it out of there."""
+        """Account for the time that a group had its place, and free the place."""
         self.load()
         if group in self._places.running:
             self._places.running.remove(group)
             spell = self._clock() - group.since
             group.held += spell
-            if group.live:  # a recording waits for live calls, and is no load to them
+            if group.live:  # a recording waits for live calls, so it is not load for them
                 self.meter.spent(spell, final=group.final)
 
     async def _between(self, group: Group) -> None:
-        """Give the place to what goes before this group, if anything does, and wait for one."""
-        if group.alone is not None or not self._places.someone_before(group):
+        """Yield the place to a more urgent decode, if there is one, and wait for another place."""
+        if group.alone is not None or not self._places.must_yield(group):
             return
         self._rest(group)
         group.since = self._clock()
@@ -240,29 +240,29 @@ class Dispatcher:
         partials = [t for t in self._places.waiting if t.request.priority is not Priority.FINAL]
         if len(partials) <= self._bound:
             return
-        victim = max(partials, key=lambda waiting: waiting.order)
-        self._places.waiting.remove(victim)
-        self._turn_away(victim, f"{self._bound} partials are waiting")
+        youngest = max(partials, key=lambda waiting: waiting.order)
+        self._places.waiting.remove(youngest)
+        self._drop(youngest, f"{self._bound} partials are waiting")
 
-    def _turn_away(self, ticket: Ticket, why: str) -> None:
+    def _drop(self, ticket: Ticket, why: str) -> None:
         priority = ticket.request.priority
         self.dropped[priority] += 1
         if not ticket.answer.done():
             ticket.answer.set_exception(Dropped(priority, why, self._patience))
 
     async def _run(self, group: Group) -> None:
-        """Hold one place for decodes; the answers may be gone, the place is kept to the end."""
+        """Run a group in one place; the place stays in use even if the answers are cancelled."""
         tickets = group.tickets
         try:
             async with asyncio.timeout(group.alone):
                 outcomes = await self._decode(group)
         except AtCapacity as full:
             for ticket in tickets:
-                self._turn_away(ticket, str(full))
+                self._drop(ticket, str(full))
             return
         except Exception as error:
             if isinstance(error, EngineDead):
-                self._bury(error)
+                self._fail_all(error)
             if group.alone is not None and isinstance(error, EngineDead | TimeoutError):
                 what = str(error) or f"no answer in {group.alone:.0f} s"
                 error = DecodePoisoned(f"decoded alone: {what}")
@@ -283,7 +283,7 @@ class Dispatcher:
                 _answer(ticket, Decoded(outcome, waited, took))
 
     async def _decode(self, group: Group) -> Sequence[Hypothesis | EngineError]:
-        """Decode; finals try until the engine takes them, and keep their place meanwhile."""
+        """Decode; finals try until the engine accepts them, and keep their place meanwhile."""
         requests = [ticket.request for ticket in group.tickets]
         while True:
             try:
@@ -310,12 +310,12 @@ class Dispatcher:
             self.load()
             self._places.waiting.remove(ticket)
         for group in self._places.groups():
-            # Nobody hears of one that is abandoned; the others on its place go on.
+            # An abandoned decode has no listener; the others in its place continue.
             if ticket in group.tickets and all(each.answer.done() for each in group.tickets):
                 group.task.cancel()
 
-    def _bury(self, error: EngineDead) -> None:
-        """Answer everyone who waits; nobody is to hope for a dead engine."""
+    def _fail_all(self, error: EngineDead) -> None:
+        """Fail all waiting decodes: the engine is dead."""
         self._dead = error
         for ticket in self._places.waiting:
             if not ticket.answer.done():

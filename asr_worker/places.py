@@ -1,7 +1,7 @@
-"""Who has an engine's places, who waits for one, and who is next; no clock, nothing is decoded.
+"""The places of an engine: which decodes have one, which wait, which is next. Pure.
 
-A *group* is what shares a place. One that gave its place back between two steps is resting: it
-waits like the others, and nobody joins it.
+A *group* is the decodes that share a place. A group that yielded its place between two steps is
+resting: it waits like the others, and no decode joins it.
 """
 
 import asyncio
@@ -14,14 +14,14 @@ from asr_worker.api import BatchingEngine, DecodeRequest, Engine, Hypothesis, Pr
 from common.audio import SAMPLE_RATE
 
 _PATIENCE_PER_S = 0.025
-"""Seconds that a decode waits for others per second of its audio. Measured: as long as it takes."""
+"""Seconds that a decode may wait for others, per second of its audio: about what it takes."""
 _TOGETHER = 30 * SAMPLE_RATE
-"""Audio that may share a place: nobody waits for more than it would for one long utterance."""
+"""Audio that may share a place: no wait is longer than for one long utterance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A hypothesis and where its time went, both in seconds of the clock."""
+    """A hypothesis, and how long it waited and took, in seconds of the clock."""
 
     hypothesis: Hypothesis
     waited: float
@@ -30,26 +30,26 @@ class Decoded:
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """A request that wants a place; times in seconds of the dispatcher's clock."""
+    """A request for a place; times in seconds of the dispatcher's clock."""
 
     request: DecodeRequest
     live: bool
     arrival: int
     submitted: float
     needed: float
-    """When somebody begins to wait for the text."""
+    """When the text is needed."""
     alone: float | None = None
     answer: asyncio.Future[Decoded] = field(default_factory=asyncio.Future)
 
     @property
     def order(self) -> tuple[int, bool, float, int]:
-        """The smaller goes first; it never changes, so everybody's turn comes."""
+        """Sort key, the smaller first; it never changes, so every ticket is served in the end."""
         answered = self.needed + _PATIENCE_PER_S * self.seconds
         return (self.request.priority, not self.live, answered, self.arrival)
 
     @property
     def seconds(self) -> float:
-        """How much audio it is about."""
+        """How much audio it has."""
         return len(self.request.audio) / SAMPLE_RATE
 
     @property
@@ -60,19 +60,19 @@ class Ticket:
 
 @dataclass(slots=True, eq=False)
 class Group:
-    """What shares a place: it has one, or is resting until `resumed`."""
+    """Decodes that share a place: they have one, or are resting until `resumed`."""
 
     tickets: Sequence[Ticket]
     since: float
-    """When it got its place, or gave it back."""
+    """When it got its place, or yielded it."""
     held: float = 0.0
-    """Seconds that it had a place before."""
+    """Seconds in a place before."""
     resumed: asyncio.Future[None] | None = None
     task: asyncio.Task[None] = field(init=False)
 
     @property
     def order(self) -> tuple[int, bool, float, int]:
-        """See `Ticket.order`; that of the first."""
+        """See `Ticket.order`; that of the first ticket."""
         return self.tickets[0].order
 
     @property
@@ -87,7 +87,7 @@ class Group:
 
     @property
     def live(self) -> bool:
-        """See `Ticket`; what shares a place is alike in this."""
+        """See `Ticket`; it is the same for all in the group."""
         return self.tickets[0].live
 
 
@@ -102,21 +102,22 @@ class Places:
         self._batching = engine if isinstance(engine, BatchingEngine) else None
 
     def groups(self) -> Iterator[Group]:
-        """Iterate over everything that was begun and is not over."""
+        """Iterate over all groups that have begun and not ended."""
         yield from (*self.running, *self.resting)
 
     def last_is_free(self) -> bool:
-        """Whether all places but one are taken."""
+        """Whether exactly one place is free."""
         return len(self.running) == self.number - 1
 
     def next(
         self, *, last_is_kept: bool, live_before: float | None = None
     ) -> Ticket | Group | None:
-        """Return what is to have a free place now, if there is one for it.
+        """Return the next ticket or group for a free place, if there is one.
 
-        The last free one is for finals only if `last_is_kept`. With `live_before`, while there are
-        live calls, it is for these only, and a recording has any place only while none of them is
-        decoded, unless it has waited since that time: a decode slows down what runs beside it.
+        If `last_is_kept`, the last free place is for finals only. `live_before` is set while there
+        are live calls: the last free place is then theirs alone, and recordings are decoded only
+        while no live call is, or if they have waited since that time. The reason: a decode slows
+        down the ones beside it.
         """
         if len(self.running) >= self.number:
             return None
@@ -131,7 +132,7 @@ class Places:
         ticket = min(waiting, key=lambda ticket: ticket.order, default=None)
         first: Ticket | Group | None = ticket or rested
         if ticket is not None and rested is not None:
-            # One that is to be alone waits until what was begun has ended.
+            # An isolated decode waits until all groups have ended.
             first = rested if ticket.alone is not None or rested.order < ticket.order else ticket
         if first is None or not self.running:
             return first
@@ -140,9 +141,9 @@ class Places:
         return None if not first.final and last_is_kept and self.last_is_free() else first
 
     def sharing(self, first: Ticket) -> Sequence[Ticket]:
-        """Return what is to share a free place with the first of those that wait, it included.
+        """Return the waiting tickets that share a free place with the first, itself included.
 
-        Nothing shares while there is a place for each: it would wait for the longest.
+        Nothing shares while there is a place for each: all would wait for the longest.
         """
         if first.alone is not None or self._batching is None:
             return [first]
@@ -162,8 +163,8 @@ class Places:
         ends = itertools.accumulate(len(ticket.request.audio) for ticket in alike[:most])
         return alike[: max(1, sum(end <= _TOGETHER for end in ends))]
 
-    def someone_before(self, group: Group) -> bool:
-        """Whether a group that has a place is to give it back: something goes before it."""
+    def must_yield(self, group: Group) -> bool:
+        """Whether a group must yield its place to a more urgent decode."""
         if not group.live and any(other.live for other in self.running):
             return True
         first = group.order

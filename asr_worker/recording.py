@@ -1,11 +1,11 @@
-"""The audio of one utterance by position as it grows, as a model wants it."""
+"""The growing audio of one utterance, by position, in the form that models read."""
 
 from common.audio import BYTES_PER_SAMPLE, FloatArray, pcm16_to_float
 from common.bus.wire import Chunk
 
 
 class Recording:
-    """PCM16 at 16 kHz from position `start` on, without holes; samples only where one looks."""
+    """PCM16 at 16 kHz from position `start` on, without holes; converted only when read."""
 
     def __init__(self, start: int) -> None:
         self._start = start
@@ -17,10 +17,10 @@ class Recording:
         return self._start + len(self._pcm) // BYTES_PER_SAMPLE
 
     def add(self, chunk: Chunk) -> None:
-        """Take what of `chunk` is new. Costs what that is, on average.
+        """Add the new part of `chunk`; the average cost is proportional to it.
 
-        Audio that was skipped becomes silence, which keeps the times right; it was announced as a
-        gap in the speech stream.
+        Missing audio becomes silence, which keeps the times right; the speech stream announced it
+        as a gap.
         """
         missing = chunk.start - self.end
         if missing > 0:

@@ -1,19 +1,19 @@
 """When to decode one utterance, and what of the results to publish.
 
-Feed it what happens (`audio`, `paused`, `resumed`, `ended`, `decoded`, `failed`), then carry out
-what `due()` returns, in order. Positions are 16 kHz samples since the session began, and so is the
-only notion of time. Inputs may be fed in bulk before one `due()`: an utterance that is done again
-after a crash costs one decode, not its history of them.
+Feed it events (`audio`, `paused`, `resumed`, `ended`, `decoded`, `failed`), then carry out the
+actions of `due()` in order. Positions are 16 kHz samples since the session began; there is no other
+time. Events may be fed in bulk before one `due()`: an utterance that is repeated after a crash
+costs one decode, not all of its earlier ones.
 
-The states and what moves between them are in `TRANSITIONS`; anything else raises Misuse. `audio`,
-`decoded` and `failed` are welcome in every state. At most one decode is in flight:
-- OPEN: a partial each time enough new audio is there; what arrives meanwhile waits for the next.
-- PAUSED: the whole utterance once, tentatively; a partial in flight is cancelled for it. Speech
-  that resumes makes it a mere partial (so that short pauses cannot starve the partials), or cancels
-  it where partials are not wanted.
-- CLOSING: the tentative result if it is of the same end, else a final decode of the whole
-  utterance. The final is published once its decode is there, and nothing after it.
-A decode for an end that fails is repeated once as a final; then the final is marked failed.
+`TRANSITIONS` has the states and what moves between them; anything else raises Misuse. `audio`,
+`decoded` and `failed` are allowed in every state. At most one decode is in flight:
+- OPEN: a partial whenever there is enough new audio; audio that arrives meanwhile waits.
+- PAUSED: the whole utterance once, tentatively; a partial in flight is cancelled for it. If speech
+  resumes, it becomes a partial, so that short pauses cannot starve the partials; without partials
+  it is cancelled.
+- CLOSING: the tentative result if it has the same end, else a final decode of the whole utterance.
+  The final is published once its decode is done; nothing follows it.
+If a decode for an end fails, it is repeated once as a final; then the final is marked failed.
 """
 
 from dataclasses import dataclass
@@ -27,12 +27,12 @@ from common.pipeline.text import EndReason
 
 _ATTEMPTS = 2
 _EAGER = 6
-"""Partials that are asked for in a hurry: what has no words by then is noise, and would take the
-place of others' partials for as long as it lasts."""
+"""Partials requested at the fast cadence. An utterance without words by then is noise, and would
+otherwise take places from other partials as long as it lasts."""
 
 
 class State(Enum):
-    """Where an utterance stands."""
+    """The state of an utterance."""
 
     OPEN = auto()
     PAUSED = auto()
@@ -50,7 +50,7 @@ TRANSITIONS: dict[tuple[State, str], State] = {
 
 
 class Kind(Enum):
-    """What a decode is for."""
+    """The purpose of a decode."""
 
     PARTIAL = auto()
     TENTATIVE = auto()
@@ -81,7 +81,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class PublishPartial:
-    """Show `text`, of which `stable` characters will not change before the final.
+    """Show `text`; its first `stable` characters will not change before the final.
 
     It covers the samples up to `end`.
     """
@@ -94,9 +94,9 @@ class PublishPartial:
 
 @dataclass(frozen=True, slots=True)
 class PublishFinal:
-    """Publish the utterance [start, end) for good.
+    """Publish the final of the utterance [start, end).
 
-    With `failed`, `hypothesis` is the last one there was, of less audio; it may be empty.
+    With `failed`, `hypothesis` is an earlier one, of less audio; it may be empty.
     """
 
     start: int
@@ -112,9 +112,9 @@ Action = Decode | Cancel | PublishPartial | PublishFinal
 class UtteranceScheduler:
     """The schedule of one utterance that starts at position `start`.
 
-    Audio amounts in samples: `first` until the first partial, `cadence` between partials.
-    Until a partial has shown any text, a few times, the cadence is a fifth of that.
-    `interim` False: no partials at all, only tentative and final decodes.
+    In samples of audio: `first` until the first partial, `cadence` between partials. The first few
+    partials come at a fifth of the cadence, until one has text.
+    `interim` False: no partials, only tentative and final decodes.
     """
 
     def __init__(
@@ -132,12 +132,12 @@ class UtteranceScheduler:
         self._state = State.OPEN
         self._available = start
         self._end: int | None = None
-        """Where speech ended, as far as known: set while PAUSED, CLOSING and DONE."""
+        """The end of speech, as far as known: set while PAUSED, CLOSING and DONE."""
         self._reason: EndReason = "silence"
         self._in_flight: Decode | None = None
         self._tokens = 0
         self._covered = start
-        """End of the last partial, tried or done."""
+        """End of the last attempted partial."""
         self._took = 0
         self._last: Hypothesis | None = None
         self._result: Hypothesis | None = None
@@ -150,44 +150,44 @@ class UtteranceScheduler:
 
     @property
     def done(self) -> bool:
-        """Whether the final was handed out by `due()`."""
+        """Whether `due()` has returned the final."""
         return self._state is State.DONE
 
     @property
     def awaited(self) -> bool:
-        """Whether the utterance is over and its final was not handed out yet."""
+        """Whether the utterance has ended and `due()` has not returned its final yet."""
         return self._state is State.CLOSING
 
     @property
     def whole(self) -> tuple[int, Hypothesis] | None:
-        """Where speech ended, as far as known, and the hypothesis of all of it; None without."""
+        """The end of speech, as far as known, and the hypothesis of the whole; None without one."""
         if self._end is None or self._result is None:
             return None
         return self._end, self._result
 
     def audio(self, position: int) -> None:
-        """All audio of the leg before `position` can be read now."""
+        """Note that all audio of the leg before `position` can be read now."""
         self._available = max(self._available, position)
 
     def paused(self, end: int) -> None:
-        """Speech seems to have ended at `end`; that may turn out wrong."""
+        """Note that speech seems to have ended at `end`; it may resume."""
         self._move("paused")
         self._aim(end)
 
     def resumed(self) -> None:
-        """The pause was no end: speech goes on."""
+        """Note that speech goes on after the pause."""
         self._move("resumed")
         self._aim(None)
 
     def ended(self, end: int, reason: EndReason) -> None:
-        """The utterance is [start, end), finally; `reason` is passed on to the final."""
+        """Note that the utterance is definitely [start, end); the final gets `reason`."""
         self._move("ended")
         self._reason = reason
         if end != self._end:
             self._aim(end)
 
     def decoded(self, token: int, hypothesis: Hypothesis, took: int = 0) -> None:
-        """Decode `token` gave `hypothesis`; it took as long as `took` samples last.
+        """Note that decode `token` gave `hypothesis`, in the time of `took` samples.
 
         The answer of a cancelled decode is ignored.
         """
@@ -202,16 +202,16 @@ class UtteranceScheduler:
             self._show(hypothesis, decode.end)
 
     def failed(self, token: int, *, again: bool = True) -> None:
-        """Decode `token` gave nothing; `again` False: nor would another attempt.
+        """Note that decode `token` failed; `again` False: another attempt would fail too.
 
-        A partial that failed or was dropped is not repeated: the next one comes with more audio.
+        A failed or dropped partial is not repeated: the next one has more audio.
         """
         decode = self._settle(token)
         if decode is not None and decode.kind is not Kind.PARTIAL and decode.end == self._end:
             self._failures += 1 if again else _ATTEMPTS
 
     def due(self, load: float = 1.0) -> list[Action]:
-        """Return what to do now, in order; each action is handed out once.
+        """Return what to do now, in order; each action is returned once.
 
         `load` >= 1 stretches the cadence of partials.
         """
@@ -236,15 +236,15 @@ class UtteranceScheduler:
             raise Misuse(f"{event}: the utterance at {self._start} is {self._state.name}") from None
 
     def _aim(self, end: int | None) -> None:
-        """Make [start, end) the decode that is wanted; what is known of another end is void."""
+        """Make [start, end) the wanted decode, and drop results for another end."""
         self._end = end
         self._result = None
         self._failures = 0
 
     def _settle(self, token: int) -> Decode | None:
-        """Take the decode out of flight; None if it was cancelled before."""
+        """Return the decode in flight and clear it; None if it was cancelled before."""
         if not 0 <= token < self._tokens:
-            raise Misuse(f"token {token} was never handed out")
+            raise Misuse(f"token {token} is unknown")
         decode = self._in_flight
         if decode is None or decode.token != token:
             return None
@@ -252,7 +252,7 @@ class UtteranceScheduler:
         return decode
 
     def _show(self, hypothesis: Hypothesis, end: int) -> None:
-        """Publish a partial unless it says what is shown already."""
+        """Publish a partial unless its text is shown already."""
         partial = self._stabilizer.update(hypothesis.text, hypothesis.complete)
         if partial != self._shown:
             self._shown = partial
@@ -261,7 +261,7 @@ class UtteranceScheduler:
             )
 
     def _superseded(self) -> bool:
-        """Whether the decode in flight stands in the way of the one that is wanted."""
+        """Whether the decode in flight blocks the wanted one."""
         decode = self._in_flight
         if decode is None:
             return False
@@ -296,8 +296,8 @@ class UtteranceScheduler:
             return self._decode(self._end, Priority.FINAL, kind)
         if not self._interim:
             return None
-        # The first words are waited for: until there are any, ask more often and ahead of others,
-        # unless it seems that there are none.
+        # Callers wait for the first words: until there are any, decode more often and ahead of
+        # others, unless there seem to be none.
         eager = not self._shown.text and self._tokens < _EAGER
         cadence = self._cadence // 5 if eager else self._cadence
         interval = max(round(cadence * load), self._took) if self._tokens else self._first
@@ -308,7 +308,7 @@ class UtteranceScheduler:
         return self._decode(self._available, priority, Kind.PARTIAL)
 
     def _failures_spent(self) -> bool:
-        """A tentative decode is not repeated: the second attempt is kept for the final."""
+        """Whether no attempt is left; the second attempt is kept for the final."""
         return self._failures >= (_ATTEMPTS if self._state is State.CLOSING else 1)
 
     def _decode(self, end: int, priority: Priority, kind: Kind) -> Decode:

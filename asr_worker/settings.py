@@ -10,10 +10,10 @@ from common.settings import StageSettings, json_object, setting
 
 @dataclass(frozen=True, kw_only=True)
 class AsrSettings(StageSettings):
-    """Which engine recognises speech, with what model, and how much at once."""
+    """Which engine recognises speech, with which model, and how many utterances."""
 
     asr_engine: str = setting("whisper", "engine, by the name of its module in asr_worker/engines")
-    asr_model: str | None = setting(None, "model name or path; none takes the engine's own default")
+    asr_model: str | None = setting(None, "model name or path; none means the engine's own default")
     asr_slots: int | None = setting(
         None,
         "utterances that one worker carries at most; none takes what suits the engine",
@@ -28,7 +28,7 @@ class AsrSettings(StageSettings):
     )
     asr_concurrency: int | None = setting(
         None,
-        "decodes in flight in the engine at once; none takes what suits the engine",
+        "decodes in flight in the engine; none takes what suits the engine",
         minimum=1,
         maximum=4096,
     )
@@ -59,11 +59,11 @@ class AsrSettings(StageSettings):
 
     @property
     def slots(self) -> int:
-        """Utterances that one worker carries at most. Raises SettingsError for no engine."""
+        """Utterances that one worker carries at most. SettingsError for an unknown engine."""
         return self.asr_slots or engines.slots(self.asr_engine)
 
     def engine_settings(self) -> EngineSettings:
-        """Return what the engine is built from."""
+        """Return the settings to build the engine from."""
         return EngineSettings(
             model=self.asr_model,
             device=self.asr_device,

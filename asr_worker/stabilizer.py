@@ -7,8 +7,8 @@ into Real-Time Transcription System", IJCNLP-AACL 2023. Words are compared witho
 punctuation, and in scripts written without spaces a character is a word. The last word of a
 hypothesis is never stable: its audio may still be arriving.
 
-Promises: `stable` never decreases, and `text[:stable]` of one partial is a prefix of the next.
-A hypothesis that contradicts stable words is continued behind the place that resembles them most.
+Promises: `stable` never decreases, and `text[:stable]` of one partial is a prefix of the next. If a
+hypothesis contradicts stable words, its text is used only behind the part most similar to them.
 """
 
 import re
@@ -39,9 +39,9 @@ class Partial:
 
 class _Word(NamedTuple):
     key: str
-    """What two hypotheses must agree on."""
+    """The form in which two hypotheses must agree."""
     end: int
-    """Offset in the text just behind the word, its closing punctuation excluded."""
+    """Offset in the text just behind the word, without its closing punctuation."""
 
 
 class Stabilizer:

@@ -14,7 +14,7 @@ from asr_worker.api import (
 )
 from asr_worker.dispatch import Dispatcher, Dropped
 from asr_worker.places import Decoded
-from asr_worker.poison.quarantine import Quarantine
+from asr_worker.poison.isolation import IsolatedDecoder
 from asr_worker.scheduler import Cancel, Decode, Kind, PublishFinal, PublishPartial
 from asr_worker.settings import AsrSettings
 from asr_worker.utterance import POISONED, Utterance, unreadable
@@ -30,7 +30,7 @@ from common.telemetry.logs import Log
 from common.telemetry.metrics import AsrMetrics
 
 _LIVE_AHEAD = 1.0
-"""Seconds of audio that an utterance of a live call may have at most when it is taken."""
+"""Seconds of audio that an utterance of a live call has at most when it is adopted."""
 
 _log = Log(__name__)
 
@@ -42,7 +42,7 @@ class OwnedUtterance:
     utterance: Utterance
     wake: Callable[[], None]
     began: float
-    """When it was taken (s); long ago if it is done again, since then all its audio is there."""
+    """When it was adopted (s); long ago for a repeated one, whose audio is all there already."""
     decodes: dict[int, asyncio.Task[Decoded]] = field(default_factory=dict)
     answers: list[tuple[int, asyncio.Task[Decoded]]] = field(default_factory=list)
 
@@ -50,8 +50,8 @@ class OwnedUtterance:
 class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
     """Schedules the decodes of all owned utterances on one engine.
 
-    `build` makes the engine once more, for suspects; it must be picklable. None where the engine
-    is isolated already.
+    `build` makes another engine, for poison candidates; it must be picklable. None if the engine
+    is already isolated.
     """
 
     spec = ASR
@@ -73,7 +73,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
             patience=settings.partial_cadence_s,
             clock=time.monotonic,
         )
-        self._quarantine = Quarantine(self._dispatcher, build)
+        self._isolated = IsolatedDecoder(self._dispatcher, build)
 
     async def start(self) -> None:
         """Load and warm up the engine."""
@@ -104,7 +104,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
         return {SPEECH: state.utterance.after, SOURCES[state.utterance.source]: start}
 
     async def step(self, work: Sequence[Work[OwnedUtterance]]) -> Sequence[Sequence[Effect]]:
-        """Advance every utterance by what arrived for it and by the decodes that ended."""
+        """Advance every utterance by its new entries and by the decodes that ended."""
         load = self._dispatcher.load()
         self._metrics.decodes_in_flight.set(self._dispatcher.in_flight)
         effects: list[list[Effect]] = []
@@ -117,16 +117,16 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
             except EngineDead:
                 raise
             except Exception as error:
-                # Raised, it would end one worker after the other, and all their utterances.
+                # If it were raised, it would end one worker after the other, with all utterances.
                 _log.exception("utterance.broken", error, utterance=owned.utterance.id)
                 effects.append(owned.utterance.abandoned(reason_of(error)))
         return effects
 
     def close(self, state: OwnedUtterance) -> None:
-        """Abandon what is still being decoded."""
+        """Abandon a decode in progress."""
         for task in state.decodes.values():
             task.cancel()
-        self._quarantine.settled(state.utterance.id)
+        self._isolated.settled(state.utterance.id)
         self._dispatcher.meter.forget(state.utterance.id)
 
     def load(self) -> AsrLoad:
@@ -134,16 +134,16 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
         return self._dispatcher.report()
 
     async def watch(self) -> None:
-        """See `Stage.watch`; what killed the engine is told before the process ends."""
+        """See `Stage.watch`; the cause of a death is published before the process ends."""
         try:
             await self._engine.watch()
         except EngineDead:
-            await self._quarantine.verdicts_published()
+            await self._isolated.all_settled()
             raise
 
     async def stop(self) -> None:
         """Close the engine."""
-        await self._quarantine.close()
+        await self._isolated.close()
         await self._dispatcher.close()
         await self._engine.close()
 
@@ -168,7 +168,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
         return effects
 
     def _await(self, owned: OwnedUtterance) -> None:
-        """Note that a live call's final is awaited; nobody is to be quick for a suspect."""
+        """Note that a live call's final is awaited; poison candidates do not count."""
         utterance = owned.utterance
         if not utterance.scheduler.awaited or utterance.settled or utterance.suspect:
             return
@@ -179,7 +179,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
     def _start_decode(self, owned: OwnedUtterance, decode: Decode) -> None:
         request = owned.utterance.request(decode)
         if owned.utterance.suspect:
-            decoding = self._quarantine.decode(request)
+            decoding = self._isolated.decode(request)
         else:
             spare = owned.utterance.spare if decode.kind is Kind.TENTATIVE else 0.0
             live = _live(owned, (decode.end - decode.start) / SAMPLE_RATE)
@@ -216,8 +216,8 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
             except Dropped:
                 owned.utterance.scheduler.failed(token)
             except EngineDead:
-                # While a verdict is on its way the process ends by `watch`, which waits for it.
-                if not self._quarantine.verdicts:
+                # Until it is settled, `watch` ends the process, after waiting for that.
+                if not self._isolated.unsettled:
                     raise
             except DecodePoisoned as error:
                 _log.error("decode.poisoned", utterance=owned.utterance.id, reason=str(error))
@@ -235,7 +235,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
 
 
 def _live(owned: OwnedUtterance, seconds: float) -> bool:
-    """Tell whether so much audio of an utterance came about as fast as it was spoken."""
+    """Tell whether `seconds` of an utterance arrived about as fast as they were spoken."""
     if not owned.utterance.live:
         return False
     return seconds < time.monotonic() - owned.began + _LIVE_AHEAD

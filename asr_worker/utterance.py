@@ -1,4 +1,4 @@
-"""One utterance in an ASR worker: its audio by position, its schedule, what it publishes."""
+"""One utterance in an ASR worker: its audio by position, its schedule, its results."""
 
 from collections.abc import Sequence
 from hashlib import sha1
@@ -43,18 +43,18 @@ class Utterance:
         self.source = work.source
         self.start = work.start
         self.after = work.after
-        """Id in the speech stream after which everything about this utterance lies."""
+        """Id in the speech stream; all entries about this utterance lie behind it."""
         self.settled = committed >= self.number
-        """Whether the final is in the text already: an earlier owner got that far."""
+        """Whether an earlier owner has already put the final into the text."""
         self.id = f"{leg}/{self.number}"
         self.suspect = suspect or work.replay
-        """Whether it may have ended its former owners: it is then decoded once, when it is over."""
+        """Whether it is a poison candidate: it is then decoded once, after its end."""
         self.live = work.live
-        """Whether its leg's audio came about as fast as it was spoken when it began."""
+        """Whether its leg's audio arrived about as fast as it was spoken when it began."""
         self._offered: set[str] = set()
         self._options = work.options
         self.spare = self._options.silence_threshold / 2
-        """Seconds from a pause that is announced to the end it may become, at least."""
+        """Seconds from an announced pause to a possible end, at least."""
         self.scheduler = UtteranceScheduler(
             self.start,
             interim=self._options.interim_results and not self.suspect,
@@ -64,7 +64,7 @@ class Utterance:
         self.trouble = ""
         """Why the last decode failed, for the client to read."""
         self.poison = ""
-        """What its decode does to the engine, for the operator; empty as far as is known."""
+        """What its decode does to the engine, for the operator; empty if nothing is known."""
         self._recording = Recording(self.start)
         self._decided_at = self.start
 
@@ -75,7 +75,7 @@ class Utterance:
 
     def feed(self, entries: Sequence[Entry]) -> None:
         """Take entries of the leg's speech and audio streams."""
-        # Audio first: an event is only written after the audio it was decided on.
+        # Audio first: an event is written only after the audio that caused it.
         for entry in entries:
             if isinstance(entry, Chunk):
                 self._recording.add(entry)
@@ -108,9 +108,9 @@ class Utterance:
         return Partial(self.number, text, self._work.gateway)
 
     def alignment(self) -> list[Effect]:
-        """Return the offer of what is known of the whole utterance to the aligners, once each.
+        """Return the offer of the whole utterance's text to the aligners, once per text.
 
-        It is made before the end is certain: the words are then ready when the final is.
+        It is made before the end is certain, so that the words are ready with the final.
         """
         if (whole := self.scheduler.whole) is None:
             return []
@@ -147,22 +147,22 @@ class Utterance:
             reason=action.reason,
             failed=failed,
             trouble=self.trouble if failed else "",
-            # Noise taken for speech is not worth a message, unless somebody waits for one.
+            # Noise taken for speech gets no message, unless a flush waits for one.
             shown=bool(hypothesis.text) or failed or action.reason in ("flush", "finish"),
         )
         return Commit(self.number, final, self._work.gateway)
 
     def given_up(self, reason: str, end: int) -> list[Effect]:
-        """Return the effect of putting [start, end) aside with its audio, ahead of its final.
+        """Return the effect of dead-lettering [start, end) with its audio, before its final.
 
-        One that is replayed from a dead letter makes no other.
+        An utterance replayed from a dead letter makes no new one.
         """
         if self._work.replay:
             return []
         return [DeadLetter(reason, float_to_pcm16(self._recording.until(end)))]
 
     def abandoned(self, reason: str) -> list[Effect]:
-        """Return what ends the utterance here and now, after a mistake of ours."""
+        """Return the effects that end the utterance now, after a bug of ours."""
         self.trouble = BROKEN
         end = self._recording.end
         action = PublishFinal(self.start, end, "failed", Hypothesis(""), failed=True)
@@ -199,7 +199,7 @@ class Utterance:
 
 
 def unreadable(claim: Claim[UtteranceWork | None]) -> Effect:
-    """Return the effect of a failed final for a claim of which not even the work may be known."""
+    """Return the effect of a failed final for a claim; its work item may be unreadable."""
     number = int(claim.key.rpartition("/")[2])
     start = claim.work.start if claim.work else 0
     gateway = claim.work.gateway if claim.work else ""

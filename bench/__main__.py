@@ -7,7 +7,7 @@
     python -m bench bus             what bus and gateway cost: CPU and latency with dummy engines
     python -m bench live            how many live calls two cores recognise, and how late
     python -m bench calls           one call at a time: word error rate against offline, latencies
-    python -m bench overload        twice the calls that fit: who is refused, how the others fare
+    python -m bench overload        twice the calls that fit: refusals, and the effect on the others
     python -m bench admission       who is refused, and how late finals are, as callers grow
     python -m bench startup         imports, and the local stack until it is ready
     python -m bench scaling         how many processes 10 000 calls take, from what was measured

@@ -1,4 +1,4 @@
-"""What processes use up, as the kernel counts it (Linux's /proc)."""
+"""The resources that processes use, as the kernel counts them (Linux's /proc)."""
 
 import math
 import os
@@ -9,7 +9,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU time of all of a process's threads that still live, exact to the ns."""
+    """Return the CPU time of all live threads of a process, exact to the ns."""
     used = 0
     for task in Path(f"/proc/{pid}/task").iterdir():
         with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since it was listed

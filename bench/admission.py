@@ -1,12 +1,12 @@
-"""Who is refused, and how long finals take, as callers grow in number: is there a cause?
+"""Which calls are refused, and how long finals take, as callers grow in number.
 
     python -m bench admission [--callers N ...] [--seconds S] [--speech DIRECTORY] [--json FILE]
 
 The real stack with Whisper and default settings, one process of each kind, on loopback. Three
 scenes, each on a stack of its own:
-- long: so many callers speak utterances of 20 to 30 s for a minute and call again, each fourth of
-  them denoised.
-- call: so many callers speak the sample call, without its long pauses.
+- long: N callers speak utterances of 20 to 30 s for a minute and call again, each fourth of them
+  denoised.
+- call: N callers speak the sample call, without its long pauses.
 - mixed: three callers at a time send recordings of 4 to 60 s of that long speech, each second of
   them denoised: a machine that is far from full.
 A refused caller tries again about each second. Latencies are the client's, from the audio that

@@ -3,10 +3,10 @@
 Redis, gateway, VAD worker and ASR worker are processes of their own; the callers are in this one.
 CPU is in ms per session-second, so 1.0 is a thousandth of a core per call. V is the time from
 writing the frame that decided a speech event until the event is there, R until the utterance's
-final is. Everything is counted over the steady window; what was heard before and after it is
-still checked for completeness.
+final is. Everything is counted over the steady window; events before and after it are still
+checked for completeness.
 
-`--pattern dense`: an utterance each second on every line, as the bare chain of the mark has it;
+`--pattern dense`: an utterance each second on every line, as in the bare chain of the mark;
 `talk`: one each six seconds, as in conversations. `--workers N` has N of every process but Redis,
 and CPU counts all of a kind.
 """
@@ -70,7 +70,7 @@ class Stack:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the benchmark; 0 when every event expected came that could in time, and no other."""
+    """Run the benchmark; 0 if all expected events came that could in time, and no others."""
     parser = argparse.ArgumentParser(prog="python -m bench bus", description=__doc__)
     parser.add_argument("--sessions", type=int, nargs="+", default=[50, 200, 500], metavar="N")
     parser.add_argument("--seconds", type=float, default=12.0, help="steady window of each run")
@@ -184,7 +184,7 @@ def _commands(port: int, room: int) -> list[tuple[str, ...]]:
 
 @contextmanager
 def _process(module: str, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a module as a process, killed on leaving: there is nothing worth draining."""
+    """Run a module as a process, killed on leaving: it has nothing to drain."""
     process = subprocess.Popen(
         (sys.executable, "-m", module, *flags, "--log-level", "warning"),
         # BLAS threads that spin between two ticks would use up a core of their own.
@@ -219,7 +219,7 @@ async def _ready(port: int) -> None:
 async def open_clients(
     ports: Sequence[int], pattern: Pattern, count: int, config: dict[str, object]
 ) -> list[Client]:
-    """Open so many calls, spread over the gateways; return once all are open."""
+    """Open `sessions` calls, spread over the gateways; return once all are open."""
     loop = asyncio.get_running_loop()
     clients: list[Client] = []
     for number in range(count):
@@ -231,7 +231,7 @@ async def open_clients(
 
 
 async def _answered(clients: Sequence[Client], pattern: Pattern, messages: int) -> None:
-    """Wait until everything that was decided has arrived, or for as long as it may take."""
+    """Wait until all expected events have arrived, or until the time for them is over."""
     due = sum(len(pattern.decisions(client.first, messages)) for client in clients)
     for _ in range(_ANSWER_POLLS):
         if sum(len(client.received) for client in clients) >= due:
@@ -242,7 +242,7 @@ async def _answered(clients: Sequence[Client], pattern: Pattern, messages: int) 
 def _latencies(
     clients: Sequence[Client], pattern: Pattern, first: int
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return p50 and p99 (ms) of V and of R, of what was decided from message `first` on."""
+    """Return p50 and p99 (ms) of V and of R, for decisions from message `first` on."""
     taken: dict[bool, list[float]] = {False: [], True: []}
     for client in clients:
         due = pattern.decisions(client.first, len(client.sent_at))
@@ -256,7 +256,7 @@ def _latencies(
 
 
 def _balance(clients: Sequence[Client], pattern: Pattern, messages: int) -> dict[str, int]:
-    """Count what was expected, how much of it never came, and how much else did."""
+    """Count the expected events, the missing ones, and the unexpected ones."""
     balance = {"expected": 0, "lost": 0, "unexpected": 0}
     for client in clients:
         due = set(pattern.decisions(client.first, messages))

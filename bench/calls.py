@@ -1,4 +1,4 @@
-"""Real calls through the whole stack: what the transcripts are worth and when they arrive.
+"""Real calls through the whole stack: the quality and the latency of the transcripts.
 
     python -m bench calls [FILE|DIRECTORY ...] [--repeat N] [--denoise] [--json FILE]
 

@@ -11,8 +11,8 @@ tick of the stage brings as many.
 
 "apart" is the energy of the difference between our output and that of the official runtime between
 resamplers, relative to the output's energy, over real speech in no, pink and white noise. Each
-signal fades in and out over 0.2 s: of a sudden beginning or end the resampler makes a click that
-goes up to 24 kHz, of which the network's memory keeps something for seconds.
+signal fades in and out over 0.2 s. Otherwise the resampler would turn a sudden beginning or end
+into a click up to 24 kHz, and the network's memory would keep a trace of it for seconds.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from denoise_worker.model import DeepFilter
 BATCHES, SHORT_BATCHES = (1, 4, 16, 32, 64), (1, 16)
 OFFICIAL, RESAMPLED, OURS = "official", "official, resampled", "ours"
 STEP = 3
-"""Hops of every leg at once."""
+"""Hops of every leg in one step."""
 APART = -50.0
 """dB beyond which the outputs count as different."""
 _ROUNDS, _SHORT_ROUNDS = 15, 3

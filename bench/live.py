@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def elastic_stack() -> StackOptions:
-    """Return the local stack, which admits whoever comes."""
+    """Return the local stack, which admits every call."""
     return local_stack(ASR_LOAD="0")
 
 
@@ -78,7 +78,7 @@ async def _offline(paths: Sequence[Path]) -> dict[str, float]:
 
 
 async def _run(calls: int, seconds: float, audio: Sequence[Path]) -> dict[str, Any]:
-    """Return the figures of so many calls on a stack of their own."""
+    """Return the figures of `calls` calls on a stack of their own."""
     async with running_stack(elastic_stack()) as stack:
         before = _cpu(stack)
         report = await load(stack, calls, seconds, audio)

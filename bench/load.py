@@ -1,7 +1,7 @@
-"""Callers for a gateway: many WebSocket clients at real-time pace, as cheap as they can be made.
+"""Callers for a gateway: many very cheap WebSocket clients at real-time pace.
 
-Each sends PCM16, loud and quiet in turns, so that what the endpointer decides, and at which of its
-frames of 32 ms, is known beforehand. Messages are made once, with the masking key 0, and written as
+Each sends PCM16, loud and quiet in turns, so that the endpointer's decisions, and their frames of
+32 ms, are known beforehand. Messages are made once, with the masking key 0, and written as
 they are; a message's moment is noted where it is written, so a latency begins with the very message
 that decided the event.
 """
@@ -39,7 +39,7 @@ class Decision(NamedTuple):
 
 
 class Received(NamedTuple):
-    """What a client got: its kind, of which utterance, when (s, `perf_counter`)."""
+    """What a client got: its kind, its utterance, when (s, `perf_counter`)."""
 
     kind: str
     utterance: int
@@ -75,7 +75,7 @@ class Pattern:
         return ceil(at / self.message) - 1
 
     def decisions(self, first: int, messages: int) -> tuple[Decision, ...]:
-        """Return what is decided while so many messages, from `first` on, are heard."""
+        """Return what is decided while `messages` messages, from `first` on, are heard."""
         endpointer = Endpointer(
             EndpointerParams(silence=samples(SILENCE_S), min_speech=samples(MIN_SPEECH_S))
         )
@@ -162,7 +162,7 @@ class Client(asyncio.Protocol):
         self._transport.write(self._messages[(self.first + number) % len(self._messages)])
 
     def close(self) -> None:
-        """Leave without a word."""
+        """Close the connection without ending the call."""
         self._transport.abort()
 
     def _next_frame(self) -> tuple[int, bytes] | None:

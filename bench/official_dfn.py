@@ -81,7 +81,7 @@ def denoised_whole(
 ) -> FloatArray:
     """Return 16 kHz samples denoised by the runtime, each at its position.
 
-    Resampled by libsamplerate's "sinc_medium" before and after, the whole of it at once.
+    libsamplerate's "sinc_medium" resamples the whole before and after.
     """
     official = Official(post_filter=post_filter, attenuation_limit=attenuation_limit)
     wide = _resampled(samples, _RATIO)

@@ -1,4 +1,4 @@
-"""The baseline of live recognition: the same engine on whole recordings, at its leisure."""
+"""The baseline of live recognition: the same engine on whole recordings."""
 
 import time
 from collections.abc import Sequence

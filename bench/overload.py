@@ -1,10 +1,10 @@
-"""Twice the calls that fit: how fast those that do not are sent away, and what the others notice.
+"""Twice the calls that fit: how fast the surplus is refused, and the effect on the others.
 
 The real stack with Whisper, one process of each kind, on loopback; each caller speaks the sample
-call, both sides one after the other and without its long pauses, and comes back for another. First
-two calls alone, then callers more and more until nobody has been let in for a while, then twice as
-many callers as were let in. A refused one tries again about each second. An answer counts from the
-connection attempt until it is known. Latencies are the client's, as in `bench calls`.
+call, both sides one after the other and without its long pauses, and then calls again. First there
+are two calls alone, then more and more callers until no call has been admitted for a while, then
+twice as many callers as were admitted. A refused one tries again about each second. The time of an
+answer begins with the connection attempt. Latencies are the client's, as in `bench calls`.
 """
 
 import argparse
@@ -36,9 +36,9 @@ from common.audio import float_to_pcm16
 _FEW = 2
 _MESSAGE_S = 0.1
 _PAUSE_S, _PAUSE_FRAME_S, _QUIET = 1.4, 0.02, 0.01
-"""Frames whose samples stay below are a pause; beyond so many seconds it is cut."""
+"""A pause is cut to these seconds; frames of this length below this level are a pause."""
 _SETTLED_S = 6.0
-"""Nobody was let in for so long: the system is full."""
+"""Seconds without an admitted call after which the system is full."""
 _RAMP_EVERY, _RAMP_MOST = 0.25, 90.0
 _CALL_S = (15.0, 40.0)
 _RETRY_S = (0.5, 1.5)
@@ -98,12 +98,12 @@ class Callers:
         return len(self._tasks)
 
     def add(self) -> None:
-        """One caller more."""
+        """Add a caller."""
         number = next(self._numbers)
         self._tasks.add(asyncio.create_task(self._come_and_go(number)))
 
     async def leave(self) -> None:
-        """Have everybody hang up."""
+        """End all calls."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -207,7 +207,7 @@ class Callers:
 
 
 def sample_call() -> Manner:
-    """Return callers who speak the sample call's sides, of long pauses only the beginning."""
+    """Return callers who speak the sample call's sides, with long pauses cut short."""
     with AudioFile(sample.AUDIO) as audio:
         sides = np.concatenate(list(audio.blocks(1.0))).T
         rate = audio.rate
@@ -221,7 +221,7 @@ def sample_call() -> Manner:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the benchmark; 0 when callers were refused and no call that was let in broke off."""
+    """Run the benchmark; 0 if callers were refused and no admitted call broke off."""
     parser = argparse.ArgumentParser(prog="python -m bench overload", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the overload")
     parser.add_argument("--alone", type=float, default=60.0, help="length of the quiet time before")

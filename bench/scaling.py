@@ -1,11 +1,11 @@
-"""How many processes so many calls take: a calculation from measured costs.
+"""How many processes a number of calls needs: a calculation from measured costs.
 
     python -m bench scaling [--calls N] [--from DIR] [--json FILE]
 
 DIR (default: build/bench) holds what `bench all` wrote. Each line of the result is one kind of
-process: what a call costs it, how many of it N calls take when each is kept below 60 % of a core,
-and how many calls one alone would carry. The kind that carries least is the first to be multiplied;
-of what cannot simply be multiplied, the first limit is named.
+process: its cost per call, how many N calls need when each stays below 60 % of a core, and how many
+calls one carries. The kind that carries least must be multiplied first. For kinds that cannot
+simply be multiplied, the first limit is named.
 """
 
 import argparse
@@ -20,7 +20,7 @@ _BUSY = 0.6
 """Share of a core that a process is planned to use: the rest is for bursts and for failures."""
 _FRAMES = 1000 / 32
 _SPEECH = 0.5
-"""Share of a line's time that somebody speaks on it, and is recognised."""
+"""Share of a line's time with speech, which is recognised."""
 _SPEED = 32_000
 """Bytes a second of PCM16 at 16 kHz, the format of the bus."""
 _OVERHEAD = 1.12
@@ -89,7 +89,7 @@ def measured(folder: Path) -> dict[str, float]:
 
 
 def plan(calls: int, cost: Mapping[str, float]) -> list[Line]:
-    """Return how many processes of each kind so many calls take."""
+    """Return how many processes of each kind `calls` calls need."""
 
     def line(kind: str, ms: float, memory_mb: float = 0.0, note: str = "") -> Line:
         alone = int(1000 * _BUSY / ms)
@@ -110,7 +110,7 @@ def plan(calls: int, cost: Mapping[str, float]) -> list[Line]:
 
 
 def bandwidth(calls: int) -> dict[str, float]:
-    """Return the traffic of so many calls, Gbit/s."""
+    """Return the traffic of `calls` calls, Gbit/s."""
     audio = calls * _SPEED * _OVERHEAD * 8 / 1e9
     return {
         "clients to gateways": audio,

@@ -55,7 +55,7 @@ _MOST_LATE, _MOST_V = 100.0, 1000.0
 
 
 def kept_up(row: Figures) -> bool:
-    """Tell whether a run was one at the pace of speech; if not, it is too much for the machine."""
+    """Tell whether a run kept the pace of speech; if not, the machine was too small."""
     return row.late <= _MOST_LATE and row.v[0] < _MOST_V
 
 

@@ -9,8 +9,8 @@ thread of onnxruntime without the package around it. The same file is measured w
 All run by turns, in one process on one thread; figures are the median CPU time of a turn, divided
 by its frames. Ours counts all of `SileroVad.run`: states gathered and kept, not only the network.
 
-"apart" is the largest difference from the baseline's probabilities over all frames of all legs,
-each of which hears other speech, noise or silence from the beginning on.
+"apart" is the largest difference from the baseline's probabilities over all frames of all legs.
+Each leg hears other speech, noise or silence from the beginning on.
 """
 
 import argparse
@@ -155,7 +155,7 @@ def _one_by_one(batch: int) -> Way:
 
 
 def _batched(batch: int) -> Way:
-    """Return the ONNX file run for all legs at once."""
+    """Return the ONNX file run for all legs in one batch."""
     session = _session()
     rate = np.array(SAMPLE_RATE, np.int64)
     state = np.zeros((2, batch, 128), np.float32)

@@ -17,14 +17,14 @@ from gateway.protocols.commands import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE
 
 
 class AudioFileError(CallscribeError):
-    """The file is missing, no audio, broken, or none that a call can take; names the file."""
+    """The file is missing, not audio, broken, or unusable for a call; the message names it."""
 
 
 class AudioFile:
     """An open audio file; a context manager.
 
-    `rate` in Hz and `channels` are such as a call can have, `duration` in seconds is as the
-    file's header says. Opening raises AudioFileError.
+    `rate` in Hz and `channels` are valid for a call; `duration` in seconds comes from the file's
+    header. Opening raises AudioFileError.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,7 +39,7 @@ class AudioFile:
         self.channels: int = self._file.channels
         self.duration: float = self._file.frames / self.rate
         self._position = 0
-        """Samples of each channel that have been read."""
+        """Samples read of each channel."""
         problem = self._problem()
         if problem is not None:
             self.close()
@@ -55,9 +55,9 @@ class AudioFile:
     def blocks(self, seconds: float) -> Iterator[FloatArray]:
         """Yield float32 [n, channels] in [-1, 1], from where the last read ended to the end.
 
-        n is `seconds` of samples, rounded, except in the last block. What a file of floats has
-        beyond 1 is clipped. AudioFileError for a file that breaks off, or holds a sample that is
-        infinite or not a number.
+        n is `seconds` of samples, rounded, except in the last block. Values beyond 1 in a file of
+        floats are clipped. AudioFileError for a truncated file, or for a sample that is infinite or
+        not a number.
         """
         size = max(1, round(seconds * self.rate))
         while True:

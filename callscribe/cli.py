@@ -1,8 +1,8 @@
 """The callscribe command: runs services, the local stack, and files through it.
 
-Exit codes: 0 done, 1 failed, 2 misuse (one line on stderr tells which), 130 interrupted. One whose
-reader has left, as `head` does, ends without a word, by 1.
-Every command imports what it needs itself, so that none waits for another's libraries.
+Exit codes: 0 done, 1 failed, 2 misuse (one line on stderr says which), 130 interrupted. A command
+whose reader has left, as `head` does, ends silently with 1.
+Every command does its own imports, so that none waits for another's libraries.
 """
 
 import errno
@@ -116,7 +116,7 @@ def _transcribe(argv: list[str]) -> int:
 
 
 def _loadtest(argv: list[str]) -> int:
-    """Call a server many times at once and say how the calls fared."""
+    """Open many concurrent calls to a server and report how they went."""
     from callscribe.loadtest import command
 
     return command.main(argv)

@@ -4,7 +4,7 @@
         for event in call.transcribe(microphone):    # any iterable of bytes, which may block
             print(event)
 
-The connection is worked by a thread of its own, so that it stays alive whatever the caller does.
+A thread of its own serves the connection, so that it stays alive whatever the caller does.
 """
 
 import asyncio
@@ -30,9 +30,9 @@ _LEFT = "the call was left"
 class SyncCall:
     """A `callscribe.client.Call` for threads; made by `connect`.
 
-    Methods block where the others wait, and raise the same errors. One thread may send while
-    another iterates; what blocks while the call is left raises Disconnected. An exception that
-    interrupts the blocking, as KeyboardInterrupt does, acts like cancelling.
+    Methods block where those of `Call` wait, and raise the same errors. One thread may send while
+    another iterates. A method that blocks while the call is left raises Disconnected. An exception
+    that interrupts the blocking, such as KeyboardInterrupt, acts like cancelling.
     """
 
     def __init__(self, call: client.Call, worker: "_Worker") -> None:
@@ -63,11 +63,11 @@ class SyncCall:
     def transcribe(self, source: Iterable[bytes]) -> Iterator[Event]:
         """Send a source to its end and finalize; meanwhile yield events until the call has ended.
 
-        What the source raises is raised here, SystemExit and its like included. The source is read
-        in a thread of its own; one that still blocks when the call is left keeps that thread, but
-        not the process.
+        Errors of the source are raised here, even SystemExit and the like. A thread of its own
+        reads the source. If the source still blocks when the call is left, that thread stays, but
+        does not keep the process alive.
         """
-        events = self._call.transcribe(_read_apart(source))
+        events = self._call.transcribe(_read_in_thread(source))
         try:
             while (event := self._worker.run(_next(events))) is not None:
                 yield event
@@ -125,13 +125,13 @@ class _Worker:
         self._loop = asyncio.new_event_loop()
         self._handing_over = threading.Lock()
         self._ended = False
-        """Whether the loop takes nothing more; what it took before, it ends."""
+        """Whether the loop accepts no more work; it still ends what it accepted."""
         name = "callscribe-call"
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for what `work` returns or raises; Disconnected when it is not run to its end."""
+        """Wait for the result of `work`; Disconnected if it does not run to its end."""
         with self._handing_over:
             if self._ended:
                 work.close()
@@ -146,14 +146,14 @@ class _Worker:
             raise
 
     def end(self) -> None:
-        """Cancel what still runs and wait until the thread has ended."""
+        """Cancel all running work and wait until the thread has ended."""
         with self._handing_over:
             self._ended = True
             self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
     def _work(self) -> None:
-        """Run the loop until it is stopped, then end what is left in it, as `asyncio.run` does."""
+        """Run the loop until it is stopped, then clean up as `asyncio.run` does."""
         self._loop.run_forever()
         for task in (left := asyncio.all_tasks(self._loop)):
             task.cancel()
@@ -164,7 +164,7 @@ class _Worker:
 
 
 class _SourceExit(CallscribeError):
-    """Stands for what a source raised that is no Exception, which would end the loop instead."""
+    """Wraps a BaseException of a source, which would otherwise end the loop."""
 
     def __init__(self, raised: BaseException) -> None:
         super().__init__(f"the source ended by {reason_of(raised)}")
@@ -175,8 +175,8 @@ async def _next(events: AsyncIterator[Event]) -> Event | None:
     return await anext(events, None)
 
 
-async def _read_apart(source: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """Yield what the source does, each piece read by a thread when it is asked for."""
+async def _read_in_thread(source: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield the pieces of the source; a thread reads each on request."""
     requests: _Requests = SimpleQueue()
     name = "callscribe-source"
     threading.Thread(target=_answer, args=(source, requests), name=name, daemon=True).start()
@@ -205,7 +205,7 @@ def _answer(source: Iterable[bytes], requests: _Requests) -> None:
             failure = error
         except BaseException as error:
             failure = _SourceExit(error)
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed: nothing waits any more
             answer.get_loop().call_soon_threadsafe(_resolve, answer, piece, failure)
 
 

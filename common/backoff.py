@@ -1,4 +1,4 @@
-"""Exponential back-off: pauses that double up to a longest."""
+"""Exponential back-off: pauses that double up to a maximum."""
 
 import random
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from itertools import count
 
 
 def doubled(first: float, times: int, most: float) -> float:
-    """Return `first`, doubled `times` times, but `most` at most."""
+    """Return `first` doubled `times` times, `most` at most."""
     return min(most, first * 2.0 ** min(times, 64))
 
 
 def upper_half(pause: float, chance: float) -> float:
-    """Return between half and all of a pause; `chance` is random, from 0 to 1."""
+    """Return between half and all of a pause; `chance` is a random number from 0 to 1."""
     return pause * (0.5 + chance / 2)
 
 

@@ -3,11 +3,11 @@
 CallscribeError
 ├── Retryable       try the same thing again after a pause; nothing was lost
 │   └── BusUnavailable   Redis cannot be reached or answered too late
-│       └── OtherServer  look up what it has before anything is added
-├── AtCapacity      go elsewhere, or come back after `retry_after` seconds
-├── Unavailable     a part of the system that was asked for is not running
+│       └── OtherServer  look up what the server has before adding anything
+├── AtCapacity      go elsewhere, or try again after `retry_after` seconds
+├── Unavailable     start the requested part of the system, which is not running
 ├── PeerMisbehaved  the other side broke the contract; tell it what and close
-├── Misuse          our own code called wrongly; a bug
+├── Misuse          fix the bug: our own code calls an interface wrongly
 └── SettingsError   the operator must change a setting; the message names it
 """
 
@@ -24,7 +24,7 @@ class CallscribeError(Exception):
 
 
 class Retryable(CallscribeError):
-    """The operation failed for a passing reason and may be repeated as it is."""
+    """The operation failed for a temporary reason and may be repeated as it is."""
 
 
 class BusUnavailable(Retryable):
@@ -32,7 +32,7 @@ class BusUnavailable(Retryable):
 
 
 class OtherServer(BusUnavailable):
-    """Another Redis server than before answers; it may lack what that one acknowledged."""
+    """Another Redis server answers than before; it may lack what the former one acknowledged."""
 
 
 class AtCapacity(CallscribeError):
@@ -48,7 +48,7 @@ class AtCapacity(CallscribeError):
 
 
 class Unavailable(CallscribeError):
-    """A stage that was asked for has no live worker; `stage` names it."""
+    """A requested stage has no live worker; `stage` names it."""
 
     def __init__(self, message: str, *, stage: str) -> None:
         super().__init__(message)
@@ -60,7 +60,7 @@ class PeerMisbehaved(CallscribeError):
 
 
 class Misuse(CallscribeError):
-    """This project's own code called an interface wrongly."""
+    """Our own code called an interface wrongly."""
 
 
 class SettingsError(CallscribeError):

@@ -62,10 +62,10 @@ _CODES = {name: code for code, name in NAMES_BY_CODE.items()}
 
 
 def code_of(language: str) -> str:
-    """Return the ISO 639 code of an English name; anything else is taken for a code."""
+    """Return the ISO 639 code of an English name; any other text is returned as a code."""
     return _CODES.get(language.strip().title(), language.strip().lower())
 
 
 def name_of(code: str) -> str:
-    """Return the English name of an ISO 639 code, or the code where the table has no name."""
+    """Return the English name of an ISO 639 code, or the code if the table lacks it."""
     return NAMES_BY_CODE.get(code, code)

@@ -1,8 +1,8 @@
 """How a process ends: the first signal drains it, a second abandons it, a dead task fails it.
 
-The three verbs of a shutdown are stop intake, drain within a deadline, abandon. What runs is a
-set of named services, coroutines that never return by themselves; the death of one ends the
-process with a non-zero code, because a process that limps is not restarted by anybody.
+A shutdown has three steps: stop intake, drain within a deadline, abandon. A process runs a set of
+named services: coroutines that never return by themselves. When one dies, the process ends with a
+non-zero code, because a process that runs on in part is never restarted.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ EXIT_FAILED = 1
 EXIT_MISUSE = 2
 """A setting or an argument must change first."""
 EXIT_INTERRUPTED = 130
-"""Ctrl-C, as shells have it: 128 and the signal's number."""
+"""Ctrl-C, by the convention of shells: 128 plus the signal's number."""
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -32,16 +32,16 @@ _log = Log(__name__)
 
 
 def process_name() -> str:
-    """Return a name no other process has, nor this one after a restart in the same container."""
+    """Return a unique name; a restart in the same container gets another one."""
     return f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
 
 
 def die_with_parent(parent: int | None = None) -> Callable[[], None] | None:
-    """Return what a child calls to have the kernel kill it when its parent, this process, ends.
+    """Return a function for a child: the kernel then kills it when its parent, this process, ends.
 
-    `parent` is the parent's pid where the child itself asks. The kernel means the thread that
-    starts the child: start children from one that lasts. None where the kernel has no such thing
-    (it is Linux's prctl(2), PR_SET_PDEATHSIG).
+    If the child itself calls this, `parent` is its parent's pid. By parent the kernel means the
+    thread that starts the child, so start children from a thread that lasts. None if the kernel
+    lacks this (it is Linux's prctl(2), PR_SET_PDEATHSIG).
     """
     if sys.platform != "linux":
         return None
@@ -50,7 +50,7 @@ def die_with_parent(parent: int | None = None) -> Callable[[], None] | None:
 
     def arm() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != expected:  # the parent died before the kernel was told
+        if os.getppid() != expected:  # the parent died before the kernel was asked
             os._exit(1)
 
     return arm
@@ -60,10 +60,10 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 def settle_memory() -> None:
-    """Tell the garbage collector that what was loaded so far stays.
+    """Tell the garbage collector that all objects loaded so far stay.
 
-    Call once the process is ready. Results travel as many small short-lived objects: with the
-    default threshold a busy process spends a tenth of its time looking for cycles among them.
+    Call it once the process is ready. Results are many small short-lived objects: with the default
+    threshold a busy process spends a tenth of its time looking for cycles among them.
     """
     gc.collect()
     gc.freeze()
@@ -71,11 +71,11 @@ def settle_memory() -> None:
 
 
 def return_memory() -> None:
-    """Have what is freed go back to the system, where the C library is glibc.
+    """Make glibc, if it is the C library, return freed memory to the system.
 
-    By itself glibc learns from one large message to keep tens of megabytes for the next. For a
-    process that computes on large arrays that is right; call this in one that does not. See
-    mallopt(3), M_TRIM_THRESHOLD and M_MMAP_THRESHOLD.
+    By default glibc keeps tens of megabytes after one large message. That is right for a process
+    that computes on large arrays; call this in any other. See mallopt(3), M_TRIM_THRESHOLD and
+    M_MMAP_THRESHOLD.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -90,12 +90,12 @@ class Stop:
 
     def __init__(self) -> None:
         self.draining = asyncio.Event()
-        """Set by the first request: take no new work and finish what runs."""
+        """Set by the first request: accept no new work and finish what runs."""
         self.abandoned = asyncio.Event()
-        """Set by the second: leave everything; other workers will take it over."""
+        """Set by the second: leave everything to other workers."""
 
     def request(self, reason: str) -> None:
-        """Go one step further."""
+        """Go one step further: from running to draining, from draining to abandoned."""
         if self.draining.is_set():
             self.abandoned.set()
         self.draining.set()
@@ -119,7 +119,7 @@ def stop_on_signals() -> Iterator[Stop]:
 
 
 async def unless_stopped(starting: Coroutine[Any, Any, None], stop: Stop) -> bool:
-    """Await `starting`, or cancel it once `stop` is requested; tell whether it came to its end.
+    """Await `starting`, or cancel it once `stop` is requested; tell whether it completed.
 
     A model takes minutes to load, and a process that is not ready yet has nothing to drain.
     """
@@ -143,10 +143,10 @@ async def supervise(
 ) -> int:
     """Run `services` until `stop` is requested, or one of them dies; return the exit code.
 
-    When stopping, `drain()` runs beside the services, which it needs to finish its work, for at
+    When stopping, `drain()` runs beside the services, which it needs, until it is done, for at
     most `deadline` seconds or until a second request. Then the services are cancelled and
-    awaited. What is unfinished at the deadline is handed over, not lost: EXIT_OK, unless a service
-    died or a second request came.
+    awaited. Work that is unfinished at the deadline is handed over, not lost. So the exit code is
+    EXIT_OK, unless a service died or a second request came.
     Cancelling cancels the services and skips the drain.
     """
     tasks = {_start(name, each) for name, each in services.items()}
@@ -176,7 +176,7 @@ async def _drain(
 ) -> bool:
     draining: asyncio.Task[Any] = _start("drain", drain())
     abandoning: asyncio.Task[Any] = asyncio.create_task(stop.abandoned.wait())
-    # A service may return while draining, but not fail: the drain would wait for it in vain.
+    # While draining a service may return, but not fail: the drain would wait for it in vain.
     running = set(services)
     end = asyncio.get_running_loop().time() + deadline
     try:

@@ -1,9 +1,9 @@
 """The weights of an ONNX file, without an ONNX library.
 
 An ONNX model is a protocol buffer (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto,
-https://protobuf.dev/programming-guides/encoding). Tensors have the names of the network's own
-parameters in some files; in others they are named by the exporter's counting, and what stays the
-same is the name of the operation that uses them, and the order of its inputs.
+https://protobuf.dev/programming-guides/encoding). In some files tensors have the names of the
+network's own parameters. In others the exporter numbered them; there the name of the operation that
+uses them, and the order of its inputs, stay the same.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -92,7 +92,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         else:
             raise ValueError(f"wire type {wire} at byte {at}")
         if at + size > len(message):
-            raise ValueError(f"a field of {size} bytes, of which {len(message) - at} are there")
+            raise ValueError(f"a field of {size} bytes is cut off after {len(message) - at}")
         yield number, message[at : at + size]
         at += size
 

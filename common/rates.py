@@ -1,7 +1,7 @@
 """How often something may happen. Pure: times are seconds of any clock."""
 
 _MOST_NAMES = 4096
-"""Buckets kept before those that have run out are looked for."""
+"""Buckets kept before empty ones are removed."""
 
 
 class Bucket:
@@ -13,22 +13,22 @@ class Bucket:
         self._rate = rate
         self._burst = burst
         self._level = 0.0
-        """What is in the bucket at `_at`; it runs out at `_rate`."""
+        """The contents of the bucket at `_at`; they leak at `_rate`."""
         self._at: float | None = None
 
     def add(self, amount: float, now: float) -> float:
-        """Take in an amount; return for how many seconds to take in no more.
+        """Add an amount; return for how many seconds nothing more should be added.
 
-        0.0 as long as the bucket has not run over. An amount that comes before that time is over
-        is taken in too, and adds to it.
+        0.0 unless the bucket is above `burst`. An amount that comes before that time is over is
+        still added, and lengthens it.
         """
-        self._run_out(now)
+        self._leak(now)
         self._level += amount
         return max(0.0, self._level - self._burst) / self._rate
 
     def try_add(self, amount: float, now: float) -> float:
-        """Take in an amount if it fits; else return in how many seconds it would."""
-        self._run_out(now)
+        """Add an amount if it fits; else return in how many seconds it would."""
+        self._leak(now)
         excess = self._level + amount - self._burst
         if excess > 0.0:
             return excess / self._rate
@@ -36,11 +36,11 @@ class Bucket:
         return 0.0
 
     def empty(self, now: float) -> bool:
-        """Tell whether everything has run out, so that a new bucket would be the same."""
-        self._run_out(now)
+        """Tell whether the bucket is empty, so that a new one would be the same."""
+        self._leak(now)
         return not self._level
 
-    def _run_out(self, now: float) -> None:
+    def _leak(self, now: float) -> None:
         if self._at is not None:
             self._level = max(0.0, self._level - max(0.0, now - self._at) * self._rate)
         self._at = now
@@ -55,7 +55,7 @@ class Rates:
         self._buckets: dict[str, Bucket] = {}
 
     def try_add(self, name: str, now: float) -> float:
-        """Count one more if that is not too often; else return in how many seconds it may be."""
+        """Count one more if it is within the rate; else return in how many seconds it will be."""
         bucket = self._buckets.get(name)
         if bucket is None:
             if len(self._buckets) >= _MOST_NAMES:

@@ -25,7 +25,7 @@ from typing import Any, Literal, NoReturn, TypeVar
 from common.errors import Misuse, SettingsError
 
 PREFIX = "CALLSCRIBE_"
-API_KEY = PREFIX + "API_KEY"  # no setting: commands that call a server read it
+API_KEY = PREFIX + "API_KEY"  # not a setting: commands that call a server read it
 ENTRY_POINT_GROUP = "callscribe.settings"
 
 _BOOLEANS = {
@@ -121,7 +121,7 @@ class StageSettings(CommonSettings):
     )
 
     def __post_init__(self) -> None:
-        """Refuse a heartbeat that one lost beat would turn into a take-over."""
+        """Refuse an interval at which one missed renewal would cause a take-over."""
         if self.heartbeat_s * 2 > self.lease_s:
             raise SettingsError(
                 f"--heartbeat-s: {self.heartbeat_s:g} s is more than half of"
@@ -252,7 +252,7 @@ def settings_classes() -> dict[str, SettingsClass]:
 
     Raises Misuse when two of them define one name differently.
     """
-    # Sorted: the order of entry points is the installer's whim.
+    # Sorted, because installers give entry points any order.
     found = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name)
     classes: dict[str, SettingsClass] = {each.name: each.load() for each in found}
     merge(classes.values())
@@ -260,7 +260,7 @@ def settings_classes() -> dict[str, SettingsClass]:
 
 
 def merge(classes: Iterable[SettingsClass]) -> dict[str, Definition]:
-    """Return all settings of `classes`; a name may repeat only where it is inherited."""
+    """Return all settings of `classes`; only inherited names may repeat."""
     union: dict[str, Definition] = {}
     for cls in classes:
         for name, definition in definitions(cls).items():
@@ -278,7 +278,7 @@ def load(cls: type[S], argv: Sequence[str], env: Mapping[str, str]) -> S:
 
 
 def resolve(cls: type[S], argv: Sequence[str], env: Mapping[str, str]) -> tuple[S, dict[str, str]]:
-    """Do what `load` does, and tell each setting's source: its flag, variable or ``default``."""
+    """Like `load`, and also return each setting's source: its flag, variable or ``default``."""
     service = cls.__name__.removesuffix("Settings").lower()
     parser = flag_parser([cls], prog=service, service=service)
     given = parse_flags(parser, argv)
@@ -335,9 +335,9 @@ def flag_parser(
     description: str | None = None,
     service: str = "",
 ) -> FlagParser:
-    """Return a parser of all settings of `classes`, which yields each one's text by name.
+    """Return a parser of all settings of `classes`; it yields their texts by name.
 
-    A flag that begins with the name of `service` may also be given without it.
+    The name of `service` at the beginning of a flag may be left out.
     """
     usage = f"{prog} [settings]"
     parser = FlagParser(prog=prog, usage=usage, description=description, allow_abbrev=False)
@@ -361,10 +361,10 @@ def flag_parser(
 
 
 def _short_flags(flags: Collection[str], service: str) -> dict[str, str]:
-    """Return those of `flags` that `service` begins, with what they are without it."""
+    """Return the flags that begin with `service`, each with its form without it."""
     prefix = f"--{service}-"
     short = {flag: "--" + flag.removeprefix(prefix) for flag in flags if flag.startswith(prefix)}
-    # A collision leaves the long flag alone. Any may be a switch, which takes its --no- form too.
+    # On a collision only the long flag stays. Any flag may be a switch, with a --no- form too.
     uses = Counter(each.replace("--no-", "--") for each in (*flags, *short.values(), "--help"))
     return {flag: each for flag, each in short.items() if uses[each.replace("--no-", "--")] == 1}
 
@@ -379,7 +379,7 @@ def _help(definition: Definition) -> str:
 
 
 def parse_flags(parser: FlagParser, argv: Sequence[str]) -> dict[str, str]:
-    """Return the text of everything given in `argv` by name; SettingsError names a stray."""
+    """Return the texts given in `argv` by name; SettingsError names an unexpected argument."""
     parsed, strays = parser.parse_known_args(list(argv))
     if strays:
         raise SettingsError(_stray(strays[0].partition("=")[0], parser))

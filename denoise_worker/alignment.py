@@ -1,8 +1,8 @@
-"""Where a denoised sample belongs: hops in, delay off, as many samples out as came in.
+"""The position of each denoised sample: hops in, delay removed, as many samples out as came in.
 
 The model reads hops of 160 samples at 16 kHz and answers each with a hop that is `DELAY` samples
-late: one hop for the overlap of its short-time Fourier transform and two that it looks ahead. So
-the answer to hop n belongs under hop n - 3; nothing is measured and nothing is rounded.
+late: one hop for the overlap of its short-time Fourier transform, two for its lookahead. So the
+answer to hop n belongs to hop n - 3; nothing is measured and nothing is rounded.
 """
 
 import numpy as np
@@ -10,9 +10,9 @@ import numpy as np
 from common.audio import FloatArray
 
 HOP = 160
-"""Samples the model reads and answers at once: 10 ms."""
+"""Samples that the model reads and answers in one step: 10 ms."""
 DELAY = 3 * HOP
-"""Samples by which the model's answer lags what it was given."""
+"""Samples by which the model's answer lags its input."""
 
 
 class HopAligner:
@@ -24,10 +24,10 @@ class HopAligner:
     def __init__(
         self, origin: int, taken: int | None = None, inside: FloatArray | None = None
     ) -> None:
-        """Begin a stretch, or go on with one from the values of another aligner."""
+        """Begin a stretch, or continue one from the values of another aligner."""
         self.origin = origin
         self.taken = origin if taken is None else taken
-        """Where the audio that was pushed ends."""
+        """End of the audio pushed so far."""
         self.inside = np.zeros(0, np.float32) if inside is None else inside
         """What came in at [ready, taken)."""
 
@@ -35,17 +35,17 @@ class HopAligner:
     def next_answer(self) -> int:
         """Position of the first sample that the next hop's answer holds; before `origin` at first.
 
-        What an answer holds before `origin` is the model's delay and belongs nowhere.
+        The part before `origin` is the model's delay; it is dropped.
         """
         return self.origin + (self.taken - self.origin) // HOP * HOP - DELAY
 
     @property
     def ready(self) -> int:
-        """Where the model's answers to all hops so far end."""
+        """End of the model's answers to all hops so far."""
         return max(self.origin, self.next_answer)
 
     def push(self, samples: FloatArray) -> FloatArray:
-        """Take float32 [n], any n; return the whole hops that became ready, [k, 160]."""
+        """Take float32 [n], any n; return the hops that are now complete, [k, 160]."""
         rest = (self.taken - self.origin) % HOP
         before = self.ready
         held = np.concatenate((self.inside, samples))
@@ -55,7 +55,7 @@ class HopAligner:
         return fresh[: len(fresh) // HOP * HOP].reshape(-1, HOP)
 
     def flush(self) -> FloatArray:
-        """Return the hops, padded with silence, whose answers bring out all that is inside."""
+        """Return hops, padded with silence, whose answers hold the rest of the audio."""
         rest = (self.taken - self.origin) % HOP
         padded = np.zeros(DELAY + rest + -rest % HOP, np.float32)
         padded[:rest] = self.inside[len(self.inside) - rest :]

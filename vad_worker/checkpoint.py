@@ -1,4 +1,4 @@
-"""What a VAD worker keeps of a leg for the next one: its own business, nobody else reads it."""
+"""What a VAD worker saves of a leg for its next owner; only VAD workers read it."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, Self
@@ -12,14 +12,14 @@ from vad_worker.framing import FramerState
 
 
 class Settled(NamedTuple):
-    """An utterance whose final is in the text, and for how many looks its audio is still kept."""
+    """An utterance whose final is in the text; its audio is kept for some more looks at it."""
 
     number: int
     start: int
     looks: int
 
     def looked_at(self) -> Self:
-        """Return it with one look less."""
+        """Return the same with one look fewer."""
         return self._replace(looks=self.looks - 1)
 
 

@@ -1,13 +1,13 @@
 """Where utterances start, pause and end, from one speech probability per frame.
 
-Time is audio: `push` takes one frame of 512 samples (32 ms at 16 kHz) after the other and knows its
-position by counting them; `skip` moves over audio that never came. The states and what moves
-between them are in `TRANSITIONS`; anything else raises Misuse. `push`, `skip`, `flush`, `finish`
-and `configure` are welcome in every state.
+Time is audio. `push` takes frames of 512 samples (32 ms at 16 kHz) in order, and counts them to
+know its position; `skip` moves over audio that never came. `TRANSITIONS` has the states and what
+moves between them; anything else raises Misuse. `push`, `skip`, `flush`, `finish` and `configure`
+are allowed in every state.
 
 - IDLE: nothing is open.
-- CANDIDATE: speech was heard, but less than `min_speech`; nobody was told. A silence as long as a
-  pause drops it.
+- CANDIDATE: speech was heard, but less than `min_speech`; it is not announced. A silence as long as
+  a pause drops it.
 - SPEECH: an utterance is open and announced.
 - PAUSED: it was silent for `pause`; a tentative end was announced, so that the utterance can be
   decoded while the silence may still grow to `silence`. Exactly one of resumed and ended follows.
@@ -17,8 +17,8 @@ utils_vad.py): after silence, speech from `threshold` on; after speech, silence 
 0.15, at least 0.01. Silence counts consecutively; one frame of speech resets it.
 
 An utterance that reaches `max_utterance` is cut at the quietest frame of its last third. Only that
-frame is remembered: what is left after the cut is shorter than a third and starts its own search
-later, so no earlier frame is ever asked for again.
+frame is remembered. The rest after the cut is shorter than a third and starts its own search later,
+so no earlier frame is needed again.
 """
 
 import math
@@ -41,7 +41,7 @@ from vad_worker.framing import FRAME
 
 
 class State(Enum):
-    """Where a leg stands."""
+    """The state of a leg."""
 
     IDLE = "idle"
     CANDIDATE = "candidate"
@@ -104,14 +104,14 @@ class EndpointerParams:
 
 @dataclass(slots=True)
 class Memory:
-    """All that the past left; a snapshot of it is enough to go on."""
+    """All that an endpointer remembers; a snapshot of it is enough to continue."""
 
     heard: int  # end of the last frame or gap
     now: int  # position of the last call; past `heard` only by a flush within a frame
     floor: int  # no utterance starts before: end of the last one, or of the last gap
     state: State = State.IDLE
     number: int = 0
-    # Of the open utterance or candidate:
+    # About the open utterance or candidate:
     start: int = 0
     limit: int = 0  # `max_utterance` when it started
     voiced: int = 0  # samples of speech
@@ -128,7 +128,7 @@ _EVERYTHING = attrgetter(*(each.name for each in fields(Memory)))
 
 @dataclass(frozen=True, slots=True)
 class EndpointerState:
-    """What an endpointer needs to go on, parameters included."""
+    """What an endpointer needs to continue, parameters included."""
 
     params: EndpointerParams
     memory: Memory
@@ -137,9 +137,9 @@ class EndpointerState:
 class Endpointer:
     """The endpoints of one leg whose first frame starts at `position`.
 
-    Every call returns what was decided in it, in order. The same calls give the same events,
-    whether or not a snapshot was taken and restored between any two of them. Misuse is raised for
-    positions that run backwards or leave frames out.
+    Every call returns its decisions in order. The same calls give the same events, whether or not
+    a snapshot was taken and restored between any two of them. Positions that run backwards or
+    leave frames out raise Misuse.
     """
 
     def __init__(self, params: EndpointerParams, position: int = 0) -> None:
@@ -160,7 +160,7 @@ class Endpointer:
     def keep_from(self) -> int:
         """First position that the open utterance or any later one may contain.
 
-        A snapshot taken now can go on only while the audio from here on is kept.
+        A snapshot taken now is usable only while the audio from here on is kept.
         """
         if self._m.state is not State.IDLE:
             return self._m.start
@@ -198,8 +198,8 @@ class Endpointer:
     def skip(self, start: int, end: int) -> tuple[UtteranceEvent, ...]:
         """Pass over the samples [start, end), which never came; the next frame starts at `end`.
 
-        `start` may lie within a frame; its beginning belongs to the open utterance all the same.
-        The gap counts as silence, and is the reason for an end or a cap that it reaches.
+        `start` may lie within a frame, whose beginning still belongs to the open utterance. The gap
+        counts as silence. If it reaches an end or a cap, it is the reason for it.
         """
         m = self._m
         self._advance(start)
@@ -221,20 +221,21 @@ class Endpointer:
         """End what is open at `position`, less than a frame after the last one; always answers.
 
         A candidate with 2 frames of speech becomes an utterance. After a pause the utterance ends
-        where that said, so that its tentative decode is the final; otherwise at `position`.
+        where the pause announced, so that its tentative decode is the final; otherwise at
+        `position`.
         """
         return self._flush(position, "flush")
 
     def finish(self, position: int) -> tuple[UtteranceEvent, ...]:
-        """Flush because the leg's audio is over."""
+        """Flush because the leg's audio has ended."""
         return self._flush(position, "finish")
 
     def configure(self, params: EndpointerParams) -> None:
-        """Go by `params` from the next frame on; an open utterance keeps its `max_utterance`."""
+        """Use `params` from the next frame on; an open utterance keeps its `max_utterance`."""
         self._params = params
 
     def snapshot(self) -> EndpointerState:
-        """Return everything `restore` needs; it does not change any more."""
+        """Return everything `restore` needs; it never changes."""
         return EndpointerState(self._params, Memory(*_EVERYTHING(self._m)))
 
     @classmethod
@@ -294,7 +295,7 @@ class Endpointer:
         m.peak = max(m.peak, probability)
 
     def _wait(self, audible: int, events: list[UtteranceEvent]) -> None:
-        """Count the silence up to `heard`; the audio of it ends at `audible`."""
+        """Count the silence up to `heard`; its audio ends at `audible`."""
         m = self._m
         if m.state is State.CANDIDATE or m.state is State.SPEECH:
             if self._silent() < min(self._params.pause, self._params.silence // 2):

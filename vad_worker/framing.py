@@ -23,8 +23,8 @@ FRAME_BYTES = FRAME * BYTES_PER_SAMPLE
 class Frames(NamedTuple):
     """What one chunk completed: the gap before it, if any, and then whole frames, if any.
 
-    The gap may begin within a frame, which is given up. `pcm` is PCM16LE, 512 samples of it a
-    frame; its first sample is at position `start`.
+    A gap may begin within a frame; that frame is dropped. `pcm` is PCM16LE, 512 samples per frame;
+    its first sample is at position `start`.
     """
 
     gap: Gap | None
@@ -34,7 +34,7 @@ class Frames(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FramerState:
-    """What a framer needs to go on: 1 kB at most."""
+    """What a framer needs to continue: 1 kB at most."""
 
     end: int
     rest: bytes
@@ -49,21 +49,20 @@ class Framer:
 
     @property
     def position(self) -> int:
-        """End of the audio taken so far, the part of a frame that waits included."""
+        """End of the audio taken so far, an incomplete frame included."""
         return self._end
 
     def push(self, start: int, pcm: bytes) -> Frames:
         """Take PCM16LE mono 16 kHz whose first sample is at `start`; return what it completes.
 
-        Samples that were taken before are dropped. Before a gap the part of a frame that waited is
-        dropped too; an empty chunk can only say that audio is missing. Raises Misuse for half a
-        sample.
+        Samples that were taken before are dropped, and so is an incomplete frame before a gap. An
+        empty chunk can only announce a gap. Half a sample raises Misuse.
         """
         if start == self._end and not self._rest and not len(pcm) % FRAME_BYTES:
             self._end += len(pcm) // BYTES_PER_SAMPLE
             return Frames(None, start, pcm)
         if len(pcm) % BYTES_PER_SAMPLE:
-            raise Misuse(f"{len(pcm)} bytes are no whole number of samples")
+            raise Misuse(f"{len(pcm)} bytes are not a whole number of samples")
         gap = None
         if start > self._end:
             gap = Gap(self._end, start)

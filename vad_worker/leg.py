@@ -1,8 +1,8 @@
 """One leg through voice activity detection: audio in by position, endpointing events out.
 
-Done in two halves, so that the model can run over the frames of all legs at once in between:
-`take` cuts new audio into frames and notes what happens between them, `conclude` walks the same
-course with the frames' probabilities. Probabilities depend on the audio alone, never on controls.
+A step has two halves, so that the model can run over the frames of all legs between them. `take`
+cuts new audio into frames and notes what happens between them; `conclude` goes through the same
+sequence with the frames' probabilities. These depend on the audio alone, never on controls.
 """
 
 from collections.abc import Sequence
@@ -27,13 +27,13 @@ from vad_worker.endpointer import Endpointer, EndpointerParams
 from vad_worker.framing import FRAME_BYTES, Framer
 
 _ALIGNED_WITHIN = 10
-"""Looks at its text, one a second, by which an utterance's audio outlives its final where aligners
-read it: a claim they have no place for at once, or whose aligner dies (found out within 2 s), is
-still worth taking. Not seconds of audio: of an upload these pass too quickly."""
+"""Looks at the text, one a second, for which an utterance's audio is kept after its final if
+aligners read it. So a text still has audio if it waits for a place, or if its aligner dies (found
+out within 2 s). Not counted in seconds of audio: those of an upload pass too quickly."""
 
 
 _Step: TypeAlias = int | Gap | Control
-"""A number is that of frames, whose probabilities and energies come in this order."""
+"""An int is a number of frames; their probabilities and energies come in this order."""
 
 
 class VadLeg:
@@ -48,13 +48,13 @@ class VadLeg:
         self._options = (saved or work).options
         self._begun = saved.read if saved else NOTHING
         self.live = True
-        """Whether the audio comes about as fast as it is spoken, as far as its stage knows."""
+        """Whether the audio arrives about as fast as it is spoken, as far as its stage knows."""
         self._last: Chunk | Control | None = None
         self._course: list[_Step] = []
         self._offers = {offer.utterance: offer for offer in (saved.offers if saved else ())}
-        """What was offered of every utterance whose final is not in the text yet."""
+        """The offer of every utterance whose final is not in the text yet."""
         self._unsure = list(self._offers.values())
-        """Offers of a former owner: Redis may have lost them, and they may be made again."""
+        """Offers of a former owner, made again because Redis may have lost them."""
         self._settled = {each.number: each for each in (saved.settled if saved else ())}
         """Utterances that aligners may still read."""
         if saved is None:
@@ -71,17 +71,17 @@ class VadLeg:
 
     @property
     def cursor(self) -> bytes:
-        """Id of the last entry of the source that was taken."""
+        """Id of the last source entry taken."""
         return entry_id(*self._read)
 
     @property
     def position(self) -> int:
-        """Where the audio ends that was taken, in 16 kHz samples."""
+        """End of the audio taken, in 16 kHz samples."""
         return self._read.position
 
     @property
     def unfinished(self) -> int:
-        """How many utterances were offered and have no final yet, as far as is known."""
+        """How many utterances were offered and have no final yet, as far as this leg knows."""
         return len(self._offers)
 
     @property
@@ -100,7 +100,7 @@ class VadLeg:
             if isinstance(entry, Chunk):
                 gap, _, pcm = self._framer.push(entry.start, entry.pcm)
             elif isinstance(entry, Control):
-                # No audio, but a gap if the audio before the control never came.
+                # It brings no audio, only a gap if the audio before the control never came.
                 gap, _, pcm = self._framer.push(entry.position, b"")
             else:
                 raise Misuse(f"{type(entry).__name__} in the audio of {self._leg}")
@@ -115,11 +115,11 @@ class VadLeg:
         return b"".join(audio)
 
     def conclude(self, probabilities: Sequence[float], energies: Sequence[float]) -> list[Effect]:
-        """Take probability and energy of each frame `take` returned; return what was decided."""
+        """Take probability and energy of each frame from `take`; return what was decided."""
         course, self._course = self._course, []
         effects: list[Effect] = []
         if self._unsure:
-            # Before any event: they are then read from the beginning of the speech stream.
+            # First, before any event: ASR then reads from the beginning of the speech stream.
             effects += map(self._offered, self._unsure)
             self._unsure = []
         push = self._endpointer.push
@@ -140,7 +140,7 @@ class VadLeg:
     def committed(self, number: int) -> None:
         """Learn, once a second, that items up to `number` are in the text.
 
-        Their audio is not needed any more; with aligners it is kept for a while.
+        Their audio is no longer needed; with aligners it is kept for a while.
         """
         looked = [each.looked_at() for each in self._settled.values()]
         self._settled = {each.number: each for each in looked if each.looks}
@@ -150,7 +150,7 @@ class VadLeg:
         self._offers = {n: offer for n, offer in self._offers.items() if n > number}
 
     def snapshot(self, model_state: bytes) -> Snapshot:
-        """Return what a new owner needs to go on at `position`."""
+        """Return what a new owner needs to continue at `position`."""
         checkpoint = VadCheckpoint(
             gateway=self._gateway,
             options=self._options,
@@ -190,10 +190,10 @@ class VadLeg:
     def _decided(
         self, events: Sequence[Event], order: int, answer: text.EndReason = "flush"
     ) -> list[Effect]:
-        """Turn what was decided in one place into one speech entry and what follows from it.
+        """Turn the decisions at one position into one speech entry and what follows from it.
 
-        `order` is that of the control which decided, 0 for audio. `answer` is the reason of the
-        empty final that a flush with nothing open gets.
+        `order` is that of the deciding control, 0 for audio. `answer` is the reason of the empty
+        final that answers a flush with nothing open.
         """
         if not events:
             return []
@@ -207,7 +207,7 @@ class VadLeg:
                 case Started(utterance, start):
                     effects.append(self._offer(utterance, start))
                 case Flushed(utterance, position):
-                    # A flush with nothing to say is answered all the same.
+                    # A flush gets an answer even if nothing was open.
                     final = text.Final.empty(position, answer)
                     effects.append(Commit(utterance, final, self._gateway))
         return effects

@@ -1,6 +1,6 @@
 """Silero VAD v6 in numpy: the states of legs, and one batch over all legs of a worker.
 
-The model reads 512 samples at 16 kHz after the 64 before them and keeps a recurrent state per leg
+The model reads 512 samples at 16 kHz with the 64 before them, and keeps a recurrent state per leg
 (https://github.com/snakers4/silero-vad, `OnnxWrapper`). Its weights come from the `silero-vad`
 wheel (requirements-no-deps.txt); the package is not imported, because it needs torch. The wheel's
 safetensors file is not read: it holds the weights of another network.
@@ -38,7 +38,7 @@ class VadState:
     __slots__ = ("data",)
 
     def __init__(self, data: bytes) -> None:
-        # Bytes, because a batch of them joins and splits at half the cost of arrays.
+        # Bytes: joining and splitting a batch of them costs half as much as with arrays.
         self.data = data
         """LSTM hidden state [128], cell state [128], last samples heard [64]: float32, 1280 B."""
 
@@ -48,9 +48,9 @@ class VadState:
 
 
 class SileroVad:
-    """The model, shared by all legs. Making it keeps numpy's products on one thread, process-wide.
+    """The model, shared by all legs. Creating it sets numpy's products to one thread, process-wide.
 
-    Raises SettingsError when the model file is not installed, or not the known one.
+    Raises SettingsError when the model file is not installed, or is not the known one.
     """
 
     FRAME = FRAME
@@ -76,7 +76,7 @@ class SileroVad:
 
     @staticmethod
     def load_state(data: bytes) -> VadState:
-        """Return the state that `VadState.dump` wrote; Misuse when it is of another size."""
+        """Return the state that `VadState.dump` wrote; Misuse for another size."""
         if len(data) != _SIZE:
             raise Misuse(f"a VAD state has {_SIZE} bytes, not {len(data)}")
         return VadState(bytes(data))
@@ -86,10 +86,10 @@ class SileroVad:
     ) -> FloatArray:
         """Return the speech probabilities of all legs' new frames, float32 [n] in 0..1.
 
-        `samples`: float32 [n * 512] in [-1, 1] at 16 kHz, leg after leg, `counts[i]` >= 0 frames of
-        the leg with `states[i]`; states change in place, each of another leg. Frame i of all legs
-        that have one is one batch. Raises Misuse, before any state changed, for samples that are
-        not so many frames.
+        `samples`: float32 [n * 512] in [-1, 1] at 16 kHz, leg after leg, `counts[i]` >= 0 frames
+        for `states[i]`. Each state belongs to a different leg and changes in place. Frame i of all
+        legs that have one is one batch. Raises Misuse, before any state changes, if the number of
+        samples does not fit `counts`.
         """
         if samples.dtype != _SAMPLE or samples.shape != (sum(counts) * FRAME,):
             raise Misuse(f"samples are {samples.dtype} {samples.shape}, not {sum(counts)} frames")
@@ -114,7 +114,7 @@ class SileroVad:
     def _advance(self, states: FloatArray, frames: FloatArray, counts: IndexArray) -> FloatArray:
         """Advance `states` [n, 320] in place by `frames` [k, 512]; return k probabilities.
 
-        The frames lie leg by leg, `counts[i]` >= 1 of leg i; no count exceeds the one before.
+        The frames lie leg by leg, `counts[i]` >= 1 for leg i; no count exceeds the one before.
         """
         firsts = np.cumsum(counts) - counts
         contexts = np.empty((len(frames), CONTEXT), np.float32)

@@ -7,7 +7,7 @@ ReLU that reduce the positions to one, an LSTM cell, and a projection to the spe
 What makes it fast, per frame of 32 ms on one core with AVX-512:
 
 - A frame row holds its positions one after the other, so the inputs of a convolution's taps are one
-  slice of it: no product copies its input first. Taps that would only see padding are left out, two
+  slice of it: no product copies its input first. Taps that would only see padding are left out: two
   of twelve, one of six, one of three and two of three.
 - The transform's basis is symmetric about its sample 128 (cosines) or antisymmetric (sines). The
   samples are folded about it instead: 3.0 us rather than 5.5.
@@ -56,8 +56,8 @@ _SHAPES = {
 class Network:
     """The network with its weights and scratch arrays: one call at a time.
 
-    `weights` are the official ones by the names of its module `_model`. Raises ValueError for
-    others: a tensor that is missing or of another shape, a transform that cannot be folded.
+    `weights` are the official ones by the names of its module `_model`. Raises ValueError when a
+    tensor is missing or has another shape, or when the transform cannot be folded.
     """
 
     def __init__(self, weights: Mapping[str, FloatArray]) -> None:
@@ -87,7 +87,7 @@ class Network:
         self._products = np.empty((BLOCK, HIDDEN), np.float32)
 
     def features(self, contexts: FloatArray, frames: FloatArray, out: FloatArray) -> None:
-        """Write what the LSTM reads of n <= BLOCK frames to `out`, float32 [n, 128].
+        """Write the LSTM's inputs for n <= BLOCK frames to `out`, float32 [n, 128].
 
         `frames` is float32 [n, 512] in [-1, 1] at 16 kHz, `contexts` float32 [n, 64]: the samples
         before each.
@@ -100,7 +100,7 @@ class Network:
         spectrum = self._magnitudes(padded).reshape(count, _POSITIONS * _BINS)
         (w1, b1), (w2, b2), (w3, b3), (w4, b4) = self._convolutions
         first, second, third = self._first[:count], self._second[:count], self._third[:count]
-        # By output position; the taps of each are the rows of the weights that meet its inputs.
+        # One product per output position, with the rows of the weights that meet its inputs.
         np.matmul(spectrum[:, : 2 * _BINS], w1[_BINS:], out=first[:, :128])
         np.matmul(spectrum[:, : 3 * _BINS], w1, out=first[:, 128:256])
         np.matmul(spectrum[:, _BINS:], w1, out=first[:, 256:384])
@@ -117,8 +117,8 @@ class Network:
     def step(self, joined: FloatArray, cells: FloatArray) -> FloatArray:
         """Advance n <= BLOCK legs by one frame; return the speech probabilities, float32 [n].
 
-        `joined` is float32 [n, 256]: the frame's features and the hidden state, which changes in
-        place, as does the cell state `cells`, float32 [n, 128].
+        `joined` is float32 [n, 256]: the frame's features and the hidden state. The hidden state
+        and the cell state `cells`, float32 [n, 128], change in place.
         """
         count = len(joined)
         activations, products = self._activations[:count], self._products[:count]
@@ -143,7 +143,7 @@ class Network:
         """Return the spectrum of [n, 640] samples: float32 [n * 4, 129], position by position."""
         count = len(padded)
         even, odd = self._even[:count], self._odd[:count]
-        # Samples 1 to 128 of every position, and those as far before its end.
+        # Samples 1 to 128 of every position, and their mirror images from its end.
         ahead = padded[:, 1 : 1 + FRAME].reshape(count, _POSITIONS, _HOP)
         back = padded.reshape(count, _POSITIONS + 1, _HOP)[:, 1:, ::-1]
         np.add(ahead, back, out=even)
@@ -158,7 +158,7 @@ class Network:
 
 
 def folded(basis: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return what folded samples are multiplied by: cosines [128, 129] and sines [128, 127].
+    """Return the factors of folded samples: cosines [128, 129] and sines [128, 127].
 
     `basis` is [258, 256], the windowed cosines of 129 bins and then their sines. Row i of the
     results belongs to samples 1 + i and 255 - i, whose sum meets the cosines and whose difference
@@ -170,7 +170,7 @@ def folded(basis: FloatArray) -> tuple[FloatArray, FloatArray]:
     antisymmetric = np.abs(sines[:, 1:] + sines[:, :0:-1]).max() < tolerance
     silent = max(np.abs(basis[:, 0]).max(), np.abs(sines[[0, -1]]).max()) < tolerance
     if not (symmetric and antisymmetric and silent):
-        raise ValueError("the VAD network's transform is no symmetric windowed Fourier basis")
+        raise ValueError("the VAD network's transform is not a symmetric windowed Fourier basis")
     half = cosines[:, 1 : _HOP + 1].T.copy()
     half[-1] /= 2  # sample 128 is folded onto itself
     return half, sines[1:-1, 1 : _HOP + 1].T.copy()
@@ -184,9 +184,9 @@ def taps(weight: FloatArray) -> FloatArray:
 def gates(weights: Mapping[str, FloatArray]) -> tuple[FloatArray, FloatArray]:
     """Return the LSTM's weights [256, 512] and biases [512] for input and hidden state joined.
 
-    The gates come as input, forget, output, candidate, where the file has the last two the other
-    way round. The sigmoid gates' are halved: sigmoid(x) = tanh(x / 2) / 2 + 1 / 2 makes all four
-    one tanh.
+    The gates come as input, forget, output, candidate; the file has the last two in the opposite
+    order. The weights of the sigmoid gates are halved: since sigmoid(x) = tanh(x / 2) / 2 + 1 / 2,
+    one tanh computes all four.
     """
     joined = np.concatenate((weights["decoder.rnn.weight_ih"], weights["decoder.rnn.weight_hh"]), 1)
     bias = weights["decoder.rnn.bias_ih"] + weights["decoder.rnn.bias_hh"]

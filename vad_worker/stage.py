@@ -18,14 +18,14 @@ from vad_worker.model import SileroVad, VadState
 from vad_worker.settings import VadSettings
 
 _LIVE_AHEAD = 2.0
-"""Seconds that live audio may be ahead of the time since its leg was taken: a network's bursts."""
-_RECORDED_AT_ONCE = 2
-"""Utterances of a recording that are offered and have no final when no more of it is read."""
+"""Seconds that live audio may be ahead of the time since its leg was adopted: network bursts."""
+_MOST_RECORDED = 2
+"""Utterances of a recording that may wait for their final; then no more of it is read."""
 
 
 @dataclass(slots=True, eq=False)
 class OwnedLeg:
-    """A leg, the model's recurrent state for it, and when and where this worker began with it."""
+    """A leg, its recurrent state, and when and at which position this worker began with it."""
 
     leg: VadLeg
     model: VadState
@@ -43,13 +43,13 @@ class OwnedLeg:
         return frames
 
     def note_pace(self, now: float) -> None:
-        """Find out whether the audio comes about as fast as it is spoken."""
+        """Find out whether the audio arrives about as fast as it is spoken."""
         ahead = seconds(self.leg.position - self.start) - (now - self.began)
         self.leg.live = ahead < _LIVE_AHEAD
 
 
 class VadStage(Stage[OwnedLeg, LegWork]):
-    """Runs Silero over the new frames of every owned leg at once."""
+    """Runs Silero over the new frames of all owned legs in one batch."""
 
     spec = VAD
     learns_commits = True
@@ -82,11 +82,11 @@ class VadStage(Stage[OwnedLeg, LegWork]):
         now = time.monotonic()
         for owned, _ in work:
             owned.note_pace(now)
-        # One conversion for all legs: numpy's cost per call is that of a whole frame.
+        # One conversion for all legs: each call into numpy costs as much as a whole frame.
         samples = pcm16_to_float(b"".join(taken))
         levels = energies(samples).tolist()
         counts = [len(pcm) // FRAME_BYTES for pcm in taken]
-        # Not in a thread: that costs a tenth more, and the turn would wait for it all the same.
+        # Not in a thread: that costs a tenth more, and the turn would still wait for it.
         batch = self._vad.run([owned.model for owned, _ in work], counts, samples)
         probabilities = batch.tolist()
         effects: list[Sequence[Effect]] = []
@@ -113,12 +113,12 @@ class VadStage(Stage[OwnedLeg, LegWork]):
     def full(self, state: OwnedLeg) -> bool:
         """See `Stage.full`.
 
-        Recordings wait in Redis, not in front of the recognisers: those take what is offered in the
-        order in which it came, and a live call's utterance would stand behind all of theirs. An
-        open utterance is heard to its end: until that is known the recogniser goes on reading.
+        Recordings wait in Redis, not in front of the recognisers. Recognisers take offers in order
+        of arrival, so a live call's utterance would wait for all those of the recordings. An open
+        utterance is read to its end: the recogniser goes on reading until that is known.
         """
         leg = state.leg
-        return not leg.live and not leg.speaking and leg.unfinished >= _RECORDED_AT_ONCE
+        return not leg.live and not leg.speaking and leg.unfinished >= _MOST_RECORDED
 
     def close(self, state: OwnedLeg) -> None:
         """See `Stage.close`."""

@@ -18,7 +18,7 @@ def build(settings: AlignSettings, registry: CollectorRegistry) -> AlignStage:
     aligner = QwenAligner(
         settings.align_model,
         device=settings.align_device,
-        at_once=settings.align_slots,
+        batch=settings.align_slots,
         options=json_object(settings.align_vllm_options, "--align-vllm-options"),
     )
     return AlignStage(settings, aligner, AlignMetrics.build(registry))

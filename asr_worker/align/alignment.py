@@ -13,11 +13,11 @@ from common.pipeline.work import TextWork
 from common.stage.api import Attach, Entry
 
 LONGEST = samples(180)
-"""What the model was trained on at most (MAX_FORCE_ALIGN, qwen_asr/inference/utils.py)."""
+"""The longest audio in the model's training (MAX_FORCE_ALIGN, qwen_asr/inference/utils.py)."""
 
 
 class Trouble(Enum):
-    """Why a text gets no words: the value is for the client to read, the name for metrics."""
+    """Why a text gets no words: the value is for clients, the name for metrics."""
 
     TOO_LONG = "the utterance is longer than 180 s"
     NOTHING_SPOKEN = "nothing in the text can be placed in time"
@@ -55,7 +55,7 @@ class Alignment:
         return self._recording.until(self._end)
 
     def feed(self, entries: Sequence[Entry]) -> None:
-        """Take entries of the source stream; they may go on behind the end."""
+        """Take entries of the source stream; they may continue behind the end."""
         for entry in entries:
             if isinstance(entry, Chunk) and not self.complete:
                 if self._recording.end == self.start < entry.start:

@@ -1,4 +1,4 @@
-"""What an aligner must offer so that the stage need not know which one it is."""
+"""The interface of an aligner, so that the stage does not depend on one."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -15,7 +15,7 @@ class Aligner(Protocol):
         """Load and warm up. Raises EngineUnusable with what the operator has to change."""
 
     async def align(self, name: str, audio: FloatArray, units: Sequence[Unit]) -> tuple[Word, ...]:
-        """Return the words that `units`, at least one, make up, and where in `audio` each lies.
+        """Return the words made of `units`, at least one, with their times in `audio`.
 
         `audio` is float32 [n] at 16 kHz, n > 0; times are seconds from its first sample, inside
         it, and never decrease. `name` is unique for this text and this audio. Cancelling abandons
@@ -24,7 +24,7 @@ class Aligner(Protocol):
         """
 
     async def watch(self) -> None:
-        """Never return; raise EngineDead once the engine has died, whether it is asked or not."""
+        """Never return; raise EngineDead once the engine has died, even without a request."""
 
     async def close(self) -> None:
         """Release everything. Safe to call twice or unstarted."""

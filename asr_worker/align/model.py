@@ -17,39 +17,37 @@ _FLAG = "--align-vllm-options"
 _OPTIONS = {
     # 180 s of audio are 2 340 tokens; fast speech has 25 more per second, marks included.
     "max_model_len": 8192,
-    # Never below the model's length: a prompt is read in one step, or its scores are in pieces.
+    # At least the model's length: a prompt must be read in one step, or its scores are split.
     "max_num_batched_tokens": 8192,
     "gpu_memory_utilization": 0.9,
 }
 _FIXED = {
     "runner": "pooling",
-    # The scores at the marks only, as they are: all others would be most of what vLLM hands over.
+    # Only the raw scores at the marks: all others would be most of vLLM's output.
     "pooler_config": {"tok_pooling_type": "STEP", "use_activation": False},
     "limit_mm_per_prompt": {"audio": 1},
-    # Nothing is asked about the same audio twice.
+    # There is only one request for each audio.
     "enable_prefix_caching": False,
     "mm_processor_cache_gb": 0,
 }
 _SHORTEST = SAMPLE_RATE
-"""Samples. Less is filled up with silence: the encoder pads a lone part of a second only where
-others of its batch are longer, so that the same audio gave other scores alone than in company."""
+"""Samples; shorter audio is padded with silence. Otherwise the encoder pads a part of a second only
+if others of its batch are longer, and the same audio gave other scores alone than in a batch."""
 
 
 class QwenAligner:
     """See `asr_worker.align.api.Aligner`. Cancelling a request aborts it inside vLLM.
 
-    `at_once` is how many texts vLLM batches, `options` what the operator gives vLLM besides.
+    `batch` is how many texts vLLM batches, `options` the operator's own options for vLLM.
     """
 
-    def __init__(
-        self, model: str, *, device: str, at_once: int, options: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, model: str, *, device: str, batch: int, options: Mapping[str, Any]) -> None:
         self._model = model
         self._runtime = Runtime(
             RuntimeSettings(
                 model=model,
                 device=device,
-                options={**_OPTIONS, "max_num_seqs": at_once, **options},
+                options={**_OPTIONS, "max_num_seqs": batch, **options},
                 fixed=_FIXED,
                 flag=_FLAG,
                 architecture="Qwen3ASRForcedAlignerForTokenClassification",

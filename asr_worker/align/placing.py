@@ -1,8 +1,8 @@
-"""The aligner's question and the reading of its answer.
+"""The aligner's prompt, and the reading of its answer.
 
-The model reads the audio and then every unit with two marks behind it; at each mark it says in
-which bin of 80 ms the unit begins, and ends (Qwen3-ASR technical report; the prompt is that of
-qwen_asr/inference/qwen3_forced_aligner.py, which has no chat turns: with them times shift).
+The model reads the audio and then every unit with two marks behind it. At the marks it says in
+which bin of 80 ms the unit begins and ends (Qwen3-ASR technical report). The prompt is that of
+qwen_asr/inference/qwen3_forced_aligner.py. It has no chat turns: with them times shift.
 """
 
 import math
@@ -19,12 +19,12 @@ MARK = "<timestamp>"
 BIN = SAMPLE_RATE * 80 // 1000
 """Samples per bin."""
 _NEAR = 1
-"""Bins around a time that count for its probability: as good as the model gets (43 ms off on
-average, by its report), and a sound between two bins divides what it gets among both."""
+"""Bins around a time that count for its probability. The model is 43 ms off on average, by its
+report, and a sound between two bins divides its probability among both."""
 
 
 def prompt(units: Sequence[Unit]) -> str:
-    """Return the text that asks for the times of `units` in the one audio that goes with it."""
+    """Return the prompt for the times of `units` in one audio."""
     asked = "".join(unit.text + 2 * MARK for unit in units)
     return "<|audio_start|><|audio_pad|><|audio_end|>" + asked
 
@@ -36,7 +36,7 @@ def placed(units: Sequence[Unit], scores: FloatArray, length: int) -> tuple[Word
     samples. A word's probability is how sure the model is that both its ends lie within 80 ms of
     where they were put; that is no statement about the text.
     """
-    # A bin behind the end of the audio is no candidate.
+    # Bins behind the end of the audio are left out.
     scores = scores[:, : math.ceil(length / BIN) + 1]
     bins = repair([int(each) for each in scores.argmax(axis=1)])
     sure = _mass_around(bins, scores)
@@ -54,7 +54,7 @@ def placed(units: Sequence[Unit], scores: FloatArray, length: int) -> tuple[Word
 
 
 def _mass_around(bins: Sequence[int], scores: FloatArray) -> list[float]:
-    """Return for each row what a softmax gives to its bin and the bins near it, 0..1."""
+    """Return for each row the softmax probability of its bin and the bins near it, 0..1."""
     likely = np.exp(scores - scores.max(axis=1, keepdims=True))
     likely /= likely.sum(axis=1, keepdims=True)
     around = np.abs(np.arange(scores.shape[1]) - np.array(bins)[:, None]) <= _NEAR

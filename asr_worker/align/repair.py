@@ -1,4 +1,4 @@
-"""Making times that must not decrease out of times that mostly do not."""
+"""Repairing times so that they never decrease."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -7,11 +7,10 @@ import numpy as np
 
 
 def repair(bins: Sequence[int]) -> list[int]:
-    """Return `bins` without the outliers: none is smaller than the one before it.
+    """Return `bins` with outliers replaced, so that none is smaller than the one before.
 
-    As many as possible stay: those of a longest non-decreasing subsequence. The others are put
-    between their neighbours that stay, evenly by index; at the ends they take the nearest one's
-    value. O(n log n).
+    A longest non-decreasing subsequence stays. The others are placed between their neighbours
+    that stay, evenly by index; at the ends they get the nearest one's value. O(n log n).
     """
     if not bins:
         return []

@@ -19,15 +19,15 @@ from common.telemetry.logs import Log
 from common.telemetry.metrics import AlignMetrics
 
 _PATIENCE = 2.0
-"""Seconds without a new sample after which missing audio is given up. It is in Redis before the
-text is; only where Redis lost some and the gateway sends it again is there anything to wait for."""
+"""Seconds without a new sample after which missing audio is given up. Audio is in Redis before its
+text; it is only missing if Redis lost some, and then the gateway sends it again."""
 
 _log = Log(__name__)
 
 
 @dataclass(slots=True, eq=False)
 class OwnedText:
-    """A text, the request for its words once its audio is there, and how long to wait for that."""
+    """A text, the request for its words once its audio is there, and the deadline for that."""
 
     alignment: Alignment
     wake: Callable[[], None]
@@ -37,7 +37,7 @@ class OwnedText:
 
 
 class AlignStage(Stage[OwnedText, TextWork]):
-    """Aligns all owned texts at once; the engine makes its batches of them by itself."""
+    """Aligns all owned texts concurrently; the engine makes its own batches."""
 
     spec = ALIGN
 
@@ -57,7 +57,7 @@ class AlignStage(Stage[OwnedText, TextWork]):
     def open(
         self, claim: Claim[TextWork], recovery: Recovery, wake: Callable[[], None]
     ) -> OwnedText:
-        """See `Stage.open`; there is nothing to recover, a text is simply aligned again."""
+        """See `Stage.open`; there is nothing to recover: a text is aligned again."""
         owned = OwnedText(Alignment(claim.key, claim.work), wake)
         self._wait(owned)
         return owned
@@ -68,7 +68,7 @@ class AlignStage(Stage[OwnedText, TextWork]):
         return {SOURCES[alignment.source]: wire.before_position(alignment.start)}
 
     async def step(self, work: Sequence[Work[OwnedText]]) -> Sequence[Sequence[Effect]]:
-        """Take the audio that arrived; ask for the words, or answer with them."""
+        """Take new audio; request the words, or answer with them."""
         effects: list[list[Effect]] = []
         for owned, entries in work:
             if entries and owned.request is None:
@@ -79,7 +79,7 @@ class AlignStage(Stage[OwnedText, TextWork]):
         return effects
 
     def close(self, state: OwnedText) -> None:
-        """Abandon what is still being aligned."""
+        """Abandon an alignment in progress."""
         if state.waiting is not None:
             state.waiting.cancel()
         if state.request is not None:
@@ -90,7 +90,7 @@ class AlignStage(Stage[OwnedText, TextWork]):
         await self._aligner.close()
 
     def _answer(self, owned: OwnedText) -> Attach | None:
-        """Return the answer if it is known by now; ask for it once the audio is there."""
+        """Return the answer if it is known; request it once the audio is there."""
         alignment = owned.alignment
         if owned.request is not None:
             return self._result(owned) if owned.request.done() else None
@@ -142,7 +142,7 @@ class AlignStage(Stage[OwnedText, TextWork]):
             if isinstance(error, AtCapacity):
                 trouble = Trouble.FULL
         except Exception as error:
-            # Raised, it would end one aligner after the other, as each takes the text over.
+            # If it were raised, it would end one aligner after the other, as each takes over.
             _log.exception("align.broken", error, claim=owned.alignment.id)
         return self._without(owned.alignment, trouble)
 

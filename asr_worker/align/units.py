@@ -1,8 +1,8 @@
-"""Cutting a text into what the aligner places in time.
+"""Cutting a text into the units that the aligner places in time.
 
-What is cut follows QwenLM/Qwen3-ASR, qwen_asr/inference/qwen3_forced_aligner.py
-(`Qwen3ForceAlignProcessor`): pieces between whitespace, of which letters, digits and apostrophes
-stay, and every ideograph for itself. There Japanese is cut by nagisa and Korean by soynlp. Here
+The units follow QwenLM/Qwen3-ASR, qwen_asr/inference/qwen3_forced_aligner.py
+(`Qwen3ForceAlignProcessor`): pieces between whitespace, reduced to letters, digits and apostrophes,
+and single ideographs. There nagisa cuts Japanese and soynlp Korean. Here
 
 - Japanese is cut into single characters, kana too: nagisa is a compiled morphological analyser
   with models of its own, and a character is what the aligner places in Chinese anyway.
@@ -29,10 +29,10 @@ _KANA = ((0x3041, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9D))
 
 @dataclass(slots=True)
 class Unit:
-    """One thing to place in time, and what it is in the words that the client gets.
+    """One unit to place in time, and its part in the client's words.
 
-    `text` is what the model reads. `written` is its share of the original, with the punctuation
-    around it. `begins` is False where it goes on with the word of the unit before it.
+    `text` is what the model reads. `written` is its part of the original, with the punctuation
+    around it. `begins` is False if it continues the word of the unit before it.
     """
 
     text: str
@@ -41,10 +41,10 @@ class Unit:
 
 
 def units(text: str, language: str) -> list[Unit]:
-    """Cut `text`, in a language by its English name; empty where nothing in it can be spoken.
+    """Cut `text`, in a language by its English name; empty if nothing in it can be spoken.
 
-    Nothing is lost: words made of what is `written`, joined by spaces, or by nothing in Chinese,
-    Cantonese and Japanese, are the text again, its whitespace as single spaces.
+    Nothing is lost: the words of all `written` parts give the text again, with single spaces for
+    whitespace. They are joined by spaces, in Chinese, Cantonese and Japanese by nothing.
     """
     unspaced = language in _UNSPACED
     ranges = _IDEOGRAPHS + _KANA if language == "Japanese" else _IDEOGRAPHS

@@ -1,7 +1,7 @@
 """Recognisers, found by name: `<name>.py` here is engine `<name>`.
 
-Its module has `build(settings) -> Engine` and `SLOTS` (`asr_worker.api`). Importing it needs none
-of its libraries; building its engine does.
+The module has `build(settings) -> Engine` and `SLOTS` (`asr_worker.api`). Only building the engine
+needs its libraries, not importing the module.
 """
 
 from importlib import import_module
@@ -18,13 +18,13 @@ def available() -> tuple[str, ...]:
 
 
 def build(name: str, settings: EngineSettings) -> Engine:
-    """Build engine `name`, unstarted. Raises SettingsError naming the engines there are."""
+    """Build engine `name`, unstarted. Raises SettingsError that lists the known engines."""
     engine: Engine = _module(name).build(settings)
     return engine
 
 
 def slots(name: str) -> int:
-    """Return how many utterances a worker with engine `name` carries unless it is told."""
+    """Return how many utterances a worker with engine `name` carries by default."""
     suited: int = _module(name).SLOTS
     return suited
 

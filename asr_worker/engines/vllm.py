@@ -3,10 +3,10 @@
 A decode is one short request: the official prompt, the utterance as closed 8-second clips and an
 open tail inside one audio span, and for partials the start of the last answer, rolled back
 (`asr_worker.qwen`). Closed clips keep their identity while the utterance grows, so that vLLM finds
-their encodings and everything before them in its prefix cache: a partial costs its tail and its
-text, and hears a bounded span of a long utterance. Finals hear all of it and answer afresh, as
-offline recognition does, which errs less: 3.35 % of words in place of 4.02 when streaming (1.7B on
-Fleurs English, Qwen3-ASR technical report).
+their encodings and everything before them in its prefix cache. So a partial costs only its tail and
+its text, and it hears a bounded span of a long utterance. A final hears all of it and starts over,
+as offline recognition does. That gives fewer errors: 3.35 % of words instead of 4.02 when streaming
+(1.7B on Fleurs English, Qwen3-ASR technical report).
 """
 
 import asyncio
@@ -40,14 +40,14 @@ SLOTS = 128
 
 _MODEL = "Qwen/Qwen3-ASR-1.7B"
 _OPTIONS = {
-    # AsyncLLM's own defaults are 2048 and 128 on any card: 157 s of audio in a step for everybody.
+    # AsyncLLM's own defaults are 2048 and 128 on any card: 157 s of audio in a step for all.
     "max_num_batched_tokens": 8192,
     "max_num_seqs": 128,
     "gpu_memory_utilization": 0.9,
     # 600 s of audio are 7 800 tokens; the rest is for context and the answer.
     "max_model_len": 16384,
-    # Clips that vLLM need not be sent again. Open tails enter it too, never to be asked for: 128
-    # utterances turn it over in about 17 s, but every partial touches its closed clips.
+    # Clips that vLLM keeps. Open tails enter it too, though they are never reused: 128 utterances
+    # replace its contents in about 17 s, but every partial touches its closed clips.
     "mm_processor_cache_gb": 1,
 }
 _FIXED = {
@@ -57,7 +57,7 @@ _FIXED = {
     "limit_mm_per_prompt": {"audio": 80},
 }
 _MOST_TOKENS = 4096
-# Raised for a final whose first answer had no end: it breaks a loop that greedy decoding is in.
+# For a final whose first answer had no end: it breaks a loop of greedy decoding.
 _FREQUENCY_PENALTY = 0.5
 _ATTEMPTS = 3
 _WARM_UP = (1, 9)
@@ -66,7 +66,7 @@ _WARM_UP = (1, 9)
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
-    """What the next decode of an utterance can build on."""
+    """What the next decode of an utterance can reuse."""
 
     name: str
     """Begins the identities of this utterance's clips; no other utterance has it."""
@@ -75,14 +75,14 @@ class _Memory:
     """Identities of closed clips that vLLM was given."""
     span: Span = field(default_factory=Span)
     answer: str = ""
-    """The last raw answer to the span, from its header on; empty if not to be continued from."""
+    """The last raw answer to the span, from its header on; empty if it must not be continued."""
     seconds: float = 0.0
-    """Where the audio that `answer` is about ends."""
+    """End of the audio of `answer`."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What the model is asked: the prompt, the clips it is about, the start of its answer."""
+    """A question to the model: the prompt, its clips, the start of the answer."""
 
     prompt: str
     clips: tuple[Clip, ...]
@@ -100,7 +100,7 @@ class VllmEngine:
     def __init__(self, settings: EngineSettings) -> None:
         options = {**_OPTIONS, **settings.vllm_options}
         self._concurrency = settings.concurrency or int(options["max_num_seqs"])
-        # The dispatcher keeps within the concurrency; this holds should requests linger.
+        # The dispatcher stays within the concurrency; this is for requests that linger.
         options.setdefault("max_num_queued_reqs", 2 * self._concurrency)
         self._most_tokens = settings.max_new_tokens or _MOST_TOKENS
         self._runtime = Runtime(
@@ -120,7 +120,7 @@ class VllmEngine:
 
     @property
     def concurrency(self) -> int:
-        """How many requests vLLM batches at once."""
+        """How many requests vLLM batches."""
         return self._concurrency
 
     @property
@@ -184,7 +184,7 @@ class VllmEngine:
         if guards.is_echo(text, system, request.audio):
             text = ""
         memory = replace(memory, sent=sent)
-        # Partials continue from partials: a final may have heard what their span leaves out.
+        # Partials continue only partials: a final also heard the audio outside their span.
         if not request.final or not memory.answer:
             span = span.continued(question.prefix, memory.seconds)
             kept = answer if said.finished else ""
@@ -200,10 +200,10 @@ class VllmEngine:
     def _question(
         self, request: DecodeRequest, language: str | None, system: str, memory: _Memory
     ) -> tuple[Span, _Question]:
-        """Return what to ask, and of which span of the utterance.
+        """Return the question and its span of the utterance.
 
-        A final is about all of it and answered afresh, and so is a young utterance; else the last
-        answer is continued from.
+        A final is about all of the utterance and starts over, and so does a young utterance; any
+        other decode continues the last answer.
         """
         pieces = clips(memory.spectrum)
         span, prefix = Span(), ""
@@ -214,7 +214,7 @@ class VllmEngine:
                 answer, request.unfixed_token_num, self._encode, self._tokenizer.decode
             )
             if not prefix:
-                # Nothing to go on from: what the span leaves out would be lost.
+                # Nothing to continue: the text before the span would be lost.
                 span = Span()
         pieces = pieces[span.first :]
         frames = sum(clip.frames for clip in pieces)
@@ -233,7 +233,7 @@ class VllmEngine:
     async def _generate(
         self, question: _Question, memory: _Memory, penalty: float
     ) -> tuple[Generated, frozenset[str]]:
-        """Ask; return what was said and the identities of the closed clips vLLM holds now."""
+        """Ask; return the answer and the identities of the closed clips that vLLM has now."""
         tail = f"{memory.name}.{next(self._tails)}"
         names = [f"{memory.name}/{clip.key}" if clip.key else tail for clip in question.clips]
         sent = memory.sent

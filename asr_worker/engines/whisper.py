@@ -1,19 +1,18 @@
 """Whisper through faster-whisper (CTranslate2), meant for the CPU; bundled with tiny.en.
 
-Windows. Whisper was trained on 30 s, but CTranslate2 encodes whatever length it is given, and the
-encoder is most of the cost of a short clip. So a clip is encoded with hardly more than itself, and
-the decoder sees kept silence behind it (`asr_worker.whisper.windows`). What comes out implausible
-is decoded again with more.
-Utterances beyond 30 s are cut at their quietest moments; the cuts depend on the audio before them
-only, so they stay where they are while the utterance grows.
+Windows. Whisper was trained on 30 s, but CTranslate2 encodes any length, and the encoder is most of
+the cost of a short clip. So a clip is encoded with little padding, and the decoder sees stored
+silence behind it (`asr_worker.whisper.windows`). An implausible result is decoded again with more.
+Utterances beyond 30 s are cut at their quietest moments. A cut depends only on the audio before it,
+so cuts stay while the utterance grows.
 
-Threads. A token is one small step, most of it reading weights: a second thread makes a decode no
-shorter and dearer. So decodes run side by side, each in one thread, and those that wait at the same
-time share their steps; the text of each is what it would be alone.
+Threads. A token is one small step, most of it reading weights: a second thread makes a decode
+dearer and not shorter. So decodes run side by side, each in one thread, and decodes that wait
+together share their steps; each gets the same text as alone.
 
-Steps. A running CTranslate2 call cannot be stopped, so a decode is a sequence of them: each window
-is encoded, written and aligned in steps of their own. Between two steps its thread is free: a
-decode of a long utterance lets more urgent ones pass, and a cancelled one ends there.
+Steps. A running CTranslate2 call cannot be stopped, so a decode is a sequence of calls: encoding,
+writing and aligning each window are separate steps. Between two steps the thread is free: a long
+decode lets more urgent ones pass, and a cancelled one ends.
 """
 
 import asyncio
@@ -49,13 +48,13 @@ _FRAME = 160
 SLOTS = 256
 _MOST_AT_ONCE = 8
 _MOST_TOKENS = 224
-"""What Whisper was trained to write for one window."""
+"""The most that Whisper was trained to write for one window."""
 
-# A decode may use this many tokens plus so many per second; the fastest speech needs about 7.
+# Tokens of a decode at most, plus tokens per second; the fastest speech needs about 7.
 _TOKENS_BASE, _TOKENS_PER_SECOND = 16, 10
 _PROMPT_TOKENS = 200
 
-# Whisper's code where it is not the ISO 639 code of `common.languages`: Tagalog for Filipino.
+# Whisper's codes that differ from ISO 639 in `common.languages`: Tagalog for Filipino.
 _WHISPER_CODES = {"fil": "tl"}
 
 
@@ -99,14 +98,14 @@ class WhisperEngine:
         return outcome
 
     def likeness(self, request: DecodeRequest) -> Hashable:
-        """See `asr_worker.api.BatchingEngine`: windows of equal length are written together."""
+        """See `asr_worker.api.BatchingEngine`: windows of equal length are decoded together."""
         frames = min(len(request.audio), WINDOW) // _FRAME
         return attempts(frames, final=request.final)[0].shown
 
     async def decode_together(
         self, requests: Sequence[DecodeRequest], between: Between | None = None
     ) -> Outcomes:
-        """See `asr_worker.api.BatchingEngine`: one after the other encoded, all at once written."""
+        """See `asr_worker.api.BatchingEngine`: encoded one by one, decoded together."""
         if self._recogniser is None:
             raise DecodeFailed("the whisper engine is not running")
         steps = self._recogniser.steps(requests)
@@ -131,7 +130,7 @@ class WhisperEngine:
             raise
 
     async def watch(self) -> None:
-        """The model runs in this process: it lives as long."""
+        """Never return: the model runs in this process and lives as long."""
         await asyncio.Event().wait()
 
     async def close(self) -> None:
@@ -141,7 +140,7 @@ class WhisperEngine:
 
 
 class _Recogniser:
-    """The loaded model; several decodes may take their steps at once, each in its own thread."""
+    """The loaded model; decodes may run their steps in parallel, each in its own thread."""
 
     def __init__(self, settings: EngineSettings, concurrency: int) -> None:
         from ctranslate2 import DataType, StorageView
@@ -166,7 +165,7 @@ class _Recogniser:
             except LanguageUnsupported as error:
                 outcomes[number] = error
         try:
-            # A window's language is that of the one before, if it is not known.
+            # An unknown language is that of the window before.
             for turn in range(max((len(each.cuts) for each in heard.values()), default=0)):
                 clips = [self._clip(each, turn) for each in heard.values() if turn < len(each.cuts)]
                 yield from self._decode(clips)
@@ -175,7 +174,7 @@ class _Recogniser:
             if len(requests) == 1:
                 return [DecodeFailed(f"whisper: {_line(error)}")]
             one_by_one: list[Hypothesis | EngineError] = []
-            for request in requests:  # whose fault is it?
+            for request in requests:  # one by one, to find the request that fails
                 yield
                 one_by_one += yield from self.steps([request])
             return one_by_one
@@ -192,7 +191,7 @@ class _Recogniser:
         return Clip(heard, start, len(audio), features, windows)
 
     def _take(self, clips: Sequence[Clip]) -> Generator[None, None, None]:
-        """Make each clip's best piece a part of what was heard."""
+        """Add each clip's best piece to its result."""
         for clip in clips:
             assert clip.best is not None
             piece, heard = clip.best.settled(), clip.heard
@@ -215,7 +214,7 @@ class _Recogniser:
         return code
 
     def _decode(self, clips: Sequence[Clip]) -> Generator[None, None, None]:
-        """Decode each clip, again with more where that gives nothing plausible."""
+        """Decode each clip; if the result is implausible, again with a larger window."""
         waiting = list(clips)
         while waiting:
             alike: dict[tuple[int, int], list[Clip]] = {}
@@ -235,9 +234,9 @@ class _Recogniser:
             waiting = [clip for clip in waiting if clip.wants_more]
 
     def _shown(self, features: FloatArray, window: Window) -> FloatArray:
-        """Encode `features` [mels, frames] and put kept silence behind them; [1, positions, width].
+        """Encode `features` [mels, frames], with stored silence behind; [1, positions, width].
 
-        Positions tell the decoder when something was: the silence is that of the same ones.
+        Positions tell the decoder the time, so the silence comes from the same positions.
         """
         padded = np.pad(features, ((0, 0), (0, window.encoded - features.shape[1])))
         encoded = self._encode(padded)
@@ -247,7 +246,7 @@ class _Recogniser:
     def _encode(self, features: FloatArray) -> FloatArray:
         batch = np.ascontiguousarray(features[np.newaxis], np.float32)
         encoded = self._model.model.encode(self._storage(batch), to_cpu=True)
-        # Of bfloat16 numpy knows nothing.
+        # numpy does not know bfloat16.
         return np.array(encoded.to(self._float32))
 
     def _tokenizer(self, language: str) -> Any:
@@ -259,7 +258,7 @@ class _Recogniser:
         )
 
     def _generate(self, clips: Sequence[Clip]) -> None:
-        """Write what is said in clips of equal windows and prompts; each learns its piece."""
+        """Decode clips with equal windows and prompts; each gets its piece."""
         final = clips[0].heard.request.final
         limits = [
             min(
@@ -357,7 +356,7 @@ def bundled() -> str:
 
 
 def _side_by_side(threads: int) -> int:
-    """As many decodes as the cores that this process may use hold."""
+    """Return how many decodes fit the cores that this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(_MOST_AT_ONCE, (cores or 1) // threads))
 

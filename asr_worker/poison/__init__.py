@@ -1,1 +1,1 @@
-"""How utterances are decoded that may end their worker."""
+"""Decoding of poison candidates: utterances that may end their worker."""

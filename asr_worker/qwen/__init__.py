@@ -1,1 +1,1 @@
-"""What Qwen3-ASR was trained to read and write, whatever runs it."""
+"""The input and output formats of Qwen3-ASR, independent of the engine."""

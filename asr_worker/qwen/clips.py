@@ -1,18 +1,18 @@
 """An utterance's features as the pieces that Qwen3-ASR encodes independently of each other.
 
-The audio encoder attends within blocks of 800 frames (`n_window_infer`), so 8-second clips back to
-back are encoded as one item of all the audio would be, and a closed one need not be encoded again
-while the utterance grows. Two things could break that equality:
+The audio encoder attends within blocks of 800 frames (`n_window_infer`). So consecutive 8-second
+clips give the same encoding as the whole audio in one item, and a closed clip need not be encoded
+again while the utterance grows. Two things could break that equality:
 
-The features are floored at 8 below the loudest value of the whole utterance (`features`, the
-sources named there): when that rises, every clip changes. A clip's key therefore names the floor.
-Measured on read and telephone speech growing by 0.5 s to 30 s: the floor touches every window, and
-97 % of the partials need no closed window encoded again for it; to 180 s, 99 %.
+The features have a floor, 8 below the loudest value of the whole utterance (see `features`). When
+that value rises, every clip changes, so a clip's key names the floor. Measured on read and
+telephone speech growing by 0.5 s to 30 s: the floor touches every window, and 97 % of the partials
+need no closed window encoded again for it; to 180 s, 99 %.
 
-The convolutions take chunks of 100 frames, and a shorter one is filled up to the longest chunk of
-whatever is encoded in the same batch, which they can see. A tail that is shorter than a chunk
-would depend on its company, so it stays together with the window before it.
-Source: `Qwen3OmniMoeAudioEncoder.forward`, vllm/model_executor/models/qwen3_omni_moe_thinker.py.
+The convolutions take chunks of 100 frames. A shorter chunk is padded to the longest chunk of its
+batch, and the padding affects the result. So a tail shorter than a chunk would depend on the rest
+of the batch; it is joined to the window before it instead. Source:
+`Qwen3OmniMoeAudioEncoder.forward`, vllm/model_executor/models/qwen3_omni_moe_thinker.py.
 """
 
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ _TOKENS_PER_CHUNK = 13
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """One piece of an utterance; `features()` is what the encoder takes, made when asked for."""
+    """One piece of an utterance; `features()` computes the encoder's input."""
 
     log_mel: FloatArray
     """float32 [128, 50 to 899]: log10 mel power, before the floor."""
     floor: float
-    """What lower values are raised to."""
+    """Lower values are raised to this."""
     key: str | None
-    """Two clips of one utterance with equal keys have equal features; None: it still grows."""
+    """Clips of one utterance with equal keys have equal features; None: the clip still grows."""
 
     @property
     def frames(self) -> int:
@@ -72,7 +72,7 @@ def clips(spectrum: Spectrum) -> tuple[Clip, ...]:
 def tokens(frames: int) -> int:
     """Return how many embeddings the encoder makes of a clip of `frames` frames, 1 or more.
 
-    13 of every 100 frames; of the rest one in eight, rounded up (three convolutions of stride 2).
+    13 for each 100 frames; for the rest one in eight, rounded up (three convolutions of stride 2).
     Source: `_get_feat_extract_output_lengths`, vllm/model_executor/models/qwen3_asr.py.
     """
     chunks, rest = divmod(frames, _CHUNK)

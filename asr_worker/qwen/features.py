@@ -1,15 +1,15 @@
-"""The log-mel spectrum of a growing utterance, computed once however often it is decoded.
+"""The log-mel spectrum of a growing utterance, computed once for all its decodes.
 
-What Qwen3-ASR was trained on is Whisper's log-mel with 128 bands: Radford et al., "Robust Speech
+Qwen3-ASR was trained on Whisper's log-mel with 128 bands: Radford et al., "Robust Speech
 Recognition via Large-Scale Weak Supervision", 2022, section 2.2; `WhisperFeatureExtractor` and
 `Qwen3ASRFeatureExtractor` of transformers, whose frames vLLM feeds the model unpadded:
 400-point STFT every 160 samples with a periodic Hann window, frame t centred on sample 160 t with
 the edges reflected, and n // 160 frames of n samples. Audio under 0.5 s is filled up with zeros.
 
-Frame t sees the samples from 160 t - 200 to 160 t + 199. It is *settled* once all of them are
-there: later audio cannot change it. Only the last frame of 0.5 s or more can be unsettled. What
-makes the features depend on the whole utterance, the floor 8 below the loudest value, is left to
-`asr_worker.qwen.clips`.
+Frame t depends on the samples from 160 t - 200 to 160 t + 199. It is *settled* once all of them are
+there: later audio cannot change it. Only the last frame of 0.5 s or more can be unsettled. The
+floor, 8 below the loudest value, depends on the whole utterance; `asr_worker.qwen.clips` applies
+it.
 """
 
 from dataclasses import dataclass
@@ -26,9 +26,10 @@ WINDOW_FRAMES = 800
 _FFT = 400
 _REACH = _FFT // 2
 _SHORTEST = SAMPLE_RATE // 2
-# BLAS rounds a product differently where its shape or the row's place in it differ. Rows are
-# multiplied in blocks of one shape at fixed frames, so that any growth gives the same bits. Of 10
-# because OpenBLAS shares out larger products among its threads: 7 times slower on a busy machine.
+# The rounding of a BLAS product depends on its shape and on the row's place in it. So rows are
+# multiplied in blocks of one shape at fixed frames, and any growth gives the same bits. A block has
+# 10 rows, because OpenBLAS splits larger products among its threads: 7 times slower on a busy
+# machine.
 _BLOCK = 10
 
 
@@ -42,16 +43,16 @@ class Window:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spectrum:
-    """The log10 mel power of an utterance so far, before the floor; a value, never changed.
+    """The log10 mel power of an utterance so far, before the floor; immutable.
 
-    51 kB per second of audio. A longer one shares the `windows` of the one it was extended from.
+    51 kB per second of audio. An extended spectrum shares the `windows` of the shorter one.
     """
 
     windows: tuple[Window, ...]
     tail: FloatArray
     """float32 [128, 0 to 800], read-only: the frames after the last window."""
     settled: int
-    """How many frames of the utterance, from its first, later audio cannot change."""
+    """How many frames, from the first on, later audio cannot change."""
     highest: float
     """The largest value of all frames."""
 
@@ -64,9 +65,9 @@ class Spectrum:
 def extend(previous: Spectrum | None, audio: FloatArray) -> Spectrum:
     """Return the spectrum of `audio`, float32 [n] at 16 kHz, the utterance from its first sample.
 
-    `previous` is the spectrum of more or of less of the same utterance: the frames settled in both
-    are taken over, the rest is computed. The result is the same, bit for bit, whatever `previous`
-    was; the cost is that of the audio added, and of copying the tail. Safe in any thread.
+    `previous` is the spectrum of more or less of the same utterance: frames settled in both are
+    reused, the rest is computed. The result does not depend on `previous`, bit for bit. The cost is
+    that of the added audio, and of copying the tail. Safe in any thread.
     """
     # Frame 0 also sees the reflection of sample 200, which may be missing: its weight is 0.
     settled = max(0, len(audio) - _REACH + HOP) // HOP
@@ -90,7 +91,7 @@ def extend(previous: Spectrum | None, audio: FloatArray) -> Spectrum:
 
 
 def _settled_in_both(previous: Spectrum | None, settled: int) -> tuple[list[Window], FloatArray]:
-    """Return the windows and the tail's frames of `previous` that are among the first `settled`."""
+    """Return the windows and tail frames of `previous` within the first `settled` frames."""
     if previous is None:
         return [], _NO_FRAMES
     whole, rest = divmod(min(settled, previous.settled), WINDOW_FRAMES)

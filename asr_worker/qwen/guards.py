@@ -1,4 +1,4 @@
-"""Bounds on what Qwen3-ASR says beyond what it heard: endless, repeated or prompted text."""
+"""Guards against text of Qwen3-ASR that was not spoken: endless, repeated or from the prompt."""
 
 import math
 import re
@@ -22,8 +22,8 @@ _TOKENS_BESIDES = 16
 # `detect_and_fix_repetitions`): nobody says anything 20 times in a row.
 _REPEATS = 20
 _LONGEST_UNIT = 80
-# An answer that hit its length limit is far longer than speech, and its end is what made it so:
-# fewer repeats prove it, though "no no no no" and the zeros of a telephone number do not.
+# An answer at its length limit is far longer than speech because of its end. So fewer repeats prove
+# a runaway there, though "no no no no" and the zeros of a telephone number do not.
 _REPEATS_AT_LIMIT = 10
 _REPEATS_OF_LONG_RUN = 4
 _LONG_RUN = 40
@@ -33,7 +33,7 @@ _LONG_RUN = 40
 _SILENCE_DBFS = -50.0
 _LOUDNESS_WINDOW = SAMPLE_RATE // 10
 # The text above takes at most 33 letters per second at 300 English words a minute, and 29 where
-# a syllable or ideograph counts for two. Twice that is beyond any mouth.
+# a syllable or ideograph counts for two. Nobody speaks twice as fast.
 _LETTERS_PER_SECOND = 60
 
 # Thai, kana and Han are written without spaces: a character is a word.
@@ -42,26 +42,26 @@ _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 
 
 def token_limit(seconds: float, most: int) -> int:
-    """Return how many tokens an answer about `seconds` of audio may have, `most` at the most.
+    """Return how many tokens an answer about `seconds` of audio may have, `most` at most.
 
-    Enough for the fastest speech in the language that takes the most tokens; an answer that
-    reaches it is a runaway one.
+    It is enough for the fastest speech in the language that takes the most tokens; an answer that
+    reaches it is a runaway.
     """
     return min(most, _TOKENS_BESIDES + math.ceil(_TOKENS_PER_SECOND * seconds))
 
 
 def untangled(text: str, complete: bool) -> str:
-    """Return `text` with every runaway repetition cut to one occurrence of what it repeats.
+    """Return `text` with every runaway repetition cut to one occurrence.
 
-    Anything of 1 to 80 characters that follows itself at least 20 times counts. Where the decode
-    hit its length limit (`complete` False), so does at the end of the text what is repeated 10
-    times, or 4 times over at least 40 characters. Raw answers may be given as well as plain text.
-    Linear in len(text): one comparison per character and length of the repeated.
+    A unit of 1 to 80 characters that repeats at least 20 times counts. If the decode hit its length
+    limit (`complete` False), at the end of the text 10 repeats count too, or 4 over at least 40
+    characters. `text` may be a raw answer or plain text. Linear in len(text): one comparison per
+    character and unit length.
     """
     if not complete:
         text = text.rstrip("\ufffd")
     fewest = _REPEATS if complete else _REPEATS_OF_LONG_RUN
-    # Short units first: "no no no" is also a loop of "no no ", but "no" is what it repeats.
+    # Short units first: "no no no" is also a loop of "no no ", but its unit is "no".
     for unit in range(1, _LONGEST_UNIT + 1):
         if unit * fewest > len(text):
             break
@@ -88,10 +88,10 @@ def is_echo(text: str, system: str, audio: FloatArray) -> bool:
 
 
 def _runs(text: str, unit: int, fewest: int) -> list[tuple[int, int]]:
-    """Return [start, end) of each stretch of at least `fewest` times the same `unit` characters.
+    """Return [start, end) of each stretch that repeats `unit` characters at least `fewest` times.
 
-    A stretch reaches as far to both sides as the period lasts. Two may overlap by less than one
-    unit.
+    A stretch extends to both sides as far as the period lasts. Two stretches may overlap by less
+    than one unit.
     """
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     same = np.zeros(len(codes) - unit + 2, dtype=np.int8)
@@ -104,7 +104,7 @@ def _runs(text: str, unit: int, fewest: int) -> list[tuple[int, int]]:
 
 
 def _without_loops(text: str, runs: list[tuple[int, int]], unit: int) -> str:
-    """Cut each of the runs that is a loop anywhere to its last unit and the part of one behind."""
+    """Cut each run that is a loop to its last unit and the partial one behind it."""
     kept: list[str] = []
     done = 0
     for start, end in runs:
@@ -116,16 +116,16 @@ def _without_loops(text: str, runs: list[tuple[int, int]], unit: int) -> str:
 
 
 def _without_tail(text: str, start: int, end: int, unit: int) -> str:
-    """Cut the run that a text at its length limit ends with to its first unit."""
+    """Cut the run at the end of a text at its length limit to its first unit."""
     if end - start < _REPEATS_AT_LIMIT * unit and end - start < _LONG_RUN:
         return text
     return text[: _first_unit(text, start, unit) + unit].rstrip()
 
 
 def _first_unit(text: str, start: int, unit: int) -> int:
-    """Return where the first unit that is whole words begins in a run from `start` on.
+    """Return the start of the first unit of whole words in a run from `start` on.
 
-    The period may reach into the word before: "so no no no" repeats `o n`, but says "no".
+    The period may reach into the word before: "so no no no" repeats `o n`, but the word is "no".
     """
     edges = (at for at in range(start, start + unit) if _starts_word(text, at))
     return next(edges, start)

@@ -1,4 +1,4 @@
-"""The text a Qwen3-ASR decode starts from.
+"""The prompt of a Qwen3-ASR decode.
 
 The prompt is that of the official SDK (QwenLM/Qwen3-ASR 7c6daf7, qwen_asr/inference/
 qwen3_asr.py, `_build_messages` and `_build_text_prompt` with the checkpoint's chat template): the
@@ -18,15 +18,15 @@ _TAG_NAME = re.compile(r"/?\w+", re.ASCII)
 def sanitised(text: str) -> str:
     """Return `text` free of control tokens, and of whatever could become part of one.
 
-    `<|…|>`, `<asr_text>`, `<timestamp>` and every other `<name>` or `</name>` go, innermost first,
-    so that none is left however they were nested. Every control token of the vocabulary starts
-    with `<` and ends with `>`: brackets left over become spaces, so that no text put around the
-    result can complete a token either. Surrogates, which no tokenizer takes, go too.
-    Sanitising twice changes nothing. Linear in len(text).
+    `<|…|>`, `<asr_text>`, `<timestamp>` and every other `<name>` or `</name>` are removed,
+    innermost first, so that nested ones go too. Every control token of the vocabulary starts with
+    `<` and ends with `>`. So remaining brackets become spaces, and text around the result cannot
+    complete a token either. Surrogates, which no tokenizer accepts, are removed too. Sanitising
+    twice changes nothing. Linear in len(text).
     """
     text = text.encode("utf-8", "ignore").decode()
     done: list[str] = []
-    opened: list[list[str]] = []  # what stands before each `<` that may yet be closed
+    opened: list[list[str]] = []  # the text before each `<` that may still be closed
     current: list[str] = []
     for index, part in enumerate(_BRACKET.split(text)):
         if index % 2 == 0:
@@ -37,7 +37,7 @@ def sanitised(text: str) -> str:
         elif opened and _is_tag("".join(current)):
             current = opened.pop()
         else:
-            # No tag holds a bracket, so nothing opened before this `>` can be closed behind it.
+            # Tags contain no brackets, so no `<` before this `>` can be closed behind it.
             done += ["".join(before) for before in [*opened, current]]
             opened, current = [], []
     return " ".join([*done, *("".join(before) for before in [*opened, current])])
@@ -50,7 +50,7 @@ def system_text(context: str, keywords: tuple[str, ...]) -> str:
 
 
 def language_name(language: str) -> str:
-    """Return the name Qwen3-ASR knows a language by, from its name or ISO 639 code in any case.
+    """Return Qwen3-ASR's name of a language, from its name or ISO 639 code in any case.
 
     Raises LanguageUnsupported for any other.
     """
@@ -66,8 +66,8 @@ def prompt(system: str, clips: int, language: str | None, prefix: str = "") -> s
     """Return the prompt of one decode over `clips` consecutive clips of one recording.
 
     `system` is a `system_text()`, `language` a `language_name()` to force or None to detect.
-    `prefix` is the start of the answer to go on from (`rollback.prefix()`): text only under a
-    forced language, else with its `language X<asr_text>`. Raises Misuse without a clip.
+    `prefix` is the start of the answer to continue (`rollback.prefix()`): only text if a language
+    is forced, else with its `language X<asr_text>`. Raises Misuse without a clip.
     """
     if clips < 1:
         raise Misuse(f"a prompt over {clips} clips")

@@ -1,10 +1,10 @@
-"""The part of an answer that the next decode of a longer utterance goes on from.
+"""The part of an answer that the next decode of a longer utterance continues.
 
 Prefix rollback of the official streaming API (QwenLM/Qwen3-ASR 7c6daf7, qwen_asr/inference/
 qwen3_asr.py, `streaming_transcribe`): the whole raw answer, header included, is encoded again and
-its last tokens are dropped; the model writes them anew with more audio to hear. The cut falls on
-any token, so a short answer goes on from `language`, from `language English`, or from nothing:
-that is what the published streaming error rates were measured with.
+its last tokens are dropped; the model writes them again with more audio. The cut may fall on any
+token, so a short answer continues from `language`, from `language English`, or from nothing. The
+published streaming error rates were measured in this way.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,12 +16,12 @@ def prefix(
     encode: Callable[[str], Sequence[int]],
     decode: Callable[[Sequence[int]], str],
 ) -> str:
-    """Return `raw` without its last `count` tokens, "" if it has no more than that.
+    """Return `raw` without its last `count` tokens, "" if it has no more.
 
     `encode` and `decode` are the tokenizer's, without special tokens added. Tokens may end inside
-    a character, which `decode` shows as U+FFFD: as many more go as it takes not to end so.
-    An answer that spells out a chat token (`<|…|>`) would be read as that token when it comes back
-    in a prompt: it is rolled back to before the first.
+    a character, which `decode` shows as U+FFFD: more are dropped until the text does not end so.
+    If an answer spells out a chat token (`<|…|>`), a prompt would turn it into that token: the
+    answer is rolled back to before the first one.
     """
     ids = encode(raw.partition("<|")[0])
     for end in range(len(ids) - count, 0, -1):

@@ -1,13 +1,13 @@
-"""Which part of a long utterance its partials are decoded from, so that they never cost more.
+"""The part of a long utterance that its partials hear, so that their cost is bounded.
 
-Clips that are in the cache cost little, but not nothing, and the answer so far is read anew by
-every decode that continues from it: an utterance of minutes would make its partials slower and
-slower. So a partial hears at most `MOST_WINDOWS` closed windows and the tail, as if the utterance
-had begun there; what was said before is kept as text. The start moves by several windows at once,
-since every move makes the cache start over.
+Clips in the cache cost little, but not nothing, and every decode that continues an answer reads all
+of it again. So the partials of an utterance of minutes would become slower and slower. Therefore a
+partial hears at most `MOST_WINDOWS` closed windows and the tail, as if the utterance had begun
+there; the part before is kept as text. The start moves by several windows in one step, since every
+move empties the cache.
 
-Where the text of the dropped windows ends is known from the decodes themselves: what an answer was
-continued from is the last answer without its newest tokens, and so about the audio before that.
+The end of the dropped windows' text is known from the decodes themselves: the prefix that an answer
+continued is the last answer without its newest tokens, so it is about the audio before that.
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ _KEPT_WINDOWS = 4
 _LONGEST_WORD = 40
 _WINDOW_S = 8.0
 _TAG = "<asr_text>"
-"""Ends the header of an answer, `language English<asr_text>`; none where a language was forced."""
+"""Ends the header of an answer, `language English<asr_text>`; none if a language was forced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The audio from window `first` on; `before` is the text of what lies before it."""
+    """The audio from window `first` on; `before` is the text of the audio before it."""
 
     first: int = 0
     before: str = ""
@@ -40,7 +40,7 @@ class Span:
     def continued(self, prefix: str, seconds: float) -> "Span":
         """Note that the answer to the audio up to `seconds` was continued from its `prefix`.
 
-        An empty prefix says nothing about where its words were.
+        An empty prefix says nothing about times.
         """
         kept = [mark for mark in self.marks if mark.characters < len(prefix)]
         if prefix:
@@ -50,8 +50,8 @@ class Span:
     def moved(self, answer: str, closed: int) -> tuple["Span", str]:
         """Return the span for an utterance of `closed` windows, and the answer's part about it.
 
-        `answer` is the raw answer to this span. The span stays where it is while it is short
-        enough, or as long as it is not known what was said before its new start.
+        `answer` is the raw answer to this span. The span stays while it is short enough, or while
+        the text before its new start is not known.
         """
         if closed - self.first <= MOST_WINDOWS:
             return self, answer
@@ -73,6 +73,6 @@ class Span:
 
 
 def _word_start(text: str, at: int) -> int:
-    """Return where the word that `at` lies in begins; `at` itself in a text without spaces."""
+    """Return the start of the word around `at`; `at` itself in a text without spaces."""
     space = text.rfind(" ", max(0, at - _LONGEST_WORD), at)
     return space + 1 if space >= 0 else at

@@ -1,16 +1,17 @@
-"""What a raw answer of Qwen3-ASR says, and in which language.
+"""The text of a raw answer of Qwen3-ASR, and its language.
 
-The model answers `language English<asr_text>the words`, or `language None<asr_text>` where nobody
-speaks. As the official parser (QwenLM/Qwen3-ASR 7c6daf7, qwen_asr/inference/utils.py,
-`parse_asr_output`): what stands before the first tag is about the text and not of it; an answer
-without a tag is all text; under a forced language the prompt holds the tag and the answer is text.
+The model answers `language English<asr_text>the words`, or `language None<asr_text>` without
+speech. As the official parser (QwenLM/Qwen3-ASR 7c6daf7, qwen_asr/inference/utils.py,
+`parse_asr_output`): the part before the first tag does not belong to the text; an answer without a
+tag is all text; if a language is forced, the prompt has the tag and the answer is all text.
 
-Beyond it, where the official result would show markup to a reader:
-- An answer cut inside its header (`langu`, `language Engl`, `language English<asr_`) is no text
-  yet. Only the start of a header that names a known language counts as such, so that a model
-  which writes no headers loses nothing of "Language learning is fun".
-- Further headers inside the text go, the text on both sides stays; the first known name counts.
-- Bytes of a character that was not finished (U+FFFD at the end) go.
+Beyond that parser, which would show markup to readers:
+- An answer cut inside its header (`langu`, `language Engl`, `language English<asr_`) has no text
+  yet. Only the start of a header with a known language counts, so that a model without headers
+  keeps all of "Language learning is fun".
+- Further headers inside the text are removed, the text on both sides stays; the first known name
+  counts.
+- Bytes of an unfinished character (U+FFFD at the end) are removed.
 """
 
 import re
@@ -51,7 +52,7 @@ def parse(raw: str, forced: str | None) -> Transcript:
 
 
 def _without_header(part: str) -> tuple[str, str | None]:
-    """Split what stands before a tag into text and the known language that its header names."""
+    """Split the part before a tag into text and the known language of its header."""
     words = part.rsplit(None, 1)
     if len(words) < 2 or words[0][-len(_HEADER_WORD) :].lower() != _HEADER_WORD:
         return part, None
@@ -59,7 +60,7 @@ def _without_header(part: str) -> tuple[str, str | None]:
 
 
 def _without_cut_tag(text: str) -> str:
-    """Drop a tag that the answer ends inside of."""
+    """Drop an unfinished tag at the end of the answer."""
     start = text.rfind("<")
     cut = start >= 0 and _TAG.startswith(text[start:].lower())
     return text[:start] if cut else text

@@ -1,9 +1,9 @@
-"""Qwen3-ASR for vLLM with log-mel clips as its audio, instead of sound.
+"""Qwen3-ASR for vLLM with log-mel clips instead of sound as input.
 
-vLLM's own processor makes log-mel of every clip by itself: its floor and its edges then differ
-from those of the whole utterance, and so do the probabilities (by up to 0.03 in the logarithm).
-Here a clip is an array the worker made, and a clip that vLLM holds already may be left out:
-identities travel as `multi_modal_uuids`, data only once.
+vLLM's own processor computes log-mel for each clip alone. The floor and the edges then differ from
+those of the whole utterance, and so do the probabilities (by up to 0.03 in the logarithm). Here a
+clip is an array from the worker, and a clip that vLLM already has may be left out: identities are
+sent as `multi_modal_uuids`, data only once.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _CLIPS = "clips"
 
 
 class _ClipItems(AudioProcessorItems):
-    """float32 [128, frames] per clip, or None for one that vLLM holds under its identity."""
+    """float32 [128, frames] per clip, or None for one that vLLM has under its identity."""
 
     def get_processor_data(self) -> Mapping[str, object]:
         return {_CLIPS: self.get_all()}
@@ -35,7 +35,7 @@ class _Parser(Qwen3ASRMultiModalDataParser):
     def _parse_audio_data(self, data: Any) -> ModalityDataItems[Any, Any] | None:
         if isinstance(data, list) and all(clip is None or clip.ndim == 2 for clip in data):
             return _ClipItems(data)
-        # Sound: what vLLM measures its memory with at the start.
+        # Sound: vLLM uses it to measure its memory at the start.
         return super()._parse_audio_data(data)
 
 

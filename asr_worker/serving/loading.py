@@ -1,4 +1,4 @@
-"""Starting vLLM: its options, its environment, and in one line why it cannot be started."""
+"""Starting vLLM: its options, its environment, and one line that says why it cannot start."""
 
 import os
 import tempfile
@@ -22,19 +22,19 @@ _ENVIRONMENT = {
     # (vllm-project/vllm#49497). Greedy decoding samples nothing.
     "VLLM_USE_FLASHINFER_SAMPLER": "0",
 }
-"""What vLLM reads from the environment, where the operator has not said otherwise."""
+"""Defaults for the environment variables that vLLM reads."""
 _QUIET = {"enable_log_requests": False, "disable_log_stats": True, "use_tqdm_on_load": False}
 _CHILD_ENVIRONMENT = {"PYTHONWARNINGS": "ignore"}
-"""What the engine's processes are started with, and nothing else is."""
+"""The environment of the engine's processes only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeSettings:
-    """`device`: ``cpu``, ``cuda`` or None, which takes a GPU and refuses to do without.
+    """`device`: ``cpu``, ``cuda`` or None, which requires a GPU.
 
-    `options` are vLLM's own (`AsyncEngineArgs`); `flag` is the setting that holds those of the
-    user, `fixed` what it may not change. `architecture` is the class that serves the model, if
-    `check` finds nothing wrong with its configuration.
+    `options` are vLLM's own (`AsyncEngineArgs`); `flag` is the setting with the user's options,
+    `fixed` the options that it may not change. `architecture` is the class that serves the model,
+    if `check` accepts its configuration.
     """
 
     model: str
@@ -49,7 +49,7 @@ class RuntimeSettings:
 def load(settings: RuntimeSettings, abandoned: threading.Event) -> Any:
     """Return a running AsyncLLM; blocks for seconds to minutes.
 
-    Raises EngineUnusable, whose one line says what to change, also once `abandoned` is set.
+    Raises EngineUnusable, one line that says what to change, also once `abandoned` is set.
     """
     if _is_path(settings.model) and not Path(settings.model).is_dir():
         raise EngineUnusable(f"model {settings.model!r}: there is no such directory")
@@ -57,7 +57,7 @@ def load(settings: RuntimeSettings, abandoned: threading.Event) -> Any:
     if taken:
         raise EngineUnusable(f"{settings.flag}: {', '.join(taken)} cannot be set there")
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as directory:
-        # What vLLM's dependencies warn each other of is nothing an operator can mend.
+        # An operator can do nothing about the warnings of vLLM's dependencies.
         warnings.simplefilter("ignore")
         reason = Path(directory) / "reason"
         try:
@@ -67,15 +67,15 @@ def load(settings: RuntimeSettings, abandoned: threading.Event) -> Any:
             raise
         except Exception as error:
             text = reason.read_text(encoding="utf-8") if reason.exists() else str(error)
-            # Not chained: the half-built engine would be ended when the interpreter is.
+            # Not chained: that would keep the half-built engine alive until the interpreter ends.
             raise EngineUnusable(_advice(settings, text)) from None
 
 
 def _build(settings: RuntimeSettings, abandoned: threading.Event) -> Any:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    # A forked child would keep this process's sockets and signal handlers, and none of what
-    # `plugin` does for it. It is forked on CUDA unless this says otherwise.
+    # A forked child would keep this process's sockets and signal handlers, and miss the work of
+    # `plugin`. On CUDA vLLM forks by default.
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"
     try:
         from vllm.engine.arg_utils import AsyncEngineArgs
@@ -115,7 +115,7 @@ def _build(settings: RuntimeSettings, abandoned: threading.Event) -> Any:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables of the environment, and put them back as they were."""
+    """Set environment variables, and restore them."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -173,5 +173,5 @@ _ADVICE = (
 
 
 def one_line(error: object) -> str:
-    """Return an error's text in one line of bearable length."""
+    """Return an error's text in one line of limited length."""
     return " ".join(str(error).split())[:300]

@@ -1,4 +1,4 @@
-"""Which checkpoints vLLM serves for us, judged by their configuration before they are loaded."""
+"""Which checkpoints vLLM can serve for us, by their configuration before loading."""
 
 from collections.abc import Callable
 from typing import Any

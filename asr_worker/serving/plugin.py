@@ -1,7 +1,7 @@
 """What vLLM runs in each of its processes (entry point group ``vllm.general_plugins``).
 
-It makes the model that reads clips known, and looks after the engine's process, which vLLM starts
-for us: it must not outlive the worker, and must say why it could not start.
+It registers the model that reads clips, and prepares the engine's process, which vLLM starts for
+us: the process must not outlive the worker, and must say why it could not start.
 """
 
 import logging
@@ -14,8 +14,8 @@ from pathlib import Path
 
 CLIPS_ARCHITECTURE = "CallscribeQwen3ASR"
 REASON_FILE = "_CALLSCRIBE_ENGINE_REASON"
-"""Variable with the path of the file that takes the reason of a failed start. It marks our own
-processes: other uses of vLLM in the same environment get the model and nothing else."""
+"""Variable with the path of the file for the reason of a failed start. It also marks our own
+processes: other uses of vLLM in the same environment get only the model."""
 
 
 def register() -> None:
@@ -24,8 +24,8 @@ def register() -> None:
 
     if CLIPS_ARCHITECTURE in ModelRegistry.get_supported_archs():
         return
-    # The class, not its name: vLLM looks at a class that it only has the name of in a process of
-    # its own, which takes ten seconds and more at every start.
+    # The class, not its name: vLLM inspects a class that is given by name in a separate process,
+    # which takes ten seconds and more at every start.
     from asr_worker.serving.clips_model import ClipsModel
 
     ModelRegistry.register_model(CLIPS_ARCHITECTURE, ClipsModel)
@@ -33,14 +33,14 @@ def register() -> None:
     if parent is not None and REASON_FILE in os.environ:
         _ignore_signals()
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-        # First, so that it sees the record before anything of it is printed.
+        # First, so that it gets the record before any part of it is printed.
         logging.getLogger("vllm").handlers.insert(0, _Reason())
 
 
 def _ignore_signals() -> None:
     """Leave Ctrl-C and SIGTERM, which may go to all processes of a worker, to the worker.
 
-    It drains, and needs its engine for that.
+    A draining worker needs its engine.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -48,13 +48,13 @@ def _ignore_signals() -> None:
 
 
 def _end_with(sentinel: int) -> None:
-    """End this process when the one that started it is gone; nobody could use it any more."""
+    """End this process when its parent is gone, since nothing could use it any more."""
     wait([sentinel])
     os._exit(1)
 
 
 class _Reason(logging.Handler):
-    """Hands the reason of a failed start to the worker, which says it in one line."""
+    """Hands the reason of a failed start to the worker, which prints it in one line."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.exc_info is None or "failed to start" not in record.getMessage():

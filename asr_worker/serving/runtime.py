@@ -1,7 +1,7 @@
-"""One vLLM engine in this process and its child: start, requests, death, and plain errors.
+"""One vLLM engine in this process and its child: start, requests, death and errors.
 
-`AsyncLLM` runs the scheduler and the model in a child process and batches whatever requests are in
-flight, step by step. Cancelling a request aborts it in the child.
+`AsyncLLM` runs the scheduler and the model in a child process and batches all requests in flight,
+step by step. Cancelling a request aborts it in the child.
 """
 
 import asyncio
@@ -31,14 +31,14 @@ _SHUTDOWN_S = 1.0
 class DataMissing(DecodeFailed):
     """vLLM has dropped a clip that was left out; send it again.
 
-    Its processor notices that by itself (ValueError), or the engine behind it (an output that
-    ended in error), where the caches of the two have drifted apart.
+    Its processor notices that (ValueError); or, when the caches of the two differ, the engine
+    behind it does (an output that ended in error).
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """What one request gave. `finished`: the model ended the text itself."""
+    """The result of one request. `finished`: the model ended the text itself."""
 
     text: str
     finished: bool
@@ -71,7 +71,7 @@ class Runtime:
     async def start(self) -> None:
         """Load the model. Raises EngineUnusable with what the operator has to change.
 
-        Cancelling kills what vLLM has started so far.
+        Cancelling kills the processes that vLLM has started so far.
         """
         loaded: Future[Any] = Future()
         loaded.set_running_or_notify_cancel()
@@ -82,7 +82,7 @@ class Runtime:
             except Exception as error:
                 loaded.set_exception(error)
 
-        # Of its own: the process could not end while a thread of the loop's pool is loading.
+        # A thread of its own: the process could not end while one of the loop's pool is loading.
         threading.Thread(target=in_thread, name="load", daemon=True).start()
         try:
             self._engine = await asyncio.wrap_future(loaded)
@@ -122,7 +122,7 @@ class Runtime:
         if completion.finish_reason == "error":
             raise DataMissing("vLLM: a clip is gone from the engine's cache")
         if completion.finish_reason == "abort":
-            raise DecodeFailed("vLLM gave the request up")
+            raise DecodeFailed("vLLM abandoned the request")
         return Generated(
             text=completion.text,
             finished=completion.finish_reason == "stop",
@@ -135,7 +135,7 @@ class Runtime:
         """Return a classifier's logits at the tokens `mark` of the prompt.
 
         They are float32 [marks, classes]; `audio` is float32 [n] at 16 kHz. The engine pools at
-        steps (``tok_pooling_type``), so that nothing else crosses from its process. Errors as
+        these tokens (``tok_pooling_type``), so that its process sends only them. Errors as in
         `generate`.
         """
         from vllm import PoolingParams
@@ -146,8 +146,8 @@ class Runtime:
         return scores
 
     async def watch(self) -> None:
-        """Never return; raise EngineDead once the engine has died, asked or not."""
-        while not self._engine.errored:  # noqa: ASYNC110 - vLLM tells nobody, it can be asked
+        """Never return; raise EngineDead once the engine has died, even without a request."""
+        while not self._engine.errored:  # noqa: ASYNC110 - vLLM can only be asked
             await asyncio.sleep(_DEATH_WATCH_S)
         raise EngineDead("the vLLM engine died; its own log says why")
 
@@ -156,7 +156,7 @@ class Runtime:
         engine, self._engine = self._engine, None
         if engine is not None:
             await asyncio.to_thread(engine.shutdown, _SHUTDOWN_S)
-            # Its finalizer shuts down once more, and fails when the interpreter is ending.
+            # Its finalizer would shut down once more, and fail at the interpreter's exit.
             engine.shutdown = lambda: None
 
     async def _request(
@@ -198,7 +198,7 @@ class Runtime:
             if "cache miss" in str(cause).lower():
                 raise DataMissing(f"vLLM: {one_line(cause)}") from error
             if not isinstance(error, VLLMError):
-                # A bug in what lies before the engine: this request fails, the worker goes on.
+                # A bug before the engine: this request fails, the worker continues.
                 _log.exception("engine.request_failed", error, request=number)
             raise DecodeFailed(f"vLLM: {one_line(cause)}") from error
         if output is None:

@@ -1,1 +1,1 @@
-"""What Whisper's decoding knows of audio and text: windows, pieces, word times. Pure."""
+"""The pure parts of Whisper's decoding: windows, pieces, word times."""

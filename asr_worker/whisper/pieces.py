@@ -1,4 +1,4 @@
-"""What Whisper heard, window by window, and how much of that to believe."""
+"""Whisper's results, window by window, and how far to trust them."""
 
 import re
 import zlib
@@ -20,17 +20,18 @@ _NO_SPEECH_LIMIT = 0.6
 # Stricter than OpenAI's -1.0: "Thank you." heard in fan noise reaches -0.93.
 _SILENCE_LOGPROB = -0.8
 
-# The shortest phrase that is repeated at the end of the text, four times or more.
+# A phrase that repeats at the end of the text, four times or more.
 _LOOP = re.compile(r"(.{2,80}?)\1{3,}.{0,80}$", re.DOTALL)
-# Three words or more and the same again: what a decoder writes that sees no end of speech.
+# Three words or more, twice: a decoder writes this when it sees no end of speech.
 _DOUBLED = re.compile(r"\b(\w+(?: \w+){2,20}) \1\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One window's result, with what an alignment of it needs: `encoded` and its `frames` of clip.
+    """One window's result; for its alignment it keeps `encoded` and the clip's `frames`.
 
-    `logprob` is the mean of the tokens', `no_speech` a probability; `complete` is False at a limit.
+    `logprob` is the mean over the tokens, `no_speech` a probability; `complete` is False at a
+    limit.
     """
 
     tokens: list[int]
@@ -44,7 +45,7 @@ class Piece:
 
     @property
     def wordless(self) -> bool:
-        """Whether there is nothing to read in it."""
+        """Whether its text has no words."""
         return not any(character.isalnum() for character in self.text)
 
     @property
@@ -55,16 +56,16 @@ class Piece:
 
     @property
     def repetitive(self) -> bool:
-        """Whether it says too often the same to be speech."""
+        """Whether it is too repetitive for speech."""
         return bool(_LOOP.search(self.text)) or _compression(self.text) > _COMPRESSION_LIMIT
 
     @property
     def doubled(self) -> bool:
-        """Whether it says a phrase twice at once; people do, but seldom."""
+        """Whether it says a phrase twice in a row; people do that, but seldom."""
         return bool(_DOUBLED.search(" ".join(re.findall(r"\w+", self.text.lower()))))
 
     def plausible(self, *, final: bool) -> bool:
-        """Whether no other attempt is needed; what the next partial corrects is worth none."""
+        """Whether no other attempt is needed; the next partial corrects a partial anyway."""
         if self.silent:
             return True
         sound = self.complete and not self.repetitive and not self.doubled
@@ -73,16 +74,16 @@ class Piece:
         return sound and self.logprob >= _LOGPROB_LIMIT and not self.wordless
 
     def confirms(self, other: "Piece") -> bool:
-        """Whether both windows heard the same to its end: then it was said, however unlikely."""
+        """Whether both windows gave the same text to its end: then it was said, though unlikely."""
         return self.complete and other.complete and self.text == other.text
 
     @property
     def rank(self) -> tuple[bool, bool, bool, float]:
-        """The greater of two is the better one."""
+        """Sort key: the greater of two is better."""
         return (self.complete, not self.repetitive, not self.doubled, self.logprob)
 
     def settled(self) -> "Piece":
-        """Return what to believe of it: nothing of silence, a runaway loop once."""
+        """Return the credible part: nothing for silence, a runaway loop only once."""
         if self.silent or self.wordless:
             return replace(self, text="", tokens=[], complete=True)
         loop = None if self.complete else _LOOP.search(self.text)
@@ -93,7 +94,7 @@ class Piece:
 
 @dataclass(slots=True)
 class Heard:
-    """A request and what was heard in its windows so far."""
+    """A request and the results of its windows so far."""
 
     request: DecodeRequest
     language: str | None
@@ -132,7 +133,7 @@ class Clip:
     wants_more: bool = True
 
     def hear(self, piece: Piece) -> None:
-        """Take the newest attempt: the best counts, and two that agree are enough."""
+        """Add the newest attempt: the best one counts, and two that agree are enough."""
         confirmed = self.best is not None and piece.confirms(self.best)
         if self.best is None or piece.rank > self.best.rank:
             self.best = piece

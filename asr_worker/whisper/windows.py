@@ -1,14 +1,14 @@
-"""What Whisper hears at once of an utterance: where long ones are cut, how short ones are padded.
+"""The windows of an utterance for Whisper: where long ones are cut, how short ones are padded.
 
-Every cut depends only on the audio before the end of its window, so cuts stay where they are while
-the utterance grows, and so does the text before them.
+Every cut depends only on the audio before the end of its window. So cuts, and the text before them,
+stay while the utterance grows.
 
 A window is padded twice. Features of silence behind the clip are encoded with it, which costs as
-much as speech; behind their encoding comes that of silence alone, which is always the same and is
-kept. The decoder must see some seconds of silence to learn that speech has ended (else it says a
-phrase twice), but whether the encoder saw them makes little difference to it. Measured greedily on
-611 words, against windows of 30 s: with 1 s encoded and nothing kept behind it 231 differ, with the
-kept silence 13; in windows of 11 s, encoded whole, 11.
+much as speech. Behind their encoding comes a stored encoding of silence, which is always the same.
+The decoder must see some seconds of silence to learn that speech has ended (else it says a phrase
+twice), but it makes little difference whether they were encoded with the clip. Measured greedily on
+611 words, against windows of 30 s: with 1 s encoded and no stored silence 231 differ, with stored
+silence 13; in windows of 11 s, encoded whole, 11.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ import numpy as np
 from common.audio import SAMPLE_RATE, FloatArray
 
 WINDOW = 30 * SAMPLE_RATE
-"""Whisper hears 30 s at once."""
+"""Whisper hears up to 30 s."""
 SHORTEST = SAMPLE_RATE // 10
 """Less than 0.1 s cannot hold a word."""
 
@@ -26,14 +26,14 @@ FULL = 3000
 """Frames Whisper was trained on: 30 s."""
 
 _SILENCE = 400
-"""Frames of silence that the decoder sees behind a clip, at least: behind 2 s counting loops."""
+"""Frames of silence behind a clip for the decoder, at least: with 2 s counting loops."""
 _STEP, _SHOWN_STEP = 50, 400
-"""What `encoded` and `shown` go up by: decodes of equal `shown` can share their steps."""
+"""Increments of `encoded` and `shown`: decodes of equal `shown` can share their steps."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Frames: of silence encoded behind a clip, and the shortest `shown`, at least."""
+    """In frames: the silence encoded behind a clip, and the shortest `shown`."""
 
     margin: int
     shortest: int
@@ -73,7 +73,7 @@ def cuts(audio: FloatArray) -> list[tuple[int, int]]:
 class Window:
     """A clip with silence behind it, in feature frames of 10 ms; two are a position.
 
-    `encoded` of them go through the encoder; what is missing of `shown` is kept silence.
+    `encoded` of them go through the encoder; stored silence fills up to `shown`.
     """
 
     encoded: int
@@ -81,9 +81,9 @@ class Window:
 
 
 def attempts(frames: int, *, final: bool) -> list[Window]:
-    """Return the windows to decode a clip of `frames` in, until one gives something plausible.
+    """Return the windows in which to try a clip of `frames`, until a result is plausible.
 
-    They cost more from one to the next; a partial does without the dearest.
+    Each costs more than the one before; a partial does not try the dearest.
     """
     plan = _FINAL if final else _PARTIAL
     more = _ceil(frames + _SILENCE - plan.shortest, _SHOWN_STEP)

@@ -1,4 +1,4 @@
-"""Words out of what an alignment places: the parts joined to words, and the pauses taken out."""
+"""Words from an alignment: its parts joined to words, and pauses removed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,10 +9,10 @@ from asr_worker.api import Word
 
 
 def joined(aligned: Sequence[Mapping[str, Any]], spaced: bool) -> list[Word]:
-    """Make words of aligned tokens: what no space precedes goes on the word before it.
+    """Make words of aligned tokens: a token without a space before it continues a word.
 
-    In languages without spaces that is only punctuation. Joined by spaces (or nothing, there), the
-    words are the text again.
+    In languages without spaces only punctuation does. The words, joined by spaces (there by
+    nothing), are the text again.
     """
     words: list[Word] = []
     for entry in aligned:

@@ -1,4 +1,4 @@
-"""Everybody at once: what batching is worth, who waits, and what is left after cancelling."""
+"""Many utterances together: the gain of batching, the waits, and the rest after cancelling."""
 
 import asyncio
 from collections.abc import Sequence
@@ -47,8 +47,8 @@ async def measure(engine: ScriptedEngine, count: int) -> Burst:
     """Run everything with `count` utterances."""
     rng = np.random.default_rng(3)
     sounds = [noise(rng.uniform(SHORTEST, LONGEST), rng) for _ in range(count)]
-    together = await _timed(engine, sounds, at_once=count)
-    alone = await _timed(engine, sounds, at_once=1)
+    together = await _timed(engine, sounds, together=count)
+    alone = await _timed(engine, sounds, together=1)
     flooding = max(count, 2 * engine.concurrency)
     finals, partials = await _flood(engine, sounds, flooding)
     cancelled, unfinished, gone = await _cancel(engine, sounds)
@@ -67,10 +67,10 @@ async def measure(engine: ScriptedEngine, count: int) -> Burst:
     )
 
 
-async def _timed(engine: ScriptedEngine, sounds: Sequence[FloatArray], at_once: int) -> float:
-    """Return how long all utterances take, `at_once` of them at a time, without pauses."""
+async def _timed(engine: ScriptedEngine, sounds: Sequence[FloatArray], together: int) -> float:
+    """Return how long all utterances take, `together` of them at a time, without pauses."""
     dispatcher = _dispatcher(engine)
-    places = asyncio.Semaphore(at_once)
+    places = asyncio.Semaphore(together)
 
     async def whole(sound: FloatArray) -> None:
         async with places:

@@ -2,7 +2,7 @@
 
     python -m bench gpu --shape 0.6B --sessions 32 64 128 256 --json figures.json
     python -m bench gpu --long              one utterance of three minutes, then 30 of them
-    python -m bench gpu --burst 64          64 utterances at once against one by one
+    python -m bench gpu --burst 64          64 utterances together against one by one
     python -m bench gpu --short             all of it with the tiny shape, in a minute
 
 Lines speak speech-like noise in real time, in utterances of 2 to 15 s with hesitations and pauses.
@@ -83,7 +83,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--sessions", type=int, nargs="+", metavar="N")
     parser.add_argument("--seconds", type=float, default=30.0, help="length of each run")
     parser.add_argument("--long", action="store_true", help="utterances of three minutes")
-    parser.add_argument("--burst", type=int, default=0, metavar="N", help="N utterances at once")
+    parser.add_argument("--burst", type=int, default=0, metavar="N", help="N utterances together")
     parser.add_argument("--short", action="store_true", help="a little of everything, tiny")
     parser.add_argument("--vllm-options", metavar="JSON", help="options of vLLM's own, by name")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")

@@ -1,4 +1,4 @@
-"""Lines held in real time: an utterance on the worker's scheduler, and one as the seeds did it.
+"""Lines in real time: utterances on the worker's scheduler, or as the seeds did it.
 
 A line is told the position that real time has reached, twenty times a second as in the worker, and
 lets its utterances see audio and events up to there.

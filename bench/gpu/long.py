@@ -1,4 +1,4 @@
-"""One utterance of three minutes: what a partial costs as it grows, and what is kept of it."""
+"""One utterance of three minutes: the cost of its partials as it grows, and its memory."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +18,7 @@ from common.audio import FloatArray, samples
 _PARTIALS = 10
 _CADENCE = 0.5
 _COARSE = 5.0
-"""Seconds between the partials of utterances that are only there to leave something behind."""
+"""Seconds between the partials of utterances that only test what stays in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """Resident memory in MB after so many utterances."""
+    """Resident memory in MB after a number of utterances."""
 
     utterances: int
     worker_mb: float

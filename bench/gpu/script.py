@@ -1,4 +1,4 @@
-"""What everybody says in this benchmark: one endless text, spoken at the pace of real speech.
+"""The text of this benchmark: one endless text, spoken at the pace of real speech.
 
 A model without weights writes nonsense of any length. Here it writes as many tokens as speech has,
 and each of them stands for one piece of this text, which the tokenizer knows whole: so answers
@@ -20,7 +20,7 @@ _WORDS = _PASSAGE.split()
 
 
 def pieces(seconds: float) -> int:
-    """Return how many tokens an answer about so much audio has, without its end."""
+    """Return how many tokens an answer about `seconds` of audio has, without its end."""
     return len(HEADER) + round(TOKENS_PER_SECOND * seconds)
 
 

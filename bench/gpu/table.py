@@ -49,7 +49,7 @@ def kept_header(seconds: float) -> str:
 
 
 def kept(row: Kept) -> str:
-    """Return the memory after so many long utterances."""
+    """Return the line with the memory after a number of long utterances."""
     return f"{row.utterances:>12} |{row.worker_mb:>10.0f} |{row.engine_mb:>10.0f}"
 
 

@@ -10,20 +10,20 @@ or, sending and reading in tasks of one's own:
         await call.finalize()
         async for event in call: ...
 
-A broken connection is not the end of the call: the client reconnects, to any of the URLs, resumes,
-sends again what the server lacks, and tells of it by a `Resumed` event. What a caller can rely on:
+A broken connection does not end the call: the client reconnects to any of the URLs, resumes, sends
+again what the server lacks, and yields a `Resumed` event. A caller can rely on this:
 
-- Audio. Every frame that `send` has taken is recognised exactly once, and every `flush`,
-  `configure` and `finalize` takes effect once and in its place, as long as a server is reached
-  again within `patience` here and `--resume-s` there, and has what is no longer kept here.
-  Kept is what no server has acknowledged as stored, `ring_s` seconds at most: then `send` waits.
-  Nothing is ever dropped to make room; a source that cannot wait must choose what to drop itself.
-- Otherwise sending and iterating raise which of this does not hold: Disconnected (nobody reached
-  in time; with `audio_s` and `seq`), SessionLost (the server forgot the call, or needs audio that
-  is no longer kept), ResumedElsewhere. Audio that the servers lost between them is a `Gap`, for
-  those who ask for it.
-- Events. Finals, words and the events asked for come exactly once and in the server's order;
-  no partial comes after its final. What arrived before an error is read before it is raised.
+- Audio. Every frame given to `send` is recognised exactly once, and every `flush`, `configure` and
+  `finalize` takes effect once and in its place. The condition: the client reaches a server again
+  within `patience` here and `--resume-s` there, and that server has the audio that is no longer
+  kept here. Audio is kept until a server acknowledges it as stored, `ring_s` seconds at most: then
+  `send` waits. Nothing is dropped to make room; a source that cannot wait must itself choose what
+  to drop.
+- Otherwise sending and iterating raise the reason: Disconnected (no server reached in time; with
+  `audio_s` and `seq`), SessionLost (the server forgot the call, or needs audio that is no longer
+  kept), ResumedElsewhere. Audio that the servers lost is a `Gap` event, if requested.
+- Events. Finals, words and the requested events come exactly once and in the server's order; no
+  partial comes after its final. Events that arrived before an error come before it is raised.
 
 Times in events are seconds of audio since the call began, not of the clock.
 """

@@ -1,4 +1,4 @@
-"""One call of the Python client; what a caller can rely on stands in `callscribe.client`."""
+"""One call of the Python client; `callscribe.client` says what a caller can rely on."""
 
 import asyncio
 import json
@@ -14,17 +14,17 @@ from callscribe.client.messages import Changes, Event, Options
 from common.errors import Misuse, SettingsError
 
 _LEAST_RING_S = 5.0
-"""Servers acknowledge about once a second, and hold back what their resamplers need."""
+"""Servers acknowledge about once a second, without the audio inside their resamplers."""
 
 
 class Call:
     """One call in progress; made by `connect`.
 
-    One task may send while another iterates; two must not iterate at once. Events wait in memory
-    until they are read; beyond 1000 of them, partials, lags and acknowledgements are dropped.
-    Every method raises Disconnected, Refused or ServerError when the call is over; iterating ends
-    without an error when the server has ended the call in order, after its last event. Between
-    `finalize` and that, what would send more raises Misuse.
+    One task may send while another iterates; only one may iterate. Events wait in memory until they
+    are read; beyond 1000 of them, partials, lags and acknowledgements are dropped.
+    After the call every method raises Disconnected, Refused or ServerError. If the server ended the
+    call in order, iterating ends without an error after the last event. Sending between `finalize`
+    and the end raises Misuse.
     """
 
     def __init__(self, line: Line) -> None:
@@ -38,15 +38,15 @@ class Call:
 
     @property
     def resume_token(self) -> str:
-        """What lets a connection take the call over; a secret."""
+        """The secret with which another connection can take the call over."""
         return self._line.resume_token
 
     async def send(self, pcm: bytes) -> None:
         """Send audio in the call's encoding; it may be split anywhere, even inside a sample.
 
-        Waits while the socket takes no more, and while more than `ring_s` is kept; not for a broken
-        connection as such. Cancelling stops the waiting; the audio has been handed over and must
-        not be sent again.
+        Waits while the socket accepts no more, and while more than `ring_s` is kept, but not for a
+        broken connection as such. Cancelling stops the waiting; the call has the audio already, so
+        do not send it again.
         """
         await self._line.send(pcm)
 
@@ -60,13 +60,13 @@ class Call:
     async def finalize(self) -> None:
         """Have the open utterances answered and the call ended; then read on until it ends.
 
-        Returns at once, not when the finals are there. Cancelling stops the waiting, not the
+        Returns immediately, before the finals are there. Cancelling stops the waiting, not the
         request. Until the call is over, another `finalize` does nothing.
         """
         await self._line.finalize(json.dumps({"type": "finalize"}))
 
     async def configure(self, **changes: Unpack[Changes]) -> None:
-        """Change options from the audio sent so far onwards; a bad one is answered by an Error.
+        """Change options for all audio sent from now on; an invalid one is answered by an Error.
 
         Cancelling stops the waiting, not the request.
         """
@@ -75,10 +75,10 @@ class Call:
     async def transcribe(self, source: AsyncIterable[bytes]) -> AsyncIterator[Event]:
         """Send a source to its end and finalize; meanwhile yield events until the call has ended.
 
-        What the source raises is raised here; for a CancelledError of its own, which would look
-        like one of the caller's, Misuse. The source is left when the call is, or is finalized.
+        Errors of the source are raised here. A CancelledError of its own becomes Misuse, since it
+        would look like the caller's. Reading the source stops when the call is left or finalized.
         """
-        if self._line.finalized:  # a call that is over otherwise may have events to read
+        if self._line.finalized:  # a call that ended in another way may have events to read
             self._line.check()
         self._feeding.append(asyncio.create_task(self._feed(source)))
         async for event in self:
@@ -104,7 +104,7 @@ class Call:
                 await self.send(pcm)
             await self.finalize()
         except Exception as error:
-            self._line.settle(error)  # where the call had ended before, its own reason counts
+            self._line.settle(error)  # if the call had ended before, its own reason counts
         except asyncio.CancelledError:
             self._line.settle(Misuse("the source raised CancelledError"))
             raise
@@ -134,18 +134,18 @@ async def connect(
     """Open a call at a `ws://` or `wss://` URL, or at the first of several that takes it.
 
     `tls` replaces Python's default trust (which honours SSL_CERT_FILE). `api_key` is sent as a
-    bearer token with every handshake, and so are `headers`, for what else a server or the proxy
-    before it wants. After a broken connection
-    the URLs are tried in turn, with back-off, for `patience` seconds, unless `resume` is off;
-    `ring_s` (5 or more) seconds of audio are kept for being sent again.
+    bearer token with every handshake, and so are `headers`, for other needs of a server or its
+    proxy. After a broken connection the URLs are tried in turn, with back-off, for `patience`
+    seconds, unless `resume` is off; `ring_s` (5 or more) seconds of audio are kept to be sent
+    again.
 
-    Raises SettingsError for what is no such URL or header, Refused when no server takes a call now,
-    Disconnected when none can be reached or answers, ServerError when one objects to the options,
-    or when no server of calls answers at any URL.
+    Raises SettingsError for an invalid URL or header, Refused when no server accepts a call now,
+    Disconnected when none can be reached or answers, ServerError when one rejects the options, or
+    when no call server answers at any URL.
 
-    Leaving before `finalize` was answered, by an exception, by cancelling or otherwise, ends
-    the call where it is: what the server has not yet sent is not received any more. It takes some
-    seconds at most, whatever the server does.
+    Leaving before `finalize` was answered, by an exception, by cancelling or otherwise, ends the
+    call immediately: later events of the server are lost. It takes some seconds at most, whatever
+    the server does.
     """
     urls = [url] if isinstance(url, str) else list(url)
     if not urls or ring_s < _LEAST_RING_S:

@@ -1,7 +1,7 @@
-"""Which of the events that arrive the caller has not had yet.
+"""Filtering out events that the caller already has.
 
-After a resume the server sends finals and words behind the last `seq` seen, and may repeat the
-others; it promises rising `seq`, and per channel rising utterance numbers of each kind.
+After a resume the server sends finals and words behind the last `seq` seen, and may repeat other
+events. It promises rising `seq`, and per channel rising utterance numbers of each kind.
 """
 
 from callscribe.client.messages import (
@@ -17,17 +17,17 @@ from callscribe.client.messages import (
 
 
 class Delivery:
-    """One call's events, each let through once; pure."""
+    """Passes each event of one call once; pure."""
 
     def __init__(self) -> None:
         self.seq = 0
-        """Of the newest final or words let through."""
+        """That of the newest final or words passed."""
         self._utterances: dict[tuple[type[Event], int], int] = {}
         """The newest utterance, by kind of event and channel."""
-        self._told: set[tuple[object, ...]] = set()
+        self._delivered: set[tuple[object, ...]] = set()
         """Gaps and utterances that failed; few."""
 
-    def admit(self, event: Event) -> bool:
+    def is_new(self, event: Event) -> bool:
         """Return whether the event is new, and remember it."""
         match event:
             case Partial():
@@ -55,6 +55,6 @@ class Delivery:
         return event.utterance > newest
 
     def _first_time(self, *told: object) -> bool:
-        known = told in self._told
-        self._told.add(told)
+        known = told in self._delivered
+        self._delivered.add(told)
         return not known

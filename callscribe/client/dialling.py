@@ -1,4 +1,4 @@
-"""Opening one connection of a call, and what its end means."""
+"""Opening one connection of a call, and the meaning of its end."""
 
 import asyncio
 import json
@@ -40,52 +40,52 @@ _INTERNAL_ERROR = 1011
 _SERVICE_RESTART = 1012
 _TRY_AGAIN_LATER = 1013
 _PASSING = (1001, 1005, _ABNORMAL_CLOSURE, _INTERNAL_ERROR, 1014)
-"""Going away, no code, abnormal closure, internal error, bad gateway: nobody objected to what was
-sent. Servers' WebSocket libraries also say 1011 to a client that answers no ping."""
+"""Going away, no code, abnormal closure, internal error, bad gateway: no objection to what was
+sent. Servers' WebSocket libraries also send 1011 to a client that answers no ping."""
 
 _NO_SUCH_CALL = ("resume_unknown", "session_lost")
 
 PASSING_ERRORS = ("going_away", "unavailable", "at_capacity", "internal_error")
-"""Codes of errors that are followed by a close and do not speak against resuming."""
+"""Codes of errors that end a connection but allow resuming."""
 
 _RETRY_AFTER = 5.0
 """Seconds to wait after a refusal that did not say how long."""
 CLOSE_TIMEOUT = 2.0
-"""Seconds that a server has to answer a close, once it was sent."""
-# RFC 9110, 5.1 and 5.5, without bytes that are no ASCII.
+"""Seconds that a server has to answer a close."""
+# RFC 9110, 5.1 and 5.5, ASCII only.
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def check_url(url: str) -> None:
-    """Raise SettingsError for what is no `ws://` or `wss://` URL."""
+    """Raise SettingsError unless this is a `ws://` or `wss://` URL."""
     try:
         parse_uri(url).host.encode("idna")
-    except (InvalidURI, ValueError) as error:  # the latter: a port or a host that cannot be
+    except (InvalidURI, ValueError) as error:  # the latter: an impossible port or host
         raise SettingsError(f"{url} is no ws:// or wss:// URL") from error
 
 
 def handshake_headers(headers: Mapping[str, str], api_key: str | None) -> dict[str, str]:
     """Return the headers of every handshake; a key goes as a bearer token.
 
-    Raises SettingsError, which shows no value, for what HTTP cannot carry, and for two keys.
+    Raises SettingsError, without the value, for a header that HTTP cannot carry and for two keys.
     """
     sent = dict(headers)
     if api_key is not None:
         if any(name.lower() == "authorization" for name in headers):
-            raise SettingsError("an API key and an Authorization header: one of them")
+            raise SettingsError("give an API key or an Authorization header, not both")
         sent["Authorization"] = f"Bearer {api_key}"
     for name, value in sent.items():
         if not _HEADER_NAME.fullmatch(name):
-            raise SettingsError(f"{name!a} is no header's name")
+            raise SettingsError(f"{name!a} is not a header name")
         if not _HEADER_VALUE.fullmatch(value):
             raise SettingsError(f"{name}: the value is empty, or is not printable ASCII")
     return sent
 
 
 def resuming(url: str) -> str:
-    """Return the URL with the flag that lets a resumed call past the admission at the door."""
+    """Return the URL with the flag that lets a resumed call skip admission at the handshake."""
     parts = urlsplit(url)
     query = f"{parts.query}&resume=1" if parts.query else "resume=1"
     return urlunsplit(parts._replace(query=query))
@@ -101,10 +101,9 @@ async def dial(
 ) -> tuple[ws.ClientConnection, Created]:
     """Connect, send the config and wait for `session_created`, all within `timeout` seconds.
 
-    `headers` are as `handshake_headers` returns them; after a redirect to another host they go
-    without Authorization.
-    Raises Refused, Disconnected or ServerError, of the latter WrongAddress where no server of calls
-    answers; a failed or cancelled attempt leaves nothing open.
+    `headers` come from `handshake_headers`; after a redirect to another host Authorization is left
+    out. Raises Refused, Disconnected or ServerError (WrongAddress if no call server answers). A
+    failed or cancelled attempt leaves nothing open.
     """
     try:
         async with asyncio.timeout(timeout):
@@ -120,7 +119,7 @@ async def dial(
 
 async def _begin(connection: ws.ClientConnection, config: Mapping[str, Any]) -> Created:
     said: Error | None = None
-    with suppress(ConnectionClosed):  # closed already: what was said before tells why
+    with suppress(ConnectionClosed):  # closed already: earlier messages say why
         await connection.send(json.dumps({"type": "config", **config}))
     try:
         while True:
@@ -145,25 +144,25 @@ async def _connect(
             url,
             ssl=(tls or True) if parts.scheme == "wss" else None,
             additional_headers=headers,
-            compression=None,  # PCM does not deflate: the processor time would buy nothing
+            compression=None,  # PCM does not compress: it would only cost processor time
             proxy=None if parts.hostname in _LOOPBACK else True,
             open_timeout=None,
             close_timeout=CLOSE_TIMEOUT,
-            ping_interval=None,  # Line watches: the library's stops watching once a send blocks
+            ping_interval=None,  # Line does it: the library's stops once a send blocks
         )
     except InvalidStatus as error:
         raise _rejection(url, error) from error
     except (OSError, InvalidHandshake, InvalidProxy) as error:
         raise Disconnected(f"cannot reach {url}: {_reason(error)}") from error
     except (InvalidURI, ValueError) as error:  # not of `url` itself, which was checked
-        text = f"{url} leads to no place for calls: {error}"
+        text = f"{url} leads to no call endpoint: {error}"
         raise WrongAddress("http_redirect", text) from error
 
 
 def closing_error(closed: ConnectionClosed, said: Error | None) -> CallscribeError | None:
-    """Return what the end of a connection means, None for an orderly one.
+    """Return the error that the end of a connection means, None for an orderly end.
 
-    `said` is the server's last error: a fatal one is followed by a close with its code as reason.
+    `said` is the server's last error. After a fatal one the server closes with its code as reason.
     """
     code = closed.rcvd.code if closed.rcvd is not None else _ABNORMAL_CLOSURE
     reason = closed.rcvd.reason if closed.rcvd is not None else ""
@@ -182,9 +181,9 @@ def closing_error(closed: ConnectionClosed, said: Error | None) -> CallscribeErr
         wait = _RETRY_AFTER if asked is None else asked
         return Refused(text, reason=word or "at_capacity", retry_after=wait)
     if code == _SERVICE_RESTART:
-        return GoingAway(f"the server sent the call away: {text or f'code {code}'}")
+        return GoingAway(f"the server closed the call to have it resumed: {text or f'code {code}'}")
     final = code == _INTERNAL_ERROR and fatal is not None and fatal.code not in PASSING_ERRORS
-    # A client that was paused was too slow to read; now it is not.
+    # A client that was suspended read too slowly; now it does not.
     if (code in _PASSING and not final) or word == "slow_consumer":
         return Disconnected(f"the connection to the server broke: {text or f'code {code}'}")
     return ServerError(word or f"closed_{code}", text or "the server ended the call")
@@ -195,19 +194,19 @@ def _reason(error: Exception) -> str:
         return str(error)
     if isinstance(error, socket.gaierror):
         return "no such host"
-    # asyncio joins the errors of a host's several addresses into one without a number.
+    # asyncio joins the errors of a host's addresses into one without a number.
     return os.strerror(error.errno).lower() if error.errno else "none of its addresses answers"
 
 
 def _rejection(url: str, error: InvalidStatus) -> CallscribeError:
     status = error.response.status_code
     if status not in (429, 503):
-        if status >= 500:  # of a proxy that has nobody behind it
+        if status >= 500:  # from a proxy without a server behind it
             return Disconnected(f"cannot reach {url}: HTTP {status}")
-        return WrongAddress(f"http_{status}", f"{url} is no place for calls")
+        return WrongAddress(f"http_{status}", f"{url} is not a call endpoint")
     asked = error.response.headers.get("Retry-After", "")
     return Refused(
-        f"{url} takes no calls now (HTTP {status})",
+        f"{url} accepts no calls now (HTTP {status})",
         reason=f"http_{status}",
         retry_after=float(asked) if asked.isdecimal() else _RETRY_AFTER,
     )

@@ -1,14 +1,14 @@
-"""What a client of a call has to tell apart when the call does not go on.
+"""Errors of a call, by what the client should do.
 
 CallscribeError
 ├── Retryable
-│   └── Disconnected          call again; what was received holds
-│       └── GoingAway         the gateway restarts: call again at once
+│   └── Disconnected          call again; received results stay valid
+│       └── GoingAway         the gateway restarts: call again immediately
 ├── AtCapacity
 │   └── Refused               call again after `retry_after` seconds, or elsewhere
 └── ServerError               `code` says what the server objects to
-    ├── WrongAddress          no server of calls answers there
-    ├── SessionLost           what was not yet received of this call never will be
+    ├── WrongAddress          no call server answers there
+    ├── SessionLost           the rest of this call's results is lost
     └── ResumedElsewhere      another connection has taken the call over
 """
 
@@ -16,14 +16,14 @@ from common.errors import AtCapacity, CallscribeError, Retryable
 
 
 class Refused(AtCapacity):
-    """The server takes no new call now; try again after `retry_after` seconds, or elsewhere."""
+    """The server accepts no new call now; try again after `retry_after` seconds, or elsewhere."""
 
 
 class Disconnected(Retryable):
-    """The server could not be reached, or the connection broke; finals received so far hold.
+    """The server could not be reached, or the connection broke; received finals stay valid.
 
-    Of a call that was to be resumed: the server has stored `audio_s` seconds of its audio, and
-    `seq` is the newest final or words received.
+    For a call that could have been resumed: the server has stored `audio_s` seconds of its audio,
+    and `seq` is that of the newest final or words received.
     """
 
     def __init__(self, message: str, *, audio_s: float = 0.0, seq: int = 0) -> None:
@@ -33,7 +33,7 @@ class Disconnected(Retryable):
 
 
 class GoingAway(Disconnected):
-    """The gateway is about to end or to restart; another takes calls now."""
+    """The gateway is about to end or to restart; another one accepts calls now."""
 
 
 class ServerError(CallscribeError):
@@ -45,7 +45,7 @@ class ServerError(CallscribeError):
 
 
 class WrongAddress(ServerError):
-    """What answers at the URL is no server of calls; `code` is `http_` and what it says instead."""
+    """The URL belongs to another kind of server; `code` is `http_` and its status."""
 
 
 class SessionLost(ServerError):

@@ -1,7 +1,7 @@
 """Latencies of a call as its client can see them, in seconds.
 
-Audio is said to be sent when the message that holds its last sample was handed to the
-connection; an event is compared with the sending of the audio that it is about.
+Audio counts as sent when the message with its last sample was handed to the connection. An event is
+compared with the sending of its audio.
 """
 
 from array import array
@@ -45,7 +45,7 @@ class Sending:
         return self._times[min(index, len(self._times) - 1)]
 
     def forget(self, before: float) -> None:
-        """Forget about audio before a position, which nobody will ask for, but for the newest."""
+        """Forget audio before a position, except the newest."""
         index = min(bisect_left(self._ends, before), len(self._times) - 1)
         if index > 0:
             del self._ends[:index], self._times[:index]
@@ -62,9 +62,9 @@ class Latencies:
     _finals: dict[tuple[int, int], float] = field(default_factory=dict)
 
     def note(self, event: Event, now: float) -> dict[str, float]:
-        """Take in an event that arrived at `now`; return what it tells, by measure.
+        """Note an event that arrived at `now`; return the latencies it gives, by measure.
 
-        An endpoint and its final travel apart: whichever comes second completes the pair.
+        An endpoint and its final may come in any order: the second one completes the pair.
         """
         found: dict[str, float | None] = {}
         match event:

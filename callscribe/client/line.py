@@ -1,7 +1,7 @@
-"""A call's line to the servers: one connection after the other, and what must survive them.
+"""A call's line to the servers: consecutive connections, and the state that survives them.
 
-Tasks of one connection: reading, sending from the replay buffer, and watching that the server
-answers. When they have ended, the next connection takes the call up where the server has it.
+A connection has three tasks: reading, sending from the replay buffer, and watching that the server
+answers. When they have ended, the next connection resumes the call at the server's position.
 """
 
 import asyncio
@@ -38,20 +38,20 @@ from common.errors import Misuse
 
 _OPEN_TIMEOUT = 10.0
 _RESUME_TIMEOUT = 5.0
-"""Seconds for one attempt; shorter when resuming, for another server may be alive."""
+"""Seconds for one attempt to resume: short, since another server may be alive."""
 _LEAVE_TIMEOUT = CLOSE_TIMEOUT + 1.0
-"""Seconds for hanging up. A close waits behind audio that the server does not take, for ever."""
+"""Seconds for closing: behind audio that the server does not read, a close would wait for ever."""
 _WATCH_S = 5.0
-"""Seconds between pings, and for each answer: a server that stands still is left after 5 to 10 s.
-With less, a process that was swapped out for a moment would be left for nothing."""
+"""Seconds between pings, and for each answer: the line leaves a stuck server after 5 to 10 s. With
+less, it would leave a process that was only swapped out for a moment."""
 _WATCH_WITHOUT_RESUME_S = 20.0
-"""The same where leaving ends the call."""
+"""The same if leaving ends the call."""
 _MOST_UNREAD = 1000
-"""Unread events from which on those are dropped that a later one replaces."""
+"""Unread events; beyond these, events that a later one replaces are dropped."""
 
 
 class Line:
-    """What `Call` is made of; `resume` off: the first connection is the only one."""
+    """The core of `Call`; without `resume` the first connection is the only one."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Line:
         self.resume_token = ""
         self._attempt = 0
         self.finalized = False
-        """Whether nothing more is taken to be sent."""
+        """Whether nothing more can be sent."""
         self._urls = urls
         self._options = options
         self._tls = tls
@@ -86,7 +86,7 @@ class Line:
         """The newest, open or not."""
         self._up = False
         self._cut: SessionLost | None = None
-        """Set when the server has ended the call while this side was away for too long."""
+        """Set if the server ended the call because this side was away for too long."""
         self._over = False
         self._failure: Exception | None = None
         """Why the call is over; None when it ended in order."""
@@ -97,7 +97,7 @@ class Line:
     # --- towards the caller ---
 
     async def send(self, audio: bytes) -> None:
-        """Add audio; wait until it was sent, or must wait for the server and there is room."""
+        """Add audio; wait until it was sent, or until it waits for the server and there is room."""
         self.check()
         self._ring.add_audio(audio)
         await self._taken()
@@ -117,7 +117,7 @@ class Line:
             await self._taken()
 
     def check(self) -> None:
-        """Raise why nothing more is taken, if so: Misuse behind finalize."""
+        """Raise the reason why nothing more can be sent, if so: Misuse after finalize."""
         self._check_over()
         if self.finalized:
             raise Misuse("nothing can be sent after finalize")
@@ -133,7 +133,7 @@ class Line:
         return self._inbox.popleft()
 
     def settle(self, failure: Exception | None) -> None:
-        """End the call here, for the caller; the first reason counts."""
+        """End the call for the caller; the first reason counts."""
         if not self._over:
             self._over, self._failure = True, failure
         self._wake()
@@ -157,9 +157,9 @@ class Line:
     # --- towards the server ---
 
     async def open(self) -> None:
-        """Begin the call at the first server that takes it.
+        """Begin the call at the first server that accepts it.
 
-        Raises, when none does, what the last one said that may take it later, else the last one.
+        If none does, raises the last refusal that is temporary, else the last one.
         """
         acks = {"audio_ack"} if self._resume else set()
         events = sorted({*self._options.events, *acks})
@@ -179,9 +179,9 @@ class Line:
         raise min(reversed(failures), key=lambda each: isinstance(each, WrongAddress))
 
     async def close(self) -> None:
-        """Hang up, if the server has not; a connection that is not closed in time is dropped.
+        """Close the connection, if the server has not; drop it if that takes too long.
 
-        For the caller the call must be over: see `settle`.
+        The call must have ended for the caller: see `settle`.
         """
         try:
             if self._running is not None:
@@ -200,7 +200,7 @@ class Line:
         self._connection, self._said, self._up = connection, None, True
 
     async def _run(self, connection: ws.ClientConnection) -> None:
-        """Work one connection after the other until the call is over."""
+        """Run one connection after the other until the call is over."""
         try:
             while True:
                 failure = closing_error(await self._attend(connection), self._said)
@@ -213,7 +213,7 @@ class Line:
             self.settle(error)
 
     async def _attend(self, connection: ws.ClientConnection) -> ConnectionClosed:
-        """Read, send and watch until the connection is closed; return how it was."""
+        """Read, send and watch until the connection is closed; return how it closed."""
         reading = asyncio.create_task(self._read(connection))
         others = [asyncio.create_task(work(connection)) for work in (self._pump, self._watch)]
         try:
@@ -245,7 +245,7 @@ class Line:
                 await self._moved.wait()
 
     async def _watch(self, connection: ws.ClientConnection) -> None:
-        """Leave a server that answers no ping: one that stands still closes nothing."""
+        """Leave a server that answers no ping: a stuck one does not close its connections."""
         period = _WATCH_S if self._resume else _WATCH_WITHOUT_RESUME_S
         with suppress(ConnectionClosed):
             while self._up:
@@ -254,19 +254,19 @@ class Line:
                         await connection.wait_closed()
                 try:
                     async with asyncio.timeout(period):
-                        # Either waits: the ping behind audio that is not taken, then its answer.
+                        # Either may wait: the ping behind unread audio, then its answer.
                         await (await connection.ping())
                 except TimeoutError:
                     connection.transport.abort()
 
     def _receive(self, message: str | bytes) -> None:
         event = parse_event(message)
-        if event is None or not self._delivery.admit(event):
+        if event is None or not self._delivery.is_new(event):
             return
         if isinstance(event, Error):
             self._said = event
         if self._advances(event):
-            self._redialling.got_on()
+            self._redialling.advanced()
         if self._is_for_the_caller(event):
             self._inbox.append(event)
         self._wake()
@@ -294,13 +294,13 @@ class Line:
     # --- from one connection to the next ---
 
     async def _redial(self, failure: Disconnected | Refused | WrongAddress) -> ws.ClientConnection:
-        """Return the connection on which the call goes on; when there is none, raise why."""
+        """Return the connection that resumes the call, or raise why there is none."""
         clock = asyncio.get_running_loop().time
         lost = clock()
-        self._redialling.lost(lost, at_once=isinstance(failure, GoingAway))
+        self._redialling.lost(lost, immediately=isinstance(failure, GoingAway))
         while attempt := self._redialling.next_attempt(clock(), random.random()):
             await asyncio.sleep(attempt.wait)
-            # An attempt that was given up may still be under way: it must not win over a later one.
+            # An abandoned attempt may still be in progress: it must not win over a later one.
             self._attempt = max(self._attempt + 1, round(1000 * time.time()))
             config = {"resume": self.resume_token, "seq": self._delivery.seq}
             config["attempt"] = self._attempt
@@ -326,7 +326,7 @@ class Line:
         if not created.resumed:
             raise SessionLost("not_resumed", "the server began a new call in place of this one")
         position = created.position / self._options.sample_rate
-        # Behind finalize there is nothing, whatever the server still needs of the audio.
+        # After finalize nothing can follow, even if the server lacks some audio.
         complete = self.finalized and created.controls == self._ring.controls
         if created.ended and not complete:
             text = f"the server ended the call {position:.1f} s into its audio: this side was away"
@@ -338,12 +338,12 @@ class Line:
 
 
 def _asked_to_wait(error: Disconnected | Refused | WrongAddress) -> float:
-    # Redis or a stage that is away is back as soon as it is: the back-off finds it earlier.
+    # Redis or a missing stage may be back any time: the back-off finds it earlier.
     return error.retry_after if isinstance(error, Refused) and error.reason != "unavailable" else 0
 
 
 async def _drain(connection: ws.ClientConnection) -> None:
-    """Read until closed: behind events that nobody reads, the server's close would not be seen."""
+    """Read until closed: behind unread events the server's close would not be seen."""
     with suppress(ConnectionClosed, ConcurrencyError):
         while True:
             await connection.recv()

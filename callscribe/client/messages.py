@@ -1,7 +1,7 @@
-"""The native protocol's messages as typed values: options that go, events that come.
+"""The native protocol's messages as typed values: options to send, events to receive.
 
-Times in events are seconds of audio since the call began, not of the clock. Fields are named as on
-the wire.
+Times in events are seconds of audio since the call began, not of the clock. Fields have the
+names of the wire.
 """
 
 import json
@@ -17,7 +17,7 @@ SAMPLE_BYTES: Mapping[str, int] = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw":
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """What a call asks of the server; None leaves an option to the server's settings.
+    """The options of a call; None leaves one to the server's settings.
 
     Durations in seconds, thresholds as probabilities 0..1, `sample_rate` in Hz. With two
     channels the samples are interleaved, and each channel has its own transcript. The server
@@ -46,7 +46,7 @@ class Options:
     words: bool | None = None
     interim_results: bool | None = None
     events: tuple[Literal["speech_started", "speech_ended", "gap", "lag", "audio_ack"], ...] = ()
-    """Events beyond transcripts to be sent."""
+    """Events to receive beyond transcripts."""
 
     def __post_init__(self) -> None:
         if self.encoding not in SAMPLE_BYTES:
@@ -64,7 +64,7 @@ class Options:
 
 
 class Changes(TypedDict, total=False):
-    """What `Call.configure` may change during a call; as in `Options`."""
+    """Options that `Call.configure` may change; as in `Options`."""
 
     language: str | None
     context: str
@@ -77,10 +77,10 @@ class Changes(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Created:
-    """The answer to a config that opens or resumes a call; the rest is of a resumed one.
+    """The answer to a config that opens or resumes a call; other fields are for a resumed one.
 
-    The server has `position` frames of audio at the call's sample rate, `seq` is its newest final
-    or words, and the first `controls` messages behind the first config took effect.
+    The server has `position` frames of audio at the call's sample rate. `seq` is that of its newest
+    final or words. The first `controls` messages behind the first config took effect.
     """
 
     session_id: str
@@ -90,11 +90,11 @@ class Created:
     seq: int = 0
     controls: int = 0
     ended: bool = False
-    """Whether the call takes nothing any more; what is left to come are results."""
+    """Whether the call accepts no more audio; only results follow."""
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Self:
-        """Read a message's fields; one that lacks what it must have raises PeerMisbehaved."""
+        """Read a message's fields; a missing required field raises PeerMisbehaved."""
         try:
             return cls(**{f.name: wire[f.name] for f in fields(cls) if f.name in wire})
         except TypeError as error:
@@ -162,7 +162,7 @@ class _Timed(_Event):
 class Final(_Timed):
     """An utterance's definitive text; `seq` rises over the finals and words of the call.
 
-    Of a call that asked for `words` they are None where they come later as a `Words` event
+    If the call asked for `words`, they are None when they come later as a `Words` event
     (`words_pending`), or not at all (`words_unavailable` says why).
     """
 
@@ -174,7 +174,7 @@ class Final(_Timed):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Words(_Timed):
-    """The words of a final that came with `words_pending`, or in `words_unavailable` why not."""
+    """The words of a final with `words_pending`; or `words_unavailable` says why there are none."""
 
     kind = "words"
 
@@ -212,7 +212,7 @@ class Gap(_Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Error(_Event):
-    """The server objects to something but the call goes on, unless it closes it right after."""
+    """An error; the call goes on unless the server closes it right after."""
 
     kind = "error"
     code: str
@@ -223,7 +223,7 @@ class Error(_Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lag(_Event):
-    """The recogniser is `seconds` of audio behind what the server has; told while that is much."""
+    """The recogniser is `seconds` of audio behind; sent only while that is much."""
 
     kind = "lag"
     seconds: float
@@ -231,7 +231,7 @@ class Lag(_Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AudioAck(_Event):
-    """The server has stored what comes before frame `position`, at the call's sample rate."""
+    """The server has stored all audio before frame `position`, at the call's sample rate."""
 
     kind = "audio_ack"
     position: int
@@ -242,7 +242,7 @@ class Resumed(_Event):
     """The connection broke and the call goes on; made by the client, not sent by the server.
 
     `after_s`: seconds of the clock without a connection. `position`: seconds of audio that
-    the server had; what follows it was sent again.
+    the server had; the audio behind it was sent again.
     """
 
     kind = "resumed"
@@ -274,7 +274,7 @@ def parse_event(message: str | bytes) -> Event | None:
 
 
 def parse_object(message: str | bytes) -> dict[str, Any]:
-    """Read a message of any type; what is no JSON object raises PeerMisbehaved."""
+    """Read a message of any type; anything but a JSON object raises PeerMisbehaved."""
     try:
         wire = json.loads(message)
     except ValueError as error:

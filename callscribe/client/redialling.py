@@ -1,7 +1,8 @@
-"""Which of the servers to try next after a broken connection, when, and when to give up.
+"""Which server to try next after a broken connection, when, and when to give up.
 
 Exponential back-off with full jitter, after M. Brooker, "Exponential Backoff And Jitter" (AWS
-Architecture Blog, 2015): the clients of one dead gateway do not come back in step.
+Architecture Blog, 2015): the clients of one dead gateway do not all reconnect
+at the same time.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ LONGEST_WAIT = 5.0
 """Bounds of the longest wait, in seconds; each wait is a random part of it."""
 
 STEADY = 10.0
-"""Seconds after which a connection counts as one that works."""
+"""Seconds after which a connection counts as working."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class Attempt:
 class Redialling:
     """The attempts of one call; pure: `now` in seconds of any clock that does not go back.
 
-    `patience` is how many seconds without a connection are borne, in sum since the call last got
-    on: a server that takes the call and drops it again does not keep it for ever.
+    `patience` is the total time (s) without a connection since the call last advanced. So a server
+    that accepts the call and drops it again cannot keep it for ever.
     """
 
     def __init__(self, urls: Sequence[str], patience: float) -> None:
@@ -37,7 +38,7 @@ class Redialling:
         self._patience = self._left = patience
         self._barred: dict[str, float] = {}
         self._tries = 0
-        self._at_once = False
+        self._immediately = False
         self._connected_at = self._lost_at = 0.0
 
     def connected(self, url: str, now: float) -> None:
@@ -46,27 +47,27 @@ class Redialling:
         self._turn_to_next_of(url)
         self._connected_at = now
 
-    def got_on(self) -> None:
-        """Note that the call advanced: what went wrong before no longer counts."""
+    def advanced(self) -> None:
+        """Note that the call advanced: earlier failures no longer count."""
         self._tries = 0
         self._left = self._patience
 
-    def lost(self, now: float, *, at_once: bool) -> None:
-        """Note a broken connection; `at_once`: the first attempt need not wait."""
+    def lost(self, now: float, *, immediately: bool) -> None:
+        """Note a broken connection; `immediately`: the first attempt need not wait."""
         if now - self._connected_at >= STEADY:
-            self.got_on()
-        self._at_once = at_once and not self._tries
+            self.advanced()
+        self._immediately = immediately and not self._tries
         self._lost_at = now
 
     def next_attempt(self, now: float, chance: float) -> Attempt | None:
-        """Return the next attempt, None when patience is over; `chance` is random, from 0 to 1."""
+        """Return the next attempt, None if `patience` is used up; `chance` is random, 0 to 1."""
         left = self._left - (now - self._lost_at)
         if left <= 0:
             return None
         url = min(self._urls, key=lambda each: max(now, self._barred.get(each, now)))
         wait = chance * doubled(FIRST_WAIT, self._tries, LONGEST_WAIT)
-        wait = 0.0 if self._at_once else wait
-        self._at_once = False
+        wait = 0.0 if self._immediately else wait
+        self._immediately = False
         self._tries += 1
         return Attempt(url, min(left, wait + max(0.0, self._barred.get(url, now) - now)))
 

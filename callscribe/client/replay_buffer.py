@@ -1,8 +1,8 @@
-"""The end of a call's audio that may have to be sent again, with its controls in their places.
+"""The latest audio of a call, with its controls in place, which may have to be sent again.
 
-Bytes are counted from the beginning of the call. A cursor runs over audio and controls as they
-are sent; after a broken connection it is set back to what the server says it has. What the server
-acknowledged is forgotten.
+Bytes are counted from the beginning of the call. A cursor moves over audio and controls as they are
+sent; after a broken connection it moves back to the server's position. Acknowledged audio is
+dropped.
 """
 
 from collections import deque
@@ -12,11 +12,11 @@ from callscribe.client.errors import SessionLost
 from common.errors import PeerMisbehaved
 
 LONGEST_MESSAGE = 65_536
-"""Bytes of audio given out at once; servers take at least 1 MiB."""
+"""Bytes of audio in one message at most; servers accept at least 1 MiB."""
 IN_FLIGHT_S = 10.0
-"""Seconds of audio given out before an acknowledgement: behind more, a server that stops reading
-for a while (Redis is away, a fast sender is paced) would get to a ping too late, and be left.
-More than the 3 s by which servers acknowledge late."""
+"""Seconds of audio sent without an acknowledgement, at most. Behind more, a server that stops
+reading for a while (Redis is away, a fast sender is paced) would answer a ping too late, and the
+client would leave it. Must exceed the 3 s by which servers acknowledge late."""
 NOTHING = '{"type": "config"}'
 """A control that changes nothing."""
 
@@ -36,13 +36,13 @@ def _is_due(control: _Control | None, sent: int) -> bool:
 class ReplayBuffer:
     """Audio and controls of one call from the last acknowledged frame on; pure.
 
-    Both sides number the controls. A server counts those that it refused, but tells only the last
-    one that took effect; those behind it are sent again to be refused again, or, where they are no
-    longer kept, `NOTHING` in place of each. Otherwise it would count from another number than this
-    side: one leg of a call would take a later control for one that it has.
+    Both sides number the controls. A server counts those that it refused, but reports only the last
+    one that took effect. Those behind it are sent again to be refused again; in place of one that
+    is no longer kept, `NOTHING` is sent. Otherwise the numbers of both sides would differ, and one
+    leg of a call would mistake a later control for one that it has.
 
     `frame_bytes`: of one sample of every channel. `rate` in frames a second. `capacity_s`: seconds
-    of audio from which on the buffer is `full`; it takes more nevertheless, whoever adds must wait.
+    of audio from which on the buffer is `full`; it still accepts more, but the sender should wait.
     """
 
     def __init__(self, *, frame_bytes: int, rate: int, capacity_s: float) -> None:
@@ -54,8 +54,8 @@ class ReplayBuffer:
         self._start = 0
         """Bytes before the first one kept, always whole frames."""
         self._arrived = 0
-        """Bytes that the server has for now: acknowledged, or what it had when it resumed. It may
-        acknowledge the latter only with new audio, which must not wait for that."""
+        """Bytes that the server has: acknowledged, or reported at a resume. It may acknowledge the
+        latter only with new audio, which must not wait for that."""
         self._controls: deque[_Control] = deque()
         self._numbered = 0
         self._sent = 0
@@ -63,7 +63,7 @@ class ReplayBuffer:
 
     @property
     def full(self) -> bool:
-        """Whether more than the capacity is kept of what the server may not have."""
+        """Whether more than the capacity is kept that the server may lack."""
         return self._end - self._arrived > self._capacity
 
     @property
@@ -99,7 +99,7 @@ class ReplayBuffer:
     def take(self) -> bytes | str | None:
         """Return the next message to send, audio or a control's text.
 
-        None when all was sent, or as much as may be without an acknowledgement.
+        None when all was sent, or when an acknowledgement must come first.
         """
         control = self._next_control()
         if control is not None and _is_due(control, self._sent):
@@ -113,9 +113,9 @@ class ReplayBuffer:
         return message
 
     def acknowledge(self, position: int) -> bool:
-        """Forget what comes before frame `position`; return whether that was anything.
+        """Drop audio before frame `position`; return whether there was any.
 
-        A control is forgotten once audio behind it was acknowledged: the server takes both in
+        A control is dropped once audio behind it was acknowledged: the server handles both in
         order. A position that was never sent raises PeerMisbehaved.
         """
         start = position * self._frame_bytes
@@ -131,7 +131,7 @@ class ReplayBuffer:
         return True
 
     def forget_sent(self) -> None:
-        """Keep only what was not sent, for a call that will not be resumed."""
+        """Keep only unsent audio and controls, for a call that will not be resumed."""
         del self._audio[: self._sent - self._start]
         self._start = self._arrived = self._sent
         while self._controls and self._controls[0].number <= self._sent_controls:
@@ -140,8 +140,8 @@ class ReplayBuffer:
     def rewind(self, position: int, controls: int) -> None:
         """Send again from frame `position` on, and the controls numbered above `controls`.
 
-        Raises SessionLost when the audio kept no longer goes back so far, PeerMisbehaved when
-        the server claims what was never sent.
+        Raises SessionLost when that audio is no longer kept, PeerMisbehaved when the server claims
+        more than was sent.
         """
         sent = position * self._frame_bytes
         if sent > self._end or controls > self._numbered:
@@ -161,12 +161,13 @@ class ReplayBuffer:
         # Those kept are consecutive and end with the newest.
         behind = self._numbered - self._sent_controls
         if behind > len(self._controls):
-            # Forgotten, so before audio that the server has, and not carried out: it was refused.
+            # Dropped, so it was before audio that the server has; without effect, so it was
+            # refused.
             return _Control(self._sent_controls + 1, self._start, NOTHING)
         return self._controls[-behind] if behind else None
 
     def _audio_until(self, control: _Control | None) -> int:
-        """Return where the audio ends that may be sent now, before the next control."""
+        """Return the end of the audio that may be sent before the next control."""
         end = self._end if control is None else control.at
         return min(end, self._arrived + self._window)
 

@@ -1,1 +1,1 @@
-"""The commands that are no services, each with its flags and its work."""
+"""The commands other than services, each with its flags and its work."""

@@ -1,4 +1,4 @@
-"""`callscribe dead-letters`: what its flags mean."""
+"""The flags of `callscribe dead-letters`."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ def _parser() -> FlagParser:
     listing.add_argument("--stage", choices=NAMES, help="default: all")
     listing.add_argument("--json", action="store_true", help="print them as JSON lines")
     replaying = actions.add_parser(
-        "replay", help="try dead letters again; what succeeds is removed", allow_abbrev=False
+        "replay", help="try dead letters again; remove those that succeed", allow_abbrev=False
     )
     which = replaying.add_mutually_exclusive_group(required=True)
     which.add_argument("ids", nargs="*", default=[], metavar="ID", help="as `list` prints it")

@@ -18,7 +18,7 @@ from common.lifecycle import EXIT_INTERRUPTED
 from common.settings import PREFIX
 
 _NOT_ITS_OWN = ("REDIS_URL", "SSL_CERTFILE", "SSL_KEYFILE", "GENERATE_SELF_SIGNED_CERT")
-"""Settings that do not hold here: no other Redis, no certificate that its client must trust."""
+"""Settings that are ignored here: another Redis, and a certificate that the client must trust."""
 
 
 def main(argv: Sequence[str]) -> int:

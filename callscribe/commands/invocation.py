@@ -8,7 +8,7 @@ from common.settings import FlagParser, merge, parse_flags, settings_classes
 
 @dataclass(frozen=True)
 class Invocation:
-    """What a command line and the environment say together."""
+    """A command line together with the environment."""
 
     arguments: Mapping[str, str]
     """What is not a setting: the command's own arguments, by name."""
@@ -19,7 +19,7 @@ class Invocation:
 
     @classmethod
     def parse(cls, parser: FlagParser, argv: Sequence[str], env: Mapping[str, str]) -> "Invocation":
-        """Read a command line; SettingsError for a flag or a value that none of them has."""
+        """Read a command line; SettingsError for an unknown flag or an invalid value."""
         texts = parse_flags(parser, argv)
         names = merge(settings_classes().values())
         given = {name: text for name, text in texts.items() if name in names}

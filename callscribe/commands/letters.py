@@ -1,4 +1,4 @@
-"""What the workers gave up, shown and tried again."""
+"""Showing and replaying dead letters."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ from common.redis.address import Address
 from common.redis.link import Command, Link
 
 _PATIENCE = 300.0
-"""Seconds until the text of an utterance is given up: suspects are decoded one by one."""
+"""Seconds to wait for the text of an utterance: poison candidates are decoded one by one."""
 _LOOK_EVERY = 0.1
 _TTL = 2 * round(_PATIENCE)
 
@@ -39,7 +39,7 @@ class _Filed(NamedTuple):
 
     @property
     def id(self) -> str:
-        """What names a letter on the command line."""
+        """The name of a dead letter on the command line."""
         return f"{self.stage}/{self.letter.id}"
 
     @property
@@ -54,11 +54,11 @@ class _Filed(NamedTuple):
 
 
 class _NotReplayed(CallscribeError):
-    """Why a letter stays where it is."""
+    """Why a dead letter was not replayed."""
 
 
 async def show(url: str, stages: Sequence[str], *, as_json: bool) -> int:
-    """Print the letters of these stages on stdout, the oldest first; return the exit code."""
+    """Print the dead letters of these stages, the oldest first; return the exit code."""
     async with _connected(url) as link:
         filed = await _filed(link, stages)
     if as_json:
@@ -69,7 +69,7 @@ async def show(url: str, stages: Sequence[str], *, as_json: bool) -> int:
         leg, number = each.where
         utterance = "" if number is None else f"  utterance {number}"
         print(f"{each.id}  {each.at.astimezone():%Y-%m-%d %H:%M:%S}  call {leg}{utterance}")
-        print(f"    {each.letter.terms} attempts, the last by {each.letter.worker}")
+        print(f"    {each.letter.attempts} attempts, the last by {each.letter.worker}")
         print(f"    {each.letter.reason}")
     if not filed:
         print("no dead letters", file=sys.stderr)
@@ -77,10 +77,10 @@ async def show(url: str, stages: Sequence[str], *, as_json: bool) -> int:
 
 
 async def replay(url: str, ids: Sequence[str]) -> int:
-    """Try letters again, by id or, without any, all of them; return the exit code.
+    """Replay dead letters by id, or all of them without ids; return the exit code.
 
-    The text of an utterance is printed: the call has gone on without it. What was replayed is
-    removed; what was not is one line on stderr, and exit code 1.
+    The text of an utterance is printed, since its call has gone on without it. Replayed ones are
+    removed. Each other one is a line on stderr, and the exit code is then 1.
     """
     async with _connected(url) as link:
         filed = await _filed(link, NAMES)
@@ -122,14 +122,14 @@ def _record(filed: _Filed) -> dict[str, Any]:
         "session": leg.session,
         "channel": leg.channel,
         "utterance": number,
-        "attempts": filed.letter.terms,
+        "attempts": filed.letter.attempts,
         "worker": filed.letter.worker,
         "reason": filed.letter.reason,
     }
 
 
 async def _replayed(link: Link, filed: _Filed) -> str:
-    """Replay one letter and remove it; return what came of it."""
+    """Replay one dead letter and remove it; return the result."""
     if filed.stage == ASR.name:
         outcome = await _recognised(link, filed.letter)
     else:
@@ -143,7 +143,7 @@ async def _replayed(link: Link, filed: _Filed) -> str:
 
 
 async def _recognised(link: Link, letter: Letter) -> str:
-    """Have an utterance recognised from the audio in its letter, as a call of its own."""
+    """Have an utterance recognised from the audio of its dead letter, as a separate call."""
     pcm = await dead_letters.audio_of(link, ASR.name, letter)
     if not pcm:
         raise _NotReplayed("its audio is not kept")
@@ -177,7 +177,7 @@ async def _recognised(link: Link, letter: Letter) -> str:
 
 
 def _recording(leg: Leg, start: int, pcm: bytes) -> list[Command]:
-    """Return what writes a call that consists of one utterance, already over."""
+    """Return the commands that write a finished call with a single utterance."""
     end = start + len(pcm) // 2
     over = SpeechEntry(Mark(end, 0), (Ended(1, start, end, end, "finish"),))
     audio, speech = leg.key(AUDIO), leg.key(SPEECH)

@@ -31,7 +31,7 @@ class Display(Protocol):
         """Show an event with the latencies, in seconds, that its arrival told."""
 
     def summarise(self, body: Mapping[str, Any], text: str) -> None:
-        """Show what is to be said at the end: `body` for programs, `text` for people."""
+        """Show the summary at the end: `body` for programs, `text` for people."""
 
     def __enter__(self) -> Self: ...
 
@@ -47,7 +47,7 @@ def display_for(out: TextIO, env: Mapping[str, str], *, as_json: bool = False) -
     """Choose the display for `out`.
 
     In place needs a terminal that moves its cursor (TERM is not "dumb"); NO_COLOR
-    (no-color.org) takes the colours away and nothing else.
+    (no-color.org) removes the colours and nothing else.
     """
     if as_json:
         return JsonLines(out)
@@ -57,7 +57,7 @@ def display_for(out: TextIO, env: Mapping[str, str], *, as_json: bool = False) -
 
 
 class _Plain:
-    """A display that owes the terminal nothing when it ends."""
+    """A display that leaves nothing to restore on the terminal."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -78,7 +78,7 @@ class JsonLines(_Plain):
     """Every event as one JSON object a line, with its latencies in seconds."""
 
     def show(self, event: Event, latencies: Mapping[str, float]) -> None:
-        """Write the event with `type` in words of the protocol."""
+        """Write the event, with `type` as in the protocol."""
         body = {name: value for name, value in asdict(event).items() if value is not None}
         rounded = {name: round(value, 4) for name, value in latencies.items()}
         self._write(event.kind, body | ({"latency": rounded} if rounded else {}))
@@ -96,7 +96,7 @@ class JsonLines(_Plain):
 
 
 class Lines(_Plain):
-    """Finals and gaps as one line each; what is not transcript goes to stderr."""
+    """Finals and gaps as one line each; everything else goes to stderr."""
 
     _names: Sequence[str] = ()
 
@@ -107,7 +107,7 @@ class Lines(_Plain):
             print(f"# {title}", file=self._out, flush=True)
 
     def show(self, event: Event, latencies: Mapping[str, float]) -> None:
-        """Write what is definitive."""
+        """Write finals and gaps, not partials."""
         line = _line(event, self._names)
         if line:
             target = sys.stderr if isinstance(event, Error | Resumed) else self._out
@@ -129,7 +129,7 @@ class Live:
         self._drawn = 0
 
     def show(self, event: Event, latencies: Mapping[str, float]) -> None:
-        """Land a final, redraw a partial."""
+        """Print a final, redraw a partial."""
         line = _line(event, self._names)
         match event:
             case Partial():
@@ -189,7 +189,7 @@ class Live:
         self._drawn = len(live)
 
     def _partial(self, partial: Partial, width: int) -> str:
-        """One row, never wrapped: what wraps could not be taken back."""
+        """One row, never wrapped: wrapped rows could not be erased."""
         name = _name(partial.channel, self._names)
         head = f"{_span(partial.start, partial.end)} {name}: "[: width - 1]
         text, unsure = printable(partial.text), len(partial.text) - partial.stable

@@ -9,7 +9,7 @@ from common.pipeline.stages import PIPELINE
 from common.settings import PREFIX, FlagParser, flag_parser, settings_classes
 
 _ON_REQUEST = {spec.name for spec in PIPELINE if spec.beside}
-"""Services that a stack has none of unless it is told how many: calls can do without them."""
+"""Services that a stack starts only on request: calls can do without them."""
 
 
 def stack_parser(name: str, description: str) -> FlagParser:

@@ -1,4 +1,4 @@
-"""`callscribe transcribe`: what its flags mean."""
+"""The flags of `callscribe transcribe`."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ def main(argv: Sequence[str]) -> int:
     arguments.api_key = _api_key(arguments.api_key, vars(arguments).pop("api_key_file"))
     if not 0 <= arguments.speed < float("inf"):
         raise SettingsError(f"--speed: {arguments.speed:g} is not 0 or more")
-    # What is wrong with the flags is said before the libraries for audio are loaded.
+    # Report errors in the flags before loading the libraries for audio.
     from callscribe.commands.transcription import TranscribeOptions, run
 
     return asyncio.run(run(TranscribeOptions(**vars(arguments))))

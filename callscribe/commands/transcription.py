@@ -20,7 +20,7 @@ from common.errors import CallscribeError, SettingsError
 from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
 
 MESSAGE_SECONDS = 0.1
-"""Audio per message: what telephone and browser clients send; a longer one adds latency."""
+"""Audio per message, as telephone and browser clients send; a longer one adds latency."""
 
 _PATIENCE = 60.0
 """Seconds that a recording waits for room."""
@@ -34,16 +34,16 @@ class TranscribeOptions:
 
     files: Sequence[Path]
     url: str | Sequence[str]
-    """Of the servers' native protocol, as `ws://localhost:8000/ws/asr`."""
+    """URLs of the servers' native protocol, such as `ws://localhost:8000/ws/asr`."""
     api_key: str | None = field(default=None, repr=False)
     json: bool = False
-    """Every event as one line of JSON, in place of lines for people."""
+    """Print every event as one line of JSON, instead of lines for people."""
     language: str | None = None
     context: str | None = None
     denoise: bool = False
     words: bool = False
     resume: bool = True
-    """Take the call up again after a broken connection."""
+    """Resume the call after a broken connection."""
     speed: float = 1.0
     """Seconds of audio sent a second; 0 sends as fast as the server takes it."""
 
@@ -52,10 +52,10 @@ async def run(options: TranscribeOptions) -> int:
     """Transcribe the files one after another on stdout; return the exit code.
 
     0: done; 1: the call broke, was refused, or some of its audio went untranscribed; 2: a file,
-    the URL or an option is no use. What went wrong is one line on stderr, except what stdout
-    raises, which is raised. Cancelling ends the call where it is and leaves the terminal in order.
+    the URL or an option is unusable. An error is one line on stderr, except errors of stdout, which
+    are raised. Cancelling ends the call immediately and leaves the terminal in order.
     """
-    if sys.stdout is None:  # closed by who started this
+    if sys.stdout is None:  # closed by the parent
         return _failed(CallscribeError("stdout is closed"), EXIT_FAILED)
     display = display_for(sys.stdout, os.environ, as_json=options.json)
     try:
@@ -122,7 +122,7 @@ async def _transcribe(path: Path, options: TranscribeOptions, display: Display) 
 
 @asynccontextmanager
 async def _admitted(options: TranscribeOptions, wanted: Options) -> AsyncIterator[Call]:
-    """Open a call; while there is no room for it a recording can wait."""
+    """Open a call; a recording can wait while there is no room for it."""
     give_up = time.monotonic() + _PATIENCE
     async with AsyncExitStack() as opened:
         while True:
@@ -154,7 +154,7 @@ async def _recording(audio: AudioFile, speed: float, sending: Sending) -> AsyncI
 
 
 def _summary(results: Sequence[_Result], *, paced: bool) -> dict[str, Any]:
-    """Unpaced audio arrives faster than speech: its latencies would tell of the backlog only."""
+    """Leave out latencies of audio sent faster than speech: they would only show the backlog."""
     summary: dict[str, Any] = {
         "files": len(results),
         "audio_seconds": round(sum(result.audio for result in results), 2),

@@ -1,5 +1,5 @@
-"""`callscribe loadtest`: real-time callers for any callscribe server, and what they went through.
+"""`callscribe loadtest`: real-time callers for any callscribe server, and their results.
 
 `plan`, `tally` and `scoring` are pure; `speech` prepares the audio that all callers share,
-`pacing` sends it, `caller` is one call, `load` keeps the calls up, `command` is the whole.
+`pacing` sends it, `caller` is one call, `load` keeps the calls up, `command` runs everything.
 """

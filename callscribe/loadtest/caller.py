@@ -1,8 +1,7 @@
-"""One call: opened, spoken into, ended, and what came of it.
+"""One call: open it, speak, end it, and note the result.
 
-The ordinary client (`callscribe.client`) keeps what it sends and comes back when the connection
-breaks. A load tester does neither: it is after how often that happens, and each of its callers
-must cost little.
+The ordinary client (`callscribe.client`) keeps sent audio and resumes when the connection breaks. A
+load tester does neither: it counts broken connections, and each of its callers must cost little.
 """
 
 import asyncio
@@ -37,14 +36,14 @@ FINALIZE = '{"type": "finalize"}'
 
 _OPEN_TIMEOUT = 10.0
 _DRAIN_S = 30.0
-"""How long a server may take to answer what was said last."""
+"""Seconds that a server has to answer the last speech."""
 _KEPT_S = 330.0
-"""How long it is remembered when audio was sent: no utterance is longer (300 s)."""
+"""Seconds for which the times of sent audio are kept: no utterance is longer (300 s)."""
 
 
 @dataclass
 class _Heard:
-    """What the server has said in one call."""
+    """The server's events in one call."""
 
     latencies: Latencies
     finals: list[Final] = field(default_factory=list)
@@ -53,10 +52,10 @@ class _Heard:
     endpoints: set[tuple[int, int]] = field(default_factory=set)
     """Utterances that ended, by channel and number, and have no final yet."""
     cut: set[tuple[int, int]] = field(default_factory=set)
-    """Utterances that hanging up ended: nobody measures what no endpointer decided."""
+    """Utterances that the end of the call ended: without an endpointer's decision, not measured."""
     lost: int = 0
 
-    def take(self, event: Event, now: float, tally: Tally) -> None:
+    def note(self, event: Event, now: float, tally: Tally) -> None:
         """Note one event."""
         match event:
             case Partial():
@@ -83,7 +82,7 @@ class _Heard:
 
     def _ended(self, event: SpeechEnded) -> None:
         key = event.channel, event.utterance
-        # An endpoint and its final travel apart.
+        # An endpoint and its final may come in any order.
         if not any((final.channel, final.utterance) == key for final in self.finals[-4:]):
             self.endpoints.add(key)
         if event.reason in ("finish", "flush"):
@@ -92,14 +91,14 @@ class _Heard:
 
 @dataclass(frozen=True)
 class Server:
-    """Where the callers call, and what they ask for: speech events and gaps too."""
+    """The server to call, and the options: speech events and gaps are requested too."""
 
     url: str
     options: Options
 
 
 class Callers:
-    """Makes calls: what they all share."""
+    """Makes calls; holds what they share."""
 
     def __init__(
         self, server: Server, loop: Loop, pacer: Pacer, tally: Tally, clock: Callable[[], float]
@@ -113,9 +112,9 @@ class Callers:
     async def call(self, plan: PlannedCall) -> bool:
         """Make one call and wait for its end, return whether that was in order.
 
-        What becomes of it goes into the tally.
+        The result goes into the tally.
 
-        Raises what keeps a call from being opened: Refused, Disconnected, ServerError.
+        Raises Refused, Disconnected or ServerError if the call cannot be opened.
         """
         begin = self._clock()
         config = self._server.options.to_wire()
@@ -161,7 +160,7 @@ class Callers:
                 closed = await listening
         except TimeoutError:
             return paced.fault or f"did not end within {_DRAIN_S:g} s of finalize"
-        except CallscribeError as error:  # what it said cannot be understood
+        except CallscribeError as error:  # it sent an invalid message
             return str(error)
         finally:
             listening.cancel()
@@ -179,7 +178,7 @@ class Callers:
             while True:
                 event = parse_event(await connection.recv())
                 if event is not None:
-                    heard.take(event, self._clock(), self._tally)
+                    heard.note(event, self._clock(), self._tally)
         except ConnectionClosed as closed:
             return closed
         finally:

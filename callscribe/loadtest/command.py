@@ -1,4 +1,4 @@
-"""`callscribe loadtest`: checks what is asked for, runs the load, and reports it."""
+"""`callscribe loadtest`: checks its arguments, runs the load, and reports it."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ from common.settings import FlagParser
 
 _URL = "ws://127.0.0.1:8000/ws/asr"
 _CALLS_PER_S = 25.0
-"""At which calls begin, unless it is said otherwise."""
+"""Default rate at which calls begin."""
 _LEAST_RAMP_S = 5.0
 _MOST_SESSIONS = 20_000
 _SPARE_FILES = 64
@@ -45,8 +45,8 @@ def parser() -> FlagParser:
     """Return the command's flags."""
     flags = FlagParser(prog="callscribe loadtest", allow_abbrev=False)
     flags.description = (
-        "Call a server many times at once, with real speech at the pace of speech, and say how the"
-        " calls fared. Ctrl-C ends it early, with the report."
+        "Open many concurrent calls to a server, with real speech at the pace of speech, and report"
+        " how they went. Ctrl-C ends it early, with the report."
     )
     add = flags.add_argument
     add("--sessions", type=int, default=10, metavar="N", help="calls to keep up (default 10)")
@@ -75,10 +75,10 @@ def parser() -> FlagParser:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the load; 0 when every call that was accepted ended in order with all it said.
+    """Run the load; 0 if every accepted call ended in order, with all its finals.
 
-    1: one did not, or none was accepted; 130: interrupted, once those that were up had ended.
-    SettingsError for arguments that are no use, other CallscribeErrors when no call can be made.
+    1: one did not, or none was accepted; 130: interrupted, after the open calls have ended.
+    SettingsError for unusable arguments, other CallscribeErrors when no call can be made.
     """
     arguments = parser().parse_args(argv)
     _check(arguments)
@@ -119,7 +119,7 @@ def _check(arguments: Namespace) -> None:
 
 
 def _allow_files(count: int) -> None:
-    """Raise this process's limit of open files, of which every call is one."""
+    """Raise this process's limit of open files: every call needs one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and count > hard:
         raise SettingsError(f"--sessions: {count} open files are needed, ulimit -Hn is {hard}")

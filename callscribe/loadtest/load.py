@@ -1,4 +1,4 @@
-"""Keeping so many calls up: lines that are dialled one after the other and again when they end."""
+"""Keeping a number of calls up: lines that dial in turn, and again when their call ends."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ from callscribe.loadtest.tally import Tally
 from common.errors import CallscribeError
 
 _REDIAL_S = 1.0
-"""Before a line that could not reach the server tries again."""
+"""Seconds until a line that could not reach the server tries again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class Shape:
 
     sessions: int
     duration: float
-    """After it no call begins, and those that are up end in their next pause."""
+    """After it no call begins, and open calls end in their next pause."""
     ramp: float
     """Over which the first calls begin, evenly spread."""
     call_length: float = 0.0
@@ -52,14 +52,14 @@ class Load:
         self._stopped = asyncio.Event()
 
     def stop(self) -> None:
-        """Begin no call any more, and have those that are up end now."""
+        """Begin no more calls, and end the open ones now."""
         self._stopped.set()
         self._pacer.stop()
 
     async def run(self) -> None:
         """Keep the calls up for the duration and wait for their ends.
 
-        Raises what the first call is told when it is not refused but cannot be made at all.
+        Raises the error of the first call if calls are impossible, not just refused.
         """
         step = self._shape.ramp / self._shape.sessions
         try:
@@ -73,7 +73,7 @@ class Load:
             raise _first(group) from None
 
     async def _line(self, after: float) -> None:
-        """Dial after so many seconds, and again whenever a call has ended."""
+        """Dial after `after` seconds, and again whenever a call has ended."""
         await self._pause(after)
         while (left := self._shape.duration - self._clock()) >= LEAST_CALL_S:
             if self._stopped.is_set():

@@ -1,7 +1,7 @@
 """Sending at the pace of speech: one task writes what is due in every call.
 
-A timer and a task per call, as the ordinary client has them, cost several times as much as the
-writing itself.
+A timer and a task per call, as in the ordinary client, cost several times as much as the writing
+itself.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from itertools import count
 from callscribe.client.latency import Sending
 
 _TICK = 0.004
-"""Least time between two looks: what falls due within it is written together."""
+"""Shortest time between two rounds: messages due within it are written together."""
 _IDLE = 0.02
 _MOST_UNSENT = 64 << 10
 """Bytes that may wait in a socket's buffer; a server that reads leaves next to none."""
@@ -20,14 +20,14 @@ _HELD_TICK = 0.02
 _MOST_HELD_S = 30.0
 
 ENDED = "the server ended the call"
-"""Why a call is over whose connection takes no more messages, unless its close tells better."""
+"""Why a call ended when its connection accepts no more messages, unless its close says more."""
 
 
 class PacedCall:
-    """What one call has to send: `messages` frames of the loop, from `first` on.
+    """The messages of one call: `messages` frames of the loop, from `first` on.
 
-    `is_open` tells whether the connection over `pipe` still takes messages. `over` is set once
-    all of them were written, or no more will be.
+    `is_open` tells whether the connection over `pipe` still accepts messages. `over` is set once
+    all were written, or no more will be.
     """
 
     def __init__(
@@ -46,13 +46,13 @@ class PacedCall:
         self.begin = 0.0
         self.sending = Sending()
         self.held_since: float | None = None
-        """Since when this call is behind because the server takes no audio."""
+        """Since when this call is behind because the server reads no audio."""
         self.over = asyncio.Event()
         self.fault: str | None = None
         """Why it was over before everything was sent."""
 
     def end(self, fault: str | None = None) -> None:
-        """Send nothing more; once everything was sent this changes nothing."""
+        """Send nothing more; this has no effect once everything was sent."""
         if not self.over.is_set():
             self.fault = fault
             self.over.set()
@@ -61,9 +61,9 @@ class PacedCall:
 class Pacer:
     """Writes every call's messages when a microphone would have filled them.
 
-    `clock` gives seconds. A server that stops reading one call holds up that call alone, which
-    then catches up; its delay is `worst_held`, and not counted as this side's own. `on_late` is
-    told, with each look, by how much the latest of the messages written was late.
+    `clock` gives seconds. If a server stops reading one call, only that call waits, and then
+    catches up; the delay is `worst_held`, and does not count as this side's own. `on_late` gets,
+    each round, the delay of the latest message written.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Pacer:
         heappush(self._due, (call.begin + self._message_s, next(self._numbers), call))
 
     def stop(self) -> None:
-        """Have every call send nothing more, those that are still to come included."""
+        """End the sending of every call, also of future ones."""
         self._stopped = True
         for _, _, call in self._due:
             call.end()

@@ -1,4 +1,4 @@
-"""Who says what: the loop of speech that every caller plays a part of, and which part.
+"""What callers say: a loop of speech, and the part of it that each call plays.
 
 Times are seconds; those of a loop begin with the loop, those of a call with the call's audio.
 """
@@ -12,20 +12,20 @@ LEAD_S = 0.5
 """Silence before a call's first words."""
 PAUSE_S = 1.2
 """Silence that ends a call: longer than the endpointer's default (0.8 s), so that the last words
-are answered as any others are."""
+are answered like any others."""
 LEAST_CALL_S = 5.0
 MOST_OVERTIME_S = 10.0
-"""How long a call may go on for the sake of ending in a pause."""
+"""Seconds that a call may go on in order to end in a pause."""
 
 _APART_S = 1.5
-"""Passages that are closer than this are one: a pause must part what is scored apart."""
+"""Passages closer than this are joined: a pause must separate what is scored separately."""
 _SLACK_S = 0.75
-"""How far an endpointer's idea of where speech begins and ends may be from the reference's."""
+"""Tolerance between an endpointer's and the reference's beginnings and ends of speech."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Speech between two pauses; `text` None where nobody wrote down what is said."""
+    """Speech between two pauses; `text` is None without a reference."""
 
     start: float
     end: float
@@ -33,7 +33,7 @@ class Passage:
 
 
 def joined(passages: Sequence[Passage]) -> list[Passage]:
-    """Return passages, which are in order, with those made one that no pause lies between."""
+    """Return ordered passages; those without a pause between them are joined."""
     result: list[Passage] = []
     for passage in passages:
         if result and passage.start - result[-1].end < _APART_S:
@@ -47,7 +47,7 @@ def joined(passages: Sequence[Passage]) -> list[Passage]:
 
 @dataclass(frozen=True)
 class Loop:
-    """Speech that begins again when it is over: `messages` of `message_s` each.
+    """Speech that repeats: `messages` of `message_s` each.
 
     `passages` are by channel, in order; one may go on past the loop's end, into its beginning.
     """
@@ -57,7 +57,7 @@ class Loop:
     passages: Sequence[Sequence[Passage]]
 
     def heard(self, channel: int, start: float, length: float) -> Iterator[Passage]:
-        """Yield, in a call's times, what a call from `start` on hears of any passage."""
+        """Yield the parts of passages in a call from `start` on, in the call's times."""
         duration = self.messages * self.message_s
         for turn in range(floor(start / duration) - 1, floor((start + length) / duration) + 1):
             offset = turn * duration - start
@@ -76,9 +76,9 @@ class PlannedCall:
 
 
 def draw_length(mean: float, random_: random.Random) -> float:
-    """Return how long a call is to last: `LEAST_CALL_S`, and what is exponentially distributed.
+    """Return the length of a call: `LEAST_CALL_S` plus an exponentially distributed time.
 
-    The distribution that telephone traffic is calculated with (A. K. Erlang, 1917).
+    Telephone traffic is calculated with this distribution (A. K. Erlang, 1917).
     """
     return LEAST_CALL_S + random_.expovariate(1 / (mean - LEAST_CALL_S))
 
@@ -107,23 +107,23 @@ def _to_a_pause(loop: Loop, start: float, length: float) -> float:
 
 @dataclass(frozen=True)
 class Script:
-    """What is said in one channel of a call: passages heard whole, and spans not to be judged.
+    """What is said in one channel of a call: whole passages, and spans that are not scored.
 
-    Those are the passages that the call's beginning or end cuts off, and those without a text.
+    The latter are passages that the call's beginning or end cuts, and those without a text.
     """
 
     whole: Sequence[Passage]
     unjudged: Sequence[Passage]
 
     def judges(self, start: float, end: float) -> bool:
-        """Tell whether a final of this span is to be compared with the reference."""
+        """Tell whether to compare a final of this span with the reference."""
         middle = (start + end) / 2
         spans = ((p.start - _SLACK_S, p.end + _SLACK_S) for p in self.unjudged)
         return not any(begin <= middle <= finish for begin, finish in spans)
 
 
 def script(loop: Loop, channel: int, first: int, messages: int) -> Script:
-    """Return what a call of so many messages says in one channel."""
+    """Return what a call of `messages` messages says in one channel."""
     length = messages * loop.message_s
     whole: list[Passage] = []
     unjudged: list[Passage] = []

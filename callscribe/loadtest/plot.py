@@ -17,7 +17,7 @@ _COLOURS: Mapping[str, str] = {
     "endpoint_to_final": "#d55e00",
     "finalisation": "#e69f00",
 }
-"""Of Okabe and Ito's palette, which the colour-blind can tell apart."""
+"""From Okabe and Ito's palette for colour-blind readers."""
 _MOST_SPANS = 60
 """Points of a line over time."""
 
@@ -70,7 +70,7 @@ def _draw_spread(axes: Axes, series: Series, name: str, colour: str) -> None:
 def _milliseconds(
     series: Series,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return times in s and values in ms; a logarithm wants them to be more than nothing."""
+    """Return times in s and values in ms; all above zero for the logarithmic axis."""
     return np.array(series.times), np.maximum(0.1, 1000 * np.array(series.values))
 
 

@@ -18,7 +18,7 @@ _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 
 
 def state(tally: Tally, now: float) -> tuple[str, str]:
-    """Return how many calls there are, and how they fared in the last 10 s."""
+    """Return how many calls there are, and their figures of the last 10 s."""
     begin = max(0.0, now - _RECENT_S)
     span = max(1.0, now - begin)
     waits = tally.latencies["endpoint_to_final"].since(begin)
@@ -37,7 +37,7 @@ def state(tally: Tally, now: float) -> tuple[str, str]:
 
 
 class Progress:
-    """Shows the state until it is left; a context manager that leaves the terminal in order."""
+    """Shows the state; a context manager that leaves the terminal in order."""
 
     def __init__(
         self, out: TextIO, env: Mapping[str, str], tally: Tally, clock: Callable[[], float]

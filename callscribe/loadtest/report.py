@@ -1,4 +1,4 @@
-"""What a load came to: the figures for programs, and the table for people."""
+"""The result of a load: figures for programs, and a table for people."""
 
 from array import array
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from callscribe.loadtest.scoring import Words
 from callscribe.loadtest.tally import Tally
 
 MOST_LATE_S = 0.1
-"""Beyond it, latencies say more about this side than about the server."""
+"""If this side is later than this, the latencies say more about it than about the server."""
 
 _PERCENTS = (50, 95, 99)
 
@@ -138,7 +138,7 @@ def _rate(words: Words) -> float | None:
 
 
 def _timeline(tally: Tally, seconds: float) -> dict[str, list[float]]:
-    """Return per second how many calls were up at its end, and what arrived in it."""
+    """Return for each second the calls that were up at its end, and what arrived in it."""
     count = max(1, ceil(seconds))
     up = [0.0] * count
     for now, value in zip(tally.ups.times, tally.ups.values, strict=True):

@@ -1,4 +1,4 @@
-"""What was recognised against what was said.
+"""Comparison of the recognised words with the reference.
 
 Words are compared in lower case, without punctuation, hyphens as spaces.
 """
@@ -43,7 +43,7 @@ def word_errors(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[i
 
 
 def score(spoken: Iterable[Spoken]) -> Words:
-    """Compare channel by channel; where there is no reference there is nothing to compare."""
+    """Compare channel by channel; channels without a reference are skipped."""
     total = dict.fromkeys(("reference", "wrong", "missing", "added", "passages"), 0)
     lost = 0
     for each in spoken:

@@ -1,7 +1,7 @@
 """The speech of all callers: one loop of messages, encoded and framed once and shared by all.
 
-With two channels the second is the same loop, half of it later: of the sample call, whose parties
-follow one another in the loop, that makes the conversation that it was.
+With two channels the second one is the same loop, shifted by half. The loop of the sample call has
+its parties one after the other, so the two channels together are its conversation again.
 """
 
 import io
@@ -39,7 +39,7 @@ class Format:
 
     @property
     def rate(self) -> int:
-        """Telephone gateways send 8 kHz; everything else is best sent as it is recognised."""
+        """8 kHz as telephone gateways send, else the recogniser's own rate."""
         return 8_000 if self.mulaw else 16_000
 
     @property
@@ -66,8 +66,8 @@ class _Part:
 def load(files: Sequence[Path], format: Format) -> Speech:
     """Read the files, or the sample call where there are none; every channel counts by itself.
 
-    A text file beside a recording (`name.txt`) says what is said in it, line by line where it has
-    two channels. AudioFileError or SettingsError for what cannot be used.
+    A text file beside a recording (`name.txt`) has its words, one line for each of two channels.
+    AudioFileError or SettingsError for unusable files.
     """
     parts = [part for path in files for part in _parts(path, format.rate)] or _sample(format.rate)
     size = format.message_samples
@@ -159,7 +159,7 @@ def _encoded(samples: FloatArray, *, mulaw: bool) -> bytes:
     if not mulaw:
         return float_to_pcm16(samples.ravel())
     file = io.BytesIO()
-    rate = 8_000  # of a raw file nobody sees it
+    rate = 8_000  # invisible in a raw file
     soundfile.write(file, samples, rate, format="RAW", subtype="ULAW")
     return file.getvalue()
 
@@ -167,8 +167,8 @@ def _encoded(samples: FloatArray, *, mulaw: bool) -> bytes:
 def _frame(payload: bytes) -> bytes:
     """Return a client's frame (RFC 6455, 5.2) whose masking key leaves the payload as it is.
 
-    A key that cannot be foretold protects proxies from scripts that web pages bring; here sender
-    and content have the same author, and every caller can send the very same bytes.
+    An unpredictable key protects proxies from scripts of web pages. Here sender and content have
+    the same author, so every caller can send the same bytes.
     """
     size = len(payload)
     if size < 126:

@@ -1,4 +1,4 @@
-"""What all calls went through, added up; times are seconds since the load began."""
+"""The sums over all calls; times are seconds since the load began."""
 
 from array import array
 from bisect import bisect_left
@@ -14,7 +14,7 @@ _MOST_NAMED = 50
 
 @dataclass
 class Series:
-    """Values with the times at which they were found, which do not fall."""
+    """Values with their times, which never decrease."""
 
     times: "array[float]" = field(default_factory=lambda: array("d"))
     values: "array[float]" = field(default_factory=lambda: array("d"))
@@ -54,9 +54,9 @@ class Tally:
     ups: Series = field(default_factory=Series)
     """How many calls were up, after every change."""
     opening: Series = field(default_factory=Series)
-    """By accepted call, how long its opening took; its length is the number of accepted calls."""
+    """For each accepted call, how long its opening took."""
     refusing: Series = field(default_factory=Series)
-    """By refusal, how long it took."""
+    """For each refusal, how long it took."""
     refusals: Counter[str] = field(default_factory=Counter)
     unreached: int = 0
     """Calls that failed before they began."""
@@ -72,15 +72,15 @@ class Tally:
     lost_utterances: int = 0
     """Utterances that ended without a final in calls that ended in order."""
     silent: int = 0
-    """Calls that ended in order without a word, though there were some in their speech."""
+    """Calls that ended in order without a word, though their speech had some."""
     gap_s: float = 0.0
     worst_lag_s: float = 0.0
     lateness: Series = field(default_factory=Series)
-    """This side's own, by second: the worst."""
+    """This side's own lateness: the worst of each second."""
     worst_held: float = 0.0
     """The longest that a message waited for a server that did not read."""
     sent_s: float = 0.0
-    """Seconds of calls' audio sent, over calls that are down again."""
+    """Seconds of audio sent by calls that have ended."""
     spoken: list[Spoken] = field(default_factory=list)
 
     @property
@@ -100,12 +100,12 @@ class Tally:
 
     @property
     def worst_lateness(self) -> float:
-        """The longest that this side sent a message after its time, in seconds."""
+        """The longest delay (s) of a message on this side."""
         return max(self.lateness.values, default=0.0)
 
     @property
     def complete(self) -> bool:
-        """Whether calls were accepted, and all that were ended in order with all they said."""
+        """Whether calls were accepted, and all of them ended in order with all their finals."""
         bad = self.all_failed + self.lost_utterances + self.silent
         return self.accepted > 0 and bad == 0 and self.gap_s == 0
 
@@ -134,7 +134,7 @@ class Tally:
             self._fail(failure)
 
     def late(self, now: float, lateness: float) -> None:
-        """A message was sent so much after its time."""
+        """A message was sent with this delay."""
         times, values = self.lateness.times, self.lateness.values
         if times and int(times[-1]) == int(now):
             values[-1] = max(values[-1], lateness)

@@ -1,1 +1,1 @@
-"""The local stack: Redis and every service, each a process that is kept running."""
+"""The local stack: Redis and every service, as processes that are kept running."""

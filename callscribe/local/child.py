@@ -20,10 +20,10 @@ _LONGEST_LINE = 1 << 16  # bytes; a longer one is split
 
 
 def _candidates() -> Iterator[int]:
-    """Yield the ports below those that the kernel gives to outgoing connections, round and round.
+    """Yield the ports below the kernel's range for outgoing connections, again and again.
 
-    A connection of any process may take one of the kernel's own at any moment. The order begins
-    anywhere, so that two processes seldom try the same port, and none repeats within thousands.
+    Connections of any process may take a port of that range at any moment. The order begins at
+    random, so two processes seldom try the same port; none repeats within thousands.
     """
     ephemeral = 32768  # Linux's default
     with suppress(OSError):
@@ -37,7 +37,7 @@ _ports = _candidates()
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Return TCP ports that are free now; another process may still take one first."""
+    """Return TCP ports that are free now; another process may still bind one first."""
     free: list[int] = []
     for port in itertools.islice(_ports, 10_000):
         with socket.socket() as probe, suppress(OSError):
@@ -52,7 +52,7 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
 class Child:
     """A child process in its own process group, so that Ctrl-C reaches only its supervisor.
 
-    Its output is copied to `echo`, if any, and the last lines are kept for a post-mortem. Its own
+    Its output is copied to `echo`, if any, and the last lines are kept for error messages. Its own
     children end with it.
     """
 
@@ -97,8 +97,8 @@ class Child:
     async def stop(self, deadline: float, *, hurry_after: float | None = None) -> bool:
         """Ask the process to end, and kill its group after `deadline` seconds.
 
-        `hurry_after`: seconds after which it is asked again, which means to leave everything.
-        True if it ended by itself. Cancelling kills the group at once.
+        `hurry_after`: seconds after which it is asked again, which makes it abandon its work.
+        True if it ended by itself. Cancelling kills the group immediately.
         """
         try:
             with suppress(ProcessLookupError):
@@ -121,8 +121,8 @@ class Child:
 class _Output(asyncio.SubprocessProtocol):
     """Splits a child's output into lines.
 
-    Not asyncio's StreamReader: its process waits for the end of the output before it tells that
-    the child has ended, and a grandchild may hold the output open for ever.
+    Not asyncio's StreamReader: that reports the end of the child only after the end of the output,
+    and a grandchild may keep the output open for ever.
     """
 
     _transport: asyncio.SubprocessTransport
@@ -149,7 +149,7 @@ class _Output(asyncio.SubprocessProtocol):
         kill_group(self._transport.get_pid())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note the end: the process has exited and all of its output was read."""
+        """Note the end: the process has exited and all its output was read."""
         if self._rest:
             self._keep(self._rest)
         code = self._transport.get_returncode()

@@ -23,7 +23,7 @@ _START_DEADLINE = 10.0
 _STOP_DEADLINE = 5.0
 _POLL = 0.02
 _ATTEMPTS = 5
-"""Starts before giving up: between choosing a free port and using it, another may take it."""
+"""Starts before giving up: another process may take a free port before it is used."""
 
 
 def find_server() -> str:
@@ -44,7 +44,7 @@ def find_server() -> str:
 
 
 def _runs(path: Path) -> bool:
-    """Tell whether the binary is one for this machine."""
+    """Tell whether the binary runs on this machine."""
     try:
         return subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0
     except OSError:
@@ -62,11 +62,11 @@ def answers(port: int) -> bool:
 
 
 class EmbeddedRedis:
-    """A Redis server from entering the context until leaving it; nothing of it remains.
+    """A Redis server while its context is open; afterwards nothing remains of it.
 
-    It listens on loopback only and dies with this process. A server that died can be started again
-    on its data: a killed one loses nothing that it acknowledged. Enter, and restart, from a thread
-    that lasts as long (see `die_with_parent`). Entering raises Unavailable when it will not start.
+    It listens on loopback only and dies with this process. A server that died can be restarted with
+    its data: a killed one loses no acknowledged write. Enter and restart in a thread that lives as
+    long (see `die_with_parent`). Entering raises Unavailable if it does not start.
     """
 
     def __init__(self, *, maxclients: int = 10_000) -> None:
@@ -95,7 +95,7 @@ class EmbeddedRedis:
         return "".join(f"\n    {line}" for line in lines)
 
     def restart(self) -> None:
-        """Start a server that has ended again, on the same port; does not wait until it answers."""
+        """Restart a server that has ended, on the same port; does not wait until it answers."""
         self._start()
 
     def __enter__(self) -> Self:
@@ -127,15 +127,15 @@ class EmbeddedRedis:
             "port": str(self.port),
             "dir": self._directory.name,
             "save": "",
-            # From 64 MB on the file is rewritten whenever it is twice as long as after the last
-            # time: the audio of 50 calls fills it in half a minute, and little of that is kept.
+            # From 64 MB on, rewrite the file when it has doubled since the last time: the audio of
+            # 50 calls fills it in half a minute, and little of that stays.
             "appendonly": "yes",
             "appendfsync": "everysec",
             # Any other policy would delete audio and claims of running calls.
             "maxmemory-policy": "noeviction",
             "maxclients": str(self._maxclients),
-            # Trimming frees whole nodes only. The default node, 4096 bytes, holds a single 100 ms
-            # frame; much larger ones keep audio that was trimmed.
+            # Trimming frees whole nodes only. The default node, 4096 bytes, has a single frame of
+            # 100 ms; much larger ones would keep trimmed audio.
             "stream-node-max-bytes": "16384",
         }
         command = [self._program]
@@ -156,8 +156,8 @@ class EmbeddedRedis:
         end = time.monotonic() + _START_DEADLINE
         while self._process.poll() is None:
             if answers(self.port):
-                # Someone else's server on this port would have answered as well; ours would then
-                # be ending, as it cannot listen.
+                # Another server on this port would answer too; ours would then be ending, since it
+                # cannot listen.
                 time.sleep(0.01)
                 return self._process.poll() is None
             if time.monotonic() > end:
@@ -168,7 +168,7 @@ class EmbeddedRedis:
 
     def _end(self) -> None:
         if self._process.returncode is not None:
-            return  # seen to have ended: its number may be another's by now
+            return  # known to have ended: another process may have its number now
         self._process.terminate()
         try:
             self._process.wait(_STOP_DEADLINE)
@@ -184,7 +184,7 @@ class EmbeddedRedis:
 
 
 class RedisProgram:
-    """An embedded server as a `Keeper` keeps it: started again when it died, see `Program`."""
+    """An embedded server as a `Program` for a `Keeper`, which restarts it."""
 
     name = "redis"
 

@@ -1,7 +1,7 @@
-"""What processes a local stack consists of, and how each is started and asked whether it is ready.
+"""The processes of a local stack, how each is started, and how it is asked whether it is ready.
 
-The services are those of the entry point group `callscribe.settings`. They are told everything
-through CALLSCRIBE_* variables.
+The services are those of the entry point group `callscribe.settings`. They get all settings through
+CALLSCRIBE_* variables.
 """
 
 import http.client
@@ -23,7 +23,7 @@ _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 @dataclass(frozen=True)
 class Plan:
-    """One process to be: its environment, and where it tells whether it is ready."""
+    """One process to start: its environment, and where to ask whether it is ready."""
 
     name: str
     service: str
@@ -32,9 +32,9 @@ class Plan:
     port: int = 0
     tls: bool = False
     lone: bool = True
-    """No other process of the stack does the same."""
+    """Whether it is the only process of its service."""
     first_port: int = 0
-    """Of a worker: the port that was given, from which they count up; 0 when none was."""
+    """For a worker: the given port, from which workers count up; 0 without one."""
     echo: TextIO | None = None
     """Where its output is copied to."""
 
@@ -45,7 +45,7 @@ class Plan:
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
     async def start(self) -> Child:
-        """Start the process; call from the main thread. OSError when there is no room for one."""
+        """Start the process; call from the main thread. OSError if there is no room for it."""
         command = [sys.executable, "-m", "callscribe", self.service]
         return await Child.start(self.name, command, self.env, self.echo)
 
@@ -66,7 +66,7 @@ class Plan:
         where = self.host, self.port
         if not self.tls:
             return http.client.HTTPConnection(*where, timeout=_PROBE_TIMEOUT)
-        # The certificate is made for the public name; this only asks the own child on loopback.
+        # The certificate is for the public name; this only asks our own child on loopback.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -99,7 +99,7 @@ def lay_out(
         settings = load(cls, [], env)
         assert isinstance(settings, StageSettings)
         given = settings.metrics_port or 0
-        # Without a port nobody else is expected to ask, so that loopback is enough.
+        # Without a given port no other host is expected to ask, so loopback is enough.
         host = settings.metrics_host if given else "127.0.0.1"
         own = {**env, PREFIX + "METRICS_HOST": host}
         wanted = counts.get(service, 0)
@@ -121,7 +121,7 @@ def lay_out(
 def beside(plan: Plan, taken: Collection[int]) -> Plan:
     """Return a worker's plan with a port of its own, none of `taken`.
 
-    Several workers on one machine cannot share a port: they count up from the one that was given.
+    Workers on one machine cannot share a port: they count up from the given one.
     """
     if plan.first_port:
         candidates: Iterable[int] = count(plan.first_port)

@@ -16,7 +16,7 @@ Say = Callable[[str], None]
 
 
 class Service(Keeper[Child]):
-    """The process of one plan; it gets `drain_s` seconds to end when it is asked to."""
+    """The process of one plan; it has `drain_s` seconds to end when asked."""
 
     def __init__(self, plan: Plan, failed: asyncio.Future[NoReturn], drain_s: float) -> None:
         super().__init__(plan, failed)
@@ -28,7 +28,8 @@ class Service(Keeper[Child]):
         """Ask the process to end, and start it again.
 
         Raises Unavailable when the new one ends or is not ready within `ready_s` seconds; it is
-        kept running all the same, as after any other death. Cancelling leaves what runs to `end`.
+        still kept running, as after any other death. After cancelling, `end` ends the running
+        process.
         """
         await self.let_go()
         old, self.process = self.process, None
@@ -51,9 +52,8 @@ class Service(Keeper[Child]):
     async def replace(self, successor: Plan, ready_s: float, say: Say) -> None:
         """Have a process of another plan ready before the present one is asked to end.
 
-        Raises Unavailable when the new one ends or is not ready within `ready_s` seconds: then it
-        is gone and the old one stays. Cancelling ends a new one that is not ready yet, and leaves
-        the rest to `end`.
+        Raises Unavailable when the new one ends or is not ready within `ready_s` seconds; the old
+        one then stays. Cancelling ends a new one that is not ready yet; `end` ends the rest.
         """
         began = time.monotonic()
         new = await _start(successor)
@@ -73,13 +73,13 @@ class Service(Keeper[Child]):
             await self._drain(old, say)
 
     async def end(self, *, hurry_after: float | None = None) -> Unavailable | None:
-        """Ask what runs to end, for good; tell if it did not end well. `kill` after cancelling.
+        """End the running process and do not restart it; report a bad end. `kill` after cancelling.
 
-        `hurry_after`: seconds after which it need not finish its work any more.
+        `hurry_after`: seconds after which it need not finish its work.
         """
         await self.let_go()
         problem = None
-        if (child := self.process) is not None:  # else it died before, and was told of
+        if (child := self.process) is not None:  # else it died before, and that was reported
             by_itself = await child.stop(self._drain_s, hurry_after=hurry_after)
             code = await child.wait()
             # SIGTERM: stopped before it could handle it, at its very start.
@@ -94,7 +94,7 @@ class Service(Keeper[Child]):
         return problem
 
     async def kill(self) -> None:
-        """End what runs at once, for good."""
+        """Kill the running process and do not restart it."""
         await self.let_go()
         if self._draining is not None:
             self._draining.cancel()
@@ -104,7 +104,7 @@ class Service(Keeper[Child]):
             await self.process.wait()
 
     async def _drain(self, old: Child, say: Say) -> None:
-        """See `old` to its end; it goes on draining when this is cancelled."""
+        """Wait for the end of `old`; it continues draining if this is cancelled."""
 
         async def drain() -> None:
             began = time.monotonic()

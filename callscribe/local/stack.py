@@ -1,6 +1,6 @@
-"""The local stack: Redis and every service as a process of its own, for as long as it is wanted.
+"""The local stack: Redis and every service, each as a process of its own.
 
-A process that dies is started again; all end with the stack, in whatever way it ends.
+A process that dies is restarted; all end with the stack, however it ends.
 """
 
 import asyncio
@@ -25,18 +25,18 @@ from common.settings import PREFIX, load
 from gateway.settings import GatewaySettings
 
 _LAST_WORK = 1.0
-"""Seconds that a worker gets for what it can finish without any caller."""
+"""Seconds that a worker has for work that needs no caller."""
 _GRACE = 2.0
-"""Seconds that a child gets beyond its own drain deadline before it is killed."""
+"""Seconds beyond a child's own drain deadline until it is killed."""
 _SINGLE_THREADED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-"""Thread pools of the number libraries would each take every core, in every process."""
+"""Otherwise the thread pools of numeric libraries would use every core in every process."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackOptions:
-    """What to start: processes by service, none where not named, in the environment for all."""
+    """What to start: the number of processes by service, and their environment."""
 
     counts: Mapping[str, int]
     env: Mapping[str, str]
@@ -90,9 +90,9 @@ class Stack:
         }
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Return what `work` returns. A process that dies meanwhile is started again.
+        """Return the result of `work`. A process that dies meanwhile is restarted.
 
-        Unavailable tells which process died, and how, where starting it again cannot help.
+        Unavailable says which process died, and how, if a restart cannot help.
         Cancelling cancels `work`.
         """
         working = asyncio.create_task(work)
@@ -108,12 +108,12 @@ class Stack:
     async def roll(self) -> None:
         """Replace every process but Redis, one after another, by a new one of the same settings.
 
-        The gateway is the last: what is wrong with a new version shows before a caller is sent
-        away. A worker without a colleague is asked to end once its successor is ready; any other
-        process ends before its successor starts. Each step is a line on stderr.
+        The gateway is the last, so that a faulty new version shows before any call must be resumed.
+        The only worker of a stage is asked to end once its successor is ready; any other process
+        ends before its successor starts. Each step is a line on stderr.
 
-        Raises Unavailable when a new process does not become ready; those behind it are left as
-        they are. One roll at a time. Cancelling stops where it is: only to leave the stack then.
+        Raises Unavailable when a new process does not become ready; later processes are not
+        replaced. One roll at a time. After cancelling, the stack must be left.
         """
         order = [*self._workers, self._gateway]
         for number, service in enumerate(order, 1):
@@ -131,15 +131,15 @@ class Stack:
         await self.run(self._all_ready())
 
     async def end(self) -> Unavailable | None:
-        """End the gateway, then the workers, and tell which did not end well.
+        """End the gateway, then the workers, and report those that did not end well.
 
-        Workers and Redis are started again, if need be, as long as the gateway serves calls.
-        Cancelling kills what is left.
+        Workers and Redis are restarted if necessary while the gateway serves calls. Cancelling
+        kills the remaining processes.
         """
         try:
             problems = [await self._gateway.end()]
-            # Calls that are open still are left for their clients to come back to: nobody is there
-            # who would end the utterances that workers would finish.
+            # Open calls are left for their clients to resume. Workers cannot finish their open
+            # utterances, since nothing would end these.
             ends = [worker.end(hurry_after=_LAST_WORK) for worker in self._workers]
             problems += await asyncio.gather(*ends)
             return next((each for each in problems if each is not None), None)
@@ -147,10 +147,10 @@ class Stack:
             await asyncio.gather(*(each.kill() for each in self._services))
             await asyncio.gather(*(each.let_go() for each in self._keepers))
             if not self._failed.cancel():
-                self._failed.exception()  # who needed to know has been told
+                self._failed.exception()  # it has been reported already
 
     def check(self) -> None:
-        """Raise what the stack failed of, if it did."""
+        """Raise the stack's failure, if it has failed."""
         if self._failed.done():
             self._failed.result()
 
@@ -169,10 +169,10 @@ class Stack:
 async def running_stack(options: StackOptions) -> AsyncIterator[Stack]:
     """Start the stack, wait until every process is ready, and end them all on leaving.
 
-    In between, a process that dies is started again. At the end the gateway drains first, while
-    the workers still serve it, then the workers, then Redis goes. Raises SettingsError for what the
-    environment holds, and Unavailable when a process dies or is not ready at the start, cannot be
-    kept running, or does not end well. Cancelling while it ends the processes kills them.
+    In between, a process that dies is restarted. At the end the gateway drains first, while the
+    workers still serve it, then the workers drain, then Redis ends. Raises SettingsError for
+    invalid settings, and Unavailable when a process dies or is not ready at the start, cannot be
+    kept running, or does not end well. Cancelling at the end kills the processes.
     """
     with ExitStack() as resources:
         redis = resources.enter_context(EmbeddedRedis()) if options.embedded_redis else None
@@ -192,9 +192,9 @@ async def running_stack(options: StackOptions) -> AsyncIterator[Stack]:
 
 
 async def until_stopped(work: Coroutine[Any, Any, int], *, when_stopped: int = EXIT_OK) -> int:
-    """Return what `work` returns; the first SIGTERM or SIGINT cancels it, and so does a second.
+    """Return the result of `work`; the first SIGTERM or SIGINT cancels it, and so does a second.
 
-    `when_stopped` is returned when it was cancelled once and cleaned up after itself.
+    Returns `when_stopped` if it was cancelled once and cleaned up.
     """
     with stop_on_signals() as stop:
         working = asyncio.create_task(work)
@@ -212,7 +212,7 @@ async def until_stopped(work: Coroutine[Any, Any, int], *, when_stopped: int = E
 
 
 async def serve(options: StackOptions) -> int:
-    """Run the stack until cancelled, or until its terminal is closed; say where it answers.
+    """Run the stack until cancelled, or until its terminal is closed; print its address.
 
     SIGHUP rolls it. Errors as `running_stack`.
     """
@@ -237,7 +237,7 @@ def _hangups() -> Iterator[asyncio.Event]:
 
 
 async def _roll_when_asked(stack: Stack, hung_up: asyncio.Event, *, attended: bool) -> None:
-    """Roll at each SIGHUP; return when it is the kernel's, because a terminal was closed."""
+    """Roll at each SIGHUP; return if the kernel sent it because a terminal was closed."""
     while True:
         await hung_up.wait()
         hung_up.clear()

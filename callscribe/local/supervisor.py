@@ -1,7 +1,7 @@
-"""A process that is kept running: whenever it dies it is started again, with growing pauses.
+"""A process that is kept running: it is restarted whenever it dies, with growing pauses.
 
-Starting again cannot help when a setting must change (exit code 2), or when the process has never
-been ready: then the keeper fails.
+A restart cannot help if a setting must change (exit code 2), or if the process was never ready:
+then the keeper fails.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from common.lifecycle import EXIT_MISUSE
 _POLL = 0.05
 _LONGEST_QUOTE = 300
 _KILLED_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM)
-"""Ends for which the process's own last line is no reason."""
+"""Exit codes whose reason is not in the process's own output."""
 
 
 class Process(Protocol):
@@ -42,14 +42,14 @@ P_co = TypeVar("P_co", bound=Process, covariant=True)
 
 
 class Program(Protocol[P_co]):
-    """How a process is started, again and again, and asked whether it is ready."""
+    """How a process is started, any number of times, and asked whether it is ready."""
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The name for people."""
 
     async def start(self) -> P_co:
-        """Start a process; cancelling leaves none. OSError when the machine has no room for it."""
+        """Start a process; cancelling leaves none. OSError if the machine has no room for it."""
 
     def probe(self) -> str | None:
         """Return None when the process is ready, else the reason why not; runs in a thread."""
@@ -58,8 +58,8 @@ class Program(Protocol[P_co]):
 class Keeper(Generic[P]):
     """Keeps one process of `program` running from `keep` until `let_go`.
 
-    What it cannot mend, and what goes wrong in itself, becomes the exception of `failed`, which
-    several keepers may share.
+    If it cannot help, or fails itself, the error becomes the exception of `failed`, which several
+    keepers may share.
     """
 
     def __init__(self, program: Program[P], failed: asyncio.Future[NoReturn]) -> None:
@@ -74,11 +74,11 @@ class Keeper(Generic[P]):
         self._backoff = Backoff()
         self._ready_since = 0.0
         self._died: float | None = None
-        """When it died after it had been ready, None since it is ready again."""
+        """When it died after being ready; None once it is ready again."""
 
     @property
     def name(self) -> str:
-        """What people call the process."""
+        """The process's name for people."""
         return self.program.name
 
     def keep(self) -> None:
@@ -87,15 +87,15 @@ class Keeper(Generic[P]):
         self._task.add_done_callback(self._note_failure)
 
     async def let_go(self) -> None:
-        """Start the process no more. It goes on running if it does."""
+        """Restart the process no more. A running process continues."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
 
     def hand_over(self, program: Program[P], process: P) -> P | None:
-        """Keep another process from now on; return the one that was kept until now, if any."""
+        """Keep another process from now on; return the former one, if any."""
         if self._task is not None:
-            # It takes no further step: what it may just be starting it ends itself.
+            # It stops here; a process that it is just starting it ends itself.
             self._task.cancel()
         left, self.process = self.process, process
         self.program = program
@@ -103,7 +103,7 @@ class Keeper(Generic[P]):
         return left
 
     def note_ready(self, process: P) -> None:
-        """Note that the process that is kept, `process`, is ready."""
+        """Note that the current process, `process`, is ready."""
         self._ready_since = time.monotonic()
         if self.first_ready is None:
             self.first_ready = self._ready_since
@@ -130,7 +130,7 @@ class Keeper(Generic[P]):
             await asyncio.sleep(pause)
 
     async def _live(self) -> str:
-        """See the process, started if need be, to its end, and return how that was."""
+        """Start the process if necessary, wait for its end, and return a description of that."""
         if self.process is None:
             try:
                 self.process = await self.program.start()
@@ -174,12 +174,12 @@ def notice(text: str) -> None:
 
 
 def ending(code: int) -> str:
-    """Say how a process ended: its exit code, or the signal by name."""
+    """Return how a process ended: its exit code, or the signal by name."""
     return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
 
 
 def obituary(name: str, process: Process, code: int) -> str:
-    """Say how a process ended, with the last lines of its output."""
+    """Return how a process ended, with the last lines of its output."""
     words = process.last_words or " none"
     return f"{name} (pid {process.pid}) ended with {ending(code)}; its last words:{words}"
 

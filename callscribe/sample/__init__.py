@@ -1,4 +1,4 @@
-"""A short call of two parties, with what is said in it."""
+"""A short call of two parties, with its words."""
 
 import json
 from pathlib import Path

@@ -1,9 +1,9 @@
-"""Make `sample_call.wav` and its reference `sample_call.json`, bit for bit the same each time.
+"""Make `sample_call.wav` and its reference `sample_call.json`, identical to the bit each time.
 
     python -m callscribe.sample.make_sample_call
 
 Two synthesised voices on a simulated telephone line: 8 kHz, G.711 mu-law, agent on channel 0,
-caller on channel 1. It needs two programs on PATH, which using the files does not:
+caller on channel 1. Only making the files needs two programs on PATH:
 
 - agent: `hibari` (PyPI: hibari-tts 0.2.1, Apache-2.0, its voice "heart" included)
 - caller: `flite` (Debian: flite 2.2, with its voice "rms" of CMU ARCTIC, on CMU's BSD-like terms)
@@ -36,7 +36,7 @@ _SPEECH_LEVEL = (-21.0, -24.0)
 _NOISE_LEVEL = (-58.0, -50.0)
 """Line noise of each channel, dB relative to full scale."""
 _SILENCE = 0.01
-"""Of a turn's peak: what a synthesiser puts before and after the words is below it."""
+"""Share of a turn's peak; a synthesiser's silence before and after the words is below it."""
 
 _VOICES = {
     "agent": {"program": "hibari-tts 0.2.1", "voice": "heart", "licence": "Apache-2.0"},

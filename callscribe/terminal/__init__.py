@@ -1,1 +1,1 @@
-"""What is written for people, and how it fails."""
+"""Output for people, and its failures."""

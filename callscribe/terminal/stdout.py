@@ -1,4 +1,4 @@
-"""Stdout whose errors are known for what they are: its reader has left, or its disk is full."""
+"""Stdout with an error type of its own: its reader has left, or its disk is full."""
 
 import os
 import sys
@@ -8,11 +8,11 @@ from typing import Any, TextIO, cast
 
 
 class StdoutError(OSError):
-    """Stdout could not be written to; `errno` and `strerror` say why."""
+    """Writing to stdout failed; `errno` and `strerror` say why."""
 
 
 class _Stdout:
-    """Stdout with errors that are told from those of sockets and other files."""
+    """Stdout whose errors differ from those of sockets and other files."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -39,8 +39,8 @@ def _named_errors() -> Iterator[None]:
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """Have stdout raise StdoutError, also on leaving, for what was not yet written."""
-    if sys.stdout is None:  # closed by who started this: prints go nowhere
+    """Have stdout raise StdoutError, on leaving too, for unwritten output."""
+    if sys.stdout is None:  # closed by the parent: prints go nowhere
         yield
         return
     out = _Stdout(sys.stdout)
@@ -50,7 +50,7 @@ def watched() -> Iterator[None]:
 
 
 def abandon(stream: TextIO) -> None:
-    """Send what is left in its buffer nowhere: the interpreter would fail of it at its end."""
+    """Discard the rest of its buffer: otherwise the interpreter would fail on it at exit."""
     with suppress(OSError):  # not a file of the system
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

@@ -1,4 +1,4 @@
-"""Lines for somebody who may have left: a terminal that was closed, a disk that is full."""
+"""Lines for a reader who may be gone: a closed terminal, a full disk."""
 
 import errno
 from typing import TextIO
@@ -7,7 +7,7 @@ from callscribe.terminal import stdout
 
 
 def tell(text: str, stream: TextIO | None) -> None:
-    """Print a line immediately; where that fails, nobody listens, and the caller goes on."""
+    """Print a line immediately; if that fails, ignore it."""
     try:
         print(text, file=stream, flush=True)
     except OSError as error:

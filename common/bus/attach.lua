@@ -1,6 +1,6 @@
--- Gives an item of a leg its words: with the item, or once behind the end of the text.
--- Of an item that is still to come the newest four are kept: which of them it will name is not
--- known, and answers for its earlier ends may come late. Words that it does not name are dropped.
+-- Attaches words to an item of a leg: inside the item, or once behind the end of the text.
+-- Before the item is there, the newest four are kept: it is not known which of them the item will
+-- name, and words for its earlier ends may come late. Words that it does not name are dropped.
 -- KEYS: text stream, held hash, meta hash.
 -- ARGV: item number, digest, words, TTL in seconds.
 -- Answer: 1 when the words entered the text; 0 when they wait for their item or nothing awaits

@@ -1,4 +1,4 @@
-"""Attaching to an item of a leg's text what becomes known beside it: its words."""
+"""Attaching words to an item of a leg's text."""
 
 from common.bus import keys, scripts
 from common.bus.keys import Leg
@@ -9,9 +9,9 @@ from common.redis.link import ScriptCall
 
 
 def attach(leg: Leg, number: int, digest: str, words: Words) -> ScriptCall:
-    """Return the call that gives item `number` its words, once however often it runs.
+    """Return the call that gives item `number` its words, once even if repeated.
 
-    Of several callers the first counts. `digest`: see `common.stage.api.Attach`.
+    The first of several callers wins. `digest`: see `common.stage.api.Attach`.
     """
     text = (leg.key(TEXT), leg.key(HELD), leg.meta)
     return (scripts.ATTACH, text, (number, digest, pack(words), keys.SESSION_TTL))

@@ -1,6 +1,6 @@
 """The commands that write one leg's audio, encoded.
 
-Every frame takes this path: what stays the same of a command is encoded once per leg.
+Every frame takes this path, so the constant part of a command is encoded once per leg.
 """
 
 from common.bus import commands, scripts, wire
@@ -15,7 +15,7 @@ _FIELD = b"$%d\r\n%b\r\n" % (len(wire.AUDIO_FIELD), wire.AUDIO_FIELD)
 
 
 class AudioWriter:
-    """Encodes what the session's owner `owner` writes into the audio stream of a leg."""
+    """Encodes the writes of the session's owner `owner` to the audio stream of a leg."""
 
     __slots__ = ("_append", "_begin", "_leg", "_owner", "key")
 
@@ -27,9 +27,9 @@ class AudioWriter:
         self._append = b"*6" + self._begin[2:] + b"$10\r\nNOMKSTREAM\r\n"
 
     def audio(self, end: int, pcm: bytes, *, begin: bool = False) -> bytes:
-        """Return what appends PCM16LE that ends at position `end`.
+        """Return the command that appends PCM16LE ending at position `end`.
 
-        Only with `begin` it makes the stream where there is none.
+        Only with `begin` does it create a missing stream.
         """
         name = b"%d-%d" % (end, wire.AUDIO_ORDER)
         head = self._begin if begin else self._append
@@ -45,12 +45,12 @@ class AudioWriter:
         ends: bool,
         options: bytes,
     ) -> bytes:
-        """Return what puts a control behind the audio; see `control.lua`."""
+        """Return the command that puts a control behind the audio; see `control.lua`."""
         arguments = (self._owner, position, order, pack(asked), self._leg.channel)
         call = (*arguments, ordinal, "1" if ends else "", options)
-        # Not by its digest: a Redis that has just restarted knows none, amid this batch.
+        # Not by its digest: Redis may have restarted in the middle of this batch, and know none.
         return encode([by_source(scripts.CONTROL, (self.key, self._leg.meta), call)])
 
     def renew(self) -> bytes:
-        """Return what lets the stream live as long as a session."""
+        """Return the command that renews the stream for the lifetime of a session."""
         return encode(commands.renew([self.key]))

@@ -9,17 +9,17 @@ from common.redis.resp import Argument, Command
 
 
 def exists(key: bytes) -> Command:
-    """Ask whether a key is there: 1 or 0."""
+    """Ask whether a key exists: 1 or 0."""
     return ("EXISTS", key)
 
 
 def renew(names: Iterable[bytes], seconds: int = keys.SESSION_TTL) -> list[Command]:
-    """Let keys live for so many seconds from now."""
+    """Let keys live for `seconds` from now."""
     return [("EXPIRE", key, seconds) for key in names]
 
 
 def limit(key: bytes) -> Command:
-    """Give a key that would live for ever the lifetime of a session."""
+    """Give a key without a TTL the lifetime of a session."""
     return ("EXPIRE", key, keys.SESSION_TTL, "NX")
 
 
@@ -32,12 +32,12 @@ def remove(*names: bytes) -> Command:
 
 
 def append(stream: bytes, at: bytes, field: bytes, content: bytes) -> Command:
-    """Append an entry; makes the stream where there is none."""
+    """Append an entry; creates a missing stream."""
     return ("XADD", stream, at, field, content)
 
 
 def append_event(stream: bytes, at: bytes, body: bytes, most: int | None) -> Command:
-    """Append to an event stream that its owner has begun: None where it is gone.
+    """Append to an event stream that its owner has begun; None if it is gone.
 
     About the newest `most` entries are kept.
     """
@@ -46,7 +46,7 @@ def append_event(stream: bytes, at: bytes, body: bytes, most: int | None) -> Com
 
 
 def replace(stream: bytes, at: bytes, body: bytes, head: bytes = b"") -> Command:
-    """Make this the only entry of a stream that its owner has begun: None where it is gone.
+    """Make this the only entry of a stream that its owner has begun; None if it is gone.
 
     `head` is for others to read.
     """
@@ -70,12 +70,12 @@ def last(stream: bytes) -> Command:
 
 
 def facts(stream: bytes) -> Command:
-    """Ask what Redis knows of a stream, such as the last id it ever had; an error if it is gone."""
+    """Read facts about a stream, such as the last id it ever had; an error if it is gone."""
     return ("XINFO", "STREAM", stream)
 
 
 def trim(stream: bytes, before: int) -> Command:
-    """Remove most of what lies before a position: whole nodes of the stream."""
+    """Remove most entries before a position: whole nodes of the stream."""
     return ("XTRIM", stream, "MINID", "~", before)
 
 
@@ -88,17 +88,17 @@ def describe(meta: bytes, **fields: Argument) -> Command:
 
 
 def owner(meta: bytes) -> Command:
-    """Ask who owns a session: None where there is none."""
+    """Ask who owns a session; None if there is none."""
     return ("HGET", meta, "owner")
 
 
 def strike(session: str) -> Command:
-    """Take a session off the list of all sessions."""
+    """Remove a session from the list of all sessions."""
     return ("ZREM", keys.sessions(), session)
 
 
 def forget_call(client: str, call: str) -> Command:
-    """Count a client's call no longer."""
+    """Stop counting a call of a client."""
     return ("ZREM", keys.calls(client), call)
 
 
@@ -106,7 +106,7 @@ def forget_call(client: str, call: str) -> Command:
 
 
 def heartbeat(stage: str, worker: str, report: bytes) -> Command:
-    """Tell that a worker lives, and what it says of itself."""
+    """Write a worker's heartbeat, with its report."""
     return ("HSET", keys.workers(stage), worker, report)
 
 
@@ -121,12 +121,12 @@ def count_workers(stage: str) -> Command:
 
 
 def forget_workers(stage: str, *workers: str | bytes) -> Command:
-    """Take workers off the list of their stage."""
+    """Remove workers from the list of their stage."""
     return ("HDEL", keys.workers(stage), *workers)
 
 
 def groups(stage: str) -> Command:
-    """Ask how far a stage's workers have come with its claims; an error where none ever was."""
+    """Ask how many of a stage's claims are unread; an error if it never had a worker."""
     return ("XINFO", "GROUPS", keys.claims(stage))
 
 

@@ -1,10 +1,10 @@
--- Puts an item of a leg into its text: once, and in order, waiting for its predecessors.
--- An item whose body names an `align` digest takes along what was attached under that digest.
+-- Puts an item of a leg into its text, once and in order; it waits for its predecessors.
+-- If its body names an `align` digest, the words attached under that digest go with it.
 -- Only items that are shown to clients count in the session's seq.
 -- KEYS: text stream, held hash, meta hash, partial.
--- In held, <n> is an item, w<n> what was attached to it so far, a<n> the digest that it awaits.
+-- In held, <n> is an item, w<n> the words attached to it so far, a<n> the digest that it awaits.
 -- ARGV: item number, body, TTL in seconds.
--- Answer: how many items entered the text; 0 when this one was there already or must wait; -1 when
+-- Answer: how many items entered the text; 0 when this one was already there or must wait; -1 when
 -- the session is gone.
 
 redis.call('UNLINK', KEYS[4])

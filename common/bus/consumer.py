@@ -21,36 +21,36 @@ class Consumer:
         object.__setattr__(self, "stream", keys.claims(self.stage))
 
     def create_group(self) -> Command:
-        """Create the group, and the stream where there is none; BUSYGROUP if it exists."""
+        """Create the group, and the stream if missing; BUSYGROUP if the group exists."""
         return ("XGROUP", "CREATE", self.stream, self.stage, "0", "MKSTREAM")
 
     def members(self) -> Command:
-        """Ask who is in the group, how long each was idle and how much it has pending."""
+        """List the group's members, how long each was idle and how much it has pending."""
         return ("XINFO", "CONSUMERS", self.stream, self.stage)
 
     def expel(self, member: bytes) -> Command:
-        """Remove a member; what it has pending would be ownerless for ever."""
+        """Remove a member, which must have nothing pending: that would never get an owner again."""
         return ("XGROUP", "DELCONSUMER", self.stream, self.stage, member)
 
     def read_new(self, count: int) -> tuple[Command, Command]:
-        """Adopt claims that nobody was given yet; what comes before and after BLOCK."""
+        """Adopt claims without an owner; returns the parts before and after BLOCK."""
         return self._read(count), ("STREAMS", self.stream, ">")
 
     def read_own(self) -> Command:
-        """Read all claims that this consumer owns; their idle time begins anew."""
+        """Read all claims that this consumer owns; resets their idle time."""
         return (*self._read(_ALL), "STREAMS", self.stream, "0")
 
     def acknowledge(self, entries: Sequence[bytes]) -> Command:
-        """Own these entries no longer."""
+        """Give up the ownership of these entries."""
         return ("XACK", self.stream, self.stage, *entries)
 
     def take_idle(self, idle_ms: int, cursor: bytes, count: int) -> Command:
-        """Adopt claims that were idle for so long; the answer begins with the next cursor."""
+        """Adopt claims idle for `idle_ms` or longer; the answer begins with the next cursor."""
         group = (self.stream, self.stage, self.name)
         return ("XAUTOCLAIM", *group, idle_ms, cursor, "COUNT", count)
 
     def age(self, entries: Sequence[bytes], idle_ms: int) -> Command:
-        """Have own claims count as idle for so long."""
+        """Have own claims count as idle for `idle_ms`."""
         group = (self.stream, self.stage, self.name)
         return ("XCLAIM", *group, 0, *entries, "IDLE", idle_ms, "JUSTID")
 

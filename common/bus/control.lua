@@ -1,10 +1,10 @@
 -- Puts a control into a leg's audio: once, by its ordinal, and only for the session's owner.
--- Audio needs no fence: it is the client's whoever writes it, and its position makes it idempotent.
+-- Audio needs no fence: every gateway writes the same audio, and its position makes it idempotent.
 -- A control of a gateway that has lost the session must not count: the client sends it again to the
--- next. Where such a gateway's audio lies beyond its position already, it takes effect behind that.
+-- next gateway. If audio lies beyond its position by then, it takes effect behind that audio.
 -- KEYS: audio stream, meta hash.
 -- ARGV: owner, position, order, body, channel, ordinal, '1' if nothing may follow, options or ''.
--- Answer: 1 when the control is in the stream, -1 when the session has another owner or is gone.
+-- Answer: 1 when the control is in the stream; -1 when the session has another owner or is gone.
 
 if redis.call('HGET', KEYS[2], 'owner') ~= ARGV[1] then return -1 end
 local count, ended = 'c' .. ARGV[5], 'e' .. ARGV[5]

@@ -1,7 +1,7 @@
 """Dead letters: claims that no worker could carry out, kept for an operator to read and replay.
 
-A stage's letters are a stream of their own, the newest `MOST`. The audio of an utterance lies
-beside them, under the same ids, for a day: it is a caller's voice.
+Each stage has a stream with its newest `MOST` dead letters. The audio of their utterances is in a
+second stream, under the same ids, and only for a day, because it is a caller's voice.
 """
 
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from common.redis.link import Link, ScriptCall
 
 MOST = 1000
 MOST_AUDIO_BYTES = 2 << 20
-"""Audio of a longer utterance (65 s) is not kept: a letter is no archive."""
+"""Audio of a longer utterance (65 s) is not kept: a dead letter is not an archive."""
 BURST, WINDOW = 5, 60.0
-"""Letters of a stage in so many seconds from which on no more are written: the circuit breaker."""
+"""The circuit breaker: after `BURST` dead letters within `WINDOW` seconds no more are written."""
 _MOST_WITH_AUDIO = 64
 _AUDIO_TTL = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A claim as it was, and why it was given up.
+    """A dead letter: a claim as it was, and why it was given up.
 
-    `id` begins with Redis's time in ms. `terms`: owners it had, the one that gave up included.
+    `id` begins with Redis's time in ms. `attempts`: owners it had, the last one included.
     """
 
     id: str
@@ -31,7 +31,7 @@ class Letter:
     body: bytes
     reason: str
     worker: str
-    terms: int
+    attempts: int
 
     @classmethod
     def read(cls, entry: wire.RawEntry) -> Self:
@@ -44,11 +44,11 @@ class Letter:
             values[wire.BODY_FIELD],
             values[wire.REASON_FIELD].decode(),
             values[wire.OWNER_FIELD].decode(),
-            int(values[wire.TERMS_FIELD]),
+            int(values[wire.ATTEMPTS_FIELD]),
         )
 
 
-def divert(
+def dead_letter(
     stage: str,
     entry: bytes,
     key: str,
@@ -56,22 +56,23 @@ def divert(
     *,
     reason: str,
     worker: str,
-    terms: int,
+    attempts: int,
     audio: bytes,
 ) -> ScriptCall:
-    """Return the call that writes the letter of a claim, given its entry, key and packed body.
+    """Return the call that dead-letters a claim, given its entry, key and packed body.
 
-    Once however often it runs; it answers 1, or 0 while the circuit breaker is open. `audio` is
-    PCM16LE 16 kHz, empty for none; more than `MOST_AUDIO_BYTES` is left out.
+    It writes once even if repeated. It answers 1, or 0 while the circuit breaker is open. `audio`
+    is PCM16LE 16 kHz, empty for none; more than `MOST_AUDIO_BYTES` is left out.
     """
     kept = audio if len(audio) <= MOST_AUDIO_BYTES else b""
     limits = (MOST, BURST, round(WINDOW * 1000), _MOST_WITH_AUDIO, _AUDIO_TTL)
     streams = (keys.dead(stage), keys.dead_audio(stage))
-    return (scripts.DIVERT, streams, (entry, key, body, reason, worker, terms, kept, *limits))
+    claim = (entry, key, body, reason, worker, attempts, kept)
+    return (scripts.DEAD_LETTER, streams, (*claim, *limits))
 
 
 async def breaker_open(link: Link, stage: str) -> bool:
-    """Tell whether the stage's newest letters are so many that no more are written now.
+    """Tell whether the stage has too many new dead letters to write more now.
 
     Waits as long as Redis is away.
     """
@@ -81,12 +82,12 @@ async def breaker_open(link: Link, stage: str) -> bool:
 
 
 async def letters(link: Link, stage: str) -> list[Letter]:
-    """Return all letters of a stage, the oldest first. Raises BusUnavailable."""
+    """Return all dead letters of a stage, the oldest first. Raises BusUnavailable."""
     return [Letter.read(entry) for entry in await link.call("XRANGE", keys.dead(stage), "-", "+")]
 
 
 async def audio_of(link: Link, stage: str, letter: Letter) -> bytes:
-    """Return the audio kept with a letter, PCM16LE 16 kHz; empty when there is none (any more).
+    """Return the audio of a dead letter, PCM16LE 16 kHz; empty when it has none (any more).
 
     Raises BusUnavailable.
     """
@@ -96,6 +97,6 @@ async def audio_of(link: Link, stage: str, letter: Letter) -> bytes:
 
 
 async def discard(link: Link, stage: str, letter: Letter) -> None:
-    """Remove a letter and its audio. Raises BusUnavailable."""
+    """Remove a dead letter and its audio. Raises BusUnavailable."""
     await link.call("XDEL", keys.dead(stage), letter.id)
     await link.call("XDEL", keys.dead_audio(stage), letter.id)

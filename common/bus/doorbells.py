@@ -1,7 +1,7 @@
-"""Doorbells: streams whose entries say where there is news.
+"""Doorbells: notification streams, whose entries say where there is news.
 
-What rings may go unheard, and is cut off when too much of it waits: a doorbell is a hint, and
-whoever follows it looks everywhere now and then.
+A doorbell is a hint: an entry may be missed, or trimmed when too many wait. So its readers also
+look everywhere now and then.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -16,14 +16,14 @@ _BLOCK_MS = 500
 
 
 def ring(key: bytes, fields: Sequence[Argument]) -> Command:
-    """Return the command that rings a doorbell, with pairs of a leg and what it has news of."""
-    # A gateway that is gone has let its doorbell expire; nobody else may bring it back.
+    """Return the command that rings a doorbell; `fields` are pairs of leg and kind of stream."""
+    # The doorbell of a gateway that is gone has expired, and must not be created again.
     only_existing = () if keys.is_permanent(key) else ("NOMKSTREAM",)
     return ("XADD", key, *only_existing, "MAXLEN", "~", _MOST, "*", *fields)
 
 
 def keep(key: bytes) -> list[Command]:
-    """Return the commands that keep a gateway's doorbell in existence, or make it."""
+    """Return the commands that create or renew a gateway's doorbell."""
     return [
         ("XADD", key, "MAXLEN", "~", _MOST, "*", "", ""),
         ("EXPIRE", key, keys.SESSION_TTL),
@@ -31,9 +31,9 @@ def keep(key: bytes) -> list[Command]:
 
 
 async def heard(reader: Link, doorbells: Sequence[bytes]) -> AsyncIterator[list[wire.RawEntry]]:
-    """Yield what rings from now on, for ever; `reader` blocks.
+    """Yield new entries for ever; `reader` blocks.
 
-    What rang while Redis was away may go unheard.
+    Entries written while Redis was away may be missed.
     """
     generation, cursors = reader.generation, dict.fromkeys(doorbells, b"$")
     while True:

@@ -1,4 +1,4 @@
-"""Every Redis key this system uses; nothing else spells one. `common.pipeline.streams` lists them.
+"""Every Redis key of this system is spelled here alone. `common.pipeline.streams` lists them.
 
 A leg is written ``<session>.<channel>``. Its keys carry the partition tag ``{pNN}`` of their
 session, so a session lives in one Redis Cluster slot, scripts may touch its keys together, and one

@@ -1,4 +1,4 @@
--- Counts what Redis itself dated within the last window.
+-- Counts the entries of the last window, by the time that Redis gave them.
 -- KEYS: a stream.
 -- ARGV: window in ms, most to count.
 -- Answer: how many entries there are, at most that many.

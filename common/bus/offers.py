@@ -9,14 +9,14 @@ from common.redis.link import ScriptCall
 
 
 def register(stage: str, key: str, item: WorkItem, **late: bytes) -> ScriptCall:
-    """Return the call that offers work item `key` to a stage, once however often it runs.
+    """Return the call that offers work item `key` to a stage, once even if repeated.
 
-    The wall-clock time it is offered at goes along, for the queue-wait metric only. `late`: fields
+    It carries the wall-clock time of the offer, for the queue-wait metric only. `late`: fields
     whose values are known only now.
     """
     return register_packed(stage, key, pack(item, offered=time.time(), **late))
 
 
 def register_packed(stage: str, key: str, item: bytes) -> ScriptCall:
-    """Return the same for an item as it was when it was offered before."""
+    """Return the same call for an item as it was packed for an earlier offer."""
     return (scripts.REGISTER, (keys.claims(stage), keys.index(stage)), (key, item))

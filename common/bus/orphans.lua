@@ -1,5 +1,5 @@
 -- Finds sessions that no gateway has renewed for long.
--- Taken ones count as renewed, so that one gateway gets each.
+-- Sessions that are taken count as renewed, so that only one gateway gets each.
 -- KEYS: sessions.
 -- ARGV: longest silence in ms, most to find, '1' to take them.
 -- Answer: the ids of these sessions.

@@ -7,7 +7,7 @@ from common.bus import wire
 from common.redis.link import Command, Link
 
 MOST_ENTRIES = 8
-"""Entries read of one stream at once, at most; one that had as many is worth reading again."""
+"""Entries read from a stream in one round at most; a stream that had as many is read again."""
 
 
 class Cursor(NamedTuple):
@@ -23,8 +23,8 @@ async def read_streams(
 ) -> list[tuple[bytes, list[wire.RawEntry]]]:
     """Return (key, new entries) of every stream that has any; `cursors`: group -> key -> after.
 
-    One XREAD per group of partitions, see `Link.neighbours`: on one server that is one in all, in
-    a cluster 64 pipelined ones, of which each finds its node. Waits as long as Redis is away.
+    There is one XREAD per group of partitions, see `Link.neighbours`: one in all on a single
+    server, 64 pipelined ones in a cluster, each to its node. Waits as long as Redis is away.
     """
     replies = await link.insist([_xread(streams, most) for streams in cursors.values()])
     return [(key, entries) for reply in replies for key, entries in reply or ()]

@@ -1,4 +1,4 @@
--- Opens a claim once. Its id is Redis's own: a claims stream has many writers.
+-- Registers a work item once. Redis makes its id, because a claims stream has many writers.
 -- KEYS: claims stream, index hash.
 -- ARGV: claim key, body.
 -- Answer: the id of the claim's entry.

@@ -1,4 +1,4 @@
--- Closes claims.
+-- Removes finished claims.
 -- KEYS: claims stream, index hash.
 -- ARGV: consumer group, then entry id and key of each claim.
 -- Answer: 1.

@@ -1,7 +1,7 @@
--- Notes that sessions have a gateway, by Redis's clock: those of machines are never compared.
+-- Notes that sessions have a gateway. It uses Redis's clock: machines' clocks are never compared.
 -- KEYS: sessions.
 -- ARGV: session ids.
--- Answer: how many they are.
+-- Answer: their number.
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

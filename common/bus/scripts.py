@@ -1,6 +1,6 @@
-"""Server-side scripts: the few steps that must be atomic, each idempotent so a retry is safe.
+"""Server-side scripts for steps that must be atomic; each is idempotent, so a retry is safe.
 
-The `.lua` file of each, beside this one, says what it does, its keys, arguments and answer.
+The `.lua` file of each, beside this one, describes it: its keys, arguments and answer.
 """
 
 from importlib.resources import files
@@ -14,13 +14,13 @@ def _load(name: str) -> Script:
 
 REGISTER = _load("register")
 RELEASE = _load("release")
-TAKE_OFFICE = _load("take_office")
+ACQUIRE = _load("acquire")
 COMMIT = _load("commit")
 ATTACH = _load("attach")
 CONTROL = _load("control")
 TAKE = _load("take")
 RENEW_SESSIONS = _load("renew_sessions")
 ORPHANS = _load("orphans")
-DIVERT = _load("divert")
+DEAD_LETTER = _load("dead_letter")
 LATELY = _load("lately")
 HOLD_CALLS = _load("hold_calls")

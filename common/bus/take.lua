@@ -1,11 +1,11 @@
--- Makes a gateway's connection the owner of a session; its controls alone count from then on.
--- A client that gives an attempt up and makes another cannot know which is carried out first: one
--- may wait in a stopped gateway, or for Redis. Those that number their attempts get the latest.
+-- Makes a gateway's connection the owner of a session; from then on only its controls count.
+-- When a client abandons an attempt and makes another, the older one may be carried out later: it
+-- may wait in a stopped gateway, or for Redis. If the client numbers its attempts, the latest wins.
 -- KEYS: meta hash.
 -- ARGV: hash of the secret or '' for a gateway's own claim, new owner, its gateway, TTL in
--- seconds, number of the client's attempt or 0, the owner that it must have or '', most channels
--- of a session.
--- Answer: terms, options, former gateway, seq, then per channel controls and end; nothing when
+-- seconds, number of the client's attempt or 0, the owner that it must have now or '', most
+-- channels of a session.
+-- Answer: session, options, former gateway, seq, then per channel controls and end; nothing when
 -- there is no such session; -1 when a later attempt of the client has it.
 
 local fields = {'secret', 'session', 'options', 'gateway', 'seq'}

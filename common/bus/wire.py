@@ -1,9 +1,9 @@
-"""The shape of what lies in the streams: entry ids, field names, audio and controls.
+"""The shape of stream entries: ids, field names, audio and controls.
 
-Ids mean something. An audio entry ends at position ``<end>`` and has the id ``<end>-1``; a control
+Ids have a meaning. An audio entry ends at position ``<end>`` and has the id ``<end>-1``; a control
 that takes effect at a position has ``<position>-<k>``, k >= 2, so audio and controls are one
 totally ordered log that Redis itself de-duplicates. An event's id is ``<epoch>-<n>``: a stale
-owner's epoch is smaller than the stream's last id and Redis refuses the write.
+owner's epoch is smaller than that of the stream's last id, so Redis refuses the write.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ WORDS_FIELD = b"w"
 UTTERANCE_FIELD = b"u"
 ENTRY_FIELD = b"e"
 REASON_FIELD = b"r"
-TERMS_FIELD = b"t"
+ATTEMPTS_FIELD = b"t"
 
 AUDIO_ORDER = 1
 """Second half of an audio entry's id; controls at the same position come after it."""
@@ -48,9 +48,9 @@ def id_halves(stream_id: bytes) -> tuple[int, int]:
 
 
 def before_position(position: int) -> bytes:
-    """Return the XREAD cursor after which every entry holds audio later than `position`.
+    """Return the XREAD cursor behind all entries at `position`.
 
-    Entries that end at or before `position`, and controls that take effect at it, are skipped.
+    Audio that ends at or before it, and controls that take effect at it, are skipped.
     """
     return b"%d-18446744073709551615" % position
 
@@ -104,7 +104,7 @@ def read_owned(entry: RawEntry, message: Message[E]) -> E | None:
 
 
 def read_progress(entry: RawEntry) -> Progress | None:
-    """Decode the public head of a checkpoint; None where there is none that can be read."""
+    """Decode the public head of a checkpoint; None if there is none, or an unreadable one."""
     values = dict(zip(entry[1][::2], entry[1][1::2], strict=True))
     try:
         return PROGRESS.unpack(values[HEAD_FIELD])

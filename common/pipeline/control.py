@@ -1,4 +1,4 @@
-"""What a client asks for in the middle of its audio; it takes effect at its entry's position."""
+"""Requests of a client within its audio; they take effect at their entry's position."""
 
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
@@ -9,14 +9,14 @@ from common.pipeline.record import Message
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """End the open utterance here, and answer even if nothing was said."""
+    """End the open utterance here, and answer even if there is none."""
 
     t: ClassVar[str] = "flush"
 
 
 @dataclass(frozen=True, slots=True)
 class Configure:
-    """These options are in force from here."""
+    """These options apply from here on."""
 
     t: ClassVar[str] = "config"
     options: SessionOptions

@@ -1,4 +1,4 @@
-"""The part of every checkpoint that others may read; the rest is its stage's own business."""
+"""The public part of every checkpoint; its own stage alone reads the rest."""
 
 from dataclasses import dataclass
 

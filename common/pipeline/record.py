@@ -10,8 +10,8 @@ may be
 - a tuple of any number of one of these.
 
 Reading is strict: a missing, unknown or ill-typed field is a ValueError that names the record and
-the field. A field with a default may be missing: a writer of the release before did not know it.
-Writing trusts the type checker.
+the field. A field with a default may be missing, because a writer of the release before did not
+know it. Writing trusts the type checker.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -45,12 +45,12 @@ _Convert = Callable[[Any], Any]
 
 
 def sparse(default: Any) -> Any:
-    """Declare a field that is left out where it has its default value."""
+    """Declare a field that is left out if it has its default value."""
     return field(default=default, metadata={_SPARSE: True})
 
 
 def flat() -> Any:
-    """Declare a field whose record's fields stand among those of the record around it.
+    """Declare a field whose record is stored inline, among the fields of the outer record.
 
     Its type is a union of untagged records and None, told apart by the names of their fields.
     """
@@ -64,7 +64,7 @@ class Message(Generic[T]):
         self._convert = _records(kinds)
 
     def unpack(self, data: bytes) -> T:
-        """Read what `pack` wrote; ValueError when it is none, or of another wire version."""
+        """Read what `pack` wrote; ValueError for other data or another wire version."""
         body = msgpack.unpackb(data)
         if type(body) is not dict or body.pop("v", None) != WIRE_VERSION:
             raise ValueError("message of another wire version")
@@ -89,9 +89,9 @@ def names_of(record: Any) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What a field may hold: the types that MessagePack gives, and what to make of them.
+    """What a field may hold: the types that MessagePack gives, and how to convert them.
 
-    Without `convert` the value is what was read.
+    Without `convert` the value stays as read.
     """
 
     types: frozenset[type]
@@ -126,7 +126,7 @@ class _Shape:
             if kind.convert is not None
         ]
         self._known: set[tuple[type, ...]] = set()
-        """Types of all fields together that were found right: few, since each field has few."""
+        """Combinations of field types found valid: few, since each field has few."""
 
     def as_map(self, record: Any) -> dict[str, Any]:
         """Return the map of a record; records in it are still records."""
@@ -141,7 +141,7 @@ class _Shape:
         return body
 
     def read(self, body: Any) -> Any:
-        """Return the record of a map, which is used up."""
+        """Return the record of a map; the map is consumed."""
         if type(body) is not dict:
             raise ValueError(f"{self.cls.__name__}: {body!r} is no map")
         body.pop("t", None)
@@ -165,7 +165,7 @@ class _Shape:
         return self.cls(**body)
 
     def _read_older(self, body: dict[str, Any]) -> None:
-        """Read a map in which fields are missing that may be."""
+        """Read a map that lacks optional fields."""
         if missing := self._required - body.keys():
             raise ValueError(f"{self.cls.__name__}.{min(missing)} is missing")
         self._drop_unknown(body)
@@ -215,7 +215,7 @@ def _shape(cls: type) -> _Shape:
 
 
 def _nested(value: Any) -> Any:
-    """Return what MessagePack can hold in place of a value it cannot."""
+    """Return a value that MessagePack can hold, in place of one that it cannot."""
     kind = type(value)
     shape = _shapes.get(kind)
     if shape is None:
@@ -303,7 +303,7 @@ def _named_tuple(cls: Any, where: str) -> _Kind:
 
 
 def _records(kinds: Iterable[Any]) -> _Convert:
-    """Return what reads the map of one of these records."""
+    """Return the function that reads the map of one of these records."""
     shapes = [_shape(cls) for cls in kinds]
     if len(shapes) == 1:
         return _only(shapes[0])
@@ -339,7 +339,7 @@ def _ill_typed(where: str, value: Any) -> str:
 
 
 def _tuple_getter(make: Callable[..., Any], names: tuple[str, ...]) -> Callable[[Any], Any]:
-    """Return `make(*names)` for any number of names; the originals return no tuple for one."""
+    """Return `make(*names)`; unlike the originals, it gives a tuple for one name too."""
     if not names:
         return lambda _: ()
     if len(names) > 1:

@@ -1,4 +1,4 @@
-"""What each worker tells gateways of itself, several times a second: they admit calls by it."""
+"""What each worker reports several times a second; gateways use it to admit calls."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -10,7 +10,7 @@ from common.pipeline.record import Message, flat
 class VadLoad:
     """`audio`: seconds of live legs since the start whose utterances have ended, or silence.
 
-    `recordings`: legs whose audio comes faster than it was spoken.
+    `recordings`: legs whose audio arrives faster than it was spoken.
     """
 
     audio: float
@@ -19,12 +19,12 @@ class VadLoad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsrLoad:
-    """What the recogniser's places are used for; partials count in `held` alone.
+    """How the recogniser's places are used; partials count in `held` alone.
 
-    `places`: decodes in flight at once. Since the start: `held`, seconds that places were taken;
-    `work`, those of finals, tentative and abandoned ones too; `ends`, finals of live calls, and
-    `late`, those that came late. `overdue`: those that are late and not there yet. `decode`: what
-    a final of 4 s takes (s); 0 if not known.
+    `places`: decodes in flight at the same time. Since the start: `held`, seconds of places in use;
+    `work`, the part for finals, tentative and abandoned ones too; `ends`, finals of live calls;
+    `late`, the late ones among them. `overdue`: finals that are late and not there yet. `decode`:
+    seconds that a final of 4 s takes, 0 if not known.
     """
 
     places: int
@@ -41,7 +41,7 @@ Load: TypeAlias = VadLoad | AsrLoad
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReport:
-    """A worker's slots, how many are `used`, and the seconds that arrived audio waited at most.
+    """A worker's slots, how many are `used`, and the longest time (s) that audio waited.
 
     `at`: wall-clock time, which changes with each report. `load`: what its stage adds.
     """

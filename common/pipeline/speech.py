@@ -79,9 +79,9 @@ Event: TypeAlias = UtteranceEvent | Gap
 
 @dataclass(frozen=True, slots=True)
 class SpeechEntry:
-    """One entry of the speech stream: everything that was decided by the source entry at `at`.
+    """One entry of the speech stream: all events that the source entry at `at` caused.
 
-    Order 0 stands for the audio itself, which decides frame by frame, not entry by entry.
+    Order 0 stands for audio, where each frame, not each entry, is decided on.
     """
 
     at: Mark

@@ -38,11 +38,11 @@ class Unit(Enum):
 class StageSpec:
     """One stage.
 
-    `output`: what it writes, in the order of the source: a new owner goes on behind its end.
-    `fences`: the epoch streams of a work item; a new owner writes its epoch there, and the first
-    orders the owners. `woken`: writers of what it reads notify it; others read on a timer.
-    `required`: no call begins without it. `wanted_by`: the session option that asks for it.
-    `beside`: a call goes on without it, so nobody waits for it.
+    `output`: what it writes, in the order of the source; a new owner continues behind its end.
+    `fences`: the epoch streams of a work item. A new owner writes its epoch there; the first of
+    them orders the owners. `woken`: the writers of its inputs notify it; other stages read on a
+    timer. `required`: no call begins without it. `wanted_by`: the session option that asks for it.
+    `beside`: calls can continue without it, and never wait for it.
     """
 
     name: str
@@ -58,7 +58,7 @@ class StageSpec:
 
     @property
     def finishes(self) -> bool:
-        """Whether a draining worker finishes its work items; legs it hands over at once."""
+        """Whether a draining worker finishes its work items; it hands over legs immediately."""
         return self.unit is not Unit.LEG
 
     def fences_of(self, key: str) -> list[Stream]:
@@ -117,12 +117,12 @@ REQUIRED = tuple(spec for spec in PIPELINE if spec.required)
 
 
 def for_call(options: SessionOptions) -> list[StageSpec]:
-    """Return the stages that a call with these options cannot go on without, in order."""
+    """Return the stages that a call with these options needs, in order."""
     return [spec for spec in PIPELINE if spec.asked_for(options) and not spec.beside]
 
 
 def beside_call(options: SessionOptions) -> list[StageSpec]:
-    """Return the stages that add to such a call and that it does without if it must."""
+    """Return the optional stages of such a call: it can continue without them."""
     return [spec for spec in PIPELINE if spec.asked_for(options) and spec.beside]
 
 

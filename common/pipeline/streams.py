@@ -3,9 +3,9 @@
 A leg's keys and a call's `meta` carry the partition tag ``{pNN}`` of their session, so a session
 lives in one Redis Cluster slot. `common.bus.keys` spells them.
 
-In a text, item n is the entry ``<n>-1``; words that come after their item are an entry
-``<last item>-<k>``, k >= 2, wherever the text ends then. So the first half of the last id is always
-the last item's number. In ``held``, ``<n>`` is an item whose predecessor is missing, ``w<n>`` the
+In a text, item n is the entry ``<n>-1``. Words that come after their item are an entry
+``<last item>-<k>``, k >= 2, at the end of the text. So the first half of the last id is always the
+last item's number. In ``held``, ``<n>`` is an item whose predecessor is missing, ``w<n>`` the
 words attached to an item that is still to come, each with its digest, and ``a<n>`` the digest under
 which an item of the text awaits its words. See `commit.lua` and `attach.lua`.
 """
@@ -27,7 +27,7 @@ class Ids(Enum):
     ITEM = "item"
     """``<item number>-<k>``."""
     TIME = "time"
-    """Redis's own: many write, inside an idempotent script or as a hint."""
+    """Made by Redis, for many writers: entries of idempotent scripts, or hints."""
     NONE = "no stream"
 
 
@@ -37,7 +37,7 @@ class Lifetime(Enum):
     SESSION = "the session"
     """Renewed with the session, removed when it ends."""
     CONSUMED = "until consumed"
-    """The same, and its beginning is trimmed as soon as nobody needs it."""
+    """The same; its beginning is trimmed as soon as it is no longer needed."""
     RETENTION = "until retention ends"
     SHORT = "minutes"
     DAY = "a day"
@@ -60,9 +60,8 @@ class Scope(Enum):
 class Stream(str):
     """One kind of key; as a string it is the kind, such as ``audio``, the last part of the key.
 
-    Of a numbered kind there is one for each `n`, which `of` names. `most`: entries kept, about.
-    `entries`: how to read an entry of events. `holds` and `writers` are for the reader of the table
-    in ARCHITECTURE.md.
+    A numbered kind has one key for each `n`, see `of`. `most`: entries kept, about. `entries`: how
+    to read an event entry. `holds` and `writers` are for the table in ARCHITECTURE.md.
     """
 
     ids: Ids
@@ -106,7 +105,7 @@ class Stream(str):
         return one
 
     def number_in(self, kind: str) -> str | None:
-        """Return the number of one of this kind, given as a string; None if it is of another."""
+        """Return the number in `kind` if it is of this numbered kind, else None."""
         number = kind.removeprefix(f"{self}:")
         return number if number != kind else None
 

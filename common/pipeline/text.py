@@ -24,9 +24,9 @@ class TimedWord(NamedTuple):
 class Final:
     """The text of the utterance [start, end), whose end was decided at `at`.
 
-    `words`: None where there are none, or none yet. `align`: digest under which they come later;
-    `unavailable`: why they do not. `failed`: there is no text, `trouble` tells why. `shown`:
-    clients are told of it.
+    `words`: None if there are none, or none yet. `align`: the digest under which they come later;
+    `unavailable`: why they do not. `failed`: there is no text, `trouble` says why. `shown`: it is
+    sent to clients.
     """
 
     t: ClassVar[str] = "final"
@@ -45,12 +45,12 @@ class Final:
 
     @classmethod
     def empty(cls, at: int, reason: EndReason) -> Self:
-        """Return the answer to a flush that found nothing said."""
+        """Return the answer to a flush with nothing open."""
         return cls(start=at, end=at, at=at, text="", reason=reason)
 
     @classmethod
     def lost(cls, at: int, trouble: str) -> Self:
-        """Return the final of an utterance at `at` of which nothing else may be known."""
+        """Return the failed final of an utterance at `at`; nothing else needs to be known."""
         return cls(start=at, end=at, at=at, text="", reason="failed", failed=True, trouble=trouble)
 
 
@@ -67,7 +67,7 @@ Item: TypeAlias = Final | End
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words of a final that was published without: or None, and `trouble` tells why."""
+    """The words of a final that was published without them; or None, and `trouble` says why."""
 
     words: tuple[TimedWord, ...] | None
     trouble: str = ""

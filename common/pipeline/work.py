@@ -1,4 +1,4 @@
-"""What a stage is offered: the work items that lie in its stream of claims.
+"""The work items that a stage is offered, in its stream of claims.
 
 `gateway` is the one to notify of results. `source` is the stream that holds the audio. `offered` is
 the wall-clock time of the offer, for a metric only.
@@ -41,8 +41,8 @@ class LegWork:
 class UtteranceWork:
     """Recognise an utterance that begins at `start`, with the options in force there.
 
-    `live`: its leg's audio comes about as fast as it is spoken. `after`: id in the speech stream
-    after which everything about it lies. `replay`: it comes from a dead letter.
+    `live`: its leg's audio arrives about as fast as it is spoken. `after`: all its events lie
+    behind this id in the speech stream. `replay`: it comes from a dead letter.
     """
 
     utterance: int
@@ -61,7 +61,7 @@ class UtteranceWork:
 class TextWork:
     """Find the times of the words of `text`, spoken in [start, end) of an utterance.
 
-    `digest` names the text among all that the utterance had. `after` is as in an utterance's work.
+    `digest` names the text among all texts of the utterance. `after` is as in an utterance's work.
     """
 
     utterance: int

@@ -1,1 +1,1 @@
-"""A Redis client for the paths that every audio frame takes; it knows no stream of ours."""
+"""A Redis client fast enough for every audio frame; it knows none of our streams."""

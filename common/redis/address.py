@@ -1,4 +1,4 @@
-"""Where Redis is and how to speak to it, read from one URL.
+"""Where Redis is and how to connect to it, read from one URL.
 
 | URL | Redis |
 |---|---|
@@ -55,7 +55,7 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Read a URL; SettingsError names what is wrong, and never anything of a password."""
+        """Read a URL; SettingsError says what is wrong, and never shows any part of a password."""
         try:
             return cls(**_read(url))
         except ValueError as error:
@@ -78,8 +78,8 @@ def _written(endpoints: "tuple[Endpoint, ...] | list[Endpoint]") -> str:
     )
 
 
-# What was not quoted in a password ends up in any other part of the URL: none is ever repeated in a
-# complaint, but for names of options and of files.
+# Unquoted characters of a password may move the rest of it into any other part of the URL. So
+# errors repeat no part of the URL, except names of options and of files.
 
 
 def _read(url: str) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _read(url: str) -> dict[str, Any]:
         *("", "sentinel", "cluster"),
     ):
         raise ValueError(
-            "the scheme is none of redis, rediss, unix,"
+            "the scheme must be one of redis, rediss, unix,"
             " redis+sentinel, rediss+sentinel, redis+cluster, rediss+cluster"
         )
     options = parse_qs(parts.query)
@@ -102,7 +102,7 @@ def _read(url: str) -> dict[str, Any]:
     if kind:
         plain = f"{scheme}://{users}{at}host?{parts.query}"
     elif scheme != "unix" and not re.fullmatch(r"/?\d*", parts.path):
-        raise ValueError("what follows the host is no database number")
+        raise ValueError("the part after the host is not a database number")
     fields = _plain(plain)
     fields["tls"] = _tls(
         scheme == "rediss", {name: fields.pop(name, None) for name in _CERTIFICATES}
@@ -112,7 +112,7 @@ def _read(url: str) -> dict[str, Any]:
         fields["sentinels"] = _endpoints(hosts, _SENTINEL_PORT)
     elif kind == "cluster":
         if fields.get("db") or parts.path not in ("", "/", "/0"):
-            raise ValueError("a cluster has no database but 0")
+            raise ValueError("a cluster has only database 0")
         fields["nodes"] = _endpoints(hosts, _PORT)
     return fields
 
@@ -120,7 +120,7 @@ def _read(url: str) -> dict[str, Any]:
 def _split(url: str) -> tuple[SplitResult, str]:
     """Return a URL's parts without the authority, and the authority.
 
-    Some versions of urlsplit refuse one in which brackets follow a comma: an IPv6 address.
+    Some versions of urlsplit refuse an authority with an IPv6 address behind a comma.
     """
     match = re.fullmatch("([^/?#]*//)([^/?#]*)(.*)", url, re.DOTALL)
     if match is None:
@@ -132,7 +132,7 @@ def _plain(url: str) -> dict[str, Any]:
     try:
         fields = dict(parse_url(url))
     except ValueError as error:
-        # "… as 'x'": what was read as the port may be the beginning of an unquoted password.
+        # Not the original text ("… as 'x'"): x may be the beginning of an unquoted password.
         raise ValueError(str(error).partition(" as ")[0]) from None
     fields.pop("connection_class", None)
     return fields
@@ -143,10 +143,10 @@ def _endpoints(hosts: str, default: int) -> tuple[Endpoint, ...]:
     for each in hosts.split(","):
         match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^:\[\]]+))(?::(.*))?", each)
         if match is None:
-            raise ValueError("one of the hosts is empty or no host")
+            raise ValueError("one of the hosts is empty or invalid")
         port = match[3] or str(default)
         if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-            raise ValueError("the port of one of the hosts is no number from 1 to 65535")
+            raise ValueError("the port of one of the hosts is not a number from 1 to 65535")
         endpoints.append((match[1] or match[2], int(port)))
     return tuple(endpoints)
 
@@ -155,7 +155,7 @@ def _service(path: str) -> dict[str, Any]:
     match = re.fullmatch(r"/([\w.-]+)(?:/(\d*))?", path, re.ASCII)
     if match is None:
         raise ValueError(
-            "after a sentinel's hosts comes /<service> or /<service>/<database number>"
+            "a sentinel's hosts must be followed by /<service> or /<service>/<database number>"
         )
     return {"service": match[1]} | ({"db": int(match[2])} if match[2] else {})
 
@@ -171,7 +171,7 @@ def _tls(wanted: bool, files: dict[str, str | None]) -> ssl.SSLContext | None:
         files[name] for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
     )
     if key and not certificate:
-        raise ValueError("ssl_keyfile is of no use without ssl_certfile")
+        raise ValueError("ssl_keyfile needs ssl_certfile")
     try:
         context = ssl.create_default_context(cafile=authority)
     except OSError as error:

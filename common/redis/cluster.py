@@ -27,14 +27,14 @@ from common.telemetry.metrics import BusMetrics
 
 
 def slot_of(key: bytes) -> int:
-    """Return a key's slot: CRC-16/XMODEM of its first ``{tag}``, or if it has none, of the key."""
+    """Return a key's slot: CRC-16/XMODEM of its first ``{tag}``, or of the key without one."""
     start = key.find(b"{") + 1
     end = key.find(b"}", start) if start else -1
     return crc_hqx(key[start:end] if end > start else key, 0) % SLOTS
 
 
-class _Errand:
-    """A part on its way: where it was sent last and what came back."""
+class _Request:
+    """A part to run: where it was sent last and what came back."""
 
     __slots__ = ("answer", "ask", "count", "data", "host", "replies")
 
@@ -43,14 +43,14 @@ class _Errand:
         self.count = count
         self.replies: list[Reply] = []
         self.ask: Endpoint | None = None
-        """The node that the part's key has gone to, ahead of its slot."""
+        """The node that already has the part's key, though not yet its slot."""
         self.host = ""
         """Where it was sent last."""
         self.answer: list[Reply] | BusUnavailable | None = None
-        """What the last attempt brought; None: it did not take part."""
+        """The result of the last attempt; None if the part was not sent in it."""
 
-    def take(self) -> "_Taken":
-        """Return what to send, which of its replies count (None: all), and how many come."""
+    def encoded(self) -> "_Encoded":
+        """Return the bytes to send, which of its replies count (None: all), and their number."""
         if self.ask is None:
             return self.data, None, self.count
         data, places = asking(self.data, self.count)
@@ -58,7 +58,7 @@ class _Errand:
 
     @property
     def redirection(self) -> tuple[str, Endpoint] | None:
-        """MOVED or ASK, and where to, if the answer sends this part elsewhere."""
+        """MOVED or ASK and the target, if the answer redirects this part."""
         if isinstance(self.answer, list):
             for kind, host, port in filter(None, map(redirection, self.answer)):
                 return kind, (host or self.host, port)
@@ -66,18 +66,18 @@ class _Errand:
 
     @property
     def untouched(self) -> bool:
-        """Whether the last attempt has surely changed nothing."""
+        """Whether the last attempt certainly changed nothing."""
         answer = self.answer
         return answer is None or (isinstance(answer, list) and all(map(redirection, answer)))
 
 
-_Taken: TypeAlias = tuple[bytes, list[int] | None, int]
-_Queues: TypeAlias = dict[int, list[_Errand]]
-"""By slot, what is still to be carried out there, in order."""
+_Encoded: TypeAlias = tuple[bytes, list[int] | None, int]
+_Queues: TypeAlias = dict[int, list[_Request]]
+"""By slot, the parts still to be run there, in order."""
 
 
 class Cluster:
-    """Routes parts by slot and keeps order within one: what follows a repeated part is repeated."""
+    """Routes parts by slot, in order within each slot: parts behind a repeated one are repeated."""
 
     in_order = False
 
@@ -95,17 +95,17 @@ class Cluster:
 
     @property
     def connected(self) -> bool:
-        """Whether every slot is served by a node that can be reached."""
+        """Whether a reachable node serves every slot."""
         return self._topology.connected
 
     async def wait_connected(self) -> None:
-        """Wait until every slot is served by a node that can be reached."""
+        """Wait until a reachable node serves every slot."""
         while not self._topology.connected:
             await self._topology.change(1.0)
 
     @staticmethod
     def parts(commands: Sequence[Command]) -> list[Part]:
-        """Encode commands, each as a part: every one may go another way."""
+        """Encode commands, each as a part of its own: each may go to another node."""
         return [(key_of(command), encode([command]), 1) for command in commands]
 
     async def run(self, parts: Sequence[Part], timeout: float) -> list[Reply]:
@@ -118,7 +118,7 @@ class Cluster:
     async def insist(
         self, parts: Sequence[Part], generation: int | None
     ) -> tuple[list[Reply], bool]:
-        """Run parts until all are carried out or refused; tell whether any was repeated.
+        """Run parts until all are executed or refused; tell whether any was repeated.
 
         With `generation`, raises OtherServer as soon as this is another.
         """
@@ -132,17 +132,17 @@ class Cluster:
         insist: bool,
         generation: int | None = None,
     ) -> tuple[list[Reply], bool]:
-        errands = [_Errand(data, count) for _, data, count in parts]
+        requests = [_Request(data, count) for _, data, count in parts]
         queues: _Queues = {}
-        for (key, _, count), errand in zip(parts, errands, strict=True):
+        for (key, _, count), request in zip(parts, requests, strict=True):
             if count:
-                queues.setdefault(slot_of(key), []).append(errand)
+                queues.setdefault(slot_of(key), []).append(request)
         repeated = False
         pauses = backoff()
         attempts = 0
         while queues:
             if generation not in (None, self.generation):
-                raise OtherServer("a node of the Redis Cluster is another than before")
+                raise OtherServer("a node of the Redis Cluster has been replaced")
             attempts += 1
             await self._attempt(queues, timeout)
             wait = False
@@ -152,31 +152,31 @@ class Cluster:
                     done += 1
                 del queue[:done]
                 if queue:
-                    wait = self._heed(slot, queue[0], insist) or wait
-                    repeated = repeated or not all(errand.untouched for errand in queue)
+                    wait = self._handle_failure(slot, queue[0], insist) or wait
+                    repeated = repeated or not all(request.untouched for request in queue)
                 else:
                     del queues[slot]
-            # Two redirections are normal, as a slot moves; more are nodes that disagree.
+            # Two redirections are normal while a slot moves; more mean that nodes disagree.
             if queues and (wait or attempts > 2):
                 await self._topology.change(next(pauses))
-        return [reply for errand in errands for reply in errand.replies], repeated
+        return [reply for request in requests for reply in request.replies], repeated
 
     @staticmethod
-    def _done(errand: _Errand, insist: bool) -> bool:
-        answer = errand.answer
+    def _done(request: _Request, insist: bool) -> bool:
+        answer = request.answer
         if not isinstance(answer, list):
             return False
         if any(isinstance(reply, CommandError) for reply in answer) and (
-            errand.redirection or (insist and any(map(is_passing, answer)))
+            request.redirection or (insist and any(map(is_passing, answer)))
         ):
             return False
-        errand.replies = answer
+        request.replies = answer
         return True
 
-    def _heed(self, slot: int, errand: _Errand, insist: bool) -> bool:
-        """Learn from a part that was not carried out; return whether to pause now."""
-        answer = errand.answer
-        errand.ask = None
+    def _handle_failure(self, slot: int, request: _Request, insist: bool) -> bool:
+        """Learn from a part that was not executed; return whether to pause now."""
+        answer = request.answer
+        request.ask = None
         if answer is None:
             return False
         if isinstance(answer, BusUnavailable):
@@ -184,26 +184,26 @@ class Cluster:
                 raise answer
             self._topology.doubt()
             return True
-        if errand.redirection is None:
+        if request.redirection is None:
             self._count("refused")
             self._topology.doubt()
             return True
-        kind, target = errand.redirection
+        kind, target = request.redirection
         if kind == "MOVED":
             self._topology.moved(slot, target)
             return not self._topology.serving(slot).connected
-        errand.ask = target
+        request.ask = target
         return not self._topology.receiving(target).connected
 
     async def _attempt(self, queues: _Queues, timeout: float) -> None:
-        """Send what is queued, one batch per node, and note every answer."""
-        batches: dict[Connection, list[_Errand]] = {}
+        """Send the queued parts, one batch per node, and note every answer."""
+        batches: dict[Connection, list[_Request]] = {}
         for slot, queue in queues.items():
-            for errand in queue:
-                errand.answer = None
+            for request in queue:
+                request.answer = None
             try:
                 if (ahead := queue[0].ask) is not None:
-                    # It alone: the keys of those behind it may not have gone there yet.
+                    # Only the first: the keys of the others may not be there yet.
                     batches.setdefault(self._topology.receiving(ahead), []).append(queue[0])
                 else:
                     batches.setdefault(self._topology.serving(slot), []).extend(queue)
@@ -216,32 +216,32 @@ class Cluster:
             self._metrics.errors.labels(kind).inc()
 
 
-async def _exchange(batches: dict[Connection, list[_Errand]], timeout: float) -> None:
-    """Send each node its batch and deal out the answers."""
-    flights: list[tuple[asyncio.Future[list[Reply]], list[_Errand], list[_Taken]]] = []
-    # All are sent before any is waited for: on no connection does one overtake another.
-    for node, errands in batches.items():
-        taken = [errand.take() for errand in errands]
-        total = sum(count for _, _, count in taken)
-        for errand in errands:
-            errand.host = node.address.host
+async def _exchange(batches: dict[Connection, list[_Request]], timeout: float) -> None:
+    """Send each node its batch and distribute the answers."""
+    flights: list[tuple[asyncio.Future[list[Reply]], list[_Request], list[_Encoded]]] = []
+    # All batches are sent before waiting for any, so no part overtakes another on a connection.
+    for node, requests in batches.items():
+        encoded = [request.encoded() for request in requests]
+        total = sum(count for _, _, count in encoded)
+        for request in requests:
+            request.host = node.address.host
         try:
-            flight = node.send(b"".join([data for data, _, _ in taken]), total, timeout)
+            flight = node.send(b"".join([data for data, _, _ in encoded]), total, timeout)
         except BusUnavailable as trouble:
-            for errand in errands:
-                errand.answer = trouble
+            for request in requests:
+                request.answer = trouble
         else:
-            flights.append((flight, errands, taken))
+            flights.append((flight, requests, encoded))
     await asyncio.gather(*(flight for flight, _, _ in flights), return_exceptions=True)
-    for flight, errands, taken in flights:
+    for flight, requests, encoded in flights:
         try:
             replies = flight.result()
         except BusUnavailable as trouble:
-            for errand in errands:
-                errand.answer = trouble
+            for request in requests:
+                request.answer = trouble
             continue
         start = 0
-        for errand, (_, places, count) in zip(errands, taken, strict=True):
+        for request, (_, places, count) in zip(requests, encoded, strict=True):
             own = replies[start : start + count]
-            errand.answer = own if places is None else [own[place] for place in places]
+            request.answer = own if places is None else [own[place] for place in places]
             start += count

@@ -1,4 +1,4 @@
-"""A pipelined connection to one server, or to a service's master, that heals itself."""
+"""A pipelined connection to one server, or to a service's master; it reconnects by itself."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -14,10 +14,10 @@ from common.telemetry.logs import Log
 from common.telemetry.metrics import BusMetrics
 
 REPLY_TIMEOUT = 5.0
-"""Seconds after which an unanswered batch condemns the connection: a half-open socket is silent."""
-_LOOK_EVERY = 1.0
-"""Seconds between questions to the sentinels: a master that an operator replaces takes writes, all
-lost, for ten seconds more (measured)."""
+"""Seconds without an answer after which a connection is dropped: a half-open socket is silent."""
+_CHECK_EVERY = 1.0
+"""Seconds between questions to the sentinels: a replaced master accepts writes, all of them lost,
+for ten seconds more (measured)."""
 
 _log = Log(__name__)
 
@@ -28,9 +28,9 @@ def backoff() -> Iterator[float]:
 
 
 class Connection:
-    """Batches are answered in the order they were sent.
+    """Answers batches in the order in which they were sent.
 
-    `changed` is called when the connection is lost, not made, and back again.
+    `changed` is called when the connection is lost, could not be made, and is restored.
     """
 
     in_order = True
@@ -64,7 +64,7 @@ class Connection:
         self._keeper = asyncio.create_task(self._keep(), name=f"link:{self._name}")
 
     async def close(self) -> None:
-        """Close for good; batches in flight fail with BusUnavailable."""
+        """Close, and do not reconnect; batches in flight fail with BusUnavailable."""
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
@@ -73,7 +73,7 @@ class Connection:
             await self._pipe.lost.wait()
 
     def abort(self) -> None:
-        """Break the connection at once; it heals as after any other break."""
+        """Drop the connection immediately; it reconnects as after any other failure."""
         if self._pipe is not None:
             self._pipe.abort()
 
@@ -91,11 +91,11 @@ class Connection:
 
     @staticmethod
     def parts(commands: Sequence[Command]) -> list[Part]:
-        """Encode commands: one part, as they all go the same way."""
+        """Encode commands as one part, since they all go to the same server."""
         return [(b"", encode(commands), len(commands))]
 
     def send(self, data: bytes, count: int, timeout: float) -> asyncio.Future[list[Reply]]:
-        """Send `count` encoded commands at once; see `Pipe.send`."""
+        """Send `count` encoded commands immediately; see `Pipe.send`."""
         if self._pipe is None:
             raise BusUnavailable("not connected to Redis")
         return self._pipe.send(data, count, timeout)
@@ -111,7 +111,7 @@ class Connection:
     async def insist(
         self, parts: Sequence[Part], generation: int | None
     ) -> tuple[list[Reply], bool]:
-        """Run parts until Redis has carried them out or refused; tell whether it was repeated.
+        """Run parts until Redis has executed or refused them; tell whether they were repeated.
 
         With `generation`, raises OtherServer as soon as this is another.
         """
@@ -119,7 +119,7 @@ class Connection:
         repeated = False
         for pause in backoff() if count else ():
             if generation not in (None, self.generation):
-                raise OtherServer("Redis is another server than before")
+                raise OtherServer("Redis is not the same server as before")
             try:
                 replies = await self.send(data, count, REPLY_TIMEOUT)
             except BusUnavailable:
@@ -150,7 +150,7 @@ class Connection:
             pipe, (_, server, replication, _) = await open_pipe(address, greeting, REPLY_TIMEOUT)
             if b"role:master" not in replication:
                 pipe.abort()
-                raise ConnectionRefused(f"Redis at {address} is no master")
+                raise ConnectionRefused(f"Redis at {address} is not a master")
         except ConnectionRefused:
             self._count("refused")
             raise
@@ -158,11 +158,11 @@ class Connection:
             self._count("connect")
             raise
         self._server = address
-        self._meet(server.partition(b"run_id:")[2].partition(b"\r")[0])
+        self._note_server(server.partition(b"run_id:")[2].partition(b"\r")[0])
         return pipe
 
-    def _meet(self, run_id: bytes) -> None:
-        """Note which server this is: another than before may lack what that one acknowledged."""
+    def _note_server(self, run_id: bytes) -> None:
+        """Note which server this is: a new one may lack what the former one acknowledged."""
         if self._run_id and run_id != self._run_id:
             self.generation += 1
             _log.warning("redis.other", link=self._name, generation=self.generation)
@@ -189,19 +189,19 @@ class Connection:
             self._changed()
 
     async def _stay(self, pipe: Pipe) -> None:
-        """Return when the connection is lost, whoever breaks it."""
+        """Return when the connection is lost, for whatever reason."""
         if self._sentinels is None:
             return await self._watch(pipe)
-        looking = asyncio.create_task(self._look(pipe, self._sentinels))
+        checking = asyncio.create_task(self._check_master(pipe, self._sentinels))
         try:
             return await self._watch(pipe)
         finally:
-            looking.cancel()
+            checking.cancel()
 
-    async def _look(self, pipe: Pipe, sentinels: Sentinels) -> None:
-        """Break with a server that is not the service's master any more."""
+    async def _check_master(self, pipe: Pipe, sentinels: Sentinels) -> None:
+        """Drop the connection when its server is no longer the service's master."""
         while True:
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(_CHECK_EVERY)
             with suppress(BusUnavailable):
                 if await sentinels.master() != self._server:
                     pipe.abort()

@@ -1,4 +1,4 @@
-"""The client as others see it: commands go in, replies come out, whatever breaks."""
+"""The public client: it runs commands, and reconnects and repeats by itself."""
 
 import asyncio
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ __all__ = [
 class CommandRefused(CallscribeError):
     """Redis answered a command with an error.
 
-    `passing`: it would have carried the command out if it were well; it may be repeated as it is.
+    `passing`: the cause is temporary; the command may be repeated as it is.
     """
 
     def __init__(self, command: Command, refusal: CommandError) -> None:
@@ -37,10 +37,10 @@ class CommandRefused(CallscribeError):
 
 
 class _Servers(Protocol):
-    """One server or many: whatever parts can be sent to."""
+    """One server or a cluster."""
 
     in_order: bool
-    """Whether commands of a batch take effect in their order even if they share no slot."""
+    """Whether the commands of a batch take effect in order even if their slots differ."""
 
     @property
     def generation(self) -> int: ...
@@ -58,14 +58,14 @@ class _Servers(Protocol):
 
 
 class Link:
-    """A connection that heals by itself to whatever the address names; tasks may share it freely.
+    """A connection, restored by itself, to the server or cluster at an address; tasks may share it.
 
     Batches are pipelined and answered in order. A blocking command blocks the batches behind it,
-    so a reader that blocks has a link of its own. Cancelling a call leaves the connection usable:
-    its replies are read and dropped. What was sent may still take effect.
+    so a blocking reader has a link of its own. Cancelling a call leaves the connection usable: its
+    replies are read and dropped. Commands that were sent may still take effect.
 
-    The keys of one command share a slot. In a cluster commands of a batch take effect in their
-    order if their slot is the same, and those of other slots beside them.
+    The keys of one command share a slot. In a cluster the commands of a batch take effect in order
+    within a slot, in any order between slots.
     """
 
     def __init__(self, address: Address, name: str, metrics: BusMetrics | None = None) -> None:
@@ -73,30 +73,30 @@ class Link:
 
     @property
     def generation(self) -> int:
-        """Rises when a server is found in another's place: it may lack what was acknowledged.
+        """Rises when a server was replaced or restarted: it may lack acknowledged writes.
 
-        So does a restart, and in a cluster a slot that moved to another node.
+        In a cluster it also rises when a slot moved to another node.
         """
         return self._servers.generation
 
     async def connect(self) -> None:
         """Connect once and keep connected from then on.
 
-        Raises BusUnavailable when Redis does not answer now: at start an operator wants to know.
+        Raises BusUnavailable when Redis does not answer now, so that a start fails visibly.
         """
         await self._servers.connect()
 
     async def close(self) -> None:
-        """Close for good; batches in flight fail with BusUnavailable."""
+        """Close, and do not reconnect; batches in flight fail with BusUnavailable."""
         await self._servers.close()
 
     def abort(self) -> None:
-        """Break the connection at once; it heals as after any other break."""
+        """Drop the connection immediately; it reconnects as after any other failure."""
         self._servers.abort()
 
     @property
     def connected(self) -> bool:
-        """Whether a batch sent now would reach a socket, to whichever server it goes."""
+        """Whether a batch sent now would reach a socket, for every server."""
         return self._servers.connected
 
     async def wait_connected(self) -> None:
@@ -104,7 +104,7 @@ class Link:
         await self._servers.wait_connected()
 
     def neighbours(self, tag: int) -> int:
-        """Return the group of a hash tag: one command may have keys of all tags in a group.
+        """Return the group of a hash tag: one command may have keys with all tags of a group.
 
         On one server all tags are one group, in a cluster each tag is a group of its own.
         """
@@ -122,10 +122,10 @@ class Link:
     async def insist(
         self, commands: Sequence[Command], *, generation: int | None = None
     ) -> list[Reply]:
-        """Run commands that may safely be repeated until Redis has carried them out or refused.
+        """Run repeatable commands until Redis has executed or refused them.
 
-        With `generation`, only as long as this is the link's: else OtherServer, and what was not
-        sent before is not sent any more.
+        With `generation`, raises OtherServer as soon as the link's is another; commands that were
+        not sent before are then not sent at all.
         """
         parts = self._servers.parts(commands)
         return (await self._servers.insist(parts, generation))[0]
@@ -142,7 +142,7 @@ class Link:
         return await self._servers.insist(parts, generation)
 
     async def call(self, *command: Argument, timeout: float = REPLY_TIMEOUT) -> Reply:
-        """Run one command; CommandRefused when Redis refuses it."""
+        """Run one command; CommandRefused if Redis refuses it."""
         (reply,) = await self.run([command], timeout=timeout)
         if isinstance(reply, CommandError):
             raise CommandRefused(command, reply)
@@ -151,9 +151,9 @@ class Link:
     async def read_blocking(
         self, milliseconds: int, before: Command, after: Command
     ) -> list[tuple[bytes, list[Any]]]:
-        """Run ``before BLOCK ms after`` (XREAD, XREADGROUP); an empty list when nothing came.
+        """Run ``before BLOCK ms after`` (XREAD, XREADGROUP); an empty list if nothing came.
 
-        A refusal that will pass counts as nothing and takes as long.
+        A temporary refusal counts as nothing, and takes as long.
         """
         pause = milliseconds / 1000
         try:
@@ -174,12 +174,12 @@ class Link:
         *,
         generation: int | None = None,
     ) -> list[Reply]:
-        """Run idempotent scripts as one pipeline, teaching Redis those it does not know.
+        """Run idempotent scripts as one pipeline, and load those that Redis does not know.
 
         `then` takes effect after the scripts, in the same pipeline where there is one server; its
         replies are not returned.
-        Repeated until answered, and `generation`, like `insist`. Misuse when a script fails: that
-        is a bug.
+        It repeats until answered, and treats `generation`, like `insist`. A script that fails is a
+        bug: Misuse.
         """
         hints = then if self._servers.in_order else ()
         first = [*(by_digest(*call) for call in calls), *hints]

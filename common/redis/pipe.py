@@ -1,4 +1,4 @@
-"""One socket to one server: batches of commands go in, their replies come out in order."""
+"""One socket to one server: it sends batches of commands and returns their replies in order."""
 
 import asyncio
 from collections import deque
@@ -13,7 +13,7 @@ from common.redis.resp import Command, CommandError, Reply, encode, is_unfit
 
 
 class ConnectionRefused(BusUnavailable):
-    """The server answers, and will not have this client or is not what is looked for."""
+    """The server answers, but refuses this client or is not the wanted one."""
 
 
 class _Batch:
@@ -31,8 +31,8 @@ class _Batch:
 class Pipe(asyncio.Protocol):
     """Replies are matched to batches in the order they were sent; once broken it stays broken.
 
-    It breaks by itself when the server says that it is no usable master (any more): the next
-    connection may find one that is.
+    It breaks by itself when the server says that it is not a usable master (any more): the next
+    connection may find the right one.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Pipe(asyncio.Protocol):
         self.batches.clear()
 
     def data_received(self, data: bytes) -> None:
-        """Deal out the replies that are complete."""
+        """Distribute the complete replies."""
         self._reader.feed(data)
         while self.batches:
             batch = self.batches[0]
@@ -81,7 +81,7 @@ class Pipe(asyncio.Protocol):
         return waiter
 
     def expire(self, now: float) -> None:
-        """Condemn the connection when its oldest batch is overdue."""
+        """Break the connection when its oldest batch is overdue."""
         if self.batches and self.batches[0].deadline < now:
             self.abort()
 
@@ -112,7 +112,7 @@ async def open_pipe(
             if isinstance(reply, CommandError):
                 raise ConnectionRefused(f"Redis at {address} refuses the connection: {reply}")
     except BaseException:
-        # Whatever ends the attempt, its socket goes: a frozen server would collect them.
+        # Close the socket however the attempt ends: else they would pile up at a frozen server.
         pipe.abort()
         raise
     return pipe, replies[len(commands) - len(greeting) :]

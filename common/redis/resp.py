@@ -1,4 +1,4 @@
-"""Commands and replies as they go over a connection, and what a refusal means."""
+"""The encoding of commands and replies, and the meaning of refusals."""
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -9,9 +9,9 @@ Argument: TypeAlias = bytes | str | int | float
 Command: TypeAlias = tuple[Argument, ...]
 Reply: TypeAlias = Any
 Part: TypeAlias = tuple[bytes, bytes, int]
-"""Encoded commands that stay together: a key whose slot all theirs share, the RESP, their count."""
+"""Encoded commands that stay together: a key with the slot of them all, the RESP, their count."""
 CommandError: TypeAlias = hiredis.ReplyError
-"""Redis's refusal of one command; it stands in that command's place."""
+"""Redis's refusal of one command, in the place of its reply."""
 
 _PASSING = {
     *("OOM", "MISCONF", "BUSY", "NOREPLICAS", "UNBLOCKED", "EXECABORT"),
@@ -33,15 +33,15 @@ _BEGIN, _END = encode([("MULTI",)]), encode([("EXEC",)])
 
 
 def transaction(encoded: Sequence[bytes]) -> bytes:
-    """Return encoded commands as one transaction, which has two replies more than they have.
+    """Return encoded commands as one transaction, with two more replies than commands.
 
-    The last reply is the list of theirs; before it, each was told whether it was accepted.
+    The last reply is the list of their results; the others say whether each was accepted.
     """
     return b"".join([_BEGIN, *encoded, _END])
 
 
 def key_of(command: Command) -> bytes:
-    """Return the first key a command touches; of one that has none, anything."""
+    """Return the first key of a command; anything if it has none."""
     name = _bytes(command[0]).decode().upper()
     if name in ("XREAD", "XREADGROUP"):
         return _bytes(command[[*map(_bytes, command)].index(b"STREAMS") + 1])
@@ -52,9 +52,9 @@ def key_of(command: Command) -> bytes:
 
 
 def asking(data: bytes, count: int) -> tuple[bytes, list[int]]:
-    """Return encoded commands for a node that is receiving their slot, and where their replies are.
+    """Encode commands for a node that is receiving their slot; also return their replies' indices.
 
-    ASKING holds for one command, or for a whole transaction when it comes before MULTI.
+    ASKING applies to one command, or before MULTI to a whole transaction.
     """
     reader = hiredis.Reader()
     reader.feed(data)
@@ -72,19 +72,19 @@ def asking(data: bytes, count: int) -> tuple[bytes, list[int]]:
 
 
 def is_passing(reply: Reply) -> bool:
-    """Tell a refusal that a healthy server would not give: full, loading, failing over.
+    """Tell a temporary refusal: the server is full, loading or failing over.
 
-    Of a transaction, what one of its commands was told: a script finds Redis full only as it runs.
+    In a transaction any command may have one: a script finds Redis full only as it runs.
     """
     if isinstance(reply, list):
-        # What was read begins with a stream or an entry, and is not looked through on every tick.
+        # Replies to reads begin with a stream or an entry; they are not searched on every tick.
         return bool(reply) and not isinstance(reply[0], list) and any(map(is_passing, reply))
     return isinstance(reply, hiredis.ReplyError) and str(reply).partition(" ")[0] in _PASSING
 
 
 def any_passing(replies: Sequence[Reply]) -> bool:
-    """Tell whether any reply is a refusal that will pass."""
-    # Nearly all are ids, told apart at a tenth of what the question costs.
+    """Tell whether any reply is a temporary refusal."""
+    # Nearly all replies are ids; recognising these first costs a tenth.
     return any(is_passing(reply) for reply in replies if type(reply) is not bytes)
 
 
@@ -94,9 +94,9 @@ def is_known_id(refusal: CommandError) -> bool:
 
 
 def redirection(reply: Reply) -> tuple[str, str, int] | None:
-    """Return MOVED or ASK, host and port, when the reply sends elsewhere.
+    """Return MOVED or ASK, host and port, if the reply is a redirection.
 
-    The host is empty when it is the one that was asked.
+    The host is empty if it is the one that was asked.
     """
     if not isinstance(reply, hiredis.ReplyError):
         return None
@@ -108,7 +108,7 @@ def redirection(reply: Reply) -> tuple[str, str, int] | None:
 
 
 def is_unfit(reply: Reply) -> bool:
-    """Tell that the server, by this reply, is no master that can be used."""
+    """Tell whether this reply says that the server is not a usable master."""
     if not isinstance(reply, hiredis.ReplyError):
         return False
     return str(reply).removeprefix(_DISCARDED).partition(" ")[0] in _UNFIT

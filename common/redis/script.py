@@ -1,4 +1,4 @@
-"""A Lua script that Redis runs, by its digest where Redis knows it."""
+"""A Lua script for Redis, called by its digest if Redis knows it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,5 +30,5 @@ def by_digest(script: Script, keys: Sequence[bytes], arguments: Sequence[Argumen
 
 
 def by_source(script: Script, keys: Sequence[bytes], arguments: Sequence[Argument]) -> Command:
-    """Return the command that runs a script and teaches it to Redis."""
+    """Return the command that runs a script and loads it into Redis."""
     return ("EVAL", script.source, len(keys), *keys, *arguments)

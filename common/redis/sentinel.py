@@ -1,4 +1,4 @@
-"""Asking the sentinels of a service who its master is."""
+"""Asking the sentinels of a service for its master."""
 
 import random
 
@@ -7,14 +7,14 @@ from common.redis.address import Address
 from common.redis.pipe import ask
 
 _ANSWER_WITHIN = 1.0
-"""Seconds a sentinel has before the next is asked: a silent one must not cost a failover."""
+"""Seconds until the next sentinel is asked: a silent one must not delay a failover."""
 
 
 class Sentinels:
-    """The sentinels a service's address names, and the newest of what they have said.
+    """The sentinels in a service's address, and their newest answer.
 
     A sentinel that was cut off may name a former master. Every failover has a higher epoch than
-    those before, so whoever comes with a lower one than was heard already is not believed.
+    those before, so an answer with a lower epoch than the highest seen is ignored.
     """
 
     def __init__(self, address: Address) -> None:
@@ -22,9 +22,9 @@ class Sentinels:
         self._epoch = 0
 
     async def master(self) -> Address:
-        """Return where the master is, as the first sentinel knows it that answers.
+        """Return the master's address, from the first sentinel that answers.
 
-        BusUnavailable says of each of them why it was no help.
+        BusUnavailable says for each sentinel why it did not help.
         """
         address = self._address
         questions = [

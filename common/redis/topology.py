@@ -15,7 +15,7 @@ from common.telemetry.metrics import BusMetrics
 
 SLOTS = 16384
 _MAP_WITHIN = 1.0
-"""Seconds a node has to tell the map before another is asked."""
+"""Seconds that a node has to send the map before another is asked."""
 
 Map: TypeAlias = list[Endpoint | None]
 
@@ -23,7 +23,7 @@ _log = Log(__name__)
 
 
 class Topology:
-    """A healing connection to every master, and a map that is learnt anew whenever in doubt."""
+    """A self-restoring connection to every master, and a map that is reloaded when in doubt."""
 
     def __init__(self, address: Address, name: str, metrics: BusMetrics | None) -> None:
         self._address = address
@@ -33,12 +33,12 @@ class Topology:
         self._map: Map = [None] * SLOTS
         self._masters: set[Endpoint] = set()
         self._receiving: set[Endpoint] = set()
-        """Nodes that keys went to ahead of their slots; they may serve none yet."""
+        """Nodes that already have keys of slots in migration; they may serve no slot yet."""
         self._known = set(address.nodes)
         self._informed: Endpoint | None = None
-        """The node a slot has moved to: others may not have heard of it yet."""
+        """The node a slot has moved to: other nodes may not know this yet."""
         self._past = 0
-        """What counts in `generation` beside the nodes' own: moves, and nodes that left."""
+        """The part of `generation` beside the nodes' own: moves, and nodes that left."""
         self._doubted = asyncio.Event()
         self._change = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
@@ -46,34 +46,34 @@ class Topology:
 
     @property
     def generation(self) -> int:
-        """How often a server was replaced or slots moved: never falls."""
+        """How often a server was replaced or slots moved; it never falls."""
         return self._past + sum(node.generation for node in self._nodes.values())
 
     async def connect(self) -> None:
-        """Learn the map and connect to all masters, or raise BusUnavailable; then keep both."""
+        """Load the map and connect to all masters, or raise BusUnavailable; then maintain both."""
         joined = await self._learn()
         ends = await asyncio.gather(*(node.connect() for node in joined), return_exceptions=True)
         for error in filter(None, ends):
             raise error
         if None in self._map:
-            raise BusUnavailable(f"no Redis at {self._address}: a slot is served by no node")
+            raise BusUnavailable(f"no Redis at {self._address}: no node serves one of the slots")
         self._keeper = asyncio.create_task(self._keep(), name=f"topology:{self._name}")
 
     async def close(self) -> None:
-        """Close for good; batches in flight fail with BusUnavailable."""
+        """Close, and do not reconnect; batches in flight fail with BusUnavailable."""
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
         await asyncio.gather(*(node.close() for node in self._nodes.values()), *self._leaving)
 
     def abort(self) -> None:
-        """Break every connection at once; they heal as after any other break."""
+        """Drop every connection immediately; they reconnect as after any other failure."""
         for node in self._nodes.values():
             node.abort()
 
     @property
     def connected(self) -> bool:
-        """Whether every slot is served by a node that can be reached."""
+        """Whether a reachable node serves every slot."""
         return None not in self._map and all(self._nodes[each].connected for each in self._masters)
 
     async def change(self, timeout: float) -> None:
@@ -89,7 +89,7 @@ class Topology:
         return self._nodes[endpoint]
 
     def moved(self, slot: int, endpoint: Endpoint) -> None:
-        """Note that a slot is served by another node than the map says."""
+        """Note that another node serves a slot than the map says."""
         self._informed = endpoint
         self.doubt()
         if self._map[slot] != endpoint:
@@ -98,14 +98,14 @@ class Topology:
             self._start(self._adopt(new))
 
     def receiving(self, endpoint: Endpoint) -> Connection:
-        """Return a node that keys have gone to ahead of their slot."""
+        """Return a node that already has keys of a slot in migration."""
         self._receiving.add(endpoint)
         if endpoint not in self._nodes:
             self._start([self._join(endpoint)])
         return self._nodes[endpoint]
 
     def doubt(self) -> None:
-        """Have the map learnt anew soon."""
+        """Have the map reloaded soon."""
         self._doubted.set()
 
     async def _keep(self) -> None:
@@ -120,7 +120,7 @@ class Topology:
                     break
 
     async def _learn(self) -> list[Connection]:
-        """Adopt the map that the first node to answer knows; return the nodes that are new."""
+        """Adopt the map of the first node that answers; return the new nodes."""
         troubles = []
         others = random.sample([*self._known], len(self._known))
         first, self._informed = self._informed, None
@@ -173,11 +173,11 @@ class Topology:
 
 
 def read_map(reply: Reply, asked: str) -> tuple[Map, set[Endpoint]]:
-    """Read CLUSTER SLOTS as told by the node at host `asked`; return the map and all nodes."""
+    """Read CLUSTER SLOTS from the node at host `asked`; return the map and all nodes."""
     slots: Map = [None] * SLOTS
     known: set[Endpoint] = set()
     for first, last, *nodes in reply:
-        # A node that does not know its own address leaves it empty; one it must not tell is "?".
+        # A node that does not know its own address leaves it empty; a hidden address is "?".
         endpoints = [((node[0] or b"").decode() or asked, node[1]) for node in nodes]
         if endpoints[0][0] != "?":
             slots[first : last + 1] = [endpoints[0]] * (last - first + 1)

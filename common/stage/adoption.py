@@ -1,7 +1,7 @@
-"""Taking office: fence the former owner, then read what it left.
+"""Acquiring a claim: fence the former owner, then read what it left.
 
-Each owner writes a marker with a higher epoch into every epoch stream of the claim; from it on
-Redis refuses the former owner's writes. One script writes it and reads the state, which therefore
+Each owner writes a marker with a higher epoch into every epoch stream of the claim. After it Redis
+refuses the former owner's writes. One script writes the markers and reads the state, so the state
 cannot change any more.
 """
 
@@ -16,7 +16,7 @@ from common.pipeline.stages import StageSpec
 from common.pipeline.streams import Stream
 from common.redis.link import Link, ScriptCall
 from common.stage.api import Claim, DeadLetter, Events, Recovery, Slot, Stage
-from common.stage.claims import Held
+from common.stage.claims import Assignment
 from common.telemetry.logs import Log
 
 S = TypeVar("S")
@@ -28,7 +28,7 @@ _MARKER_TTL = 300
 
 
 class Broken(NamedTuple):
-    """A claim that cannot be worked on, and its letter."""
+    """A claim that cannot be worked on, and its dead letter."""
 
     slot: Slot[Any]
     letter: DeadLetter
@@ -37,7 +37,7 @@ class Broken(NamedTuple):
 def broken(slot: Slot[Any], error: Exception) -> Broken:
     """Note why a claim cannot be worked on.
 
-    Raised, the error would end one worker after the other, as each takes the claim over.
+    If the error were raised, it would end one worker after the other, as each takes over the claim.
     """
     _log.exception("claim.broken", error, claim=slot.claim.key)
     return Broken(slot, DeadLetter(reason_of(error)))
@@ -46,31 +46,33 @@ def broken(slot: Slot[Any], error: Exception) -> Broken:
 async def adopt(
     link: Link,
     stage: Stage[S, Any],
-    held: Sequence[Held],
+    assigned: Sequence[Assignment],
     owner: str,
     wake: Callable[[bytes], None],
 ) -> tuple[list[Slot[S]], list[Broken]]:
     """Open slots for claims just taken; also return those that cannot be opened.
 
-    `wake` asks for a step of the claim with this entry. Waits as long as Redis is away.
+    `wake` asks for a step of the claim with the given entry. Waits as long as Redis is away.
     """
     slots: list[Slot[S]] = []
     hopeless: list[Broken] = []
     # Claim keys are ``<leg>`` or ``<leg>/<what>``.
-    legs = [Leg.parse(h.key.partition("/")[0]) for h in held]
-    calls = [_take_office(stage.spec, leg, h, owner) for leg, h in zip(legs, held, strict=True)]
+    legs = [Leg.parse(each.key.partition("/")[0]) for each in assigned]
+    calls = [
+        _acquire(stage.spec, leg, each, owner) for leg, each in zip(legs, assigned, strict=True)
+    ]
     found = await link.evaluate(calls)
-    for h, leg, (epoch, state, output) in zip(held, legs, found, strict=True):
+    for each, leg, (epoch, state, output) in zip(assigned, legs, found, strict=True):
         work, emitted = None, wire.NOTHING
         try:
-            work = stage.spec.work.unpack(h.raw)
+            work = stage.spec.work.unpack(each.raw)
             emitted = _last_output(stage.spec.output, output)
-            claim = Claim(h.key, leg, work, h.entry, epoch, h.raw)
+            claim = Claim(each.key, leg, work, each.entry, epoch, each.raw)
             recovery = Recovery(state[1][1] if state else None, emitted)
-            opened = stage.open(claim, recovery, partial(wake, h.entry))
+            opened = stage.open(claim, recovery, partial(wake, each.entry))
             inputs = {leg.key(stream): (stream, i) for stream, i in stage.inputs(opened).items()}
         except Exception as error:
-            unread = Claim(h.key, leg, work, h.entry, epoch, h.raw)
+            unread = Claim(each.key, leg, work, each.entry, epoch, each.raw)
             hopeless.append(broken(Slot(unread, None, {}, {}, emitted), error))
         else:
             streams = {key: stream for key, (stream, _) in inputs.items()}
@@ -79,13 +81,13 @@ async def adopt(
     return slots, hopeless
 
 
-def _take_office(spec: StageSpec, leg: Leg, held: Held, owner: str) -> ScriptCall:
-    kinds = (*spec.fences_of(held.key), spec.output)
-    return (scripts.TAKE_OFFICE, [leg.key(kind) for kind in kinds], (owner, _MARKER_TTL))
+def _acquire(spec: StageSpec, leg: Leg, assigned: Assignment, owner: str) -> ScriptCall:
+    kinds = (*spec.fences_of(assigned.key), spec.output)
+    return (scripts.ACQUIRE, [leg.key(kind) for kind in kinds], (owner, _MARKER_TTL))
 
 
 def _last_output(stream: Stream, entry: wire.RawEntry | tuple[()]) -> wire.Mark:
-    """Return where the last output of any owner stands, given its entry."""
+    """Return the place of the last output of any owner, given its entry."""
     if not entry:
         return wire.NOTHING
     if stream.entries is not None:

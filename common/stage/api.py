@@ -1,9 +1,9 @@
-"""What a stage worker and the runtime say to each other; neither Redis nor asyncio shows here.
+"""The interface between a stage and the runtime; it shows neither Redis nor asyncio.
 
 A *claim* is a work item that this worker owns: a leg for stages that hold state per leg, an
 utterance for stages that do not. The runtime hands a stage the entries of its claims' streams and
-carries out the *effects* the stage answers with. A stage answers the same entries with the same
-effects: that is what makes taking a claim over from a dead owner invisible.
+carries out the *effects* that the stage returns. The same entries must give the same effects, so
+that nothing shows when a claim is taken over from a dead owner.
 """
 
 import asyncio
@@ -26,15 +26,15 @@ S = TypeVar("S")
 W = TypeVar("W", bound=WorkItem | None, covariant=True)
 
 SUSPECT_FROM = 3
-"""Epoch from which on a claim is suspect: two owners did not finish it."""
+"""Epoch from which on a claim is a poison candidate: two owners did not finish it."""
 
 
 class Events(Protocol):
-    """One entry of an event stream: what was decided by the source entry at `at`."""
+    """One entry of an event stream: all events that the source entry at `at` caused."""
 
     @property
     def at(self) -> Mark:
-        """Order 0 stands for the audio itself, which decides frame by frame."""
+        """Order 0 stands for audio, where each frame is decided on."""
 
 
 Entry: TypeAlias = Chunk | Control | Events
@@ -44,7 +44,7 @@ Entry: TypeAlias = Chunk | Control | Events
 class Claim(Generic[W]):
     """One owned work item. `epoch` is this owner's fencing token; a later owner's is higher.
 
-    `raw` is the work item as it lies in Redis; `work` is None where that cannot be read.
+    `raw` is the work item as stored in Redis; `work` is None if it cannot be read.
     """
 
     key: str
@@ -56,10 +56,10 @@ class Claim(Generic[W]):
 
     @property
     def suspect(self) -> bool:
-        """Whether it may be what ended its former owners.
+        """Whether it is a poison candidate: it may have ended its former owners.
 
-        Harmless changes of owner count as well: a suspect deserves care, nothing worse. Of a leg,
-        which changes hands all its life, it says nothing.
+        Harmless changes of owner count as well, so a candidate is handled with care and nothing
+        worse. For a leg this means nothing: legs change owners all the time.
         """
         return self.epoch >= SUSPECT_FROM
 
@@ -68,8 +68,8 @@ class Claim(Generic[W]):
 class Recovery:
     """What earlier owners left behind.
 
-    `state` is that of the last checkpoint, None without one. `emitted` is where the last output
-    stands (in a text: the item's number); outputs up to it must not be written again.
+    `state` is that of the last checkpoint, None without one. `emitted` is the place of the last
+    output (in a text: the item's number); outputs up to it must not be written again.
     """
 
     state: bytes | None
@@ -78,11 +78,11 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A claim's state at the end of everything it was given.
+    """A claim's state after all input so far.
 
-    `state` is the stage's own, packed; `progress` is for others to read. `floor`: positions before
-    it are not needed for a take-over from this snapshot. `pins`: item number -> first position that
-    must be kept for the owner of that item.
+    `state` is private to the stage, packed; `progress` is public. `floor`: a take-over from this
+    snapshot needs no position before it. `pins`: item number -> first position that must be kept
+    for the owner of that item.
     """
 
     state: bytes
@@ -91,17 +91,17 @@ class Snapshot:
     pins: Mapping[int, int]
 
 
-# Effects, in the order they are carried out within one step: fenced writes first (Emit, Audio,
-# Relay, Partial), then a DeadLetter, then what follows (Offer, Commit, Attach), Done last. A stage
-# that dies in between is replayed from its checkpoint and repeats them; each is idempotent.
+# Effects, in the order in which a step carries them out: fenced writes first (Emit, Audio, Relay,
+# Partial), then a DeadLetter, then what follows (Offer, Commit, Attach), Done last. If a worker
+# dies in between, the next owner replays from the checkpoint and repeats them; each is idempotent.
 
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """Write one entry of an event stream: all that was decided in one place.
+    """Write one entry of an event stream: all events of one position.
 
-    The stream is one of those the stage fences: its entries have one writer. Wakes the listed
-    stages and, with `notify`, that gateway.
+    The stream must be one that the stage fences, so that its entries have one writer. Notifies
+    the listed stages and, if given, the gateway `notify`.
     """
 
     stream: Stream
@@ -138,8 +138,8 @@ class Partial:
 class Offer:
     """Offer a work item to another stage, once; `key` names it within that stage.
 
-    If it has a field `after`, that is filled in: from where to read the stream of events so as not
-    to miss the one that led to the offer, which is the last `Emit` before it in the same step.
+    A field `after` of the item is filled in: the id from which to read the event stream. The first
+    entry behind it is the last `Emit` before the offer in the same step, which led to it.
     """
 
     stage: str
@@ -158,9 +158,9 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Attach:
-    """Give item `number` of the leg's text its words, be it there yet or not; tell the gateway.
+    """Give item `number` of the leg's text its words, even before it is there; tell the gateway.
 
-    They count only if `digest` is the one the item names as `align`.
+    They count only if `digest` is the item's `align`.
     """
 
     number: int
@@ -171,10 +171,10 @@ class Attach:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """Give the claim up: put it aside with its reason, for an operator.
+    """Give the claim up: dead-letter it with its reason, for an operator.
 
-    While the circuit breaker is open nothing of the step but its fenced writes is carried out, and
-    the claim is opened again some time later. `audio`: PCM16LE 16 kHz to keep with it, if any.
+    While the circuit breaker is open, only the fenced writes of the step are carried out, and the
+    claim is opened again some time later. `audio`: PCM16LE 16 kHz to keep with it, if any.
     """
 
     reason: str
@@ -183,7 +183,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The claim is finished; the runtime releases it and forgets its state."""
+    """The claim is finished; the runtime releases it and drops its state."""
 
 
 Effect: TypeAlias = Emit | Audio | Relay | Partial | Offer | Commit | Attach | DeadLetter | Done
@@ -193,8 +193,8 @@ Work: TypeAlias = tuple[S, Sequence[Entry]]
 class Stage(ABC, Generic[S, W]):
     """One kind of worker. `S` is its state per claim, `W` its work items.
 
-    All methods run on the event loop; only `step` may wait, and it must not be slower than the
-    audio it is given. A stage overrides what it needs beyond `open`, `inputs` and `step`.
+    All methods run on the event loop. Only `step` may wait, and it must keep up with its audio. A
+    stage must define `open`, `inputs` and `step`, and overrides others as needed.
     """
 
     spec: StageSpec
@@ -208,39 +208,39 @@ class Stage(ABC, Generic[S, W]):
 
     @abstractmethod
     def open(self, claim: Claim[W], recovery: Recovery, wake: Callable[[], None]) -> S:
-        """Begin or take over a claim; `wake()` later asks for a step without news."""
+        """Begin or take over a claim; `wake()` later asks for a step without new entries."""
 
     @abstractmethod
     def inputs(self, state: S) -> Mapping[Stream, bytes]:
-        """Streams to read for this claim and the id to read after, at its beginning."""
+        """Return the streams to read for this claim, with the id to start after."""
 
     @abstractmethod
     async def step(self, work: Sequence[Work[S]]) -> Sequence[Sequence[Effect]]:
-        """Consume entries of many claims at once; return the effects of each, in the same order."""
+        """Consume entries of many claims; return the effects of each, in the same order."""
 
     def give_up(self, claim: Claim[W | None]) -> Sequence[Effect]:
-        """Return what the caller is told of a claim that is put aside."""
+        """Return the effects that tell the caller about a dead-lettered claim."""
         return ()
 
     def snapshot(self, state: S) -> Snapshot | None:
-        """Return what a new owner needs, or None where a claim is simply done again."""
+        """Return what a new owner needs, or None if it simply starts over."""
         return None
 
     def committed(self, state: S, number: int) -> None:
         """Learn that every item up to `number` is in the leg's text."""
 
     def full(self, state: S) -> bool:
-        """Whether a claim has so much in hand that nothing more is read for it now.
+        """Whether a claim has too much unfinished work to read more for it now.
 
-        Asked after each of its steps, and again once its commits are learned.
+        Asked after each of its steps, and again once its commits are known.
         """
         return False
 
     def close(self, state: S) -> None:
-        """Forget a claim that is finished, lost or handed over."""
+        """Drop a claim that is finished, lost or handed over."""
 
     def load(self) -> Load | None:
-        """Return what admission wants to know of this stage's load beyond its slots."""
+        """Return the load that admission needs to know beyond the slots."""
         return None
 
     async def watch(self) -> None:
@@ -258,11 +258,11 @@ class Slot(Generic[S]):
     claim: Claim[Any]
     state: S
     streams: Mapping[bytes, Stream]
-    """What is read for it, by key."""
+    """The streams read for it, by key."""
     cursors: dict[bytes, bytes]
     emitted: Mark
     serial: int = 1
-    """Last second half of an id written under this epoch; the marker took 1."""
+    """Second half of the last id written under this epoch; the marker has 1."""
     full: bool = False
     """Whether nothing is read for it now, see `Stage.full`."""
     snapshot_due: float = 0.0

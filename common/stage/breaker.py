@@ -11,7 +11,7 @@ from common.telemetry.metrics import StageMetrics
 _AGAIN_AFTER = 3.0
 """Seconds until a claim that is held back is opened again."""
 _CLOSED_AFTER = 3 * _AGAIN_AFTER
-"""Seconds without one held back until the breaker counts as closed: an apart decode may last."""
+"""Seconds without a claim held back until the breaker counts as closed: some decodes are long."""
 
 _log = Log(__name__)
 
@@ -25,14 +25,14 @@ class Breaker:
         self._metrics = metrics
         self._waiting: dict[bytes, float] = {}
         self._last: float | None = None
-        """When a claim was held back last; None while the breaker counts as closed."""
+        """When the last claim was held back; None while the breaker counts as closed."""
 
     async def is_open(self) -> bool:
         """Ask whether a dead letter would be refused now. Waits as long as Redis is away."""
         return await breaker_open(self._link, self._stage)
 
     def hold_back(self, claim: Claim[Any], now: float) -> None:
-        """Let a claim wait for a while; it stays this worker's."""
+        """Make a claim wait for a while; this worker stays its owner."""
         if self._last is None:
             self._metrics.breaker_open.set(1)
             _log.error("breaker.open", claim=claim.key, window_s=WINDOW)

@@ -1,8 +1,8 @@
-"""Who owns what: one consumer group over a stage's claims stream.
+"""Ownership of claims: one consumer group over a stage's claims stream.
 
-Reading `>` adopts, the pending entry is the ownership, reading one's own history is the heartbeat,
-and XAUTOCLAIM after the lease is the take-over. The history read resets the idle time of exactly
-the entries this consumer still owns and cannot take one back; an XCLAIM heartbeat can (measured:
+Reading `>` adopts a claim, the pending entry is the ownership, reading one's own pending entries
+renews the lease, and XAUTOCLAIM after the lease takes over. The renewal resets the idle time of
+exactly the entries that this consumer still owns, and cannot take one back. XCLAIM can (measured:
 700 duplicate events after one pause).
 """
 
@@ -16,8 +16,8 @@ from common.redis.link import Argument, CommandRefused, Link
 _LONG_IDLE_MS = 3_600_000
 
 
-class Held(NamedTuple):
-    """An entry of the claims stream in this consumer's hands, and the work item in it, packed."""
+class Assignment(NamedTuple):
+    """An entry of the claims stream that this consumer owns, with its packed work item."""
 
     entry: bytes
     key: str
@@ -48,15 +48,15 @@ class Claims:
             if member[b"pending"] == 0 and member[b"idle"] > _LONG_IDLE_MS:
                 await self._link.call(*self._consumer.expel(member[b"name"]))
 
-    async def take(self, reader: Link, count: int, block_ms: int) -> list[Held]:
+    async def take(self, reader: Link, count: int, block_ms: int) -> list[Assignment]:
         """Adopt up to `count` new claims, waiting `block_ms` for the first; `reader` will block."""
         reply = await reader.read_blocking(block_ms, *self._consumer.read_new(count))
-        return self._held(reply[0][1]) if reply else []
+        return self._assignments(reply[0][1]) if reply else []
 
-    async def beat(self, known: Container[bytes]) -> tuple[set[bytes], list[Held]]:
-        """Renew every claim this consumer still owns: the truth, both ways.
+    async def renew(self, known: Container[bytes]) -> tuple[set[bytes], list[Assignment]]:
+        """Renew every claim that this consumer still owns in Redis.
 
-        Returns the entries of all of them, and those that are not `known` with their contents.
+        Returns the entries of all of them, and the contents of those that are not `known`.
         """
         reply = await self._link.call(*self._consumer.read_own())
         entries = reply[0][1] if reply else []
@@ -65,18 +65,18 @@ class Claims:
         if gone:
             await self._link.call(*self._consumer.acknowledge(gone))
         unknown = [(entry, fields) for entry, fields in entries if entry not in known]
-        return {entry for entry, fields in entries if fields}, self._held(unknown)
+        return {entry for entry, fields in entries if fields}, self._assignments(unknown)
 
-    async def take_over(self, count: int) -> list[Held]:
+    async def take_over(self, count: int) -> list[Assignment]:
         """Take up to `count` claims whose owner has not renewed them for a lease."""
-        taken: list[Held] = []
+        taken: list[Assignment] = []
         cursor = b"0-0"
-        # One XAUTOCLAIM looks at ten times its COUNT only, however many of those are in good hands.
+        # One XAUTOCLAIM looks at ten times its COUNT only, even if none of those is idle.
         while len(taken) < count:
             command = self._consumer.take_idle(self._lease_ms, cursor, count - len(taken))
             reply = await self._link.call(*command)
             cursor = reply[0]
-            taken += self._held(reply[1])
+            taken += self._assignments(reply[1])
             if cursor == b"0-0":
                 break
         return taken
@@ -84,7 +84,7 @@ class Claims:
     async def release(
         self, finished: Sequence[tuple[bytes, str]], *, generation: int | None = None
     ) -> None:
-        """Close claims, given as (entry, key), for good. Idempotent.
+        """Remove finished claims, given as (entry, key). Idempotent.
 
         Waits as long as Redis is away; `generation`: see `Link.insist`.
         """
@@ -99,10 +99,10 @@ class Claims:
             await self._link.call(*self._consumer.age(entries, self._lease_ms * 10))
 
     @staticmethod
-    def _held(entries: Sequence[wire.RawEntry]) -> list[Held]:
-        return [_held(entry, fields) for entry, fields in entries if fields]
+    def _assignments(entries: Sequence[wire.RawEntry]) -> list[Assignment]:
+        return [_assignment(entry, fields) for entry, fields in entries if fields]
 
 
-def _held(entry: bytes, fields: wire.Fields) -> Held:
+def _assignment(entry: bytes, fields: wire.Fields) -> Assignment:
     values = dict(zip(fields[::2], fields[1::2], strict=True))
-    return Held(entry, values[wire.KEY_FIELD].decode(), values[wire.BODY_FIELD])
+    return Assignment(entry, values[wire.KEY_FIELD].decode(), values[wire.BODY_FIELD])

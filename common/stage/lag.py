@@ -1,11 +1,11 @@
-"""How long audio that has arrived waits for its worker to look at it."""
+"""How long arrived audio waits for its worker to read it."""
 
 
 class Lag:
-    """The longest time between two passes over everything that a worker owns, in seconds.
+    """The longest time between two passes over all claims of a worker, in seconds.
 
-    What arrives at the pace it is spoken waits that long at most. A recording sent at once waits
-    longer for its turn, at no loss to anyone, and does not count.
+    Audio that arrives at the pace of speech waits that long at most. A recording sent faster waits
+    longer, which harms nobody and does not count.
     """
 
     def __init__(self, now: float) -> None:
@@ -13,11 +13,11 @@ class Lag:
         self._worst = 0.0
 
     def passed(self, now: float) -> None:
-        """Everything owned is being read now."""
+        """Note that all claims are being read now."""
         self._worst = max(self._worst, now - self._last)
         self._last = now
 
     def worst(self, now: float) -> float:
-        """Return the longest time since this was last asked; one that lasts still counts."""
+        """Return the longest time since the last call; one that still lasts counts too."""
         worst, self._worst = max(self._worst, now - self._last), 0.0
         return worst

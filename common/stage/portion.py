@@ -1,15 +1,15 @@
-"""How much a step takes at once."""
+"""How much input a step gets."""
 
 from common.bus.reading import MOST_ENTRIES
 
 
 class Portion:
-    """How many entries of each stream the next step takes: as few as keep it short.
+    """How many entries of each stream the next step gets: few enough to keep it short.
 
-    A worker whose step outlasts its lease loses its claims, and what the step did is void. The next
-    owner finds more audio waiting still: after an outage two denoisers passed the same legs to and
-    fro for ever. So portions begin small, and grow while steps take less than half of `longest`
-    seconds; one that takes longer makes the next as much smaller.
+    A worker whose step outlasts its lease loses its claims and the work of the step. The next owner
+    then has even more audio waiting: after an outage two denoisers passed the same legs back and
+    forth for ever. So portions begin small, and grow while steps take less than half of `longest`
+    seconds. A step that takes longer makes the next portion smaller by the same factor.
     """
 
     def __init__(self, longest: float) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, assert_never
 
 from common.bus import commands, keys, scripts, wire
 from common.bus.attachments import attach
-from common.bus.dead_letters import divert
+from common.bus.dead_letters import dead_letter
 from common.bus.doorbells import ring
 from common.bus.keys import Leg
 from common.bus.offers import register
@@ -43,17 +43,17 @@ class _Write(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """What a step writes, and what the slot then has written."""
+    """The writes of a step, and the state of the slot after them."""
 
     writes: list[_Write]
     calls: list[ScriptCall]
-    """The scripts that follow from the writes."""
+    """The scripts to run after the writes."""
     emitted: wire.Mark
     serial: int
 
 
 class Published(NamedTuple):
-    """Which slots turned out to be fenced, and which the open circuit breaker held back."""
+    """The slots found fenced, and those that the open circuit breaker held back."""
 
     fenced: set[Slot[Any]]
     held_back: set[Slot[Any]]
@@ -67,15 +67,16 @@ class Publisher(Generic[S]):
         self._stage = stage
         self._worker = worker
         self.generation = link.generation
-        """Which server the states are about that effects come of; nothing is written to another:
-        it may lack what goes before. See `Link.generation`."""
+        """The server that the states are about. Nothing is written to another one, which may lack
+        earlier writes. See `Link.generation`."""
 
     async def publish(self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]) -> Published:
         """Carry out the effects.
 
-        Waits as long as Redis is away: every write may be repeated. Nothing that follows from a
-        fenced write is carried out for a fenced slot, nor what follows from a dead letter that the
-        circuit breaker refused. Every slot counts as fenced once another server answers.
+        Waits as long as Redis is away: every write may be repeated. For a fenced slot, nothing that
+        follows from its fenced writes is carried out; likewise nothing that follows from a dead
+        letter that the circuit breaker refused. If another server answers, every slot counts as
+        fenced.
         """
         try:
             return await self._publish(work)
@@ -85,7 +86,7 @@ class Publisher(Generic[S]):
     async def _publish(self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]) -> Published:
         planned = [(slot, effects, *self._planned(slot, effects)) for slot, effects in work]
         fenced = await self._write([write for _, _, writes, _ in planned for write in writes])
-        held_back = await self._divert([each for each in work if each[0] not in fenced])
+        held_back = await self._write_dead_letters([e for e in work if e[0] not in fenced])
         calls: list[ScriptCall] = []
         rings: dict[bytes, list[Argument]] = {}
         for slot, effects, _, following in planned:
@@ -102,7 +103,7 @@ class Publisher(Generic[S]):
     @staticmethod
     def _planned(slot: Slot[S], effects: Sequence[Effect]) -> tuple[list[_Write], list[ScriptCall]]:
         plan = _plan(slot, effects)
-        # Its ids are spent from here on, whatever becomes of the writes.
+        # Its ids are used from here on, even if the writes fail.
         slot.emitted, slot.serial = plan.emitted, plan.serial
         return plan.writes, plan.calls
 
@@ -118,8 +119,10 @@ class Publisher(Generic[S]):
         except OtherServer:
             return {slot for slot, _, _ in states}
 
-    async def _divert(self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]) -> set[Slot[S]]:
-        """Write the dead letters among the effects; return the slots whose letter was refused."""
+    async def _write_dead_letters(
+        self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]
+    ) -> set[Slot[S]]:
+        """Write the dead letters among the effects; return the slots with a refused one."""
         letters = [
             (slot, effect)
             for slot, effects in work
@@ -134,14 +137,14 @@ class Publisher(Generic[S]):
 
     def _letter(self, slot: Slot[S], letter: DeadLetter) -> ScriptCall:
         claim = slot.claim
-        return divert(
+        return dead_letter(
             self._stage,
             claim.entry,
             claim.key,
             claim.raw,
             reason=letter.reason,
             worker=self._worker,
-            terms=claim.epoch,
+            attempts=claim.epoch,
             audio=letter.audio,
         )
 
@@ -172,20 +175,21 @@ class Publisher(Generic[S]):
 def _part(key: bytes, group: Sequence[_Write]) -> Part:
     """Return the commands of the writes to one stream.
 
-    Several are a transaction: was the first refused for want of memory and the second not, the
-    first could not be repeated, since its id is the smaller one, and would pass for written.
+    Several form a transaction. Otherwise the first might be refused for want of memory and the
+    second not; the first could not be repeated then, since its id is smaller, and would count as
+    written.
     """
     data, count = encode([write.command for write in group]), len(group)
     if count > 1:
         data, count = transaction([data]), count + 2
-    # The owner's marker made an epoch stream, with its TTL; positions begin with their audio.
+    # The owner's marker created the epoch streams, with their TTL; others begin with their audio.
     if not group[0].by_epoch:
         data, count = data + encode([commands.limit(key)]), count + 1
     return key, data, count
 
 
 def _answers(replies: Iterator[Reply], group: Sequence[_Write]) -> Sequence[Reply]:
-    """Take the replies to one `_part`; return that to each write."""
+    """Consume the replies to one `_part`; return the reply to each write."""
     answers: Reply = [next(replies)]
     if len(group) > 1:
         refusals = [reply for _ in group if isinstance(reply := next(replies), CommandError)]
@@ -215,7 +219,7 @@ def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
                 command = commands.append_event(key, own, pack(events), stream.most)
                 writes.append(_Write(slot, key, command))
             case Emit():
-                # An earlier owner wrote it, under an id that is not known here.
+                # An earlier owner wrote it, under an unknown id.
                 before_event = BEGINNING
             case Partial(utterance, text):
                 serial += 1
@@ -239,7 +243,7 @@ def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
             case Attach(number, digest, words):
                 calls.append(attach(leg, number, digest, words))
             case DeadLetter() | Done():
-                pass  # neither is a fenced write, nor follows from one
+                pass  # not a fenced write, nor a consequence of one
             case _:
                 assert_never(effect)
     return _Plan(writes, calls, emitted, serial)
@@ -253,7 +257,7 @@ def _clean(slot: Slot[S], at: wire.Mark, field: bytes, content: bytes) -> _Write
 
 
 def _ring(rings: dict[bytes, list[Argument]], leg: Leg, effect: Effect) -> None:
-    """Add what this effect should wake: fields are leg -> kind of stream to look into."""
+    """Add the notifications of this effect: fields are leg -> kind of stream to look into."""
     match effect:
         case Emit(stream, _, wake, gateway):
             for stage in wake:
@@ -272,7 +276,7 @@ def _ring(rings: dict[bytes, list[Argument]], leg: Leg, effect: Effect) -> None:
 
 
 def _is_stale(reply: Reply) -> bool:
-    """Tell whether an XADD found its id not new, or its stream gone; any other refusal is a bug."""
+    """Tell whether XADD found its id too small, or its stream gone; other refusals are bugs."""
     if reply is None:
         return True
     if not isinstance(reply, CommandError):
@@ -283,7 +287,7 @@ def _is_stale(reply: Reply) -> bool:
 
 
 def _is_mine(write: _Write, top: Sequence[wire.RawEntry], repeated: bool) -> bool:
-    """Tell a repeated write that had succeeded from one that a newer owner forestalled."""
+    """Tell a repeated write that had succeeded from one that a newer owner prevented."""
     if not write.by_epoch:
         return repeated
     return bool(top) and wire.id_halves(top[0][0])[0] == write.slot.claim.epoch

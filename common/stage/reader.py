@@ -17,13 +17,13 @@ S = TypeVar("S")
 
 
 class News(NamedTuple, Generic[S]):
-    """What one look at the streams of many slots brought."""
+    """The result of one read of the streams of many slots."""
 
     entries: list[tuple[Slot[S], list[Entry]]]
     more: bool
     """Whether more is waiting."""
     unreadable: list[tuple[Slot[S], ValueError]]
-    """Slots with an entry that is of another release, or none."""
+    """Slots with an unreadable entry, such as one of another release."""
 
 
 async def read(link: Link, slots: Collection[Slot[S]], most: int = MOST_ENTRIES) -> News[S]:
@@ -31,7 +31,7 @@ async def read(link: Link, slots: Collection[Slot[S]], most: int = MOST_ENTRIES)
 
     Waits as long as Redis is away.
     """
-    # Every owned stream passes through this loop on every tick, most without news.
+    # This loop runs over every owned stream on every tick; most have nothing new.
     owners: dict[bytes, Slot[S]] = {}
     cursors: dict[int, dict[bytes, bytes]] = {}
     count = 0
@@ -62,9 +62,9 @@ async def read(link: Link, slots: Collection[Slot[S]], most: int = MOST_ENTRIES)
 def _shared(
     slots: Collection[Slot[S]], cursors: Mapping[int, dict[bytes, bytes]]
 ) -> dict[bytes, list[Slot[S]]]:
-    """Return the owners of streams that have several, and have these read for the one behind.
+    """Return the owners of shared streams, and have these read from the hindmost cursor.
 
-    Two utterances of a leg may be owned at once: one read serves both.
+    One worker may own two utterances of a leg: one read serves both.
     """
     owners: dict[bytes, list[Slot[S]]] = {}
     for slot in slots:

@@ -1,8 +1,9 @@
 """The loop every stage worker runs: adopt, read, step, publish, checkpoint, renew, drain.
 
-One task turns: it alone touches the slots' states, so a stage needs no locks. Three tasks beside it
-adopt new claims, renew the lease, and listen to the doorbell; they only leave notes for the turn.
-Redis being away stops the turn where it stands; nothing is dropped, positions say where to go on.
+One task runs the turns: it alone touches the slots' states, so a stage needs no locks. Three tasks
+beside it adopt new claims, renew the leases, and listen to the doorbells; they only leave notes for
+the next turn. While Redis is away the turn waits. Nothing is dropped: positions say where to
+continue.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from common.settings import StageSettings
 from common.stage.adoption import Broken, adopt, broken
 from common.stage.api import DeadLetter, Done, Effect, Entry, Slot, Stage
 from common.stage.breaker import Breaker
-from common.stage.claims import Claims, Held
+from common.stage.claims import Assignment, Claims
 from common.stage.lag import Lag
 from common.stage.portion import Portion
 from common.stage.publisher import Publisher
@@ -38,7 +39,7 @@ _TAKE_AT_ONCE = 32
 _BLOCK_MS = 500
 _MOMENT = 0.004
 _CLOCK = 0.001
-"""How exactly the event loop tells and keeps the time: a timer may seem to go off too early."""
+"""Precision of the event loop's clock (s): a timer may seem to go off too early."""
 
 _log = Log(__name__)
 
@@ -63,7 +64,7 @@ class Runner(Generic[S]):
         self._metrics = metrics
         self._dial = dial
         self._slots: dict[bytes, Slot[S]] = {}
-        self._adoptable: dict[bytes, Held] = {}
+        self._adoptable: dict[bytes, Assignment] = {}
         self._lost: set[bytes] = set()
         self._rung: set[Leg] = set()
         self._woken: set[bytes] = set()
@@ -122,17 +123,17 @@ class Runner(Generic[S]):
         return services
 
     async def drain(self) -> None:
-        """Take no more claims; let them finish, or leave them ready for others to take at once."""
+        """Adopt no more claims; finish the owned ones, or leave them ready to be handed over."""
         self._draining = True
         self._alarm.set()
         await self._empty.wait()
 
     async def stop(self) -> None:
-        """Hand over whatever is still owned, close engine and connection."""
+        """Hand over the claims that are still owned, close engine and connection."""
         try:
-            # Asked, not remembered: what was taken and not yet noted is owned as well, and what
-            # was lost is not to be taken back.
-            mine, _ = await self._claims.beat(known=self._slots)
+            # Ask Redis instead of trusting local state: it also knows claims that are adopted but
+            # not opened yet, and no longer lists claims that were lost.
+            mine, _ = await self._claims.renew(known=self._slots)
             await self._claims.hand_over(list(mine))
             await self._link.call(*commands.forget_workers(self._stage.spec.name, self._consumer))
         except (BusUnavailable, CommandRefused) as trouble:
@@ -140,7 +141,7 @@ class Runner(Generic[S]):
         await self._stage.stop()
         await self._link.close()
 
-    # The tasks beside the turn: they talk to Redis and leave notes.
+    # The tasks beside the turns: they use Redis and leave notes.
 
     async def _take_for_ever(self, reader: Link) -> None:
         try:
@@ -150,18 +151,18 @@ class Runner(Generic[S]):
                     await asyncio.sleep(self._stage.tick)
                     continue
                 try:
-                    held = await self._claims.take(reader, min(free, _TAKE_AT_ONCE), _BLOCK_MS)
+                    assigned = await self._claims.take(reader, min(free, _TAKE_AT_ONCE), _BLOCK_MS)
                 except (BusUnavailable, CommandRefused) as trouble:
                     await self._recover(reader, trouble)
                     continue
-                self._note(held)
+                self._note(assigned)
         finally:
             await reader.close()
 
     async def _renew_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._settings.heartbeat_s)
-            # A stuck engine must not keep its claims: no beat without a turn.
+            # A stuck engine must not keep its claims: no renewal without a turn.
             if self._pace.check() is not None:
                 continue
             try:
@@ -170,7 +171,7 @@ class Runner(Generic[S]):
                 await self._recover(self._link, trouble)
 
     async def _renew(self) -> None:
-        mine, strangers = await self._claims.beat(known=self._slots)
+        mine, strangers = await self._claims.renew(known=self._slots)
         self._lost |= self._slots.keys() - mine
         self._note(strangers)
         free = self._most - len(self._slots) - len(self._adoptable)
@@ -193,7 +194,7 @@ class Runner(Generic[S]):
         self._metrics.lag.set(lag)
 
     async def _recover(self, link: Link, trouble: BusUnavailable | CommandRefused) -> None:
-        """Wait until it makes sense to try again; raise what no waiting mends."""
+        """Wait until it makes sense to try again; raise a refusal that is not temporary."""
         if isinstance(trouble, BusUnavailable):
             await link.wait_connected()
             return
@@ -202,7 +203,7 @@ class Runner(Generic[S]):
             raise trouble
         await asyncio.sleep(self._settings.heartbeat_s)
         if lost:
-            # Redis came back without its data; the group is made anew.
+            # Redis came back without its data; create the group again.
             _log.warning("claims.lost", reason=str(trouble))
             try:
                 await self._claims.prepare()
@@ -219,10 +220,10 @@ class Runner(Generic[S]):
         finally:
             await reader.close()
 
-    def _note(self, held: Sequence[Held]) -> None:
+    def _note(self, assigned: Sequence[Assignment]) -> None:
         now = asyncio.get_running_loop().time()
-        # What the breaker holds back is found again by the beats, as everything owned is.
-        free = [h for h in held if not self._breaker.holds(h.entry, now)]
+        # Each renewal returns all owned claims, so it finds those that the breaker holds back.
+        free = [h for h in assigned if not self._breaker.holds(h.entry, now)]
         self._adoptable.update((h.entry, h) for h in free)
         if free:
             self._alarm.set()
@@ -232,7 +233,7 @@ class Runner(Generic[S]):
             self._woken.add(entry)
             self._alarm.set()
 
-    # The turn: the only task that touches slots.
+    # The turns: the only task that touches slots.
 
     async def _turn_for_ever(self) -> None:
         loop = asyncio.get_running_loop()
@@ -254,8 +255,8 @@ class Runner(Generic[S]):
 
     async def _sleep_until(self, due: float) -> None:
         if self._stage.spec.woken:
-            # What rings or arrives within a moment is handled together: one pass costs much the
-            # same for one claim as for fifty.
+            # Collect notifications for a moment: a pass costs about the same for one claim as for
+            # fifty.
             await asyncio.sleep(min(_MOMENT, self._stage.tick))
         try:
             async with asyncio.timeout_at(due):
@@ -302,13 +303,13 @@ class Runner(Generic[S]):
                 self._forget(self._slots[entry], "lost")
         if not self._adoptable:
             return
-        held = [h for entry, h in self._adoptable.items() if entry not in self._slots]
-        slots, hopeless = await adopt(self._link, self._stage, held, self._consumer, self._wake)
-        self._adoptable = {k: h for k, h in self._adoptable.items() if h not in held}
+        assigned = [h for entry, h in self._adoptable.items() if entry not in self._slots]
+        slots, hopeless = await adopt(self._link, self._stage, assigned, self._consumer, self._wake)
+        self._adoptable = {k: h for k, h in self._adoptable.items() if h not in assigned}
         if hopeless:
             await self._give_up(hopeless)
         if self._stage.spec.finishes:
-            slots = await self._without_suspects(slots)
+            slots = await self._hold_candidates_back(slots)
         now = asyncio.get_running_loop().time()
         for slot in slots:
             self._upkeep.begin(slot, now)
@@ -318,37 +319,37 @@ class Runner(Generic[S]):
             _log.debug("claim.adopted", claim=slot.claim.key, epoch=slot.claim.epoch)
 
     async def _reopen(self) -> None:
-        """Begin every claim anew from what Redis has: it may have forgotten what was written."""
+        """Open every claim again from the data in Redis, which may have lost writes."""
         self._publisher.generation = self._link.generation
         for slot in list(self._slots.values()):
             self._forget(slot, "reopened")
         while True:
             try:
-                _, held = await self._claims.beat(known=())
+                _, assigned = await self._claims.renew(known=())
             except (BusUnavailable, CommandRefused) as trouble:
                 await self._recover(self._link, trouble)
             else:
                 break
         self._adoptable = {}
-        self._note(held)
+        self._note(assigned)
 
     async def _give_up(self, broken: Sequence[Broken]) -> None:
-        """Put claims aside that cannot be worked on, whoever tries."""
+        """Dead-letter claims that no worker can handle."""
         work: list[tuple[Slot[Any], Sequence[Effect]]] = [
             (slot, [letter, *self._stage.give_up(slot.claim), Done()]) for slot, letter in broken
         ]
         await self._publish(work)
 
-    async def _without_suspects(self, slots: list[Slot[S]]) -> list[Slot[S]]:
-        """Hold suspects back while the breaker is open; return the others."""
-        suspects = {slot for slot in slots if slot.claim.suspect}
-        if not suspects or not await self._breaker.is_open():
+    async def _hold_candidates_back(self, slots: list[Slot[S]]) -> list[Slot[S]]:
+        """Hold poison candidates back while the breaker is open; return the others."""
+        candidates = {slot for slot in slots if slot.claim.suspect}
+        if not candidates or not await self._breaker.is_open():
             return slots
         now = asyncio.get_running_loop().time()
-        for slot in suspects:
+        for slot in candidates:
             self._stage.close(slot.state)
             self._breaker.hold_back(slot.claim, now)
-        return [slot for slot in slots if slot not in suspects]
+        return [slot for slot in slots if slot not in candidates]
 
     async def _step(self, news: Sequence[tuple[Slot[S], list[Entry]]]) -> None:
         self._metrics.batch_size.observe(len(news))
@@ -384,7 +385,7 @@ class Runner(Generic[S]):
         if done:
             finished = [(slot.claim.entry, slot.claim.key) for slot in done]
             generation = self._publisher.generation
-            with suppress(OtherServer):  # all are opened again: was this one's end written?
+            with suppress(OtherServer):  # all are opened again, as this one's end may be lost
                 await self._claims.release(finished, generation=generation)
             for slot in done:
                 self._forget(slot, "done")

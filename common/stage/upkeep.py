@@ -1,4 +1,4 @@
-"""What owned claims need between their steps: checkpoints, trimmed inputs, keys that live on."""
+"""Care for owned claims between steps: write checkpoints, trim inputs, renew keys."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -19,11 +19,11 @@ SNAPSHOT_EVERY = 1.0
 """Seconds between checkpoints of a claim: the most audio a take-over replays."""
 _REFRESH_EVERY = 20.0
 _ATTEND_EVERY = 0.25
-"""Seconds between looks at what is due: five round trips for many claims at once, not for each."""
+"""Seconds between checks of what is due: five round trips for many claims, not for each."""
 
 
 class Upkeep(Generic[S]):
-    """Looks after the claims of one worker. Its turn alone calls it."""
+    """Looks after the claims of one worker. Only the worker's turns call it."""
 
     def __init__(
         self, link: Link, stage: Stage[S, Any], claims: Claims, publisher: Publisher[S]
@@ -35,11 +35,11 @@ class Upkeep(Generic[S]):
         self._look_due = 0.0
 
     def begin(self, slot: Slot[S], now: float) -> None:
-        """Schedule a new slot; staggered, so that legs adopted together are not saved together."""
+        """Schedule a new slot, staggered: legs adopted together are not saved together."""
         slot.snapshot_due = now + random.uniform(0.5, 1.0) * SNAPSHOT_EVERY
 
     async def attend(self, slots: Iterable[Slot[S]], now: float) -> list[tuple[Slot[S], str]]:
-        """Do what is due; return the slots that are owned no longer, each with the reason.
+        """Do what is due; return the slots that are no longer owned, each with the reason.
 
         Waits as long as Redis is away.
         """
@@ -50,7 +50,7 @@ class Upkeep(Generic[S]):
         if not due:
             return []
         for slot in due:
-            # One that is full waits for a commit: it is asked for at each look.
+            # A full slot waits for a commit, so check each time.
             slot.snapshot_due = now + (_ATTEND_EVERY if slot.full else SNAPSHOT_EVERY)
         orphans = await self._renew([slot for slot in due if slot.refresh_due <= now], now)
         due = [slot for slot in due if slot not in orphans]
@@ -60,7 +60,7 @@ class Upkeep(Generic[S]):
         return gone + [(slot, "fenced") for slot in fenced]
 
     async def _renew(self, slots: Sequence[Slot[S]], now: float) -> set[Slot[S]]:
-        """Renew the keys of living sessions; release and return the claims of those gone."""
+        """Renew the keys of live sessions; release and return the claims of ended ones."""
         if not slots:
             return set()
         alive = await self._link.insist([commands.exists(slot.claim.leg.meta) for slot in slots])
@@ -88,7 +88,7 @@ class Upkeep(Generic[S]):
                 slot.full = self._stage.full(slot.state)
 
     async def _save(self, slots: Sequence[Slot[S]]) -> set[Slot[S]]:
-        """Write checkpoints, then trim what they make superfluous; return the fenced slots."""
+        """Write checkpoints, then trim the inputs before them; return the fenced slots."""
         states: list[tuple[Slot[S], bytes, Snapshot]] = []
         trims: dict[Slot[S], list[Command]] = {}
         for slot in slots:
@@ -101,7 +101,7 @@ class Upkeep(Generic[S]):
             trims[slot] = [commands.trim(source, floor) for source in slot.cursors]
         fenced = await self._publisher.save(states)
         superfluous = [c for slot, each in trims.items() if slot not in fenced for c in each]
-        # Another server may lack the checkpoints that make them so.
+        # Not on another server, which may lack these checkpoints.
         with suppress(OtherServer):
             await self._link.insist(superfluous, generation=self._publisher.generation)
         return fenced

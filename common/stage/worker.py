@@ -32,8 +32,8 @@ def main(
 ) -> int:
     """Run a stage worker until it is stopped; return the process's exit code.
 
-    What keeps the worker from starting (a setting, the model, Redis) is one line on stderr; the
-    exit code is 2 when a setting must change.
+    If it cannot start (a setting, the model, Redis), one line on stderr says why. The exit code is
+    2 if a setting must change.
     """
     name = cls.__name__.removesuffix("Settings").lower()
     try:

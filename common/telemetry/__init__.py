@@ -1,1 +1,1 @@
-"""What a process tells about itself: metrics, log records, health."""
+"""What a process reports about itself: metrics, log records, health."""

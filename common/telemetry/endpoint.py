@@ -1,6 +1,6 @@
 """The small HTTP endpoint of a worker: /metrics, /health and /ready.
 
-It is served from threads, so that a stuck event loop is reported instead of being unable to say so.
+Threads serve it, so that it can report a stuck event loop.
 """
 
 import threading
@@ -21,7 +21,7 @@ Check = Callable[[], str | None]
 
 
 class Freshness:
-    """Whether a loop still turns: `check` fails when `beat` was not called for `limit` seconds."""
+    """Whether a loop still runs: `check` fails when `beat` was not called for `limit` seconds."""
 
     def __init__(self, limit: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
@@ -29,7 +29,7 @@ class Freshness:
         self._last = clock()
 
     def beat(self) -> None:
-        """Note that the loop came round."""
+        """Note that the loop has run once more."""
         self._last = self._clock()
 
     def check(self) -> str | None:
@@ -40,7 +40,7 @@ class Freshness:
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
-    # A probe that never finishes its request must not hold up the process's exit.
+    # A probe that never finishes its request must not delay the process's exit.
     block_on_close = False
 
 
@@ -48,11 +48,11 @@ class _QuietHandler(WSGIRequestHandler):
     timeout = 10.0
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: probes come every few seconds."""
+        """Log nothing: probes come every few seconds."""
 
 
 class Endpoint:
-    """Serves from entering the context until leaving it.
+    """Serves while its context is open.
 
     /health answers 200 while `live` passes and /ready while both checks do, else 503 with the
     reason. SettingsError when the port cannot be bound; port 0 takes a free one, see `port`.
@@ -77,7 +77,7 @@ class Endpoint:
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The port it listens on."""
         return self._server.server_port
 
     def __enter__(self) -> Self:

@@ -2,8 +2,8 @@
 
 An event is a static dotted name with fields: ``log.info("leg.adopted", leg=leg, epoch=3)``.
 Fields bound with `bound` (session, leg, utterance) are added to every record of the same task.
-What callers said never reaches the log above debug level: the fields in `PRIVATE` and all binary
-values are replaced by their size.
+Call content never reaches the log above debug level: the fields in `PRIVATE` and all binary values
+are replaced by their size.
 """
 
 import json
@@ -43,15 +43,15 @@ class Log:
         self._write(logging.DEBUG, event, fields)
 
     def info(self, event: str, **fields: Any) -> None:
-        """Record a step of a normal life: a leg adopted, a worker ready."""
+        """Record a normal step: a leg adopted, a worker ready."""
         self._write(logging.INFO, event, fields)
 
     def warning(self, event: str, **fields: Any) -> None:
-        """Record what the system healed by itself, and an operator should see if it repeats."""
+        """Record a problem that the system repaired; an operator should see if it repeats."""
         self._write(logging.WARNING, event, fields)
 
     def error(self, event: str, **fields: Any) -> None:
-        """Record what a caller or an operator will notice."""
+        """Record a problem that a caller or an operator will notice."""
         self._write(logging.ERROR, event, fields)
 
     def exception(self, event: str, error: BaseException | None = None, /, **fields: Any) -> None:
@@ -72,7 +72,7 @@ class Log:
 
 @contextmanager
 def bound(**fields: Any) -> Iterator[None]:
-    """Add fields to every record that the current task, and tasks it starts, write inside."""
+    """Add fields to every record that the current task and its children write in this context."""
     token = _bound.set({**_bound.get(), **fields})
     try:
         yield
@@ -87,10 +87,10 @@ def configure(
     service: str,
     stream: TextIO | None = None,
 ) -> None:
-    """Send the process's records to `stream` (default stderr); replaces what was configured.
+    """Send the process's records to `stream` (default stderr); replaces an earlier configuration.
 
-    `level` is a settings value: debug, info, warning, error. Libraries are heard from warning
-    upwards only: below, they tell of every connection and every probe.
+    `level` is a settings value: debug, info, warning, error. Libraries' records are written from
+    warning upwards only: below, there is one for every connection and every probe.
     """
     handler = logging.StreamHandler(sys.stderr if stream is None else stream)
     handler.setFormatter(JsonFormatter(service) if format == "json" else ConsoleFormatter(service))
@@ -102,13 +102,13 @@ def configure(
 
 
 class Flood(logging.Filter):
-    """Lets each event through so often, and counts the rest in the next record of that event.
+    """Limits the rate of each event; its next record counts the suppressed ones.
 
-    Most events have a peer as their cause, and a peer must not be able to fill a disk.
+    A peer causes most events, and must not be able to fill a disk.
     """
 
     _RATE, _BURST = 5.0, 50.0
-    """Records of one event, a second and together. What is counted is in the metrics."""
+    """Records of one event: per second, and in a burst. Exact counts are in the metrics."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ class Flood(logging.Filter):
         self._suppressed: Counter[str] = Counter()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether a record is to be written."""
+        """Tell whether to write a record."""
         event = str(record.msg)
         if self._rates.try_add(event, self._clock()):
             self._suppressed[event] += 1
@@ -136,7 +136,7 @@ class JsonFormatter(logging.Formatter):
         self._service = service
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record as one line; a value JSON does not know is written as its str."""
+        """Return the record as one line; values that JSON does not know become strings."""
         entry: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

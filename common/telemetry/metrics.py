@@ -19,7 +19,7 @@ _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 def new_registry(*, version: str, service: str) -> CollectorRegistry:
     """Return a process's registry, holding `callscribe_build_info`.
 
-    More than one `version` across the fleet for longer than a roll-out: a deployment is stuck.
+    More than one `version` for longer than a roll-out: a deployment is stuck.
     """
     registry = CollectorRegistry()
     info = Info("callscribe_build", "Version and service of the process", registry=registry)
@@ -29,11 +29,11 @@ def new_registry(*, version: str, service: str) -> CollectorRegistry:
 
 @dataclass(frozen=True)
 class BusMetrics:
-    """How the process and Redis get on."""
+    """The exchange between the process and Redis."""
 
     errors: Counter
     """Failed exchanges by `kind`: connect (no connection could be made), lost (one broke or fell
-    silent), refused (Redis answered with an error). The first two heal by themselves; if they go
+    silent), refused (Redis answered with an error). The first two end by themselves; if they go
     on, look at Redis. Refused writes are repeated: look for `OOM` in Redis's log, raise maxmemory,
     or look for legs that are not trimmed."""
     doorbells: Counter
@@ -65,14 +65,14 @@ class StageMetrics:
     """How one stage worker keeps up; every metric is labelled with its stage."""
 
     legs_owned: Gauge
-    """Legs (for ASR: utterances, for align: texts) this worker owns. At `slots`: start another."""
+    """Legs (ASR: utterances, align: texts) that this worker owns. At `slots`: start another."""
     slots: Gauge
-    """Most that this worker takes; the fleet's sum bounds what admission lets in."""
+    """Most that this worker may own; their sum over all workers limits admission."""
     lag: Gauge
-    """Longest time since the last report that audio waited to be read, in seconds: how far
-    behind every live leg is. The measure to scale by: above 0.5 for long, start another worker."""
+    """Longest time (s) that audio waited to be read, since the last report: how far behind live
+    legs are. The measure to scale by: above 0.5 for long, start another worker."""
     queue_wait: Histogram
-    """Seconds from work being offered to a worker taking it. Above one tick: no free slots."""
+    """Seconds from the offer of a work item to its adoption. Above one tick: no free slots."""
     batch_size: Histogram
     """Legs in one step of the engine. Near 1 under load: the tick is too short to batch."""
     step: Histogram
@@ -81,10 +81,10 @@ class StageMetrics:
     """Work taken from a worker whose lease ran out. Beyond deployments and crashes: workers
     stall for longer than `--lease-s`; look at their step time and CPU limits."""
     dead_letters: Counter
-    """Work given up for good and put aside: `callscribe dead-letters list` tells what and why."""
+    """Dead letters: `callscribe dead-letters list` shows them and their reasons."""
     breaker_open: Gauge
-    """1 while so much was given up at once that a bad deploy is likelier than bad audio: what is
-    suspect waits. Look at what was deployed last; it closes by itself."""
+    """1 while there are too many dead letters, more likely from a bad deploy than from bad audio:
+    poison candidates wait. Look at the last deployment; it closes by itself."""
 
     @classmethod
     def build(cls, registry: CollectorRegistry, stage: str) -> Self:
@@ -99,13 +99,13 @@ class StageMetrics:
             ).labels(stage),
             slots=Gauge(
                 "callscribe_slots",
-                "Legs or utterances that the worker takes at most",
+                "Legs or utterances that the worker may own at most",
                 labels,
                 registry=registry,
             ).labels(stage),
             lag=Gauge(
                 "callscribe_lag_seconds",
-                "Longest time that arrived audio lately waited to be read",
+                "Longest recent time that arrived audio waited to be read",
                 labels,
                 registry=registry,
             ).labels(stage),
@@ -138,13 +138,13 @@ class StageMetrics:
             ).labels(stage),
             dead_letters=Counter(
                 "callscribe_dead_letters_total",
-                "Work given up for good",
+                "Work items that became dead letters",
                 labels,
                 registry=registry,
             ).labels(stage),
             breaker_open=Gauge(
                 "callscribe_breaker_open",
-                "Whether suspect work waits because much was given up lately",
+                "Whether poison candidates wait because there were many dead letters",
                 labels,
                 registry=registry,
             ).labels(stage),
@@ -167,17 +167,16 @@ class GatewayMetrics:
     """Seconds from the endpoint's decision to sending the final. Above 0.3: tentative decodes
     do not finish within the silence; add ASR workers."""
     resumptions: Counter
-    """Calls taken up again by a client that came back. Beyond deployments: networks or gateways
-    break."""
+    """Calls that their client resumed. Beyond deployments: networks or gateways break."""
     refusals: Counter
     """Sessions refused by `reason`. `asr_load`, `asr_wait`, `asr_backlog`: ASR workers; `lag`,
     `<stage>_slots`, `<stage>_backlog`: workers of that stage; `max_sessions`, `gateway_busy`:
-    gateways; `redis_memory`: a larger maxmemory; `key_sessions`: a client has as many calls as it
-    may; `unavailable`: a stage has no live worker; `draining`: a deployment. Any other is a
+    gateways; `redis_memory`: a larger maxmemory; `key_sessions`: a client has its most calls
+    already; `unavailable`: a stage has no live worker; `draining`: a deployment. Any other is a
     client's error code."""
     recognisers_busy: Gauge
-    """Share of the recognisers' decode places in use lately. Nobody is refused for `asr_load` or
-    `asr_wait` below 0.7, counting the calls that have just come."""
+    """Recent share of the recognisers' decode places in use. Below 0.7, counting the calls that
+    have just come, no call is refused for `asr_load` or `asr_wait`."""
 
     @classmethod
     def build(cls, registry: CollectorRegistry) -> Self:
@@ -203,7 +202,7 @@ class GatewayMetrics:
             ),
             resumptions=Counter(
                 "callscribe_resumptions_total",
-                "Calls whose client came back",
+                "Calls that their client resumed",
                 registry=registry,
             ),
             refusals=Counter(
@@ -222,23 +221,23 @@ class GatewayMetrics:
 
 @dataclass(frozen=True)
 class AsrMetrics:
-    """How decodes fare in front of the engine and in it; `priority` as in asr_worker/api.py."""
+    """Decodes that wait for the engine or run in it; `priority` as in asr_worker/api.py."""
 
     decode: Histogram
     """Seconds of one decode by `priority`. Rising with `decodes_in_flight` at its limit: the
     engine is full; add workers."""
     decode_wait: Histogram
-    """Seconds a decode waited for a place by `priority`. Finals above 0.1: add workers; they
-    already overtake everything."""
+    """Seconds that a decode waited for a place by `priority`. Finals above 0.1: add workers, since
+    finals already go first."""
     decodes_in_flight: Gauge
     """Decodes inside the engine; bounded by `--asr-concurrency`."""
     decodes_dropped: Counter
-    """Decodes given up by `priority`: refreshes under load, which is the policy. A first
-    partial among them: add workers."""
+    """Decodes dropped by `priority`: refreshes under load are dropped by policy. A first partial
+    among them: add workers."""
     tokens: Counter
-    """Tokens of answered decodes by `kind`: prompt, cached (those of the prompt that the engine
-    had), generated; only where the engine counts them. Less cached of each prompt while calls stay
-    the same: the engine's cache is too small for its load; fewer slots, or more memory for it."""
+    """Tokens of answered decodes by `kind`: prompt, cached (the part of the prompt that the engine
+    had), generated; only if the engine counts them. A falling share of cached with the same calls:
+    the engine's cache is too small for its load; fewer slots, or more memory for it."""
 
     @classmethod
     def build(cls, registry: CollectorRegistry) -> Self:
@@ -263,13 +262,13 @@ class AsrMetrics:
             ),
             decodes_dropped=Counter(
                 "callscribe_decodes_dropped_total",
-                "Decodes given up before they ran",
+                "Decodes dropped before they ran",
                 ["priority"],
                 registry=registry,
             ),
             tokens=Counter(
                 "callscribe_decode_tokens_total",
-                "Tokens that decodes read, found cached and wrote",
+                "Tokens of decodes: read, found in the cache, written",
                 ["kind"],
                 registry=registry,
             ),
@@ -278,15 +277,15 @@ class AsrMetrics:
 
 @dataclass(frozen=True)
 class AlignMetrics:
-    """How texts fare in an aligner."""
+    """Texts in an aligner."""
 
     align: Histogram
     """Seconds that the engine took for one text. Rising with `legs_owned` at `slots`: the engine
     is full; add aligners."""
     without_words: Counter
     """Texts answered without words, by `reason` as in asr_worker/align/alignment.py. audio_gone:
-    they were taken too late; add aligners. full: the engine queues less than `slots`; fewer of
-    them. failed: the log says why. too_long and nothing_spoken are the text's own."""
+    they were adopted too late; add aligners. full: the engine queues less than `slots`; use fewer
+    slots. failed: the log says why. too_long and nothing_spoken: the text itself is the cause."""
 
     @classmethod
     def build(cls, registry: CollectorRegistry) -> Self:

@@ -1,11 +1,31 @@
 """What no lint rule forbids."""
 
 import ast
+import io
+import re
+import tokenize
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.unit.docs.test_docs import AVOIDED
 from tests.unit.test_imports import PRODUCTION, ROOT
+
+PLAIN = [
+    path
+    for each in (*PRODUCTION, "bench")
+    if each != "gateway"
+    for path in sorted((ROOT / each).rglob("*"))
+    if path.suffix in {".py", ".lua"} and path.name != "options.py"
+]
+AVOIDED_IN_CODE = (
+    *AVOIDED,
+    *("at once", "so much", "so long", "anew", "afresh", "all the same", "somebody", "everybody"),
+    *("tak(?:e|es|ing) office", "sent away", "suspects?", "quarantine", "verdicts?", "errands?"),
+    *("diverts?", "diverted", "heals", "obituary"),
+)
+"""Words that made docstrings and comments hard to read."""
 
 STARRED: frozenset[str] = frozenset()
 """Files that still have arguments in a starred tuple. The list only shrinks."""
@@ -42,3 +62,39 @@ def test_a_starred_tuple_is_found(call):
 @pytest.mark.parametrize("call", ["f(*rest)", "f(*(each for each in rest))", "f(*[e for e in r])"])
 def test_what_has_no_fixed_length_may_be_starred(call):
     assert not [*starred(ast.parse(call))]
+
+
+def comments(path: Path) -> Iterator[str]:
+    """Yield the docstrings and comments of a source file, each in one line."""
+    text = path.read_text()
+    if path.suffix == ".lua":
+        yield " ".join(line.lstrip("- ") for line in text.splitlines() if line.startswith("--"))
+        return
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(docstring))):
+                yield " ".join(docstring.split())
+
+
+@pytest.mark.parametrize("path", PLAIN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_comment_has_a_word_to_avoid(path):
+    words = re.compile(rf"\b(?:{'|'.join(AVOIDED_IN_CODE)})\b", re.IGNORECASE)
+    assert [text for text in comments(path) if words.search(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.py", '"""Close it for\ngood."""'),
+        ("a.py", "x = 1  # all at once"),
+        ("a.lua", "-- Waits for\n-- whoever comes."),
+    ],
+)
+def test_a_word_to_avoid_is_found(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(AssertionError):
+        test_no_comment_has_a_word_to_avoid(path)

@@ -66,7 +66,7 @@ def plain(words: Any) -> list[Any]:
 
 async def run(folder: Path) -> dict[str, Any]:
     model = tiny.write_aligner(folder)
-    aligner = QwenAligner(str(folder), device="cpu", at_once=8, options=tiny.ALIGNER_OPTIONS)
+    aligner = QwenAligner(str(folder), device="cpu", batch=8, options=tiny.ALIGNER_OPTIONS)
     await aligner.start()
 
     async def align(name: str, case: tuple[int, str, str]) -> list[Any]:

@@ -74,7 +74,7 @@ class Fleet:
             worker.wait(20)
 
     def children(self) -> list[int]:
-        """Return the processes in which the workers decode apart."""
+        """Return the processes in which the workers decode in isolation."""
         parents = {worker.pid for worker in self.workers}
         found = []
         for path in Path("/proc").glob("[0-9]*/stat"):
@@ -140,7 +140,7 @@ async def test_one_poisonous_utterance_costs_two_workers_and_its_own_text(
         (letter,) = map(json.loads, listed.stdout.splitlines())
         assert (letter["session"], letter["channel"]) == (transcript.session, 0)
         assert (letter["utterance"], letter["attempts"]) == (3, 3)
-        assert letter["reason"] == "decoded apart: SIGKILL, SIGKILL"
+        assert letter["reason"] == "decoded in isolation: SIGKILL, SIGKILL"
         assert letter["id"] in command("list", *url).stdout
 
         again = command("replay", letter["id"], *url)
@@ -154,7 +154,7 @@ async def test_one_poisonous_utterance_costs_two_workers_and_its_own_text(
         assert f"{letter['id']}  {transcript.session}.0/3  " in again.stdout
         assert again.stdout.endswith(" seconds\n")
         assert command("list", *url).stdout == ""
-        # It was decoded apart; the child goes with its worker, however that ends.
+        # It was decoded in a child, which ends with its worker in any case.
         (child,) = mended.children()
         mended.workers[0].kill()
         until(lambda: gone(child))

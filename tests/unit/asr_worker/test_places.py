@@ -83,10 +83,10 @@ async def test_a_recording_waits_while_a_live_call_is_decoded_but_not_for_ever()
     assert queue.next(last_is_kept=False, live_before=5.5) is recorded
     begun = Group([recorded], 5.0)
     queue.running.append(begun)
-    assert queue.someone_before(begun)
+    assert queue.must_yield(begun)
     queue.running = [begun]
     queue.waiting = []
-    assert not queue.someone_before(begun)
+    assert not queue.must_yield(begun)
 
 
 async def test_an_only_place_is_everybodys():

@@ -30,8 +30,8 @@ UTTERANCE = pack(
 
 
 async def file(link, stage, key, body, audio=b""):
-    letter = dead_letters.divert(
-        stage, b"7-0", key, body, reason="why", worker="host-1", terms=3, audio=audio
+    letter = dead_letters.dead_letter(
+        stage, b"7-0", key, body, reason="why", worker="host-1", attempts=3, audio=audio
     )
     await link.evaluate([letter])
     (filed,) = await dead_letters.letters(link, stage)

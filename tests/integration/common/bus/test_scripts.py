@@ -20,7 +20,7 @@ from tests.integration.common.stage.toy_stage import TOY, ToyWork
 LEG = Leg("call", 0)
 OTHER = Leg("call", 1)
 SCRIPTS = (
-    *(scripts.REGISTER, scripts.RELEASE, scripts.TAKE_OFFICE),
+    *(scripts.REGISTER, scripts.RELEASE, scripts.ACQUIRE),
     *(scripts.COMMIT, scripts.ATTACH),
 )
 
@@ -307,7 +307,7 @@ class TestTakingOffice:
     fences = (LEG.key("ckpt:toy"), LEG.key("speech"))
 
     async def take(self, link, owner):
-        call = (scripts.TAKE_OFFICE, (*self.fences, LEG.key("speech")), (owner, 60))
+        call = (scripts.ACQUIRE, (*self.fences, LEG.key("speech")), (owner, 60))
         (found,) = await link.evaluate([call])
         return found
 

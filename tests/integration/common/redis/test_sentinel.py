@@ -102,7 +102,7 @@ async def test_a_master_that_is_demoted_is_left_until_it_is_one_again(server, ow
     writing = asyncio.create_task(own_link.insist([("SET", "k", "2", "EX", 600)]))
     await wait_until(lambda: not own_link.connected, "it gave the connection up")
     fresh = Link(Address.parse(server.url), "fresh")
-    with pytest.raises(BusUnavailable, match=f"Redis at 127.0.0.1:{server.port} is no master"):
+    with pytest.raises(BusUnavailable, match=f"Redis at 127.0.0.1:{server.port} is not a master"):
         await fresh.connect()
     assert not writing.done()
     server.client.replicaof("NO", "ONE")

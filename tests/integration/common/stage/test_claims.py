@@ -52,7 +52,7 @@ async def test_a_beat_tells_what_is_owned_and_what_of_it_is_unknown(link):
     claims = await group(link, "one")
     first, second = await offer(link, "a.0", "b.0")
     await claims.take(link, 9, 10)
-    owned, strangers = await claims.beat(known={first})
+    owned, strangers = await claims.renew(known={first})
     assert owned == {first, second}
     assert [held.key for held in strangers] == ["b.0"]
 
@@ -62,11 +62,11 @@ async def test_a_beat_renews_the_lease_and_cannot_take_a_claim_back(link):
     (entry,) = await offer(link, "a.0")
     await one.take(link, 9, 10)
     await expired(link, "one")
-    await one.beat(known=())
+    await one.renew(known=())
     assert await other.take_over(9) == []
     await expired(link, "one")
     assert [held.entry for held in await other.take_over(9)] == [entry]
-    assert await one.beat(known=()) == (set(), [])
+    assert await one.renew(known=()) == (set(), [])
     assert await owners(link) == {entry: "other"}
 
 
@@ -77,11 +77,11 @@ async def test_a_take_over_finds_a_lost_claim_behind_any_number_in_good_hands(li
     await alive.take(link, 95, 10)
     lost = await dead.take(link, 99, 10)
     await expired(link, "dead")
-    await alive.beat(known=())
+    await alive.renew(known=())
     assert len(lost) == 5
     assert await third.take_over(1) == lost[:1]
     assert await third.take_over(3) == lost[1:4]
-    await alive.beat(known=())
+    await alive.renew(known=())
     assert await third.take_over(99) == lost[4:]
     assert list((await owners(link)).values()).count("alive") == 95
 
@@ -102,7 +102,7 @@ async def test_a_released_claim_is_gone_for_everyone(link):
     await expired(link, "one")
     await other.take_over(9)
     await one.release([(entry, key)])
-    assert await other.beat(known=()) == (set(), [])
+    assert await other.renew(known=()) == (set(), [])
     assert await owners(link) == {}
     await other.release([(entry, key)])
 
@@ -112,7 +112,7 @@ async def test_an_entry_whose_claim_was_deleted_under_its_owner_is_acknowledged(
     (entry,) = await offer(link, "a.0")
     await claims.take(link, 9, 10)
     await link.call("XDEL", keys.claims("toy"), entry)
-    assert await claims.beat(known=()) == (set(), [])
+    assert await claims.renew(known=()) == (set(), [])
     assert await owners(link) == {}
 
 

@@ -12,14 +12,14 @@ from tests.integration.conftest import wait_until
 
 
 def letter(name, *, reason="why", audio=b"", entry=b"1-0"):
-    return dead_letters.divert(
+    return dead_letters.dead_letter(
         "toy",
         entry,
         name,
         name.encode(),
         reason=reason,
         worker="worker",
-        terms=3,
+        attempts=3,
         audio=audio,
     )
 
@@ -28,7 +28,7 @@ class TestLetters:
     async def test_a_letter_is_written_once_however_often_it_is_sent(self, link):
         assert await link.evaluate([letter("a.0/1"), letter("a.0/1", reason="again")]) == [1, 1]
         (only,) = await dead_letters.letters(link, "toy")
-        assert (only.key, only.reason, only.worker, only.terms) == ("a.0/1", "why", "worker", 3)
+        assert (only.key, only.reason, only.worker, only.attempts) == ("a.0/1", "why", "worker", 3)
         assert only.body == b"a.0/1"
 
     async def test_its_audio_lies_beside_it_for_a_while(self, link):
@@ -71,7 +71,7 @@ async def test_a_claim_that_cannot_be_read_is_put_aside_and_the_worker_lives(lin
     await link.evaluate([register])
     while not (found := await dead_letters.letters(link, "toy")):
         await asyncio.sleep(0.01)
-    assert (found[0].key, found[0].body, found[0].terms) == ("bad.0", foreign, 1)
+    assert (found[0].key, found[0].body, found[0].attempts) == ("bad.0", foreign, 1)
     assert "another wire version" in found[0].reason
     await good.say(3000)
     await finish(good)

@@ -24,21 +24,21 @@ def final(seq, utterance, channel=0):
 def test_finals_and_words_come_once():
     delivery = Delivery()
     words = Words(seq=2, **span(1))
-    assert [delivery.admit(event) for event in (final(1, 1), words, final(4, 2))] == [True] * 3
+    assert [delivery.is_new(event) for event in (final(1, 1), words, final(4, 2))] == [True] * 3
     assert delivery.seq == 4
-    assert not any(delivery.admit(event) for event in (final(1, 1), words, final(4, 2)))
-    assert delivery.admit(final(5, 1, channel=1))
+    assert not any(delivery.is_new(event) for event in (final(1, 1), words, final(4, 2)))
+    assert delivery.is_new(final(5, 1, channel=1))
 
 
 def test_no_partial_comes_after_its_final():
     delivery = Delivery()
     first = Partial(text="hel", **span(1))
-    assert delivery.admit(first)
-    assert delivery.admit(first)
-    delivery.admit(final(1, 1))
-    assert not delivery.admit(first)
-    assert delivery.admit(Partial(text="next", **span(2)))
-    assert delivery.admit(Partial(text="other", **span(1, channel=1)))
+    assert delivery.is_new(first)
+    assert delivery.is_new(first)
+    delivery.is_new(final(1, 1))
+    assert not delivery.is_new(first)
+    assert delivery.is_new(Partial(text="next", **span(2)))
+    assert delivery.is_new(Partial(text="other", **span(1, channel=1)))
 
 
 def test_speech_events_and_gaps_come_once():
@@ -51,20 +51,20 @@ def test_speech_events_and_gaps_come_once():
         Gap(channel=1, start=2.0, end=3.0),
         SpeechStarted(utterance=3, start=4.0, at=5.5),
     ]
-    assert all(delivery.admit(event) for event in events)
-    assert not any(delivery.admit(event) for event in events)
+    assert all(delivery.is_new(event) for event in events)
+    assert not any(delivery.is_new(event) for event in events)
 
 
 def test_the_failure_of_an_utterance_is_told_once_and_other_errors_always():
     delivery = Delivery()
     failed = Error(code="utterance_failed", message="utterance 3 ...")
     other = Error(code="option_fixed", message="words cannot change")
-    assert [delivery.admit(event) for event in (failed, other)] == [True, True]
-    assert [delivery.admit(event) for event in (failed, other)] == [False, True]
+    assert [delivery.is_new(event) for event in (failed, other)] == [True, True]
+    assert [delivery.is_new(event) for event in (failed, other)] == [False, True]
 
 
 def test_what_is_only_news_is_always_let_through():
     delivery = Delivery()
     for event in (Lag(seconds=3.0), AudioAck(position=5)):
-        assert delivery.admit(event)
-        assert delivery.admit(event)
+        assert delivery.is_new(event)
+        assert delivery.is_new(event)

@@ -85,7 +85,7 @@ async def test_a_call_in_progress_tries_again_and_its_end_names_what_was_said(se
         serving(script, process_request=moves_away) as url,
         connect(url, patience=0.3) as call,
     ):
-        with pytest.raises(Disconnected, match=r"no place for calls \(http_404\)"):
+        with pytest.raises(Disconnected, match=r"not a call endpoint \(http_404\)"):
             await anext(call)
     assert len(asked) > 2
 

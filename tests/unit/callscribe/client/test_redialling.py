@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from callscribe.client.redialling import LONGEST_WAIT, STEADY, Redialling
 
 
-def lost_at(now, urls=("a",), patience=60.0, at_once=False):
+def lost_at(now, urls=("a",), patience=60.0, immediately=False):
     redialling = Redialling(urls, patience)
     redialling.connected(urls[0], now)
-    redialling.lost(now, at_once=at_once)
+    redialling.lost(now, immediately=immediately)
     return redialling
 
 
@@ -26,12 +26,12 @@ def test_a_wait_is_a_random_part_of_the_bound(chance, tries):
     assert 0 <= wait <= chance * LONGEST_WAIT
 
 
-def test_who_was_sent_away_tries_the_next_at_once_but_only_once():
-    redialling = lost_at(0.0, ("a", "b"), at_once=True)
+def test_who_was_sent_away_tries_the_next_immediately_but_only_once():
+    redialling = lost_at(0.0, ("a", "b"), immediately=True)
     attempt = redialling.next_attempt(0.0, 1.0)
     assert (attempt.url, attempt.wait) == ("b", 0.0)
     redialling.connected("b", 0.0)
-    redialling.lost(1.0, at_once=True)
+    redialling.lost(1.0, immediately=True)
     assert redialling.next_attempt(1.0, 1.0).wait > 0
 
 
@@ -64,7 +64,7 @@ def test_connections_that_lead_to_nothing_use_patience_up():
     redialling = lost_at(0.0, patience=3.0)
     redialling.next_attempt(0.0, 1.0)
     redialling.connected("a", 2.0)
-    redialling.lost(2.5, at_once=False)
+    redialling.lost(2.5, immediately=False)
     assert redialling.next_attempt(2.5, 1.0).wait == pytest.approx(0.2)
     assert redialling.next_attempt(3.5, 1.0) is None
 
@@ -75,8 +75,8 @@ def test_a_connection_that_works_gives_it_back(how):
     redialling.next_attempt(0.0, 1.0)
     redialling.connected("a", 2.0)
     if how == "got_on":
-        redialling.got_on()
+        redialling.advanced()
     lost = 2.5 if how == "got_on" else 2.0 + STEADY
-    redialling.lost(lost, at_once=False)
+    redialling.lost(lost, immediately=False)
     assert redialling.next_attempt(lost, 1.0).wait == pytest.approx(0.1)
     assert redialling.next_attempt(lost + 2.5, 1.0) is not None

@@ -81,7 +81,7 @@ async def test_a_wrong_address_is_said_at_once(serving, load_on):
         return connection.respond(http.HTTPStatus.NOT_FOUND, "")
 
     async with serving(answer, process_request=nothing) as url:
-        with pytest.raises(ServerError, match="no place for calls"):
+        with pytest.raises(ServerError, match="call endpoint"):
             await load_on(url).load.run()
 
 

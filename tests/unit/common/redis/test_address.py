@@ -85,7 +85,7 @@ def test_tls_goes_to_every_server(url):
         ("unix+cluster://host", "scheme"),
         ("redis://host?sentinel_password=x", "'sentinel_password'"),
         ("redis://host?ssl_ca_certs=/ca.pem", "ssl_ca_certs is for rediss"),
-        ("rediss://host?ssl_keyfile=/key.pem", "without ssl_certfile"),
+        ("rediss://host?ssl_keyfile=/key.pem", "needs ssl_certfile"),
         ("rediss://host?ssl_certfile=/no/such.pem", "/no/such.pem"),
         ("redis+sentinel://host:26379", "/<service>"),
         ("redis+sentinel://host/main/x", "/<service>"),

@@ -349,7 +349,7 @@ async def test_what_follows_from_a_dead_letter_waits_for_it(written):
     class Breaking(ScriptedLink):
         async def evaluate(self, calls, then=(), *, generation):
             await super().evaluate(calls, then, generation=generation)
-            return [int(written) if call[0] is scripts.DIVERT else 1 for call in calls]
+            return [int(written) if call[0] is scripts.DEAD_LETTER else 1 for call in calls]
 
     link = Breaking()
     work: Any
@@ -359,7 +359,7 @@ async def test_what_follows_from_a_dead_letter_waits_for_it(written):
     published = await publisher(link).publish(work)
     assert published == (set(), set() if written else {owned})
     made = [call[0] for call in link.scripts]
-    assert made == [scripts.DIVERT] + [scripts.COMMIT] * (2 if written else 1)
+    assert made == [scripts.DEAD_LETTER] + [scripts.COMMIT] * (2 if written else 1)
     _, streams, arguments = link.scripts[0]
     assert streams == (keys.dead("toy"), keys.dead_audio("toy"))
     assert arguments[:3] == (b"1-0", "s.0", b"raw")

@@ -1,9 +1,9 @@
--- Fences a claim's former owners and reads what they left: nothing comes between the two.
--- A marker of a higher epoch goes into each epoch stream; from it on Redis refuses their writes.
+-- Acquires a claim: fences its former owners and reads what they left, in one step.
+-- A marker with a higher epoch goes into each epoch stream; after it Redis refuses their writes.
 -- KEYS: the claim's epoch streams, then the stream of its outputs.
 -- ARGV: owner, TTL in seconds.
--- Answer: the epoch, then the newest entry of the first and of the last stream that is no owner's
--- marker; each is empty where there is none.
+-- Answer: the epoch, then the newest entries of the first and of the last stream, owners' markers
+-- left out; each is empty if there is none.
 
 local function newest(key)
   local last = '+'

@@ -1,7 +1,8 @@
 """An engine in a child process: a decode there can end the child, not the worker.
 
-The child is started for the first decode, kept for a while for the next, and ended with the worker,
-however that ends. It loads the model once more: its memory is there while suspects are.
+The child is started for the first decode, kept for a while for the next, and ends with the worker
+in any case. It loads the model once more, so its memory is in use only while there are poison
+candidates.
 """
 
 import asyncio
@@ -35,24 +36,24 @@ _AGAIN_AFTER = 5.0
 """Seconds between attempts to start a child."""
 
 _PROOF = 2
-"""Children in a row that end over a request until it is the request's fault: one may be killed for
-want of memory, or by chance, as the workers before it."""
+"""Children in a row that must die over a request to prove that it is poison: a single one may die
+for want of memory or by chance, as the workers before it."""
 
 _Answer: TypeAlias = tuple[str, str] | Hypothesis
-"""A hypothesis, or the kind of an error and what it says: not every error can be pickled."""
+"""A hypothesis, or the kind and the text of an error: not every error can be pickled."""
 
 _log = Log(__name__)
 
 
 class _Ended(Exception):
-    """The child has ended, or is `silent`; the message tells how."""
+    """The child has ended, or is `silent`; the message says how."""
 
     def __init__(self, how: str, *, silent: bool = False) -> None:
         super().__init__(how)
         self.silent = silent
 
 
-class Apart:
+class ChildEngine:
     """Decodes one request after the other in a child. One event loop.
 
     `build` makes the child's engine; it must be picklable.
@@ -66,13 +67,13 @@ class Apart:
         self._closed = False
 
     async def decode(self, request: DecodeRequest, limit: float) -> Hypothesis:
-        """Recognise `request.audio` afresh, within `limit` seconds.
+        """Recognise `request.audio` from the beginning, within `limit` seconds.
 
-        Waits as long as no child can be started. Raises DecodePoisoned when the child ends over it,
-        or does not answer in time; DecodeFailed and LanguageUnsupported as its engine does.
+        Waits as long as no child can be started. Raises DecodePoisoned if it ends the child or gets
+        no answer in time; DecodeFailed and LanguageUnsupported as the child's engine does.
         Cancelling ends the child.
         """
-        # What an engine remembers of an utterance is its own and may not be pickled.
+        # An engine's memory of an utterance is private, and may not be pickled.
         request = replace(request, previous=None)
         async with self._turn:
             answer = await self._ask(request, limit)
@@ -98,7 +99,7 @@ class Apart:
                     raise DecodeFailed("the worker ends") from None
                 ends.append(str(ended))
                 if ended.silent or len(ends) == _PROOF:
-                    raise DecodePoisoned(f"decoded apart: {', '.join(ends)}") from None
+                    raise DecodePoisoned(f"decoded in isolation: {', '.join(ends)}") from None
             except asyncio.CancelledError:
                 self._drop()
                 raise
@@ -114,11 +115,11 @@ class Apart:
             if self._closed:
                 raise DecodeFailed("the worker ends")
             try:
-                # Here, not in a thread: the kernel ends the child with the thread that started it.
+                # Not in a thread: the kernel ends the child with the thread that started it.
                 child = self._child = _Child(self._build)
                 await asyncio.to_thread(child.await_ready)
             except (_Ended, OSError) as ended:
-                # It says nothing about the utterance, which waits: memory may be short just now.
+                # This proves nothing about the utterance; memory may be short now. So it waits.
                 _log.error("apart.not_started", reason=str(ended))
                 self._drop()
                 await asyncio.sleep(_AGAIN_AFTER)
@@ -142,11 +143,11 @@ class _Child:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=_serve, args=(theirs, build, os.getpid()), name="decode apart"
+            target=_serve, args=(theirs, build, os.getpid()), name="isolated decode"
         )
         self._process.start()
         theirs.close()
-        # Without it the interpreter would wait for the child as it ends.
+        # Otherwise the interpreter would wait for the child at its exit.
         atexit.register(self.kill)
 
     @property
@@ -154,14 +155,14 @@ class _Child:
         return self._process.is_alive()
 
     def await_ready(self) -> None:
-        """Wait until the engine is loaded; _Ended tells why there is none."""
+        """Wait until the engine is loaded; _Ended says why it is not."""
         answer = self._receive(_START)
         if not isinstance(answer, Hypothesis):
             raise _Ended(": ".join(answer))
 
     def ask(self, request: DecodeRequest, limit: float) -> _Answer:
-        """Return the answer to a request; _Ended tells how the child ended over it."""
-        with suppress(OSError):  # how it ended is told below
+        """Return the answer to a request; _Ended says how the child ended over it."""
+        with suppress(OSError):  # `_receive` reports how it ended
             self._pipe.send(request)
         return self._receive(limit)
 
@@ -191,7 +192,7 @@ def _end(code: int | None) -> str:
 def _serve(pipe: Connection, build: Callable[[], Engine], parent: int) -> None:
     if (arm := die_with_parent(parent)) is not None:
         arm()
-    # They may go to all processes of a worker, which drains and needs its child for that.
+    # These signals may go to all processes of a worker, but a draining worker needs its child.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     asyncio.run(_answer_requests(pipe, build))
@@ -207,7 +208,7 @@ async def _answer_requests(pipe: Connection, build: Callable[[], Engine]) -> Non
     pipe.send(Hypothesis(""))
     with suppress(EOFError):  # the worker is gone
         while True:
-            # Nothing else happens in this process: its loop may stand still meanwhile.
+            # Blocking is fine: nothing else runs in this process.
             pipe.send(await _answer(engine, pipe.recv()))
 
 
