@@ -139,9 +139,9 @@ class RedisPy:
     async def append(self, tick: int) -> int:
         """See `Client.append`."""
         pipeline = self._client.pipeline(transaction=False)
-        at, absent = _at(tick), () if tick == 1 else (b"NOMKSTREAM",)
+        at = _at(tick)
         for key in self._keys:
-            pipeline.execute_command(b"XADD", key, *absent, at, wire.AUDIO_FIELD, _PCM)
+            pipeline.execute_command(*commands.append(key, at, wire.AUDIO_FIELD, _PCM))
         replies: list[bytes] = await pipeline.execute()
         return replies.count(at)
 
