@@ -1,10 +1,11 @@
 """The benchmarks' command: ``python -m bench <benchmark> [options]``, from the repository's root.
 
-    python -m bench all             every benchmark but gpu and profile; JSON and plots
+    python -m bench all             every benchmark but gpu, profile and frames; JSON and plots
     python -m bench vad             the VAD's network against the official ones
     python -m bench denoise         noise suppression against the official runtime
     python -m bench asr             Whisper's decodes against faster-whisper's own
     python -m bench bus             what bus and gateway cost: CPU and latency with dummy engines
+    python -m bench frames          what a frame costs before a session has it
     python -m bench live            how many live calls two cores recognise, and how late
     python -m bench calls           one call at a time: word error rate against offline, latencies
     python -m bench overload        twice the calls that fit: refusals, and the effect on the others
@@ -34,6 +35,7 @@ _BENCHMARKS = {
             "denoise",
             "asr",
             "bus",
+            "frames",
             "live",
             "calls",
             "overload",

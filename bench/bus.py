@@ -9,6 +9,8 @@ checked for completeness.
 `--pattern dense`: an utterance each second on every line, as in the bare chain of the mark;
 `talk`: one each six seconds, as in conversations. `--workers N` has N of every process but Redis,
 and CPU counts all of a kind.
+
+`--clients`: what commands cost through our Redis client and through redis-py, instead.
 """
 
 import argparse
@@ -26,7 +28,7 @@ from time import perf_counter
 
 import uvloop
 
-from bench import record
+from bench import record, redis_clients
 from bench.accounting import cpu_seconds, quantile, resident_bytes
 from bench.load import MIN_SPEECH_S, SILENCE_S, Client, Pattern, pace
 from bench.table import Figures, kept_up, show
@@ -78,10 +80,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--pattern", choices=PATTERNS, default="dense", help="see above")
     parser.add_argument("--message-ms", type=int, choices=(32, 100), default=32, metavar="MS")
     parser.add_argument("--interim", action="store_true", help="with partials, every 0.5 s")
+    parser.add_argument("--clients", action="store_true", help="our client beside redis-py")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--short", action="store_true", help="20 sessions for 5 seconds")
     options = parser.parse_args(argv)
     sizes, seconds = ([20], 5.0) if options.short else (options.sessions, options.seconds)
+    if options.clients:
+        return _compare_clients(sizes, options.json)
     rows = []
     for sessions in sizes:
         run = measure(
@@ -98,6 +103,17 @@ def main(argv: Sequence[str]) -> int:
         record.write(options.json, [asdict(row) for row in rows])
     broken = [row for row in rows if row.unexpected or (row.lost and kept_up(row))]
     return 1 if broken else 0
+
+
+def _compare_clients(sizes: Sequence[int], file: Path | None) -> int:
+    rows: list[redis_clients.Comparison] = []
+    for sessions in sizes:
+        new = uvloop.run(redis_clients.measure(sessions))
+        print(redis_clients.show(new, header=not rows), flush=True)
+        rows += new
+    if file is not None:
+        record.write(file, [asdict(row) for row in rows])
+    return 0
 
 
 async def measure(

@@ -36,6 +36,7 @@ ENTRIES = (
     Entry("bus", ("bus", "--sessions", "50", "200", "500", "1000"), short=True),
     Entry("bus-talk", ("bus", "--pattern", "talk", "--sessions", "50", "200", "500", "1000")),
     Entry("bus-100ms", ("bus", "--pattern", "talk", "--message-ms", "100", "--sessions", "500")),
+    Entry("bus-clients", ("bus", "--clients"), short=True),
     Entry("live", ("live",), short=True),
     Entry("overload", ("overload",)),
     Entry("admission", ("admission", "--callers", "8", "--scenes", "long", "mixed")),

@@ -45,6 +45,12 @@ _STARTED = {
     "asr model": "faster-whisper, imported",
     "all": "everything",
 }
+_OPERATIONS = {
+    "append": "append audio, each leg",
+    "read": "read new entries, each leg",
+    "claim": "offer and close a work item",
+    "ask": "one command alone",
+}
 _PHASES = {
     "alone": "two callers alone",
     "filling": "filling up",
@@ -194,6 +200,22 @@ def _workers() -> str:
     return recorded("bus-1", table(columns, rows))
 
 
+def _clients() -> str:
+    rows = [
+        [
+            _OPERATIONS[row["operation"]],
+            _number(row["sessions"]),
+            *(f"{each:.1f}" for each in row["cpu"]),
+            f"{row['ratio']:.1f}",
+            *(f"{each:.1f}" for each in row["wall"]),
+        ]
+        for row in read("bus-clients")["figures"]
+    ]
+    columns = ["operation", "calls", "ours, CPU µs", "redis-py, CPU µs", "ratio"]
+    columns += ["ours, wall µs", "redis-py, wall µs"]
+    return recorded("bus-clients", table(columns, rows))
+
+
 def _overload() -> str:
     figures = read("overload")["figures"]
     columns = ["", "calls", "finals", "after p50 / p95 ms", "longest", "partial every, p50 / p95"]
@@ -308,6 +330,7 @@ _PLACES: Mapping[str, Callable[[], str]] = {
     "other-servers": _other_servers,
     "asr": _asr,
     "bus": _bus,
+    "bus-clients": _clients,
     "workers": _workers,
     "overload": _overload,
     "admission": _admission,

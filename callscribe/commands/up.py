@@ -13,8 +13,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the stack and return the exit code."""
     parser = stack_parser(
         "up",
-        "Start the whole system on this machine, until Ctrl-C. It restarts any process that ends;"
-        " SIGHUP restarts every process in turn, while calls go on.",
+        "Start the whole system on this machine, until Ctrl-C. It restarts any process that ends.",
     )
     options = stack_options(Invocation.parse(parser, argv, os.environ))
     return asyncio.run(until_stopped(serve(options)))

@@ -8,7 +8,7 @@ import http.client
 import ssl
 import sys
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from typing import TextIO
 
@@ -29,12 +29,8 @@ class Plan:
     service: str
     env: Mapping[str, str]
     host: str
-    port: int = 0
+    port: int
     tls: bool = False
-    lone: bool = True
-    """Whether it is the only process of its service."""
-    first_port: int = 0
-    """For a worker: the given port, from which workers count up; 0 without one."""
     echo: TextIO | None = None
     """Where its output is copied to."""
 
@@ -101,31 +97,26 @@ def lay_out(
         given = settings.metrics_port or 0
         # Without a given port no other host is expected to ask, so loopback is enough.
         host = settings.metrics_host if given else "127.0.0.1"
-        own = {**env, PREFIX + "METRICS_HOST": host}
         wanted = counts.get(service, 0)
         for number in range(wanted):
-            name = f"{service}[{number}]" if wanted > 1 else service
+            worker_port = _port(given, [each.port for each in plans])
             plan = Plan(
-                name=name,
+                name=f"{service}[{number}]" if wanted > 1 else service,
                 service=service,
-                env=own,
+                env={
+                    **env,
+                    PREFIX + "METRICS_HOST": host,
+                    PREFIX + "METRICS_PORT": str(worker_port),
+                },
                 host=_ANY_ADDRESS.get(host, host),
-                lone=wanted == 1,
-                first_port=given,
+                port=worker_port,
                 echo=echo,
             )
-            plans.append(beside(plan, [each.port for each in plans]))
+            plans.append(plan)
     return plans
 
 
-def beside(plan: Plan, taken: Collection[int]) -> Plan:
-    """Return a worker's plan with a port of its own, none of `taken`.
-
-    Workers on one machine cannot share a port: they count up from the given one.
-    """
-    if plan.first_port:
-        candidates: Iterable[int] = count(plan.first_port)
-    else:
-        candidates = free_ports(len(taken) + 1)
-    port = next(each for each in candidates if each not in taken)
-    return replace(plan, port=port, env={**plan.env, PREFIX + "METRICS_PORT": str(port)})
+def _port(given: int, taken: Collection[int]) -> int:
+    """Return a worker's port, none of `taken`: several count up from the one that was given."""
+    candidates: Iterable[int] = count(given) if given else free_ports(len(taken) + 1)
+    return next(each for each in candidates if each not in taken)

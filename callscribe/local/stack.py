@@ -4,23 +4,21 @@ A process that dies is restarted; all end with the stack, however it ends.
 """
 
 import asyncio
-import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NoReturn, TextIO, TypeVar
 
 from callscribe.local.embedded_redis import EmbeddedRedis, RedisProgram
-from callscribe.local.plan import beside, lay_out
+from callscribe.local.plan import lay_out
 from callscribe.local.service import Service
-from callscribe.local.supervisor import Keeper, lateness, notice
+from callscribe.local.supervisor import Keeper, lateness
 from callscribe.terminal.telling import tell
 from common.errors import Unavailable
-from common.lifecycle import EXIT_FAILED, EXIT_OK, stop_on_signals
+from common.lifecycle import EXIT_FAILED, EXIT_OK, Stop, stop_on_signals
 from common.settings import PREFIX, load
 from gateway.settings import GatewaySettings
 
@@ -105,25 +103,6 @@ class Stack:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
 
-    async def roll(self) -> None:
-        """Replace every process but Redis, one after another, by a new one of the same settings.
-
-        The gateway is the last, so that a faulty new version shows before any call must be resumed.
-        The only worker of a stage is asked to end once its successor is ready; any other process
-        ends before its successor starts. Each step is a line on stderr.
-
-        Raises Unavailable when a new process does not become ready; later processes are not
-        replaced. One roll at a time. After cancelling, the stack must be left.
-        """
-        order = [*self._workers, self._gateway]
-        for number, service in enumerate(order, 1):
-            say = partial(_say, f"rolling restart, {number} of {len(order)}")
-            if service is self._gateway or not service.plan.lone:
-                await service.restart(self._ready_s, say)
-            else:
-                ports = [each.plan.port for each in self._services]
-                await service.replace(beside(service.plan, ports), self._ready_s, say)
-
     async def begin(self) -> None:
         """Start every process; raises Unavailable when one dies or is not ready in time."""
         for each in self._keepers:
@@ -194,9 +173,12 @@ async def running_stack(options: StackOptions) -> AsyncIterator[Stack]:
 async def until_stopped(work: Coroutine[Any, Any, int], *, when_stopped: int = EXIT_OK) -> int:
     """Return the result of `work`; the first SIGTERM or SIGINT cancels it, and so does a second.
 
+    A terminal that is closed cancels it once.
+
     Returns `when_stopped` if it was cancelled once and cleaned up.
     """
     with stop_on_signals() as stop:
+        _stop_when_hung_up(stop)
         working = asyncio.create_task(work)
         for request in (stop.draining, stop.abandoned):
             waiting = asyncio.create_task(request.wait())
@@ -212,53 +194,19 @@ async def until_stopped(work: Coroutine[Any, Any, int], *, when_stopped: int = E
 
 
 async def serve(options: StackOptions) -> int:
-    """Run the stack until cancelled, or until its terminal is closed; print its address.
-
-    SIGHUP rolls it. Errors as `running_stack`.
-    """
-    attended = _has_terminal()
-    with _hangups() as hung_up:
-        async with running_stack(options) as stack:
-            tell(f"callscribe is ready at {stack.url} ({', '.join(stack.pids)})", sys.stdout)
-            await stack.run(_roll_when_asked(stack, hung_up, attended=attended))
+    """Run the stack until cancelled, and say where it answers. Errors as `running_stack`."""
+    async with running_stack(options) as stack:
+        tell(f"callscribe is ready at {stack.url} ({', '.join(stack.pids)})", sys.stdout)
+        await stack.run(asyncio.Event().wait())
     return EXIT_OK
 
 
-@contextmanager
-def _hangups() -> Iterator[asyncio.Event]:
-    """Set the event at each SIGHUP, inside a running event loop."""
-    hung_up = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, hung_up.set)
-    try:
-        yield hung_up
-    finally:
-        loop.remove_signal_handler(signal.SIGHUP)
+def _stop_when_hung_up(stop: Stop) -> None:
+    """Take a terminal's end, which may be told several times, for the first request to stop."""
 
+    def hang_up() -> None:
+        if not stop.draining.is_set():
+            stop.request("SIGHUP")
 
-async def _roll_when_asked(stack: Stack, hung_up: asyncio.Event, *, attended: bool) -> None:
-    """Roll at each SIGHUP; return if the kernel sent it because a terminal was closed."""
-    while True:
-        await hung_up.wait()
-        hung_up.clear()
-        if attended and not _has_terminal():
-            return
-        start = time.monotonic()
-        try:
-            await stack.roll()
-        except Unavailable as error:
-            notice(f"rolling restart stopped: {error}")
-        else:
-            notice(f"rolling restart done after {time.monotonic() - start:.1f} s")
-
-
-def _has_terminal() -> bool:
-    try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
-
-
-def _say(step: str, text: str) -> None:
-    notice(f"{step}: {text}")
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)

@@ -82,7 +82,7 @@ class Keeper(Generic[P]):
         return self.program.name
 
     def keep(self) -> None:
-        """Start the process unless it runs, and keep it running; call once, or after `let_go`."""
+        """Start the process and keep it running; call once."""
         self._task = asyncio.create_task(self._run(), name=f"keep:{self.name}")
         self._task.add_done_callback(self._note_failure)
 
@@ -92,18 +92,8 @@ class Keeper(Generic[P]):
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    def hand_over(self, program: Program[P], process: P) -> P | None:
-        """Keep another process from now on; return the former one, if any."""
-        if self._task is not None:
-            # It stops here; a process that it is just starting it ends itself.
-            self._task.cancel()
-        left, self.process = self.process, process
-        self.program = program
-        self.keep()
-        return left
-
-    def note_ready(self, process: P) -> None:
-        """Note that the current process, `process`, is ready."""
+    def _note_ready(self, process: P) -> None:
+        """Note that the process that is kept, `process`, is ready."""
         self._ready_since = time.monotonic()
         if self.first_ready is None:
             self.first_ready = self._ready_since
@@ -138,7 +128,7 @@ class Keeper(Generic[P]):
                 return f" cannot be started: {error}"
         process = self.process
         if await until_ready(self.program, process):
-            self.note_ready(process)
+            self._note_ready(process)
         code = await process.wait()
         if code == EXIT_MISUSE or self.first_ready is None:
             raise Unavailable(obituary(self.name, process, code), stage=self.name)

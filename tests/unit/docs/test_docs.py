@@ -64,6 +64,7 @@ def test_every_flag_exists(document):
         "--version",
         "--api-key-file",
         "--record",
+        "--clients",
     }
     known |= set(loadtest.parser().flags)
     known |= {"--build", "--scale", "--profile", "--rm", "--entrypoint"}  # docker compose's

@@ -6,9 +6,14 @@ import socket
 
 import pytest
 
-from callscribe.local.stack import running_stack
+from callscribe.client import connect
+from callscribe.client.messages import Final, Options
+from callscribe.local.stack import StackOptions, running_stack
 from common.errors import Unavailable
 from tests.integration.callscribe.processes import Command, gone, pids, until_true
+from tests.integration.pipeline.calls import messages, said, sentence
+
+FOX = "The quick brown fox jumps over the lazy dog."
 
 
 def ask(port, *words):
@@ -19,9 +24,14 @@ def ask(port, *words):
 
 async def kill(stack, name):
     """Kill a process and wait until its successor is ready; return both process ids."""
+    return await restarted(stack, name, signal.SIGKILL)
+
+
+async def restarted(stack, name, how):
+    """Send a process a signal and wait until its successor is ready; return both process ids."""
     before = stack.pids[name]
-    os.kill(before, signal.SIGKILL)
-    await until_true(lambda: stack.pids.get(name) not in (None, before))
+    os.kill(before, how)
+    await until_true(lambda: stack.pids.get(name) not in (None, before), limit=100.0)
     return before, stack.pids[name]
 
 
@@ -49,6 +59,17 @@ async def test_what_is_killed_is_ready_again_where_it_was(stack_options, capsys)
 
 async def kill_all(stack):
     await asyncio.gather(*(kill(stack, name) for name in stack.pids))
+
+
+async def test_what_is_asked_to_end_drains_and_is_started_again(stack_options, capsys):
+    options = stack_options()
+    async with running_stack(options) as stack:
+        before, after = await stack.run(restarted(stack, "vad", signal.SIGTERM))
+        assert before != after
+    assert options.echo.getvalue().count("vad drains") == 2
+    ended, ready = capsys.readouterr().err.splitlines()
+    assert ended.startswith(f"callscribe: vad (pid {before}) ended with exit code 0")
+    assert ready.startswith(f"callscribe: vad (pid {after}) is ready again after ")
 
 
 async def test_what_cannot_start_is_tried_again_and_leaves_the_others_alone(
@@ -109,3 +130,37 @@ def test_a_signal_ends_it_well_while_it_starts(stack_options):
     code, output, errors = command.end()
     assert (code, output) == (0, "")
     assert "Traceback" not in errors
+
+
+async def test_a_live_call_does_not_notice_that_every_process_is_asked_to_end():
+    options = StackOptions(
+        counts={"vad": 1, "asr": 1},
+        env={**os.environ, "CALLSCRIBE_PORT": "0", "CALLSCRIBE_HOST": "127.0.0.1"},
+        embedded_redis=True,
+    )
+    async with running_stack(options) as stack:
+        before = stack.pids
+        heard, _ = await stack.run(both(call(stack.url), end_each(stack)))
+        after = stack.pids
+    assert heard == [FOX, FOX]
+    assert not {*before.values()} - {before["redis"]} & {*after.values()}
+
+
+async def end_each(stack):
+    """Ask every process but Redis to end, the gateway last, each once the one before is back."""
+    for name in ("vad", "asr", "gateway"):
+        await restarted(stack, name, signal.SIGTERM)
+
+
+async def both(one, other):
+    return await asyncio.gather(one, other)
+
+
+async def call(url):
+    """Say the sentence twice, at the pace it was spoken; return the finals' texts."""
+    async with connect(f"ws{url.removeprefix('http')}/ws/asr", Options(sample_rate=16_000)) as line:
+        for message in messages(said(sentence(), 2.0, sentence())):
+            await line.send(bytes(message))
+            await asyncio.sleep(0.1)
+        await line.finalize()
+        return [event.text async for event in line if isinstance(event, Final)]

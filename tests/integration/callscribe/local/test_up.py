@@ -1,14 +1,16 @@
 import dataclasses
 import os
+import pty
 import re
 import signal
+import subprocess
 import sys
 
 import pytest
 
 from callscribe.local.stack import running_stack
 from common.errors import Unavailable
-from tests.integration.callscribe.processes import Command, gone, pids, until_true
+from tests.integration.callscribe.processes import Command, gone, pids, until, until_true
 
 
 async def test_every_process_is_ready_and_nothing_is_left(stack_options):
@@ -109,3 +111,37 @@ def test_a_child_that_dies_ends_up_with_a_failure_that_tells_why(stack_options):
     assert "callscribe up: vad (pid " in errors
     assert "the model is missing" in errors
     assert output == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="hangs up a terminal")
+@pytest.mark.parametrize("moment", ["pid=", "redis)\r\n"])
+def test_a_terminal_that_is_closed_ends_it(stack_options, moment):
+    options = stack_options()
+    ours, theirs = pty.openpty()
+    buffered = {name: text for name, text in options.env.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-m", "callscribe", "up", "--asr", "2", "--denoise", "0"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", CONTROLLED, *command],
+        env=buffered,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    told = ""
+    try:
+        while moment not in told:
+            told += os.read(ours, 1).decode()
+        os.close(ours)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+    until(lambda: all(gone(int(pid)) for pid in re.findall(r"pid=(\d+)", told)))
+
+
+CONTROLLED = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""

@@ -1,6 +1,6 @@
 import pytest
 
-from callscribe.local.plan import beside, lay_out
+from callscribe.local.plan import lay_out
 from common.errors import SettingsError
 
 COUNTS = {"gateway": 1, "vad": 1, "denoise": 0, "asr": 2}
@@ -49,24 +49,3 @@ def test_the_url_is_where_this_machine_reaches_the_gateway(env, url):
 def test_a_wrong_setting_is_found_before_anything_starts():
     with pytest.raises(SettingsError, match="CALLSCRIBE_VAD_SLOTS"):
         lay_out(COUNTS, {"CALLSCRIBE_VAD_SLOTS": "many"})
-
-
-def test_only_one_of_its_kind_is_alone():
-    assert [plan.lone for plan in lay_out(COUNTS, {})] == [True, False, False, True]
-
-
-def test_a_successor_gets_a_port_that_none_has():
-    env = {"CALLSCRIBE_METRICS_PORT": "9464"}
-    plans = lay_out(COUNTS, env)
-    successor = beside(plans[3], [plan.port for plan in plans])
-    assert successor.port == 9467
-    assert successor.env["CALLSCRIBE_METRICS_PORT"] == "9467"
-    # The one after that comes back to where scrapers look.
-    taken = [plan.port for plan in [*plans[:3], successor]]
-    assert beside(successor, taken).port == 9466
-
-
-def test_a_successor_without_a_given_port_gets_any():
-    plans = lay_out(COUNTS, {})
-    taken = [plan.port for plan in plans]
-    assert beside(plans[3], taken).port not in taken

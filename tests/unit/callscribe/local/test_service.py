@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 
 from callscribe.local.service import Service
-from common.errors import Unavailable
 from tests.unit.callscribe.local.processes import FakeProgram, until
 
 
@@ -17,96 +16,6 @@ async def running():
     await service.ready.wait()
     yield service, program
     await service.kill()
-
-
-def nothing(text):
-    """Say nothing."""
-
-
-async def test_a_restart_ends_the_old_one_first(running):
-    service, program = running
-    said: list[str] = []
-    await service.restart(10.0, said.append)
-    assert program.started[0].asked == 1
-    assert service.process is program.started[1]
-    assert service.ready.is_set()
-    assert said[0] == "vad: pid 1 drains"
-    assert said[1].startswith("vad: pid 1 ended after ")
-    assert said[2].startswith("vad: pid 2 is ready after ")
-
-
-async def test_a_successor_that_is_late_is_gone_and_the_old_one_stays(running):
-    service, program = running
-    successor = FakeProgram(unready="loading")
-    with pytest.raises(Unavailable, match="vad is not ready after 0 s: loading"):
-        await service.replace(successor, 0.0, nothing)
-    assert successor.started[0].ended.result() == -9
-    assert service.process is program.started[0]
-    assert program.started[0].asked == 0
-
-
-async def test_a_successor_that_cannot_be_started_changes_nothing(running):
-    service, program = running
-    successor = FakeProgram()
-    successor.refused = 1
-    with pytest.raises(Unavailable, match="vad cannot be started: no more processes"):
-        await service.replace(successor, 10.0, nothing)
-    assert service.process is program.started[0]
-
-
-async def test_what_is_late_after_a_restart_is_kept_all_the_same(running):
-    service, program = running
-    program.unready = "loading"
-    with pytest.raises(Unavailable, match="vad is not ready after 0 s"):
-        await service.restart(0.0, nothing)
-    assert not service.ready.is_set()
-    program.unready = None
-    await service.ready.wait()
-    assert service.process is program.started[1]
-
-
-async def test_what_drains_when_a_roll_is_cancelled_drains_on(running):
-    service, program = running
-    old = program.started[0]
-    told = asyncio.Event()
-
-    async def drains(deadline):
-        told.set()
-        await old.wait()
-        return True
-
-    old.stop = drains
-    rolling = asyncio.create_task(service.restart(10.0, nothing))
-    await told.wait()
-    rolling.cancel()
-    await asyncio.wait({rolling})
-    ending = asyncio.create_task(service.end())
-    await asyncio.sleep(0)
-    assert not old.ended.done()
-    old.die(0)
-    assert await ending is None
-    assert len(program.started) == 1
-
-
-async def test_a_second_thought_kills_what_drains(running):
-    service, program = running
-    old = program.started[0]
-    told = asyncio.Event()
-
-    async def hangs(deadline):
-        told.set()
-        try:
-            return await asyncio.Event().wait()
-        finally:
-            old.kill()
-
-    old.stop = hangs
-    rolling = asyncio.create_task(service.restart(10.0, nothing))
-    await told.wait()
-    rolling.cancel()
-    await asyncio.wait({rolling})
-    await service.kill()
-    assert old.ended.result() == -9
 
 
 async def test_who_ends_badly_when_asked_is_told_of(running):

@@ -120,17 +120,6 @@ async def test_a_process_that_is_let_go_runs_on_and_is_not_started_again(keep):
     assert len(program.started) == 1
 
 
-async def test_what_is_handed_over_is_kept_and_the_other_is_not(keep):
-    first, second = FakeProgram(), FakeProgram()
-    keeper, _ = keep(first)
-    await keeper.ready.wait()
-    assert keeper.hand_over(second, await second.start()) is first.started[0]
-    first.started[0].die(0)
-    second.started[0].die(1)
-    await until(lambda: len(second.started) == 2 and keeper.ready.is_set())
-    assert len(first.started) == 1
-
-
 async def test_nobody_waits_for_the_ready_word_of_the_dead():
     program = FakeProgram(unready="loading")
     process = await program.start()
