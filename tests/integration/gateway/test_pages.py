@@ -31,7 +31,7 @@ async def test_the_status_tells_who_is_there(stack: RunningStack):
     assert status == 200
     assert facts["version"] == __version__
     assert (facts["ready"], facts["reason"], facts["sessions"]) == (True, None, 0)
-    assert facts["fronts"] == ["/ws/asr"]
+    assert facts["protocols"] == ["/ws/asr", "/ws/transcribe"]
     for stage in ("vad", "asr", "denoise"):
         assert facts["stages"][stage]["workers"] == 1
         assert facts["stages"][stage]["slots"] > 0
