@@ -49,11 +49,11 @@ def test_whatever_was_measured_an_idle_worker_costs_what_it_did_at_first(history
 @pytest.mark.parametrize(
     ("after", "audio_s", "late"),
     [
-        (0.59, 4.0, 0),
-        (0.61, 4.0, 1),
-        (0.59, 1.0, 0),
-        (1.19, 28.0, 0),
-        (1.21, 28.0, 1),
+        (0.60, 4.0, 0),
+        (0.63, 4.0, 1),
+        (0.60, 1.0, 0),
+        (1.29, 28.0, 0),
+        (1.32, 28.0, 1),
         (0.0, 4.0, 0),
     ],
 )
