@@ -17,12 +17,12 @@ from time import process_time
 from typing import cast
 
 import uvloop
-from gateway.conversations.conversation import Conversation
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.frames import Frame, Opcode
 
 from bench import record
+from gateway.conversations.conversation import Conversation
 from gateway.websocket.connection import Connection
 
 _FRAME = Frame(Opcode.BINARY, bytes(1024)).serialize(mask=True)
@@ -40,7 +40,7 @@ class _Counter:
         self._all = asyncio.Event()
 
     def expect(self, count: int) -> None:
-        """Count anew, up to so many."""
+        """Count from 0 again, up to `count`."""
         self._missing = count
         self._all.clear()
 
@@ -106,7 +106,7 @@ async def measure(connections: int, frames: int, rounds: int = _ROUNDS) -> tuple
 async def _opened(
     count: int, kind: type[ServerConnection]
 ) -> AsyncIterator[tuple[list[ServerConnection], _Counter]]:
-    """Connect so many clients to a server; return its sides of them, and what they receive."""
+    """Connect `count` clients to a server; return the server's sides, and what they receive."""
     counter, accepted = _Counter(), list[ServerConnection]()
     everybody = asyncio.Event()
 
@@ -133,7 +133,7 @@ async def _opened(
 
 
 async def _feed(connections: Sequence[ServerConnection], counter: _Counter, frames: int) -> float:
-    """Give each connection so many frames, one after the other; return the CPU in µs for each."""
+    """Give each connection `frames` frames, one after the other; return the CPU in µs per frame."""
     total = len(connections) * frames
     counter.expect(total)
     began = process_time()

@@ -187,7 +187,7 @@ def _closed(tick: int, entries: Sequence[bytes]) -> ScriptCall:
 
 
 async def measure(sessions: int, rounds: int = _ROUNDS) -> list[Comparison]:
-    """Compare both clients on so many legs, on a Redis of their own.
+    """Compare both clients on this number of legs, on a Redis of their own.
 
     AssertionError when one of them did less than the other.
     """
