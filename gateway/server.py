@@ -78,7 +78,7 @@ class GatewayServer:
         _log.info("gateway.listening", host=settings.host, port=self.port)
 
     def _build(self, link: Link) -> None:
-        """Put together what carries calls, once there is a connection to Redis."""
+        """Build what carries calls; needs the connection to Redis."""
         settings = self._settings
         most = settings.max_sessions_per_key
         self._handshakes = Handshakes(
@@ -165,7 +165,7 @@ class GatewayServer:
 
     @property
     def port(self) -> int:
-        """The port that is listened on for WebSockets and HTTP."""
+        """The port for WebSockets and HTTP."""
         return self._listener.port
 
     def services(self) -> dict[str, Coroutine[Any, Any, None]]:
@@ -181,9 +181,10 @@ class GatewayServer:
         }
 
     async def drain(self) -> None:
-        """Admit no more calls; wait until the running ones have ended or gone elsewhere.
+        """Admit no more calls; wait until the running ones have ended or are released.
 
-        A client that resumes is sent away immediately: another gateway goes on with its call.
+        A client that resumes is closed immediately, with a resume hint: another gateway goes on
+        with its call.
         """
         self._draining = True
         self._handshakes.close()
@@ -195,11 +196,11 @@ class GatewayServer:
         await self._idle.wait()
 
     async def stop(self) -> None:
-        """Send away who is still there, write what they said, close everything."""
+        """Close the remaining clients, write their last audio, close everything."""
         for conversation in self._reception:
             conversation.send_away()
         self._release_unattended()
-        # The services have ended by now; the last words still have to be written.
+        # The services have ended by now; the last audio still has to be written.
         writing = asyncio.create_task(self._uplink.run())
         await self._uplink.settle(_LAST_WRITES)
         writing.cancel()
@@ -217,14 +218,14 @@ class GatewayServer:
                 call.release()
 
     def _free_connection(self) -> bool:
-        """End the connection without a call that goes first; tell whether there was one."""
+        """End one connection that has no call; tell whether there was one."""
         newcomer = self._unopened.first_to_go()
         if newcomer is not None:
             newcomer.give_up()
         return newcomer is not None
 
     def _free_call(self) -> bool:
-        """End the call without a client that goes first; tell whether there was one."""
+        """End one call that has no client; tell whether there was one."""
         absence = self._absent.first_to_go()
         if absence is not None:
             absence.cut_short()

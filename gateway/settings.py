@@ -13,7 +13,7 @@ from gateway.admission.forwarded import TrustedProxies
 
 @dataclass(frozen=True, kw_only=True)
 class GatewaySettings(CommonSettings):
-    """Where the gateway listens, what it admits, and what a session gets unless it asks."""
+    """Where the gateway listens, what it admits, and the defaults of a session."""
 
     host: str = setting("0.0.0.0", "address that the gateway listens on")
     port: int = setting(
@@ -32,15 +32,15 @@ class GatewaySettings(CommonSettings):
         False, "serve TLS with a certificate made for the occasion; browsers will warn"
     )
 
-    max_sessions: int = setting(500, "sessions admitted at once by this gateway", minimum=1)
+    max_sessions: int = setting(500, "sessions that this gateway admits at a time", minimum=1)
     max_sessions_per_key: int = setting(
         0,
-        "calls at once of one API key, bearer token or else address, all gateways; 0: no limit",
+        "calls at a time of one API key, bearer token or else address, all gateways; 0: no limit",
         minimum=0,
     )
     max_absent_per_key: int = setting(
         100,
-        "calls of one key that wait for their clients at once; beyond it the oldest one ends",
+        "calls of one key that may wait for their clients; beyond it the oldest one ends",
         minimum=0,
     )
     trusted_proxies: str | None = setting(
@@ -57,11 +57,11 @@ class GatewaySettings(CommonSettings):
     )
     max_audio_rate: float = setting(
         16.0,
-        "how many times faster than spoken audio is taken, beyond --audio-burst-s",
+        "how many times faster than spoken audio is accepted, beyond --audio-burst-s",
         minimum=1,
     )
     audio_burst_s: float = setting(
-        30.0, "audio taken at once before --max-audio-rate holds", unit="s", minimum=0
+        30.0, "audio accepted in one go before --max-audio-rate holds", unit="s", minimum=0
     )
     opening_s: float = setting(
         30.0, "time that a connection has to open its call", unit="s", minimum=0.1
@@ -81,7 +81,7 @@ class GatewaySettings(CommonSettings):
     )
     resume_s: float = setting(
         60.0,
-        "how long a call whose connection broke waits for its client; 0: it ends at once",
+        "how long a call whose connection broke waits for its client; 0: it ends immediately",
         unit="s",
         minimum=0,
         maximum=90,
@@ -107,7 +107,7 @@ class GatewaySettings(CommonSettings):
     enable_noise_suppression: bool = default_of("denoise")
 
     def __post_init__(self) -> None:
-        """Refuse half a TLS identity, and two of them, and values that mean nothing."""
+        """Refuse half a TLS identity, two of them, and values that contradict each other."""
         if self.session_defaults().contradiction:
             raise SettingsError(
                 f"--min-speech-duration: {self.min_speech_duration:g} s is not less than "
@@ -133,6 +133,6 @@ class GatewaySettings(CommonSettings):
     def session_defaults(self) -> SessionOptions:
         """Return the options of a session that asks for nothing."""
         settings = {each.name: each.setting for each in OPTIONS.values() if each.setting}
-        # Those of other services give what is None here.
+        # An option that is None here gets its value from another service's setting.
         ours = {name: own for name, own in settings.items() if hasattr(self, own)}
         return SessionOptions(**{name: getattr(self, own) for name, own in ours.items()})

@@ -1,1 +1,1 @@
-"""Which calls are taken: the handshake, the workers, the capacity, quotas and proxies."""
+"""Which calls are admitted: the handshake, the workers, the capacity, quotas and proxies."""

@@ -1,17 +1,17 @@
-"""How many calls the system can carry, by measurement: what admission goes by.
+"""How many calls the system can carry, by measurement; admission decides by it.
 
-A *look* is what the workers' reports and Redis said together, about twice a second. In
-between, `refusal` answers from what was observed, at once.
+A *look* reads the workers' reports and Redis's state together, about twice a second. In between,
+`refusal` answers immediately, from what was observed.
 
-The recognisers decide. What they must do for a leg is to decode the ends of utterances; partials
-are elastic (their cadence stretches), so they are no load. What that work costs per second of audio
-is learned, over all calls of all gateways; one leg brings a second of audio per second, from the
-moment it is admitted. Audio shows its work only when its utterance has ended: until then it is no
-evidence. The less evidence, the more counts the estimate from one decode's time. What was learned
-fades within minutes.
+The recognisers are the limit. For a leg they must decode the ends of utterances; partials are
+elastic (their cadence stretches), so they are no load. The cost of that work per second of audio is
+learned, over all calls of all gateways; one leg brings a second of audio per second, from its
+admission on. Audio is evidence only after its utterance has ended, because its work shows only
+then. The less evidence there is, the more the estimate from one decode's time counts. What was
+learned fades within minutes.
 
-Whatever was learned, and however late a final was: a recogniser that was not busy lately has room.
-So nobody is refused for the recognisers' sake unless they were busy, or will be with the legs that
+A recogniser that was not busy recently has room, whatever was learned and however late a final was.
+So recognisers are a reason to refuse a call only if they were busy, or will be with the legs that
 have come since.
 
 Pure: times are seconds of any monotonic clock, given as an argument.
@@ -29,15 +29,15 @@ _DECODES_PER_SECOND = 0.25
 """Decodes of ends, tentative ones included, per second of a leg's audio. Measured: 0.12 and 0.26 on
 the two sides of the sample call, 0.23 where one of them is always speaking."""
 _BESIDE_CALLS = 2.0
-"""How much longer a decode takes beside all the work of the calls that it is for, than on the idle
-worker that the estimate comes from. Measured on two cores."""
+"""How many times longer a decode takes while calls run than on the idle worker that the estimate
+comes from. Measured on two cores."""
 _PRIOR_WEIGHT = 10.0
-"""Seconds of audio that the estimate before any measurement is worth."""
+"""Weight of the estimate before any measurement, in seconds of audio."""
 _MEMORY = 60.0
 _MOST_EVIDENCE = 300.0
-"""Seconds of audio that all measurement together is worth: so much is forgotten in two minutes."""
+"""Greatest weight of all measurements, in seconds of audio: it is forgotten in two minutes."""
 _SHOWS_AFTER = 4.0
-"""Seconds until audio whose utterance has ended has led to its work."""
+"""Seconds from an utterance's end until its audio has led to its work."""
 _SEEN_AFTER = 2.0
 """Seconds until the reports show a leg: its way to a worker, one report, one look."""
 _ROOM_AGAIN = 0.05
@@ -45,28 +45,28 @@ _ROOM_AGAIN = 0.05
 _LATE_CLOSE, _LATE_OPEN = 0.10, 0.05
 """Shares of the finals, see `Evidence.late`."""
 BUSY = 0.7
-"""Share of their places: recognisers that use less have room, whatever else was measured."""
+"""Recognisers that use less than this share of their places have room, whatever was measured."""
 _WITH_PARTIALS = 2.0
-"""How much busier a leg keeps recognisers with its partials than with its finals alone. Measured: 2
-where they are nearly full, 4 where they have time."""
+"""How many times busier a leg keeps recognisers with its partials than with its finals alone.
+Measured: 2 where they are nearly full, 4 where they have time."""
 _BUSY_CLOSE, _BUSY_OPEN = 0.95, 0.85
 _BUSY_FOR = 3.0
-"""Seconds: hundreds of clients that come at once, after an outage, keep a gateway busy, too."""
+"""Seconds: hundreds of clients that connect together after an outage keep a gateway busy, too."""
 
 MEMORY_REFUSE, MEMORY_ADMIT = 0.85, 0.80
 MEMORY_HOLD, MEMORY_RELEASE = 0.92, 0.88
-"""Shares of Redis's maxmemory. Beyond HOLD no audio is taken, so that workers can still write what
-makes room; at all of it every write is refused, theirs too, and nothing is ever trimmed."""
+"""Shares of Redis's maxmemory. Above HOLD no audio is read, so that workers can still write what
+makes room. At 1 Redis refuses every write, the workers' too, and nothing would ever be trimmed."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageLook:
     """A stage: the places of its live workers, and how far behind its work is, in seconds.
 
-    `lag`: longest time that arrived audio waited to be read. `backlog`: how long the oldest claim
-    that no worker has taken waits. `recordings`: legs whose audio comes faster than it was spoken;
-    their work waits for that of live calls. Of ASR alone: `places` for decodes, of each worker;
-    and what a `decode` of a final takes, 0.0 if not known.
+    `lag`: longest time that arrived audio waited to be read. `backlog`: how long the oldest work
+    item without an owner has waited. `recordings`: legs whose audio comes faster than it was
+    spoken; their work waits for that of live calls. Only for ASR: `places` for decodes, of each
+    worker, and the time that a final's `decode` takes, 0.0 if not known.
     """
 
     slots: int
@@ -82,10 +82,10 @@ class StageLook:
 class Look:
     """Everything at one moment.
 
-    Since the look before: `work`, seconds of finals' decodes; `audio`, seconds of legs whose
-    utterances have ended, or that are silence; `decodes`, what the recognisers did.
-    `memory`: share of Redis's maxmemory in use, None where it has none. `busy`: share of its time
-    that this gateway was at work.
+    Since the last look: `work`, seconds of finals' decodes; `audio`, seconds of legs' audio that is
+    silence or whose utterance has ended; `decodes`, what the recognisers did. `memory`: share of
+    Redis's maxmemory in use, None where it has none. `busy`: share of its time that this gateway
+    was at work.
     """
 
     stages: Mapping[str, StageLook]
@@ -98,7 +98,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why no call is taken: a label for metrics, and after how many seconds to try again."""
+    """Why no call is admitted: a label for metrics, and after how many seconds to try again."""
 
     reason: str
     retry_after: int
@@ -142,7 +142,7 @@ class WorkPerAudio:
         self._learned: float | None = None
 
     def learn(self, work: float, audio: float, now: float) -> None:
-        """Take in what was done and what arrived since the last time."""
+        """Ingest the work that was done and the audio that arrived since the last time."""
         if self._learned is not None:
             kept = exp(-max(0.0, now - self._learned) / _MEMORY)
             self._work *= kept
@@ -172,20 +172,20 @@ class _Admitted:
 
 @dataclass(slots=True)
 class _Gates:
-    """What closes the door for a stage whatever its places are."""
+    """Reasons to refuse calls for a stage, however many places it has."""
 
     lag: Gate = field(default_factory=lambda: Gate(0.5, 0.25, patience=1.0))
     backlog: Gate = field(default_factory=lambda: Gate(2.0, 0.5))
 
 
 class Capacity:
-    """Says whether there is room for a call more.
+    """Says whether there is room for another call.
 
     `asr_load`: share of its time that a recogniser with one place may spend on ends of utterances.
-    What is left over is for partials, and for an end not to wait for others'. Of more places less
-    need be left over, in proportion to their square root (Halfin and Whitt, "Heavy-traffic limits
-    for queues with many exponential servers", Operations Research 29, 1981). 0: calls are let in by
-    places alone, whatever is measured.
+    The rest is for partials, and keeps ends from waiting for each other. What must be left over
+    grows only with the square root of the number of places (Halfin and Whitt, "Heavy-traffic limits
+    for queues with many exponential servers", Operations Research 29, 1981). 0: calls are admitted
+    by places alone, whatever is measured.
     """
 
     def __init__(self, asr_load: float) -> None:
@@ -204,27 +204,27 @@ class Capacity:
 
     @property
     def flooded(self) -> bool:
-        """Whether Redis is so full that no audio may be read from clients until it is less so."""
+        """Whether Redis is so full that no audio may be read from clients now."""
         return self._flood.closed
 
     @property
     def busy(self) -> float:
-        """Share of the recognisers' places that was in use lately; 0 if nothing tells."""
+        """Share of the recognisers' places that was in use recently; 0 if nothing was measured."""
         return self._evidence.busy or 0.0
 
     @property
     def room(self) -> float | None:
-        """How many legs the recognisers can carry in all; None if nothing tells, or nobody asks."""
+        """How many legs the recognisers can carry in all; None if not known, or not limited."""
         asr = self._look.stages.get(ASR.name)
         if asr is None or not asr.places or not self._measured:
             return None
         cost = self._cost.estimate(asr.decode)
-        # An utterance stays with its worker: one that is busy cannot pass it to one that is not.
+        # An utterance stays with its worker: a busy worker cannot pass it to an idle one.
         bearable = sum(places - self._spare * sqrt(places) for places in asr.places)
         return bearable / cost if cost else None
 
     def observe(self, look: Look, now: float) -> None:
-        """Take in a look."""
+        """Ingest a look."""
         self._look = look
         self._cost.learn(look.work, look.audio, now)
         for name, stage in look.stages.items():
@@ -245,11 +245,11 @@ class Capacity:
     def admit(
         self, name: object, legs: int, now: float, *, stages: Sequence[StageSpec] = REQUIRED
     ) -> None:
-        """Count a call that was let in; under the same name it is counted once, the last way."""
+        """Count an admitted call; if the name is counted already, this replaces it."""
         self._admitted[name] = _Admitted(now, legs, stages)
 
     def withdraw(self, name: object) -> None:
-        """Do not count a call that was let in and went away before it began."""
+        """Stop counting an admitted call that went away before it began."""
         self._admitted.pop(name, None)
 
     def refusal(
@@ -260,14 +260,14 @@ class Capacity:
         stages: Sequence[StageSpec] = REQUIRED,
         name: object = None,
     ) -> Refusal | None:
-        """Return why no call of so many legs can be taken, or None.
+        """Return why no call with this number of legs can be admitted, or None.
 
-        `stages`: those that it passes through. `name`: a call that `admit` has counted already, and
-        that is asked about again.
+        `stages`: those that it passes through. `name`: the call's, if `admit` has counted it
+        already.
         """
         if self._memory.closed:
             return Refusal("redis_memory", 10, "Redis is nearly full")
-        # What every call needs is told first.
+        # Stages that every call needs are reported first.
         stages = sorted(stages, key=lambda stage: not stage.required)
         for stage in stages:
             refusal = self._places(stage, legs, now, name) if stage.unit is Unit.LEG else None
@@ -276,7 +276,7 @@ class Capacity:
         if not self._measured:
             return None
         running = self._legs(now, name)
-        # Whatever was measured, an idle system takes a call.
+        # An idle system admits a call, whatever was measured.
         if not running:
             return None
         if self._busy.closed:
@@ -290,7 +290,7 @@ class Capacity:
     def _places(self, stage: StageSpec, legs: int, now: float, name: object) -> Refusal | None:
         look = self._look.stages.get(stage.name)
         if look is None or not look.slots:
-            return None  # nobody is there: that is another refusal, and another remedy
+            return None  # no worker: that is another refusal, with another remedy
         coming = self._coming(now, name, stage)
         if look.slots - look.used - coming >= legs:
             return None
@@ -314,14 +314,14 @@ class Capacity:
             return Refusal(f"{ASR.name}_wait", 5, f"{late:.0%} of the finals are late")
         if (room := self.room) is None:
             return None
-        # Whoever was let in is not sent away for having filled the last place himself.
+        # A call that is counted already is not refused because it took the last place itself.
         crowded = self._crowded and name not in self._admitted
         if (not crowded and running + legs <= room) or not self._will_be_busy(running):
             return None
         return Refusal(f"{ASR.name}_load", 5, f"the recognisers have work with {running} legs")
 
     def _will_be_busy(self, running: int) -> bool:
-        """Whether the recognisers were busy lately, or will be with the legs that are new."""
+        """Whether the recognisers were busy recently, or will be with the new legs."""
         asr, busy = self._look.stages[ASR.name], self._evidence.busy
         if busy is None:
             return True
@@ -334,7 +334,7 @@ class Capacity:
         return live + self._coming(now, name, VAD)
 
     def _coming(self, now: float, name: object, stage: StageSpec) -> int:
-        """Return the legs of calls let in that the stage's workers do not report yet."""
+        """Return the legs of admitted calls that the stage's workers do not report yet."""
         return sum(
             admitted.legs
             for each, admitted in self._admitted.items()

@@ -1,4 +1,4 @@
-"""How much of its time this process's event loop works, or waits for a processor to."""
+"""The share of time in which this process's event loop works, or waits for a processor."""
 
 import time
 from pathlib import Path
@@ -10,8 +10,8 @@ _SCHEDSTAT = Path("/proc/self/schedstat")
 class CpuShare:
     """Measures the thread that uses it, which must be the main thread.
 
-    Audio that a gateway does not get to lies in its sockets, where nothing else sees it: a loop
-    that is never idle is the sign. Time in which the process is stopped does not count.
+    Audio that a gateway has no time to read stays in its sockets, where no other figure shows it:
+    the sign is a loop that is never idle. Time in which the process is stopped does not count.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class CpuShare:
 
 
 def _busy() -> float:
-    """Return the seconds so far; elsewhere than on Linux without those of waiting."""
+    """Return the seconds so far; only on Linux do they include waiting."""
     try:
         ran, waited, _ = _SCHEDSTAT.read_text().split()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What the recognisers did lately: how busy they were, and how many finals came late.
+"""What the recognisers did recently: how busy they were, and how many finals came late.
 
 Pure: times are seconds of any monotonic clock, given as an argument.
 """
@@ -7,20 +7,21 @@ from collections import deque
 from dataclasses import dataclass
 
 WINDOW = 15.0
-"""Seconds: several utterances of every call, and no longer than a caller may be refused for
-what is over."""
+"""Seconds: enough for several utterances of every call, and no longer than calls may be refused for
+an overload that is over."""
 _ENOUGH = 4
-"""Finals that came late, at least: fewer are chance."""
+"""Least number of late finals that counts: fewer are chance."""
 _FINALS = 16
 _LONGEST = 60.0
-"""Where utterances are long, so many of their finals are looked back for, but not longer (s)."""
+"""Greatest age of the newest `_FINALS` finals, which count even where utterances are long (s)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decodes:
-    """What the recognisers did since the look before, and `overdue` finals, late already, now.
+    """What the recognisers did since the last look; `overdue` finals are late and not there yet.
 
-    `held` of `offered` place-seconds were in use. `ends`: finals of live calls, `late` of them.
+    `held` of `offered` place-seconds were in use. `ends`: finals of live calls; `late`: how many of
+    them came late.
     """
 
     held: float = 0.0
@@ -31,16 +32,16 @@ class Decodes:
 
 
 class Evidence:
-    """The last seconds."""
+    """What was measured in the last seconds."""
 
     def __init__(self) -> None:
         self._looks: deque[tuple[float, Decodes, int]] = deque()
         self._finals: deque[tuple[float, int, int]] = deque()
-        """When, how many finals there were, and how many of them were late."""
+        """Time, number of finals, and how many of them were late."""
         self._overdue = 0
 
     def learn(self, decodes: Decodes, legs: int, now: float) -> None:
-        """Take in what was done since the last time, and how many legs there are now."""
+        """Ingest what was done since the last time, and how many legs there are now."""
         self._looks.append((now, decodes, legs))
         while now - self._looks[0][0] >= WINDOW:
             self._looks.popleft()
@@ -51,14 +52,14 @@ class Evidence:
             self._finals.popleft()
 
     def _are_old(self, now: float) -> bool:
-        """Whether the oldest finals tell nothing any more."""
+        """Whether the oldest finals are too old to count."""
         first, ends, _ = self._finals[0]
         enough = sum(each for _, each, _ in self._finals) - ends >= _FINALS
         return now - first >= (WINDOW if enough else _LONGEST)
 
     @property
     def busy(self) -> float | None:
-        """Share of the places that was in use; None if nothing tells."""
+        """Share of the places that was in use; None if nothing was measured."""
         offered = sum(decodes.offered for _, decodes, _ in self._looks)
         held = sum(decodes.held for _, decodes, _ in self._looks)
         return held / offered if offered else None
@@ -71,5 +72,5 @@ class Evidence:
         return late / max(ends, late) if late >= _ENOUGH else 0.0
 
     def newcomers(self, legs: int) -> int:
-        """Return how many of so many legs are newer than what was measured, at most."""
+        """Return how many of `legs` are newer than the measurements, at most."""
         return legs - min((before for *_, before in self._looks), default=0)

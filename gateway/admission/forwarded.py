@@ -1,8 +1,8 @@
 """The address of a client behind proxies: ``X-Forwarded-For``, and ``Forwarded`` of RFC 7239.
 
-Each proxy appends the address that called it. Anybody can send these fields, so that an entry
-counts only where a trusted proxy has written it: the right-most address that is none of a trusted
-proxy is the client's. What stands left of that is the client's own word and is not read.
+Each proxy appends the address that called it. Any client can send these fields, so an entry counts
+only if a trusted proxy wrote it: the right-most address that is not a trusted proxy's is the
+client's. Entries left of it come from the client itself and are not read.
 """
 
 import re
@@ -23,7 +23,7 @@ _ESCAPED = re.compile(r"\\(.)")
 
 @dataclass(frozen=True, slots=True)
 class TrustedProxies:
-    """The proxies whose word on their clients is taken; none by default."""
+    """The proxies that are trusted to tell their clients' addresses; none by default."""
 
     networks: tuple[Network, ...] = ()
 
@@ -35,9 +35,9 @@ class TrustedProxies:
     def client(self, peer: str, x_forwarded_for: Sequence[str], forwarded: Sequence[str]) -> str:
         """Return the client's address, given the peer's and the values of both header fields.
 
-        It is the peer's own where that is no trusted proxy, and where the fields cannot be read as
-        far as they count, or contradict each other: a proxy that writes one of them may pass on
-        the other as the client made it. An IPv4 address in IPv6 form is returned as IPv4.
+        It is the peer's own if the peer is no trusted proxy, if the entries that count cannot be
+        read, or if the fields contradict each other: a proxy that writes one of them may pass on
+        the other as the client sent it. An IPv4 address in IPv6 form is returned as IPv4.
         """
         address = _address(peer)
         if address is None:
@@ -90,8 +90,8 @@ def _listed(values: Iterable[str]) -> list[IPAddress | None]:
 def _elements(values: Iterable[str]) -> list[IPAddress | None]:
     """Return the `for` of each element, None where there is none or it is no address.
 
-    A value that breaks the grammar is one such element: where a quote stays open, nobody can tell
-    what a proxy has written from what its client did.
+    A value that breaks the grammar is one such element: with an open quote, the proxy's part cannot
+    be told from the client's.
     """
     hops: list[IPAddress | None] = []
     for value in values:

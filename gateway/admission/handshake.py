@@ -1,6 +1,6 @@
 """The handshake: which calls are refused before anything else is done for them, and why.
 
-It knows no transport: what is refused is told to the client by its listener.
+It knows no transport: a listener tells its client of a refusal.
 """
 
 import time
@@ -18,14 +18,14 @@ from gateway.admission.workers import Workers
 OWN_DOING = ("key_sessions", "key_rate")
 """Reasons of refusals that are the caller's own doing."""
 _HANDSHAKES = (50.0, 500.0)
-"""Handshakes of one key: so many a second, and together, when all come back after an outage."""
+"""Handshakes of one key: each second, and in a burst, when all return after an outage."""
 
 
 class Handshakes:
-    """Lets connections of one gateway in, at most `most` at once, and keeps count of them.
+    """Admits the connections of one gateway, at most `most` together, and counts them.
 
-    A call that is let in counts as one leg until it has said more of itself: `Workers.admit`, under
-    the name that it came in by. Where places are short, calls that do not use theirs make room:
+    An admitted call counts as one leg until its options are known; `Workers.admit` then counts it
+    under the same name. Where places are short, calls that do not use theirs make room:
     `free_connection` ends a connection without a call, `free_call` a call without a client; each
     tells whether there was one.
     """
@@ -48,21 +48,21 @@ class Handshakes:
         self._free_call = free_call
         self._rates = Rates(*_HANDSHAKES)
         self._keys: dict[str, str] = {}
-        """Whose calls are whose, where that counts."""
+        """The key of each call, where calls are limited by key."""
         self._strangers: set[str] = set()
         self.closed = False
         """Whether the gateway is about to end."""
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Admit no more connections."""
         self.closed = True
 
     def ask(
         self, call: str, key: str, present: int, *, returning: bool
     ) -> Refusal | Coroutine[None, None, Refusal | None] | None:
-        """Ask for a connection to be let in; None lets it in. Only where keys count Redis is asked.
+        """Return why a connection is refused, None to admit it; asks Redis only where keys count.
 
-        `call`: its name from here on. `key`: the client's. `present`: clients already there.
+        `call`: its name from now on. `key`: the client's. `present`: clients connected already.
         `returning`: the client is about to resume a call, which has its place already.
         """
         refusal = self._refusal(call, key, present, returning=returning)
@@ -76,7 +76,7 @@ class Handshakes:
         return None
 
     def rename(self, call: str, known_as: str) -> None:
-        """Take note that a connection has resumed a call: it counts as that from now on."""
+        """Take note that a connection has resumed a call: it counts under that name from now on."""
         if (key := self._keys.pop(call, None)) is not None:
             self._keys[known_as] = key
 
@@ -96,7 +96,7 @@ class Handshakes:
         await self._quota.renew(by_key)
 
     async def leave(self, call: str) -> None:
-        """Count a call no longer. Waits while Redis is away."""
+        """Stop counting a call. Waits while Redis is away."""
         self._workers.discount(call)
         key = self._keys.pop(call, None)
         if self._quota is not None and key is not None:
@@ -115,7 +115,7 @@ class Handshakes:
         if refusal is None:
             self._workers.count(call, 1)
         elif refusal.reason in SHORT_OF_PLACES and self._free_call():
-            # It takes the workers a moment to let go of the call that ends.
+            # The workers need a moment to release the call that ends.
             return replace(refusal, retry_after=2)
         return refusal
 

@@ -1,8 +1,8 @@
-"""How many calls one key may hold at once, over all gateways.
+"""How many calls one key may have at a time, over all gateways.
 
-A key stands for whoever calls: what the client identifies itself with, or else where it is. Redis
-holds each key's calls with the time a gateway last renewed them, by Redis's own clock; those of a
-gateway that died are forgotten by themselves.
+A key identifies a client: by its credential, or else by its address. Redis holds each key's calls
+with the time a gateway last renewed them, by Redis's own clock; those of a gateway that died
+expire.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ from gateway.admission.capacity import Refusal
 
 _BEARER = "bearer "
 _FORGOTTEN_AFTER = 45.0
-"""Seconds without renewal, of which there is one every ten."""
+"""Seconds without renewal; gateways renew every ten."""
 _PATIENCE = 0.5
-"""Seconds that a handshake waits for Redis. Without an answer a call is let in: it will be refused
-for want of Redis, if it still is."""
+"""Seconds that a handshake waits for Redis. Without an answer a call is admitted: it will be
+refused later if Redis is still away."""
 
 
 def caller(headers: Mapping[str, Sequence[str]], address: str) -> str:
@@ -34,20 +34,20 @@ def caller(headers: Mapping[str, Sequence[str]], address: str) -> str:
         if value[: len(_BEARER)].lower() == _BEARER
     )
     said = next(filter(None, chain(headers.get("x-api-key", ()), bearers)), "")
-    # Told apart, or an address could be given as a key to use up its calls.
+    # Otherwise a client could send another's address as its key, and use up that one's calls.
     kind = "key" if said else "address"
     return blake2b(f"{kind} {said or address}".encode(), digest_size=16).hexdigest()
 
 
 class Quota:
-    """Counts calls by key; `most` of each may run at once. Made only where there is a limit."""
+    """Counts calls by key; `most` of each may run at a time. Made only if there is a limit."""
 
     def __init__(self, link: Link, most: int) -> None:
         self._link = link
         self._most = most
 
     async def take(self, key: str, call: str) -> Refusal | None:
-        """Count a call that is about to begin; the refusal if its key has `most` already."""
+        """Count a call that is about to begin; return a refusal if its key has `most` already."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 (taken,) = await self._link.evaluate([_hold(key, self._most, [call])])
@@ -58,12 +58,12 @@ class Quota:
     async def renew(self, calls: Mapping[str, Iterable[str]]) -> None:
         """Keep running calls counted, by key; every ten seconds. Waits as long as Redis is away.
 
-        A call that came back to another gateway, or with another key, is counted from here on.
+        A call that was resumed at another gateway, or with another key, is counted from here on.
         """
         await self._link.evaluate([_hold(key, 0, running) for key, running in calls.items()])
 
     async def release(self, key: str, call: str) -> None:
-        """Count a call no longer. Waits as long as Redis is away."""
+        """Stop counting a call. Waits while Redis is away."""
         await self._link.insist([commands.forget_call(key, call)])
 
 

@@ -1,4 +1,4 @@
-"""Letting a session in: what it needs must be running and have room; then Redis holds it."""
+"""Admission of a session: the stages that it needs must be running and have room."""
 
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,7 @@ from gateway.admission.workers import Workers
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """On what terms a session is let in; `align`: words may come from aligners."""
+    """The terms on which a session is admitted; `align`: words may come from aligners."""
 
     options: SessionOptions
     align: bool
@@ -19,14 +19,14 @@ class Admission:
 async def admit(
     fleet: Workers, options: SessionOptions, legs: int, *, undenoised: bool, name: object = None
 ) -> Admission:
-    """Return the terms a session is let in on; Unavailable or AtCapacity if it is not.
+    """Admit a session and return its terms. Raises Unavailable or AtCapacity.
 
-    `undenoised`: without a denoise worker the session is let in all the same, with `denoise` off.
-    `name`: what the call was counted as at the door, if it was.
+    `undenoised`: without a denoise worker the session is admitted with `denoise` off. `name`: the
+    name under which the handshake counted the call, if it did.
     """
     wished = beside_call(options)
     if fleet.missing([*for_call(options), *wished]):
-        # A worker may have come since the last look; nobody is refused on old news.
+        # A worker may have started since the last look; no call is refused on old data.
         await fleet.look()
     if options.denoise and fleet.missing([DENOISE]):
         if not undenoised:

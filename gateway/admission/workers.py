@@ -1,4 +1,4 @@
-"""Which stages are alive, how loaded they are, and what Redis says of itself."""
+"""Which stages are alive, how loaded they are, and how full Redis is."""
 
 import asyncio
 import time
@@ -59,9 +59,9 @@ class _Worker:
         return self.report.load if isinstance(self.report.load, VadLoad) else _NO_AUDIO
 
     def count(self, before: Self, done: _Done) -> None:
-        """Add what it did since its report before.
+        """Add what it did since its previous report.
 
-        A worker that began anew counts from 0: what it did before is known already.
+        A restarted worker counts from 0 again; what it did before is counted already.
         """
         asr, was = self.asr, before.asr
         done.audio += max(0.0, self.vad.audio - before.vad.audio)
@@ -76,7 +76,7 @@ class _Worker:
 class _Pool:
     workers: dict[bytes, _Worker] = field(default_factory=dict)
     unread: tuple[bytes, float] | None = None
-    """The oldest claim that nobody has taken, and since when it has been known."""
+    """The oldest work item without an owner, and when it was first seen."""
 
     def fresh(self, now: float) -> list[_Worker]:
         return [w for w in self.workers.values() if now - w.seen < _DEAD_AFTER]
@@ -89,7 +89,7 @@ class _Pool:
         decodes = [decode for w in alive if (decode := w.asr.decode)]
         return StageLook(
             slots=sum(w.slots for w in alive),
-            # What a draining worker still holds will want a place elsewhere.
+            # What a draining worker still owns will need a slot elsewhere.
             used=sum(w.used for w in self.fresh(now)),
             recordings=sum(w.vad.recordings for w in self.fresh(now)),
             lag=max((w.report.lag for w in alive), default=0.0),
@@ -103,7 +103,8 @@ class Workers:
     """The live workers of the stages that this gateway depends on, and what they can carry.
 
     A worker is alive while its report changes, by this process's clock: clocks of different
-    machines are never compared. All but `look` and `run` answer at once, from the last look.
+    machines are never compared. All methods but `look` and `run` answer immediately, from the last
+    look.
     """
 
     def __init__(self, link: Link, stages: Sequence[StageSpec], capacity: Capacity) -> None:
@@ -114,7 +115,7 @@ class Workers:
         self._done = _Done()
 
     def missing(self, stages: Sequence[StageSpec]) -> list[str]:
-        """Return the names of those of these stages that have no live worker."""
+        """Return the names of the given stages that have no live worker."""
         now = time.monotonic()
         return [stage.name for stage in stages if not self._pools[stage.name].alive(now)]
 
@@ -125,15 +126,15 @@ class Workers:
         return self._capacity.refusal(legs, time.monotonic(), stages=stages, name=name)
 
     def count(self, name: object, legs: int, *, stages: Sequence[StageSpec] = REQUIRED) -> None:
-        """Count a call that was let in until its legs show in the workers' reports."""
+        """Count an admitted call until its legs show in the workers' reports."""
         self._capacity.admit(name, legs, time.monotonic(), stages=stages)
 
     def discount(self, name: object) -> None:
-        """Forget a call that was let in and went away before it began."""
+        """Forget an admitted call that went away before it began."""
         self._capacity.withdraw(name)
 
     def admit(self, name: object, stages: Sequence[StageSpec], legs: int) -> None:
-        """Count a call in; Unavailable when a stage is missing, AtCapacity without room."""
+        """Admit and count a call. Raises Unavailable without a stage, AtCapacity without room."""
         for stage in self.missing(stages):
             raise Unavailable(f"no {stage} worker is running", stage=stage)
         refusal = self.refusal(legs, stages=stages, name=name)
@@ -165,7 +166,7 @@ class Workers:
         }
 
     async def look(self) -> None:
-        """Read all reports and claims, how full Redis is and how busy this process, once."""
+        """Read once all reports and work items, how full Redis is and how busy this process is."""
         stages = list(self._pools)
         questions = [commands.heartbeats(stage) for stage in stages]
         questions += [commands.groups(stage) for stage in stages]
@@ -193,7 +194,7 @@ class Workers:
         self._capacity.observe(Look(looks, done.work, done.audio, decodes, used, busy), now)
 
     async def run(self, flooded: Callable[[bool], None]) -> None:
-        """Look again and again, for ever; `flooded` is told each time that property changes."""
+        """Look each `LOOK_EVERY` seconds, for ever; tell `flooded` when that property changes."""
         told = self.flooded
         while True:
             await asyncio.sleep(LOOK_EVERY)
@@ -206,7 +207,7 @@ class Workers:
                 flooded(told)
 
     async def _look_for_unread(self, groups: dict[str, Reply], now: float) -> None:
-        """Find each stage's oldest claim that no worker has taken."""
+        """Find each stage's oldest work item without an owner."""
         behind = {}
         for stage, reply in groups.items():
             last = _undelivered_after(reply)
@@ -252,10 +253,10 @@ def memory_used(info: bytes) -> float | None:
 
 
 def _undelivered_after(reply: Reply) -> bytes | None:
-    """Return the id after which claims wait for a worker, from XINFO GROUPS; None if none do."""
+    """Return the id after which work items wait, from XINFO GROUPS; None if none do."""
     if isinstance(reply, CommandError) or not reply:
         return None  # no worker has ever been there, so there is no group either
     group = dict(zip(reply[0][::2], reply[0][1::2], strict=True))
-    # After deletions Redis may not know how many are waiting, and old ones never do.
+    # After deletions Redis may not know how many are waiting; old versions never do.
     last: bytes = group[b"last-delivered-id"]
     return None if group.get(b"lag") == 0 else last

@@ -1,1 +1,1 @@
-"""Calls: opened, resumed, kept in Redis, looked after, and let go."""
+"""Calls: opened, resumed, kept in Redis, maintained, and released."""

@@ -1,4 +1,4 @@
-"""A call whose connection broke: it waits for its client, but not for ever and not at all costs."""
+"""How a call whose connection broke waits for its client, within limits of time and number."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from gateway.calls.standby import Standby
 class Absence:
     """The wait of one call for its client; `over` ends the call, and is called once.
 
-    `others` are all calls of this gateway that wait, so that those go first whose client has most.
+    `others` are all waiting calls of this gateway: the client that has most loses its oldest first.
     """
 
     def __init__(self, others: "Standby[Absence]", caller: str, over: Callable[[], None]) -> None:
@@ -19,9 +19,9 @@ class Absence:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, patience: float, most: int) -> bool:
-        """Wait for so many seconds; tell whether that is new.
+        """Wait for `patience` seconds; tell whether it was not waiting before.
 
-        Beyond `most` calls of its client that wait, the oldest of these is over.
+        If more than `most` calls of its client wait, the oldest of them ends.
         """
         if self._timer is not None:
             return False
@@ -37,7 +37,7 @@ class Absence:
         self._over()
 
     def close(self) -> None:
-        """Wait no more: the client is back, or the call is over."""
+        """Stop waiting: the client is back, or the call is over."""
         self._others.discard(self._caller, self)
         if self._timer is not None:
             self._timer.cancel()

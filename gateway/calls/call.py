@@ -1,6 +1,6 @@
 """One call: the audio of its legs, its results, and who owns it. It may have a client or none.
 
-What may happen to it in which state is in `gateway.calls.state`. A client that resumes, here or at
+Its states and their transitions are in `gateway.calls.state`. A client that resumes, here or at
 another gateway, gets another `Call` of the same id; this one is then released.
 """
 
@@ -37,7 +37,7 @@ _log = Log(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a call is over for its client: the last event, and the close code with its reason."""
+    """How a call ends for its client: the last event, and the close code with its reason."""
 
     event: Event
     close_code: int
@@ -58,7 +58,7 @@ class Audience(Protocol):
 class Patience:
     """How long calls wait, in seconds.
 
-    `resume`: for a client whose connection broke; at most `absent` calls of one client do.
+    `resume`: for a client whose connection broke; at most `absent` calls of one client wait.
     `words`: for words still to come. `retention`: how long a finished transcript stays readable.
     """
 
@@ -70,7 +70,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What the calls of a gateway use. `forget` counts a call no longer in admission."""
+    """What the calls of a gateway use. `forget` removes a call from admission's count."""
 
     link: Link
     uplink: Uplink
@@ -85,9 +85,9 @@ class Services:
 class Call:
     """A call from its first audio to its last final.
 
-    `owner` names this connection among all that the call may come to have, `caller` tells its
-    client from others. `held` is what Redis has of it where it goes on, and `seq` the last that
-    its client has. `over` is called once, when it has ended.
+    `owner` tells this connection from all others of the call; `caller` identifies its client. For a
+    call that goes on, `held` is what Redis has of its audio, and `seq` is the last that its client
+    has. `over` is called once, when it has ended.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Call:
         )
         """Its results."""
         self.ended_before = bool(held) and all(leg.ended for leg in held)
-        """Whether it goes on after its end was written: only results are left to come."""
+        """Whether its end was written before it was resumed: only results are left to come."""
         self._services = services
         self._over = over
         self._audience = audience
@@ -146,7 +146,7 @@ class Call:
 
     @property
     def state(self) -> State:
-        """Where it is."""
+        """Its state."""
         return self._state
 
     @property
@@ -161,7 +161,7 @@ class Call:
 
     @property
     def returns(self) -> bool:
-        """Whether its client resumes it when it is sent away."""
+        """Whether its client resumes it when it is released."""
         return self.running and ACK in self.intake.record.events
 
     @property
@@ -172,18 +172,18 @@ class Call:
     # --- from its client ---
 
     def configure(self, options: SessionOptions, ordinal: int) -> None:
-        """Have new options take effect behind the audio so far."""
+        """Let new options take effect after the audio so far."""
         self.intake.configure(options, ordinal)
 
     def finish(self, ordinal: int = 0) -> None:
-        """End it behind the audio so far; `ordinal` numbers the client's control."""
+        """End it after the audio so far; `ordinal` numbers the client's control."""
         if self._state is State.ENDED:
             return
         self._ordinal = max(self._ordinal, ordinal)
         self._move(Step.FINISH)
 
     def hang_up(self) -> None:
-        """End it without its client, who hears no more of it."""
+        """End it without its client, which is told nothing more."""
         self._audience = None
         self.throttle.forget()
         self.finish()
@@ -219,22 +219,22 @@ class Call:
             self._move(Step.FINISH)
 
     def release(self) -> None:
-        """Let go of it because this gateway ends: another will go on with it."""
+        """Release it because this gateway ends: another will go on with it."""
         self._let_go(
             GoingAway(self._services.patience.resume), CloseCode.SERVICE_RESTART, "going_away"
         )
 
     def supersede(self) -> None:
-        """Let go of it: its client has resumed it over another connection."""
+        """Release it: its client has resumed it over another connection."""
         if self._state is not State.ENDED:
             _log.info("session.superseded", session=self.id)
         failed = Failed("resumed_elsewhere", ELSEWHERE, fatal=True)
         self._let_go(failed, CloseCode.POLICY_VIOLATION, "resumed_elsewhere")
 
     def abandon(self, *, stored: bool = False) -> None:
-        """End it where it could not be opened; its client is told by what calls this.
+        """End it because it could not be opened; whatever calls this tells its client.
 
-        `stored`: Redis may hold it all the same, and its keys stay for who finds it there.
+        `stored`: Redis may hold it anyway, so its keys stay for the gateway that finds them.
         """
         if self._state is not State.ENDED:
             self._audience, self._released = None, stored
@@ -295,7 +295,7 @@ class Call:
     async def dispose(self) -> None:
         """Remove the call's working keys; its transcript stays readable for the retention.
 
-        Of a call that was released only what this process holds of it goes.
+        For a released call, only the state in this process is removed.
         """
         waiting = self._tasks - {asyncio.current_task()}
         await asyncio.gather(*waiting, return_exceptions=True)

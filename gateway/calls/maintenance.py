@@ -1,4 +1,4 @@
-"""What a gateway does for its calls now and then: keeps them alive, and ends orphaned ones."""
+"""A gateway's periodic work for its calls: it keeps them alive, and ends orphaned ones."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ _log = Log(__name__)
 
 
 class Maintenance:
-    """Looks after the calls of one gateway; `counted` are the names that count in admission."""
+    """Maintains the calls of one gateway; `counted` returns the names that count in admission."""
 
     def __init__(
         self,
@@ -67,14 +67,14 @@ class Maintenance:
                 await self._store.reopen([(call.id, call.intake.record) for call in calls])
             await self._renew(calls)
             await self._handshakes.renew(self._counted())
-            # After an outage every call looks orphaned until its gateway has had its turn.
+            # After an outage every call looks orphaned until its gateway has renewed it.
             late = time.monotonic() - began > 2 * RENEW_EVERY
             patience = 2 if late or moved else max(0, patience - 1)
             if not patience:
                 await self._adopt_orphans()
 
     async def tell_lag_for_ever(self) -> None:
-        """Tell clients that want to know how far behind their audio its recognition is."""
+        """Tell clients that ask for it how far recognition is behind their audio."""
         while True:
             await asyncio.sleep(_LOOK_EVERY)
             calls = [call for call in self._calls if call.tells_lag]
@@ -91,7 +91,7 @@ class Maintenance:
                     call.output.heard(positions, call.intake.position)
 
     async def bound_stores_for_ever(self) -> None:
-        """Take no more audio of calls that have too much in store."""
+        """Stop reading the audio of calls that have too much in store."""
         while True:
             await asyncio.sleep(_STORES_EVERY)
             calls = [
@@ -117,7 +117,7 @@ class Maintenance:
                     call.throttle.keep(held)
 
     async def _wait(self) -> None:
-        """Wait for the next round; when Redis has come back older, that is immediately."""
+        """Wait for the next round, which is immediate when Redis has come back with older data."""
         for _ in range(round(RENEW_EVERY / _LOOK_EVERY)):
             if self._link.generation != self._generation:
                 return
@@ -133,7 +133,7 @@ class Maintenance:
             if owner is None:
                 call.lose("session_lost", "Redis came back without this call")
             elif owner != call.owner:
-                # Not by the new owner's word, but found out: it may be Redis that has forgotten.
+                # Found by polling, not announced by a new owner: Redis may only have lost data.
                 call.release()
             elif now - (call.finishing_since or now) > keys.SESSION_TTL:
                 call.lose("unfinished", "the last words were not recognised in time")
@@ -151,7 +151,7 @@ class Maintenance:
 
     async def _adopt_orphans(self) -> None:
         """End calls whose gateway has died and whose client has not resumed them."""
-        # Gateways renew each `RENEW_EVERY` and a little; all are late when Redis was away.
+        # Gateways renew a little later than each `RENEW_EVERY`; all are late when Redis was away.
         silence = max(self._resume_s, 2 * RENEW_EVERY) + RENEW_EVERY
         orphans = await self._store.orphans(silence)
         await asyncio.gather(
@@ -159,7 +159,7 @@ class Maintenance:
         )
 
     async def adopt(self, session: str, former: str) -> None:
-        """Take an orphaned call over from its last owner, and end it."""
+        """Take over an orphaned call from its last owner, and end it."""
         _log.warning("session.orphaned", session=session)
         adoption = _Adoption()
         try:
@@ -201,7 +201,7 @@ class _Adoption:
 def _behind(position: int, oldest: Sequence[Reply]) -> int:
     """Return the samples between the oldest entry that Redis still has and where audio ends.
 
-    `oldest` is the first entry of each stream of a leg; what is heard and done with is trimmed.
+    `oldest` is the first entry of each stream of a leg; audio that is no longer needed is trimmed.
     """
     entries = [reply[0][0] for reply in oldest if reply and not isinstance(reply, CommandError)]
     return position - min((wire.id_halves(entry)[0] for entry in entries), default=position)

@@ -1,4 +1,4 @@
-"""How a connection comes by its call: a new one, or one that it resumes; and orphaned calls."""
+"""How a call is opened, resumed by a client, or adopted as an orphan."""
 
 import asyncio
 import time
@@ -21,11 +21,11 @@ from gateway.calls.table import Calls, Holder
 
 NOT_DENOISED = "denoise: no worker for it is running; the call goes on without"
 RESUMES = (0.5, 10.0)
-"""How often one call may be resumed: so many a second, and together. Two connections that take a
-call from each other would go on for ever."""
+"""How often one call may be resumed: each second, and in a burst. Otherwise two connections could
+take a call from each other for ever."""
 _PATIENCE = 10.0
-"""Seconds for which a client is kept waiting for Redis: a failover is survived, and who calls while
-it hangs is told so."""
+"""Seconds that a client waits for Redis: a failover takes less, and a client that calls while Redis
+hangs is told so."""
 
 _log = Log(__name__)
 
@@ -77,7 +77,7 @@ class Openings:
         self._resumes = Rates(*RESUMES)
 
     async def register(self, token: ResumeToken, owner: str, asked: SessionRecord) -> SessionRecord:
-        """Let a new call in and have Redis hold it; return its terms. Raises Refused."""
+        """Admit a new call and store it in Redis; return its terms. Raises Refused."""
         try:
             terms = await admit(
                 self._workers,
@@ -92,12 +92,12 @@ class Openings:
         except (Unavailable, BusUnavailable) as missing:
             raise Refused("unavailable", str(missing)) from missing
         record = replace(asked, options=terms.options, align=terms.align)
-        async with _patience():  # what may be carried out later all the same, is retired behind it
+        async with _patience():  # Redis may execute it later: `retire` then follows it
             await self._store.open(token, owner, record)
         return record
 
     async def resume(self, holder: Holder, text: str, attempt: int) -> Resumption:
-        """Find the call that a client resumes, for `holder` to go on with. Raises Refused."""
+        """Find the call that a client resumes, and hand it to `holder`. Raises Refused."""
         if not self._connected():
             raise Refused("unavailable", "Redis is away")
         token = ResumeToken.parse(text)
@@ -119,9 +119,9 @@ class Openings:
         return Resumption(taken, await self._calls.take_over(holder, taken))
 
     async def adopt(self, holder: Holder, session: str, former: str) -> Resumption:
-        """Take an orphaned call over. Raises Refused if it is gone, or is none.
+        """Take over an orphaned call. Raises Refused if it is gone, or not orphaned.
 
-        `former`: its last owner. If that has changed, the client has resumed it after all.
+        `former`: its last owner. If that has changed, the client has resumed the call.
         """
         taken = None
         try:

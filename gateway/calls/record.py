@@ -12,7 +12,7 @@ from gateway.protocols.commands import SPEECH_EVENTS, AudioFormat
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """What of a record stays as it is while the session lasts."""
+    """The part of a record that never changes during the session."""
 
     audio: AudioFormat
     events: tuple[str, ...]
@@ -27,10 +27,10 @@ _OPTIONS = Message(SessionOptions)
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """On what terms a session is let in, and the options in force.
+    """The terms on which a session was admitted, and its current options.
 
-    `align`: words may come from aligners. `doorbell` is the gateway that its workers ring, whoever
-    owns it now.
+    `align`: words may come from aligners. `doorbell` is the gateway that its workers ring,
+    whichever gateway owns it now.
     """
 
     options: SessionOptions
@@ -45,7 +45,7 @@ class SessionRecord:
         return not self.events.isdisjoint(SPEECH_EVENTS)
 
     def pack(self) -> bytes:
-        """Encode for Redis what stays as it is while the session lasts."""
+        """Encode for Redis the part that never changes during the session."""
         terms = _Terms(
             self.audio,
             tuple(sorted(self.events)),
@@ -56,7 +56,7 @@ class SessionRecord:
         return pack(terms)
 
     def pack_options(self) -> bytes:
-        """Encode for Redis what a client may change, and what it goes with."""
+        """Encode for Redis the options, some of them changeable."""
         return pack(self.options)
 
     @classmethod
@@ -68,9 +68,9 @@ class SessionRecord:
 
 
 class ResumeToken(NamedTuple):
-    """A session and the secret that proves the right to come back to it.
+    """A session and the secret that proves the right to resume it.
 
-    Redis holds only the secret's hash: who can read Redis cannot resume.
+    Redis holds only the secret's hash, so reading Redis is not enough to resume.
     """
 
     session: str
@@ -78,12 +78,12 @@ class ResumeToken(NamedTuple):
 
     @classmethod
     def issue(cls, session: str) -> Self:
-        """Make a new token with 144 bits of chance."""
+        """Make a new token with 144 random bits."""
         return cls(session, secrets.token_urlsafe(18))
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read `str(token)`; None when it is none."""
+        """Read `str(token)`; None if the text is not one."""
         session, dot, secret = text.partition(".")
         plausible = dot and session.isalnum() and session.isascii() and secret
         return cls(session, secret) if plausible else None
@@ -93,5 +93,5 @@ class ResumeToken(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """What Redis keeps of the secret."""
+        """The secret's hash, which Redis keeps."""
         return sha256(self.secret.encode()).hexdigest()

@@ -1,7 +1,7 @@
 """Calls that hold a place without using it, and which of them goes first. Pure.
 
-A caller who waits for nothing must not keep others out: where places are short, the client that
-has the most such calls loses its oldest one.
+Unused places must not keep other callers out: where places are short, the client that has the most
+such calls loses its oldest one.
 """
 
 from collections.abc import Hashable

@@ -13,7 +13,7 @@ from enum import Enum, auto
 
 
 class State(Enum):
-    """Where a call is."""
+    """The state of a call."""
 
     OPENING = auto()
     ENDING = auto()

@@ -1,4 +1,4 @@
-"""The sessions as Redis holds them: written down, taken over, renewed, and given up."""
+"""The sessions in Redis: written, taken over, renewed, and given up."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from gateway.downlink.reader import OWNER
 from gateway.protocols.commands import MAX_CHANNELS
 
 MOST_ORPHANS = 50
-"""Orphans that a gateway takes at a time: others may have room as well."""
+"""Orphaned calls that a gateway adopts at a time: other gateways may have room as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeldLeg:
-    """What Redis has of a leg's audio: everything up to `last`; `ended`: and nothing follows."""
+    """What Redis has of a leg's audio: everything up to `last`; if `ended`, nothing follows."""
 
     last: Mark
     ended: bool
@@ -44,19 +44,19 @@ class Taken:
 
 
 class Superseded(Exception):
-    """A later attempt of the same client to come back has the session."""
+    """A later attempt of the same client to resume has the session."""
 
 
 class SessionStore:
-    """All sessions of all gateways. Every method waits as long as Redis is away."""
+    """All sessions of all gateways. Every method waits while Redis is away."""
 
     def __init__(self, link: Link, gateway: str) -> None:
         self._link = link
         self._gateway = gateway
 
     async def open(self, token: ResumeToken, owner: str, record: SessionRecord) -> None:
-        """Write a session down and offer its legs to the stages; may be repeated."""
-        # First the session, then its claims: a stage drops claims of a session that is not there.
+        """Write a session and offer its legs to the stages; may be repeated."""
+        # First the session, then its work items: a stage drops those without a session.
         meta = keys.session_key(token.session, META)
         described = commands.describe(
             meta,
@@ -74,9 +74,9 @@ class SessionStore:
     ) -> Taken | None:
         """Make `owner` the owner of a session; None if there is none, or `proof` is wrong.
 
-        `proof` is a token's digest, empty where a gateway takes a session on its own account.
-        `attempt` numbers the client's attempts, 0 where it does not; Superseded if a later one has
-        the session already. With `former`, only if that is still the owner.
+        `proof` is a token's digest, empty where a gateway adopts an orphan. `attempt` numbers the
+        client's attempts, 0 if it does not number them. Raises Superseded if a later attempt has
+        the session, or if `former` is given and no longer the owner.
         """
         meta = keys.session_key(session, META)
         arguments = (proof, owner, self._gateway, keys.SESSION_TTL, attempt, former, MAX_CHANNELS)
@@ -85,7 +85,7 @@ class SessionStore:
             raise Superseded(session)
         if not found:
             return None
-        # Only of a call that there is: anybody may ask for any name.
+        # Only if the call exists: a client may ask for any name.
         await self._link.evaluate([_renewal([session])])
         terms, options, gateway, seq, *per_channel = found
         record = SessionRecord.unpack(terms, options)
@@ -105,18 +105,18 @@ class SessionStore:
         """Return what Redis has of a session's audio, per channel."""
         legs = [Leg(taken.session, channel) for channel in range(len(taken.ends))]
         replies = await self._link.insist([commands.facts(leg.key(AUDIO)) for leg in legs])
-        # Of a session that is over, the audio is gone and its end is known.
+        # When a session is over, its audio is gone and its end is known.
         return [
             HeldLeg(max(last_mark(reply), Mark(end or 0, wire.AUDIO_ORDER)), end is not None)
             for reply, end in zip(replies, taken.ends, strict=True)
         ]
 
     async def announce(self, session: str, gateway: str) -> None:
-        """Tell a session's former gateway to look who owns it now."""
+        """Ring a session's former gateway, which then looks up the owner."""
         await self._link.insist([ring(keys.out(gateway), (str(Leg(session, 0)), OWNER))])
 
     async def owners(self, sessions: Sequence[str]) -> list[str | None]:
-        """Return who owns each session, None for those that Redis does not hold."""
+        """Return the owner of each session, None if Redis does not hold it."""
         metas = [keys.session_key(session, META) for session in sessions]
         replies = await self._link.insist([commands.owner(meta) for meta in metas])
         return [owner.decode() if isinstance(owner, bytes) else None for owner in replies]
@@ -126,8 +126,8 @@ class SessionStore:
         if not legs:
             return
         metas = {leg.meta for leg in legs}
-        # Checkpoints too: without any worker nobody else does, and one that comes later must not
-        # begin to count utterances anew.
+        # Checkpoints too: without a worker nothing else renews them, and a worker that starts later
+        # must not count utterances from the beginning again.
         streams = [leg.key(kind) for leg in legs for kind in RENEWED]
         await self._link.evaluate([_renewal(sorted({leg.session for leg in legs}))])
         await self._link.insist(commands.renew((*metas, *streams)))
@@ -137,8 +137,8 @@ class SessionStore:
     ) -> None:
         """Remove a session's working keys; its text stays readable for `retention` seconds.
 
-        One that is not `whole`, because it never began or never came to its end, is gone at once:
-        workers may still hold its claims, and let go of what has no session.
+        A session that is not `whole`, because it never began or never reached its end, is removed
+        immediately: workers may still own its work items, and drop those without a session.
         """
         meta = keys.session_key(session, META)
         kept = [leg.key(TEXT) for leg in legs] + ([meta] if whole else [])
@@ -152,19 +152,19 @@ class SessionStore:
         await self.strike(session)
 
     async def reopen(self, sessions: Iterable[tuple[str, SessionRecord]]) -> None:
-        """Offer the legs of running sessions once more: Redis may have lost that."""
+        """Offer the legs of running sessions once more: Redis may have lost the work items."""
         await self._link.evaluate([call for each in sessions for call in claims(*each)])
 
     async def orphans(self, silence: float) -> list[tuple[str, str]]:
-        """Return sessions that no gateway has renewed for so many seconds, for this one to end.
+        """Return sessions that no gateway has renewed for `silence` seconds, for this one to end.
 
-        Each with its last owner, who is asked for before it counts as this gateway's to end: its
-        client may come back elsewhere in between.
+        Each comes with its last owner, which is read before this gateway reserves the session: its
+        client may resume elsewhere in between.
         """
         candidates = await self._silent(silence, 0)
         owners = dict(zip(candidates, await self.owners(candidates), strict=True))
         mine = await self._silent(silence, 1) if candidates else []
-        # Others were silent for less long when it was asked: they are found again.
+        # Any other was not yet silent at the first question: it will be found again.
         return [(session, owners[session] or "") for session in mine if session in owners]
 
     async def _silent(self, silence: float, take: int) -> list[str]:
@@ -173,12 +173,12 @@ class SessionStore:
         return [session.decode() for session in found]
 
     async def strike(self, session: str) -> None:
-        """Take a session off the list: nobody needs to end it any more."""
+        """Remove a session from the list: no gateway needs to end it any more."""
         await self._link.insist([commands.strike(session)])
 
 
 def last_mark(reply: object) -> Mark:
-    """Return the last place ever written in a stream, from Redis's answer to XINFO STREAM."""
+    """Return the last id ever written to a stream, from Redis's answer to XINFO STREAM."""
     if isinstance(reply, CommandError) or not isinstance(reply, list):
         return wire.NOTHING
     facts = dict(zip(reply[::2], reply[1::2], strict=True))
@@ -186,7 +186,7 @@ def last_mark(reply: object) -> Mark:
 
 
 def claims(session: str, record: SessionRecord) -> list[ScriptCall]:
-    """Return the calls that open the claims of a session's legs, each once."""
+    """Return the script calls that create the work items of a session's legs, each once."""
     work = LegWork(
         options=record.options,
         gateway=record.doorbell,

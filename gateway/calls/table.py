@@ -11,12 +11,12 @@ from gateway.uplink.throttle import Throttle
 
 
 class Holder(Protocol):
-    """What a call's id stands for in this process: the call, or what is about to take it over."""
+    """What a call's id refers to in this process: the call, or what is about to take it over."""
 
     owner: str
 
     def supersede(self) -> None:
-        """Let go of the call: its client has resumed it over another connection."""
+        """Release the call: its client has resumed it over another connection."""
 
 
 class Calls:
@@ -52,7 +52,7 @@ class Calls:
         held: Sequence[HeldLeg] = (),
         seq: int = 0,
     ) -> Call:
-        """Return a call that is about to be opened, or goes on; see `Call`."""
+        """Return a call that is to be opened, or to go on; see `Call`."""
         call = Call(
             self._services,
             record,
@@ -69,16 +69,16 @@ class Calls:
         return call
 
     def stored(self, call: Call) -> None:
-        """Have a call go on that Redis holds now."""
+        """Continue a call that Redis holds now."""
         self._holders[call.id] = call
         call.stored()
 
     async def take_over(self, holder: Holder, taken: Taken) -> list[HeldLeg]:
-        """Put `holder` in the place of what had a call here, or tell the gateway that had it.
+        """Replace the call's holder in this process, or ring the gateway that had the call.
 
         Returns what Redis has of its audio, per channel.
         """
-        # Before anything is waited for: of two that resume together, the later finds the other.
+        # Before anything is awaited: of two that resume together, the later finds the other.
         former = self._holders.get(taken.session)
         self._holders[taken.session] = holder
         store = self._services.store
@@ -98,7 +98,7 @@ class Calls:
             del self._holders[session]
 
     async def settle(self, seconds: float) -> None:
-        """Wait until the keys of calls that have ended are removed, but not longer than this."""
+        """Wait until the keys of ended calls are removed, at most `seconds`."""
         if self._disposals:
             await asyncio.wait(self._disposals, timeout=seconds)
 

@@ -1,4 +1,4 @@
-"""Both ends of a conversation, as the other sees it: the connection, and one without a call."""
+"""Two interfaces: a client's connection, and a conversation that has no call yet."""
 
 from collections.abc import Hashable, Sequence
 from typing import Protocol
@@ -16,11 +16,11 @@ class Client(Protocol):
         """Close the connection once everything queued was sent."""
 
     def hold(self, held: bool) -> None:
-        """Stop, or go on, reading from the socket."""
+        """Stop reading from the socket, or resume."""
 
 
 class Newcomer(Hashable, Protocol):
     """A conversation that has no call yet."""
 
     def give_up(self) -> None:
-        """Send the client away."""
+        """Close the connection."""

@@ -59,10 +59,10 @@ class _State(Enum):
 
 
 class Conversation:
-    """A client from its first message on; `ended` is called once, when it is over.
+    """One client's conversation; `ended` is called once, when it is over.
 
-    `name` is the call's id, unless the client resumes another; `returning`: as it has to. `caller`
-    tells the client from others (`gateway.admission.quota.caller`). `resumable`: a call whose
+    `name` is the call's id, unless the client resumes another call; with `returning` it must.
+    `caller` identifies the client (`gateway.admission.quota.caller`). `resumable`: a call whose
     connection breaks waits for its client.
     """
 
@@ -82,7 +82,7 @@ class Conversation:
         self.id = name
         self.caller = caller
         self.owner = uuid4().hex
-        """Names this connection among all that the call may come to have."""
+        """Tells this connection from all others of the call."""
         self.throttle = throttle
         self.call: Call | None = None
         self._around = around
@@ -106,7 +106,7 @@ class Conversation:
 
     @property
     def returns(self) -> bool:
-        """Whether the client resumes its call when it is sent away."""
+        """Whether the client resumes its call when it is closed with a resume hint."""
         return self.call is not None and self.call.returns
 
     @property
@@ -161,18 +161,18 @@ class Conversation:
         self._leave(hung_up=not self._resumable)
 
     def forget_client(self) -> None:
-        """Let go of the connection, which has ended: with it goes the last message it received."""
+        """Drop the connection, which has ended, and with it the last message it received."""
         self._client = None
         self.throttle.forget()
 
     def give_up(self) -> None:
-        """Send a client away that has not opened its call: it takes the place of one that will."""
+        """Close a client that has not opened its call, to make room for one that will."""
         if self._state is _State.NEW:
             self._around.metrics.refusals.labels("open_timeout").inc()
             self._dismiss(CloseCode.POLICY_VIOLATION, "open_timeout", "no call was opened")
 
     def send_away(self) -> None:
-        """Let go of the client because this gateway ends; another will go on with its call."""
+        """Close with a resume hint because this gateway ends; another will go on with the call."""
         if self.call is not None and self.call.running:
             self.call.release()
         else:
@@ -181,11 +181,11 @@ class Conversation:
             self._dismiss(CloseCode.SERVICE_RESTART, "going_away", "the server restarts")
 
     def supersede(self) -> None:
-        """See `gateway.calls.table.Holder`: another has resumed the call that this was finding."""
+        """See `gateway.calls.table.Holder`: another has resumed the call meanwhile."""
         self._dismiss(CloseCode.POLICY_VIOLATION, "resumed_elsewhere", ELSEWHERE)
 
     async def leave_admission(self) -> None:
-        """Count no longer there, of a conversation that ended without a call."""
+        """Stop counting in admission; for a conversation that ended without a call."""
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
         await self._around.handshakes.leave(self.id)
@@ -274,7 +274,7 @@ class Conversation:
     async def _register(self, call: Call, asked: SessionRecord) -> None:
         token = ResumeToken.issue(self.id)
         record = await self._around.openings.register(token, self.owner, asked)
-        if call.state is State.ENDED:  # sent away meanwhile
+        if call.state is State.ENDED:  # released meanwhile
             return
         if (denoise := record.options.denoise) != asked.options.denoise:
             self.tell([Failed("denoise_unavailable", opening.NOT_DENOISED, fatal=False)])
@@ -292,7 +292,7 @@ class Conversation:
         taken, record = found.taken, found.taken.record
         around.handshakes.rename(self.id, taken.session)
         self.id = self.throttle.session = taken.session
-        if self._state is _State.OVER:  # sent away meanwhile: the client will resume it once more
+        if self._state is _State.OVER:  # closed meanwhile: the client will resume it again
             around.calls.let_go(self, taken.session)
             return
         self.call = call = around.calls.begin(
@@ -327,7 +327,7 @@ class Conversation:
         self.tell([error.event])
         if error.close_code is not None:
             self._around.metrics.refusals.labels(error.code).inc()
-            # A mistake on the way back to a call does not end that.
+            # A mistake while resuming does not end the call.
             self._leave(hung_up=self._state is not _State.RESUMING)
             self._close(error.close_code, error.code)
 
@@ -350,11 +350,11 @@ class Conversation:
         self._hung_up = self._hung_up or hung_up
         if self.call is not None:
             self._part(self.call)
-        elif self._state is not _State.RESUMING:  # there it is done once the call is found
+        elif self._state is not _State.RESUMING:  # there `_go_on` does it
             self._end()
 
     def _part(self, call: Call) -> None:
-        """Leave the call to itself: the client is gone."""
+        """Leave the call, whose client is gone."""
         if self._hung_up:
             call.hang_up()
         elif call.running and self._around.handshakes.closed:
@@ -375,6 +375,6 @@ class Conversation:
 
 
 def not_new() -> ClientError:
-    """Return what to say to a client that passed the door to come back, and begins a new call."""
-    text = "resume=1 in the URL is for coming back to a call: leave it out to begin one"
+    """Return the error for a client that was admitted to resume a call, and begins a new one."""
+    text = "resume=1 in the URL is for resuming a call: leave it out to begin one"
     return ClientError("resume_expected", text, close_code=CloseCode.POLICY_VIOLATION)

@@ -1,4 +1,4 @@
-"""The conversations of one gateway, over whatever transport its clients come."""
+"""The conversations of one gateway, over all transports."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from gateway.uplink.throttle import Throttle
 
 
 class Reception:
-    """Begins conversations and keeps them until they end; `changed` is called whenever one has.
+    """Begins conversations and keeps them until they end; `changed` is called when one has ended.
 
     `audio_rate` and `audio_burst`: see `Throttle`. `flooded` tells whether no audio may be read.
     """
@@ -44,12 +44,12 @@ class Reception:
 
     @property
     def present(self) -> int:
-        """How many clients are there."""
+        """How many clients are connected."""
         return sum(conversation.present for conversation in self._conversations)
 
     @property
     def callless(self) -> list[str]:
-        """The names of those that have no call yet."""
+        """The names of conversations that have no call yet."""
         return [each.id for each in self._conversations if each.call is None]
 
     def codec(self, protocol: Protocol, request: Request) -> Codec:
@@ -66,7 +66,7 @@ class Reception:
         caller: str,
         returning: bool = False,
     ) -> Conversation:
-        """Begin a conversation with a client that was let in; see `Conversation`."""
+        """Begin a conversation with an admitted client; see `Conversation`."""
         throttle = Throttle(name, client.hold, rate=self._audio_rate, burst=self._audio_burst)
         conversation = Conversation(
             self._around,
@@ -85,12 +85,12 @@ class Reception:
         return conversation
 
     def hold_all(self, held: bool) -> None:
-        """Read nobody while Redis is so full that workers need the room to make room."""
+        """Read no client while Redis is nearly full: workers need the rest to make room."""
         for conversation in self._conversations:
             conversation.throttle.hold("memory", held)
 
     async def settle(self, seconds: float) -> None:
-        """Wait until admission has forgotten what has ended, but not longer than this."""
+        """Wait until admission has forgotten all ended conversations, at most `seconds`."""
         if self._leaving:
             await asyncio.wait(self._leaving, timeout=seconds)
 

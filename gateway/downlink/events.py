@@ -1,9 +1,9 @@
 """From the bus's results to the session's events, in an order a client can rely on.
 
-Per leg: speech events as they happened, no partial after its utterance's final, finals in order
-of utterance. Over the legs of a session: finals, and words that come after theirs, in the order of
-their `seq`. A client that comes back gets what follows the last `seq` it has, and the speech events
-of what that had not settled yet.
+Per leg: speech events as they happened, no partial after its utterance's final, finals in order of
+utterance. Over the legs of a session: finals, and words that come after theirs, in the order of
+their `seq`. A client that resumes gets what follows the last `seq` it has, and the speech events of
+what was not settled by then.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ from gateway.protocols.events import (
 
 @dataclass(frozen=True, slots=True)
 class AwaitedWords:
-    """Words that a final was sent without: whose they are, and under which digest they come."""
+    """Words that are still to come for a final: for which one, and under which digest."""
 
     leg: Leg
     number: int
@@ -43,7 +43,7 @@ class AwaitedWords:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """An entry of a leg's text: an item, its words with it or alone; see `attach.lua`."""
+    """An entry of a leg's text: an item with or without words, or words alone; see `attach.lua`."""
 
     leg: "LegResults"
     number: int
@@ -62,7 +62,7 @@ class LegResults:
         self.last_item = 0
         self.seen_item = 0
         self.seen_until = 0
-        """The last item that a client had before it came back, and where that ended."""
+        """The last item that a client had before it resumed, and where that item ended."""
         self.text = leg.key(TEXT)
         self.speech = leg.key(SPEECH)
         self.cursors = {self.text: BEGINNING, self.speech: BEGINNING}
@@ -83,7 +83,7 @@ class LegResults:
             del self.partials[key], self.cursors[key]
 
     def skip(self, number: int, item: Item | None) -> None:
-        """Note that the client had this item, or words behind it, before it came back."""
+        """Note that the client had this item, or words after it, before it resumed."""
         self.seen_item = max(self.seen_item, number)
         if isinstance(item, text.Final):
             self.seen_until = max(self.seen_until, item.end)
@@ -96,7 +96,7 @@ class LegResults:
 class Results:
     """All legs of one session. `speech`: whether the client wants speech events.
 
-    `after` is the last `seq` that a client which comes back has; it is not told that again.
+    `after` is the last `seq` that a resuming client has; nothing up to it is sent again.
     """
 
     def __init__(self, legs: Sequence[Leg], *, speech: bool, after: int = 0) -> None:
@@ -111,13 +111,13 @@ class Results:
 
     @property
     def awaited(self) -> list[AwaitedWords]:
-        """Every final's words that are still to come, one record per final."""
+        """The words that are still to come, one record per final."""
         return [each for leg in self._legs.values() for each in leg.awaited.values()]
 
     def cursors(self, kinds: Mapping[Leg, set[str]] | None) -> Iterable[Cursor]:
         """Return what to read, for the kinds rung per leg; None: for everything.
 
-        Texts are read for all legs at once: one XREAD then sees every commit before another, and
+        Texts are read for all legs together: one XREAD then sees every commit before another, and
         `seq` never runs backwards.
         """
         rung = {kind for per_leg in (kinds or {}).values() for kind in per_leg}
@@ -134,7 +134,7 @@ class Results:
                 yield results.cursor(key)
 
     def read(self, news: Mapping[bytes, list[wire.RawEntry]]) -> list[Event]:
-        """Take new entries by stream key; return the events they mean, in order."""
+        """Read new entries by stream key; return the events they mean, in order."""
         fresh = {
             (leg, key): news[key]
             for leg in self._legs.values()
@@ -246,7 +246,7 @@ def _text(leg: LegResults, entry: wire.RawEntry) -> _Text:
     stream_id, fields = entry
     values = dict(zip(fields[::2], fields[1::2], strict=True))
     item, words = values.get(wire.BODY_FIELD), values.get(wire.WORDS_FIELD)
-    # Words that come alone stand behind some later item: the id's first half is not theirs.
+    # Words that come alone follow some later item, so the id's first half is not their number.
     number = values.get(wire.UTTERANCE_FIELD) or wire.id_halves(stream_id)[0]
     return _Text(
         leg,
@@ -258,7 +258,7 @@ def _text(leg: LegResults, entry: wire.RawEntry) -> _Text:
 
 
 def _seen(leg: LegResults, event: SpeechStarted | SpeechEnded | Gap) -> bool:
-    """Whether a client that came back had this settled before."""
+    """Whether this was settled for the client before it resumed."""
     if isinstance(event, Gap):
         return event.end <= leg.seen_until
     return event.utterance <= leg.seen_item

@@ -1,4 +1,4 @@
-"""Words that come after their finals: how long a session waits for them, and what it says then."""
+"""Words that come after their finals: how long a session waits for them, and how it gives up."""
 
 import asyncio
 import time
@@ -11,8 +11,8 @@ from common.telemetry.logs import Log
 from gateway.downlink.events import AwaitedWords
 
 MOST_AWAITED = 60.0
-"""Seconds after its final that a call in progress awaits words. An aligner that lives answers long
-before, if only with what went wrong; the claims of one that died are taken over within a lease."""
+"""Seconds after its final that a call in progress awaits words. A live aligner answers long before,
+if only with an error; the work items of a dead one are taken over within a lease."""
 
 _log = Log(__name__)
 
@@ -20,8 +20,8 @@ _log = Log(__name__)
 class LateWords:
     """The words that one session's finals were sent without.
 
-    Giving up is an answer in the leg's text like an aligner's: whichever is there first counts, and
-    whoever reads the text is told the same. Nobody rings for it; the gateway's sweep finds it.
+    Giving up is an answer in the leg's text, like an aligner's: the first one counts, and every
+    reader of the text gets the same. No doorbell rings for it; the gateway's sweep finds it.
     """
 
     def __init__(self, link: Link, session: str) -> None:
@@ -42,18 +42,18 @@ class LateWords:
         return bool(self._since)
 
     def forgo_overdue(self) -> None:
-        """Give up what is awaited for longer than `MOST_AWAITED`; to be called now and then."""
+        """Give up what is awaited for longer than `MOST_AWAITED`; to be called periodically."""
         latest = time.monotonic() - MOST_AWAITED
         self._forgo([each for each, since in self._since.items() if since < latest])
 
     def forgo_after(self, wait: float) -> None:
-        """Give up whatever is still awaited in `wait` seconds; the first call counts."""
+        """Give up what is still awaited after `wait` seconds; only the first call counts."""
         if self._patience is None:
             loop = asyncio.get_running_loop()
             self._patience = loop.call_later(wait, lambda: self._forgo(list(self._since)))
 
     def close(self) -> None:
-        """Wait for nothing any more."""
+        """Stop waiting."""
         if self._patience is not None:
             self._patience.cancel()
         for answer in self._answers:

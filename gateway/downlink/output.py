@@ -1,4 +1,4 @@
-"""What a call's client is told of its results, and how late it is told."""
+"""Sends a call's results to its client, and measures how late they are."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
@@ -20,11 +20,11 @@ from gateway.uplink.arrivals import Arrivals
 _log = Log(__name__)
 
 _LAG_FROM = 2.0
-"""Seconds behind the audio from which a client is told: what is known of it is up to 1 s old."""
+"""Least lag that a client is told of, in seconds: the figure may be 1 s old."""
 
 
 class Told(Protocol):
-    """The session, as it is told what came."""
+    """The session, as its results see it."""
 
     def tell(self, events: Sequence[Event], complete: bool) -> None:
         """Tell the client of these events; `complete`: they were the last."""
@@ -86,12 +86,12 @@ class Output:
 
     def fail(self, error: Exception) -> None:
         """See `Listener`."""
-        # What cannot be read once cannot be read at the next look either.
+        # What cannot be read now cannot be read at the next look either.
         _log.exception("session.failed", error, session=self._session)
         self._told.lose("internal_error", "the server made a mistake")
 
     def heard(self, heard: Mapping[int, int], position: int) -> None:
-        """Learn how far channels were heard, where that is known, and where their audio ends."""
+        """Note how far channels were heard, if that is known, and where their audio ends."""
         self._heard.update(heard)
         events: list[Event] = []
         for channel, until in self._heard.items():
@@ -107,11 +107,11 @@ class Output:
         self._late_words.forgo_overdue()
 
     def close(self) -> None:
-        """Wait for nothing any more."""
+        """Stop waiting."""
         self._late_words.close()
 
     def _complete(self) -> bool:
-        """Whether nothing will follow; words still to come are waited for, but not long."""
+        """Whether nothing will follow; words still to come get `words_wait` seconds."""
         if not self._results.ended:
             return False
         if self._late_words.pending:

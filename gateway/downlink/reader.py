@@ -1,8 +1,8 @@
 """Results out of Redis: the doorbell says where to look, the legs' streams say what is there.
 
-A doorbell may be lost or cut off; the sweep looks everywhere once a second, so a hint that is lost
-costs latency and nothing else. The workers of a call ring its first gateway for as long as it
-lasts: whoever has resumed the call listens there as well.
+A doorbell may be lost or cut off. The sweep looks everywhere once a second, so a lost doorbell
+costs latency and nothing else. The workers of a call always ring its first gateway: a gateway that
+has resumed the call listens there as well.
 """
 
 import asyncio
@@ -94,7 +94,7 @@ class Downlink:
                 follower.cancel()
 
     def _followed(self, follower: "asyncio.Task[None]") -> None:
-        """Have a follower that failed end `run`, and so the process."""
+        """Let a failed follower end `run`, and so the process."""
         failed = not follower.cancelled() and follower.exception()
         if failed and not self._broken.done():
             self._broken.set_exception(failed)
@@ -105,7 +105,7 @@ class Downlink:
         try:
             async for entries in doorbells.heard(link, [keys.out(gateway)]):
                 await self._answer(entries)
-                # What rings within a moment is looked up together.
+                # Doorbells that ring within a moment are looked up together.
                 await asyncio.sleep(_MOMENT)
         finally:
             await link.close()
@@ -143,7 +143,7 @@ class Downlink:
         self._metrics.doorbells.labels("work" if found else "idle").inc()
 
     async def _look(self, rung: Mapping[str, Mapping[Leg, set[str]] | None]) -> bool:
-        # Two looks at once would read after the same cursors and deliver the same news twice.
+        # Two concurrent looks would read after the same cursors and deliver the same entries twice.
         async with self._looking:
             return await self._look_alone(rung)
 
@@ -165,7 +165,7 @@ class Downlink:
             for key, entries in news:
                 by_reader.setdefault(readers[key], {})[key] = entries
             for (session, listener), streams in by_reader.items():
-                # It may have been replaced while this was read after its cursors.
+                # It may have been replaced while its streams were read.
                 if self._sessions.get(session) is listener:
                     self._deliver(listener, streams)
             found = found or bool(news)
@@ -178,10 +178,11 @@ class Downlink:
         try:
             listener.deliver(streams)
         except Exception as error:
-            # What one call cannot read must not end the others: it would, at the next gateway, too.
+            # An entry that one call cannot read must not end the others, here or at the next
+            # gateway.
             listener.fail(error)
 
     async def _renew(self, gateways: Iterable[str]) -> None:
-        """Keep doorbells in existence: workers ring only one that is there."""
+        """Keep doorbells alive: workers ring only those that exist."""
         doors = map(keys.out, gateways)
         await self._link.insist([command for key in doors for command in doorbells.keep(key)])

@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 
 class Subject(Protocol):
-    """What the pages tell about."""
+    """What the pages show."""
 
     @property
     def registry(self) -> CollectorRegistry:
@@ -36,7 +36,7 @@ class Page:
 
 
 def find(path: str, subject: Subject) -> Page:
-    """Return the page at a path; a 404 that lists the pages where there is none."""
+    """Return the page at a path, or a 404 that lists all pages."""
     build = _PAGES.get(path)
     if build is None:
         return text(404, f"there are {', '.join(sorted(_PAGES))}")

@@ -16,7 +16,7 @@ from gateway.protocols.commands import AudioFormat, Command, Finish
 from gateway.protocols.events import Event, Failed
 
 Message: TypeAlias = str | bytes
-"""What a codec has sent: over a WebSocket a text or binary message, over TCP bytes."""
+"""What a codec sends: a text or binary message over a WebSocket, bytes over TCP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,14 @@ class ClientError(PeerMisbehaved):
 class Codec(ABC):
     """One connection's codec; synchronous, and not to be shared by two connections.
 
-    The methods that take something from the client raise `ClientError` and nothing else, whatever
-    it sends. What raises has changed nothing of the call. Defaults suit a protocol that begins its
-    call with a message and cannot resume it.
+    The methods that receive from the client raise only `ClientError`, whatever it sends. A message
+    that raises has changed nothing of the call. Defaults suit a protocol that begins its call with
+    a message and cannot resume it.
     """
 
     @property
     def verbatim(self) -> bool:
-        """Whether a binary message is audio as it stands: it need not be translated then."""
+        """Whether a binary message is plain audio, which needs no translation."""
         return False
 
     def connected(self) -> Sequence[Command]:
@@ -96,16 +96,16 @@ class Codec(ABC):
     def restore(
         self, options: SessionOptions, audio: AudioFormat, events: frozenset[str], *, ended: bool
     ) -> None:
-        """Go on as the codec of a call that was opened so; `ended`: it was finished, too.
+        """Go on as the codec of a call with these terms; `ended`: it was finished, too.
 
-        Only after a `Resume`. Raises ClientError, which is fatal to the connection and not to the
-        call, where the client has said beside `Resume` what is not so.
+        Only after a `Resume`. Raises ClientError if the client has sent options beside `Resume`
+        that are not the call's; that is fatal to the connection, not to the call.
         """
         raise NotImplementedError("this protocol resumes no call")
 
     @abstractmethod
     def render(self, event: Event, now: float) -> Sequence[Message]:
-        """Translate one event into messages, none where the protocol has no word for it.
+        """Translate one event into messages; none if the protocol has no message for it.
 
         `now` is wall-clock time in seconds since the Unix epoch.
         """
@@ -130,9 +130,9 @@ class Protocol:
     """A protocol: how to build its codecs, and where its clients connect.
 
     `build` gets the options of a call that asks for nothing, and the client's request. `path` is
-    the WebSocket path that is answered. `port` names the setting of a port that is the protocol's
-    own; without it clients connect to the gateway's. `resumable`: a call whose connection breaks
-    waits for its client, and otherwise ends.
+    its WebSocket path. `port` names the setting of the protocol's own port; without one, clients
+    connect to the gateway's. `resumable`: a call whose connection breaks waits for its client;
+    otherwise it ends.
     """
 
     name: str

@@ -20,8 +20,8 @@ SPEECH_EVENTS = ("speech_started", "speech_ended", "gap")
 ACK = "audio_ack"
 LAG = "lag"
 EVENTS = (*SPEECH_EVENTS, ACK, LAG)
-"""What a session says only to a client that has asked for it. One that takes `ACK` keeps what is
-not acknowledged, and so can come back."""
+"""Events that a session sends only to a client that asks for them. A client that asks for `ACK`
+keeps what is not acknowledged, and so can resume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class AudioFormat:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Begin the call; the first command but for `Say`, and never repeated.
+    """Begin the call; the first command except `Say`, and never repeated.
 
     `events` are those of `EVENTS` that the client wants.
     """
@@ -50,9 +50,9 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Come back to a session instead of beginning one; `seq` is the last that the client has.
+    """Resume a session instead of beginning one; `seq` is the last that the client has.
 
-    `attempt` rises with each attempt of the client to come back; 0 where it does not number them.
+    `attempt` rises with each attempt of the client to resume; 0 if it does not number them.
     """
 
     token: str

@@ -21,7 +21,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The session exists; `resume_token` lets the client come back to it."""
+    """The session exists; `resume_token` lets the client resume it."""
 
     session_id: str
     resume_token: str
@@ -29,9 +29,9 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """The session goes on: with the audio from frame `position` of the client on, and its controls
-    after the first `controls`. `seq` is the last that the session has. `ended`: nothing is taken
-    any more, what is left to come are results.
+    """The session goes on from the client's frame `position` and after its first `controls`
+    controls. `seq` is the last that the session has. `ended`: nothing more is accepted, only
+    results are left to come.
     """
 
     session_id: str
@@ -51,7 +51,7 @@ class AudioAck:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """Recognition is so many seconds of audio behind what was accepted of this channel."""
+    """Recognition is `seconds` of audio behind what was accepted of this channel."""
 
     channel: int
     seconds: float
@@ -59,7 +59,7 @@ class Lag:
 
 @dataclass(frozen=True, slots=True)
 class GoingAway:
-    """This gateway ends; the session waits so many seconds for its client at another."""
+    """This gateway ends; the client can resume elsewhere within `resume_within` seconds."""
 
     resume_within: float
 
@@ -106,8 +106,8 @@ class Final:
 class Words:
     """The words of a final that was sent with `words_pending`; comes once per such final.
 
-    `words` is None where there are none after all, and `unavailable` says why. `seq` goes on from
-    the finals'.
+    `words` is None if there are none after all, and `unavailable` says why. `seq` continues the
+    finals' numbers.
     """
 
     channel: int

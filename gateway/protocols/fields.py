@@ -127,7 +127,7 @@ def subset_of(allowed: Collection[str]) -> Reader:
 
 
 def or_null(read: Reader) -> Reader:
-    """Read null, as None, or what `read` does."""
+    """Read null as None, any other value with `read`."""
 
     def read_or_null(name: str, value: object) -> Any:
         if value is None:
@@ -161,7 +161,7 @@ def _refuse_constant(constant: str) -> NoReturn:
 
 
 def _is_unicode(value: str) -> bool:
-    """Tell whether no lone surrogate, which JSON can escape but UTF-8 cannot encode, is in it."""
+    """Tell whether it has no lone surrogate, which JSON can escape but UTF-8 cannot encode."""
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 

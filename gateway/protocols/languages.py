@@ -6,13 +6,13 @@ from common.errors import PeerMisbehaved
 from common.languages import NAMES_BY_CODE
 
 AUTO = "auto"
-"""What a client may say instead of null to have the language detected."""
+"""What a client may send instead of null to have the language detected."""
 
 _BY_SPELLING = dict(NAMES_BY_CODE) | {name.lower(): name for name in NAMES_BY_CODE.values()}
 
 
 class UnknownLanguage(PeerMisbehaved):
-    """No such language; the message suggests what was meant or lists what there is."""
+    """No such language; the message suggests one, or lists all."""
 
 
 def resolve(spelling: str) -> str | None:

@@ -9,9 +9,9 @@ answered by an error, changes nothing, and the call goes on.
     OPEN       OPEN            error       OPEN       OPEN       FINISHING
     FINISHING  error           error       once       error      error
 
-(resume: a config with that option. once: an error for the first, nothing for the rest, all unused.
-RESUMING ends when the session is found, as OPEN or FINISHING; errors in it are fatal. Only then
-are options that came beside `resume` compared with the call's.)
+(resume: a config with that option. once: the first gets an error, the rest nothing; none is used.
+RESUMING ends when the session is found, as OPEN or FINISHING; errors in it are fatal. Only then are
+options that came beside `resume` compared with the call's.)
 """
 
 import json
@@ -91,7 +91,7 @@ class _State(Enum):
 
 
 class NativeCodec(Codec):
-    """One connection's native codec; `defaults` hold where its config is silent."""
+    """One connection's native codec; `defaults` hold for options that its config lacks."""
 
     def __init__(self, defaults: SessionOptions, request: Request) -> None:
         del request  # everything is said in messages
@@ -124,7 +124,7 @@ class NativeCodec(Codec):
             return (Audio(data),)
         if self._late_audio:
             return ()
-        # Said once: a recorder that is still running would be told ten times a second.
+        # Only once: a recorder that is still running would get ten errors a second.
         self._late_audio = self._state is _State.FINISHING
         raise self._graded(self._out_of_order("audio"))
 
@@ -244,7 +244,7 @@ class NativeCodec(Codec):
                 lag = {"type": "lag", "channel": channel, "seconds": round(behind, 3)}
                 return self._if_wanted(lag)
             case GoingAway(resume_within):
-                text = "the server restarts; come back with the resume token"
+                text = "the server restarts; resume with the resume token"
                 error = {"type": "error", "code": "going_away", "message": text}
                 return [{**error, "resume_within": resume_within}]
             case Failed(code, text, _, retry_after):
@@ -265,7 +265,7 @@ class NativeCodec(Codec):
             )
             text += f": {event.trouble}" if event.trouble else ""
             messages.append({"type": "error", "code": "utterance_failed", "message": text})
-        # An empty answer is an answer only to who asked: silence sends nothing.
+        # An empty final is sent only to a client that asked for one: silence sends nothing.
         if event.text or event.reason in ("flush", "finish"):
             message = _transcript("final", event, now)
             message |= {"is_speech_final": True, "seq": event.seq, "stable": len(event.text)}

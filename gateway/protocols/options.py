@@ -1,4 +1,4 @@
-"""How a protocol reads session options from a client's JSON; it may take a part of them by name."""
+"""How a protocol reads session options from a client's JSON: all of them, or some by name."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -10,7 +10,7 @@ from gateway.protocols.api import ClientError
 
 
 def readers(names: Iterable[str] = OPTIONS) -> dict[str, fields.Reader]:
-    """Return the reader of each of these options; KeyError for a name that is none."""
+    """Return the reader of each of these options; KeyError for an unknown name."""
     return {name: _reader(OPTIONS[name]) for name in names}
 
 

@@ -4,7 +4,7 @@
              {"type": "stop_recording"}; then it may start again, in the same call
     server   {"type": "status"}, {"type": "partial"}, {"type": "transcription"}, {"type": "error"}
 
-Such clients append the text of each transcription, so only finals are told as one.
+Such clients append the text of each transcription, so only finals are sent as transcriptions.
 """
 
 import json
@@ -84,7 +84,7 @@ class TranscribeCodec(Codec):
             return (Audio(data),)
         if self._objected:
             return ()
-        # Said once: a recorder that is still running would be told ten times a second.
+        # Only once: a recorder that is still running would get ten errors a second.
         self._objected = True
         raise ClientError("not_recording", "audio outside of a recording was not used")
 

@@ -1,6 +1,6 @@
 """One client's TCP connection: bytes in, handed over in turns; bytes out, in order.
 
-It has the budget of a WebSocket connection: one that sends more than its share is read later.
+It has the budget of a WebSocket connection: a client that sends more than its share is read later.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ MOST_CLOSING = 10.0
 _MOST_EARLY = 1 << 16
 """Bytes that may wait for their turn; more are not read until then."""
 _KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 20, "TCP_KEEPCNT": 2}
-"""Seconds, and how often: TCP has no pings, so that the kernel finds out who is gone."""
+"""Seconds, and number of probes: TCP has no pings, so the kernel detects a dead peer."""
 
 _log = Log(__name__)
 
 
 class Host(Protocol):
-    """What lets connections in."""
+    """Accepts connections."""
 
     def connected(self, connection: "TcpConnection") -> None:
-        """Learn of a new connection; it is read once it is given a conversation."""
+        """Take note of a new connection; it is read once it has a conversation."""
 
 
 class TcpConnection(asyncio.Protocol):
@@ -70,7 +70,7 @@ class TcpConnection(asyncio.Protocol):
         self._host.connected(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take in what arrived, as far as this connection's turn goes."""
+        """Handle what arrived, for as long as this connection's turn lasts."""
         if self._closing:
             return
         self._rest += data
@@ -80,7 +80,7 @@ class TcpConnection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
-        """Go on with what is left to handle; the client may still read, but not over TLS."""
+        """Handle the rest; the client may still read, but not over TLS."""
         self._ended = True
         if not self._waiting:
             self._turn()
@@ -97,7 +97,7 @@ class TcpConnection(asyncio.Protocol):
     # --- turns ---
 
     def serve(self, conversation: Conversation) -> None:
-        """Begin to read: this is the conversation to have."""
+        """Begin to read, for this conversation."""
         self._conversation = conversation
         if not self._closing:
             conversation.begin()
@@ -111,7 +111,7 @@ class TcpConnection(asyncio.Protocol):
             self._turn()
 
     def abort(self) -> None:
-        """Close without a word."""
+        """Close without a message."""
         self._transport.abort()
 
     def _turn(self) -> None:
@@ -156,14 +156,15 @@ class TcpConnection(asyncio.Protocol):
             self._transport.abort()
 
     def close_soon(self, code: int, reason: str) -> None:
-        """See `Client`; TCP has no codes, so that the connection just ends."""
+        """See `Client`; TCP has no codes, so the connection just ends."""
         if not self._closing:
             self._closing = True
             asyncio.get_running_loop().call_later(MOST_CLOSING, self._transport.abort)
             if self._ended or not self._transport.can_write_eof():
                 self._transport.close()
                 return
-            # Unread bytes would make the end a reset, which may cost the client its last line.
+            # To close with unread bytes would send a reset, and the client might lose its last
+            # line.
             self._transport.write_eof()
             self._transport.resume_reading()
 

@@ -16,7 +16,7 @@ from gateway.websocket.crowd import Crowd
 
 
 class TcpListener:
-    """Lets the clients of one protocol in."""
+    """Admits the clients of one protocol."""
 
     def __init__(
         self, protocol: Protocol, reception: Reception, handshakes: Handshakes, crowd: Crowd
@@ -41,12 +41,12 @@ class TcpListener:
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The port on which it listens."""
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
     def close(self) -> None:
-        """Accept nobody any more."""
+        """Accept no more connections."""
         self._server.close()
 
     def connected(self, connection: TcpConnection) -> None:

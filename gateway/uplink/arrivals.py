@@ -1,4 +1,4 @@
-"""When a session's audio came, for the latencies that callers feel."""
+"""When a session's audio arrived, to measure the latencies that callers feel."""
 
 import time
 from collections import deque
@@ -12,7 +12,7 @@ _KEPT = 128
 
 
 class Arrivals:
-    """A session's recent audio by the time it arrived at."""
+    """The arrival times of a session's recent audio."""
 
     def __init__(self, start: int) -> None:
         self.start = start
@@ -22,7 +22,7 @@ class Arrivals:
         self._marks: deque[tuple[int, float]] = deque(maxlen=_KEPT)
 
     def note(self, position: int) -> None:
-        """Take note that the audio before `position` is there."""
+        """Take note that the audio before `position` has arrived."""
         now = time.monotonic()
         self._position = position
         if self._began is None:
@@ -44,7 +44,7 @@ class Arrivals:
     def age(self, position: int) -> float:
         """Return seconds since the audio before `position` had arrived; 0 if that is not known."""
         arrived = None
-        for end, at in reversed(self._marks):  # what is asked for came lately
+        for end, at in reversed(self._marks):  # the newest are asked for
             if end < position:
                 break
             arrived = at

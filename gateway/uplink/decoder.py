@@ -41,9 +41,9 @@ _G711 = {"mulaw": _mulaw_table(), "alaw": _alaw_table()}
 def resume_frame(audio: AudioFormat, position: int) -> int:
     """Return the client's frame from which an `AudioDecoder` goes on at 16 kHz `position`.
 
-    Its output from `position` on is then what it would have been without the interruption: a
-    resampler that begins must have heard what its filter reaches back to, and its output samples
-    must fall between the same input samples as before.
+    Its output from `position` on is then the same as without the interruption: a new resampler must
+    first get the samples that its filter reaches back to, and its outputs must fall between the
+    same inputs as before.
     """
     if audio.sample_rate == SAMPLE_RATE:
         return position
@@ -64,7 +64,7 @@ class AudioDecoder:
     on the bytes and on where among them `flush` was called, never on their split into messages.
     Samples beyond full scale are clipped; float32 full scale is 1.0.
 
-    `start` is the frame of the client that comes first, from `resume_frame` or 0.
+    `start` is the client's first frame, from `resume_frame` or 0.
     """
 
     def __init__(self, audio: AudioFormat, *, start: int = 0) -> None:
@@ -87,7 +87,7 @@ class AudioDecoder:
 
     @property
     def truncated(self) -> ClientError | None:
-        """What to tell a client that finishes now, amid a sample; None between samples."""
+        """The error for a client that finishes inside a sample; None between samples."""
         if not self._rest:
             return None
         return ClientError(
@@ -102,7 +102,7 @@ class AudioDecoder:
         At another rate the newest samples (the resampler's lookahead: 6 ms at 8 kHz, 3 ms from
         16 kHz up) wait for those that follow, or for `flush`.
 
-        Raises `ClientError` where float32 audio holds NaN or infinity; nothing was taken then.
+        Raises `ClientError` where float32 audio holds NaN or infinity; then it uses none of it.
         """
         if self._untouched and not self._rest and not len(data) % self._frame_bytes:
             frames = len(data) // self._frame_bytes
@@ -122,9 +122,9 @@ class AudioDecoder:
     def flush(self) -> list[bytes]:
         """Return what waits in the resampler, so that all audio pushed so far is out.
 
-        Later audio continues the same timeline; the last milliseconds before the flush are
-        computed as if silence followed, which is what whoever flushes said. Called at the end of
-        the session too. A part of a frame goes on waiting.
+        Later audio continues the same timeline; the last milliseconds before the flush are computed
+        as if silence followed, since a flush says so. It is called at the end of the session, too.
+        A part of a frame still waits.
         """
         if self._resampler is None:
             return [b""] * self._audio.channels

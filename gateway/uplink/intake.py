@@ -22,17 +22,17 @@ from gateway.uplink.writer import MOST_WAITING, Uplink
 
 _NOTE_EVERY = SAMPLE_RATE // 10
 _ACK_BEHIND = 2 * SAMPLE_RATE
-"""Acknowledged is what was written so long ago: a Redis that fails over, or whose machine dies with
-an AOF synced each second, may come back without the newest second."""
+"""Samples between an acknowledgement and what is written: a Redis that fails over, or whose machine
+dies with an AOF synced each second, may come back without the newest second."""
 
 
 class Intake:
     """All legs of one call, in step, as written by one owner.
 
-    `held` is what Redis has of each leg where the call is resumed, empty for a new one; the audio
-    then goes on from frame `start` of the client. `on_ack` is told, about once a second, a frame
-    before which the client need keep nothing, if it wants to know; `on_superseded` is called when
-    Redis says that the call has another owner, or is gone.
+    For a resumed call, `held` is what Redis has of each leg, and the audio goes on from the
+    client's frame `start`. If the client wants acknowledgements, `on_ack` gets about once a second
+    a frame before which the client need keep nothing. `on_superseded` is called when Redis says
+    that the call has another owner, or is gone.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Intake:
 
     @property
     def runs_ahead(self) -> bool:
-        """Whether audio comes faster than it is spoken, or is held because it did."""
+        """Whether audio comes faster than it is spoken, or is paused because it did."""
         return self._throttle.stored or self.arrivals.ahead > AHEAD
 
     @property
@@ -89,22 +89,22 @@ class Intake:
         return self._ingest.truncated
 
     def push(self, data: bytes) -> None:
-        """Take audio in the client's format."""
+        """Accept audio in the client's format."""
         self._grow(self._ingest.push(data))
         self._wake()
 
     def flush(self, ordinal: int) -> None:
-        """Have the legs' open utterances ended behind the audio so far."""
+        """End the legs' open utterances after the audio so far."""
         self._grow(self._ingest.flush())
         self._control(Flush(), ordinal)
 
     def configure(self, options: SessionOptions, ordinal: int) -> None:
-        """Have new options take effect behind the audio so far."""
+        """Let new options take effect after the audio so far."""
         self.record = replace(self.record, options=options)
         self._control(Configure(options), ordinal, options=self.record.pack_options())
 
     def finish(self, ordinal: int) -> None:
-        """Have the legs ended behind the audio so far."""
+        """End the legs after the audio so far."""
         self._grow(self._ingest.flush())
         self._note()
         self._control(End(), ordinal, ends=True)
@@ -117,7 +117,7 @@ class Intake:
         self._wake()
 
     def detach(self) -> None:
-        """Have nothing written again that Redis should lose."""
+        """Stop repeating what Redis loses."""
         for leg in self.legs:
             self._uplink.remove(leg)
 
@@ -131,7 +131,7 @@ class Intake:
             self._note()
 
     def _note(self) -> None:
-        """Take note of new audio, for what need not know of every frame."""
+        """Count new audio, for what need not be updated with every frame."""
         samples, self._unnoted = self._unnoted, 0
         self._noted = True
         self._metrics.audio.inc(seconds(samples) * len(self.legs))

@@ -1,8 +1,8 @@
-"""What one leg has sent and Redis does not have yet, as the commands that will write it.
+"""One leg's audio and controls that Redis does not have yet, as the commands to write them.
 
-This is the path every frame takes, so it writes one entry per leg and tick however many messages
-arrived. The id is the position the audio ends at, hence a write that is
-repeated after a broken connection is refused by Redis and counts as done.
+Every frame takes this path, so it writes one entry per leg and tick, however many messages arrived.
+The id of an entry is the position where its audio ends. So Redis refuses a write that is repeated
+after a broken connection, and that counts as done.
 """
 
 import itertools
@@ -19,25 +19,26 @@ from common.pipeline import control
 from common.redis.resp import Part, transaction
 
 _LONGEST_ENTRY = 8_000
-"""Bytes of audio in one entry (0.25 s): readers take so many entries, not bytes, in one step."""
+"""Bytes of audio in one entry (0.25 s): readers limit a step by entries, not by bytes."""
 _MOST_ENTRIES = 8
-"""Entries written at a time: what a live caller says must not stand behind a minute of another."""
+"""Entries written at a time: a live caller's audio must not wait behind a minute of another's."""
 _REPEATABLE = 3 * SAMPLE_RATE
-"""Written audio kept to be written again. A Redis that failed over, or restarted with an AOF that
-is synced each second, comes back at most some two seconds older than what it acknowledged."""
+"""Samples of written audio that are kept to be written again. A Redis that failed over, or
+restarted with an AOF that is synced each second, comes back at most some two seconds older than
+what it acknowledged."""
 
 
 _Entry: TypeAlias = tuple[int, int, bytes]
-"""Position and order of what is written, and the audio, or a control's whole command. A tuple of
-plain values: a hundred are kept of each leg, and of these the garbage collector lets go."""
+"""Position and order of an entry, and its audio, or a control's whole command. A hundred are kept
+of each leg, as tuples of plain values, which the garbage collector stops tracking."""
 
 
 class LegUplink:
     """One leg's side of the uplink, written as the session's owner `owner`.
 
-    A leg that is resumed begins at position `start`, and what Redis has up to `last` is not written
-    again. `on_written` is called each time Redis has everything taken before, `on_superseded` when
-    it says that the session has another owner.
+    A resumed leg begins at position `start`; what Redis has, up to `last`, is not written again.
+    `on_written` is called each time Redis has everything taken before. `on_superseded` is called
+    when Redis says that the session has another owner.
     """
 
     __slots__ = (
@@ -60,7 +61,7 @@ class LegUplink:
         self.position = start
         """Where the audio accepted so far ends, in 16 kHz samples."""
         self.written = last.position
-        """Where the audio ends that Redis has."""
+        """Where the audio in Redis ends."""
         self.waiting = 0
         """Bytes accepted and not yet written."""
         self.on_written = on_written
@@ -106,10 +107,10 @@ class LegUplink:
     def take(self) -> Part | None:
         """Return what is to be written next, None if nothing is; `settle` or `put_back` follows.
 
-        Several commands are one transaction: Redis must not refuse one, because its memory is full
-        for a moment, and accept the next, behind which the first has no place any more. A control
-        ends it: if that is refused, because the session has another owner, what comes after it
-        must not be written either, or the next owner's control would come too late.
+        Several commands are one transaction. Otherwise Redis, with its memory full for a moment,
+        could refuse one and accept the next: the first would then be too old to be written. A
+        control ends the transaction. If it is refused because the session has another owner,
+        nothing after it must be written either, or the next owner's control would come too late.
         """
         self._seal()
         if self._superseded or not self._sealed:
@@ -121,7 +122,7 @@ class LegUplink:
         first = itertools.islice(self._sealed, _MOST_ENTRIES)
         count = next((i for i, each in enumerate(first, 1) if not _is_audio(each)), _MOST_ENTRIES)
         self._flying, self._sealed = self._sealed[:count], self._sealed[count:]
-        # Only the first may make the stream: a late one would bring back a call that is over.
+        # Only the first may create the stream: a late one would recreate it after the call is over.
         commands = [
             self._writer.audio(at, content, begin=self._fresh)
             if order == wire.AUDIO_ORDER
@@ -135,7 +136,7 @@ class LegUplink:
         return self.key, transaction(commands), len(commands) + 2
 
     def settle(self, owned: bool) -> bool:
-        """Learn that Redis has what was taken, unless the session is not `owned` any more.
+        """Take note that Redis has what was taken, unless the session is no longer `owned`.
 
         Returns whether more is to be taken.
         """
@@ -157,13 +158,13 @@ class LegUplink:
         return bool(self._sealed)
 
     def put_back(self) -> None:
-        """Have what was taken be taken again: whether Redis has it is not known."""
+        """Put back what was taken, to be taken again: it is unknown whether Redis has it."""
         self._sealed[:0], self._flying = self._flying, []
 
     def rewind(self, last: Mark) -> int:
-        """Have everything behind `last` written again, as far as it is kept; return the samples.
+        """Write everything after `last` again, as far as it is kept; return the samples.
 
-        For a Redis that has come back older than what it had acknowledged.
+        This is for a Redis that has come back with older data than it had acknowledged.
         """
         lost = [entry for entry in self._recent if entry[:2] > last]
         for _ in lost:

@@ -2,7 +2,7 @@
 
 
 class Brake:
-    """The reasons for which a socket is not read: it is, once there is none."""
+    """The reasons for not reading a socket; it is read when there is none."""
 
     def __init__(self) -> None:
         self._reasons: set[str] = set()

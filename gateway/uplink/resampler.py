@@ -1,12 +1,12 @@
 """Streaming sample-rate conversion to 16 kHz, 3 to 6 ms behind its input, for any chunking.
 
 libsamplerate does the arithmetic (band-limited interpolation: J. O. Smith, "Digital Audio
-Resampling", CCRMA, 2002). It holds back 5.9 ms from 8 kHz and 2.9 ms from 16 kHz up, where
-libsoxr's FFT stages hold back 12 to 116 ms from 8 kHz (HQ, 64 on average), which every partial and
-every endpoint would pay.
+Resampling", CCRMA, 2002). It delays audio by 5.9 ms from 8 kHz, and by 2.9 ms from 16 kHz up.
+libsoxr's FFT stages would delay every partial and every endpoint by 12 to 116 ms from 8 kHz (HQ, 64
+on average).
 
-Its medium filter is flat to 0.85 of the lower Nyquist frequency, 3.4 kHz from 8 kHz, the end of the
-telephone band, which the fast one has at -9 dB. Images and aliases stay below -110 dB.
+Its medium filter is flat to 0.85 of the lower Nyquist frequency. From 8 kHz that is 3.4 kHz, the
+end of the telephone band, where the fast filter is at -9 dB. Images and aliases stay below -110 dB.
 """
 
 from math import ceil
@@ -17,8 +17,8 @@ import samplerate
 from common.audio import SAMPLE_RATE, FloatArray
 
 REACH = 64
-"""Samples at the lower of both rates. The filter reaches 47 ahead and back; these bring all of it
-out, or fill it."""
+"""Samples at the lower of both rates. The filter reaches 47 ahead and back; these are enough to
+fill or to empty it."""
 
 
 class Resampler:
@@ -67,11 +67,11 @@ class Resampler:
         return fresh
 
     def _readable(self, frames: int) -> int:
-        """Return how many of so many frames, at least 1, to hand to the converter at once.
+        """Return how many of `frames`, at least 1, to hand to the converter in one call.
 
         It has room for ceil(frames * ratio) outputs, stops reading when that is full, and drops
         what it has not read (python-samplerate issue 7). By this count the room cannot be full
-        before the last frame is read, because that many outputs span as many frames.
+        before the last frame is read, because outputs that fill the room span as many frames.
         """
         room = -(-frames * SAMPLE_RATE // self._rate)
         return (room - 1) * self._rate // SAMPLE_RATE + 1

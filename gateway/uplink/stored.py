@@ -1,8 +1,8 @@
 """How much audio a call may have in store: sent, and not yet recognised. Pure.
 
-A recording that is sent faster than it was spoken is work that waits in Redis. Without a bound one
-client could have hours of it there, in front of the recognisers that live callers need. A live
-caller is never held: nobody can be ahead of real time by speaking.
+A recording that is sent faster than it was spoken waits in Redis as work. Without a bound one
+client could queue hours of it at the recognisers that live callers need. A live caller is never
+paused: live speech cannot be ahead of real time.
 """
 
 from collections import defaultdict
@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 AHEAD = 10.0
-"""Seconds that a call is ahead of its own clock before its store is looked at: a network that
-stalled, or a client that resumed, brings several seconds in one go."""
+"""Seconds that a call may be ahead of its own clock before its store is checked: after a stall of
+the network or a resumption, several seconds arrive in one go."""
 
 _MARGIN = 15.0
-"""Seconds beyond the longest utterance: what VAD and the recogniser still have in hand. A call
-that may store less than one utterance would wait for its end for ever."""
+"""Seconds beyond the longest utterance, for what VAD and the recogniser are working on. A call that
+may store less than one utterance would wait for ever for its end."""
 _OF_A_CALL = 60.0
 _OF_A_CLIENT = 240.0
 _AGAIN = 0.75
-"""A call that is held goes on at this share of its bound."""
+"""A paused call goes on at this share of its bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ class Stored:
 
 
 def to_hold(calls: Sequence[Stored]) -> list[bool]:
-    """Return which calls may bring no more audio now.
+    """Return which calls must be paused now.
 
-    Each call has its own bound, and the calls of one client share one; of that each has at least
+    Each call has a bound, and the calls of one client share another. A call's share is at least
     what one utterance takes.
     """
     totals: defaultdict[str, float] = defaultdict(float)

@@ -12,27 +12,27 @@ from gateway.uplink.pacing import Brake
 from gateway.uplink.writer import MOST_WAITING
 
 _OFTEN = ("pace", "redis", "store")
-"""Reasons that hold a client many times a second; the log has the first time."""
+"""Reasons that pause a client many times a second; only the first time is logged."""
 
 _log = Log(__name__)
 
 
 class Throttle:
-    """Holds one connection back, for whatever reasons there are at a time.
+    """Pauses one connection for as long as there is a reason.
 
-    `hold` stops reading from its socket, or goes on. `rate`: how many times faster than spoken
-    audio is taken, `burst`: seconds of it that may come together before.
+    `hold` stops reading from its socket, or resumes. `rate`: how many times faster than spoken
+    audio is accepted. `burst`: seconds of audio that may come together before that.
     """
 
     def __init__(
         self, session: str, hold: Callable[[bool], None], *, rate: float, burst: float
     ) -> None:
         self.session = session
-        """Whose connection it is, for the log."""
+        """The session of the connection, for the log."""
         self.full = False
-        """Whether it is held because too much of it waits for Redis."""
+        """Whether it is paused because too much of it waits for Redis."""
         self.stored = False
-        """Whether it is held because too much of it is not recognised yet."""
+        """Whether it is paused because too much of it is not recognised yet."""
         self._hold = hold
         self._pace = Bucket(rate, burst)
         self._brake = Brake()
@@ -41,7 +41,7 @@ class Throttle:
 
     @classmethod
     def idle(cls, session: str) -> Self:
-        """Return one that holds nobody: the call has no connection."""
+        """Return one that pauses nothing, for a call without a connection."""
         return cls(session, lambda held: None, rate=1.0, burst=0.0)
 
     def hold(self, why: str, held: bool) -> None:
@@ -57,7 +57,7 @@ class Throttle:
             )
 
     def pace(self, samples: int) -> None:
-        """Take note of so much audio of one leg; who is far ahead of what he says has to wait."""
+        """Count new audio of one leg; a client far ahead of real time has to wait."""
         pause = self._pace.add(seconds(samples), time.monotonic())
         if pause:
             self.hold("pace", True)
@@ -79,10 +79,10 @@ class Throttle:
         self.hold("store", held)
 
     def forget(self) -> None:
-        """Hold nobody any more: the connection has ended."""
+        """Pause nothing any more: the connection has ended."""
         self._hold = lambda held: None
 
     def close(self) -> None:
-        """Let no pause end any more."""
+        """Cancel the end of a pause."""
         if self._pause is not None:
             self._pause.cancel()

@@ -15,7 +15,7 @@ MOST_WAITING = 1 << 19
 """Bytes a leg may hold unwritten (16 s of audio) before its socket is no longer read."""
 _SUPERSEDED = -1
 _LOOK_EVERY = 0.25
-"""Seconds between looks whether Redis came back older, where there is nothing to write."""
+"""Seconds between checks whether Redis came back with older data, if there is nothing to write."""
 
 _log = Log(__name__)
 
@@ -34,7 +34,7 @@ class Uplink:
         self._generation = link.generation
 
     def add(self, leg: LegUplink) -> None:
-        """Look after this leg: what Redis loses of it is written again."""
+        """Watch this leg: audio of it that Redis loses is written again."""
         self._legs.add(leg)
 
     def remove(self, leg: LegUplink) -> None:
@@ -42,7 +42,7 @@ class Uplink:
         self._legs.discard(leg)
 
     def touch(self, leg: LegUplink) -> None:
-        """Have this leg written at the next tick."""
+        """Write this leg at the next tick."""
         if not self._dirty:
             self._settled.clear()
             self._touched.set()
@@ -64,11 +64,11 @@ class Uplink:
                 self._generation = self._link.generation
                 await self._restore()
             if self._dirty:
-                with suppress(OtherServer):  # nothing newer must come before what that one lacks
+                with suppress(OtherServer):  # first comes what that server lacks
                     await self._flush()
 
     async def _something(self) -> None:
-        """Return when there is something to write; now and then also when there is not."""
+        """Return when there is something to write, or after `_LOOK_EVERY`."""
         if not self._dirty:
             self._touched.clear()
             with suppress(TimeoutError):
@@ -84,7 +84,7 @@ class Uplink:
             _log.warning("audio.unwritten", legs=len(self._dirty))
 
     async def _restore(self) -> None:
-        """Write again what a Redis with older data does not have any more."""
+        """Write again the audio that a Redis with older data has lost."""
         legs = list(self._legs)
         replies = await self._link.insist([commands.facts(leg.key) for leg in legs])
         repeated = 0
@@ -107,7 +107,7 @@ class Uplink:
             raise
         read = 0
         for leg, (_, _, count) in taken:
-            # All but always one id, of one write: nothing to be checked.
+            # Nearly always one id, of one write: it needs no check.
             plain = count == 1 and type(replies[read]) is bytes
             owned = plain or _check(replies[read : read + count])
             read += count
@@ -118,7 +118,7 @@ class Uplink:
 
 
 def _check(replies: list[object]) -> bool:
-    """Tell whether the writer still owns the session; Misuse for what no repetition mends."""
+    """Tell whether the writer still owns the session; raises Misuse for a permanent error."""
     owned = True
     for reply in replies:
         if isinstance(reply, list):

@@ -1,10 +1,10 @@
 """How much of this process's time a connection may use. Pure: times are seconds of any clock.
 
-A gateway is one thread: what one client's messages take, all others wait for. So each connection
+A gateway is one thread: while it handles one client's messages, all others wait. So each connection
 has a budget of time. Audio beyond it is read later, since a client may well send a minute of it in
-one go after a reconnect; all connections that are over their budget share one slow lane, so that
-many rude sockets take no more time than a few. What carries no audio is different: no honest
-client sends hundreds of pings, empty frames or controls. A connection that does is closed.
+one go after a reconnect. All connections that are over their budget share one slow lane: many rude
+sockets take no more time than a few. Frames without audio are different: no honest client sends
+hundreds of pings, empty frames or controls. A connection that does is closed.
 
 Measured: a live call takes 0.1 to 0.6 % of the time, the latter with two channels at 48 kHz; a
 second of audio takes up to 2 ms at 8 kHz, nearly all of it for resampling.
@@ -30,7 +30,7 @@ _TRIFLES_RATE, _TRIFLES_BURST = 40.0, 400.0
 
 
 def slow_lane() -> Bucket:
-    """Return what the connections of one process share beyond their own budgets."""
+    """Return the budget that the connections of one process share beyond their own."""
     return Bucket(_LANE_RATE, _LANE_BURST)
 
 
@@ -45,10 +45,10 @@ class Budget:
         self._lane = lane
 
     def spend(self, seconds: float, now: float) -> float:
-        """Take note of what a turn took; return for how many seconds to read nothing."""
+        """Count the time of a turn; return for how many seconds to read nothing."""
         seconds = min(seconds, _MOST)
         return self._lane.add(seconds, now) if self._own.try_add(seconds, now) else 0.0
 
     def trifle(self, size: int, now: float) -> bool:
-        """Take note of a frame without audio; return whether they are more than anybody needs."""
+        """Count a frame without audio; return whether there are more than any client needs."""
         return self._trifles.add(1.0 + size / _TRIFLE_BYTES, now) > 0.0

@@ -1,4 +1,4 @@
-"""A TLS identity made for the occasion: browsers give the microphone to HTTPS pages only."""
+"""A self-signed TLS identity: browsers give the microphone to HTTPS pages only."""
 
 import ipaddress
 import os

@@ -1,11 +1,11 @@
 """The WebSocket shell: frames in, handed over where they arrive; messages out, in order.
 
-Messages go straight from the bytes, or from the library's frame parser, to the conversation, and
-out straight to the socket as long as that takes them. The library's queues and waiting tasks cost
-more than all the rest that is done for a frame.
+Messages go from the bytes, or from the library's frame parser, directly to the conversation.
+Answers go directly to the socket while it accepts them. The library's queues and waiting tasks cost
+more than all other work for a frame.
 
-A connection handles what arrives in turns, each within its `Budget`: one that sends more than its
-share is read later, and harms only itself.
+A connection handles what arrives in turns, each within its `Budget`: a client that sends more than
+its share is read later, and harms only itself.
 """
 
 import asyncio
@@ -31,18 +31,18 @@ MOST_UNSENT = 1000
 """Messages a client may leave unread before it is closed; at a few a second, minutes of them."""
 MOST_BUFFERED = 1 << 20
 """Bytes that may lie in a client's socket unsent before it is cut off: the library answers every
-ping at once, whether or not anybody reads the answers."""
+ping immediately, even if the client reads no answers."""
 MOST_CLOSING = 10.0
 """Seconds that closing may take, the last messages included: a client that reads nothing would
-hold up even its own end."""
+delay even its own end."""
 _FLOOD_CLOSING = 1.0
-"""Seconds that the connection of a client that floods has to take its last message."""
+"""Seconds that a flooding client has to read its last message."""
 PING_EVERY = 20.0
 """Seconds between pings, and until one must be answered."""
 _MOST_EARLY = 1 << 16
 """Bytes that may arrive before the handshake is answered; more are not read until then."""
 _MOST_FRAMES = 128
-"""Frames that are cut out of the bytes at once."""
+"""Most frames that are cut out of the bytes in one turn."""
 _WITHOUT_AUDIO = (0x01, 0x81, 0x89, 0x8A)
 """First bytes of text, ping and pong frames."""
 _HUNG_UP = (CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RCVD)
@@ -60,7 +60,7 @@ class Connection(ServerConnection):
         self.peer = ""
         """The client's address."""
         self.caller = ""
-        """Tells the client from others (`gateway.admission.quota.caller`)."""
+        """Identifies the client (`gateway.admission.quota.caller`)."""
         self.bare = False
         """Whether the client wants an answer without its body."""
         self.complaint: Complaint | None = None
@@ -68,12 +68,12 @@ class Connection(ServerConnection):
         self._conversation: Conversation | None = None
         self._head: HeadReader | None = HeadReader()
         self._ended = False
-        """Whether the client has sent all it will before its request was answered."""
+        """Whether the client closed its sending side before its request was answered."""
         self._budget = Budget(self._crowd.lane)
         self._rest = bytearray()
         """What has arrived and is not handled yet."""
         self._missing = 0
-        """Bytes that the frame in `_rest` lacks at least; 0 if it may be whole."""
+        """Least number of bytes that the frame in `_rest` lacks; 0 if it may be whole."""
         self._strange = False
         """Whether the library gets all bytes as they come: it is about to fail the connection."""
         self._pieces: deque[bytes] = deque()
@@ -92,7 +92,7 @@ class Connection(ServerConnection):
         self._held = False
         self._objected = False
         self._deaf = False
-        """Whether nothing is heard any more, since it was a flood."""
+        """Whether input is ignored, since the client flooded."""
         self._too_slow = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -104,7 +104,7 @@ class Connection(ServerConnection):
         self._crowd.enter(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take in what arrived, as far as this connection's turn goes; the rest has to wait."""
+        """Handle what arrived, for as long as this connection's turn lasts; the rest waits."""
         if self._deaf:
             return
         if self._head is not None:
@@ -122,7 +122,7 @@ class Connection(ServerConnection):
             self._turn(bytes(self._rest + data) if self._rest else data)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # the transport asks
-        """Answer a request all the same whose sender says that nothing follows it."""
+        """Answer a request even if its sender has closed its sending side."""
         pending = self._head is None and self.protocol.state is State.CONNECTING
         if pending and not self.protocol.eof_sent:
             self._ended = True
@@ -148,7 +148,7 @@ class Connection(ServerConnection):
     def _turn(self, data: bytes) -> None:
         """Handle frames for as long as this connection's turn lasts.
 
-        The library gets only whole frames, so that it is never amid one when audio passes it by.
+        The library gets only whole frames, so it is never inside one when audio bypasses it.
         """
         most = self.protocol.max_message_size
         assert most is not None
@@ -187,7 +187,7 @@ class Connection(ServerConnection):
         self._end_turn(now - began, now)
 
     def _wait(self, pause: float) -> None:
-        """Go on after so many seconds with what has arrived; nothing is read until then."""
+        """Go on after `pause` seconds with what has arrived; nothing is read until then."""
         self._waiting = True
         if not self.transport.is_closing():
             self.transport.pause_reading()
@@ -248,19 +248,18 @@ class Connection(ServerConnection):
             self._deadline.cancel()
         self._crowd.leave(self)
         if (error := self.protocol.parser_exc) is not None:
-            # It is in a circle with the protocol, and its traceback has the last frame received.
+            # It is in a cycle with the protocol, and its traceback has the last frame received.
             traceback.clear_frames(error.__traceback__)
-        # The next turn may be long in coming, and has this connection till then.
+        # The crowd keeps this connection until its next turn, which may take long.
         self._rest, self._fragments = bytearray(), bytearray()
         self._pieces.clear()
         self._lost = True
         self._news.set()
 
     def send_soon(self, messages: Sequence[str | bytes]) -> None:
-        """Queue messages; a client that reads none of `MOST_UNSENT` is closed.
+        """Queue messages; a client that leaves more than `MOST_UNSENT` unread is closed.
 
-        Nothing is sent any more once it is to be closed: a client that comes back must have
-        everything up to the last it has.
+        Nothing more is sent once it is to be closed: a client that resumes must have no gap.
         """
         if self._closing is not None or not messages:
             return
@@ -283,7 +282,7 @@ class Connection(ServerConnection):
         self._news.set()
 
     def hold(self, held: bool) -> None:
-        """Stop, or go on, reading from the socket; TCP then slows the client down."""
+        """Stop reading from the socket, so that TCP slows the client down; or resume."""
         if held and self._closing is not None:
             return
         self._held = held
@@ -295,13 +294,13 @@ class Connection(ServerConnection):
             self._wait(0.0)
 
     def abort(self) -> None:
-        """Close without a word."""
+        """Close without a message."""
         self.transport.abort()
 
     async def serve(self, conversation: Conversation, patience: float) -> None:
         """Connect the client and its conversation until either ends.
 
-        A client that has not opened its call after `patience` seconds is sent away.
+        A client that has not opened its call after `patience` seconds is closed.
         """
         self._conversation = conversation
         opening = self.loop.call_later(patience, conversation.give_up)
@@ -330,7 +329,7 @@ class Connection(ServerConnection):
             conversation.forget_client()
 
     async def keepalive(self) -> None:
-        """Notice a peer that is gone without a word; of one that is held no answer is read."""
+        """Detect a dead peer, except while the connection is paused: then no answer is read."""
         while True:
             await asyncio.sleep(PING_EVERY)
             if self._held:
@@ -345,7 +344,7 @@ class Connection(ServerConnection):
         return self.protocol.state is State.OPEN and not self.transport.is_closing()
 
     def _send_now(self, messages: Sequence[str | bytes]) -> None:
-        """Write to a socket that takes more; as `send` does, less its waiting."""
+        """Write to a socket that accepts more; like `send`, but without waiting."""
         for message in messages:
             if isinstance(message, str):
                 self.protocol.send_text(message.encode())
@@ -355,9 +354,9 @@ class Connection(ServerConnection):
 
     @property
     def _hung_up(self) -> bool:
-        """Whether the client is not to be waited for: it is done, or would do the same again."""
+        """Whether not to wait for the client: it is done, or would do the same again."""
         said, answer = self.protocol.close_rcvd, self.protocol.close_sent
-        # One that the session closed has told it already; one that the client did is no answer.
+        # Only the library's own objections count, not a close by the session or the client.
         ours = self._closing is None and not self.protocol.close_rcvd_then_sent
         if self._objected or (answer is not None and ours and answer.code in _OBJECTIONS):
             return True

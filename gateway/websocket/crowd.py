@@ -1,7 +1,7 @@
-"""What all connections of a process share: whose turn it is, and room for those without a request.
+"""What all connections of a process share: turns, and room for those without a request.
 
 A connection that has more than one turn's work waits in a queue. The loop serves that queue for
-`_SPELL` at a time, so that other sockets wait no longer however many connections are in it.
+`_SPELL` at a time, so other sockets wait no longer, however many connections are in it.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from gateway.calls.standby import Standby
 from gateway.websocket.budget import slow_lane
 
 _MOST_STRANGERS = 2048
-"""Connections that have not sent a whole request yet; beyond it the client with the most of them
-loses its oldest."""
+"""Most connections without a whole request; beyond it the client with the most of them loses its
+oldest."""
 _SPELL = 0.002
 
 
@@ -28,7 +28,7 @@ class Member(Hashable, Protocol):
         """Have a turn."""
 
     def abort(self) -> None:
-        """Close without a word."""
+        """Close without a message."""
 
 
 class Crowd:
@@ -41,7 +41,7 @@ class Crowd:
         self._serving = False
 
     def enter(self, member: Member) -> None:
-        """Take note of a connection that has not asked for anything yet."""
+        """Take note of a connection that has not sent its request yet."""
         self._strangers.add(member.peer, member)
         if len(self._strangers) > _MOST_STRANGERS:
             first = self._strangers.first_to_go()
@@ -50,11 +50,11 @@ class Crowd:
             first.abort()
 
     def leave(self, member: Member) -> None:
-        """Take note that a connection has asked for something, or is gone."""
+        """Take note that a connection has sent its request, or is gone."""
         self._strangers.discard(member.peer, member)
 
     def wait(self, member: Member, pause: float) -> None:
-        """Give a connection its next turn, not before so many seconds have passed."""
+        """Give a connection its next turn, after `pause` seconds at the earliest."""
         if pause:
             asyncio.get_running_loop().call_later(pause, self._join, member)
         else:

@@ -1,7 +1,7 @@
 """Where a WebSocket's frames begin and end among the bytes of a connection (RFC 6455, 5.2).
 
-Nearly all that a gateway receives are whole binary messages in one frame each. Those are cut out
-here, without the library's general parser, which takes several times as long.
+Nearly all messages that a gateway receives are binary and have one frame. This module extracts them
+without the library's general parser, which takes several times as long.
 """
 
 from collections.abc import Sequence
@@ -19,20 +19,20 @@ _LENGTH_16, _LENGTH_64 = 126, 127
 
 
 class Cut(NamedTuple):
-    """What whole frames some bytes begin with."""
+    """The whole frames that some bytes begin with."""
 
     frames: Sequence[tuple[int, int, int]]
     """Begin, begin of the payload, and end of each."""
     end: int
-    """Where the first byte lies that is in none of them."""
+    """Where the first byte after them lies."""
     missing: int
-    """Bytes that the frame beginning there lacks at least; 0 if it may be whole."""
+    """Least number of bytes that the frame beginning there lacks; 0 if it may be whole."""
     strange: bool
-    """Whether no client should send that frame, or it is too long: the library judges it."""
+    """Whether that frame is not allowed, or too long: the library judges it."""
 
 
 def cut(data: bytes | bytearray, most: int, limit: int) -> Cut:
-    """Cut bytes that begin where a frame does into at most `limit` frames.
+    """Cut bytes, which begin with a frame's first byte, into at most `limit` frames.
 
     A frame of more than `most` bytes of payload is strange.
     """
@@ -62,7 +62,7 @@ def cut(data: bytes | bytearray, most: int, limit: int) -> Cut:
 
 
 def binary_message(data: bytes, frame: tuple[int, int, int]) -> bytes | None:
-    """Return the payload of a whole frame that is a binary message; None if it is another."""
+    """Return the payload of a whole frame that is a binary message; None for any other frame."""
     begin, payload, end = frame
     if data[begin] != _WHOLE_BINARY:
         return None

@@ -28,12 +28,12 @@ from gateway.websocket.request import Complaint
 _RETURNS = "resume"
 """Parameter of a URL, 1 where the client is about to resume a call, which has its place already."""
 _BACKLOG = 4096
-"""Connections that may wait to be accepted. After a restart all clients come back together; of one
-that does not fit, the kernel drops the handshake and its client waits for seconds, or for ever."""
+"""Connections that may wait to be accepted. After a restart all clients return together; the kernel
+drops the handshake of one that does not fit, and its client waits for seconds, or for ever."""
 
 
 class WebSocketListener:
-    """Lets clients in, and answers plain HTTP requests about `subject`.
+    """Admits clients, and answers plain HTTP requests about `subject`.
 
     `opening_s`: seconds that a connection has to open its call.
     """
@@ -63,7 +63,7 @@ class WebSocketListener:
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The port on which it listens."""
         port: int = next(iter(self._server.sockets)).getsockname()[1]
         return port
 
@@ -90,7 +90,7 @@ class WebSocketListener:
             raise SettingsError(f"--port: cannot listen on {host}:{port}: {reason}") from error
 
     async def close(self) -> None:
-        """Accept nobody any more, and close every connection."""
+        """Accept no more connections, and close every one."""
         self._server.close()
         await self._server.wait_closed()
 
@@ -169,7 +169,7 @@ def read(request: Request, peer: str) -> api.Request:
 
 
 def turned_away(refusal: Refusal) -> Response:
-    """Return the answer to a handshake that is refused."""
+    """Return the answer to a refused handshake."""
     own_doing = refusal.reason in OWN_DOING
     status = HTTPStatus.TOO_MANY_REQUESTS if own_doing else HTTPStatus.SERVICE_UNAVAILABLE
     page = pages.text(status, f"refused: {refusal.reason}")

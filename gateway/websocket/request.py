@@ -1,8 +1,8 @@
 """The head of an HTTP request, collected and judged before the WebSocket library sees it.
 
-The library reads handshakes: it answers nothing to any other method, to a body, or to what is no
-HTTP at all, and stumbles over bytes behind a request that it refuses. So it gets exactly one head
-that it can read. What is wrong with the real one is kept beside it, for the answer. Pure.
+The library reads only handshakes. It does not answer other methods, a body, or what is not HTTP,
+and fails on bytes after a request that it refuses. So it gets exactly one head that it can read. A
+fault of the real one is kept beside it, for the answer. Pure.
 """
 
 import re
@@ -33,7 +33,7 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A whole head. `data` is for the library, `rest` what came behind it."""
+    """A whole head. `data` is for the library, `rest` is what came after it."""
 
     data: bytes
     rest: bytes
@@ -49,7 +49,7 @@ class HeadReader:
         self._data = bytearray()
 
     def push(self, data: bytes) -> Head | None:
-        """Take in bytes; return the head once it is whole, or cannot become one."""
+        """Add bytes; return the head once it is whole, or cannot become one."""
         seen = max(0, len(self._data) - len(_END) + 1)
         self._data += data
         end = self._data.find(_END, seen)

@@ -123,7 +123,7 @@ def sizes_of(seed: int) -> Iterator[int]:
 
 @dataclass
 class Output:
-    """What effects leave behind, as the publisher would write it."""
+    """What the publisher would write for the effects."""
 
     emitted: Mark = NOTHING
     events: list[Any] = field(default_factory=list)
@@ -221,7 +221,7 @@ class Rig(ABC):
         await self.stage.start()
 
     def log(self, seed: int) -> Log:
-        """Everything that arrives for the claim, cut by this seed."""
+        """Everything that arrives for the work item, cut by this seed."""
         return audio_log(speech(self.seconds), sizes_of(seed))
 
     def claim(self) -> Claim[Any]:
@@ -231,7 +231,7 @@ class Rig(ABC):
         return self.stage.open(self.claim(), recovery, lambda: self.wakes.put_nowait(None))
 
     async def settled(self, state: Any, effects: Sequence[Effect]) -> Sequence[Effect]:
-        """Return the effects of a step, and of what it set going beside the steps."""
+        """Return the effects of a step, and of the work that it started beside the steps."""
         return effects
 
     async def step(self, state: Any, log: Log) -> Sequence[Effect]:
@@ -239,7 +239,7 @@ class Rig(ABC):
         return await self.settled(state, effects)
 
     def unread(self, state: Any, log: Log) -> Log:
-        """Return what the runtime would read for a claim just opened."""
+        """Return what the runtime would read for a new work item."""
         after: dict[str, Mark] = {
             k: Mark(*wire.id_halves(v)) for k, v in self.stage.inputs(state).items()
         }
@@ -252,7 +252,7 @@ class Rig(ABC):
         return self._reference
 
     async def run(self, seed: int, *, most: int) -> Output:
-        """Run the claim from its beginning to its end, up to `most` entries a step."""
+        """Run the work item from its beginning to its end, up to `most` entries a step."""
         state, output, dice = self.open(), Output(), random.Random(seed)
         for part in parts(self.unread(state, self.log(seed)), dice, most):
             if not output.done:  # the runtime reads no further

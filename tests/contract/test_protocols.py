@@ -49,10 +49,10 @@ FORMAT = AudioFormat("pcm16")
 
 @dataclass(frozen=True)
 class Dialogue:
-    """How a client of one protocol says what every call needs; None: it has no word for it.
+    """How a client of one protocol says what every call needs; None if it has no message for it.
 
-    `opening` is empty where the request opens the call. `resume` comes back with the token
-    ``session.secret`` and has everything up to 7.
+    `opening` is empty where the request opens the call. `resume` shows the token
+    ``session.secret``; the client has everything up to 7.
     """
 
     request: Request = field(default_factory=Request)
@@ -124,7 +124,7 @@ def said(codec: Codec, message: str | bytes) -> Sequence[Command]:
 
 
 def asked(commands: Sequence[Command]) -> list[Command]:
-    """What is asked of the call: all but what is said right away."""
+    """The commands for the call: all but `Say`."""
     return [command for command in commands if not isinstance(command, Say)]
 
 
@@ -190,7 +190,7 @@ def test_a_call_is_resumed(name, ended):
     assert dialogue.flush is not None
     assert dialogue.finish is not None
     assert [*said(codec, dialogue.resume)] == [Resume("session.secret", 7)]
-    # Nothing can be told from where it goes on, until that is known.
+    # Until it is known where the call goes on, nothing can be told.
     for message in (bytes(320), dialogue.flush, dialogue.finish, dialogue.resume):
         with pytest.raises(ClientError) as caught:
             said(codec, message)

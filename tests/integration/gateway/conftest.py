@@ -34,11 +34,11 @@ def impatient(stack: RunningStack) -> Iterator[Service]:
 
 @pytest.fixture
 def unharmed(stack: RunningStack, bus: redis.Redis) -> Iterator[None]:
-    """No worker died, no call is still open, and nothing of one would stay for ever."""
-    # Denoise is not needed for being ready and may be seen a little later.
+    """No worker died, no call is still open, and no key of a call would stay for ever."""
+    # A gateway is ready without denoise, which it may see a little later.
     until(lambda: workers(stack) == LIVING)
     yield
-    # First the gateways: a call that one still opens has yet to make its claims.
+    # First the gateways: a call that is still opening has yet to write its work items.
     until(lambda: status(stack)["sessions"] == 0 and bus.zcard(keys.sessions()) == 0)
     until(lambda: all(bus.xlen(keys.claims(stage)) == 0 for stage in STAGES))
     assert all(bus.hlen(keys.index(stage)) == 0 for stage in STAGES)
@@ -55,7 +55,7 @@ def status(stack: RunningStack | Service) -> dict[str, object]:
 
 
 def workers(stack: RunningStack) -> dict[str, int]:
-    """Return how many workers of each stage live."""
+    """Return the number of live workers of each stage."""
     stages = status(stack)["stages"]
     assert isinstance(stages, dict)
     return {stage: facts["workers"] for stage, facts in stages.items()}

@@ -1,4 +1,4 @@
-"""What a gateway tells of its own progress, and a Redis that is away while a client comes back."""
+"""Acknowledgements and lag, and a Redis that is away while a client resumes."""
 
 import asyncio
 import signal
@@ -52,7 +52,7 @@ def here(bus: LastingRedis, vad: Service) -> Iterator[Service]:
 
 async def test_what_was_acknowledged_is_never_asked_for_again(here: Service):
     opening = config(sample_rate=8_000, events=["audio_ack"], interim_results=False)
-    # At 8 kHz a client is asked for a little that Redis has: the filter must be filled again.
+    # At 8 kHz a client sends again a little that Redis has: the filter must be filled again.
     audio = [*split(pcm16(talk(4)[::2]), 3_200)]
     call = CutCall(opening, [*audio, FINALIZE])
     async with call.opened(here.url) as client:
@@ -106,14 +106,14 @@ async def test_while_nothing_hears_a_call_its_client_is_told_how_far_behind_it_i
     lags = [lag for lag in transcript.of("lag") if lag not in (last,)]
     assert {lag["channel"] for lag in lags} == {0}
     assert all(lag["seconds"] >= 2.0 for lag in lags[: lags.index(later) + 1])
-    # What was sent is the most that it can be behind.
+    # It cannot be behind by more than what was sent.
     assert later["seconds"] <= 130 * 0.1
     assert transcript.errors == []
     assert transcript.close_code == 1000
 
 
 def checkpointed(keeper: redis.Redis, key: bytes) -> bool:
-    """Tell whether a stage's owner has said how far it is, not only that it is the owner."""
+    """Tell whether a stage's checkpoint has a position, beside the owner's marker."""
     entries: Any = keeper.xrevrange(key, count=1)
     return bool(entries) and wire.BODY_FIELD in entries[0][1]
 
@@ -132,7 +132,7 @@ async def test_while_redis_is_away_a_client_is_asked_to_come_again_and_then_it_g
     undisturbed = await converse(here.url, opening, *call.script)
     async with call.opened(here.url) as client:
         await client.say(*call.script[:50], pace=PACE / 2)
-        # Until it has heard something, so that there is something to lose.
+        # Until it has heard some audio, so that there is something to lose.
         await client.hear("final")
         bus.kill()
         await client.say(*call.script[50:70])

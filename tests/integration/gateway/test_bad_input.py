@@ -1,4 +1,4 @@
-"""What a client may do wrong; each is answered, and nobody else notices."""
+"""What a client may do wrong: each mistake is answered, and no other client notices."""
 
 import asyncio
 import socket
@@ -290,7 +290,7 @@ def test_a_page_asked_for_without_a_handshake_is_told_what_is_missing(stack: Run
 
 
 def exchange(stack: RunningStack, data: bytes) -> bytes:
-    """Send bytes and return everything that comes back until the server closes."""
+    """Send bytes and return everything that is answered until the server closes."""
     port = urlsplit(stack.url).port
     answer = b""
     with socket.create_connection(("127.0.0.1", port), timeout=12) as connection:

@@ -18,7 +18,7 @@ from tests.integration.pipeline.services import service
 
 @pytest.fixture
 def refusing() -> int:
-    """A port that nobody listens on."""
+    """A port that no process listens on."""
     return free_ports(1)[0]
 
 

@@ -56,7 +56,7 @@ def commands(data: bytes) -> list[list[bytes]]:
 
 
 def taken(leg: LegUplink) -> list[tuple[bytes, bytes]]:
-    """Have all written that waits; return it as (kind, value): of a control its type."""
+    """Write all that waits; return it as (kind, value), where a control's value is its type."""
     found = []
     while part := leg.take():
         for command in commands(part[1]):
@@ -70,7 +70,7 @@ def taken(leg: LegUplink) -> list[tuple[bytes, bytes]]:
 
 
 class Client:
-    """A client that takes down what happens to it."""
+    """A client that records what happens to it."""
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
@@ -94,7 +94,7 @@ class Client:
 class Surroundings:
     """Stands in for what a session shares with others: link, uplink, downlink, fleet.
 
-    `call` is what Redis holds of the call `TOKEN`, None for nothing.
+    `call` is what Redis holds of the call `TOKEN`, None if nothing.
     """
 
     def __init__(self) -> None:
@@ -116,16 +116,16 @@ class Surroundings:
         self.call: HeldCall | None = None
         self.owner: bytes | None = None
         self.attempt = 0
-        """The latest of the client to come back."""
+        """The client's latest attempt to resume."""
         self.renewed: list[tuple[str, ...]] = []
         self.known_as: dict[str, str] = {}
         self.left: list[str] = []
         self.closed = False
         """Whether the gateway drains."""
         self.counted: list[list[str]] = []
-        """The calls that are counted on, in each round of the caretaker."""
+        """The calls that stay counted, in each round of maintenance."""
         self.extra: Callable[[Command], object] = lambda command: None
-        """Answers what no test of a session alone asks."""
+        """Answers questions of no interest to tests of one session."""
         self.orphans: Callable[[int, bool], list[bytes]] = lambda silence_ms, take: []
 
     # --- the link ---
@@ -358,7 +358,7 @@ class Table:
         await self.open(json.dumps({"type": "config", "resume": token, "seq": seq, **more}))
 
     async def adopt(self, former: str = "former") -> None:
-        """Have the call that Redis holds taken over as an orphan."""
+        """Adopt the call that Redis holds as an orphan."""
         await self.maintenance().adopt("call", former)
         self._adopted = next(iter(self.calls), None)
 
@@ -369,12 +369,13 @@ class Table:
             await self.conversation.leave_admission()
 
     def written(self, channel: int = 0) -> list[bytes]:
-        """Have written what waits in a leg that was touched; return it, of a control its type."""
+        """Write what waits in a leg that was touched; return it, with a control's type as its
+        value."""
         found = [leg for leg in self.call.intake.legs if leg in self.around.touched]
         return [value for _, value in taken(found[channel])]
 
     def deliver(self, news: dict[bytes, list[wire.RawEntry]]) -> None:
-        """Let the call have what was read from its result streams."""
+        """Give the call what was read from its result streams."""
         self.call.output.deliver(news)
 
     def text(self, channel: int = 0) -> bytes:

@@ -1,4 +1,4 @@
-"""Calls are counted by the client's address, which only a trusted proxy may tell."""
+"""Calls are counted by the client's address, which only a trusted proxy may forward."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a real Redis says of the workers, of their claims and of itself."""
+"""What a real Redis answers about the workers, their work items and its memory."""
 
 import time
 from collections.abc import AsyncIterator

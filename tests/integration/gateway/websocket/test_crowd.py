@@ -1,4 +1,4 @@
-"""Clients that take without giving: many that never speak, and one that never reads."""
+"""Rude clients: many that never send, and one that never reads."""
 
 import asyncio
 import json
@@ -79,14 +79,14 @@ async def test_a_thousand_mute_clients_harm_only_each_other_and_are_sent_away():
                 refused.append(refusal.response)
 
         await asyncio.gather(*(come() for _ in range(CROWD)))
-        # Beyond a burst one client's handshakes are refused; before, its oldest make room.
+        # After a burst one client's handshakes are refused; until then its oldest make room.
         assert len(taken) >= PLACES
         assert {response.status_code for response in refused} == {429}
         assert all(int(response.headers["Retry-After"]) > 0 for response in refused)
         assert len(taken) + len(refused) == CROWD
         assert resident(gateway.process.pid) - before < CROWD * MOST_PER_CONNECTION
 
-        # Another client is let in meanwhile, as far as there are workers.
+        # Another client is admitted meanwhile, as far as there are workers.
         async with line(gateway.url) as client:
             await client.say(config())
             assert (await client.hear("error"))["code"] == "unavailable"
@@ -105,7 +105,7 @@ async def test_a_thousand_mute_clients_harm_only_each_other_and_are_sent_away():
 @pytest.mark.usefixtures("unharmed")
 async def test_a_client_that_never_reads_is_cut_off(impatient: Service):
     pid = impatient.process.pid
-    # Answered by a list of all languages, which nobody takes.
+    # Answered by a list of all languages, which the client does not read.
     question = config(language="?")
     with socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -117,7 +117,7 @@ async def test_a_client_that_never_reads_is_cut_off(impatient: Service):
         await connection.recv()
         connection.transport.pause_reading()
         before = resident(pid)
-        with suppress(ConnectionClosed):  # so many are a flood besides
+        with suppress(ConnectionClosed):  # this many are a flood, too
             for _ in range(300):
                 # In small portions: the gateway's writer fills every buffer on the way, and waits.
                 for _ in range(40):

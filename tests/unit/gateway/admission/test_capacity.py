@@ -1,4 +1,4 @@
-"""Room, by measurement. Whisper on one place with half of its time for ends, unless said."""
+"""Room, by measurement: Whisper on one place with half of its time for ends, by default."""
 
 import pytest
 from hypothesis import given
@@ -28,7 +28,7 @@ def look(
     overdue: int = 0,
     **asr: object,
 ) -> Look:
-    """Half a second with so many legs that brought their audio, recognisers busy for `share`."""
+    """Half a second with `legs` that brought their audio, and recognisers busy for `share`."""
     stages = {
         "vad": StageLook(slots, legs),
         "asr": StageLook(**{**ASR, **asr}),  # type: ignore[arg-type]
@@ -39,7 +39,7 @@ def look(
 
 
 def watch(capacity: Capacity, *looks: Look, start: float = 0.0) -> float:
-    """Have it look twice a second; return the time of the last."""
+    """Let it look twice a second; return the time of the last look."""
     for number, each in enumerate(looks):
         capacity.observe(each, start + number / 2)
     return start + (len(looks) - 1) / 2
@@ -225,7 +225,7 @@ looks = st.builds(
 
 @given(st.lists(looks, max_size=60), looks)
 def test_whatever_was_before_recognisers_that_have_time_refuse_nobody(history, after):
-    """Legs are there, but nothing was done for them for so long."""
+    """There are legs, but no work was done for them for so long."""
     capacity = Capacity(0.5)
     now = watch(capacity, *history, look())
     asr = after.stages["asr"]

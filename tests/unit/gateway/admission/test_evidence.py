@@ -1,4 +1,4 @@
-"""What the recognisers did lately."""
+"""What the recognisers did recently."""
 
 import pytest
 

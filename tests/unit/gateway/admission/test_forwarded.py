@@ -29,7 +29,7 @@ def test_by_default_nobody_is_a_proxy():
     [
         (["203.0.113.7"], "203.0.113.7"),
         (["203.0.113.7, 10.0.0.2"], "203.0.113.7"),
-        # What stands further left is the client's own word.
+        # Entries further left come from the client itself.
         (["198.51.100.1, 203.0.113.7, 10.0.0.2, 192.0.2.1"], "203.0.113.7"),
         (["198.51.100.1", "203.0.113.7, 10.0.0.2"], "203.0.113.7"),
         (["not an address, 203.0.113.7"], "203.0.113.7"),
@@ -81,7 +81,7 @@ def test_forwarded_is_read_likewise(forwarded, expected):
         {"forwarded": ["by=203.0.113.7"]},
         {"forwarded": ["203.0.113.7"]},
         {"forwarded": ["for=203.0.113.7;for=203.0.113.8"]},
-        # Of an open quote nobody can tell where the client's own word ends.
+        # With an open quote it is unknown where the client's own part ends.
         {"forwarded": ['for="1.2.3.4, for=203.0.113.7']},
         {"forwarded": ['for="1.2.3.4"x, for=203.0.113.7']},
         {"xff": ["203.0.113.7"], "forwarded": ["for=203.0.113.8"]},

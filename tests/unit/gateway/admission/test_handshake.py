@@ -12,7 +12,7 @@ from gateway.admission.workers import Workers
 
 
 class StandInFleet:
-    """Has room unless told otherwise; remembers who counts."""
+    """Has room unless told otherwise; remembers which calls count."""
 
     def __init__(self) -> None:
         self.full: Refusal | None = None

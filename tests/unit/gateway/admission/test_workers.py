@@ -28,7 +28,7 @@ class Redis:
     def __init__(self) -> None:
         self.signs: dict[str, dict[bytes, bytes]] = {stage: {} for stage in STAGES}
         self.claims: dict[str, list[bytes]] = {stage: [] for stage in STAGES}
-        """Ids of claims that no worker has taken."""
+        """Ids of work items without an owner."""
         self.memory = (0, 0)
 
     def beat(
@@ -142,7 +142,7 @@ async def test_a_draining_worker_is_none(live, redis):
 async def test_a_call_needs_a_slot_for_each_leg_in_the_stages_that_hold_legs(live, redis):
     redis.beat("vad", "v", 1, slots=4, used=3)
     redis.beat("vad", "w", 1, slots=4, used=4)
-    # ASR holds utterances: an utterance waits a moment for its slot.
+    # ASR owns utterances: an utterance waits a moment for its slot.
     redis.beat("asr", "a", 1, slots=1, used=1)
     await live.look()
     live.admit("call", REQUIRED, 1)
@@ -262,7 +262,7 @@ async def test_claims_that_wait_longer_than_two_seconds_are_too_many(live, redis
     ],
 )
 async def test_late_finals_of_busy_recognisers_are_a_reason(live, redis, clock, vitals, refused):
-    """Two places for a second, after a day's work; another worker does nothing else."""
+    """Two places for a second, after a day's work; another worker does nothing."""
     redis.beat("vad", "v", 1, used=1)
     redis.beat("asr", "a", 1, places=2, held=9000.0, ends=5000, late=100)
     await live.look()

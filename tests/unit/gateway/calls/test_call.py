@@ -1,4 +1,4 @@
-"""A call from its first message to its last final; coming back is in test_coming_back.py."""
+"""A call from its first message to its last final; resuming is in test_coming_back.py."""
 
 import asyncio
 import json
@@ -83,7 +83,7 @@ async def test_who_calls_while_redis_hangs_is_not_kept_waiting_for_ever(table, m
     assert table.client.kinds == ["unavailable"]
     assert table.client.closed == (1013, "unavailable")
     assert table.refused("unavailable") == 1
-    # What Redis carries out after all is cleared away behind it.
+    # What Redis executes later is removed after it.
     disposal = asyncio.create_task(table.disposed())
     await quiet()
     assert not disposal.done()

@@ -1,4 +1,4 @@
-"""A session whose client is lost and comes back; others who take a call: test_letting_go.py."""
+"""A session whose client is lost and resumes; other owners of a call: test_letting_go.py."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ async def table() -> Table:
 
 
 async def back(held: HeldCall, seq: int = 0, **settings: Any) -> Table:
-    """Let a client come back to the call that Redis holds."""
+    """Let a client resume the call that Redis holds."""
     table = Table(**settings)
     table.around.call = held
     await table.come_back(seq)
@@ -114,7 +114,7 @@ async def test_a_client_that_is_lost_after_its_last_word_needs_no_waiting_for(ta
     assert table.ended
 
 
-# --- a client that comes back ---
+# --- a client that resumes ---
 
 
 async def test_it_is_told_from_where_to_go_on():
@@ -240,7 +240,7 @@ async def test_a_call_that_redis_does_not_hold_is_unknown(table):
 
 
 async def test_who_passed_the_door_to_come_back_begins_no_new_call():
-    """The door let it in although there may be no room for new ones."""
+    """It was admitted although there may be no room for new calls."""
     table = Table(returning=True)
     await table.open()
     assert table.client.kinds == ["resume_expected"]
@@ -312,7 +312,7 @@ async def test_one_that_repeats_an_option_that_is_not_so_is_sent_away_and_its_ca
     assert table.call.running
     assert not table.conversation.present
     assert table.metrics.resumptions._value.get() == 0
-    # Like any other that nobody comes back to.
+    # Like any other that is not resumed.
     await eventually(lambda: table.written() == [b"end"])
 
 

@@ -1,4 +1,4 @@
-"""A session that lets go of its call: to another connection, to another gateway, or to nobody."""
+"""A session that releases its call: to another connection, to another gateway, or to none."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ OPTIONS = pack(SessionOptions())
 
 POLICY_VIOLATION = 1008
 STRUCK = ("ZREM", keys.sessions(), "call")
-"""Nobody needs to end it any more."""
+"""No gateway needs to end it any more."""
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def test_the_newer_connection_has_the_call(table):
     assert table.ended
     assert list(table.calls) == [newer.call]
     assert table.sessions == 1
-    # The same process: nobody needs to be told.
+    # The same process: no gateway needs to be told.
     rings = [command for command in table.around.commands if command[0] == "XADD"]
     assert len(rings) == 1
 
@@ -143,7 +143,7 @@ async def test_one_whose_call_is_just_being_opened_is_sent_away_and_leaves_nothi
 
 
 async def left_alone(table: Table) -> bool:
-    """Whether what was disposed of has left everything in Redis to another gateway."""
+    """Whether the disposed call has left everything in Redis to another gateway."""
     table.around.commands.clear()
     await table.disposed()
     return table.around.commands == [] and table.around.left == []

@@ -1,4 +1,4 @@
-"""What a gateway does for its calls now and then."""
+"""A gateway's periodic work for its calls."""
 
 import asyncio
 import json
@@ -22,19 +22,19 @@ WITH_LAG = json.dumps({"type": "config", "encoding": "pcm16", "events": ["lag"]}
 
 
 class Care:
-    """The maintenance of one gateway, and a call that it looks after."""
+    """The maintenance of one gateway, and a call that it maintains."""
 
     def __init__(self, table: Table | None = None, **settings: Any) -> None:
         self.table = Table(**settings) if table is None else table
         self.around = self.table.around
         self.asked_silence: list[int] = []
         self.orphans: list[bytes] = []
-        """Those that nobody has taken yet."""
+        """Orphaned calls that no gateway has adopted yet."""
         self.adopted_in: list[int] = []
         """The rounds, from 0 on, in which it looked for them."""
         self.checkpoints: dict[bytes, Any] = {}
         self.oldest: dict[bytes, int] = {}
-        """Where the first audio lies that Redis still has."""
+        """The position of the first audio that Redis still has."""
         self.around.extra = self._answer
         self.around.orphans = self._orphans
         self.maintenance = self.table.maintenance()
@@ -66,7 +66,7 @@ class Care:
         await asyncio.gather(task, return_exceptions=True)
 
     async def round(self) -> None:
-        """Let it look after everything once, at least."""
+        """Let it do all its work once, at least."""
         before = len(self.asked_silence)
         async with self.running("renew_for_ever"):
             await until(lambda: len(self.asked_silence) > before)
@@ -74,7 +74,7 @@ class Care:
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Its clock, to be set: however long a round really takes, it is none too long."""
+    """Its clock, to be set: no round is too long, however long it really takes."""
     now = [time.monotonic()]
     monkeypatch.setattr(maintenance, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(maintenance, "RENEW_EVERY", 0.002)
@@ -128,7 +128,7 @@ async def test_a_call_that_redis_has_lost_is_lost():
 
 
 async def test_a_call_with_another_owner_is_let_go_and_its_client_may_come_back():
-    """Redis may be one that has forgotten who owns it: then its client is still here."""
+    """Redis may have lost the owner's name: then its client is still here."""
     table = await a_call()
     care = Care(table)
     care.around.renewed.clear()
@@ -189,7 +189,7 @@ async def test_orphans_are_ended_here_and_asked_for_late_enough(resume_s, silenc
         await until(lambda: call.running)
     assert call.id == "call"
     assert not call.attended
-    # A gateway renews every so often: one that lives, or comes back late, is not taken for dead.
+    # A live gateway, even one that renews late after an outage, is not taken for dead.
     assert set(care.asked_silence) == {silence}
 
 
@@ -301,7 +301,7 @@ async def test_a_call_with_too_much_in_store_is_held_until_it_is_recognised(monk
 
 
 async def test_a_call_at_the_pace_of_speech_is_never_asked_for(monkeypatch):
-    """However far behind recognition is: nobody can be ahead by speaking."""
+    """However far behind recognition is: live speech cannot be ahead."""
     monkeypatch.setattr(maintenance, "_STORES_EVERY", 0.001)
     table = await a_call()
     care = Care(table)

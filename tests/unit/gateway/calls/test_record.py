@@ -1,4 +1,4 @@
-"""What Redis keeps of a session, and the token that proves who may come back."""
+"""What Redis keeps of a session, and the token that proves the right to resume."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The sessions as Redis holds them: what is written, in which order, and how it is read back."""
+"""The sessions in Redis: what is written, in which order, and how it is read back."""
 
 from typing import Any, cast
 
@@ -26,7 +26,7 @@ META = keys.session_key("call", "meta")
 
 
 class Redis:
-    """Stands in for the link: takes down everything in order, answers what it was given."""
+    """Stands in for the link: records everything in order, answers what it was given."""
 
     def __init__(self, *replies: Any) -> None:
         self.done: list[tuple[Any, ...]] = []
@@ -80,7 +80,7 @@ def test_workers_are_told_where_to_ring_and_what_to_do():
         (keys.claims("vad"), "call.0"),
     ]
     work = LEG_WORK.unpack(cast(bytes, calls[1][2][1]))
-    # The call's first gateway, whoever opens the claims again.
+    # The call's first gateway, whichever gateway opens the work items again.
     assert work.gateway == "first"
     assert (work.source, work.events, work.align) == ("clean", True, True)
     ((_, _, undenoised),) = claims("call", record())
@@ -99,17 +99,17 @@ async def test_a_session_is_taken_over_as_it_was_left(proof):
 
 
 async def test_one_that_is_taken_is_renewed():
-    """Another gateway would take for an orphan what has just come back."""
+    """Another gateway would take a call for an orphan that was just resumed."""
     terms = record()
     book, redis = roster([terms.pack(), terms.pack_options(), *[None] * 6])
     await book.take("call", "owner")
     assert redis.done[1:] == [(scripts.RENEW_SESSIONS, keys.sessions(), "call")]
-    # Not together with the question: only what is there is renewed.
+    # Not together with the question: only an existing session is renewed.
     assert [len(calls) for calls in redis.evaluated] == [1, 1]
 
 
 async def test_one_that_is_not_there_is_not_listed():
-    """Anybody may ask for any name."""
+    """A client may ask for any name."""
     book, redis = roster([])
     assert await book.take("call", "owner", proof="digest") is None
     assert len(redis.done) == 1
@@ -152,7 +152,7 @@ async def test_no_session_is_none():
 async def test_what_redis_has_of_the_audio_is_where_it_ends():
     taken = Taken("call", record(channels=2), "", 0, (0, 0), (None, 500))
     book, redis = roster(info(b"300-3"), info(b"400-1"))
-    # What the end says counts where audio is trimmed or gone.
+    # The end counts where audio is trimmed or gone.
     assert await book.held(taken) == [
         HeldLeg(Mark(300, 3), ended=False),
         HeldLeg(Mark(500, wire.AUDIO_ORDER), ended=True),

@@ -25,7 +25,7 @@ class Redis:
         self.commands: list[Command] = []
         self.rung = asyncio.Event()
         self.reading: list[bytes] = []
-        """The doorbells that somebody follows now."""
+        """The doorbells that are followed now."""
         self.roles: list[str] = []
         self.away = False
         self.lost = False
@@ -68,7 +68,7 @@ class Redis:
                 if (entries := self.after(key, cursor, MOST_ENTRIES))
             ]
             found.append(read or None)
-        # What was read is on its way while anything may happen.
+        # Anything may happen while the read entries are on their way.
         await self.gate.wait()
         return found
 
@@ -119,7 +119,7 @@ class Follower:
 
 
 class Session:
-    """A session that follows its text, and takes down what it is told."""
+    """A session that follows its text, and records what it is told."""
 
     def __init__(self, name: str) -> None:
         self.leg = Leg(name, 0)

@@ -246,7 +246,7 @@ def test_words_may_come_after_the_end(results):
     assert results.awaited == []
 
 
-# --- for a client that came back ---
+# --- for a client that resumed ---
 
 
 def told(events: list[Event]) -> list[tuple[str, int]]:
@@ -307,7 +307,7 @@ def test_speech_of_what_was_settled_before_is_not_told_and_the_rest_is():
     events = results.read(
         {LEG.key("speech"): [happened], LEG.key("text"): [item(1, 1), item(2, 2)]}
     )
-    # Of the second it has no final: it may not have heard of its beginning either.
+    # It has no final of the second: it may not know of its beginning either.
     assert [
         (type(e).__name__, e.utterance)
         for e in events

@@ -13,7 +13,7 @@ FIRST, SECOND = (AwaitedWords(Leg("s", 0), n, f"d{n}", 10, 20) for n in (1, 2))
 
 
 class Link:
-    """Takes down which items were answered, and as what."""
+    """Records which items were answered, and as what."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, str]] = []

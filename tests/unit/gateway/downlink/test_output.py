@@ -1,4 +1,4 @@
-"""What a client is told of its results, and how far behind it is told that its call is heard."""
+"""What a client is told of its results, and of its call's lag."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -26,7 +26,7 @@ class Heard:
     def __init__(self, *events: str, after: int = 0, channels: int = 1, start: int = 0) -> None:
         self.events: list[Event] = []
         self.told: list[bool] = []
-        """For each time that anything was handed on, whether that was all."""
+        """For each delivery, whether it was the last."""
         self.doubts = 0
         self.lost: list[str] = []
         self.arrivals = Arrivals(start)

@@ -1,4 +1,4 @@
-"""Doorbells and sweeps: who is looked up when, and who is told what was found."""
+"""Doorbells and sweeps: which session is looked up when, and which is told what was found."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -201,7 +201,7 @@ async def test_who_was_replaced_is_told_nothing_and_its_successor_only_after_its
     house.redis.gate.clear()
     looking = asyncio.create_task(house.downlink.look_for("one"))
     await until(lambda: older.asked)
-    # Replaced while the read after the older's cursors is on its way.
+    # Replaced while a read from the former listener's cursors is on its way.
     house.downlink.add("one", newer, OWN)
     house.redis.gate.set()
     await looking

@@ -1,4 +1,4 @@
-"""Readers of JSON fields: what they take, and that they name what they do not."""
+"""Readers of JSON fields: what they accept, and that they name what they refuse."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The native protocol to the client: golden messages, and who is sent which."""
+"""The native protocol to the client: golden messages, and which client gets which."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The native protocol of a client that comes back: what it says, and what its codec then takes."""
+"""The native protocol of a client that resumes: what it says, and what its codec then accepts."""
 
 import json
 
@@ -107,7 +107,7 @@ HELD = {
 
 
 def find(**repeated) -> NativeCodec:
-    """Come back with these options beside `resume`, and find the call that has those of `HELD`."""
+    """Resume with these options beside `resume`, and find the call that has those of `HELD`."""
     codec = NativeCodec(DEFAULTS, Request())
     codec.receive_text(json.dumps({"type": "config", "resume": "t", **repeated}))
     events = frozenset(("lag", "gap"))

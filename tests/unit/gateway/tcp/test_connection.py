@@ -1,4 +1,4 @@
-"""A TCP connection over a real socket, with a conversation that takes down what it is told."""
+"""A TCP connection over a real socket, with a conversation that records what it is told."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

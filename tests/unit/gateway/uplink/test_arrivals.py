@@ -1,4 +1,4 @@
-"""When audio came, for the latencies that callers feel."""
+"""When audio arrived, to measure the latencies that callers feel."""
 
 import pytest
 
@@ -61,6 +61,6 @@ def test_only_so_much_is_kept(clock):
     arrivals = Arrivals(0)
     spoken(arrivals, clock, 60.0)
     clock[0] += 1.0
-    # Older audio counts as having come with the oldest that is known.
+    # Older audio counts as having arrived with the oldest that is known.
     assert arrivals.age(1_600) == pytest.approx(arrivals.age(16_000))
     assert arrivals.age(1_600) < 14

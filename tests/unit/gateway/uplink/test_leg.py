@@ -31,7 +31,7 @@ def uplink(start: int = 0, last: Mark = wire.NOTHING, told: list[str] | None = N
 
 
 def taken(leg: LegUplink) -> list[list[bytes]]:
-    """Take what is written next, as commands; their number is what the part says."""
+    """Take what is written next, as commands, as many as the part says."""
     part = leg.take()
     if part is None:
         return []
@@ -43,7 +43,7 @@ def taken(leg: LegUplink) -> list[list[bytes]]:
 
 
 def written(leg: LegUplink) -> list[list[bytes]]:
-    """Have written what is written next; return it as commands."""
+    """Write what is next; return it as commands."""
     decoded = taken(leg)
     if decoded:
         leg.settle(owned=True)
@@ -63,7 +63,7 @@ def entry(command: list[bytes]) -> tuple[str, Any] | None:
 
 
 def entries(leg: LegUplink) -> list[tuple[str, Any]]:
-    """Have all written that waits; return it as (id, audio) and (id, control's type)."""
+    """Write all that waits; return it as (id, audio) and (id, control's type)."""
     found: list[tuple[str, Any]] = []
     while commands := written(leg):
         found += [each for command in commands if (each := entry(command))]
@@ -93,7 +93,7 @@ def test_a_long_upload_is_cut_into_entries_of_a_quarter_of_a_second(leg):
 
 
 def test_of_a_long_upload_two_seconds_are_written_at_a_time(leg):
-    """What others say goes out in between."""
+    """Other legs' audio is written in between."""
     leg.audio(bytes(2))
     written(leg)
     for _ in range(5):
@@ -205,7 +205,7 @@ def test_the_stream_gets_its_ttl_with_the_first_entry(leg):
 
 
 def heads(leg: LegUplink) -> list[list[bytes]]:
-    """Have all written; return what stands before the id in each command that writes audio."""
+    """Write all; return what stands before the id in each command that writes audio."""
     found = []
     while commands := written(leg):
         found += [command[1:-3] for command in commands if command[0] == b"XADD"]
@@ -213,7 +213,7 @@ def heads(leg: LegUplink) -> list[list[bytes]]:
 
 
 def test_only_the_first_write_may_make_the_stream(leg):
-    """A late one of a call that is over would bring its stream back for ever."""
+    """A late write for a call that is over would recreate its stream for ever."""
     may, may_not = [LEG.key("audio")], [LEG.key("audio"), b"NOMKSTREAM"]
     leg.audio(SECOND)
     assert heads(leg) == [may] * 4
@@ -221,7 +221,7 @@ def test_only_the_first_write_may_make_the_stream(leg):
     leg.control(Flush())
     leg.audio(bytes(2))
     assert heads(leg) == [may_not, may_not]
-    # A Redis that came back older may have lost the stream as well.
+    # A Redis that came back with older data may have lost the stream as well.
     leg.rewind(wire.NOTHING)
     taken(leg)
     leg.put_back()
@@ -289,7 +289,7 @@ def test_whatever_was_held_and_however_the_rest_comes_the_stream_is_whole(audio,
 
 
 def test_a_control_before_what_is_held_is_written_where_the_client_put_it():
-    # The script finds its place behind the audio that is there.
+    # The script finds its place after the audio in Redis.
     leg = uplink(start=100, last=Mark(160, 1))
     leg.audio(bytes(40))
     leg.control(Flush(), ordinal=1)
@@ -297,7 +297,7 @@ def test_a_control_before_what_is_held_is_written_where_the_client_put_it():
     assert [i for i, _ in entries(leg)] == ["120-2", "180-1"]
 
 
-# --- a Redis that came back older ---
+# --- a Redis that came back with older data ---
 
 
 def test_what_redis_lost_is_written_again_in_its_order():

@@ -81,8 +81,8 @@ def test_chunking_changes_nothing(rate, sizes, seed):
     assert np.array_equal(np.concatenate([*pieces, split.flush()]), converted(rate, frames))
 
 
-# Handed over undivided, messages of these sizes lose frames after 0.7 s, where the converter's
-# buffer of 35,000 frames comes round.
+# If passed on undivided, messages of these sizes lose frames after 0.7 s, where the converter's
+# buffer of 35,000 frames wraps around.
 @pytest.mark.parametrize("size", [333, 777])
 def test_no_frame_is_lost_where_the_converters_buffer_comes_round(size):
     frames = noise(48_000, 1)

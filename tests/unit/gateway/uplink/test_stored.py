@@ -27,7 +27,7 @@ def test_the_calls_of_a_client_share_one_and_others_do_not_suffer():
 
 @given(st.lists(stored, max_size=30))
 def test_one_utterance_always_fits(calls):
-    """A call that is held with less could not bring the end of its utterance, and wait for ever."""
+    """A call paused with less could not send the end of its utterance, and would wait for ever."""
     for each, held in zip(calls, to_hold(calls), strict=True):
         if held and not each.held:
             assert each.seconds > each.longest + 10.0

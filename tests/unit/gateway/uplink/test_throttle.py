@@ -1,4 +1,4 @@
-"""Holding one connection back: its reasons add up, and it is let go when the last one is gone."""
+"""Pausing one connection: its reasons add up, and it resumes when the last one is gone."""
 
 import asyncio
 import logging
@@ -62,7 +62,7 @@ def test_the_log_tells_whose_connection_is_held_and_why(caplog):
     caplog.set_level(logging.INFO, "callscribe")
     brake, _ = throttle()
     brake.hold("memory", True)
-    # It turned out to be one that comes back to a call.
+    # It turned out to be one that resumes a call.
     brake.session = "call"
     brake.hold("memory", False)
     told = [(record.getMessage(), record.fields) for record in caplog.records]

@@ -38,7 +38,7 @@ class Heard:
 
 
 class Redis:
-    """Stands in for the link: records batches and answers when it is let."""
+    """Stands in for the link: records batches and answers when allowed."""
 
     def __init__(self, *replies: object) -> None:
         self.batches: list[list[list[bytes]]] = []
@@ -88,7 +88,7 @@ def running(redis: Redis) -> tuple[Uplink, "asyncio.Task[None]"]:
 
 
 async def write(uplink: Uplink, leg: LegUplink) -> None:
-    """Have a leg's first 50 samples written."""
+    """Write a leg's first 50 samples."""
     uplink.add(leg)
     leg.audio(bytes(100))
     uplink.touch(leg)

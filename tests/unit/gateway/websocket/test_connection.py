@@ -17,7 +17,7 @@ from gateway.websocket.connection import MOST_UNSENT, Connection
 
 
 class Session:
-    """Stands in for a `Conversation`: takes down what the connection tells it."""
+    """Stands in for a `Conversation`: records what the connection tells it."""
 
     def __init__(self) -> None:
         self.received: list[str | bytes] = []
@@ -212,7 +212,7 @@ async def test_a_client_that_is_objected_to_is_not_waited_for(session, frame, co
     ("code", "hung_up"),
     [
         *((code, True) for code in (1000, 1001, 1005)),
-        # The last three are objections of the client's own: it may do better after coming back.
+        # The last three are the client's own objections: it may do better after resuming.
         *((code, False) for code in (1008, 1011, 1002, 1007, 1009)),
     ],
 )
@@ -225,7 +225,7 @@ async def test_what_a_client_says_as_it_closes_tells_whether_it_is_done(session,
     assert (session.hung_up, session.vanished) == ((1, 0) if hung_up else (0, 1))
 
 
-# Of 1007 the session knows better: a mistake on the way back to a call does not end that.
+# With 1007 the session decides: a mistake while resuming a call does not end the call.
 @pytest.mark.parametrize(("code", "hung_up"), [(1000, True), (1012, False), (1007, False)])
 async def test_a_client_that_echoes_a_close_has_hung_up_only_where_that_was_the_end(
     session, code, hung_up
@@ -436,7 +436,7 @@ async def test_of_a_held_client_that_is_closed_the_answer_is_read(session):
 
 @pytest.mark.parametrize("seed", range(40))
 async def test_messages_arrive_whole_wherever_the_stream_is_cut(session, seed):
-    """Reads that end amid a header: what follows then is payload, whatever it looks like."""
+    """Reads that end inside a header: what follows then is payload, whatever it looks like."""
     dice = random.Random(seed)
     sent: list[str | bytes] = []
     stream = b""

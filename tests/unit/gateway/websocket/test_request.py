@@ -1,4 +1,4 @@
-"""Heads of requests: the library gets one that it can read, whatever came."""
+"""Heads of requests: the library gets one that it can read, whatever arrived."""
 
 import pytest
 from hypothesis import given
