@@ -24,6 +24,9 @@ _LANE_RATE, _LANE_BURST = 0.08, 0.02
 _MOST = 0.02
 """Seconds that one turn counts for at most: the process itself may have been stopped meanwhile."""
 
+_LUMP = 0.0005
+"""Seconds that are spent before they are counted: a frame takes a hundredth of a millisecond."""
+
 _TRIFLE_BYTES = 2048
 _TRIFLES_RATE, _TRIFLES_BURST = 40.0, 400.0
 """Pings, pongs, empty frames and text messages: a client that resumes repeats a minute of them."""
@@ -37,17 +40,21 @@ def slow_lane() -> Bucket:
 class Budget:
     """The budget of one connection."""
 
-    __slots__ = ("_lane", "_own", "_trifles")
+    __slots__ = ("_lane", "_own", "_spent", "_trifles")
 
     def __init__(self, lane: Bucket) -> None:
         self._own = Bucket(_RATE, _BURST)
         self._trifles = Bucket(_TRIFLES_RATE, _TRIFLES_BURST)
         self._lane = lane
+        self._spent = 0.0
 
     def spend(self, seconds: float, now: float) -> float:
         """Count the time of a turn; return for how many seconds to read nothing."""
-        seconds = min(seconds, _MOST)
-        return self._lane.add(seconds, now) if self._own.try_add(seconds, now) else 0.0
+        self._spent += min(seconds, _MOST)
+        if self._spent < _LUMP:
+            return 0.0
+        spent, self._spent = self._spent, 0.0
+        return self._lane.add(spent, now) if self._own.try_add(spent, now) else 0.0
 
     def trifle(self, size: int, now: float) -> bool:
         """Count a frame without audio; return whether there are more than any client needs."""

@@ -22,27 +22,12 @@ from websockets.protocol import State
 
 from common.telemetry.logs import Log
 from gateway.conversations.conversation import Conversation
+from gateway.websocket import limits
 from gateway.websocket.budget import PIECE, TURN, Budget
 from gateway.websocket.crowd import Crowd
-from gateway.websocket.frames import binary_message, cut
+from gateway.websocket.frames import binary_message, cut, lone_message
 from gateway.websocket.request import Complaint, HeadReader
 
-MOST_UNSENT = 1000
-"""Messages a client may leave unread before it is closed; at a few a second, minutes of them."""
-MOST_BUFFERED = 1 << 20
-"""Bytes that may lie in a client's socket unsent before it is cut off: the library answers every
-ping immediately, even if the client reads no answers."""
-MOST_CLOSING = 10.0
-"""Seconds that closing may take, the last messages included: a client that reads nothing would
-delay even its own end."""
-_FLOOD_CLOSING = 1.0
-"""Seconds that a flooding client has to read its last message."""
-PING_EVERY = 20.0
-"""Seconds between pings, and until one must be answered."""
-_MOST_EARLY = 1 << 16
-"""Bytes that may arrive before the handshake is answered; more are not read until then."""
-_MOST_FRAMES = 128
-"""Most frames that are cut out of the bytes in one turn."""
 _WITHOUT_AUDIO = (0x01, 0x81, 0x89, 0x8A)
 """First bytes of text, ping and pong frames."""
 _HUNG_UP = (CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RCVD)
@@ -70,6 +55,8 @@ class Connection(ServerConnection):
         self._ended = False
         """Whether the client closed its sending side before its request was answered."""
         self._budget = Budget(self._crowd.lane)
+        self._most_alone = min(PIECE, self.protocol.max_message_size or 0)
+        """Bytes of a message that is handled without looking for frames."""
         self._rest = bytearray()
         """What has arrived and is not handled yet."""
         self._missing = 0
@@ -113,13 +100,20 @@ class Connection(ServerConnection):
             super().data_received(data)  # which fails the connection, or discards
         elif self._waiting or self._conversation is None:
             self._rest += data
-            if len(self._rest) > _MOST_EARLY:
+            if len(self._rest) > limits.MOST_EARLY:
                 self.transport.pause_reading()
         elif len(data) < self._missing:
             self._rest += data
             self._missing -= len(data)
+        elif self._rest:
+            self._turn(bytes(self._rest + data))
+        elif (message := lone_message(data, self._most_alone)) is None or self._amid_message:
+            self._turn(data)
         else:
-            self._turn(bytes(self._rest + data) if self._rest else data)
+            began = monotonic()
+            self._message(self._conversation, False, message)
+            now = monotonic()
+            self._end_turn(now - began, now)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # the transport asks
         """Answer a request even if its sender has closed its sending side."""
@@ -152,7 +146,7 @@ class Connection(ServerConnection):
         """
         most = self.protocol.max_message_size
         assert most is not None
-        frames, end, missing, strange = cut(data, most, _MOST_FRAMES)
+        frames, end, missing, strange = cut(data, most, limits.MOST_FRAMES)
         now = began = monotonic()  # uvloop's own clock counts milliseconds
         for frame in frames:
             self._frame(data, frame, began)
@@ -164,6 +158,11 @@ class Connection(ServerConnection):
         if self._rest or end < len(data):
             self._rest = bytearray(data[end:])
         self._end_turn(now - began, now, strange=strange)
+
+    @property
+    def _amid_message(self) -> bool:
+        """Whether the library has a part of a fragmented message."""
+        return self.protocol.current_size is not None
 
     @property
     def _interrupted(self) -> bool:
@@ -210,8 +209,7 @@ class Connection(ServerConnection):
     def _frame(self, data: bytes, frame: tuple[int, int, int], now: float) -> None:
         begin, payload, end = frame
         size, conversation = end - payload, self._conversation
-        amid_message = self.protocol.current_size is not None
-        message = None if amid_message else binary_message(data, frame)
+        message = None if self._amid_message else binary_message(data, frame)
         if message is not None and conversation is not None:
             if size > PIECE and conversation.verbatim:
                 self._pieces.extend(message[at : at + PIECE] for at in range(0, size, PIECE))
@@ -229,13 +227,13 @@ class Connection(ServerConnection):
             self._objected = self._deaf = True
             self._conversation.end_flood()
             self.transport.pause_reading()
-            self.loop.call_later(_FLOOD_CLOSING, self.transport.abort)
+            self.loop.call_later(limits.FLOOD_CLOSING, self.transport.abort)
 
     def process_event(self, event: Any) -> None:
         """Hand data frames to the conversation, everything else to the library."""
         if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
             super().process_event(event)
-            if (unsent := self.transport.get_write_buffer_size()) > MOST_BUFFERED:
+            if (unsent := self.transport.get_write_buffer_size()) > limits.MOST_BUFFERED:
                 self._note_too_slow(unsent)
                 self.transport.abort()
         elif self._conversation is not None:
@@ -267,7 +265,7 @@ class Connection(ServerConnection):
             self._send_now(messages)
             return
         self._unsent.extend(messages)
-        if len(self._unsent) > MOST_UNSENT:
+        if len(self._unsent) > limits.MOST_UNSENT:
             self._note_too_slow(len(self._unsent))
             self._unsent.clear()
             self.close_soon(CloseCode.POLICY_VIOLATION, "slow_consumer")
@@ -277,7 +275,7 @@ class Connection(ServerConnection):
         """Close once everything queued was sent; the first reason given counts."""
         if self._closing is None:
             self._closing = (code, reason)
-            self._deadline = self.loop.call_later(MOST_CLOSING, self.transport.abort)
+            self._deadline = self.loop.call_later(limits.MOST_CLOSING, self.transport.abort)
             self.hold(False)  # the client's answer is to be read
         self._news.set()
 
@@ -331,11 +329,11 @@ class Connection(ServerConnection):
     async def keepalive(self) -> None:
         """Detect a dead peer, except while the connection is paused: then no answer is read."""
         while True:
-            await asyncio.sleep(PING_EVERY)
+            await asyncio.sleep(limits.PING_EVERY)
             if self._held:
                 continue
             answer = asyncio.ensure_future(await self.ping())
-            while not (await asyncio.wait([answer], timeout=PING_EVERY))[0]:
+            while not (await asyncio.wait([answer], timeout=limits.PING_EVERY))[0]:
                 if not self._held:
                     self.transport.abort()
 

@@ -67,3 +67,20 @@ def binary_message(data: bytes, frame: tuple[int, int, int]) -> bytes | None:
     if data[begin] != _WHOLE_BINARY:
         return None
     return apply_mask(data[payload:end], data[payload - 4 : payload])
+
+
+def lone_message(data: bytes, most: int) -> bytes | None:
+    """Return the binary message if these bytes are one whole frame of 2 to `most` bytes.
+
+    From a live call that is nearly always so.
+    """
+    if len(data) < 8 or data[0] != _WHOLE_BINARY:
+        return None
+    length, begin = data[1] - _MASKED, 6
+    if length == _LENGTH_16:
+        length, begin = int.from_bytes(data[2:4], "big"), 8
+    elif length == _LENGTH_64:
+        return None
+    if length != len(data) - begin or length > most:
+        return None
+    return apply_mask(data[begin:], data[begin - 4 : begin])

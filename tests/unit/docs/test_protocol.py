@@ -35,7 +35,7 @@ from gateway.protocols.events import (
 from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
 from gateway.uplink import writer as uplink
-from gateway.websocket import connection
+from gateway.websocket import limits as limits_of
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "protocol.md").read_text()
@@ -276,9 +276,9 @@ def test_the_limits_are_those_of_the_code():
     assert words.startswith(f"{MOST_AWAITED:g} s; {settings.words_wait_s:g} s ")
     waiting = uplink.MOST_WAITING / 32_000
     assert limits["audio waiting in the gateway per channel"].startswith(f"{waiting:.0f} s")
-    assert limits["messages the client has not read"].startswith(f"{connection.MOST_UNSENT},")
+    assert limits["messages the client has not read"].startswith(f"{limits_of.MOST_UNSENT},")
     closing = limits["time to read the last messages when the server closes"]
-    assert closing == f"{connection.MOST_CLOSING:g} s"
+    assert closing == f"{limits_of.MOST_CLOSING:g} s"
 
 
 def test_the_pages_are_those_of_the_code():

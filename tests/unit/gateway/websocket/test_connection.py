@@ -12,8 +12,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
-from gateway.websocket import budget, connection
-from gateway.websocket.connection import MOST_UNSENT, Connection
+from gateway.websocket import budget, limits
+from gateway.websocket.connection import Connection
+from gateway.websocket.limits import MOST_UNSENT
 
 
 class Session:
@@ -279,7 +280,7 @@ async def test_messages_keep_their_order_when_the_socket_fills_up(session):
 async def test_closing_ends_although_the_client_reads_nothing(
     session, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(connection, "MOST_CLOSING", 0.05)
+    monkeypatch.setattr(limits, "MOST_CLOSING", 0.05)
     async with call(session, max_queue=1, ping_interval=None) as client:
         client.transport.pause_reading()
         large = "x" * 1_000_000
@@ -292,7 +293,7 @@ async def test_closing_ends_although_the_client_reads_nothing(
 
 
 async def test_who_pings_and_reads_no_answer_is_cut_off(session, monkeypatch, caplog):
-    monkeypatch.setattr(connection, "MOST_BUFFERED", 10_000)
+    monkeypatch.setattr(limits, "MOST_BUFFERED", 10_000)
     monkeypatch.setattr(budget, "_TRIFLES_BURST", 1e9)
     monkeypatch.setattr(budget, "_BURST", 1e9)
     async with call(session, ping_interval=None) as client:
@@ -398,7 +399,7 @@ async def test_what_was_held_amid_a_turn_goes_on_in_order(session):
 
 def test_a_client_that_is_too_slow_is_logged_once(session, monkeypatch, caplog):
     """On uvloop, as in production: its buffer stays full after the socket was cut off."""
-    monkeypatch.setattr(connection, "MOST_BUFFERED", 10_000)
+    monkeypatch.setattr(limits, "MOST_BUFFERED", 10_000)
 
     async def flood() -> None:
         async with call(session, ping_interval=None) as client:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from gateway.websocket.frames import binary_message, cut
+from gateway.websocket.frames import binary_message, cut, lone_message
 
 MOST = 70_000
 
@@ -101,3 +101,22 @@ def test_a_frame_that_is_too_long_is_judged_once_its_head_is_there(have):
     head = serialized(Opcode.BINARY, bytes(70_000))[:14]
     assert cut(head[:have], 200, 100).strange is (have >= 10)
     assert cut(head[:have], 200, 100).missing == (14 - have if have >= 10 else 10 - have)
+
+
+@given(frames, st.binary(max_size=3), st.integers(0, 3))
+def test_a_lone_message_is_one_whole_binary_frame_and_nothing_else(frame, more, missing):
+    data = (frame + more)[: len(frame) + len(more) - missing]
+    message = lone_message(data, MOST)
+    whole = by_library(data) if data == frame else []
+    if message is not None:
+        assert whole == [(Opcode.BINARY, message)]
+    elif whole and whole[0][0] is Opcode.BINARY:
+        assert len(whole[0][1]) < 2
+
+
+def test_a_lone_message_is_no_longer_than_it_may_be():
+    assert lone_message(serialized(Opcode.BINARY, bytes(100)), 100) == bytes(100)
+    assert lone_message(serialized(Opcode.BINARY, bytes(101)), 100) is None
+    assert lone_message(serialized(Opcode.BINARY, bytes(70_000)), 80_000) is None
+    unmasked = Frame(Opcode.BINARY, bytes(100)).serialize(mask=False)
+    assert lone_message(unmasked, 100) is None
