@@ -24,7 +24,6 @@ from contextlib import suppress
 import numpy as np
 
 from asr_worker.api import (
-    BatchingEngine,
     DecodeFailed,
     DecodePoisoned,
     DecodeRequest,
@@ -285,11 +284,12 @@ class Dispatcher:
     async def _decode(self, group: Group) -> Sequence[Hypothesis | EngineError]:
         """Decode; finals try until the engine accepts them, and keep their place meanwhile."""
         requests = [ticket.request for ticket in group.tickets]
+        batching = self._places.batching
         while True:
             try:
-                if not isinstance(self._engine, BatchingEngine):
+                if batching is None:
                     return [await self._engine.decode(requests[0])]
-                return await self._engine.decode_together(requests, lambda: self._between(group))
+                return await batching.decode_together(requests, lambda: self._between(group))
             except AtCapacity as full:
                 if not group.final:
                     raise
