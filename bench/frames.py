@@ -17,12 +17,12 @@ from time import process_time
 from typing import cast
 
 import uvloop
-from gateway.conversations.conversation import Conversation
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.frames import Frame, Opcode
 
 from bench import record
+from gateway.conversations.conversation import Conversation
 from gateway.websocket.connection import Connection
 
 _FRAME = Frame(Opcode.BINARY, bytes(1024)).serialize(mask=True)

@@ -17,10 +17,10 @@ from common.bus.keys import Leg
 from common.bus.offers import register, register_packed
 from common.errors import CallscribeError, SettingsError, Unavailable
 from common.lifecycle import EXIT_FAILED, EXIT_OK
-from common.pipeline.marks import BEGINNING, Mark
 from common.pipeline.record import pack
 from common.pipeline.speech import Ended, SpeechEntry
 from common.pipeline.stages import ASR, NAMES
+from common.pipeline.stream_ids import BEGINNING, StreamId
 from common.pipeline.streams import AUDIO, HELD, PARTIAL, SPEECH, TEXT
 from common.pipeline.text import FINAL, Final
 from common.pipeline.work import UTTERANCE_WORK
@@ -179,7 +179,7 @@ async def _recognised(link: Link, letter: Letter) -> str:
 def _recording(leg: Leg, start: int, pcm: bytes) -> list[Command]:
     """Return the commands that write a finished call with a single utterance."""
     end = start + len(pcm) // 2
-    over = SpeechEntry(Mark(end, 0), (Ended(1, start, end, end, "finish"),))
+    over = SpeechEntry(StreamId(end, 0), (Ended(1, start, end, end, "finish"),))
     audio, speech = leg.key(AUDIO), leg.key(SPEECH)
     made = [
         commands.remove(audio, speech),
@@ -188,8 +188,8 @@ def _recording(leg: Leg, start: int, pcm: bytes) -> list[Command]:
     ]
     for first in range(0, len(pcm), 2 * SAMPLE_RATE):
         piece = pcm[first : first + 2 * SAMPLE_RATE]
-        mark = wire.entry_id(start + (first + len(piece)) // 2, wire.AUDIO_ORDER)
-        made.append(commands.append(audio, mark, wire.AUDIO_FIELD, piece))
+        stream_id = wire.entry_id(start + (first + len(piece)) // 2, wire.AUDIO_ORDER)
+        made.append(commands.append(audio, stream_id, wire.AUDIO_FIELD, piece))
     return [*made, *commands.renew((leg.meta, speech, audio), _TTL)]
 
 

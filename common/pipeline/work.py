@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from common.options import SessionOptions
-from common.pipeline.marks import BEGINNING
 from common.pipeline.record import Message, sparse
+from common.pipeline.stream_ids import BEGINNING
 
 Source: TypeAlias = Literal["audio", "clean"]
 

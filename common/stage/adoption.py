@@ -86,11 +86,11 @@ def _acquire(spec: StageSpec, leg: Leg, assigned: Assignment, owner: str) -> Scr
     return (scripts.ACQUIRE, [leg.key(kind) for kind in kinds], (owner, _MARKER_TTL))
 
 
-def _last_output(stream: Stream, entry: wire.RawEntry | tuple[()]) -> wire.Mark:
+def _last_output(stream: Stream, entry: wire.RawEntry | tuple[()]) -> wire.StreamId:
     """Return the place of the last output of any owner, given its entry."""
     if not entry:
         return wire.NOTHING
     if stream.entries is not None:
         events: Events | None = wire.read_owned(entry, stream.entries)
         return events.at if events else wire.NOTHING
-    return wire.Mark(*wire.id_halves(entry[0]))
+    return wire.StreamId(*wire.id_halves(entry[0]))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from common.bus.keys import Leg
-from common.bus.wire import Chunk, Control, Mark, entry_id
+from common.bus.wire import Chunk, Control, StreamId, entry_id
 from common.pipeline.partial import PartialText
 from common.pipeline.progress import Progress
 from common.pipeline.report import Load
@@ -33,7 +33,7 @@ class Events(Protocol):
     """One entry of an event stream: all events that the source entry at `at` caused."""
 
     @property
-    def at(self) -> Mark:
+    def at(self) -> StreamId:
         """Order 0 stands for audio, where each frame is decided on."""
 
 
@@ -73,7 +73,7 @@ class Recovery:
     """
 
     state: bytes | None
-    emitted: Mark
+    emitted: StreamId
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +260,7 @@ class Slot(Generic[S]):
     streams: Mapping[bytes, Stream]
     """The streams read for it, by key."""
     cursors: dict[bytes, bytes]
-    emitted: Mark
+    emitted: StreamId
     serial: int = 1
     """Second half of the last id written under this epoch; the marker has 1."""
     full: bool = False

@@ -10,8 +10,8 @@ from common.bus.doorbells import ring
 from common.bus.keys import Leg
 from common.bus.offers import register
 from common.errors import Misuse, OtherServer
-from common.pipeline.marks import BEGINNING
 from common.pipeline.record import names_of, pack
+from common.pipeline.stream_ids import BEGINNING
 from common.pipeline.streams import CLEAN, HELD, PARTIAL, TEXT
 from common.redis.link import Argument, Command, CommandError, Link, Part, Reply, ScriptCall, encode
 from common.redis.resp import is_known_id, transaction
@@ -48,7 +48,7 @@ class _Plan(NamedTuple):
     writes: list[_Write]
     calls: list[ScriptCall]
     """The scripts to run after the writes."""
-    emitted: wire.Mark
+    emitted: wire.StreamId
     serial: int
 
 
@@ -226,12 +226,12 @@ def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
                 key, own = leg.key(PARTIAL.of(utterance)), wire.entry_id(epoch, serial)
                 writes.append(_Write(slot, key, commands.replace(key, own, pack(text))))
             case Audio(end, pcm):
-                if (mark := wire.Mark(end, wire.AUDIO_ORDER)) > emitted:
-                    emitted = mark
-                    writes.append(_clean(slot, mark, wire.AUDIO_FIELD, pcm))
+                if (stream_id := wire.StreamId(end, wire.AUDIO_ORDER)) > emitted:
+                    emitted = stream_id
+                    writes.append(_clean(slot, stream_id, wire.AUDIO_FIELD, pcm))
             case Relay(control):
-                if control.mark > emitted:
-                    emitted = control.mark
+                if control.stream_id > emitted:
+                    emitted = control.stream_id
                     body = pack(control.command)
                     writes.append(_clean(slot, emitted, wire.CONTROL_FIELD, body))
             case Offer(stage, name, item):
@@ -249,7 +249,7 @@ def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
     return _Plan(writes, calls, emitted, serial)
 
 
-def _clean(slot: Slot[S], at: wire.Mark, field: bytes, content: bytes) -> _Write:
+def _clean(slot: Slot[S], at: wire.StreamId, field: bytes, content: bytes) -> _Write:
     key = slot.claim.leg.key(CLEAN)
     return _Write(
         slot, key, commands.append(key, wire.entry_id(*at), field, content), by_epoch=False

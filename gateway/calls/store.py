@@ -7,7 +7,7 @@ from common.bus import commands, keys, scripts, wire
 from common.bus.doorbells import ring
 from common.bus.keys import Leg
 from common.bus.offers import register
-from common.bus.wire import Mark
+from common.bus.wire import StreamId
 from common.pipeline.stages import RENEWED, WORKING, Unit, for_call
 from common.pipeline.streams import AUDIO, META, TEXT
 from common.pipeline.work import LegWork
@@ -24,7 +24,7 @@ MOST_ORPHANS = 50
 class HeldLeg:
     """What Redis has of a leg's audio: everything up to `last`; `ended`: and nothing follows."""
 
-    last: Mark
+    last: StreamId
     ended: bool
 
 
@@ -107,7 +107,7 @@ class SessionStore:
         replies = await self._link.insist([commands.facts(leg.key(AUDIO)) for leg in legs])
         # Of a session that is over, the audio is gone and its end is known.
         return [
-            HeldLeg(max(last_mark(reply), Mark(end or 0, wire.AUDIO_ORDER)), end is not None)
+            HeldLeg(max(last_id(reply), StreamId(end or 0, wire.AUDIO_ORDER)), end is not None)
             for reply, end in zip(replies, taken.ends, strict=True)
         ]
 
@@ -177,12 +177,12 @@ class SessionStore:
         await self._link.insist([commands.strike(session)])
 
 
-def last_mark(reply: object) -> Mark:
+def last_id(reply: object) -> StreamId:
     """Return the last place ever written in a stream, from Redis's answer to XINFO STREAM."""
     if isinstance(reply, CommandError) or not isinstance(reply, list):
         return wire.NOTHING
     facts = dict(zip(reply[::2], reply[1::2], strict=True))
-    return Mark(*wire.id_halves(facts[b"last-generated-id"]))
+    return StreamId(*wire.id_halves(facts[b"last-generated-id"]))
 
 
 def claims(session: str, record: SessionRecord) -> list[ScriptCall]:

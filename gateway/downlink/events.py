@@ -13,9 +13,9 @@ from common.bus import wire
 from common.bus.keys import Leg
 from common.bus.reading import Cursor
 from common.pipeline import speech, text
-from common.pipeline.marks import BEGINNING
 from common.pipeline.partial import PARTIAL_TEXT
 from common.pipeline.speech import SPEECH_ENTRY
+from common.pipeline.stream_ids import BEGINNING
 from common.pipeline.streams import PARTIAL, SPEECH, TEXT
 from common.pipeline.text import Item
 from gateway.protocols.events import (

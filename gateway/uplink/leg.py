@@ -14,7 +14,7 @@ from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE
 from common.bus import wire
 from common.bus.audio_writer import AudioWriter
 from common.bus.keys import Leg
-from common.bus.wire import Mark
+from common.bus.wire import StreamId
 from common.pipeline import control
 from common.redis.resp import Part, transaction
 
@@ -52,7 +52,7 @@ class LegUplink:
         owner: str,
         *,
         start: int = 0,
-        last: Mark = wire.NOTHING,
+        last: StreamId = wire.NOTHING,
         on_written: Callable[[], None] | None,
         on_superseded: Callable[[], None],
     ) -> None:
@@ -160,7 +160,7 @@ class LegUplink:
         """Have what was taken be taken again: whether Redis has it is not known."""
         self._sealed[:0], self._flying = self._flying, []
 
-    def rewind(self, last: Mark) -> int:
+    def rewind(self, last: StreamId) -> int:
         """Have everything behind `last` written again, as far as it is kept; return the samples.
 
         For a Redis that has come back older than what it had acknowledged.

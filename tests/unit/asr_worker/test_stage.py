@@ -12,7 +12,7 @@ from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
 from asr_worker.utterance import POISONED
 from common.bus.keys import Leg
-from common.bus.wire import NOTHING, Chunk, Mark
+from common.bus.wire import NOTHING, Chunk, StreamId
 from common.options import SessionOptions
 from common.pipeline.speech import Ended, Resumed, SpeechEntry
 from common.pipeline.work import UtteranceWork
@@ -78,7 +78,7 @@ async def test_the_tokens_of_a_decode_are_counted_where_the_engine_counts_them(u
     await stage.stop()
 
 
-ENDED = SpeechEntry(Mark(16_000, 0), (Ended(1, 0, 16_000, 16_000, "silence"),))
+ENDED = SpeechEntry(StreamId(16_000, 0), (Ended(1, 0, 16_000, 16_000, "silence"),))
 
 
 class Dying(StandIn):
@@ -120,7 +120,7 @@ def claim(number, epoch=1):
 async def test_a_mistake_over_one_utterance_costs_that_one_alone():
     stage, woken = await started(StandIn(None))
     bad, good = (opened(stage, claim(number), woken) for number in (1, 2))
-    resumed = SpeechEntry(Mark(1, 0), (Resumed(1, 1),))
+    resumed = SpeechEntry(StreamId(1, 0), (Resumed(1, 1),))
     audio = Chunk(16_000, bytes(32_000))
     given_up, nothing = await stage.step([(bad, [audio, resumed]), (good, [audio, resumed])])
     letter, final, done = given_up

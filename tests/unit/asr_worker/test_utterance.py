@@ -8,7 +8,7 @@ from asr_worker.api import Hypothesis, Word
 from asr_worker.scheduler import Decode, PublishFinal
 from asr_worker.utterance import BROKEN, Utterance, unreadable
 from common.bus.keys import Leg
-from common.bus.wire import Chunk, Mark
+from common.bus.wire import Chunk, StreamId
 from common.options import SessionOptions
 from common.pipeline.speech import Ended, Event, Paused, Resumed, SpeechEntry
 from common.pipeline.text import Final
@@ -34,7 +34,7 @@ def utterance(*, words: bool = True, align: bool = True) -> Utterance:
 
 
 def happened(event: Event) -> SpeechEntry:
-    return SpeechEntry(Mark(0, 0), (event,))
+    return SpeechEntry(StreamId(0, 0), (event,))
 
 
 def pause(end: int) -> SpeechEntry:

@@ -10,7 +10,7 @@ import hiredis
 
 from common.bus import scripts, wire
 from common.bus.keys import Leg
-from common.bus.wire import Mark
+from common.bus.wire import StreamId
 from common.errors import BusUnavailable, CallscribeError
 from common.options import SessionOptions
 from common.pipeline import text
@@ -137,10 +137,10 @@ class Surroundings:
 
     def _answer(self, command: Command) -> object:
         if command[0] == "XINFO":
-            mark = self.call.last(cast(bytes, command[2])) if self.call else None
-            if mark is None:
+            stream_id = self.call.last(cast(bytes, command[2])) if self.call else None
+            if stream_id is None:
                 return CommandError("ERR no such key")
-            return [b"length", 1, b"last-generated-id", wire.entry_id(*mark)]
+            return [b"length", 1, b"last-generated-id", wire.entry_id(*stream_id)]
         if command[0] == "HGET":
             return self.owner
         found = self.extra(command)
@@ -230,7 +230,7 @@ class HeldCall:
 
     def __init__(
         self,
-        *marks: Mark,
+        *stream_ids: StreamId,
         options: SessionOptions | None = None,
         audio: AudioFormat | None = None,
         events: frozenset[str] = frozenset(),
@@ -239,19 +239,19 @@ class HeldCall:
         controls: tuple[int, ...] = (0, 0),
         ends: tuple[int | None, ...] = (None, None),
     ) -> None:
-        sound = audio or AudioFormat("pcm16", 16_000, max(1, len(marks)))
+        sound = audio or AudioFormat("pcm16", 16_000, max(1, len(stream_ids)))
         options = options or SessionOptions()
         self.record = SessionRecord(options, sound, events, False, "first")
-        self._marks = marks
+        self._stream_ids = stream_ids
         self._gateway = gateway
         self._seq = seq
         self._controls = controls
         self._ends = ends
 
-    def last(self, key: bytes) -> Mark | None:
-        for channel, mark in enumerate(self._marks):
+    def last(self, key: bytes) -> StreamId | None:
+        for channel, stream_id in enumerate(self._stream_ids):
             if key == Leg(TOKEN.session, channel).key("audio"):
-                return mark
+                return stream_id
         return None
 
     def meta(self) -> list[object]:

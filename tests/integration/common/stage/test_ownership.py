@@ -121,7 +121,7 @@ async def test_controls_at_the_position_of_a_checkpoint_are_obeyed_once(link, fl
     await call.say(5 * 1000)
     await call.control("flush")
     await call.complete()
-    while await call.saved() != wire.Mark(5000, 2):
+    while await call.saved() != wire.StreamId(5000, 2):
         await asyncio.sleep(0.01)
     await victim.kill()
     await call.control("flush")

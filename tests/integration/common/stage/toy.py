@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from common.bus import keys, wire
 from common.bus.keys import Leg
 from common.bus.offers import register
-from common.bus.wire import NOTHING, Mark
+from common.bus.wire import NOTHING, StreamId
 from common.pipeline.record import pack
 from common.pipeline.streams import AUDIO
 from common.redis.address import Address
@@ -92,7 +92,7 @@ class Call:
         await self._link.insist([*commands, ("EXPIRE", self.leg.key(AUDIO), keys.SESSION_TTL)])
 
     async def events(self) -> list[tuple[tuple[int, int], str, int]]:
-        """Return what is in the speech stream: (mark, type, crc)."""
+        """Return what is in the speech stream: (stream_id, type, crc)."""
         (entries,) = await self._link.insist([("XRANGE", self.leg.key(EVENTS), "-", "+")])
         read = [wire.read_owned(entry, TOY_ENTRY) for entry in entries]
         return [
@@ -115,7 +115,7 @@ class Call:
             assert loop.time() < end, here
             await asyncio.sleep(0.01)
 
-    async def saved(self) -> Mark:
+    async def saved(self) -> StreamId:
         """Return up to where the last checkpoint knows the audio stream."""
         (newest,) = await self._link.insist(
             [("XREVRANGE", self.leg.key(CHECKPOINT), "+", "-", "COUNT", 1)]

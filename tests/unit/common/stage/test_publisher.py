@@ -7,7 +7,7 @@ import pytest
 
 from common.bus import keys, scripts, wire
 from common.bus.keys import Leg
-from common.bus.wire import Control, Mark
+from common.bus.wire import Control, StreamId
 from common.errors import Misuse
 from common.options import SessionOptions
 from common.pipeline.control import Flush
@@ -49,7 +49,7 @@ WORK = UtteranceWork(
     align=False,
     live=True,
 )
-SNAPSHOT = Snapshot(b"state", Progress(Mark(320, 1)), 0, {})
+SNAPSHOT = Snapshot(b"state", Progress(StreamId(320, 1)), 0, {})
 
 
 def decoded(data):
@@ -108,7 +108,7 @@ def slot(epoch=5, emitted=wire.NOTHING):
 
 
 def emit(position, order=0):
-    return Emit(SPEECH, SpeechEntry(Mark(position, order), ()), wake=("asr",), notify="gw")
+    return Emit(SPEECH, SpeechEntry(StreamId(position, order), ()), wake=("asr",), notify="gw")
 
 
 def publisher(link: Any) -> Publisher[Any]:
@@ -232,13 +232,13 @@ async def test_one_fenced_claim_does_not_harm_the_others():
 )
 async def test_what_an_earlier_owner_wrote_is_not_written_again(effect, written):
     link = ScriptedLink()
-    await fenced(link, [effect], emitted=Mark(512, 0))
+    await fenced(link, [effect], emitted=StreamId(512, 0))
     assert any(command[0] == b"XADD" for command in link.writes) is written
 
 
 async def test_a_skipped_event_still_has_its_consequences():
     link = ScriptedLink()
-    await fenced(link, [emit(512), Offer("asr", "s.0/1", WORK)], emitted=Mark(9999, 0))
+    await fenced(link, [emit(512), Offer("asr", "s.0/1", WORK)], emitted=StreamId(9999, 0))
     assert not link.writes
     assert len(link.scripts) == 1
 
@@ -266,7 +266,7 @@ async def test_an_offer_says_where_its_own_event_lies():
 async def test_an_offer_whose_event_an_earlier_owner_wrote_is_read_from_the_beginning():
     link = ScriptedLink()
     effects = [emit(512), Offer("asr", "s.0/1", WORK), emit(1024), Offer("asr", "s.0/2", WORK)]
-    await fenced(link, effects, emitted=Mark(512, 0))
+    await fenced(link, effects, emitted=StreamId(512, 0))
     assert offers(link) == {"s.0/1": b"0-0", "s.0/2": b"5-1"}
 
 
@@ -372,7 +372,7 @@ async def test_another_writer_of_events_has_a_stream_of_its_own():
         "keywords", Ids.EPOCH, Lifetime.SESSION, writers="keywords", holds="", most=10
     )
     link = ScriptedLink()
-    events = Emit(keywords, SpeechEntry(Mark(512, 0), ()), notify="gw")
+    events = Emit(keywords, SpeechEntry(StreamId(512, 0), ()), notify="gw")
     assert not await fenced(link, [events])
     (write,) = link.writes
     assert write[:5] == (b"XADD", LEG.key("keywords"), b"NOMKSTREAM", b"MAXLEN", b"~")

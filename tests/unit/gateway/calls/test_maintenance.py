@@ -12,7 +12,7 @@ import pytest
 
 from common.bus import keys, wire
 from common.bus.keys import Leg
-from common.bus.wire import Mark
+from common.bus.wire import StreamId
 from common.pipeline.progress import Progress
 from common.pipeline.record import pack
 from gateway.calls import maintenance
@@ -155,7 +155,7 @@ async def test_a_call_whose_last_words_never_come_is_given_up():
 
 async def test_a_call_that_was_ended_before_it_was_resumed_is_given_up_too():
     table = Table()
-    table.around.call = HeldCall(Mark(100, 2), ends=(100, None))
+    table.around.call = HeldCall(StreamId(100, 2), ends=(100, None))
     await table.come_back()
     care = Care(table)
     assert table.call.finishing_since is not None
@@ -180,7 +180,7 @@ async def test_when_redis_has_come_back_older_the_claims_are_opened_again_at_onc
 @pytest.mark.parametrize(("resume_s", "silence"), [(60, 60_002), (0, 6)])
 async def test_orphans_are_ended_here_and_asked_for_late_enough(resume_s, silence):
     care = Care(resume_s=resume_s)
-    care.around.call = HeldCall(Mark(1600, 1))
+    care.around.call = HeldCall(StreamId(1600, 1))
     care.around.owner = b"former"
     care.orphans = [b"call"]
     async with care.running("renew_for_ever"):
@@ -195,7 +195,7 @@ async def test_orphans_are_ended_here_and_asked_for_late_enough(resume_s, silenc
 
 async def test_what_has_another_owner_by_then_is_no_orphan():
     care = Care()
-    care.around.call = HeldCall(Mark(1600, 1))
+    care.around.call = HeldCall(StreamId(1600, 1))
     care.around.owner = b"former"
     care.orphans = [b"call"]
     look = care.around.orphans
@@ -233,7 +233,7 @@ async def test_after_an_outage_gateways_get_the_time_to_renew_their_calls(clock,
 
 async def test_a_call_of_this_gateway_is_no_orphan():
     table = Table()
-    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.call = HeldCall(StreamId(1600, 1))
     await table.come_back()
     care = Care(table)
     care.orphans = [b"call"]
@@ -243,7 +243,7 @@ async def test_a_call_of_this_gateway_is_no_orphan():
 
 
 def checkpoint(read: int) -> list[bytes]:
-    return [wire.BODY_FIELD, b"state", wire.HEAD_FIELD, pack(Progress(Mark(read, 1)))]
+    return [wire.BODY_FIELD, b"state", wire.HEAD_FIELD, pack(Progress(StreamId(read, 1)))]
 
 
 async def test_clients_are_told_how_far_their_calls_are_heard():

@@ -6,7 +6,7 @@ import pytest
 
 from common.bus import keys, scripts, wire
 from common.bus.keys import Leg
-from common.bus.wire import Mark
+from common.bus.wire import StreamId
 from common.options import SessionOptions
 from common.pipeline.work import LEG_WORK
 from common.redis.link import CommandError, Link
@@ -18,7 +18,7 @@ from gateway.calls.store import (
     Superseded,
     Taken,
     claims,
-    last_mark,
+    last_id,
 )
 from gateway.protocols.commands import MAX_CHANNELS, AudioFormat
 
@@ -154,8 +154,8 @@ async def test_what_redis_has_of_the_audio_is_where_it_ends():
     book, redis = roster(info(b"300-3"), info(b"400-1"))
     # What the end says counts where audio is trimmed or gone.
     assert await book.held(taken) == [
-        HeldLeg(Mark(300, 3), ended=False),
-        HeldLeg(Mark(500, wire.AUDIO_ORDER), ended=True),
+        HeldLeg(StreamId(300, 3), ended=False),
+        HeldLeg(StreamId(500, wire.AUDIO_ORDER), ended=True),
     ]
     assert redis.done[0] == ("XINFO", "STREAM", Leg("call", 0).key("audio"))
 
@@ -163,13 +163,13 @@ async def test_what_redis_has_of_the_audio_is_where_it_ends():
 async def test_before_the_first_audio_there_is_none():
     taken = Taken("call", record(), "", 0, (0,), (None,))
     book, _ = roster(CommandError("ERR no such key"))
-    ((mark, ended),) = [(h.last, h.ended) for h in await book.held(taken)]
-    assert (mark.position, ended) == (0, False)
+    ((stream_id, ended),) = [(h.last, h.ended) for h in await book.held(taken)]
+    assert (stream_id.position, ended) == (0, False)
 
 
 def test_where_a_stream_ends_is_known_also_when_it_is_empty():
-    assert last_mark(info(b"160-2")) == Mark(160, 2)
-    assert last_mark(CommandError("ERR no such key")) == wire.NOTHING
+    assert last_id(info(b"160-2")) == StreamId(160, 2)
+    assert last_id(CommandError("ERR no such key")) == wire.NOTHING
 
 
 async def test_a_former_gateway_is_rung_only_if_it_is_there():

@@ -5,7 +5,7 @@ import pytest
 
 from common.bus import wire
 from common.bus.keys import Leg
-from common.bus.wire import Mark, RawEntry
+from common.bus.wire import RawEntry, StreamId
 from common.pipeline import speech as bus
 from common.pipeline import text
 from common.pipeline.partial import PartialText
@@ -58,7 +58,7 @@ def partial(epoch: int, n: int, so_far: str) -> RawEntry:
 
 
 def speech(n: int, *events: bus.Event) -> RawEntry:
-    return wire.entry_id(1, n), [wire.BODY_FIELD, pack(bus.SpeechEntry(Mark(100, 0), events))]
+    return wire.entry_id(1, n), [wire.BODY_FIELD, pack(bus.SpeechEntry(StreamId(100, 0), events))]
 
 
 def marker(epoch: int) -> RawEntry:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from common.bus import keys, scripts, wire
 from common.bus.keys import Leg
-from common.bus.wire import Mark
+from common.bus.wire import StreamId
 from common.options import SessionOptions
 from common.pipeline.control import COMMAND, Configure, End, Flush
 from gateway.uplink.leg import LegUplink
@@ -19,7 +19,9 @@ CONFIGURE = Configure(SessionOptions(words=True))
 SECOND = bytes(32_000)
 
 
-def uplink(start: int = 0, last: Mark = wire.NOTHING, told: list[str] | None = None) -> LegUplink:
+def uplink(
+    start: int = 0, last: StreamId = wire.NOTHING, told: list[str] | None = None
+) -> LegUplink:
     heard: list[str] = [] if told is None else told
     return LegUplink(
         *(LEG, "owner"),
@@ -234,7 +236,7 @@ def test_only_the_first_write_may_make_the_stream(leg):
 def test_a_stream_of_which_nothing_was_lost_but_itself_may_be_made_again(leg):
     leg.audio(bytes(2))
     written(leg)
-    assert leg.rewind(Mark(1, wire.AUDIO_ORDER)) == 0
+    assert leg.rewind(StreamId(1, wire.AUDIO_ORDER)) == 0
     leg.audio(bytes(2))
     assert heads(leg) == [[LEG.key("audio")]]
 
@@ -254,7 +256,7 @@ def test_controls_count_as_waiting_too(leg):
 
 
 def test_a_resumed_leg_writes_nothing_that_redis_has():
-    leg = uplink(start=100, last=Mark(160, 1))
+    leg = uplink(start=100, last=StreamId(160, 1))
     assert leg.written == 160
     leg.audio(b"\x01\x00" * 40)
     assert leg.take() is None
@@ -274,7 +276,7 @@ def test_whatever_was_held_and_however_the_rest_comes_the_stream_is_whole(audio,
     held = data.draw(st.integers(0, samples), "held")
     start = data.draw(st.integers(0, held), "start")
     sizes = data.draw(st.lists(st.integers(0, 50), max_size=12), "sizes")
-    leg = uplink(start=start, last=Mark(held, wire.AUDIO_ORDER))
+    leg = uplink(start=start, last=StreamId(held, wire.AUDIO_ORDER))
     stream = audio[: 2 * held]
     at = start
     for size in [*sizes, samples]:
@@ -290,7 +292,7 @@ def test_whatever_was_held_and_however_the_rest_comes_the_stream_is_whole(audio,
 
 def test_a_control_before_what_is_held_is_written_where_the_client_put_it():
     # The script finds its place behind the audio that is there.
-    leg = uplink(start=100, last=Mark(160, 1))
+    leg = uplink(start=100, last=StreamId(160, 1))
     leg.audio(bytes(40))
     leg.control(Flush(), ordinal=1)
     leg.audio(bytes(120))
@@ -309,7 +311,7 @@ def test_what_redis_lost_is_written_again_in_its_order():
     assert [i for i, _ in entries(leg)] == ["100-2", "200-1"]
     assert leg.written == 200
     leg.audio(bytes(20))
-    assert leg.rewind(Mark(100, 1)) == 100
+    assert leg.rewind(StreamId(100, 1)) == 100
     leg.audio(bytes(20))
     found = entries(leg)
     assert [i for i, _ in found] == ["100-2", "200-1", "220-1"]
@@ -343,8 +345,8 @@ def test_what_redis_still_has_is_not_repeated():
     leg = uplink()
     leg.audio(bytes(200))
     written(leg)
-    assert leg.rewind(Mark(100, 1)) == 0
-    assert leg.rewind(Mark(500, 1)) == 0
+    assert leg.rewind(StreamId(100, 1)) == 0
+    assert leg.rewind(StreamId(500, 1)) == 0
     assert leg.take() is None
     assert leg.waiting == 0
 
