@@ -25,7 +25,7 @@ from common.pipeline.report import AsrLoad
 from common.pipeline.stages import ASR
 from common.pipeline.streams import SOURCES, SPEECH, Stream
 from common.pipeline.work import UtteranceWork
-from common.stage.api import Claim, Done, Effect, Recovery, Stage, Work
+from common.stage.api import Assignment, Done, Effect, Recovery, Stage, Work
 from common.telemetry.logs import Log
 from common.telemetry.metrics import AsrMetrics
 
@@ -81,22 +81,22 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
         await self._dispatcher.calibrate()
 
     def open(
-        self, claim: Claim[UtteranceWork], recovery: Recovery, wake: Callable[[], None]
+        self, assignment: Assignment[UtteranceWork], recovery: Recovery, wake: Callable[[], None]
     ) -> OwnedUtterance:
         """See `Stage.open`; `recovery.emitted` is the last item in the leg's text."""
         utterance = Utterance(
-            claim.leg,
-            claim.work,
+            assignment.leg,
+            assignment.work,
             committed=recovery.emitted.position,
             cadence=self._cadence,
-            suspect=claim.suspect,
+            suspect=assignment.suspect,
         )
-        began = time.monotonic() if claim.epoch == 1 else 0.0
+        began = time.monotonic() if assignment.epoch == 1 else 0.0
         return OwnedUtterance(utterance, wake, began)
 
-    def give_up(self, claim: Claim[UtteranceWork | None]) -> Sequence[Effect]:
+    def give_up(self, assignment: Assignment[UtteranceWork | None]) -> Sequence[Effect]:
         """See `Stage.give_up`; the call goes on without this utterance's text."""
-        return [unreadable(claim)]
+        return [unreadable(assignment)]
 
     def inputs(self, state: OwnedUtterance) -> Mapping[Stream, bytes]:
         """See `Stage.inputs`."""

@@ -20,14 +20,14 @@ from common.pipeline.partial import PartialText
 from common.pipeline.speech import Ended, Event, Gap, Paused, Resumed, SpeechEntry
 from common.pipeline.text import Final, TimedWord
 from common.pipeline.work import TextWork, UtteranceWork
-from common.stage.api import Claim, Commit, DeadLetter, Done, Effect, Entry, Offer, Partial
+from common.stage.api import Assignment, Commit, DeadLetter, Done, Effect, Entry, Offer, Partial
 
 POISONED = "every attempt ended the recogniser"
 BROKEN = "it could not be processed"
 
 
 class Utterance:
-    """State of one claim. Pure: entries and answers in, effects and decodes out."""
+    """State of one work item. Pure: entries and answers in, effects and decodes out."""
 
     def __init__(
         self,
@@ -198,9 +198,9 @@ class Utterance:
         return TimedWord(word.text, start, end, word.probability)
 
 
-def unreadable(claim: Claim[UtteranceWork | None]) -> Effect:
-    """Return the effect of a failed final for a claim; its work item may be unreadable."""
-    number = int(claim.key.rpartition("/")[2])
-    start = claim.work.start if claim.work else 0
-    gateway = claim.work.gateway if claim.work else ""
+def unreadable(assignment: Assignment[UtteranceWork | None]) -> Effect:
+    """Return the effect of a failed final; the work item may be unreadable."""
+    number = int(assignment.key.rpartition("/")[2])
+    start = assignment.work.start if assignment.work else 0
+    gateway = assignment.work.gateway if assignment.work else ""
     return Commit(number, Final.lost(start, BROKEN), gateway)

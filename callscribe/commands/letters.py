@@ -14,7 +14,7 @@ from common.audio import SAMPLE_RATE
 from common.bus import commands, dead_letters, wire
 from common.bus.dead_letters import Letter
 from common.bus.keys import Leg
-from common.bus.offers import register, register_packed
+from common.bus.offers import offer, offer_packed
 from common.errors import CallscribeError, SettingsError, Unavailable
 from common.lifecycle import EXIT_FAILED, EXIT_OK
 from common.pipeline.record import pack
@@ -44,7 +44,7 @@ class _Filed(NamedTuple):
 
     @property
     def where(self) -> tuple[Leg, int | None]:
-        """The leg, and the utterance unless the claim was the leg."""
+        """The leg, and the utterance unless the work item was the leg."""
         leg, *rest = self.letter.key.split("/")
         return Leg.parse(leg), int(rest[0]) if rest else None
 
@@ -136,7 +136,7 @@ async def _replayed(link: Link, filed: _Filed) -> str:
         leg, _ = filed.where
         if not await link.call(*commands.exists(leg.meta)):
             raise _NotReplayed("its call is over")
-        await link.evaluate([register_packed(filed.stage, filed.letter.key, filed.letter.body)])
+        await link.evaluate([offer_packed(filed.stage, filed.letter.key, filed.letter.body)])
         outcome = "offered again"
     await dead_letters.discard(link, filed.stage, filed.letter)
     return outcome
@@ -166,7 +166,7 @@ async def _recognised(link: Link, letter: Letter) -> str:
         replay=True,
     )
     try:
-        await link.evaluate([register(ASR.name, f"{leg}/1", work)])
+        await link.evaluate([offer(ASR.name, f"{leg}/1", work)])
         final = await _final(link, leg)
     finally:
         kinds = (AUDIO, SPEECH, TEXT, HELD, PARTIAL.of(1))

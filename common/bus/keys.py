@@ -12,7 +12,6 @@ from typing import Self
 
 from common.pipeline.streams import (
     CALLS,
-    CLAIMS,
     DEAD,
     DEAD_AUDIO,
     INDEX,
@@ -21,6 +20,7 @@ from common.pipeline.streams import (
     PERMANENT,
     RING,
     SESSIONS,
+    WORK_ITEMS,
     WORKERS,
 )
 
@@ -88,13 +88,13 @@ class Leg:
         return self.partition % RINGS
 
 
-def claims(stage: str) -> bytes:
-    """Return the stream of open claims of a stage."""
-    return _of(stage, CLAIMS)
+def work_items(stage: str) -> bytes:
+    """Return the stream of open work items of a stage."""
+    return _of(stage, WORK_ITEMS)
 
 
 def index(stage: str) -> bytes:
-    """Return the hash that makes registering a claim idempotent."""
+    """Return the hash that makes offering a work item idempotent."""
     return _of(stage, INDEX)
 
 
@@ -109,7 +109,7 @@ def sessions() -> bytes:
 
 
 def dead(stage: str) -> bytes:
-    """Return the stream of claims that a stage gave up, its dead letters."""
+    """Return the stream of work items that a stage gave up, its dead letters."""
     return _of(stage, DEAD)
 
 

@@ -12,7 +12,7 @@ def _load(name: str) -> Script:
     return Script(files("common.bus").joinpath(f"{name}.lua").read_text("utf-8"))
 
 
-REGISTER = _load("register")
+OFFER = _load("offer")
 RELEASE = _load("release")
 ACQUIRE = _load("acquire")
 COMMIT = _load("commit")

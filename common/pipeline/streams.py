@@ -181,8 +181,8 @@ CHECKPOINT = Stream(
     writers="VAD, denoise",
     holds="the newest checkpoint",
 )
-CLAIMS = Stream(
-    "claims",
+WORK_ITEMS = Stream(
+    "work",
     Ids.TIME,
     Lifetime.PERMANENT,
     scope=Scope.STAGE,
@@ -265,7 +265,7 @@ SOURCES = {"audio": AUDIO, "clean": CLEAN}
 
 OF_A_SESSION = (META,)
 OF_A_LEG = (AUDIO, CLEAN, SPEECH, TEXT, HELD, PARTIAL, ALIGN, CHECKPOINT)
-OF_A_STAGE = (CLAIMS, INDEX, WORKERS, DEAD, DEAD_AUDIO, RING)
+OF_A_STAGE = (WORK_ITEMS, INDEX, WORKERS, DEAD, DEAD_AUDIO, RING)
 OTHERS = (OUT, CALLS, SESSIONS)
 ALL = OF_A_SESSION + OF_A_LEG + OF_A_STAGE + OTHERS
 PERMANENT = tuple(each for each in ALL if each.lifetime is Lifetime.PERMANENT)

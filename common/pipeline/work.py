@@ -1,4 +1,4 @@
-"""The work items that a stage is offered, in its stream of claims.
+"""The work items that a stage is offered, in its stream `work`.
 
 `gateway` is the one to notify of results. `source` is the stream that holds the audio. `offered` is
 the wall-clock time of the offer, for a metric only.

@@ -8,7 +8,7 @@ from common.bus.attachments import attach
 from common.bus.dead_letters import dead_letter
 from common.bus.doorbells import ring
 from common.bus.keys import Leg
-from common.bus.offers import register
+from common.bus.offers import offer
 from common.errors import Misuse, OtherServer
 from common.pipeline.record import names_of, pack
 from common.pipeline.stream_ids import BEGINNING
@@ -60,7 +60,7 @@ class Published(NamedTuple):
 
 
 class Publisher(Generic[S]):
-    """Writes the effects of one worker's claims."""
+    """Writes the effects of one worker's work items."""
 
     def __init__(self, link: Link, stage: str, worker: str) -> None:
         self._link = link
@@ -94,7 +94,7 @@ class Publisher(Generic[S]):
                 continue
             calls += following
             for effect in effects:
-                _ring(rings, slot.claim.leg, effect)
+                _ring(rings, slot.assignment.leg, effect)
         bells = [ring(key, fields) for key, fields in rings.items()]
         if calls or bells:
             await self._link.evaluate(calls, then=bells, generation=self.generation)
@@ -136,15 +136,15 @@ class Publisher(Generic[S]):
         return {slot for (slot, _), written in zip(letters, replies, strict=True) if not written}
 
     def _letter(self, slot: Slot[S], letter: DeadLetter) -> ScriptCall:
-        claim = slot.claim
+        assignment = slot.assignment
         return dead_letter(
             self._stage,
-            claim.entry,
-            claim.key,
-            claim.raw,
+            assignment.entry,
+            assignment.key,
+            assignment.raw,
             reason=letter.reason,
             worker=self._worker,
-            attempts=claim.epoch,
+            attempts=assignment.epoch,
             audio=letter.audio,
         )
 
@@ -204,7 +204,7 @@ def _answers(replies: Iterator[Reply], group: Sequence[_Write]) -> Sequence[Repl
 
 def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
     """Return the fenced writes of a step and the scripts that follow from them."""
-    leg, epoch = slot.claim.leg, slot.claim.epoch
+    leg, epoch = slot.assignment.leg, slot.assignment.epoch
     emitted, serial = slot.emitted, slot.serial
     writes: list[_Write] = []
     calls: list[ScriptCall] = []
@@ -236,7 +236,7 @@ def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
                     writes.append(_clean(slot, emitted, wire.CONTROL_FIELD, body))
             case Offer(stage, name, item):
                 late = {"after": before_event} if "after" in names_of(item) else {}
-                calls.append(register(stage, name, item, **late))
+                calls.append(offer(stage, name, item, **late))
             case Commit(number, item):
                 streams = (leg.key(TEXT), leg.key(HELD), leg.meta, leg.key(PARTIAL.of(number)))
                 calls.append((scripts.COMMIT, streams, (number, pack(item), keys.SESSION_TTL)))
@@ -250,7 +250,7 @@ def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
 
 
 def _clean(slot: Slot[S], at: wire.StreamId, field: bytes, content: bytes) -> _Write:
-    key = slot.claim.leg.key(CLEAN)
+    key = slot.assignment.leg.key(CLEAN)
     return _Write(
         slot, key, commands.append(key, wire.entry_id(*at), field, content), by_epoch=False
     )
@@ -290,4 +290,4 @@ def _is_mine(write: _Write, top: Sequence[wire.RawEntry], repeated: bool) -> boo
     """Tell a repeated write that had succeeded from one that a newer owner prevented."""
     if not write.by_epoch:
         return repeated
-    return bool(top) and wire.id_halves(top[0][0])[0] == write.slot.claim.epoch
+    return bool(top) and wire.id_halves(top[0][0])[0] == write.slot.assignment.epoch

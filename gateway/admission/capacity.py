@@ -63,10 +63,10 @@ makes room; at all of it every write is refused, theirs too, and nothing is ever
 class StageLook:
     """A stage: the places of its live workers, and how far behind its work is, in seconds.
 
-    `lag`: longest time that arrived audio waited to be read. `backlog`: how long the oldest claim
-    that no worker has taken waits. `recordings`: legs whose audio comes faster than it was spoken;
-    their work waits for that of live calls. Of ASR alone: `places` for decodes, of each worker;
-    and what a `decode` of a final takes, 0.0 if not known.
+    `lag`: longest time that arrived audio waited to be read. `backlog`: how long the oldest work
+    item that no worker has taken waits. `recordings`: legs whose audio comes faster than it was
+    spoken; their work waits for that of live calls. Of ASR alone: `places` for decodes, of each
+    worker; and what a `decode` of a final takes, 0.0 if not known.
     """
 
     slots: int

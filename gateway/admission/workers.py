@@ -76,7 +76,7 @@ class _Worker:
 class _Pool:
     workers: dict[bytes, _Worker] = field(default_factory=dict)
     unread: tuple[bytes, float] | None = None
-    """The oldest claim that nobody has taken, and since when it has been known."""
+    """The oldest work item that nobody has taken, and since when it has been known."""
 
     def fresh(self, now: float) -> list[_Worker]:
         return [w for w in self.workers.values() if now - w.seen < _DEAD_AFTER]
@@ -165,7 +165,7 @@ class Workers:
         }
 
     async def look(self) -> None:
-        """Read all reports and claims, how full Redis is and how busy this process, once."""
+        """Read all reports and work items, how full Redis is and how busy this process, once."""
         stages = list(self._pools)
         questions = [commands.heartbeats(stage) for stage in stages]
         questions += [commands.groups(stage) for stage in stages]
@@ -206,7 +206,7 @@ class Workers:
                 flooded(told)
 
     async def _look_for_unread(self, groups: dict[str, Reply], now: float) -> None:
-        """Find each stage's oldest claim that no worker has taken."""
+        """Find each stage's oldest work item that no worker has taken."""
         behind = {}
         for stage, reply in groups.items():
             last = _undelivered_after(reply)
@@ -215,7 +215,7 @@ class Workers:
             else:
                 behind[stage] = last
         questions = [
-            commands.first_after(keys.claims(stage), last) for stage, last in behind.items()
+            commands.first_after(keys.work_items(stage), last) for stage, last in behind.items()
         ]
         for stage, reply in zip(behind, await self._link.run(questions), strict=True):
             pool = self._pools[stage]
@@ -252,7 +252,7 @@ def memory_used(info: bytes) -> float | None:
 
 
 def _undelivered_after(reply: Reply) -> bytes | None:
-    """Return the id after which claims wait for a worker, from XINFO GROUPS; None if none do."""
+    """Return the id after which work items wait for a worker, by XINFO GROUPS; None if none do."""
     if isinstance(reply, CommandError) or not reply:
         return None  # no worker has ever been there, so there is no group either
     group = dict(zip(reply[0][::2], reply[0][1::2], strict=True))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from common.bus import commands, keys, scripts, wire
 from common.bus.doorbells import ring
 from common.bus.keys import Leg
-from common.bus.offers import register
+from common.bus.offers import offer
 from common.bus.wire import StreamId
 from common.pipeline.stages import RENEWED, WORKING, Unit, for_call
 from common.pipeline.streams import AUDIO, META, TEXT
@@ -56,7 +56,8 @@ class SessionStore:
 
     async def open(self, token: ResumeToken, owner: str, record: SessionRecord) -> None:
         """Write a session down and offer its legs to the stages; may be repeated."""
-        # First the session, then its claims: a stage drops claims of a session that is not there.
+        # First the session, then its work items: a stage drops work items of a session that is not
+        # there.
         meta = keys.session_key(token.session, META)
         described = commands.describe(
             meta,
@@ -67,7 +68,7 @@ class SessionStore:
             gateway=self._gateway,
         )
         await self._link.insist([described, *commands.renew([meta])])
-        await self._link.evaluate([_renewal([token.session]), *claims(token.session, record)])
+        await self._link.evaluate([_renewal([token.session]), *work_items(token.session, record)])
 
     async def take(
         self, session: str, owner: str, *, proof: str = "", attempt: int = 0, former: str = ""
@@ -138,7 +139,7 @@ class SessionStore:
         """Remove a session's working keys; its text stays readable for `retention` seconds.
 
         One that is not `whole`, because it never began or never came to its end, is gone at once:
-        workers may still hold its claims, and let go of what has no session.
+        workers may still hold its work items, and let go of what has no session.
         """
         meta = keys.session_key(session, META)
         kept = [leg.key(TEXT) for leg in legs] + ([meta] if whole else [])
@@ -153,7 +154,7 @@ class SessionStore:
 
     async def reopen(self, sessions: Iterable[tuple[str, SessionRecord]]) -> None:
         """Offer the legs of running sessions once more: Redis may have lost that."""
-        await self._link.evaluate([call for each in sessions for call in claims(*each)])
+        await self._link.evaluate([call for each in sessions for call in work_items(*each)])
 
     async def orphans(self, silence: float) -> list[tuple[str, str]]:
         """Return sessions that no gateway has renewed for so many seconds, for this one to end.
@@ -185,8 +186,8 @@ def last_id(reply: object) -> StreamId:
     return StreamId(*wire.id_halves(facts[b"last-generated-id"]))
 
 
-def claims(session: str, record: SessionRecord) -> list[ScriptCall]:
-    """Return the calls that open the claims of a session's legs, each once."""
+def work_items(session: str, record: SessionRecord) -> list[ScriptCall]:
+    """Return the calls that offer the work items of a session's legs, each once."""
     work = LegWork(
         options=record.options,
         gateway=record.doorbell,
@@ -196,7 +197,7 @@ def claims(session: str, record: SessionRecord) -> list[ScriptCall]:
     )
     per_leg = [spec.name for spec in for_call(record.options) if spec.unit is Unit.LEG]
     legs = [Leg(session, channel) for channel in range(record.audio.channels)]
-    return [register(stage, str(leg), work) for leg in legs for stage in per_leg]
+    return [offer(stage, str(leg), work) for leg in legs for stage in per_leg]
 
 
 def _renewal(sessions: Sequence[str]) -> ScriptCall:

@@ -12,7 +12,7 @@ from gateway.downlink.events import AwaitedWords
 
 MOST_AWAITED = 60.0
 """Seconds after its final that a call in progress awaits words. An aligner that lives answers long
-before, if only with what went wrong; the claims of one that died are taken over within a lease."""
+before, if only with what went wrong; work items of one that died are taken over within a lease."""
 
 _log = Log(__name__)
 

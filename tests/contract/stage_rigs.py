@@ -34,9 +34,9 @@ from common.pipeline.streams import SPEECH, TEXT
 from common.pipeline.text import Item, Words
 from common.pipeline.work import LegWork, UtteranceWork
 from common.stage.api import (
+    Assignment,
     Attach,
     Audio,
-    Claim,
     Commit,
     Done,
     Effect,
@@ -221,14 +221,14 @@ class Rig(ABC):
         await self.stage.start()
 
     def log(self, seed: int) -> Log:
-        """Everything that arrives for the claim, cut by this seed."""
+        """Everything that arrives for the work item, cut by this seed."""
         return audio_log(speech(self.seconds), sizes_of(seed))
 
-    def claim(self) -> Claim[Any]:
-        return Claim(str(LEG), LEG, WORK, b"1-0", next(EPOCHS))
+    def assignment(self) -> Assignment[Any]:
+        return Assignment(str(LEG), LEG, WORK, b"1-0", next(EPOCHS))
 
     def open(self, recovery: Recovery = FRESH) -> Any:
-        return self.stage.open(self.claim(), recovery, lambda: self.wakes.put_nowait(None))
+        return self.stage.open(self.assignment(), recovery, lambda: self.wakes.put_nowait(None))
 
     async def settled(self, state: Any, effects: Sequence[Effect]) -> Sequence[Effect]:
         """Return the effects of a step, and of what it set going beside the steps."""
@@ -239,7 +239,7 @@ class Rig(ABC):
         return await self.settled(state, effects)
 
     def unread(self, state: Any, log: Log) -> Log:
-        """Return what the runtime would read for a claim just opened."""
+        """Return what the runtime would read for a work item just opened."""
         after: dict[str, StreamId] = {
             k: StreamId(*wire.id_halves(v)) for k, v in self.stage.inputs(state).items()
         }
@@ -252,7 +252,7 @@ class Rig(ABC):
         return self._reference
 
     async def run(self, seed: int, *, most: int) -> Output:
-        """Run the claim from its beginning to its end, up to `most` entries a step."""
+        """Run the work item from its beginning to its end, up to `most` entries a step."""
         state, output, dice = self.open(), Output(), random.Random(seed)
         for part in parts(self.unread(state, self.log(seed)), dice, most):
             if not output.done:  # the runtime reads no further
@@ -293,8 +293,8 @@ class ToyRig(Rig):
     def build(self) -> ToyStage:
         return ToyStage()
 
-    def claim(self) -> Claim[ToyWork]:
-        return Claim(str(LEG), LEG, ToyWork(), b"1-0", next(EPOCHS))
+    def assignment(self) -> Assignment[ToyWork]:
+        return Assignment(str(LEG), LEG, ToyWork(), b"1-0", next(EPOCHS))
 
 
 class AsrRig(Rig):
@@ -311,7 +311,7 @@ class AsrRig(Rig):
         self.engine = ChecksumEngine()
         return AsrStage(AsrSettings(), self.engine, AsrMetrics.build(CollectorRegistry()))
 
-    def claim(self) -> Claim[Any]:
+    def assignment(self) -> Assignment[Any]:
         offered = self._heard.offers[self._key]
         starts = [
             [event.utterance for event in entry.events if isinstance(event, Started)]
@@ -320,7 +320,7 @@ class AsrRig(Rig):
         # The runtime adds where to read on in the speech stream: right before its own start.
         after = wire.entry_id(1, FIRST_EVENT - 1 + starts.index([offered.utterance]))
         work = replace(offered, after=after, align=True)
-        return Claim(self._key, LEG, work, b"1-0", next(EPOCHS))
+        return Assignment(self._key, LEG, work, b"1-0", next(EPOCHS))
 
     def log(self, seed: int) -> Log:
         """The audio, and each event right after the entry it was decided on."""
@@ -356,8 +356,8 @@ class AlignRig(Rig):
         metrics = AlignMetrics.build(CollectorRegistry())
         return AlignStage(AlignSettings(), ChecksumAligner(), metrics)
 
-    def claim(self) -> Claim[Any]:
-        return Claim(self._key, LEG, self._work, b"1-0", next(EPOCHS))
+    def assignment(self) -> Assignment[Any]:
+        return Assignment(self._key, LEG, self._work, b"1-0", next(EPOCHS))
 
     async def settled(self, state: Any, effects: Sequence[Effect]) -> Sequence[Effect]:
         if effects or state.request is None:

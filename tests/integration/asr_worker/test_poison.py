@@ -175,7 +175,7 @@ async def test_many_at_once_are_not_given_up_but_wait_for_the_deploy_to_be_mende
             await asyncio.sleep(0.05)
         await asyncio.sleep(2.0)
         assert client.xlen(keys.dead("asr")) == BURST
-        assert client.xlen(keys.claims("asr")) == count - BURST, "they wait"
+        assert client.xlen(keys.work_items("asr")) == count - BURST, "they wait"
         assert workers.deaths >= 2
     client.delete(keys.dead("asr"))  # as if a minute had passed
     client.close()

@@ -38,9 +38,9 @@ def unharmed(stack: RunningStack, bus: redis.Redis) -> Iterator[None]:
     # Denoise is not needed for being ready and may be seen a little later.
     until(lambda: workers(stack) == LIVING)
     yield
-    # First the gateways: a call that one still opens has yet to make its claims.
+    # First the gateways: a call that one still opens has yet to make its work items.
     until(lambda: status(stack)["sessions"] == 0 and bus.zcard(keys.sessions()) == 0)
-    until(lambda: all(bus.xlen(keys.claims(stage)) == 0 for stage in STAGES))
+    until(lambda: all(bus.xlen(keys.work_items(stage)) == 0 for stage in STAGES))
     assert all(bus.hlen(keys.index(stage)) == 0 for stage in STAGES)
     assert leaked_keys(bus) == []
     assert stack.page("/ready") == (200, "ok\n")

@@ -13,7 +13,7 @@ from common.options import SessionOptions
 from common.pipeline.speech import Ended, Event, Paused, Resumed, SpeechEntry
 from common.pipeline.text import Final
 from common.pipeline.work import TextWork, UtteranceWork
-from common.stage.api import Claim, Commit, DeadLetter, Done, Offer
+from common.stage.api import Assignment, Commit, DeadLetter, Done, Offer
 
 LEG = Leg("s", 0)
 WORK = UtteranceWork(
@@ -215,7 +215,7 @@ def test_an_abandoned_one_is_a_failed_final_of_what_there_is():
 
 
 @pytest.mark.parametrize("work", [None, WORK])
-def test_a_claim_that_nobody_can_work_on_has_a_failed_final(work: UtteranceWork | None):
-    effect = unreadable(Claim("s.0/3", LEG, work, b"1-0", 1))
+def test_a_work_item_that_nobody_can_work_on_has_a_failed_final(work: UtteranceWork | None):
+    effect = unreadable(Assignment("s.0/3", LEG, work, b"1-0", 1))
     start, gateway = (1000, "gw") if work else (0, "")
     assert effect == Commit(3, Final.lost(start, BROKEN), gateway)

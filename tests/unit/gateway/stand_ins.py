@@ -99,7 +99,7 @@ class Surroundings:
 
     def __init__(self) -> None:
         self.commands: list[Command] = []
-        self.claims: list[str] = []
+        self.work_items: list[str] = []
         self.offered: list[LegWork] = []
         self.forgone: list[tuple[int, str]] = []
         self.legs: set[LegUplink] = set()
@@ -155,8 +155,8 @@ class Surroundings:
             words = text.WORDS.unpack(arguments[2])
             assert words.words is None
             self.forgone.append((arguments[0], words.trouble))
-        elif script is scripts.REGISTER:
-            self.claims.append(f"{keys[0].decode()} {arguments[0]}")
+        elif script is scripts.OFFER:
+            self.work_items.append(f"{keys[0].decode()} {arguments[0]}")
             self.offered.append(LEG_WORK.unpack(arguments[1]))
         elif script is scripts.TAKE:
             proof, owner, _, _, attempt, former, _ = arguments

@@ -11,7 +11,7 @@ import pytest
 from common.bus import keys, scripts, wire
 from common.bus.attachments import attach
 from common.bus.keys import Leg
-from common.bus.offers import register
+from common.bus.offers import offer
 from common.pipeline.record import pack
 from common.pipeline.text import FINAL, WORDS, Final, TimedWord, Words
 from common.redis.resp import is_known_id
@@ -20,7 +20,7 @@ from tests.integration.common.stage.toy_stage import TOY, ToyWork
 LEG = Leg("call", 0)
 OTHER = Leg("call", 1)
 SCRIPTS = (
-    *(scripts.REGISTER, scripts.RELEASE, scripts.ACQUIRE),
+    *(scripts.OFFER, scripts.RELEASE, scripts.ACQUIRE),
     *(scripts.COMMIT, scripts.ATTACH),
 )
 
@@ -253,54 +253,54 @@ class TestAttach:
             assert not any(said == "no" for _, said in whole)
 
 
-class TestClaims:
+class TestWorkItems:
     async def release(self, link, entry, key="s.0"):
-        names = (keys.claims("toy"), keys.index("toy"))
+        names = (keys.work_items("toy"), keys.index("toy"))
         await link.evaluate([(scripts.RELEASE, names, ("toy", entry, key))])
 
-    async def test_registering_is_idempotent(self, link):
-        first, again = await link.evaluate([register("toy", "s.0", ToyWork())] * 2)
+    async def test_offering_is_idempotent(self, link):
+        first, again = await link.evaluate([offer("toy", "s.0", ToyWork())] * 2)
         assert first == again
-        assert await link.evaluate([register("toy", "s.0", ToyWork())]) == [first]
-        ((entry, fields),) = await link.call("XRANGE", keys.claims("toy"), "-", "+")
+        assert await link.evaluate([offer("toy", "s.0", ToyWork())]) == [first]
+        ((entry, fields),) = await link.call("XRANGE", keys.work_items("toy"), "-", "+")
         assert entry == first
         assert fields[:3] == [b"k", b"s.0", b"p"]
         assert TOY.work.unpack(fields[3]).offered > 0
 
     async def test_releasing_is_idempotent_and_leaves_nothing(self, link):
-        (entry,) = await link.evaluate([register("toy", "s.0", ToyWork())])
-        await link.run([("XGROUP", "CREATE", keys.claims("toy"), "toy", "0")])
-        await link.run([("XREADGROUP", "GROUP", "toy", "w", "STREAMS", keys.claims("toy"), ">")])
+        (entry,) = await link.evaluate([offer("toy", "s.0", ToyWork())])
+        await link.run([("XGROUP", "CREATE", keys.work_items("toy"), "toy", "0")])
+        await link.run(
+            [("XREADGROUP", "GROUP", "toy", "w", "STREAMS", keys.work_items("toy"), ">")]
+        )
         for _ in range(2):
             await self.release(link, entry)
-            assert await link.call("XLEN", keys.claims("toy")) == 0
+            assert await link.call("XLEN", keys.work_items("toy")) == 0
             assert await link.call("HLEN", keys.index("toy")) == 0
-            assert (await link.call("XPENDING", keys.claims("toy"), "toy"))[0] == 0
+            assert (await link.call("XPENDING", keys.work_items("toy"), "toy"))[0] == 0
 
-    async def test_a_late_release_does_not_hit_a_new_claim_of_that_name(self, link):
-        (old,) = await link.evaluate([register("toy", "s.0", ToyWork())])
+    async def test_a_late_release_does_not_hit_a_new_work_item_of_that_name(self, link):
+        (old,) = await link.evaluate([offer("toy", "s.0", ToyWork())])
         await self.release(link, old)
-        (new,) = await link.evaluate([register("toy", "s.0", ToyWork())])
+        (new,) = await link.evaluate([offer("toy", "s.0", ToyWork())])
         await self.release(link, old)
         assert await link.call("HGET", keys.index("toy"), "s.0") == new
-        assert await link.call("XLEN", keys.claims("toy")) == 1
+        assert await link.call("XLEN", keys.work_items("toy")) == 1
 
     async def test_many_are_released_at_once(self, link):
-        claims = [f"s.0/{number}" for number in range(5)]
-        entries = await link.evaluate([register("toy", claim, ToyWork()) for claim in claims])
-        names = (keys.claims("toy"), keys.index("toy"))
-        done = [each for pair in zip(entries, claims, strict=True) for each in pair][:-2]
+        work_items = [f"s.0/{number}" for number in range(5)]
+        entries = await link.evaluate([offer("toy", item, ToyWork()) for item in work_items])
+        names = (keys.work_items("toy"), keys.index("toy"))
+        done = [each for pair in zip(entries, work_items, strict=True) for each in pair][:-2]
         await link.evaluate([(scripts.RELEASE, names, ("toy", *done))])
         assert await link.call("HKEYS", keys.index("toy")) == [b"s.0/4"]
-        ((left, _),) = await link.call("XRANGE", keys.claims("toy"), "-", "+")
+        ((left, _),) = await link.call("XRANGE", keys.work_items("toy"), "-", "+")
         assert left == entries[-1]
 
-    async def test_stages_do_not_share_claims(self, link):
-        await link.evaluate(
-            [register("toy", "s.0", ToyWork()), register("other", "s.0", ToyWork())]
-        )
+    async def test_stages_do_not_share_work_items(self, link):
+        await link.evaluate([offer("toy", "s.0", ToyWork()), offer("other", "s.0", ToyWork())])
         for stage in ("toy", "other"):
-            assert await link.call("XLEN", keys.claims(stage)) == 1
+            assert await link.call("XLEN", keys.work_items(stage)) == 1
 
 
 class TestTakingOffice:

@@ -77,7 +77,7 @@ async def test_what_was_on_its_way_does_not_overtake_what_was_lost(server, own_l
     await nothing_left(own_link)
 
 
-async def test_an_end_on_its_way_does_not_close_a_claim_whose_end_was_lost(
+async def test_an_end_on_its_way_does_not_close_a_work_item_whose_end_was_lost(
     server, own_link, own_fleet
 ):
     worker, call = await half_saved(server, own_link, own_fleet)

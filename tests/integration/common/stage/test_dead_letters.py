@@ -1,4 +1,4 @@
-"""Claims that no worker can carry out: put aside, told, and not too many of them."""
+"""Work items that no worker can carry out: put aside, told, and not too many of them."""
 
 import asyncio
 
@@ -61,13 +61,13 @@ class TestLetters:
         assert await link.evaluate([letter("late", entry=b"99-0")]) == [1]
 
 
-async def test_a_claim_that_cannot_be_read_is_put_aside_and_the_worker_lives(link, fleet):
+async def test_a_work_item_that_cannot_be_read_is_put_aside_and_the_worker_lives(link, fleet):
     worker = await fleet.add()
     (good,) = await calls(link, 1)
     bad = Call(link, "bad")
     await link.insist([("HSET", bad.leg.meta, "session", b"x"), ("EXPIRE", bad.leg.meta, 60)])
     foreign = b"\x81\xa1v\x63"  # a body of version 99
-    register = (scripts.REGISTER, (keys.claims("toy"), keys.index("toy")), ("bad.0", foreign))
+    register = (scripts.OFFER, (keys.work_items("toy"), keys.index("toy")), ("bad.0", foreign))
     await link.evaluate([register])
     while not (found := await dead_letters.letters(link, "toy")):
         await asyncio.sleep(0.01)
@@ -81,7 +81,7 @@ async def test_a_claim_that_cannot_be_read_is_put_aside_and_the_worker_lives(lin
     assert ITEM.unpack(fields[3]) == GIVEN_UP
 
 
-async def test_a_claim_with_an_unreadable_entry_is_put_aside(link, fleet):
+async def test_a_work_item_with_an_unreadable_entry_is_put_aside(link, fleet):
     worker = await fleet.add()
     good, bad = await calls(link, 2)
     await bad.say(1000)
@@ -95,7 +95,7 @@ async def test_a_claim_with_an_unreadable_entry_is_put_aside(link, fleet):
     await nothing_left(link)
 
 
-async def test_a_claim_that_cannot_be_opened_is_put_aside(link, fleet):
+async def test_a_work_item_that_cannot_be_opened_is_put_aside(link, fleet):
     worker = await fleet.add()
     worker.stage.hopeless.add("call0.0")
     await calls(link, 1)
@@ -105,14 +105,14 @@ async def test_a_claim_that_cannot_be_opened_is_put_aside(link, fleet):
     await nothing_left(link)
 
 
-async def test_the_breaker_holds_claims_back_and_they_are_done_when_it_closes(link, fleet):
+async def test_the_breaker_holds_work_items_back_and_they_are_done_when_it_closes(link, fleet):
     worker = await fleet.add(slots=16)
     made = await calls(link, BURST + 2)
     for call in made:
         await call.control("poison")
     await wait_until(worker.breaker_open, "the breaker is open")
     assert len(await dead_letters.letters(link, "toy")) == BURST
-    assert await link.call("XLEN", keys.claims("toy")) == 2
+    assert await link.call("XLEN", keys.work_items("toy")) == 2
     assert worker.runner.ready() is None, "it can work"
     waiting = [call for call in made if not await link.call("EXISTS", call.leg.key("text"))]
     assert len(waiting) == 2

@@ -70,7 +70,7 @@ async def test_what_finds_no_slot_waits_until_one_is_free(link, fleet):
     await nothing_left(link)
 
 
-async def test_a_claim_offered_many_times_has_one_owner(link, fleet):
+async def test_a_work_item_offered_many_times_has_one_owner(link, fleet):
     workers = [await fleet.add(), await fleet.add()]
     (call,) = await calls(link, 1)
     for _ in range(5):
@@ -188,7 +188,7 @@ async def test_even_a_drain_that_fails_hands_over_what_was_taken_and_not_begun(l
     await wait_until(lambda: stuck.stage.held, "it is stuck")
     third = Call(link, "call2")
     await third.open()
-    while (await link.call("XPENDING", keys.claims("toy"), "toy"))[0] < 3:
+    while (await link.call("XPENDING", keys.work_items("toy"), "toy"))[0] < 3:
         await asyncio.sleep(0.01)
     with pytest.raises(TimeoutError):
         await stuck.drain(deadline=0.2)
@@ -212,12 +212,12 @@ async def test_a_leaving_worker_takes_nothing_back_from_its_heir(link, fleet):
     assert len(heir.stage.opened) == 1, "it was not interrupted"
 
 
-async def test_a_stage_that_finishes_drains_when_its_claims_are_done(link, fleet):
+async def test_a_stage_that_finishes_drains_when_its_work_items_are_done(link, fleet):
     leaver = await fleet.add("leaver", finishes=True)
     made = await calls(link, 2)
     async with speaking(*made):
         await wait_until(lambda: len(leaver.owned) == 2, "it owns them")
-        # A read that blocks when the drain begins may still bring a claim, which is then done.
+        # A read that blocks when the drain begins may still bring a work item, which is then done.
         while not await taking(link, "leaver"):
             await asyncio.sleep(0.01)
         draining = asyncio.create_task(leaver.drain(deadline=10))
@@ -235,7 +235,7 @@ async def test_a_stage_that_finishes_drains_when_its_claims_are_done(link, fleet
 
 
 async def taking(link, name):
-    """Tell whether this worker waits for a claim right now."""
+    """Tell whether this worker waits for a work item right now."""
     clients = (await link.call("CLIENT", "LIST")).decode().splitlines()
     (client,) = [each for each in clients if f" name={name}:take " in each]
     return " flags=b " in client
@@ -252,12 +252,12 @@ async def test_a_stage_that_finishes_leaves_the_rest_at_the_deadline(link, fleet
     await finish(call)
 
 
-async def test_a_claim_whose_delivery_was_lost_is_found_by_the_next_beat(link, fleet):
+async def test_a_work_item_whose_delivery_was_lost_is_found_by_the_next_beat(link, fleet):
     worker = await fleet.add("worker", slots=1)
     first, lost = await calls(link, 2)
     await wait_until(lambda: len(worker.owned) == 1, "it has no room to take the other")
     # Delivered to this consumer, but not to the process: its socket broke in between.
-    taking = ("XREADGROUP", "GROUP", "toy", "worker", "STREAMS", keys.claims("toy"), ">")
+    taking = ("XREADGROUP", "GROUP", "toy", "worker", "STREAMS", keys.work_items("toy"), ">")
     ((_, ((_, fields),)),) = await link.call(*taking)
     if fields[1] == b"call0.0":
         first, lost = lost, first
@@ -266,12 +266,12 @@ async def test_a_claim_whose_delivery_was_lost_is_found_by_the_next_beat(link, f
     await nothing_left(link)
 
 
-async def test_a_claim_taken_away_behind_its_owners_back_is_dropped(link, fleet):
+async def test_a_work_item_taken_away_behind_its_owners_back_is_dropped(link, fleet):
     worker = await fleet.add("worker", settings=BRISK)
     (call,) = await calls(link, 1)
     await wait_until(lambda: worker.owned, "it owns it")
-    ((entry, *_),) = await link.call("XPENDING", keys.claims("toy"), "toy", "-", "+", 1)
-    await link.call("XCLAIM", keys.claims("toy"), "toy", "thief", 0, entry, "JUSTID")
+    ((entry, *_),) = await link.call("XPENDING", keys.work_items("toy"), "toy", "-", "+", 1)
+    await link.call("XCLAIM", keys.work_items("toy"), "toy", "thief", 0, entry, "JUSTID")
     await wait_until(lambda: not worker.owned, "its beat told it")
     await wait_until(lambda: worker.owned, "the thief's lease has run out")
     await call.say(3000)
@@ -290,7 +290,7 @@ async def test_a_doorbell_wakes_and_a_lost_one_costs_only_time(link, fleet):
         await call.complete()
 
 
-async def test_a_woken_claim_is_stepped_without_news(link, fleet):
+async def test_a_woken_work_item_is_stepped_without_news(link, fleet):
     worker = await fleet.add()
     worker.stage.tick = 30.0
     await calls(link, 1)

@@ -167,7 +167,7 @@ async def test_a_full_server_is_waited_for(server, own_link, own_fleet):
     await nothing_left(own_link)
 
 
-async def test_a_claim_taken_while_there_is_no_room_is_begun_when_there_is(
+async def test_a_work_item_taken_while_there_is_no_room_is_begun_when_there_is(
     server, own_link, own_fleet
 ):
     (call,) = await calls(own_link, 1)

@@ -85,7 +85,7 @@ async def test_a_checkpoint_is_all_that_a_take_over_needs(link, fleet):
     await finish(*made)
 
 
-async def test_claims_of_a_session_that_is_gone_are_released(link, fleet):
+async def test_work_items_of_a_session_that_is_gone_are_released(link, fleet):
     worker = await fleet.add()
     gone, stays = await calls(link, 2)
     await wait_until(lambda: len(worker.owned) == 2, "it owns both")
@@ -93,14 +93,14 @@ async def test_claims_of_a_session_that_is_gone_are_released(link, fleet):
     await wait_until(lambda: worker.owned == {str(stays.leg)}, "it lets go of one")
     while await link.call("HEXISTS", keys.index("toy"), str(gone.leg)):
         await asyncio.sleep(0.01)
-    assert await link.call("XLEN", keys.claims("toy")) == 1
-    assert (await link.call("XPENDING", keys.claims("toy"), "toy"))[0] == 1
+    assert await link.call("XLEN", keys.work_items("toy")) == 1
+    assert (await link.call("XPENDING", keys.work_items("toy"), "toy"))[0] == 1
     await stays.say(5000)
     await finish(stays)
     await nothing_left(link)
 
 
-async def test_a_claim_whose_session_was_gone_before_it_was_taken_is_released(link, fleet):
+async def test_a_work_item_whose_session_was_gone_before_it_was_taken_is_released(link, fleet):
     call = Call(link, "ghost")
     await call.offer()
     await fleet.add()

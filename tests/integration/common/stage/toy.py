@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from common.bus import keys, wire
 from common.bus.keys import Leg
-from common.bus.offers import register
+from common.bus.offers import offer
 from common.bus.wire import NOTHING, StreamId
 from common.pipeline.record import pack
 from common.pipeline.streams import AUDIO
@@ -60,7 +60,7 @@ class Call:
 
     async def offer(self, stage: str = "toy") -> None:
         """Offer the leg."""
-        await self._link.evaluate([register(stage, str(self.leg), ToyWork())])
+        await self._link.evaluate([offer(stage, str(self.leg), ToyWork())])
 
     async def say(self, samples: int) -> None:
         """Write so many samples, cut at random."""
@@ -271,8 +271,8 @@ async def finish(*finished: Call) -> None:
 
 
 async def nothing_left(link: Link) -> None:
-    """Wait until no claim is open; nothing of one may remain."""
-    stream = keys.claims("toy")
+    """Wait until no work item is open; nothing of one may remain."""
+    stream = keys.work_items("toy")
     while await link.call("XLEN", stream) or await link.call("HLEN", keys.index("toy")):
         await asyncio.sleep(0.01)
     assert (await link.call("XPENDING", stream, "toy"))[0] == 0

@@ -23,7 +23,7 @@ from common.pipeline.stages import StageSpec, Unit
 from common.pipeline.streams import AUDIO, Ids, Lifetime, Stream
 from common.pipeline.text import Final
 from common.stage.api import (
-    Claim,
+    Assignment,
     Commit,
     DeadLetter,
     Done,
@@ -135,20 +135,22 @@ class ToyStage(Stage[State, ToyWork]):
         self.stopped = False
         self.heard = 0
         self.poison = True
-        """Whether it gives up a claim at a control of that name."""
+        """Whether it gives up a work item at a control of that name."""
         self.hopeless: set[str] = set()
-        """Claims that it cannot open."""
+        """Work items that it cannot open."""
 
-    def open(self, claim: Claim[ToyWork], recovery: Recovery, wake: Callable[[], None]) -> State:
-        if claim.key in self.hopeless:
-            raise KeyError(claim.key)
+    def open(
+        self, assignment: Assignment[ToyWork], recovery: Recovery, wake: Callable[[], None]
+    ) -> State:
+        if assignment.key in self.hopeless:
+            raise KeyError(assignment.key)
         saved = Saved() if recovery.state is None else SAVED.unpack(recovery.state)
-        state = State(claim.leg, saved.read, saved.position, saved.crc, wake)
-        self.opened.append((claim.key, claim.epoch, recovery.state is not None))
+        state = State(assignment.leg, saved.read, saved.position, saved.crc, wake)
+        self.opened.append((assignment.key, assignment.epoch, recovery.state is not None))
         self.open_states.append(state)
         return state
 
-    def give_up(self, claim: Claim[ToyWork | None]) -> Sequence[Effect]:
+    def give_up(self, assignment: Assignment[ToyWork | None]) -> Sequence[Effect]:
         return [Commit(1, GIVEN_UP, "gw")]
 
     def inputs(self, state: State) -> Mapping[Stream, bytes]:

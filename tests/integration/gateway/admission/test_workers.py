@@ -1,4 +1,4 @@
-"""What a real Redis says of the workers, of their claims and of itself."""
+"""What a real Redis says of the workers, of their work items and of itself."""
 
 import time
 from collections.abc import AsyncIterator
@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from common.bus import keys
-from common.bus.offers import register
+from common.bus.offers import offer
 from common.pipeline.record import pack
 from common.pipeline.report import WorkerReport
 from common.pipeline.stages import ALIGN, ASR, VAD
 from common.redis.link import Link
-from common.stage.claims import Claims
+from common.stage.assignments import Assignments
 from gateway.admission.capacity import Capacity
 from gateway.admission.workers import Workers
 from tests.integration.common.stage.toy_stage import ToyWork
@@ -36,15 +36,15 @@ async def test_before_any_worker_has_ever_been_there_nothing_waits(fleet: Worker
     assert fleet.missing(STAGES) == ["align"]
 
 
-async def test_claims_count_as_waiting_until_a_worker_takes_them(
+async def test_work_items_count_as_waiting_until_a_worker_takes_them(
     fleet: Workers, link: Link, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("gateway.admission.workers._DEAD_AFTER", 1e9)
-    claims = Claims(link, "asr", "worker", 60.0)
-    await claims.prepare()
-    await link.evaluate([register("asr", f"call.0/{n}", ToyWork()) for n in range(3)])
-    (first, second) = await claims.take(link, 2, 1)
-    await claims.release([(first.entry, first.key)])
+    assignments = Assignments(link, "asr", "worker", 60.0)
+    await assignments.prepare()
+    await link.evaluate([offer("asr", f"call.0/{n}", ToyWork()) for n in range(3)])
+    (first, second) = await assignments.take(link, 2, 1)
+    await assignments.release([(first.entry, first.key)])
     await fleet.look()
     later = time.monotonic() + 2.5
     monkeypatch.setattr("gateway.admission.workers.time", SimpleNamespace(monotonic=lambda: later))
@@ -52,10 +52,10 @@ async def test_claims_count_as_waiting_until_a_worker_takes_them(
     refusal = fleet.refusal(1)
     assert refusal is not None
     assert refusal.reason == "asr_backlog"
-    (third,) = await claims.take(link, 2, 1)
+    (third,) = await assignments.take(link, 2, 1)
     await fleet.look()
     assert fleet.refusal(1) is None
-    await claims.release([(each.entry, each.key) for each in (second, third)])
+    await assignments.release([(each.entry, each.key) for each in (second, third)])
     await fleet.look()
     assert fleet.refusal(1) is None
 

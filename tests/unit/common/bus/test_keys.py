@@ -56,7 +56,7 @@ def test_what_is_permanent_is_what_the_table_says(stream):
 
 def test_every_builder_is_in_the_table():
     leg = Leg("s", 0)
-    permanent = [keys.claims("vad"), keys.index("vad"), keys.workers("vad"), keys.dead("asr")]
+    permanent = [keys.work_items("vad"), keys.index("vad"), keys.workers("vad"), keys.dead("asr")]
     permanent += [keys.ring("asr", 3), keys.sessions()]
     passing = [leg.meta, *map(leg.key, ("audio", "clean", "speech", "text", "held", "part:1"))]
     passing += [
@@ -72,8 +72,8 @@ def test_every_builder_is_in_the_table():
 
 
 def test_names_do_not_mislead():
-    assert keys.is_permanent(keys.claims("punctuate")), "a stage whose name begins like a tag"
+    assert keys.is_permanent(keys.work_items("punctuate")), "a stage whose name begins like a tag"
     assert not keys.is_permanent(keys.out("workers")), "a gateway that is named like a hash"
-    assert not keys.is_permanent(Leg("claims", 0).key("claims"))
-    assert not keys.is_permanent(b"cs:v2:{vad}:claims")
+    assert not keys.is_permanent(Leg("work", 0).key("work"))
+    assert not keys.is_permanent(b"cs:v2:{vad}:work")
     assert not keys.is_permanent(b"someone:else")

@@ -33,7 +33,10 @@ def test_what_one_command_touches_shares_a_slot(session):
     touched = [leg.key(kind) for leg in legs for kind in ("audio", "text", "held", "part:3")]
     assert len({slot_of(key) for key in [*touched, legs[0].meta]}) == 1
     rings = [keys.ring("asr", number) for number in range(keys.RINGS)]
-    assert len({*map(slot_of, rings), slot_of(keys.claims("asr")), slot_of(keys.index("asr"))}) == 1
+    assert (
+        len({*map(slot_of, rings), slot_of(keys.work_items("asr")), slot_of(keys.index("asr"))})
+        == 1
+    )
 
 
 def test_the_partitions_lie_on_all_of_three_nodes():

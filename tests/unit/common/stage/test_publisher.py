@@ -19,9 +19,9 @@ from common.pipeline.streams import SPEECH, Ids, Lifetime, Stream
 from common.pipeline.text import WORDS, Final, Words
 from common.pipeline.work import UTTERANCE_WORK, UtteranceWork
 from common.stage.api import (
+    Assignment,
     Attach,
     Audio,
-    Claim,
     Commit,
     DeadLetter,
     Done,
@@ -104,7 +104,7 @@ class ScriptedLink:
 
 
 def slot(epoch=5, emitted=wire.NOTHING):
-    return Slot(Claim("s.0", LEG, None, b"1-0", epoch, b"raw"), object(), {}, {}, emitted)
+    return Slot(Assignment("s.0", LEG, None, b"1-0", epoch, b"raw"), object(), {}, {}, emitted)
 
 
 def emit(position, order=0):
@@ -211,7 +211,7 @@ async def test_any_other_refusal_is_a_bug(refusal):
         await fenced(ScriptedLink([hiredis.ReplyError(refusal)]), [emit(512)])
 
 
-async def test_one_fenced_claim_does_not_harm_the_others():
+async def test_one_fenced_work_item_does_not_harm_the_others():
     link = ScriptedLink([STALE, b"5-2"], tops=[b"6-1"])
     stale, good = slot(), slot()
     work = [(each, [emit(512), Offer("asr", "s.0/1", WORK)]) for each in (stale, good)]
@@ -245,7 +245,7 @@ async def test_a_skipped_event_still_has_its_consequences():
 
 def offers(link):
     """Where the readers of the offers made begin to read, by key."""
-    calls = [call for call in link.scripts if call[0] is scripts.REGISTER]
+    calls = [call for call in link.scripts if call[0] is scripts.OFFER]
     return {key: UTTERANCE_WORK.unpack(body).after for _, _, (key, body) in calls}
 
 

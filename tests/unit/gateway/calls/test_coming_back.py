@@ -139,7 +139,7 @@ async def test_it_is_told_from_where_to_go_on():
     assert table.sessions == 1
     assert table.metrics.resumptions._value.get() == 1
     # It was admitted when it was opened.
-    assert table.around.claims == []
+    assert table.around.work_items == []
 
 
 async def test_the_former_gateway_is_told_to_look():
@@ -247,7 +247,7 @@ async def test_who_passed_the_door_to_come_back_begins_no_new_call():
     assert table.client.closed == (POLICY_VIOLATION, "resume_expected")
     assert table.ended
     assert table.refused("resume_expected") == 1
-    assert table.around.claims == []
+    assert table.around.work_items == []
     await table.disposed()
     assert table.around.commands == []
 

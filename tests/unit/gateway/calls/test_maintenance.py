@@ -164,17 +164,17 @@ async def test_a_call_that_was_ended_before_it_was_resumed_is_given_up_too():
     assert table.client.kinds[-1] == "unfinished"
 
 
-async def test_when_redis_has_come_back_older_the_claims_are_opened_again_at_once(monkeypatch):
+async def test_when_redis_has_come_back_older_the_work_items_are_opened_again_at_once(monkeypatch):
     monkeypatch.setattr(maintenance, "RENEW_EVERY", 3_600.0)
     table = await a_call()
     care = Care(table)
-    care.around.claims.clear()
+    care.around.work_items.clear()
     async with care.running("renew_for_ever"):
         await quiet()
-        assert care.around.claims == []
+        assert care.around.work_items == []
         care.around.generation += 1
-        await until(lambda: care.around.claims)
-    assert care.around.claims == [f"cs:v1:{{vad}}:claims {table.conversation.id}.0"]
+        await until(lambda: care.around.work_items)
+    assert care.around.work_items == [f"cs:v1:{{vad}}:work {table.conversation.id}.0"]
 
 
 @pytest.mark.parametrize(("resume_s", "silence"), [(60, 60_002), (0, 6)])

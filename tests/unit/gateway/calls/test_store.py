@@ -17,8 +17,8 @@ from gateway.calls.store import (
     SessionStore,
     Superseded,
     Taken,
-    claims,
     last_id,
+    work_items,
 )
 from gateway.protocols.commands import MAX_CHANNELS, AudioFormat
 
@@ -63,7 +63,7 @@ async def test_a_session_is_written_down_before_any_stage_is_asked_to_work_for_i
     token = ResumeToken.issue("call")
     await book.open(token, "owner", record(channels=2, denoise=True))
     names = [step[0] for step in redis.done]
-    assert names == ["HSET", "EXPIRE", scripts.RENEW_SESSIONS, *[scripts.REGISTER] * 4]
+    assert names == ["HSET", "EXPIRE", scripts.RENEW_SESSIONS, *[scripts.OFFER] * 4]
     held = dict(zip(redis.done[0][2::2], redis.done[0][3::2], strict=True))
     assert held.keys() == {"session", "options", "secret", "owner", "gateway"}
     assert (held["owner"], held["gateway"]) == ("owner", "g")
@@ -74,16 +74,16 @@ async def test_a_session_is_written_down_before_any_stage_is_asked_to_work_for_i
 
 
 def test_workers_are_told_where_to_ring_and_what_to_do():
-    calls = claims("call", record(denoise=True))
+    calls = work_items("call", record(denoise=True))
     assert [(names[0], arguments[0]) for _, names, arguments in calls] == [
-        (keys.claims("denoise"), "call.0"),
-        (keys.claims("vad"), "call.0"),
+        (keys.work_items("denoise"), "call.0"),
+        (keys.work_items("vad"), "call.0"),
     ]
     work = LEG_WORK.unpack(cast(bytes, calls[1][2][1]))
-    # The call's first gateway, whoever opens the claims again.
+    # The call's first gateway, whoever opens the work items again.
     assert work.gateway == "first"
     assert (work.source, work.events, work.align) == ("clean", True, True)
-    ((_, _, undenoised),) = claims("call", record())
+    ((_, _, undenoised),) = work_items("call", record())
     assert LEG_WORK.unpack(cast(bytes, undenoised[1])).source == "audio"
 
 

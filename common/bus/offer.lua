@@ -1,7 +1,7 @@
--- Registers a work item once. Redis makes its id, because a claims stream has many writers.
--- KEYS: claims stream, index hash.
--- ARGV: claim key, body.
--- Answer: the id of the claim's entry.
+-- Offers a work item once. Redis makes its id, because the stream has many writers.
+-- KEYS: stream of work items, index hash.
+-- ARGV: key and body of the work item.
+-- Answer: the id of its entry.
 
 local held = redis.call('HGET', KEYS[2], ARGV[1])
 if held then return held end

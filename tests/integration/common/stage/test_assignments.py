@@ -3,63 +3,63 @@
 import asyncio
 
 from common.bus import keys
-from common.bus.offers import register
-from common.stage.claims import Claims
+from common.bus.offers import offer
+from common.stage.assignments import Assignments
 from tests.integration.common.stage.toy_stage import ToyWork
 
 LEASE = 0.2
 
 
 async def group(link, consumer, lease=LEASE):
-    claims = Claims(link, "toy", consumer, lease)
-    await claims.prepare()
-    return claims
+    assignments = Assignments(link, "toy", consumer, lease)
+    await assignments.prepare()
+    return assignments
 
 
-async def offer(link, *names):
-    return await link.evaluate([register("toy", name, ToyWork()) for name in names])
+async def offered(link, *names):
+    return await link.evaluate([offer("toy", name, ToyWork()) for name in names])
 
 
 async def owners(link):
-    pending = await link.call("XPENDING", keys.claims("toy"), "toy", "-", "+", 1000)
+    pending = await link.call("XPENDING", keys.work_items("toy"), "toy", "-", "+", 1000)
     return {entry: consumer.decode() for entry, consumer, _, _ in pending}
 
 
 async def expired(link, consumer):
-    """Wait until the consumer's claims are as idle as a lease is long."""
-    stream = keys.claims("toy")
+    """Wait until the consumer's work items are as idle as a lease is long."""
+    stream = keys.work_items("toy")
     query = ("XPENDING", stream, "toy", "IDLE", round(LEASE * 1000), "-", "+", 1000, consumer)
     total = len(await link.call("XPENDING", stream, "toy", "-", "+", 1000, consumer))
     while len(await link.call(*query)) < total:
         await asyncio.sleep(0.01)
 
 
-async def test_a_new_claim_goes_to_exactly_one(link):
+async def test_a_new_work_item_goes_to_exactly_one(link):
     one, other = await group(link, "one"), await group(link, "other")
-    await offer(link, "a.0", "b.0", "c.0")
+    await offered(link, "a.0", "b.0", "c.0")
     taken = await one.take(link, 2, 10) + await other.take(link, 9, 10)
     assert [held.key for held in taken] == ["a.0", "b.0", "c.0"]
     assert await one.take(link, 9, 10) == []
     assert list((await owners(link)).values()) == ["one", "one", "other"]
 
 
-async def test_claims_offered_before_the_first_worker_are_not_lost(link):
-    await offer(link, "a.0")
+async def test_work_items_offered_before_the_first_worker_are_not_lost(link):
+    await offered(link, "a.0")
     assert [held.key for held in await (await group(link, "one")).take(link, 9, 10)] == ["a.0"]
 
 
 async def test_a_beat_tells_what_is_owned_and_what_of_it_is_unknown(link):
-    claims = await group(link, "one")
-    first, second = await offer(link, "a.0", "b.0")
-    await claims.take(link, 9, 10)
-    owned, strangers = await claims.renew(known={first})
+    assignments = await group(link, "one")
+    first, second = await offered(link, "a.0", "b.0")
+    await assignments.take(link, 9, 10)
+    owned, strangers = await assignments.renew(known={first})
     assert owned == {first, second}
     assert [held.key for held in strangers] == ["b.0"]
 
 
-async def test_a_beat_renews_the_lease_and_cannot_take_a_claim_back(link):
+async def test_a_beat_renews_the_lease_and_cannot_take_a_work_item_back(link):
     one, other = await group(link, "one"), await group(link, "other")
-    (entry,) = await offer(link, "a.0")
+    (entry,) = await offered(link, "a.0")
     await one.take(link, 9, 10)
     await expired(link, "one")
     await one.renew(known=())
@@ -70,10 +70,10 @@ async def test_a_beat_renews_the_lease_and_cannot_take_a_claim_back(link):
     assert await owners(link) == {entry: "other"}
 
 
-async def test_a_take_over_finds_a_lost_claim_behind_any_number_in_good_hands(link):
+async def test_a_take_over_finds_a_lost_work_item_behind_any_number_in_good_hands(link):
     dead, alive, third = [await group(link, name) for name in ("dead", "alive", "third")]
-    # XAUTOCLAIM looks at no more than ten entries per claim asked for.
-    await offer(link, *(f"{number}.0" for number in range(100)))
+    # XAUTOCLAIM looks at no more than ten entries per work item asked for.
+    await offered(link, *(f"{number}.0" for number in range(100)))
     await alive.take(link, 95, 10)
     lost = await dead.take(link, 99, 10)
     await expired(link, "dead")
@@ -88,16 +88,16 @@ async def test_a_take_over_finds_a_lost_claim_behind_any_number_in_good_hands(li
 
 async def test_what_is_handed_over_can_be_taken_at_once(link):
     leaver, stayer = [await group(link, name, lease=60) for name in ("leaver", "stayer")]
-    await offer(link, "a.0", "b.0", "c.0")
+    await offered(link, "a.0", "b.0", "c.0")
     a, b, _ = [held.entry for held in await leaver.take(link, 9, 10)]
     await leaver.hand_over([a, b])
     assert [held.entry for held in await stayer.take_over(9)] == [a, b]
     await leaver.hand_over([])
 
 
-async def test_a_released_claim_is_gone_for_everyone(link):
+async def test_a_released_work_item_is_gone_for_everyone(link):
     one, other = await group(link, "one"), await group(link, "other")
-    await offer(link, "a.0")
+    await offered(link, "a.0")
     ((entry, key, *_),) = await one.take(link, 9, 10)
     await expired(link, "one")
     await other.take_over(9)
@@ -107,19 +107,19 @@ async def test_a_released_claim_is_gone_for_everyone(link):
     await other.release([(entry, key)])
 
 
-async def test_an_entry_whose_claim_was_deleted_under_its_owner_is_acknowledged(link):
-    claims = await group(link, "one")
-    (entry,) = await offer(link, "a.0")
-    await claims.take(link, 9, 10)
-    await link.call("XDEL", keys.claims("toy"), entry)
-    assert await claims.renew(known=()) == (set(), [])
+async def test_an_entry_whose_work_item_was_deleted_under_its_owner_is_acknowledged(link):
+    assignments = await group(link, "one")
+    (entry,) = await offered(link, "a.0")
+    await assignments.take(link, 9, 10)
+    await link.call("XDEL", keys.work_items("toy"), entry)
+    assert await assignments.renew(known=()) == (set(), [])
     assert await owners(link) == {}
 
 
 async def test_preparing_again_changes_nothing(link):
-    claims = await group(link, "one")
-    await offer(link, "a.0")
-    await claims.take(link, 9, 10)
+    assignments = await group(link, "one")
+    await offered(link, "a.0")
+    await assignments.take(link, 9, 10)
     for name in ("one", "other"):
         await (await group(link, name)).prepare()
     assert list((await owners(link)).values()) == ["one"]
