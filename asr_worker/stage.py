@@ -89,7 +89,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
             assignment.work,
             committed=recovery.emitted.position,
             cadence=self._cadence,
-            suspect=assignment.suspect,
+            candidate=assignment.candidate,
         )
         began = time.monotonic() if assignment.epoch == 1 else 0.0
         return OwnedUtterance(utterance, wake, began)
@@ -170,7 +170,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
     def _await(self, owned: OwnedUtterance) -> None:
         """Note that a live call's final is awaited; poison candidates do not count."""
         utterance = owned.utterance
-        if not utterance.scheduler.awaited or utterance.settled or utterance.suspect:
+        if not utterance.scheduler.awaited or utterance.settled or utterance.candidate:
             return
         seconds = utterance.seconds
         if _live(owned, seconds):
@@ -178,7 +178,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
 
     def _start_decode(self, owned: OwnedUtterance, decode: Decode) -> None:
         request = owned.utterance.request(decode)
-        if owned.utterance.suspect:
+        if owned.utterance.candidate:
             decoding = self._isolated.decode(request)
         else:
             spare = owned.utterance.spare if decode.kind is Kind.TENTATIVE else 0.0

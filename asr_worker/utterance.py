@@ -36,7 +36,7 @@ class Utterance:
         *,
         committed: int,
         cadence: int,
-        suspect: bool = False,
+        candidate: bool = False,
     ) -> None:
         self._work = work
         self.number = work.utterance
@@ -47,7 +47,7 @@ class Utterance:
         self.settled = committed >= self.number
         """Whether an earlier owner has already put the final into the text."""
         self.id = f"{leg}/{self.number}"
-        self.suspect = suspect or work.replay
+        self.candidate = candidate or work.replay
         """Whether it is a poison candidate: it is then decoded once, after its end."""
         self.live = work.live
         """Whether its leg's audio arrived about as fast as it was spoken when it began."""
@@ -57,7 +57,7 @@ class Utterance:
         """Seconds from an announced pause to a possible end, at least."""
         self.scheduler = UtteranceScheduler(
             self.start,
-            interim=self._options.interim_results and not self.suspect,
+            interim=self._options.interim_results and not self.candidate,
             cadence=cadence,
             first=samples(self._options.min_speech_duration),
         )
@@ -170,9 +170,9 @@ class Utterance:
 
     def _happened(self, event: Event) -> None:
         match event:
-            case Paused(end=end) if not self.suspect:
+            case Paused(end=end) if not self.candidate:
                 self.scheduler.paused(end)
-            case Resumed() if not self.suspect:
+            case Resumed() if not self.candidate:
                 self.scheduler.resumed()
             case Ended(end=end, at=at, reason=reason):
                 self._decided_at = at

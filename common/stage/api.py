@@ -25,7 +25,7 @@ from common.pipeline.work import WorkItem
 S = TypeVar("S")
 W = TypeVar("W", bound=WorkItem | None, covariant=True)
 
-SUSPECT_FROM = 3
+CANDIDATE_FROM = 3
 """Epoch from which on a work item is a poison candidate: two owners did not finish it."""
 
 
@@ -55,13 +55,13 @@ class Assignment(Generic[W]):
     raw: bytes = b""
 
     @property
-    def suspect(self) -> bool:
+    def candidate(self) -> bool:
         """Whether it is a poison candidate: it may have ended its former owners.
 
         Harmless changes of owner count as well, so a candidate is handled with care and nothing
         worse. For a leg this means nothing: legs change owners all the time.
         """
-        return self.epoch >= SUSPECT_FROM
+        return self.epoch >= CANDIDATE_FROM
 
 
 @dataclass(frozen=True, slots=True)

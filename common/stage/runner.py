@@ -342,7 +342,7 @@ class Runner(Generic[S]):
 
     async def _hold_candidates_back(self, slots: list[Slot[S]]) -> list[Slot[S]]:
         """Hold poison candidates back while the breaker is open; return the others."""
-        candidates = {slot for slot in slots if slot.assignment.suspect}
+        candidates = {slot for slot in slots if slot.assignment.candidate}
         if not candidates or not await self._breaker.is_open():
             return slots
         now = asyncio.get_running_loop().time()

@@ -138,10 +138,10 @@ async def test_a_mistake_over_one_utterance_costs_that_one_alone():
     ("epoch", "seconds", "counted"), [(1, 1, 1), (3, 1, 0), (2, 1, 1), (1, 20, 0)]
 )
 async def test_finals_count_that_a_live_caller_waits_for(epoch, seconds, counted):
-    """Not those of suspects, nor of recordings that are sent faster than they are spoken."""
+    """Not those of candidates, nor of recordings that are sent faster than they are spoken."""
     stage, woken = await started(StandIn(None))
     state = opened(stage, assignment(1, epoch), woken)
-    state.utterance.suspect = epoch == 3
+    state.utterance.candidate = epoch == 3
     audio = Chunk(16_000 * seconds, bytes(32_000 * seconds))
     await stage.step([(state, [audio, ENDED])])
     effects: list[object] = []
@@ -171,10 +171,10 @@ async def test_a_work_item_that_cannot_be_opened_has_a_failed_final():
 
 async def test_the_end_of_the_engine_ends_the_worker_after_the_verdict():
     stage, woken = await started(Dying())
-    suspect = opened(stage, assignment(1, epoch=3), woken)
+    candidate = opened(stage, assignment(1, epoch=3), woken)
     other = opened(stage, assignment(2), woken)
     audio = Chunk(16_000, bytes(32_000))
-    assert await stage.step([(suspect, [audio, ENDED])]) == [[]]
+    assert await stage.step([(candidate, [audio, ENDED])]) == [[]]
     watching = asyncio.create_task(stage.watch())
     assert await woken.get() == 1
     # Whoever else is told of the end meanwhile does not forestall the verdict.
@@ -182,18 +182,18 @@ async def test_the_end_of_the_engine_ends_the_worker_after_the_verdict():
     assert await woken.get() == 2
     assert await stage.step([(other, [])]) == [[]]
     assert not watching.done()
-    ((letter, final, done),) = await stage.step([(suspect, [])])
+    ((letter, final, done),) = await stage.step([(candidate, [])])
     assert letter == DeadLetter("decoded alone: gone", bytes(32_000))
     assert (final.item.failed, final.item.trouble) == (True, POISONED)
     assert done == Done()
-    stage.close(suspect)
+    stage.close(candidate)
     with pytest.raises(EngineDead):
         await watching
     stage.close(other)
     await stage.stop()
 
 
-async def test_the_end_of_the_engine_without_a_suspect_ends_the_worker_at_once():
+async def test_the_end_of_the_engine_without_a_candidate_ends_the_worker_at_once():
     stage, woken = await started(Dying())
     state = opened(stage, assignment(1), woken)
     await stage.step([(state, [Chunk(16_000, bytes(32_000)), ENDED])])

@@ -175,13 +175,13 @@ def test_a_failed_final_awaits_no_words():
     assert (body.failed, body.align, body.unavailable) == (True, None, "")
 
 
-def suspect(*, replay: bool = False) -> Utterance:
+def candidate(*, replay: bool = False) -> Utterance:
     work = replace(WORK, replay=replay)
-    return Utterance(LEG, work, committed=2, cadence=8000, suspect=not replay)
+    return Utterance(LEG, work, committed=2, cadence=8000, candidate=not replay)
 
 
-def test_a_suspect_is_decoded_once_when_it_is_over():
-    one = suspect()
+def test_a_candidate_is_decoded_once_when_it_is_over():
+    one = candidate()
     paused(one, 41_000)
     assert one.scheduler.due() == []
     one.feed([RESUMED, Chunk(81_000, bytes(80_000)), pause(81_000)])
@@ -193,19 +193,19 @@ def test_a_suspect_is_decoded_once_when_it_is_over():
 
 
 def test_a_poisonous_one_goes_to_the_dead_letters_with_its_audio():
-    one = suspect()
+    one = candidate()
     one.feed([Chunk(1005, b"\1\0\2\0\3\0\4\0\5\0")])
     assert one.given_up("why", 1003) == [DeadLetter("why", b"\1\0\2\0\3\0")]
 
 
 def test_one_that_comes_from_the_dead_letters_does_not_go_there_again():
-    one = suspect(replay=True)
-    assert one.suspect
+    one = candidate(replay=True)
+    assert one.candidate
     assert one.given_up("why", 1000) == []
 
 
 def test_an_abandoned_one_is_a_failed_final_of_what_there_is():
-    one = suspect()
+    one = candidate()
     one.feed([Chunk(1003, bytes(6))])
     letter, final, done = one.abandoned("ValueError: why")
     assert letter == DeadLetter("ValueError: why", bytes(6))

@@ -127,9 +127,9 @@ async def test_the_breaker_holds_work_items_back_and_they_are_done_when_it_close
     assert await dead_letters.letters(link, "toy") == []
 
 
-async def test_suspects_are_not_even_begun_while_the_breaker_is_open(link, fleet):
+async def test_candidates_are_not_even_begun_while_the_breaker_is_open(link, fleet):
     await link.evaluate([letter("a.0/1", entry=b"%d-0" % number) for number in range(BURST)])
-    call = Call(link, "suspect")
+    call = Call(link, "candidate")
     # Two owners had it before.
     await link.insist(
         [
