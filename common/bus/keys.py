@@ -14,11 +14,11 @@ from common.pipeline.streams import (
     CALLS,
     DEAD,
     DEAD_AUDIO,
+    DOORBELL,
     INDEX,
     META,
     OUT,
     PERMANENT,
-    RING,
     SESSIONS,
     WORK_ITEMS,
     WORKERS,
@@ -28,7 +28,7 @@ VERSION_PREFIX = b"cs:v1"
 PARTITIONS = 64
 SESSION_TTL = 120
 """Seconds a session's keys outlive the last renewal by its gateway and its owners."""
-RINGS = 16
+DOORBELLS = 16
 """Doorbells per stage; each worker of the stage blocks on all of them."""
 
 
@@ -83,9 +83,9 @@ class Leg:
         return session_key(self.session, META)
 
     @property
-    def ring(self) -> int:
+    def doorbell(self) -> int:
         """Index of the stage doorbell that announces this leg's news."""
-        return self.partition % RINGS
+        return self.partition % DOORBELLS
 
 
 def work_items(stage: str) -> bytes:
@@ -123,9 +123,9 @@ def calls(key: str) -> bytes:
     return _of(key, CALLS)
 
 
-def ring(stage: str, number: int) -> bytes:
+def doorbell(stage: str, number: int) -> bytes:
     """Return one of a stage's doorbell streams."""
-    return _of(stage, RING.of(f"{number:02d}"))
+    return _of(stage, DOORBELL.of(f"{number:02d}"))
 
 
 def out(gateway: str) -> bytes:

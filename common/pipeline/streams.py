@@ -223,15 +223,15 @@ DEAD_AUDIO = Stream(
     writers="ASR",
     holds="audio of dead letters",
 )
-RING = Stream(
-    "ring",
+DOORBELL = Stream(
+    "doorbell",
     Ids.TIME,
     Lifetime.PERMANENT,
     scope=Scope.STAGE,
     number="<NN>",
     most=4096,
     writers="VAD",
-    holds="doorbells of a stage's workers",
+    holds="doorbells of the workers",
 )
 OUT = Stream(
     "out",
@@ -265,7 +265,7 @@ SOURCES = {"audio": AUDIO, "clean": CLEAN}
 
 OF_A_SESSION = (META,)
 OF_A_LEG = (AUDIO, CLEAN, SPEECH, TEXT, HELD, PARTIAL, ALIGN, CHECKPOINT)
-OF_A_STAGE = (WORK_ITEMS, INDEX, WORKERS, DEAD, DEAD_AUDIO, RING)
+OF_A_STAGE = (WORK_ITEMS, INDEX, WORKERS, DEAD, DEAD_AUDIO, DOORBELL)
 OTHERS = (OUT, CALLS, SESSIONS)
 ALL = OF_A_SESSION + OF_A_LEG + OF_A_STAGE + OTHERS
 PERMANENT = tuple(each for each in ALL if each.lifetime is Lifetime.PERMANENT)

@@ -6,7 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, assert_never
 from common.bus import commands, keys, scripts, wire
 from common.bus.attachments import attach
 from common.bus.dead_letters import dead_letter
-from common.bus.doorbells import ring
+from common.bus.doorbells import notify
 from common.bus.keys import Leg
 from common.bus.offers import offer
 from common.errors import Misuse, OtherServer
@@ -88,16 +88,16 @@ class Publisher(Generic[S]):
         fenced = await self._write([write for _, _, writes, _ in planned for write in writes])
         held_back = await self._write_dead_letters([e for e in work if e[0] not in fenced])
         calls: list[ScriptCall] = []
-        rings: dict[bytes, list[Argument]] = {}
+        notifications: dict[bytes, list[Argument]] = {}
         for slot, effects, _, following in planned:
             if slot in fenced or slot in held_back:
                 continue
             calls += following
             for effect in effects:
-                _ring(rings, slot.assignment.leg, effect)
-        bells = [ring(key, fields) for key, fields in rings.items()]
-        if calls or bells:
-            await self._link.evaluate(calls, then=bells, generation=self.generation)
+                _notify(notifications, slot.assignment.leg, effect)
+        hints = [notify(key, fields) for key, fields in notifications.items()]
+        if calls or hints:
+            await self._link.evaluate(calls, then=hints, generation=self.generation)
         return Published(fenced, held_back)
 
     @staticmethod
@@ -256,12 +256,14 @@ def _clean(slot: Slot[S], at: wire.StreamId, field: bytes, content: bytes) -> _W
     )
 
 
-def _ring(rings: dict[bytes, list[Argument]], leg: Leg, effect: Effect) -> None:
+def _notify(notifications: dict[bytes, list[Argument]], leg: Leg, effect: Effect) -> None:
     """Add the notifications of this effect: fields are leg -> kind of stream to look into."""
     match effect:
         case Emit(stream, _, wake, gateway):
             for stage in wake:
-                rings.setdefault(keys.ring(stage, leg.ring), []).extend((str(leg), stream))
+                notifications.setdefault(keys.doorbell(stage, leg.doorbell), []).extend(
+                    (str(leg), stream)
+                )
             kind = stream
         case Partial(utterance, _, gateway):
             kind = PARTIAL.of(utterance)
@@ -272,7 +274,7 @@ def _ring(rings: dict[bytes, list[Argument]], leg: Leg, effect: Effect) -> None:
         case _:
             assert_never(effect)
     if gateway is not None:
-        rings.setdefault(keys.out(gateway), []).extend((str(leg), kind))
+        notifications.setdefault(keys.out(gateway), []).extend((str(leg), kind))
 
 
 def _is_stale(reply: Reply) -> bool:

@@ -66,7 +66,7 @@ class Runner(Generic[S]):
         self._slots: dict[bytes, Slot[S]] = {}
         self._adoptable: dict[bytes, Delivery] = {}
         self._lost: set[bytes] = set()
-        self._rung: set[Leg] = set()
+        self._notified: set[Leg] = set()
         self._woken: set[bytes] = set()
         self._alarm = asyncio.Event()
         self._draining = False
@@ -212,10 +212,10 @@ class Runner(Generic[S]):
 
     async def _listen_for_ever(self, reader: Link) -> None:
         try:
-            rings = [keys.ring(self._stage.spec.name, number) for number in range(keys.RINGS)]
-            async for entries in doorbells.heard(reader, rings):
+            streams = [keys.doorbell(self._stage.spec.name, n) for n in range(keys.DOORBELLS)]
+            async for entries in doorbells.heard(reader, streams):
                 names = (name for _, fields in entries for name in fields[::2])
-                self._rung.update(Leg.parse(name.decode()) for name in names)
+                self._notified.update(Leg.parse(name.decode()) for name in names)
                 self._alarm.set()
         finally:
             await reader.close()
@@ -271,12 +271,12 @@ class Runner(Generic[S]):
         await self._apply_notes()
         if everything:
             self._lag.passed(time.monotonic())
-        rung, self._rung = self._rung, set()
+        notified, self._notified = self._notified, set()
         woken, self._woken = self._woken, set()
         chosen = [
             slot
             for slot in self._slots.values()
-            if not slot.full and (everything or slot.assignment.leg in rung)
+            if not slot.full and (everything or slot.assignment.leg in notified)
         ]
         news: list[tuple[Slot[S], list[Entry]]] = []
         more = False

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from common.bus import commands, keys, scripts, wire
-from common.bus.doorbells import ring
+from common.bus.doorbells import notify
 from common.bus.keys import Leg
 from common.bus.offers import offer
 from common.bus.wire import StreamId
@@ -114,7 +114,7 @@ class SessionStore:
 
     async def announce(self, session: str, gateway: str) -> None:
         """Tell a session's former gateway to look who owns it now."""
-        await self._link.insist([ring(keys.out(gateway), (str(Leg(session, 0)), OWNER))])
+        await self._link.insist([notify(keys.out(gateway), (str(Leg(session, 0)), OWNER))])
 
     async def owners(self, sessions: Sequence[str]) -> list[str | None]:
         """Return who owns each session, None for those that Redis does not hold."""

@@ -120,10 +120,10 @@ class Results:
         Texts are read for all legs at once: one XREAD then sees every commit before another, and
         `seq` never runs backwards.
         """
-        rung = {kind for per_leg in (kinds or {}).values() for kind in per_leg}
+        notified = {kind for per_leg in (kinds or {}).values() for kind in per_leg}
         for leg, results in self._legs.items():
             wanted = kinds.get(leg, set()) if kinds is not None else set()
-            if kinds is None or TEXT in rung:
+            if kinds is None or TEXT in notified:
                 yield results.cursor(results.text)
             if self._speech and (kinds is None or SPEECH in wanted):
                 yield results.cursor(results.speech)

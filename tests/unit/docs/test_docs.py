@@ -92,7 +92,7 @@ def test_every_key_of_the_architecture_is_one_the_bus_builds():
         *(LEG.key(kind) for kind in ("align:<n>", "ckpt:<stage>")),
         *(keys.work_items(stage), keys.index(stage), keys.workers(stage)),
         *(keys.dead(stage), keys.dead_audio(stage), keys.sessions(), keys.calls("<key>")),
-        *(keys.ring(stage, 7), keys.out(gateway)),
+        *(keys.doorbell(stage, 7), keys.out(gateway)),
     ]
     spelled = {
         re.sub(r"\{p\d\d\}", "{pNN}", key.decode())

@@ -89,7 +89,7 @@ async def test_an_end_on_its_way_does_not_close_a_work_item_whose_end_was_lost(
 
 
 async def test_a_doorbell_of_another_server_is_heard(server, own_link, own_fleet):
-    worker = await own_fleet.add(settings=PATIENT, rings=True)
+    worker = await own_fleet.add(settings=PATIENT, woken=True)
     (call,) = await calls(own_link, 1)
     await call.say(SPOKEN)
     await call.complete()
@@ -101,5 +101,7 @@ async def test_a_doorbell_of_another_server_is_heard(server, own_link, own_fleet
     await asyncio.sleep(0.2)  # the tick in hand is the old one
     await call.say(2000)
     while (await call.events()) != call.expected:
-        await own_link.call("XADD", keys.ring("toy", call.leg.ring), "*", str(call.leg), "audio")
+        await own_link.call(
+            "XADD", keys.doorbell("toy", call.leg.doorbell), "*", str(call.leg), "audio"
+        )
         await asyncio.sleep(0.05)

@@ -279,14 +279,16 @@ async def test_a_work_item_taken_away_behind_its_owners_back_is_dropped(link, fl
 
 
 async def test_a_doorbell_wakes_and_a_lost_one_costs_only_time(link, fleet):
-    worker = await fleet.add(rings=True)
+    worker = await fleet.add(woken=True)
     worker.stage.tick = 30.0
     (call,) = await calls(link, 1)
     await wait_until(lambda: worker.owned, "it owns it")
     await asyncio.sleep(0.2)  # the tick in hand is the old one
     for _ in range(3):
         await call.say(2000)
-        await link.call("XADD", keys.ring("toy", call.leg.ring), "*", str(call.leg), "audio")
+        await link.call(
+            "XADD", keys.doorbell("toy", call.leg.doorbell), "*", str(call.leg), "audio"
+        )
         await call.complete()
 
 

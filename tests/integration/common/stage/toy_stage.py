@@ -123,9 +123,9 @@ class ToyStage(Stage[State, ToyWork]):
     tick = 0.01
     learns_commits = True
 
-    def __init__(self, *, finishes: bool = False, rings: bool = False) -> None:
+    def __init__(self, *, finishes: bool = False, woken: bool = False) -> None:
         unit = Unit.UTTERANCE if finishes else Unit.LEG
-        self.spec = replace(TOY, unit=unit, woken=rings)
+        self.spec = replace(TOY, unit=unit, woken=woken)
         self.gate = asyncio.Event()
         self.gate.set()
         self.held = 0

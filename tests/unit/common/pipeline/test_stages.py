@@ -5,7 +5,7 @@ import pytest
 from common.options import SessionOptions
 from common.pipeline import stages
 from common.pipeline.stages import ALIGN, ASR, DENOISE, PIPELINE, VAD, Unit
-from common.pipeline.streams import AUDIO, RING, SPEECH, TEXT, Ids
+from common.pipeline.streams import AUDIO, DOORBELL, SPEECH, TEXT, Ids
 
 
 def test_a_call_passes_through_the_stages_that_its_options_ask_for():
@@ -55,4 +55,4 @@ def test_events_have_one_writer():
     """Two would fence each other: the ids of their entries are their epochs."""
     writers = [spec for spec in PIPELINE if SPEECH in spec.fences]
     assert writers == [VAD]
-    assert RING.scope is not SPEECH.scope
+    assert DOORBELL.scope is not SPEECH.scope

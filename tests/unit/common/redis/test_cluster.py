@@ -32,9 +32,9 @@ def test_what_one_command_touches_shares_a_slot(session):
     legs = [Leg(session, channel) for channel in (0, 1)]
     touched = [leg.key(kind) for leg in legs for kind in ("audio", "text", "held", "part:3")]
     assert len({slot_of(key) for key in [*touched, legs[0].meta]}) == 1
-    rings = [keys.ring("asr", number) for number in range(keys.RINGS)]
+    doorbells = [keys.doorbell("asr", number) for number in range(keys.DOORBELLS)]
     assert (
-        len({*map(slot_of, rings), slot_of(keys.work_items("asr")), slot_of(keys.index("asr"))})
+        len({*map(slot_of, doorbells), slot_of(keys.work_items("asr")), slot_of(keys.index("asr"))})
         == 1
     )
 

@@ -141,9 +141,9 @@ async def test_effects_become_the_commands_they_stand_for():
         (LEG.key("clean"), b"320-2"),
     ]
     assert len(link.scripts) == 2
-    rung = {command[1]: command[command.index("*") + 1 :] for command in link.others}
-    assert rung == {
-        keys.ring("asr", LEG.ring): ("s.0", "speech"),
+    notified = {command[1]: command[command.index("*") + 1 :] for command in link.others}
+    assert notified == {
+        keys.doorbell("asr", LEG.doorbell): ("s.0", "speech"),
         keys.out("gw"): ("s.0", "speech", "s.0", "part:3", "s.0", "text"),
     }
 
@@ -174,8 +174,8 @@ async def test_words_are_attached_after_the_commit_and_ring_for_the_text():
     assert names == (LEG.key("text"), LEG.key("held"), LEG.meta)
     assert (number, digest, ttl) == (3, "digest", keys.SESSION_TTL)
     assert WORDS.unpack(packed) == words
-    (ring,) = link.others
-    assert ring[-4:] == ("s.0", "text") * 2
+    (notification,) = link.others
+    assert notification[-4:] == ("s.0", "text") * 2
 
 
 @pytest.mark.parametrize(
@@ -376,5 +376,5 @@ async def test_another_writer_of_events_has_a_stream_of_its_own():
     assert not await fenced(link, [events])
     (write,) = link.writes
     assert write[:5] == (b"XADD", LEG.key("keywords"), b"NOMKSTREAM", b"MAXLEN", b"~")
-    (ring,) = link.others
-    assert ring[-2:] == ("s.0", "keywords")
+    (notification,) = link.others
+    assert notification[-2:] == ("s.0", "keywords")

@@ -144,9 +144,9 @@ async def test_it_is_told_from_where_to_go_on():
 
 async def test_the_former_gateway_is_told_to_look():
     table = await back(HeldCall(StreamId(0, 1), gateway="other"))
-    (ring,) = [command for command in table.around.commands if command[0] == "XADD"]
-    assert ring[1] == keys.out("other")
-    assert ring[-2:] == ("call.0", b"owner")
+    (notification,) = [command for command in table.around.commands if command[0] == "XADD"]
+    assert notification[1] == keys.out("other")
+    assert notification[-2:] == ("call.0", b"owner")
 
 
 async def test_no_other_gateway_takes_it_for_an_orphan():

@@ -49,8 +49,8 @@ async def test_the_newer_connection_has_the_call(table):
     assert list(table.calls) == [newer.call]
     assert table.sessions == 1
     # The same process: nobody needs to be told.
-    rings = [command for command in table.around.commands if command[0] == "XADD"]
-    assert len(rings) == 1
+    doorbells = [command for command in table.around.commands if command[0] == "XADD"]
+    assert len(doorbells) == 1
 
 
 async def test_what_the_older_holds_goes_and_the_call_stays(table):

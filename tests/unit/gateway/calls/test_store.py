@@ -172,13 +172,13 @@ def test_where_a_stream_ends_is_known_also_when_it_is_empty():
     assert last_id(CommandError("ERR no such key")) == wire.NOTHING
 
 
-async def test_a_former_gateway_is_rung_only_if_it_is_there():
+async def test_a_former_gateway_is_notified_only_if_it_is_there():
     book, redis = roster()
     await book.announce("call", "other")
-    (ring,) = redis.done
-    assert ring[:2] == ("XADD", keys.out("other"))
-    assert "NOMKSTREAM" in ring
-    assert ring[-2:] == ("call.0", b"owner")
+    (notification,) = redis.done
+    assert notification[:2] == ("XADD", keys.out("other"))
+    assert "NOMKSTREAM" in notification
+    assert notification[-2:] == ("call.0", b"owner")
 
 
 async def test_owners_are_told_or_none():

@@ -138,7 +138,7 @@ def test_a_partial_is_followed_until_its_final(results):
     assert set(keys_of(results, {LEG: {"part:1"}})) == {part}
     assert seen(results.read({part: [marker(1), partial(1, 2, "hel")]})) == [("Partial", 0, 1)]
     assert keys_of(results, {LEG: {"part:1"}}) == {part: b"1-2"}
-    # The sweep finds it without being rung.
+    # The sweep finds it without a notification.
     assert part in keys_of(results, None)
     results.read({LEG.key("text"): [item(1, 1)]})
     assert keys_of(results, {LEG: {"part:1"}}) == {}
