@@ -172,7 +172,7 @@ class _Admitted:
 
 @dataclass(slots=True)
 class _Gates:
-    """What closes the door for a stage whatever its places are."""
+    """What refuses calls for a stage whatever its places are."""
 
     lag: Gate = field(default_factory=lambda: Gate(0.5, 0.25, patience=1.0))
     backlog: Gate = field(default_factory=lambda: Gate(2.0, 0.5))

@@ -17,20 +17,20 @@ class Admission:
 
 
 async def admit(
-    fleet: Workers, options: SessionOptions, legs: int, *, undenoised: bool, name: object = None
+    workers: Workers, options: SessionOptions, legs: int, *, undenoised: bool, name: object = None
 ) -> Admission:
     """Return the terms a session is let in on; Unavailable or AtCapacity if it is not.
 
     `undenoised`: without a denoise worker the session is let in all the same, with `denoise` off.
-    `name`: what the call was counted as at the door, if it was.
+    `name`: what the call was counted as at its handshake, if it was.
     """
     wished = beside_call(options)
-    if fleet.missing([*for_call(options), *wished]):
+    if workers.missing([*for_call(options), *wished]):
         # A worker may have come since the last look; nobody is refused on old news.
-        await fleet.look()
-    if options.denoise and fleet.missing([DENOISE]):
+        await workers.look()
+    if options.denoise and workers.missing([DENOISE]):
         if not undenoised:
             raise Unavailable("denoise: no worker for it is running", stage=DENOISE.name)
         options = replace(options, denoise=False)
-    fleet.admit(name, for_call(options), legs)
-    return Admission(options, align=options.words and not fleet.missing(wished))
+    workers.admit(name, for_call(options), legs)
+    return Admission(options, align=options.words and not workers.missing(wished))

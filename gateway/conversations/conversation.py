@@ -375,6 +375,6 @@ class Conversation:
 
 
 def not_new() -> ClientError:
-    """Return what to say to a client that passed the door to come back, and begins a new call."""
+    """Return what to say to a client that was let in to resume, and begins a new call."""
     text = "resume=1 in the URL is for coming back to a call: leave it out to begin one"
     return ClientError("resume_expected", text, close_code=CloseCode.POLICY_VIOLATION)

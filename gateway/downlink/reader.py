@@ -183,5 +183,5 @@ class Downlink:
 
     async def _renew(self, gateways: Iterable[str]) -> None:
         """Keep doorbells in existence: workers ring only one that is there."""
-        doors = map(keys.out, gateways)
-        await self._link.insist([command for key in doors for command in doorbells.keep(key)])
+        streams = map(keys.out, gateways)
+        await self._link.insist([command for key in streams for command in doorbells.keep(key)])

@@ -92,7 +92,7 @@ class Client:
 
 
 class Surroundings:
-    """Stands in for what a session shares with others: link, uplink, downlink, fleet.
+    """Stands in for what a session shares with others: link, uplink, downlink, workers.
 
     `call` is what Redis holds of the call `TOKEN`, None for nothing.
     """
@@ -123,7 +123,7 @@ class Surroundings:
         self.closed = False
         """Whether the gateway drains."""
         self.counted: list[list[str]] = []
-        """The calls that are counted on, in each round of the caretaker."""
+        """The calls that are counted on, in each round of the maintenance."""
         self.extra: Callable[[Command], object] = lambda command: None
         """Answers what no test of a session alone asks."""
         self.orphans: Callable[[int, bool], list[bytes]] = lambda silence_ms, take: []
@@ -178,7 +178,7 @@ class Surroundings:
             self.renewed.append(arguments)
         return 1
 
-    # --- uplink, downlink, fleet, door ---
+    # --- uplink, downlink, workers, handshakes ---
 
     def rename(self, call: str, known_as: str) -> None:
         self.known_as[call] = known_as

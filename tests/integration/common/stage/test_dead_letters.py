@@ -61,8 +61,8 @@ class TestLetters:
         assert await link.evaluate([letter("late", entry=b"99-0")]) == [1]
 
 
-async def test_a_work_item_that_cannot_be_read_is_put_aside_and_the_worker_lives(link, fleet):
-    worker = await fleet.add()
+async def test_a_work_item_that_cannot_be_read_is_put_aside_and_the_worker_lives(link, workers):
+    worker = await workers.add()
     (good,) = await calls(link, 1)
     bad = Call(link, "bad")
     await link.insist([("HSET", bad.leg.meta, "session", b"x"), ("EXPIRE", bad.leg.meta, 60)])
@@ -81,8 +81,8 @@ async def test_a_work_item_that_cannot_be_read_is_put_aside_and_the_worker_lives
     assert ITEM.unpack(fields[3]) == GIVEN_UP
 
 
-async def test_a_work_item_with_an_unreadable_entry_is_put_aside(link, fleet):
-    worker = await fleet.add()
+async def test_a_work_item_with_an_unreadable_entry_is_put_aside(link, workers):
+    worker = await workers.add()
     good, bad = await calls(link, 2)
     await bad.say(1000)
     await bad.complete()
@@ -95,8 +95,8 @@ async def test_a_work_item_with_an_unreadable_entry_is_put_aside(link, fleet):
     await nothing_left(link)
 
 
-async def test_a_work_item_that_cannot_be_opened_is_put_aside(link, fleet):
-    worker = await fleet.add()
+async def test_a_work_item_that_cannot_be_opened_is_put_aside(link, workers):
+    worker = await workers.add()
     worker.stage.hopeless.add("call0.0")
     await calls(link, 1)
     while not (found := await dead_letters.letters(link, "toy")):
@@ -105,8 +105,8 @@ async def test_a_work_item_that_cannot_be_opened_is_put_aside(link, fleet):
     await nothing_left(link)
 
 
-async def test_the_breaker_holds_work_items_back_and_they_are_done_when_it_closes(link, fleet):
-    worker = await fleet.add(slots=16)
+async def test_the_breaker_holds_work_items_back_and_they_are_done_when_it_closes(link, workers):
+    worker = await workers.add(slots=16)
     made = await calls(link, BURST + 2)
     for call in made:
         await call.control("poison")
@@ -127,7 +127,7 @@ async def test_the_breaker_holds_work_items_back_and_they_are_done_when_it_close
     assert await dead_letters.letters(link, "toy") == []
 
 
-async def test_candidates_are_not_even_begun_while_the_breaker_is_open(link, fleet):
+async def test_candidates_are_not_even_begun_while_the_breaker_is_open(link, workers):
     await link.evaluate([letter("a.0/1", entry=b"%d-0" % number) for number in range(BURST)])
     call = Call(link, "candidate")
     # Two owners had it before.
@@ -137,7 +137,7 @@ async def test_candidates_are_not_even_begun_while_the_breaker_is_open(link, fle
             ("EXPIRE", call.leg.key("ckpt:toy"), 60),
         ]
     )
-    worker = await fleet.add(finishes=True)
+    worker = await workers.add(finishes=True)
     await call.open()
     await call.say(2000)
     await wait_until(worker.breaker_open, "it is held back")
@@ -148,15 +148,15 @@ async def test_candidates_are_not_even_begun_while_the_breaker_is_open(link, fle
     await nothing_left(link)
 
 
-async def test_what_the_breaker_holds_back_is_handed_over_by_a_leaving_worker(link, fleet):
-    leaver = await fleet.add()
+async def test_what_the_breaker_holds_back_is_handed_over_by_a_leaving_worker(link, workers):
+    leaver = await workers.add()
     made = await calls(link, BURST + 1)
     for call in made:
         await call.control("poison")
     await wait_until(leaver.breaker_open, "the breaker is open")
     await link.call("DEL", keys.dead("toy"))
     await leaver.drain()
-    heir = await fleet.add("heir")
+    heir = await workers.add("heir")
     await wait_until(lambda: heir.stage.opened, "it has taken it")
     await nothing_left(link)
 

@@ -211,22 +211,22 @@ class Worker:
         assert not [each for each in results if isinstance(each, Exception)]
 
 
-class Fleet:
+class ToyWorkers:
     """Starts workers and ends whatever of them is still there."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.workers: list[Worker] = []
+        self.started: list[Worker] = []
 
     async def add(self, name: str = "", **more: Any) -> Worker:
         """Start a worker."""
-        worker = Worker(self.url, name or f"worker-{len(self.workers)}", **more)
-        self.workers.append(worker)
+        worker = Worker(self.url, name or f"worker-{len(self.started)}", **more)
+        self.started.append(worker)
         return await worker.start()
 
     async def end(self) -> None:
         """End all that still run; a service that died by itself fails the test."""
-        for worker in self.workers:
+        for worker in self.started:
             for task in worker._tasks.values():
                 if task.done() and not task.cancelled():
                     task.result()

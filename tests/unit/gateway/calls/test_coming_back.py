@@ -240,7 +240,7 @@ async def test_a_call_that_redis_does_not_hold_is_unknown(table):
 
 
 async def test_who_passed_the_door_to_come_back_begins_no_new_call():
-    """The door let it in although there may be no room for new ones."""
+    """The handshake let it in although there may be no room for new ones."""
     table = Table(returning=True)
     await table.open()
     assert table.client.kinds == ["resume_expected"]
