@@ -21,7 +21,7 @@ from gateway.calls.absence import Absence
 from gateway.calls.record import SessionRecord
 from gateway.calls.standby import Standby
 from gateway.calls.state import RUNNING, State, Step, after
-from gateway.calls.store import HeldLeg, SessionStore
+from gateway.calls.store import SessionStore, StoredLeg
 from gateway.downlink.output import Output
 from gateway.downlink.reader import Downlink
 from gateway.protocols.commands import ACK, LAG
@@ -86,7 +86,7 @@ class Call:
     """A call from its first audio to its last final.
 
     `owner` names this connection among all that the call may come to have, `caller` tells its
-    client from others. `held` is what Redis has of it where it goes on, and `seq` the last that
+    client from others. `stored` is what Redis has of it where it goes on, and `seq` the last that
     its client has. `over` is called once, when it has ended.
     """
 
@@ -101,7 +101,7 @@ class Call:
         owner: str,
         caller: str = "",
         audience: Audience | None = None,
-        held: Sequence[HeldLeg] = (),
+        stored: Sequence[StoredLeg] = (),
         seq: int = 0,
     ) -> None:
         self.id = name
@@ -116,7 +116,7 @@ class Call:
             owner,
             record,
             throttle,
-            held=held,
+            stored=stored,
             on_ack=lambda frame: self.tell([AudioAck(frame)], False),
             on_superseded=self.doubt,
         )
@@ -132,7 +132,7 @@ class Call:
             words_wait=services.patience.words,
         )
         """Its results."""
-        self.ended_before = bool(held) and all(leg.ended for leg in held)
+        self.ended_before = bool(stored) and all(leg.ended for leg in stored)
         """Whether it goes on after its end was written: only results are left to come."""
         self._services = services
         self._over = over

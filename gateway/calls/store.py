@@ -21,7 +21,7 @@ MOST_ORPHANS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class HeldLeg:
+class StoredLeg:
     """What Redis has of a leg's audio: everything up to `last`; `ended`: and nothing follows."""
 
     last: StreamId
@@ -29,7 +29,7 @@ class HeldLeg:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Acquired:
     """A session that a gateway has become the owner of, as its former owner left it.
 
     Per channel: how many of the client's controls took effect, and where its audio ends, or None.
@@ -70,9 +70,9 @@ class SessionStore:
         await self._link.insist([described, *commands.renew([meta])])
         await self._link.evaluate([_renewal([token.session]), *work_items(token.session, record)])
 
-    async def take(
+    async def acquire(
         self, session: str, owner: str, *, proof: str = "", attempt: int = 0, former: str = ""
-    ) -> Taken | None:
+    ) -> Acquired | None:
         """Make `owner` the owner of a session; None if there is none, or `proof` is wrong.
 
         `proof` is a token's digest, empty where a gateway takes a session on its own account.
@@ -81,7 +81,7 @@ class SessionStore:
         """
         meta = keys.session_key(session, META)
         arguments = (proof, owner, self._gateway, keys.SESSION_TTL, attempt, former, MAX_CHANNELS)
-        (found,) = await self._link.evaluate([(scripts.TAKE, [meta], arguments)])
+        (found,) = await self._link.evaluate([(scripts.ACQUIRE_CALL, [meta], arguments)])
         if found == -1:
             raise Superseded(session)
         if not found:
@@ -93,7 +93,7 @@ class SessionStore:
         controls = [int(count or 0) for count in per_channel[::2]]
         ends = [None if end is None else int(end) for end in per_channel[1::2]]
         channels = record.audio.channels
-        return Taken(
+        return Acquired(
             session=session,
             record=record,
             gateway=(gateway or b"").decode(),
@@ -102,14 +102,14 @@ class SessionStore:
             ends=tuple(ends[:channels]),
         )
 
-    async def held(self, taken: Taken) -> list[HeldLeg]:
+    async def stored(self, acquired: Acquired) -> list[StoredLeg]:
         """Return what Redis has of a session's audio, per channel."""
-        legs = [Leg(taken.session, channel) for channel in range(len(taken.ends))]
+        legs = [Leg(acquired.session, channel) for channel in range(len(acquired.ends))]
         replies = await self._link.insist([commands.facts(leg.key(AUDIO)) for leg in legs])
         # Of a session that is over, the audio is gone and its end is known.
         return [
-            HeldLeg(max(last_id(reply), StreamId(end or 0, wire.AUDIO_ORDER)), end is not None)
-            for reply, end in zip(replies, taken.ends, strict=True)
+            StoredLeg(max(last_id(reply), StreamId(end or 0, wire.AUDIO_ORDER)), end is not None)
+            for reply, end in zip(replies, acquired.ends, strict=True)
         ]
 
     async def announce(self, session: str, gateway: str) -> None:

@@ -113,7 +113,7 @@ class Surroundings:
         self.generation = 0
         self.gate = asyncio.Event()
         self.gate.set()
-        self.call: HeldCall | None = None
+        self.call: StoredCall | None = None
         self.owner: bytes | None = None
         self.attempt = 0
         """The latest of the client to come back."""
@@ -158,7 +158,7 @@ class Surroundings:
         elif script is scripts.OFFER:
             self.work_items.append(f"{keys[0].decode()} {arguments[0]}")
             self.offered.append(LEG_WORK.unpack(arguments[1]))
-        elif script is scripts.TAKE:
+        elif script is scripts.ACQUIRE_CALL:
             proof, owner, _, _, attempt, former, _ = arguments
             if self.call is None or proof not in ("", TOKEN.digest):
                 return []
@@ -225,7 +225,7 @@ class Surroundings:
             raise self.objection
 
 
-class HeldCall:
+class StoredCall:
     """What Redis holds of the call `TOKEN`: its record, and per channel where its audio ends."""
 
     def __init__(

@@ -306,7 +306,7 @@ class TestWorkItems:
 class TestTakingOffice:
     fences = (LEG.key("ckpt:toy"), LEG.key("speech"))
 
-    async def take(self, link, owner):
+    async def acquire(self, link, owner):
         call = (scripts.ACQUIRE, (*self.fences, LEG.key("speech")), (owner, 60))
         (found,) = await link.evaluate([call])
         return found
@@ -315,19 +315,19 @@ class TestTakingOffice:
         return (await link.run([("XADD", key, entry_id, wire.BODY_FIELD, text)]))[0]
 
     async def test_the_first_owner_finds_nothing(self, link):
-        assert await self.take(link, "first") == [1, [], []]
+        assert await self.acquire(link, "first") == [1, [], []]
         for key in self.fences:
             assert await link.call("XRANGE", key, "-", "+") == [[b"1-1", [b"own", b"first"]]]
             assert 0 < await link.call("TTL", key) <= 60
 
     async def test_the_next_one_finds_what_was_left_and_shuts_the_former_out(self, link):
         checkpoints, speech = self.fences
-        await self.take(link, "first")
+        await self.acquire(link, "first")
         await self.write(link, checkpoints, "1-2", "state")
         await self.write(link, speech, "1-2", "older")
         await self.write(link, speech, "1-3", "newest")
         state, output = [b"1-2", [b"p", b"state"]], [b"1-3", [b"p", b"newest"]]
-        assert await self.take(link, "second") == [2, state, output]
+        assert await self.acquire(link, "second") == [2, state, output]
         for key in self.fences:
             assert is_known_id(await self.write(link, key, "1-9", "late"))
             assert await self.write(link, key, "2-2", "fresh") == b"2-2"
@@ -335,21 +335,21 @@ class TestTakingOffice:
     async def test_no_stream_is_left_behind_in_an_older_term(self, link):
         checkpoints, speech = self.fences
         await self.write(link, speech, "7-1", "of a term that the checkpoints lack")
-        assert (await self.take(link, "next"))[0] == 8
-        assert await self.take(link, "last") == [9, [], [b"7-1", [b"p", ANY]]]
+        assert (await self.acquire(link, "next"))[0] == 8
+        assert await self.acquire(link, "last") == [9, [], [b"7-1", [b"p", ANY]]]
         assert (await link.call("XREVRANGE", checkpoints, "+", "-", "COUNT", 1))[0][0] == b"9-1"
 
     async def test_what_was_left_is_found_behind_many_owners(self, link):
         await self.write(link, self.fences[1], "1-2", "long ago")
         for number in range(9):
-            await self.take(link, f"owner {number}")
-        epoch, _, output = await self.take(link, "last")
+            await self.acquire(link, f"owner {number}")
+        epoch, _, output = await self.acquire(link, "last")
         assert (epoch, output[0]) == (11, b"1-2")
 
     async def test_a_stream_keeps_the_longer_life_it_has(self, link):
-        await self.take(link, "first")
+        await self.acquire(link, "first")
         await link.call("EXPIRE", self.fences[0], 600)
-        await self.take(link, "second")
+        await self.acquire(link, "second")
         assert await link.call("TTL", self.fences[0]) > 60
 
 

@@ -16,7 +16,7 @@ from common.bus.wire import StreamId
 from common.pipeline.progress import Progress
 from common.pipeline.record import pack
 from gateway.calls import maintenance
-from tests.unit.gateway.stand_ins import FINALIZE, HeldCall, Table, quiet
+from tests.unit.gateway.stand_ins import FINALIZE, StoredCall, Table, quiet
 
 WITH_LAG = json.dumps({"type": "config", "encoding": "pcm16", "events": ["lag"]})
 
@@ -155,7 +155,7 @@ async def test_a_call_whose_last_words_never_come_is_given_up():
 
 async def test_a_call_that_was_ended_before_it_was_resumed_is_given_up_too():
     table = Table()
-    table.around.call = HeldCall(StreamId(100, 2), ends=(100, None))
+    table.around.call = StoredCall(StreamId(100, 2), ends=(100, None))
     await table.come_back()
     rig = Rig(table)
     assert table.call.finishing_since is not None
@@ -180,7 +180,7 @@ async def test_when_redis_has_come_back_older_the_work_items_are_opened_again_at
 @pytest.mark.parametrize(("resume_s", "silence"), [(60, 60_002), (0, 6)])
 async def test_orphans_are_ended_here_and_asked_for_late_enough(resume_s, silence):
     rig = Rig(resume_s=resume_s)
-    rig.around.call = HeldCall(StreamId(1600, 1))
+    rig.around.call = StoredCall(StreamId(1600, 1))
     rig.around.owner = b"former"
     rig.orphans = [b"call"]
     async with rig.running("renew_for_ever"):
@@ -195,7 +195,7 @@ async def test_orphans_are_ended_here_and_asked_for_late_enough(resume_s, silenc
 
 async def test_what_has_another_owner_by_then_is_no_orphan():
     rig = Rig()
-    rig.around.call = HeldCall(StreamId(1600, 1))
+    rig.around.call = StoredCall(StreamId(1600, 1))
     rig.around.owner = b"former"
     rig.orphans = [b"call"]
     look = rig.around.orphans
@@ -233,7 +233,7 @@ async def test_after_an_outage_gateways_get_the_time_to_renew_their_calls(clock,
 
 async def test_a_call_of_this_gateway_is_no_orphan():
     table = Table()
-    table.around.call = HeldCall(StreamId(1600, 1))
+    table.around.call = StoredCall(StreamId(1600, 1))
     await table.come_back()
     rig = Rig(table)
     rig.orphans = [b"call"]

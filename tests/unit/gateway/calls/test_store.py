@@ -13,10 +13,10 @@ from common.redis.link import CommandError, Link
 from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.calls.store import (
     MOST_ORPHANS,
-    HeldLeg,
+    Acquired,
     SessionStore,
+    StoredLeg,
     Superseded,
-    Taken,
     last_id,
     work_items,
 )
@@ -64,12 +64,12 @@ async def test_a_session_is_written_down_before_any_stage_is_asked_to_work_for_i
     await store.open(token, "owner", record(channels=2, denoise=True))
     names = [step[0] for step in redis.done]
     assert names == ["HSET", "EXPIRE", scripts.RENEW_SESSIONS, *[scripts.OFFER] * 4]
-    held = dict(zip(redis.done[0][2::2], redis.done[0][3::2], strict=True))
-    assert held.keys() == {"session", "options", "secret", "owner", "gateway"}
-    assert (held["owner"], held["gateway"]) == ("owner", "g")
+    stored = dict(zip(redis.done[0][2::2], redis.done[0][3::2], strict=True))
+    assert stored.keys() == {"session", "options", "secret", "owner", "gateway"}
+    assert (stored["owner"], stored["gateway"]) == ("owner", "g")
     # The secret itself is nowhere.
     assert token.secret not in str(redis.done)
-    assert SessionRecord.unpack(held["session"], held["options"]).audio.channels == 2
+    assert SessionRecord.unpack(stored["session"], stored["options"]).audio.channels == 2
     assert redis.done[1] == ("EXPIRE", META, keys.SESSION_TTL)
 
 
@@ -92,17 +92,17 @@ async def test_a_session_is_taken_over_as_it_was_left(proof):
     terms = record(channels=2)
     meta = [terms.pack(), terms.pack_options(), b"other", b"7", b"2", b"300", None, None]
     store, redis = connected(meta)
-    taken = await store.take("call", "owner", proof=proof)
-    assert taken == Taken("call", terms, "other", 7, (2, 0), (300, None))
+    acquired = await store.acquire("call", "owner", proof=proof)
+    assert acquired == Acquired("call", terms, "other", 7, (2, 0), (300, None))
     arguments = (proof, "owner", "g", keys.SESSION_TTL, 0, "", MAX_CHANNELS)
-    assert redis.done[0] == (scripts.TAKE, META, *arguments)
+    assert redis.done[0] == (scripts.ACQUIRE_CALL, META, *arguments)
 
 
 async def test_one_that_is_taken_is_renewed():
     """Another gateway would take for an orphan what has just come back."""
     terms = record()
     store, redis = connected([terms.pack(), terms.pack_options(), *[None] * 6])
-    await store.take("call", "owner")
+    await store.acquire("call", "owner")
     assert redis.done[1:] == [(scripts.RENEW_SESSIONS, keys.sessions(), "call")]
     # Not together with the question: only what is there is renewed.
     assert [len(calls) for calls in redis.evaluated] == [1, 1]
@@ -111,14 +111,14 @@ async def test_one_that_is_taken_is_renewed():
 async def test_one_that_is_not_there_is_not_listed():
     """Anybody may ask for any name."""
     store, redis = connected([])
-    assert await store.take("call", "owner", proof="digest") is None
+    assert await store.acquire("call", "owner", proof="digest") is None
     assert len(redis.done) == 1
 
 
 async def test_a_later_attempt_of_the_client_has_it():
     store, redis = connected(-1)
     with pytest.raises(Superseded):
-        await store.take("call", "owner", proof="digest", attempt=3)
+        await store.acquire("call", "owner", proof="digest", attempt=3)
     assert redis.done[0][-3:-1] == (3, "")
     assert len(redis.done) == 1
 
@@ -126,7 +126,7 @@ async def test_a_later_attempt_of_the_client_has_it():
 async def test_one_that_must_have_a_certain_owner_is_left_to_any_other():
     store, redis = connected(-1)
     with pytest.raises(Superseded):
-        await store.take("call", "owner", former="dead")
+        await store.acquire("call", "owner", former="dead")
     assert redis.done[0][-2] == "dead"
     assert len(redis.done) == 1
 
@@ -135,35 +135,35 @@ async def test_a_record_of_another_release_is_an_error_of_its_own():
     other = b"\x81\xa1v\x63"
     store, _ = connected([other, other, *[None] * 6])
     with pytest.raises(ValueError, match="another wire version"):
-        await store.take("call", "owner")
+        await store.acquire("call", "owner")
 
 
 async def test_of_one_channel_only_that_is_told():
     terms = record()
     store, _ = connected([terms.pack(), terms.pack_options(), None, None, None, None, None, None])
-    assert await store.take("call", "owner") == Taken("call", terms, "", 0, (0,), (None,))
+    assert await store.acquire("call", "owner") == Acquired("call", terms, "", 0, (0,), (None,))
 
 
 async def test_no_session_is_none():
     store, _ = connected([])
-    assert await store.take("call", "owner", proof="wrong") is None
+    assert await store.acquire("call", "owner", proof="wrong") is None
 
 
 async def test_what_redis_has_of_the_audio_is_where_it_ends():
-    taken = Taken("call", record(channels=2), "", 0, (0, 0), (None, 500))
+    acquired = Acquired("call", record(channels=2), "", 0, (0, 0), (None, 500))
     store, redis = connected(info(b"300-3"), info(b"400-1"))
     # What the end says counts where audio is trimmed or gone.
-    assert await store.held(taken) == [
-        HeldLeg(StreamId(300, 3), ended=False),
-        HeldLeg(StreamId(500, wire.AUDIO_ORDER), ended=True),
+    assert await store.stored(acquired) == [
+        StoredLeg(StreamId(300, 3), ended=False),
+        StoredLeg(StreamId(500, wire.AUDIO_ORDER), ended=True),
     ]
     assert redis.done[0] == ("XINFO", "STREAM", Leg("call", 0).key("audio"))
 
 
 async def test_before_the_first_audio_there_is_none():
-    taken = Taken("call", record(), "", 0, (0,), (None,))
+    acquired = Acquired("call", record(), "", 0, (0,), (None,))
     store, _ = connected(CommandError("ERR no such key"))
-    ((stream_id, ended),) = [(h.last, h.ended) for h in await store.held(taken)]
+    ((stream_id, ended),) = [(h.last, h.ended) for h in await store.stored(acquired)]
     assert (stream_id.position, ended) == (0, False)
 
 

@@ -6,7 +6,7 @@ from common.bus import wire
 from common.bus.wire import StreamId
 from common.options import SessionOptions
 from gateway.calls.record import SessionRecord
-from gateway.calls.store import HeldLeg
+from gateway.calls.store import StoredLeg
 from gateway.protocols.commands import AudioFormat
 from gateway.uplink.intake import Intake
 from gateway.uplink.writer import MOST_WAITING, Uplink
@@ -36,7 +36,7 @@ class Call:
             "owner",
             record,
             self.table.conversation.throttle,
-            held=[HeldLeg(stream_id, ended=False) for stream_id in stream_ids],
+            stored=[StoredLeg(stream_id, ended=False) for stream_id in stream_ids],
             on_ack=self.acked.append,
             on_superseded=lambda: None,
         )
