@@ -114,7 +114,7 @@ class DenoiseLeg(Generic[M]):
         """Position from which audio, and controls that take effect there, must be read."""
         return self._taken
 
-    def take(self, entries: Sequence[Entry]) -> list[tuple[M, FloatArray]]:
+    def ingest(self, entries: Sequence[Entry]) -> list[tuple[M, FloatArray]]:
         """Take new entries of the audio stream; return hops [k, 160] per model state to run.
 
         Each state is returned once at most.

@@ -51,7 +51,7 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
 
     async def step(self, work: Sequence[Work[OwnedLeg]]) -> Sequence[Sequence[Effect]]:
         """Advance every leg by what arrived for it."""
-        parts = [leg.take(entries) for leg, entries in work]
+        parts = [leg.ingest(entries) for leg, entries in work]
         answers = iter(await self._denoised([each for part in parts for each in part]))
         return [
             leg.conclude(list(islice(answers, len(part))))

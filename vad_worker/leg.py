@@ -93,7 +93,7 @@ class VadLeg:
     def _read(self) -> StreamId:
         return self._begun if self._last is None else self._last.stream_id
 
-    def take(self, entries: Sequence[Entry]) -> bytes:
+    def ingest(self, entries: Sequence[Entry]) -> bytes:
         """Take new entries; return the whole frames in them, PCM16LE of 512 samples each."""
         audio: list[bytes] = []
         for entry in entries:

@@ -80,7 +80,7 @@ class VadStage(Stage[OwnedLeg, LegWork]):
 
     async def step(self, work: Sequence[Work[OwnedLeg]]) -> Sequence[Sequence[Effect]]:
         """Advance every leg by what arrived for it."""
-        taken = [owned.leg.take(entries) for owned, entries in work]
+        taken = [owned.leg.ingest(entries) for owned, entries in work]
         now = time.monotonic()
         for owned, _ in work:
             owned.note_pace(now)

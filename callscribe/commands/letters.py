@@ -21,7 +21,7 @@ from common.pipeline.record import pack
 from common.pipeline.speech import Ended, SpeechEntry
 from common.pipeline.stages import ASR, NAMES
 from common.pipeline.stream_ids import BEGINNING, StreamId
-from common.pipeline.streams import AUDIO, HELD, PARTIAL, SPEECH, TEXT
+from common.pipeline.streams import AUDIO, PARKED, PARTIAL, SPEECH, TEXT
 from common.pipeline.text import FINAL, Final
 from common.pipeline.work import UTTERANCE_WORK
 from common.redis.address import Address
@@ -169,7 +169,7 @@ async def _recognised(link: Link, letter: Letter) -> str:
         await link.evaluate([offer(ASR.name, f"{leg}/1", work)])
         final = await _final(link, leg)
     finally:
-        kinds = (AUDIO, SPEECH, TEXT, HELD, PARTIAL.of(1))
+        kinds = (AUDIO, SPEECH, TEXT, PARKED, PARTIAL.of(1))
         await link.insist([commands.remove(leg.meta, *map(leg.key, kinds))])
     if final.failed:
         raise _NotReplayed(f"it failed again: {final.trouble}")

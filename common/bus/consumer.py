@@ -44,7 +44,7 @@ class Consumer:
         """Give up the ownership of these entries."""
         return ("XACK", self.stream, self.stage, *entries)
 
-    def take_idle(self, idle_ms: int, cursor: bytes, count: int) -> Command:
+    def take_over(self, idle_ms: int, cursor: bytes, count: int) -> Command:
         """Adopt work items idle for `idle_ms` or longer; the answer begins with the next cursor."""
         group = (self.stream, self.stage, self.name)
         return ("XAUTOCLAIM", *group, idle_ms, cursor, "COUNT", count)

@@ -3,8 +3,8 @@
 -- ARGV: key and body of the work item.
 -- Answer: the id of its entry.
 
-local held = redis.call('HGET', KEYS[2], ARGV[1])
-if held then return held end
+local offered = redis.call('HGET', KEYS[2], ARGV[1])
+if offered then return offered end
 local id = redis.call('XADD', KEYS[1], '*', 'k', ARGV[1], 'p', ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[1], id)
 return id

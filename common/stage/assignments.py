@@ -48,7 +48,7 @@ class Assignments:
             if member[b"pending"] == 0 and member[b"idle"] > _LONG_IDLE_MS:
                 await self._link.call(*self._consumer.expel(member[b"name"]))
 
-    async def take(self, reader: Link, count: int, block_ms: int) -> list[Delivery]:
+    async def adopt(self, reader: Link, count: int, block_ms: int) -> list[Delivery]:
         """Adopt up to `count` new work items; `reader` blocks up to `block_ms` for the first."""
         reply = await reader.read_blocking(block_ms, *self._consumer.read_new(count))
         return self._deliveries(reply[0][1]) if reply else []
@@ -68,18 +68,18 @@ class Assignments:
         return {entry for entry, fields in entries if fields}, self._deliveries(unknown)
 
     async def take_over(self, count: int) -> list[Delivery]:
-        """Take up to `count` work items whose owner has not renewed them for a lease."""
-        taken: list[Delivery] = []
+        """Adopt up to `count` work items whose owner has not renewed them for a lease."""
+        adopted: list[Delivery] = []
         cursor = b"0-0"
         # One XAUTOCLAIM looks at ten times its COUNT only, even if none of those is idle.
-        while len(taken) < count:
-            command = self._consumer.take_idle(self._lease_ms, cursor, count - len(taken))
+        while len(adopted) < count:
+            command = self._consumer.take_over(self._lease_ms, cursor, count - len(adopted))
             reply = await self._link.call(*command)
             cursor = reply[0]
-            taken += self._deliveries(reply[1])
+            adopted += self._deliveries(reply[1])
             if cursor == b"0-0":
                 break
-        return taken
+        return adopted
 
     async def release(
         self, finished: Sequence[tuple[bytes, str]], *, generation: int | None = None

@@ -12,7 +12,7 @@ from common.bus.offers import offer
 from common.errors import Misuse, OtherServer
 from common.pipeline.record import names_of, pack
 from common.pipeline.stream_ids import BEGINNING
-from common.pipeline.streams import CLEAN, HELD, PARTIAL, TEXT
+from common.pipeline.streams import CLEAN, PARKED, PARTIAL, TEXT
 from common.redis.link import Argument, Command, CommandError, Link, Part, Reply, ScriptCall, encode
 from common.redis.resp import is_known_id, transaction
 from common.stage.api import (
@@ -238,7 +238,7 @@ def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
                 late = {"after": before_event} if "after" in names_of(item) else {}
                 calls.append(offer(stage, name, item, **late))
             case Commit(number, item):
-                streams = (leg.key(TEXT), leg.key(HELD), leg.meta, leg.key(PARTIAL.of(number)))
+                streams = (leg.key(TEXT), leg.key(PARKED), leg.meta, leg.key(PARTIAL.of(number)))
                 calls.append((scripts.COMMIT, streams, (number, pack(item), keys.SESSION_TTL)))
             case Attach(number, digest, words):
                 calls.append(attach(leg, number, digest, words))

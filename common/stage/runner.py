@@ -35,7 +35,7 @@ from common.telemetry.metrics import StageMetrics
 S = TypeVar("S")
 
 _STUCK_AFTER = 10.0
-_TAKE_AT_ONCE = 32
+_ADOPT_MOST = 32
 _BLOCK_MS = 500
 _MOMENT = 0.004
 _CLOCK = 0.001
@@ -94,7 +94,7 @@ class Runner(Generic[S]):
     async def start(self) -> None:
         """Connect and load the engine. Raises BusUnavailable, or what the engine raises."""
         self._link = await self._dial("work")
-        self._taking = await self._dial("take")
+        self._adopting = await self._dial("adopt")
         self._hearing = await self._dial("listen") if self._stage.spec.woken else None
         self._assignments = Assignments(
             self._link, self._stage.spec.name, self._consumer, self._settings.lease_s
@@ -114,7 +114,7 @@ class Runner(Generic[S]):
         """Return the coroutines that make up the running worker, by name."""
         services: dict[str, Coroutine[Any, Any, None]] = {
             "turn": self._turn_for_ever(),
-            "take": self._take_for_ever(self._taking),
+            "adopt": self._adopt_for_ever(self._adopting),
             "renew": self._renew_for_ever(),
             "watch": self._stage.watch(),
         }
@@ -143,7 +143,7 @@ class Runner(Generic[S]):
 
     # The tasks beside the turns: they use Redis and leave notes.
 
-    async def _take_for_ever(self, reader: Link) -> None:
+    async def _adopt_for_ever(self, reader: Link) -> None:
         try:
             while True:
                 free = self._most - len(self._slots) - len(self._adoptable)
@@ -151,7 +151,7 @@ class Runner(Generic[S]):
                     await asyncio.sleep(self._stage.tick)
                     continue
                 try:
-                    new = await self._assignments.take(reader, min(free, _TAKE_AT_ONCE), _BLOCK_MS)
+                    new = await self._assignments.adopt(reader, min(free, _ADOPT_MOST), _BLOCK_MS)
                 except (BusUnavailable, CommandRefused) as trouble:
                     await self._recover(reader, trouble)
                     continue
@@ -176,8 +176,8 @@ class Runner(Generic[S]):
         self._note(strangers)
         free = self._most - len(self._slots) - len(self._adoptable)
         if free > 0 and not self._draining:
-            taken = await self._assignments.take_over(min(free, _TAKE_AT_ONCE))
-            strangers = [h for h in taken if h.entry not in self._slots]
+            adopted = await self._assignments.take_over(min(free, _ADOPT_MOST))
+            strangers = [h for h in adopted if h.entry not in self._slots]
             self._metrics.takeovers.inc(len(strangers))
             self._note(strangers)
         lag = self._lag.worst(time.monotonic())

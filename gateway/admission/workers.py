@@ -124,11 +124,11 @@ class Workers:
         """See `Capacity.refusal`."""
         return self._capacity.refusal(legs, time.monotonic(), stages=stages, name=name)
 
-    def count(self, name: object, legs: int, *, stages: Sequence[StageSpec] = REQUIRED) -> None:
+    def reserve(self, name: object, legs: int, *, stages: Sequence[StageSpec] = REQUIRED) -> None:
         """Count a call that was let in until its legs show in the workers' reports."""
-        self._capacity.admit(name, legs, time.monotonic(), stages=stages)
+        self._capacity.reserve(name, legs, time.monotonic(), stages=stages)
 
-    def discount(self, name: object) -> None:
+    def withdraw(self, name: object) -> None:
         """Forget a call that was let in and went away before it began."""
         self._capacity.withdraw(name)
 
@@ -139,7 +139,7 @@ class Workers:
         refusal = self.refusal(legs, stages=stages, name=name)
         if refusal is not None:
             raise AtCapacity(refusal.text, reason=refusal.reason, retry_after=refusal.retry_after)
-        self.count(name, legs, stages=stages)
+        self.reserve(name, legs, stages=stages)
 
     @property
     def flooded(self) -> bool:

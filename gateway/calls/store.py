@@ -168,8 +168,8 @@ class SessionStore:
         # Others were silent for less long when it was asked: they are found again.
         return [(session, owners[session] or "") for session in mine if session in owners]
 
-    async def _silent(self, silence: float, take: int) -> list[str]:
-        arguments = (round(silence * 1000), MOST_ORPHANS, take)
+    async def _silent(self, silence: float, adopt: int) -> list[str]:
+        arguments = (round(silence * 1000), MOST_ORPHANS, adopt)
         (found,) = await self._link.evaluate([(scripts.ORPHANS, [keys.sessions()], arguments)])
         return [session.decode() for session in found]
 

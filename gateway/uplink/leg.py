@@ -103,7 +103,7 @@ class LegUplink:
         self._sealed.append((*at, command))
         self.waiting += len(command)
 
-    def take(self) -> Part | None:
+    def dequeue(self) -> Part | None:
         """Return what is to be written next, None if nothing is; `settle` or `put_back` follows.
 
         Several commands are one transaction: Redis must not refuse one, because its memory is full

@@ -96,7 +96,7 @@ class Uplink:
 
     async def _flush(self) -> None:
         dirty, self._dirty = self._dirty, {}
-        taken = [(leg, part) for leg in dirty if (part := leg.take()) is not None]
+        taken = [(leg, part) for leg in dirty if (part := leg.dequeue()) is not None]
         parts = [part for _, part in taken]
         try:
             replies, _ = await self._link.insist_parts(parts, generation=self._generation)

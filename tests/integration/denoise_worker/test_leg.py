@@ -49,7 +49,7 @@ def audio(effects):
 
 
 def advance(model, leg, entries):
-    return leg.conclude(model.run(leg.take(entries)))
+    return leg.conclude(model.run(leg.ingest(entries)))
 
 
 @pytest.fixture(scope="module")

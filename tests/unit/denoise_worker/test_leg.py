@@ -46,7 +46,7 @@ class Inverter:
 
 def advance(leg, entries):
     """A step, the model's part included."""
-    return leg.conclude([model.run(hops) for model, hops in leg.take(entries)])
+    return leg.conclude([model.run(hops) for model, hops in leg.ingest(entries)])
 
 
 class Models:
@@ -195,13 +195,13 @@ def test_a_step_runs_each_model_once():
     models = Models()
     leg = DenoiseLeg(models, FRESH)
     entries = [chunk(0, 700), control(700), chunk(700, 2000), chunk(3000, 4000), chunk(4000, 5000)]
-    assert [model for model, _ in leg.take(entries)] == models.opened
+    assert [model for model, _ in leg.ingest(entries)] == models.opened
     assert len(models.opened) == 2
 
 
 def test_a_step_without_a_whole_hop_runs_no_model():
     leg = DenoiseLeg(Inverter, FRESH)
-    assert leg.take([chunk(0, HOP - 1)]) == []
+    assert leg.ingest([chunk(0, HOP - 1)]) == []
     assert leg.conclude([]) == []
 
 

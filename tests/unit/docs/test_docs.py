@@ -88,7 +88,7 @@ def test_every_key_of_the_architecture_is_one_the_bus_builds():
     stage, gateway = "<stage>", "<gateway>"
     built = [
         keys.session_key("<session>", "meta"),
-        *(LEG.key(kind) for kind in ("audio", "clean", "speech", "text", "held", "part:<n>")),
+        *(LEG.key(kind) for kind in ("audio", "clean", "speech", "text", "parked", "part:<n>")),
         *(LEG.key(kind) for kind in ("align:<n>", "ckpt:<stage>")),
         *(keys.work_items(stage), keys.index(stage), keys.workers(stage)),
         *(keys.dead(stage), keys.dead_audio(stage), keys.sessions(), keys.calls("<key>")),

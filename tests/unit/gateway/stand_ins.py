@@ -58,7 +58,7 @@ def commands(data: bytes) -> list[list[bytes]]:
 def taken(leg: LegUplink) -> list[tuple[bytes, bytes]]:
     """Have all written that waits; return it as (kind, value): of a control its type."""
     found = []
-    while part := leg.take():
+    while part := leg.dequeue():
         for command in commands(part[1]):
             if command[0] == b"XADD":
                 found.append((b"audio", command[-1]))

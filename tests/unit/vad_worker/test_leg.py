@@ -37,7 +37,7 @@ def frames(count: int, end: int) -> Chunk:
 
 
 def run(one: VadLeg, entries: Sequence[Entry], probability: float) -> list[Effect]:
-    count = len(one.take(entries)) // (2 * FRAME)
+    count = len(one.ingest(entries)) // (2 * FRAME)
     return one.conclude([probability] * count, [0.01] * count)
 
 

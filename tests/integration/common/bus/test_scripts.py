@@ -32,7 +32,7 @@ async def open_session(link, leg=LEG):
 def commit(number, text="", leg=LEG, align=None):
     final = replace(Final.empty(0, "silence"), text=text or f"item {number}", align=align)
     body = pack(final)
-    names = (leg.key("text"), leg.key("held"), leg.meta, leg.key(f"part:{number}"))
+    names = (leg.key("text"), leg.key("parked"), leg.meta, leg.key(f"part:{number}"))
     return (scripts.COMMIT, names, (number, body, keys.SESSION_TTL))
 
 
@@ -55,10 +55,10 @@ class TestCommit:
         await open_session(link)
         assert await link.evaluate([commit(3), commit(2)]) == [0, 0]
         assert await items(link) == []
-        assert 0 < await link.call("TTL", LEG.key("held")) <= keys.SESSION_TTL
+        assert 0 < await link.call("TTL", LEG.key("parked")) <= keys.SESSION_TTL
         assert await link.evaluate([commit(1)]) == [3]
         assert [number for number, _, _ in await items(link)] == [1, 2, 3]
-        assert await link.call("EXISTS", LEG.key("held")) == 0
+        assert await link.call("EXISTS", LEG.key("parked")) == 0
 
     async def test_the_first_version_of_an_item_wins(self, link):
         await open_session(link)
@@ -72,7 +72,7 @@ class TestCommit:
         await link.evaluate([commit(1)])
         await link.call("UNLINK", LEG.meta)
         assert await link.evaluate([commit(2)]) == [-1]
-        assert await link.call("EXISTS", LEG.key("held"), LEG.meta) == 0
+        assert await link.call("EXISTS", LEG.key("parked"), LEG.meta) == 0
 
     async def test_the_running_number_is_the_sessions_over_both_legs(self, link):
         await open_session(link)
@@ -152,14 +152,14 @@ class TestAttach:
         assert await link.evaluate([words(1, "d")]) == [0]
         assert await link.evaluate([commit(1, align="d")]) == [1]
         assert await told(link) == [(1, 1, "hello")]
-        assert await link.call("EXISTS", LEG.key("held")) == 0
+        assert await link.call("EXISTS", LEG.key("parked")) == 0
 
     async def test_words_that_come_later_follow_their_item_once(self, link):
         await open_session(link)
         calls = [commit(1, align="d"), words(1, "d", "first"), words(1, "d", "second")]
         assert await link.evaluate(calls) == [1, 1, 0]
         assert await told(link) == [(1, 1, None), ("words of 1", 2, "first")]
-        assert await link.call("EXISTS", LEG.key("held")) == 0
+        assert await link.call("EXISTS", LEG.key("parked")) == 0
 
     async def test_words_of_an_end_that_was_none_are_dropped(self, link):
         await open_session(link)
@@ -185,7 +185,7 @@ class TestAttach:
         await open_session(link)
         ends = [words(1, f"d{n}", "x" * 1000) for n in range(50)]
         await link.evaluate(ends)
-        assert len(await link.call("HGET", LEG.key("held"), "w1")) < 5000
+        assert len(await link.call("HGET", LEG.key("parked"), "w1")) < 5000
         await link.evaluate([commit(1, align="d46")])
         assert await told(link) == [(1, 1, "x" * 1000)]
 
@@ -193,7 +193,7 @@ class TestAttach:
         await open_session(link)
         await link.evaluate([commit(2, align="d"), words(2, "d"), commit(1)])
         assert await told(link) == [(1, 1, None), (2, 2, "hello")]
-        assert await link.call("EXISTS", LEG.key("held")) == 0
+        assert await link.call("EXISTS", LEG.key("parked")) == 0
 
     async def test_words_stand_behind_whatever_the_text_ends_with(self, link):
         await open_session(link)
@@ -219,15 +219,15 @@ class TestAttach:
     async def test_after_the_working_keys_are_gone_nothing_is_added(self, link):
         await open_session(link)
         await link.evaluate([commit(1, align="d")])
-        await link.run([("UNLINK", LEG.key("held")), ("EXPIRE", LEG.key("text"), 300)])
+        await link.run([("UNLINK", LEG.key("parked")), ("EXPIRE", LEG.key("text"), 300)])
         assert await link.evaluate([words(1, "d")]) == [0]
-        assert await link.call("EXISTS", LEG.key("held")) == 0
+        assert await link.call("EXISTS", LEG.key("parked")) == 0
         assert await link.call("TTL", LEG.key("text")) > keys.SESSION_TTL
 
     async def test_what_waits_lives_no_longer_than_the_session(self, link):
         await open_session(link)
         await link.evaluate([words(1, "d")])
-        assert 0 < await link.call("TTL", LEG.key("held")) <= keys.SESSION_TTL
+        assert 0 < await link.call("TTL", LEG.key("parked")) <= keys.SESSION_TTL
 
     @pytest.mark.parametrize("again", [1, 2, 3])
     async def test_any_order_and_any_repetition_tell_the_same(self, link, again):
@@ -241,12 +241,12 @@ class TestAttach:
         for number, order in enumerate(permutations(calls)):
             leg = Leg("call", number)
             moved = [
-                (script, (leg.key("text"), leg.key("held"), *names[2:]), arguments)
+                (script, (leg.key("text"), leg.key("parked"), *names[2:]), arguments)
                 for script, names, arguments in order
             ]
             await link.evaluate([each for each in moved for _ in range(again)])
             wholes.append({(name, said) for name, _, said in await told(link, leg)})
-            assert await link.call("EXISTS", leg.key("held")) == 0
+            assert await link.call("EXISTS", leg.key("parked")) == 0
         for whole in wholes:
             assert (1, "one") in whole or {(1, None), ("words of 1", "one")} <= whole
             assert (2, "two") in whole or {(2, None), ("words of 2", "two")} <= whole

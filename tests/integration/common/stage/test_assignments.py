@@ -37,35 +37,35 @@ async def expired(link, consumer):
 async def test_a_new_work_item_goes_to_exactly_one(link):
     one, other = await group(link, "one"), await group(link, "other")
     await offered(link, "a.0", "b.0", "c.0")
-    taken = await one.take(link, 2, 10) + await other.take(link, 9, 10)
-    assert [held.key for held in taken] == ["a.0", "b.0", "c.0"]
-    assert await one.take(link, 9, 10) == []
+    adopted = await one.adopt(link, 2, 10) + await other.adopt(link, 9, 10)
+    assert [each.key for each in adopted] == ["a.0", "b.0", "c.0"]
+    assert await one.adopt(link, 9, 10) == []
     assert list((await owners(link)).values()) == ["one", "one", "other"]
 
 
 async def test_work_items_offered_before_the_first_worker_are_not_lost(link):
     await offered(link, "a.0")
-    assert [held.key for held in await (await group(link, "one")).take(link, 9, 10)] == ["a.0"]
+    assert [each.key for each in await (await group(link, "one")).adopt(link, 9, 10)] == ["a.0"]
 
 
 async def test_a_beat_tells_what_is_owned_and_what_of_it_is_unknown(link):
     assignments = await group(link, "one")
     first, second = await offered(link, "a.0", "b.0")
-    await assignments.take(link, 9, 10)
+    await assignments.adopt(link, 9, 10)
     owned, strangers = await assignments.renew(known={first})
     assert owned == {first, second}
-    assert [held.key for held in strangers] == ["b.0"]
+    assert [each.key for each in strangers] == ["b.0"]
 
 
 async def test_a_beat_renews_the_lease_and_cannot_take_a_work_item_back(link):
     one, other = await group(link, "one"), await group(link, "other")
     (entry,) = await offered(link, "a.0")
-    await one.take(link, 9, 10)
+    await one.adopt(link, 9, 10)
     await expired(link, "one")
     await one.renew(known=())
     assert await other.take_over(9) == []
     await expired(link, "one")
-    assert [held.entry for held in await other.take_over(9)] == [entry]
+    assert [each.entry for each in await other.take_over(9)] == [entry]
     assert await one.renew(known=()) == (set(), [])
     assert await owners(link) == {entry: "other"}
 
@@ -74,8 +74,8 @@ async def test_a_take_over_finds_a_lost_work_item_behind_any_number_in_good_hand
     dead, alive, third = [await group(link, name) for name in ("dead", "alive", "third")]
     # XAUTOCLAIM looks at no more than ten entries per work item asked for.
     await offered(link, *(f"{number}.0" for number in range(100)))
-    await alive.take(link, 95, 10)
-    lost = await dead.take(link, 99, 10)
+    await alive.adopt(link, 95, 10)
+    lost = await dead.adopt(link, 99, 10)
     await expired(link, "dead")
     await alive.renew(known=())
     assert len(lost) == 5
@@ -89,16 +89,16 @@ async def test_a_take_over_finds_a_lost_work_item_behind_any_number_in_good_hand
 async def test_what_is_handed_over_can_be_taken_at_once(link):
     leaver, stayer = [await group(link, name, lease=60) for name in ("leaver", "stayer")]
     await offered(link, "a.0", "b.0", "c.0")
-    a, b, _ = [held.entry for held in await leaver.take(link, 9, 10)]
+    a, b, _ = [each.entry for each in await leaver.adopt(link, 9, 10)]
     await leaver.hand_over([a, b])
-    assert [held.entry for held in await stayer.take_over(9)] == [a, b]
+    assert [each.entry for each in await stayer.take_over(9)] == [a, b]
     await leaver.hand_over([])
 
 
 async def test_a_released_work_item_is_gone_for_everyone(link):
     one, other = await group(link, "one"), await group(link, "other")
     await offered(link, "a.0")
-    ((entry, key, *_),) = await one.take(link, 9, 10)
+    ((entry, key, *_),) = await one.adopt(link, 9, 10)
     await expired(link, "one")
     await other.take_over(9)
     await one.release([(entry, key)])
@@ -110,7 +110,7 @@ async def test_a_released_work_item_is_gone_for_everyone(link):
 async def test_an_entry_whose_work_item_was_deleted_under_its_owner_is_acknowledged(link):
     assignments = await group(link, "one")
     (entry,) = await offered(link, "a.0")
-    await assignments.take(link, 9, 10)
+    await assignments.adopt(link, 9, 10)
     await link.call("XDEL", keys.work_items("toy"), entry)
     assert await assignments.renew(known=()) == (set(), [])
     assert await owners(link) == {}
@@ -119,7 +119,7 @@ async def test_an_entry_whose_work_item_was_deleted_under_its_owner_is_acknowled
 async def test_preparing_again_changes_nothing(link):
     assignments = await group(link, "one")
     await offered(link, "a.0")
-    await assignments.take(link, 9, 10)
+    await assignments.adopt(link, 9, 10)
     for name in ("one", "other"):
         await (await group(link, name)).prepare()
     assert list((await owners(link)).values()) == ["one"]

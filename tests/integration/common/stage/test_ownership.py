@@ -237,7 +237,7 @@ async def test_a_stage_that_finishes_drains_when_its_work_items_are_done(link, w
 async def taking(link, name):
     """Tell whether this worker waits for a work item right now."""
     clients = (await link.call("CLIENT", "LIST")).decode().splitlines()
-    (client,) = [each for each in clients if f" name={name}:take " in each]
+    (client,) = [each for each in clients if f" name={name}:adopt " in each]
     return " flags=b " in client
 
 

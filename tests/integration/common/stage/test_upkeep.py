@@ -62,7 +62,7 @@ async def test_a_pin_holds_audio_until_its_item_is_in_the_text(link, workers):
         await asyncio.sleep(0.01)  # trimmed up to the pin …
     await asyncio.sleep(0.3)
     assert await first_position(link, call) <= 40_000, "… and no further"
-    commit = (*map(call.leg.key, ("text", "held")), call.leg.meta, call.leg.key("part:1"))
+    commit = (*map(call.leg.key, ("text", "parked")), call.leg.meta, call.leg.key("part:1"))
     await link.evaluate([(scripts.COMMIT, commit, (1, pack(Final.empty(0, "silence")), 60))])
     await wait_until(lambda: worker.stage.learned.get("call0.0") == 1, "the stage has learned it")
     while await first_position(link, call) < 300_000:

@@ -43,7 +43,7 @@ async def test_work_items_count_as_waiting_until_a_worker_takes_them(
     assignments = Assignments(link, "asr", "worker", 60.0)
     await assignments.prepare()
     await link.evaluate([offer("asr", f"call.0/{n}", ToyWork()) for n in range(3)])
-    (first, second) = await assignments.take(link, 2, 1)
+    (first, second) = await assignments.adopt(link, 2, 1)
     await assignments.release([(first.entry, first.key)])
     await workers.look()
     later = time.monotonic() + 2.5
@@ -52,7 +52,7 @@ async def test_work_items_count_as_waiting_until_a_worker_takes_them(
     refusal = workers.refusal(1)
     assert refusal is not None
     assert refusal.reason == "asr_backlog"
-    (third,) = await assignments.take(link, 2, 1)
+    (third,) = await assignments.adopt(link, 2, 1)
     await workers.look()
     assert workers.refusal(1) is None
     await assignments.release([(each.entry, each.key) for each in (second, third)])

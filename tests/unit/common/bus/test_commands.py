@@ -42,7 +42,7 @@ CONSUMER = Consumer("vad", "me")
         (CONSUMER.expel(b"you"), WORK_ITEMS),
         (CONSUMER.read_own(), WORK_ITEMS),
         (CONSUMER.acknowledge([b"1-1"]), WORK_ITEMS),
-        (CONSUMER.take_idle(1, b"0-0", 3), WORK_ITEMS),
+        (CONSUMER.take_over(1, b"0-0", 3), WORK_ITEMS),
         (CONSUMER.age([b"1-1", b"1-2"], 10), WORK_ITEMS),
     ],
     ids=lambda each: each[0] if isinstance(each, tuple) else "",

@@ -58,7 +58,7 @@ def test_every_builder_is_in_the_table():
     leg = Leg("s", 0)
     permanent = [keys.work_items("vad"), keys.index("vad"), keys.workers("vad"), keys.dead("asr")]
     permanent += [keys.doorbell("asr", 3), keys.sessions()]
-    passing = [leg.meta, *map(leg.key, ("audio", "clean", "speech", "text", "held", "part:1"))]
+    passing = [leg.meta, *map(leg.key, ("audio", "clean", "speech", "text", "parked", "part:1"))]
     passing += [
         leg.key("align:1"),
         leg.key("ckpt:vad"),

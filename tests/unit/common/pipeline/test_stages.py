@@ -17,7 +17,7 @@ def test_a_call_passes_through_the_stages_that_its_options_ask_for():
 
 
 def test_the_streams_of_a_call_that_is_over_are_those_that_last_as_long_as_it():
-    assert stages.WORKING == ("audio", "clean", "speech", "held", "ckpt:denoise", "ckpt:vad")
+    assert stages.WORKING == ("audio", "clean", "speech", "parked", "ckpt:denoise", "ckpt:vad")
     assert set(stages.RENEWED) - set(stages.WORKING) == {TEXT}
 
 

@@ -171,7 +171,7 @@ async def test_words_are_attached_after_the_commit_and_ring_for_the_text():
     assert not await fenced(link, effects)
     assert [call[0] for call in link.scripts] == [scripts.COMMIT, scripts.ATTACH]
     _, names, (number, digest, packed, ttl) = link.scripts[1]
-    assert names == (LEG.key("text"), LEG.key("held"), LEG.meta)
+    assert names == (LEG.key("text"), LEG.key("parked"), LEG.meta)
     assert (number, digest, ttl) == (3, "digest", keys.SESSION_TTL)
     assert WORDS.unpack(packed) == words
     (notification,) = link.others

@@ -16,16 +16,16 @@ class StandInWorkers:
 
     def __init__(self) -> None:
         self.full: Refusal | None = None
-        self.counted: dict[object, int] = {}
+        self.reserved: dict[object, int] = {}
 
     def refusal(self, legs: int) -> Refusal | None:
         return self.full
 
-    def count(self, name: object, legs: int) -> None:
-        self.counted[name] = legs
+    def reserve(self, name: object, legs: int) -> None:
+        self.reserved[name] = legs
 
-    def discount(self, name: object) -> None:
-        self.counted.pop(name, None)
+    def withdraw(self, name: object) -> None:
+        self.reserved.pop(name, None)
 
 
 class StandInQuota:
@@ -35,7 +35,7 @@ class StandInQuota:
         self.held: dict[str, set[str]] = {}
         self.renewed: list[Mapping[str, list[str]]] = []
 
-    async def take(self, key: str, call: str) -> Refusal | None:
+    async def reserve(self, key: str, call: str) -> Refusal | None:
         held = self.held.setdefault(key, set())
         if len(held) == 2:
             return Refusal("key_sessions", 5, "two are running")
@@ -112,14 +112,14 @@ def refusals(registry: CollectorRegistry, reason: str) -> float | None:
 
 def test_a_call_that_is_let_in_counts_at_once(handshakes, workers):
     assert attempt(handshakes) is None
-    assert workers.counted == {"a": 1}
+    assert workers.reserved == {"a": 1}
 
 
 def test_a_refusal_is_counted_by_its_reason(handshakes, workers, registry):
     workers.full = Refusal("asr_load", 7, "too much")
     assert attempt(handshakes) is workers.full
     assert refusals(registry, "asr_load") == 1
-    assert workers.counted == {}
+    assert workers.reserved == {}
 
 
 def test_a_gateway_takes_so_many_and_no_more(handshakes):
@@ -131,7 +131,7 @@ def test_who_comes_back_to_a_call_has_his_place(handshakes, workers):
     workers.full = Refusal("asr_load", 7, "too much")
     assert attempt(handshakes, returning=True, present=99) is None
     assert attempt(handshakes) is not None
-    assert workers.counted == {}
+    assert workers.reserved == {}
 
 
 def test_who_drains_lets_nobody_in(handshakes):
@@ -198,7 +198,7 @@ async def test_a_key_with_too_many_calls_is_its_own_fault(counting, workers, reg
     assert await ask(counting, "b") is None
     assert reason(await ask(counting, "c")) == "key_sessions"
     assert refusals(registry, "key_sessions") == 1
-    assert workers.counted == {"a": 1, "b": 1}
+    assert workers.reserved == {"a": 1, "b": 1}
     assert await ask(counting, "d", OTHER) is None
 
 
@@ -208,7 +208,7 @@ async def test_a_call_that_ends_makes_room_for_its_key(counting, workers):
     await counting.leave("a")
     await counting.leave("a")
     assert await ask(counting, "c") is None
-    assert workers.counted == {"b": 1, "c": 1}
+    assert workers.reserved == {"b": 1, "c": 1}
 
 
 async def test_running_calls_are_renewed_by_key_and_nobody_elses(counting, quota):

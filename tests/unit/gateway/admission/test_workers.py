@@ -201,8 +201,8 @@ async def test_a_call_counts_until_the_signs_of_life_can_show_it(live, redis, cl
     live.admit("first", REQUIRED, 1)
     assert live.refusal(1).reason == "vad_slots"
     live.admit("first", REQUIRED, 1)
-    live.discount("first")
-    live.count("second", 1)
+    live.withdraw("first")
+    live.reserve("second", 1)
     assert live.refusal(1).reason == "vad_slots"
     clock[0] += 2.0
     assert live.refusal(1) is None

@@ -159,7 +159,7 @@ async def test_what_it_sends_then_goes_on_at_that_place():
     table.conversation.receive(bytes(200))
     table.conversation.receive(FLUSH)
     (leg,) = table.call.intake.legs
-    part = leg.take()
+    part = leg.dequeue()
     assert part is not None
     assert b"48100-1" in part[1]
     assert table.call.intake.position == 48_100

@@ -193,7 +193,7 @@ async def test_renewing_keeps_all_of_a_session_alive_and_dates_it_once():
     (dated,) = [step for step in redis.done if step[0] is scripts.RENEW_SESSIONS]
     assert dated == (scripts.RENEW_SESSIONS, keys.sessions(), "call")
     kept = {step[1] for step in redis.done if step[0] == "EXPIRE"}
-    kinds = ("text", "audio", "clean", "speech", "held", "ckpt:vad", "ckpt:denoise")
+    kinds = ("text", "audio", "clean", "speech", "parked", "ckpt:vad", "ckpt:denoise")
     assert kept == {META, *(leg.key(kind) for leg in legs for kind in kinds)}
     redis.done.clear()
     await store.renew([])

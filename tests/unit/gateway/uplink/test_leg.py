@@ -34,7 +34,7 @@ def uplink(
 
 def taken(leg: LegUplink) -> list[list[bytes]]:
     """Take what is written next, as commands; their number is what the part says."""
-    part = leg.take()
+    part = leg.dequeue()
     if part is None:
         return []
     key, data, count = part
@@ -167,7 +167,7 @@ def test_more_is_to_be_taken_until_all_is_written(leg):
     assert leg.settle(owned=True)
     taken(leg)
     assert not leg.settle(owned=True)
-    assert leg.take() is None
+    assert leg.dequeue() is None
 
 
 def test_behind_a_control_that_is_refused_nothing_is_written():
@@ -179,10 +179,10 @@ def test_behind_a_control_that_is_refused_nothing_is_written():
     taken(leg)
     assert not leg.settle(owned=False)
     assert told == ["superseded"]
-    assert leg.take() is None
+    assert leg.dequeue() is None
     leg.audio(bytes(2))
     leg.rewind(wire.NOTHING)
-    assert leg.take() is None
+    assert leg.dequeue() is None
 
 
 def test_what_may_not_have_arrived_is_taken_again(leg):
@@ -242,7 +242,7 @@ def test_a_stream_of_which_nothing_was_lost_but_itself_may_be_made_again(leg):
 
 
 def test_nothing_waiting_is_no_command(leg):
-    assert leg.take() is None
+    assert leg.dequeue() is None
 
 
 def test_controls_count_as_waiting_too(leg):
@@ -259,7 +259,7 @@ def test_a_resumed_leg_writes_nothing_that_redis_has():
     leg = uplink(start=100, last=StreamId(160, 1))
     assert leg.written == 160
     leg.audio(b"\x01\x00" * 40)
-    assert leg.take() is None
+    assert leg.dequeue() is None
     assert (leg.position, leg.waiting) == (140, 0)
     leg.audio(b"\x02\x00" * 20 + b"\x03\x00" * 10)
     assert entries(leg) == [("170-1", b"\x03\x00" * 10)]
@@ -347,7 +347,7 @@ def test_what_redis_still_has_is_not_repeated():
     written(leg)
     assert leg.rewind(StreamId(100, 1)) == 0
     assert leg.rewind(StreamId(500, 1)) == 0
-    assert leg.take() is None
+    assert leg.dequeue() is None
     assert leg.waiting == 0
 
 
