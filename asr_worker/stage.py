@@ -25,7 +25,7 @@ from common.pipeline.report import AsrLoad
 from common.pipeline.stages import ASR
 from common.pipeline.streams import SOURCES, SPEECH, Stream
 from common.pipeline.work import UtteranceWork
-from common.stage.api import Claim, Done, Effect, Recovery, Stage, Work
+from common.stage.api import Assignment, Done, Effect, Recovery, Stage, Work
 from common.telemetry.logs import Log
 from common.telemetry.metrics import AsrMetrics
 
@@ -81,22 +81,22 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
         await self._dispatcher.calibrate()
 
     def open(
-        self, claim: Claim[UtteranceWork], recovery: Recovery, wake: Callable[[], None]
+        self, assignment: Assignment[UtteranceWork], recovery: Recovery, wake: Callable[[], None]
     ) -> OwnedUtterance:
         """See `Stage.open`; `recovery.emitted` is the last item in the leg's text."""
         utterance = Utterance(
-            claim.leg,
-            claim.work,
+            assignment.leg,
+            assignment.work,
             committed=recovery.emitted.position,
             cadence=self._cadence,
-            suspect=claim.suspect,
+            candidate=assignment.candidate,
         )
-        began = time.monotonic() if claim.epoch == 1 else 0.0
+        began = time.monotonic() if assignment.epoch == 1 else 0.0
         return OwnedUtterance(utterance, wake, began)
 
-    def give_up(self, claim: Claim[UtteranceWork | None]) -> Sequence[Effect]:
+    def give_up(self, assignment: Assignment[UtteranceWork | None]) -> Sequence[Effect]:
         """See `Stage.give_up`; the call goes on without this utterance's text."""
-        return [unreadable(claim)]
+        return [unreadable(assignment)]
 
     def inputs(self, state: OwnedUtterance) -> Mapping[Stream, bytes]:
         """See `Stage.inputs`."""
@@ -170,7 +170,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
     def _await(self, owned: OwnedUtterance) -> None:
         """Note that a live call's final is awaited; poison candidates do not count."""
         utterance = owned.utterance
-        if not utterance.scheduler.awaited or utterance.settled or utterance.suspect:
+        if not utterance.scheduler.awaited or utterance.settled or utterance.candidate:
             return
         seconds = utterance.seconds
         if _live(owned, seconds):
@@ -178,7 +178,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
 
     def _start_decode(self, owned: OwnedUtterance, decode: Decode) -> None:
         request = owned.utterance.request(decode)
-        if owned.utterance.suspect:
+        if owned.utterance.candidate:
             decoding = self._isolated.decode(request)
         else:
             spare = owned.utterance.spare if decode.kind is Kind.TENTATIVE else 0.0

@@ -20,14 +20,14 @@ from common.pipeline.partial import PartialText
 from common.pipeline.speech import Ended, Event, Gap, Paused, Resumed, SpeechEntry
 from common.pipeline.text import Final, TimedWord
 from common.pipeline.work import TextWork, UtteranceWork
-from common.stage.api import Claim, Commit, DeadLetter, Done, Effect, Entry, Offer, Partial
+from common.stage.api import Assignment, Commit, DeadLetter, Done, Effect, Entry, Offer, Partial
 
 POISONED = "every attempt ended the recogniser"
 BROKEN = "it could not be processed"
 
 
 class Utterance:
-    """State of one claim. Pure: entries and answers in, effects and decodes out."""
+    """State of one work item. Pure: entries and answers in, effects and decodes out."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Utterance:
         *,
         committed: int,
         cadence: int,
-        suspect: bool = False,
+        candidate: bool = False,
     ) -> None:
         self._work = work
         self.number = work.utterance
@@ -47,7 +47,7 @@ class Utterance:
         self.settled = committed >= self.number
         """Whether an earlier owner has already put the final into the text."""
         self.id = f"{leg}/{self.number}"
-        self.suspect = suspect or work.replay
+        self.candidate = candidate or work.replay
         """Whether it is a poison candidate: it is then decoded once, after its end."""
         self.live = work.live
         """Whether its leg's audio arrived about as fast as it was spoken when it began."""
@@ -57,7 +57,7 @@ class Utterance:
         """Seconds from an announced pause to a possible end, at least."""
         self.scheduler = UtteranceScheduler(
             self.start,
-            interim=self._options.interim_results and not self.suspect,
+            interim=self._options.interim_results and not self.candidate,
             cadence=cadence,
             first=samples(self._options.min_speech_duration),
         )
@@ -170,9 +170,9 @@ class Utterance:
 
     def _happened(self, event: Event) -> None:
         match event:
-            case Paused(end=end) if not self.suspect:
+            case Paused(end=end) if not self.candidate:
                 self.scheduler.paused(end)
-            case Resumed() if not self.suspect:
+            case Resumed() if not self.candidate:
                 self.scheduler.resumed()
             case Ended(end=end, at=at, reason=reason):
                 self._decided_at = at
@@ -198,9 +198,9 @@ class Utterance:
         return TimedWord(word.text, start, end, word.probability)
 
 
-def unreadable(claim: Claim[UtteranceWork | None]) -> Effect:
-    """Return the effect of a failed final for a claim; its work item may be unreadable."""
-    number = int(claim.key.rpartition("/")[2])
-    start = claim.work.start if claim.work else 0
-    gateway = claim.work.gateway if claim.work else ""
+def unreadable(assignment: Assignment[UtteranceWork | None]) -> Effect:
+    """Return the effect of a failed final; the work item may be unreadable."""
+    number = int(assignment.key.rpartition("/")[2])
+    start = assignment.work.start if assignment.work else 0
+    gateway = assignment.work.gateway if assignment.work else ""
     return Commit(number, Final.lost(start, BROKEN), gateway)

@@ -6,7 +6,7 @@ Both speak to one Redis on one event loop, in turns, and do the same to streams 
 |---|---|
 | append | one pipeline a tick, an XADD of 32 ms of audio for every leg |
 | read | one XREAD over all legs, with one new entry of each |
-| claim | one pipeline of scripts that offer work items, and a script that closes them |
+| offer | one pipeline of scripts that offer work items, and a script that closes them |
 | ask | one command, and the next once it is answered |
 
 redis-py is used as it is installed, with hiredis, by its plainest calls. CPU is this process's own
@@ -26,7 +26,7 @@ from common.audio import BYTES_PER_SAMPLE
 from common.bus import commands, keys, scripts, wire
 from common.bus.audio_writer import AudioWriter
 from common.bus.keys import Leg
-from common.bus.offers import register_packed
+from common.bus.offers import offer_packed
 from common.bus.reading import MOST_ENTRIES, read_streams
 from common.pipeline.streams import AUDIO
 from common.redis.address import Address
@@ -34,7 +34,7 @@ from common.redis.link import Link, ScriptCall
 
 _SAMPLES = 512
 _PCM = bytes(_SAMPLES * BYTES_PER_SAMPLE)
-_CLAIMS = 10
+_OFFERS = 10
 """Work items offered in one tick."""
 _TICKS = 10
 """Ticks of a round."""
@@ -92,7 +92,7 @@ class Client(Protocol):
     async def read(self, tick: int) -> int:
         """Read from every leg what came after a tick."""
 
-    async def claim(self, tick: int) -> int:
+    async def offer(self, tick: int) -> int:
         """Offer work items, and close them."""
 
     async def ask(self) -> int:
@@ -119,10 +119,10 @@ class Ours:
         found = await read_streams(self._link, {0: {each.key: after for each in self._writers}})
         return len(found)
 
-    async def claim(self, tick: int) -> int:
-        """See `Client.claim`."""
+    async def offer(self, tick: int) -> int:
+        """See `Client.offer`."""
         entries = await self._link.evaluate(_offers(tick))
-        return _CLAIMS * (await self._link.evaluate([_closed(tick, entries)])).count(1)
+        return _OFFERS * (await self._link.evaluate([_closed(tick, entries)])).count(1)
 
     async def ask(self) -> int:
         """See `Client.ask`."""
@@ -151,10 +151,10 @@ class RedisPy:
         found = await self._client.xread(dict.fromkeys(self._keys, after), count=MOST_ENTRIES)
         return len(found)
 
-    async def claim(self, tick: int) -> int:
-        """See `Client.claim`."""
+    async def offer(self, tick: int) -> int:
+        """See `Client.offer`."""
         entries = await self._evaluate(_offers(tick))
-        return _CLAIMS * (await self._evaluate([_closed(tick, entries)])).count(1)
+        return _OFFERS * (await self._evaluate([_closed(tick, entries)])).count(1)
 
     async def ask(self) -> int:
         """See `Client.ask`."""
@@ -162,7 +162,7 @@ class RedisPy:
 
     async def teach(self) -> None:
         """Let Redis know the scripts, as our link does by itself."""
-        for script in (scripts.REGISTER, scripts.RELEASE):
+        for script in (scripts.OFFER, scripts.RELEASE):
             await self._client.script_load(script.source)
 
     async def _evaluate(self, calls: Sequence[ScriptCall]) -> list[Any]:
@@ -178,12 +178,12 @@ def _at(tick: int) -> bytes:
 
 
 def _offers(tick: int) -> list[ScriptCall]:
-    return [register_packed(_STAGE, f"{tick}/{n}", _PCM[:64]) for n in range(_CLAIMS)]
+    return [offer_packed(_STAGE, f"{tick}/{n}", _PCM[:64]) for n in range(_OFFERS)]
 
 
 def _closed(tick: int, entries: Sequence[bytes]) -> ScriptCall:
     each = [part for n, entry in enumerate(entries) for part in (entry, f"{tick}/{n}")]
-    return scripts.RELEASE, (keys.claims(_STAGE), keys.index(_STAGE)), (_STAGE, *each)
+    return scripts.RELEASE, (keys.work_items(_STAGE), keys.index(_STAGE)), (_STAGE, *each)
 
 
 async def measure(sessions: int, rounds: int = _ROUNDS) -> list[Comparison]:
@@ -209,7 +209,7 @@ def _legs(name: str, sessions: int) -> list[Leg]:
 
 
 async def _compare(ours: Client, theirs: Client, sessions: int, rounds: int) -> list[Comparison]:
-    items = {"append": sessions, "read": sessions, "claim": _CLAIMS, "ask": 1}
+    items = {"append": sessions, "read": sessions, "offer": _OFFERS, "ask": 1}
     spent: dict[str, list[tuple[Spent, Spent]]] = {name: [] for name in items}
     for turn in range(rounds + 1):  # the first warms up
         took = {name: (Spent(), Spent()) for name in items}
@@ -218,7 +218,7 @@ async def _compare(ours: Client, theirs: Client, sessions: int, rounds: int) -> 
                 works = (
                     client.append(tick),
                     client.read(tick - 1),
-                    client.claim(tick),
+                    client.offer(tick),
                     client.ask(),
                 )
                 for name, work in zip(items, works, strict=True):

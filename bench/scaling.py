@@ -25,7 +25,7 @@ _SPEED = 32_000
 """Bytes a second of PCM16 at 16 kHz, the format of the bus."""
 _OVERHEAD = 1.12
 """Of a frame of 32 ms: WebSocket and TCP headers, or an entry's id and RESP."""
-_CLAIM_SCRIPTS = 3
+_OFFER_SCRIPTS = 3
 _SCRIPT_US = 20.0
 _UTTERANCE_S = 6.0
 _KEPT_UP_MS = 1000.0
@@ -95,7 +95,7 @@ def plan(calls: int, cost: Mapping[str, float]) -> list[Line]:
         alone = int(1000 * _BUSY / ms)
         return Line(kind, ms, alone, ceil(calls / alone), calls * memory_mb, note)
 
-    registry_ms = _CLAIM_SCRIPTS * _SCRIPT_US / 1000 / _UTTERANCE_S
+    registry_ms = _OFFER_SCRIPTS * _SCRIPT_US / 1000 / _UTTERANCE_S
     return [
         line("gateway", cost["gateway"], cost["gateway MB"]),
         line("Redis master (Cluster shards)", cost["redis"], cost["redis MB"]),
@@ -105,7 +105,7 @@ def plan(calls: int, cost: Mapping[str, float]) -> list[Line]:
         ),
         line("ASR worker, tiny.en on one core", cost["whisper"], 0.0, "the CPU engine"),
         line("denoise worker, if all ask for it", cost["denoise"]),
-        line("{asr}:claims, one key", registry_ms, 0.0, "does not split: the last limit"),
+        line("{asr}:work, one key", registry_ms, 0.0, "does not split: the last limit"),
     ]
 
 
@@ -136,5 +136,5 @@ def show(calls: int, lines: Sequence[Line], traffic: Mapping[str, float]) -> str
         f"first bottleneck: one Redis, at {single.alone} calls; from there on Cluster shards"
     )
     last = min((each.alone for each in lines if "one key" in each.kind), default=inf)
-    rows.append(f"last bottleneck: the claims of one stage on one shard, at {last} calls")
+    rows.append(f"last bottleneck: the work items of one stage on one shard, at {last} calls")
     return "\n".join(rows)

@@ -1,6 +1,6 @@
 """The bus benchmark's table: each run beside the bare chain that set the mark.
 
-The mark is a chain of the same shape without a product around it (no claims per utterance, no
+The mark is a chain of the same shape without a product around it (no work items per utterance, no
 sessions, no metrics; sockets, streams, doorbells, fenced ids and checkpoints only) at the same
 intervals, a 16 ms tick and a 5 ms flush, on two virtual cores of an AMD EPYC.
 """

@@ -21,7 +21,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 import numpy as np
 
 from common.audio import FloatArray, float_to_pcm16, pcm16_to_float
-from common.bus.wire import AUDIO_ORDER, Chunk, Control, Mark
+from common.bus.wire import AUDIO_ORDER, Chunk, Control, StreamId
 from common.pipeline.control import End
 from common.pipeline.progress import Progress
 from common.pipeline.record import Message, pack, sparse
@@ -114,7 +114,7 @@ class DenoiseLeg(Generic[M]):
         """Position from which audio, and controls that take effect there, must be read."""
         return self._taken
 
-    def take(self, entries: Sequence[Entry]) -> list[tuple[M, FloatArray]]:
+    def ingest(self, entries: Sequence[Entry]) -> list[tuple[M, FloatArray]]:
         """Take new entries of the audio stream; return hops [k, 160] per model state to run.
 
         Each state is returned once at most.
@@ -157,7 +157,7 @@ class DenoiseLeg(Generic[M]):
             inside = float_to_pcm16(stretch.aligner.inside)
             memory = stretch.memory.dump()
             checkpoint = DenoiseCheckpoint(self._taken, stretch.aligner.origin, inside, memory)
-        progress = Progress(Mark(self._taken, AUDIO_ORDER))
+        progress = Progress(StreamId(self._taken, AUDIO_ORDER))
         return Snapshot(pack(checkpoint), progress, self._taken, {})
 
     def _restore(self, saved: DenoiseCheckpoint) -> None:

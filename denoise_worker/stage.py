@@ -12,7 +12,7 @@ from common.options import SessionOptions
 from common.pipeline.stages import DENOISE
 from common.pipeline.streams import AUDIO, Stream
 from common.pipeline.work import LegWork
-from common.stage.api import Claim, Effect, Recovery, Snapshot, Stage, Work
+from common.stage.api import Assignment, Effect, Recovery, Snapshot, Stage, Work
 from denoise_worker.leg import DenoiseLeg
 from denoise_worker.model import DeepFilter, DenoiseState
 from denoise_worker.settings import DenoiseSettings
@@ -37,9 +37,11 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
         """Load the model."""
         self._model = await asyncio.to_thread(DeepFilter, self._settings.model_path)
 
-    def open(self, claim: Claim[LegWork], recovery: Recovery, wake: Callable[[], None]) -> OwnedLeg:
+    def open(
+        self, assignment: Assignment[LegWork], recovery: Recovery, wake: Callable[[], None]
+    ) -> OwnedLeg:
         """See `Stage.open`."""
-        options = claim.work.options
+        options = assignment.work.options
         return DenoiseLeg(lambda memory: self._make(options, memory), recovery)
 
     def inputs(self, state: OwnedLeg) -> Mapping[Stream, bytes]:
@@ -49,7 +51,7 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
 
     async def step(self, work: Sequence[Work[OwnedLeg]]) -> Sequence[Sequence[Effect]]:
         """Advance every leg by what arrived for it."""
-        parts = [leg.take(entries) for leg, entries in work]
+        parts = [leg.ingest(entries) for leg, entries in work]
         answers = iter(await self._denoised([each for part in parts for each in part]))
         return [
             leg.conclude(list(islice(answers, len(part))))

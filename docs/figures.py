@@ -48,7 +48,7 @@ _STARTED = {
 _OPERATIONS = {
     "append": "append audio, each leg",
     "read": "read new entries, each leg",
-    "claim": "offer and close a work item",
+    "offer": "offer and close a work item",
     "ask": "one command alone",
 }
 _PHASES = {

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from common.options import SessionOptions
-from common.pipeline.marks import Mark
 from common.pipeline.record import Message
+from common.pipeline.stream_ids import StreamId
 from common.pipeline.work import UtteranceWork
 from vad_worker.endpointer import EndpointerState
 from vad_worker.framing import FramerState
@@ -33,7 +33,7 @@ class VadCheckpoint:
     endpointer: EndpointerState
     offers: tuple[UtteranceWork, ...]
     settled: tuple[Settled, ...]
-    read: Mark
+    read: StreamId
     model: bytes
 
 

@@ -10,7 +10,7 @@ from typing import TypeAlias, assert_never
 
 from common.audio import samples
 from common.bus.keys import Leg
-from common.bus.wire import NOTHING, Chunk, Control, Mark, entry_id
+from common.bus.wire import NOTHING, Chunk, Control, StreamId, entry_id
 from common.errors import Misuse
 from common.options import SessionOptions
 from common.pipeline import text
@@ -90,10 +90,10 @@ class VadLeg:
         return self._endpointer.speaking
 
     @property
-    def _read(self) -> Mark:
-        return self._begun if self._last is None else self._last.mark
+    def _read(self) -> StreamId:
+        return self._begun if self._last is None else self._last.stream_id
 
-    def take(self, entries: Sequence[Entry]) -> bytes:
+    def ingest(self, entries: Sequence[Entry]) -> bytes:
         """Take new entries; return the whole frames in them, PCM16LE of 512 samples each."""
         audio: list[bytes] = []
         for entry in entries:
@@ -198,7 +198,7 @@ class VadLeg:
         if not events:
             return []
         last = events[-1]
-        at = Mark(last.end if isinstance(last, Gap) else last.at, order)
+        at = StreamId(last.end if isinstance(last, Gap) else last.at, order)
         notify = self._gateway if self._events else None
         entry = SpeechEntry(at, tuple(events))
         effects: list[Effect] = [Emit(SPEECH, entry, wake=(ASR.name,), notify=notify)]

@@ -10,7 +10,7 @@ from common.pipeline.report import VadLoad
 from common.pipeline.stages import VAD
 from common.pipeline.streams import SOURCES, Stream
 from common.pipeline.work import LegWork
-from common.stage.api import Claim, Effect, Recovery, Snapshot, Stage, Work
+from common.stage.api import Assignment, Effect, Recovery, Snapshot, Stage, Work
 from vad_worker.checkpoint import CHECKPOINT
 from vad_worker.framing import FRAME, FRAME_BYTES, energies
 from vad_worker.leg import VadLeg
@@ -65,11 +65,13 @@ class VadStage(Stage[OwnedLeg, LegWork]):
         """Load the model."""
         self._vad = await asyncio.to_thread(self._read_model)
 
-    def open(self, claim: Claim[LegWork], recovery: Recovery, wake: Callable[[], None]) -> OwnedLeg:
+    def open(
+        self, assignment: Assignment[LegWork], recovery: Recovery, wake: Callable[[], None]
+    ) -> OwnedLeg:
         """See `Stage.open`."""
         saved = None if recovery.state is None else CHECKPOINT.unpack(recovery.state)
         model = self._vad.open() if saved is None else self._vad.load_state(saved.model)
-        leg = VadLeg(claim.leg, claim.work, saved)
+        leg = VadLeg(assignment.leg, assignment.work, saved)
         return OwnedLeg(leg, model, time.monotonic(), leg.position)
 
     def inputs(self, state: OwnedLeg) -> Mapping[Stream, bytes]:
@@ -78,7 +80,7 @@ class VadStage(Stage[OwnedLeg, LegWork]):
 
     async def step(self, work: Sequence[Work[OwnedLeg]]) -> Sequence[Sequence[Effect]]:
         """Advance every leg by what arrived for it."""
-        taken = [owned.leg.take(entries) for owned, entries in work]
+        taken = [owned.leg.ingest(entries) for owned, entries in work]
         now = time.monotonic()
         for owned, _ in work:
             owned.note_pace(now)

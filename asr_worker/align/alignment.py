@@ -27,7 +27,7 @@ class Trouble(Enum):
 
 
 class Alignment:
-    """State of one claim. Pure: entries and words in, an effect out."""
+    """State of one work item. Pure: entries and words in, an effect out."""
 
     def __init__(self, key: str, work: TextWork) -> None:
         self.id = key

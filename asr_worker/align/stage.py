@@ -14,7 +14,7 @@ from common.errors import AtCapacity, CallscribeError
 from common.pipeline.stages import ALIGN
 from common.pipeline.streams import SOURCES, Stream
 from common.pipeline.work import TextWork
-from common.stage.api import Attach, Claim, Done, Effect, Recovery, Stage, Work
+from common.stage.api import Assignment, Attach, Done, Effect, Recovery, Stage, Work
 from common.telemetry.logs import Log
 from common.telemetry.metrics import AlignMetrics
 
@@ -55,10 +55,10 @@ class AlignStage(Stage[OwnedText, TextWork]):
         await self._aligner.watch()
 
     def open(
-        self, claim: Claim[TextWork], recovery: Recovery, wake: Callable[[], None]
+        self, assignment: Assignment[TextWork], recovery: Recovery, wake: Callable[[], None]
     ) -> OwnedText:
         """See `Stage.open`; there is nothing to recover: a text is aligned again."""
-        owned = OwnedText(Alignment(claim.key, claim.work), wake)
+        owned = OwnedText(Alignment(assignment.key, assignment.work), wake)
         self._wait(owned)
         return owned
 

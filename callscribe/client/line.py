@@ -237,7 +237,7 @@ class Line:
     async def _pump(self, connection: ws.ClientConnection) -> None:
         with suppress(ConnectionClosed):
             while self._up:
-                while self._cut is None and (message := self._ring.take()) is not None:
+                while self._cut is None and (message := self._ring.dequeue()) is not None:
                     if not self._resume:
                         self._ring.forget_sent()
                     self._wake()

@@ -96,7 +96,7 @@ class ReplayBuffer:
         self._numbered += 1
         self._controls.append(_Control(self._numbered, self._end, text))
 
-    def take(self) -> bytes | str | None:
+    def dequeue(self) -> bytes | str | None:
         """Return the next message to send, audio or a control's text.
 
         None when all was sent, or when an acknowledgement must come first.

@@ -14,14 +14,14 @@ from common.audio import SAMPLE_RATE
 from common.bus import commands, dead_letters, wire
 from common.bus.dead_letters import Letter
 from common.bus.keys import Leg
-from common.bus.offers import register, register_packed
+from common.bus.offers import offer, offer_packed
 from common.errors import CallscribeError, SettingsError, Unavailable
 from common.lifecycle import EXIT_FAILED, EXIT_OK
-from common.pipeline.marks import BEGINNING, Mark
 from common.pipeline.record import pack
 from common.pipeline.speech import Ended, SpeechEntry
 from common.pipeline.stages import ASR, NAMES
-from common.pipeline.streams import AUDIO, HELD, PARTIAL, SPEECH, TEXT
+from common.pipeline.stream_ids import BEGINNING, StreamId
+from common.pipeline.streams import AUDIO, PARKED, PARTIAL, SPEECH, TEXT
 from common.pipeline.text import FINAL, Final
 from common.pipeline.work import UTTERANCE_WORK
 from common.redis.address import Address
@@ -44,7 +44,7 @@ class _Filed(NamedTuple):
 
     @property
     def where(self) -> tuple[Leg, int | None]:
-        """The leg, and the utterance unless the claim was the leg."""
+        """The leg, and the utterance unless the work item was the leg."""
         leg, *rest = self.letter.key.split("/")
         return Leg.parse(leg), int(rest[0]) if rest else None
 
@@ -136,7 +136,7 @@ async def _replayed(link: Link, filed: _Filed) -> str:
         leg, _ = filed.where
         if not await link.call(*commands.exists(leg.meta)):
             raise _NotReplayed("its call is over")
-        await link.evaluate([register_packed(filed.stage, filed.letter.key, filed.letter.body)])
+        await link.evaluate([offer_packed(filed.stage, filed.letter.key, filed.letter.body)])
         outcome = "offered again"
     await dead_letters.discard(link, filed.stage, filed.letter)
     return outcome
@@ -166,10 +166,10 @@ async def _recognised(link: Link, letter: Letter) -> str:
         replay=True,
     )
     try:
-        await link.evaluate([register(ASR.name, f"{leg}/1", work)])
+        await link.evaluate([offer(ASR.name, f"{leg}/1", work)])
         final = await _final(link, leg)
     finally:
-        kinds = (AUDIO, SPEECH, TEXT, HELD, PARTIAL.of(1))
+        kinds = (AUDIO, SPEECH, TEXT, PARKED, PARTIAL.of(1))
         await link.insist([commands.remove(leg.meta, *map(leg.key, kinds))])
     if final.failed:
         raise _NotReplayed(f"it failed again: {final.trouble}")
@@ -179,7 +179,7 @@ async def _recognised(link: Link, letter: Letter) -> str:
 def _recording(leg: Leg, start: int, pcm: bytes) -> list[Command]:
     """Return the commands that write a finished call with a single utterance."""
     end = start + len(pcm) // 2
-    over = SpeechEntry(Mark(end, 0), (Ended(1, start, end, end, "finish"),))
+    over = SpeechEntry(StreamId(end, 0), (Ended(1, start, end, end, "finish"),))
     audio, speech = leg.key(AUDIO), leg.key(SPEECH)
     made = [
         commands.remove(audio, speech),
@@ -188,8 +188,8 @@ def _recording(leg: Leg, start: int, pcm: bytes) -> list[Command]:
     ]
     for first in range(0, len(pcm), 2 * SAMPLE_RATE):
         piece = pcm[first : first + 2 * SAMPLE_RATE]
-        mark = wire.entry_id(start + (first + len(piece)) // 2, wire.AUDIO_ORDER)
-        made.append(commands.append(audio, mark, wire.AUDIO_FIELD, piece))
+        stream_id = wire.entry_id(start + (first + len(piece)) // 2, wire.AUDIO_ORDER)
+        made.append(commands.append(audio, stream_id, wire.AUDIO_FIELD, piece))
     return [*made, *commands.renew((leg.meta, speech, audio), _TTL)]
 
 

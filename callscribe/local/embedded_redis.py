@@ -131,7 +131,7 @@ class EmbeddedRedis:
             # 50 calls fills it in half a minute, and little of that stays.
             "appendonly": "yes",
             "appendfsync": "everysec",
-            # Any other policy would delete audio and claims of running calls.
+            # Any other policy would delete audio and work items of running calls.
             "maxmemory-policy": "noeviction",
             "maxclients": str(self._maxclients),
             # Trimming frees whole nodes only. The default node, 4096 bytes, has a single frame of

@@ -1,6 +1,6 @@
--- Acquires a claim: fences its former owners and reads what they left, in one step.
+-- Acquires a work item: fences its former owners and reads what they left, in one step.
 -- A marker with a higher epoch goes into each epoch stream; after it Redis refuses their writes.
--- KEYS: the claim's epoch streams, then the stream of its outputs.
+-- KEYS: the work item's epoch streams, then the stream of its outputs.
 -- ARGV: owner, TTL in seconds.
 -- Answer: the epoch, then the newest entries of the first and of the last stream, owners' markers
 -- left out; each is empty if there is none.

@@ -1,7 +1,7 @@
 -- Attaches words to an item of a leg: inside the item, or once behind the end of the text.
 -- Before the item is there, the newest four are kept: it is not known which of them the item will
 -- name, and words for its earlier ends may come late. Words that it does not name are dropped.
--- KEYS: text stream, held hash, meta hash.
+-- KEYS: text stream, parked hash, meta hash.
 -- ARGV: item number, digest, words, TTL in seconds.
 -- Answer: 1 when the words entered the text; 0 when they wait for their item or nothing awaits
 -- them; -1 when the session is gone.
@@ -15,9 +15,9 @@ if top[1] then
 end
 if tonumber(ARGV[1]) > last then
   local field = 'w' .. ARGV[1]
-  local held = redis.call('HGET', KEYS[2], field)
+  local parked = redis.call('HGET', KEYS[2], field)
   local attached = {{ARGV[2], ARGV[3]}}
-  for _, each in ipairs(held and cmsgpack.unpack(held) or {}) do
+  for _, each in ipairs(parked and cmsgpack.unpack(parked) or {}) do
     if each[1] ~= ARGV[2] and #attached < 4 then attached[#attached + 1] = each end
   end
   redis.call('HSET', KEYS[2], field, cmsgpack.pack(attached))

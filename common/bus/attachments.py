@@ -3,7 +3,7 @@
 from common.bus import keys, scripts
 from common.bus.keys import Leg
 from common.pipeline.record import pack
-from common.pipeline.streams import HELD, TEXT
+from common.pipeline.streams import PARKED, TEXT
 from common.pipeline.text import Words
 from common.redis.link import ScriptCall
 
@@ -13,5 +13,5 @@ def attach(leg: Leg, number: int, digest: str, words: Words) -> ScriptCall:
 
     The first of several callers wins. `digest`: see `common.stage.api.Attach`.
     """
-    text = (leg.key(TEXT), leg.key(HELD), leg.meta)
+    text = (leg.key(TEXT), leg.key(PARKED), leg.meta)
     return (scripts.ATTACH, text, (number, digest, pack(words), keys.SESSION_TTL))

@@ -126,8 +126,8 @@ def forget_workers(stage: str, *workers: str | bytes) -> Command:
 
 
 def groups(stage: str) -> Command:
-    """Ask how many of a stage's claims are unread; an error if it never had a worker."""
-    return ("XINFO", "GROUPS", keys.claims(stage))
+    """Ask how many of a stage's work items are unread; an error if it never had a worker."""
+    return ("XINFO", "GROUPS", keys.work_items(stage))
 
 
 # The server

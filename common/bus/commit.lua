@@ -1,8 +1,8 @@
 -- Puts an item of a leg into its text, once and in order; it waits for its predecessors.
 -- If its body names an `align` digest, the words attached under that digest go with it.
 -- Only items that are shown to clients count in the session's seq.
--- KEYS: text stream, held hash, meta hash, partial.
--- In held, <n> is an item, w<n> the words attached to it so far, a<n> the digest that it awaits.
+-- KEYS: text stream, parked hash, meta hash, partial.
+-- In parked, <n> is an item, w<n> the words attached to it so far, a<n> the digest that it awaits.
 -- ARGV: item number, body, TTL in seconds.
 -- Answer: how many items entered the text; 0 when this one was already there or must wait; -1 when
 -- the session is gone.

@@ -1,4 +1,4 @@
-"""The commands of one consumer in the group over a stage's claims."""
+"""The commands of one consumer in the group over a stage's work items."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Consumer:
     stream: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stream", keys.claims(self.stage))
+        object.__setattr__(self, "stream", keys.work_items(self.stage))
 
     def create_group(self) -> Command:
         """Create the group, and the stream if missing; BUSYGROUP if the group exists."""
@@ -33,24 +33,24 @@ class Consumer:
         return ("XGROUP", "DELCONSUMER", self.stream, self.stage, member)
 
     def read_new(self, count: int) -> tuple[Command, Command]:
-        """Adopt claims without an owner; returns the parts before and after BLOCK."""
+        """Adopt work items without an owner; returns the parts before and after BLOCK."""
         return self._read(count), ("STREAMS", self.stream, ">")
 
     def read_own(self) -> Command:
-        """Read all claims that this consumer owns; resets their idle time."""
+        """Read all work items that this consumer owns; resets their idle time."""
         return (*self._read(_ALL), "STREAMS", self.stream, "0")
 
     def acknowledge(self, entries: Sequence[bytes]) -> Command:
         """Give up the ownership of these entries."""
         return ("XACK", self.stream, self.stage, *entries)
 
-    def take_idle(self, idle_ms: int, cursor: bytes, count: int) -> Command:
-        """Adopt claims idle for `idle_ms` or longer; the answer begins with the next cursor."""
+    def take_over(self, idle_ms: int, cursor: bytes, count: int) -> Command:
+        """Adopt work items idle for `idle_ms` or longer; the answer begins with the next cursor."""
         group = (self.stream, self.stage, self.name)
         return ("XAUTOCLAIM", *group, idle_ms, cursor, "COUNT", count)
 
     def age(self, entries: Sequence[bytes], idle_ms: int) -> Command:
-        """Have own claims count as idle for `idle_ms`."""
+        """Have own work items count as idle for `idle_ms`."""
         group = (self.stream, self.stage, self.name)
         return ("XCLAIM", *group, 0, *entries, "IDLE", idle_ms, "JUSTID")
 

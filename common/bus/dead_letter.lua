@@ -1,9 +1,9 @@
--- Writes a dead letter: once for each entry of its claim, and not too many within a window.
+-- Writes a dead letter: once for each entry of its work item, and not too many within a window.
 -- Many of them together are more likely a bad deploy than bad audio. The time is Redis's own, as in
 -- the ids.
 -- KEYS: dead letters, their audio.
--- ARGV: claims entry, claim key, body, reason, worker, attempts, audio or '', most letters, most in
--- a window, window in ms, most with audio, lifetime of audio in seconds.
+-- ARGV: entry and key of the work item, body, reason, worker, attempts, audio or '', most letters,
+-- most in a window, window in ms, most with audio, lifetime of audio in seconds.
 -- Answer: 1 when the letter exists, 0 when there were too many within the window.
 
 for _, letter in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-')) do

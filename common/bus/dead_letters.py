@@ -1,4 +1,4 @@
-"""Dead letters: claims that no worker could carry out, kept for an operator to read and replay.
+"""Dead letters: work items that no worker could carry out, kept for an operator to read and replay.
 
 Each stage has a stream with its newest `MOST` dead letters. The audio of their utterances is in a
 second stream, under the same ids, and only for a day, because it is a caller's voice.
@@ -21,7 +21,7 @@ _AUDIO_TTL = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter: a claim as it was, and why it was given up.
+    """A dead letter: a work item as it was, and why it was given up.
 
     `id` begins with Redis's time in ms. `attempts`: owners it had, the last one included.
     """
@@ -59,7 +59,7 @@ def dead_letter(
     attempts: int,
     audio: bytes,
 ) -> ScriptCall:
-    """Return the call that dead-letters a claim, given its entry, key and packed body.
+    """Return the call that dead-letters a work item, given its entry, key and packed body.
 
     It writes once even if repeated. It answers 1, or 0 while the circuit breaker is open. `audio`
     is PCM16LE 16 kHz, empty for none; more than `MOST_AUDIO_BYTES` is left out.
@@ -67,8 +67,8 @@ def dead_letter(
     kept = audio if len(audio) <= MOST_AUDIO_BYTES else b""
     limits = (MOST, BURST, round(WINDOW * 1000), _MOST_WITH_AUDIO, _AUDIO_TTL)
     streams = (keys.dead(stage), keys.dead_audio(stage))
-    claim = (entry, key, body, reason, worker, attempts, kept)
-    return (scripts.DEAD_LETTER, streams, (*claim, *limits))
+    assignment = (entry, key, body, reason, worker, attempts, kept)
+    return (scripts.DEAD_LETTER, streams, (*assignment, *limits))
 
 
 async def breaker_open(link: Link, stage: str) -> bool:

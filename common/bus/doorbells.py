@@ -15,8 +15,8 @@ _MOST = 4096
 _BLOCK_MS = 500
 
 
-def ring(key: bytes, fields: Sequence[Argument]) -> Command:
-    """Return the command that rings a doorbell; `fields` are pairs of leg and kind of stream."""
+def notify(key: bytes, fields: Sequence[Argument]) -> Command:
+    """Return the command that writes to a doorbell; `fields`: pairs of leg and kind of stream."""
     # The doorbell of a gateway that is gone has expired, and must not be created again.
     only_existing = () if keys.is_permanent(key) else ("NOMKSTREAM",)
     return ("XADD", key, *only_existing, "MAXLEN", "~", _MOST, "*", *fields)

@@ -12,15 +12,15 @@ from typing import Self
 
 from common.pipeline.streams import (
     CALLS,
-    CLAIMS,
     DEAD,
     DEAD_AUDIO,
+    DOORBELL,
     INDEX,
     META,
     OUT,
     PERMANENT,
-    RING,
     SESSIONS,
+    WORK_ITEMS,
     WORKERS,
 )
 
@@ -28,7 +28,7 @@ VERSION_PREFIX = b"cs:v1"
 PARTITIONS = 64
 SESSION_TTL = 120
 """Seconds a session's keys outlive the last renewal by its gateway and its owners."""
-RINGS = 16
+DOORBELLS = 16
 """Doorbells per stage; each worker of the stage blocks on all of them."""
 
 
@@ -83,18 +83,18 @@ class Leg:
         return session_key(self.session, META)
 
     @property
-    def ring(self) -> int:
+    def doorbell(self) -> int:
         """Index of the stage doorbell that announces this leg's news."""
-        return self.partition % RINGS
+        return self.partition % DOORBELLS
 
 
-def claims(stage: str) -> bytes:
-    """Return the stream of open claims of a stage."""
-    return _of(stage, CLAIMS)
+def work_items(stage: str) -> bytes:
+    """Return the stream of open work items of a stage."""
+    return _of(stage, WORK_ITEMS)
 
 
 def index(stage: str) -> bytes:
-    """Return the hash that makes registering a claim idempotent."""
+    """Return the hash that makes offering a work item idempotent."""
     return _of(stage, INDEX)
 
 
@@ -109,7 +109,7 @@ def sessions() -> bytes:
 
 
 def dead(stage: str) -> bytes:
-    """Return the stream of claims that a stage gave up, its dead letters."""
+    """Return the stream of work items that a stage gave up, its dead letters."""
     return _of(stage, DEAD)
 
 
@@ -123,9 +123,9 @@ def calls(key: str) -> bytes:
     return _of(key, CALLS)
 
 
-def ring(stage: str, number: int) -> bytes:
+def doorbell(stage: str, number: int) -> bytes:
     """Return one of a stage's doorbell streams."""
-    return _of(stage, RING.of(f"{number:02d}"))
+    return _of(stage, DOORBELL.of(f"{number:02d}"))
 
 
 def out(gateway: str) -> bytes:

@@ -1,7 +1,7 @@
 -- Finds sessions that no gateway has renewed for long.
--- Sessions that are taken count as renewed, so that only one gateway gets each.
+-- Adopted sessions count as renewed, so that only one gateway gets each.
 -- KEYS: sessions.
--- ARGV: longest silence in ms, most to find, '1' to take them.
+-- ARGV: longest silence in ms, most to find, '1' to adopt them.
 -- Answer: the ids of these sessions.
 
 local time = redis.call('TIME')

@@ -1,6 +1,6 @@
--- Removes finished claims.
--- KEYS: claims stream, index hash.
--- ARGV: consumer group, then entry id and key of each claim.
+-- Removes finished work items.
+-- KEYS: stream of work items, index hash.
+-- ARGV: consumer group, then entry id and key of each work item.
 -- Answer: 1.
 
 for i = 2, #ARGV, 2 do

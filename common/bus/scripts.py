@@ -12,15 +12,15 @@ def _load(name: str) -> Script:
     return Script(files("common.bus").joinpath(f"{name}.lua").read_text("utf-8"))
 
 
-REGISTER = _load("register")
+OFFER = _load("offer")
 RELEASE = _load("release")
 ACQUIRE = _load("acquire")
 COMMIT = _load("commit")
 ATTACH = _load("attach")
 CONTROL = _load("control")
-TAKE = _load("take")
+ACQUIRE_CALL = _load("acquire_call")
 RENEW_SESSIONS = _load("renew_sessions")
 ORPHANS = _load("orphans")
 DEAD_LETTER = _load("dead_letter")
 LATELY = _load("lately")
-HOLD_CALLS = _load("hold_calls")
+RESERVE_CALLS = _load("reserve_calls")

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from common.pipeline.control import COMMAND, Command
-from common.pipeline.marks import NOTHING as NOTHING
-from common.pipeline.marks import Mark as Mark
 from common.pipeline.progress import PROGRESS, Progress
 from common.pipeline.record import Message
+from common.pipeline.stream_ids import NOTHING as NOTHING
+from common.pipeline.stream_ids import StreamId as StreamId
 
 AUDIO_FIELD = b"a"
 CONTROL_FIELD = b"c"
@@ -67,9 +67,9 @@ class Chunk(NamedTuple):
         return self.end - len(self.pcm) // 2
 
     @property
-    def mark(self) -> Mark:
+    def stream_id(self) -> StreamId:
         """Where this entry stands."""
-        return Mark(self.end, AUDIO_ORDER)
+        return StreamId(self.end, AUDIO_ORDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,9 @@ class Control:
     command: Command
 
     @property
-    def mark(self) -> Mark:
+    def stream_id(self) -> StreamId:
         """Where this entry stands."""
-        return Mark(self.position, self.order)
+        return StreamId(self.position, self.order)
 
 
 def read_source(entry: RawEntry) -> Chunk | Control:

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from common.pipeline.marks import Mark
 from common.pipeline.record import Message
+from common.pipeline.stream_ids import StreamId
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far the stage has `heard` its source."""
 
-    heard: Mark
+    heard: StreamId
 
 
 PROGRESS = Message(Progress)

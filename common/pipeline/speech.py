@@ -6,8 +6,8 @@ Positions count 16 kHz samples. `utterance` counts from 1; `at` is the position 
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
-from common.pipeline.marks import Mark
 from common.pipeline.record import Message
+from common.pipeline.stream_ids import StreamId
 
 Reason: TypeAlias = Literal["silence", "flush", "finish", "length", "gap"]
 
@@ -84,7 +84,7 @@ class SpeechEntry:
     Order 0 stands for audio, where each frame, not each entry, is decided on.
     """
 
-    at: Mark
+    at: StreamId
     events: tuple[Event, ...]
 
 

@@ -5,7 +5,7 @@ lives in one Redis Cluster slot. `common.bus.keys` spells them.
 
 In a text, item n is the entry ``<n>-1``. Words that come after their item are an entry
 ``<last item>-<k>``, k >= 2, at the end of the text. So the first half of the last id is always the
-last item's number. In ``held``, ``<n>`` is an item whose predecessor is missing, ``w<n>`` the
+last item's number. In ``parked``, ``<n>`` is an item whose predecessor is missing, ``w<n>`` the
 words attached to an item that is still to come, each with its digest, and ``a<n>`` the digest under
 which an item of the text awaits its words. See `commit.lua` and `attach.lua`.
 """
@@ -150,12 +150,12 @@ TEXT = Stream(
     writers="ASR, VAD, align, gateway",
     holds="finals, late words, the end",
 )
-HELD = Stream(
-    "held",
+PARKED = Stream(
+    "parked",
     Ids.NONE,
     Lifetime.SESSION,
     writers="the same",
-    holds="what waits for its place in the text",
+    holds="what waits to enter the text",
 )
 PARTIAL = Stream(
     "part",
@@ -181,8 +181,8 @@ CHECKPOINT = Stream(
     writers="VAD, denoise",
     holds="the newest checkpoint",
 )
-CLAIMS = Stream(
-    "claims",
+WORK_ITEMS = Stream(
+    "work",
     Ids.TIME,
     Lifetime.PERMANENT,
     scope=Scope.STAGE,
@@ -223,15 +223,15 @@ DEAD_AUDIO = Stream(
     writers="ASR",
     holds="audio of dead letters",
 )
-RING = Stream(
-    "ring",
+DOORBELL = Stream(
+    "doorbell",
     Ids.TIME,
     Lifetime.PERMANENT,
     scope=Scope.STAGE,
     number="<NN>",
     most=4096,
     writers="VAD",
-    holds="doorbells of a stage's workers",
+    holds="doorbells of the workers",
 )
 OUT = Stream(
     "out",
@@ -264,8 +264,8 @@ SOURCES = {"audio": AUDIO, "clean": CLEAN}
 """Where a stage may read audio, as work items name it."""
 
 OF_A_SESSION = (META,)
-OF_A_LEG = (AUDIO, CLEAN, SPEECH, TEXT, HELD, PARTIAL, ALIGN, CHECKPOINT)
-OF_A_STAGE = (CLAIMS, INDEX, WORKERS, DEAD, DEAD_AUDIO, RING)
+OF_A_LEG = (AUDIO, CLEAN, SPEECH, TEXT, PARKED, PARTIAL, ALIGN, CHECKPOINT)
+OF_A_STAGE = (WORK_ITEMS, INDEX, WORKERS, DEAD, DEAD_AUDIO, DOORBELL)
 OTHERS = (OUT, CALLS, SESSIONS)
 ALL = OF_A_SESSION + OF_A_LEG + OF_A_STAGE + OTHERS
 PERMANENT = tuple(each for each in ALL if each.lifetime is Lifetime.PERMANENT)

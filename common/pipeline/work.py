@@ -1,4 +1,4 @@
-"""The work items that a stage is offered, in its stream of claims.
+"""The work items that a stage is offered, in its stream `work`.
 
 `gateway` is the one to notify of results. `source` is the stream that holds the audio. `offered` is
 the wall-clock time of the offer, for a metric only.
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from common.options import SessionOptions
-from common.pipeline.marks import BEGINNING
 from common.pipeline.record import Message, sparse
+from common.pipeline.stream_ids import BEGINNING
 
 Source: TypeAlias = Literal["audio", "clean"]
 

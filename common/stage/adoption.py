@@ -1,8 +1,8 @@
-"""Acquiring a claim: fence the former owner, then read what it left.
+"""Acquiring a work item: fence the former owner, then read what it left.
 
-Each owner writes a marker with a higher epoch into every epoch stream of the claim. After it Redis
-refuses the former owner's writes. One script writes the markers and reads the state, so the state
-cannot change any more.
+Each owner writes a marker with a higher epoch into every epoch stream of the work item. After it
+Redis refuses the former owner's writes. One script writes the markers and reads the state, so the
+state cannot change any more.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,8 +15,8 @@ from common.errors import reason_of
 from common.pipeline.stages import StageSpec
 from common.pipeline.streams import Stream
 from common.redis.link import Link, ScriptCall
-from common.stage.api import Claim, DeadLetter, Events, Recovery, Slot, Stage
-from common.stage.claims import Assignment
+from common.stage.api import Assignment, DeadLetter, Events, Recovery, Slot, Stage
+from common.stage.assignments import Delivery
 from common.telemetry.logs import Log
 
 S = TypeVar("S")
@@ -28,69 +28,70 @@ _MARKER_TTL = 300
 
 
 class Broken(NamedTuple):
-    """A claim that cannot be worked on, and its dead letter."""
+    """A work item that cannot be worked on, and its dead letter."""
 
     slot: Slot[Any]
     letter: DeadLetter
 
 
 def broken(slot: Slot[Any], error: Exception) -> Broken:
-    """Note why a claim cannot be worked on.
+    """Note why a work item cannot be worked on.
 
-    If the error were raised, it would end one worker after the other, as each takes over the claim.
+    If the error were raised, it would end one worker after the other, as each takes over the work
+    item.
     """
-    _log.exception("claim.broken", error, claim=slot.claim.key)
+    _log.exception("claim.broken", error, claim=slot.assignment.key)
     return Broken(slot, DeadLetter(reason_of(error)))
 
 
 async def adopt(
     link: Link,
     stage: Stage[S, Any],
-    assigned: Sequence[Assignment],
+    delivered: Sequence[Delivery],
     owner: str,
     wake: Callable[[bytes], None],
 ) -> tuple[list[Slot[S]], list[Broken]]:
-    """Open slots for claims just taken; also return those that cannot be opened.
+    """Open slots for work items just adopted; also return those that cannot be opened.
 
-    `wake` asks for a step of the claim with the given entry. Waits as long as Redis is away.
+    `wake` asks for a step of the work item with the given entry. Waits as long as Redis is away.
     """
     slots: list[Slot[S]] = []
     hopeless: list[Broken] = []
-    # Claim keys are ``<leg>`` or ``<leg>/<what>``.
-    legs = [Leg.parse(each.key.partition("/")[0]) for each in assigned]
+    # Work item keys are ``<leg>`` or ``<leg>/<what>``.
+    legs = [Leg.parse(each.key.partition("/")[0]) for each in delivered]
     calls = [
-        _acquire(stage.spec, leg, each, owner) for leg, each in zip(legs, assigned, strict=True)
+        _acquire(stage.spec, leg, each, owner) for leg, each in zip(legs, delivered, strict=True)
     ]
     found = await link.evaluate(calls)
-    for each, leg, (epoch, state, output) in zip(assigned, legs, found, strict=True):
+    for each, leg, (epoch, state, output) in zip(delivered, legs, found, strict=True):
         work, emitted = None, wire.NOTHING
         try:
             work = stage.spec.work.unpack(each.raw)
             emitted = _last_output(stage.spec.output, output)
-            claim = Claim(each.key, leg, work, each.entry, epoch, each.raw)
+            assignment = Assignment(each.key, leg, work, each.entry, epoch, each.raw)
             recovery = Recovery(state[1][1] if state else None, emitted)
-            opened = stage.open(claim, recovery, partial(wake, each.entry))
+            opened = stage.open(assignment, recovery, partial(wake, each.entry))
             inputs = {leg.key(stream): (stream, i) for stream, i in stage.inputs(opened).items()}
         except Exception as error:
-            unread = Claim(each.key, leg, work, each.entry, epoch, each.raw)
+            unread = Assignment(each.key, leg, work, each.entry, epoch, each.raw)
             hopeless.append(broken(Slot(unread, None, {}, {}, emitted), error))
         else:
             streams = {key: stream for key, (stream, _) in inputs.items()}
             cursors = {key: after for key, (_, after) in inputs.items()}
-            slots.append(Slot(claim, opened, streams, cursors, emitted))
+            slots.append(Slot(assignment, opened, streams, cursors, emitted))
     return slots, hopeless
 
 
-def _acquire(spec: StageSpec, leg: Leg, assigned: Assignment, owner: str) -> ScriptCall:
-    kinds = (*spec.fences_of(assigned.key), spec.output)
+def _acquire(spec: StageSpec, leg: Leg, delivered: Delivery, owner: str) -> ScriptCall:
+    kinds = (*spec.fences_of(delivered.key), spec.output)
     return (scripts.ACQUIRE, [leg.key(kind) for kind in kinds], (owner, _MARKER_TTL))
 
 
-def _last_output(stream: Stream, entry: wire.RawEntry | tuple[()]) -> wire.Mark:
+def _last_output(stream: Stream, entry: wire.RawEntry | tuple[()]) -> wire.StreamId:
     """Return the place of the last output of any owner, given its entry."""
     if not entry:
         return wire.NOTHING
     if stream.entries is not None:
         events: Events | None = wire.read_owned(entry, stream.entries)
         return events.at if events else wire.NOTHING
-    return wire.Mark(*wire.id_halves(entry[0]))
+    return wire.StreamId(*wire.id_halves(entry[0]))

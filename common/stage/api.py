@@ -1,9 +1,9 @@
 """The interface between a stage and the runtime; it shows neither Redis nor asyncio.
 
-A *claim* is a work item that this worker owns: a leg for stages that hold state per leg, an
-utterance for stages that do not. The runtime hands a stage the entries of its claims' streams and
-carries out the *effects* that the stage returns. The same entries must give the same effects, so
-that nothing shows when a claim is taken over from a dead owner.
+An *assignment* is a work item that this worker owns: a leg for stages that hold state per leg, an
+utterance for stages that do not. The runtime hands a stage the entries of its work items' streams
+and carries out the *effects* that the stage returns. The same entries must give the same effects,
+so that nothing shows when a work item is taken over from a dead owner.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from common.bus.keys import Leg
-from common.bus.wire import Chunk, Control, Mark, entry_id
+from common.bus.wire import Chunk, Control, StreamId, entry_id
 from common.pipeline.partial import PartialText
 from common.pipeline.progress import Progress
 from common.pipeline.report import Load
@@ -25,15 +25,15 @@ from common.pipeline.work import WorkItem
 S = TypeVar("S")
 W = TypeVar("W", bound=WorkItem | None, covariant=True)
 
-SUSPECT_FROM = 3
-"""Epoch from which on a claim is a poison candidate: two owners did not finish it."""
+CANDIDATE_FROM = 3
+"""Epoch from which on a work item is a poison candidate: two owners did not finish it."""
 
 
 class Events(Protocol):
     """One entry of an event stream: all events that the source entry at `at` caused."""
 
     @property
-    def at(self) -> Mark:
+    def at(self) -> StreamId:
         """Order 0 stands for audio, where each frame is decided on."""
 
 
@@ -41,7 +41,7 @@ Entry: TypeAlias = Chunk | Control | Events
 
 
 @dataclass(frozen=True, slots=True)
-class Claim(Generic[W]):
+class Assignment(Generic[W]):
     """One owned work item. `epoch` is this owner's fencing token; a later owner's is higher.
 
     `raw` is the work item as stored in Redis; `work` is None if it cannot be read.
@@ -55,13 +55,13 @@ class Claim(Generic[W]):
     raw: bytes = b""
 
     @property
-    def suspect(self) -> bool:
+    def candidate(self) -> bool:
         """Whether it is a poison candidate: it may have ended its former owners.
 
         Harmless changes of owner count as well, so a candidate is handled with care and nothing
         worse. For a leg this means nothing: legs change owners all the time.
         """
-        return self.epoch >= SUSPECT_FROM
+        return self.epoch >= CANDIDATE_FROM
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,12 @@ class Recovery:
     """
 
     state: bytes | None
-    emitted: Mark
+    emitted: StreamId
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A claim's state after all input so far.
+    """A work item's state after all input so far.
 
     `state` is private to the stage, packed; `progress` is public. `floor`: a take-over from this
     snapshot needs no position before it. `pins`: item number -> first position that must be kept
@@ -171,10 +171,10 @@ class Attach:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """Give the claim up: dead-letter it with its reason, for an operator.
+    """Give the work item up: dead-letter it with its reason, for an operator.
 
     While the circuit breaker is open, only the fenced writes of the step are carried out, and the
-    claim is opened again some time later. `audio`: PCM16LE 16 kHz to keep with it, if any.
+    work item is opened again some time later. `audio`: PCM16LE 16 kHz to keep with it, if any.
     """
 
     reason: str
@@ -183,7 +183,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The claim is finished; the runtime releases it and drops its state."""
+    """The work item is finished; the runtime releases it and drops its state."""
 
 
 Effect: TypeAlias = Emit | Audio | Relay | Partial | Offer | Commit | Attach | DeadLetter | Done
@@ -191,7 +191,7 @@ Work: TypeAlias = tuple[S, Sequence[Entry]]
 
 
 class Stage(ABC, Generic[S, W]):
-    """One kind of worker. `S` is its state per claim, `W` its work items.
+    """One kind of worker. `S` is its state per work item, `W` its work items.
 
     All methods run on the event loop. Only `step` may wait, and it must keep up with its audio. A
     stage must define `open`, `inputs` and `step`, and overrides others as needed.
@@ -207,19 +207,19 @@ class Stage(ABC, Generic[S, W]):
         """Load and warm up the engine."""
 
     @abstractmethod
-    def open(self, claim: Claim[W], recovery: Recovery, wake: Callable[[], None]) -> S:
-        """Begin or take over a claim; `wake()` later asks for a step without new entries."""
+    def open(self, assignment: Assignment[W], recovery: Recovery, wake: Callable[[], None]) -> S:
+        """Begin or take over a work item; `wake()` later asks for a step without new entries."""
 
     @abstractmethod
     def inputs(self, state: S) -> Mapping[Stream, bytes]:
-        """Return the streams to read for this claim, with the id to start after."""
+        """Return the streams to read for this work item, with the id to start after."""
 
     @abstractmethod
     async def step(self, work: Sequence[Work[S]]) -> Sequence[Sequence[Effect]]:
-        """Consume entries of many claims; return the effects of each, in the same order."""
+        """Consume entries of many work items; return the effects of each, in the same order."""
 
-    def give_up(self, claim: Claim[W | None]) -> Sequence[Effect]:
-        """Return the effects that tell the caller about a dead-lettered claim."""
+    def give_up(self, assignment: Assignment[W | None]) -> Sequence[Effect]:
+        """Return the effects that tell the caller about a dead-lettered work item."""
         return ()
 
     def snapshot(self, state: S) -> Snapshot | None:
@@ -230,14 +230,14 @@ class Stage(ABC, Generic[S, W]):
         """Learn that every item up to `number` is in the leg's text."""
 
     def full(self, state: S) -> bool:
-        """Whether a claim has too much unfinished work to read more for it now.
+        """Whether a work item has too much unfinished work to read more for it now.
 
         Asked after each of its steps, and again once its commits are known.
         """
         return False
 
     def close(self, state: S) -> None:
-        """Drop a claim that is finished, lost or handed over."""
+        """Drop a work item that is finished, lost or handed over."""
 
     def load(self) -> Load | None:
         """Return the load that admission needs to know beyond the slots."""
@@ -253,14 +253,14 @@ class Stage(ABC, Generic[S, W]):
 
 @dataclass(slots=True, eq=False)
 class Slot(Generic[S]):
-    """The runtime's record of one owned claim."""
+    """The runtime's record of one owned work item."""
 
-    claim: Claim[Any]
+    assignment: Assignment[Any]
     state: S
     streams: Mapping[bytes, Stream]
     """The streams read for it, by key."""
     cursors: dict[bytes, bytes]
-    emitted: Mark
+    emitted: StreamId
     serial: int = 1
     """Second half of the last id written under this epoch; the marker has 1."""
     full: bool = False
@@ -271,4 +271,4 @@ class Slot(Generic[S]):
     def next_id(self) -> bytes:
         """Return the next id under this owner's epoch."""
         self.serial += 1
-        return entry_id(self.claim.epoch, self.serial)
+        return entry_id(self.assignment.epoch, self.serial)

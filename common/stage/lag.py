@@ -2,7 +2,7 @@
 
 
 class Lag:
-    """The longest time between two passes over all claims of a worker, in seconds.
+    """The longest time between two passes over all work items of a worker, in seconds.
 
     Audio that arrives at the pace of speech waits that long at most. A recording sent faster waits
     longer, which harms nobody and does not count.
@@ -13,7 +13,7 @@ class Lag:
         self._worst = 0.0
 
     def passed(self, now: float) -> None:
-        """Note that all claims are being read now."""
+        """Note that all work items are being read now."""
         self._worst = max(self._worst, now - self._last)
         self._last = now
 

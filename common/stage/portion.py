@@ -6,10 +6,10 @@ from common.bus.reading import MOST_ENTRIES
 class Portion:
     """How many entries of each stream the next step gets: few enough to keep it short.
 
-    A worker whose step outlasts its lease loses its claims and the work of the step. The next owner
-    then has even more audio waiting: after an outage two denoisers passed the same legs back and
-    forth for ever. So portions begin small, and grow while steps take less than half of `longest`
-    seconds. A step that takes longer makes the next portion smaller by the same factor.
+    A worker whose step outlasts its lease loses its work items and the work of the step. The next
+    owner then has even more audio waiting: after an outage two denoisers passed the same legs back
+    and forth for ever. So portions begin small, and grow while steps take less than half of
+    `longest` seconds. A step that takes longer makes the next portion smaller by the same factor.
     """
 
     def __init__(self, longest: float) -> None:

@@ -6,13 +6,13 @@ from typing import Any, Generic, NamedTuple, TypeVar, assert_never
 from common.bus import commands, keys, scripts, wire
 from common.bus.attachments import attach
 from common.bus.dead_letters import dead_letter
-from common.bus.doorbells import ring
+from common.bus.doorbells import notify
 from common.bus.keys import Leg
-from common.bus.offers import register
+from common.bus.offers import offer
 from common.errors import Misuse, OtherServer
-from common.pipeline.marks import BEGINNING
 from common.pipeline.record import names_of, pack
-from common.pipeline.streams import CLEAN, HELD, PARTIAL, TEXT
+from common.pipeline.stream_ids import BEGINNING
+from common.pipeline.streams import CLEAN, PARKED, PARTIAL, TEXT
 from common.redis.link import Argument, Command, CommandError, Link, Part, Reply, ScriptCall, encode
 from common.redis.resp import is_known_id, transaction
 from common.stage.api import (
@@ -48,7 +48,7 @@ class _Plan(NamedTuple):
     writes: list[_Write]
     calls: list[ScriptCall]
     """The scripts to run after the writes."""
-    emitted: wire.Mark
+    emitted: wire.StreamId
     serial: int
 
 
@@ -60,7 +60,7 @@ class Published(NamedTuple):
 
 
 class Publisher(Generic[S]):
-    """Writes the effects of one worker's claims."""
+    """Writes the effects of one worker's work items."""
 
     def __init__(self, link: Link, stage: str, worker: str) -> None:
         self._link = link
@@ -88,16 +88,16 @@ class Publisher(Generic[S]):
         fenced = await self._write([write for _, _, writes, _ in planned for write in writes])
         held_back = await self._write_dead_letters([e for e in work if e[0] not in fenced])
         calls: list[ScriptCall] = []
-        rings: dict[bytes, list[Argument]] = {}
+        notifications: dict[bytes, list[Argument]] = {}
         for slot, effects, _, following in planned:
             if slot in fenced or slot in held_back:
                 continue
             calls += following
             for effect in effects:
-                _ring(rings, slot.claim.leg, effect)
-        bells = [ring(key, fields) for key, fields in rings.items()]
-        if calls or bells:
-            await self._link.evaluate(calls, then=bells, generation=self.generation)
+                _notify(notifications, slot.assignment.leg, effect)
+        hints = [notify(key, fields) for key, fields in notifications.items()]
+        if calls or hints:
+            await self._link.evaluate(calls, then=hints, generation=self.generation)
         return Published(fenced, held_back)
 
     @staticmethod
@@ -136,15 +136,15 @@ class Publisher(Generic[S]):
         return {slot for (slot, _), written in zip(letters, replies, strict=True) if not written}
 
     def _letter(self, slot: Slot[S], letter: DeadLetter) -> ScriptCall:
-        claim = slot.claim
+        assignment = slot.assignment
         return dead_letter(
             self._stage,
-            claim.entry,
-            claim.key,
-            claim.raw,
+            assignment.entry,
+            assignment.key,
+            assignment.raw,
             reason=letter.reason,
             worker=self._worker,
-            attempts=claim.epoch,
+            attempts=assignment.epoch,
             audio=letter.audio,
         )
 
@@ -204,7 +204,7 @@ def _answers(replies: Iterator[Reply], group: Sequence[_Write]) -> Sequence[Repl
 
 def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
     """Return the fenced writes of a step and the scripts that follow from them."""
-    leg, epoch = slot.claim.leg, slot.claim.epoch
+    leg, epoch = slot.assignment.leg, slot.assignment.epoch
     emitted, serial = slot.emitted, slot.serial
     writes: list[_Write] = []
     calls: list[ScriptCall] = []
@@ -226,19 +226,19 @@ def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
                 key, own = leg.key(PARTIAL.of(utterance)), wire.entry_id(epoch, serial)
                 writes.append(_Write(slot, key, commands.replace(key, own, pack(text))))
             case Audio(end, pcm):
-                if (mark := wire.Mark(end, wire.AUDIO_ORDER)) > emitted:
-                    emitted = mark
-                    writes.append(_clean(slot, mark, wire.AUDIO_FIELD, pcm))
+                if (stream_id := wire.StreamId(end, wire.AUDIO_ORDER)) > emitted:
+                    emitted = stream_id
+                    writes.append(_clean(slot, stream_id, wire.AUDIO_FIELD, pcm))
             case Relay(control):
-                if control.mark > emitted:
-                    emitted = control.mark
+                if control.stream_id > emitted:
+                    emitted = control.stream_id
                     body = pack(control.command)
                     writes.append(_clean(slot, emitted, wire.CONTROL_FIELD, body))
             case Offer(stage, name, item):
                 late = {"after": before_event} if "after" in names_of(item) else {}
-                calls.append(register(stage, name, item, **late))
+                calls.append(offer(stage, name, item, **late))
             case Commit(number, item):
-                streams = (leg.key(TEXT), leg.key(HELD), leg.meta, leg.key(PARTIAL.of(number)))
+                streams = (leg.key(TEXT), leg.key(PARKED), leg.meta, leg.key(PARTIAL.of(number)))
                 calls.append((scripts.COMMIT, streams, (number, pack(item), keys.SESSION_TTL)))
             case Attach(number, digest, words):
                 calls.append(attach(leg, number, digest, words))
@@ -249,19 +249,21 @@ def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
     return _Plan(writes, calls, emitted, serial)
 
 
-def _clean(slot: Slot[S], at: wire.Mark, field: bytes, content: bytes) -> _Write:
-    key = slot.claim.leg.key(CLEAN)
+def _clean(slot: Slot[S], at: wire.StreamId, field: bytes, content: bytes) -> _Write:
+    key = slot.assignment.leg.key(CLEAN)
     return _Write(
         slot, key, commands.append(key, wire.entry_id(*at), field, content), by_epoch=False
     )
 
 
-def _ring(rings: dict[bytes, list[Argument]], leg: Leg, effect: Effect) -> None:
+def _notify(notifications: dict[bytes, list[Argument]], leg: Leg, effect: Effect) -> None:
     """Add the notifications of this effect: fields are leg -> kind of stream to look into."""
     match effect:
         case Emit(stream, _, wake, gateway):
             for stage in wake:
-                rings.setdefault(keys.ring(stage, leg.ring), []).extend((str(leg), stream))
+                notifications.setdefault(keys.doorbell(stage, leg.doorbell), []).extend(
+                    (str(leg), stream)
+                )
             kind = stream
         case Partial(utterance, _, gateway):
             kind = PARTIAL.of(utterance)
@@ -272,7 +274,7 @@ def _ring(rings: dict[bytes, list[Argument]], leg: Leg, effect: Effect) -> None:
         case _:
             assert_never(effect)
     if gateway is not None:
-        rings.setdefault(keys.out(gateway), []).extend((str(leg), kind))
+        notifications.setdefault(keys.out(gateway), []).extend((str(leg), kind))
 
 
 def _is_stale(reply: Reply) -> bool:
@@ -290,4 +292,4 @@ def _is_mine(write: _Write, top: Sequence[wire.RawEntry], repeated: bool) -> boo
     """Tell a repeated write that had succeeded from one that a newer owner prevented."""
     if not write.by_epoch:
         return repeated
-    return bool(top) and wire.id_halves(top[0][0])[0] == write.slot.claim.epoch
+    return bool(top) and wire.id_halves(top[0][0])[0] == write.slot.assignment.epoch

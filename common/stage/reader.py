@@ -36,7 +36,7 @@ async def read(link: Link, slots: Collection[Slot[S]], most: int = MOST_ENTRIES)
     cursors: dict[int, dict[bytes, bytes]] = {}
     count = 0
     for slot in slots:
-        cursors.setdefault(link.neighbours(slot.claim.leg.partition), {}).update(slot.cursors)
+        cursors.setdefault(link.neighbours(slot.assignment.leg.partition), {}).update(slot.cursors)
         for key in slot.cursors:
             owners[key] = slot
             count += 1

@@ -1,8 +1,8 @@
 """The loop every stage worker runs: adopt, read, step, publish, checkpoint, renew, drain.
 
 One task runs the turns: it alone touches the slots' states, so a stage needs no locks. Three tasks
-beside it adopt new claims, renew the leases, and listen to the doorbells; they only leave notes for
-the next turn. While Redis is away the turn waits. Nothing is dropped: positions say where to
+beside it adopt new work items, renew the leases, and listen to the doorbells; they only leave notes
+for the next turn. While Redis is away the turn waits. Nothing is dropped: positions say where to
 continue.
 """
 
@@ -21,8 +21,8 @@ from common.redis.link import CommandRefused, Link
 from common.settings import StageSettings
 from common.stage.adoption import Broken, adopt, broken
 from common.stage.api import DeadLetter, Done, Effect, Entry, Slot, Stage
+from common.stage.assignments import Assignments, Delivery
 from common.stage.breaker import Breaker
-from common.stage.claims import Assignment, Claims
 from common.stage.lag import Lag
 from common.stage.portion import Portion
 from common.stage.publisher import Publisher
@@ -35,7 +35,7 @@ from common.telemetry.metrics import StageMetrics
 S = TypeVar("S")
 
 _STUCK_AFTER = 10.0
-_TAKE_AT_ONCE = 32
+_ADOPT_MOST = 32
 _BLOCK_MS = 500
 _MOMENT = 0.004
 _CLOCK = 0.001
@@ -45,7 +45,7 @@ _log = Log(__name__)
 
 
 class Runner(Generic[S]):
-    """Runs one stage in one process, owning at most `slots` claims."""
+    """Runs one stage in one process, owning at most `slots` work items."""
 
     def __init__(
         self,
@@ -64,9 +64,9 @@ class Runner(Generic[S]):
         self._metrics = metrics
         self._dial = dial
         self._slots: dict[bytes, Slot[S]] = {}
-        self._adoptable: dict[bytes, Assignment] = {}
+        self._adoptable: dict[bytes, Delivery] = {}
         self._lost: set[bytes] = set()
-        self._rung: set[Leg] = set()
+        self._notified: set[Leg] = set()
         self._woken: set[bytes] = set()
         self._alarm = asyncio.Event()
         self._draining = False
@@ -84,7 +84,7 @@ class Runner(Generic[S]):
         return self._turning.check()
 
     def ready(self) -> str | None:
-        """Tell why this worker cannot take claims, or None."""
+        """Tell why this worker cannot take work items, or None."""
         if not self._ready:
             return "starting"
         if self._draining:
@@ -94,15 +94,15 @@ class Runner(Generic[S]):
     async def start(self) -> None:
         """Connect and load the engine. Raises BusUnavailable, or what the engine raises."""
         self._link = await self._dial("work")
-        self._taking = await self._dial("take")
+        self._adopting = await self._dial("adopt")
         self._hearing = await self._dial("listen") if self._stage.spec.woken else None
-        self._claims = Claims(
+        self._assignments = Assignments(
             self._link, self._stage.spec.name, self._consumer, self._settings.lease_s
         )
         self._publisher: Publisher[S] = Publisher(self._link, self._stage.spec.name, self._consumer)
         self._breaker = Breaker(self._link, self._stage.spec.name, self._metrics)
-        self._upkeep = Upkeep(self._link, self._stage, self._claims, self._publisher)
-        await self._claims.prepare()
+        self._upkeep = Upkeep(self._link, self._stage, self._assignments, self._publisher)
+        await self._assignments.prepare()
         await self._stage.start()
         self._metrics.slots.set(self._most)
         self._lag = Lag(time.monotonic())
@@ -114,7 +114,7 @@ class Runner(Generic[S]):
         """Return the coroutines that make up the running worker, by name."""
         services: dict[str, Coroutine[Any, Any, None]] = {
             "turn": self._turn_for_ever(),
-            "take": self._take_for_ever(self._taking),
+            "adopt": self._adopt_for_ever(self._adopting),
             "renew": self._renew_for_ever(),
             "watch": self._stage.watch(),
         }
@@ -123,18 +123,18 @@ class Runner(Generic[S]):
         return services
 
     async def drain(self) -> None:
-        """Adopt no more claims; finish the owned ones, or leave them ready to be handed over."""
+        """Adopt no more work items; finish the owned ones, or leave them ready to hand over."""
         self._draining = True
         self._alarm.set()
         await self._empty.wait()
 
     async def stop(self) -> None:
-        """Hand over the claims that are still owned, close engine and connection."""
+        """Hand over the work items that are still owned, close engine and connection."""
         try:
-            # Ask Redis instead of trusting local state: it also knows claims that are adopted but
-            # not opened yet, and no longer lists claims that were lost.
-            mine, _ = await self._claims.renew(known=self._slots)
-            await self._claims.hand_over(list(mine))
+            # Ask Redis instead of trusting local state: it also knows work items that are adopted
+            # but not opened yet, and no longer lists work items that were lost.
+            mine, _ = await self._assignments.renew(known=self._slots)
+            await self._assignments.hand_over(list(mine))
             await self._link.call(*commands.forget_workers(self._stage.spec.name, self._consumer))
         except (BusUnavailable, CommandRefused) as trouble:
             _log.warning("worker.handover_failed", claims=len(self._slots), reason=str(trouble))
@@ -143,7 +143,7 @@ class Runner(Generic[S]):
 
     # The tasks beside the turns: they use Redis and leave notes.
 
-    async def _take_for_ever(self, reader: Link) -> None:
+    async def _adopt_for_ever(self, reader: Link) -> None:
         try:
             while True:
                 free = self._most - len(self._slots) - len(self._adoptable)
@@ -151,18 +151,18 @@ class Runner(Generic[S]):
                     await asyncio.sleep(self._stage.tick)
                     continue
                 try:
-                    assigned = await self._claims.take(reader, min(free, _TAKE_AT_ONCE), _BLOCK_MS)
+                    new = await self._assignments.adopt(reader, min(free, _ADOPT_MOST), _BLOCK_MS)
                 except (BusUnavailable, CommandRefused) as trouble:
                     await self._recover(reader, trouble)
                     continue
-                self._note(assigned)
+                self._note(new)
         finally:
             await reader.close()
 
     async def _renew_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._settings.heartbeat_s)
-            # A stuck engine must not keep its claims: no renewal without a turn.
+            # A stuck engine must not keep its work items: no renewal without a turn.
             if self._pace.check() is not None:
                 continue
             try:
@@ -171,13 +171,13 @@ class Runner(Generic[S]):
                 await self._recover(self._link, trouble)
 
     async def _renew(self) -> None:
-        mine, strangers = await self._claims.renew(known=self._slots)
+        mine, strangers = await self._assignments.renew(known=self._slots)
         self._lost |= self._slots.keys() - mine
         self._note(strangers)
         free = self._most - len(self._slots) - len(self._adoptable)
         if free > 0 and not self._draining:
-            taken = await self._claims.take_over(min(free, _TAKE_AT_ONCE))
-            strangers = [h for h in taken if h.entry not in self._slots]
+            adopted = await self._assignments.take_over(min(free, _ADOPT_MOST))
+            strangers = [h for h in adopted if h.entry not in self._slots]
             self._metrics.takeovers.inc(len(strangers))
             self._note(strangers)
         lag = self._lag.worst(time.monotonic())
@@ -206,24 +206,24 @@ class Runner(Generic[S]):
             # Redis came back without its data; create the group again.
             _log.warning("claims.lost", reason=str(trouble))
             try:
-                await self._claims.prepare()
+                await self._assignments.prepare()
             except (BusUnavailable, CommandRefused) as again:
                 await self._recover(self._link, again)
 
     async def _listen_for_ever(self, reader: Link) -> None:
         try:
-            rings = [keys.ring(self._stage.spec.name, number) for number in range(keys.RINGS)]
-            async for entries in doorbells.heard(reader, rings):
+            streams = [keys.doorbell(self._stage.spec.name, n) for n in range(keys.DOORBELLS)]
+            async for entries in doorbells.heard(reader, streams):
                 names = (name for _, fields in entries for name in fields[::2])
-                self._rung.update(Leg.parse(name.decode()) for name in names)
+                self._notified.update(Leg.parse(name.decode()) for name in names)
                 self._alarm.set()
         finally:
             await reader.close()
 
-    def _note(self, assigned: Sequence[Assignment]) -> None:
+    def _note(self, new: Sequence[Delivery]) -> None:
         now = asyncio.get_running_loop().time()
-        # Each renewal returns all owned claims, so it finds those that the breaker holds back.
-        free = [h for h in assigned if not self._breaker.holds(h.entry, now)]
+        # Each renewal returns all owned work items, so it finds those that the breaker holds back.
+        free = [h for h in new if not self._breaker.holds(h.entry, now)]
         self._adoptable.update((h.entry, h) for h in free)
         if free:
             self._alarm.set()
@@ -255,8 +255,7 @@ class Runner(Generic[S]):
 
     async def _sleep_until(self, due: float) -> None:
         if self._stage.spec.woken:
-            # Collect notifications for a moment: a pass costs about the same for one claim as for
-            # fifty.
+            # Collect notifications for a moment: a pass over fifty costs about as much as one.
             await asyncio.sleep(min(_MOMENT, self._stage.tick))
         try:
             async with asyncio.timeout_at(due):
@@ -272,12 +271,12 @@ class Runner(Generic[S]):
         await self._apply_notes()
         if everything:
             self._lag.passed(time.monotonic())
-        rung, self._rung = self._rung, set()
+        notified, self._notified = self._notified, set()
         woken, self._woken = self._woken, set()
         chosen = [
             slot
             for slot in self._slots.values()
-            if not slot.full and (everything or slot.claim.leg in rung)
+            if not slot.full and (everything or slot.assignment.leg in notified)
         ]
         news: list[tuple[Slot[S], list[Entry]]] = []
         more = False
@@ -285,7 +284,7 @@ class Runner(Generic[S]):
             news, more, unreadable = await read(self._link, chosen, self._portion.entries)
             if unreadable:
                 await self._give_up([broken(slot, error) for slot, error in unreadable])
-        woken -= {slot.claim.entry for slot, _ in news}
+        woken -= {slot.assignment.entry for slot, _ in news}
         news += [(self._slots[entry], []) for entry in self._slots.keys() & woken]
         if news:
             await self._step(news)
@@ -303,9 +302,9 @@ class Runner(Generic[S]):
                 self._forget(self._slots[entry], "lost")
         if not self._adoptable:
             return
-        assigned = [h for entry, h in self._adoptable.items() if entry not in self._slots]
-        slots, hopeless = await adopt(self._link, self._stage, assigned, self._consumer, self._wake)
-        self._adoptable = {k: h for k, h in self._adoptable.items() if h not in assigned}
+        new = [h for entry, h in self._adoptable.items() if entry not in self._slots]
+        slots, hopeless = await adopt(self._link, self._stage, new, self._consumer, self._wake)
+        self._adoptable = {k: h for k, h in self._adoptable.items() if h not in new}
         if hopeless:
             await self._give_up(hopeless)
         if self._stage.spec.finishes:
@@ -313,42 +312,43 @@ class Runner(Generic[S]):
         now = asyncio.get_running_loop().time()
         for slot in slots:
             self._upkeep.begin(slot, now)
-            self._slots[slot.claim.entry] = slot
-            self._woken.add(slot.claim.entry)
-            self._metrics.queue_wait.observe(max(0.0, time.time() - slot.claim.work.offered))
-            _log.debug("claim.adopted", claim=slot.claim.key, epoch=slot.claim.epoch)
+            self._slots[slot.assignment.entry] = slot
+            self._woken.add(slot.assignment.entry)
+            self._metrics.queue_wait.observe(max(0.0, time.time() - slot.assignment.work.offered))
+            _log.debug("claim.adopted", claim=slot.assignment.key, epoch=slot.assignment.epoch)
 
     async def _reopen(self) -> None:
-        """Open every claim again from the data in Redis, which may have lost writes."""
+        """Open every work item again from the data in Redis, which may have lost writes."""
         self._publisher.generation = self._link.generation
         for slot in list(self._slots.values()):
             self._forget(slot, "reopened")
         while True:
             try:
-                _, assigned = await self._claims.renew(known=())
+                _, new = await self._assignments.renew(known=())
             except (BusUnavailable, CommandRefused) as trouble:
                 await self._recover(self._link, trouble)
             else:
                 break
         self._adoptable = {}
-        self._note(assigned)
+        self._note(new)
 
     async def _give_up(self, broken: Sequence[Broken]) -> None:
-        """Dead-letter claims that no worker can handle."""
+        """Dead-letter work items that no worker can handle."""
         work: list[tuple[Slot[Any], Sequence[Effect]]] = [
-            (slot, [letter, *self._stage.give_up(slot.claim), Done()]) for slot, letter in broken
+            (slot, [letter, *self._stage.give_up(slot.assignment), Done()])
+            for slot, letter in broken
         ]
         await self._publish(work)
 
     async def _hold_candidates_back(self, slots: list[Slot[S]]) -> list[Slot[S]]:
         """Hold poison candidates back while the breaker is open; return the others."""
-        candidates = {slot for slot in slots if slot.claim.suspect}
+        candidates = {slot for slot in slots if slot.assignment.candidate}
         if not candidates or not await self._breaker.is_open():
             return slots
         now = asyncio.get_running_loop().time()
         for slot in candidates:
             self._stage.close(slot.state)
-            self._breaker.hold_back(slot.claim, now)
+            self._breaker.hold_back(slot.assignment, now)
         return [slot for slot in slots if slot not in candidates]
 
     async def _step(self, news: Sequence[tuple[Slot[S], list[Entry]]]) -> None:
@@ -374,19 +374,19 @@ class Runner(Generic[S]):
             self._forget(slot, "fenced")
         for slot in held_back:
             self._forget(slot, "breaker open")
-            self._breaker.hold_back(slot.claim, now)
+            self._breaker.hold_back(slot.assignment, now)
         carried_out = [each for each in work if each[0] not in fenced | held_back]
         for slot, each in carried_out:
             for letter in each:
                 if isinstance(letter, DeadLetter):
                     self._metrics.dead_letters.inc()
-                    _log.error("claim.diverted", claim=slot.claim.key, reason=letter.reason)
+                    _log.error("claim.diverted", claim=slot.assignment.key, reason=letter.reason)
         done = [slot for slot, each in carried_out if any(isinstance(e, Done) for e in each)]
         if done:
-            finished = [(slot.claim.entry, slot.claim.key) for slot in done]
+            finished = [(slot.assignment.entry, slot.assignment.key) for slot in done]
             generation = self._publisher.generation
             with suppress(OtherServer):  # all are opened again, as this one's end may be lost
-                await self._claims.release(finished, generation=generation)
+                await self._assignments.release(finished, generation=generation)
             for slot in done:
                 self._forget(slot, "done")
 
@@ -394,13 +394,13 @@ class Runner(Generic[S]):
         return not self._slots or not self._stage.spec.finishes
 
     def _owns(self, slot: Slot[S]) -> bool:
-        return self._slots.get(slot.claim.entry) is slot
+        return self._slots.get(slot.assignment.entry) is slot
 
     def _forget(self, slot: Slot[S], why: str) -> None:
         if not self._owns(slot):
             return
-        del self._slots[slot.claim.entry]
-        self._woken.discard(slot.claim.entry)
+        del self._slots[slot.assignment.entry]
+        self._woken.discard(slot.assignment.entry)
         self._stage.close(slot.state)
         if why != "done":
-            _log.warning("claim.dropped", claim=slot.claim.key, reason=why)
+            _log.warning("claim.dropped", claim=slot.assignment.key, reason=why)

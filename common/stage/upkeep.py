@@ -1,4 +1,4 @@
-"""Care for owned claims between steps: write checkpoints, trim inputs, renew keys."""
+"""Care for owned work items between steps: write checkpoints, trim inputs, renew keys."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -10,27 +10,27 @@ from common.errors import OtherServer
 from common.pipeline.streams import TEXT
 from common.redis.link import Command, Link
 from common.stage.api import Slot, Snapshot, Stage
-from common.stage.claims import Claims
+from common.stage.assignments import Assignments
 from common.stage.publisher import Publisher
 
 S = TypeVar("S")
 
 SNAPSHOT_EVERY = 1.0
-"""Seconds between checkpoints of a claim: the most audio a take-over replays."""
+"""Seconds between checkpoints of a work item: the most audio a take-over replays."""
 _REFRESH_EVERY = 20.0
 _ATTEND_EVERY = 0.25
-"""Seconds between checks of what is due: five round trips for many claims, not for each."""
+"""Seconds between checks of what is due: five round trips for many work items, not for each."""
 
 
 class Upkeep(Generic[S]):
-    """Looks after the claims of one worker. Only the worker's turns call it."""
+    """Looks after the work items of one worker. Only the worker's turns call it."""
 
     def __init__(
-        self, link: Link, stage: Stage[S, Any], claims: Claims, publisher: Publisher[S]
+        self, link: Link, stage: Stage[S, Any], assignments: Assignments, publisher: Publisher[S]
     ) -> None:
         self._link = link
         self._stage = stage
-        self._claims = claims
+        self._assignments = assignments
         self._publisher = publisher
         self._look_due = 0.0
 
@@ -60,10 +60,12 @@ class Upkeep(Generic[S]):
         return gone + [(slot, "fenced") for slot in fenced]
 
     async def _renew(self, slots: Sequence[Slot[S]], now: float) -> set[Slot[S]]:
-        """Renew the keys of live sessions; release and return the claims of ended ones."""
+        """Renew the keys of live sessions; release and return the work items of ended ones."""
         if not slots:
             return set()
-        alive = await self._link.insist([commands.exists(slot.claim.leg.meta) for slot in slots])
+        alive = await self._link.insist(
+            [commands.exists(slot.assignment.leg.meta) for slot in slots]
+        )
         renewals: list[Command] = []
         orphans: set[Slot[S]] = set()
         for slot, exists in zip(slots, alive, strict=True):
@@ -71,17 +73,21 @@ class Upkeep(Generic[S]):
             if not exists:
                 orphans.add(slot)
                 continue
-            kinds = {*self._stage.spec.fences_of(slot.claim.key), self._stage.spec.output}
-            renewals += commands.renew(map(slot.claim.leg.key, kinds))
+            kinds = {*self._stage.spec.fences_of(slot.assignment.key), self._stage.spec.output}
+            renewals += commands.renew(map(slot.assignment.leg.key, kinds))
         if orphans:
-            await self._claims.release([(s.claim.entry, s.claim.key) for s in orphans])
+            await self._assignments.release(
+                [(s.assignment.entry, s.assignment.key) for s in orphans]
+            )
         await self._link.insist(renewals)
         return orphans
 
     async def _learn_commits(self, slots: Sequence[Slot[S]]) -> None:
         if not self._stage.learns_commits:
             return
-        tops = await self._link.insist([commands.last(slot.claim.leg.key(TEXT)) for slot in slots])
+        tops = await self._link.insist(
+            [commands.last(slot.assignment.leg.key(TEXT)) for slot in slots]
+        )
         for slot, top in zip(slots, tops, strict=True):
             if top:
                 self._stage.committed(slot.state, wire.id_halves(top[0][0])[0])
@@ -95,7 +101,7 @@ class Upkeep(Generic[S]):
             snapshot = self._stage.snapshot(slot.state)
             if snapshot is None:
                 continue
-            key = slot.claim.leg.key(self._stage.spec.fences_of(slot.claim.key)[0])
+            key = slot.assignment.leg.key(self._stage.spec.fences_of(slot.assignment.key)[0])
             states.append((slot, key, snapshot))
             floor = min([snapshot.floor, *snapshot.pins.values()])
             trims[slot] = [commands.trim(source, floor) for source in slot.cursors]

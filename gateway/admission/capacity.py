@@ -242,7 +242,7 @@ class Capacity:
             free = room - self._legs(now, None)
             self._crowded = free < 1.0 + (room * _ROOM_AGAIN if self._crowded else 0.0)
 
-    def admit(
+    def reserve(
         self, name: object, legs: int, now: float, *, stages: Sequence[StageSpec] = REQUIRED
     ) -> None:
         """Count an admitted call; if the name is counted already, this replaces it."""

@@ -71,7 +71,7 @@ class Handshakes:
         if self._quota is None:
             return None
         if not returning:
-            return self._count(self._quota, call, key)
+            return self._reserve(self._quota, call, key)
         self._keys[call] = key
         return None
 
@@ -97,7 +97,7 @@ class Handshakes:
 
     async def leave(self, call: str) -> None:
         """Stop counting a call. Waits while Redis is away."""
-        self._workers.discount(call)
+        self._workers.withdraw(call)
         key = self._keys.pop(call, None)
         if self._quota is not None and key is not None:
             await self._quota.release(key, call)
@@ -113,16 +113,16 @@ class Handshakes:
             return Refusal("max_sessions", 5, f"all {self._most} calls are taken")
         refusal = self._workers.refusal(1)
         if refusal is None:
-            self._workers.count(call, 1)
+            self._workers.reserve(call, 1)
         elif refusal.reason in SHORT_OF_PLACES and self._free_call():
             # The workers need a moment to release the call that ends.
             return replace(refusal, retry_after=2)
         return refusal
 
-    async def _count(self, quota: Quota, call: str, key: str) -> Refusal | None:
-        refusal = await quota.take(key, call)
+    async def _reserve(self, quota: Quota, call: str, key: str) -> Refusal | None:
+        refusal = await quota.reserve(key, call)
         if refusal is not None:
-            self._workers.discount(call)
+            self._workers.withdraw(call)
             return self._counted(refusal)
         self._keys[call] = key
         return None

@@ -46,12 +46,12 @@ class Quota:
         self._link = link
         self._most = most
 
-    async def take(self, key: str, call: str) -> Refusal | None:
+    async def reserve(self, key: str, call: str) -> Refusal | None:
         """Count a call that is about to begin; return a refusal if its key has `most` already."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
-                (taken,) = await self._link.evaluate([_hold(key, self._most, [call])])
-                if not taken:
+                (reserved,) = await self._link.evaluate([_reserve(key, self._most, [call])])
+                if not reserved:
                     return Refusal("key_sessions", 5, f"{self._most} calls of this key are running")
         return None
 
@@ -60,13 +60,13 @@ class Quota:
 
         A call that was resumed at another gateway, or with another key, is counted from here on.
         """
-        await self._link.evaluate([_hold(key, 0, running) for key, running in calls.items()])
+        await self._link.evaluate([_reserve(key, 0, running) for key, running in calls.items()])
 
     async def release(self, key: str, call: str) -> None:
         """Stop counting a call. Waits while Redis is away."""
         await self._link.insist([commands.forget_call(key, call)])
 
 
-def _hold(key: str, most: int, calls: Iterable[str]) -> ScriptCall:
+def _reserve(key: str, most: int, calls: Iterable[str]) -> ScriptCall:
     silence = round(1000 * _FORGOTTEN_AFTER)
-    return (scripts.HOLD_CALLS, [keys.calls(key)], (most, silence, *calls))
+    return (scripts.RESERVE_CALLS, [keys.calls(key)], (most, silence, *calls))

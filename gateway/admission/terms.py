@@ -17,20 +17,20 @@ class Admission:
 
 
 async def admit(
-    fleet: Workers, options: SessionOptions, legs: int, *, undenoised: bool, name: object = None
+    workers: Workers, options: SessionOptions, legs: int, *, undenoised: bool, name: object = None
 ) -> Admission:
     """Admit a session and return its terms. Raises Unavailable or AtCapacity.
 
     `undenoised`: without a denoise worker the session is admitted with `denoise` off. `name`: the
-    name under which the handshake counted the call, if it did.
+    name under which the handshake counted its call, if it did.
     """
     wished = beside_call(options)
-    if fleet.missing([*for_call(options), *wished]):
+    if workers.missing([*for_call(options), *wished]):
         # A worker may have started since the last look; no call is refused on old data.
-        await fleet.look()
-    if options.denoise and fleet.missing([DENOISE]):
+        await workers.look()
+    if options.denoise and workers.missing([DENOISE]):
         if not undenoised:
             raise Unavailable("denoise: no worker for it is running", stage=DENOISE.name)
         options = replace(options, denoise=False)
-    fleet.admit(name, for_call(options), legs)
-    return Admission(options, align=options.words and not fleet.missing(wished))
+    workers.admit(name, for_call(options), legs)
+    return Admission(options, align=options.words and not workers.missing(wished))

@@ -125,11 +125,11 @@ class Workers:
         """See `Capacity.refusal`."""
         return self._capacity.refusal(legs, time.monotonic(), stages=stages, name=name)
 
-    def count(self, name: object, legs: int, *, stages: Sequence[StageSpec] = REQUIRED) -> None:
+    def reserve(self, name: object, legs: int, *, stages: Sequence[StageSpec] = REQUIRED) -> None:
         """Count an admitted call until its legs show in the workers' reports."""
-        self._capacity.admit(name, legs, time.monotonic(), stages=stages)
+        self._capacity.reserve(name, legs, time.monotonic(), stages=stages)
 
-    def discount(self, name: object) -> None:
+    def withdraw(self, name: object) -> None:
         """Forget an admitted call that went away before it began."""
         self._capacity.withdraw(name)
 
@@ -140,7 +140,7 @@ class Workers:
         refusal = self.refusal(legs, stages=stages, name=name)
         if refusal is not None:
             raise AtCapacity(refusal.text, reason=refusal.reason, retry_after=refusal.retry_after)
-        self.count(name, legs, stages=stages)
+        self.reserve(name, legs, stages=stages)
 
     @property
     def flooded(self) -> bool:
@@ -216,7 +216,7 @@ class Workers:
             else:
                 behind[stage] = last
         questions = [
-            commands.first_after(keys.claims(stage), last) for stage, last in behind.items()
+            commands.first_after(keys.work_items(stage), last) for stage, last in behind.items()
         ]
         for stage, reply in zip(behind, await self._link.run(questions), strict=True):
             pool = self._pools[stage]
@@ -253,7 +253,7 @@ def memory_used(info: bytes) -> float | None:
 
 
 def _undelivered_after(reply: Reply) -> bytes | None:
-    """Return the id after which work items wait, from XINFO GROUPS; None if none do."""
+    """Return the id after which work items wait, by XINFO GROUPS; None if none do."""
     if isinstance(reply, CommandError) or not reply:
         return None  # no worker has ever been there, so there is no group either
     group = dict(zip(reply[0][::2], reply[0][1::2], strict=True))

@@ -21,7 +21,7 @@ from gateway.calls.absence import Absence
 from gateway.calls.record import SessionRecord
 from gateway.calls.standby import Standby
 from gateway.calls.state import RUNNING, State, Step, after
-from gateway.calls.store import HeldLeg, SessionStore
+from gateway.calls.store import SessionStore, StoredLeg
 from gateway.downlink.output import Output
 from gateway.downlink.reader import Downlink
 from gateway.protocols.commands import ACK, LAG
@@ -86,8 +86,8 @@ class Call:
     """A call from its first audio to its last final.
 
     `owner` tells this connection from all others of the call; `caller` identifies its client. For a
-    call that goes on, `held` is what Redis has of its audio, and `seq` is the last that its client
-    has. `over` is called once, when it has ended.
+    call that goes on, `stored` is what Redis has of its audio, and `seq` is the last that its
+    client has. `over` is called once, when it has ended.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Call:
         owner: str,
         caller: str = "",
         audience: Audience | None = None,
-        held: Sequence[HeldLeg] = (),
+        stored: Sequence[StoredLeg] = (),
         seq: int = 0,
     ) -> None:
         self.id = name
@@ -116,7 +116,7 @@ class Call:
             owner,
             record,
             throttle,
-            held=held,
+            stored=stored,
             on_ack=lambda frame: self.tell([AudioAck(frame)], False),
             on_superseded=self.doubt,
         )
@@ -132,7 +132,7 @@ class Call:
             words_wait=services.patience.words,
         )
         """Its results."""
-        self.ended_before = bool(held) and all(leg.ended for leg in held)
+        self.ended_before = bool(stored) and all(leg.ended for leg in stored)
         """Whether its end was written before it was resumed: only results are left to come."""
         self._services = services
         self._over = over

@@ -172,14 +172,14 @@ class Maintenance:
             return
         if adoption.superseded:
             return
-        taken = found.taken
+        acquired = found.acquired
         call = self._calls.begin(
-            taken.record,
+            acquired.record,
             Throttle.idle(session),
             name=session,
             owner=adoption.owner,
-            held=found.held,
-            seq=taken.seq,
+            stored=found.stored,
+            seq=acquired.seq,
         )
         self._calls.stored(call)
         _log.info("session.adopted", session=session)

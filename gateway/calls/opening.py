@@ -16,7 +16,7 @@ from gateway.admission.terms import admit
 from gateway.admission.workers import Workers
 from gateway.calls.call import ELSEWHERE
 from gateway.calls.record import ResumeToken, SessionRecord
-from gateway.calls.store import HeldLeg, SessionStore, Superseded, Taken
+from gateway.calls.store import Acquired, SessionStore, StoredLeg, Superseded
 from gateway.calls.table import Calls, Holder
 
 NOT_DENOISED = "denoise: no worker for it is running; the call goes on without"
@@ -53,8 +53,8 @@ class Refused(Exception):
 class Resumption:
     """A call that was found again, and what Redis has of its audio, per channel."""
 
-    taken: Taken
-    held: list[HeldLeg]
+    acquired: Acquired
+    stored: list[StoredLeg]
 
 
 class Openings:
@@ -101,7 +101,7 @@ class Openings:
         if not self._connected():
             raise Refused("unavailable", "Redis is away")
         token = ResumeToken.parse(text)
-        taken = None
+        acquired = None
         if token is not None:
             if wait := self._resumes.try_add(token.digest, time.monotonic()):
                 text = "the call is resumed too often"
@@ -109,31 +109,33 @@ class Openings:
             whose = (token.session, holder.owner)
             try:
                 async with _patience():
-                    taken = await self._store.take(*whose, proof=token.digest, attempt=attempt)
+                    acquired = await self._store.acquire(
+                        *whose, proof=token.digest, attempt=attempt
+                    )
             except Superseded as later:
                 closing = CloseCode.POLICY_VIOLATION
                 raise Refused("resumed_elsewhere", ELSEWHERE, close_code=closing) from later
-        if taken is None:
+        if acquired is None:
             text = "no such call, or it has been over for too long"
             raise Refused("resume_unknown", text, close_code=CloseCode.POLICY_VIOLATION)
-        return Resumption(taken, await self._calls.take_over(holder, taken))
+        return Resumption(acquired, await self._calls.take_over(holder, acquired))
 
     async def adopt(self, holder: Holder, session: str, former: str) -> Resumption:
         """Take over an orphaned call. Raises Refused if it is gone, or not orphaned.
 
         `former`: its last owner. If that has changed, the client has resumed the call.
         """
-        taken = None
+        acquired = None
         try:
-            taken = await self._store.take(session, holder.owner, former=former)
+            acquired = await self._store.acquire(session, holder.owner, former=former)
         except Superseded as by:
             raise Refused("resumed_elsewhere", "its client is back") from by
         except (ValueError, LookupError, TypeError) as error:
             _log.exception("session.unreadable", error, session=session)
-        if taken is None:
+        if acquired is None:
             await self._store.strike(session)
             raise Refused("session_lost", "the call is gone")
-        return Resumption(taken, await self._calls.take_over(holder, taken))
+        return Resumption(acquired, await self._calls.take_over(holder, acquired))
 
 
 @asynccontextmanager

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from common.bus import commands, keys, scripts, wire
-from common.bus.doorbells import ring
+from common.bus.doorbells import notify
 from common.bus.keys import Leg
-from common.bus.offers import register
-from common.bus.wire import Mark
+from common.bus.offers import offer
+from common.bus.wire import StreamId
 from common.pipeline.stages import RENEWED, WORKING, Unit, for_call
 from common.pipeline.streams import AUDIO, META, TEXT
 from common.pipeline.work import LegWork
@@ -21,15 +21,15 @@ MOST_ORPHANS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class HeldLeg:
+class StoredLeg:
     """What Redis has of a leg's audio: everything up to `last`; if `ended`, nothing follows."""
 
-    last: Mark
+    last: StreamId
     ended: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Acquired:
     """A session that a gateway has become the owner of, as its former owner left it.
 
     Per channel: how many of the client's controls took effect, and where its audio ends, or None.
@@ -67,11 +67,11 @@ class SessionStore:
             gateway=self._gateway,
         )
         await self._link.insist([described, *commands.renew([meta])])
-        await self._link.evaluate([_renewal([token.session]), *claims(token.session, record)])
+        await self._link.evaluate([_renewal([token.session]), *work_items(token.session, record)])
 
-    async def take(
+    async def acquire(
         self, session: str, owner: str, *, proof: str = "", attempt: int = 0, former: str = ""
-    ) -> Taken | None:
+    ) -> Acquired | None:
         """Make `owner` the owner of a session; None if there is none, or `proof` is wrong.
 
         `proof` is a token's digest, empty where a gateway adopts an orphan. `attempt` numbers the
@@ -80,7 +80,7 @@ class SessionStore:
         """
         meta = keys.session_key(session, META)
         arguments = (proof, owner, self._gateway, keys.SESSION_TTL, attempt, former, MAX_CHANNELS)
-        (found,) = await self._link.evaluate([(scripts.TAKE, [meta], arguments)])
+        (found,) = await self._link.evaluate([(scripts.ACQUIRE_CALL, [meta], arguments)])
         if found == -1:
             raise Superseded(session)
         if not found:
@@ -92,7 +92,7 @@ class SessionStore:
         controls = [int(count or 0) for count in per_channel[::2]]
         ends = [None if end is None else int(end) for end in per_channel[1::2]]
         channels = record.audio.channels
-        return Taken(
+        return Acquired(
             session=session,
             record=record,
             gateway=(gateway or b"").decode(),
@@ -101,19 +101,19 @@ class SessionStore:
             ends=tuple(ends[:channels]),
         )
 
-    async def held(self, taken: Taken) -> list[HeldLeg]:
+    async def stored(self, acquired: Acquired) -> list[StoredLeg]:
         """Return what Redis has of a session's audio, per channel."""
-        legs = [Leg(taken.session, channel) for channel in range(len(taken.ends))]
+        legs = [Leg(acquired.session, channel) for channel in range(len(acquired.ends))]
         replies = await self._link.insist([commands.facts(leg.key(AUDIO)) for leg in legs])
         # When a session is over, its audio is gone and its end is known.
         return [
-            HeldLeg(max(last_mark(reply), Mark(end or 0, wire.AUDIO_ORDER)), end is not None)
-            for reply, end in zip(replies, taken.ends, strict=True)
+            StoredLeg(max(last_id(reply), StreamId(end or 0, wire.AUDIO_ORDER)), end is not None)
+            for reply, end in zip(replies, acquired.ends, strict=True)
         ]
 
     async def announce(self, session: str, gateway: str) -> None:
         """Ring a session's former gateway, which then looks up the owner."""
-        await self._link.insist([ring(keys.out(gateway), (str(Leg(session, 0)), OWNER))])
+        await self._link.insist([notify(keys.out(gateway), (str(Leg(session, 0)), OWNER))])
 
     async def owners(self, sessions: Sequence[str]) -> list[str | None]:
         """Return the owner of each session, None if Redis does not hold it."""
@@ -153,7 +153,7 @@ class SessionStore:
 
     async def reopen(self, sessions: Iterable[tuple[str, SessionRecord]]) -> None:
         """Offer the legs of running sessions once more: Redis may have lost the work items."""
-        await self._link.evaluate([call for each in sessions for call in claims(*each)])
+        await self._link.evaluate([call for each in sessions for call in work_items(*each)])
 
     async def orphans(self, silence: float) -> list[tuple[str, str]]:
         """Return sessions that no gateway has renewed for `silence` seconds, for this one to end.
@@ -167,8 +167,8 @@ class SessionStore:
         # Any other was not yet silent at the first question: it will be found again.
         return [(session, owners[session] or "") for session in mine if session in owners]
 
-    async def _silent(self, silence: float, take: int) -> list[str]:
-        arguments = (round(silence * 1000), MOST_ORPHANS, take)
+    async def _silent(self, silence: float, adopt: int) -> list[str]:
+        arguments = (round(silence * 1000), MOST_ORPHANS, adopt)
         (found,) = await self._link.evaluate([(scripts.ORPHANS, [keys.sessions()], arguments)])
         return [session.decode() for session in found]
 
@@ -177,15 +177,15 @@ class SessionStore:
         await self._link.insist([commands.strike(session)])
 
 
-def last_mark(reply: object) -> Mark:
+def last_id(reply: object) -> StreamId:
     """Return the last id ever written to a stream, from Redis's answer to XINFO STREAM."""
     if isinstance(reply, CommandError) or not isinstance(reply, list):
         return wire.NOTHING
     facts = dict(zip(reply[::2], reply[1::2], strict=True))
-    return Mark(*wire.id_halves(facts[b"last-generated-id"]))
+    return StreamId(*wire.id_halves(facts[b"last-generated-id"]))
 
 
-def claims(session: str, record: SessionRecord) -> list[ScriptCall]:
+def work_items(session: str, record: SessionRecord) -> list[ScriptCall]:
     """Return the script calls that create the work items of a session's legs, each once."""
     work = LegWork(
         options=record.options,
@@ -196,7 +196,7 @@ def claims(session: str, record: SessionRecord) -> list[ScriptCall]:
     )
     per_leg = [spec.name for spec in for_call(record.options) if spec.unit is Unit.LEG]
     legs = [Leg(session, channel) for channel in range(record.audio.channels)]
-    return [register(stage, str(leg), work) for leg in legs for stage in per_leg]
+    return [offer(stage, str(leg), work) for leg in legs for stage in per_leg]
 
 
 def _renewal(sessions: Sequence[str]) -> ScriptCall:

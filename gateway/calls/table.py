@@ -6,7 +6,7 @@ from typing import Protocol
 
 from gateway.calls.call import Audience, Call, Services
 from gateway.calls.record import SessionRecord
-from gateway.calls.store import HeldLeg, Taken
+from gateway.calls.store import Acquired, StoredLeg
 from gateway.uplink.throttle import Throttle
 
 
@@ -49,7 +49,7 @@ class Calls:
         owner: str,
         caller: str = "",
         audience: Audience | None = None,
-        held: Sequence[HeldLeg] = (),
+        stored: Sequence[StoredLeg] = (),
         seq: int = 0,
     ) -> Call:
         """Return a call that is to be opened, or to go on; see `Call`."""
@@ -62,7 +62,7 @@ class Calls:
             owner=owner,
             caller=caller,
             audience=audience,
-            held=held,
+            stored=stored,
             seq=seq,
         )
         self._calls.add(call)
@@ -73,23 +73,23 @@ class Calls:
         self._holders[call.id] = call
         call.stored()
 
-    async def take_over(self, holder: Holder, taken: Taken) -> list[HeldLeg]:
+    async def take_over(self, holder: Holder, acquired: Acquired) -> list[StoredLeg]:
         """Replace the call's holder in this process, or ring the gateway that had the call.
 
         Returns what Redis has of its audio, per channel.
         """
         # Before anything is awaited: of two that resume together, the later finds the other.
-        former = self._holders.get(taken.session)
-        self._holders[taken.session] = holder
+        former = self._holders.get(acquired.session)
+        self._holders[acquired.session] = holder
         store = self._services.store
         if former is not None:
             former.supersede()
         try:
-            if former is None and taken.gateway:
-                await store.announce(taken.session, taken.gateway)
-            return await store.held(taken)
+            if former is None and acquired.gateway:
+                await store.announce(acquired.session, acquired.gateway)
+            return await store.stored(acquired)
         except BaseException:
-            self.let_go(holder, taken.session)
+            self.let_go(holder, acquired.session)
             raise
 
     def let_go(self, holder: Holder, session: str) -> None:

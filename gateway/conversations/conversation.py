@@ -289,30 +289,30 @@ class Conversation:
     async def _resume(self, asked: commands.Resume) -> None:
         around = self._around
         found = await around.openings.resume(self, asked.token, asked.attempt)
-        taken, record = found.taken, found.taken.record
-        around.handshakes.rename(self.id, taken.session)
-        self.id = self.throttle.session = taken.session
+        acquired, record = found.acquired, found.acquired.record
+        around.handshakes.rename(self.id, acquired.session)
+        self.id = self.throttle.session = acquired.session
         if self._state is _State.OVER:  # closed meanwhile: the client will resume it again
-            around.calls.let_go(self, taken.session)
+            around.calls.let_go(self, acquired.session)
             return
         self.call = call = around.calls.begin(
             record,
             self.throttle,
-            name=taken.session,
+            name=acquired.session,
             owner=self.owner,
             caller=self.caller,
             audience=self,
-            held=found.held,
+            stored=found.stored,
             seq=asked.seq,
         )
         around.calls.stored(call)
         start, ended = call.intake.start, call.ended_before
         self._codec.restore(record.options, record.audio, record.events, ended=ended)
         self._state = _State.TALKING
-        self._ordinal = min(taken.controls)
+        self._ordinal = min(acquired.controls)
         around.metrics.resumptions.inc()
         _log.info("session.resumed", session=self.id, position=start, after=asked.seq)
-        self.tell([Resumed(self.id, asked.token, start, taken.seq, self._ordinal, ended)])
+        self.tell([Resumed(self.id, asked.token, start, acquired.seq, self._ordinal, ended)])
         self._go_on(call)
         await around.downlink.look_for(self.id)
 

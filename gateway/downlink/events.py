@@ -13,9 +13,9 @@ from common.bus import wire
 from common.bus.keys import Leg
 from common.bus.reading import Cursor
 from common.pipeline import speech, text
-from common.pipeline.marks import BEGINNING
 from common.pipeline.partial import PARTIAL_TEXT
 from common.pipeline.speech import SPEECH_ENTRY
+from common.pipeline.stream_ids import BEGINNING
 from common.pipeline.streams import PARTIAL, SPEECH, TEXT
 from common.pipeline.text import Item
 from gateway.protocols.events import (
@@ -120,10 +120,10 @@ class Results:
         Texts are read for all legs together: one XREAD then sees every commit before another, and
         `seq` never runs backwards.
         """
-        rung = {kind for per_leg in (kinds or {}).values() for kind in per_leg}
+        notified = {kind for per_leg in (kinds or {}).values() for kind in per_leg}
         for leg, results in self._legs.items():
             wanted = kinds.get(leg, set()) if kinds is not None else set()
-            if kinds is None or TEXT in rung:
+            if kinds is None or TEXT in notified:
                 yield results.cursor(results.text)
             if self._speech and (kinds is None or SPEECH in wanted):
                 yield results.cursor(results.speech)

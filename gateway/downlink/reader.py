@@ -125,9 +125,9 @@ class Downlink:
             await self._renew([self._own, *self._doorbells])
             await self._look(dict.fromkeys(self._sessions))
 
-    async def _answer(self, rings: list[wire.RawEntry]) -> None:
-        rung: dict[str, dict[Leg, set[str]] | None] = {}
-        for _, fields in rings:
+    async def _answer(self, entries: list[wire.RawEntry]) -> None:
+        notified: dict[str, dict[Leg, set[str]] | None] = {}
+        for _, fields in entries:
             for name, kind in zip(fields[::2], fields[1::2], strict=True):
                 if not name:
                     continue
@@ -136,23 +136,23 @@ class Downlink:
                     if listener := self._sessions.get(leg.session):
                         listener.doubt()
                     continue
-                legs = rung.setdefault(leg.session, {})
+                legs = notified.setdefault(leg.session, {})
                 if legs is not None:
                     legs.setdefault(leg, set()).add(kind.decode())
-        found = await self._look(rung)
+        found = await self._look(notified)
         self._metrics.doorbells.labels("work" if found else "idle").inc()
 
-    async def _look(self, rung: Mapping[str, Mapping[Leg, set[str]] | None]) -> bool:
+    async def _look(self, notified: Mapping[str, Mapping[Leg, set[str]] | None]) -> bool:
         # Two concurrent looks would read after the same cursors and deliver the same entries twice.
         async with self._looking:
-            return await self._look_alone(rung)
+            return await self._look_alone(notified)
 
-    async def _look_alone(self, rung: Mapping[str, Mapping[Leg, set[str]] | None]) -> bool:
+    async def _look_alone(self, notified: Mapping[str, Mapping[Leg, set[str]] | None]) -> bool:
         found = False
-        while rung:
+        while notified:
             readers: dict[bytes, tuple[str, Listener]] = {}
             cursors: dict[int, dict[bytes, bytes]] = {}
-            for session, kinds in rung.items():
+            for session, kinds in notified.items():
                 listener = self._sessions.get(session)
                 if listener is None:
                     continue
@@ -170,7 +170,7 @@ class Downlink:
                     self._deliver(listener, streams)
             found = found or bool(news)
             full = {readers[key][0] for key, entries in news if len(entries) >= MOST_ENTRIES}
-            rung = {session: kinds for session, kinds in rung.items() if session in full}
+            notified = {session: kinds for session, kinds in notified.items() if session in full}
         return found
 
     @staticmethod
@@ -184,5 +184,5 @@ class Downlink:
 
     async def _renew(self, gateways: Iterable[str]) -> None:
         """Keep doorbells alive: workers ring only those that exist."""
-        doors = map(keys.out, gateways)
-        await self._link.insist([command for key in doors for command in doorbells.keep(key)])
+        streams = map(keys.out, gateways)
+        await self._link.insist([command for key in streams for command in doorbells.keep(key)])

@@ -10,7 +10,7 @@ from common.options import SessionOptions
 from common.pipeline.control import Command, Configure, End, Flush
 from common.telemetry.metrics import GatewayMetrics
 from gateway.calls.record import SessionRecord
-from gateway.calls.store import HeldLeg
+from gateway.calls.store import StoredLeg
 from gateway.protocols.api import ClientError
 from gateway.protocols.commands import ACK
 from gateway.uplink.arrivals import Arrivals
@@ -29,7 +29,7 @@ dies with an AOF synced each second, may come back without the newest second."""
 class Intake:
     """All legs of one call, in step, as written by one owner.
 
-    For a resumed call, `held` is what Redis has of each leg, and the audio goes on from the
+    For a resumed call, `stored` is what Redis has of each leg, and the audio goes on from the
     client's frame `start`. If the client wants acknowledgements, `on_ack` gets about once a second
     a frame before which the client need keep nothing. `on_superseded` is called when Redis says
     that the call has another owner, or is gone.
@@ -44,13 +44,15 @@ class Intake:
         record: SessionRecord,
         throttle: Throttle,
         *,
-        held: Sequence[HeldLeg] = (),
+        stored: Sequence[StoredLeg] = (),
         on_ack: Callable[[int], None],
         on_superseded: Callable[[], None],
     ) -> None:
         self.record = record
         """The terms of the call; whether it is denoised was settled when it was opened."""
-        self.start = resume_frame(record.audio, min((leg.last.position for leg in held), default=0))
+        self.start = resume_frame(
+            record.audio, min((leg.last.position for leg in stored), default=0)
+        )
         self._ingest = AudioDecoder(record.audio, start=self.start)
         self.arrivals = Arrivals(self._ingest.position)
         self._uplink = uplink
@@ -66,7 +68,7 @@ class Intake:
                 Leg(session, channel),
                 owner,
                 start=self._ingest.position,
-                last=held[channel].last if held else wire.NOTHING,
+                last=stored[channel].last if stored else wire.NOTHING,
                 on_written=self._written if self._on_ack is not None else None,
                 on_superseded=on_superseded,
             )

@@ -14,7 +14,7 @@ from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE
 from common.bus import wire
 from common.bus.audio_writer import AudioWriter
 from common.bus.keys import Leg
-from common.bus.wire import Mark
+from common.bus.wire import StreamId
 from common.pipeline import control
 from common.redis.resp import Part, transaction
 
@@ -53,7 +53,7 @@ class LegUplink:
         owner: str,
         *,
         start: int = 0,
-        last: Mark = wire.NOTHING,
+        last: StreamId = wire.NOTHING,
         on_written: Callable[[], None] | None,
         on_superseded: Callable[[], None],
     ) -> None:
@@ -104,7 +104,7 @@ class LegUplink:
         self._sealed.append((*at, command))
         self.waiting += len(command)
 
-    def take(self) -> Part | None:
+    def dequeue(self) -> Part | None:
         """Return what is to be written next, None if nothing is; `settle` or `put_back` follows.
 
         Several commands are one transaction. Otherwise Redis, with its memory full for a moment,
@@ -161,7 +161,7 @@ class LegUplink:
         """Put back what was taken, to be taken again: it is unknown whether Redis has it."""
         self._sealed[:0], self._flying = self._flying, []
 
-    def rewind(self, last: Mark) -> int:
+    def rewind(self, last: StreamId) -> int:
         """Write everything after `last` again, as far as it is kept; return the samples.
 
         This is for a Redis that has come back with older data than it had acknowledged.

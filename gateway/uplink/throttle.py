@@ -8,7 +8,7 @@ from typing import Self
 from common.audio import seconds
 from common.rates import Bucket
 from common.telemetry.logs import Log
-from gateway.uplink.pacing import Brake
+from gateway.uplink.pacing import PauseReasons
 from gateway.uplink.writer import MOST_WAITING
 
 _OFTEN = ("pace", "redis", "store")
@@ -35,7 +35,7 @@ class Throttle:
         """Whether it is paused because too much of it is not recognised yet."""
         self._hold = hold
         self._pace = Bucket(rate, burst)
-        self._brake = Brake()
+        self._reasons = PauseReasons()
         self._logged: set[str] = set()
         self._pause: asyncio.TimerHandle | None = None
 
@@ -46,7 +46,7 @@ class Throttle:
 
     def hold(self, why: str, held: bool) -> None:
         """Stop reading for a reason, or go on once no reason is left."""
-        if self._brake.press(why) if held else self._brake.release(why):
+        if self._reasons.add(why) if held else self._reasons.remove(why):
             self._hold(held)
             if why in _OFTEN:
                 if why in self._logged:

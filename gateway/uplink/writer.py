@@ -8,7 +8,7 @@ from common.errors import Misuse, OtherServer
 from common.redis.link import CommandError, Link
 from common.redis.resp import is_known_id
 from common.telemetry.logs import Log
-from gateway.calls.store import last_mark
+from gateway.calls.store import last_id
 from gateway.uplink.leg import LegUplink
 
 MOST_WAITING = 1 << 19
@@ -90,13 +90,13 @@ class Uplink:
         repeated = 0
         for leg, reply in zip(legs, replies, strict=True):
             if leg in self._legs:
-                repeated += leg.rewind(last_mark(reply))
+                repeated += leg.rewind(last_id(reply))
                 self.touch(leg)
         _log.warning("audio.restored", legs=len(legs), samples=repeated)
 
     async def _flush(self) -> None:
         dirty, self._dirty = self._dirty, {}
-        taken = [(leg, part) for leg in dirty if (part := leg.take()) is not None]
+        taken = [(leg, part) for leg in dirty if (part := leg.dequeue()) is not None]
         parts = [part for _, part in taken]
         try:
             replies, _ = await self._link.insist_parts(parts, generation=self._generation)

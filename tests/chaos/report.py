@@ -44,7 +44,7 @@ def _by_kind(
 
 
 def takeovers(results: Results) -> dict[str, Spread]:
-    """Return per stage the time until a killed worker's claims had other owners."""
+    """Return per stage the time until a killed worker's work items had other owners."""
     values: dict[str, list[float]] = {}
     for happened in results.history:
         if happened.takeover is not None:
@@ -59,7 +59,7 @@ def report(results: Results) -> Iterator[str]:
             yield from _failed(judged, results.setup.seed)
     yield from _table("until new audio of every call is stored, s", stored(results))
     yield from _table("until new audio of every call has a transcript, s", answered(results))
-    yield from _table("until a killed worker's claims are taken over, s", takeovers(results))
+    yield from _table("until a killed worker's work items are taken over, s", takeovers(results))
     yield from _table("calls, s", _of_calls(results))
     yield from _sizes(results.sizes)
     if results.residue.keys:
@@ -88,7 +88,7 @@ def summary(results: Results) -> str:
         f" {total.lost} lost, {total.doubled} doubled, {total.reordered} reordered,"
         f" {total.changed} changed;"
         f" {failed} calls failed, {gaps} gaps,"
-        f" {len(leaks.forever)} keys, {sum(leaks.claims.values())} claims,"
+        f" {len(leaks.forever)} keys, {sum(leaks.work_items.values())} work items,"
         f" {len(leaks.processes)} processes leaked;"
         f" {len(results.problems) + len(results.truth_problems)} other problems"
     )
@@ -112,7 +112,7 @@ def as_json(results: Results) -> dict[str, Any]:
                 "ages_s": each.ages,
                 "redis_data_mb": each.redis_data,
                 "redis_keys": each.redis_keys,
-                "claims": each.claims,
+                "work_items": each.work_items,
             }
             for each in results.sizes
         ],
@@ -173,5 +173,5 @@ def _sizes(sizes: Sequence[Sizes]) -> Iterator[str]:
         memory = ", ".join(f"{name} {size:g}" for name, size in one.memory.items())
         yield (
             f"at {one.minutes:g} min, MB: {memory}; Redis holds {one.redis_data:g} MB in"
-            f" {one.redis_keys} keys, {one.claims} claims"
+            f" {one.redis_keys} keys, {one.work_items} work items"
         )

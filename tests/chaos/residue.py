@@ -1,4 +1,4 @@
-"""What should not be left: keys, claims, processes, memory; and who still owns what."""
+"""What should not be left: keys, work items, processes, memory; and who still owns what."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ _GIVE_UP = 30.0
 
 
 async def taken_over(admin: aioredis.Redis, stage: str, pid: int | None) -> float | None:
-    """Wait until a dead worker owns no claim; return after how many seconds.
+    """Wait until a dead worker owns no work item; return after how many seconds.
 
     None where it owned none, or it took so long that another fault must have come between.
     """
@@ -31,7 +31,7 @@ async def taken_over(admin: aioredis.Redis, stage: str, pid: int | None) -> floa
     owned = False
     while time.monotonic() < start + _GIVE_UP:
         try:
-            pending = await admin.xpending(keys.claims(stage), stage)
+            pending = await admin.xpending(keys.work_items(stage), stage)
         except ResponseError:  # a gateway, which owns nothing
             return None
         except (RedisError, OSError):
@@ -49,8 +49,8 @@ async def taken_over(admin: aioredis.Redis, stage: str, pid: int | None) -> floa
 class Residue:
     """What is left after the last call."""
 
-    claims: dict[str, int] = field(default_factory=dict)
-    """Open claims, and index entries, per stage."""
+    work_items: dict[str, int] = field(default_factory=dict)
+    """Open work items, and index entries, per stage."""
     forever: list[str] = field(default_factory=list)
     """Keys without an end that may not be permanent."""
     keys: dict[str, int] = field(default_factory=dict)
@@ -61,7 +61,9 @@ class Residue:
     def problems(self) -> list[str]:
         """What of it is a leak."""
         found = [
-            f"{count} claims of {stage} are left" for stage, count in self.claims.items() if count
+            f"{count} work items of {stage} are left"
+            for stage, count in self.work_items.items()
+            if count
         ]
         found += [f"key without an end: {key}" for key in self.forever]
         return found + [f"process left: {process}" for process in self.processes]
@@ -80,8 +82,8 @@ async def residue(admin: aioredis.Redis, patience: float) -> Residue:
 async def _look(admin: aioredis.Redis) -> Residue:
     found = Residue()
     for stage in STAGES:
-        open_, index = await admin.xlen(keys.claims(stage)), await admin.hlen(keys.index(stage))
-        found.claims[stage] = max(open_, index)
+        open_, index = await admin.xlen(keys.work_items(stage)), await admin.hlen(keys.index(stage))
+        found.work_items[stage] = max(open_, index)
     async for key in admin.scan_iter(match=b"cs:v1:*", count=1000):
         if keys.is_permanent(key):
             continue
@@ -119,7 +121,7 @@ class Sizes:
     ages: dict[str, float]
     redis_data: float
     redis_keys: int
-    claims: int
+    work_items: int
 
 
 async def watch_sizes(
@@ -132,7 +134,7 @@ async def watch_sizes(
         try:
             info = await redis.admin.info("memory")
             count = await redis.admin.dbsize()
-            claims = sum([await redis.admin.xlen(keys.claims(stage)) for stage in STAGES])
+            work_items = sum([await redis.admin.xlen(keys.work_items(stage)) for stage in STAGES])
         except (RedisError, OSError):
             continue
         now = time.monotonic()
@@ -140,7 +142,7 @@ async def watch_sizes(
         memory["redis"] = _resident(redis.pid)
         ages = {p.name: round(now - p.began, 1) for p in stack.processes}
         data = round(info["used_memory"] / 1e6, 1)
-        note(Sizes(round((now - start) / 60, 2), memory, ages, data, count, claims))
+        note(Sizes(round((now - start) / 60, 2), memory, ages, data, count, work_items))
 
 
 def _resident(pid: int | None) -> float:

@@ -26,7 +26,7 @@ from asr_worker.stage import AsrStage
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16, pcm16_to_float
 from common.bus import wire
 from common.bus.keys import Leg
-from common.bus.wire import NOTHING, Chunk, Control, Mark
+from common.bus.wire import NOTHING, Chunk, Control, StreamId
 from common.options import SessionOptions
 from common.pipeline.control import Configure, End, Flush
 from common.pipeline.speech import Started
@@ -34,9 +34,9 @@ from common.pipeline.streams import SPEECH, TEXT
 from common.pipeline.text import Item, Words
 from common.pipeline.work import LegWork, UtteranceWork
 from common.stage.api import (
+    Assignment,
     Attach,
     Audio,
-    Claim,
     Commit,
     Done,
     Effect,
@@ -72,7 +72,7 @@ FRESH = Recovery(None, NOTHING)
 FIRST_EVENT = 2
 """Second half of the first event's id; the owner's marker takes 1."""
 
-Log = list[tuple[str, Mark, Entry]]
+Log = list[tuple[str, StreamId, Entry]]
 """What arrives, in the order it does: kind of stream, id, entry."""
 
 
@@ -108,9 +108,9 @@ def audio_log(pcm: bytes, sizes: Iterator[int]) -> Log:
         while position < control.position:
             end = min(position + next(sizes), control.position)
             chunk = Chunk(end, pcm[2 * position : 2 * end])
-            log.append(("audio", chunk.mark, chunk))
+            log.append(("audio", chunk.stream_id, chunk))
             position = end
-        log.append(("audio", control.mark, control))
+        log.append(("audio", control.stream_id, control))
     return log
 
 
@@ -125,7 +125,7 @@ def sizes_of(seed: int) -> Iterator[int]:
 class Output:
     """What the publisher would write for the effects."""
 
-    emitted: Mark = NOTHING
+    emitted: StreamId = NOTHING
     events: list[Any] = field(default_factory=list)
     audio: list[Audio] = field(default_factory=list)
     relayed: list[Control] = field(default_factory=list)
@@ -141,9 +141,9 @@ class Output:
             match effect:
                 case Emit(_, entry) if self._is_new(entry.at):
                     self.events.append(entry)
-                case Audio(end) if self._is_new(Mark(end, wire.AUDIO_ORDER)):
+                case Audio(end) if self._is_new(StreamId(end, wire.AUDIO_ORDER)):
                     self.audio.append(effect)
-                case Relay(control) if self._is_new(control.mark):
+                case Relay(control) if self._is_new(control.stream_id):
                     self.relayed.append(control)
                 case Offer(_, key, work):
                     # Whether a leg's audio runs ahead of time is a hint: only a clock can tell.
@@ -153,7 +153,7 @@ class Output:
                 case Commit(number, item):
                     self.commits.setdefault(number, item)
                     if by_item:
-                        self.emitted = max(self.emitted, Mark(number, 1))
+                        self.emitted = max(self.emitted, StreamId(number, 1))
                 case Attach(number, digest, words):
                     self.attached.setdefault((number, digest), words)
                 case Done():
@@ -161,9 +161,9 @@ class Output:
                 case Partial() | Emit() | Audio() | Relay():
                     pass
 
-    def _is_new(self, mark: Mark) -> bool:
-        new = mark > self.emitted
-        self.emitted = max(self.emitted, mark)
+    def _is_new(self, stream_id: StreamId) -> bool:
+        new = stream_id > self.emitted
+        self.emitted = max(self.emitted, stream_id)
         return new
 
     @property
@@ -224,11 +224,11 @@ class Rig(ABC):
         """Everything that arrives for the work item, cut by this seed."""
         return audio_log(speech(self.seconds), sizes_of(seed))
 
-    def claim(self) -> Claim[Any]:
-        return Claim(str(LEG), LEG, WORK, b"1-0", next(EPOCHS))
+    def assignment(self) -> Assignment[Any]:
+        return Assignment(str(LEG), LEG, WORK, b"1-0", next(EPOCHS))
 
     def open(self, recovery: Recovery = FRESH) -> Any:
-        return self.stage.open(self.claim(), recovery, lambda: self.wakes.put_nowait(None))
+        return self.stage.open(self.assignment(), recovery, lambda: self.wakes.put_nowait(None))
 
     async def settled(self, state: Any, effects: Sequence[Effect]) -> Sequence[Effect]:
         """Return the effects of a step, and of the work that it started beside the steps."""
@@ -240,8 +240,8 @@ class Rig(ABC):
 
     def unread(self, state: Any, log: Log) -> Log:
         """Return what the runtime would read for a new work item."""
-        after: dict[str, Mark] = {
-            k: Mark(*wire.id_halves(v)) for k, v in self.stage.inputs(state).items()
+        after: dict[str, StreamId] = {
+            k: StreamId(*wire.id_halves(v)) for k, v in self.stage.inputs(state).items()
         }
         return [each for each in log if each[0] in after and each[1] > after[each[0]]]
 
@@ -293,8 +293,8 @@ class ToyRig(Rig):
     def build(self) -> ToyStage:
         return ToyStage()
 
-    def claim(self) -> Claim[ToyWork]:
-        return Claim(str(LEG), LEG, ToyWork(), b"1-0", next(EPOCHS))
+    def assignment(self) -> Assignment[ToyWork]:
+        return Assignment(str(LEG), LEG, ToyWork(), b"1-0", next(EPOCHS))
 
 
 class AsrRig(Rig):
@@ -311,7 +311,7 @@ class AsrRig(Rig):
         self.engine = ChecksumEngine()
         return AsrStage(AsrSettings(), self.engine, AsrMetrics.build(CollectorRegistry()))
 
-    def claim(self) -> Claim[Any]:
+    def assignment(self) -> Assignment[Any]:
         offered = self._heard.offers[self._key]
         starts = [
             [event.utterance for event in entry.events if isinstance(event, Started)]
@@ -320,17 +320,17 @@ class AsrRig(Rig):
         # The runtime adds where to read on in the speech stream: right before its own start.
         after = wire.entry_id(1, FIRST_EVENT - 1 + starts.index([offered.utterance]))
         work = replace(offered, after=after, align=True)
-        return Claim(self._key, LEG, work, b"1-0", next(EPOCHS))
+        return Assignment(self._key, LEG, work, b"1-0", next(EPOCHS))
 
     def log(self, seed: int) -> Log:
         """The audio, and each event right after the entry it was decided on."""
         heard = iter(self._heard.events)
         upcoming = next(heard, None)
         log, numbers = Log(), count(FIRST_EVENT)
-        for kind, mark, entry in super().log(seed):
-            log.append((kind, mark, entry))
-            while upcoming is not None and upcoming.at <= mark:
-                log.append((SPEECH, Mark(1, next(numbers)), upcoming))
+        for kind, stream_id, entry in super().log(seed):
+            log.append((kind, stream_id, entry))
+            while upcoming is not None and upcoming.at <= stream_id:
+                log.append((SPEECH, StreamId(1, next(numbers)), upcoming))
                 upcoming = next(heard, None)
         return log
 
@@ -356,8 +356,8 @@ class AlignRig(Rig):
         metrics = AlignMetrics.build(CollectorRegistry())
         return AlignStage(AlignSettings(), ChecksumAligner(), metrics)
 
-    def claim(self) -> Claim[Any]:
-        return Claim(self._key, LEG, self._work, b"1-0", next(EPOCHS))
+    def assignment(self) -> Assignment[Any]:
+        return Assignment(self._key, LEG, self._work, b"1-0", next(EPOCHS))
 
     async def settled(self, state: Any, effects: Sequence[Effect]) -> Sequence[Effect]:
         if effects or state.request is None:

@@ -78,7 +78,7 @@ def rig(request: pytest.FixtureRequest, rigs: Mapping[str, Rig]) -> Rig:
     return rigs[request.param]
 
 
-async def test_a_claim_runs_to_its_end(rig):
+async def test_a_work_item_runs_to_its_end(rig):
     output = await rig.reference()
     assert output.done
     assert output.events or output.audio or output.commits or output.attached
@@ -98,7 +98,7 @@ async def test_any_chunking_gives_the_same_output(rig, cut):
     np.testing.assert_array_equal(output.samples, reference.samples)
 
 
-async def test_claims_in_one_step_do_not_touch_each_other(rig):
+async def test_work_items_in_one_step_do_not_touch_each_other(rig):
     reference = await rig.reference()
     dice = random.Random(5)
     states = [rig.open() for _ in range(3)]
@@ -197,7 +197,7 @@ async def test_a_snapshot_keeps_what_it_needs_and_lets_go_of_the_rest(rig):
         assert floors[-1] > 0
 
 
-async def test_a_closed_claim_is_freed(rig):
+async def test_a_closed_work_item_is_freed(rig):
     def alive() -> int:
         gc.collect()
         return sum(type(each) is kind for each in gc.get_objects())

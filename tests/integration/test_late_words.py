@@ -29,7 +29,7 @@ from common.pipeline.work import TextWork
 from common.redis.address import Address
 from common.redis.link import Link
 from common.settings import StageSettings
-from common.stage.api import Attach, Claim, Done, Effect, Recovery, Stage, Work
+from common.stage.api import Assignment, Attach, Done, Effect, Recovery, Stage, Work
 from common.stage.runner import Runner
 from common.telemetry.metrics import StageMetrics
 from tests.integration.conftest import leaked_keys, wait_until
@@ -57,7 +57,7 @@ def loud(seconds: float) -> FloatArray:
 
 @dataclass(eq=False)
 class Text:
-    """A claim of the stand-in aligner."""
+    """A work item of the stand-in aligner."""
 
     work: TextWork
     wake: Callable[[], None]
@@ -75,8 +75,10 @@ class AlignerStandIn(Stage[Text, TextWork]):
         self.opened: list[Text] = []
         self.answered = 0
 
-    def open(self, claim: Claim[TextWork], recovery: Recovery, wake: Callable[[], None]) -> Text:
-        self.opened.append(Text(claim.work, wake))
+    def open(
+        self, assignment: Assignment[TextWork], recovery: Recovery, wake: Callable[[], None]
+    ) -> Text:
+        self.opened.append(Text(assignment.work, wake))
         return self.opened[-1]
 
     def inputs(self, state: Text) -> Mapping[Stream, bytes]:
@@ -128,7 +130,7 @@ def gateway() -> Iterator[tuple[Service, str]]:
 
 @asynccontextmanager
 async def running(redis_url: str) -> AsyncIterator[AlignerStandIn]:
-    """Run a stand-in aligner; afterwards no claim for it may be left."""
+    """Run a stand-in aligner; afterwards no work item for it may be left."""
     links: list[Link] = []
 
     async def dial(role: str) -> Link:
@@ -147,7 +149,7 @@ async def running(redis_url: str) -> AsyncIterator[AlignerStandIn]:
         stage.release()
         async with asyncio.timeout(5):
             await runner.drain()
-        assert await links[0].call("XLEN", keys.claims("align")) == 0
+        assert await links[0].call("XLEN", keys.work_items("align")) == 0
         assert await links[0].call("HLEN", keys.index("align")) == 0
         assert not any(task.done() for task in tasks)
     finally:

@@ -45,7 +45,7 @@ def gateway(redis_of_its_own: str) -> Iterator[Service]:
             process.wait(20)
 
 
-class Fleet:
+class Workers:
     """ASR workers that are started again when they die, as a supervisor would."""
 
     def __init__(self, redis_url: str, count: int, **env: str) -> None:
@@ -89,14 +89,14 @@ class Fleet:
 
 
 @contextmanager
-def fleet(redis_url: str, count: int, **env: str) -> Iterator[Fleet]:
-    fleet = Fleet(redis_url, count, **env)
-    keeper = asyncio.ensure_future(fleet.look_after())
+def running(redis_url: str, count: int, **env: str) -> Iterator[Workers]:
+    workers = Workers(redis_url, count, **env)
+    keeper = asyncio.ensure_future(workers.look_after())
     try:
-        yield fleet
+        yield workers
     finally:
         keeper.cancel()
-        fleet.end()
+        workers.end()
 
 
 def call(*loudness: float) -> list[bytes]:
@@ -122,7 +122,7 @@ async def test_one_poisonous_utterance_costs_two_workers_and_its_own_text(
     gateway: Service, redis_of_its_own: str
 ):
     url = ("--redis-url", redis_of_its_own)
-    with fleet(redis_of_its_own, 2) as workers:
+    with running(redis_of_its_own, 2) as workers:
         await ready(gateway)
         spoken = call(GOOD, GOOD, DEADLY, GOOD, GOOD)
         transcript = await converse(gateway.url, config(), *spoken, FINALIZE)
@@ -148,7 +148,7 @@ async def test_one_poisonous_utterance_costs_two_workers_and_its_own_text(
         assert "not replayed: it failed again" in again.stderr
         assert workers.deaths == 2, "a replay harms nobody"
         assert len(command("list", "--json", *url).stdout.splitlines()) == 1
-    with fleet(redis_of_its_own, 1, DEADLY="no") as mended:
+    with running(redis_of_its_own, 1, DEADLY="no") as mended:
         again = command("replay", "--all", *url)
         assert again.returncode == 0, again.stderr
         assert f"{letter['id']}  {transcript.session}.0/3  " in again.stdout
@@ -166,7 +166,7 @@ async def test_many_at_once_are_not_given_up_but_wait_for_the_deploy_to_be_mende
 ):
     count = BURST + 2
     client = redis.Redis.from_url(redis_of_its_own)
-    with fleet(redis_of_its_own, 2) as workers:
+    with running(redis_of_its_own, 2) as workers:
         await ready(gateway)
         spoken = call(*[DEADLY] * count)
         calling = asyncio.create_task(converse(gateway.url, config(), *spoken, FINALIZE))
@@ -175,11 +175,11 @@ async def test_many_at_once_are_not_given_up_but_wait_for_the_deploy_to_be_mende
             await asyncio.sleep(0.05)
         await asyncio.sleep(2.0)
         assert client.xlen(keys.dead("asr")) == BURST
-        assert client.xlen(keys.claims("asr")) == count - BURST, "they wait"
+        assert client.xlen(keys.work_items("asr")) == count - BURST, "they wait"
         assert workers.deaths >= 2
     client.delete(keys.dead("asr"))  # as if a minute had passed
     client.close()
-    with fleet(redis_of_its_own, 1, DEADLY="no"):
+    with running(redis_of_its_own, 1, DEADLY="no"):
         transcript = await calling
     assert transcript.errors == ["utterance_failed"] * BURST
     assert len(transcript.texts) == count - BURST

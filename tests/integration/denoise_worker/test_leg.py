@@ -8,7 +8,7 @@ import soundfile
 import soxr
 
 from common.audio import float_to_pcm16, pcm16_to_float
-from common.bus.wire import AUDIO_ORDER, NOTHING, Chunk, Control, Mark
+from common.bus.wire import AUDIO_ORDER, NOTHING, Chunk, Control, StreamId
 from common.pipeline.control import End, Flush
 from common.stage.api import Audio, Done, Recovery, Relay
 from denoise_worker.alignment import DELAY, HOP
@@ -49,7 +49,7 @@ def audio(effects):
 
 
 def advance(model, leg, entries):
-    return leg.conclude(model.run(leg.take(entries)))
+    return leg.conclude(model.run(leg.ingest(entries)))
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +84,9 @@ def test_a_take_over_changes_no_sample(model, make, entries, uninterrupted):
     written += [effect for entry in entries[200:230] for effect in advance(model, old, [entry])]
     emitted = len(audio(written))
 
-    new = DenoiseLeg(make, Recovery(saved, Mark(emitted, AUDIO_ORDER)))
+    new = DenoiseLeg(make, Recovery(saved, StreamId(emitted, AUDIO_ORDER)))
     assert new.reads_from == 200 * FRAME
-    left = [entry for entry in entries if entry.mark > (new.reads_from, AUDIO_ORDER)]
+    left = [entry for entry in entries if entry.stream_id > (new.reads_from, AUDIO_ORDER)]
     rest = advance(model, new, left)
 
     np.testing.assert_array_equal(audio([*written, *rest]), audio(uninterrupted))

@@ -19,7 +19,7 @@ from common.options import SessionOptions
 from common.pipeline.control import End, Flush
 from common.pipeline.record import pack
 from common.pipeline.work import LEG_WORK, LegWork
-from common.stage.api import Audio, Claim, Entry, Recovery
+from common.stage.api import Assignment, Audio, Entry, Recovery
 from denoise_worker.alignment import DELAY, HOP
 from denoise_worker.model import DeepFilter
 from denoise_worker.settings import DenoiseSettings
@@ -43,11 +43,13 @@ async def step(threads, entries):
     stage = DenoiseStage(DenoiseSettings(denoise_threads=threads))
     await stage.start()
     fresh = Recovery(None, NOTHING)
-    claims = [Claim(f"call{n}/0", Leg(f"call{n}", 0), WORK, b"1-0", 1) for n in range(LEGS)]
+    assignments = [
+        Assignment(f"call{n}/0", Leg(f"call{n}", 0), WORK, b"1-0", 1) for n in range(LEGS)
+    ]
     # Every third leg hears something, so that the legs of a thread differ in what they bring.
     work = [
-        (stage.open(claim, fresh, lambda: None), entries if n % 3 else entries[1:])
-        for n, claim in enumerate(claims)
+        (stage.open(assignment, fresh, lambda: None), entries if n % 3 else entries[1:])
+        for n, assignment in enumerate(assignments)
     ]
     effects = await stage.step(work)
     await stage.stop()
@@ -97,8 +99,8 @@ async def test_a_call_chooses_and_null_leaves_it_to_the_worker(shared_speech, op
     heard = pcm16_to_float(float_to_pcm16(heard))
     stage = DenoiseStage(DenoiseSettings(dfn_post_filter=True, dfn_attenuation_limit=20.0))
     await stage.start()
-    claim = Claim("call/0", Leg("call", 0), asked(**options), b"1-0", 1)
-    leg = stage.open(claim, Recovery(None, NOTHING), lambda: None)
+    assignment = Assignment("call/0", Leg("call", 0), asked(**options), b"1-0", 1)
+    leg = stage.open(assignment, Recovery(None, NOTHING), lambda: None)
     audio: list[Entry] = [Chunk(len(heard), float_to_pcm16(heard)), Control(len(heard), 2, End())]
     (effects,) = await stage.step([(leg, audio)])
     await stage.stop()

@@ -40,7 +40,7 @@ def unharmed(stack: RunningStack, bus: redis.Redis) -> Iterator[None]:
     yield
     # First the gateways: a call that is still opening has yet to write its work items.
     until(lambda: status(stack)["sessions"] == 0 and bus.zcard(keys.sessions()) == 0)
-    until(lambda: all(bus.xlen(keys.claims(stage)) == 0 for stage in STAGES))
+    until(lambda: all(bus.xlen(keys.work_items(stage)) == 0 for stage in STAGES))
     assert all(bus.hlen(keys.index(stage)) == 0 for stage in STAGES)
     assert leaked_keys(bus) == []
     assert stack.page("/ready") == (200, "ok\n")

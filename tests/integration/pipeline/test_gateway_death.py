@@ -184,9 +184,9 @@ async def test_a_call_without_gateway_and_client_is_ended_by_another_gateway(
 
 
 def released(bus: redis.Redis, index: bytes, leg: Leg) -> bool:
-    """Tell whether no claim is open for a leg."""
-    claims: Any = bus.hkeys(index)
-    return not any(claim.startswith(str(leg).encode()) for claim in claims)
+    """Tell whether no work item is open for a leg."""
+    work_items: Any = bus.hkeys(index)
+    return not any(item.startswith(str(leg).encode()) for item in work_items)
 
 
 def ended(bus: redis.Redis, call: CutCall) -> bool:

@@ -249,12 +249,12 @@ class TestSteps:
 
     async def test_what_is_to_be_alone_waits_for_what_rests(self, engine, dispatcher, submit):
         partial, final = await self._rested(engine, dispatcher, submit)
-        suspect = request("suspect", Priority.FINAL)
-        alone = asyncio.create_task(dispatcher.decode(suspect, alone=60.0))
+        candidate = request("candidate", Priority.FINAL)
+        alone = asyncio.create_task(dispatcher.decode(candidate, alone=60.0))
         await until(lambda: dispatcher.waiting.total() == 1)
-        await finish(engine, "final", "final*", "partial*", "suspect", "suspect*")
+        await finish(engine, "final", "final*", "partial*", "candidate", "candidate*")
         assert (await partial, await final) == ("partial", "final")
-        assert (await alone).hypothesis.text == "suspect"
+        assert (await alone).hypothesis.text == "candidate"
 
     async def _rested(self, engine, dispatcher, submit) -> "tuple[asyncio.Task[str], ...]":
         """Return a partial that gave its place back, and the final that has it."""

@@ -12,11 +12,11 @@ from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
 from asr_worker.utterance import POISONED
 from common.bus.keys import Leg
-from common.bus.wire import NOTHING, Chunk, Mark
+from common.bus.wire import NOTHING, Chunk, StreamId
 from common.options import SessionOptions
 from common.pipeline.speech import Ended, Resumed, SpeechEntry
 from common.pipeline.work import UtteranceWork
-from common.stage.api import Claim, DeadLetter, Done, Recovery
+from common.stage.api import Assignment, DeadLetter, Done, Recovery
 from common.telemetry.metrics import AsrMetrics
 
 WORK = UtteranceWork(
@@ -63,8 +63,8 @@ async def test_the_tokens_of_a_decode_are_counted_where_the_engine_counts_them(u
     stage = AsrStage(AsrSettings(), StandIn(usage), AsrMetrics.build(registry))
     woken: asyncio.Queue[int] = asyncio.Queue()
     await stage.start()
-    claim = Claim("s.0/1", Leg("s", 0), WORK, b"1-0", 1)
-    state = stage.open(claim, FRESH, partial(woken.put_nowait, 1))
+    assignment = Assignment("s.0/1", Leg("s", 0), WORK, b"1-0", 1)
+    state = stage.open(assignment, FRESH, partial(woken.put_nowait, 1))
     await stage.step([(state, [Chunk(16_000, bytes(32_000))])])
     await woken.get()
     tokens = [
@@ -78,7 +78,7 @@ async def test_the_tokens_of_a_decode_are_counted_where_the_engine_counts_them(u
     await stage.stop()
 
 
-ENDED = SpeechEntry(Mark(16_000, 0), (Ended(1, 0, 16_000, 16_000, "silence"),))
+ENDED = SpeechEntry(StreamId(16_000, 0), (Ended(1, 0, 16_000, 16_000, "silence"),))
 
 
 class Dying(StandIn):
@@ -112,15 +112,15 @@ def opened(stage, one, woken):
     return stage.open(one, FRESH, partial(woken.put_nowait, one.work.utterance))
 
 
-def claim(number, epoch=1):
+def assignment(number, epoch=1):
     work = replace(WORK, utterance=number)
-    return Claim(f"s.0/{number}", Leg("s", 0), work, b"%d-0" % number, epoch)
+    return Assignment(f"s.0/{number}", Leg("s", 0), work, b"%d-0" % number, epoch)
 
 
 async def test_a_mistake_over_one_utterance_costs_that_one_alone():
     stage, woken = await started(StandIn(None))
-    bad, good = (opened(stage, claim(number), woken) for number in (1, 2))
-    resumed = SpeechEntry(Mark(1, 0), (Resumed(1, 1),))
+    bad, good = (opened(stage, assignment(number), woken) for number in (1, 2))
+    resumed = SpeechEntry(StreamId(1, 0), (Resumed(1, 1),))
     audio = Chunk(16_000, bytes(32_000))
     given_up, nothing = await stage.step([(bad, [audio, resumed]), (good, [audio, resumed])])
     letter, final, done = given_up
@@ -138,10 +138,10 @@ async def test_a_mistake_over_one_utterance_costs_that_one_alone():
     ("epoch", "seconds", "counted"), [(1, 1, 1), (3, 1, 0), (2, 1, 1), (1, 20, 0)]
 )
 async def test_finals_count_that_a_live_caller_waits_for(epoch, seconds, counted):
-    """Not those of suspects, nor of recordings that are sent faster than they are spoken."""
+    """Not those of candidates, nor of recordings that are sent faster than they are spoken."""
     stage, woken = await started(StandIn(None))
-    state = opened(stage, claim(1, epoch), woken)
-    state.utterance.suspect = epoch == 3
+    state = opened(stage, assignment(1, epoch), woken)
+    state.utterance.candidate = epoch == 3
     audio = Chunk(16_000 * seconds, bytes(32_000 * seconds))
     await stage.step([(state, [audio, ENDED])])
     effects: list[object] = []
@@ -155,26 +155,26 @@ async def test_finals_count_that_a_live_caller_waits_for(epoch, seconds, counted
 
 async def test_a_final_that_another_worker_makes_is_not_awaited():
     stage, woken = await started(StandIn(None))
-    state = opened(stage, claim(1), woken)
+    state = opened(stage, assignment(1), woken)
     await stage.step([(state, [Chunk(16_000, bytes(32_000)), ENDED])])
     stage.close(state)
     assert (stage.load().ends, stage.load().overdue) == (0, 0)
     await stage.stop()
 
 
-async def test_a_claim_that_cannot_be_opened_has_a_failed_final():
+async def test_a_work_item_that_cannot_be_opened_has_a_failed_final():
     stage, _ = await started(StandIn(None))
-    (final,) = stage.give_up(Claim("s.0/7", Leg("s", 0), None, b"1-0", 3))
+    (final,) = stage.give_up(Assignment("s.0/7", Leg("s", 0), None, b"1-0", 3))
     assert (final.number, final.item.failed) == (7, True)
     await stage.stop()
 
 
 async def test_the_end_of_the_engine_ends_the_worker_after_the_verdict():
     stage, woken = await started(Dying())
-    suspect = opened(stage, claim(1, epoch=3), woken)
-    other = opened(stage, claim(2), woken)
+    candidate = opened(stage, assignment(1, epoch=3), woken)
+    other = opened(stage, assignment(2), woken)
     audio = Chunk(16_000, bytes(32_000))
-    assert await stage.step([(suspect, [audio, ENDED])]) == [[]]
+    assert await stage.step([(candidate, [audio, ENDED])]) == [[]]
     watching = asyncio.create_task(stage.watch())
     assert await woken.get() == 1
     # Whoever else is told of the end meanwhile does not forestall the verdict.
@@ -182,20 +182,20 @@ async def test_the_end_of_the_engine_ends_the_worker_after_the_verdict():
     assert await woken.get() == 2
     assert await stage.step([(other, [])]) == [[]]
     assert not watching.done()
-    ((letter, final, done),) = await stage.step([(suspect, [])])
+    ((letter, final, done),) = await stage.step([(candidate, [])])
     assert letter == DeadLetter("decoded alone: gone", bytes(32_000))
     assert (final.item.failed, final.item.trouble) == (True, POISONED)
     assert done == Done()
-    stage.close(suspect)
+    stage.close(candidate)
     with pytest.raises(EngineDead):
         await watching
     stage.close(other)
     await stage.stop()
 
 
-async def test_the_end_of_the_engine_without_a_suspect_ends_the_worker_at_once():
+async def test_the_end_of_the_engine_without_a_candidate_ends_the_worker_at_once():
     stage, woken = await started(Dying())
-    state = opened(stage, claim(1), woken)
+    state = opened(stage, assignment(1), woken)
     await stage.step([(state, [Chunk(16_000, bytes(32_000)), ENDED])])
     await woken.get()
     with pytest.raises(EngineDead):

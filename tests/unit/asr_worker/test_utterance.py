@@ -8,12 +8,12 @@ from asr_worker.api import Hypothesis, Word
 from asr_worker.scheduler import Decode, PublishFinal
 from asr_worker.utterance import BROKEN, Utterance, unreadable
 from common.bus.keys import Leg
-from common.bus.wire import Chunk, Mark
+from common.bus.wire import Chunk, StreamId
 from common.options import SessionOptions
 from common.pipeline.speech import Ended, Event, Paused, Resumed, SpeechEntry
 from common.pipeline.text import Final
 from common.pipeline.work import TextWork, UtteranceWork
-from common.stage.api import Claim, Commit, DeadLetter, Done, Offer
+from common.stage.api import Assignment, Commit, DeadLetter, Done, Offer
 
 LEG = Leg("s", 0)
 WORK = UtteranceWork(
@@ -34,7 +34,7 @@ def utterance(*, words: bool = True, align: bool = True) -> Utterance:
 
 
 def happened(event: Event) -> SpeechEntry:
-    return SpeechEntry(Mark(0, 0), (event,))
+    return SpeechEntry(StreamId(0, 0), (event,))
 
 
 def pause(end: int) -> SpeechEntry:
@@ -175,13 +175,13 @@ def test_a_failed_final_awaits_no_words():
     assert (body.failed, body.align, body.unavailable) == (True, None, "")
 
 
-def suspect(*, replay: bool = False) -> Utterance:
+def candidate(*, replay: bool = False) -> Utterance:
     work = replace(WORK, replay=replay)
-    return Utterance(LEG, work, committed=2, cadence=8000, suspect=not replay)
+    return Utterance(LEG, work, committed=2, cadence=8000, candidate=not replay)
 
 
-def test_a_suspect_is_decoded_once_when_it_is_over():
-    one = suspect()
+def test_a_candidate_is_decoded_once_when_it_is_over():
+    one = candidate()
     paused(one, 41_000)
     assert one.scheduler.due() == []
     one.feed([RESUMED, Chunk(81_000, bytes(80_000)), pause(81_000)])
@@ -193,19 +193,19 @@ def test_a_suspect_is_decoded_once_when_it_is_over():
 
 
 def test_a_poisonous_one_goes_to_the_dead_letters_with_its_audio():
-    one = suspect()
+    one = candidate()
     one.feed([Chunk(1005, b"\1\0\2\0\3\0\4\0\5\0")])
     assert one.given_up("why", 1003) == [DeadLetter("why", b"\1\0\2\0\3\0")]
 
 
 def test_one_that_comes_from_the_dead_letters_does_not_go_there_again():
-    one = suspect(replay=True)
-    assert one.suspect
+    one = candidate(replay=True)
+    assert one.candidate
     assert one.given_up("why", 1000) == []
 
 
 def test_an_abandoned_one_is_a_failed_final_of_what_there_is():
-    one = suspect()
+    one = candidate()
     one.feed([Chunk(1003, bytes(6))])
     letter, final, done = one.abandoned("ValueError: why")
     assert letter == DeadLetter("ValueError: why", bytes(6))
@@ -215,7 +215,7 @@ def test_an_abandoned_one_is_a_failed_final_of_what_there_is():
 
 
 @pytest.mark.parametrize("work", [None, WORK])
-def test_a_claim_that_nobody_can_work_on_has_a_failed_final(work: UtteranceWork | None):
-    effect = unreadable(Claim("s.0/3", LEG, work, b"1-0", 1))
+def test_a_work_item_that_nobody_can_work_on_has_a_failed_final(work: UtteranceWork | None):
+    effect = unreadable(Assignment("s.0/3", LEG, work, b"1-0", 1))
     start, gateway = (1000, "gw") if work else (0, "")
     assert effect == Commit(3, Final.lost(start, BROKEN), gateway)

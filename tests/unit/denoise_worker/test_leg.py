@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.audio import FloatArray
-from common.bus.wire import AUDIO_ORDER, NOTHING, Chunk, Control, Mark
+from common.bus.wire import AUDIO_ORDER, NOTHING, Chunk, Control, StreamId
 from common.pipeline.control import End, Flush
 from common.stage.api import Audio, Done, Recovery, Relay
 from denoise_worker.alignment import DELAY, HOP
@@ -46,7 +46,7 @@ class Inverter:
 
 def advance(leg, entries):
     """A step, the model's part included."""
-    return leg.conclude([model.run(hops) for model, hops in leg.take(entries)])
+    return leg.conclude([model.run(hops) for model, hops in leg.ingest(entries)])
 
 
 class Models:
@@ -102,19 +102,19 @@ def assert_clean(effects, *parts):
     np.testing.assert_array_equal(clean(effects), np.concatenate(parts))
 
 
-def marks(effects):
+def stream_ids(effects):
     """Where these effects stand in the clean stream."""
     for effect in effects:
         match effect:
             case Audio(end):
-                yield Mark(end, AUDIO_ORDER)
+                yield StreamId(end, AUDIO_ORDER)
             case Relay(relayed):
-                yield relayed.mark
+                yield relayed.stream_id
 
 
 def assert_written(effects):
     """Assert what Redis would: every id is greater than the one before."""
-    ids = list(marks(effects))
+    ids = list(stream_ids(effects))
     assert ids == sorted(set(ids))
 
 
@@ -195,13 +195,13 @@ def test_a_step_runs_each_model_once():
     models = Models()
     leg = DenoiseLeg(models, FRESH)
     entries = [chunk(0, 700), control(700), chunk(700, 2000), chunk(3000, 4000), chunk(4000, 5000)]
-    assert [model for model, _ in leg.take(entries)] == models.opened
+    assert [model for model, _ in leg.ingest(entries)] == models.opened
     assert len(models.opened) == 2
 
 
 def test_a_step_without_a_whole_hop_runs_no_model():
     leg = DenoiseLeg(Inverter, FRESH)
-    assert leg.take([chunk(0, HOP - 1)]) == []
+    assert leg.ingest([chunk(0, HOP - 1)]) == []
     assert leg.conclude([]) == []
 
 
@@ -284,15 +284,15 @@ def test_a_take_over_at_any_point_changes_no_sample(pieces, data):
     state = saved.state if checkpoint else None
     decided += [effect for entry in entries[checkpoint:last] for effect in advance(old, [entry])]
     written = decided[: data.draw(st.integers(least, len(decided)))]
-    emitted = max(marks(written), default=NOTHING)
+    emitted = max(stream_ids(written), default=NOTHING)
 
     new = DenoiseLeg(Inverter, Recovery(state, emitted))
     assert new.reads_from == saved.floor
-    left = [entry for entry in entries if entry.mark > (new.reads_from, AUDIO_ORDER)]
+    left = [entry for entry in entries if entry.stream_id > (new.reads_from, AUDIO_ORDER)]
     again = [effect for batch in batches(left, data) for effect in advance(new, batch)]
 
     # The runtime drops the controls that are there already; no audio is written twice.
-    repeated = [e for e in again if any(mark <= emitted for mark in marks([e]))]
+    repeated = [e for e in again if any(stream_id <= emitted for stream_id in stream_ids([e]))]
     assert all(isinstance(effect, Relay) for effect in repeated)
     both = [*written, *(e for e in again if e not in repeated)]
     assert_written(both)
@@ -306,7 +306,7 @@ def test_a_checkpoint_needs_no_audio_before_it():
     advance(leg, [chunk(0, 5000), chunk(7777, 12_345)])
     snapshot = leg.snapshot()
     assert snapshot.floor == 12_345
-    heir = DenoiseLeg(Inverter, Recovery(snapshot.state, Mark(12_000, AUDIO_ORDER)))
+    heir = DenoiseLeg(Inverter, Recovery(snapshot.state, StreamId(12_000, AUDIO_ORDER)))
     assert heir.reads_from == 12_345
     effects = advance(heir, [chunk(12_345, 14_000), control(14_000, "end")])
     samples = np.frombuffer(effects[0].pcm, "<i2")

@@ -88,11 +88,11 @@ def test_every_key_of_the_architecture_is_one_the_bus_builds():
     stage, gateway = "<stage>", "<gateway>"
     built = [
         keys.session_key("<session>", "meta"),
-        *(LEG.key(kind) for kind in ("audio", "clean", "speech", "text", "held", "part:<n>")),
+        *(LEG.key(kind) for kind in ("audio", "clean", "speech", "text", "parked", "part:<n>")),
         *(LEG.key(kind) for kind in ("align:<n>", "ckpt:<stage>")),
-        *(keys.claims(stage), keys.index(stage), keys.workers(stage)),
+        *(keys.work_items(stage), keys.index(stage), keys.workers(stage)),
         *(keys.dead(stage), keys.dead_audio(stage), keys.sessions(), keys.calls("<key>")),
-        *(keys.ring(stage, 7), keys.out(gateway)),
+        *(keys.doorbell(stage, 7), keys.out(gateway)),
     ]
     spelled = {
         re.sub(r"\{p\d\d\}", "{pNN}", key.decode())

@@ -10,7 +10,7 @@ import hiredis
 
 from common.bus import scripts, wire
 from common.bus.keys import Leg
-from common.bus.wire import Mark
+from common.bus.wire import StreamId
 from common.errors import BusUnavailable, CallscribeError
 from common.options import SessionOptions
 from common.pipeline import text
@@ -58,7 +58,7 @@ def commands(data: bytes) -> list[list[bytes]]:
 def taken(leg: LegUplink) -> list[tuple[bytes, bytes]]:
     """Write all that waits; return it as (kind, value), where a control's value is its type."""
     found = []
-    while part := leg.take():
+    while part := leg.dequeue():
         for command in commands(part[1]):
             if command[0] == b"XADD":
                 found.append((b"audio", command[-1]))
@@ -92,14 +92,14 @@ class Client:
 
 
 class Surroundings:
-    """Stands in for what a session shares with others: link, uplink, downlink, fleet.
+    """Stands in for what a session shares with others: link, uplink, downlink, workers.
 
     `call` is what Redis holds of the call `TOKEN`, None if nothing.
     """
 
     def __init__(self) -> None:
         self.commands: list[Command] = []
-        self.claims: list[str] = []
+        self.work_items: list[str] = []
         self.offered: list[LegWork] = []
         self.forgone: list[tuple[int, str]] = []
         self.legs: set[LegUplink] = set()
@@ -113,7 +113,7 @@ class Surroundings:
         self.generation = 0
         self.gate = asyncio.Event()
         self.gate.set()
-        self.call: HeldCall | None = None
+        self.call: StoredCall | None = None
         self.owner: bytes | None = None
         self.attempt = 0
         """The client's latest attempt to resume."""
@@ -137,10 +137,10 @@ class Surroundings:
 
     def _answer(self, command: Command) -> object:
         if command[0] == "XINFO":
-            mark = self.call.last(cast(bytes, command[2])) if self.call else None
-            if mark is None:
+            stream_id = self.call.last(cast(bytes, command[2])) if self.call else None
+            if stream_id is None:
                 return CommandError("ERR no such key")
-            return [b"length", 1, b"last-generated-id", wire.entry_id(*mark)]
+            return [b"length", 1, b"last-generated-id", wire.entry_id(*stream_id)]
         if command[0] == "HGET":
             return self.owner
         found = self.extra(command)
@@ -155,10 +155,10 @@ class Surroundings:
             words = text.WORDS.unpack(arguments[2])
             assert words.words is None
             self.forgone.append((arguments[0], words.trouble))
-        elif script is scripts.REGISTER:
-            self.claims.append(f"{keys[0].decode()} {arguments[0]}")
+        elif script is scripts.OFFER:
+            self.work_items.append(f"{keys[0].decode()} {arguments[0]}")
             self.offered.append(LEG_WORK.unpack(arguments[1]))
-        elif script is scripts.TAKE:
+        elif script is scripts.ACQUIRE_CALL:
             proof, owner, _, _, attempt, former, _ = arguments
             if self.call is None or proof not in ("", TOKEN.digest):
                 return []
@@ -178,7 +178,7 @@ class Surroundings:
             self.renewed.append(arguments)
         return 1
 
-    # --- uplink, downlink, fleet, door ---
+    # --- uplink, downlink, workers, handshakes ---
 
     def rename(self, call: str, known_as: str) -> None:
         self.known_as[call] = known_as
@@ -225,12 +225,12 @@ class Surroundings:
             raise self.objection
 
 
-class HeldCall:
+class StoredCall:
     """What Redis holds of the call `TOKEN`: its record, and per channel where its audio ends."""
 
     def __init__(
         self,
-        *marks: Mark,
+        *stream_ids: StreamId,
         options: SessionOptions | None = None,
         audio: AudioFormat | None = None,
         events: frozenset[str] = frozenset(),
@@ -239,19 +239,19 @@ class HeldCall:
         controls: tuple[int, ...] = (0, 0),
         ends: tuple[int | None, ...] = (None, None),
     ) -> None:
-        sound = audio or AudioFormat("pcm16", 16_000, max(1, len(marks)))
+        sound = audio or AudioFormat("pcm16", 16_000, max(1, len(stream_ids)))
         options = options or SessionOptions()
         self.record = SessionRecord(options, sound, events, False, "first")
-        self._marks = marks
+        self._stream_ids = stream_ids
         self._gateway = gateway
         self._seq = seq
         self._controls = controls
         self._ends = ends
 
-    def last(self, key: bytes) -> Mark | None:
-        for channel, mark in enumerate(self._marks):
+    def last(self, key: bytes) -> StreamId | None:
+        for channel, stream_id in enumerate(self._stream_ids):
             if key == Leg(TOKEN.session, channel).key("audio"):
-                return mark
+                return stream_id
         return None
 
     def meta(self) -> list[object]:

@@ -6,7 +6,6 @@ import pytest
 
 from common.audio import samples
 from common.errors import Misuse
-from common.pipeline.marks import Mark
 from common.pipeline.record import pack
 from common.pipeline.speech import (
     SPEECH_ENTRY,
@@ -18,6 +17,7 @@ from common.pipeline.speech import (
     Started,
     UtteranceEvent,
 )
+from common.pipeline.stream_ids import StreamId
 from vad_worker.endpointer import TRANSITIONS, Endpointer, EndpointerParams, State, Trigger
 from vad_worker.framing import FRAME
 
@@ -348,7 +348,7 @@ def test_the_audio_still_needed() -> None:
     ],
 )
 def test_events_survive_the_wire(event: UtteranceEvent) -> None:
-    entry = SpeechEntry(Mark(event.at, 0), (event,))
+    entry = SpeechEntry(StreamId(event.at, 0), (event,))
     assert SPEECH_ENTRY.unpack(pack(entry)) == entry
 
 

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from common.bus.keys import Leg
-from common.bus.wire import Chunk, Control, Mark
+from common.bus.wire import Chunk, Control, StreamId
 from common.options import SessionOptions
 from common.pipeline import text
 from common.pipeline.control import Configure, End, Flush
@@ -37,7 +37,7 @@ def frames(count: int, end: int) -> Chunk:
 
 
 def run(one: VadLeg, entries: Sequence[Entry], probability: float) -> list[Effect]:
-    count = len(one.take(entries)) // (2 * FRAME)
+    count = len(one.ingest(entries)) // (2 * FRAME)
     return one.conclude([probability] * count, [0.01] * count)
 
 
@@ -54,7 +54,7 @@ def test_a_flush_with_nothing_open_is_answered_with_an_empty_final():
     effects = run(leg(), [frames(4, 4), Control(4 * FRAME, 2, Flush())], QUIET)
     emit, final = effects
     assert isinstance(emit, Emit)
-    assert emit.events.at == Mark(4 * FRAME, 2)
+    assert emit.events.at == StreamId(4 * FRAME, 2)
     assert isinstance(final, Commit)
     assert (final.number, final.item) == (1, text.Final.empty(4 * FRAME, "flush"))
 
@@ -80,7 +80,7 @@ def test_a_new_owner_reads_on_after_the_last_entry_taken_control_or_audio():
     snapshot = one.snapshot(b"")
     taken_over = leg(snapshot)
     assert taken_over.cursor == one.cursor == b"%d-2" % (4 * FRAME)
-    assert snapshot.progress.heard == Mark(4 * FRAME, 2)
+    assert snapshot.progress.heard == StreamId(4 * FRAME, 2)
 
 
 def test_audio_is_kept_until_the_final_is_in_the_text():

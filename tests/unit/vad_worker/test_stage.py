@@ -24,7 +24,7 @@ def owned() -> OwnedLeg:
 def hear(one: OwnedLeg, times: int) -> None:
     heard = UTTERANCES * times
     end = one.leg.position + len(heard) * FRAME
-    one.leg.take([Chunk(end, bytes(2 * FRAME * len(heard)))])
+    one.leg.ingest([Chunk(end, bytes(2 * FRAME * len(heard)))])
     one.leg.conclude(heard, [0.01] * len(heard))
 
 
@@ -52,11 +52,11 @@ def test_a_leg_that_is_taken_over_amid_its_call_is_live():
 def test_audio_is_settled_when_its_utterance_has_ended():
     one, silence = owned(), [0.01] * 10
     assert one.settled(10) == 10
-    one.leg.take([Chunk(30 * FRAME, bytes(2 * FRAME * 30))])
+    one.leg.ingest([Chunk(30 * FRAME, bytes(2 * FRAME * 30))])
     one.leg.conclude([0.9] * 30, [0.01] * 30)
     assert one.leg.speaking
     assert one.settled(30) == 0
-    one.leg.take([Chunk(80 * FRAME, bytes(2 * FRAME * 50))])
+    one.leg.ingest([Chunk(80 * FRAME, bytes(2 * FRAME * 50))])
     one.leg.conclude(silence * 5, [0.01] * 50)
     assert one.settled(50) == 80
 
@@ -78,7 +78,7 @@ def test_an_open_utterance_of_a_recording_is_heard_to_its_end():
     one.leg.live = False
     hear(one, 2)
     heard = [0.9] * 30
-    one.leg.take([Chunk(one.leg.position + 30 * FRAME, bytes(2 * FRAME * 30))])
+    one.leg.ingest([Chunk(one.leg.position + 30 * FRAME, bytes(2 * FRAME * 30))])
     one.leg.conclude(heard, [0.01] * 30)
     assert one.leg.unfinished == 3
     assert not worker.full(one)
@@ -95,6 +95,6 @@ def test_what_is_offered_says_whether_its_leg_was_live():
     one = owned()
     one.leg.live = False
     heard = [0.9] * 30
-    one.leg.take([Chunk(30 * FRAME, bytes(2 * FRAME * 30))])
+    one.leg.ingest([Chunk(30 * FRAME, bytes(2 * FRAME * 30))])
     (*_, offer) = one.leg.conclude(heard, [0.01] * 30)
     assert cast(Any, offer).work.live is False

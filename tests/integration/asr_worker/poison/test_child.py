@@ -105,7 +105,7 @@ async def test_signals_to_the_whole_worker_leave_the_child_to_it(engine):
     assert children() == {child}
 
 
-async def test_without_a_child_a_suspect_waits(monkeypatch):
+async def test_without_a_child_a_candidate_waits(monkeypatch):
     monkeypatch.setattr("asr_worker.poison.child._AGAIN_AFTER", 0.05)
     engine = ChildEngine(partial(DeadlyEngine, EngineSettings(model="none")))
     decoding = asyncio.create_task(engine.decode(request(0.1), PLENTY))

@@ -71,7 +71,7 @@ async def test_a_leg_is_offered_again_while_its_call_lasts(link, redis_url, caps
     await link.insist([("HSET", CALL.meta, "session", b""), ("EXPIRE", CALL.meta, 60)])
     assert await replay(redis_url, [letter]) == 0
     assert capsys.readouterr().out == f"{letter}  call.1  offered again\n"
-    ((_, fields),) = await link.call("XRANGE", keys.claims("vad"), "-", "+")
+    ((_, fields),) = await link.call("XRANGE", keys.work_items("vad"), "-", "+")
     assert fields == [b"k", b"call.1", b"p", b"body"]
     assert await dead_letters.letters(link, "vad") == []
 

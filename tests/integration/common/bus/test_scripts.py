@@ -11,7 +11,7 @@ import pytest
 from common.bus import keys, scripts, wire
 from common.bus.attachments import attach
 from common.bus.keys import Leg
-from common.bus.offers import register
+from common.bus.offers import offer
 from common.pipeline.record import pack
 from common.pipeline.text import FINAL, WORDS, Final, TimedWord, Words
 from common.redis.resp import is_known_id
@@ -20,7 +20,7 @@ from tests.integration.common.stage.toy_stage import TOY, ToyWork
 LEG = Leg("call", 0)
 OTHER = Leg("call", 1)
 SCRIPTS = (
-    *(scripts.REGISTER, scripts.RELEASE, scripts.ACQUIRE),
+    *(scripts.OFFER, scripts.RELEASE, scripts.ACQUIRE),
     *(scripts.COMMIT, scripts.ATTACH),
 )
 
@@ -32,7 +32,7 @@ async def open_session(link, leg=LEG):
 def commit(number, text="", leg=LEG, align=None):
     final = replace(Final.empty(0, "silence"), text=text or f"item {number}", align=align)
     body = pack(final)
-    names = (leg.key("text"), leg.key("held"), leg.meta, leg.key(f"part:{number}"))
+    names = (leg.key("text"), leg.key("parked"), leg.meta, leg.key(f"part:{number}"))
     return (scripts.COMMIT, names, (number, body, keys.SESSION_TTL))
 
 
@@ -55,10 +55,10 @@ class TestCommit:
         await open_session(link)
         assert await link.evaluate([commit(3), commit(2)]) == [0, 0]
         assert await items(link) == []
-        assert 0 < await link.call("TTL", LEG.key("held")) <= keys.SESSION_TTL
+        assert 0 < await link.call("TTL", LEG.key("parked")) <= keys.SESSION_TTL
         assert await link.evaluate([commit(1)]) == [3]
         assert [number for number, _, _ in await items(link)] == [1, 2, 3]
-        assert await link.call("EXISTS", LEG.key("held")) == 0
+        assert await link.call("EXISTS", LEG.key("parked")) == 0
 
     async def test_the_first_version_of_an_item_wins(self, link):
         await open_session(link)
@@ -72,7 +72,7 @@ class TestCommit:
         await link.evaluate([commit(1)])
         await link.call("UNLINK", LEG.meta)
         assert await link.evaluate([commit(2)]) == [-1]
-        assert await link.call("EXISTS", LEG.key("held"), LEG.meta) == 0
+        assert await link.call("EXISTS", LEG.key("parked"), LEG.meta) == 0
 
     async def test_the_running_number_is_the_sessions_over_both_legs(self, link):
         await open_session(link)
@@ -152,14 +152,14 @@ class TestAttach:
         assert await link.evaluate([words(1, "d")]) == [0]
         assert await link.evaluate([commit(1, align="d")]) == [1]
         assert await told(link) == [(1, 1, "hello")]
-        assert await link.call("EXISTS", LEG.key("held")) == 0
+        assert await link.call("EXISTS", LEG.key("parked")) == 0
 
     async def test_words_that_come_later_follow_their_item_once(self, link):
         await open_session(link)
         calls = [commit(1, align="d"), words(1, "d", "first"), words(1, "d", "second")]
         assert await link.evaluate(calls) == [1, 1, 0]
         assert await told(link) == [(1, 1, None), ("words of 1", 2, "first")]
-        assert await link.call("EXISTS", LEG.key("held")) == 0
+        assert await link.call("EXISTS", LEG.key("parked")) == 0
 
     async def test_words_of_an_end_that_was_none_are_dropped(self, link):
         await open_session(link)
@@ -185,7 +185,7 @@ class TestAttach:
         await open_session(link)
         ends = [words(1, f"d{n}", "x" * 1000) for n in range(50)]
         await link.evaluate(ends)
-        assert len(await link.call("HGET", LEG.key("held"), "w1")) < 5000
+        assert len(await link.call("HGET", LEG.key("parked"), "w1")) < 5000
         await link.evaluate([commit(1, align="d46")])
         assert await told(link) == [(1, 1, "x" * 1000)]
 
@@ -193,7 +193,7 @@ class TestAttach:
         await open_session(link)
         await link.evaluate([commit(2, align="d"), words(2, "d"), commit(1)])
         assert await told(link) == [(1, 1, None), (2, 2, "hello")]
-        assert await link.call("EXISTS", LEG.key("held")) == 0
+        assert await link.call("EXISTS", LEG.key("parked")) == 0
 
     async def test_words_stand_behind_whatever_the_text_ends_with(self, link):
         await open_session(link)
@@ -219,15 +219,15 @@ class TestAttach:
     async def test_after_the_working_keys_are_gone_nothing_is_added(self, link):
         await open_session(link)
         await link.evaluate([commit(1, align="d")])
-        await link.run([("UNLINK", LEG.key("held")), ("EXPIRE", LEG.key("text"), 300)])
+        await link.run([("UNLINK", LEG.key("parked")), ("EXPIRE", LEG.key("text"), 300)])
         assert await link.evaluate([words(1, "d")]) == [0]
-        assert await link.call("EXISTS", LEG.key("held")) == 0
+        assert await link.call("EXISTS", LEG.key("parked")) == 0
         assert await link.call("TTL", LEG.key("text")) > keys.SESSION_TTL
 
     async def test_what_waits_lives_no_longer_than_the_session(self, link):
         await open_session(link)
         await link.evaluate([words(1, "d")])
-        assert 0 < await link.call("TTL", LEG.key("held")) <= keys.SESSION_TTL
+        assert 0 < await link.call("TTL", LEG.key("parked")) <= keys.SESSION_TTL
 
     @pytest.mark.parametrize("again", [1, 2, 3])
     async def test_any_order_and_any_repetition_tell_the_same(self, link, again):
@@ -241,72 +241,72 @@ class TestAttach:
         for number, order in enumerate(permutations(calls)):
             leg = Leg("call", number)
             moved = [
-                (script, (leg.key("text"), leg.key("held"), *names[2:]), arguments)
+                (script, (leg.key("text"), leg.key("parked"), *names[2:]), arguments)
                 for script, names, arguments in order
             ]
             await link.evaluate([each for each in moved for _ in range(again)])
             wholes.append({(name, said) for name, _, said in await told(link, leg)})
-            assert await link.call("EXISTS", leg.key("held")) == 0
+            assert await link.call("EXISTS", leg.key("parked")) == 0
         for whole in wholes:
             assert (1, "one") in whole or {(1, None), ("words of 1", "one")} <= whole
             assert (2, "two") in whole or {(2, None), ("words of 2", "two")} <= whole
             assert not any(said == "no" for _, said in whole)
 
 
-class TestClaims:
+class TestWorkItems:
     async def release(self, link, entry, key="s.0"):
-        names = (keys.claims("toy"), keys.index("toy"))
+        names = (keys.work_items("toy"), keys.index("toy"))
         await link.evaluate([(scripts.RELEASE, names, ("toy", entry, key))])
 
-    async def test_registering_is_idempotent(self, link):
-        first, again = await link.evaluate([register("toy", "s.0", ToyWork())] * 2)
+    async def test_offering_is_idempotent(self, link):
+        first, again = await link.evaluate([offer("toy", "s.0", ToyWork())] * 2)
         assert first == again
-        assert await link.evaluate([register("toy", "s.0", ToyWork())]) == [first]
-        ((entry, fields),) = await link.call("XRANGE", keys.claims("toy"), "-", "+")
+        assert await link.evaluate([offer("toy", "s.0", ToyWork())]) == [first]
+        ((entry, fields),) = await link.call("XRANGE", keys.work_items("toy"), "-", "+")
         assert entry == first
         assert fields[:3] == [b"k", b"s.0", b"p"]
         assert TOY.work.unpack(fields[3]).offered > 0
 
     async def test_releasing_is_idempotent_and_leaves_nothing(self, link):
-        (entry,) = await link.evaluate([register("toy", "s.0", ToyWork())])
-        await link.run([("XGROUP", "CREATE", keys.claims("toy"), "toy", "0")])
-        await link.run([("XREADGROUP", "GROUP", "toy", "w", "STREAMS", keys.claims("toy"), ">")])
+        (entry,) = await link.evaluate([offer("toy", "s.0", ToyWork())])
+        await link.run([("XGROUP", "CREATE", keys.work_items("toy"), "toy", "0")])
+        await link.run(
+            [("XREADGROUP", "GROUP", "toy", "w", "STREAMS", keys.work_items("toy"), ">")]
+        )
         for _ in range(2):
             await self.release(link, entry)
-            assert await link.call("XLEN", keys.claims("toy")) == 0
+            assert await link.call("XLEN", keys.work_items("toy")) == 0
             assert await link.call("HLEN", keys.index("toy")) == 0
-            assert (await link.call("XPENDING", keys.claims("toy"), "toy"))[0] == 0
+            assert (await link.call("XPENDING", keys.work_items("toy"), "toy"))[0] == 0
 
-    async def test_a_late_release_does_not_hit_a_new_claim_of_that_name(self, link):
-        (old,) = await link.evaluate([register("toy", "s.0", ToyWork())])
+    async def test_a_late_release_does_not_hit_a_new_work_item_of_that_name(self, link):
+        (old,) = await link.evaluate([offer("toy", "s.0", ToyWork())])
         await self.release(link, old)
-        (new,) = await link.evaluate([register("toy", "s.0", ToyWork())])
+        (new,) = await link.evaluate([offer("toy", "s.0", ToyWork())])
         await self.release(link, old)
         assert await link.call("HGET", keys.index("toy"), "s.0") == new
-        assert await link.call("XLEN", keys.claims("toy")) == 1
+        assert await link.call("XLEN", keys.work_items("toy")) == 1
 
     async def test_many_are_released_at_once(self, link):
-        claims = [f"s.0/{number}" for number in range(5)]
-        entries = await link.evaluate([register("toy", claim, ToyWork()) for claim in claims])
-        names = (keys.claims("toy"), keys.index("toy"))
-        done = [each for pair in zip(entries, claims, strict=True) for each in pair][:-2]
+        work_items = [f"s.0/{number}" for number in range(5)]
+        entries = await link.evaluate([offer("toy", item, ToyWork()) for item in work_items])
+        names = (keys.work_items("toy"), keys.index("toy"))
+        done = [each for pair in zip(entries, work_items, strict=True) for each in pair][:-2]
         await link.evaluate([(scripts.RELEASE, names, ("toy", *done))])
         assert await link.call("HKEYS", keys.index("toy")) == [b"s.0/4"]
-        ((left, _),) = await link.call("XRANGE", keys.claims("toy"), "-", "+")
+        ((left, _),) = await link.call("XRANGE", keys.work_items("toy"), "-", "+")
         assert left == entries[-1]
 
-    async def test_stages_do_not_share_claims(self, link):
-        await link.evaluate(
-            [register("toy", "s.0", ToyWork()), register("other", "s.0", ToyWork())]
-        )
+    async def test_stages_do_not_share_work_items(self, link):
+        await link.evaluate([offer("toy", "s.0", ToyWork()), offer("other", "s.0", ToyWork())])
         for stage in ("toy", "other"):
-            assert await link.call("XLEN", keys.claims(stage)) == 1
+            assert await link.call("XLEN", keys.work_items(stage)) == 1
 
 
 class TestTakingOffice:
     fences = (LEG.key("ckpt:toy"), LEG.key("speech"))
 
-    async def take(self, link, owner):
+    async def acquire(self, link, owner):
         call = (scripts.ACQUIRE, (*self.fences, LEG.key("speech")), (owner, 60))
         (found,) = await link.evaluate([call])
         return found
@@ -315,19 +315,19 @@ class TestTakingOffice:
         return (await link.run([("XADD", key, entry_id, wire.BODY_FIELD, text)]))[0]
 
     async def test_the_first_owner_finds_nothing(self, link):
-        assert await self.take(link, "first") == [1, [], []]
+        assert await self.acquire(link, "first") == [1, [], []]
         for key in self.fences:
             assert await link.call("XRANGE", key, "-", "+") == [[b"1-1", [b"own", b"first"]]]
             assert 0 < await link.call("TTL", key) <= 60
 
     async def test_the_next_one_finds_what_was_left_and_shuts_the_former_out(self, link):
         checkpoints, speech = self.fences
-        await self.take(link, "first")
+        await self.acquire(link, "first")
         await self.write(link, checkpoints, "1-2", "state")
         await self.write(link, speech, "1-2", "older")
         await self.write(link, speech, "1-3", "newest")
         state, output = [b"1-2", [b"p", b"state"]], [b"1-3", [b"p", b"newest"]]
-        assert await self.take(link, "second") == [2, state, output]
+        assert await self.acquire(link, "second") == [2, state, output]
         for key in self.fences:
             assert is_known_id(await self.write(link, key, "1-9", "late"))
             assert await self.write(link, key, "2-2", "fresh") == b"2-2"
@@ -335,21 +335,21 @@ class TestTakingOffice:
     async def test_no_stream_is_left_behind_in_an_older_term(self, link):
         checkpoints, speech = self.fences
         await self.write(link, speech, "7-1", "of a term that the checkpoints lack")
-        assert (await self.take(link, "next"))[0] == 8
-        assert await self.take(link, "last") == [9, [], [b"7-1", [b"p", ANY]]]
+        assert (await self.acquire(link, "next"))[0] == 8
+        assert await self.acquire(link, "last") == [9, [], [b"7-1", [b"p", ANY]]]
         assert (await link.call("XREVRANGE", checkpoints, "+", "-", "COUNT", 1))[0][0] == b"9-1"
 
     async def test_what_was_left_is_found_behind_many_owners(self, link):
         await self.write(link, self.fences[1], "1-2", "long ago")
         for number in range(9):
-            await self.take(link, f"owner {number}")
-        epoch, _, output = await self.take(link, "last")
+            await self.acquire(link, f"owner {number}")
+        epoch, _, output = await self.acquire(link, "last")
         assert (epoch, output[0]) == (11, b"1-2")
 
     async def test_a_stream_keeps_the_longer_life_it_has(self, link):
-        await self.take(link, "first")
+        await self.acquire(link, "first")
         await link.call("EXPIRE", self.fences[0], 600)
-        await self.take(link, "second")
+        await self.acquire(link, "second")
         assert await link.call("TTL", self.fences[0]) > 60
 
 

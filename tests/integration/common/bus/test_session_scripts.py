@@ -14,7 +14,7 @@ from tests.integration.common.stage.toy_stage import asked, named
 SESSION = "call"
 LEG, OTHER = Leg(SESSION, 0), Leg(SESSION, 1)
 META = LEG.meta
-SCRIPTS = (scripts.CONTROL, scripts.TAKE, scripts.RENEW_SESSIONS, scripts.ORPHANS)
+SCRIPTS = (scripts.CONTROL, scripts.ACQUIRE_CALL, scripts.RENEW_SESSIONS, scripts.ORPHANS)
 
 
 @pytest.fixture(autouse=True)
@@ -156,7 +156,7 @@ class TestControl:
 
 
 class TestTake:
-    async def take(
+    async def acquire(
         self,
         link,
         proof="digest",
@@ -168,102 +168,102 @@ class TestTake:
         channels=2,
     ):
         arguments = (proof, owner, gateway, ttl, attempt, former, channels)
-        (found,) = await link.evaluate([(scripts.TAKE, [META], arguments)])
+        (found,) = await link.evaluate([(scripts.ACQUIRE_CALL, [META], arguments)])
         return found
 
     async def test_a_session_changes_hands_as_its_former_owner_left_it(self, link):
         await open_session(link, gateway="g1", seq=7, c0=2, e0=300, c1=3)
-        assert await self.take(link) == [
+        assert await self.acquire(link) == [
             *(b"terms", b"options", b"g1", b"7"),
             *(b"2", b"300", b"3", None),
         ]
         facts = [b"terms", b"options", b"g2", b"7"]
-        assert await self.take(link, channels=1) == [*facts, b"2", b"300"]
+        assert await self.acquire(link, channels=1) == [*facts, b"2", b"300"]
         assert await link.call("HMGET", META, "owner", "gateway") == [b"new", b"g2"]
 
     async def test_what_never_was_is_none(self, link):
         await open_session(link)
-        assert await self.take(link) == [b"terms", b"options", *[None] * 6]
+        assert await self.acquire(link) == [b"terms", b"options", *[None] * 6]
 
     @pytest.mark.parametrize("proof", ["wrong", "diges", "digest "])
     async def test_with_a_wrong_secret_nothing_changes(self, link, proof):
         await open_session(link, gateway="g1")
-        assert await self.take(link, proof) == []
+        assert await self.acquire(link, proof) == []
         assert await link.call("HMGET", META, "owner", "gateway") == [b"owner", b"g1"]
         assert await link.call("TTL", META) <= 60
 
     async def test_a_gateway_needs_no_proof(self, link):
         await open_session(link)
-        assert (await self.take(link, ""))[0] == b"terms"
+        assert (await self.acquire(link, ""))[0] == b"terms"
 
     @pytest.mark.parametrize("proof", ["", "digest"])
     async def test_what_is_gone_is_not_taken_and_leaves_nothing(self, link, proof):
-        assert await self.take(link, proof) == []
+        assert await self.acquire(link, proof) == []
         assert await link.call("EXISTS", META) == 0
 
     async def test_a_rest_that_is_no_session_is_not_taken(self, link):
         # COMMIT counts in the hash, and may do so as the last one.
         await link.run([("HSET", META, "seq", 3), ("EXPIRE", META, 60)])
-        assert await self.take(link, "") == []
+        assert await self.acquire(link, "") == []
 
     async def test_it_lives_on_for_as_long_as_a_session_at_least(self, link):
         await open_session(link)
-        await self.take(link)
+        await self.acquire(link)
         assert 60 < await link.call("TTL", META) <= 120
         # A transcript that is kept for longer is kept for longer.
         await link.call("EXPIRE", META, 300)
-        await self.take(link)
+        await self.acquire(link)
         assert await link.call("TTL", META) > 120
 
     async def test_of_many_the_last_one_owns_it(self, link):
         await open_session(link)
         owners = [f"owner{n}" for n in range(20)]
-        await asyncio.gather(*(self.take(link, owner=owner) for owner in owners))
+        await asyncio.gather(*(self.acquire(link, owner=owner) for owner in owners))
         assert (await link.call("HGET", META, "owner")).decode() in owners
 
     async def test_an_attempt_that_was_given_up_comes_too_late(self, link):
         await open_session(link)
-        assert (await self.take(link, owner="later", attempt=7))[0] == b"terms"
+        assert (await self.acquire(link, owner="later", attempt=7))[0] == b"terms"
         for attempt in (6, 7):
-            assert await self.take(link, owner="earlier", attempt=attempt) == -1
+            assert await self.acquire(link, owner="earlier", attempt=attempt) == -1
             assert await link.call("HGET", META, "owner") == b"later"
-        assert (await self.take(link, owner="latest", attempt=8))[0] == b"terms"
+        assert (await self.acquire(link, owner="latest", attempt=8))[0] == b"terms"
         assert await link.call("HGET", META, "owner") == b"latest"
 
     async def test_an_attempt_may_be_repeated(self, link):
         await open_session(link)
-        first = await self.take(link, attempt=7)
-        assert (await self.take(link, attempt=7))[0] == first[0]
+        first = await self.acquire(link, attempt=7)
+        assert (await self.acquire(link, attempt=7))[0] == first[0]
 
     async def test_a_number_that_anybody_could_name_changes_nothing(self, link):
         await open_session(link)
-        assert await self.take(link, "wrong", attempt=9) == []
-        assert (await self.take(link, attempt=1))[0] == b"terms"
+        assert await self.acquire(link, "wrong", attempt=9) == []
+        assert (await self.acquire(link, attempt=1))[0] == b"terms"
 
     async def test_whoever_does_not_number_attempts_takes_it_as_ever(self, link):
         await open_session(link)
-        await self.take(link, owner="numbered", attempt=7)
-        assert (await self.take(link, owner="not numbered"))[0] == b"terms"
+        await self.acquire(link, owner="numbered", attempt=7)
+        assert (await self.acquire(link, owner="not numbered"))[0] == b"terms"
         assert await link.call("HGET", META, "owner") == b"not numbered"
 
     async def test_from_a_dead_owner_it_is_taken_only_while_it_is_that_ones(self, link):
         await open_session(link, owner="dead", gateway="g1")
-        assert await self.take(link, "", owner="adopter", former="another", attempt=3) == -1
+        assert await self.acquire(link, "", owner="adopter", former="another", attempt=3) == -1
         left = await link.call("HMGET", META, "owner", "gateway", "attempt")
         assert left == [b"dead", b"g1", None]
         assert await link.call("TTL", META) <= 60
-        assert (await self.take(link, "", owner="adopter", former="dead"))[0] == b"terms"
+        assert (await self.acquire(link, "", owner="adopter", former="dead"))[0] == b"terms"
         assert await link.call("HGET", META, "owner") == b"adopter"
 
     async def test_what_is_gone_has_no_owner_that_it_could_be_taken_from(self, link):
-        assert await self.take(link, "", former="dead") == []
+        assert await self.acquire(link, "", former="dead") == []
         assert await link.call("EXISTS", META) == 0
 
     async def test_where_the_owner_was_lost_it_is_not_the_one_that_was_expected(self, link):
         await open_session(link)
         await link.call("HDEL", META, "owner")
-        assert await self.take(link, "", former="dead") == -1
-        assert (await self.take(link, ""))[0] == b"terms"
+        assert await self.acquire(link, "", former="dead") == -1
+        assert (await self.acquire(link, ""))[0] == b"terms"
 
 
 class TestOrphans:

@@ -7,7 +7,7 @@ import pytest
 
 from common.bus import keys, scripts
 from common.bus.keys import Leg
-from common.bus.offers import register
+from common.bus.offers import offer
 from common.errors import BusUnavailable
 from common.redis.address import Address
 from common.redis.link import CommandRefused, Link
@@ -45,10 +45,12 @@ async def test_a_user_may_what_is_needed_and_nothing_else(server):
     link = Link(Address.parse(f"redis://callscribe:secret@127.0.0.1:{server.port}"), "test")
     await link.connect()
     group = ("XREADGROUP", "GROUP", "vad", "me", "COUNT", 1)
-    assert await link.evaluate([register("vad", str(LEG), ToyWork())])
-    assert await link.call("XGROUP", "CREATE", keys.claims("vad"), "vad", "0") == b"OK"
-    assert await link.read_blocking(1, group, ("STREAMS", keys.claims("vad"), ">"))
-    await link.evaluate([(scripts.RELEASE, (keys.claims("vad"), keys.index("vad")), ("vad", 1, 2))])
+    assert await link.evaluate([offer("vad", str(LEG), ToyWork())])
+    assert await link.call("XGROUP", "CREATE", keys.work_items("vad"), "vad", "0") == b"OK"
+    assert await link.read_blocking(1, group, ("STREAMS", keys.work_items("vad"), ">"))
+    await link.evaluate(
+        [(scripts.RELEASE, (keys.work_items("vad"), keys.index("vad")), ("vad", 1, 2))]
+    )
     assert await link.insist([("MULTI",), ("EXISTS", LEG.meta), ("EXEC",)])
     for command, complaint in [
         (("SET", "other", "1"), "NOPERM.*key"),

@@ -106,15 +106,15 @@ async def test_streams_of_many_partitions_are_read_at_once(cluster, link):
 
 
 async def test_one_blocking_read_hears_all_doorbells_of_a_stage(cluster, link):
-    rings = [keys.ring("asr", number) for number in range(keys.RINGS)]
+    doorbells = [keys.doorbell("asr", number) for number in range(keys.DOORBELLS)]
     reading = asyncio.create_task(
-        link.read_blocking(10_000, ("XREAD",), ("STREAMS", *rings, *["$"] * len(rings)))
+        link.read_blocking(10_000, ("XREAD",), ("STREAMS", *doorbells, *["$"] * len(doorbells)))
     )
-    node = cluster.serving(rings[0])
+    node = cluster.serving(doorbells[0])
     await wait_until(lambda: node.client.info("clients")["blocked_clients"] == 1, "it blocks")
-    node.client.xadd(rings[7], {"leg": "speech"}, id="7-1")
-    assert await reading == [[rings[7], [[b"7-1", [b"leg", b"speech"]]]]]
-    assert await link.read_blocking(1, ("XREAD",), ("STREAMS", rings[0], "$")) == []
+    node.client.xadd(doorbells[7], {"leg": "speech"}, id="7-1")
+    assert await reading == [[doorbells[7], [[b"7-1", [b"leg", b"speech"]]]]]
+    assert await link.read_blocking(1, ("XREAD",), ("STREAMS", doorbells[0], "$")) == []
 
 
 async def test_a_slot_moves_under_a_writer_and_nothing_is_lost_or_out_of_order(cluster, link):

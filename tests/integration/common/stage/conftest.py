@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.integration.common.stage.toy import Fleet
+from tests.integration.common.stage.toy import ToyWorkers
 
 
 @pytest.fixture
-async def fleet(redis_url: str) -> AsyncIterator[Fleet]:
+async def workers(redis_url: str) -> AsyncIterator[ToyWorkers]:
     """Workers on the shared server; emptied before, searched for leaked keys after."""
-    fleet = Fleet(redis_url)
-    yield fleet
-    await fleet.end()
+    workers = ToyWorkers(redis_url)
+    yield workers
+    await workers.end()

@@ -10,22 +10,22 @@ import pytest
 
 from common.bus import keys
 from tests.integration.common.server import Server
-from tests.integration.common.stage.toy import PATIENT, Fleet, calls, finish, nothing_left
+from tests.integration.common.stage.toy import PATIENT, ToyWorkers, calls, finish, nothing_left
 from tests.integration.conftest import wait_until
 
 SPOKEN = 20_000
 
 
 @pytest.fixture
-async def own_fleet(server: Server) -> AsyncIterator[Fleet]:
+async def own_workers(server: Server) -> AsyncIterator[ToyWorkers]:
     """Workers on `server`."""
-    fleet = Fleet(server.url)
-    yield fleet
-    await fleet.end()
+    workers = ToyWorkers(server.url)
+    yield workers
+    await workers.end()
 
 
-async def test_what_was_written_since_the_last_save_is_written_again(server, own_link, own_fleet):
-    worker = await own_fleet.add(settings=PATIENT)
+async def test_what_was_written_since_the_last_save_is_written_again(server, own_link, own_workers):
+    worker = await own_workers.add(settings=PATIENT)
     made = await calls(own_link, 3)
     for call in made:
         await call.say(SPOKEN)
@@ -45,9 +45,9 @@ async def test_what_was_written_since_the_last_save_is_written_again(server, own
     assert {epoch for _, epoch, _ in worker.stage.opened} == {1, 2}
 
 
-async def half_saved(server, own_link, own_fleet):
+async def half_saved(server, own_link, own_workers):
     """Return a worker that holds its next step back, and a call whose newer half will be lost."""
-    worker = await own_fleet.add(settings=PATIENT)
+    worker = await own_workers.add(settings=PATIENT)
     (call,) = await calls(own_link, 1)
     await call.say(SPOKEN)
     await call.complete()
@@ -67,9 +67,9 @@ async def replaced_before_it_publishes(server, worker):
     server.start()
 
 
-async def test_what_was_on_its_way_does_not_overtake_what_was_lost(server, own_link, own_fleet):
+async def test_what_was_on_its_way_does_not_overtake_what_was_lost(server, own_link, own_workers):
     """An event accepted by the other server would hide that those before it are gone."""
-    worker, call = await half_saved(server, own_link, own_fleet)
+    worker, call = await half_saved(server, own_link, own_workers)
     await call.say(SPOKEN)
     await replaced_before_it_publishes(server, worker)
     await call.say_again()
@@ -77,10 +77,10 @@ async def test_what_was_on_its_way_does_not_overtake_what_was_lost(server, own_l
     await nothing_left(own_link)
 
 
-async def test_an_end_on_its_way_does_not_close_a_claim_whose_end_was_lost(
-    server, own_link, own_fleet
+async def test_an_end_on_its_way_does_not_close_a_work_item_whose_end_was_lost(
+    server, own_link, own_workers
 ):
-    worker, call = await half_saved(server, own_link, own_fleet)
+    worker, call = await half_saved(server, own_link, own_workers)
     await call.control("end")
     await replaced_before_it_publishes(server, worker)
     await call.say_again()
@@ -88,8 +88,8 @@ async def test_an_end_on_its_way_does_not_close_a_claim_whose_end_was_lost(
     await nothing_left(own_link)
 
 
-async def test_a_doorbell_of_another_server_is_heard(server, own_link, own_fleet):
-    worker = await own_fleet.add(settings=PATIENT, rings=True)
+async def test_a_doorbell_of_another_server_is_heard(server, own_link, own_workers):
+    worker = await own_workers.add(settings=PATIENT, woken=True)
     (call,) = await calls(own_link, 1)
     await call.say(SPOKEN)
     await call.complete()
@@ -101,5 +101,7 @@ async def test_a_doorbell_of_another_server_is_heard(server, own_link, own_fleet
     await asyncio.sleep(0.2)  # the tick in hand is the old one
     await call.say(2000)
     while (await call.events()) != call.expected:
-        await own_link.call("XADD", keys.ring("toy", call.leg.ring), "*", str(call.leg), "audio")
+        await own_link.call(
+            "XADD", keys.doorbell("toy", call.leg.doorbell), "*", str(call.leg), "audio"
+        )
         await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Claims that no worker can carry out: put aside, told, and not too many of them."""
+"""Work items that no worker can carry out: put aside, told, and not too many of them."""
 
 import asyncio
 
@@ -61,13 +61,13 @@ class TestLetters:
         assert await link.evaluate([letter("late", entry=b"99-0")]) == [1]
 
 
-async def test_a_claim_that_cannot_be_read_is_put_aside_and_the_worker_lives(link, fleet):
-    worker = await fleet.add()
+async def test_a_work_item_that_cannot_be_read_is_put_aside_and_the_worker_lives(link, workers):
+    worker = await workers.add()
     (good,) = await calls(link, 1)
     bad = Call(link, "bad")
     await link.insist([("HSET", bad.leg.meta, "session", b"x"), ("EXPIRE", bad.leg.meta, 60)])
     foreign = b"\x81\xa1v\x63"  # a body of version 99
-    register = (scripts.REGISTER, (keys.claims("toy"), keys.index("toy")), ("bad.0", foreign))
+    register = (scripts.OFFER, (keys.work_items("toy"), keys.index("toy")), ("bad.0", foreign))
     await link.evaluate([register])
     while not (found := await dead_letters.letters(link, "toy")):
         await asyncio.sleep(0.01)
@@ -81,8 +81,8 @@ async def test_a_claim_that_cannot_be_read_is_put_aside_and_the_worker_lives(lin
     assert ITEM.unpack(fields[3]) == GIVEN_UP
 
 
-async def test_a_claim_with_an_unreadable_entry_is_put_aside(link, fleet):
-    worker = await fleet.add()
+async def test_a_work_item_with_an_unreadable_entry_is_put_aside(link, workers):
+    worker = await workers.add()
     good, bad = await calls(link, 2)
     await bad.say(1000)
     await bad.complete()
@@ -95,8 +95,8 @@ async def test_a_claim_with_an_unreadable_entry_is_put_aside(link, fleet):
     await nothing_left(link)
 
 
-async def test_a_claim_that_cannot_be_opened_is_put_aside(link, fleet):
-    worker = await fleet.add()
+async def test_a_work_item_that_cannot_be_opened_is_put_aside(link, workers):
+    worker = await workers.add()
     worker.stage.hopeless.add("call0.0")
     await calls(link, 1)
     while not (found := await dead_letters.letters(link, "toy")):
@@ -105,14 +105,14 @@ async def test_a_claim_that_cannot_be_opened_is_put_aside(link, fleet):
     await nothing_left(link)
 
 
-async def test_the_breaker_holds_claims_back_and_they_are_done_when_it_closes(link, fleet):
-    worker = await fleet.add(slots=16)
+async def test_the_breaker_holds_work_items_back_and_they_are_done_when_it_closes(link, workers):
+    worker = await workers.add(slots=16)
     made = await calls(link, BURST + 2)
     for call in made:
         await call.control("poison")
     await wait_until(worker.breaker_open, "the breaker is open")
     assert len(await dead_letters.letters(link, "toy")) == BURST
-    assert await link.call("XLEN", keys.claims("toy")) == 2
+    assert await link.call("XLEN", keys.work_items("toy")) == 2
     assert worker.runner.ready() is None, "it can work"
     waiting = [call for call in made if not await link.call("EXISTS", call.leg.key("text"))]
     assert len(waiting) == 2
@@ -127,9 +127,9 @@ async def test_the_breaker_holds_claims_back_and_they_are_done_when_it_closes(li
     assert await dead_letters.letters(link, "toy") == []
 
 
-async def test_suspects_are_not_even_begun_while_the_breaker_is_open(link, fleet):
+async def test_candidates_are_not_even_begun_while_the_breaker_is_open(link, workers):
     await link.evaluate([letter("a.0/1", entry=b"%d-0" % number) for number in range(BURST)])
-    call = Call(link, "suspect")
+    call = Call(link, "candidate")
     # Two owners had it before.
     await link.insist(
         [
@@ -137,7 +137,7 @@ async def test_suspects_are_not_even_begun_while_the_breaker_is_open(link, fleet
             ("EXPIRE", call.leg.key("ckpt:toy"), 60),
         ]
     )
-    worker = await fleet.add(finishes=True)
+    worker = await workers.add(finishes=True)
     await call.open()
     await call.say(2000)
     await wait_until(worker.breaker_open, "it is held back")
@@ -148,15 +148,15 @@ async def test_suspects_are_not_even_begun_while_the_breaker_is_open(link, fleet
     await nothing_left(link)
 
 
-async def test_what_the_breaker_holds_back_is_handed_over_by_a_leaving_worker(link, fleet):
-    leaver = await fleet.add()
+async def test_what_the_breaker_holds_back_is_handed_over_by_a_leaving_worker(link, workers):
+    leaver = await workers.add()
     made = await calls(link, BURST + 1)
     for call in made:
         await call.control("poison")
     await wait_until(leaver.breaker_open, "the breaker is open")
     await link.call("DEL", keys.dead("toy"))
     await leaver.drain()
-    heir = await fleet.add("heir")
+    heir = await workers.add("heir")
     await wait_until(lambda: heir.stage.opened, "it has taken it")
     await nothing_left(link)
 

@@ -13,7 +13,7 @@ from tests.integration.common.server import Server
 from tests.integration.common.stage.toy import (
     BRISK,
     Call,
-    Fleet,
+    ToyWorkers,
     calls,
     finish,
     nothing_left,
@@ -27,18 +27,21 @@ LONG = 2 * BRISK.lease_s
 
 
 @pytest.fixture
-async def own_fleet(server: Server) -> AsyncIterator[Fleet]:
+async def own_workers(server: Server) -> AsyncIterator[ToyWorkers]:
     """Workers on `server`."""
-    fleet = Fleet(server.url)
-    yield fleet
-    await fleet.end()
+    workers = ToyWorkers(server.url)
+    yield workers
+    await workers.end()
 
 
-async def two_workers(fleet, link):
-    workers = [await fleet.add(slots=3, settings=BRISK), await fleet.add(slots=3, settings=BRISK)]
+async def two_workers(workers, link):
+    started = [
+        await workers.add(slots=3, settings=BRISK),
+        await workers.add(slots=3, settings=BRISK),
+    ]
     made = await calls(link, 4)
-    await wait_until(lambda: len(owned(*workers)) == 4, "all are adopted")
-    return workers, made
+    await wait_until(lambda: len(owned(*started)) == 4, "all are adopted")
+    return started, made
 
 
 async def new_calls_work(link, name="new"):
@@ -48,8 +51,10 @@ async def new_calls_work(link, name="new"):
     await finish(call)
 
 
-async def test_one_worker_goes_on_after_a_freeze_longer_than_its_lease(server, own_link, own_fleet):
-    worker = await own_fleet.add(settings=BRISK)
+async def test_one_worker_goes_on_after_a_freeze_longer_than_its_lease(
+    server, own_link, own_workers
+):
+    worker = await own_workers.add(settings=BRISK)
     made = await calls(own_link, 3)
     await wait_until(lambda: len(worker.owned) == 3, "it owns them")
     async with speaking(*made):
@@ -62,8 +67,8 @@ async def test_one_worker_goes_on_after_a_freeze_longer_than_its_lease(server, o
     assert len(worker.stage.opened) == 3, "nothing had to be taken over"
 
 
-async def test_redis_may_go_the_moment_a_worker_is_ready(server, own_link, own_fleet):
-    worker = await own_fleet.add(settings=BRISK)
+async def test_redis_may_go_the_moment_a_worker_is_ready(server, own_link, own_workers):
+    worker = await own_workers.add(settings=BRISK)
     server.stop()
     await wait_until(lambda: not own_link.connected, "it is gone")
     await asyncio.sleep(0.1)
@@ -73,8 +78,8 @@ async def test_redis_may_go_the_moment_a_worker_is_ready(server, own_link, own_f
     await new_calls_work(own_link)
 
 
-async def test_two_workers_sort_it_out_after_a_freeze(server, own_link, own_fleet):
-    workers, made = await two_workers(own_fleet, own_link)
+async def test_two_workers_sort_it_out_after_a_freeze(server, own_link, own_workers):
+    started, made = await two_workers(own_workers, own_link)
     async with speaking(*made):
         for _ in range(2):
             server.freeze()
@@ -83,11 +88,11 @@ async def test_two_workers_sort_it_out_after_a_freeze(server, own_link, own_flee
             await asyncio.sleep(0.2)
     await finish(*made)
     await nothing_left(own_link)
-    assert owned(*workers) == []
+    assert owned(*started) == []
 
 
-async def test_connections_that_are_cut_again_and_again_cost_nothing(server, own_link, own_fleet):
-    _, made = await two_workers(own_fleet, own_link)
+async def test_connections_that_are_cut_again_and_again_cost_nothing(server, own_link, own_workers):
+    _, made = await two_workers(own_workers, own_link)
     async with speaking(*made):
         for _ in range(5):
             await asyncio.sleep(0.1)
@@ -100,8 +105,8 @@ async def test_a_restart_with_its_data_costs_nothing(tmp_path):
     with Server(tmp_path, "--appendfsync", "always", aof=True) as server:
         link = Link(Address.parse(server.url), "own")
         await link.connect()
-        fleet = Fleet(server.url)
-        _, made = await two_workers(fleet, link)
+        workers = ToyWorkers(server.url)
+        _, made = await two_workers(workers, link)
         async with speaking(*made):
             await asyncio.sleep(0.2)
             server.stop()
@@ -109,31 +114,33 @@ async def test_a_restart_with_its_data_costs_nothing(tmp_path):
             server.start()
         await finish(*made)
         await nothing_left(link)
-        await fleet.end()
+        await workers.end()
         await link.close()
 
 
-async def test_a_restart_without_its_data_leaves_workers_for_new_calls(server, own_link, own_fleet):
-    workers, _ = await two_workers(own_fleet, own_link)
+async def test_a_restart_without_its_data_leaves_workers_for_new_calls(
+    server, own_link, own_workers
+):
+    started, _ = await two_workers(own_workers, own_link)
     server.stop()
     server.start()
     await new_calls_work(own_link)
-    await wait_until(lambda: owned(*workers) == [], "what is lost is let go")
+    await wait_until(lambda: owned(*started) == [], "what is lost is let go")
 
 
-async def test_a_flush_in_mid_call_leaves_workers_for_new_calls(server, own_link, own_fleet):
-    workers, made = await two_workers(own_fleet, own_link)
+async def test_a_flush_in_mid_call_leaves_workers_for_new_calls(server, own_link, own_workers):
+    started, made = await two_workers(own_workers, own_link)
     async with speaking(*made):
         await wait_until(lambda: made[0].position > 5000, "they speak")
         await own_link.call("FLUSHALL")
-        await wait_until(lambda: owned(*workers) == [], "what is lost is let go")
+        await wait_until(lambda: owned(*started) == [], "what is lost is let go")
     await new_calls_work(own_link)
     await own_link.call("FLUSHALL")
     await new_calls_work(own_link, "newer")
 
 
-async def test_a_flush_during_a_step_leaves_nothing_behind(server, own_link, own_fleet):
-    worker = await own_fleet.add(settings=BRISK)
+async def test_a_flush_during_a_step_leaves_nothing_behind(server, own_link, own_workers):
+    worker = await own_workers.add(settings=BRISK)
     (call,) = await calls(own_link, 1)
     await wait_until(lambda: worker.owned, "it owns it")
     worker.stage.gate.clear()
@@ -145,36 +152,36 @@ async def test_a_flush_during_a_step_leaves_nothing_behind(server, own_link, own
     await new_calls_work(own_link)
 
 
-async def test_an_emptied_server_that_has_no_room_is_waited_for(server, own_link, own_fleet):
-    workers, _ = await two_workers(own_fleet, own_link)
+async def test_an_emptied_server_that_has_no_room_is_waited_for(server, own_link, own_workers):
+    started, _ = await two_workers(own_workers, own_link)
     server.fill()
     await own_link.call("FLUSHALL")
     await asyncio.sleep(LONG)
-    assert [worker.died() for worker in workers] == [[], []]
+    assert [worker.died() for worker in started] == [[], []]
     server.make_room()
     await new_calls_work(own_link)
 
 
-async def test_a_full_server_is_waited_for(server, own_link, own_fleet):
-    workers, made = await two_workers(own_fleet, own_link)
+async def test_a_full_server_is_waited_for(server, own_link, own_workers):
+    started, made = await two_workers(own_workers, own_link)
     async with speaking(*made):
         await wait_until(lambda: made[0].position > 5000, "they speak")
         await asyncio.to_thread(server.fill)
         await asyncio.sleep(LONG)
-        assert [worker.died() for worker in workers] == [[], []]
+        assert [worker.died() for worker in started] == [[], []]
         await asyncio.to_thread(server.make_room)
     await finish(*made)
     await nothing_left(own_link)
 
 
-async def test_a_claim_taken_while_there_is_no_room_is_begun_when_there_is(
-    server, own_link, own_fleet
+async def test_a_work_item_taken_while_there_is_no_room_is_begun_when_there_is(
+    server, own_link, own_workers
 ):
     (call,) = await calls(own_link, 1)
     await call.say(5000)
     await call.control("end")
     server.fill()
-    starting = asyncio.create_task(own_fleet.add(settings=BRISK))
+    starting = asyncio.create_task(own_workers.add(settings=BRISK))
     server.make_room()
     worker = await starting
     server.fill()
@@ -189,8 +196,8 @@ async def test_a_claim_taken_while_there_is_no_room_is_begun_when_there_is(
     await nothing_left(own_link)
 
 
-async def test_a_busy_server_is_waited_for(server, own_link, own_fleet):
-    workers, made = await two_workers(own_fleet, own_link)
+async def test_a_busy_server_is_waited_for(server, own_link, own_workers):
+    started, made = await two_workers(own_workers, own_link)
     server.client.config_set("busy-reply-threshold", 10)
 
     def occupy() -> None:
@@ -202,23 +209,23 @@ async def test_a_busy_server_is_waited_for(server, own_link, own_fleet):
         while not isinstance((await own_link.run([("GET", "x")]))[0], CommandError):
             await asyncio.sleep(0.005)
         await asyncio.sleep(LONG)
-        assert [worker.died() for worker in workers] == [[], []]
+        assert [worker.died() for worker in started] == [[], []]
         assert await own_link.run([("SCRIPT", "KILL")]) == [b"OK"]
         await occupying
     await finish(*made)
     await nothing_left(own_link)
 
 
-async def test_a_worker_starts_only_when_redis_is_there(server, own_fleet):
+async def test_a_worker_starts_only_when_redis_is_there(server, own_workers):
     server.stop()
     with pytest.raises(BusUnavailable, match=f"127.0.0.1:{server.port}"):
-        await own_fleet.add("early")
-    own_fleet.workers.clear()
+        await own_workers.add("early")
+    own_workers.started.clear()
     server.start()
 
 
-async def test_a_drain_while_redis_is_away_ends_at_its_deadline(server, own_link, own_fleet):
-    worker = await own_fleet.add(settings=BRISK)
+async def test_a_drain_while_redis_is_away_ends_at_its_deadline(server, own_link, own_workers):
+    worker = await own_workers.add(settings=BRISK)
     await calls(own_link, 1)
     await wait_until(lambda: worker.owned, "it owns it")
     server.stop()

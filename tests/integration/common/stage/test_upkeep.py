@@ -25,8 +25,8 @@ async def first_position(link, call):
     return wire.id_halves(entries[0][0])[0] if entries else call.position
 
 
-async def test_audio_and_checkpoints_stay_bounded_however_long_a_call_is(link, fleet):
-    await fleet.add()
+async def test_audio_and_checkpoints_stay_bounded_however_long_a_call_is(link, workers):
+    await workers.add()
     (call,) = await calls(link, 1)
     for _ in range(40):
         await call.say(16_000)
@@ -40,9 +40,9 @@ async def test_audio_and_checkpoints_stay_bounded_however_long_a_call_is(link, f
     await finish(call)
 
 
-async def test_events_are_bounded_too(link, fleet, monkeypatch):
+async def test_events_are_bounded_too(link, workers, monkeypatch):
     monkeypatch.setattr(EVENTS, "most", 100)
-    await fleet.add()
+    await workers.add()
     (call,) = await calls(link, 1)
     for _ in range(10):
         await call.say(100_000)
@@ -51,8 +51,8 @@ async def test_events_are_bounded_too(link, fleet, monkeypatch):
     assert await link.call("XLEN", call.leg.key(EVENTS)) < 400
 
 
-async def test_a_pin_holds_audio_until_its_item_is_in_the_text(link, fleet):
-    worker = await fleet.add()
+async def test_a_pin_holds_audio_until_its_item_is_in_the_text(link, workers):
+    worker = await workers.add()
     (call,) = await calls(link, 1)
     await call.say(40_000)
     await call.control("pin", number=1)
@@ -62,22 +62,22 @@ async def test_a_pin_holds_audio_until_its_item_is_in_the_text(link, fleet):
         await asyncio.sleep(0.01)  # trimmed up to the pin …
     await asyncio.sleep(0.3)
     assert await first_position(link, call) <= 40_000, "… and no further"
-    commit = (*map(call.leg.key, ("text", "held")), call.leg.meta, call.leg.key("part:1"))
+    commit = (*map(call.leg.key, ("text", "parked")), call.leg.meta, call.leg.key("part:1"))
     await link.evaluate([(scripts.COMMIT, commit, (1, pack(Final.empty(0, "silence")), 60))])
     await wait_until(lambda: worker.stage.learned.get("call0.0") == 1, "the stage has learned it")
     while await first_position(link, call) < 300_000:
         await asyncio.sleep(0.01)
 
 
-async def test_a_checkpoint_is_all_that_a_take_over_needs(link, fleet):
-    victim = await fleet.add(settings=BRISK)
+async def test_a_checkpoint_is_all_that_a_take_over_needs(link, workers):
+    victim = await workers.add(settings=BRISK)
     made = await calls(link, 3)
     async with speaking(*made):
         for _ in range(3):
             before = made[0].position
             while await first_position(link, made[0]) < before:
                 await asyncio.sleep(0.01)
-            heir = await fleet.add(settings=BRISK)
+            heir = await workers.add(settings=BRISK)
             await victim.kill()
             while len(heir.owned) < 3:
                 await asyncio.sleep(0.01)
@@ -85,30 +85,30 @@ async def test_a_checkpoint_is_all_that_a_take_over_needs(link, fleet):
     await finish(*made)
 
 
-async def test_claims_of_a_session_that_is_gone_are_released(link, fleet):
-    worker = await fleet.add()
+async def test_work_items_of_a_session_that_is_gone_are_released(link, workers):
+    worker = await workers.add()
     gone, stays = await calls(link, 2)
     await wait_until(lambda: len(worker.owned) == 2, "it owns both")
     await link.call("UNLINK", gone.leg.meta)
     await wait_until(lambda: worker.owned == {str(stays.leg)}, "it lets go of one")
     while await link.call("HEXISTS", keys.index("toy"), str(gone.leg)):
         await asyncio.sleep(0.01)
-    assert await link.call("XLEN", keys.claims("toy")) == 1
-    assert (await link.call("XPENDING", keys.claims("toy"), "toy"))[0] == 1
+    assert await link.call("XLEN", keys.work_items("toy")) == 1
+    assert (await link.call("XPENDING", keys.work_items("toy"), "toy"))[0] == 1
     await stays.say(5000)
     await finish(stays)
     await nothing_left(link)
 
 
-async def test_a_claim_whose_session_was_gone_before_it_was_taken_is_released(link, fleet):
+async def test_a_work_item_whose_session_was_gone_before_it_was_taken_is_released(link, workers):
     call = Call(link, "ghost")
     await call.offer()
-    await fleet.add()
+    await workers.add()
     await nothing_left(link)
 
 
-async def test_keys_live_on_while_the_session_does(link, fleet):
-    worker = await fleet.add()
+async def test_keys_live_on_while_the_session_does(link, workers):
+    worker = await workers.add()
     (call,) = await calls(link, 1)
     await wait_until(lambda: worker.owned, "it owns it")
     await call.say(5000)
@@ -121,9 +121,9 @@ async def test_keys_live_on_while_the_session_does(link, fleet):
     await finish(call)
 
 
-async def test_a_session_whose_streams_are_gone_is_not_brought_back(link, fleet):
+async def test_a_session_whose_streams_are_gone_is_not_brought_back(link, workers):
     """What a late step writes must not stay for ever."""
-    worker = await fleet.add()
+    worker = await workers.add()
     (call,) = await calls(link, 1)
     await wait_until(lambda: worker.owned, "it owns it")
     worker.stage.gate.clear()
@@ -135,9 +135,9 @@ async def test_a_session_whose_streams_are_gone_is_not_brought_back(link, fleet)
     await wait_until(lambda: not worker.owned, "it has let go")
 
 
-async def test_a_fenced_owner_does_not_trim_what_the_new_one_needs(link, fleet, monkeypatch):
+async def test_a_fenced_owner_does_not_trim_what_the_new_one_needs(link, workers, monkeypatch):
     monkeypatch.setattr(upkeep, "SNAPSHOT_EVERY", 2.0)
-    sleeper = await fleet.add("sleeper", settings=BRISK)
+    sleeper = await workers.add("sleeper", settings=BRISK)
     (call,) = await calls(link, 1)
     await call.say(50_000)
     await call.complete()
@@ -146,7 +146,7 @@ async def test_a_fenced_owner_does_not_trim_what_the_new_one_needs(link, fleet, 
     # It sleeps in a step that writes nothing, so that its checkpoint is what is refused.
     sleeper.stage.gate.clear()
     state.wake()
-    heir = await fleet.add("heir", settings=BRISK)
+    heir = await workers.add("heir", settings=BRISK)
     await wait_until(lambda: heir.owned, "the lease has run out")
     await wait_until(
         lambda: asyncio.get_running_loop().time() > slot.snapshot_due, "a checkpoint is due"

@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry
 
 from common.bus import keys, wire
 from common.bus.keys import Leg
-from common.bus.offers import register
-from common.bus.wire import NOTHING, Mark
+from common.bus.offers import offer
+from common.bus.wire import NOTHING, StreamId
 from common.pipeline.record import pack
 from common.pipeline.streams import AUDIO
 from common.redis.address import Address
@@ -60,7 +60,7 @@ class Call:
 
     async def offer(self, stage: str = "toy") -> None:
         """Offer the leg."""
-        await self._link.evaluate([register(stage, str(self.leg), ToyWork())])
+        await self._link.evaluate([offer(stage, str(self.leg), ToyWork())])
 
     async def say(self, samples: int) -> None:
         """Write so many samples, cut at random."""
@@ -92,7 +92,7 @@ class Call:
         await self._link.insist([*commands, ("EXPIRE", self.leg.key(AUDIO), keys.SESSION_TTL)])
 
     async def events(self) -> list[tuple[tuple[int, int], str, int]]:
-        """Return what is in the speech stream: (mark, type, crc)."""
+        """Return what is in the speech stream: (stream_id, type, crc)."""
         (entries,) = await self._link.insist([("XRANGE", self.leg.key(EVENTS), "-", "+")])
         read = [wire.read_owned(entry, TOY_ENTRY) for entry in entries]
         return [
@@ -115,7 +115,7 @@ class Call:
             assert loop.time() < end, here
             await asyncio.sleep(0.01)
 
-    async def saved(self) -> Mark:
+    async def saved(self) -> StreamId:
         """Return up to where the last checkpoint knows the audio stream."""
         (newest,) = await self._link.insist(
             [("XREVRANGE", self.leg.key(CHECKPOINT), "+", "-", "COUNT", 1)]
@@ -211,22 +211,22 @@ class Worker:
         assert not [each for each in results if isinstance(each, Exception)]
 
 
-class Fleet:
+class ToyWorkers:
     """Starts workers and ends whatever of them is still there."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.workers: list[Worker] = []
+        self.started: list[Worker] = []
 
     async def add(self, name: str = "", **more: Any) -> Worker:
         """Start a worker."""
-        worker = Worker(self.url, name or f"worker-{len(self.workers)}", **more)
-        self.workers.append(worker)
+        worker = Worker(self.url, name or f"worker-{len(self.started)}", **more)
+        self.started.append(worker)
         return await worker.start()
 
     async def end(self) -> None:
         """End all that still run; a service that died by itself fails the test."""
-        for worker in self.workers:
+        for worker in self.started:
             for task in worker._tasks.values():
                 if task.done() and not task.cancelled():
                     task.result()
@@ -271,8 +271,8 @@ async def finish(*finished: Call) -> None:
 
 
 async def nothing_left(link: Link) -> None:
-    """Wait until no claim is open; nothing of one may remain."""
-    stream = keys.claims("toy")
+    """Wait until no work item is open; nothing of one may remain."""
+    stream = keys.work_items("toy")
     while await link.call("XLEN", stream) or await link.call("HLEN", keys.index("toy")):
         await asyncio.sleep(0.01)
     assert (await link.call("XPENDING", stream, "toy"))[0] == 0

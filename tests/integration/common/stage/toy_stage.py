@@ -12,7 +12,7 @@ from zlib import crc32
 from common.audio import SAMPLE_RATE
 from common.bus import wire
 from common.bus.keys import Leg
-from common.bus.wire import NOTHING, Chunk, Control, Mark
+from common.bus.wire import NOTHING, Chunk, Control, StreamId
 from common.options import SessionOptions
 from common.pipeline import streams, text
 from common.pipeline.control import Command, Configure, End, Flush
@@ -23,7 +23,7 @@ from common.pipeline.stages import StageSpec, Unit
 from common.pipeline.streams import AUDIO, Ids, Lifetime, Stream
 from common.pipeline.text import Final
 from common.stage.api import (
-    Claim,
+    Assignment,
     Commit,
     DeadLetter,
     Done,
@@ -43,7 +43,7 @@ class State:
     """One leg in the toy stage."""
 
     leg: Leg
-    read: Mark
+    read: StreamId
     position: int
     crc: int
     wake: Callable[[], None]
@@ -63,7 +63,7 @@ class Noted:
 class ToyEntry:
     """An entry of the toy stage's own stream of events."""
 
-    at: Mark
+    at: StreamId
     events: tuple[Noted, ...]
 
 
@@ -78,7 +78,7 @@ class ToyWork:
 class Saved:
     """Its checkpoint."""
 
-    read: Mark = NOTHING
+    read: StreamId = NOTHING
     position: int = 0
     crc: int = 0
 
@@ -123,9 +123,9 @@ class ToyStage(Stage[State, ToyWork]):
     tick = 0.01
     learns_commits = True
 
-    def __init__(self, *, finishes: bool = False, rings: bool = False) -> None:
+    def __init__(self, *, finishes: bool = False, woken: bool = False) -> None:
         unit = Unit.UTTERANCE if finishes else Unit.LEG
-        self.spec = replace(TOY, unit=unit, woken=rings)
+        self.spec = replace(TOY, unit=unit, woken=woken)
         self.gate = asyncio.Event()
         self.gate.set()
         self.held = 0
@@ -135,20 +135,22 @@ class ToyStage(Stage[State, ToyWork]):
         self.stopped = False
         self.heard = 0
         self.poison = True
-        """Whether it gives up a claim at a control of that name."""
+        """Whether it gives up a work item at a control of that name."""
         self.hopeless: set[str] = set()
-        """Claims that it cannot open."""
+        """Work items that it cannot open."""
 
-    def open(self, claim: Claim[ToyWork], recovery: Recovery, wake: Callable[[], None]) -> State:
-        if claim.key in self.hopeless:
-            raise KeyError(claim.key)
+    def open(
+        self, assignment: Assignment[ToyWork], recovery: Recovery, wake: Callable[[], None]
+    ) -> State:
+        if assignment.key in self.hopeless:
+            raise KeyError(assignment.key)
         saved = Saved() if recovery.state is None else SAVED.unpack(recovery.state)
-        state = State(claim.leg, saved.read, saved.position, saved.crc, wake)
-        self.opened.append((claim.key, claim.epoch, recovery.state is not None))
+        state = State(assignment.leg, saved.read, saved.position, saved.crc, wake)
+        self.opened.append((assignment.key, assignment.epoch, recovery.state is not None))
         self.open_states.append(state)
         return state
 
-    def give_up(self, claim: Claim[ToyWork | None]) -> Sequence[Effect]:
+    def give_up(self, assignment: Assignment[ToyWork | None]) -> Sequence[Effect]:
         return [Commit(1, GIVEN_UP, "gw")]
 
     def inputs(self, state: State) -> Mapping[Stream, bytes]:
@@ -184,15 +186,15 @@ class ToyStage(Stage[State, ToyWork]):
         match entry:
             case Chunk(end, pcm):
                 if entry.start != state.position:
-                    effects.append(Emit(EVENTS, ToyEntry(Mark(end, 0), (Noted("hole"),))))
+                    effects.append(Emit(EVENTS, ToyEntry(StreamId(end, 0), (Noted("hole"),))))
                 effects += self._listen(state, pcm)
-                state.read = entry.mark
+                state.read = entry.stream_id
             case Control(_, _, command) if named(command) == "poison" and self.poison:
                 return [DeadLetter("poison"), Commit(1, GIVEN_UP, "gw"), Done()]
             case Control(position, order, command):
-                state.read = entry.mark
+                state.read = entry.stream_id
                 event = Noted(named(command), state.crc, state.position - position)
-                effects.append(Emit(EVENTS, ToyEntry(Mark(position, order), (event,))))
+                effects.append(Emit(EVENTS, ToyEntry(StreamId(position, order), (event,))))
                 if isinstance(command, Configure) and named(command) == "pin":
                     state.pins[int(command.options.keywords[0])] = position
                 if isinstance(command, End):
@@ -208,6 +210,6 @@ class ToyStage(Stage[State, ToyWork]):
             state.position += len(piece) // 2
             self.heard += len(piece) // 2
             if state.position % EVERY == 0:
-                entry = ToyEntry(Mark(state.position, 0), (Noted("crc", state.crc),))
+                entry = ToyEntry(StreamId(state.position, 0), (Noted("crc", state.crc),))
                 effects.append(Emit(EVENTS, entry, wake=("next",), notify="gw"))
         return effects

@@ -15,49 +15,49 @@ KEY = caller({}, "192.0.2.1")
 
 async def test_a_key_has_so_many_calls_and_then_no_more(link):
     calls = Quota(link, 2)
-    assert await calls.take(KEY, "a") is None
-    assert await calls.take(KEY, "b") is None
-    refusal = await calls.take(KEY, "c")
+    assert await calls.reserve(KEY, "a") is None
+    assert await calls.reserve(KEY, "b") is None
+    refusal = await calls.reserve(KEY, "c")
     assert refusal is not None
     assert refusal.reason == "key_sessions"
     assert refusal.retry_after > 0
-    assert await calls.take(caller({}, "192.0.2.2"), "c") is None, "another key"
+    assert await calls.reserve(caller({}, "192.0.2.2"), "c") is None, "another key"
 
 
 async def test_a_call_that_ended_makes_room(link):
     calls = Quota(link, 1)
-    assert await calls.take(KEY, "a") is None
+    assert await calls.reserve(KEY, "a") is None
     await calls.release(KEY, "a")
     await calls.release(KEY, "a")
-    assert await calls.take(KEY, "b") is None
+    assert await calls.reserve(KEY, "b") is None
     assert await link.call("ZCARD", keys.calls(KEY)) == 1
 
 
 async def test_a_call_counts_once_and_two_gateways_count_together(link):
     one, other = Quota(link, 2), Quota(link, 2)
-    assert await one.take(KEY, "a") is None
-    assert await other.take(KEY, "a") is None
-    assert await other.take(KEY, "b") is None
-    assert await one.take(KEY, "c") is not None
+    assert await one.reserve(KEY, "a") is None
+    assert await other.reserve(KEY, "a") is None
+    assert await other.reserve(KEY, "b") is None
+    assert await one.reserve(KEY, "c") is not None
 
 
 async def test_only_so_many_of_a_crowd_get_in(link):
     calls = Quota(link, 3)
-    answers = await asyncio.gather(*(calls.take(KEY, f"{n}") for n in range(20)))
+    answers = await asyncio.gather(*(calls.reserve(KEY, f"{n}") for n in range(20)))
     assert answers.count(None) == 3
 
 
 async def test_calls_of_a_gateway_that_died_are_forgotten(link, monkeypatch):
     calls = Quota(link, 1)
-    await calls.take(KEY, "left behind")
+    await calls.reserve(KEY, "left behind")
     monkeypatch.setattr(quota, "_FORGOTTEN_AFTER", 0.01)
-    while await calls.take(KEY, "new") is not None:
+    while await calls.reserve(KEY, "new") is not None:
         await asyncio.sleep(0.005)
 
 
 async def test_renewing_counts_a_call_that_came_from_elsewhere_whatever_the_limit(link):
     calls = Quota(link, 1)
-    await calls.take(KEY, "a")
+    await calls.reserve(KEY, "a")
     await calls.renew({KEY: ["a", "b"], "ff": ["c"]})
     assert await link.call("ZCARD", keys.calls(KEY)) == 2
     assert await link.call("PTTL", keys.calls("ff")) > 0
@@ -73,7 +73,7 @@ class Mute:
 
 async def test_who_asks_a_redis_that_does_not_answer_is_not_turned_away(monkeypatch):
     monkeypatch.setattr(quota, "_PATIENCE", 0.01)
-    assert await Quota(cast(Link, Mute()), 1).take(KEY, "a") is None
+    assert await Quota(cast(Link, Mute()), 1).reserve(KEY, "a") is None
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from common.bus.wire import NOTHING, Chunk
 from common.errors import AtCapacity
 from common.pipeline.text import TimedWord, Words
 from common.pipeline.work import TextWork
-from common.stage.api import Claim, Done, Recovery
+from common.stage.api import Assignment, Done, Recovery
 from common.telemetry.metrics import AlignMetrics
 
 WORK = TextWork(
@@ -64,8 +64,10 @@ class Rig:
 
     async def open(self, **changed):
         await self.stage.start()
-        claim = Claim("s.0/3/d1", Leg("s", 0), replace(WORK, **changed), b"1-0", 1)
-        return self.stage.open(claim, Recovery(None, NOTHING), partial(self.woken.put_nowait, None))
+        assignment = Assignment("s.0/3/d1", Leg("s", 0), replace(WORK, **changed), b"1-0", 1)
+        return self.stage.open(
+            assignment, Recovery(None, NOTHING), partial(self.woken.put_nowait, None)
+        )
 
     async def step(self, state, *entries):
         (effects,) = await self.stage.step([(state, entries)])

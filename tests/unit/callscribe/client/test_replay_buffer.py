@@ -13,7 +13,7 @@ def buffer(frame_bytes=2, rate=10, capacity_s=1.0):
 
 def taken(ring):
     messages = []
-    while (message := ring.take()) is not None:
+    while (message := ring.dequeue()) is not None:
         messages.append(message)
     return messages
 
@@ -235,7 +235,7 @@ def test_whatever_breaks_the_server_gets_everything_once_and_in_place(steps, fra
                     controls.append((ring.controls, len(audio), text))
             case "send", count:
                 for _ in range(count):
-                    if (message := ring.take()) is not None:
+                    if (message := ring.dequeue()) is not None:
                         server.receive(message)
             case "ack", part:
                 frames = int(len(server.audio) * part) // frame_bytes

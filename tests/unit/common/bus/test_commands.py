@@ -9,7 +9,7 @@ from common.redis.resp import encode, key_of
 
 STREAM = Leg("s", 0).key("speech")
 META = Leg("s", 0).meta
-CLAIMS = keys.claims("vad")
+WORK_ITEMS = keys.work_items("vad")
 WORKERS = keys.workers("vad")
 CONSUMER = Consumer("vad", "me")
 
@@ -36,14 +36,14 @@ CONSUMER = Consumer("vad", "me")
         (commands.heartbeats("vad"), WORKERS),
         (commands.count_workers("vad"), WORKERS),
         (commands.forget_workers("vad", "me", b"you"), WORKERS),
-        (commands.groups("vad"), CLAIMS),
-        (CONSUMER.create_group(), CLAIMS),
-        (CONSUMER.members(), CLAIMS),
-        (CONSUMER.expel(b"you"), CLAIMS),
-        (CONSUMER.read_own(), CLAIMS),
-        (CONSUMER.acknowledge([b"1-1"]), CLAIMS),
-        (CONSUMER.take_idle(1, b"0-0", 3), CLAIMS),
-        (CONSUMER.age([b"1-1", b"1-2"], 10), CLAIMS),
+        (commands.groups("vad"), WORK_ITEMS),
+        (CONSUMER.create_group(), WORK_ITEMS),
+        (CONSUMER.members(), WORK_ITEMS),
+        (CONSUMER.expel(b"you"), WORK_ITEMS),
+        (CONSUMER.read_own(), WORK_ITEMS),
+        (CONSUMER.acknowledge([b"1-1"]), WORK_ITEMS),
+        (CONSUMER.take_over(1, b"0-0", 3), WORK_ITEMS),
+        (CONSUMER.age([b"1-1", b"1-2"], 10), WORK_ITEMS),
     ],
     ids=lambda each: each[0] if isinstance(each, tuple) else "",
 )
@@ -54,7 +54,7 @@ def test_a_command_has_its_key_where_it_is_sought(command, key):
 
 def test_a_blocking_read_takes_its_wait_in_the_middle():
     before, after = CONSUMER.read_new(5)
-    assert key_of((*before, "BLOCK", 9, *after)) == CLAIMS
+    assert key_of((*before, "BLOCK", 9, *after)) == WORK_ITEMS
 
 
 def test_keys_are_renewed_each_by_a_command_of_its_own():

@@ -31,7 +31,7 @@ def test_all_keys_of_a_session_carry_one_tag(session):
     found += [leg.meta for leg in legs]
     assert all(key.startswith(b"cs:v1:" + tag + b":") for key in found)
     assert len(set(found)) == len(found) - 1, "only the meta hash is shared"
-    assert {leg.ring for leg in legs} == {keys.partition(session) % keys.RINGS}
+    assert {leg.doorbell for leg in legs} == {keys.partition(session) % keys.DOORBELLS}
 
 
 @given(SESSIONS, st.integers(0, 99))
@@ -56,9 +56,9 @@ def test_what_is_permanent_is_what_the_table_says(stream):
 
 def test_every_builder_is_in_the_table():
     leg = Leg("s", 0)
-    permanent = [keys.claims("vad"), keys.index("vad"), keys.workers("vad"), keys.dead("asr")]
-    permanent += [keys.ring("asr", 3), keys.sessions()]
-    passing = [leg.meta, *map(leg.key, ("audio", "clean", "speech", "text", "held", "part:1"))]
+    permanent = [keys.work_items("vad"), keys.index("vad"), keys.workers("vad"), keys.dead("asr")]
+    permanent += [keys.doorbell("asr", 3), keys.sessions()]
+    passing = [leg.meta, *map(leg.key, ("audio", "clean", "speech", "text", "parked", "part:1"))]
     passing += [
         leg.key("align:1"),
         leg.key("ckpt:vad"),
@@ -72,8 +72,8 @@ def test_every_builder_is_in_the_table():
 
 
 def test_names_do_not_mislead():
-    assert keys.is_permanent(keys.claims("punctuate")), "a stage whose name begins like a tag"
+    assert keys.is_permanent(keys.work_items("punctuate")), "a stage whose name begins like a tag"
     assert not keys.is_permanent(keys.out("workers")), "a gateway that is named like a hash"
-    assert not keys.is_permanent(Leg("claims", 0).key("claims"))
-    assert not keys.is_permanent(b"cs:v2:{vad}:claims")
+    assert not keys.is_permanent(Leg("work", 0).key("work"))
+    assert not keys.is_permanent(b"cs:v2:{vad}:work")
     assert not keys.is_permanent(b"someone:else")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.bus import wire
-from common.bus.wire import Chunk, Control, Mark
+from common.bus.wire import Chunk, Control, StreamId
 from common.options import SessionOptions
 from common.pipeline.control import Configure, End, Flush
 from common.pipeline.progress import Progress
@@ -27,7 +27,7 @@ def test_audio_reads_back_by_position(end, pcm):
     chunk = wire.read_source(raw)
     assert chunk == Chunk(end, pcm)
     assert chunk.start == end - len(pcm) // 2
-    assert chunk.mark == Mark(end, wire.AUDIO_ORDER)
+    assert chunk.stream_id == StreamId(end, wire.AUDIO_ORDER)
 
 
 @given(POSITIONS, st.integers(2, 99), COMMANDS)
@@ -35,18 +35,18 @@ def test_controls_read_back_with_their_order(position, order, command):
     raw = (wire.entry_id(position, order), [wire.CONTROL_FIELD, pack(command)])
     control = wire.read_source(raw)
     assert isinstance(control, Control)
-    assert control.mark == Mark(position, order)
+    assert control.stream_id == StreamId(position, order)
     assert control.command == command
 
 
 def test_events_read_back_and_an_owners_marker_is_none():
-    entry = SpeechEntry(Mark(512, 0), (Resumed(1, 512),))
+    entry = SpeechEntry(StreamId(512, 0), (Resumed(1, 512),))
     assert wire.read_owned((b"3-2", [wire.BODY_FIELD, pack(entry)]), SPEECH_ENTRY) == entry
     assert wire.read_owned((b"3-1", [wire.OWNER_FIELD, b"worker"]), SPEECH_ENTRY) is None
 
 
 def test_the_head_of_a_checkpoint_is_read_without_its_state():
-    progress = Progress(Mark(512, 1))
+    progress = Progress(StreamId(512, 1))
     fields = [wire.BODY_FIELD, b"the stage's own", wire.HEAD_FIELD, pack(progress)]
     assert wire.read_progress((b"3-2", fields)) == progress
     assert wire.read_progress((b"3-1", [wire.OWNER_FIELD, b"worker"])) is None
@@ -56,9 +56,9 @@ def test_the_head_of_a_checkpoint_is_read_without_its_state():
 def test_audio_comes_before_the_controls_at_its_end_and_after_all_before():
     in_order: list[Chunk | Control] = [Control(0, 2, Flush()), Chunk(160, b"")]
     in_order += [Control(160, 2, Flush()), Control(160, 3, End()), Chunk(161, b"")]
-    marks = [entry.mark for entry in in_order]
-    assert marks == sorted(marks)
-    assert marks[0] > wire.NOTHING
+    stream_ids = [entry.stream_id for entry in in_order]
+    assert stream_ids == sorted(stream_ids)
+    assert stream_ids[0] > wire.NOTHING
 
 
 @given(POSITIONS, st.integers(0, 2**64 - 1))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from common.options import SessionOptions
 from common.pipeline import control, partial, progress, report, speech, text, work
-from common.pipeline.marks import Mark
 from common.pipeline.record import Message
+from common.pipeline.stream_ids import StreamId
 
 OPTIONS = SessionOptions(language="English", keywords=("callscribe",), words=True)
 
@@ -54,7 +54,7 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
     "speech-entry": (
         speech.SPEECH_ENTRY,
         speech.SpeechEntry(
-            Mark(96_000, 2),
+            StreamId(96_000, 2),
             (
                 speech.Gap(16_000, 16_512),
                 speech.Started(7, 48_000, 56_320, 0.75),
@@ -102,7 +102,7 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
             ),
         ),
     ),
-    "progress": (progress.PROGRESS, progress.Progress(Mark(96_000, 2))),
+    "progress": (progress.PROGRESS, progress.Progress(StreamId(96_000, 2))),
     "options": (Message(SessionOptions), OPTIONS),
 }
 

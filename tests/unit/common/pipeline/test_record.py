@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from common.options import SessionOptions
 from common.pipeline import record, report, speech, text, work
-from common.pipeline.marks import Mark
 from common.pipeline.record import Message, pack
+from common.pipeline.stream_ids import StreamId
 from tests.unit.common.pipeline.messages import EXAMPLES, values
 
 KINDS = sorted({type(example) for _, example in EXAMPLES.values()}, key=lambda kind: kind.__name__)
@@ -107,7 +107,7 @@ def test_an_unknown_tag_is_named(tag):
 
 
 def test_what_is_nested_is_checked_as_well():
-    entry = speech.SpeechEntry(Mark(1, 0), (speech.Resumed(1, 2),))
+    entry = speech.SpeechEntry(StreamId(1, 0), (speech.Resumed(1, 2),))
     body = msgpack.unpackb(pack(entry))
     for wrong, what in [
         (body | {"at": [1]}, "SpeechEntry.at"),
@@ -123,7 +123,7 @@ def test_what_is_nested_is_checked_as_well():
 
 
 def test_a_bool_is_no_number():
-    body = msgpack.unpackb(pack(speech.SpeechEntry(Mark(1, 0), (speech.Resumed(1, 2),))))
+    body = msgpack.unpackb(pack(speech.SpeechEntry(StreamId(1, 0), (speech.Resumed(1, 2),))))
     body["events"][0]["utterance"] = True
     with pytest.raises(ValueError, match=r"Resumed\.utterance cannot be True"):
         speech.SPEECH_ENTRY.unpack(msgpack.packb(body))

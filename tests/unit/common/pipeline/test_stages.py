@@ -5,7 +5,7 @@ import pytest
 from common.options import SessionOptions
 from common.pipeline import stages
 from common.pipeline.stages import ALIGN, ASR, DENOISE, PIPELINE, VAD, Unit
-from common.pipeline.streams import AUDIO, RING, SPEECH, TEXT, Ids
+from common.pipeline.streams import AUDIO, DOORBELL, SPEECH, TEXT, Ids
 
 
 def test_a_call_passes_through_the_stages_that_its_options_ask_for():
@@ -17,7 +17,7 @@ def test_a_call_passes_through_the_stages_that_its_options_ask_for():
 
 
 def test_the_streams_of_a_call_that_is_over_are_those_that_last_as_long_as_it():
-    assert stages.WORKING == ("audio", "clean", "speech", "held", "ckpt:denoise", "ckpt:vad")
+    assert stages.WORKING == ("audio", "clean", "speech", "parked", "ckpt:denoise", "ckpt:vad")
     assert set(stages.RENEWED) - set(stages.WORKING) == {TEXT}
 
 
@@ -55,4 +55,4 @@ def test_events_have_one_writer():
     """Two would fence each other: the ids of their entries are their epochs."""
     writers = [spec for spec in PIPELINE if SPEECH in spec.fences]
     assert writers == [VAD]
-    assert RING.scope is not SPEECH.scope
+    assert DOORBELL.scope is not SPEECH.scope

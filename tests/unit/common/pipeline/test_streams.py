@@ -33,6 +33,6 @@ def test_every_kind_is_described_once():
 @pytest.mark.parametrize("stream", ALL)
 def test_every_stream_that_grows_has_a_bound(stream):
     bounded = (Lifetime.CONSUMED, Lifetime.SHORT, Lifetime.RETENTION)
-    one_entry, emptied = CHECKPOINT, streams.CLAIMS
+    one_entry, emptied = CHECKPOINT, streams.WORK_ITEMS
     if stream.ids is not Ids.NONE and stream not in (one_entry, emptied):
         assert stream.most or stream.lifetime in bounded

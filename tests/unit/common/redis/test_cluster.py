@@ -30,10 +30,13 @@ def test_the_examples_of_the_specification(key, same):
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
 def test_what_one_command_touches_shares_a_slot(session):
     legs = [Leg(session, channel) for channel in (0, 1)]
-    touched = [leg.key(kind) for leg in legs for kind in ("audio", "text", "held", "part:3")]
+    touched = [leg.key(kind) for leg in legs for kind in ("audio", "text", "parked", "part:3")]
     assert len({slot_of(key) for key in [*touched, legs[0].meta]}) == 1
-    rings = [keys.ring("asr", number) for number in range(keys.RINGS)]
-    assert len({*map(slot_of, rings), slot_of(keys.claims("asr")), slot_of(keys.index("asr"))}) == 1
+    doorbells = [keys.doorbell("asr", number) for number in range(keys.DOORBELLS)]
+    assert (
+        len({*map(slot_of, doorbells), slot_of(keys.work_items("asr")), slot_of(keys.index("asr"))})
+        == 1
+    )
 
 
 def test_the_partitions_lie_on_all_of_three_nodes():

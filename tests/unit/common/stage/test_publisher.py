@@ -7,7 +7,7 @@ import pytest
 
 from common.bus import keys, scripts, wire
 from common.bus.keys import Leg
-from common.bus.wire import Control, Mark
+from common.bus.wire import Control, StreamId
 from common.errors import Misuse
 from common.options import SessionOptions
 from common.pipeline.control import Flush
@@ -19,9 +19,9 @@ from common.pipeline.streams import SPEECH, Ids, Lifetime, Stream
 from common.pipeline.text import WORDS, Final, Words
 from common.pipeline.work import UTTERANCE_WORK, UtteranceWork
 from common.stage.api import (
+    Assignment,
     Attach,
     Audio,
-    Claim,
     Commit,
     DeadLetter,
     Done,
@@ -49,7 +49,7 @@ WORK = UtteranceWork(
     align=False,
     live=True,
 )
-SNAPSHOT = Snapshot(b"state", Progress(Mark(320, 1)), 0, {})
+SNAPSHOT = Snapshot(b"state", Progress(StreamId(320, 1)), 0, {})
 
 
 def decoded(data):
@@ -104,11 +104,11 @@ class ScriptedLink:
 
 
 def slot(epoch=5, emitted=wire.NOTHING):
-    return Slot(Claim("s.0", LEG, None, b"1-0", epoch, b"raw"), object(), {}, {}, emitted)
+    return Slot(Assignment("s.0", LEG, None, b"1-0", epoch, b"raw"), object(), {}, {}, emitted)
 
 
 def emit(position, order=0):
-    return Emit(SPEECH, SpeechEntry(Mark(position, order), ()), wake=("asr",), notify="gw")
+    return Emit(SPEECH, SpeechEntry(StreamId(position, order), ()), wake=("asr",), notify="gw")
 
 
 def publisher(link: Any) -> Publisher[Any]:
@@ -141,9 +141,9 @@ async def test_effects_become_the_commands_they_stand_for():
         (LEG.key("clean"), b"320-2"),
     ]
     assert len(link.scripts) == 2
-    rung = {command[1]: command[command.index("*") + 1 :] for command in link.others}
-    assert rung == {
-        keys.ring("asr", LEG.ring): ("s.0", "speech"),
+    notified = {command[1]: command[command.index("*") + 1 :] for command in link.others}
+    assert notified == {
+        keys.doorbell("asr", LEG.doorbell): ("s.0", "speech"),
         keys.out("gw"): ("s.0", "speech", "s.0", "part:3", "s.0", "text"),
     }
 
@@ -171,11 +171,11 @@ async def test_words_are_attached_after_the_commit_and_ring_for_the_text():
     assert not await fenced(link, effects)
     assert [call[0] for call in link.scripts] == [scripts.COMMIT, scripts.ATTACH]
     _, names, (number, digest, packed, ttl) = link.scripts[1]
-    assert names == (LEG.key("text"), LEG.key("held"), LEG.meta)
+    assert names == (LEG.key("text"), LEG.key("parked"), LEG.meta)
     assert (number, digest, ttl) == (3, "digest", keys.SESSION_TTL)
     assert WORDS.unpack(packed) == words
-    (ring,) = link.others
-    assert ring[-4:] == ("s.0", "text") * 2
+    (notification,) = link.others
+    assert notification[-4:] == ("s.0", "text") * 2
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ async def test_any_other_refusal_is_a_bug(refusal):
         await fenced(ScriptedLink([hiredis.ReplyError(refusal)]), [emit(512)])
 
 
-async def test_one_fenced_claim_does_not_harm_the_others():
+async def test_one_fenced_work_item_does_not_harm_the_others():
     link = ScriptedLink([STALE, b"5-2"], tops=[b"6-1"])
     stale, good = slot(), slot()
     work = [(each, [emit(512), Offer("asr", "s.0/1", WORK)]) for each in (stale, good)]
@@ -232,20 +232,20 @@ async def test_one_fenced_claim_does_not_harm_the_others():
 )
 async def test_what_an_earlier_owner_wrote_is_not_written_again(effect, written):
     link = ScriptedLink()
-    await fenced(link, [effect], emitted=Mark(512, 0))
+    await fenced(link, [effect], emitted=StreamId(512, 0))
     assert any(command[0] == b"XADD" for command in link.writes) is written
 
 
 async def test_a_skipped_event_still_has_its_consequences():
     link = ScriptedLink()
-    await fenced(link, [emit(512), Offer("asr", "s.0/1", WORK)], emitted=Mark(9999, 0))
+    await fenced(link, [emit(512), Offer("asr", "s.0/1", WORK)], emitted=StreamId(9999, 0))
     assert not link.writes
     assert len(link.scripts) == 1
 
 
 def offers(link):
     """Where the readers of the offers made begin to read, by key."""
-    calls = [call for call in link.scripts if call[0] is scripts.REGISTER]
+    calls = [call for call in link.scripts if call[0] is scripts.OFFER]
     return {key: UTTERANCE_WORK.unpack(body).after for _, _, (key, body) in calls}
 
 
@@ -266,7 +266,7 @@ async def test_an_offer_says_where_its_own_event_lies():
 async def test_an_offer_whose_event_an_earlier_owner_wrote_is_read_from_the_beginning():
     link = ScriptedLink()
     effects = [emit(512), Offer("asr", "s.0/1", WORK), emit(1024), Offer("asr", "s.0/2", WORK)]
-    await fenced(link, effects, emitted=Mark(512, 0))
+    await fenced(link, effects, emitted=StreamId(512, 0))
     assert offers(link) == {"s.0/1": b"0-0", "s.0/2": b"5-1"}
 
 
@@ -372,9 +372,9 @@ async def test_another_writer_of_events_has_a_stream_of_its_own():
         "keywords", Ids.EPOCH, Lifetime.SESSION, writers="keywords", holds="", most=10
     )
     link = ScriptedLink()
-    events = Emit(keywords, SpeechEntry(Mark(512, 0), ()), notify="gw")
+    events = Emit(keywords, SpeechEntry(StreamId(512, 0), ()), notify="gw")
     assert not await fenced(link, [events])
     (write,) = link.writes
     assert write[:5] == (b"XADD", LEG.key("keywords"), b"NOMKSTREAM", b"MAXLEN", b"~")
-    (ring,) = link.others
-    assert ring[-2:] == ("s.0", "keywords")
+    (notification,) = link.others
+    assert notification[-2:] == ("s.0", "keywords")

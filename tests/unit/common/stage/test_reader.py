@@ -1,4 +1,4 @@
-"""Streams that several claims read: one read, each gets what lies after its own cursor."""
+"""Streams that several work items read: one read, each gets what lies after its own cursor."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from common.bus.keys import Leg
 from common.bus.reading import MOST_ENTRIES
 from common.bus.wire import Chunk
 from common.pipeline import streams
-from common.stage.api import Claim, Slot
+from common.stage.api import Assignment, Slot
 from common.stage.reader import read
 
 LEG = Leg("s", 0)
@@ -45,8 +45,8 @@ def audio(*ends):
 
 
 def slot(key, cursors):
-    claim: Claim[Any] = Claim(key, LEG, None, b"1-0", 1)
-    return Slot(claim, key, dict.fromkeys(cursors, streams.AUDIO), dict(cursors), wire.NOTHING)
+    assignment: Assignment[Any] = Assignment(key, LEG, None, b"1-0", 1)
+    return Slot(assignment, key, dict.fromkeys(cursors, streams.AUDIO), dict(cursors), wire.NOTHING)
 
 
 async def ends_read(link, *slots):
@@ -55,14 +55,14 @@ async def ends_read(link, *slots):
     return {s.state: [e.end for e in entries if isinstance(e, Chunk)] for s, entries in news}, more
 
 
-async def test_a_claim_gets_what_is_new_and_then_nothing():
+async def test_a_work_item_gets_what_is_new_and_then_nothing():
     link = StreamLink({AUDIO: audio(1, 2, 3)})
     only = slot("a", {AUDIO: b"1-1"})
     assert await ends_read(link, only) == ({"a": [2, 3]}, False)
     assert await ends_read(link, only) == ({}, False)
 
 
-async def test_two_claims_of_a_leg_each_get_their_own():
+async def test_two_work_items_of_a_leg_each_get_their_own():
     link = StreamLink({AUDIO: audio(9, 10, 11, 100)})
     early, late = slot("early", {AUDIO: b"9-1"}), slot("late", {AUDIO: b"99-1"})
     assert await ends_read(link, late, early) == ({"early": [10, 11, 100], "late": [100]}, False)
@@ -88,14 +88,14 @@ async def test_a_full_read_says_that_there_is_more():
     assert more
 
 
-async def test_an_entry_that_cannot_be_read_concerns_its_claim_alone():
+async def test_an_entry_that_cannot_be_read_concerns_its_work_item_alone():
     other = Leg("t", 0)
     foreign = (b"2-2", [wire.CONTROL_FIELD, b"\x81\xa1v\x63"])  # version 99
     link: Any = StreamLink({AUDIO: audio(1, 2), other.key("audio"): [*audio(1, 2), foreign]})
     good = slot("good", {AUDIO: b"0-0"})
     key = other.key(streams.AUDIO)
-    claim: Claim[Any] = Claim("bad", other, None, b"2-0", 1)
-    bad = Slot(claim, "bad", {key: streams.AUDIO}, {key: b"0-0"}, wire.NOTHING)
+    assignment: Assignment[Any] = Assignment("bad", other, None, b"2-0", 1)
+    bad = Slot(assignment, "bad", {key: streams.AUDIO}, {key: b"0-0"}, wire.NOTHING)
     news, _, unreadable = await read(link, [good, bad])
     assert [(each.state, len(entries)) for each, entries in news] == [("good", 2)]
     assert [(each.state, str(error)) for each, error in unreadable] == [

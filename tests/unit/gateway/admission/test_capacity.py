@@ -65,7 +65,7 @@ def test_without_measurements_the_time_of_one_decode_says_how_much_fits(capacity
     assert capacity.room == pytest.approx(ROOM)
     taken = 0
     while reason(capacity, now) is None:
-        capacity.admit(taken, 1, now)
+        capacity.reserve(taken, 1, now)
         taken += 1
     assert taken == int(ROOM)
     assert reason(capacity, now) == "asr_load"
@@ -74,7 +74,7 @@ def test_without_measurements_the_time_of_one_decode_says_how_much_fits(capacity
 def test_an_idle_system_takes_a_call_however_slow_it_is(capacity):
     now = watch(capacity, look(decode=60.0))
     assert reason(capacity, now, legs=2) is None
-    capacity.admit("a", 2, now)
+    capacity.reserve("a", 2, now)
     assert reason(capacity, now) == "asr_load"
 
 
@@ -112,7 +112,7 @@ def test_many_places_of_one_recogniser_help_each_other_out():
 def test_a_call_counts_from_the_moment_it_is_let_in_until_the_signs_of_life_show_it(capacity):
     now = watch(capacity, look(FULL - 1))
     assert reason(capacity, now) is None
-    capacity.admit("a", 1, now)
+    capacity.reserve("a", 1, now)
     assert reason(capacity, now) == "asr_load"
     assert reason(capacity, now, name="a") is None, "it is not in its own way"
     assert reason(capacity, now + 2.0) is None
@@ -120,13 +120,13 @@ def test_a_call_counts_from_the_moment_it_is_let_in_until_the_signs_of_life_show
 
 def test_a_call_turns_out_to_have_two_legs(capacity):
     now = watch(capacity, look(FULL - 1))
-    capacity.admit("a", 1, now)
+    capacity.reserve("a", 1, now)
     assert reason(capacity, now, legs=2, name="a") == "asr_load"
 
 
 def test_a_call_that_went_away_makes_room_at_once(capacity):
     now = watch(capacity, look(FULL - 1))
-    capacity.admit("a", 1, now)
+    capacity.reserve("a", 1, now)
     capacity.withdraw("a")
     capacity.withdraw("a")
     assert reason(capacity, now) is None
@@ -134,7 +134,7 @@ def test_a_call_that_went_away_makes_room_at_once(capacity):
 
 def test_who_took_the_last_place_at_the_door_keeps_it(capacity):
     now = watch(capacity, look(FULL - 1))
-    capacity.admit("a", 1, now)
+    capacity.reserve("a", 1, now)
     now = watch(capacity, look(FULL - 1), start=now + 0.5)
     assert reason(capacity, now) == "asr_load"
     assert reason(capacity, now, name="a") is None
@@ -158,7 +158,7 @@ def test_never_more_than_fit_are_let_in_between_two_looks(running, legs):
         now = watch(capacity, look(each, work=0.05 * each / 2), start=now + 2.5)
         let_in = 0
         while let_in < 100 and capacity.refusal(legs, now) is None:
-            capacity.admit((number, let_in), legs, now)
+            capacity.reserve((number, let_in), legs, now)
             let_in += 1
         room = capacity.room
         assert room is not None
@@ -169,7 +169,7 @@ def test_never_more_than_fit_are_let_in_between_two_looks(running, legs):
 def test_slots_of_the_stages_that_hold_legs_count_exactly(capacity):
     now = watch(capacity, look(3, slots=5))
     assert reason(capacity, now, legs=2) is None
-    capacity.admit("a", 1, now)
+    capacity.reserve("a", 1, now)
     assert reason(capacity, now, legs=2) == "vad_slots"
     assert reason(capacity, now, legs=2, name="a") is None
     assert reason(capacity, now) is None
@@ -177,9 +177,9 @@ def test_slots_of_the_stages_that_hold_legs_count_exactly(capacity):
 
 def test_denoise_slots_count_for_who_wants_denoising(capacity):
     now = watch(capacity, look(2))
-    capacity.admit("plain", 1, now)
-    capacity.admit("a", 2, now, stages=(DENOISE, VAD, RECOGNISER))
-    capacity.admit("b", 2, now, stages=(DENOISE, VAD, RECOGNISER))
+    capacity.reserve("plain", 1, now)
+    capacity.reserve("a", 2, now, stages=(DENOISE, VAD, RECOGNISER))
+    capacity.reserve("b", 2, now, stages=(DENOISE, VAD, RECOGNISER))
     assert reason(capacity, now, stages=(DENOISE, VAD, RECOGNISER)) == "denoise_slots"
     assert reason(capacity, now) is None
 
@@ -252,7 +252,7 @@ def test_a_crowd_that_comes_all_of_a_sudden_is_not_waited_for(capacity):
     now = watch(capacity, *[look(share=0.0)] * 40)
     taken = 0
     while reason(capacity, now) is None:
-        capacity.admit(taken, 1, now)
+        capacity.reserve(taken, 1, now)
         taken += 1
     assert taken == FULL
     now = watch(capacity, look(FULL, share=0.5), start=now + 3.0)

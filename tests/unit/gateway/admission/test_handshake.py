@@ -11,21 +11,21 @@ from gateway.admission.quota import Quota, caller
 from gateway.admission.workers import Workers
 
 
-class StandInFleet:
+class StandInWorkers:
     """Has room unless told otherwise; remembers which calls count."""
 
     def __init__(self) -> None:
         self.full: Refusal | None = None
-        self.counted: dict[object, int] = {}
+        self.reserved: dict[object, int] = {}
 
     def refusal(self, legs: int) -> Refusal | None:
         return self.full
 
-    def count(self, name: object, legs: int) -> None:
-        self.counted[name] = legs
+    def reserve(self, name: object, legs: int) -> None:
+        self.reserved[name] = legs
 
-    def discount(self, name: object) -> None:
-        self.counted.pop(name, None)
+    def withdraw(self, name: object) -> None:
+        self.reserved.pop(name, None)
 
 
 class StandInQuota:
@@ -35,7 +35,7 @@ class StandInQuota:
         self.held: dict[str, set[str]] = {}
         self.renewed: list[Mapping[str, list[str]]] = []
 
-    async def take(self, key: str, call: str) -> Refusal | None:
+    async def reserve(self, key: str, call: str) -> Refusal | None:
         held = self.held.setdefault(key, set())
         if len(held) == 2:
             return Refusal("key_sessions", 5, "two are running")
@@ -50,8 +50,8 @@ class StandInQuota:
 
 
 @pytest.fixture
-def fleet() -> StandInFleet:
-    return StandInFleet()
+def workers() -> StandInWorkers:
+    return StandInWorkers()
 
 
 @pytest.fixture
@@ -65,38 +65,40 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
-def door(fleet: StandInFleet, registry: CollectorRegistry) -> Handshakes:
+def handshakes(workers: StandInWorkers, registry: CollectorRegistry) -> Handshakes:
     metrics = GatewayMetrics.build(registry)
-    return Handshakes(cast(Workers, fleet), metrics, most=3, quota=None)
+    return Handshakes(cast(Workers, workers), metrics, most=3, quota=None)
 
 
 @pytest.fixture
-def counting(fleet: StandInFleet, quota: StandInQuota, registry: CollectorRegistry) -> Handshakes:
+def counting(
+    workers: StandInWorkers, quota: StandInQuota, registry: CollectorRegistry
+) -> Handshakes:
     metrics = GatewayMetrics.build(registry)
-    return Handshakes(cast(Workers, fleet), metrics, most=99, quota=cast(Quota, quota))
+    return Handshakes(cast(Workers, workers), metrics, most=99, quota=cast(Quota, quota))
 
 
 KEY = caller({}, "192.0.2.1")
 OTHER = caller({"x-api-key": ["another"]}, "192.0.2.1")
 
 
-def knock(
-    door: Handshakes,
+def attempt(
+    handshakes: Handshakes,
     call: str = "a",
     *,
     returning: bool = False,
     present: int = 0,
     key: str = KEY,
 ) -> Refusal | None:
-    answer = door.ask(call, key, present, returning=returning)
+    answer = handshakes.ask(call, key, present, returning=returning)
     assert answer is None or isinstance(answer, Refusal)
     return answer
 
 
 async def ask(
-    door: Handshakes, call: str, key: str = KEY, *, returning: bool = False
+    handshakes: Handshakes, call: str, key: str = KEY, *, returning: bool = False
 ) -> Refusal | None:
-    answer = door.ask(call, key, 0, returning=returning)
+    answer = handshakes.ask(call, key, 0, returning=returning)
     return answer if answer is None or isinstance(answer, Refusal) else await answer
 
 
@@ -108,55 +110,55 @@ def refusals(registry: CollectorRegistry, reason: str) -> float | None:
     return registry.get_sample_value("callscribe_refusals_total", {"reason": reason})
 
 
-def test_a_call_that_is_let_in_counts_at_once(door, fleet):
-    assert knock(door) is None
-    assert fleet.counted == {"a": 1}
+def test_a_call_that_is_let_in_counts_at_once(handshakes, workers):
+    assert attempt(handshakes) is None
+    assert workers.reserved == {"a": 1}
 
 
-def test_a_refusal_is_counted_by_its_reason(door, fleet, registry):
-    fleet.full = Refusal("asr_load", 7, "too much")
-    assert knock(door) is fleet.full
+def test_a_refusal_is_counted_by_its_reason(handshakes, workers, registry):
+    workers.full = Refusal("asr_load", 7, "too much")
+    assert attempt(handshakes) is workers.full
     assert refusals(registry, "asr_load") == 1
-    assert fleet.counted == {}
+    assert workers.reserved == {}
 
 
-def test_a_gateway_takes_so_many_and_no_more(door):
-    assert knock(door, present=2) is None
-    assert reason(knock(door, present=3)) == "max_sessions"
+def test_a_gateway_takes_so_many_and_no_more(handshakes):
+    assert attempt(handshakes, present=2) is None
+    assert reason(attempt(handshakes, present=3)) == "max_sessions"
 
 
-def test_who_comes_back_to_a_call_has_his_place(door, fleet):
-    fleet.full = Refusal("asr_load", 7, "too much")
-    assert knock(door, returning=True, present=99) is None
-    assert knock(door) is not None
-    assert fleet.counted == {}
+def test_who_comes_back_to_a_call_has_his_place(handshakes, workers):
+    workers.full = Refusal("asr_load", 7, "too much")
+    assert attempt(handshakes, returning=True, present=99) is None
+    assert attempt(handshakes) is not None
+    assert workers.reserved == {}
 
 
-def test_who_drains_lets_nobody_in(door):
-    door.close()
-    assert reason(knock(door)) == "draining"
-    assert reason(knock(door, returning=True)) == "draining"
+def test_who_drains_lets_nobody_in(handshakes):
+    handshakes.close()
+    assert reason(attempt(handshakes)) == "draining"
+    assert reason(attempt(handshakes, returning=True)) == "draining"
 
 
-def test_a_key_that_knocks_all_the_time_is_told_to_wait_and_others_are_not(door, registry):
-    answers = [knock(door, f"a{n}", returning=True) for n in range(501)]
+def test_a_key_that_tries_all_the_time_is_told_to_wait_and_others_are_not(handshakes, registry):
+    answers = [attempt(handshakes, f"a{n}", returning=True) for n in range(501)]
     assert answers[:500] == [None] * 500
     refusal = answers[500]
     assert refusal is not None
     assert (refusal.reason, refusal.retry_after) == ("key_rate", 1)
     assert refusals(registry, "key_rate") == 1
-    assert knock(door, "b", key="another") is None
+    assert attempt(handshakes, "b", key="another") is None
 
 
 def spare(
-    fleet: StandInFleet, registry: CollectorRegistry, freed: list[str], more: bool
+    workers: StandInWorkers, registry: CollectorRegistry, freed: list[str], more: bool
 ) -> Handshakes:
     def free(what: str) -> bool:
         freed.append(what)
         return more
 
     return Handshakes(
-        cast(Workers, fleet),
+        cast(Workers, workers),
         GatewayMetrics.build(registry),
         most=3,
         quota=None,
@@ -165,15 +167,15 @@ def spare(
     )
 
 
-def test_where_all_calls_are_taken_a_connection_without_one_makes_room(fleet, registry):
+def test_where_all_calls_are_taken_a_connection_without_one_makes_room(workers, registry):
     freed: list[str] = []
-    assert knock(spare(fleet, registry, freed, True), present=3) is None
+    assert attempt(spare(workers, registry, freed, True), present=3) is None
     assert freed == ["connection"]
 
 
-def test_without_such_a_connection_the_gateway_stays_full(fleet, registry):
+def test_without_such_a_connection_the_gateway_stays_full(workers, registry):
     freed: list[str] = []
-    assert reason(knock(spare(fleet, registry, freed, False), present=3)) == "max_sessions"
+    assert reason(attempt(spare(workers, registry, freed, False), present=3)) == "max_sessions"
     assert freed == ["connection"]
 
 
@@ -182,31 +184,31 @@ def test_without_such_a_connection_the_gateway_stays_full(fleet, registry):
     [("vad_slots", ["call"], 2), ("asr_load", ["call"], 2), ("redis_memory", [], 7)],
 )
 def test_where_places_are_short_a_call_without_a_client_makes_room(
-    fleet, registry, reason, freed, wait
+    workers, registry, reason, freed, wait
 ):
-    fleet.full = Refusal(reason, 7, "too much")
+    workers.full = Refusal(reason, 7, "too much")
     gone: list[str] = []
-    answer = knock(spare(fleet, registry, gone, True))
+    answer = attempt(spare(workers, registry, gone, True))
     assert answer is not None
     assert (gone, answer.retry_after) == (freed, wait)
 
 
-async def test_a_key_with_too_many_calls_is_its_own_fault(counting, fleet, registry):
+async def test_a_key_with_too_many_calls_is_its_own_fault(counting, workers, registry):
     assert await ask(counting, "a") is None
     assert await ask(counting, "b") is None
     assert reason(await ask(counting, "c")) == "key_sessions"
     assert refusals(registry, "key_sessions") == 1
-    assert fleet.counted == {"a": 1, "b": 1}
+    assert workers.reserved == {"a": 1, "b": 1}
     assert await ask(counting, "d", OTHER) is None
 
 
-async def test_a_call_that_ends_makes_room_for_its_key(counting, fleet):
+async def test_a_call_that_ends_makes_room_for_its_key(counting, workers):
     await ask(counting, "a")
     await ask(counting, "b")
     await counting.leave("a")
     await counting.leave("a")
     assert await ask(counting, "c") is None
-    assert fleet.counted == {"b": 1, "c": 1}
+    assert workers.reserved == {"b": 1, "c": 1}
 
 
 async def test_running_calls_are_renewed_by_key_and_nobody_elses(counting, quota):
@@ -233,7 +235,7 @@ async def test_a_handshake_that_came_to_nothing_is_forgotten(counting, quota):
     assert quota.renewed == [{}, {}, {}]
 
 
-async def test_without_a_limit_redis_is_not_asked(door):
-    await door.renew(["a"])
-    await door.leave("a")
-    door.rename("a", "b")
+async def test_without_a_limit_redis_is_not_asked(handshakes):
+    await handshakes.renew(["a"])
+    await handshakes.leave("a")
+    handshakes.rename("a", "b")

@@ -27,7 +27,7 @@ class Redis:
 
     def __init__(self) -> None:
         self.signs: dict[str, dict[bytes, bytes]] = {stage: {} for stage in STAGES}
-        self.claims: dict[str, list[bytes]] = {stage: [] for stage in STAGES}
+        self.work_items: dict[str, list[bytes]] = {stage: [] for stage in STAGES}
         """Ids of work items without an owner."""
         self.memory = (0, 0)
 
@@ -52,15 +52,17 @@ class Redis:
 
     def _answer(self, *command: object) -> Reply:
         signs = {keys.workers(stage): signs for stage, signs in self.signs.items()}
-        claims = {keys.claims(stage): claims for stage, claims in self.claims.items()}
+        work_items = {
+            keys.work_items(stage): work_items for stage, work_items in self.work_items.items()
+        }
         match command:
             case ("HGETALL", bytes(key)):
                 return [part for sign in signs[key].items() for part in sign]
             case ("XINFO", "GROUPS", bytes(key)):
-                lag = len(claims[key])
+                lag = len(work_items[key])
                 return [[b"name", b"x", b"last-delivered-id", b"1-0", b"lag", lag or None]]
             case ("XRANGE", bytes(key), b"(1-0", "+", "COUNT", 1):
-                return [[each, []] for each in claims[key][:1]]
+                return [[each, []] for each in work_items[key][:1]]
             case ("INFO", "memory"):
                 used, most = self.memory
                 counts = {
@@ -199,8 +201,8 @@ async def test_a_call_counts_until_the_signs_of_life_can_show_it(live, redis, cl
     live.admit("first", REQUIRED, 1)
     assert live.refusal(1).reason == "vad_slots"
     live.admit("first", REQUIRED, 1)
-    live.discount("first")
-    live.count("second", 1)
+    live.withdraw("first")
+    live.reserve("second", 1)
     assert live.refusal(1).reason == "vad_slots"
     clock[0] += 2.0
     assert live.refusal(1) is None
@@ -232,13 +234,13 @@ async def test_a_worker_that_starts_anew_is_no_negative_work(live, redis, capaci
     assert capacity.room == pytest.approx(room)
 
 
-async def test_claims_that_wait_longer_than_two_seconds_are_too_many(live, redis, clock):
+async def test_work_items_that_wait_longer_than_two_seconds_are_too_many(live, redis, clock):
     redis.beat("vad", "v", 1, used=1)
     redis.beat("asr", "a", 1)
-    redis.claims["asr"] = [b"5-0", b"6-0"]
+    redis.work_items["asr"] = [b"5-0", b"6-0"]
     await live.look()
     clock[0] += 2.1
-    redis.claims["asr"] = [b"6-0"]
+    redis.work_items["asr"] = [b"6-0"]
     await live.look()
     assert live.refusal(1) is None, "the one that had waited was taken"
     clock[0] += 2.1
@@ -246,7 +248,7 @@ async def test_claims_that_wait_longer_than_two_seconds_are_too_many(live, redis
     redis.beat("asr", "a", 2)
     await live.look()
     assert live.refusal(1).reason == "asr_backlog"
-    redis.claims["asr"] = []
+    redis.work_items["asr"] = []
     await live.look()
     assert live.refusal(1) is None
 

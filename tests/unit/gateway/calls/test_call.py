@@ -29,12 +29,12 @@ async def table() -> Table:
     return Table()
 
 
-async def test_a_call_opens_with_a_claim_per_leg_and_stage(table):
+async def test_a_call_opens_with_a_work_item_per_leg_and_stage(table):
     await table.open(STEREO)
     assert table.client.kinds == ["session_created"]
     legs = [f"{table.conversation.id}.{channel}" for channel in (0, 1)]
-    assert sorted(table.around.claims) == sorted(
-        f"cs:v1:{{{stage}}}:claims {leg}" for stage in ("denoise", "vad") for leg in legs
+    assert sorted(table.around.work_items) == sorted(
+        f"cs:v1:{{{stage}}}:work {leg}" for stage in ("denoise", "vad") for leg in legs
     )
     assert set(table.around.listeners) == {table.conversation.id}
     assert table.around.legs == set(table.call.intake.legs)
@@ -69,7 +69,7 @@ async def test_a_call_that_cannot_be_taken_is_refused_at_once(table, objection, 
     assert table.client.kinds == [code]
     assert table.client.closed == (1013, code)
     assert table.ended
-    assert table.around.claims == []
+    assert table.around.work_items == []
     assert table.refused(reason) == 1
     assert table.client.messages[-1].get("retry_after") == getattr(objection, "retry_after", None)
     assert table.sessions == 0
@@ -89,7 +89,7 @@ async def test_who_calls_while_redis_hangs_is_not_kept_waiting_for_ever(table, m
     assert not disposal.done()
     table.around.gate.set()
     await disposal
-    assert table.around.claims == []
+    assert table.around.work_items == []
 
 
 async def test_without_denoising_a_call_is_refused_or_goes_on_as_set():
@@ -101,7 +101,7 @@ async def test_without_denoising_a_call_is_refused_or_goes_on_as_set():
         table.around.absent = ["denoise"]
         await table.open(STEREO)
         assert table.client.kinds == kinds
-        assert not any("denoise" in claim for claim in table.around.claims)
+        assert not any("denoise" in item for item in table.around.work_items)
 
 
 async def test_a_bug_while_opening_ends_the_call(table):
@@ -227,7 +227,9 @@ async def test_finals_are_passed_on_and_the_last_item_closes(table):
     ("config", "absent", "align"),
     [(WORDS, [], True), (WORDS, ["align"], False), (CONFIG, [], False)],
 )
-async def test_the_claims_tell_whether_words_may_come_from_aligners(table, config, absent, align):
+async def test_the_work_items_tell_whether_words_may_come_from_aligners(
+    table, config, absent, align
+):
     table.around.absent = absent
     await table.open(config)
     assert table.client.kinds == ["session_created"]

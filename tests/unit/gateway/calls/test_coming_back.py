@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from common.bus import keys
-from common.bus.wire import Mark
+from common.bus.wire import StreamId
 from common.errors import BusUnavailable
 from common.options import SessionOptions
 from gateway.protocols.commands import AudioFormat
@@ -18,7 +18,7 @@ from tests.unit.gateway.stand_ins import (
     FINALIZE,
     FLUSH,
     TOKEN,
-    HeldCall,
+    StoredCall,
     Table,
     eventually,
     quiet,
@@ -33,10 +33,10 @@ async def table() -> Table:
     return Table()
 
 
-async def back(held: HeldCall, seq: int = 0, **settings: Any) -> Table:
+async def back(stored: StoredCall, seq: int = 0, **settings: Any) -> Table:
     """Let a client resume the call that Redis holds."""
     table = Table(**settings)
-    table.around.call = held
+    table.around.call = stored
     await table.come_back(seq)
     return table
 
@@ -85,7 +85,7 @@ async def test_a_new_client_that_is_lost_before_its_call_is_open_has_none_to_com
 
 async def test_one_that_is_lost_while_coming_back_has_not_ended_the_call():
     table = Table()
-    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.call = StoredCall(StreamId(1600, 1))
     table.around.gate.clear()
     await table.come_back()
     table.conversation.vanish()
@@ -118,7 +118,7 @@ async def test_a_client_that_is_lost_after_its_last_word_needs_no_waiting_for(ta
 
 
 async def test_it_is_told_from_where_to_go_on():
-    table = await back(HeldCall(Mark(48_000, 1), seq=4, controls=(3, 0)), seq=2)
+    table = await back(StoredCall(StreamId(48_000, 1), seq=4, controls=(3, 0)), seq=2)
     assert table.client.messages == [
         {
             "type": "session_created",
@@ -139,27 +139,27 @@ async def test_it_is_told_from_where_to_go_on():
     assert table.sessions == 1
     assert table.metrics.resumptions._value.get() == 1
     # It was admitted when it was opened.
-    assert table.around.claims == []
+    assert table.around.work_items == []
 
 
 async def test_the_former_gateway_is_told_to_look():
-    table = await back(HeldCall(Mark(0, 1), gateway="other"))
-    (ring,) = [command for command in table.around.commands if command[0] == "XADD"]
-    assert ring[1] == keys.out("other")
-    assert ring[-2:] == ("call.0", b"owner")
+    table = await back(StoredCall(StreamId(0, 1), gateway="other"))
+    (notification,) = [command for command in table.around.commands if command[0] == "XADD"]
+    assert notification[1] == keys.out("other")
+    assert notification[-2:] == ("call.0", b"owner")
 
 
 async def test_no_other_gateway_takes_it_for_an_orphan():
-    table = await back(HeldCall(Mark(48_000, 1)))
+    table = await back(StoredCall(StreamId(48_000, 1)))
     assert ("call",) in table.around.renewed
 
 
 async def test_what_it_sends_then_goes_on_at_that_place():
-    table = await back(HeldCall(Mark(48_000, 1), controls=(2, 0)))
+    table = await back(StoredCall(StreamId(48_000, 1), controls=(2, 0)))
     table.conversation.receive(bytes(200))
     table.conversation.receive(FLUSH)
     (leg,) = table.call.intake.legs
-    part = leg.take()
+    part = leg.dequeue()
     assert part is not None
     assert b"48100-1" in part[1]
     assert table.call.intake.position == 48_100
@@ -168,8 +168,8 @@ async def test_what_it_sends_then_goes_on_at_that_place():
 
 
 async def test_the_leg_that_has_less_decides_and_controls_count_when_both_have_them():
-    held = HeldCall(Mark(32_000, 1), Mark(31_000, 2), audio=TELEPHONE, controls=(2, 1))
-    table = await back(held)
+    stored = StoredCall(StreamId(32_000, 1), StreamId(31_000, 2), audio=TELEPHONE, controls=(2, 1))
+    table = await back(stored)
     (created,) = table.client.messages
     # 31,000 at 16 kHz are 15,500 frames, less what the resampler's filter must have heard.
     assert created["position"] <= 15_500 - 47
@@ -179,20 +179,20 @@ async def test_the_leg_that_has_less_decides_and_controls_count_when_both_have_t
 
 async def test_options_that_were_changed_hold_on():
     options = replace(SessionOptions(), context="changed", silence_threshold=0.3)
-    table = await back(HeldCall(Mark(0, 1), options=options))
+    table = await back(StoredCall(StreamId(0, 1), options=options))
     table.conversation.receive(json.dumps({"type": "config", "language": "de"}))
     expected = replace(options, language="German")
     assert table.call.intake.record.options == expected
 
 
 async def test_finals_that_it_has_are_not_told_again():
-    table = await back(HeldCall(Mark(0, 1), seq=2), seq=1)
+    table = await back(StoredCall(StreamId(0, 1), seq=2), seq=1)
     table.deliver({table.text(): [item(1, 1), item(2, 2)]})
     assert [m["seq"] for m in table.client.messages if m["type"] == "final"] == [2]
 
 
 async def test_a_call_that_was_ended_tells_the_rest_and_closes():
-    table = await back(HeldCall(Mark(100, 2), controls=(1, 0), ends=(100, None)))
+    table = await back(StoredCall(StreamId(100, 2), controls=(1, 0), ends=(100, None)))
     assert table.client.messages[0]["ended"] is True
     assert table.written() == []
     table.conversation.receive(bytes(100))
@@ -204,8 +204,8 @@ async def test_a_call_that_was_ended_tells_the_rest_and_closes():
 
 
 async def test_a_call_of_which_only_one_leg_was_ended_waits_for_the_other():
-    marks = Mark(100, 2), Mark(100, 1)
-    table = await back(HeldCall(*marks, controls=(1, 0), ends=(100, None)))
+    stream_ids = StreamId(100, 2), StreamId(100, 1)
+    table = await back(StoredCall(*stream_ids, controls=(1, 0), ends=(100, None)))
     (created,) = table.client.messages
     assert created["controls"] == 0
     assert "ended" not in created
@@ -214,15 +214,15 @@ async def test_a_call_of_which_only_one_leg_was_ended_waits_for_the_other():
 
 
 async def test_after_it_is_over_there_is_no_audio_and_its_end_says_where_that_was():
-    held = HeldCall(Mark(0, 0), ends=(16_000, None))
-    held.last = lambda key: None  # type: ignore[method-assign]
-    table = await back(held)
+    stored = StoredCall(StreamId(0, 0), ends=(16_000, None))
+    stored.last = lambda key: None  # type: ignore[method-assign]
+    table = await back(stored)
     assert table.client.messages[0]["position"] == 16_000
 
 
 @pytest.mark.parametrize("token", ["", "call", "call.", "call.wrong", ".secret", "c/ll.secret"])
 async def test_a_wrong_token_gets_nothing(table, token):
-    table.around.call = HeldCall(Mark(0, 1))
+    table.around.call = StoredCall(StreamId(0, 1))
     await table.come_back(token=token)
     assert table.client.kinds == ["resume_unknown"]
     assert table.client.closed == (POLICY_VIOLATION, "resume_unknown")
@@ -247,20 +247,20 @@ async def test_who_passed_the_door_to_come_back_begins_no_new_call():
     assert table.client.closed == (POLICY_VIOLATION, "resume_expected")
     assert table.ended
     assert table.refused("resume_expected") == 1
-    assert table.around.claims == []
+    assert table.around.work_items == []
     await table.disposed()
     assert table.around.commands == []
 
 
 async def test_who_passed_the_door_to_come_back_does():
     table = Table(returning=True)
-    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.call = StoredCall(StreamId(1600, 1))
     await table.come_back()
     assert table.client.kinds == ["session_created"]
 
 
 async def test_while_redis_is_away_it_is_asked_to_try_again(table):
-    table.around.call = HeldCall(Mark(0, 1))
+    table.around.call = StoredCall(StreamId(0, 1))
     table.around.connected = False
     await table.come_back()
     assert table.client.kinds == ["unavailable"]
@@ -268,8 +268,8 @@ async def test_while_redis_is_away_it_is_asked_to_try_again(table):
 
 
 async def test_a_bug_while_coming_back_leaves_the_call_to_another_try(table, monkeypatch):
-    table.around.call = HeldCall(Mark(0, 1))
-    monkeypatch.setattr(table.store, "held", lambda taken: 1 / 0)
+    table.around.call = StoredCall(StreamId(0, 1))
+    monkeypatch.setattr(table.store, "stored", lambda acquired: 1 / 0)
     await table.come_back()
     assert table.client.closed == (1011, "internal_error")
     await table.disposed()
@@ -288,7 +288,7 @@ async def test_one_that_goes_on_before_it_knows_where_is_sent_away_and_its_call_
     message, code, close_code
 ):
     table = Table()
-    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.call = StoredCall(StreamId(1600, 1))
     table.around.gate.clear()
     await table.come_back()
     table.conversation.receive(message)
@@ -303,7 +303,7 @@ async def test_one_that_goes_on_before_it_knows_where_is_sent_away_and_its_call_
 
 async def test_one_that_repeats_an_option_that_is_not_so_is_sent_away_and_its_call_waits():
     table = Table(resume_s=0.001)
-    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.call = StoredCall(StreamId(1600, 1))
     message = {"type": "config", "resume": str(TOKEN), "encoding": "mulaw"}
     await table.open(json.dumps(message))
     assert table.client.kinds == ["option_fixed"]
@@ -317,7 +317,7 @@ async def test_one_that_repeats_an_option_that_is_not_so_is_sent_away_and_its_ca
 
 
 async def test_an_attempt_that_was_given_up_does_not_take_the_call_from_a_later_one(table):
-    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.call = StoredCall(StreamId(1600, 1))
     await table.come_back(attempt=2)
     assert table.client.kinds == ["session_created"]
     owner = table.around.owner
@@ -354,7 +354,7 @@ async def test_nobody_is_told_of_it_unasked(table):
 
 async def test_a_resume_waits_out_a_redis_that_goes_away_meanwhile():
     table = Table()
-    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.call = StoredCall(StreamId(1600, 1))
     table.around.objection = BusUnavailable("gone")
     table.around.gate.clear()
     await table.come_back()
@@ -366,7 +366,7 @@ async def test_a_resume_waits_out_a_redis_that_goes_away_meanwhile():
 
 async def test_two_connections_do_not_take_a_call_from_each_other_for_ever():
     table = Table()
-    table.around.call = HeldCall(Mark(16_000, 1))
+    table.around.call = StoredCall(StreamId(16_000, 1))
     refused = []
     for _ in range(12):
         other = Table(beside=table)

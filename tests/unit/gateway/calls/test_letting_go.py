@@ -8,17 +8,17 @@ import pytest
 
 from common.bus import keys
 from common.bus.keys import Leg
-from common.bus.wire import Mark
+from common.bus.wire import StreamId
 from common.options import SessionOptions
 from common.pipeline.record import pack
 from gateway.calls.state import State
-from gateway.calls.store import HeldLeg, Taken
+from gateway.calls.store import Acquired, StoredLeg
 from tests.unit.gateway.downlink.test_events import end, item
 from tests.unit.gateway.stand_ins import (
     CONFIG,
     FINALIZE,
     TOKEN,
-    HeldCall,
+    StoredCall,
     Table,
     quiet,
 )
@@ -39,7 +39,7 @@ async def table() -> Table:
 
 
 async def test_the_newer_connection_has_the_call(table):
-    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.call = StoredCall(StreamId(1600, 1))
     await table.come_back()
     newer = Table(beside=table)
     await newer.come_back()
@@ -49,12 +49,12 @@ async def test_the_newer_connection_has_the_call(table):
     assert list(table.calls) == [newer.call]
     assert table.sessions == 1
     # The same process: no gateway needs to be told.
-    rings = [command for command in table.around.commands if command[0] == "XADD"]
-    assert len(rings) == 1
+    doorbells = [command for command in table.around.commands if command[0] == "XADD"]
+    assert len(doorbells) == 1
 
 
 async def test_what_the_older_holds_goes_and_the_call_stays(table):
-    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.call = StoredCall(StreamId(1600, 1))
     await table.come_back()
     newer = Table(beside=table)
     await newer.come_back()
@@ -67,7 +67,7 @@ async def test_what_the_older_holds_goes_and_the_call_stays(table):
 
 
 async def test_of_two_that_come_back_at_once_the_later_has_the_call(table):
-    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.call = StoredCall(StreamId(1600, 1))
     newer = Table(beside=table)
     for each in (table, newer):
         each.conversation.receive(json.dumps({"type": "config", "resume": str(TOKEN)}))
@@ -79,7 +79,7 @@ async def test_of_two_that_come_back_at_once_the_later_has_the_call(table):
 
 
 async def test_a_doubt_is_settled_by_asking_redis(table):
-    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.call = StoredCall(StreamId(1600, 1))
     await table.come_back()
     table.call.output.doubt()
     await quiet()
@@ -92,7 +92,7 @@ async def test_a_doubt_is_settled_by_asking_redis(table):
 
 
 async def test_who_learns_it_from_a_refused_control_lets_go(table):
-    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.call = StoredCall(StreamId(1600, 1))
     await table.come_back()
     table.around.owner = b"another"
     (leg,) = table.call.intake.legs
@@ -193,7 +193,7 @@ async def test_one_that_opens_its_call_just_as_the_gateway_drains_goes_if_it_com
 
 @pytest.mark.parametrize("lost", [False, True])
 async def test_one_that_comes_back_just_as_the_gateway_drains_goes_on_to_another(table, lost):
-    table.around.call = HeldCall(Mark(1600, 1), events=frozenset(("audio_ack",)))
+    table.around.call = StoredCall(StreamId(1600, 1), events=frozenset(("audio_ack",)))
     table.around.gate.clear()
     await table.come_back()
     if lost:
@@ -207,9 +207,9 @@ async def test_one_that_comes_back_just_as_the_gateway_drains_goes_on_to_another
     assert await left_alone(table)
 
 
-@pytest.mark.parametrize("held", [HeldCall(Mark(1600, 1)), None])
-async def test_one_that_is_sent_away_while_it_comes_back_never_has_the_call(table, held):
-    table.around.call = held
+@pytest.mark.parametrize("stored", [StoredCall(StreamId(1600, 1)), None])
+async def test_one_that_is_sent_away_while_it_comes_back_never_has_the_call(table, stored):
+    table.around.call = stored
     table.around.gate.clear()
     await table.come_back()
     table.conversation.send_away()
@@ -233,7 +233,7 @@ async def test_who_takes_acknowledgements_is_one_who_comes_back(table, events, r
 
 
 async def test_an_orphaned_call_is_ended_in_its_place(table):
-    table.around.call = HeldCall(Mark(1600, 1), Mark(1600, 3), seq=2)
+    table.around.call = StoredCall(StreamId(1600, 1), StreamId(1600, 3), seq=2)
     table.around.owner = b"former"
     await table.adopt()
     assert table.call.running
@@ -261,9 +261,9 @@ async def test_an_orphan_that_is_gone_needs_no_end(table):
     ],
 )
 async def test_an_orphan_that_cannot_be_read_is_tried_once(table, record):
-    table.around.call = held = HeldCall(Mark(1600, 1))
-    meta = [*record, *held.meta()[2:]]
-    held.meta = lambda: meta  # type: ignore[method-assign]
+    table.around.call = stored = StoredCall(StreamId(1600, 1))
+    meta = [*record, *stored.meta()[2:]]
+    stored.meta = lambda: meta  # type: ignore[method-assign]
     await table.adopt("")
     assert not len(table.calls)
     assert "call" not in table.calls
@@ -271,7 +271,7 @@ async def test_an_orphan_that_cannot_be_read_is_tried_once(table, record):
 
 
 async def test_an_orphan_whose_client_has_resumed_it_meanwhile_is_not_ended(table):
-    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.call = StoredCall(StreamId(1600, 1))
     table.around.owner = b"another"
     await table.adopt()
     assert table.around.owner == b"another"
@@ -281,17 +281,17 @@ async def test_an_orphan_whose_client_has_resumed_it_meanwhile_is_not_ended(tabl
 
 
 async def test_an_orphan_that_is_resumed_while_it_is_read_goes_to_its_client(table, monkeypatch):
-    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.call = StoredCall(StreamId(1600, 1))
     table.around.owner = b"former"
     newer = Table(beside=table)
-    held, read = table.store.held, asyncio.Event()
+    stored, read = table.store.stored, asyncio.Event()
 
-    async def slowly(taken: Taken) -> list[HeldLeg]:
+    async def slowly(acquired: Acquired) -> list[StoredLeg]:
         await read.wait()
-        found: list[HeldLeg] = await held(taken)
+        found: list[StoredLeg] = await stored(acquired)
         return found
 
-    monkeypatch.setattr(table.store, "held", slowly)
+    monkeypatch.setattr(table.store, "stored", slowly)
     adopting = asyncio.create_task(table.adopt())
     await quiet()
     await newer.come_back()
@@ -304,19 +304,19 @@ async def test_an_orphan_that_is_resumed_while_it_is_read_goes_to_its_client(tab
 
 
 async def test_a_bug_while_an_orphan_is_taken_over_is_no_end_of_the_gateway(table, monkeypatch):
-    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.call = StoredCall(StreamId(1600, 1))
     table.around.owner = b"former"
-    monkeypatch.setattr(table.store, "held", lambda taken: 1 / 0)
+    monkeypatch.setattr(table.store, "stored", lambda acquired: 1 / 0)
     await table.adopt()
     assert not len(table.calls)
     assert "call" not in table.calls
 
 
 async def test_a_client_that_resumes_an_orphan_after_all_gets_what_it_says(table):
-    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.call = StoredCall(StreamId(1600, 1))
     table.around.owner = b"former"
     await table.adopt()
-    table.around.call = HeldCall(Mark(1600, 2), ends=(1600, None), gateway="g")
+    table.around.call = StoredCall(StreamId(1600, 2), ends=(1600, None), gateway="g")
     newer = Table(beside=table)
     await newer.come_back()
     newer.deliver({newer.text(): [item(1, 1), end(2, 1)]})

@@ -12,16 +12,16 @@ import pytest
 
 from common.bus import keys, wire
 from common.bus.keys import Leg
-from common.bus.wire import Mark
+from common.bus.wire import StreamId
 from common.pipeline.progress import Progress
 from common.pipeline.record import pack
 from gateway.calls import maintenance
-from tests.unit.gateway.stand_ins import FINALIZE, HeldCall, Table, quiet
+from tests.unit.gateway.stand_ins import FINALIZE, StoredCall, Table, quiet
 
 WITH_LAG = json.dumps({"type": "config", "encoding": "pcm16", "events": ["lag"]})
 
 
-class Care:
+class Rig:
     """The maintenance of one gateway, and a call that it maintains."""
 
     def __init__(self, table: Table | None = None, **settings: Any) -> None:
@@ -97,32 +97,32 @@ async def a_call(config: str | None = None) -> Table:
 
 async def test_living_calls_are_kept_alive():
     table = await a_call()
-    care = Care(table)
-    care.around.renewed.clear()
-    care.around.commands.clear()
-    await care.round()
-    assert (table.conversation.id,) in care.around.renewed
-    kept = {command[1] for command in care.around.commands if command[0] == "EXPIRE"}
+    rig = Rig(table)
+    rig.around.renewed.clear()
+    rig.around.commands.clear()
+    await rig.round()
+    assert (table.conversation.id,) in rig.around.renewed
+    kept = {command[1] for command in rig.around.commands if command[0] == "EXPIRE"}
     assert Leg(table.conversation.id, 0).meta in kept
-    assert care.around.counted[0] == [table.conversation.id]
+    assert rig.around.counted[0] == [table.conversation.id]
     assert table.client.closed is None
 
 
 async def test_audio_that_nobody_consumes_is_cut_off_after_five_minutes():
     table = await a_call()
-    care = Care(table)
+    rig = Rig(table)
     (leg,) = table.call.intake.legs
     leg.position = 310 * 16_000
-    await care.round()
-    (trim, *_) = [command for command in care.around.commands if command[0] == "XTRIM"]
+    await rig.round()
+    (trim, *_) = [command for command in rig.around.commands if command[0] == "XTRIM"]
     assert trim == ("XTRIM", leg.key, "MINID", "~", 10 * 16_000)
 
 
 async def test_a_call_that_redis_has_lost_is_lost():
     table = await a_call()
-    care = Care(table)
-    care.around.owner = None
-    await care.round()
+    rig = Rig(table)
+    rig.around.owner = None
+    await rig.round()
     assert table.client.kinds[-1] == "session_lost"
     assert table.client.closed == (1011, "session_lost")
 
@@ -130,130 +130,130 @@ async def test_a_call_that_redis_has_lost_is_lost():
 async def test_a_call_with_another_owner_is_let_go_and_its_client_may_come_back():
     """Redis may have lost the owner's name: then its client is still here."""
     table = await a_call()
-    care = Care(table)
-    care.around.renewed.clear()
-    care.around.owner = b"another"
-    await care.round()
+    rig = Rig(table)
+    rig.around.renewed.clear()
+    rig.around.owner = b"another"
+    await rig.round()
     assert table.client.kinds[-1] == "going_away"
     assert table.client.closed == (1012, "going_away")
     # It is not this gateway's to keep alive.
-    assert (table.conversation.id,) not in care.around.renewed
+    assert (table.conversation.id,) not in rig.around.renewed
 
 
 async def test_a_call_whose_last_words_never_come_is_given_up():
     table = await a_call()
-    care = Care(table)
+    rig = Rig(table)
     table.conversation.receive(FINALIZE)
-    await care.round()
+    await rig.round()
     assert table.client.closed is None
     assert table.call.finishing_since is not None
     table.call.finishing_since -= keys.SESSION_TTL + 60
-    await care.round()
+    await rig.round()
     assert table.client.kinds[-1] == "unfinished"
     assert table.client.closed == (1011, "unfinished")
 
 
 async def test_a_call_that_was_ended_before_it_was_resumed_is_given_up_too():
     table = Table()
-    table.around.call = HeldCall(Mark(100, 2), ends=(100, None))
+    table.around.call = StoredCall(StreamId(100, 2), ends=(100, None))
     await table.come_back()
-    care = Care(table)
+    rig = Rig(table)
     assert table.call.finishing_since is not None
     table.call.finishing_since -= keys.SESSION_TTL + 60
-    await care.round()
+    await rig.round()
     assert table.client.kinds[-1] == "unfinished"
 
 
-async def test_when_redis_has_come_back_older_the_claims_are_opened_again_at_once(monkeypatch):
+async def test_when_redis_has_come_back_older_the_work_items_are_opened_again_at_once(monkeypatch):
     monkeypatch.setattr(maintenance, "RENEW_EVERY", 3_600.0)
     table = await a_call()
-    care = Care(table)
-    care.around.claims.clear()
-    async with care.running("renew_for_ever"):
+    rig = Rig(table)
+    rig.around.work_items.clear()
+    async with rig.running("renew_for_ever"):
         await quiet()
-        assert care.around.claims == []
-        care.around.generation += 1
-        await until(lambda: care.around.claims)
-    assert care.around.claims == [f"cs:v1:{{vad}}:claims {table.conversation.id}.0"]
+        assert rig.around.work_items == []
+        rig.around.generation += 1
+        await until(lambda: rig.around.work_items)
+    assert rig.around.work_items == [f"cs:v1:{{vad}}:work {table.conversation.id}.0"]
 
 
 @pytest.mark.parametrize(("resume_s", "silence"), [(60, 60_002), (0, 6)])
 async def test_orphans_are_ended_here_and_asked_for_late_enough(resume_s, silence):
-    care = Care(resume_s=resume_s)
-    care.around.call = HeldCall(Mark(1600, 1))
-    care.around.owner = b"former"
-    care.orphans = [b"call"]
-    async with care.running("renew_for_ever"):
-        await until(lambda: len(care.table.calls))
-        (call,) = care.table.calls
+    rig = Rig(resume_s=resume_s)
+    rig.around.call = StoredCall(StreamId(1600, 1))
+    rig.around.owner = b"former"
+    rig.orphans = [b"call"]
+    async with rig.running("renew_for_ever"):
+        await until(lambda: len(rig.table.calls))
+        (call,) = rig.table.calls
         await until(lambda: call.running)
     assert call.id == "call"
     assert not call.attended
     # A live gateway, even one that renews late after an outage, is not taken for dead.
-    assert set(care.asked_silence) == {silence}
+    assert set(rig.asked_silence) == {silence}
 
 
 async def test_what_has_another_owner_by_then_is_no_orphan():
-    care = Care()
-    care.around.call = HeldCall(Mark(1600, 1))
-    care.around.owner = b"former"
-    care.orphans = [b"call"]
-    look = care.around.orphans
+    rig = Rig()
+    rig.around.call = StoredCall(StreamId(1600, 1))
+    rig.around.owner = b"former"
+    rig.orphans = [b"call"]
+    look = rig.around.orphans
 
     def back_just_then(silence: int, take: bool) -> list[bytes]:
         if take:
-            care.around.owner = b"its client's"
+            rig.around.owner = b"its client's"
         return look(silence, take)
 
-    care.around.orphans = back_just_then
-    async with care.running("renew_for_ever"):
-        await until(lambda: len(care.adopted_in) > 1)
-    assert care.around.owner == b"its client's"
-    assert not len(care.table.calls)
+    rig.around.orphans = back_just_then
+    async with rig.running("renew_for_ever"):
+        await until(lambda: len(rig.adopted_in) > 1)
+    assert rig.around.owner == b"its client's"
+    assert not len(rig.table.calls)
 
 
 @pytest.mark.parametrize("outage", ["late", "older"])
 async def test_after_an_outage_gateways_get_the_time_to_renew_their_calls(clock, outage):
-    care = Care()
-    await care.round()
-    care.around.counted.clear()
-    care.adopted_in.clear()
-    care.around.gate.clear()
-    async with care.running("renew_for_ever"):
+    rig = Rig()
+    await rig.round()
+    rig.around.counted.clear()
+    rig.adopted_in.clear()
+    rig.around.gate.clear()
+    async with rig.running("renew_for_ever"):
         await quiet()
         if outage == "late":
             clock[0] += 2.1 * maintenance.RENEW_EVERY
         else:
-            care.around.generation += 1
-        care.around.gate.set()
-        await until(lambda: len(care.adopted_in) > 1)
+            rig.around.generation += 1
+        rig.around.gate.set()
+        await until(lambda: len(rig.adopted_in) > 1)
     # The round of the outage itself, and one more.
-    assert care.adopted_in[:2] == [2, 3]
+    assert rig.adopted_in[:2] == [2, 3]
 
 
 async def test_a_call_of_this_gateway_is_no_orphan():
     table = Table()
-    table.around.call = HeldCall(Mark(1600, 1))
+    table.around.call = StoredCall(StreamId(1600, 1))
     await table.come_back()
-    care = Care(table)
-    care.orphans = [b"call"]
-    await care.round()
+    rig = Rig(table)
+    rig.orphans = [b"call"]
+    await rig.round()
     assert list(table.calls) == [table.call]
     assert table.client.closed is None
 
 
 def checkpoint(read: int) -> list[bytes]:
-    return [wire.BODY_FIELD, b"state", wire.HEAD_FIELD, pack(Progress(Mark(read, 1)))]
+    return [wire.BODY_FIELD, b"state", wire.HEAD_FIELD, pack(Progress(StreamId(read, 1)))]
 
 
 async def test_clients_are_told_how_far_their_calls_are_heard():
     table = await a_call(WITH_LAG)
     deaf = Table(beside=table)
     await deaf.open()
-    care = Care(table)
+    rig = Rig(table)
     table.conversation.receive(bytes(2 * 80_000))
-    care.checkpoints[Leg(table.conversation.id, 0).key("ckpt:vad")] = checkpoint(16_000)
-    async with care.running("tell_lag_for_ever"):
+    rig.checkpoints[Leg(table.conversation.id, 0).key("ckpt:vad")] = checkpoint(16_000)
+    async with rig.running("tell_lag_for_ever"):
         await until(lambda: "lag" in table.client.kinds)
     lag = table.client.messages[-1]
     assert (lag["channel"], lag["seconds"]) == (0, 4.0)
@@ -267,21 +267,21 @@ UNREADABLE = [[wire.BODY_FIELD, b"", wire.HEAD_FIELD, head] for head in (b"\xc1"
 @pytest.mark.parametrize("entry", [None, [wire.OWNER_FIELD, b"worker"], *UNREADABLE])
 async def test_a_call_that_nobody_hears_at_all_is_behind_too(entry):
     table = await a_call(WITH_LAG)
-    care = Care(table)
+    rig = Rig(table)
     table.conversation.receive(bytes(2 * 80_000))
-    care.checkpoints[Leg(table.conversation.id, 0).key("ckpt:vad")] = entry
-    async with care.running("tell_lag_for_ever"):
+    rig.checkpoints[Leg(table.conversation.id, 0).key("ckpt:vad")] = entry
+    async with rig.running("tell_lag_for_ever"):
         await asyncio.sleep(0.05)
     assert "lag" in table.client.kinds
 
 
 async def test_one_that_is_gone_is_told_nothing():
     table = await a_call(WITH_LAG)
-    care = Care(table)
+    rig = Rig(table)
     table.conversation.receive(bytes(2 * 80_000))
     table.conversation.vanish()
-    care.checkpoints[Leg(table.conversation.id, 0).key("ckpt:vad")] = checkpoint(0)
-    async with care.running("tell_lag_for_ever"):
+    rig.checkpoints[Leg(table.conversation.id, 0).key("ckpt:vad")] = checkpoint(0)
+    async with rig.running("tell_lag_for_ever"):
         await asyncio.sleep(0.01)
     assert "lag" not in table.client.kinds
 
@@ -289,14 +289,14 @@ async def test_one_that_is_gone_is_told_nothing():
 async def test_a_call_with_too_much_in_store_is_held_until_it_is_recognised(monkeypatch):
     monkeypatch.setattr(maintenance, "_STORES_EVERY", 0.001)
     table = await a_call()
-    care = Care(table)
+    rig = Rig(table)
     intake = table.call.intake
     audio = intake.legs[0].leg.key("audio")
-    care.oldest[audio] = 16_000
+    rig.oldest[audio] = 16_000
     intake.push(bytes(2 * 70 * 16_000))
-    async with care.running("bound_stores_for_ever"):
+    async with rig.running("bound_stores_for_ever"):
         await until(lambda: table.call.throttle.stored)
-        care.oldest[audio] = 69 * 16_000
+        rig.oldest[audio] = 69 * 16_000
         await until(lambda: not table.call.throttle.stored)
 
 
@@ -304,10 +304,10 @@ async def test_a_call_at_the_pace_of_speech_is_never_asked_for(monkeypatch):
     """However far behind recognition is: live speech cannot be ahead."""
     monkeypatch.setattr(maintenance, "_STORES_EVERY", 0.001)
     table = await a_call()
-    care = Care(table)
+    rig = Rig(table)
     table.call.intake.push(bytes(2 * 9 * 16_000))
-    care.around.commands.clear()
-    async with care.running("bound_stores_for_ever"):
+    rig.around.commands.clear()
+    async with rig.running("bound_stores_for_ever"):
         await asyncio.sleep(0.02)
-    assert care.around.commands == []
+    assert rig.around.commands == []
     assert not table.call.throttle.stored

@@ -6,19 +6,19 @@ import pytest
 
 from common.bus import keys, scripts, wire
 from common.bus.keys import Leg
-from common.bus.wire import Mark
+from common.bus.wire import StreamId
 from common.options import SessionOptions
 from common.pipeline.work import LEG_WORK
 from common.redis.link import CommandError, Link
 from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.calls.store import (
     MOST_ORPHANS,
-    HeldLeg,
+    Acquired,
     SessionStore,
+    StoredLeg,
     Superseded,
-    Taken,
-    claims,
-    last_mark,
+    last_id,
+    work_items,
 )
 from gateway.protocols.commands import MAX_CHANNELS, AudioFormat
 
@@ -49,7 +49,7 @@ def record(*, channels: int = 1, **options: Any) -> SessionRecord:
     return SessionRecord(SessionOptions(**options), sound, frozenset(("gap",)), True, "first")
 
 
-def roster(*replies: Any) -> tuple[SessionStore, Redis]:
+def connected(*replies: Any) -> tuple[SessionStore, Redis]:
     redis = Redis(*replies)
     return SessionStore(cast(Link, redis), "g"), redis
 
@@ -59,31 +59,31 @@ def info(last: bytes) -> list[object]:
 
 
 async def test_a_session_is_written_down_before_any_stage_is_asked_to_work_for_it():
-    book, redis = roster()
+    store, redis = connected()
     token = ResumeToken.issue("call")
-    await book.open(token, "owner", record(channels=2, denoise=True))
+    await store.open(token, "owner", record(channels=2, denoise=True))
     names = [step[0] for step in redis.done]
-    assert names == ["HSET", "EXPIRE", scripts.RENEW_SESSIONS, *[scripts.REGISTER] * 4]
-    held = dict(zip(redis.done[0][2::2], redis.done[0][3::2], strict=True))
-    assert held.keys() == {"session", "options", "secret", "owner", "gateway"}
-    assert (held["owner"], held["gateway"]) == ("owner", "g")
+    assert names == ["HSET", "EXPIRE", scripts.RENEW_SESSIONS, *[scripts.OFFER] * 4]
+    stored = dict(zip(redis.done[0][2::2], redis.done[0][3::2], strict=True))
+    assert stored.keys() == {"session", "options", "secret", "owner", "gateway"}
+    assert (stored["owner"], stored["gateway"]) == ("owner", "g")
     # The secret itself is nowhere.
     assert token.secret not in str(redis.done)
-    assert SessionRecord.unpack(held["session"], held["options"]).audio.channels == 2
+    assert SessionRecord.unpack(stored["session"], stored["options"]).audio.channels == 2
     assert redis.done[1] == ("EXPIRE", META, keys.SESSION_TTL)
 
 
 def test_workers_are_told_where_to_ring_and_what_to_do():
-    calls = claims("call", record(denoise=True))
+    calls = work_items("call", record(denoise=True))
     assert [(names[0], arguments[0]) for _, names, arguments in calls] == [
-        (keys.claims("denoise"), "call.0"),
-        (keys.claims("vad"), "call.0"),
+        (keys.work_items("denoise"), "call.0"),
+        (keys.work_items("vad"), "call.0"),
     ]
     work = LEG_WORK.unpack(cast(bytes, calls[1][2][1]))
     # The call's first gateway, whichever gateway opens the work items again.
     assert work.gateway == "first"
     assert (work.source, work.events, work.align) == ("clean", True, True)
-    ((_, _, undenoised),) = claims("call", record())
+    ((_, _, undenoised),) = work_items("call", record())
     assert LEG_WORK.unpack(cast(bytes, undenoised[1])).source == "audio"
 
 
@@ -91,18 +91,18 @@ def test_workers_are_told_where_to_ring_and_what_to_do():
 async def test_a_session_is_taken_over_as_it_was_left(proof):
     terms = record(channels=2)
     meta = [terms.pack(), terms.pack_options(), b"other", b"7", b"2", b"300", None, None]
-    book, redis = roster(meta)
-    taken = await book.take("call", "owner", proof=proof)
-    assert taken == Taken("call", terms, "other", 7, (2, 0), (300, None))
+    store, redis = connected(meta)
+    acquired = await store.acquire("call", "owner", proof=proof)
+    assert acquired == Acquired("call", terms, "other", 7, (2, 0), (300, None))
     arguments = (proof, "owner", "g", keys.SESSION_TTL, 0, "", MAX_CHANNELS)
-    assert redis.done[0] == (scripts.TAKE, META, *arguments)
+    assert redis.done[0] == (scripts.ACQUIRE_CALL, META, *arguments)
 
 
 async def test_one_that_is_taken_is_renewed():
     """Another gateway would take a call for an orphan that was just resumed."""
     terms = record()
-    book, redis = roster([terms.pack(), terms.pack_options(), *[None] * 6])
-    await book.take("call", "owner")
+    store, redis = connected([terms.pack(), terms.pack_options(), *[None] * 6])
+    await store.acquire("call", "owner")
     assert redis.done[1:] == [(scripts.RENEW_SESSIONS, keys.sessions(), "call")]
     # Not together with the question: only an existing session is renewed.
     assert [len(calls) for calls in redis.evaluated] == [1, 1]
@@ -110,99 +110,99 @@ async def test_one_that_is_taken_is_renewed():
 
 async def test_one_that_is_not_there_is_not_listed():
     """A client may ask for any name."""
-    book, redis = roster([])
-    assert await book.take("call", "owner", proof="digest") is None
+    store, redis = connected([])
+    assert await store.acquire("call", "owner", proof="digest") is None
     assert len(redis.done) == 1
 
 
 async def test_a_later_attempt_of_the_client_has_it():
-    book, redis = roster(-1)
+    store, redis = connected(-1)
     with pytest.raises(Superseded):
-        await book.take("call", "owner", proof="digest", attempt=3)
+        await store.acquire("call", "owner", proof="digest", attempt=3)
     assert redis.done[0][-3:-1] == (3, "")
     assert len(redis.done) == 1
 
 
 async def test_one_that_must_have_a_certain_owner_is_left_to_any_other():
-    book, redis = roster(-1)
+    store, redis = connected(-1)
     with pytest.raises(Superseded):
-        await book.take("call", "owner", former="dead")
+        await store.acquire("call", "owner", former="dead")
     assert redis.done[0][-2] == "dead"
     assert len(redis.done) == 1
 
 
 async def test_a_record_of_another_release_is_an_error_of_its_own():
     other = b"\x81\xa1v\x63"
-    book, _ = roster([other, other, *[None] * 6])
+    store, _ = connected([other, other, *[None] * 6])
     with pytest.raises(ValueError, match="another wire version"):
-        await book.take("call", "owner")
+        await store.acquire("call", "owner")
 
 
 async def test_of_one_channel_only_that_is_told():
     terms = record()
-    book, _ = roster([terms.pack(), terms.pack_options(), None, None, None, None, None, None])
-    assert await book.take("call", "owner") == Taken("call", terms, "", 0, (0,), (None,))
+    store, _ = connected([terms.pack(), terms.pack_options(), None, None, None, None, None, None])
+    assert await store.acquire("call", "owner") == Acquired("call", terms, "", 0, (0,), (None,))
 
 
 async def test_no_session_is_none():
-    book, _ = roster([])
-    assert await book.take("call", "owner", proof="wrong") is None
+    store, _ = connected([])
+    assert await store.acquire("call", "owner", proof="wrong") is None
 
 
 async def test_what_redis_has_of_the_audio_is_where_it_ends():
-    taken = Taken("call", record(channels=2), "", 0, (0, 0), (None, 500))
-    book, redis = roster(info(b"300-3"), info(b"400-1"))
+    acquired = Acquired("call", record(channels=2), "", 0, (0, 0), (None, 500))
+    store, redis = connected(info(b"300-3"), info(b"400-1"))
     # The end counts where audio is trimmed or gone.
-    assert await book.held(taken) == [
-        HeldLeg(Mark(300, 3), ended=False),
-        HeldLeg(Mark(500, wire.AUDIO_ORDER), ended=True),
+    assert await store.stored(acquired) == [
+        StoredLeg(StreamId(300, 3), ended=False),
+        StoredLeg(StreamId(500, wire.AUDIO_ORDER), ended=True),
     ]
     assert redis.done[0] == ("XINFO", "STREAM", Leg("call", 0).key("audio"))
 
 
 async def test_before_the_first_audio_there_is_none():
-    taken = Taken("call", record(), "", 0, (0,), (None,))
-    book, _ = roster(CommandError("ERR no such key"))
-    ((mark, ended),) = [(h.last, h.ended) for h in await book.held(taken)]
-    assert (mark.position, ended) == (0, False)
+    acquired = Acquired("call", record(), "", 0, (0,), (None,))
+    store, _ = connected(CommandError("ERR no such key"))
+    ((stream_id, ended),) = [(h.last, h.ended) for h in await store.stored(acquired)]
+    assert (stream_id.position, ended) == (0, False)
 
 
 def test_where_a_stream_ends_is_known_also_when_it_is_empty():
-    assert last_mark(info(b"160-2")) == Mark(160, 2)
-    assert last_mark(CommandError("ERR no such key")) == wire.NOTHING
+    assert last_id(info(b"160-2")) == StreamId(160, 2)
+    assert last_id(CommandError("ERR no such key")) == wire.NOTHING
 
 
-async def test_a_former_gateway_is_rung_only_if_it_is_there():
-    book, redis = roster()
-    await book.announce("call", "other")
-    (ring,) = redis.done
-    assert ring[:2] == ("XADD", keys.out("other"))
-    assert "NOMKSTREAM" in ring
-    assert ring[-2:] == ("call.0", b"owner")
+async def test_a_former_gateway_is_notified_only_if_it_is_there():
+    store, redis = connected()
+    await store.announce("call", "other")
+    (notification,) = redis.done
+    assert notification[:2] == ("XADD", keys.out("other"))
+    assert "NOMKSTREAM" in notification
+    assert notification[-2:] == ("call.0", b"owner")
 
 
 async def test_owners_are_told_or_none():
-    book, _ = roster(b"someone", None)
-    assert await book.owners(["a", "b"]) == ["someone", None]
+    store, _ = connected(b"someone", None)
+    assert await store.owners(["a", "b"]) == ["someone", None]
 
 
 async def test_renewing_keeps_all_of_a_session_alive_and_dates_it_once():
-    book, redis = roster()
+    store, redis = connected()
     legs = [Leg("call", 0), Leg("call", 1)]
-    await book.renew(legs)
+    await store.renew(legs)
     (dated,) = [step for step in redis.done if step[0] is scripts.RENEW_SESSIONS]
     assert dated == (scripts.RENEW_SESSIONS, keys.sessions(), "call")
     kept = {step[1] for step in redis.done if step[0] == "EXPIRE"}
-    kinds = ("text", "audio", "clean", "speech", "held", "ckpt:vad", "ckpt:denoise")
+    kinds = ("text", "audio", "clean", "speech", "parked", "ckpt:vad", "ckpt:denoise")
     assert kept == {META, *(leg.key(kind) for leg in legs for kind in kinds)}
     redis.done.clear()
-    await book.renew([])
+    await store.renew([])
     assert redis.done == []
 
 
 async def test_who_is_silent_for_long_is_asked_for_in_milliseconds():
-    book, redis = roster([b"a", b"b"], b"dead", None, [b"b", b"a"])
-    assert await book.orphans(70.0) == [("b", ""), ("a", "dead")]
+    store, redis = connected([b"a", b"b"], b"dead", None, [b"b", b"a"])
+    assert await store.orphans(70.0) == [("b", ""), ("a", "dead")]
     question = (scripts.ORPHANS, keys.sessions(), 70_000, MOST_ORPHANS)
     assert redis.done == [
         (*question, 0),
@@ -212,14 +212,14 @@ async def test_who_is_silent_for_long_is_asked_for_in_milliseconds():
 
 
 async def test_where_nobody_is_silent_nothing_is_taken():
-    book, redis = roster([])
-    assert await book.orphans(70.0) == []
+    store, redis = connected([])
+    assert await store.orphans(70.0) == []
     assert [step[-1] for step in redis.done] == [0]
 
 
 async def test_a_session_that_is_over_is_off_the_list():
-    book, redis = roster()
-    await book.retire("call", [Leg("call", 0)], 300.4, whole=True)
+    store, redis = connected()
+    await store.retire("call", [Leg("call", 0)], 300.4, whole=True)
     assert redis.done[-1] == ("ZREM", keys.sessions(), "call")
     kept = {step[1]: step[2] for step in redis.done if step[0] == "EXPIRE"}
     assert kept == {META: 300, Leg("call", 0).key("text"): 300}
@@ -227,8 +227,8 @@ async def test_a_session_that_is_over_is_off_the_list():
 
 
 async def test_workers_let_go_at_once_of_one_that_never_came_to_its_end():
-    book, redis = roster()
-    await book.retire("call", [Leg("call", 0)], 300.4, whole=False)
+    store, redis = connected()
+    await store.retire("call", [Leg("call", 0)], 300.4, whole=False)
     assert ("UNLINK", META) in redis.done
     kept = {step[1]: step[2] for step in redis.done if step[0] == "EXPIRE"}
     assert kept == {Leg("call", 0).key("text"): 300}

@@ -1,4 +1,4 @@
-"""A downlink's surroundings: a Redis whose doorbells ring as they are told, and its listeners."""
+"""A downlink's surroundings: a Redis with doorbells that a test notifies, and its listeners."""
 
 import asyncio
 from collections import defaultdict
@@ -18,12 +18,12 @@ OWN, OTHER = "own", "other"
 
 
 class Redis:
-    """Stands in for every link: streams, and doorbells that are answered as they ring."""
+    """Stands in for every link: streams, and doorbells that are answered as they are notified."""
 
     def __init__(self) -> None:
         self.streams: dict[bytes, list[wire.RawEntry]] = defaultdict(list)
         self.commands: list[Command] = []
-        self.rung = asyncio.Event()
+        self.notified = asyncio.Event()
         self.reading: list[bytes] = []
         """The doorbells that are followed now."""
         self.roles: list[str] = []
@@ -38,10 +38,10 @@ class Redis:
     def neighbours(self, partition: int) -> int:
         return 0
 
-    def ring(self, gateway: str, *hints: bytes) -> None:
-        """Ring a gateway's doorbell: pairs of a leg's name and a kind."""
+    def notify(self, gateway: str, *hints: bytes) -> None:
+        """Notify a gateway's doorbell: pairs of a leg's name and a kind."""
         self.write(keys.out(gateway), *hints)
-        self.rung.set()
+        self.notified.set()
 
     def write(self, key: bytes, *fields: bytes) -> None:
         self._count += 1
@@ -107,8 +107,8 @@ class Follower:
                 cursor = entries[-1][0] if entries and self._last is None else b"0-0"
                 self._last = cursor
             while not (news := self._redis.after(key, cursor)):
-                self._redis.rung.clear()
-                await self._redis.rung.wait()
+                self._redis.notified.clear()
+                await self._redis.notified.wait()
         return [(key, news)]
 
     async def wait_connected(self) -> None:

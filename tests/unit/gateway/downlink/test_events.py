@@ -5,7 +5,7 @@ import pytest
 
 from common.bus import wire
 from common.bus.keys import Leg
-from common.bus.wire import Mark, RawEntry
+from common.bus.wire import RawEntry, StreamId
 from common.pipeline import speech as bus
 from common.pipeline import text
 from common.pipeline.partial import PartialText
@@ -58,7 +58,7 @@ def partial(epoch: int, n: int, so_far: str) -> RawEntry:
 
 
 def speech(n: int, *events: bus.Event) -> RawEntry:
-    return wire.entry_id(1, n), [wire.BODY_FIELD, pack(bus.SpeechEntry(Mark(100, 0), events))]
+    return wire.entry_id(1, n), [wire.BODY_FIELD, pack(bus.SpeechEntry(StreamId(100, 0), events))]
 
 
 def marker(epoch: int) -> RawEntry:
@@ -138,7 +138,7 @@ def test_a_partial_is_followed_until_its_final(results):
     assert set(keys_of(results, {LEG: {"part:1"}})) == {part}
     assert seen(results.read({part: [marker(1), partial(1, 2, "hel")]})) == [("Partial", 0, 1)]
     assert keys_of(results, {LEG: {"part:1"}}) == {part: b"1-2"}
-    # The sweep finds it without being rung.
+    # The sweep finds it without a notification.
     assert part in keys_of(results, None)
     results.read({LEG.key("text"): [item(1, 1)]})
     assert keys_of(results, {LEG: {"part:1"}}) == {}

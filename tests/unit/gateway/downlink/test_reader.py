@@ -26,12 +26,12 @@ async def house() -> AsyncIterator[House]:
     await until(lambda: house.redis.reading == [])
 
 
-async def test_who_is_rung_for_is_looked_up_and_told(house):
+async def test_who_is_notified_is_looked_up_and_told(house):
     one, other = Session("one"), Session("other")
     for each in (one, other):
         house.downlink.add(each.leg.session, each, OWN)
         text(house, each)
-    house.redis.ring(OWN, b"one.0", b"text", b"one.0", b"part:3", b"one.1", b"speech")
+    house.redis.notify(OWN, b"one.0", b"text", b"one.0", b"part:3", b"one.1", b"speech")
     await until(lambda: one.told)
     assert one.asked == [{Leg("one", 0): {"text", "part:3"}, Leg("one", 1): {"speech"}}]
     assert other.asked == []
@@ -41,8 +41,8 @@ async def test_who_is_rung_for_is_looked_up_and_told(house):
 async def test_a_ring_for_nothing_and_for_a_stranger_is_idle(house):
     one = Session("one")
     house.downlink.add("one", one, OWN)
-    house.redis.ring(OWN, b"stranger.0", b"text", b"", b"")
-    house.redis.ring(OWN, b"one.0", b"text")
+    house.redis.notify(OWN, b"stranger.0", b"text", b"", b"")
+    house.redis.notify(OWN, b"one.0", b"text")
     await until(lambda: one.asked)
     await until(lambda: house.answered("idle"))
     assert house.answered("work") == 0
@@ -54,12 +54,12 @@ async def test_who_has_more_than_is_read_at_once_is_looked_up_again(house):
     house.downlink.add("one", one, OWN)
     for _ in range(2 * MOST_ENTRIES + 1):
         text(house, one)
-    house.redis.ring(OWN, b"one.0", b"text")
+    house.redis.notify(OWN, b"one.0", b"text")
     await until(lambda: len(one.told) == 2 * MOST_ENTRIES + 1)
     assert len(one.asked) == 3
 
 
-async def test_what_is_looked_for_needs_no_ring(house):
+async def test_what_is_looked_for_needs_no_notification(house):
     one = Session("one")
     house.downlink.add("one", one, OWN)
     text(house, one)
@@ -68,7 +68,7 @@ async def test_what_is_looked_for_needs_no_ring(house):
     assert one.asked == [None]
 
 
-async def test_the_sweep_finds_what_was_not_rung_and_keeps_doorbells_alive(house, monkeypatch):
+async def test_the_sweep_finds_what_was_not_notified_and_keeps_doorbells_alive(house, monkeypatch):
     monkeypatch.setattr(downlink, "SWEEP_EVERY", 0.001)
     one = Session("one")
     house.downlink.add("one", one, OTHER)
@@ -85,7 +85,7 @@ async def test_the_sweep_finds_what_was_not_rung_and_keeps_doorbells_alive(house
 async def test_a_change_of_owner_is_a_doubt_and_nothing_is_read(house):
     one = Session("one")
     house.downlink.add("one", one, OWN)
-    house.redis.ring(OWN, b"one.0", b"owner", b"gone.0", b"owner")
+    house.redis.notify(OWN, b"one.0", b"owner", b"gone.0", b"owner")
     await until(lambda: one.doubts)
     assert one.asked == []
 
@@ -97,14 +97,14 @@ async def test_the_doorbell_of_a_call_that_was_taken_up_is_followed(house):
     one = Session("one")
     house.downlink.add("one", one, OTHER)
     await until(lambda: keys.out(OTHER) in house.redis.reading)
-    # Workers ring only a doorbell that is there.
+    # Workers notify only a doorbell that is there.
     assert ("XADD", keys.out(OTHER)) in [c[:2] for c in house.redis.commands]
     text(house, one)
-    house.redis.ring(OTHER, b"one.0", b"text")
+    house.redis.notify(OTHER, b"one.0", b"text")
     await until(lambda: one.told)
 
 
-async def test_it_is_followed_once_and_as_long_as_a_call_is_rung_there(house):
+async def test_it_is_followed_once_and_as_long_as_a_call_is_notified_there(house):
     one, two = Session("one"), Session("two")
     house.downlink.add("one", one, OTHER)
     house.downlink.add("two", two, OTHER)
@@ -112,7 +112,7 @@ async def test_it_is_followed_once_and_as_long_as_a_call_is_rung_there(house):
     assert house.redis.roles.count(f"doorbell:{OTHER}") == 1
     house.downlink.remove("one", one, OTHER)
     text(house, two)
-    house.redis.ring(OTHER, b"two.0", b"text")
+    house.redis.notify(OTHER, b"two.0", b"text")
     await until(lambda: two.told)
     house.downlink.remove("two", two, OTHER)
     await until(lambda: keys.out(OTHER) not in house.redis.reading)
@@ -129,7 +129,7 @@ async def test_a_call_that_is_taken_up_twice_is_followed_on(house):
     house.downlink.remove("one", older, OTHER)
     await until(lambda: keys.out(OTHER) in house.redis.reading)
     text(house, newer)
-    house.redis.ring(OTHER, b"one.0", b"text")
+    house.redis.notify(OTHER, b"one.0", b"text")
     await until(lambda: newer.told)
     assert older.told == []
 
@@ -144,14 +144,14 @@ async def test_while_redis_is_away_a_doorbell_is_followed_as_soon_as_it_is_back(
     await until(lambda: keys.out(OTHER) in house.redis.reading)
 
 
-async def test_a_connection_that_breaks_misses_no_ring(house):
+async def test_a_connection_that_breaks_misses_no_notification(house):
     one = Session("one")
     house.downlink.add("one", one, OWN)
     house.redis.lost = True
-    house.redis.ring(OWN, b"stranger.0", b"text")
+    house.redis.notify(OWN, b"stranger.0", b"text")
     await until(lambda: house.answered("idle"))
     text(house, one)
-    house.redis.ring(OWN, b"one.0", b"text")
+    house.redis.notify(OWN, b"one.0", b"text")
     await until(lambda: one.told)
 
 
@@ -175,7 +175,7 @@ async def test_one_that_is_not_followed_any_more_ends_nothing(house):
     await until(lambda: keys.out(OTHER) not in house.redis.reading)
     house.downlink.add("two", two := Session("two"), OWN)
     text(house, two)
-    house.redis.ring(OWN, b"two.0", b"text")
+    house.redis.notify(OWN, b"two.0", b"text")
     await until(lambda: two.told)
 
 
@@ -185,7 +185,7 @@ async def test_what_one_call_cannot_read_ends_only_that(house):
     for each in sessions:
         house.downlink.add(each.leg.session, each, OWN)
         text(house, each)
-    house.redis.ring(OWN, b"one.0", b"text", b"two.0", b"text", b"three.0", b"text")
+    house.redis.notify(OWN, b"one.0", b"text", b"two.0", b"text", b"three.0", b"text")
     await until(lambda: one.told and three.told and two.failures)
     assert (one.failures, three.failures) == ([], [])
     assert (two.failures, two.told) == ([two.unreadable], [])

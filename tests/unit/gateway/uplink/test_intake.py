@@ -3,10 +3,10 @@
 from typing import cast
 
 from common.bus import wire
-from common.bus.wire import Mark
+from common.bus.wire import StreamId
 from common.options import SessionOptions
 from gateway.calls.record import SessionRecord
-from gateway.calls.store import HeldLeg
+from gateway.calls.store import StoredLeg
 from gateway.protocols.commands import AudioFormat
 from gateway.uplink.intake import Intake
 from gateway.uplink.writer import MOST_WAITING, Uplink
@@ -20,7 +20,10 @@ class Call:
     """An intake, and what it tells its surroundings."""
 
     def __init__(
-        self, audio: AudioFormat = STEREO, *marks: Mark, events: frozenset[str] = frozenset()
+        self,
+        audio: AudioFormat = STEREO,
+        *stream_ids: StreamId,
+        events: frozenset[str] = frozenset(),
     ) -> None:
         self.table = Table()
         self.around = self.table.around
@@ -33,7 +36,7 @@ class Call:
             "owner",
             record,
             self.table.conversation.throttle,
-            held=[HeldLeg(mark, ended=False) for mark in marks],
+            stored=[StoredLeg(stream_id, ended=False) for stream_id in stream_ids],
             on_ack=self.acked.append,
             on_superseded=lambda: None,
         )
@@ -46,8 +49,8 @@ class Call:
                 leg.on_written()
 
 
-def intake(audio: AudioFormat = STEREO, *marks: Mark) -> Intake:
-    return Call(audio, *marks).intake
+def intake(audio: AudioFormat = STEREO, *stream_ids: StreamId) -> Intake:
+    return Call(audio, *stream_ids).intake
 
 
 def written(intake: Intake) -> list[list[bytes]]:
@@ -150,7 +153,7 @@ def test_a_new_call_begins_at_the_beginning():
 
 
 def test_a_resumed_call_goes_on_where_the_leg_with_less_ends():
-    call = intake(STEREO, Mark(100, 1), Mark(60, 3))
+    call = intake(STEREO, StreamId(100, 1), StreamId(60, 3))
     assert (call.start, call.position) == (60, 60)
     call.push(b"\x01\x00\x02\x00" * 100)
     assert call.position == 160
@@ -158,7 +161,7 @@ def test_a_resumed_call_goes_on_where_the_leg_with_less_ends():
 
 
 def test_at_another_rate_it_goes_on_a_little_before():
-    call = intake(TELEPHONE, Mark(16_000, 1))
+    call = intake(TELEPHONE, StreamId(16_000, 1))
     assert call.start < 8_000
     assert call.position == 2 * call.start
     call.push(bytes(8_000 - call.start))
@@ -170,7 +173,7 @@ def test_at_another_rate_it_goes_on_a_little_before():
 
 
 def test_a_leg_without_audio_begins_at_the_beginning():
-    call = intake(STEREO, wire.NOTHING, Mark(0, 1))
+    call = intake(STEREO, wire.NOTHING, StreamId(0, 1))
     assert (call.start, call.position) == (0, 0)
 
 
@@ -208,6 +211,6 @@ def test_what_is_acknowledged_a_resumed_call_will_not_ask_for():
     call.wrote(160_000)
     (acked,) = call.acked
     assert acked <= (160_000 - 32_000) / 2
-    assert intake(TELEPHONE, Mark(160_000, 1)).start >= acked
+    assert intake(TELEPHONE, StreamId(160_000, 1)).start >= acked
     # Nor would it if Redis had lost its newest two seconds.
-    assert intake(TELEPHONE, Mark(128_000, 1)).start >= acked
+    assert intake(TELEPHONE, StreamId(128_000, 1)).start >= acked

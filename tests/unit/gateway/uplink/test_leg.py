@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from common.bus import keys, scripts, wire
 from common.bus.keys import Leg
-from common.bus.wire import Mark
+from common.bus.wire import StreamId
 from common.options import SessionOptions
 from common.pipeline.control import COMMAND, Configure, End, Flush
 from gateway.uplink.leg import LegUplink
@@ -19,7 +19,9 @@ CONFIGURE = Configure(SessionOptions(words=True))
 SECOND = bytes(32_000)
 
 
-def uplink(start: int = 0, last: Mark = wire.NOTHING, told: list[str] | None = None) -> LegUplink:
+def uplink(
+    start: int = 0, last: StreamId = wire.NOTHING, told: list[str] | None = None
+) -> LegUplink:
     heard: list[str] = [] if told is None else told
     return LegUplink(
         *(LEG, "owner"),
@@ -32,7 +34,7 @@ def uplink(start: int = 0, last: Mark = wire.NOTHING, told: list[str] | None = N
 
 def taken(leg: LegUplink) -> list[list[bytes]]:
     """Take what is written next, as commands, as many as the part says."""
-    part = leg.take()
+    part = leg.dequeue()
     if part is None:
         return []
     key, data, count = part
@@ -165,7 +167,7 @@ def test_more_is_to_be_taken_until_all_is_written(leg):
     assert leg.settle(owned=True)
     taken(leg)
     assert not leg.settle(owned=True)
-    assert leg.take() is None
+    assert leg.dequeue() is None
 
 
 def test_behind_a_control_that_is_refused_nothing_is_written():
@@ -177,10 +179,10 @@ def test_behind_a_control_that_is_refused_nothing_is_written():
     taken(leg)
     assert not leg.settle(owned=False)
     assert told == ["superseded"]
-    assert leg.take() is None
+    assert leg.dequeue() is None
     leg.audio(bytes(2))
     leg.rewind(wire.NOTHING)
-    assert leg.take() is None
+    assert leg.dequeue() is None
 
 
 def test_what_may_not_have_arrived_is_taken_again(leg):
@@ -234,13 +236,13 @@ def test_only_the_first_write_may_make_the_stream(leg):
 def test_a_stream_of_which_nothing_was_lost_but_itself_may_be_made_again(leg):
     leg.audio(bytes(2))
     written(leg)
-    assert leg.rewind(Mark(1, wire.AUDIO_ORDER)) == 0
+    assert leg.rewind(StreamId(1, wire.AUDIO_ORDER)) == 0
     leg.audio(bytes(2))
     assert heads(leg) == [[LEG.key("audio")]]
 
 
 def test_nothing_waiting_is_no_command(leg):
-    assert leg.take() is None
+    assert leg.dequeue() is None
 
 
 def test_controls_count_as_waiting_too(leg):
@@ -254,10 +256,10 @@ def test_controls_count_as_waiting_too(leg):
 
 
 def test_a_resumed_leg_writes_nothing_that_redis_has():
-    leg = uplink(start=100, last=Mark(160, 1))
+    leg = uplink(start=100, last=StreamId(160, 1))
     assert leg.written == 160
     leg.audio(b"\x01\x00" * 40)
-    assert leg.take() is None
+    assert leg.dequeue() is None
     assert (leg.position, leg.waiting) == (140, 0)
     leg.audio(b"\x02\x00" * 20 + b"\x03\x00" * 10)
     assert entries(leg) == [("170-1", b"\x03\x00" * 10)]
@@ -274,7 +276,7 @@ def test_whatever_was_held_and_however_the_rest_comes_the_stream_is_whole(audio,
     held = data.draw(st.integers(0, samples), "held")
     start = data.draw(st.integers(0, held), "start")
     sizes = data.draw(st.lists(st.integers(0, 50), max_size=12), "sizes")
-    leg = uplink(start=start, last=Mark(held, wire.AUDIO_ORDER))
+    leg = uplink(start=start, last=StreamId(held, wire.AUDIO_ORDER))
     stream = audio[: 2 * held]
     at = start
     for size in [*sizes, samples]:
@@ -290,7 +292,7 @@ def test_whatever_was_held_and_however_the_rest_comes_the_stream_is_whole(audio,
 
 def test_a_control_before_what_is_held_is_written_where_the_client_put_it():
     # The script finds its place after the audio in Redis.
-    leg = uplink(start=100, last=Mark(160, 1))
+    leg = uplink(start=100, last=StreamId(160, 1))
     leg.audio(bytes(40))
     leg.control(Flush(), ordinal=1)
     leg.audio(bytes(120))
@@ -309,7 +311,7 @@ def test_what_redis_lost_is_written_again_in_its_order():
     assert [i for i, _ in entries(leg)] == ["100-2", "200-1"]
     assert leg.written == 200
     leg.audio(bytes(20))
-    assert leg.rewind(Mark(100, 1)) == 100
+    assert leg.rewind(StreamId(100, 1)) == 100
     leg.audio(bytes(20))
     found = entries(leg)
     assert [i for i, _ in found] == ["100-2", "200-1", "220-1"]
@@ -343,9 +345,9 @@ def test_what_redis_still_has_is_not_repeated():
     leg = uplink()
     leg.audio(bytes(200))
     written(leg)
-    assert leg.rewind(Mark(100, 1)) == 0
-    assert leg.rewind(Mark(500, 1)) == 0
-    assert leg.take() is None
+    assert leg.rewind(StreamId(100, 1)) == 0
+    assert leg.rewind(StreamId(500, 1)) == 0
+    assert leg.dequeue() is None
     assert leg.waiting == 0
 
 

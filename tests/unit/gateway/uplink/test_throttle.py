@@ -8,41 +8,41 @@ from gateway.uplink.writer import MOST_WAITING
 from tests.unit.gateway.stand_ins import Client
 
 
-def throttle(rate: float = 1.0, burst: float = 1.0) -> tuple[Throttle, Client]:
+def throttled(rate: float = 1.0, burst: float = 1.0) -> tuple[Throttle, Client]:
     client = Client()
     return Throttle("connection", client.hold, rate=rate, burst=burst), client
 
 
 def test_it_is_held_for_the_first_reason_and_let_go_with_the_last():
-    brake, client = throttle()
-    brake.hold("memory", True)
-    brake.hold("redis", True)
-    brake.hold("memory", True)
+    throttle, client = throttled()
+    throttle.hold("memory", True)
+    throttle.hold("redis", True)
+    throttle.hold("memory", True)
     assert client.held == [True]
-    brake.hold("memory", False)
-    brake.hold("memory", False)
+    throttle.hold("memory", False)
+    throttle.hold("memory", False)
     assert client.held == [True]
-    brake.hold("redis", False)
+    throttle.hold("redis", False)
     assert client.held == [True, False]
 
 
 def test_a_leg_that_waits_for_redis_is_held_until_half_of_it_is_gone():
-    brake, client = throttle()
-    brake.store(MOST_WAITING)
+    throttle, client = throttled()
+    throttle.store(MOST_WAITING)
     assert client.held == []
-    brake.store(MOST_WAITING + 1)
-    brake.store(MOST_WAITING // 2 + 1)
+    throttle.store(MOST_WAITING + 1)
+    throttle.store(MOST_WAITING // 2 + 1)
     assert client.held == [True]
-    brake.store(MOST_WAITING // 2)
+    throttle.store(MOST_WAITING // 2)
     assert client.held == [True, False]
 
 
 async def test_who_is_far_ahead_of_what_he_says_waits_and_goes_on():
-    brake, client = throttle(rate=1_000.0, burst=1.0)
-    brake.pace(16_000)
+    throttle, client = throttled(rate=1_000.0, burst=1.0)
+    throttle.pace(16_000)
     assert client.held == []
-    brake.pace(16_000)
-    brake.pace(16_000)
+    throttle.pace(16_000)
+    throttle.pace(16_000)
     assert client.held == [True]
     async with asyncio.timeout(5):
         while client.held == [True]:
@@ -51,20 +51,20 @@ async def test_who_is_far_ahead_of_what_he_says_waits_and_goes_on():
 
 
 async def test_no_pause_outlives_the_connection():
-    brake, client = throttle(rate=1_000.0, burst=0.0)
-    brake.pace(16_000)
-    brake.close()
+    throttle, client = throttled(rate=1_000.0, burst=0.0)
+    throttle.pace(16_000)
+    throttle.close()
     await asyncio.sleep(0.01)
     assert client.held == [True]
 
 
 def test_the_log_tells_whose_connection_is_held_and_why(caplog):
     caplog.set_level(logging.INFO, "callscribe")
-    brake, _ = throttle()
-    brake.hold("memory", True)
+    throttle, _ = throttled()
+    throttle.hold("memory", True)
     # It turned out to be one that resumes a call.
-    brake.session = "call"
-    brake.hold("memory", False)
+    throttle.session = "call"
+    throttle.hold("memory", False)
     told = [(record.getMessage(), record.fields) for record in caplog.records]
     assert told == [
         ("session.held", {"session": "connection", "reason": "memory"}),

@@ -8,7 +8,7 @@ import pytest
 
 from common.bus import wire
 from common.bus.keys import Leg
-from common.bus.wire import Mark
+from common.bus.wire import StreamId
 from common.errors import Misuse, OtherServer
 from common.pipeline.control import Flush
 from common.pipeline.record import pack
@@ -27,7 +27,7 @@ class Heard:
         self.written: list[int] = []
         self.superseded: list[int] = []
 
-    def leg(self, channel: int = 0, start: int = 0, last: Mark = wire.NOTHING) -> LegUplink:
+    def leg(self, channel: int = 0, start: int = 0, last: StreamId = wire.NOTHING) -> LegUplink:
         return LegUplink(
             *(Leg("s", channel), "owner"),
             start=start,
@@ -45,7 +45,7 @@ class Redis:
         self.away = asyncio.Event()
         self.away.set()
         self.generation = 0
-        self.last: Mark | None = None
+        self.last: StreamId | None = None
         self._replies = replies
 
     async def insist_parts(
@@ -200,7 +200,7 @@ async def test_what_a_redis_that_came_back_older_does_not_have_is_written_again(
     leg.audio(bytes(100))
     uplink.touch(leg)
     await uplink.settle(5)
-    redis.last = Mark(50, 1)
+    redis.last = StreamId(50, 1)
     redis.batches.clear()
     redis.generation += 1
     await until(lambda: redis.batches)
@@ -262,7 +262,7 @@ async def test_a_control_that_redis_lost_is_written_again_where_no_audio_was_los
     leg.control(Flush())
     uplink.touch(leg)
     await uplink.settle(5)
-    redis.last = Mark(50, 1)
+    redis.last = StreamId(50, 1)
     redis.batches.clear()
     redis.generation += 1
     await until(lambda: redis.batches)
@@ -277,7 +277,7 @@ async def test_where_nothing_was_lost_the_next_batch_goes_on(heard):
     redis, leg = Redis(), heard.leg()
     uplink, task = running(redis)
     await write(uplink, leg)
-    redis.last = Mark(50, 1)
+    redis.last = StreamId(50, 1)
     redis.batches.clear()
     redis.generation += 1
     await until(lambda: redis.batches)

@@ -1,9 +1,9 @@
-"""Ownership of claims: one consumer group over a stage's claims stream.
+"""Ownership of work items: one consumer group over a stage's stream of work items.
 
-Reading `>` adopts a claim, the pending entry is the ownership, reading one's own pending entries
-renews the lease, and XAUTOCLAIM after the lease takes over. The renewal resets the idle time of
-exactly the entries that this consumer still owns, and cannot take one back. XCLAIM can (measured:
-700 duplicate events after one pause).
+Reading `>` adopts a work item, the pending entry is the ownership, reading one's own pending
+entries renews the lease, and XAUTOCLAIM after the lease takes over. The renewal resets the idle
+time of exactly the entries that this consumer still owns, and cannot take one back. XCLAIM can
+(measured: 700 duplicate events after one pause).
 """
 
 from collections.abc import Container, Sequence
@@ -16,16 +16,16 @@ from common.redis.link import Argument, CommandRefused, Link
 _LONG_IDLE_MS = 3_600_000
 
 
-class Assignment(NamedTuple):
-    """An entry of the claims stream that this consumer owns, with its packed work item."""
+class Delivery(NamedTuple):
+    """An entry of the stream of work items that this consumer owns, with its packed work item."""
 
     entry: bytes
     key: str
     raw: bytes
 
 
-class Claims:
-    """This worker's view of a stage's claims.
+class Assignments:
+    """This worker's view of a stage's work items.
 
     Every method raises BusUnavailable when Redis is away.
     """
@@ -33,7 +33,7 @@ class Claims:
     def __init__(self, link: Link, stage: str, consumer: str, lease: float) -> None:
         self._link = link
         self._consumer = Consumer(stage, consumer)
-        self._claims = (keys.claims(stage), keys.index(stage))
+        self._assignments = (keys.work_items(stage), keys.index(stage))
         self._lease_ms = round(lease * 1000)
 
     async def prepare(self) -> None:
@@ -48,61 +48,61 @@ class Claims:
             if member[b"pending"] == 0 and member[b"idle"] > _LONG_IDLE_MS:
                 await self._link.call(*self._consumer.expel(member[b"name"]))
 
-    async def take(self, reader: Link, count: int, block_ms: int) -> list[Assignment]:
-        """Adopt up to `count` new claims, waiting `block_ms` for the first; `reader` will block."""
+    async def adopt(self, reader: Link, count: int, block_ms: int) -> list[Delivery]:
+        """Adopt up to `count` new work items; `reader` blocks up to `block_ms` for the first."""
         reply = await reader.read_blocking(block_ms, *self._consumer.read_new(count))
-        return self._assignments(reply[0][1]) if reply else []
+        return self._deliveries(reply[0][1]) if reply else []
 
-    async def renew(self, known: Container[bytes]) -> tuple[set[bytes], list[Assignment]]:
-        """Renew every claim that this consumer still owns in Redis.
+    async def renew(self, known: Container[bytes]) -> tuple[set[bytes], list[Delivery]]:
+        """Renew every work item that this consumer still owns in Redis.
 
         Returns the entries of all of them, and the contents of those that are not `known`.
         """
         reply = await self._link.call(*self._consumer.read_own())
         entries = reply[0][1] if reply else []
-        # A claim released by another owner is still pending here, without its fields.
+        # A work item released by another owner is still pending here, without its fields.
         gone = [entry for entry, fields in entries if not fields]
         if gone:
             await self._link.call(*self._consumer.acknowledge(gone))
         unknown = [(entry, fields) for entry, fields in entries if entry not in known]
-        return {entry for entry, fields in entries if fields}, self._assignments(unknown)
+        return {entry for entry, fields in entries if fields}, self._deliveries(unknown)
 
-    async def take_over(self, count: int) -> list[Assignment]:
-        """Take up to `count` claims whose owner has not renewed them for a lease."""
-        taken: list[Assignment] = []
+    async def take_over(self, count: int) -> list[Delivery]:
+        """Adopt up to `count` work items whose owner has not renewed them for a lease."""
+        adopted: list[Delivery] = []
         cursor = b"0-0"
         # One XAUTOCLAIM looks at ten times its COUNT only, even if none of those is idle.
-        while len(taken) < count:
-            command = self._consumer.take_idle(self._lease_ms, cursor, count - len(taken))
+        while len(adopted) < count:
+            command = self._consumer.take_over(self._lease_ms, cursor, count - len(adopted))
             reply = await self._link.call(*command)
             cursor = reply[0]
-            taken += self._assignments(reply[1])
+            adopted += self._deliveries(reply[1])
             if cursor == b"0-0":
                 break
-        return taken
+        return adopted
 
     async def release(
         self, finished: Sequence[tuple[bytes, str]], *, generation: int | None = None
     ) -> None:
-        """Remove finished claims, given as (entry, key). Idempotent.
+        """Remove finished work items, given as (entry, key). Idempotent.
 
         Waits as long as Redis is away; `generation`: see `Link.insist`.
         """
         if finished:
-            each: list[Argument] = [field for claim in finished for field in claim]
-            call = (scripts.RELEASE, self._claims, (self._consumer.stage, *each))
+            each: list[Argument] = [field for assignment in finished for field in assignment]
+            call = (scripts.RELEASE, self._assignments, (self._consumer.stage, *each))
             await self._link.evaluate([call], generation=generation)
 
     async def hand_over(self, entries: Sequence[bytes]) -> None:
-        """Let any other worker take these claims at its next scan: no lease to wait for."""
+        """Let any other worker take these work items at its next scan: no lease to wait for."""
         if entries:
             await self._link.call(*self._consumer.age(entries, self._lease_ms * 10))
 
     @staticmethod
-    def _assignments(entries: Sequence[wire.RawEntry]) -> list[Assignment]:
-        return [_assignment(entry, fields) for entry, fields in entries if fields]
+    def _deliveries(entries: Sequence[wire.RawEntry]) -> list[Delivery]:
+        return [_delivery(entry, fields) for entry, fields in entries if fields]
 
 
-def _assignment(entry: bytes, fields: wire.Fields) -> Assignment:
+def _delivery(entry: bytes, fields: wire.Fields) -> Delivery:
     values = dict(zip(fields[::2], fields[1::2], strict=True))
-    return Assignment(entry, values[wire.KEY_FIELD].decode(), values[wire.BODY_FIELD])
+    return Delivery(entry, values[wire.KEY_FIELD].decode(), values[wire.BODY_FIELD])

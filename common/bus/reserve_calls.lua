@@ -1,7 +1,7 @@
--- Counts a client's calls, or renews them; calls that are not renewed are forgotten.
+-- Reserves a client's calls, or renews them; calls that are not renewed are forgotten.
 -- KEYS: a client's calls.
 -- ARGV: most calls or 0 for no limit, longest silence in ms, call ids.
--- Answer: 1 when they are counted, 0 when there would be too many.
+-- Answer: 1 when they are reserved, 0 when there would be too many.
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

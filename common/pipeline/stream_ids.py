@@ -1,10 +1,10 @@
-"""A place in a leg's log."""
+"""Ids of the entries of a leg's log."""
 
 from typing import NamedTuple
 
 
-class Mark(NamedTuple):
-    """A place in a leg's log, ordered as Redis orders ids.
+class StreamId(NamedTuple):
+    """The id of an entry of a leg's log, ordered as Redis orders ids.
 
     Audio that ends at a position comes first there (order 1), then its controls (2, 3, …).
     """
@@ -13,7 +13,7 @@ class Mark(NamedTuple):
     order: int
 
 
-NOTHING = Mark(0, 0)
+NOTHING = StreamId(0, 0)
 """The place before a log's first entry."""
 
 BEGINNING = b"0-0"

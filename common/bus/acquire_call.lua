@@ -2,7 +2,7 @@
 -- When a client abandons an attempt and makes another, the older one may be carried out later: it
 -- may wait in a stopped gateway, or for Redis. If the client numbers its attempts, the latest wins.
 -- KEYS: meta hash.
--- ARGV: hash of the secret or '' for a gateway's own claim, new owner, its gateway, TTL in
+-- ARGV: hash of the secret or '' for a gateway that acts for itself, new owner, its gateway, TTL in
 -- seconds, number of the client's attempt or 0, the owner that it must have now or '', most
 -- channels of a session.
 -- Answer: session, options, former gateway, seq, then per channel controls and end; nothing when
