@@ -290,11 +290,11 @@ class Conversation:
         around = self._around
         found = await around.openings.resume(self, asked.token, asked.attempt)
         acquired, record = found.acquired, found.acquired.record
-        around.handshakes.rename(self.id, acquired.session)
-        self.id = self.throttle.session = acquired.session
         if self._state is _State.OVER:  # closed meanwhile: the client will resume it again
             around.calls.let_go(self, acquired.session)
             return
+        around.handshakes.rename(self.id, acquired.session)
+        self.id = self.throttle.session = acquired.session
         self.call = call = around.calls.begin(
             record,
             self.throttle,

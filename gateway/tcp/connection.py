@@ -99,8 +99,11 @@ class TcpConnection(asyncio.Protocol):
     def serve(self, conversation: Conversation) -> None:
         """Begin to read, for this conversation."""
         self._conversation = conversation
+        if self._transport.is_closing():  # lost while it was asked whether there is room
+            self.connection_lost(None)
+            return
+        conversation.begin()
         if not self._closing:
-            conversation.begin()
             self._waiting = False
             self._turn()
 

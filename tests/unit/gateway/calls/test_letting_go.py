@@ -76,6 +76,9 @@ async def test_of_two_that_come_back_at_once_the_later_has_the_call(table):
     assert newer.client.kinds == ["session_created"]
     assert list(table.calls) == [newer.call]
     assert table.sessions == 1
+    # The call goes on to count for its client.
+    await table.disposed()
+    assert "call" not in table.around.left
 
 
 async def test_a_doubt_is_settled_by_asking_redis(table):

@@ -22,10 +22,15 @@ class Listener:
         self.told: list[str] = []
         self.connection: TcpConnection
         self.react: Callable[[bytes], None] = lambda data: None
+        self.admits = True
 
     def connected(self, accepted: TcpConnection) -> None:
         self.connection = accepted
-        accepted.serve(cast(Conversation, self))
+        if self.admits:
+            self.serve()
+
+    def serve(self) -> None:
+        self.connection.serve(cast(Conversation, self))
 
     def begin(self) -> None:
         self.told.append("begin")
@@ -159,3 +164,12 @@ async def test_a_bug_of_ours_ends_only_this_call(listener):
     async with call(listener) as (_, writer):
         writer.write(b"ab")
         await until(lambda: "fail" in listener.told)
+
+
+async def test_one_that_is_lost_before_it_is_admitted_begins_nothing(listener):
+    listener.admits = False
+    async with call(listener):
+        await until(lambda: hasattr(listener, "connection"))
+        listener.connection.abort()
+        listener.serve()
+        assert listener.told == ["vanish", "forget"]
