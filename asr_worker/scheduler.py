@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from asr_worker.api import Hypothesis, Priority
-from asr_worker.stabilizer import Partial, Stabilizer
+from asr_worker.stabilizer import StabilizedText, Stabilizer
 from common.audio import SAMPLE_RATE
 from common.errors import Misuse
 from common.pipeline.text import EndReason
@@ -145,7 +145,7 @@ class UtteranceScheduler:
         self._failures = 0
         """Failed decodes of [start, _end)."""
         self._stabilizer = Stabilizer()
-        self._shown = Partial("", 0)
+        self._shown = StabilizedText("", 0)
         self._publications: list[Action] = []
 
     @property

@@ -30,7 +30,7 @@ _ALIGNMENT_SLACK = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
+class StabilizedText:
     """The whole text so far; its first `stable` characters will not change."""
 
     text: str
@@ -52,7 +52,7 @@ class Stabilizer:
         self._stable_keys: list[str] = []
         self._previous: list[str] = []
 
-    def update(self, text: str, complete: bool) -> Partial:
+    def update(self, text: str, complete: bool) -> StabilizedText:
         """Take the newest hypothesis of the whole utterance and return what to show.
 
         `complete` False (the decode hit a length limit) shows the text but adds no stability.
@@ -70,7 +70,7 @@ class Stabilizer:
             self._previous = keys
             if agreed > 0:
                 self._commit(shown[: len(shown) - (len(text) - behind[agreed - 1].end)], agreed)
-        return Partial(shown, len(self._stable_text))
+        return StabilizedText(shown, len(self._stable_text))
 
     def _commit(self, text: str, count: int) -> None:
         self._stable_text = text

@@ -20,7 +20,7 @@ from common.pipeline.partial import PartialText
 from common.pipeline.speech import Ended, Event, Gap, Paused, Resumed, SpeechEntry
 from common.pipeline.text import Final, TimedWord
 from common.pipeline.work import TextWork, UtteranceWork
-from common.stage.api import Assignment, Commit, DeadLetter, Done, Effect, Entry, Offer, Partial
+from common.stage.api import Assignment, Commit, DeadLetter, Done, Effect, Entry, Offer, Show
 
 POISONED = "every attempt ended the recogniser"
 BROKEN = "it could not be processed"
@@ -105,7 +105,7 @@ class Utterance:
     def partial(self, action: PublishPartial) -> Effect:
         """Return the effect of showing a partial."""
         text = PartialText(self.start, action.end, action.text, action.stable, action.language)
-        return Partial(self.number, text, self._work.gateway)
+        return Show(self.number, text, self._work.gateway)
 
     def alignment(self) -> list[Effect]:
         """Return the offer of the whole utterance's text to the aligners, once per text.

@@ -23,7 +23,7 @@ from websockets.frames import Frame, Opcode
 
 from bench import record
 from gateway.conversations.conversation import Conversation
-from gateway.websocket.connection import Connection
+from gateway.websocket.connection import WebSocketConnection
 
 _FRAME = Frame(Opcode.BINARY, bytes(1024)).serialize(mask=True)
 _ROUNDS = 5
@@ -91,7 +91,7 @@ async def measure(connections: int, frames: int, rounds: int = _ROUNDS) -> tuple
     async with AsyncExitStack() as running:
         both = [
             await running.enter_async_context(_opened(connections, kind))
-            for kind in (Connection, ServerConnection)
+            for kind in (WebSocketConnection, ServerConnection)
         ]
         for turn in range(rounds + 1):  # the first warms up
             for (accepted, counter), figures in zip(both, taken, strict=True):
@@ -114,7 +114,7 @@ async def _opened(
         accepted.append(connection)
         if len(accepted) == count:
             everybody.set()
-        if isinstance(connection, Connection):
+        if isinstance(connection, WebSocketConnection):
             await connection.serve(cast(Conversation, counter), _PATIENCE)
             return
         async for message in connection:

@@ -92,7 +92,7 @@ class Snapshot:
 
 
 # Effects, in the order in which a step carries them out: fenced writes first (Emit, Audio, Relay,
-# Partial), then a DeadLetter, then what follows (Offer, Commit, Attach), Done last. If a worker
+# Show), then a DeadLetter, then what follows (Offer, Commit, Attach), Done last. If a worker
 # dies in between, the next owner replays from the checkpoint and repeats them; each is idempotent.
 
 
@@ -126,8 +126,8 @@ class Relay:
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
-    """Replace the partial of an utterance and tell the gateway."""
+class Show:
+    """Show a partial of an utterance in place of the one before, and notify the gateway."""
 
     utterance: int
     text: PartialText
@@ -186,7 +186,7 @@ class Done:
     """The work item is finished; the runtime releases it and drops its state."""
 
 
-Effect: TypeAlias = Emit | Audio | Relay | Partial | Offer | Commit | Attach | DeadLetter | Done
+Effect: TypeAlias = Emit | Audio | Relay | Show | Offer | Commit | Attach | DeadLetter | Done
 Work: TypeAlias = tuple[S, Sequence[Entry]]
 
 

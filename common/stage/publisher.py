@@ -24,8 +24,8 @@ from common.stage.api import (
     Effect,
     Emit,
     Offer,
-    Partial,
     Relay,
+    Show,
     Slot,
     Snapshot,
 )
@@ -221,7 +221,7 @@ def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
             case Emit():
                 # An earlier owner wrote it, under an unknown id.
                 before_event = BEGINNING
-            case Partial(utterance, text):
+            case Show(utterance, text):
                 serial += 1
                 key, own = leg.key(PARTIAL.of(utterance)), wire.entry_id(epoch, serial)
                 writes.append(_Write(slot, key, commands.replace(key, own, pack(text))))
@@ -265,7 +265,7 @@ def _notify(notifications: dict[bytes, list[Argument]], leg: Leg, effect: Effect
                     (str(leg), stream)
                 )
             kind = stream
-        case Partial(utterance, _, gateway):
+        case Show(utterance, _, gateway):
             kind = PARTIAL.of(utterance)
         case Commit(notify=gateway) | Attach(notify=gateway):
             kind = TEXT

@@ -36,7 +36,7 @@ _OBJECTIONS = (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSA
 _log = Log(__name__)
 
 
-class Connection(ServerConnection):
+class WebSocketConnection(ServerConnection):
     """One client's WebSocket; implements `gateway.conversations.client.Client`."""
 
     def __init__(self, *args: Any, crowd: Crowd | None = None, **kwargs: Any) -> None:

@@ -21,7 +21,7 @@ from gateway.admission.handshake import OWN_DOING, Handshakes
 from gateway.admission.quota import caller
 from gateway.conversations.reception import Reception
 from gateway.protocols import api
-from gateway.websocket.connection import Connection
+from gateway.websocket.connection import WebSocketConnection
 from gateway.websocket.crowd import Crowd
 from gateway.websocket.request import Complaint
 
@@ -78,7 +78,7 @@ class WebSocketListener:
                 port,
                 ssl=tls,
                 process_request=self._answer,
-                create_connection=cast(Any, partial(Connection, crowd=self._crowd)),
+                create_connection=cast(Any, partial(WebSocketConnection, crowd=self._crowd)),
                 # Audio hardly compresses and a deflate context costs each session 16 KB and more.
                 compression=None,
                 max_size=self._max_size,
@@ -95,7 +95,7 @@ class WebSocketListener:
         await self._server.wait_closed()
 
     async def _handle(self, connection: ServerConnection) -> None:
-        assert isinstance(connection, Connection)
+        assert isinstance(connection, WebSocketConnection)
         assert connection.request is not None
         request = read(connection.request, connection.peer)
         conversation = self._reception.welcome(
@@ -112,7 +112,7 @@ class WebSocketListener:
         self, connection: ServerConnection, received: Request
     ) -> Response | Coroutine[Any, Any, Response | None] | None:
         """Answer a plain HTTP request, or let a WebSocket handshake go on."""
-        assert isinstance(connection, Connection)
+        assert isinstance(connection, WebSocketConnection)
         request = read(received, connection.peer)
         complaint, is_call = connection.complaint, request.path in self._protocols
         if complaint is None and is_call and not connection.bare:
@@ -129,7 +129,7 @@ class WebSocketListener:
         return _response(page, more, bare=connection.bare)
 
     def _let_in(
-        self, connection: Connection, request: api.Request
+        self, connection: WebSocketConnection, request: api.Request
     ) -> Response | Coroutine[Any, Any, Response | None] | None:
         forwarded = (request.headers.get(name, ()) for name in ("x-forwarded-for", "forwarded"))
         connection.peer = self._proxies.client(connection.peer, *forwarded)

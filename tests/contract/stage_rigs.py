@@ -43,9 +43,9 @@ from common.stage.api import (
     Emit,
     Entry,
     Offer,
-    Partial,
     Recovery,
     Relay,
+    Show,
     Stage,
 )
 from common.telemetry.metrics import AlignMetrics, AsrMetrics
@@ -158,7 +158,7 @@ class Output:
                     self.attached.setdefault((number, digest), words)
                 case Done():
                     self.done = True
-                case Partial() | Emit() | Audio() | Relay():
+                case Show() | Emit() | Audio() | Relay():
                     pass
 
     def _is_new(self, stream_id: StreamId) -> bool:

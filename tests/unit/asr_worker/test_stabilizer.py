@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_worker.stabilizer import Partial, Stabilizer
+from asr_worker.stabilizer import StabilizedText, Stabilizer
 
 
 def shown(*texts: str) -> list[tuple[str, str]]:
@@ -45,7 +45,7 @@ def test_each_hypothesis_is_compared_with_the_one_before_only():
 def test_an_incomplete_hypothesis_adds_nothing():
     stabilizer = Stabilizer()
     stabilizer.update("ask not what", True)
-    assert stabilizer.update("ask not what what what", False) == Partial(
+    assert stabilizer.update("ask not what what what", False) == StabilizedText(
         "ask not what what what", 0
     )
     assert stabilizer.update("ask not what your", True).stable == len("ask not what")
@@ -99,7 +99,7 @@ TEXTS = st.lists(st.tuples(WORDS, st.sampled_from([" ", "", "  "])), max_size=12
 @given(st.lists(st.tuples(TEXTS, st.booleans()), max_size=8))
 def test_stability_never_decreases_and_stable_text_never_changes(updates: list[tuple[str, bool]]):
     stabilizer = Stabilizer()
-    before = Partial("", 0)
+    before = StabilizedText("", 0)
     for text, complete in updates:
         partial = stabilizer.update(text, complete)
         assert before.stable <= partial.stable <= len(partial.text)

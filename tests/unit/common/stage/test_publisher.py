@@ -27,8 +27,8 @@ from common.stage.api import (
     Done,
     Emit,
     Offer,
-    Partial,
     Relay,
+    Show,
     Slot,
     Snapshot,
 )
@@ -126,7 +126,7 @@ async def test_effects_become_the_commands_they_stand_for():
         emit(512),
         Audio(320, b"\0\0" * 320),
         Relay(Control(320, 2, Flush())),
-        Partial(3, TEXT, "gw"),
+        Show(3, TEXT, "gw"),
         Offer("asr", "s.0/3", WORK),
         Commit(3, FINAL, "gw"),
         Done(),
@@ -150,7 +150,7 @@ async def test_effects_become_the_commands_they_stand_for():
 
 async def test_only_the_owners_marker_makes_an_epoch_stream():
     link = ScriptedLink()
-    await fenced(link, [emit(512), Partial(1, TEXT, "gw")])
+    await fenced(link, [emit(512), Show(1, TEXT, "gw")])
     assert all(b"NOMKSTREAM" in command for command in link.writes)
     await publisher(link).save([(slot(), LEG.key("ckpt:x"), SNAPSHOT)])
     assert b"NOMKSTREAM" in link.writes[-1]
@@ -273,7 +273,7 @@ async def test_an_offer_whose_event_an_earlier_owner_wrote_is_read_from_the_begi
 async def test_several_writes_to_one_stream_are_one_transaction():
     """Was the first refused for want of memory and the second not, the first would be lost."""
     link = ScriptedLink()
-    assert not await fenced(link, [emit(512), emit(1024), Partial(1, TEXT, "gw")])
+    assert not await fenced(link, [emit(512), emit(1024), Show(1, TEXT, "gw")])
     names = [command[0] for command in link.writes]
     assert names == [b"MULTI", b"XADD", b"XADD", b"EXEC", b"XADD"]
 

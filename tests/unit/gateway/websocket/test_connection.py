@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
 from gateway.websocket import budget, limits
-from gateway.websocket.connection import Connection
+from gateway.websocket.connection import WebSocketConnection
 from gateway.websocket.limits import MOST_UNSENT
 
 
@@ -30,7 +30,7 @@ class Session:
         self.floods = 0
         self.forgotten = False
         self.verbatim = True
-        self.connection: Connection
+        self.connection: WebSocketConnection
         self.react: Callable[[str | bytes], None] = lambda message: None
 
     def receive(self, message: str | bytes) -> None:
@@ -67,12 +67,17 @@ async def call(
     """Connect a client to a real server whose one session this is."""
 
     async def handle(accepted: ServerConnection) -> None:
-        assert isinstance(accepted, Connection)
+        assert isinstance(accepted, WebSocketConnection)
         session.connection = accepted
         await accepted.serve(session, patience)  # type: ignore[arg-type]
 
     async with serve(
-        handle, "127.0.0.1", 0, create_connection=Connection, compression=None, max_size=1_000
+        handle,
+        "127.0.0.1",
+        0,
+        create_connection=WebSocketConnection,
+        compression=None,
+        max_size=1_000,
     ) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         url = f"ws://127.0.0.1:{port}"
