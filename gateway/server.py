@@ -33,8 +33,8 @@ from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import Transport
 from gateway.settings import GatewaySettings
 from gateway.tcp.listener import TcpListener
+from gateway.turns.crowd import Crowd
 from gateway.uplink.writer import Uplink
-from gateway.websocket.crowd import Crowd
 from gateway.websocket.listener import WebSocketListener
 
 _LAST_WRITES = 1.0

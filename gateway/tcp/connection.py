@@ -12,8 +12,8 @@ from typing import Protocol, cast
 from common.telemetry.logs import Log
 from gateway.conversations.conversation import Conversation
 from gateway.protocols.api import Message
-from gateway.websocket.budget import PIECE, TURN, Budget
-from gateway.websocket.crowd import Crowd
+from gateway.turns.budget import PIECE, TURN, Budget
+from gateway.turns.crowd import Crowd
 
 MOST_BUFFERED = 1 << 20
 """Bytes that may lie in a client's socket unsent before it is cut off."""
@@ -108,7 +108,7 @@ class TcpConnection(asyncio.Protocol):
             self._turn()
 
     def go_on(self) -> None:
-        """See `gateway.websocket.crowd.Member`."""
+        """See `gateway.turns.crowd.Member`."""
         if not self._transport.is_closing():
             self._waiting = False
             self._turn()

@@ -12,7 +12,7 @@ from gateway.conversations.reception import Reception
 from gateway.protocols.api import Protocol, Request
 from gateway.protocols.events import Failed
 from gateway.tcp.connection import TcpConnection
-from gateway.websocket.crowd import Crowd
+from gateway.turns.crowd import Crowd
 
 
 class TcpListener:

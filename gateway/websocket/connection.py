@@ -22,9 +22,9 @@ from websockets.protocol import State
 
 from common.telemetry.logs import Log
 from gateway.conversations.conversation import Conversation
+from gateway.turns.budget import PIECE, TURN, Budget
+from gateway.turns.crowd import Crowd
 from gateway.websocket import limits
-from gateway.websocket.budget import PIECE, TURN, Budget
-from gateway.websocket.crowd import Crowd
 from gateway.websocket.frames import binary_message, cut, lone_message
 from gateway.websocket.request import Complaint, HeadReader
 

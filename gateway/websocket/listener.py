@@ -21,8 +21,8 @@ from gateway.admission.handshake import OWN_DOING, Handshakes
 from gateway.admission.quota import caller
 from gateway.conversations.reception import Reception
 from gateway.protocols import api
+from gateway.turns.crowd import Crowd
 from gateway.websocket.connection import WebSocketConnection
-from gateway.websocket.crowd import Crowd
 from gateway.websocket.request import Complaint
 
 _RETURNS = "resume"

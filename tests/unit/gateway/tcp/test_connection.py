@@ -10,7 +10,7 @@ import pytest
 from gateway.conversations.conversation import Conversation
 from gateway.tcp import connection
 from gateway.tcp.connection import TcpConnection
-from gateway.websocket.crowd import Crowd
+from gateway.turns.crowd import Crowd
 
 
 class Listener:

@@ -12,7 +12,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
-from gateway.websocket import budget, limits
+from gateway.turns import budget
+from gateway.websocket import limits
 from gateway.websocket.connection import WebSocketConnection
 from gateway.websocket.limits import MOST_UNSENT
 

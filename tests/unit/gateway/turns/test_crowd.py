@@ -1,8 +1,8 @@
 import asyncio
 import time
 
-from gateway.websocket import crowd
-from gateway.websocket.crowd import Crowd
+from gateway.turns import crowd
+from gateway.turns.crowd import Crowd
 
 
 class Member:

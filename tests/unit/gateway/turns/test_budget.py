@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.websocket.budget import TURN, Budget, slow_lane
+from gateway.turns.budget import TURN, Budget, slow_lane
 
 
 def test_live_audio_is_never_held():

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Protocol
 
 from gateway.calls.standby import Standby
-from gateway.websocket.budget import slow_lane
+from gateway.turns.budget import slow_lane
 
 _MOST_STRANGERS = 2048
 """Most connections without a whole request; beyond it the client with the most of them loses its

@@ -1,0 +1,1 @@
+"""How the connections of a process share its time: a budget for each, and turns for all."""
