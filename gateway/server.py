@@ -3,7 +3,7 @@
 import asyncio
 import os
 import ssl
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from common.pipeline.stages import PIPELINE, REQUIRED
 from common.redis.address import Address
 from common.redis.link import Link
+from common.settings import definitions
 from common.telemetry.logs import Log
 from common.telemetry.metrics import BusMetrics, GatewayMetrics
 from gateway.admission.capacity import Capacity
@@ -30,7 +31,7 @@ from gateway.conversations.conversation import Surroundings
 from gateway.conversations.reception import Reception
 from gateway.downlink.reader import Downlink
 from gateway.protocols import PROTOCOLS
-from gateway.protocols.api import Transport
+from gateway.protocols.api import Protocol, Transport
 from gateway.settings import GatewaySettings
 from gateway.tcp.listener import TcpListener
 from gateway.turns.crowd import Crowd
@@ -55,6 +56,8 @@ class GatewayServer:
         self._absent: Standby[Absence] = Standby()
         self._draining = False
         self._idle = asyncio.Event()
+        self._listeners: list[WebSocketListener | TcpListener] = []
+        """Those on ports of one protocol each."""
 
     async def start(self, tls: ssl.SSLContext | None) -> None:
         """Connect to Redis and listen. Raises BusUnavailable or SettingsError."""
@@ -142,8 +145,28 @@ class GatewayServer:
 
     async def _listen(self, tls: ssl.SSLContext | None) -> None:
         settings, crowd = self._settings, Crowd()
-        self._listener = WebSocketListener(
-            [each for each in PROTOCOLS if each.path],
+        shared = [each for each in PROTOCOLS if not each.port]
+        self._listener = self._web_socket_listener(shared, crowd)
+        await self._listener.listen(settings.host, settings.port, tls)
+        for protocol in PROTOCOLS:
+            if (port := protocol.port_in(settings)) is None:
+                continue
+            listener: WebSocketListener | TcpListener
+            if protocol.transport is Transport.TCP:
+                listener = TcpListener(protocol, self._reception, self._handshakes, crowd)
+            else:
+                listener = self._web_socket_listener([protocol], crowd)
+            flag = definitions(GatewaySettings)[protocol.port].flag
+            await listener.listen(settings.host, port, tls, flag)
+            self._listeners.append(listener)
+            _log.info("gateway.listening", host=settings.host, port=listener.port)
+
+    def _web_socket_listener(
+        self, protocols: Sequence[Protocol], crowd: Crowd
+    ) -> WebSocketListener:
+        settings = self._settings
+        return WebSocketListener(
+            protocols,
             self._reception,
             self._handshakes,
             crowd,
@@ -153,15 +176,6 @@ class GatewayServer:
             opening_s=settings.opening_s,
             max_size=settings.max_message_bytes,
         )
-        await self._listener.listen(settings.host, settings.port, tls)
-        self._tcp: list[TcpListener] = []
-        for protocol in PROTOCOLS:
-            port = protocol.port_in(settings)
-            if protocol.transport is Transport.TCP and port is not None:
-                listener = TcpListener(protocol, self._reception, self._handshakes, crowd)
-                await listener.listen(settings.host, port, tls)
-                self._tcp.append(listener)
-                _log.info("gateway.listening", host=settings.host, port=listener.port)
 
     @property
     def port(self) -> int:
@@ -204,9 +218,8 @@ class GatewayServer:
         writing = asyncio.create_task(self._uplink.run())
         await self._uplink.settle(_LAST_WRITES)
         writing.cancel()
-        for listener in self._tcp:
-            listener.close()
-        await self._listener.close()
+        for listener in (self._listener, *self._listeners):
+            await listener.close()
         await self._calls.settle(_LAST_WRITES)
         await self._reception.settle(_LAST_WRITES)
         for link in self._links:
@@ -266,8 +279,8 @@ class GatewayServer:
             "max_sessions": self._settings.max_sessions,
             "stages": self._workers.summary(),
             "protocols": sorted(
-                protocol.path or protocol.name
+                protocol.name if protocol.port else protocol.path
                 for protocol in PROTOCOLS
-                if protocol.path or protocol.port_in(self._settings) is not None
+                if not protocol.port or protocol.port_in(self._settings) is not None
             ),
         }

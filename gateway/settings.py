@@ -19,10 +19,16 @@ class GatewaySettings(CommonSettings):
     port: int = setting(
         8000, "port that the gateway listens on; 0 takes a free one", minimum=0, maximum=65535
     )
-    raw_tcp_port: int | None = setting(
+    stream_port: int | None = setting(
         None,
-        "port for raw audio over TCP, in the manner of whisper_streaming, where it is 43007;"
-        " 0 takes a free one, and without it there is none",
+        "TCP port for raw audio, as whisper_streaming's server has it, there 43007; 0 takes a free"
+        " one, and without it there is none",
+        minimum=0,
+        maximum=65535,
+    )
+    stream_ws_port: int | None = setting(
+        None,
+        "the same for its WebSocket server, there 43008",
         minimum=0,
         maximum=65535,
     )

@@ -27,15 +27,14 @@ class TcpListener:
         self._crowd = crowd
         self._asking: set[asyncio.Task[None]] = set()
 
-    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
-        """Listen. Raises SettingsError, which names the setting of the port."""
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None, flag: str) -> None:
+        """Listen. Raises SettingsError, which names the port's `flag`."""
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
                 lambda: TcpConnection(self, self._crowd), host, port, ssl=tls
             )
         except OSError as error:
-            flag = "--" + self._protocol.port.replace("_", "-")
             reason = error.strerror or str(error)
             raise SettingsError(f"{flag}: cannot listen on {host}:{port}: {reason}") from error
 
@@ -45,7 +44,7 @@ class TcpListener:
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Accept no more connections."""
         self._server.close()
 

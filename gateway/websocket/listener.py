@@ -67,8 +67,10 @@ class WebSocketListener:
         port: int = next(iter(self._server.sockets)).getsockname()[1]
         return port
 
-    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
-        """Listen. Raises SettingsError."""
+    async def listen(
+        self, host: str, port: int, tls: ssl.SSLContext | None, flag: str = "--port"
+    ) -> None:
+        """Listen. Raises SettingsError, which names the port's `flag`."""
         # At info the library reports every connection and every probe.
         logging.getLogger("websockets").setLevel(logging.WARNING)
         try:
@@ -87,7 +89,7 @@ class WebSocketListener:
             )
         except OSError as error:
             reason = error.strerror or str(error)
-            raise SettingsError(f"--port: cannot listen on {host}:{port}: {reason}") from error
+            raise SettingsError(f"{flag}: cannot listen on {host}:{port}: {reason}") from error
 
     async def close(self) -> None:
         """Accept no more connections, and close every one."""

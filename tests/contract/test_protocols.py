@@ -73,7 +73,8 @@ DIALOGUES = {
         request=Request(path="/ws/transcribe", query={"client_id": ["somebody"]}),
         opening=('{"type": "start_recording", "config": {"sample_rate": 16000}}',),
     ),
-    "raw_tcp": Dialogue(),
+    "stream_tcp": Dialogue(),
+    "stream_ws": Dialogue(flush="flush"),
 }
 
 EVENTS = [
@@ -153,7 +154,7 @@ def test_every_protocol_has_a_dialogue_here():
 def test_a_protocol_says_where_its_clients_connect(name):
     protocol = BY_NAME[name]
     assert protocol.path or protocol.port
-    assert protocol.path or protocol.transport is Transport.TCP
+    assert (protocol.path == "") == (protocol.transport is Transport.TCP)
     protocol.port_in(GatewaySettings())  # there is such a setting
     assert (DIALOGUES[name].resume is not None) == protocol.resumable
 

@@ -5,7 +5,9 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -23,22 +25,29 @@ pytestmark = pytest.mark.usefixtures("unharmed")
 FOX = "The quick brown fox jumps over the lazy dog."
 
 
+@dataclass(frozen=True)
+class Streaming:
+    """A gateway with room for two calls, and its ports for raw audio."""
+
+    gateway: Service
+    tcp: int
+    web_socket: int
+
+
 @pytest.fixture(scope="module")
-def raw(stack: RunningStack) -> Iterator[tuple[Service, int]]:
-    """A gateway with room for two calls, and its port for raw audio."""
-    (port,) = free_ports(1)
-    flags = ("--raw-tcp-port", str(port), "--max-sessions", "2")
+def streaming(stack: RunningStack) -> Iterator[Streaming]:
+    tcp, web_socket = free_ports(2)
+    flags = ("--stream-port", str(tcp), "--stream-ws-port", str(web_socket), "--max-sessions", "2")
     with service("gateway", stack.redis_url, *flags) as running:
         running.wait_ready()
-        yield running, port
+        yield Streaming(running, tcp, web_socket)
 
 
 @pytest.fixture
-def port(raw: tuple[Service, int]) -> Iterator[int]:
-    """The port for raw audio; afterwards no call is left."""
-    running, port = raw
-    yield port
-    until(lambda: status(running)["sessions"] == 0)
+def port(streaming: Streaming) -> Iterator[int]:
+    """The port for raw audio over TCP; afterwards no call is left."""
+    yield streaming.tcp
+    until(lambda: status(streaming.gateway)["sessions"] == 0)
 
 
 def heard(sock: socket.socket) -> str:
@@ -107,6 +116,30 @@ def test_a_minute_in_one_go_is_read_in_turns(port):
         sock.shutdown(socket.SHUT_WR)
         texts = [line.split(" ", 2)[2] for line in heard(sock).splitlines()]
     assert texts == [FOX, FOX]
+
+
+async def test_a_web_socket_of_its_own_port_takes_audio_and_flush(streaming):
+    async with ws.connect(f"ws://127.0.0.1:{streaming.web_socket}", proxy=None) as client:
+        ready = json.loads(await client.recv())
+        assert ready == {"type": "ready", "sample_rate": 16_000}
+        for _ in range(2):
+            for message in messages(sentence()):
+                await client.send(message)
+            await client.send("flush")
+            async with asyncio.timeout(60):
+                final = json.loads(await client.recv())
+            assert (final["type"], final["text"]) == ("final", FOX)
+            assert final["beg_ms"] < final["end_ms"]
+    until(lambda: status(streaming.gateway)["sessions"] == 0)
+
+
+def test_a_port_that_is_taken_is_named(stack, streaming):
+    for flag, port in (("--stream-port", streaming.tcp), ("--stream-ws-port", streaming.tcp)):
+        command = [sys.executable, "-m", "callscribe", "gateway", "--port", "0"]
+        command += ["--host", "127.0.0.1", "--redis-url", stack.redis_url, flag, str(port)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 2
+        assert f"{flag}: cannot listen on 127.0.0.1:{port}" in done.stderr
 
 
 async def transcription(client: ws.ClientConnection) -> dict[str, Any]:

@@ -1,0 +1,110 @@
+"""The protocols of whisper_streaming's servers: raw audio in, committed text out.
+
+Over TCP:
+
+    client   PCM16, little-endian, 16 kHz, one channel; closes its sending side when it is done
+    server   <beg_ms> <end_ms> <text>         a line for each final; lines never overlap
+             error: <message>                 instead of a call, or its last line
+
+Over a WebSocket:
+
+    client   the same audio as binary messages; the text message flush
+    server   {"type": "ready", "sample_rate": 16000}, {"type": "final", "beg_ms", "end_ms", "text"},
+             {"type": "error", "code", "message"}
+
+The last words come after a client has closed its sending side, or sent flush.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from common.audio import SAMPLE_RATE
+from common.options import SessionOptions
+from gateway.protocols.api import ClientError, Codec, Message, Protocol, Request, Transport
+from gateway.protocols.commands import Audio, AudioFormat, Command, Flush, Open, Say
+from gateway.protocols.events import Event, Failed, Final, GoingAway
+
+_FORMAT = AudioFormat("pcm16", SAMPLE_RATE, 1)
+
+
+class _StreamingCodec(Codec):
+    """What both have in common; the call begins with the connection."""
+
+    def __init__(self, defaults: SessionOptions, request: Request) -> None:
+        del request  # it says nothing
+        self._options = defaults
+        self._until = 0
+        """Where the last text ended."""
+
+    @property
+    def verbatim(self) -> bool:
+        """See `Codec`."""
+        return True
+
+    def connected(self) -> Sequence[Command]:
+        """See `Codec`."""
+        return (Open(self._options, _FORMAT),)
+
+    def receive_binary(self, data: bytes) -> Sequence[Command]:
+        """See `Codec`."""
+        return (Audio(data),)
+
+    def _span(self, final: Final) -> tuple[int, int]:
+        """Return where a final's text lies, in ms, behind all that was told before."""
+        start, self._until = max(final.start, self._until), max(final.end, self._until)
+        return start * 1000 // SAMPLE_RATE, self._until * 1000 // SAMPLE_RATE
+
+
+class TcpCodec(_StreamingCodec):
+    """The codec of one TCP connection."""
+
+    def receive_text(self, message: str) -> Sequence[Command]:
+        """See `Codec`."""
+        raise NotImplementedError("TCP carries bytes")
+
+    def render(self, event: Event, now: float) -> Sequence[Message]:
+        """See `Codec`."""
+        match event:
+            case Final() if event.text:
+                begin, end = self._span(event)
+                return (f"{begin} {end} {' '.join(event.text.split())}\n".encode(),)
+            case Failed(fatal=True):
+                return (f"error: {event.message}\n".encode(),)
+        return ()
+
+
+class WebSocketCodec(_StreamingCodec):
+    """The codec of one WebSocket."""
+
+    def connected(self) -> Sequence[Command]:
+        """See `Codec`."""
+        return (Say(_text({"type": "ready", "sample_rate": SAMPLE_RATE})), *super().connected())
+
+    def receive_text(self, message: str) -> Sequence[Command]:
+        """See `Codec`."""
+        if message.strip() == "flush":
+            return (Flush(),)
+        raise ClientError("unknown_type", f"the only text message is flush, not {message[:40]!a}")
+
+    def render(self, event: Event, now: float) -> Sequence[Message]:
+        """See `Codec`."""
+        match event:
+            case Final() if event.text:
+                begin, end = self._span(event)
+                text = event.text
+                return _text({"type": "final", "beg_ms": begin, "end_ms": end, "text": text})
+            case Failed():
+                return _text({"type": "error", "code": event.code, "message": event.message})
+            case GoingAway():
+                text = "the server restarts; connect again"
+                return _text({"type": "error", "code": "going_away", "message": text})
+        return ()
+
+
+def _text(message: dict[str, Any]) -> Sequence[Message]:
+    return (json.dumps(message, ensure_ascii=False),)
+
+
+TCP = Protocol("stream_tcp", TcpCodec, transport=Transport.TCP, port="stream_port")
+WEBSOCKET = Protocol("stream_ws", WebSocketCodec, path="/", port="stream_ws_port")
