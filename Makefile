@@ -48,7 +48,7 @@ check: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest tests/unit --numprocesses auto
 
 bench: .venv/dev.stamp
 	$(BIN)/python -m bench $(or $(ARGS),all)

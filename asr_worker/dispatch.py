@@ -157,7 +157,7 @@ class Dispatcher:
         running = sum(now - group.since for group in self._places.running if group.live)
         return AsrLoad(
             places=self._engine.concurrency,
-            held=meter.held + running,
+            occupied=meter.occupied + running,
             work=meter.work,
             ends=meter.ends,
             late=meter.late,
@@ -220,7 +220,7 @@ class Dispatcher:
         if group in self._places.running:
             self._places.running.remove(group)
             spell = self._clock() - group.since
-            group.held += spell
+            group.occupied += spell
             if group.live:  # a recording waits for live calls, so it is not load for them
                 self.meter.spent(spell, final=group.final)
 
@@ -270,7 +270,7 @@ class Dispatcher:
             return
         finally:
             self._rest(group)
-        now, took = self._clock(), group.held
+        now, took = self._clock(), group.occupied
         self._decode_seconds = _smoothed(self._decode_seconds, took / len(tickets))
         if group.final:
             self.meter.decoded(sum(ticket.seconds for ticket in tickets), took, now)

@@ -20,12 +20,12 @@ _FORGETTING = 10.0
 class Meter:
     """Counts what decodes took. One engine.
 
-    `held`: place-seconds of all decodes, `work`: of finals, tentative and given up ones too.
+    `occupied`: place-seconds of all decodes, `work`: of finals, tentative and given up ones too.
     `ends`: utterances of live calls whose final came, `late`: those of them whose final was late.
     """
 
     def __init__(self) -> None:
-        self.held = 0.0
+        self.occupied = 0.0
         self.work = 0.0
         self.ends = 0
         self.late = 0
@@ -43,7 +43,7 @@ class Meter:
 
     def spent(self, seconds: float, *, final: bool) -> None:
         """Count place-seconds of a decode."""
-        self.held += seconds
+        self.occupied += seconds
         if final:
             self.work += seconds
 

@@ -65,7 +65,7 @@ class Group:
     tickets: Sequence[Ticket]
     since: float
     """When it got its place, or yielded it."""
-    held: float = 0.0
+    occupied: float = 0.0
     """Seconds in a place before."""
     resumed: asyncio.Future[None] | None = None
     task: asyncio.Task[None] = field(init=False)

@@ -94,7 +94,7 @@ def connect(
     headers: Mapping[str, str] | None = None,
     resume: bool = True,
     patience: float = 60.0,
-    ring_s: float = 60.0,
+    replay_s: float = 60.0,
 ) -> Iterator[SyncCall]:
     """Open a call and close it on leaving; see `callscribe.client.connect`."""
     worker = _Worker()
@@ -106,7 +106,7 @@ def connect(
         headers=headers,
         resume=resume,
         patience=patience,
-        ring_s=ring_s,
+        replay_s=replay_s,
     )
     try:
         call = worker.run(opening.__aenter__())

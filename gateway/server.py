@@ -188,7 +188,7 @@ class GatewayServer:
             "uplink": self._uplink.run(),
             "downlink": self._downlink.run(),
             "sweep": self._downlink.sweep(),
-            "workers": self._workers.run(self._reception.hold_all),
+            "workers": self._workers.run(self._reception.pause_all),
             "renew": self._maintenance.renew_for_ever(),
             "lag": self._maintenance.tell_lag_for_ever(),
             "stores": self._maintenance.bound_stores_for_ever(),

@@ -16,9 +16,9 @@ again what the server lacks, and yields a `Resumed` event. A caller can rely on 
 - Audio. Every frame given to `send` is recognised exactly once, and every `flush`, `configure` and
   `finalize` takes effect once and in its place. The condition: the client reaches a server again
   within `patience` here and `--resume-s` there, and that server has the audio that is no longer
-  kept here. Audio is kept until a server acknowledges it as stored, `ring_s` seconds at most: then
-  `send` waits. Nothing is dropped to make room; a source that cannot wait must itself choose what
-  to drop.
+  kept here. Audio is kept until a server acknowledges it as stored, `replay_s` seconds at most:
+  then `send` waits. Nothing is dropped to make room; a source that cannot wait must itself choose
+  what to drop.
 - Otherwise sending and iterating raise the reason: Disconnected (no server reached in time; with
   `audio_s` and `seq`), SessionLost (the server forgot the call, or needs audio that is no longer
   kept), ResumedElsewhere. Audio that the servers lost is a `Gap` event, if requested.

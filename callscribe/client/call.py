@@ -13,7 +13,7 @@ from callscribe.client.line import Line
 from callscribe.client.messages import Changes, Event, Options
 from common.errors import Misuse, SettingsError
 
-_LEAST_RING_S = 5.0
+_LEAST_REPLAY_S = 5.0
 """Servers acknowledge about once a second, without the audio inside their resamplers."""
 
 
@@ -44,9 +44,9 @@ class Call:
     async def send(self, pcm: bytes) -> None:
         """Send audio in the call's encoding; it may be split anywhere, even inside a sample.
 
-        Waits while the socket accepts no more, and while more than `ring_s` is kept, but not for a
-        broken connection as such. Cancelling stops the waiting; the call has the audio already, so
-        do not send it again.
+        Waits while the socket accepts no more, and while more than `replay_s` is kept, but not for
+        a broken connection as such. Cancelling stops the waiting; the call has the audio already,
+        so do not send it again.
         """
         await self._line.send(pcm)
 
@@ -129,14 +129,14 @@ async def connect(
     headers: Mapping[str, str] | None = None,
     resume: bool = True,
     patience: float = 60.0,
-    ring_s: float = 60.0,
+    replay_s: float = 60.0,
 ) -> AsyncIterator[Call]:
     """Open a call at a `ws://` or `wss://` URL, or at the first of several that takes it.
 
     `tls` replaces Python's default trust (which honours SSL_CERT_FILE). `api_key` is sent as a
     bearer token with every handshake, and so are `headers`, for other needs of a server or its
     proxy. After a broken connection the URLs are tried in turn, with back-off, for `patience`
-    seconds, unless `resume` is off; `ring_s` (5 or more) seconds of audio are kept to be sent
+    seconds, unless `resume` is off; `replay_s` (5 or more) seconds of audio are kept to be sent
     again.
 
     Raises SettingsError for an invalid URL or header, Refused when no server accepts a call now,
@@ -148,9 +148,9 @@ async def connect(
     the server does.
     """
     urls = [url] if isinstance(url, str) else list(url)
-    if not urls or ring_s < _LEAST_RING_S:
+    if not urls or replay_s < _LEAST_REPLAY_S:
         raise SettingsError(
-            f"{len(urls)} URLs, {ring_s:g} s of ring: at least 1 and {_LEAST_RING_S:g} s"
+            f"{len(urls)} URLs, {replay_s:g} s of replay: at least 1 and {_LEAST_REPLAY_S:g} s"
         )
     for each in urls:
         check_url(each)
@@ -161,7 +161,7 @@ async def connect(
         headers=handshake_headers(headers or {}, api_key),
         resume=resume,
         patience=patience,
-        ring_s=ring_s,
+        replay_s=replay_s,
     )
     call = Call(line)
     try:

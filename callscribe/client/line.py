@@ -62,7 +62,7 @@ class Line:
         headers: Mapping[str, str],
         resume: bool,
         patience: float,
-        ring_s: float,
+        replay_s: float,
     ) -> None:
         self.session_id = ""
         self.resume_token = ""
@@ -76,7 +76,7 @@ class Line:
         self._resume = resume
         self._redialling = Redialling(urls, patience)
         self._ring = ReplayBuffer(
-            frame_bytes=options.frame_bytes, rate=options.sample_rate, capacity_s=ring_s
+            frame_bytes=options.frame_bytes, rate=options.sample_rate, capacity_s=replay_s
         )
         self._delivery = Delivery()
         self._inbox: deque[Event] = deque()

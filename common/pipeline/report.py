@@ -19,16 +19,16 @@ class VadLoad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsrLoad:
-    """How the recogniser's places are used; partials count in `held` alone.
+    """How the recogniser's places are used; partials count in `occupied` alone.
 
-    `places`: decodes in flight at the same time. Since the start: `held`, seconds of places in use;
-    `work`, the part for finals, tentative and abandoned ones too; `ends`, finals of live calls;
-    `late`, the late ones among them. `overdue`: finals that are late and not there yet. `decode`:
-    seconds that a final of 4 s takes, 0 if not known.
+    `places`: decodes in flight at the same time. Since the start: `occupied`, seconds of places in
+    use; `work`, the part for finals, tentative and abandoned ones too; `ends`, finals of live
+    calls; `late`, the late ones among them. `overdue`: finals that are late and not there yet.
+    `decode`: seconds that a final of 4 s takes, 0 if not known.
     """
 
     places: int
-    held: float
+    occupied: float
     work: float
     ends: int
     late: int

@@ -20,11 +20,11 @@ _LONGEST = 60.0
 class Decodes:
     """What the recognisers did since the last look; `overdue` finals are late and not there yet.
 
-    `held` of `offered` place-seconds were in use. `ends`: finals of live calls; `late`: how many of
-    them came late.
+    `occupied` of `offered` place-seconds were in use. `ends`: finals of live calls; `late`: how
+    many of them were late.
     """
 
-    held: float = 0.0
+    occupied: float = 0.0
     offered: float = 0.0
     ends: int = 0
     late: int = 0
@@ -61,8 +61,8 @@ class Evidence:
     def busy(self) -> float | None:
         """Share of the places that was in use; None if nothing was measured."""
         offered = sum(decodes.offered for _, decodes, _ in self._looks)
-        held = sum(decodes.held for _, decodes, _ in self._looks)
-        return held / offered if offered else None
+        occupied = sum(decodes.occupied for _, decodes, _ in self._looks)
+        return occupied / offered if offered else None
 
     @property
     def late(self) -> float:

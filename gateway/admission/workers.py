@@ -20,7 +20,7 @@ _DEAD_AFTER = 3.0
 _FORGOTTEN_AFTER = 600.0
 
 
-_NO_DECODES = AsrLoad(places=0, held=0.0, work=0.0, ends=0, late=0, overdue=0, decode=0.0)
+_NO_DECODES = AsrLoad(places=0, occupied=0.0, work=0.0, ends=0, late=0, overdue=0, decode=0.0)
 _NO_AUDIO = VadLoad(audio=0.0, recordings=0)
 
 
@@ -30,7 +30,7 @@ class _Done:
 
     audio: float = 0.0
     work: float = 0.0
-    held: float = 0.0
+    occupied: float = 0.0
     offered: float = 0.0
     ends: int = 0
     late: int = 0
@@ -66,7 +66,7 @@ class _Worker:
         asr, was = self.asr, before.asr
         done.audio += max(0.0, self.vad.audio - before.vad.audio)
         done.work += max(0.0, asr.work - was.work)
-        done.held += max(0.0, asr.held - was.held)
+        done.occupied += max(0.0, asr.occupied - was.occupied)
         done.offered += asr.places * (self.seen - before.seen)
         done.ends += max(0, asr.ends - was.ends)
         done.late += max(0, asr.late - was.late)
@@ -185,7 +185,7 @@ class Workers:
         busy = self._busyness.share()
         done, self._done = self._done, _Done()
         decodes = Decodes(
-            held=done.held,
+            occupied=done.occupied,
             offered=done.offered,
             ends=done.ends,
             late=done.late,

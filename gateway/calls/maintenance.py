@@ -16,7 +16,7 @@ from gateway.calls.call import Call
 from gateway.calls.opening import Openings, Refused
 from gateway.calls.store import SessionStore
 from gateway.calls.table import Calls
-from gateway.uplink.stored import Stored, to_hold
+from gateway.uplink.stored import Stored, to_pause
 from gateway.uplink.throttle import Throttle
 
 RENEW_EVERY = 10.0
@@ -112,9 +112,9 @@ class Maintenance:
                 )
                 for at, call in enumerate(calls)
             ]
-            for call, held in zip(calls, to_hold(stored), strict=True):
+            for call, paused in zip(calls, to_pause(stored), strict=True):
                 if call.running:
-                    call.throttle.keep(held)
+                    call.throttle.keep(paused)
 
     async def _wait(self) -> None:
         """Wait for the next round, which is immediate when Redis has come back with older data."""

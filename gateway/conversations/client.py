@@ -15,7 +15,7 @@ class Client(Protocol):
     def close_soon(self, code: int, reason: str) -> None:
         """Close the connection once everything queued was sent."""
 
-    def hold(self, held: bool) -> None:
+    def set_paused(self, paused: bool) -> None:
         """Stop reading from the socket, or resume."""
 
 

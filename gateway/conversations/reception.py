@@ -67,7 +67,7 @@ class Reception:
         returning: bool = False,
     ) -> Conversation:
         """Begin a conversation with an admitted client; see `Conversation`."""
-        throttle = Throttle(name, client.hold, rate=self._audio_rate, burst=self._audio_burst)
+        throttle = Throttle(name, client.set_paused, rate=self._audio_rate, burst=self._audio_burst)
         conversation = Conversation(
             self._around,
             self.codec(protocol, request),
@@ -81,13 +81,13 @@ class Reception:
         )
         self._conversations.add(conversation)
         if self._flooded():
-            throttle.hold("memory", True)
+            throttle.set_paused("memory", True)
         return conversation
 
-    def hold_all(self, held: bool) -> None:
+    def pause_all(self, paused: bool) -> None:
         """Read no client while Redis is nearly full: workers need the rest to make room."""
         for conversation in self._conversations:
-            conversation.throttle.hold("memory", held)
+            conversation.throttle.set_paused("memory", paused)
 
     async def settle(self, seconds: float) -> None:
         """Wait until admission has forgotten all ended conversations, at most `seconds`."""

@@ -48,7 +48,7 @@ class TcpConnection(asyncio.Protocol):
         """What has arrived and is not handled yet."""
         self._waiting = True
         """Whether nothing is handled until the next turn."""
-        self._held = False
+        self._reading_paused = False
         self._ended = False
         """Whether the client sends nothing more."""
         self._end_told = False
@@ -122,7 +122,7 @@ class TcpConnection(asyncio.Protocol):
         conversation = self._conversation
         assert conversation is not None
         now = began = monotonic()
-        while self._rest and not self._held and not self._closing:
+        while self._rest and not self._reading_paused and not self._closing:
             piece = bytes(self._rest[:PIECE])
             del self._rest[: len(piece)]
             try:
@@ -133,7 +133,7 @@ class TcpConnection(asyncio.Protocol):
             if now - began > TURN:
                 break
         pause = self._budget.spend(now - began, now)
-        if self._held or self._closing:
+        if self._reading_paused or self._closing:
             return
         if self._rest or pause:
             self._waiting = True
@@ -171,12 +171,12 @@ class TcpConnection(asyncio.Protocol):
             self._transport.write_eof()
             self._transport.resume_reading()
 
-    def hold(self, held: bool) -> None:
+    def set_paused(self, paused: bool) -> None:
         """See `Client`."""
-        if held == self._held or self._closing:
+        if paused == self._reading_paused or self._closing:
             return
-        self._held = held
-        if held:
+        self._reading_paused = paused
+        if paused:
             self._transport.pause_reading()
         elif self._conversation is not None and not self._transport.is_closing():
             self._waiting = True

@@ -29,10 +29,10 @@ class Stored:
     client: str
     seconds: float
     longest: float
-    held: bool
+    paused: bool
 
 
-def to_hold(calls: Sequence[Stored]) -> list[bool]:
+def to_pause(calls: Sequence[Stored]) -> list[bool]:
     """Return which calls must be paused now.
 
     Each call has a bound, and the calls of one client share another. A call's share is at least
@@ -43,11 +43,11 @@ def to_hold(calls: Sequence[Stored]) -> list[bool]:
     for call in calls:
         totals[call.client] += call.seconds
         counts[call.client] += 1
-    held = []
+    paused = []
     for call in calls:
         needed = call.longest + _MARGIN
         bound = max(_OF_A_CALL, needed)
         if totals[call.client] > _OF_A_CLIENT:
             bound = max(_OF_A_CLIENT / counts[call.client], needed)
-        held.append(call.seconds > (bound * _AGAIN if call.held else bound))
-    return held
+        paused.append(call.seconds > (bound * _AGAIN if call.paused else bound))
+    return paused

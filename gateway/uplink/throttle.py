@@ -20,12 +20,12 @@ _log = Log(__name__)
 class Throttle:
     """Pauses one connection for as long as there is a reason.
 
-    `hold` stops reading from its socket, or resumes. `rate`: how many times faster than spoken
-    audio is accepted. `burst`: seconds of audio that may come together before that.
+    `pause_client` stops reading from its socket, or resumes. `rate`: how many times faster than
+    spoken audio is accepted. `burst`: seconds of audio that may come together before that.
     """
 
     def __init__(
-        self, session: str, hold: Callable[[bool], None], *, rate: float, burst: float
+        self, session: str, pause_client: Callable[[bool], None], *, rate: float, burst: float
     ) -> None:
         self.session = session
         """The session of the connection, for the log."""
@@ -33,37 +33,37 @@ class Throttle:
         """Whether it is paused because too much of it waits for Redis."""
         self.stored = False
         """Whether it is paused because too much of it is not recognised yet."""
-        self._hold = hold
+        self._pause_client = pause_client
         self._pace = Bucket(rate, burst)
         self._reasons = PauseReasons()
         self._logged: set[str] = set()
-        self._pause: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @classmethod
     def idle(cls, session: str) -> Self:
         """Return one that pauses nothing, for a call without a connection."""
-        return cls(session, lambda held: None, rate=1.0, burst=0.0)
+        return cls(session, lambda paused: None, rate=1.0, burst=0.0)
 
-    def hold(self, why: str, held: bool) -> None:
+    def set_paused(self, why: str, paused: bool) -> None:
         """Stop reading for a reason, or go on once no reason is left."""
-        if self._reasons.add(why) if held else self._reasons.remove(why):
-            self._hold(held)
+        if self._reasons.add(why) if paused else self._reasons.remove(why):
+            self._pause_client(paused)
             if why in _OFTEN:
                 if why in self._logged:
                     return
                 self._logged.add(why)
             _log.info(
-                "session.held" if held else "session.released", session=self.session, reason=why
+                "session.held" if paused else "session.released", session=self.session, reason=why
             )
 
     def pace(self, samples: int) -> None:
         """Count new audio of one leg; a client far ahead of real time has to wait."""
         pause = self._pace.add(seconds(samples), time.monotonic())
         if pause:
-            self.hold("pace", True)
+            self.set_paused("pace", True)
             self.close()
             loop = asyncio.get_running_loop()
-            self._pause = loop.call_later(pause, self.hold, "pace", False)
+            self._timer = loop.call_later(pause, self.set_paused, "pace", False)
 
     def store(self, waiting: int) -> None:
         """Take note of how many bytes of a leg wait for Redis."""
@@ -71,18 +71,18 @@ class Throttle:
             self.full = True
         elif waiting <= MOST_WAITING // 2:
             self.full = False
-        self.hold("redis", self.full)
+        self.set_paused("redis", self.full)
 
-    def keep(self, held: bool) -> None:
+    def keep(self, paused: bool) -> None:
         """Take note whether the call has too much in store; see `gateway.uplink.stored`."""
-        self.stored = held
-        self.hold("store", held)
+        self.stored = paused
+        self.set_paused("store", paused)
 
     def forget(self) -> None:
         """Pause nothing any more: the connection has ended."""
-        self._hold = lambda held: None
+        self._pause_client = lambda paused: None
 
     def close(self) -> None:
         """Cancel the end of a pause."""
-        if self._pause is not None:
-            self._pause.cancel()
+        if self._timer is not None:
+            self._timer.cancel()

@@ -76,7 +76,7 @@ class WebSocketConnection(ServerConnection):
         self._deadline: asyncio.TimerHandle | None = None
         self._news = asyncio.Event()
         self._lost = False
-        self._held = False
+        self._reading_paused = False
         self._objected = False
         self._deaf = False
         """Whether input is ignored, since the client flooded."""
@@ -167,7 +167,7 @@ class WebSocketConnection(ServerConnection):
     @property
     def _interrupted(self) -> bool:
         """Whether no further frame may be handled now."""
-        return bool(self._pieces) or self._deaf or self._held or self.protocol.eof_sent
+        return bool(self._pieces) or self._deaf or self._reading_paused or self.protocol.eof_sent
 
     def _end_turn(self, took: float, now: float, *, strange: bool = False) -> None:
         pause = self._budget.spend(took, now)
@@ -180,7 +180,7 @@ class WebSocketConnection(ServerConnection):
     def _take_pieces(self, conversation: Conversation) -> None:
         """Go on with a message that is too long for one turn."""
         now = began = monotonic()
-        while self._pieces and now - began < TURN and not self._held:
+        while self._pieces and now - began < TURN and not self._reading_paused:
             self._message(conversation, False, self._pieces.popleft())
             now = monotonic()
         self._end_turn(now - began, now)
@@ -196,14 +196,14 @@ class WebSocketConnection(ServerConnection):
     def go_on(self) -> None:
         """Handle what has arrived, and read again once nothing is left of it."""
         self._turn_due = False
-        if self._deaf or self._held or self._lost or self._conversation is None:
+        if self._deaf or self._reading_paused or self._lost or self._conversation is None:
             return
         self._waiting = False
         if self._pieces:
             self._take_pieces(self._conversation)
         elif self._rest and not self._missing and not self.protocol.eof_sent:
             self._turn(bytes(self._rest))
-        if not self._waiting and not self._held and not self.transport.is_closing():
+        if not self._waiting and not self._reading_paused and not self.transport.is_closing():
             self.transport.resume_reading()
 
     def _frame(self, data: bytes, frame: tuple[int, int, int], now: float) -> None:
@@ -276,17 +276,17 @@ class WebSocketConnection(ServerConnection):
         if self._closing is None:
             self._closing = (code, reason)
             self._deadline = self.loop.call_later(limits.MOST_CLOSING, self.transport.abort)
-            self.hold(False)  # the client's answer is to be read
+            self.set_paused(False)  # the client's answer is to be read
         self._news.set()
 
-    def hold(self, held: bool) -> None:
+    def set_paused(self, paused: bool) -> None:
         """Stop reading from the socket, so that TCP slows the client down; or resume."""
-        if held and self._closing is not None:
+        if paused and self._closing is not None:
             return
-        self._held = held
+        self._reading_paused = paused
         if self.transport.is_closing():
             return
-        if held:
+        if paused:
             self.transport.pause_reading()
         elif not self._turn_due:
             self._wait(0.0)
@@ -330,11 +330,11 @@ class WebSocketConnection(ServerConnection):
         """Detect a dead peer, except while the connection is paused: then no answer is read."""
         while True:
             await asyncio.sleep(limits.PING_EVERY)
-            if self._held:
+            if self._reading_paused:
                 continue
             answer = asyncio.ensure_future(await self.ping())
             while not (await asyncio.wait([answer], timeout=limits.PING_EVERY))[0]:
-                if not self._held:
+                if not self._reading_paused:
                     self.transport.abort()
 
     @property

@@ -273,7 +273,7 @@ async def test_a_recordings_final_is_no_load_to_others(engine, dispatcher, clock
     clock.now += 60.0
     engine.finish("recording")
     await task
-    assert (dispatcher.report().work, dispatcher.report().held) == (0.0, 0.0)
+    assert (dispatcher.report().work, dispatcher.report().occupied) == (0.0, 0.0)
 
 
 async def test_a_final_that_is_given_up_was_work_all_the_same(engine, dispatcher, submit, clock):

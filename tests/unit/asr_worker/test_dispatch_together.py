@@ -208,7 +208,7 @@ class TestSteps:
         assert await partial == "partial"
         assert engine.began == ["partial", "final", "final*", "partial*"]
         load = dispatcher.report()
-        assert (load.held, load.work) == (2.25, 0.5)
+        assert (load.occupied, load.work) == (2.25, 0.5)
 
     async def test_it_keeps_its_place_from_what_comes_after_it(self, engine, dispatcher, submit):
         first = submit("first", Priority.FINAL)

@@ -17,7 +17,7 @@ def meter() -> Meter:
 def test_partials_hold_places_and_are_no_work(meter):
     meter.spent(2.0, final=False)
     meter.spent(0.5, final=True)
-    assert (meter.held, meter.work) == (2.5, 0.5)
+    assert (meter.occupied, meter.work) == (2.5, 0.5)
 
 
 def test_before_anything_was_decoded_nothing_is_known():

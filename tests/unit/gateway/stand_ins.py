@@ -75,7 +75,7 @@ class Client:
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
         self.closed: tuple[int, str] | None = None
-        self.held: list[bool] = []
+        self.paused: list[bool] = []
 
     def send_soon(self, messages: Sequence[str | bytes]) -> None:
         self.messages += [json.loads(message) for message in messages]
@@ -83,8 +83,8 @@ class Client:
     def close_soon(self, code: int, reason: str) -> None:
         self.closed = self.closed or (code, reason)
 
-    def hold(self, held: bool) -> None:
-        self.held.append(held)
+    def set_paused(self, paused: bool) -> None:
+        self.paused.append(paused)
 
     @property
     def kinds(self) -> list[str]:
@@ -282,7 +282,7 @@ class Table:
             self.shared,
             native.PROTOCOL.build(SessionOptions(), Request()),
             self.client,
-            Throttle(name, self.client.hold, rate=16, burst=30),
+            Throttle(name, self.client.set_paused, rate=16, burst=30),
             self.over.append,
             name=name,
             returning=returning,

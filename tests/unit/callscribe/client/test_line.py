@@ -306,7 +306,7 @@ async def test_sending_waits_when_more_than_the_ring_holds_is_not_acknowledged(s
         await peer.say("audio_ack", position=20_000)
         await peer.until("finalize")
 
-    async with serving(script) as url, connect(url, MULAW, ring_s=5) as call:
+    async with serving(script) as url, connect(url, MULAW, replay_s=5) as call:
         await call.send(bytes(20_000))
         sending = asyncio.create_task(call.send(b"x"))
         assert await asyncio.wait({sending}, timeout=0.05) == (set(), {sending})
@@ -388,7 +388,7 @@ async def test_the_first_server_that_takes_the_call_has_it(serving, unused_tcp_p
         assert [event async for event in call] == []
 
 
-@pytest.mark.parametrize("arguments", [{"url": []}, {"url": "ws://a", "ring_s": 1.0}])
+@pytest.mark.parametrize("arguments", [{"url": []}, {"url": "ws://a", "replay_s": 1.0}])
 async def test_bad_arguments_are_settings_to_change(arguments):
     with pytest.raises(SettingsError, match="at least 1 and 5 s"):
         async with connect(**arguments):

@@ -98,7 +98,7 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
             used=3,
             lag=0.25,
             load=report.AsrLoad(
-                places=2, held=4.5, work=2.5, ends=9, late=1, overdue=0, decode=0.125
+                places=2, occupied=4.5, work=2.5, ends=9, late=1, overdue=0, decode=0.125
             ),
         ),
     ),

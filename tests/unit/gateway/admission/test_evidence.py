@@ -22,10 +22,10 @@ def test_without_workers_nothing_tells_either(evidence):
 
 
 def test_busy_is_the_share_of_all_places_in_the_window(evidence):
-    evidence.learn(Decodes(held=1.0, offered=1.0), 0, 0.0)
-    evidence.learn(Decodes(held=0.0, offered=3.0), 0, 1.0)
+    evidence.learn(Decodes(occupied=1.0, offered=1.0), 0, 0.0)
+    evidence.learn(Decodes(occupied=0.0, offered=3.0), 0, 1.0)
     assert evidence.busy == 0.25
-    evidence.learn(Decodes(held=3.0, offered=3.0), 0, WINDOW)
+    evidence.learn(Decodes(occupied=3.0, offered=3.0), 0, WINDOW)
     assert evidence.busy == 0.5
 
 

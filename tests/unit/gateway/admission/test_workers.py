@@ -19,7 +19,7 @@ WATCHED = (DENOISE, VAD, ASR)
 
 
 VAD_LOAD = VadLoad(audio=0.0, recordings=0)
-ASR_LOAD = AsrLoad(places=0, held=0.0, work=0.0, ends=0, late=0, overdue=0, decode=0.0)
+ASR_LOAD = AsrLoad(places=0, occupied=0.0, work=0.0, ends=0, late=0, overdue=0, decode=0.0)
 
 
 class Redis:
@@ -256,21 +256,21 @@ async def test_work_items_that_wait_longer_than_two_seconds_are_too_many(live, r
 @pytest.mark.parametrize(
     ("vitals", "refused"),
     [
-        ({"held": 1.6, "ends": 10, "late": 6}, "asr_wait"),
-        ({"held": 1.6, "ends": 10, "late": 0, "overdue": 6}, "asr_wait"),
-        ({"held": 1.6, "ends": 10, "late": 1}, None),
-        ({"held": 1.0, "ends": 10, "late": 10}, None),
+        ({"occupied": 1.6, "ends": 10, "late": 6}, "asr_wait"),
+        ({"occupied": 1.6, "ends": 10, "late": 0, "overdue": 6}, "asr_wait"),
+        ({"occupied": 1.6, "ends": 10, "late": 1}, None),
+        ({"occupied": 1.0, "ends": 10, "late": 10}, None),
         ({}, None),
     ],
 )
 async def test_late_finals_of_busy_recognisers_are_a_reason(live, redis, clock, vitals, refused):
     """Two places for a second, after a day's work; another worker does nothing."""
     redis.beat("vad", "v", 1, used=1)
-    redis.beat("asr", "a", 1, places=2, held=9000.0, ends=5000, late=100)
+    redis.beat("asr", "a", 1, places=2, occupied=9000.0, ends=5000, late=100)
     await live.look()
     clock[0] += 1.0
     redis.beat("vad", "v", 2, used=1)
-    counted = {"held": 9000.0, "ends": 5000, "late": 100}
+    counted = {"occupied": 9000.0, "ends": 5000, "late": 100}
     since = {name: before + vitals.get(name, 0) for name, before in counted.items()}
     redis.beat("asr", "a", 2, places=2, **{**vitals, **since})
     await live.look()

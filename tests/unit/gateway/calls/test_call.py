@@ -115,21 +115,21 @@ async def test_a_bug_while_opening_ends_the_call(table):
 async def test_the_socket_is_held_while_too_much_waits(table):
     await table.open()
     table.conversation.receive(bytes(MOST_WAITING))
-    assert table.client.held == []
+    assert table.client.paused == []
     table.conversation.receive(bytes(2))
-    assert table.client.held == [True]
+    assert table.client.paused == [True]
     (leg,) = table.around.touched
     leg.waiting = MOST_WAITING // 2 + 1
     leg.on_written()
-    assert table.client.held == [True]
+    assert table.client.paused == [True]
     leg.waiting = MOST_WAITING // 2
     leg.on_written()
-    assert table.client.held == [True, False]
+    assert table.client.paused == [True, False]
 
 
 async def test_controls_alone_hold_it_too(table):
     await table.open()
-    while not table.client.held:
+    while not table.client.paused:
         table.conversation.receive(json.dumps({"type": "config", "context": "x" * 10_000}))
     (leg,) = table.around.touched
     assert leg.waiting < MOST_WAITING + 20_000

@@ -138,14 +138,14 @@ async def test_one_that_reads_nothing_is_cut_off(listener, monkeypatch):
 
 
 async def test_a_client_that_is_held_is_read_later(listener):
-    listener.react = lambda data: listener.connection.hold(True)
+    listener.react = lambda data: listener.connection.set_paused(True)
     async with call(listener) as (_, writer):
         writer.write(bytes(50_000))
         await until(lambda: listener.heard)
         await asyncio.sleep(0.02)
         assert len(listener.heard) == 8192
         listener.react = lambda data: None
-        listener.connection.hold(False)
+        listener.connection.set_paused(False)
         await until(lambda: len(listener.heard) == 50_000)
 
 

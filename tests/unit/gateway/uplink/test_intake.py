@@ -137,12 +137,12 @@ def test_a_call_is_read_again_once_redis_has_all_of_either_leg():
     call = Call(STEREO)
     call.intake.attach()
     call.intake.push(bytes(4 * (MOST_WAITING // 2 + 1)))
-    assert call.table.client.held == [True]
+    assert call.table.client.paused == [True]
     for leg in call.intake.legs:
         leg.waiting = 0
         assert leg.on_written is not None
         leg.on_written()
-    assert call.table.client.held == [True, False]
+    assert call.table.client.paused == [True, False]
 
 
 # --- resumed ---

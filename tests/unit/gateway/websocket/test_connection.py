@@ -386,17 +386,17 @@ async def test_tiny_messages_are_read_slowly_and_none_is_lost(session, monkeypat
 
 
 async def test_what_was_held_amid_a_turn_goes_on_in_order(session):
-    def hold(message: str | bytes) -> None:
+    def pause(message: str | bytes) -> None:
         if message == b"5":
-            session.connection.hold(True)
+            session.connection.set_paused(True)
 
-    session.react = hold
+    session.react = pause
     async with call(session) as client:
         session.connection.data_received(
             b"".join(masked_with_zeros(Opcode.BINARY, b"%d" % n) for n in range(9))
         )
         assert session.received == [b"%d" % n for n in range(6)]
-        session.connection.hold(False)
+        session.connection.set_paused(False)
         await until(lambda: len(session.received) == 9)
         await client.send(b"more")
         await until(lambda: len(session.received) == 10)
@@ -422,19 +422,19 @@ def test_a_client_that_is_too_slow_is_logged_once(session, monkeypatch, caplog):
 
 async def test_a_held_client_is_not_read(session):
     async with call(session) as client:
-        session.connection.hold(True)
+        session.connection.set_paused(True)
         await client.send("waits")
         await asyncio.sleep(0.05)
         assert session.received == []
-        session.connection.hold(False)
+        session.connection.set_paused(False)
         await until(lambda: session.received)
-    session.connection.hold(True)
-    session.connection.hold(False)
+    session.connection.set_paused(True)
+    session.connection.set_paused(False)
 
 
 async def test_of_a_held_client_that_is_closed_the_answer_is_read(session):
     async with call(session) as client:
-        session.connection.hold(True)
+        session.connection.set_paused(True)
         session.connection.close_soon(1000, "finished")
         assert await close_code(client) == 1000
         await until(lambda: session.hung_up or session.vanished)
