@@ -252,7 +252,7 @@ async def test_the_report_counts_what_finals_need_and_of_partials_only_their_pla
     await until(lambda: dispatcher.waiting.total() == 1)
     clock.now += 2.0
     assert asdict(dispatcher.report()) == {
-        **{"places": 1, "held": 2.0, "work": 0.0, "decode": 0.0},
+        **{"places": 1, "occupied": 2.0, "work": 0.0, "decode": 0.0},
         **{"ends": 0, "late": 0, "overdue": 0},
     }
     engine.finish("partial")
@@ -261,7 +261,7 @@ async def test_the_report_counts_what_finals_need_and_of_partials_only_their_pla
     engine.finish("final")
     await task
     assert asdict(dispatcher.report()) == {
-        **{"places": 1, "held": 2.5, "work": 0.5, "decode": 0.5},
+        **{"places": 1, "occupied": 2.5, "work": 0.5, "decode": 0.5},
         **{"ends": 0, "late": 0, "overdue": 0},
     }
 
