@@ -90,7 +90,7 @@ class LegResults:
 
     def cursor(self, key: bytes) -> Cursor:
         """Return where to read on in one of this leg's streams."""
-        return Cursor(self.leg.partition, key, self.cursors[key])
+        return Cursor(self.leg.partition, key, self.cursors[key], whole=key == self.text)
 
 
 class Results:
@@ -117,8 +117,8 @@ class Results:
     def cursors(self, kinds: Mapping[Leg, set[str]] | None) -> Iterable[Cursor]:
         """Return what to read, for the kinds rung per leg; None: for everything.
 
-        Texts are read for all legs together: one XREAD then sees every commit before another, and
-        `seq` never runs backwards.
+        Texts are read whole, for all legs together: one XREAD then sees every commit before
+        another, and `seq` never runs backwards.
         """
         notified = {kind for per_leg in (kinds or {}).values() for kind in per_leg}
         for leg, results in self._legs.items():

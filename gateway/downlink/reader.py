@@ -152,6 +152,7 @@ class Downlink:
         while notified:
             readers: dict[bytes, tuple[str, Listener]] = {}
             cursors: dict[int, dict[bytes, bytes]] = {}
+            whole: dict[int, dict[bytes, bytes]] = {}
             for session, kinds in notified.items():
                 listener = self._sessions.get(session)
                 if listener is None:
@@ -159,8 +160,9 @@ class Downlink:
                 for cursor in listener.cursors(kinds):
                     readers[cursor.key] = (session, listener)
                     group = self._link.neighbours(cursor.partition)
-                    cursors.setdefault(group, {})[cursor.key] = cursor.after
-            news = await read_streams(self._link, cursors)
+                    reads = whole if cursor.whole else cursors
+                    reads.setdefault(group, {})[cursor.key] = cursor.after
+            news = await read_streams(self._link, cursors, whole=whole)
             by_reader: dict[tuple[str, Listener], dict[bytes, list[wire.RawEntry]]] = {}
             for key, entries in news:
                 by_reader.setdefault(readers[key], {})[key] = entries

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from common.bus import keys, wire
 from common.bus.keys import Leg
-from common.bus.reading import MOST_ENTRIES, Cursor
+from common.bus.reading import Cursor
 from common.errors import BusUnavailable, Misuse
 from common.redis.link import Command, Link
 from common.telemetry.metrics import BusMetrics, new_registry
@@ -62,10 +62,11 @@ class Redis:
                 continue
             names = command[command.index(b"STREAMS") + 1 :]
             half = len(names) // 2
+            most = command[command.index(b"COUNT") + 1] if b"COUNT" in command else 1000
             read = [
                 (key, entries)
                 for key, cursor in zip(names[:half], names[half:], strict=True)
-                if (entries := self.after(key, cursor, MOST_ENTRIES))
+                if (entries := self.after(key, cursor, most))
             ]
             found.append(read or None)
         # Anything may happen while the read entries are on their way.
@@ -121,8 +122,11 @@ class Follower:
 class Session:
     """A session that follows its text, and records what it is told."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, whole: bool = False) -> None:
         self.leg = Leg(name, 0)
+        self.rounds = 0
+        """How often it was told anything."""
+        self._whole = whole
         self.asked: list[Mapping[Leg, set[str]] | None] = []
         self.told: list[wire.RawEntry] = []
         self.doubts = 0
@@ -132,7 +136,7 @@ class Session:
 
     def cursors(self, kinds: Mapping[Leg, set[str]] | None) -> Iterable[Cursor]:
         self.asked.append(kinds)
-        return [Cursor(self.leg.partition, self.leg.key("text"), self._after)]
+        return [Cursor(self.leg.partition, self.leg.key("text"), self._after, self._whole)]
 
     def deliver(self, news: Mapping[bytes, list[wire.RawEntry]]) -> None:
         if self.unreadable is not None:
@@ -140,6 +144,7 @@ class Session:
         ((key, entries),) = news.items()
         assert key == self.leg.key("text")
         self.told += entries
+        self.rounds += 1
         self._after = entries[-1][0]
 
     def doubt(self) -> None:

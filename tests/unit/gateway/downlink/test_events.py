@@ -345,3 +345,12 @@ def test_no_partial_of_what_the_client_has_is_followed():
     results.read({LEG.key("text"): [item(1, 1)]})
     assert set(keys_of(results, {LEG: {"part:1"}})) == set()
     assert set(keys_of(results, {LEG: {"part:2"}})) == {LEG.key("part:2")}
+
+
+def test_texts_are_read_whole_and_nothing_else_is():
+    results = Results([Leg("s", 0), Leg("s", 1)], speech=True)
+    cursors = list(results.cursors({Leg("s", 0): {"part:1", "speech"}, Leg("s", 1): {"text"}}))
+    assert {cursor.key for cursor in cursors if cursor.whole} == {
+        Leg("s", channel).key("text") for channel in (0, 1)
+    }
+    assert len(cursors) > 2

@@ -49,6 +49,17 @@ async def test_a_ring_for_nothing_and_for_a_stranger_is_idle(house):
     assert one.told == []
 
 
+async def test_a_stream_that_is_read_whole_is_read_in_one_round(house):
+    """Of two legs' texts, one read in part would put the other's later finals before its own."""
+    one = Session("one", whole=True)
+    house.downlink.add("one", one, OWN)
+    for _ in range(3 * MOST_ENTRIES):
+        text(house, one)
+    house.redis.notify(OWN, b"one.0", b"text")
+    await until(lambda: one.told)
+    assert (len(one.told), one.rounds) == (3 * MOST_ENTRIES, 1)
+
+
 async def test_who_has_more_than_is_read_at_once_is_looked_up_again(house):
     one = Session("one")
     house.downlink.add("one", one, OWN)
