@@ -26,7 +26,7 @@ from tests.integration.pipeline.calls import (
 from tests.integration.pipeline.services import Service, service
 from tests.vllm import tiny
 
-START_S = 120.0
+START_S = 300.0
 DEATH_S = 5.0
 """How long a worker may outlive its engine."""
 
