@@ -30,7 +30,9 @@ def _candidates() -> Iterator[int]:
         ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     ports = range(10_000, ephemeral) if ephemeral > 12_000 else range(20_000, 32_768)
     begin = random.randrange(len(ports))
-    return itertools.cycle([*ports[begin:], *ports[:begin]])
+    while True:
+        yield from ports[begin:]
+        yield from ports[:begin]
 
 
 _ports = _candidates()

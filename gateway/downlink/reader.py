@@ -171,7 +171,11 @@ class Downlink:
                 if self._sessions.get(session) is listener:
                     self._deliver(listener, streams)
             found = found or bool(news)
-            full = {readers[key][0] for key, entries in news if len(entries) >= MOST_ENTRIES}
+            full = {
+                readers[key][0]
+                for key, entries in news
+                if len(entries) >= MOST_ENTRIES and not any(key in each for each in whole.values())
+            }
             notified = {session: kinds for session, kinds in notified.items() if session in full}
         return found
 

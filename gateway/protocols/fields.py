@@ -14,6 +14,16 @@ from gateway.protocols.api import ClientError
 
 Reader = Callable[[str, object], Any]
 
+_MESSAGE_TOO_BIG = 1009
+"""Close code (RFC 6455, 7.4.1)."""
+
+
+def check_length(message: str, most: int) -> None:
+    """Raise `ClientError` ``message_too_long``, which is fatal, beyond `most` characters."""
+    if len(message) > most:
+        text = f"a text message has at most {most} characters, this one {len(message)}"
+        raise ClientError("message_too_long", text, close_code=_MESSAGE_TOO_BIG)
+
 
 def parse_object(message: str) -> Mapping[str, object]:
     """Parse a JSON object; raises `ClientError` ``invalid_json`` or ``not_an_object``.

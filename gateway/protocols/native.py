@@ -80,7 +80,6 @@ _TEXT_MESSAGES = ("config", "flush", "finalize")
 # breach of the protocol.
 _CLOSE_CODES = {"invalid_json": 1007, "not_an_object": 1007}
 _POLICY_VIOLATION = 1008
-_MESSAGE_TOO_BIG = 1009
 
 
 class _State(Enum):
@@ -110,9 +109,7 @@ class NativeCodec(Codec):
 
     def receive_text(self, message: str) -> Sequence[Command]:
         """Translate a JSON message."""
-        if len(message) > MOST_TEXT:
-            text = f"a text message has at most {MOST_TEXT} characters, this one {len(message)}"
-            raise ClientError("message_too_long", text, close_code=_MESSAGE_TOO_BIG)
+        fields.check_length(message, MOST_TEXT)
         try:
             return self._receive(fields.parse_object(message))
         except ClientError as error:

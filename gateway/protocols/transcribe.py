@@ -38,7 +38,6 @@ _MESSAGE: Mapping[str, fields.Reader] = {
 _CONFIG: Mapping[str, fields.Reader] = {
     "sample_rate": fields.integer(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)
 }
-_MESSAGE_TOO_BIG = 1009
 
 
 class TranscribeCodec(Codec):
@@ -64,9 +63,7 @@ class TranscribeCodec(Codec):
 
     def receive_text(self, message: str) -> Sequence[Command]:
         """See `Codec`."""
-        if len(message) > MOST_TEXT:
-            text = f"a text message has at most {MOST_TEXT} characters, this one {len(message)}"
-            raise ClientError("message_too_long", text, close_code=_MESSAGE_TOO_BIG)
+        fields.check_length(message, MOST_TEXT)
         body = fields.parse_object(message)
         if "type" not in body:
             raise ClientError("unknown_type", "a message has a type")

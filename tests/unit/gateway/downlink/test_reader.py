@@ -58,6 +58,8 @@ async def test_a_stream_that_is_read_whole_is_read_in_one_round(house):
     house.redis.notify(OWN, b"one.0", b"text")
     await until(lambda: one.told)
     assert (len(one.told), one.rounds) == (3 * MOST_ENTRIES, 1)
+    await quiet()
+    assert len(one.asked) == 1
 
 
 async def test_who_has_more_than_is_read_at_once_is_looked_up_again(house):
