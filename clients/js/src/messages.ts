@@ -1,0 +1,407 @@
+// Written by clients/js/generate_messages.py: do not edit.
+
+/** Messages of the native protocol, `/ws/asr`; docs/protocol.md says what they mean. */
+
+export type Encoding = "float32" | "pcm16" | "mulaw" | "alaw";
+
+/** What a call may ask for beyond transcripts. */
+export type EventName =
+  | "speech_started"
+  | "speech_ended"
+  | "gap"
+  | "dtmf"
+  | "keyword"
+  | "audio_ack"
+  | "lag";
+
+/** Options that a later `config` may change. */
+export interface ChangeableOptions {
+  /** Spoken language; null detects it. */
+  language?: string | null;
+  /** What the call is about. */
+  context?: string;
+  /** Words to expect. */
+  keywords?: readonly string[];
+  /** Wrong characters in a keyword's word, 0 to 2. */
+  keyword_distance?: number;
+  /** Probability that counts as speech, 0 to 1. */
+  vad_threshold?: number;
+  /** Silence that ends an utterance, 0.01 to 60 s. */
+  silence_threshold?: number;
+  /** Speech to start an utterance, 0.01 to 60 s. */
+  min_speech_duration?: number;
+  /** Length that cuts an utterance, 2 to 300 s. */
+  max_utterance?: number;
+  /** Remove noise before recognising. */
+  denoise?: boolean;
+  /** Times of the words of finals. */
+  words?: boolean;
+  /** Send partials. */
+  interim_results?: boolean;
+}
+
+/** The options of a call; what is left out is up to the server's settings. */
+export interface CallOptions extends ChangeableOptions {
+  /** First decodes, which start afresh, 0 to 1000. */
+  unfixed_chunk_num?: number;
+  /** Last tokens that a decode may change, 0 to 1000. */
+  unfixed_token_num?: number;
+  /** New audio per decode, 0.01 to 60 s. */
+  chunk_size_sec?: number;
+  /** Filter very noisy stretches further. */
+  post_filter?: boolean | null;
+  /** Most noise reduction, 0 to 100 dB. */
+  attenuation_limit?: number | null;
+  /** A name of at most 128 characters for each channel. */
+  channel_labels?: readonly string[];
+  /** Joins calls that belong together. */
+  conversation_id?: string;
+  /** URL that gets the finals, at a host that the server allows. */
+  webhook?: string;
+  events?: readonly EventName[];
+}
+
+/** What the audio is; channels are interleaved. */
+export interface AudioFormat {
+  encoding: Encoding;
+  /** Hz. */
+  sample_rate: number;
+  channels: 1 | 2;
+}
+
+/** One word of a final; `start` and `end` in seconds of audio, `probability` 0..1. */
+export interface Word {
+  word: string;
+  start: number;
+  end: number;
+  probability: number;
+}
+
+/** Seconds since the server had the last speech of an utterance. */
+export interface Timing {
+  endpoint: number;
+  final: number;
+}
+
+/** The answer to a config that opens or resumes a call; other fields are for a resumed one. */
+export interface SessionCreated {
+  type: "session_created";
+  /** 32 hexadecimal digits; the call's name in the logs. */
+  session_id: string;
+  /** Proves the right to resume this call: keep it secret. */
+  resume_token: string;
+  /** As the client gave them. */
+  channel_labels?: readonly string[];
+  /** As the client gave them. */
+  conversation_id?: string;
+  /** True. */
+  resumed?: true;
+  /** Frames (samples of each channel) at the call's `sample_rate` since it began. */
+  position?: number;
+  /** Rises over all `final` and `words` messages of both channels; numbers may be missing. In `session_created`: the last one of the call. */
+  seq?: number;
+  /** Number of the last text message after the first `config` that took effect. */
+  controls?: number;
+  /** True: the call accepts nothing more; its last results follow, then 1000. Else left out. */
+  ended?: true;
+}
+
+/** The open utterance's text so far; its first `stable` characters will not change. */
+export interface PartialMessage {
+  type: "partial";
+  /** 0 or 1. */
+  channel: number;
+  /** Number within its channel, from 1; a number is missing where it was no speech. */
+  utterance: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  start: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  end: number;
+  /** The whole utterance so far, not an addition; of a `keyword`, as the utterance spells it. */
+  text: string;
+  /** Leading characters (Unicode code points) of `text` that later partials keep. */
+  stable: number;
+  /** English name, or null when nothing was recognised. */
+  language: string | null;
+  /** s since 1970 by the gateway's clock. */
+  timestamp: number;
+  /** The channel's, where `channel_labels` gave it one. */
+  label?: string;
+}
+
+/** An utterance's definitive text; `seq` rises over the finals and words of the call. */
+export interface FinalMessage {
+  type: "final";
+  /** 0 or 1. */
+  channel: number;
+  /** Number within its channel, from 1; a number is missing where it was no speech. */
+  utterance: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  start: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  end: number;
+  /** The whole utterance so far, not an addition; of a `keyword`, as the utterance spells it. */
+  text: string;
+  /** Leading characters (Unicode code points) of `text` that later partials keep. */
+  stable: number;
+  /** English name, or null when nothing was recognised. */
+  language: string | null;
+  /** s since 1970 by the gateway's clock. */
+  timestamp: number;
+  /** The channel's, where `channel_labels` gave it one. */
+  label?: string;
+  /** Rises over all `final` and `words` messages of both channels; numbers may be missing. In `session_created`: the last one of the call. */
+  seq: number;
+  /** Always true. */
+  is_speech_final: true;
+  /** List of objects with `word`, `start`, `end` (s of audio) and `probability` (0 to 1); null: see Word times in docs/protocol.md. Not in an empty final. */
+  words?: readonly Word[] | null;
+  /** True: a `words` message for this utterance follows. Otherwise left out. */
+  words_pending?: true;
+  /** Why there will be no `words`, for people; otherwise left out. */
+  words_unavailable?: string;
+  /** `endpoint` and `final`: s from when the last speech was received until the audio was that decided the end, and until this message was sent; left out where audio came faster than it was spoken. */
+  timing?: Timing;
+}
+
+/** The words of a final with `words_pending`; or `words_unavailable` says why there are none. */
+export interface WordsMessage {
+  type: "words";
+  /** 0 or 1. */
+  channel: number;
+  /** Number within its channel, from 1; a number is missing where it was no speech. */
+  utterance: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  start: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  end: number;
+  /** Rises over all `final` and `words` messages of both channels; numbers may be missing. In `session_created`: the last one of the call. */
+  seq: number;
+  /** List of objects with `word`, `start`, `end` (s of audio) and `probability` (0 to 1); null: see Word times in docs/protocol.md. Not in an empty final. */
+  words: readonly Word[] | null;
+  /** Why there will be no `words`, for people; otherwise left out. */
+  words_unavailable?: string;
+  /** s since 1970 by the gateway's clock. */
+  timestamp: number;
+  /** The channel's, where `channel_labels` gave it one. */
+  label?: string;
+}
+
+/** Speech from `start` on (the pre-roll included), decided once `at` had been heard. */
+export interface SpeechStartedMessage {
+  type: "speech_started";
+  /** 0 or 1. */
+  channel: number;
+  /** Number within its channel, from 1; a number is missing where it was no speech. */
+  utterance: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  start: number;
+  /** s of audio that were needed to decide this. */
+  at: number;
+  /** s since 1970 by the gateway's clock. */
+  timestamp: number;
+  /** The channel's, where `channel_labels` gave it one. */
+  label?: string;
+}
+
+/** The endpoint of an utterance, decided once `at` had been heard. */
+export interface SpeechEndedMessage {
+  type: "speech_ended";
+  /** 0 or 1. */
+  channel: number;
+  /** Number within its channel, from 1; a number is missing where it was no speech. */
+  utterance: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  start: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  end: number;
+  /** s of audio that were needed to decide this. */
+  at: number;
+  /** `silence`, `flush`, `finish` (finalize or hang-up), `length` (max_utterance), `gap`, `failed` (not recognised). */
+  reason: string;
+  /** s since 1970 by the gateway's clock. */
+  timestamp: number;
+  /** The channel's, where `channel_labels` gave it one. */
+  label?: string;
+}
+
+/** Audio from `start` to `end` never reached the recogniser. */
+export interface GapMessage {
+  type: "gap";
+  /** 0 or 1. */
+  channel: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  start: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  end: number;
+  /** The channel's, where `channel_labels` gave it one. */
+  label?: string;
+}
+
+/** A DTMF digit was signalled at `at`. */
+export interface DtmfMessage {
+  type: "dtmf";
+  /** 0 or 1. */
+  channel: number;
+  /** One of `0123456789ABCD*#`. */
+  digit: string;
+  /** s of audio that were needed to decide this. */
+  at: number;
+  /** The channel's, where `channel_labels` gave it one. */
+  label?: string;
+}
+
+/** A keyword was said: once for each time, after the partial or final that it stands in. */
+export interface KeywordMessage {
+  type: "keyword";
+  /** 0 or 1. */
+  channel: number;
+  /** Number within its channel, from 1; a number is missing where it was no speech. */
+  utterance: number;
+  /** As the option `keywords` spells it. */
+  keyword: string;
+  /** The whole utterance so far, not an addition; of a `keyword`, as the utterance spells it. */
+  text: string;
+  /** Characters (Unicode code points) of the utterance's text before the `keyword`. */
+  offset: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  start: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  end: number;
+  /** s since 1970 by the gateway's clock. */
+  timestamp: number;
+  /** The channel's, where `channel_labels` gave it one. */
+  label?: string;
+}
+
+/** An error; the call goes on unless the server closes it right after. */
+export interface ErrorMessage {
+  type: "error";
+  /** For programs; for people. */
+  code: string;
+  /** For programs; for people. */
+  message: string;
+  /** s after which a refused call may be tried again; otherwise left out. */
+  retry_after?: number;
+  /** s that the call waits for its client; only with `going_away`. */
+  resume_within?: number;
+}
+
+/** The recogniser is `seconds` of audio behind; sent only while that is much. */
+export interface LagMessage {
+  type: "lag";
+  /** 0 or 1. */
+  channel: number;
+  /** s of audio. */
+  seconds: number;
+  /** The channel's, where `channel_labels` gave it one. */
+  label?: string;
+}
+
+/** The server has stored all audio before frame `position`, at the call's sample rate. */
+export interface AudioAckMessage {
+  type: "audio_ack";
+  /** Frames (samples of each channel) at the call's `sample_rate` since it began. */
+  position: number;
+}
+
+export type ServerMessage =
+  | SessionCreated
+  | PartialMessage
+  | FinalMessage
+  | WordsMessage
+  | SpeechStartedMessage
+  | SpeechEndedMessage
+  | GapMessage
+  | DtmfMessage
+  | KeywordMessage
+  | ErrorMessage
+  | LagMessage
+  | AudioAckMessage;
+
+/** What a call is, for its readers; the first message of each call. */
+export interface ReaderSessionCreated {
+  type: "session_created";
+  session_id: string;
+  /** The name that the call's client gave it. */
+  name?: string;
+  channels: number;
+  channel_labels?: readonly string[];
+  conversation_id?: string;
+  /** s since 1970. */
+  started: number;
+}
+
+/** Nothing more comes of this call. */
+export interface SessionEndedMessage {
+  type: "session_ended";
+}
+
+/** What readers of a call get of it. */
+export type ReaderEvent =
+  | PartialMessage
+  | FinalMessage
+  | WordsMessage
+  | SpeechStartedMessage
+  | SpeechEndedMessage
+  | GapMessage
+  | DtmfMessage
+  | KeywordMessage
+  | ErrorMessage
+  | SessionEndedMessage;
+
+/** Each message names its call. */
+export type ReaderMessage =
+  | ReaderSessionCreated
+  | (ReaderEvent & { readonly session_id: string; readonly conversation_id?: string });
+
+/** Codes of the server's errors. */
+export const ERROR_CODES = [
+  "invalid_json",
+  "not_an_object",
+  "message_too_long",
+  "message_rate",
+  "unknown_type",
+  "audio_before_config",
+  "config_expected",
+  "unknown_option",
+  "invalid_option",
+  "unknown_language",
+  "resume_unknown",
+  "resuming",
+  "resume_expected",
+  "resumed_elsewhere",
+  "open_timeout",
+  "option_fixed",
+  "audio_format_fixed",
+  "finalized",
+  "truncated_sample",
+  "invalid_audio",
+  "utterance_failed",
+  "denoise_unavailable",
+  "unavailable",
+  "at_capacity",
+  "going_away",
+  "erased",
+  "webhook_refused",
+  "session_lost",
+  "unfinished",
+  "internal_error",
+] as const;
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** Those after which a call that was created goes on. */
+export const WARNING_CODES = [
+  "invalid_json",
+  "not_an_object",
+  "unknown_type",
+  "unknown_option",
+  "invalid_option",
+  "unknown_language",
+  "option_fixed",
+  "audio_format_fixed",
+  "finalized",
+  "truncated_sample",
+  "utterance_failed",
+  "denoise_unavailable",
+] as const satisfies readonly ErrorCode[];

@@ -1,0 +1,35 @@
+import type {
+  ErrorMessage,
+  FinalMessage,
+  KeywordMessage,
+  PartialMessage,
+  SpeechEndedMessage,
+  WordsMessage,
+} from "../src/messages.js";
+
+const PLACE = { channel: 0, utterance: 1, start: 0, end: 1, timestamp: 0 };
+
+export function partial(fields: Partial<PartialMessage> = {}): PartialMessage {
+  return { type: "partial", ...PLACE, text: "a", stable: 0, language: null, ...fields };
+}
+
+export function final(fields: Partial<FinalMessage> = {}): FinalMessage {
+  const said = { text: "a", stable: 1, language: null, seq: 1, is_speech_final: true as const };
+  return { type: "final", ...PLACE, ...said, ...fields };
+}
+
+export function words(fields: Partial<WordsMessage> = {}): WordsMessage {
+  return { type: "words", ...PLACE, seq: 2, words: [], ...fields };
+}
+
+export function speechEnded(fields: Partial<SpeechEndedMessage> = {}): SpeechEndedMessage {
+  return { type: "speech_ended", ...PLACE, at: 2, reason: "silence", ...fields };
+}
+
+export function keyword(fields: Partial<KeywordMessage> = {}): KeywordMessage {
+  return { type: "keyword", ...PLACE, keyword: "a b", text: "A b", offset: 0, ...fields };
+}
+
+export function error(code: string, message = "why"): ErrorMessage {
+  return { type: "error", code, message };
+}

@@ -1,0 +1,162 @@
+import type {
+  CallEvent, FinalMessage, KeywordMessage, PartialMessage, Word, WordsMessage,
+} from "callscribe";
+
+import type { Hit } from "./segments.js";
+
+/** An utterance as it is shown: open, or finished when `final`. */
+export interface Turn {
+  kind: "turn";
+  key: string;
+  channel: number;
+  utterance: number;
+  label: string;
+  /** Seconds of audio. */
+  start: number;
+  end: number;
+  text: string;
+  /** Leading code points that stay as they are. */
+  stable: number;
+  language: string | null;
+  final: boolean;
+  words: readonly Word[] | null;
+  /** Times of the words are still to come. */
+  pending: boolean;
+  /** Why there are no times of words; "" otherwise. */
+  unavailable: string;
+  hits: readonly Hit[];
+}
+/** Lost audio, or a signalled digit. */
+export interface Note {
+  kind: "gap" | "dtmf";
+  key: string;
+  channel: number;
+  label: string;
+  start: number;
+  end: number;
+  digit: string;
+}
+export type Item = Turn | Note;
+
+/** What is known of one call's text; a new object for each change. */
+export interface Transcript {
+  /** Finished turns and notes, by their start. */
+  items: readonly Item[];
+  /** Open utterances, by their channel. */
+  open: readonly Turn[];
+}
+
+export const EMPTY: Transcript = { items: [], open: [] };
+
+/** The transcript after an event. */
+export function heard(before: Transcript, event: CallEvent): Transcript {
+  switch (event.type) {
+    case "partial":
+      return { ...before, open: withOpen(before.open, turnOf(event, hitsOf(before, event))) };
+    case "final":
+      return finished(before, event);
+    case "words":
+      return changed(before, event, (turn) => ({ ...turn, ...wordsOf(event) }));
+    case "keyword":
+      return changed(before, event, (turn) => ({ ...turn, hits: withHit(turn.hits, event) }));
+    case "gap":
+      return withNote(before, noteOf("gap", event, event.start, event.end));
+    case "dtmf":
+      return withNote(before, { ...noteOf("dtmf", event, event.at, event.at), digit: event.digit });
+    default:
+      return before;
+  }
+}
+
+/** The text of finished turns, one line each, for the clipboard. */
+export function plainText(transcript: Transcript): string {
+  const turns = transcript.items.filter((each) => each.kind === "turn");
+  return turns.map((turn) => (turn.label ? `${turn.label}: ${turn.text}` : turn.text)).join("\n");
+}
+
+interface OfUtterance {
+  channel: number;
+  label?: string | null;
+  utterance: number;
+}
+
+function keyOf(event: OfUtterance): string {
+  return `${event.channel}.${event.utterance}`;
+}
+
+function finished(before: Transcript, event: FinalMessage): Transcript {
+  const key = keyOf(event);
+  const open = before.open.filter((each) => each.key !== key);
+  if (!event.text) return { ...before, open }; // the answer to a flush where nothing was open
+  const turn = { ...turnOf(event, hitsOf(before, event)), final: true, ...wordsOf(event) };
+  turn.pending = event.words_pending ?? false;
+  return { items: inserted(before.items, turn), open };
+}
+
+function turnOf(event: PartialMessage | FinalMessage, hits: readonly Hit[]): Turn {
+  return {
+    kind: "turn",
+    key: keyOf(event),
+    channel: event.channel,
+    utterance: event.utterance,
+    label: event.label ?? "",
+    start: event.start,
+    end: event.end,
+    text: event.text,
+    stable: event.stable,
+    language: event.language,
+    final: false,
+    words: null,
+    pending: false,
+    unavailable: "",
+    hits,
+  };
+}
+
+type Timed = Pick<Turn, "words" | "pending" | "unavailable">;
+
+function wordsOf(event: FinalMessage | WordsMessage): Timed {
+  return { words: event.words ?? null, pending: false, unavailable: event.words_unavailable ?? "" };
+}
+
+function withNote(before: Transcript, note: Note): Transcript {
+  return { ...before, items: inserted(before.items, note) };
+}
+
+function noteOf(
+  kind: "gap" | "dtmf", event: Pick<OfUtterance, "channel" | "label">, start: number, end: number,
+): Note {
+  const channel = event.channel;
+  const key = `${kind}.${channel}.${start}`;
+  return { kind, key, channel, label: event.label ?? "", start, end, digit: "" };
+}
+
+/** A keyword is told once, after the first text that has it: later texts of the turn keep it. */
+function hitsOf(before: Transcript, event: OfUtterance): readonly Hit[] {
+  const key = keyOf(event);
+  return before.open.find((each) => each.key === key)?.hits ?? [];
+}
+
+function withHit(hits: readonly Hit[], { offset, text, keyword }: KeywordMessage): readonly Hit[] {
+  return [...hits, { offset, text, keyword }];
+}
+
+function withOpen(open: readonly Turn[], turn: Turn): readonly Turn[] {
+  const others = open.filter((each) => each.key !== turn.key);
+  return [...others, turn].sort((a, b) => a.channel - b.channel || a.utterance - b.utterance);
+}
+
+/** Where legs overlap, turns end in another order than they begin. No item is added twice. */
+function inserted(items: readonly Item[], item: Item): readonly Item[] {
+  let place = items.length;
+  while (place > 0 && items[place - 1]!.start > item.start) place--;
+  if (items.some((each) => each.key === item.key)) return items;
+  return items.toSpliced(place, 0, item);
+}
+
+function changed(before: Transcript, event: OfUtterance, change: (turn: Turn) => Turn): Transcript {
+  const key = keyOf(event);
+  const apply = <T extends Item>(each: T): T =>
+    each.kind === "turn" && each.key === key ? (change(each) as T) : each;
+  return { items: before.items.map(apply), open: before.open.map(apply) };
+}

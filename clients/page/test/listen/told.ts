@@ -1,0 +1,57 @@
+import type { ReaderMessage, ReaderSessionCreated } from "callscribe";
+
+/** Messages as a reader gets them, with what a test does not care for filled in. */
+
+export const CALL = "c".repeat(32);
+
+export function created(facts: Partial<ReaderSessionCreated> = {}): ReaderSessionCreated {
+  return {
+    type: "session_created",
+    session_id: CALL,
+    channels: 2,
+    channel_labels: ["agent", "caller"],
+    started: 1_000,
+    ...facts,
+  };
+}
+
+const SAID = { language: "English", timestamp: 1_000 };
+
+interface Place {
+  session_id?: string;
+  channel?: number;
+}
+
+export function partial(
+  utterance: number,
+  start: number,
+  end: number,
+  text: string,
+  more: Place & { stable?: number } = {},
+): ReaderMessage {
+  const said = { session_id: CALL, channel: 0, utterance, start, end, text, stable: 0, ...SAID };
+  return { type: "partial", ...said, ...more };
+}
+
+export function final(
+  utterance: number,
+  start: number,
+  end: number,
+  text: string,
+  more: Place & { seq?: number } = {},
+): ReaderMessage {
+  const said = { session_id: CALL, channel: 0, utterance, start, end, text, stable: 0, ...SAID };
+  return { type: "final", is_speech_final: true, seq: utterance, ...said, ...more };
+}
+
+export function keyword(utterance: number, word: string, offset: number): ReaderMessage {
+  const place = { session_id: CALL, channel: 0, utterance, start: 0, end: 1, timestamp: 1_000 };
+  return { type: "keyword", ...place, keyword: word, text: word, offset };
+}
+
+export function started(utterance: number, start: number, at: number): ReaderMessage {
+  const place = { session_id: CALL, channel: 0, utterance, timestamp: 1_000 };
+  return { type: "speech_started", ...place, start, at };
+}
+
+export const ENDED: ReaderMessage = { type: "session_ended", session_id: CALL };
