@@ -4,6 +4,10 @@
 #   make up [ARGS="--asr 2"]     the whole system until Ctrl-C
 #   make test                    every test but those that need vLLM or PyTorch: they skip themselves
 #   make test-vllm               those, without a GPU, in .venv-vllm
+#   make test-clients            unmodified clients of other systems, against the real one
+#   make web                     build the page and the JavaScript client; needs Node 20 and npm
+#   make test-web                their tests, with a real server and Debian's Chromium
+#   make screenshots             take the documents' pictures anew, with Debian's Chromium
 #   make test-plain-cpu [ISA=GENERIC]   the tests of a model's text, as without VNNI
 #   make check                   format, lint, types, import rules and unit tests
 #   make bench [ARGS="live"]     all benchmarks, in under 20 minutes, or one
@@ -20,7 +24,7 @@ INSTALL = -m pip install --quiet
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo up test test-plain-cpu test-vllm check bench chaos attack clean
+.PHONY: demo up web test-web screenshots test test-clients test-plain-cpu test-vllm check bench chaos fuzz attack clean
 
 demo: .venv/local.stamp
 	$(BIN)/callscribe demo $(if $(AUDIO),"$(AUDIO)") $(ARGS)
@@ -30,6 +34,28 @@ up: .venv/local.stamp
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest $(ARGS)
+
+# What this builds is committed: a clone serves the page without Node.
+web: clients/node_modules/.package-lock.json
+	npm --prefix clients run build
+
+test-web: web .venv/web.stamp
+	npm --prefix clients run check
+	npm --prefix clients test
+	$(BIN)/python -m pytest tests/web $(ARGS)
+
+screenshots: .venv/web.stamp
+	$(BIN)/python -m docs.screenshots
+	$(BIN)/python -m docs.terminal
+
+clients/node_modules/.package-lock.json: clients/package-lock.json
+	npm --prefix clients ci
+	@touch $@
+
+# Each kind of client has an environment of its own; what cannot be installed is skipped.
+test-clients: .venv/dev.stamp
+	$(BIN)/python -m tests.clients.environments
+	$(BIN)/python -m pytest tests/clients $(ARGS)
 
 # CTranslate2's kernels for AVX, and oneDNN's for AVX2, whatever the processor has. No processor with
 # AVX2 takes the former by itself, so this differs from `make test`. GENERIC takes twice as long.
@@ -57,11 +83,14 @@ chaos: .venv/dev.stamp
 	$(BIN)/python -m tests.chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(CALLS),--calls $(CALLS)) $(ARGS)
 
+fuzz: .venv/dev.stamp
+	$(BIN)/python -m tests.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED))
+
 attack: .venv/dev.stamp
 	$(BIN)/python -m tests.attack $(ARGS)
 
 clean:
-	rm -rf .venv .venv-vllm build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf .venv .venv-vllm .venv-clients tests/clients/node_modules clients/node_modules build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -81,6 +110,10 @@ clean:
 	@echo "installing the development tools into .venv"
 	$(BIN)/python $(INSTALL) --editable '.[dev]'
 	$(BIN)/python $(INSTALL) --no-deps --requirement tests/requirements-no-deps.txt
+	@touch $@
+
+.venv/web.stamp: .venv/dev.stamp
+	$(BIN)/python $(INSTALL) --editable '.[dev-web]'
 	@touch $@
 
 .venv-vllm/bin/python:

@@ -279,7 +279,7 @@ class Dispatcher:
                 _answer(ticket, outcome)
             else:
                 waited = max(0.0, now - ticket.submitted - took)
-                _answer(ticket, Decoded(outcome, waited, took))
+                _answer(ticket, Decoded(outcome, waited, took, now - group.began))
 
     async def _decode(self, group: Group) -> Sequence[Hypothesis | EngineError]:
         """Decode; finals try until the engine accepts them, and keep their place meanwhile."""

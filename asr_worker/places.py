@@ -21,11 +21,15 @@ _TOGETHER = 30 * SAMPLE_RATE
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A hypothesis, and how long it waited and took, in seconds of the clock."""
+    """A hypothesis, and how long it waited and took, in seconds of the clock.
+
+    `lasted`: seconds since it first got a place, with the time in which it had yielded it.
+    """
 
     hypothesis: Hypothesis
     waited: float
     took: float
+    lasted: float
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +73,11 @@ class Group:
     """Seconds in a place before."""
     resumed: asyncio.Future[None] | None = None
     task: asyncio.Task[None] = field(init=False)
+    began: float = field(init=False)
+    """When it first got its place."""
+
+    def __post_init__(self) -> None:
+        self.began = self.since
 
     @property
     def order(self) -> tuple[int, bool, float, int]:

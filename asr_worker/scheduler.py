@@ -96,7 +96,8 @@ class PublishPartial:
 class PublishFinal:
     """Publish the final of the utterance [start, end).
 
-    With `failed`, `hypothesis` is an earlier one, of less audio; it may be empty.
+    With `failed`, `hypothesis` is an earlier one, of less audio; it may be empty. Otherwise `token`
+    is the decode that gave it, None where there was nothing to decode.
     """
 
     start: int
@@ -104,6 +105,7 @@ class PublishFinal:
     reason: EndReason
     hypothesis: Hypothesis
     failed: bool
+    token: int | None = None
 
 
 Action = Decode | Cancel | PublishPartial | PublishFinal
@@ -142,6 +144,8 @@ class UtteranceScheduler:
         self._last: Hypothesis | None = None
         self._result: Hypothesis | None = None
         """Hypothesis of [start, _end)."""
+        self._result_of: int | None = None
+        """The decode that gave it."""
         self._failures = 0
         """Failed decodes of [start, _end)."""
         self._stabilizer = Stabilizer()
@@ -197,7 +201,7 @@ class UtteranceScheduler:
         self._took = took
         self._last = hypothesis
         if decode.kind is not Kind.PARTIAL and decode.end == self._end:
-            self._result = hypothesis
+            self._result, self._result_of = hypothesis, token
         if self._interim and self._state in (State.OPEN, State.PAUSED):
             self._show(hypothesis, decode.end)
 
@@ -272,15 +276,16 @@ class UtteranceScheduler:
     def _final(self) -> PublishFinal | None:
         assert self._end is not None
         last = self._last or Hypothesis("")
+        token = None
         if self._result is not None:
-            hypothesis, failed = self._result, False
+            hypothesis, failed, token = self._result, False, self._result_of
         elif self._end <= self._start:
             hypothesis, failed = Hypothesis(""), False
         elif self._failures >= _ATTEMPTS:
             hypothesis, failed = last, True
         else:
             return None
-        return PublishFinal(self._start, self._end, self._reason, hypothesis, failed)
+        return PublishFinal(self._start, self._end, self._reason, hypothesis, failed, token)
 
     def _next(self, load: float) -> Decode | None:
         """Return the decode that is due now, given that none is in flight."""

@@ -12,8 +12,15 @@ from common.settings import StageSettings, json_object, setting
 class AsrSettings(StageSettings):
     """Which engine recognises speech, with which model, and how many utterances."""
 
-    asr_engine: str = setting("whisper", "engine, by the name of its module in asr_worker/engines")
-    asr_model: str | None = setting(None, "model name or path; none means the engine's own default")
+    asr_engine: str = setting(
+        "whisper",
+        "engine, by the name of its module in asr_worker/engines",
+        also=("STREAM_BACKEND",),
+        spelled={"faster-whisper": "whisper"},
+    )
+    asr_model: str | None = setting(
+        None, "model name or path; none means the engine's own default", also=("STREAM_MODEL",)
+    )
     asr_slots: int | None = setting(
         None,
         "utterances that one worker carries at most; none takes what suits the engine",
@@ -55,6 +62,7 @@ class AsrSettings(StageSettings):
         unit="s",
         minimum=0.1,
         maximum=10,
+        also=("STREAM_MIN_CHUNK",),
     )
 
     @property

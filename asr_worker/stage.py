@@ -24,6 +24,7 @@ from common.errors import reason_of
 from common.pipeline.report import AsrLoad
 from common.pipeline.stages import ASR
 from common.pipeline.streams import SOURCES, SPEECH, Stream
+from common.pipeline.trace import Decoding
 from common.pipeline.work import UtteranceWork
 from common.stage.api import Assignment, Done, Effect, Recovery, Stage, Work
 from common.telemetry.logs import Log
@@ -43,8 +44,10 @@ class OwnedUtterance:
     wake: Callable[[], None]
     began: float
     """When it was adopted (s); long ago for a repeated one, whose audio is all there already."""
+    worker: str
     decodes: dict[int, asyncio.Task[Decoded]] = field(default_factory=dict)
-    answers: list[tuple[int, asyncio.Task[Decoded]]] = field(default_factory=list)
+    answers: list[tuple[int, asyncio.Task[Decoded], float]] = field(default_factory=list)
+    """The third is when it came, in s since 1970."""
 
 
 class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
@@ -92,7 +95,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
             candidate=assignment.candidate,
         )
         began = time.monotonic() if assignment.epoch == 1 else 0.0
-        return OwnedUtterance(utterance, wake, began)
+        return OwnedUtterance(utterance, wake, began, assignment.owner)
 
     def give_up(self, assignment: Assignment[UtteranceWork | None]) -> Sequence[Effect]:
         """See `Stage.give_up`; the call goes on without this utterance's text."""
@@ -195,7 +198,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
                 self._observe(task.result(), priority)
             elif isinstance(task.exception(), Dropped):
                 self._metrics.decodes_dropped.labels(priority).inc()
-            owned.answers.append((decode.token, task))
+            owned.answers.append((decode.token, task, time.time()))
             owned.wake()
 
         task.add_done_callback(answered)
@@ -210,7 +213,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
 
     def _settle_answers(self, owned: OwnedUtterance) -> None:
         answers, owned.answers = owned.answers, []
-        for token, task in answers:
+        for token, task, ended in answers:
             try:
                 decoded = task.result()
             except Dropped:
@@ -231,7 +234,9 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
                 owned.utterance.scheduler.failed(token, again=again)
             else:
                 took = round(decoded.took * SAMPLE_RATE)
-                owned.utterance.scheduler.decoded(token, decoded.hypothesis, took)
+                begun, worker = ended - decoded.lasted, owned.worker
+                decoding = Decoding(begun=begun, ended=ended, worker=worker)
+                owned.utterance.decoded(token, decoded.hypothesis, took, decoding)
 
 
 def _live(owned: OwnedUtterance, seconds: float) -> bool:

@@ -17,8 +17,9 @@ from common.bus.wire import Chunk
 from common.languages import ALIGNABLE
 from common.pipeline import stages
 from common.pipeline.partial import PartialText
-from common.pipeline.speech import Ended, Event, Gap, Paused, Resumed, SpeechEntry
+from common.pipeline.speech import Dtmf, Ended, Event, Gap, Paused, Resumed, SpeechEntry
 from common.pipeline.text import Final, TimedWord
+from common.pipeline.trace import Decoding, Endpoint
 from common.pipeline.work import TextWork, UtteranceWork
 from common.stage.api import Assignment, Commit, DeadLetter, Done, Effect, Entry, Offer, Show
 
@@ -67,6 +68,9 @@ class Utterance:
         """What its decode does to the engine, for the operator; empty if nothing is known."""
         self._recording = Recording(self.start)
         self._decided_at = self.start
+        self._endpoint: Endpoint | None = None
+        self._decodings: dict[int, Decoding] = {}
+        """When the decodes that gave an answer ran, by token."""
 
     @property
     def seconds(self) -> float:
@@ -83,8 +87,8 @@ class Utterance:
         for entry in entries:
             if isinstance(entry, SpeechEntry):
                 for event in entry.events:
-                    if not isinstance(event, Gap) and event.utterance == self.number:
-                        self._happened(event)
+                    if not isinstance(event, Gap | Dtmf) and event.utterance == self.number:
+                        self._happened(event, entry.endpoint)
 
     def request(self, decode: Decode) -> DecodeRequest:
         """Return the decode the scheduler asked for, with its audio."""
@@ -101,6 +105,11 @@ class Utterance:
             unfixed_token_num=self._options.unfixed_token_num,
             final=decode.kind is not decode.kind.PARTIAL,
         )
+
+    def decoded(self, token: int, hypothesis: Hypothesis, took: int, decoding: Decoding) -> None:
+        """Take the answer of a decode; `took` is its time in samples."""
+        self._decodings[token] = decoding
+        self.scheduler.decoded(token, hypothesis, took)
 
     def partial(self, action: PublishPartial) -> Effect:
         """Return the effect of showing a partial."""
@@ -149,6 +158,8 @@ class Utterance:
             trouble=self.trouble if failed else "",
             # Noise taken for speech gets no message, unless a flush waits for one.
             shown=bool(hypothesis.text) or failed or action.reason in ("flush", "finish"),
+            endpoint=self._endpoint,
+            decoding=None if action.token is None else self._decodings.get(action.token),
         )
         return Commit(self.number, final, self._work.gateway)
 
@@ -168,14 +179,14 @@ class Utterance:
         action = PublishFinal(self.start, end, "failed", Hypothesis(""), failed=True)
         return [*self.given_up(reason, end), self.final(action), Done()]
 
-    def _happened(self, event: Event) -> None:
+    def _happened(self, event: Event, endpoint: Endpoint | None) -> None:
         match event:
             case Paused(end=end) if not self.candidate:
                 self.scheduler.paused(end)
             case Resumed() if not self.candidate:
                 self.scheduler.resumed()
             case Ended(end=end, at=at, reason=reason):
-                self._decided_at = at
+                self._decided_at, self._endpoint = at, endpoint
                 self.scheduler.ended(end, reason)
 
     def _words(self, hypothesis: Hypothesis) -> tuple[TimedWord, ...] | None:

@@ -8,6 +8,7 @@
     python -m bench frames          what a frame costs before a session has it
     python -m bench live            how many live calls two cores recognise, and how late
     python -m bench calls           one call at a time: word error rate against offline, latencies
+    python -m bench narrowband      what mu-law at 8 kHz costs in words, beside 16 kHz
     python -m bench overload        twice the calls that fit: refusals, and the effect on the others
     python -m bench admission       who is refused, and how late finals are, as callers grow
     python -m bench startup         imports, and the local stack until it is ready
@@ -38,6 +39,7 @@ _BENCHMARKS = {
             "frames",
             "live",
             "calls",
+            "narrowband",
             "overload",
             "admission",
             "startup",

@@ -9,12 +9,12 @@ in turn, as a gateway does. The frames come out of memory: reading the socket is
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from statistics import median
 from time import process_time
-from typing import cast
+from typing import Any, cast
 
 import uvloop
 from websockets.asyncio.client import connect
@@ -23,6 +23,8 @@ from websockets.frames import Frame, Opcode
 
 from bench import record
 from gateway.conversations.conversation import Conversation
+from gateway.turns.crowd import Crowd
+from gateway.websocket.arrival import Arrival
 from gateway.websocket.connection import WebSocketConnection
 
 _FRAME = Frame(Opcode.BINARY, bytes(1024)).serialize(mask=True)
@@ -61,6 +63,23 @@ class _Counter:
     def vanish(self) -> None: ...
     def hang_up(self) -> None: ...
     def forget_client(self) -> None: ...
+
+
+class _Host:
+    """A listener at which every handshake is for a protocol."""
+
+    def serves(self, path: str) -> bool:
+        return True
+
+    def http(self, goes_on: bool) -> asyncio.Protocol:
+        raise AssertionError("only handshakes are sent here")
+
+
+def _ours(crowd: Crowd) -> Callable[..., Arrival]:
+    def create(*args: Any, **kwargs: Any) -> Arrival:
+        return Arrival(WebSocketConnection(*args, crowd=crowd, **kwargs), _Host(), crowd)
+
+    return create
 
 
 def main(argv: Sequence[str]) -> int:
@@ -121,8 +140,9 @@ async def _opened(
             counter.receive(message)
 
     async with AsyncExitStack() as clients:
+        create = _ours(Crowd()) if kind is WebSocketConnection else kind
         server = await clients.enter_async_context(
-            serve(handle, "127.0.0.1", 0, create_connection=kind, compression=None)
+            serve(handle, "127.0.0.1", 0, create_connection=cast(Any, create), compression=None)
         )
         port = server.sockets[0].getsockname()[1]
         for _ in range(count):

@@ -15,6 +15,9 @@ from common.audio import FloatArray
 from common.errors import CallscribeError
 from gateway.protocols.commands import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
+MIX = 0
+"""In place of a channel's number: the mean of all channels."""
+
 
 class AudioFileError(CallscribeError):
     """The file is missing, not audio, broken, or unusable for a call; the message names it."""
@@ -24,10 +27,11 @@ class AudioFile:
     """An open audio file; a context manager.
 
     `rate` in Hz and `channels` are valid for a call; `duration` in seconds comes from the file's
-    header. Opening raises AudioFileError.
+    header. With `channel`, only that one of the file's is read, counted from 1, or the mean of all
+    of them (`MIX`). Opening raises AudioFileError.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, channel: int | None = None) -> None:
         if not path.is_file():
             raise AudioFileError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
         try:
@@ -36,7 +40,8 @@ class AudioFile:
             raise AudioFileError(f"{path}: not an audio file that can be read") from error
         self.path = path
         self.rate: int = self._file.samplerate
-        self.channels: int = self._file.channels
+        self._channel = channel
+        self.channels: int = self._file.channels if channel is None else 1
         self.duration: float = self._file.frames / self.rate
         self._position = 0
         """Samples read of each channel."""
@@ -46,6 +51,9 @@ class AudioFile:
             raise AudioFileError(f"{path}: {problem}")
 
     def _problem(self) -> str | None:
+        there = self._file.channels
+        if self._channel is not None and self._channel > there:
+            return f"no channel {self._channel}; it has {there}"
         if self.channels > MAX_CHANNELS:
             return f"{self.channels} channels; a call has 1 or {MAX_CHANNELS}"
         if not MIN_SAMPLE_RATE <= self.rate <= MAX_SAMPLE_RATE:
@@ -67,9 +75,18 @@ class AudioFile:
                 raise AudioFileError(f"{self.path}: broken audio: {error}") from error
             if not len(block):
                 return
+            block = self._chosen(block)
             self._check_finite(block)
             self._position += len(block)
             yield np.clip(block, -1, 1, out=block)
+
+    def _chosen(self, block: FloatArray) -> FloatArray:
+        if self._channel is None:
+            return block
+        if self._channel == MIX:
+            mean: FloatArray = block.mean(axis=1, keepdims=True)
+            return mean
+        return block[:, self._channel - 1 : self._channel]
 
     def _check_finite(self, block: FloatArray) -> None:
         finite = np.isfinite(block).all(axis=1)

@@ -55,7 +55,7 @@ def _run(name: str, arguments: list[str]) -> int:
 
 
 def _command(name: str) -> Callable[[list[str]], int]:
-    commands = {**_COMMANDS, **{each: _service(each) for each in settings_classes()}}
+    commands = {**COMMANDS, **{each: _service(each) for each in settings_classes()}}
     if name not in commands:
         raise SettingsError(f"no such command; there are {', '.join(commands)}")
     return commands[name]
@@ -63,7 +63,7 @@ def _command(name: str) -> Callable[[list[str]], int]:
 
 def _usage() -> str:
     lines = ["usage: callscribe COMMAND [--help] ...", "", "commands:"]
-    lines += [f"  {name:14}{_summary(command)}" for name, command in _COMMANDS.items()]
+    lines += [f"  {name:14}{_summary(command)}" for name, command in COMMANDS.items()]
     lines += ["", "services, each a process of its own:"]
     for name, cls in settings_classes().items():
         lines.append(f"  {name:14}{_summary(sys.modules[_package(cls)])}")
@@ -115,6 +115,27 @@ def _transcribe(argv: list[str]) -> int:
     return transcribe.main(argv)
 
 
+def _trace(argv: list[str]) -> int:
+    """Show when each step towards the finals of a call was done."""
+    from callscribe.commands import trace
+
+    return trace.main(argv)
+
+
+def _listen(argv: list[str]) -> int:
+    """Send what the microphone hears to a running gateway and print what was said."""
+    from callscribe.commands import listen
+
+    return listen.main(argv)
+
+
+def _watch(argv: list[str]) -> int:
+    """Print what is said in a call, or list the running calls."""
+    from callscribe.commands import watch
+
+    return watch.main(argv)
+
+
 def _loadtest(argv: list[str]) -> int:
     """Open many concurrent calls to a server and report how they went."""
     from callscribe.loadtest import command
@@ -129,6 +150,13 @@ def _dead_letters(argv: list[str]) -> int:
     return dead_letters.main(argv)
 
 
+def _certificate(argv: list[str]) -> int:
+    """Make a self-signed TLS certificate in a directory, unless there is one."""
+    from callscribe.commands import certificate
+
+    return certificate.main(argv)
+
+
 def _check_config(argv: list[str]) -> int:
     """Print every setting that is in effect, with its source."""
     from callscribe.commands import check_config
@@ -136,11 +164,15 @@ def _check_config(argv: list[str]) -> int:
     return check_config.main(argv)
 
 
-_COMMANDS: dict[str, Callable[[list[str]], int]] = {
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "up": _up,
     "demo": _demo,
     "transcribe": _transcribe,
+    "listen": _listen,
+    "watch": _watch,
+    "trace": _trace,
     "loadtest": _loadtest,
     "dead-letters": _dead_letters,
+    "certificate": _certificate,
     "check-config": _check_config,
 }

@@ -32,6 +32,11 @@ def seconds(samples: int) -> float:
     return samples / SAMPLE_RATE
 
 
+def rounded_seconds(samples: int) -> float:
+    """Convert a sample count at 16 kHz to seconds, to the millisecond."""
+    return round(seconds(samples), 3)
+
+
 def samples(duration: float) -> int:
     """Convert seconds to the nearest sample count at 16 kHz."""
     return round(duration * SAMPLE_RATE)

@@ -8,11 +8,11 @@ from common.settings import setting
 _OWN = object()
 
 
-def default_of(option: str, default: Any = _OWN, note: str = "") -> Any:
+def default_of(option: str, default: Any = _OWN, note: str = "", also: tuple[str, ...] = ()) -> Any:
     """Declare a setting with the range, the unit, the meaning and the default of an option.
 
     `default` is given for an option that a stage has a value for where the option itself is None.
-    `note` is added to the meaning.
+    `note` is added to the meaning; for `also` see `setting`.
     """
     table = OPTIONS[option]
     ranged = table.high > table.low
@@ -22,4 +22,5 @@ def default_of(option: str, default: Any = _OWN, note: str = "") -> Any:
         unit=table.unit,
         minimum=table.low if ranged else None,
         maximum=table.high if ranged else None,
+        also=also,
     )

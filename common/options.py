@@ -90,12 +90,21 @@ class SessionOptions:
         kind=Kind.LANGUAGE,
         changeable=True,
         used_by=("asr",),
+        setting="language",
     )
     context: str = option(
         "", "what the call is about", longest=10_000, changeable=True, used_by=("asr",)
     )
     keywords: tuple[str, ...] = option(
         (), "words to expect", most=100, longest=100, changeable=True, used_by=("asr",)
+    )
+    keyword_distance: int = option(
+        0,
+        "wrong characters in a keyword's word",
+        low=0,
+        high=2,
+        changeable=True,
+        used_by=("gateway",),
     )
     unfixed_chunk_num: int = option(
         4,
@@ -164,6 +173,7 @@ class SessionOptions:
     denoise: bool = option(
         False,
         "remove noise before recognising",
+        changeable=True,
         used_by=("gateway", "denoise"),
         setting="enable_noise_suppression",
     )
@@ -182,8 +192,15 @@ class SessionOptions:
         used_by=("denoise",),
         setting="dfn_attenuation_limit",
     )
-    words: bool = option(False, "times of the words of finals", used_by=("gateway", "asr", "align"))
-    interim_results: bool = option(True, "send partials", used_by=("gateway", "asr"))
+    words: bool = option(
+        False,
+        "times of the words of finals",
+        changeable=True,
+        used_by=("gateway", "vad", "asr", "align"),
+    )
+    interim_results: bool = option(
+        True, "send partials", changeable=True, used_by=("gateway", "asr")
+    )
 
     @property
     def contradiction(self) -> str | None:

@@ -4,7 +4,8 @@ Field `silence_threshold` is flag ``--silence-threshold`` and variable
 ``CALLSCRIBE_SILENCE_THRESHOLD``. The names of all services form one flat namespace, so that one
 environment file can serve every process; the services are found through the entry point group
 `callscribe.settings`. A flag wins over a variable, a variable over the default. In the command of
-one service its name may be left out: to `callscribe asr`, ``--model`` is ``--asr-model``.
+one service its name may be left out: to `callscribe asr`, ``--model`` is ``--asr-model``. A setting
+may have further variables, by which other servers know it: its own name wins over them.
 """
 
 import argparse
@@ -12,7 +13,6 @@ import dataclasses
 import difflib
 import json
 import math
-import re
 import types
 import typing
 from collections import Counter
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
 
 from common.errors import Misuse, SettingsError
+from common.secret_url import SecretUrl
 
 PREFIX = "CALLSCRIBE_"
 API_KEY = PREFIX + "API_KEY"  # not a setting: commands that call a server read it
@@ -32,27 +33,6 @@ _BOOLEANS = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
 }
-_SECRET_QUERY = re.compile(r"([?&][^=&]*password=)[^&]*")
-
-
-class SecretUrl(str):
-    """A URL whose `repr` hides the password; the string itself is the whole URL."""
-
-    __slots__ = ()
-
-    @property
-    def redacted(self) -> str:
-        """The URL with ``***`` in place of its password."""
-        scheme, separator, rest = self.partition("://")
-        authority, slash, tail = rest.partition("/")
-        credentials, at, host = authority.rpartition("@")
-        if at:
-            user, colon, _ = credentials.partition(":")
-            authority = f"{user}{colon}{'***' if colon else ''}@{host}"
-        return _SECRET_QUERY.sub(r"\1***", f"{scheme}{separator}{authority}{slash}{tail}")
-
-    def __repr__(self) -> str:
-        return repr(self.redacted)
 
 
 def setting(
@@ -62,14 +42,20 @@ def setting(
     unit: str = "",
     minimum: float | None = None,
     maximum: float | None = None,
+    also: tuple[str, ...] = (),
+    spelled: Mapping[str, str] = types.MappingProxyType({}),
 ) -> Any:
     """Declare a field of a settings class.
 
     `unit` and both limits, which are inclusive, appear in ``--help``. The field's annotation
-    gives its type: bool, int, float, str, Path, SecretUrl, a Literal of strings, or one of these
-    ``| None``, written as ``none``.
+    gives its type: bool, int, float, str, Path, SecretUrl, a Literal of strings, in any case, or
+    one of these ``| None``, written as ``none``.
+
+    `also`: whole names of further variables, the first that is set counts. `spelled`: what other
+    servers call a value, and what it is here.
     """
-    facts = {"help": help, "unit": unit, "minimum": minimum, "maximum": maximum}
+    limits = {"minimum": minimum, "maximum": maximum}
+    facts = {"help": help, "unit": unit, **limits, "also": also, "spelled": spelled}
     return field(default=default, metadata=facts)
 
 
@@ -82,7 +68,10 @@ class CommonSettings:
         "Redis that carries the calls; rediss for TLS, +sentinel, +cluster: see docs/operations.md",
     )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
-        "info", "least severe log record that is written"
+        "info",
+        "least severe log record that is written",
+        also=("LOG_LEVEL",),
+        spelled={"warn": "warning"},
     )
     log_format: Literal["json", "console"] = setting("console", "form of the log records")
     drain_s: float = setting(
@@ -146,6 +135,8 @@ class Definition:
     unit: str
     minimum: float | None
     maximum: float | None
+    also: tuple[str, ...]
+    spelled: Mapping[str, str]
 
     @property
     def flag(self) -> str:
@@ -156,6 +147,10 @@ class Definition:
     def variable(self) -> str:
         """The environment spelling, ``CALLSCRIBE_SILENCE_THRESHOLD``."""
         return PREFIX + self.name.upper()
+
+    def given_by(self, env: Mapping[str, str]) -> str | None:
+        """Return the variable of `env` that gives this setting, None if none does."""
+        return next((each for each in (self.variable, *self.also) if each in env), None)
 
     def show(self, value: Any) -> str:
         """Return `value` for people: with its unit, without a password."""
@@ -168,12 +163,15 @@ class Definition:
         """Convert `text`; SettingsError names `source`, the flag or variable it came from."""
         if self.optional and text.lower() in ("", "none"):
             return None
+        given, text = text, self.spelled.get(text.lower(), text)
+        if text.lower() in self.choices:
+            text = text.lower()
         try:
             value = _convert(self.type, text)
         except ValueError:
             raise SettingsError(f"{source}: {text!r} is not {_NOUNS[self.type]}") from None
         if self.choices and value not in self.choices:
-            raise SettingsError(f"{source}: {text!r} is none of {', '.join(self.choices)}")
+            raise SettingsError(f"{source}: {given!r} is none of {', '.join(self.choices)}")
         unit = f" {self.unit}" if self.unit else ""
         if self.minimum is not None and value < self.minimum:
             raise SettingsError(f"{source}: {text} is below the minimum, {self.minimum:g}{unit}")
@@ -288,8 +286,8 @@ def resolve(cls: type[S], argv: Sequence[str], env: Mapping[str, str]) -> tuple[
     for name, definition in definitions(cls).items():
         if name in given:
             source, text = definition.flag, given[name]
-        elif definition.variable in env:
-            source, text = definition.variable, env[definition.variable]
+        elif variable := definition.given_by(env):
+            source, text = variable, env[variable]
         else:
             sources[name] = "default"
             continue
@@ -375,7 +373,8 @@ def _help(definition: Definition) -> str:
     if low is not None and high is not None:
         limits = f", {low:g} to {high:g}"
     default = definition.show(definition.default)
-    return f"{definition.help} (default {default}{limits})".replace("%", "%%")
+    also = f"; also {', '.join(definition.also)}" if definition.also else ""
+    return f"{definition.help} (default {default}{limits}{also})".replace("%", "%%")
 
 
 def parse_flags(parser: FlagParser, argv: Sequence[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from functools import partial
 from typing import TypeAlias
 
 from common.audio import FloatArray
@@ -42,7 +42,8 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
     ) -> OwnedLeg:
         """See `Stage.open`."""
         options = assignment.work.options
-        return DenoiseLeg(lambda memory: self._make(options, memory), recovery)
+        make = partial(self._make, options)
+        return DenoiseLeg(make, recovery, on=options.denoise)
 
     def inputs(self, state: OwnedLeg) -> Mapping[Stream, bytes]:
         """See `Stage.inputs`."""
@@ -52,11 +53,14 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
     async def step(self, work: Sequence[Work[OwnedLeg]]) -> Sequence[Sequence[Effect]]:
         """Advance every leg by what arrived for it."""
         parts = [leg.ingest(entries) for leg, entries in work]
-        answers = iter(await self._denoised([each for part in parts for each in part]))
-        return [
-            leg.conclude(list(islice(answers, len(part))))
-            for (leg, _), part in zip(work, parts, strict=True)
-        ]
+        answers: list[list[FloatArray]] = [[] for _ in parts]
+        # A leg's stretches one after another: how often it is in a batch may change the last bits.
+        for turn in range(max(map(len, parts), default=0)):
+            here = [leg for leg, part in enumerate(parts) if len(part) > turn]
+            found = await self._denoised([parts[leg][turn] for leg in here])
+            for leg, answer in zip(here, found, strict=True):
+                answers[leg].append(answer)
+        return [leg.conclude(given) for (leg, _), given in zip(work, answers, strict=True)]
 
     def snapshot(self, state: OwnedLeg) -> Snapshot:
         """See `Stage.snapshot`."""

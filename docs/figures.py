@@ -3,9 +3,9 @@
 ``python docs/figures.py`` rewrites the places between ``<!-- name -->`` and ``<!-- /name -->``.
 
 ``python -m bench all --record`` measures anew, as does ``python -m bench profile --json
-docs/measurements/profile.json``. What no single run measures is recorded by hand: `targets`,
-`admission` (two releases), `bus-chain` (the bare chain), `bus-before` (the release before) and
-`other-servers`.
+docs/measurements/profile.json``; ``make test-clients ARGS=--record`` measures the clients. What no
+single run measures is recorded by hand: `targets`, `admission` (two releases), `bus-chain` (the
+bare chain), `bus-before` (the release before) and `other-servers`.
 """
 
 import json
@@ -17,7 +17,12 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 MEASUREMENTS = HERE / "measurements"
-DOCUMENTS = (HERE / "performance.md", HERE / "overload.md")
+DOCUMENTS = (
+    HERE / "performance.md",
+    HERE / "overload.md",
+    HERE / "protocols" / "deepgram.md",
+    HERE / "protocols" / "openai.md",
+)
 
 _PROCESSES = {
     "gateway": "gateway",
@@ -139,6 +144,23 @@ def _other_servers() -> str:
         for row in read("other-servers")["figures"]
     ]
     return recorded("other-servers", table(columns, rows))
+
+
+def _unmodified(protocol: str) -> str:
+    """Return the table of the clients of a protocol, which tests/clients measures."""
+    columns = ["client", "version", "word errors", "first interim result s"]
+    columns += ["last word to final p50 / p95 s"]
+    rows = [
+        [
+            row["client"],
+            row["version"],
+            f"{row['wer_percent']:.1f} %",
+            "none" if row["first_interim_s"] is None else f"{row['first_interim_s']:.2f}",
+            " / ".join(f"{value:.2f}" for value in row["final_s"]),
+        ]
+        for row in read(f"clients-{protocol}")["figures"]
+    ]
+    return recorded(f"clients-{protocol}", table(columns, rows))
 
 
 def _asr() -> str:
@@ -328,6 +350,8 @@ _PLACES: Mapping[str, Callable[[], str]] = {
     "targets": lambda: _plain("targets"),
     "live": _live,
     "other-servers": _other_servers,
+    "clients-deepgram": lambda: _unmodified("deepgram"),
+    "clients-openai": lambda: _unmodified("openai"),
     "asr": _asr,
     "bus": _bus,
     "bus-clients": _clients,

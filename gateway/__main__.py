@@ -1,7 +1,6 @@
 """The gateway process: settings, build, run."""
 
 import os
-import ssl
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -14,9 +13,7 @@ from common.settings import load
 from common.telemetry import logs, metrics
 from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
-from gateway.websocket import certificate
-
-_log = logs.Log(__name__)
+from gateway.tls.serving import Tls
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,19 +42,14 @@ async def _run(settings: GatewaySettings) -> int:
     return code
 
 
-def _tls(settings: GatewaySettings) -> ssl.SSLContext | None:
+def _tls(settings: GatewaySettings) -> Tls | None:
     if settings.generate_self_signed_cert:
-        context, fingerprint = certificate.self_signed_context(settings.host)
-        _log.info("gateway.certificate", sha256=fingerprint)
-        return context
+        from gateway.tls.self_signed import SelfSigned
+
+        return SelfSigned(settings.host, settings.self_signed_cert_dir)
     if settings.ssl_certfile is None:
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile)
-    except (ssl.SSLError, OSError) as error:
-        raise SettingsError(f"--ssl-certfile: {error}") from error
-    return context
+    return Tls.given(settings.ssl_certfile, settings.ssl_keyfile)
 
 
 if __name__ == "__main__":

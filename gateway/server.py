@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-import ssl
 from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import suppress
+from ssl import SSLContext
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -21,21 +22,29 @@ from gateway.admission.quota import Quota
 from gateway.admission.workers import Workers
 from gateway.calls.absence import Absence
 from gateway.calls.call import Patience, Services
+from gateway.calls.directory import Directory
 from gateway.calls.maintenance import Maintenance
 from gateway.calls.opening import Openings
 from gateway.calls.standby import Standby
 from gateway.calls.store import SessionStore
 from gateway.calls.table import Calls
 from gateway.conversations.client import Newcomer
-from gateway.conversations.conversation import Surroundings
 from gateway.conversations.reception import Reception
+from gateway.conversations.surroundings import Surroundings
 from gateway.downlink.reader import Downlink
+from gateway.downlink.traces import Traces
+from gateway.http import page, pages
+from gateway.http.calls import CallResources
+from gateway.http.files import Files
+from gateway.http.site import Site
 from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import Protocol, Transport
 from gateway.settings import GatewaySettings
 from gateway.tcp.listener import TcpListener
+from gateway.tls.serving import Tls
 from gateway.turns.crowd import Crowd
 from gateway.uplink.writer import Uplink
+from gateway.webhooks.service import Webhooks
 from gateway.websocket.listener import WebSocketListener
 
 _LAST_WRITES = 1.0
@@ -58,8 +67,9 @@ class GatewayServer:
         self._idle = asyncio.Event()
         self._listeners: list[WebSocketListener | TcpListener] = []
         """Those on ports of one protocol each."""
+        self._tls: Tls | None = None
 
-    async def start(self, tls: ssl.SSLContext | None) -> None:
+    async def start(self, tls: Tls | None) -> None:
         """Connect to Redis and listen. Raises BusUnavailable or SettingsError."""
         settings = self._settings
         address = Address.parse(settings.redis_url)
@@ -77,7 +87,8 @@ class GatewayServer:
         self._metrics.recognisers_busy.set_function(lambda: workers.busy)
         await workers.look()
         self._build(work)
-        await self._listen(tls)
+        self._tls = tls
+        await self._listen(None if tls is None else tls.context)
         _log.info("gateway.listening", host=settings.host, port=self.port)
 
     def _build(self, link: Link) -> None:
@@ -93,10 +104,21 @@ class GatewayServer:
             free_call=self._free_call,
         )
         store = SessionStore(link, self._name)
+        self._traces = Traces(link, self._name, self._metrics)
+        self._directory = Directory(link, store)
+        self._webhook_rules = settings.webhook_rules()
+        self._webhooks = Webhooks(
+            link,
+            self._directory,
+            self._webhook_rules.secrets,
+            lambda outcome: self._metrics.webhooks.labels(outcome).inc(),
+            keep=settings.webhook_keep_s,
+        )
         services = Services(
             link=link,
             uplink=self._uplink,
             downlink=self._downlink,
+            traces=self._traces,
             store=store,
             metrics=self._metrics,
             patience=Patience(
@@ -115,6 +137,7 @@ class GatewayServer:
             self._calls,
             connected=lambda: link.connected,
             undenoised=settings.denoise_unavailable == "continue",
+            webhooks=self._webhook_rules,
         )
         around = Surroundings(
             gateway=self._name,
@@ -143,8 +166,26 @@ class GatewayServer:
             resume_s=settings.resume_s,
         )
 
-    async def _listen(self, tls: ssl.SSLContext | None) -> None:
+    async def _listen(self, tls: SSLContext | None) -> None:
         settings, crowd = self._settings, Crowd()
+        self._proxies = TrustedProxies.parse(settings.trusted_proxies or "")
+        self._files = Files(
+            self._reception,
+            self._handshakes,
+            self._metrics,
+            self._proxies,
+            defaults=settings.session_defaults(),
+            limits=settings.file_limits(),
+        )
+        paths = [each.path for each in PROTOCOLS if each.path]
+        routes = [
+            *page.routes(),
+            *pages.routes(self, paths),
+            *CallResources(self._links[2], self._directory).routes(),
+            *self._files.routes(),
+        ]
+        self._site = Site(routes, self._metrics, self._proxies.trusts)
+        await self._site.start()
         shared = [each for each in PROTOCOLS if not each.port]
         self._listener = self._web_socket_listener(shared, crowd)
         await self._listener.listen(settings.host, settings.port, tls)
@@ -153,7 +194,13 @@ class GatewayServer:
                 continue
             listener: WebSocketListener | TcpListener
             if protocol.transport is Transport.TCP:
-                listener = TcpListener(protocol, self._reception, self._handshakes, crowd)
+                listener = TcpListener(
+                    protocol,
+                    self._reception,
+                    self._handshakes,
+                    crowd,
+                    opening_s=settings.opening_s,
+                )
             else:
                 listener = self._web_socket_listener([protocol], crowd)
             flag = definitions(GatewaySettings)[protocol.port].flag
@@ -170,9 +217,9 @@ class GatewayServer:
             self._reception,
             self._handshakes,
             crowd,
-            self,
+            self._site.connection,
             self._metrics,
-            proxies=TrustedProxies.parse(settings.trusted_proxies or ""),
+            proxies=self._proxies,
             opening_s=settings.opening_s,
             max_size=settings.max_message_bytes,
         )
@@ -188,10 +235,13 @@ class GatewayServer:
             "uplink": self._uplink.run(),
             "downlink": self._downlink.run(),
             "sweep": self._downlink.sweep(),
+            "traces": self._traces.run(),
             "workers": self._workers.run(self._reception.pause_all),
             "renew": self._maintenance.renew_for_ever(),
             "lag": self._maintenance.tell_lag_for_ever(),
             "stores": self._maintenance.bound_stores_for_ever(),
+            **({"webhooks": self._webhooks.run()} if self._webhook_rules.active else {}),
+            **({} if self._tls is None else self._tls.services()),
         }
 
     async def drain(self) -> None:
@@ -218,9 +268,16 @@ class GatewayServer:
         writing = asyncio.create_task(self._uplink.run())
         await self._uplink.settle(_LAST_WRITES)
         writing.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WRITES):
+                await self._traces.write()
         for listener in (self._listener, *self._listeners):
             await listener.close()
+        await self._site.close()
+        self._files.close()
         await self._calls.settle(_LAST_WRITES)
+        await self._webhooks.leave()
+        await self._directory.close()
         await self._reception.settle(_LAST_WRITES)
         for link in self._links:
             await link.close()
@@ -267,6 +324,11 @@ class GatewayServer:
             return "Redis is away"
         missing = self._workers.missing(REQUIRED)
         return f"no live worker: {', '.join(missing)}" if missing else None
+
+    @property
+    def certificate(self) -> bytes | None:
+        """The self-signed certificate that is served, None if there is none."""
+        return None if self._tls is None else self._tls.own
 
     def status(self) -> dict[str, object]:
         """Return what an operator asks first, as JSON-able values."""

@@ -9,33 +9,65 @@ from common.errors import SettingsError
 from common.options import OPTIONS, SessionOptions
 from common.settings import CommonSettings, setting
 from gateway.admission.forwarded import TrustedProxies
+from gateway.files.limits import FileLimits
+from gateway.protocols import languages
+from gateway.webhooks.rules import WebhookRules
 
 
 @dataclass(frozen=True, kw_only=True)
 class GatewaySettings(CommonSettings):
     """Where the gateway listens, what it admits, and the defaults of a session."""
 
-    host: str = setting("0.0.0.0", "address that the gateway listens on")
+    host: str = setting(
+        "0.0.0.0",
+        "address that the gateway listens on",
+        also=("STREAM_HOST", "IP_ADDR", "RNNT_SERVER_HOST"),
+    )
     port: int = setting(
-        8000, "port that the gateway listens on; 0 takes a free one", minimum=0, maximum=65535
+        8000,
+        "port that the gateway listens on; 0 takes a free one",
+        minimum=0,
+        maximum=65535,
+        also=("RNNT_SERVER_PORT",),
     )
     stream_port: int | None = setting(
         None,
         "TCP port for raw audio, as whisper_streaming's server has it, there 43007; 0 takes a free"
-        " one, and without it there is none",
+        " one, none is off",
         minimum=0,
         maximum=65535,
+        also=("STREAM_PORT",),
     )
     stream_ws_port: int | None = setting(
         None,
         "the same for its WebSocket server, there 43008",
         minimum=0,
         maximum=65535,
+        also=("STREAM_WS_PORT",),
+    )
+    vosk_port: int | None = setting(
+        None,
+        "WebSocket port for clients of vosk-server that know no path, there 2700; 0 takes a free"
+        " one, and without it there is none",
+        minimum=0,
+        maximum=65535,
+    )
+    audiosocket_port: int | None = setting(
+        None,
+        "TCP port for Asterisk's AudioSocket, often 9092; 0 takes a free one, and without it there"
+        " is none",
+        minimum=0,
+        maximum=65535,
     )
     ssl_certfile: Path | None = setting(None, "certificate chain for TLS, PEM")
     ssl_keyfile: Path | None = setting(None, "private key of --ssl-certfile, PEM")
     generate_self_signed_cert: bool = setting(
-        False, "serve TLS with a certificate made for the occasion; browsers will warn"
+        False, "serve TLS with a self-signed certificate; clients must be told to trust it"
+    )
+    self_signed_cert_dir: Path | None = setting(
+        None,
+        "directory that keeps the self-signed certificate, so that it is trusted once; several"
+        " gateways may share it; without it a new one is made at each start",
     )
 
     max_sessions: int = setting(500, "sessions that this gateway admits at a time", minimum=1)
@@ -75,6 +107,11 @@ class GatewaySettings(CommonSettings):
     max_message_bytes: int = setting(
         1 << 20, "largest message accepted from a client", unit="bytes", minimum=1024
     )
+    max_files: int = setting(
+        4, "files that are received and recognised at a time; 0 takes none", minimum=0
+    )
+    max_upload_bytes: int = setting(200 << 20, "largest file accepted", unit="bytes", minimum=1024)
+    max_file_s: float = setting(14_400.0, "longest audio of a file", unit="s", minimum=1)
     flush_ms: int = setting(
         5,
         "interval in which all sessions' audio is written to Redis in one go",
@@ -99,10 +136,26 @@ class GatewaySettings(CommonSettings):
         minimum=0,
         maximum=60,
     )
+    webhook_url: str | None = setting(
+        None, "URL that gets the finals of every call, unless a call names its own"
+    )
+    webhook_hosts: str | None = setting(
+        None, "hosts, with commas, that a call's own webhook may have; without it no call has one"
+    )
+    webhook_secret_file: Path | None = setting(
+        None, "file with the secrets that webhooks are signed with, whsec_<base64>, one a line"
+    )
+    webhook_keep_s: float = setting(
+        3600.0,
+        "how long a message is tried on a webhook that does not take it",
+        unit="s",
+        minimum=1,
+    )
     denoise_unavailable: Literal["refuse", "continue"] = setting(
         "refuse", "what becomes of a session that asks for denoising when no worker offers it"
     )
 
+    language: str | None = default_of("language", also=("STREAM_LANG",))
     vad_threshold: float = default_of("vad_threshold")
     silence_threshold: float = default_of("silence_threshold")
     min_speech_duration: float = default_of("min_speech_duration")
@@ -114,7 +167,11 @@ class GatewaySettings(CommonSettings):
 
     def __post_init__(self) -> None:
         """Refuse half a TLS identity, two of them, and values that contradict each other."""
-        if self.session_defaults().contradiction:
+        try:
+            defaults = self.session_defaults()
+        except languages.UnknownLanguage as error:
+            raise SettingsError(f"--language: {error}") from None
+        if defaults.contradiction:
             raise SettingsError(
                 f"--min-speech-duration: {self.min_speech_duration:g} s is not less than "
                 f"--max-utterance ({self.max_utterance:g} s)"
@@ -123,6 +180,9 @@ class GatewaySettings(CommonSettings):
             TrustedProxies.parse(self.trusted_proxies or "")
         except ValueError as error:
             raise SettingsError(f"--trusted-proxies: {error}") from None
+        self.webhook_rules()
+        if self.self_signed_cert_dir is not None and not self.generate_self_signed_cert:
+            raise SettingsError("--self-signed-cert-dir: only with --generate-self-signed-cert")
         for flag, path, other in (
             ("--ssl-certfile", self.ssl_certfile, self.ssl_keyfile),
             ("--ssl-keyfile", self.ssl_keyfile, self.ssl_certfile),
@@ -136,9 +196,27 @@ class GatewaySettings(CommonSettings):
             if not path.is_file():
                 raise SettingsError(f"{flag}: there is no file {path}")
 
+    def webhook_rules(self) -> WebhookRules:
+        """Return where webhooks may go. Raises SettingsError."""
+        try:
+            return WebhookRules.parse(
+                self.webhook_url or "", self.webhook_hosts or "", self.webhook_secret_file
+            )
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+
     def session_defaults(self) -> SessionOptions:
         """Return the options of a session that asks for nothing."""
         settings = {each.name: each.setting for each in OPTIONS.values() if each.setting}
         # An option that is None here gets its value from another service's setting.
         ours = {name: own for name, own in settings.items() if hasattr(self, own)}
-        return SessionOptions(**{name: getattr(self, own) for name, own in ours.items()})
+        values = {name: getattr(self, own) for name, own in ours.items()}
+        if self.language is not None:
+            values["language"] = languages.resolve(self.language)
+        return SessionOptions(**values)
+
+    def file_limits(self) -> FileLimits:
+        """Return the bounds of what files take."""
+        return FileLimits(
+            places=self.max_files, bytes=self.max_upload_bytes, seconds=self.max_file_s
+        )

@@ -10,16 +10,17 @@ from typing import TypeAlias, assert_never
 
 from common.audio import samples
 from common.bus.keys import Leg
-from common.bus.wire import NOTHING, Chunk, Control, StreamId, entry_id
+from common.bus.wire import NOTHING, Chunk, Control, StreamId, entry_id, read_denoised
 from common.errors import Misuse
 from common.options import SessionOptions
 from common.pipeline import text
-from common.pipeline.control import Configure, End, Flush
+from common.pipeline.control import Configure, Digit, End, Flush
 from common.pipeline.progress import Progress
 from common.pipeline.record import pack
-from common.pipeline.speech import Event, Flushed, Gap, SpeechEntry, Started
+from common.pipeline.speech import Dtmf, Ended, Event, Flushed, Gap, SpeechEntry, Started
 from common.pipeline.stages import ASR
 from common.pipeline.streams import SPEECH
+from common.pipeline.trace import Endpoint
 from common.pipeline.work import LegWork, Source, UtteranceWork
 from common.stage.api import Commit, Done, Effect, Emit, Entry, Offer, Snapshot
 from vad_worker.checkpoint import Settled, VadCheckpoint
@@ -39,8 +40,11 @@ _Step: TypeAlias = int | Gap | Control
 class VadLeg:
     """The state of one leg, apart from the model's recurrent state."""
 
-    def __init__(self, leg: Leg, work: LegWork, saved: VadCheckpoint | None) -> None:
+    def __init__(
+        self, leg: Leg, work: LegWork, saved: VadCheckpoint | None, worker: str = ""
+    ) -> None:
         self._leg = leg
+        self._worker = worker
         self._source = work.source
         self._events = work.events
         self._align = work.align
@@ -51,6 +55,9 @@ class VadLeg:
         """Whether the audio arrives about as fast as it is spoken, as far as its stage knows."""
         self._last: Chunk | Control | None = None
         self._course: list[_Step] = []
+        self._denoised: list[tuple[int, bytes]] = []
+        """Where denoised audio of this step ends, and its stamp."""
+        self._heard = self._now = 0.0
         self._offers = {offer.utterance: offer for offer in (saved.offers if saved else ())}
         """The offer of every utterance whose final is not in the text yet."""
         self._unsure = list(self._offers.values())
@@ -99,6 +106,8 @@ class VadLeg:
         for entry in entries:
             if isinstance(entry, Chunk):
                 gap, _, pcm = self._framer.push(entry.start, entry.pcm)
+                if entry.denoised:
+                    self._denoised.append((entry.end, entry.denoised))
             elif isinstance(entry, Control):
                 # It brings no audio, only a gap if the audio before the control never came.
                 gap, _, pcm = self._framer.push(entry.position, b"")
@@ -114,9 +123,20 @@ class VadLeg:
                 self._course.append(entry)
         return b"".join(audio)
 
-    def conclude(self, probabilities: Sequence[float], energies: Sequence[float]) -> list[Effect]:
-        """Take probability and energy of each frame from `take`; return what was decided."""
+    def conclude(
+        self,
+        probabilities: Sequence[float],
+        energies: Sequence[float],
+        *,
+        heard: float = 0.0,
+        now: float = 0.0,
+    ) -> list[Effect]:
+        """Take probability and energy of each frame from `take`; return what was decided.
+
+        `heard`: when the entries were read, and `now`, in s since 1970.
+        """
         course, self._course = self._course, []
+        self._heard, self._now = heard, now
         effects: list[Effect] = []
         if self._unsure:
             # First, before any event: ASR then reads from the beginning of the speech stream.
@@ -135,6 +155,7 @@ class VadLeg:
                     effects += self._decided([step, *self._endpointer.skip(start, end)], 0)
                 case Control():
                     effects += self._obey(step)
+        self._denoised.clear()
         return effects
 
     def committed(self, number: int) -> None:
@@ -145,8 +166,12 @@ class VadLeg:
         looked = [each.looked_at() for each in self._settled.values()]
         self._settled = {each.number: each for each in looked if each.looks}
         if self._align:
-            done = {n: start for n, start in self._pins.items() if n <= number}
-            self._settled |= {n: Settled(n, start, _ALIGNED_WITHIN) for n, start in done.items()}
+            done = [each for n, each in self._offers.items() if n <= number]
+            self._settled |= {
+                each.utterance: Settled(each.utterance, each.start, _ALIGNED_WITHIN)
+                for each in done
+                if each.options.words
+            }
         self._offers = {n: offer for n, offer in self._offers.items() if n > number}
 
     def snapshot(self, model_state: bytes) -> Snapshot:
@@ -179,6 +204,10 @@ class VadLeg:
                 self._options = options
                 self._endpointer.configure(_params(options))
                 return []
+            case Digit(channel, digit):
+                mine = channel == self._leg.channel
+                signalled = [Dtmf(control.position, digit)] if mine else []
+                return self._decided(signalled, control.order)
             case End():
                 events = self._endpointer.finish(control.position)
                 effects = self._decided(events, control.order, answer="finish")
@@ -200,7 +229,9 @@ class VadLeg:
         last = events[-1]
         at = StreamId(last.end if isinstance(last, Gap) else last.at, order)
         notify = self._gateway if self._events else None
-        entry = SpeechEntry(at, tuple(events))
+        ends = any(isinstance(event, Ended | Flushed) for event in events)
+        endpoint = self._endpoint(at.position) if ends else None
+        entry = SpeechEntry(at, tuple(events), endpoint)
         effects: list[Effect] = [Emit(SPEECH, entry, wake=(ASR.name,), notify=notify)]
         for event in events:
             match event:
@@ -208,9 +239,21 @@ class VadLeg:
                     effects.append(self._offer(utterance, start))
                 case Flushed(utterance, position):
                     # A flush gets an answer even if nothing was open.
-                    final = text.Final.empty(position, answer)
+                    final = text.Final.empty(position, answer, endpoint)
                     effects.append(Commit(utterance, final, self._gateway))
         return effects
+
+    def _endpoint(self, at: int) -> Endpoint:
+        """Return the stamps of a decision that was made at a position."""
+        stamp = next((stamp for end, stamp in self._denoised if end >= at), b"")
+        denoised, denoiser = read_denoised(stamp) if stamp else (None, "")
+        return Endpoint(
+            heard=self._heard,
+            decided=self._now,
+            worker=self._worker,
+            denoised=denoised,
+            denoiser=denoiser,
+        )
 
     def _offer(self, utterance: int, start: int) -> Offer:
         work = UtteranceWork(

@@ -16,6 +16,7 @@ from vad_worker.framing import FRAME, FRAME_BYTES, energies
 from vad_worker.leg import VadLeg
 from vad_worker.model import SileroVad, VadState
 from vad_worker.settings import VadSettings
+from vad_worker.tones import digits
 
 _LIVE_AHEAD = 2.0
 """Seconds that live audio may be ahead of the time since its leg was adopted: network bursts."""
@@ -71,7 +72,7 @@ class VadStage(Stage[OwnedLeg, LegWork]):
         """See `Stage.open`."""
         saved = None if recovery.state is None else CHECKPOINT.unpack(recovery.state)
         model = self._vad.open() if saved is None else self._vad.load_state(saved.model)
-        leg = VadLeg(assignment.leg, assignment.work, saved)
+        leg = VadLeg(assignment.leg, assignment.work, saved, assignment.owner)
         return OwnedLeg(leg, model, time.monotonic(), leg.position)
 
     def inputs(self, state: OwnedLeg) -> Mapping[Stream, bytes]:
@@ -80,22 +81,29 @@ class VadStage(Stage[OwnedLeg, LegWork]):
 
     async def step(self, work: Sequence[Work[OwnedLeg]]) -> Sequence[Sequence[Effect]]:
         """Advance every leg by what arrived for it."""
+        heard = time.time()
         taken = [owned.leg.ingest(entries) for owned, entries in work]
         now = time.monotonic()
         for owned, _ in work:
             owned.note_pace(now)
         # One conversion for all legs: each call into numpy costs as much as a whole frame.
         samples = pcm16_to_float(b"".join(taken))
-        levels = energies(samples).tolist()
+        levels = energies(samples)
+        samples.reshape(-1, FRAME)[digits(samples, levels)] = 0.0
         counts = [len(pcm) // FRAME_BYTES for pcm in taken]
         # Not in a thread: that costs a tenth more, and the turn would still wait for it.
         batch = self._vad.run([owned.model for owned, _ in work], counts, samples)
-        probabilities = batch.tolist()
+        probabilities, loudness = batch.tolist(), levels.tolist()
         effects: list[Sequence[Effect]] = []
+        decided = time.time()
         end = 0
         for (owned, _), count in zip(work, counts, strict=True):
             start, end = end, end + count
-            effects.append(owned.leg.conclude(probabilities[start:end], levels[start:end]))
+            effects.append(
+                owned.leg.conclude(
+                    probabilities[start:end], loudness[start:end], heard=heard, now=decided
+                )
+            )
             settled = owned.settled(count)
             if owned.leg.live:
                 self._settled += settled

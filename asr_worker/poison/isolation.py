@@ -52,7 +52,8 @@ class IsolatedDecoder:
             return await self._decode_alone(request, limit)
         began = time.monotonic()
         hypothesis = await self._child.decode(request, limit)
-        return Decoded(hypothesis, 0.0, time.monotonic() - began)
+        took = time.monotonic() - began
+        return Decoded(hypothesis, 0.0, took, took)
 
     def settled(self, utterance: str) -> None:
         """Note that the worker has released this utterance."""

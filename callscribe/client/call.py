@@ -133,15 +133,15 @@ async def connect(
 ) -> AsyncIterator[Call]:
     """Open a call at a `ws://` or `wss://` URL, or at the first of several that takes it.
 
-    `tls` replaces Python's default trust (which honours SSL_CERT_FILE). `api_key` is sent as a
-    bearer token with every handshake, and so are `headers`, for other needs of a server or its
-    proxy. After a broken connection the URLs are tried in turn, with back-off, for `patience`
-    seconds, unless `resume` is off; `replay_s` (5 or more) seconds of audio are kept to be sent
-    again.
+    `tls` (see `callscribe.client.trust`) replaces Python's default trust, which honours
+    SSL_CERT_FILE. `api_key` is sent as a bearer token with every handshake, and so are `headers`,
+    for other needs of a server or its proxy. After a broken connection the URLs are tried in turn,
+    with back-off, for `patience` seconds, unless `resume` is off; `replay_s` (5 or more) seconds of
+    audio are kept to be sent again.
 
     Raises SettingsError for an invalid URL or header, Refused when no server accepts a call now,
     Disconnected when none can be reached or answers, ServerError when one rejects the options, or
-    when no call server answers at any URL.
+    when no call server that is trusted answers at any URL.
 
     Leaving before `finalize` was answered, by an exception, by cancelling or otherwise, ends the
     call immediately: later events of the server are lost. It takes some seconds at most, whatever

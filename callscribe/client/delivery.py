@@ -5,10 +5,12 @@ events. It promises rising `seq`, and per channel rising utterance numbers of ea
 """
 
 from callscribe.client.messages import (
+    Dtmf,
     Error,
     Event,
     Final,
     Gap,
+    Keyword,
     Partial,
     SpeechEnded,
     SpeechStarted,
@@ -25,7 +27,7 @@ class Delivery:
         self._utterances: dict[tuple[type[Event], int], int] = {}
         """The newest utterance, by kind of event and channel."""
         self._delivered: set[tuple[object, ...]] = set()
-        """Gaps and utterances that failed; few."""
+        """Gaps, keywords, digits and utterances that failed; few."""
 
     def is_new(self, event: Event) -> bool:
         """Return whether the event is new, and remember it."""
@@ -42,6 +44,11 @@ class Delivery:
                 return self._rises(event)
             case Gap():
                 return self._first_time(event.channel, event.start, event.end)
+            case Keyword():
+                place = (event.channel, event.utterance, event.offset)
+                return self._first_time(event.keyword, *place)
+            case Dtmf():
+                return self._first_time(event.digit, event.channel, event.at)
             case Error(code="utterance_failed"):
                 return self._first_time(event.message)
         return True

@@ -55,7 +55,7 @@ CLOSE_TIMEOUT = 2.0
 # RFC 9110, 5.1 and 5.5, ASCII only.
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def check_url(url: str) -> None:
@@ -102,8 +102,8 @@ async def dial(
     """Connect, send the config and wait for `session_created`, all within `timeout` seconds.
 
     `headers` come from `handshake_headers`; after a redirect to another host Authorization is left
-    out. Raises Refused, Disconnected or ServerError (WrongAddress if no call server answers). A
-    failed or cancelled attempt leaves nothing open.
+    out. Raises Refused, Disconnected or ServerError (WrongAddress if no call server answers, or one
+    whose certificate is not trusted). A failed or cancelled attempt leaves nothing open.
     """
     try:
         async with asyncio.timeout(timeout):
@@ -145,13 +145,18 @@ async def _connect(
             ssl=(tls or True) if parts.scheme == "wss" else None,
             additional_headers=headers,
             compression=None,  # PCM does not compress: it would only cost processor time
-            proxy=None if parts.hostname in _LOOPBACK else True,
+            proxy=None if parts.hostname in LOOPBACK else True,
             open_timeout=None,
             close_timeout=CLOSE_TIMEOUT,
             ping_interval=None,  # Line does it: the library's stops once a send blocks
         )
     except InvalidStatus as error:
         raise _rejection(url, error) from error
+    except ssl.SSLCertVerificationError as error:
+        # Only OpenSSL's own have the attribute, which is their message without its place in C.
+        reason = getattr(error, "verify_message", error.strerror)
+        text = f"{url} is not trusted: {reason}"
+        raise WrongAddress("untrusted_certificate", text) from error
     except (OSError, InvalidHandshake, InvalidProxy) as error:
         raise Disconnected(f"cannot reach {url}: {_reason(error)}") from error
     except (InvalidURI, ValueError) as error:  # not of `url` itself, which was checked

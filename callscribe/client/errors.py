@@ -7,7 +7,7 @@ CallscribeError
 ├── AtCapacity
 │   └── Refused               call again after `retry_after` seconds, or elsewhere
 └── ServerError               `code` says what the server objects to
-    ├── WrongAddress          no call server answers there
+    ├── WrongAddress          no call server answers there, or none that is trusted
     ├── SessionLost           the rest of this call's results is lost
     └── ResumedElsewhere      another connection has taken the call over
 """
@@ -45,7 +45,10 @@ class ServerError(CallscribeError):
 
 
 class WrongAddress(ServerError):
-    """The URL belongs to another kind of server; `code` is `http_` and its status."""
+    """The URL belongs to another kind of server, or to one that is not trusted.
+
+    `code` is `http_` and its status, or `untrusted_certificate`.
+    """
 
 
 class SessionLost(ServerError):

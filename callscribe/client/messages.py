@@ -11,6 +11,11 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias, TypedDict
 
 from common.errors import PeerMisbehaved, SettingsError
 
+EventName: TypeAlias = Literal[
+    "speech_started", "speech_ended", "gap", "dtmf", "keyword", "lag", "audio_ack"
+]
+"""What a client may ask for beyond transcripts."""
+
 SAMPLE_BYTES: Mapping[str, int] = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw": 1}
 """By encoding."""
 
@@ -28,10 +33,13 @@ class Options:
     sample_rate: int = 16_000
     channels: int = 1
     language: str | None = None
-    """A language's English name or ISO code; None detects it."""
+    """A language's English name or ISO code; "auto" detects it."""
     context: str | None = None
     """Free text about the call's subject that biases the recogniser."""
     keywords: tuple[str, ...] | None = None
+    """Words to expect; the event `keyword` tells when one is said."""
+    keyword_distance: int | None = None
+    """Most wrong characters in a word of four or more that counts as a keyword's, 0 to 2."""
     vad_threshold: float | None = None
     silence_threshold: float | None = None
     min_speech_duration: float | None = None
@@ -45,7 +53,14 @@ class Options:
     """Most noise reduction in dB."""
     words: bool | None = None
     interim_results: bool | None = None
-    events: tuple[Literal["speech_started", "speech_ended", "gap", "lag", "audio_ack"], ...] = ()
+    """Whether partials are sent."""
+    channel_labels: tuple[str, ...] | None = None
+    """A name for each channel, such as agent and customer."""
+    conversation_id: str | None = None
+    """Joins calls that belong together."""
+    webhook: str | None = None
+    """URL that gets the finals, at a host that the server allows."""
+    events: tuple[EventName, ...] = ()
     """Events to receive beyond transcripts."""
 
     def __post_init__(self) -> None:
@@ -69,10 +84,15 @@ class Changes(TypedDict, total=False):
     language: str | None
     context: str
     keywords: tuple[str, ...]
+    keyword_distance: int
     vad_threshold: float
     silence_threshold: float
     min_speech_duration: float
     max_utterance: float
+    denoise: bool
+    """Only in a call that was opened with it."""
+    words: bool
+    interim_results: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,6 +136,8 @@ class _Event:
     kind: ClassVar[str]
     """The message's `type`."""
     channel: int = 0
+    label: str | None = None
+    """The channel's name, if the call gave it one."""
     timestamp: float | None = None
     """The server's clock when it sent this, in seconds since 1970."""
 
@@ -139,6 +161,17 @@ class Partial(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """Seconds since the server had the last speech of an utterance.
+
+    `endpoint`: until it had the audio that decided the end; `final`: until it sent the final.
+    """
+
+    endpoint: float
+    final: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Timed(_Event):
     utterance: int
     seq: int
@@ -149,12 +182,14 @@ class _Timed(_Event):
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Self:
-        """Read a message's fields, its words among them."""
+        """Read a message's fields, its words and timing among them."""
         words = wire.get("words")
         if words is not None:
             names = [field.name for field in fields(Word)]
             words = tuple(Word(**{name: word[name] for name in names}) for word in words)
         given = {f.name: wire[f.name] for f in fields(cls) if f.name in wire}
+        if (timing := given.get("timing")) is not None:
+            given["timing"] = Timing(endpoint=timing["endpoint"], final=timing["final"])
         return cls(**{**given, "words": words})
 
 
@@ -163,13 +198,15 @@ class Final(_Timed):
     """An utterance's definitive text; `seq` rises over the finals and words of the call.
 
     If the call asked for `words`, they are None when they come later as a `Words` event
-    (`words_pending`), or not at all (`words_unavailable` says why).
+    (`words_pending`), or not at all (`words_unavailable` says why). `timing` is missing where audio
+    came faster than it was spoken.
     """
 
     kind = "final"
     text: str
     language: str | None = None
     words_pending: bool = False
+    timing: Timing | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -206,6 +243,32 @@ class Gap(_Event):
     """Audio from `start` to `end` never reached the recogniser."""
 
     kind = "gap"
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dtmf(_Event):
+    """A DTMF digit was signalled at `at`."""
+
+    kind = "dtmf"
+    digit: str
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Keyword(_Event):
+    """A keyword was said: once for each time, after the partial or final that it stands in.
+
+    `text` is how the transcript spells it, from the character `offset` of the utterance's text on.
+    `start` and `end` are its words' where the final has them, else those of the utterance so far.
+    """
+
+    kind = "keyword"
+    utterance: int
+    keyword: str
+    text: str
+    offset: int
     start: float
     end: float
 
@@ -251,10 +314,33 @@ class Resumed(_Event):
 
 
 Event: TypeAlias = (
-    Partial | Final | Words | SpeechStarted | SpeechEnded | Gap | Error | Lag | AudioAck | Resumed
+    Partial
+    | Final
+    | Words
+    | SpeechStarted
+    | SpeechEnded
+    | Gap
+    | Dtmf
+    | Keyword
+    | Error
+    | Lag
+    | AudioAck
+    | Resumed
 )
 
-_SENT = (Partial, Final, Words, SpeechStarted, SpeechEnded, Gap, Error, Lag, AudioAck)
+_SENT = (
+    Partial,
+    Final,
+    Words,
+    SpeechStarted,
+    SpeechEnded,
+    Gap,
+    Dtmf,
+    Keyword,
+    Error,
+    Lag,
+    AudioAck,
+)
 _EVENTS: Mapping[str, type[Event]] = {event.kind: event for event in _SENT}
 
 

@@ -10,14 +10,21 @@ from pathlib import Path
 
 from callscribe import sample
 from callscribe.commands.invocation import Invocation
-from callscribe.commands.stack_flags import stack_options, stack_parser
+from callscribe.commands.server_flags import Server
+from callscribe.commands.stack_flags import stack_options, stack_parser, usual_ports
 from callscribe.commands.transcription import TranscribeOptions, run
 from callscribe.local.stack import StackOptions, running_stack, until_stopped
 from common.errors import SettingsError
 from common.lifecycle import EXIT_INTERRUPTED
 from common.settings import PREFIX
 
-_NOT_ITS_OWN = ("REDIS_URL", "SSL_CERTFILE", "SSL_KEYFILE", "GENERATE_SELF_SIGNED_CERT")
+_NOT_ITS_OWN = (
+    "REDIS_URL",
+    "SSL_CERTFILE",
+    "SSL_KEYFILE",
+    "GENERATE_SELF_SIGNED_CERT",
+    "SELF_SIGNED_CERT_DIR",
+)
 """Settings that are ignored here: another Redis, and a certificate that the client must trust."""
 
 
@@ -32,6 +39,8 @@ def main(argv: Sequence[str]) -> int:
     env = {**invocation.env, PREFIX + "HOST": "127.0.0.1", PREFIX + "PORT": "0"}
     for name in _NOT_ITS_OWN:
         env.pop(PREFIX + name, None)
+    # A stack may be running beside it, which has the usual ports.
+    env |= dict.fromkeys(usual_ports(), "none")
     options = stack_options(dataclasses.replace(invocation, env=env))
     work = _demonstrate(dataclasses.replace(options, echo=None), audio)
     return asyncio.run(until_stopped(work, when_stopped=EXIT_INTERRUPTED))
@@ -46,7 +55,7 @@ async def _demonstrate(options: StackOptions, audio: Path) -> int:
         print("ready: " + ", ".join(f"{name} {after:.1f} s" for name, after in ready))
         print(f"calling with {audio}, at the pace of a live call", flush=True)
         url = "ws" + stack.url.removeprefix("http") + "/ws/asr"
-        code = await stack.run(run(TranscribeOptions(files=[audio], url=url)))
+        code = await stack.run(run(TranscribeOptions(files=[audio], server=Server(urls=[url]))))
         times.append(time.monotonic())
     times.append(time.monotonic())
     spent = [end - start for start, end in pairwise(times)]

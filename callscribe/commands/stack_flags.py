@@ -6,7 +6,9 @@ from callscribe.commands.invocation import Invocation
 from callscribe.local.stack import StackOptions
 from common.errors import SettingsError
 from common.pipeline.stages import PIPELINE
-from common.settings import PREFIX, FlagParser, flag_parser, settings_classes
+from common.settings import PREFIX, FlagParser, definitions, flag_parser, settings_classes
+from gateway.protocols import PROTOCOLS
+from gateway.settings import GatewaySettings
 
 _ON_REQUEST = {spec.name for spec in PIPELINE if spec.beside}
 """Services that a stack starts only on request: calls can do without them."""
@@ -39,6 +41,13 @@ def stack_options(invocation: Invocation) -> StackOptions:
         embedded_redis=PREFIX + "REDIS_URL" not in invocation.env,
         echo=sys.stderr,
     )
+
+
+def usual_ports() -> dict[str, str]:
+    """Return the usual port of every protocol that has a port of its own, by its variable."""
+    settings = definitions(GatewaySettings)
+    own = [each for each in PROTOCOLS if each.port]
+    return {settings[each.port].variable: str(each.usual_port) for each in own}
 
 
 def _default_workers(service: str) -> str:

@@ -4,17 +4,23 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from callscribe.audiofile import AudioFile, AudioFileError
-from callscribe.client import Call, Refused, connect
-from callscribe.client.latency import MEASURES, Latencies, Sending, percentile
-from callscribe.client.messages import Error, Gap, Options
-from callscribe.commands.render import Display, display_for
+from callscribe.client import Call
+from callscribe.client.latency import Sending
+from callscribe.client.messages import Options
+from callscribe.commands.conversing import CHANNEL_NAMES, admitted, converse
+from callscribe.commands.forms import WHOLE
+from callscribe.commands.option_flags import SHOWN
+from callscribe.commands.outputs import destinations, written
+from callscribe.commands.progress import Progress, Track
+from callscribe.commands.render import Display, Sheet, display_for
+from callscribe.commands.server_flags import Server
+from callscribe.commands.summary import Spent, summary, summary_text
 from common.audio import float_to_pcm16
 from common.errors import CallscribeError, SettingsError
 from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
@@ -22,26 +28,25 @@ from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
 MESSAGE_SECONDS = 0.1
 """Audio per message, as telephone and browser clients send; a longer one adds latency."""
 
-_PATIENCE = 60.0
-"""Seconds that a recording waits for room."""
-
-_CHANNEL_NAMES = {1: ("speaker",), 2: ("agent", "caller")}
-
 
 @dataclass(frozen=True, kw_only=True)
 class TranscribeOptions:
     """What to transcribe, where and how."""
 
     files: Sequence[Path]
-    url: str | Sequence[str]
-    """URLs of the servers' native protocol, such as `ws://localhost:8000/ws/asr`."""
-    api_key: str | None = field(default=None, repr=False)
-    json: bool = False
-    """Print every event as one line of JSON, instead of lines for people."""
-    language: str | None = None
-    context: str | None = None
-    denoise: bool = False
-    words: bool = False
+    server: Server
+    asked: Options = field(default_factory=lambda: Options(events=SHOWN))
+    """The options of every call, except the format of its audio."""
+    form: str = "text"
+    """One of `outputs.FORMATS`."""
+    output: Path | None = None
+    """A file, or a directory with one file for each; None is stdout."""
+    channel: int | None = None
+    """See `AudioFile`."""
+    jobs: int = 1
+    """Files that are transcribed at the same time."""
+    chunk_s: float = MESSAGE_SECONDS
+    """Seconds of audio per message."""
     resume: bool = True
     """Resume the call after a broken connection."""
     speed: float = 1.0
@@ -49,27 +54,27 @@ class TranscribeOptions:
 
 
 async def run(options: TranscribeOptions) -> int:
-    """Transcribe the files one after another on stdout; return the exit code.
+    """Transcribe the files; return the exit code.
 
-    0: done; 1: the call broke, was refused, or some of its audio went untranscribed; 2: a file,
-    the URL or an option is unusable. An error is one line on stderr, except errors of stdout, which
-    are raised. Cancelling ends the call immediately and leaves the terminal in order.
+    0: done; 1: a call broke, was refused, or some of its audio went untranscribed; 2: a file, the
+    URL or an option is unusable. Files whose own call fails do not keep the others from being
+    transcribed; once a call cannot be opened, no further one is tried. An error is one line on
+    stderr, except errors of stdout, which are raised. Cancelling ends the calls immediately and
+    leaves the terminal in order.
     """
     if sys.stdout is None:  # closed by the parent
         return _failed(CallscribeError("stdout is closed"), EXIT_FAILED)
-    display = display_for(sys.stdout, os.environ, as_json=options.json)
     try:
         if options.speed < 0:
             raise SettingsError(f"speed is {options.speed:g}; it is 0 or more")
+        places = destinations(options.files, options.form, options.output)
         for path in options.files:
-            AudioFile(path).close()
-        with display:
-            complete = await _transcribe_all(options, display)
+            AudioFile(path, options.channel).close()
+        return await _Batch(options).run(list(zip(options.files, places, strict=True)))
     except (AudioFileError, SettingsError) as error:
         return _failed(error, EXIT_MISUSE)
     except CallscribeError as error:
         return _failed(error, EXIT_FAILED)
-    return 0 if complete else EXIT_FAILED
 
 
 def _failed(error: CallscribeError, code: int) -> int:
@@ -77,109 +82,144 @@ def _failed(error: CallscribeError, code: int) -> int:
     return code
 
 
-async def _transcribe_all(options: TranscribeOptions, display: Display) -> bool:
-    """Return whether every file was transcribed without an error or a gap."""
-    results = [await _transcribe(path, options, display) for path in options.files]
-    summary = _summary(results, paced=options.speed > 0)
-    display.summarise(summary, _summary_text(summary))
-    return all(result.complete for result in results)
+class _FileFailed(CallscribeError):
+    """Wraps the error of one file, which concerns no other."""
+
+    def __init__(self, path: Path, error: CallscribeError, *, alone: bool) -> None:
+        named = alone or str(path) in str(error)
+        super().__init__(str(error) if named else f"{path}: {error}")
+        self.code = EXIT_MISUSE if isinstance(error, AudioFileError) else EXIT_FAILED
 
 
-@dataclass
-class _Result:
-    latencies: Latencies
-    audio: float
-    """Seconds of audio."""
-    took: float = 0.0
-    """Seconds by the clock."""
-    complete: bool = True
+class _Batch:
+    """The files of one command, some of them at the same time."""
 
+    def __init__(self, options: TranscribeOptions) -> None:
+        self._options = options
+        self._code = 0
+        self._refusal: CallscribeError | None = None
+        """Why no further call is tried."""
+        live = options.output is None and options.form not in WHOLE
+        together = live and (options.jobs == 1 or options.form == "jsonl")
+        as_json = options.form == "jsonl"
+        self._display: Display | None = None
+        if together:
+            self._display = display_for(sys.stdout, os.environ, as_json=as_json)
+        shown = None if together else sys.stderr
+        self._progress = Progress(shown, os.environ, len(options.files))
+        self._spent: list[Spent] = []
 
-async def _transcribe(path: Path, options: TranscribeOptions, display: Display) -> _Result:
-    with AudioFile(path) as audio:
-        wanted = Options(
-            sample_rate=audio.rate,
-            channels=audio.channels,
-            language=options.language,
-            context=options.context,
-            denoise=options.denoise or None,
-            words=options.words or None,
-            events=("speech_started", "speech_ended", "gap"),
-        )
-        async with _admitted(options, wanted) as call:
-            begun = {"file": str(path), "session_id": call.session_id, "duration": audio.duration}
-            title = str(path) if len(options.files) > 1 else None
-            display.begin(_CHANNEL_NAMES[audio.channels], begun, title)
-            result = _Result(Latencies(), audio.duration)
-            start = time.monotonic()
-            recording = _recording(audio, options.speed, result.latencies.sending)
-            async for event in call.transcribe(recording):
-                display.show(event, result.latencies.note(event, time.monotonic()))
-                result.complete = result.complete and not isinstance(event, Error | Gap)
-            result.took = time.monotonic() - start
-            return result
+    async def run(self, files: list[tuple[Path, Path | None]]) -> int:
+        """Transcribe them all; return the exit code, or raise why a call could not be opened."""
+        start = time.monotonic()
+        with ExitStack() as around:
+            if self._display is not None:
+                around.enter_context(self._display)
+            with self._progress.shown():
+                await self._work_through(files)
+            if self._refusal is not None:
+                raise self._refusal
+            if self._spent:
+                self._summarise(time.monotonic() - start)
+        return self._code
 
+    def _summarise(self, seconds: float) -> None:
+        body = summary(self._spent, seconds, paced=self._options.speed > 0)
+        if self._display is not None:
+            self._display.summarise(body, summary_text(body))
+        else:
+            print(summary_text(body), file=sys.stderr)
 
-@asynccontextmanager
-async def _admitted(options: TranscribeOptions, wanted: Options) -> AsyncIterator[Call]:
-    """Open a call; a recording can wait while there is no room for it."""
-    give_up = time.monotonic() + _PATIENCE
-    async with AsyncExitStack() as opened:
-        while True:
+    async def _work_through(self, files: list[tuple[Path, Path | None]]) -> None:
+        waiting = iter(files)
+        jobs = min(self._options.jobs, len(files))
+        tasks = [asyncio.create_task(self._work(waiting)) for _ in range(jobs)]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _work(self, waiting: Iterator[tuple[Path, Path | None]]) -> None:
+        for path, place in waiting:
+            if self._refusal is not None:
+                return
             try:
-                calling = connect(
-                    options.url, wanted, api_key=options.api_key, resume=options.resume
-                )
-                call = await opened.enter_async_context(calling)
-                break
-            except Refused as refused:
-                if time.monotonic() + refused.retry_after > give_up:
-                    raise
-                again = f"trying again in {refused.retry_after:g} s"
-                print(f"callscribe transcribe: {refused}; {again}", file=sys.stderr)
-                await asyncio.sleep(refused.retry_after)
-        yield call
+                if not await self._transcribe(path, place):
+                    self._code = self._code or EXIT_FAILED
+            except _FileFailed as failed:
+                self._code = failed.code
+                self._say(str(failed))
+            except CallscribeError as error:
+                self._refusal = self._refusal or error
+
+    def _say(self, line: str) -> None:
+        with self._progress.hidden():
+            print(f"callscribe transcribe: {line}", file=sys.stderr, flush=True)
+
+    async def _transcribe(self, path: Path, place: Path | None) -> bool:
+        """Transcribe one file; return whether all of it was transcribed.
+
+        Raises _FileFailed for an error of its call, others for a call that cannot be opened.
+        """
+        options = self._options
+        alone = len(options.files) == 1
+        with AudioFile(path, options.channel) as audio:
+            asked = replace(options.asked, sample_rate=audio.rate, channels=audio.channels)
+            opening = admitted(options.server, asked, resume=options.resume, tell=self._say)
+            async with opening as call:
+                with self._sheet(place) as sheet:
+                    names = asked.channel_labels or CHANNEL_NAMES[audio.channels]
+                    begun = {"file": str(path), "duration": round(audio.duration, 3)}
+                    sheet.begin(call.session_id, names, begun, None if alone else str(path))
+                    try:
+                        return await self._spoken(audio, call, sheet)
+                    except CallscribeError as error:
+                        raise _FileFailed(path, error, alone=alone) from error
+
+    async def _spoken(self, audio: AudioFile, call: Call, sheet: Sheet) -> bool:
+        spent = Spent(audio.duration)
+        with self._progress.file(str(audio.path), audio.duration) as track:
+            recording = self._recording(audio, spent.latencies.sending, track)
+            faultless = await converse(call, recording, sheet, spent.latencies)
+        self._spent.append(spent)
+        return faultless
+
+    @contextmanager
+    def _sheet(self, place: Path | None) -> Iterator[Sheet]:
+        if self._display is not None:
+            yield self._display
+            return
+        with written(self._options.form, place, self._write, self._progress.tell) as sheet:
+            yield sheet
+
+    def _write(self, text: str) -> None:
+        with self._progress.hidden():
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+    async def _recording(
+        self, audio: AudioFile, sending: Sending, track: Track
+    ) -> AsyncIterator[bytes]:
+        async for end, pcm in recording(audio, self._options.chunk_s, self._options.speed):
+            sending.sent(end, time.monotonic())
+            track.sent = end
+            yield pcm
 
 
-async def _recording(audio: AudioFile, speed: float, sending: Sending) -> AsyncIterator[bytes]:
-    """Yield each message when its last sample would have been recorded, on an absolute clock."""
+async def recording(
+    audio: AudioFile, chunk_s: float, speed: float
+) -> AsyncIterator[tuple[float, bytes]]:
+    """Yield each message when its last sample would have been recorded, on an absolute clock.
+
+    With it comes its end, in seconds of audio. The messages are interleaved PCM16 of `chunk_s`
+    seconds.
+    """
     start, sent = time.monotonic(), 0
-    for block in audio.blocks(MESSAGE_SECONDS):
+    for block in audio.blocks(chunk_s):
         sent += len(block)
         position = sent / audio.rate
         due = start + position / speed if speed else 0.0
         await asyncio.sleep(max(0.0, due - time.monotonic()))  # 0 lets the receiver have its turn
-        sending.sent(position, time.monotonic())
-        yield float_to_pcm16(block.ravel())  # interleaved
-
-
-def _summary(results: Sequence[_Result], *, paced: bool) -> dict[str, Any]:
-    """Leave out latencies of audio sent faster than speech: they would only show the backlog."""
-    summary: dict[str, Any] = {
-        "files": len(results),
-        "audio_seconds": round(sum(result.audio for result in results), 2),
-        "seconds": round(sum(result.took for result in results), 2),
-    }
-    if paced:
-        pooled = {m: [v for r in results for v in r.latencies.samples[m]] for m in MEASURES}
-        summary["latency"] = {
-            measure: {
-                "count": len(samples),
-                "p50": round(percentile(samples, 50), 4),
-                "p95": round(percentile(samples, 95), 4),
-            }
-            for measure, samples in pooled.items()
-            if samples
-        }
-    return summary
-
-
-def _summary_text(summary: dict[str, Any]) -> str:
-    audio, seconds = summary["audio_seconds"], summary["seconds"]
-    lines = [f"{audio:.1f} s of audio in {seconds:.1f} s"]
-    if summary.get("latency"):
-        lines.append("  p50 ms   p95 ms  count  latency")
-    for measure, figures in summary.get("latency", {}).items():
-        p50, p95 = figures["p50"] * 1000, figures["p95"] * 1000
-        lines.append(f"{p50:8.0f} {p95:8.0f} {figures['count']:6}  {MEASURES[measure]}")
-    return "\n".join(lines)
+        yield position, float_to_pcm16(block.ravel())

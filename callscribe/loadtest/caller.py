@@ -8,12 +8,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 
 import websockets.asyncio.client as ws
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.protocol import State
 
-from callscribe.client.dialling import closing_error, dial
+from callscribe.client.dialling import closing_error, dial, handshake_headers
 from callscribe.client.errors import Refused
 from callscribe.client.latency import Latencies
 from callscribe.client.messages import (
@@ -27,6 +28,7 @@ from callscribe.client.messages import (
     SpeechEnded,
     parse_event,
 )
+from callscribe.commands.server_flags import Server
 from callscribe.loadtest.pacing import ENDED, PacedCall, Pacer
 from callscribe.loadtest.plan import Loop, PlannedCall, script
 from callscribe.loadtest.tally import Failure, Spoken, Tally
@@ -90,10 +92,10 @@ class _Heard:
 
 
 @dataclass(frozen=True)
-class Server:
-    """The server to call, and the options: speech events and gaps are requested too."""
+class Callees:
+    """The servers to call, and the options: speech events and gaps are requested too."""
 
-    url: str
+    server: Server
     options: Options
 
 
@@ -101,9 +103,12 @@ class Callers:
     """Makes calls; holds what they share."""
 
     def __init__(
-        self, server: Server, loop: Loop, pacer: Pacer, tally: Tally, clock: Callable[[], float]
+        self, callees: Callees, loop: Loop, pacer: Pacer, tally: Tally, clock: Callable[[], float]
     ) -> None:
-        self._server = server
+        self._server = callees.server
+        self._options = callees.options
+        self._headers = handshake_headers({}, callees.server.api_key)
+        self._urls = cycle(callees.server.urls)
         self._loop = loop
         self._pacer = pacer
         self._tally = tally
@@ -117,10 +122,13 @@ class Callers:
         Raises Refused, Disconnected or ServerError if the call cannot be opened.
         """
         begin = self._clock()
-        config = self._server.options.to_wire()
         try:
             connection, created = await dial(
-                self._server.url, config, tls=None, timeout=_OPEN_TIMEOUT
+                next(self._urls),
+                self._options.to_wire(),
+                tls=self._server.tls,
+                headers=self._headers,
+                timeout=_OPEN_TIMEOUT,
             )
         except Refused as refused:
             now = self._clock()
@@ -187,8 +195,7 @@ class Callers:
     def _judge(self, heard: _Heard, paced: PacedCall) -> None:
         self._tally.lost_utterances += max(heard.lost, len(heard.endpoints))
         spoken = [
-            self._spoken(channel, heard.finals, paced)
-            for channel in range(self._server.options.channels)
+            self._spoken(channel, heard.finals, paced) for channel in range(self._options.channels)
         ]
         self._tally.spoken += spoken
         said = any(each.passages for each in spoken)

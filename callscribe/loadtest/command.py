@@ -21,7 +21,8 @@ import uvloop
 from callscribe.audiofile import AudioFileError
 from callscribe.client.dialling import check_url
 from callscribe.client.messages import Options
-from callscribe.loadtest.caller import Callers, Server
+from callscribe.commands.server_flags import CALLS, Server, add_server_flags, server_of
+from callscribe.loadtest.caller import Callees, Callers
 from callscribe.loadtest.load import Load, Shape
 from callscribe.loadtest.pacing import Pacer
 from callscribe.loadtest.plan import LEAST_CALL_S
@@ -32,7 +33,6 @@ from common.errors import SettingsError
 from common.lifecycle import EXIT_FAILED, EXIT_INTERRUPTED, settle_memory
 from common.settings import FlagParser
 
-_URL = "ws://127.0.0.1:8000/ws/asr"
 _CALLS_PER_S = 25.0
 """Default rate at which calls begin."""
 _LEAST_RAMP_S = 5.0
@@ -51,7 +51,7 @@ def parser() -> FlagParser:
     add = flags.add_argument
     add("--sessions", type=int, default=10, metavar="N", help="calls to keep up (default 10)")
     add("--duration", type=float, default=60.0, metavar="S", help="seconds (default 60)")
-    add("--url", default=_URL, help=f"default {_URL}")
+    add_server_flags(flags, CALLS, several="each gets its share of the calls")
     add(
         "--ramp",
         type=float,
@@ -81,15 +81,17 @@ def main(argv: Sequence[str]) -> int:
     SettingsError for unusable arguments, other CallscribeErrors when no call can be made.
     """
     arguments = parser().parse_args(argv)
+    server = server_of(arguments)
+    for url in server.urls:
+        check_url(url)
     _check(arguments)
     try:
-        return uvloop.run(_run(arguments))
+        return uvloop.run(_run(arguments, server))
     except asyncio.CancelledError:  # by the second Ctrl-C
         return EXIT_INTERRUPTED
 
 
 def _check(arguments: Namespace) -> None:
-    check_url(arguments.url)
     if arguments.frame_ms is None:
         arguments.frame_ms = 20 if arguments.mulaw else 100
     if arguments.ramp is None:
@@ -127,7 +129,7 @@ def _allow_files(count: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
 
-async def _run(arguments: Namespace) -> int:
+async def _run(arguments: Namespace, server: Server) -> int:
     format = Format(arguments.mulaw, arguments.stereo, arguments.frame_ms)
     try:
         speech = load(arguments.audio, format)
@@ -141,8 +143,8 @@ async def _run(arguments: Namespace) -> int:
         denoise=arguments.denoise or None,
         events=("speech_started", "speech_ended", "gap", "lag"),
     )
-    server = Server(arguments.url, options)
-    title = _title(arguments)
+    callees = Callees(server, options)
+    title = _title(arguments, server.urls)
     print(title, flush=True)
     tally = Tally()
     settle_memory()
@@ -151,7 +153,7 @@ async def _run(arguments: Namespace) -> int:
     def clock() -> float:
         return time.monotonic() - begin
 
-    interrupted = await _load(arguments, speech, server, tally, clock)
+    interrupted = await _load(arguments, speech, callees, tally, clock)
     seconds, cpu_s = clock(), time.process_time() - cpu
     from callscribe.loadtest.report import figures, table
     from callscribe.loadtest.scoring import score
@@ -167,13 +169,13 @@ async def _run(arguments: Namespace) -> int:
 async def _load(
     arguments: Namespace,
     speech: Speech,
-    server: Server,
+    callees: Callees,
     tally: Tally,
     clock: Callable[[], float],
 ) -> bool:
     """Run the load, shown on stderr; return whether it was interrupted."""
     pacer = Pacer(speech.frames, speech.loop.message_s, clock, tally.late)
-    callers = Callers(server, speech.loop, pacer, tally, clock)
+    callers = Callers(callees, speech.loop, pacer, tally, clock)
     shape = Shape(
         sessions=arguments.sessions,
         duration=arguments.duration,
@@ -208,9 +210,8 @@ async def _load(
     return interrupted
 
 
-def _title(arguments: Namespace) -> str:
-    parts = urlsplit(arguments.url)
-    address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # no secrets
+def _title(arguments: Namespace, urls: Sequence[str]) -> str:
+    address = " and ".join(map(_without_secrets, urls))
     audio = "8 kHz mu-law" if arguments.mulaw else "16 kHz PCM"
     channels = "two channels" if arguments.stereo else "one channel"
     churn = f", {arguments.call_length:g} s each on average" if arguments.call_length else ""
@@ -218,6 +219,11 @@ def _title(arguments: Namespace) -> str:
         f"{arguments.sessions} calls to {address} for {arguments.duration:g} s{churn}: {audio},"
         f" {channels}, messages of {arguments.frame_ms} ms, begun within {arguments.ramp:g} s"
     )
+
+
+def _without_secrets(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _write(arguments: Namespace, title: str, tally: Tally, report: dict[str, Any]) -> None:

@@ -4,17 +4,20 @@ The services are those of the entry point group `callscribe.settings`. They get 
 CALLSCRIBE_* variables.
 """
 
+import hashlib
 import http.client
 import ssl
 import sys
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import TextIO
 
 from callscribe.local.child import Child, free_ports
 from common.settings import PREFIX, StageSettings, load, settings_classes
 from gateway.settings import GatewaySettings
+from gateway.tls import CERTIFICATE
 
 GATEWAY = "gateway"
 _PROBE_TIMEOUT = 2.0
@@ -31,6 +34,10 @@ class Plan:
     host: str
     port: int
     tls: bool = False
+    self_signed: bool = False
+    """Whether clients must be told to trust its certificate."""
+    certfile: Path | None = None
+    """Where a self-signed certificate is kept."""
     echo: TextIO | None = None
     """Where its output is copied to."""
 
@@ -58,6 +65,22 @@ class Plan:
         finally:
             connection.close()
 
+    def fingerprint(self) -> str | None:
+        """Ask the process for its certificate's SHA-256 fingerprint, as openssl shows it.
+
+        None if it does not answer. Blocks.
+        """
+        connection = self._connection()
+        try:
+            connection.connect()
+            assert isinstance(connection.sock, ssl.SSLSocket)
+            certificate = connection.sock.getpeercert(binary_form=True)
+            return hashlib.sha256(certificate or b"").digest().hex(":").upper()
+        except OSError:
+            return None
+        finally:
+            connection.close()
+
     def _connection(self) -> http.client.HTTPConnection:
         where = self.host, self.port
         if not self.tls:
@@ -77,6 +100,7 @@ def lay_out(
     `counts` is the number of workers by service; there is one gateway.
     """
     gateway = load(GatewaySettings, [], env)
+    kept_in = gateway.self_signed_cert_dir
     port = gateway.port or free_ports(1)[0]
     plans = [
         Plan(
@@ -86,6 +110,8 @@ def lay_out(
             host=_ANY_ADDRESS.get(gateway.host, gateway.host),
             port=port,
             tls=gateway.generate_self_signed_cert or gateway.ssl_certfile is not None,
+            self_signed=gateway.generate_self_signed_cert,
+            certfile=kept_in and kept_in / CERTIFICATE,
             echo=echo,
         )
     ]

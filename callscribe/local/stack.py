@@ -69,6 +69,15 @@ class Stack:
         """Where the gateway answers, ``http://127.0.0.1:8000``."""
         return self._gateway.plan.url
 
+    async def certificate(self) -> str | None:
+        """Describe the gateway's certificate if it is self-signed and the gateway answers."""
+        plan = self._gateway.plan
+        fingerprint = await asyncio.to_thread(plan.fingerprint) if plan.self_signed else None
+        if fingerprint is None:
+            return None
+        place = f"{plan.certfile}, " if plan.certfile is not None else ""
+        return f"{place}SHA-256 fingerprint {fingerprint}"
+
     @property
     def ready_after(self) -> dict[str, float]:
         """Seconds from the stack's start until each process was ready for the first time."""
@@ -197,6 +206,8 @@ async def serve(options: StackOptions) -> int:
     """Run the stack until cancelled, and say where it answers. Errors as `running_stack`."""
     async with running_stack(options) as stack:
         tell(f"callscribe is ready at {stack.url} ({', '.join(stack.pids)})", sys.stdout)
+        if certificate := await stack.certificate():
+            tell(f"its self-signed certificate: {certificate}", sys.stdout)
         await stack.run(asyncio.Event().wait())
     return EXIT_OK
 

@@ -31,9 +31,20 @@ def remove(*names: bytes) -> Command:
 # Streams
 
 
-def append(stream: bytes, at: bytes, field: bytes, content: bytes) -> Command:
-    """Append an entry; creates a missing stream."""
-    return ("XADD", stream, at, field, content)
+def append(stream: bytes, at: bytes, *fields: bytes) -> Command:
+    """Append an entry of pairs of field and content; creates a missing stream."""
+    return ("XADD", stream, at, *fields)
+
+
+def append_trace(stream: bytes, at: bytes, body: bytes, most: int | None) -> Command:
+    """Append to a trace; creates a missing one. About the newest `most` entries are kept."""
+    bound = ("MAXLEN", "~", most) if most else ()
+    return ("XADD", stream, *bound, at, wire.BODY_FIELD, body)
+
+
+def everything(stream: bytes) -> Command:
+    """Read all entries of a stream."""
+    return ("XRANGE", stream, "-", "+")
 
 
 def append_event(stream: bytes, at: bytes, body: bytes, most: int | None) -> Command:
@@ -90,6 +101,46 @@ def describe(meta: bytes, **fields: Argument) -> Command:
 def owner(meta: bytes) -> Command:
     """Ask who owns a session; None if there is none."""
     return ("HGET", meta, "owner")
+
+
+def describing(meta: bytes) -> Command:
+    """Read what a session was opened with: its terms, options, gateway and time; None if none."""
+    return ("HMGET", meta, "session", "options", "gateway", "opened")
+
+
+def running() -> Command:
+    """Read the names of all sessions that gateways keep alive."""
+    return ("ZRANGE", keys.sessions(), 0, -1)
+
+
+def call_by(name: str, session: str, opened: int) -> Command:
+    """Let a session be found by a name; `opened` in ms."""
+    return ("ZADD", keys.named(name), opened, session)
+
+
+def called(name: str) -> Command:
+    """Read the sessions of a name, in the order in which they began."""
+    return ("ZRANGE", keys.named(name), 0, -1)
+
+
+def call_no_more(name: str, session: str) -> Command:
+    """Let a session no longer be found by a name."""
+    return ("ZREM", keys.named(name), session)
+
+
+def due(session: str) -> Command:
+    """Let any gateway look after a call's webhook, immediately."""
+    return ("ZADD", keys.webhooks(), 0, session)
+
+
+def undue(session: str) -> Command:
+    """Take note that a call's webhook was told everything."""
+    return ("ZREM", keys.webhooks(), session)
+
+
+def told(meta: bytes) -> Command:
+    """Read the last `seq` that a call's webhook was told; None for none."""
+    return ("HGET", meta, "told")
 
 
 def strike(session: str) -> Command:

@@ -1,6 +1,7 @@
 -- Puts an item of a leg into its text, once and in order; it waits for its predecessors.
 -- If its body names an `align` digest, the words attached under that digest go with it.
--- Only items that are shown to clients count in the session's seq.
+-- Only items that are shown to clients count in the session's seq. Field c of an entry: when it
+-- entered the text, by Redis's clock, in s since 1970.
 -- KEYS: text stream, parked hash, meta hash, partial.
 -- In parked, <n> is an item, w<n> the words attached to it so far, a<n> the digest that it awaits.
 -- ARGV: item number, body, TTL in seconds.
@@ -16,6 +17,8 @@ if top[1] then last = tonumber(string.match(top[1][1], '^%d+')) end
 if number <= last then return 0 end
 if redis.call('HSETNX', KEYS[2], number, ARGV[2]) == 0 then return 0 end
 local added = 0
+local time = redis.call('TIME')
+local now = string.format('%d.%06d', time[1], time[2])
 while true do
   local body = redis.call('HGET', KEYS[2], last + 1)
   if not body then break end
@@ -29,9 +32,9 @@ while true do
   end
   local seq = redis.call('HINCRBY', KEYS[3], 'seq', item.shown and 1 or 0)
   if words then
-    redis.call('XADD', KEYS[1], last .. '-1', 's', seq, 'p', body, 'w', words)
+    redis.call('XADD', KEYS[1], last .. '-1', 's', seq, 'p', body, 'c', now, 'w', words)
   else
-    redis.call('XADD', KEYS[1], last .. '-1', 's', seq, 'p', body)
+    redis.call('XADD', KEYS[1], last .. '-1', 's', seq, 'p', body, 'c', now)
     if item.align then redis.call('HSET', KEYS[2], 'a' .. last, item.align) end
   end
   redis.call('HDEL', KEYS[2], last, 'w' .. last)

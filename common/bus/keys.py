@@ -8,6 +8,7 @@ XREAD serves many legs of a partition.
 import re
 from binascii import crc_hqx
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Self
 
 from common.pipeline.streams import (
@@ -17,9 +18,11 @@ from common.pipeline.streams import (
     DOORBELL,
     INDEX,
     META,
+    NAMED,
     OUT,
     PERMANENT,
     SESSIONS,
+    WEBHOOKS,
     WORK_ITEMS,
     WORKERS,
 )
@@ -106,6 +109,16 @@ def workers(stage: str) -> bytes:
 def sessions() -> bytes:
     """Return the sorted set of all sessions: id -> when a gateway last renewed it, Redis's ms."""
     return _of("gateway", SESSIONS)
+
+
+def named(name: str) -> bytes:
+    """Return the sorted set of the calls that clients know by a name: id -> when begun, in ms."""
+    return _of(blake2b(name.encode(), digest_size=16).hexdigest(), NAMED)
+
+
+def webhooks() -> bytes:
+    """Return the sorted set of the calls with a webhook: id -> when last looked after, in ms."""
+    return _of("gateway", WEBHOOKS)
 
 
 def dead(stage: str) -> bytes:

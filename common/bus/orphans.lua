@@ -1,6 +1,6 @@
--- Finds sessions that no gateway has renewed for long.
+-- Finds sessions that no gateway has renewed for long, or whose webhooks none looks after.
 -- Adopted sessions count as renewed, so that only one gateway gets each.
--- KEYS: sessions.
+-- KEYS: sessions, or webhooks.
 -- ARGV: longest silence in ms, most to find, '1' to adopt them.
 -- Answer: the ids of these sessions.
 

@@ -1,5 +1,5 @@
--- Notes that sessions have a gateway. It uses Redis's clock: machines' clocks are never compared.
--- KEYS: sessions.
+-- Notes that sessions, or their webhooks, have a gateway. It uses Redis's clock: machines' clocks are never compared.
+-- KEYS: sessions, or webhooks.
 -- ARGV: session ids.
 -- Answer: their number.
 

@@ -27,6 +27,9 @@ UTTERANCE_FIELD = b"u"
 ENTRY_FIELD = b"e"
 REASON_FIELD = b"r"
 ATTEMPTS_FIELD = b"t"
+DENOISED_FIELD = b"d"
+COMMITTED_FIELD = b"c"
+"""In a text, where no control is; see `commit.lua`."""
 
 AUDIO_ORDER = 1
 """Second half of an audio entry's id; controls at the same position come after it."""
@@ -56,10 +59,14 @@ def before_position(position: int) -> bytes:
 
 
 class Chunk(NamedTuple):
-    """PCM16LE mono 16 kHz whose last sample is at position `end` - 1."""
+    """PCM16LE mono 16 kHz whose last sample is at position `end` - 1.
+
+    `denoised`: when and by whom, see `read_denoised`; empty for audio as it came.
+    """
 
     end: int
     pcm: bytes
+    denoised: bytes = b""
 
     @property
     def start(self) -> int:
@@ -93,8 +100,20 @@ def read_source(entry: RawEntry) -> Chunk | Control:
     """Decode an entry of an audio or clean stream."""
     stream_id, fields = entry
     if fields[0] == AUDIO_FIELD:
-        return Chunk(int(stream_id.partition(b"-")[0]), fields[1])
+        denoised = fields[3] if len(fields) > 2 else b""
+        return Chunk(int(stream_id.partition(b"-")[0]), fields[1], denoised)
     return Control(*id_halves(stream_id), COMMAND.unpack(fields[1]))
+
+
+def denoised(at: float, worker: str) -> bytes:
+    """Return the stamp of denoised audio: s since 1970, and the worker's name."""
+    return b"%.6f %b" % (at, worker.encode())
+
+
+def read_denoised(stamp: bytes) -> tuple[float, str]:
+    """Read a stamp of denoised audio."""
+    at, _, worker = stamp.partition(b" ")
+    return float(at), worker.decode()
 
 
 def read_owned(entry: RawEntry, message: Message[E]) -> E | None:

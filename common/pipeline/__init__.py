@@ -2,5 +2,6 @@
 
 Read in this order: `streams` (which keys there are, how their entries are numbered, how long they
 live, who writes them), `stages` (who reads what and writes what), then the messages: `work`,
-`control`, `speech`, `partial`, `text`, `report`, `progress`. `record` turns them into bytes.
+`control`, `speech`, `partial`, `text`, `trace`, `report`, `progress`. `record` turns them into
+bytes.
 """

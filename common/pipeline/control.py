@@ -29,6 +29,15 @@ class End:
     t: ClassVar[str] = "end"
 
 
-Command: TypeAlias = Flush | Configure | End
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """A DTMF digit was signalled here. Every leg gets it, and that of `channel` reports it."""
 
-COMMAND: Message[Command] = Message(Flush, Configure, End)
+    t: ClassVar[str] = "digit"
+    channel: int
+    digit: str
+
+
+Command: TypeAlias = Flush | Configure | End | Digit
+
+COMMAND: Message[Command] = Message(Flush, Configure, End, Digit)

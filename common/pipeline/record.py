@@ -44,9 +44,9 @@ T = TypeVar("T")
 _Convert = Callable[[Any], Any]
 
 
-def sparse(default: Any) -> Any:
-    """Declare a field that is left out if it has its default value."""
-    return field(default=default, metadata={_SPARSE: True})
+def sparse(default: Any, *, compare: bool = True) -> Any:
+    """Declare a field that is left out if it has its default value; `compare` as in `field`."""
+    return field(default=default, compare=compare, metadata={_SPARSE: True})
 
 
 def flat() -> Any:

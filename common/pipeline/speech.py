@@ -6,8 +6,9 @@ Positions count 16 kHz samples. `utterance` counts from 1; `at` is the position 
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
-from common.pipeline.record import Message
+from common.pipeline.record import Message, sparse
 from common.pipeline.stream_ids import StreamId
+from common.pipeline.trace import Endpoint
 
 Reason: TypeAlias = Literal["silence", "flush", "finish", "length", "gap"]
 
@@ -73,19 +74,30 @@ class Gap:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Dtmf:
+    """A DTMF digit was signalled at `at`."""
+
+    t: ClassVar[str] = "dtmf"
+    at: int
+    digit: str
+
+
 UtteranceEvent: TypeAlias = Started | Paused | Resumed | Ended | Flushed
-Event: TypeAlias = UtteranceEvent | Gap
+Event: TypeAlias = UtteranceEvent | Gap | Dtmf
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechEntry:
     """One entry of the speech stream: all events that the source entry at `at` caused.
 
-    Order 0 stands for audio, where each frame, not each entry, is decided on.
+    Order 0 stands for audio, where each frame, not each entry, is decided on. `endpoint` has the
+    stamps of an entry with an end; what is decided is the same whenever that was.
     """
 
     at: StreamId
     events: tuple[Event, ...]
+    endpoint: Endpoint | None = sparse(None, compare=False)
 
 
 SPEECH_ENTRY = Message(SpeechEntry)

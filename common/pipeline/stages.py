@@ -116,6 +116,10 @@ REQUIRED = tuple(spec for spec in PIPELINE if spec.required)
 """What every call passes through."""
 
 
+OPTIONAL = tuple(spec for spec in PIPELINE if spec.beside)
+"""What calls can continue without."""
+
+
 def for_call(options: SessionOptions) -> list[StageSpec]:
     """Return the stages that a call with these options needs, in order."""
     return [spec for spec in PIPELINE if spec.asked_for(options) and not spec.beside]

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from common.pipeline.record import Message
 from common.pipeline.speech import SPEECH_ENTRY
+from common.pipeline.trace import TRACE_ENTRY
 
 
 class Ids(Enum):
@@ -26,6 +27,8 @@ class Ids(Enum):
     """``<epoch>-<n>``: a former owner's epoch is smaller, so Redis refuses what it writes."""
     ITEM = "item"
     """``<item number>-<k>``."""
+    SEQ = "seq"
+    """``<seq>-1``: what two gateways tell of one message enters once."""
     TIME = "time"
     """Made by Redis, for many writers: entries of idempotent scripts, or hints."""
     NONE = "no stream"
@@ -53,6 +56,7 @@ class Scope(Enum):
     LEG = "{pNN}:<leg>:"
     STAGE = "{<stage>}:"
     CLIENT = "{<key>}:"
+    NAME = "{<name>}:"
     GATEWAYS = "{gateway}:"
     BUS = ""
 
@@ -123,6 +127,16 @@ META = Stream(
     scope=Scope.SESSION,
     writers="gateway",
     holds="options, token's hash, owner, controls, ends",
+)
+TRACE = Stream(
+    "trace",
+    Ids.SEQ,
+    Lifetime.RETENTION,
+    scope=Scope.SESSION,
+    writers="gateway",
+    holds="times of finals",
+    most=8192,
+    entries=TRACE_ENTRY,
 )
 AUDIO = Stream(
     "audio", Ids.POSITION, Lifetime.CONSUMED, writers="gateway", holds="PCM16 and controls"
@@ -260,12 +274,29 @@ SESSIONS = Stream(
     holds="calls by their last renewal",
 )
 
+NAMED = Stream(
+    "named",
+    Ids.NONE,
+    Lifetime.RETENTION,
+    scope=Scope.NAME,
+    writers="gateways",
+    holds="calls of this name",
+)
+WEBHOOKS = Stream(
+    "webhooks",
+    Ids.NONE,
+    Lifetime.PERMANENT,
+    scope=Scope.GATEWAYS,
+    writers="gateways",
+    holds="calls with webhooks",
+)
+
 SOURCES = {"audio": AUDIO, "clean": CLEAN}
 """Where a stage may read audio, as work items name it."""
 
-OF_A_SESSION = (META,)
+OF_A_SESSION = (META, TRACE)
 OF_A_LEG = (AUDIO, CLEAN, SPEECH, TEXT, PARKED, PARTIAL, ALIGN, CHECKPOINT)
 OF_A_STAGE = (WORK_ITEMS, INDEX, WORKERS, DEAD, DEAD_AUDIO, DOORBELL)
-OTHERS = (OUT, CALLS, SESSIONS)
+OTHERS = (OUT, CALLS, SESSIONS, NAMED, WEBHOOKS)
 ALL = OF_A_SESSION + OF_A_LEG + OF_A_STAGE + OTHERS
 PERMANENT = tuple(each for each in ALL if each.lifetime is Lifetime.PERMANENT)

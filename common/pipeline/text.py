@@ -6,7 +6,8 @@ Positions count 16 kHz samples. The scripts COMMIT and ATTACH read `shown` and `
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple, Self, TypeAlias
 
-from common.pipeline.record import Message
+from common.pipeline.record import Message, sparse
+from common.pipeline.trace import Decoding, Endpoint
 
 EndReason: TypeAlias = Literal["silence", "flush", "finish", "length", "gap", "failed"]
 
@@ -25,8 +26,10 @@ class Final:
     """The text of the utterance [start, end), whose end was decided at `at`.
 
     `words`: None if there are none, or none yet. `align`: the digest under which they come later;
-    `unavailable`: why they do not. `failed`: there is no text, `trouble` says why. `shown`: it is
-    sent to clients.
+    `unavailable`: why they do not. `failed`: there is no text, `trouble` says why. `shown`: it
+    counts in the numbers that clients get; otherwise it is noise without words. `endpoint` and
+    `decoding`: when its end was decided and its text was found; the final is the same whenever that
+    was.
     """
 
     t: ClassVar[str] = "final"
@@ -42,11 +45,13 @@ class Final:
     failed: bool = False
     trouble: str = ""
     shown: bool = True
+    endpoint: Endpoint | None = sparse(None, compare=False)
+    decoding: Decoding | None = sparse(None, compare=False)
 
     @classmethod
-    def empty(cls, at: int, reason: EndReason) -> Self:
+    def empty(cls, at: int, reason: EndReason, endpoint: Endpoint | None = None) -> Self:
         """Return the answer to a flush with nothing open."""
-        return cls(start=at, end=at, at=at, text="", reason=reason)
+        return cls(start=at, end=at, at=at, text="", reason=reason, endpoint=endpoint)
 
     @classmethod
     def lost(cls, at: int, trouble: str) -> Self:

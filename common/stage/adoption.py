@@ -68,7 +68,7 @@ async def adopt(
         try:
             work = stage.spec.work.unpack(each.raw)
             emitted = _last_output(stage.spec.output, output)
-            assignment = Assignment(each.key, leg, work, each.entry, epoch, each.raw)
+            assignment = Assignment(each.key, leg, work, each.entry, epoch, each.raw, owner)
             recovery = Recovery(state[1][1] if state else None, emitted)
             opened = stage.open(assignment, recovery, partial(wake, each.entry))
             inputs = {leg.key(stream): (stream, i) for stream, i in stage.inputs(opened).items()}

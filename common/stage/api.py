@@ -44,7 +44,8 @@ Entry: TypeAlias = Chunk | Control | Events
 class Assignment(Generic[W]):
     """One owned work item. `epoch` is this owner's fencing token; a later owner's is higher.
 
-    `raw` is the work item as stored in Redis; `work` is None if it cannot be read.
+    `raw` is the work item as stored in Redis; `work` is None if it cannot be read. `owner` is the
+    name of this worker.
     """
 
     key: str
@@ -53,6 +54,7 @@ class Assignment(Generic[W]):
     entry: bytes
     epoch: int
     raw: bytes = b""
+    owner: str = ""
 
     @property
     def candidate(self) -> bool:

@@ -1,5 +1,6 @@
 """Carrying out effects: fenced writes first, then what follows from them, releases last."""
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, assert_never
 
@@ -228,7 +229,10 @@ def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
             case Audio(end, pcm):
                 if (stream_id := wire.StreamId(end, wire.AUDIO_ORDER)) > emitted:
                     emitted = stream_id
-                    writes.append(_clean(slot, stream_id, wire.AUDIO_FIELD, pcm))
+                    stamp = wire.denoised(time.time(), slot.assignment.owner)
+                    writes.append(
+                        _clean(slot, emitted, wire.AUDIO_FIELD, pcm, wire.DENOISED_FIELD, stamp)
+                    )
             case Relay(control):
                 if control.stream_id > emitted:
                     emitted = control.stream_id
@@ -249,11 +253,9 @@ def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
     return _Plan(writes, calls, emitted, serial)
 
 
-def _clean(slot: Slot[S], at: wire.StreamId, field: bytes, content: bytes) -> _Write:
+def _clean(slot: Slot[S], at: wire.StreamId, *fields: bytes) -> _Write:
     key = slot.assignment.leg.key(CLEAN)
-    return _Write(
-        slot, key, commands.append(key, wire.entry_id(*at), field, content), by_epoch=False
-    )
+    return _Write(slot, key, commands.append(key, wire.entry_id(*at), *fields), by_epoch=False)
 
 
 def _notify(notifications: dict[bytes, list[Argument]], leg: Leg, effect: Effect) -> None:

@@ -168,12 +168,18 @@ class GatewayMetrics:
     do not finish within the silence; add ASR workers."""
     resumptions: Counter
     """Calls that their client resumed. Beyond deployments: networks or gateways break."""
+    webhooks: Counter
+    """Attempts by `outcome`: delivered, refused, unreachable. The latter two rising: a receiver is
+    in trouble; calls are not delayed by it."""
     refusals: Counter
     """Sessions refused by `reason`. `asr_load`, `asr_wait`, `asr_backlog`: ASR workers; `lag`,
     `<stage>_slots`, `<stage>_backlog`: workers of that stage; `max_sessions`, `gateway_busy`:
     gateways; `redis_memory`: a larger maxmemory; `key_sessions`: a client has its most calls
     already; `unavailable`: a stage has no live worker; `draining`: a deployment. Any other is a
     client's error code."""
+    traces_dropped: Counter
+    """Trace entries that were not kept, because Redis was away or full. No result depends on them.
+    """
     recognisers_busy: Gauge
     """Recent share of the recognisers' decode places in use. Below 0.7, counting the calls that
     have just come, no call is refused for `asr_load` or `asr_wait`."""
@@ -209,6 +215,17 @@ class GatewayMetrics:
                 "callscribe_refusals_total",
                 "Sessions refused",
                 ["reason"],
+                registry=registry,
+            ),
+            webhooks=Counter(
+                "callscribe_webhook_attempts_total",
+                "Messages posted to webhooks",
+                ["outcome"],
+                registry=registry,
+            ),
+            traces_dropped=Counter(
+                "callscribe_traces_dropped_total",
+                "Trace entries that were not kept",
                 registry=registry,
             ),
             recognisers_busy=Gauge(

@@ -6,7 +6,7 @@ client's. Entries left of it come from the client itself and are not read.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self, TypeAlias
@@ -18,6 +18,7 @@ Network: TypeAlias = IPv4Network | IPv6Network
 _NODE = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?|([0-9.]+)(?::\d{1,5})?|([0-9A-Fa-f:.]+)")
 # RFC 7239, 4; addresses with colons are also taken without quotes, as some proxies write them.
 _PAIR = re.compile(r'[ \t]*([^\s"=,;]+)=("(?:[^"\\]|\\.)*"|[^\s",;]*)[ \t]*')
+_FIELDS = ("x-forwarded-for", "forwarded")
 _ESCAPED = re.compile(r"\\(.)")
 
 
@@ -31,6 +32,10 @@ class TrustedProxies:
     def parse(cls, text: str) -> Self:
         """Read addresses and CIDR networks with commas between them; ValueError names a bad one."""
         return cls(tuple(_network(part.strip()) for part in text.split(",") if part.strip()))
+
+    def client_by(self, peer: str, headers: Mapping[str, Sequence[str]]) -> str:
+        """Return the client's address; `headers` by their names in lower case. See `client`."""
+        return self.client(peer, *(headers.get(name, ()) for name in _FIELDS))
 
     def client(self, peer: str, x_forwarded_for: Sequence[str], forwarded: Sequence[str]) -> str:
         """Return the client's address, given the peer's and the values of both header fields.
@@ -48,6 +53,11 @@ class TrustedProxies:
             if len(told) == 1:
                 address = told.pop() or address
         return str(address)
+
+    def trusts(self, peer: str) -> bool:
+        """Whether a peer is one of them."""
+        address = _address(peer)
+        return address is not None and self._trusts(address)
 
     def _last_untrusted(self, hops: Sequence[IPAddress | None]) -> IPAddress | None:
         for hop in reversed(hops):

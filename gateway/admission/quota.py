@@ -9,13 +9,16 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
-from itertools import chain
+from itertools import chain, pairwise
 
 from common.bus import commands, keys, scripts
 from common.redis.link import Link, ScriptCall
 from gateway.admission.capacity import Refusal
 
-_BEARER = "bearer "
+_SCHEMES = ("bearer", "token")
+"""Of the `Authorization` header, and of the WebSocket subprotocol that stands for it."""
+_NAMED = "openai-insecure-api-key."
+"""How a subprotocol begins that has the key in its name."""
 _FORGOTTEN_AFTER = 45.0
 """Seconds without renewal; gateways renew every ten."""
 _PATIENCE = 0.5
@@ -24,16 +27,18 @@ refused later if Redis is still away."""
 
 
 def caller(headers: Mapping[str, Sequence[str]], address: str) -> str:
-    """Return a client's key: a digest of its `X-Api-Key`, bearer token or, without one, address.
+    """Return a client's key: a digest of its API key or token or, without one, address.
 
-    `headers` by their names in lower case.
+    A client sends it as `X-Api-Key` or `Authorization`; a browser, which cannot, as the second of
+    two WebSocket subprotocols, or in the name of one. `headers` by their names in lower case.
     """
-    bearers = (
-        value[len(_BEARER) :].strip()
-        for value in headers.get("authorization", ())
-        if value[: len(_BEARER)].lower() == _BEARER
-    )
-    said = next(filter(None, chain(headers.get("x-api-key", ()), bearers)), "")
+    split = [value.partition(" ") for value in headers.get("authorization", ())]
+    offered = ",".join(headers.get("sec-websocket-protocol", ())).split(",")
+    split += [(scheme.strip(), "", key) for scheme, key in pairwise(offered)][:1]
+    named = (each.strip() for each in offered)
+    split += [("bearer", "", key[len(_NAMED) :]) for key in named if key.startswith(_NAMED)]
+    tokens = (key.strip() for scheme, _, key in split if scheme.lower() in _SCHEMES)
+    said = next(filter(None, chain(headers.get("x-api-key", ()), tokens)), "")
     # Otherwise a client could send another's address as its key, and use up that one's calls.
     kind = "key" if said else "address"
     return blake2b(f"{kind} {said or address}".encode(), digest_size=16).hexdigest()

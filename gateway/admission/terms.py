@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from common.errors import Unavailable
 from common.options import SessionOptions
-from common.pipeline.stages import DENOISE, beside_call, for_call
+from common.pipeline.stages import DENOISE, OPTIONAL, beside_call, for_call
 from gateway.admission.workers import Workers
 
 
@@ -24,8 +24,7 @@ async def admit(
     `undenoised`: without a denoise worker the session is admitted with `denoise` off. `name`: the
     name under which the handshake counted its call, if it did.
     """
-    wished = beside_call(options)
-    if workers.missing([*for_call(options), *wished]):
+    if workers.missing([*for_call(options), *beside_call(options)]):
         # A worker may have started since the last look; no call is refused on old data.
         await workers.look()
     if options.denoise and workers.missing([DENOISE]):
@@ -33,4 +32,5 @@ async def admit(
             raise Unavailable("denoise: no worker for it is running", stage=DENOISE.name)
         options = replace(options, denoise=False)
     workers.admit(name, for_call(options), legs)
-    return Admission(options, align=options.words and not workers.missing(wished))
+    # Also without `words`: the call may turn them on.
+    return Admission(options, align=not workers.missing(OPTIONAL))

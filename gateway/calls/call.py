@@ -21,9 +21,10 @@ from gateway.calls.absence import Absence
 from gateway.calls.record import SessionRecord
 from gateway.calls.standby import Standby
 from gateway.calls.state import RUNNING, State, Step, after
-from gateway.calls.store import SessionStore, StoredLeg
+from gateway.calls.store import ERASED, SessionStore, StoredLeg
 from gateway.downlink.output import Output
 from gateway.downlink.reader import Downlink
+from gateway.downlink.traces import Traces
 from gateway.protocols.commands import ACK, LAG
 from gateway.protocols.events import AudioAck, Ended, Event, Failed, GoingAway
 from gateway.uplink.intake import Intake
@@ -75,6 +76,7 @@ class Services:
     link: Link
     uplink: Uplink
     downlink: Downlink
+    traces: Traces
     store: SessionStore
     metrics: GatewayMetrics
     patience: Patience
@@ -128,6 +130,7 @@ class Call:
             record,
             self,
             self.intake.arrivals,
+            services.traces,
             after=seq,
             words_wait=services.patience.words,
         )
@@ -174,6 +177,7 @@ class Call:
     def configure(self, options: SessionOptions, ordinal: int) -> None:
         """Let new options take effect after the audio so far."""
         self.intake.configure(options, ordinal)
+        self.output.configure(options)
 
     def finish(self, ordinal: int = 0) -> None:
         """End it after the audio so far; `ordinal` numbers the client's control."""
@@ -262,6 +266,8 @@ class Call:
         (owner,) = await self._services.store.owners([self.id])
         if owner is None:
             self.lose("session_lost", "Redis came back without this call")
+        elif owner == ERASED:
+            self.lose("erased", "the call was erased")
         elif owner != self.owner:
             self.supersede()
 
@@ -306,8 +312,8 @@ class Call:
         self.intake.detach()
         if self._released:
             return
-        legs = [leg.leg for leg in self.intake.legs]
+        await services.traces.write()  # before its lifetime is set
         kept = services.patience.retention
-        await services.store.retire(self.id, legs, kept, whole=self._complete)
+        await services.store.retire(self.id, self.intake.record, kept, whole=self._complete)
         spoken = round(seconds(self.intake.position), 2)
         _log.info("session.closed", session=self.id, seconds=spoken)

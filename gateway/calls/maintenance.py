@@ -140,7 +140,7 @@ class Maintenance:
             else:
                 call.output.forgo_overdue_words()
                 alive.append(call)
-        await self._store.renew([leg.leg for call in alive for leg in call.intake.legs])
+        await self._store.renew([(call.id, call.intake.record) for call in alive])
         trims = [
             commands.trim(leg.key, leg.position - _AUDIO_KEPT)
             for call in alive

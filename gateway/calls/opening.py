@@ -18,6 +18,8 @@ from gateway.calls.call import ELSEWHERE
 from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.calls.store import Acquired, SessionStore, StoredLeg, Superseded
 from gateway.calls.table import Calls, Holder
+from gateway.protocols.commands import About
+from gateway.webhooks.rules import WebhookRules
 
 NOT_DENOISED = "denoise: no worker for it is running; the call goes on without"
 RESUMES = (0.5, 10.0)
@@ -58,7 +60,10 @@ class Resumption:
 
 
 class Openings:
-    """Opens calls of one gateway. `undenoised`: without denoising if no worker offers it."""
+    """Opens calls of one gateway.
+
+    `undenoised`: without denoising if no worker offers it. `webhooks` says where they may go.
+    """
 
     def __init__(
         self,
@@ -68,16 +73,19 @@ class Openings:
         *,
         connected: Callable[[], bool],
         undenoised: bool,
+        webhooks: WebhookRules,
     ) -> None:
         self._workers = workers
         self._store = store
         self._calls = calls
         self._connected = connected
         self._undenoised = undenoised
+        self._webhooks = webhooks
         self._resumes = Rates(*RESUMES)
 
     async def register(self, token: ResumeToken, owner: str, asked: SessionRecord) -> SessionRecord:
         """Admit a new call and store it in Redis; return its terms. Raises Refused."""
+        asked = replace(asked, about=self._with_webhook(asked.about))
         try:
             terms = await admit(
                 self._workers,
@@ -91,10 +99,18 @@ class Openings:
             raise Refused("at_capacity", str(full), reason=reason, retry_after=pause) from full
         except (Unavailable, BusUnavailable) as missing:
             raise Refused("unavailable", str(missing)) from missing
-        record = replace(asked, options=terms.options, align=terms.align)
+        denoised = terms.options.denoise
+        record = replace(asked, options=terms.options, align=terms.align, denoised=denoised)
         async with _patience():  # Redis may execute it later: `retire` then follows it
             await self._store.open(token, owner, record)
         return record
+
+    def _with_webhook(self, about: About) -> About:
+        if about.webhook and not self._webhooks.allows(about.webhook):
+            text = "webhook: this server sends nothing there (--webhook-hosts)"
+            closing = CloseCode.POLICY_VIOLATION
+            raise Refused("webhook_refused", text, close_code=closing)
+        return replace(about, webhook=about.webhook or self._webhooks.url)
 
     async def resume(self, holder: Holder, text: str, attempt: int) -> Resumption:
         """Find the call that a client resumes, and hand it to `holder`. Raises Refused."""

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import NamedTuple, Self
 
+from common.bus.keys import Leg
 from common.options import SessionOptions
 from common.pipeline.record import Message, pack
-from gateway.protocols.commands import SPEECH_EVENTS, AudioFormat
+from gateway.protocols.commands import SPEECH_EVENTS, About, AudioFormat, Open
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class _Terms:
 
     audio: AudioFormat
     events: tuple[str, ...]
+    about: About
     align: bool
     denoise: bool
     doorbell: str
@@ -29,15 +31,32 @@ _OPTIONS = Message(SessionOptions)
 class SessionRecord:
     """The terms on which a session was admitted, and its current options.
 
-    `align`: words may come from aligners. `doorbell` is the gateway that its workers ring,
-    whichever gateway owns it now.
+    `align`: words may come from aligners. `denoised`: its audio passes through the denoiser, which
+    the option `denoise` switches. `doorbell` is the gateway that its workers ring, whichever
+    gateway owns it now.
     """
 
     options: SessionOptions
     audio: AudioFormat
     events: frozenset[str]
+    about: About
     align: bool
+    denoised: bool
     doorbell: str
+
+    @property
+    def opened(self) -> Open:
+        """The command that would open the call as it is now."""
+        return Open(self.options, self.audio, self.events, self.about)
+
+    def legs(self, session: str) -> list[Leg]:
+        """Return the legs of the session that this describes."""
+        return [Leg(session, channel) for channel in range(self.audio.channels)]
+
+    @property
+    def names(self) -> set[str]:
+        """What its clients know the call by."""
+        return {self.about.conversation, self.about.name} - {""}
 
     @property
     def speech(self) -> bool:
@@ -49,8 +68,9 @@ class SessionRecord:
         terms = _Terms(
             self.audio,
             tuple(sorted(self.events)),
+            self.about,
             self.align,
-            self.options.denoise,
+            self.denoised,
             self.doorbell,
         )
         return pack(terms)
@@ -63,8 +83,16 @@ class SessionRecord:
     def unpack(cls, terms: bytes, options: bytes) -> Self:
         """Read what `pack` and `pack_options` wrote; ValueError if of an incompatible release."""
         kept = _TERMS.unpack(terms)
-        asked = replace(_OPTIONS.unpack(options), denoise=kept.denoise)
-        return cls(asked, kept.audio, frozenset(kept.events), kept.align, kept.doorbell)
+        asked = _OPTIONS.unpack(options)
+        return cls(
+            options=replace(asked, denoise=asked.denoise and kept.denoise),
+            audio=kept.audio,
+            events=frozenset(kept.events),
+            about=kept.about,
+            align=kept.align,
+            denoised=kept.denoise,
+            doorbell=kept.doorbell,
+        )
 
 
 class ResumeToken(NamedTuple):

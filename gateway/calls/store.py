@@ -1,7 +1,8 @@
 """The sessions in Redis: written, taken over, renewed, and given up."""
 
+import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.bus import commands, keys, scripts, wire
 from common.bus.doorbells import notify
@@ -9,13 +10,15 @@ from common.bus.keys import Leg
 from common.bus.offers import offer
 from common.bus.wire import StreamId
 from common.pipeline.stages import RENEWED, WORKING, Unit, for_call
-from common.pipeline.streams import AUDIO, META, TEXT
+from common.pipeline.streams import AUDIO, META, OF_A_SESSION, TEXT, TRACE
 from common.pipeline.work import LegWork
 from common.redis.link import CommandError, Link, ScriptCall
 from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.downlink.reader import OWNER
 from gateway.protocols.commands import MAX_CHANNELS
 
+ERASED = "erased"
+"""Owner of a session that is being erased."""
 MOST_ORPHANS = 50
 """Orphaned calls that a gateway adopts at a time: other gateways may have room as well."""
 
@@ -65,8 +68,13 @@ class SessionStore:
             secret=token.digest,
             owner=owner,
             gateway=self._gateway,
+            opened=(now := round(time.time() * 1000)),
         )
-        await self._link.insist([described, *commands.renew([meta])])
+        names = [commands.call_by(name, token.session, now) for name in record.names]
+        if record.about.webhook:
+            names.append(commands.due(token.session))
+        known = [meta, *map(keys.named, record.names)]
+        await self._link.insist([described, *names, *commands.renew(known)])
         await self._link.evaluate([_renewal([token.session]), *work_items(token.session, record)])
 
     async def acquire(
@@ -121,31 +129,36 @@ class SessionStore:
         replies = await self._link.insist([commands.owner(meta) for meta in metas])
         return [owner.decode() if isinstance(owner, bytes) else None for owner in replies]
 
-    async def renew(self, legs: Sequence[Leg]) -> None:
-        """Keep the sessions of these legs alive for `SESSION_TTL` more."""
-        if not legs:
+    async def renew(self, sessions: Sequence[tuple[str, SessionRecord]]) -> None:
+        """Keep these sessions alive for `SESSION_TTL` more."""
+        if not sessions:
             return
-        metas = {leg.meta for leg in legs}
+        legs = [leg for session, record in sessions for leg in record.legs(session)]
+        named = {keys.named(name) for _, record in sessions for name in record.names}
         # Checkpoints too: without a worker nothing else renews them, and a worker that starts later
         # must not count utterances from the beginning again.
         streams = [leg.key(kind) for leg in legs for kind in RENEWED]
-        await self._link.evaluate([_renewal(sorted({leg.session for leg in legs}))])
-        await self._link.insist(commands.renew((*metas, *streams)))
+        await self._link.evaluate([_renewal([session for session, _ in sessions])])
+        kept = [keys.session_key(name, kind) for name, _ in sessions for kind in OF_A_SESSION]
+        await self._link.insist(commands.renew((*kept, *streams, *named)))
 
     async def retire(
-        self, session: str, legs: Sequence[Leg], retention: float, *, whole: bool
+        self, session: str, record: SessionRecord, retention: float, *, whole: bool
     ) -> None:
-        """Remove a session's working keys; its text stays readable for `retention` seconds.
+        """Remove a session's working keys; its text and trace stay for `retention` seconds.
 
         A session that is not `whole`, because it never began or never reached its end, is removed
         immediately: workers may still own its work items, and drop those without a session.
         """
-        meta = keys.session_key(session, META)
-        kept = [leg.key(TEXT) for leg in legs] + ([meta] if whole else [])
+        meta, legs = keys.session_key(session, META), record.legs(session)
+        kept = [*(leg.key(TEXT) for leg in legs), keys.session_key(session, TRACE)]
+        kept += [meta] if whole else []
+        named = [keys.named(name) for name in record.names]
         await self._link.insist(
             [
                 *(commands.remove(leg.key(kind)) for leg in legs for kind in WORKING),
                 *commands.renew(kept, round(retention)),
+                *commands.renew(named, max(keys.SESSION_TTL, round(retention))),
                 *([] if whole else [commands.remove(meta)]),
             ]
         )
@@ -190,13 +203,13 @@ def work_items(session: str, record: SessionRecord) -> list[ScriptCall]:
     work = LegWork(
         options=record.options,
         gateway=record.doorbell,
-        source="clean" if record.options.denoise else "audio",
+        source="clean" if record.denoised else "audio",
         events=record.speech,
         align=record.align,
     )
-    per_leg = [spec.name for spec in for_call(record.options) if spec.unit is Unit.LEG]
-    legs = [Leg(session, channel) for channel in range(record.audio.channels)]
-    return [offer(stage, str(leg), work) for leg in legs for stage in per_leg]
+    admitted = replace(record.options, denoise=record.denoised)
+    per_leg = [spec.name for spec in for_call(admitted) if spec.unit is Unit.LEG]
+    return [offer(stage, str(leg), work) for leg in record.legs(session) for stage in per_leg]
 
 
 def _renewal(sessions: Sequence[str]) -> ScriptCall:

@@ -10,7 +10,7 @@ that arrives while a call opens waits in the call like any other.
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 from uuid import uuid4
@@ -18,37 +18,20 @@ from uuid import uuid4
 from websockets.frames import CloseCode
 
 from common.telemetry.logs import Log
-from common.telemetry.metrics import GatewayMetrics
-from gateway.admission.handshake import Handshakes
 from gateway.calls import opening
 from gateway.calls.call import ELSEWHERE, Call, Ending
-from gateway.calls.opening import Openings, Refused
+from gateway.calls.opening import Refused
 from gateway.calls.record import ResumeToken, SessionRecord
-from gateway.calls.standby import Standby
 from gateway.calls.state import State
-from gateway.calls.table import Calls
-from gateway.conversations.client import Client, Newcomer
-from gateway.downlink.reader import Downlink
+from gateway.conversations.client import Client
+from gateway.conversations.idle import Idle
+from gateway.conversations.surroundings import Surroundings
 from gateway.protocols import commands
 from gateway.protocols.api import ClientError, Codec, Message
 from gateway.protocols.events import Created, Event, Failed, Resumed
 from gateway.uplink.throttle import Throttle
 
 _log = Log(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What the conversations of a gateway use. `gateway` is its name."""
-
-    gateway: str
-    calls: Calls
-    openings: Openings
-    downlink: Downlink
-    handshakes: Handshakes
-    metrics: GatewayMetrics
-    unopened: Standby[Newcomer]
-    """Conversations that have no call yet."""
 
 
 class _State(Enum):
@@ -63,7 +46,7 @@ class Conversation:
 
     `name` is the call's id, unless the client resumes another call; with `returning` it must.
     `caller` identifies the client (`gateway.admission.quota.caller`). `resumable`: a call whose
-    connection breaks waits for its client.
+    connection breaks waits for its client. `idle_s`: see `gateway.protocols.api.Protocol`.
     """
 
     def __init__(
@@ -78,6 +61,7 @@ class Conversation:
         caller: str = "",
         returning: bool = False,
         resumable: bool = False,
+        idle_s: float = 0.0,
     ) -> None:
         self.id = name
         self.caller = caller
@@ -97,6 +81,7 @@ class Conversation:
         self._ordinal = 0
         """How many text messages the client has sent since it opened the call."""
         self._task: asyncio.Task[None] | None = None
+        self._idle = Idle(idle_s, self._end_idle, self._may_be_idle)
         around.unopened.add(caller, self)
 
     @property
@@ -110,14 +95,15 @@ class Conversation:
         return self.call is not None and self.call.returns
 
     @property
-    def verbatim(self) -> bool:
+    def divisible(self) -> bool:
         """See `gateway.protocols.api.Codec`."""
-        return self._codec.verbatim
+        return self._codec.divisible
 
     # --- from the client ---
 
     def begin(self) -> None:
         """Do what the client's request alone asks for."""
+        self._idle.begin()
         try:
             self._translate(self._codec.connected)
         except Exception as error:
@@ -125,6 +111,7 @@ class Conversation:
 
     def receive(self, message: Message) -> None:
         """Handle one message; a mistake of the client is answered, and ends the call if fatal."""
+        self._idle.heard()
         if isinstance(message, str):
             self._ordinal += self._state is not _State.NEW
             self._translate(lambda: self._codec.receive_text(message))
@@ -212,6 +199,8 @@ class Conversation:
             for command in read():
                 self._carry_out(command)
         except ClientError as error:
+            for command in error.before:
+                self._carry_out(command)
             self._object(error)
 
     def _carry_out(self, command: commands.Command) -> None:
@@ -219,11 +208,20 @@ class Conversation:
             case commands.Say(messages):
                 if self._client is not None:
                     self._client.send_soon(messages)
-            case commands.Open(options, audio, events):
+            case commands.Open(options, audio, events, about):
                 if self._returning:
                     raise not_new()
-                name = self._around.gateway
-                self._open(SessionRecord(options, audio, events, False, name))
+                self._open(
+                    SessionRecord(
+                        options=options,
+                        audio=audio,
+                        events=events,
+                        about=about,
+                        align=False,
+                        denoised=options.denoise,
+                        doorbell=self._around.gateway,
+                    )
+                )
             case commands.Resume():
                 self._begin(_State.RESUMING)
                 self._task = asyncio.create_task(
@@ -233,6 +231,10 @@ class Conversation:
                 raise AssertionError(f"{command} without a call")
             case commands.Audio(data):
                 self.call.intake.push(data)
+            case commands.Skip(frames):
+                self.call.intake.skip(frames)
+            case commands.Digit(channel, digit):
+                self.call.intake.digit(channel, digit, self._ordinal)
             case commands.Configure(options):
                 self.call.configure(options, self._ordinal)
             case commands.Flush():
@@ -276,13 +278,15 @@ class Conversation:
         record = await self._around.openings.register(token, self.owner, asked)
         if call.state is State.ENDED:  # released meanwhile
             return
-        if (denoise := record.options.denoise) != asked.options.denoise:
+        denoised = record.denoised
+        if denoised != asked.denoised:
             self.tell([Failed("denoise_unavailable", opening.NOT_DENOISED, fatal=False)])
         # The options may have changed meanwhile, by a control that is on its way.
-        options = replace(call.intake.record.options, denoise=denoise)
+        options = call.intake.record.options
+        options = replace(options, denoise=options.denoise and denoised)
         call.intake.record = replace(record, options=options)
         self._around.calls.stored(call)
-        _log.info("session.opened", session=self.id, legs=record.audio.channels, denoise=denoise)
+        _log.info("session.opened", session=self.id, legs=record.audio.channels, denoise=denoised)
         self.tell([Created(self.id, str(token))])
         self._go_on(call)
 
@@ -307,7 +311,7 @@ class Conversation:
         )
         around.calls.stored(call)
         start, ended = call.intake.start, call.ended_before
-        self._codec.restore(record.options, record.audio, record.events, ended=ended)
+        self._codec.restore(record.opened, denoised=record.denoised, ended=ended)
         self._state = _State.TALKING
         self._ordinal = min(acquired.controls)
         around.metrics.resumptions.inc()
@@ -330,6 +334,15 @@ class Conversation:
             # A mistake while resuming does not end the call.
             self._leave(hung_up=self._state is not _State.RESUMING)
             self._close(error.close_code, error.code)
+
+    def _may_be_idle(self) -> bool:
+        """Whether nothing is expected from the client: it is not read, or has said all."""
+        finishing = self.call is not None and self.call.finishing_since is not None
+        return finishing or self.throttle.paused
+
+    def _end_idle(self) -> None:
+        self._around.metrics.refusals.labels("idle").inc()
+        self._break_off(CloseCode.POLICY_VIOLATION, "idle", "neither audio nor a message came")
 
     def _break_off(self, close_code: int, code: str, text: str) -> None:
         self.tell([Failed(code, text, fatal=True)])
@@ -370,6 +383,7 @@ class Conversation:
     def _end(self) -> None:
         if self._state is not _State.OVER:
             self._state = _State.OVER
+            self._idle.close()
             self._around.unopened.discard(self.caller, self)
             self._ended(self)
 

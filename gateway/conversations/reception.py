@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 
 from common.options import SessionOptions
 from gateway.conversations.client import Client
-from gateway.conversations.conversation import Conversation, Surroundings
+from gateway.conversations.conversation import Conversation
+from gateway.conversations.surroundings import Surroundings
 from gateway.protocols.api import Codec, Protocol, Request
 from gateway.uplink.throttle import Throttle
 
@@ -53,7 +54,7 @@ class Reception:
         return [each.id for each in self._conversations if each.call is None]
 
     def codec(self, protocol: Protocol, request: Request) -> Codec:
-        """Return the codec of one connection."""
+        """Return the codec of one connection. Raises ClientError if the request is of no use."""
         return protocol.build(self._defaults, request)
 
     def welcome(
@@ -78,6 +79,7 @@ class Reception:
             caller=caller,
             returning=returning,
             resumable=protocol.resumable,
+            idle_s=protocol.idle_s,
         )
         self._conversations.add(conversation)
         if self._flooded():

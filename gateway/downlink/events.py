@@ -19,6 +19,7 @@ from common.pipeline.stream_ids import BEGINNING
 from common.pipeline.streams import PARTIAL, SPEECH, TEXT
 from common.pipeline.text import Item
 from gateway.protocols.events import (
+    Dtmf,
     Event,
     Final,
     Gap,
@@ -50,6 +51,7 @@ class _Text:
     seq: int
     item: Item | None
     words: text.Words | None
+    committed: float | None
 
 
 class LegResults:
@@ -96,10 +98,14 @@ class LegResults:
 class Results:
     """All legs of one session. `speech`: whether the client wants speech events.
 
+    `partials`: whether it wants partials; this may change at any time.
     `after` is the last `seq` that a resuming client has; nothing up to it is sent again.
     """
 
-    def __init__(self, legs: Sequence[Leg], *, speech: bool, after: int = 0) -> None:
+    def __init__(
+        self, legs: Sequence[Leg], *, speech: bool, partials: bool = True, after: int = 0
+    ) -> None:
+        self.partials = partials
         self._legs = {leg: LegResults(leg) for leg in legs}
         self._speech = speech
         self._after = after
@@ -130,8 +136,14 @@ class Results:
             for kind in wanted:
                 if (utterance := PARTIAL.number_in(kind)) is not None:
                     results.follow_partial(int(utterance))
-            for key in results.partials if kinds is None or wanted else ():
-                yield results.cursor(key)
+            if self.partials and (kinds is None or wanted):
+                yield from map(results.cursor, results.partials)
+
+    def follow(self, channel: int, utterance: int) -> None:
+        """Read this utterance's partials, for a reader that no doorbell tells of them."""
+        for leg, results in self._legs.items():
+            if leg.channel == channel:
+                results.follow_partial(utterance)
 
     def read(self, news: Mapping[bytes, list[wire.RawEntry]]) -> list[Event]:
         """Read new entries by stream key; return the events they mean, in order."""
@@ -155,11 +167,11 @@ class Results:
             leg.cursors[key] = entries[-1][0]
             if key == leg.speech:
                 events += self._speech_events(leg, entries)
-            elif key != leg.text:
+            elif key != leg.text and self.partials:
                 events += self._partial(leg, leg.partials[key], entries[-1])
         for each in sorted(texts, key=lambda each: each.seq):
             told = self._words(each) if each.item is None else self._item(each, each.item)
-            events += told if each.seq > self._after else []
+            events += [] if 0 < self._after >= each.seq else told
         return events
 
     @staticmethod
@@ -168,8 +180,6 @@ class Results:
         leg.settle(number)
         if isinstance(item, text.End):
             leg.ended = True
-            return []
-        if not item.shown:
             return []
         words, unavailable = item.words, item.unavailable
         if entry.words is not None:
@@ -193,6 +203,9 @@ class Results:
                 trouble=item.trouble,
                 words_pending=number in leg.awaited,
                 words_unavailable=unavailable,
+                endpoint=item.endpoint,
+                decoding=item.decoding,
+                committed=entry.committed,
             )
         ]
 
@@ -248,19 +261,23 @@ def _text(leg: LegResults, entry: wire.RawEntry) -> _Text:
     item, words = values.get(wire.BODY_FIELD), values.get(wire.WORDS_FIELD)
     # Words that come alone follow some later item, so the id's first half is not their number.
     number = values.get(wire.UTTERANCE_FIELD) or wire.id_halves(stream_id)[0]
+    committed = values.get(wire.COMMITTED_FIELD)
     return _Text(
         leg,
         int(number),
         int(values[wire.SEQ_FIELD]),
         None if item is None else text.ITEM.unpack(item),
         None if words is None else text.WORDS.unpack(words),
+        None if committed is None else float(committed),
     )
 
 
-def _seen(leg: LegResults, event: SpeechStarted | SpeechEnded | Gap) -> bool:
+def _seen(leg: LegResults, event: SpeechStarted | SpeechEnded | Gap | Dtmf) -> bool:
     """Whether this was settled for the client before it resumed."""
     if isinstance(event, Gap):
         return event.end <= leg.seen_until
+    if isinstance(event, Dtmf):
+        return event.at <= leg.seen_until
     return event.utterance <= leg.seen_item
 
 
@@ -268,7 +285,9 @@ def _listed(words: Sequence[text.TimedWord] | None) -> tuple[Word, ...] | None:
     return None if words is None else tuple(Word(*word) for word in words)
 
 
-def _speech_event(channel: int, event: speech.Event) -> SpeechStarted | SpeechEnded | Gap | None:
+def _speech_event(
+    channel: int, event: speech.Event
+) -> SpeechStarted | SpeechEnded | Gap | Dtmf | None:
     match event:
         case speech.Started(utterance, start, at):
             return SpeechStarted(channel, utterance, start, at)
@@ -283,5 +302,7 @@ def _speech_event(channel: int, event: speech.Event) -> SpeechStarted | SpeechEn
             )
         case speech.Gap(start, end):
             return Gap(channel, start, end)
+        case speech.Dtmf(at, digit):
+            return Dtmf(channel, at, digit)
         case _:
             return None

@@ -1,20 +1,24 @@
 """Sends a call's results to its client, and measures how late they are."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from common.audio import seconds
 from common.bus import wire
 from common.bus.keys import Leg
 from common.bus.reading import Cursor
+from common.options import SessionOptions
 from common.redis.link import Link
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
 from gateway.calls.record import SessionRecord
 from gateway.downlink.events import Results
+from gateway.downlink.keywords import KeywordSpotter
 from gateway.downlink.late_words import LateWords
-from gateway.protocols.commands import LAG
-from gateway.protocols.events import Event, Final, Lag, Partial
+from gateway.downlink.traces import CallTrace, Traces
+from gateway.protocols.commands import KEYWORD, LAG
+from gateway.protocols.events import Event, Final, Lag, Partial, Timing
 from gateway.uplink.arrivals import Arrivals
 
 _log = Log(__name__)
@@ -52,21 +56,31 @@ class Output:
         record: SessionRecord,
         told: Told,
         arrivals: Arrivals,
+        traces: Traces,
         *,
         after: int,
         words_wait: float,
     ) -> None:
         legs = [Leg(session, channel) for channel in range(record.audio.channels)]
         self._arrivals = arrivals
+        self._trace = CallTrace(traces, session, arrivals)
         self._told = told
         self._session = session
         self._metrics = metrics
         self._words_wait = words_wait
-        self._results = Results(legs, speech=record.speech, after=after)
+        partials = record.options.interim_results
+        self._results = Results(legs, speech=record.speech, partials=partials, after=after)
         self._late_words = LateWords(link, session)
+        self._keywords = KeywordSpotter(record.options) if KEYWORD in record.events else None
         self._tells_lag = LAG in record.events
         self._heard = dict.fromkeys(range(record.audio.channels), arrivals.start)
         self._lags: dict[int, float] = {}
+
+    def configure(self, options: SessionOptions) -> None:
+        """Let new options take effect with the next results."""
+        self._results.partials = options.interim_results
+        if self._keywords is not None:
+            self._keywords.configure(options)
 
     def cursors(self, kinds: Mapping[Leg, set[str]] | None) -> Iterable[Cursor]:
         """See `Listener`."""
@@ -74,11 +88,12 @@ class Output:
 
     def deliver(self, news: Mapping[bytes, list[wire.RawEntry]]) -> None:
         """See `Listener`."""
-        events = self._results.read(news)
-        for event in events:
-            self._measure(event)
+        events = [self._timed(event) for event in self._results.read(news)]
+        if self._keywords is not None:
+            events = [each for e in events for each in (e, *self._keywords.spot(e))]
         self._late_words.note(self._results.awaited)
         self._told.tell(events, self._complete())
+        self._trace.note(events)
 
     def doubt(self) -> None:
         """See `Listener`."""
@@ -119,11 +134,16 @@ class Output:
             return False
         return True
 
-    def _measure(self, event: Event) -> None:
+    def _timed(self, event: Event) -> Event:
+        """Measure how late an event is, and note it in a final."""
         if not self._arrivals.live:
-            return
+            return event
         match event:
             case Partial():
-                self._metrics.partial_latency.observe(self._arrivals.age(event.end))
+                self._metrics.partial_latency.observe(self._arrivals.age(event.end) or 0.0)
             case Final() if event.text:
-                self._metrics.endpoint_to_final.observe(self._arrivals.age(event.at))
+                spoken, decided = map(self._arrivals.age, (event.end, event.at))
+                self._metrics.endpoint_to_final.observe(decided or 0.0)
+                if spoken is not None and decided is not None:
+                    return replace(event, timing=Timing(max(0.0, spoken - decided), spoken))
+        return event

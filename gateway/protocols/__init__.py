@@ -3,12 +3,31 @@
 Such a module exposes its `gateway.protocols.api.Protocol`.
 """
 
-from gateway.protocols import native, transcribe, whisper_streaming
+from gateway.protocols import (
+    asterisk,
+    audiofork,
+    audiosocket,
+    deepgram,
+    native,
+    openai_realtime,
+    transcribe,
+    twilio,
+    vosk,
+    whisper_streaming,
+)
 from gateway.protocols.api import Protocol
 
 PROTOCOLS: tuple[Protocol, ...] = (
     native.PROTOCOL,
     transcribe.PROTOCOL,
+    deepgram.PROTOCOL,
+    openai_realtime.PROTOCOL,
     whisper_streaming.TCP,
     whisper_streaming.WEBSOCKET,
+    vosk.PROTOCOL,
+    vosk.OWN_PORT,
+    twilio.PROTOCOL,
+    audiosocket.PROTOCOL,
+    asterisk.PROTOCOL,
+    audiofork.PROTOCOL,
 )

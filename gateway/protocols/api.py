@@ -5,14 +5,14 @@ I/O, reads no clock, and keeps only what its protocol needs to tell messages apa
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TypeAlias
 
 from common.errors import PeerMisbehaved
 from common.options import SessionOptions
-from gateway.protocols.commands import AudioFormat, Command, Finish
+from gateway.protocols.commands import Command, Finish, Open
 from gateway.protocols.events import Event, Failed
 
 Message: TypeAlias = str | bytes
@@ -24,7 +24,8 @@ class Request:
     """What a client asked for when it connected; over plain TCP only its address is known.
 
     `query` has the values of each parameter in order, `headers` those of each field by its name in
-    lower case. `subprotocols` are those that the client offers, `peer` is its address.
+    lower case. `subprotocols` are those that the client offers, `peer` is its address. `session` is
+    the id of the call that the client may open.
     """
 
     path: str = ""
@@ -32,11 +33,20 @@ class Request:
     headers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     subprotocols: Sequence[str] = ()
     peer: str = ""
+    session: str = ""
 
     def parameter(self, name: str) -> str | None:
         """Return the last value of a parameter of the query, None without one."""
         values = self.query.get(name)
         return values[-1] if values else None
+
+
+def by_name(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return the values of each header field, in order, by its name in lower case."""
+    found: dict[str, list[str]] = {}
+    for name, value in headers:
+        found.setdefault(name.lower(), []).append(value)
+    return found
 
 
 class ClientError(PeerMisbehaved):
@@ -52,6 +62,8 @@ class ClientError(PeerMisbehaved):
         self.code = code
         self.message = message
         self.close_code = close_code
+        self.before: Sequence[Command] = ()
+        """What the client asked for before its mistake, where bytes over TCP have both."""
 
     @property
     def fatal(self) -> bool:
@@ -77,6 +89,14 @@ class Codec(ABC):
         """Whether a binary message is plain audio, which needs no translation."""
         return False
 
+    @property
+    def divisible(self) -> bool:
+        """Whether a long binary message may be handed over in pieces, as other calls run between.
+
+        Audio that is only looked at is divisible without being `verbatim`.
+        """
+        return self.verbatim
+
     def connected(self) -> Sequence[Command]:
         """Return what follows from the request alone: a greeting, or a call that its URL opens."""
         return ()
@@ -93,11 +113,10 @@ class Codec(ABC):
         """Translate the end of what the client sends over TCP, where it may still read."""
         return (Finish(),)
 
-    def restore(
-        self, options: SessionOptions, audio: AudioFormat, events: frozenset[str], *, ended: bool
-    ) -> None:
-        """Go on as the codec of a call with these terms; `ended`: it was finished, too.
+    def restore(self, opened: Open, *, denoised: bool, ended: bool) -> None:
+        """Go on as the codec of a call that was opened so; `ended`: it was finished, too.
 
+        `denoised`: it was opened with `denoise`, which can be switched then.
         Only after a `Resume`. Raises ClientError if the client has sent options beside `Resume`
         that are not the call's; that is fatal to the connection, not to the call.
         """
@@ -123,6 +142,25 @@ class Transport(Enum):
 
 
 Builder: TypeAlias = Callable[[SessionOptions, Request], Codec]
+"""Builds a codec. Raises `ClientError` for a request of no use; its handshake is then refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """The answer to a handshake that is refused, in a protocol's own form."""
+
+    content_type: str
+    body: bytes
+
+
+def plain_denial(status: int, reason: str) -> Denial:
+    """Return the answer of a protocol that has no form of its own; `reason` is a label."""
+    return Denial("text/plain; charset=utf-8", f"refused: {reason}\n".encode())
+
+
+def no_subprotocol(offered: Sequence[str]) -> str | None:
+    """Choose none of the WebSocket subprotocols that a client offers."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +169,12 @@ class Protocol:
 
     `build` gets the options of a call that asks for nothing, and the client's request. `path` is
     its WebSocket path. `port` names the setting of the protocol's own port; without one, clients
-    connect to the gateway's. `resumable`: a call whose connection breaks waits for its client;
-    otherwise it ends.
+    connect to the gateway's. `usual_port` is where clients expect that port. `resumable`: a call
+    whose connection breaks waits for its client; otherwise it ends.
+
+    `speaks_in_text`: its audio comes in text messages, so a client may send many. `subprotocol`
+    chooses from what a client offers. `denial` gets an HTTP status and a reason. A client that
+    sends nothing for `idle_s` seconds is closed with the reason ``idle``; 0 lets it be silent.
     """
 
     name: str
@@ -140,7 +182,12 @@ class Protocol:
     path: str = ""
     transport: Transport = Transport.WEBSOCKET
     port: str = ""
+    usual_port: int = 0
     resumable: bool = False
+    speaks_in_text: bool = False
+    subprotocol: Callable[[Sequence[str]], str | None] = no_subprotocol
+    denial: Callable[[int, str], Denial] = plain_denial
+    idle_s: float = 0.0
 
     def port_in(self, settings: object) -> int | None:
         """Return the port that settings give it; None where it has none of its own."""

@@ -16,10 +16,11 @@ MIN_SAMPLE_RATE = 4_000
 MAX_SAMPLE_RATE = 192_000
 MAX_CHANNELS = 2
 
-SPEECH_EVENTS = ("speech_started", "speech_ended", "gap")
+SPEECH_EVENTS = ("speech_started", "speech_ended", "gap", "dtmf")
+KEYWORD = "keyword"
 ACK = "audio_ack"
 LAG = "lag"
-EVENTS = (*SPEECH_EVENTS, ACK, LAG)
+EVENTS = (*SPEECH_EVENTS, KEYWORD, ACK, LAG)
 """Events that a session sends only to a client that asks for them. A client that asks for `ACK`
 keeps what is not acknowledged, and so can resume."""
 
@@ -36,6 +37,29 @@ class AudioFormat:
     channels: int = 1
 
 
+LONGEST_NAME = 128
+"""Characters of a label, of a conversation's name, and of a call's."""
+
+
+LONGEST_URL = 2000
+"""Characters of a webhook's URL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a client says of its call. Nothing is recognised differently for it.
+
+    `labels` names the channels, all or none of them. Calls with one `conversation` belong together,
+    such as two legs on sockets of their own. `name` is what the client's system calls the call.
+    """
+
+    labels: tuple[str, ...] = ()
+    conversation: str = ""
+    name: str = ""
+    webhook: str = ""
+    """The URL that gets its finals; empty for the deployment's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Open:
     """Begin the call; the first command except `Say`, and never repeated.
@@ -46,6 +70,7 @@ class Open:
     options: SessionOptions
     audio: AudioFormat
     events: frozenset[str] = frozenset()
+    about: About = About()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +90,21 @@ class Audio:
     """Bytes as the client sent them, in the format of `Open`; samples may be split anywhere."""
 
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The next `frames` frames of the client, of all channels, will never come."""
+
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """A DTMF digit, ``0-9A-D*#``, was signalled on a channel after the audio received so far."""
+
+    channel: int
+    digit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +131,4 @@ class Say:
     messages: Sequence[str | bytes]
 
 
-Command: TypeAlias = Say | Open | Resume | Audio | Configure | Flush | Finish
+Command: TypeAlias = Say | Open | Resume | Audio | Skip | Digit | Configure | Flush | Finish

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from common.pipeline.text import EndReason
+from common.pipeline.trace import Decoding, Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +79,28 @@ class Partial:
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds since the last speech of an utterance had been received, by the gateway's clock.
+
+    `endpoint`: until the audio was received that decided its end; `final`: until now.
+    """
+
+    endpoint: float
+    final: float
+
+
+@dataclass(frozen=True, slots=True)
 class Final:
     """An utterance's definitive text; `seq` numbers the finals of the session from 1.
 
+    Noise that was taken for speech has no text and no failure; its `reason` is no flush or finish,
+    and its `seq` that of the final before it.
+
     `at` is the position at which its end was decided. `failed` marks an utterance that could not
     be recognised, and `trouble` says why; its text is then empty. Where `words` is None they may
-    come later (`words_pending`), or `words_unavailable` says why they will not.
+    come later (`words_pending`), or `words_unavailable` says why they will not. `timing` is None
+    where audio came faster than it was spoken, or at another gateway. `endpoint`, `decoding` and
+    `committed`, when it entered the text, are for its trace (`common.pipeline.trace`).
     """
 
     channel: int
@@ -100,6 +117,23 @@ class Final:
     trouble: str = ""
     words_pending: bool = False
     words_unavailable: str = ""
+    timing: Timing | None = None
+    endpoint: Endpoint | None = None
+    decoding: Decoding | None = None
+    committed: float | None = None
+
+    @property
+    def shown(self) -> bool:
+        """Whether its client is told: it is no noise that was taken for speech."""
+        return bool(self.text) or self.failed or self.reason in ("flush", "finish")
+
+    @property
+    def timed(self) -> dict[str, dict[str, float]]:
+        """The field `timing` of a message, in seconds; nothing where it is not known."""
+        if self.timing is None:
+            return {}
+        endpoint, final = round(self.timing.endpoint, 3), round(self.timing.final, 3)
+        return {"timing": {"endpoint": endpoint, "final": final}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +185,33 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Dtmf:
+    """A DTMF digit was signalled at `at`."""
+
+    channel: int
+    at: int
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """One of the call's keywords was said; comes once for each time, after what it stands in.
+
+    `keyword` is spelled as in the options, `text` as in the utterance's text, where it begins at
+    the character `offset`. `start` and `end` are those of its words, where a final has them, else
+    of the utterance so far.
+    """
+
+    channel: int
+    utterance: int
+    keyword: str
+    text: str
+    offset: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """Something went wrong; a fatal failure is the session's last message.
 
@@ -177,6 +238,8 @@ Event: TypeAlias = (
     | SpeechStarted
     | SpeechEnded
     | Gap
+    | Dtmf
+    | Keyword
     | AudioAck
     | Lag
     | GoingAway

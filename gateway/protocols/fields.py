@@ -14,8 +14,19 @@ from gateway.protocols.api import ClientError
 
 Reader = Callable[[str, object], Any]
 
+# RFC 6455, 7.4.1: 1007 for a message that is not what its type promises, 1008 for any other
+# breach of the protocol.
+_CLOSE_CODES = {"invalid_json": 1007, "not_an_object": 1007}
+_POLICY_VIOLATION = 1008
 _MESSAGE_TOO_BIG = 1009
-"""Close code (RFC 6455, 7.4.1)."""
+
+
+def fatal(error: ClientError) -> ClientError:
+    """Return the error as one that ends the connection."""
+    if error.fatal:
+        return error
+    close_code = _CLOSE_CODES.get(error.code, _POLICY_VIOLATION)
+    return ClientError(error.code, error.message, close_code=close_code)
 
 
 def check_length(message: str, most: int) -> None:
@@ -93,6 +104,17 @@ def text(longest: int) -> Reader:
         if isinstance(value, str) and len(value) <= longest and _is_unicode(value):
             return value
         raise _invalid(name, value, f"a string of at most {longest} characters")
+
+    return read
+
+
+def printable(longest: int) -> Reader:
+    """Read a string of 1 to `longest` printable characters."""
+
+    def read(name: str, value: object) -> str:
+        if isinstance(value, str) and 0 < len(value) <= longest and value.isprintable():
+            return value
+        raise _invalid(name, value, f"a string of 1 to {longest} printable characters")
 
     return read
 

@@ -16,19 +16,22 @@ options that came beside `resume` compared with the call's.)
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 
-from common.audio import seconds
 from common.options import OPTIONS, SessionOptions
-from gateway.protocols import fields
+from gateway.protocols import fields, naming
 from gateway.protocols.api import ClientError, Codec, Message, Protocol, Request
 from gateway.protocols.commands import (
     ENCODINGS,
     EVENTS,
+    LONGEST_NAME,
+    LONGEST_URL,
     MAX_CHANNELS,
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
+    About,
     Audio,
     AudioFormat,
     Command,
@@ -38,23 +41,8 @@ from gateway.protocols.commands import (
     Open,
     Resume,
 )
-from gateway.protocols.events import (
-    AudioAck,
-    Created,
-    Ended,
-    Event,
-    Failed,
-    Final,
-    Gap,
-    GoingAway,
-    Lag,
-    Partial,
-    Resumed,
-    SpeechEnded,
-    SpeechStarted,
-    Word,
-    Words,
-)
+from gateway.protocols.events import Event, Failed
+from gateway.protocols.native_messages import messages
 from gateway.protocols.options import readers, with_changes
 
 MOST_TEXT = 1 << 17
@@ -72,14 +60,19 @@ _RESUME: Mapping[str, fields.Reader] = {
     "seq": fields.integer(0, 2**53),
     "attempt": fields.integer(1, 2**53),
 }
-_CONFIG = {**_AUDIO, **readers(), **_EVENTS}
+_ABOUT = {"channel_labels": "labels", "conversation_id": "conversation", "webhook": "webhook"}
+"""Options that say what the call is, by their names in `About`."""
+_CONFIG = {
+    **_AUDIO,
+    "channel_labels": fields.texts(MAX_CHANNELS, LONGEST_NAME),
+    "conversation_id": fields.printable(LONGEST_NAME),
+    "webhook": fields.printable(LONGEST_URL),
+    **readers(),
+    **_EVENTS,
+}
 
+_SUBPROTOCOL = "callscribe"
 _TEXT_MESSAGES = ("config", "flush", "finalize")
-
-# RFC 6455, 7.4.1: 1007 for a message that is not what its type promises, 1008 for any other
-# breach of the protocol.
-_CLOSE_CODES = {"invalid_json": 1007, "not_an_object": 1007}
-_POLICY_VIOLATION = 1008
 
 
 class _State(Enum):
@@ -95,11 +88,11 @@ class NativeCodec(Codec):
     def __init__(self, defaults: SessionOptions, request: Request) -> None:
         del request  # everything is said in messages
         self._state = _State.NEW
-        self._options = defaults
-        self._audio = AudioFormat()
-        self._events: frozenset[str] = frozenset()
+        self._opened = Open(defaults, AudioFormat())
         self._repeated: Mapping[str, Any] = {}
         """Options that came beside `resume`."""
+        self._denoised = False
+        """Whether the call was opened with `denoise`, which can be switched then."""
         self._late_audio = False
 
     @property
@@ -127,13 +120,16 @@ class NativeCodec(Codec):
 
     def render(self, event: Event, now: float) -> Sequence[Message]:
         """Translate an event; a type that the client did not opt into is not sent."""
-        return [json.dumps(message, ensure_ascii=False) for message in self._messages(event, now)]
+        if isinstance(event, Failed) and event.code == "denoise_unavailable":
+            self._denoised = False
+            options = replace(self._opened.options, denoise=False)
+            self._opened = replace(self._opened, options=options)
+        said = messages(self._opened, event, now)
+        return [json.dumps(message, ensure_ascii=False) for message in said]
 
-    def restore(
-        self, options: SessionOptions, audio: AudioFormat, events: frozenset[str], *, ended: bool
-    ) -> None:
+    def restore(self, opened: Open, *, denoised: bool, ended: bool) -> None:
         """See `gateway.protocols.api.Codec`."""
-        self._options, self._audio, self._events = options, audio, events
+        self._opened, self._denoised = opened, denoised
         given = self._repeated.items()
         differing = [name for name, value in given if value != self._current(name)]
         if differing:
@@ -164,14 +160,15 @@ class NativeCodec(Codec):
             return self._resume(body)
         body.pop("resume", None)
         given = fields.read_fields(_CONFIG, body)
-        options = with_changes(self._options, given)
+        options = with_changes(self._opened.options, given)
         if self._state is _State.OPEN:
             return self._reconfigure(given, options)
+        audio = AudioFormat(**{name: given[name] for name in _AUDIO if name in given})
+        about = _about(given, audio.channels)
+        self._opened = Open(options, audio, given.get("events", frozenset()), about)
+        self._denoised = options.denoise
         self._state = _State.OPEN
-        self._options = options
-        self._audio = AudioFormat(**{name: given[name] for name in _AUDIO if name in given})
-        self._events = given.get("events", frozenset())
-        return (Open(self._options, self._audio, self._events),)
+        return (self._opened,)
 
     def _resume(self, body: dict[str, object]) -> Sequence[Command]:
         if self._state is not _State.NEW:
@@ -184,19 +181,27 @@ class NativeCodec(Codec):
     def _reconfigure(self, given: dict[str, Any], options: SessionOptions) -> Sequence[Command]:
         """Change what may change; any other option may be repeated but not changed."""
         for name, value in given.items():
-            if name in _CHANGEABLE or value == self._current(name):
+            if value == self._current(name):
+                continue
+            if name == "denoise" and not self._denoised:
+                text = "denoise can be switched only in a call that was opened with it"
+                raise ClientError("option_fixed", text)
+            if name in _CHANGEABLE:
                 continue
             raise ClientError(
                 "audio_format_fixed" if name in _AUDIO else "option_fixed",
                 f"{name} cannot change during a session; {', '.join(_CHANGEABLE)} can",
             )
-        self._options = options
+        self._opened = replace(self._opened, options=options)
         return (Configure(options),)
 
     def _current(self, name: str) -> object:
+        opened = self._opened
         if name in _EVENTS:
-            return self._events
-        return getattr(self._audio if name in _AUDIO else self._options, name)
+            return opened.events
+        if name in _ABOUT:
+            return getattr(opened.about, _ABOUT[name])
+        return getattr(opened.audio if name in _AUDIO else opened.options, name)
 
     def _out_of_order(self, what: str) -> ClientError:
         if self._state is _State.NEW:
@@ -210,143 +215,18 @@ class NativeCodec(Codec):
     def _graded(self, error: ClientError) -> ClientError:
         if self._state not in (_State.NEW, _State.RESUMING):
             return error
-        close_code = _CLOSE_CODES.get(error.code, _POLICY_VIOLATION)
-        return ClientError(error.code, error.message, close_code=close_code)
-
-    # --- to the client ---
-
-    def _messages(self, event: Event, now: float) -> Sequence[dict[str, Any]]:
-        match event:
-            case Created(session_id, token):
-                return [_created(session_id, token)]
-            case Resumed():
-                going_on = {"position": event.position, "seq": event.seq}
-                created = _created(event.session_id, event.resume_token)
-                ended = {"ended": True} if event.ended else {}
-                return [
-                    {**created, "resumed": True, **going_on, "controls": event.controls, **ended}
-                ]
-            case Partial():
-                shown = self._options.interim_results and event.text
-                return [_partial(event, now)] if shown else []
-            case Final():
-                return self._final(event, now)
-            case Words():
-                return [_words(event, now)]
-            case SpeechStarted() | SpeechEnded() | Gap():
-                return self._if_wanted(_speech(event, now))
-            case AudioAck(position):
-                return self._if_wanted({"type": "audio_ack", "position": position})
-            case Lag(channel, behind):
-                lag = {"type": "lag", "channel": channel, "seconds": round(behind, 3)}
-                return self._if_wanted(lag)
-            case GoingAway(resume_within):
-                text = "the server restarts; resume with the resume token"
-                error = {"type": "error", "code": "going_away", "message": text}
-                return [{**error, "resume_within": resume_within}]
-            case Failed(code, text, _, retry_after):
-                error = {"type": "error", "code": code, "message": text}
-                return [error if retry_after is None else error | {"retry_after": retry_after}]
-            case Ended():
-                return []
-
-    def _if_wanted(self, message: dict[str, Any]) -> Sequence[dict[str, Any]]:
-        return [message] if message["type"] in self._events else []
-
-    def _final(self, event: Final, now: float) -> list[dict[str, Any]]:
-        messages: list[dict[str, Any]] = []
-        if event.failed:
-            text = (
-                f"utterance {event.utterance} of channel {event.channel} "
-                f"({_time(event.start):g} s to {_time(event.end):g} s) could not be recognised"
-            )
-            text += f": {event.trouble}" if event.trouble else ""
-            messages.append({"type": "error", "code": "utterance_failed", "message": text})
-        # An empty final is sent only to a client that asked for one: silence sends nothing.
-        if event.text or event.reason in ("flush", "finish"):
-            message = _transcript("final", event, now)
-            message |= {"is_speech_final": True, "seq": event.seq, "stable": len(event.text)}
-            if self._options.words and (event.text or event.words is not None):
-                message |= _final_words(event)
-            messages.append(message)
-        return messages
+        return fields.fatal(error)
 
 
-def _created(session_id: str, token: str) -> dict[str, Any]:
-    return {"type": "session_created", "session_id": session_id, "resume_token": token}
+def _about(given: Mapping[str, Any], channels: int) -> About:
+    """Return what a config says of the call."""
+    naming.check_labels(given.get("channel_labels", ()), channels)
+    return About(**{field: given[name] for name, field in _ABOUT.items() if name in given})
 
 
-def _partial(event: Partial, now: float) -> dict[str, Any]:
-    return _transcript("partial", event, now) | {"stable": event.stable}
+def _named(offered: Sequence[str]) -> str | None:
+    """Choose the name that a browser offers beside its token, as ``callscribe, token.<token>``."""
+    return _SUBPROTOCOL if _SUBPROTOCOL in offered else None
 
 
-def _transcript(kind: str, event: Partial | Final, now: float) -> dict[str, Any]:
-    return {
-        "type": kind,
-        "language": event.language,
-        "text": event.text,
-        "timestamp": round(now, 3),
-        "utterance": event.utterance,
-        "channel": event.channel,
-        "start": _time(event.start),
-        "end": _time(event.end),
-    }
-
-
-def _final_words(event: Final) -> dict[str, Any]:
-    fields: dict[str, Any] = {"words": _listed(event.words)}
-    if event.words_pending:
-        fields["words_pending"] = True
-    if event.words_unavailable:
-        fields["words_unavailable"] = event.words_unavailable
-    return fields
-
-
-def _words(event: Words, now: float) -> dict[str, Any]:
-    message: dict[str, Any] = {
-        "type": "words",
-        "timestamp": round(now, 3),
-        "utterance": event.utterance,
-        "channel": event.channel,
-        "start": _time(event.start),
-        "end": _time(event.end),
-        "seq": event.seq,
-        "words": _listed(event.words),
-    }
-    return message | ({"words_unavailable": event.unavailable} if event.unavailable else {})
-
-
-def _listed(words: Sequence[Word] | None) -> list[dict[str, Any]] | None:
-    return None if words is None else [_word(word) for word in words]
-
-
-def _speech(event: SpeechStarted | SpeechEnded | Gap, now: float) -> dict[str, Any]:
-    message: dict[str, Any] = {"channel": event.channel, "start": _time(event.start)}
-    match event:
-        case SpeechStarted():
-            message |= {"type": "speech_started", "utterance": event.utterance}
-            message |= {"at": _time(event.at), "timestamp": round(now, 3)}
-        case SpeechEnded():
-            message |= {"type": "speech_ended", "utterance": event.utterance}
-            message |= {"end": _time(event.end), "at": _time(event.at)}
-            message |= {"reason": event.reason, "timestamp": round(now, 3)}
-        case Gap():
-            message |= {"type": "gap", "end": _time(event.end)}
-    return message
-
-
-def _word(word: Word) -> dict[str, Any]:
-    return {
-        "word": word.text,
-        "start": _time(word.start),
-        "end": _time(word.end),
-        "probability": round(word.probability, 4),
-    }
-
-
-def _time(position: int) -> float:
-    """Convert a position to seconds, to the millisecond."""
-    return round(seconds(position), 3)
-
-
-PROTOCOL = Protocol("native", NativeCodec, path="/ws/asr", resumable=True)
+PROTOCOL = Protocol("native", NativeCodec, path="/ws/asr", resumable=True, subprotocol=_named)

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from common.audio import SAMPLE_RATE, seconds
+from common.audio import SAMPLE_RATE, rounded_seconds, seconds
 from common.options import SessionOptions
-from gateway.protocols import fields
+from gateway.protocols import fields, naming
 from gateway.protocols.api import ClientError, Codec, Message, Protocol, Request
 from gateway.protocols.commands import (
     MAX_SAMPLE_RATE,
@@ -33,7 +33,7 @@ MOST_TEXT = 1 << 16
 
 _MESSAGE: Mapping[str, fields.Reader] = {
     "type": fields.one_of(("start_recording", "stop_recording")),
-    "config": lambda name, value: fields.read_fields(_CONFIG, fields.mapping(name, value)),
+    "config": lambda name, value: _known(_CONFIG, fields.mapping(name, value)),
 }
 _CONFIG: Mapping[str, fields.Reader] = {
     "sample_rate": fields.integer(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)
@@ -46,6 +46,7 @@ class TranscribeCodec(Codec):
     def __init__(self, defaults: SessionOptions, request: Request) -> None:
         self._options = replace(defaults, words=True)
         self._client = request.parameter("client_id")
+        self._about = naming.about(request)
         self._rate: int | None = None
         """The sample rate of the call, once it is open."""
         self._recording = False
@@ -67,7 +68,7 @@ class TranscribeCodec(Codec):
         body = fields.parse_object(message)
         if "type" not in body:
             raise ClientError("unknown_type", "a message has a type")
-        given = fields.read_fields(_MESSAGE, body)
+        given = _known(_MESSAGE, body)
         if given["type"] == "start_recording":
             return self._start(given.get("config", {}).get("sample_rate", SAMPLE_RATE))
         if not self._recording:
@@ -100,11 +101,16 @@ class TranscribeCodec(Codec):
         status = self._status("recording")
         if opened:
             return (status,)
-        return (Open(self._options, AudioFormat("pcm16", rate, 1)), status)
+        return (Open(self._options, AudioFormat("pcm16", rate, 1), about=self._about), status)
 
     def _status(self, status: str) -> Say:
         message = {"type": "status", "status": status, "client_id": self._client}
         return Say((json.dumps(message),))
+
+
+def _known(readers: Mapping[str, fields.Reader], given: Mapping[str, object]) -> dict[str, Any]:
+    """Read what is known here: such clients say more to other servers, and cannot be changed."""
+    return fields.read_fields(readers, {name: given[name] for name in given if name in readers})
 
 
 def _messages(event: Event, now: float) -> Sequence[dict[str, Any]]:
@@ -115,9 +121,10 @@ def _messages(event: Event, now: float) -> Sequence[dict[str, Any]]:
             text = f"speech from {seconds(event.start):.2f} s on could not be recognised"
             return [_error("utterance_failed", text)]
         case Final() if event.text:
-            return [_spoken("transcription", event, now) | {"words": _listed(event.words or ())}]
+            words = {"words": _listed(event.words or ())}
+            return [_spoken("transcription", event, now) | words | event.timed]
         case Words(words=words) if words is not None:
-            times = {"start": _time(event.start), "end": _time(event.end)}
+            times = {"start": rounded_seconds(event.start), "end": rounded_seconds(event.end)}
             return [{"type": "words", **times, "words": _listed(words)}]
         case Failed():
             more = {} if event.retry_after is None else {"retry_after": event.retry_after}
@@ -133,24 +140,21 @@ def _spoken(kind: str, event: Partial | Final, now: float) -> dict[str, Any]:
         "text": event.text,
         "is_final": isinstance(event, Final),
         "language": event.language,
-        "start": _time(event.start),
-        "end": _time(event.end),
+        "start": rounded_seconds(event.start),
+        "end": rounded_seconds(event.end),
         "timestamp": round(now, 3),
     }
 
 
 def _listed(words: Sequence[Word]) -> list[dict[str, Any]]:
     return [
-        {"word": word.text, "start": _time(word.start), "end": _time(word.end)} for word in words
+        {"word": word.text, "start": rounded_seconds(word.start), "end": rounded_seconds(word.end)}
+        for word in words
     ]
 
 
 def _error(code: str, message: str) -> dict[str, Any]:
     return {"type": "error", "code": code, "message": message}
-
-
-def _time(position: int) -> float:
-    return round(seconds(position), 3)
 
 
 PROTOCOL = Protocol("transcribe", TranscribeCodec, path="/ws/transcribe")

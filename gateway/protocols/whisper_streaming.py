@@ -21,6 +21,7 @@ from typing import Any
 
 from common.audio import SAMPLE_RATE
 from common.options import SessionOptions
+from gateway.protocols import naming
 from gateway.protocols.api import ClientError, Codec, Message, Protocol, Request, Transport
 from gateway.protocols.commands import Audio, AudioFormat, Command, Flush, Open, Say
 from gateway.protocols.events import Event, Failed, Final, GoingAway
@@ -32,8 +33,8 @@ class _StreamingCodec(Codec):
     """What both have in common; the call begins with the connection."""
 
     def __init__(self, defaults: SessionOptions, request: Request) -> None:
-        del request  # it says nothing
         self._options = defaults
+        self._about = naming.about(request)
         self._until = 0
         """Where the last text ended."""
 
@@ -44,7 +45,7 @@ class _StreamingCodec(Codec):
 
     def connected(self) -> Sequence[Command]:
         """See `Codec`."""
-        return (Open(self._options, _FORMAT),)
+        return (Open(self._options, _FORMAT, about=self._about),)
 
     def receive_binary(self, data: bytes) -> Sequence[Command]:
         """See `Codec`."""
@@ -92,8 +93,8 @@ class WebSocketCodec(_StreamingCodec):
         match event:
             case Final() if event.text:
                 begin, end = self._span(event)
-                text = event.text
-                return _text({"type": "final", "beg_ms": begin, "end_ms": end, "text": text})
+                final = {"type": "final", "beg_ms": begin, "end_ms": end, "text": event.text}
+                return _text(final | event.timed)
             case Failed():
                 return _text({"type": "error", "code": event.code, "message": event.message})
             case GoingAway():
@@ -106,5 +107,7 @@ def _text(message: dict[str, Any]) -> Sequence[Message]:
     return (json.dumps(message, ensure_ascii=False),)
 
 
-TCP = Protocol("stream_tcp", TcpCodec, transport=Transport.TCP, port="stream_port")
-WEBSOCKET = Protocol("stream_ws", WebSocketCodec, path="/", port="stream_ws_port")
+TCP = Protocol(
+    "stream_tcp", TcpCodec, transport=Transport.TCP, port="stream_port", usual_port=43007
+)
+WEBSOCKET = Protocol("stream_ws", WebSocketCodec, path="/", port="stream_ws_port", usual_port=43008)

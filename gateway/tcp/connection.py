@@ -44,6 +44,8 @@ class TcpConnection(asyncio.Protocol):
         self._crowd = crowd
         self._budget = Budget(crowd.lane)
         self._conversation: Conversation | None = None
+        self._opening: asyncio.TimerHandle | None = None
+        """Ends a connection that opens no call."""
         self._rest = bytearray()
         """What has arrived and is not handled yet."""
         self._waiting = True
@@ -90,18 +92,25 @@ class TcpConnection(asyncio.Protocol):
         """Tell the conversation."""
         self._rest.clear()
         self._waiting = True
+        if self._opening is not None:
+            self._opening.cancel()
         if self._conversation is not None:
             self._conversation.vanish()
             self._conversation.forget_client()
 
     # --- turns ---
 
-    def serve(self, conversation: Conversation) -> None:
-        """Begin to read, for this conversation."""
+    def serve(self, conversation: Conversation, patience: float) -> None:
+        """Begin to read, for this conversation.
+
+        A client that has not opened its call after `patience` seconds is closed.
+        """
         self._conversation = conversation
         if self._transport.is_closing():  # lost while it was asked whether there is room
             self.connection_lost(None)
             return
+        loop = asyncio.get_running_loop()
+        self._opening = loop.call_later(patience, conversation.give_up)
         conversation.begin()
         if not self._closing:
             self._waiting = False

@@ -16,15 +16,22 @@ from gateway.turns.crowd import Crowd
 
 
 class TcpListener:
-    """Admits the clients of one protocol."""
+    """Admits the clients of one protocol. `opening_s`: seconds that each has to open its call."""
 
     def __init__(
-        self, protocol: Protocol, reception: Reception, handshakes: Handshakes, crowd: Crowd
+        self,
+        protocol: Protocol,
+        reception: Reception,
+        handshakes: Handshakes,
+        crowd: Crowd,
+        *,
+        opening_s: float,
     ) -> None:
         self._protocol = protocol
         self._reception = reception
         self._handshakes = handshakes
         self._crowd = crowd
+        self._opening_s = opening_s
         self._asking: set[asyncio.Task[None]] = set()
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None, flag: str) -> None:
@@ -70,7 +77,7 @@ class TcpListener:
             conversation = self._reception.welcome(
                 self._protocol, request, connection, name=name, caller=caller
             )
-            connection.serve(conversation)
+            connection.serve(conversation, self._opening_s)
             return
         codec = self._reception.codec(self._protocol, request)
         text = f"{refusal.text}; try again in {refusal.retry_after} s"

@@ -30,6 +30,9 @@ _LUMP = 0.0005
 _TRIFLE_BYTES = 2048
 _TRIFLES_RATE, _TRIFLES_BURST = 40.0, 400.0
 """Pings, pongs, empty frames and text messages: a client that resumes repeats a minute of them."""
+_TEXTS_RATE, _TEXTS_BURST = 400.0, 4000.0
+"""The same where audio comes in text messages: two channels in pieces of 20 ms are 100 a second,
+and 20 ms at 24 kHz count for two."""
 
 
 def slow_lane() -> Bucket:
@@ -55,6 +58,10 @@ class Budget:
             return 0.0
         spent, self._spent = self._spent, 0.0
         return self._lane.add(spent, now) if self._own.try_add(spent, now) else 0.0
+
+    def expect_texts(self) -> None:
+        """Allow for a client whose audio comes in text messages."""
+        self._trifles = Bucket(_TEXTS_RATE, _TEXTS_BURST)
 
     def trifle(self, size: int, now: float) -> bool:
         """Count a frame without audio; return whether there are more than any client needs."""

@@ -1,25 +1,25 @@
 """When a session's audio arrived, to measure the latencies that callers feel."""
 
 import time
-from collections import deque
 
 from common.audio import seconds
+from gateway.uplink.marks import Marks
 
 _LIVE_AHEAD = 2.0
 """Seconds that a live client may be ahead of its own clock, for bursts of a jittery network."""
-_EVERY = 1600
-_KEPT = 128
 
 
 class Arrivals:
-    """The arrival times of a session's recent audio."""
+    """When a session's recent audio and controls were received, and when Redis had them."""
 
     def __init__(self, start: int) -> None:
         self.start = start
         """Where this connection's audio begins."""
+        self.received = Marks(start)
+        self.stored = Marks(start)
+        """Both by the monotonic clock."""
         self._position = start
         self._began: float | None = None
-        self._marks: deque[tuple[int, float]] = deque(maxlen=_KEPT)
 
     def note(self, position: int) -> None:
         """Take note that the audio before `position` has arrived."""
@@ -27,8 +27,11 @@ class Arrivals:
         self._position = position
         if self._began is None:
             self._began = now
-        if not self._marks or position - self._marks[-1][0] >= _EVERY:
-            self._marks.append((position, now))
+        self.received.audio(position, now)
+
+    def note_control(self, position: int) -> None:
+        """Take note that a control behind the audio before `position` has arrived."""
+        self.received.control(position, time.monotonic())
 
     @property
     def live(self) -> bool:
@@ -41,11 +44,7 @@ class Arrivals:
         passed = 0.0 if self._began is None else time.monotonic() - self._began
         return seconds(self._position - self.start) - passed
 
-    def age(self, position: int) -> float:
-        """Return seconds since the audio before `position` had arrived; 0 if that is not known."""
-        arrived = None
-        for end, at in reversed(self._marks):  # the newest are asked for
-            if end < position:
-                break
-            arrived = at
-        return time.monotonic() - arrived if arrived is not None else 0.0
+    def age(self, position: int) -> float | None:
+        """Return seconds since the audio before `position` had arrived; None if not known."""
+        arrived = self.received.oldest_from(position)
+        return time.monotonic() - arrived if arrived is not None else None

@@ -132,6 +132,17 @@ class AudioDecoder:
         self._position += len(legs[0]) // 2
         return legs
 
+    def skip(self, frames: int) -> None:
+        """Leave out the client's next frames; to be called after `flush`. A part of one is lost."""
+        self._rest = b""
+        self._frames += frames
+        # What follows is not resampled across the gap; at odd rates it shifts by half a sample.
+        self._position = max(
+            self._position, round(self._frames * SAMPLE_RATE / self._audio.sample_rate)
+        )
+        if self._resampler is not None:
+            self._resampler = Resampler(self._audio.sample_rate, self._audio.channels)
+
     def _legs(self, data: bytes) -> list[bytes]:
         if self._untouched:
             return [data]

@@ -7,7 +7,7 @@ from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE, seconds
 from common.bus import wire
 from common.bus.keys import Leg
 from common.options import SessionOptions
-from common.pipeline.control import Command, Configure, End, Flush
+from common.pipeline.control import Command, Configure, Digit, End, Flush
 from common.telemetry.metrics import GatewayMetrics
 from gateway.calls.record import SessionRecord
 from gateway.calls.store import StoredLeg
@@ -69,6 +69,7 @@ class Intake:
                 owner,
                 start=self._ingest.position,
                 last=stored[channel].last if stored else wire.NOTHING,
+                stored=self.arrivals.stored,
                 on_written=self._written if self._on_ack is not None else None,
                 on_superseded=on_superseded,
             )
@@ -94,6 +95,17 @@ class Intake:
         """Accept audio in the client's format."""
         self._grow(self._ingest.push(data))
         self._wake()
+
+    def skip(self, frames: int) -> None:
+        """Leave out frames of the client that will never come: workers report a gap."""
+        self._grow(self._ingest.flush())
+        self._ingest.skip(frames)
+        for leg in self.legs:
+            leg.skip(self._ingest.position)
+
+    def digit(self, channel: int, digit: str, ordinal: int) -> None:
+        """Report a DTMF digit after the audio so far."""
+        self._control(Digit(channel, digit), ordinal)
 
     def flush(self, ordinal: int) -> None:
         """End the legs' open utterances after the audio so far."""
@@ -128,6 +140,7 @@ class Intake:
             return
         for leg, pcm in zip(self.legs, pieces, strict=True):
             leg.audio(pcm)
+        self.arrivals.note(self.position)
         self._unnoted += len(pieces[0]) // BYTES_PER_SAMPLE
         if self._unnoted >= _NOTE_EVERY or not self._noted:
             self._note()
@@ -137,12 +150,12 @@ class Intake:
         samples, self._unnoted = self._unnoted, 0
         self._noted = True
         self._metrics.audio.inc(seconds(samples) * len(self.legs))
-        self.arrivals.note(self.position)
         self._throttle.pace(samples)
 
     def _control(
         self, command: Command, ordinal: int, *, ends: bool = False, options: bytes = b""
     ) -> None:
+        self.arrivals.note_control(self.position)
         for leg in self.legs:
             leg.control(command, ordinal=ordinal, ends=ends, options=options)
         self._wake()

@@ -17,6 +17,7 @@ from common.bus.keys import Leg
 from common.bus.wire import StreamId
 from common.pipeline import control
 from common.redis.resp import Part, transaction
+from gateway.uplink.marks import Marks
 
 _LONGEST_ENTRY = 8_000
 """Bytes of audio in one entry (0.25 s): readers limit a step by entries, not by bytes."""
@@ -37,14 +38,14 @@ class LegUplink:
     """One leg's side of the uplink, written as the session's owner `owner`.
 
     A resumed leg begins at position `start`; what Redis has, up to `last`, is not written again.
-    `on_written` is called each time Redis has everything taken before. `on_superseded` is called
-    when Redis says that the session has another owner.
+    `stored` takes note of what Redis has. `on_written` is called each time Redis has everything
+    taken before. `on_superseded` is called when Redis says that the session has another owner.
     """
 
     __slots__ = (
         *("key", "leg", "on_superseded", "on_written", "position", "waiting", "written"),
         *("_audio", "_flying", "_fresh", "_held", "_order", "_recent", "_sealed"),
-        *("_superseded", "_writer"),
+        *("_stored", "_superseded", "_writer"),
     )
 
     def __init__(
@@ -54,6 +55,7 @@ class LegUplink:
         *,
         start: int = 0,
         last: StreamId = wire.NOTHING,
+        stored: Marks,
         on_written: Callable[[], None] | None,
         on_superseded: Callable[[], None],
     ) -> None:
@@ -66,6 +68,7 @@ class LegUplink:
         """Bytes accepted and not yet written."""
         self.on_written = on_written
         self.on_superseded = on_superseded
+        self._stored = stored
         self._writer = AudioWriter(leg, owner)
         self._held = last.position
         self.key = self._writer.key
@@ -88,6 +91,11 @@ class LegUplink:
         self._audio.append(pcm)
         self.waiting += len(pcm)
         self._order = wire.AUDIO_ORDER
+
+    def skip(self, position: int) -> None:
+        """Go on at a later position; there is no audio before it."""
+        self._seal()
+        self.position = position
 
     def control(
         self, asked: control.Command, *, ordinal: int = 0, ends: bool = False, options: bytes = b""
@@ -135,10 +143,10 @@ class LegUplink:
             return self.key, commands[0], 1
         return self.key, transaction(commands), len(commands) + 2
 
-    def settle(self, owned: bool) -> bool:
+    def settle(self, owned: bool, now: float) -> bool:
         """Take note that Redis has what was taken, unless the session is no longer `owned`.
 
-        Returns whether more is to be taken.
+        `now` is by the monotonic clock. Returns whether more is to be taken.
         """
         flying, self._flying = self._flying, []
         for _, _, content in flying:
@@ -148,7 +156,12 @@ class LegUplink:
             self._superseded = True
             self.on_superseded()
             return False
-        self.written = max(self.written, flying[-1][0])
+        end, order, _ = flying[-1]
+        self.written = max(self.written, end)
+        if order == wire.AUDIO_ORDER:
+            self._stored.audio(end, now)
+        else:
+            self._stored.control(end, now)
         recent, oldest = self._recent, self.written - _REPEATABLE
         recent.extend(flying)
         while recent and recent[0][0] < oldest:

@@ -7,6 +7,9 @@ class PauseReasons:
     def __init__(self) -> None:
         self._reasons: set[str] = set()
 
+    def __bool__(self) -> bool:
+        return bool(self._reasons)
+
     def add(self, reason: str) -> bool:
         """Add a reason; return whether it is the first, so that reading must stop."""
         first = not self._reasons

@@ -39,6 +39,11 @@ class Throttle:
         self._logged: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def paused(self) -> bool:
+        """Whether there is a reason."""
+        return bool(self._reasons)
+
     @classmethod
     def idle(cls, session: str) -> Self:
         """Return one that pauses nothing, for a call without a connection."""

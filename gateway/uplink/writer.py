@@ -1,6 +1,7 @@
 """Client audio into Redis: all legs' new audio in one pipelined write per tick."""
 
 import asyncio
+import time
 from contextlib import suppress
 
 from common.bus import commands
@@ -105,13 +106,13 @@ class Uplink:
                 leg.put_back()
                 self._dirty[leg] = None
             raise
-        read = 0
+        read, now = 0, time.monotonic()
         for leg, (_, _, count) in taken:
             # Nearly always one id, of one write: it needs no check.
             plain = count == 1 and type(replies[read]) is bytes
             owned = plain or _check(replies[read : read + count])
             read += count
-            if leg.settle(owned):
+            if leg.settle(owned, now):
                 self._dirty[leg] = None
         if not self._dirty:
             self._settled.set()

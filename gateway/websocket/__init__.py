@@ -1,1 +1,1 @@
-"""The WebSocket shell: sockets, frames, requests, TLS, and what a connection may cost."""
+"""The WebSocket shell: sockets, frames, requests, and what a connection may cost."""

@@ -26,7 +26,6 @@ from gateway.turns.budget import PIECE, TURN, Budget
 from gateway.turns.crowd import Crowd
 from gateway.websocket import limits
 from gateway.websocket.frames import binary_message, cut, lone_message
-from gateway.websocket.request import Complaint, HeadReader
 
 _WITHOUT_AUDIO = (0x01, 0x81, 0x89, 0x8A)
 """First bytes of text, ping and pong frames."""
@@ -39,19 +38,14 @@ _log = Log(__name__)
 class WebSocketConnection(ServerConnection):
     """One client's WebSocket; implements `gateway.conversations.client.Client`."""
 
-    def __init__(self, *args: Any, crowd: Crowd | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, crowd: Crowd, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._crowd = Crowd() if crowd is None else crowd
+        self._crowd = crowd
         self.peer = ""
         """The client's address."""
         self.caller = ""
         """Identifies the client (`gateway.admission.quota.caller`)."""
-        self.bare = False
-        """Whether the client wants an answer without its body."""
-        self.complaint: Complaint | None = None
-        """What is wrong with the client's request."""
         self._conversation: Conversation | None = None
-        self._head: HeadReader | None = HeadReader()
         self._ended = False
         """Whether the client closed its sending side before its request was answered."""
         self._budget = Budget(self._crowd.lane)
@@ -88,15 +82,17 @@ class WebSocketConnection(ServerConnection):
         # The peer may already be gone, and then has no address.
         if (peer := transport.get_extra_info("peername")) is not None:
             self.peer = str(peer[0])
-        self._crowd.enter(self)
+
+    def shake_hands(self, head: bytes, rest: bytes) -> None:
+        """Take the head of the handshake, and what came with it."""
+        self._rest += rest
+        super().data_received(head)
 
     def data_received(self, data: bytes) -> None:
         """Handle what arrived, for as long as this connection's turn lasts; the rest waits."""
         if self._deaf:
             return
-        if self._head is not None:
-            self._read_request(self._head, data)
-        elif self._strange or self.protocol.eof_sent:
+        if self._strange or self.protocol.eof_sent:
             super().data_received(data)  # which fails the connection, or discards
         elif self._waiting or self._conversation is None:
             self._rest += data
@@ -117,8 +113,7 @@ class WebSocketConnection(ServerConnection):
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # the transport asks
         """Answer a request even if its sender has closed its sending side."""
-        pending = self._head is None and self.protocol.state is State.CONNECTING
-        if pending and not self.protocol.eof_sent:
+        if self.protocol.state is State.CONNECTING and not self.protocol.eof_sent:
             self._ended = True
             return self.transport.get_extra_info("sslcontext") is None
         super().eof_received()
@@ -129,15 +124,6 @@ class WebSocketConnection(ServerConnection):
         super().send_data()
         if self._ended and self.protocol.eof_sent:
             self.transport.close()
-
-    def _read_request(self, reader: HeadReader, data: bytes) -> None:
-        head = reader.push(data)
-        if head is not None:
-            self._head = None
-            self._crowd.leave(self)
-            self.bare, self.complaint = head.bare, head.complaint
-            self._rest += head.rest
-            super().data_received(head.data)
 
     def _turn(self, data: bytes) -> None:
         """Handle frames for as long as this connection's turn lasts.
@@ -211,7 +197,7 @@ class WebSocketConnection(ServerConnection):
         size, conversation = end - payload, self._conversation
         message = None if self._amid_message else binary_message(data, frame)
         if message is not None and conversation is not None:
-            if size > PIECE and conversation.verbatim:
+            if size > PIECE and conversation.divisible:
                 self._pieces.extend(message[at : at + PIECE] for at in range(0, size, PIECE))
             else:
                 self._message(conversation, False, message)
@@ -244,7 +230,6 @@ class WebSocketConnection(ServerConnection):
         super().connection_lost(exc)
         if self._deadline is not None:
             self._deadline.cancel()
-        self._crowd.leave(self)
         if (error := self.protocol.parser_exc) is not None:
             # It is in a cycle with the protocol, and its traceback has the last frame received.
             traceback.clear_frames(error.__traceback__)
@@ -295,12 +280,17 @@ class WebSocketConnection(ServerConnection):
         """Close without a message."""
         self.transport.abort()
 
-    async def serve(self, conversation: Conversation, patience: float) -> None:
+    async def serve(
+        self, conversation: Conversation, patience: float, *, speaks_in_text: bool = False
+    ) -> None:
         """Connect the client and its conversation until either ends.
 
-        A client that has not opened its call after `patience` seconds is closed.
+        A client that has not opened its call after `patience` seconds is closed. `speaks_in_text`:
+        its audio comes in text messages.
         """
         self._conversation = conversation
+        if speaks_in_text:
+            self._budget.expect_texts()
         opening = self.loop.call_later(patience, conversation.give_up)
         conversation.begin()
         self.go_on()

@@ -5,6 +5,8 @@ MOST_UNSENT = 1000
 MOST_BUFFERED = 1 << 20
 """Bytes that may lie in a client's socket unsent before it is cut off: the library answers every
 ping immediately, even if the client reads no answers."""
+MOST_HEAD = 10.0
+"""Seconds that a client has to send its request."""
 MOST_CLOSING = 10.0
 """Seconds that closing may take, the last messages included: a client that reads nothing would
 delay even its own end."""

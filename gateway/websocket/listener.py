@@ -1,9 +1,9 @@
-"""A port with WebSocket protocols, each at its path, and with plain HTTP pages at all others."""
+"""A port with WebSocket protocols, each at its path; all other requests are the HTTP server's."""
 
+import asyncio
 import logging
 import ssl
-from collections.abc import Coroutine, Sequence
-from functools import partial
+from collections.abc import Callable, Coroutine, Sequence
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import parse_qs
@@ -14,7 +14,6 @@ from websockets.http11 import Request, Response
 
 from common.errors import SettingsError
 from common.telemetry.metrics import GatewayMetrics
-from gateway import pages
 from gateway.admission.capacity import Refusal
 from gateway.admission.forwarded import TrustedProxies
 from gateway.admission.handshake import OWN_DOING, Handshakes
@@ -22,8 +21,8 @@ from gateway.admission.quota import caller
 from gateway.conversations.reception import Reception
 from gateway.protocols import api
 from gateway.turns.crowd import Crowd
+from gateway.websocket.arrival import Arrival
 from gateway.websocket.connection import WebSocketConnection
-from gateway.websocket.request import Complaint
 
 _RETURNS = "resume"
 """Parameter of a URL, 1 where the client is about to resume a call, which has its place already."""
@@ -33,7 +32,7 @@ drops the handshake of one that does not fit, and its client waits for seconds, 
 
 
 class WebSocketListener:
-    """Admits clients, and answers plain HTTP requests about `subject`.
+    """Admits clients. `http` returns what answers a plain HTTP request; see `Site.connection`.
 
     `opening_s`: seconds that a connection has to open its call.
     """
@@ -44,7 +43,7 @@ class WebSocketListener:
         reception: Reception,
         handshakes: Handshakes,
         crowd: Crowd,
-        subject: pages.Subject,
+        http: Callable[[bool], asyncio.Protocol],
         metrics: GatewayMetrics,
         *,
         proxies: TrustedProxies,
@@ -55,7 +54,7 @@ class WebSocketListener:
         self._reception = reception
         self._handshakes = handshakes
         self._crowd = crowd
-        self._subject = subject
+        self.http = http
         self._metrics = metrics
         self._proxies = proxies
         self._opening_s = opening_s
@@ -79,8 +78,9 @@ class WebSocketListener:
                 host,
                 port,
                 ssl=tls,
-                process_request=self._answer,
-                create_connection=cast(Any, partial(WebSocketConnection, crowd=self._crowd)),
+                process_request=self._let_in,
+                select_subprotocol=self._subprotocol,
+                create_connection=cast(Any, self._arrival),
                 # Audio hardly compresses and a deflate context costs each session 16 KB and more.
                 compression=None,
                 max_size=self._max_size,
@@ -96,46 +96,50 @@ class WebSocketListener:
         self._server.close()
         await self._server.wait_closed()
 
+    def _arrival(self, *args: Any, **kwargs: Any) -> Arrival:
+        connection = WebSocketConnection(*args, crowd=self._crowd, **kwargs)
+        return Arrival(connection, self, self._crowd)
+
+    def serves(self, path: str) -> bool:
+        """See `gateway.websocket.arrival.Host`."""
+        return path in self._protocols
+
     async def _handle(self, connection: ServerConnection) -> None:
         assert isinstance(connection, WebSocketConnection)
         assert connection.request is not None
-        request = read(connection.request, connection.peer)
+        request = read(connection.request, connection.peer, session=connection.id.hex)
+        protocol = self._protocols[request.path]
         conversation = self._reception.welcome(
-            self._protocols[request.path],
+            protocol,
             request,
             connection,
-            name=connection.id.hex,
+            name=request.session,
             caller=connection.caller,
             returning=request.parameter(_RETURNS) == "1",
         )
-        await connection.serve(conversation, self._opening_s)
+        await connection.serve(
+            conversation, self._opening_s, speaks_in_text=protocol.speaks_in_text
+        )
 
-    def _answer(
-        self, connection: ServerConnection, received: Request
-    ) -> Response | Coroutine[Any, Any, Response | None] | None:
-        """Answer a plain HTTP request, or let a WebSocket handshake go on."""
-        assert isinstance(connection, WebSocketConnection)
-        request = read(received, connection.peer)
-        complaint, is_call = connection.complaint, request.path in self._protocols
-        if complaint is None and is_call and not connection.bare:
-            return self._let_in(connection, request)
-        if complaint is None and is_call:
-            complaint = Complaint(HTTPStatus.METHOD_NOT_ALLOWED, "a WebSocket handshake is a GET")
-        if complaint is not None:
-            self._metrics.refusals.labels("bad_request").inc()
-            page = pages.text(complaint.status, complaint.text)
-        else:
-            page = pages.find(request.path, self._subject)
-        refused = page.status == HTTPStatus.METHOD_NOT_ALLOWED
-        more = {"Allow": "GET, HEAD"} if refused else {}
-        return _response(page, more, bare=connection.bare)
+    def _subprotocol(self, arrival: Any, offered: Sequence[str]) -> Any:
+        # The library gives what it believes to be the connection: see `Arrival`.
+        request = arrival.connection.request
+        path = request.path.partition("?")[0]
+        return self._protocols[path].subprotocol(offered)
 
     def _let_in(
-        self, connection: WebSocketConnection, request: api.Request
+        self, connection: ServerConnection, received: Request
     ) -> Response | Coroutine[Any, Any, Response | None] | None:
-        forwarded = (request.headers.get(name, ()) for name in ("x-forwarded-for", "forwarded"))
-        connection.peer = self._proxies.client(connection.peer, *forwarded)
+        assert isinstance(connection, WebSocketConnection)
+        request = read(received, connection.peer)
+        connection.peer = self._proxies.client_by(connection.peer, request.headers)
         connection.caller = caller(request.headers, connection.peer)
+        protocol = self._protocols[request.path]
+        try:
+            self._reception.codec(protocol, request)
+        except api.ClientError as error:
+            self._metrics.refusals.labels(error.code).inc()
+            return _denied(HTTPStatus.BAD_REQUEST, protocol.denial, error.message)
         answer = self._handshakes.ask(
             connection.id.hex,
             connection.caller,
@@ -145,21 +149,19 @@ class WebSocketListener:
         if answer is None:
             return None
         if isinstance(answer, Refusal):
-            return turned_away(answer)
+            return turned_away(answer, protocol.denial)
 
         async def wait() -> Response | None:
             refusal = await answer
-            return None if refusal is None else turned_away(refusal)
+            return None if refusal is None else turned_away(refusal, protocol.denial)
 
         return wait()
 
 
-def read(request: Request, peer: str) -> api.Request:
+def read(request: Request, peer: str, *, session: str = "") -> api.Request:
     """Return a client's request as protocols see it."""
     path, _, query = request.path.partition("?")
-    headers: dict[str, list[str]] = {}
-    for name, value in request.headers.raw_items():
-        headers.setdefault(name.lower(), []).append(value)
+    headers = api.by_name(request.headers.raw_items())
     offered = ",".join(headers.get("sec-websocket-protocol", ())).split(",")
     return api.Request(
         path=path,
@@ -167,25 +169,31 @@ def read(request: Request, peer: str) -> api.Request:
         headers=headers,
         subprotocols=[name.strip() for name in offered if name.strip()],
         peer=peer,
+        session=session,
     )
 
 
-def turned_away(refusal: Refusal) -> Response:
+def turned_away(refusal: Refusal, denial: Callable[[int, str], api.Denial]) -> Response:
     """Return the answer to a refused handshake."""
     own_doing = refusal.reason in OWN_DOING
     status = HTTPStatus.TOO_MANY_REQUESTS if own_doing else HTTPStatus.SERVICE_UNAVAILABLE
-    page = pages.text(status, f"refused: {refusal.reason}")
-    return _response(page, {"Retry-After": str(refusal.retry_after)})
+    return _denied(status, denial, refusal.reason, {"Retry-After": str(refusal.retry_after)})
 
 
-def _response(page: pages.Page, more: dict[str, str], *, bare: bool = False) -> Response:
+def _denied(
+    status: HTTPStatus,
+    denial: Callable[[int, str], api.Denial],
+    reason: str,
+    more: dict[str, str] | None = None,
+) -> Response:
+    said = denial(status, reason)
     headers = Headers(
         {
-            "Content-Type": page.content_type,
-            "Content-Length": str(len(page.body)),
+            "Content-Type": said.content_type,
+            "Content-Length": str(len(said.body)),
             "Cache-Control": "no-store",
             "Connection": "close",
-            **more,
+            **(more or {}),
         }
     )
-    return Response(page.status, page.reason, headers, b"" if bare else page.body)
+    return Response(status, status.phrase, headers, said.body)

@@ -1,45 +1,35 @@
-"""The head of an HTTP request, collected and judged before the WebSocket library sees it.
+"""The head of a connection's first request, collected before anything else reads it.
 
-The library reads only handshakes. It does not answer other methods, a body, or what is not HTTP,
-and fails on bytes after a request that it refuses. So it gets exactly one head that it can read. A
-fault of the real one is kept beside it, for the answer. Pure.
+The WebSocket library gets only handshakes that it can read. All other requests, well formed or not,
+are for the HTTP server. Pure.
 """
 
 import re
 from dataclasses import dataclass
-from http import HTTPStatus
 
 MOST_BYTES = 32_768
 """Bytes of a head: what nginx reads by default (large_client_header_buffers)."""
 
 _END = b"\r\n\r\n"
 _TOKEN = rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
-_LINE = re.compile(rb"(?P<method>" + _TOKEN + rb") [\x21-\x7e]+ HTTP/1\.[01]\r\n")
+_LINE = re.compile(rb"GET (?P<path>[\x21-\x7e]+?)(?:\?[\x21-\x7e]*)? HTTP/1\.1\r\n")
 _FIELDS = re.compile(rb"(?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n")
-_BODY_FIELDS = re.compile(rb"\r\n(?:content-length|transfer-encoding|expect):[^\r]*", re.IGNORECASE)
-_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
-_METHODS = (b"GET", b"HEAD")
-_STAND_IN = b"GET / HTTP/1.1\r\n\r\n"
-"""What the library reads in place of a head that it must not see."""
-
-
-@dataclass(frozen=True, slots=True)
-class Complaint:
-    """Why a request is not served."""
-
-    status: HTTPStatus
-    text: str
+_BODY_FIELDS = re.compile(rb"\r\n(?:content-length|transfer-encoding|expect):", re.IGNORECASE)
+_UPGRADE = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A whole head. `data` is for the library, `rest` is what came after it."""
+    """What has arrived once it can be told for whom it is. `rest` is what came after the head.
+
+    `path` is that of a WebSocket handshake, None for anything else. `goes_on`: what came after the
+    head belongs to the request.
+    """
 
     data: bytes
     rest: bytes
-    bare: bool = False
-    """Whether the answer goes without its body (HEAD)."""
-    complaint: Complaint | None = None
+    path: str | None
+    goes_on: bool = False
 
 
 class HeadReader:
@@ -53,34 +43,20 @@ class HeadReader:
         seen = max(0, len(self._data) - len(_END) + 1)
         self._data += data
         end = self._data.find(_END, seen)
-        if end >= 0 and end + len(_END) <= MOST_BYTES:
+        if end >= 0:
             end += len(_END)
-            return _judged(bytes(self._data[:end]), bytes(self._data[end:]))
-        if end >= 0 or len(self._data) > MOST_BYTES:
-            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            return _refused(status, f"the head is longer than {MOST_BYTES} bytes")
-        if self._data and not chr(self._data[0]).isalpha():  # TLS, or another protocol
-            return _refused(HTTPStatus.BAD_REQUEST, "this is no HTTP request")
+            head = bytes(self._data[:end])
+            path = _handshake_path(head) if end <= MOST_BYTES else None
+            goes_on = _BODY_FIELDS.search(head) or _UPGRADE.search(head)
+            return Head(head, bytes(self._data[end:]), path, goes_on is not None)
+        hopeless = bool(self._data) and not chr(self._data[0]).isalpha()  # TLS, for example
+        if hopeless or len(self._data) > MOST_BYTES:
+            return Head(bytes(self._data), b"", None)
         return None
 
 
-def _judged(head: bytes, rest: bytes) -> Head:
+def _handshake_path(head: bytes) -> str | None:
     line = _LINE.match(head)
-    if line is None or not _FIELDS.fullmatch(head, line.end()):
-        return _refused(HTTPStatus.BAD_REQUEST, "the request is not well formed")
-    if line["method"] not in _METHODS:
-        return _refused(HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD are served here")
-    has_body = _BODY_FIELDS.search(head) is not None
-    if _UPGRADE.search(head):
-        if has_body or line["method"] != b"GET":
-            return _refused(HTTPStatus.BAD_REQUEST, "a WebSocket handshake is a GET without a body")
-        return Head(head, rest)
-    bare = line["method"] == b"HEAD"
-    if bare:
-        head = b"GET" + head[len(b"HEAD") :]
-    # Each answer ends its connection, so a body need not be told from a second request.
-    return Head(_BODY_FIELDS.sub(b"", head) if has_body else head, b"", bare)
-
-
-def _refused(status: HTTPStatus, text: str) -> Head:
-    return Head(_STAND_IN, b"", complaint=Complaint(status, text))
+    if line is None or not _FIELDS.fullmatch(head, line.end()) or not _UPGRADE.search(head):
+        return None
+    return None if _BODY_FIELDS.search(head) else line["path"].decode()

@@ -17,7 +17,9 @@ from tests.attack.registry import ATTACKS
 from tests.attack.rude import SOURCE, Tally, Target
 
 _CREATED = wire.frame(
-    wire.TEXT, b'{"type": "session_created", "resume_token": "a.b"}', masked=False
+    wire.TEXT,
+    b'{"type": "session_created", "session_id": "a", "resume_token": "a.b"}',
+    masked=False,
 )
 _CLOSE = wire.frame(wire.CLOSE, (1008).to_bytes(2, "big"), masked=False)
 

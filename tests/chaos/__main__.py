@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.chaos.experiment import MODES, WHISPER, Setup, run
+from tests.chaos.experiment import MODES, PROTOCOLS, WHISPER, Setup, run
 from tests.chaos.report import as_json, report
 
 _SOAK_EVERY = 10.0
@@ -32,6 +32,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--every", type=float, default=1.5, help="seconds between faults")
     parser.add_argument("--soak", type=float, help="minutes, with a fault every 10 s")
     parser.add_argument("--only", nargs="*", default=[], help="kinds of fault, or their targets")
+    parser.add_argument(
+        "--protocols", choices=PROTOCOLS, default=PROTOCOLS[0], help="what the calls speak"
+    )
     parser.add_argument("--json", type=Path, help="file for the figures")
     given = parser.parse_args(argv)
     whisper = given.mode == WHISPER
@@ -40,6 +43,7 @@ def main(argv: Sequence[str]) -> int:
         seed=given.seed,
         calls=given.calls or (3 if whisper else 20),
         mode=given.mode,
+        protocols=given.protocols,
         every=_SOAK_EVERY if given.soak else given.every,
         scripts=4 if whisper else 12,
         paces=(1.0, 1.0) if whisper else (3.0, 1.0),

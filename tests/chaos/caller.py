@@ -11,9 +11,10 @@ from tests.chaos.judge import Spoken
 from tests.chaos.progress import ENDED, Progress
 from tests.chaos.scripts import Configure, Flush, Say, Script
 
-_AGAIN = 0.5
+AGAIN = 0.5
 """Seconds until a caller who was not let in calls again."""
-_PATIENCE = 180.0
+_TIMED = "+words"
+PATIENCE = 180.0
 """Seconds after its last word in which a call must have ended."""
 
 
@@ -43,10 +44,10 @@ async def hold(url: str, course: Course, pace: float = 1.0) -> None:
     """Hold the call of `course.script`, `pace` times as fast as it is spoken; fill `course` in."""
     course.began = time.monotonic()
     try:
-        async with asyncio.timeout(course.script.seconds / pace + _PATIENCE):
+        async with asyncio.timeout(course.script.seconds / pace + PATIENCE):
             await _hold(url, course, pace)
     except TimeoutError:
-        course.failure = f"not over {_PATIENCE:g} s after its last word"
+        course.failure = f"not over {PATIENCE:g} s after its last word"
     except CallscribeError as error:
         course.failure = f"{type(error).__name__}: {error}"
     course.ended = time.monotonic()
@@ -63,7 +64,7 @@ async def _hold(url: str, course: Course, pace: float) -> None:
             if course.session:
                 raise
             course.turned_away += 1
-            await asyncio.sleep(_AGAIN)
+            await asyncio.sleep(AGAIN)
 
 
 async def _converse(call: Call, course: Course, pace: float) -> None:
@@ -82,6 +83,9 @@ def _take_down(event: Event, course: Course) -> None:
     now = time.monotonic()
     match event:
         case Final(channel=channel, utterance=utterance, start=start, end=end, text=text):
+            # Whether an utterance has words must be as undisturbed, too: it counts as one more.
+            timed = event.words is not None or event.words_unavailable is not None
+            text = f"{text} {_TIMED}" if timed else text
             course.finals.append(Spoken(channel, utterance, start, end, text))
             course.progress.tell(now, end)
         case Partial(end=end):

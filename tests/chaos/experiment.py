@@ -5,7 +5,7 @@ import itertools
 import random
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,15 +16,19 @@ from tests.chaos.driver import Driver, Happened
 from tests.chaos.judge import Spoken, Verdict, judge
 from tests.chaos.plan import plan, troubles
 from tests.chaos.proxy import Proxy
-from tests.chaos.residue import Residue, Sizes, residue, running, watch_sizes
-from tests.chaos.scripts import Script, scripts
+from tests.chaos.residue import Residue, Sizes, left, residue, watch_sizes
+from tests.chaos.scripts import NATIVE, Script, others, scripts
 from tests.chaos.speech import clips
 from tests.chaos.stack import LastingRedis, Layout, Stack
+from tests.chaos.visitor import comparable, visit
+from tests.integration.protocols.calls import Ports, own_ports, port_flags
 
 _CALM_S = 4.0
 """Seconds of calls before the first fault."""
 _DETERMINISTIC, WHISPER = "deterministic", "whisper"
 MODES = (_DETERMINISTIC, WHISPER)
+ALL = "all"
+PROTOCOLS = (ALL, NATIVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,8 @@ class Setup:
     scripts: int = 12
     seconds: tuple[float, float] = (20.0, 60.0)
     denoise: bool = True
+    protocols: str = ALL
+    """Whether calls speak all protocols, or only the native one."""
     only: tuple[str, ...] = ()
     """The kinds of fault, or their targets; all if empty."""
     paces: tuple[float, ...] = (3.0, 1.0)
@@ -46,6 +52,16 @@ class Setup:
     patience: float = 260.0
     """Seconds after the last call in which Redis must be empty."""
     sizes_every: float = 10.0
+
+    def spoken(self) -> list[Script]:
+        """Return what is said in the calls, the protocols in turns."""
+        speech = clips()
+        mine = scripts(self.seed, self.scripts, speech, seconds=self.seconds, denoise=self.denoise)
+        if self.protocols == NATIVE:
+            return mine
+        theirs = others(self.seed, speech, seconds=self.seconds)
+        turns = itertools.zip_longest(mine, theirs)
+        return [each for turn in turns for each in turn if each is not None]
 
     def judge(self, script: Script, truth: Sequence[Spoken], heard: Sequence[Spoken]) -> Verdict:
         """Compare what a script's call was told with what it was told undisturbed.
@@ -56,14 +72,18 @@ class Setup:
         texts = self.mode == WHISPER or not script.options.denoise
         return judge(truth, heard, texts=texts)
 
-    def layout(self) -> Layout:
-        """Return the processes of the system."""
+    def layout(self, own: Mapping[str, int]) -> Layout:
+        """Return the processes of the system; `own` are the ports of its steady gateway."""
         whisper = self.mode == WHISPER
         commands = {kind: ("callscribe", kind) for kind in ("gateway", "vad", "denoise")}
+        commands |= {"steady": commands["gateway"]}
         asr = ("callscribe", "asr") if whisper else ("tests.chaos.workers",)
         counts = {"gateway": 2, "vad": 2, "asr": 2} | ({"denoise": 2} if self.denoise else {})
+        counts |= {"steady": 1} if self.protocols == ALL else {}
+        gateway = ("--retention-s", "30", "--resume-s", "60")
         flags = {
-            "gateway": ("--retention-s", "30", "--resume-s", "60"),
+            "gateway": gateway,
+            "steady": (*gateway, *port_flags(own)),
             "asr": ("--asr-slots", "64"),
         }
         return Layout(counts, {**commands, "asr": asr}, flags)
@@ -124,6 +144,13 @@ class _Rig:
     redis: LastingRedis
     bus: Proxy
     callers: Proxy
+    own: Mapping[str, int]
+
+    @property
+    def steady(self) -> Ports:
+        """Where calls connect that cannot resume."""
+        (gateway,) = self.stack.of("steady")
+        return Ports(gateway.port, self.own)
 
     @property
     def url(self) -> str:
@@ -135,9 +162,7 @@ async def run(setup: Setup) -> Results:
     logs = Path(tempfile.mkdtemp(prefix="callscribe-chaos-"))
     results = Results(setup, logs)
     name = uuid4().hex
-    spoken = scripts(
-        setup.seed, setup.scripts, clips(), seconds=setup.seconds, denoise=setup.denoise
-    )
+    spoken = setup.spoken()
     async with _rig(setup, logs, name) as rig:
         say(f"{len(spoken)} scripts, undisturbed, {len(setup.paces)} times; logs in {logs}")
         truth = await _truth(rig.url, spoken, setup, results)
@@ -149,7 +174,7 @@ async def run(setup: Setup) -> Results:
         await rig.stack.stop()
         results.problems += rig.stack.problems
         results.failed_starts = rig.stack.failed_starts
-    results.residue.processes = running(name)
+    results.residue.processes = await left(name)
     return results
 
 
@@ -159,12 +184,13 @@ async def _rig(setup: Setup, logs: Path, name: str) -> AsyncIterator[_Rig]:
     await redis.start()
     bus = Proxy([redis.port], setup.seed)
     await bus.start()
-    stack = Stack(setup.layout(), bus.port, logs, name)
+    own = own_ports()
+    stack = Stack(setup.layout(own), bus.port, logs, name)
     callers = Proxy([process.port for process in stack.of("gateway")], setup.seed)
     await callers.start()
     try:
         await stack.start()
-        yield _Rig(stack, redis, bus, callers)
+        yield _Rig(stack, redis, bus, callers, own)
     finally:
         await stack.kill()
         await callers.stop()
@@ -176,7 +202,10 @@ async def _rig(setup: Setup, logs: Path, name: str) -> AsyncIterator[_Rig]:
 async def _truth(
     url: str, spoken: Sequence[Script], setup: Setup, results: Results
 ) -> dict[str, list[Spoken]]:
-    """Return what every script's call is told when nothing happens, the same in every pass."""
+    """Return what every script's call is told when nothing happens, the same in every pass.
+
+    That is what the native protocol tells: the others must tell the same.
+    """
     truth: dict[str, list[Spoken]] = {}
     for pace in setup.paces:
         courses = [Course(0, script) for script in spoken]
@@ -219,9 +248,13 @@ async def _disturbed(
         await asyncio.sleep(dice.uniform(0.0, _CALM_S))
         script = spoken[line % len(spoken)]
         while not over.is_set():
-            course = Course(next(numbers), script)
-            await hold(rig.url, course)
-            results.calls.append(_judged(course, truth[script.name], driver.history, setup))
+            course, expected = Course(next(numbers), script), truth[script.name]
+            if script.protocol == NATIVE:
+                await hold(rig.url, course)
+            else:
+                await visit(rig.steady, course, expected)
+                expected = comparable(course, expected)
+            results.calls.append(_judged(course, expected, driver.history, setup))
             script = dice.choice(spoken)
 
     try:

@@ -1,5 +1,6 @@
 """What a run showed, for people and as JSON; the last line is the summary."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ def answered(results: Results) -> dict[str, Spread]:
     Of calls with partials; the pauses that callers make are part of it.
     """
     courses = [judged.course for judged in results.calls]
-    calls = [c.progress for c in courses if c.script.options.interim_results is None]
+    calls = [c.progress for c in courses if c.script.partials]
     return _by_kind(results.history, calls, Progress.answered_after)
 
 
@@ -64,6 +65,8 @@ def report(results: Results) -> Iterator[str]:
     yield from _sizes(results.sizes)
     if results.residue.keys:
         yield f"keys that wait for their end: {results.residue.keys}"
+    spoken = Counter(judged.course.script.protocol for judged in results.calls)
+    yield "calls by protocol: " + ", ".join(f"{name} {n}" for name, n in sorted(spoken.items()))
     turned_away = sum(judged.course.turned_away for judged in results.calls)
     resumed = sum(len(judged.course.outages) for judged in results.calls)
     lag = max((judged.course.most_lag for judged in results.calls), default=0.0)

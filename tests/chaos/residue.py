@@ -20,6 +20,7 @@ _MARKERS = ("part", "align")
 """Kinds of keys that end by themselves long after the call: not waited for."""
 _POLL = 0.05
 _GIVE_UP = 30.0
+_ENDING_S = 5.0
 
 
 async def taken_over(admin: aioredis.Redis, stage: str, pid: int | None) -> float | None:
@@ -93,6 +94,14 @@ async def _look(admin: aioredis.Redis) -> Residue:
             found.forever.append(key.decode())
         elif ttl >= 0 and kind != "out":
             found.keys[kind] = found.keys.get(kind, 0) + 1
+    return found
+
+
+async def left(run: str) -> list[str]:
+    """Return the processes that outlive a run; what a process has started ends soon after it."""
+    end = time.monotonic() + _ENDING_S
+    while (found := running(run)) and time.monotonic() < end:
+        await asyncio.sleep(_POLL)
     return found
 
 

@@ -13,10 +13,14 @@ import soxr
 
 from callscribe.client.messages import Changes, Options
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
+from tests.integration.protocols.clients import CLIENTS
 
 _MESSAGE_S = (0.02, 0.2)
 _PAUSE_S = (0.3, 2.5)
 _WIDTH = {"pcm16": 2, "mulaw": 1}
+_TAIL_S = 1.5
+"""Silence after which every utterance has ended by itself."""
+NATIVE = "native"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,43 +53,60 @@ class Script:
     name: str
     options: Options
     steps: tuple[Step, ...]
+    protocol: str = NATIVE
+    """The protocol that the caller speaks; only the native one has controls."""
 
     @property
     def seconds(self) -> float:
         """How long it takes to say it."""
         return max(step.until for step in self.steps if isinstance(step, Say))
 
+    @property
+    def partials(self) -> bool:
+        """Whether it has partials from its beginning to its end."""
+        changes = [step.changes for step in self.steps if isinstance(step, Configure)]
+        wanted = [self.options.interim_results, *(c.get("interim_results") for c in changes)]
+        return False not in wanted
+
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A way to call; `splits`: messages end inside a sample."""
+    """A way to call; `splits`: messages end inside a sample.
+
+    `changes`: what its controls may change; without any it has no controls.
+    """
 
     name: str
     options: Options
-    controls: bool = False
+    changes: tuple[Changes, ...] = ()
     splits: bool = False
+    protocol: str = NATIVE
 
-
-_KINDS = (
-    _Kind("wideband", Options()),
-    _Kind("telephone", Options(encoding="mulaw", sample_rate=8_000)),
-    _Kind("stereo", Options(channels=2), splits=True),
-    _Kind("controls", Options(), controls=True, splits=True),
-    _Kind("finals", Options(encoding="mulaw", sample_rate=8_000, interim_results=False)),
-    _Kind(
-        "telephones",
-        Options(encoding="mulaw", sample_rate=8_000, channels=2),
-        controls=True,
-    ),
-    _Kind("studio", Options(sample_rate=44_100), controls=True),
-)
-_DENOISED = _Kind("denoised", Options(denoise=True))
 
 _CHANGES: tuple[Changes, ...] = (
     {"silence_threshold": 0.4},
     {"max_utterance": 4.0},
     {"min_speech_duration": 0.1, "silence_threshold": 0.6},
     {"vad_threshold": 0.6},
+    {"words": True},
+    {"words": False, "interim_results": True},
+    {"interim_results": False},
+)
+_KINDS = (
+    _Kind("wideband", Options()),
+    _Kind("telephone", Options(encoding="mulaw", sample_rate=8_000)),
+    _Kind("stereo", Options(channels=2), splits=True),
+    _Kind("controls", Options(), changes=_CHANGES, splits=True),
+    _Kind("finals", Options(encoding="mulaw", sample_rate=8_000, interim_results=False)),
+    _Kind(
+        "telephones",
+        Options(encoding="mulaw", sample_rate=8_000, channels=2),
+        changes=_CHANGES,
+    ),
+    _Kind("studio", Options(sample_rate=44_100), changes=_CHANGES),
+)
+_DENOISED = _Kind(
+    "denoised", Options(denoise=True), changes=({"denoise": False}, {"denoise": True})
 )
 
 
@@ -107,6 +128,22 @@ def scripts(
     ]
 
 
+def others(
+    seed: int, clips: Sequence[FloatArray], *, seconds: tuple[float, float] = (20.0, 60.0)
+) -> list[Script]:
+    """Return a script for each protocol but the native one, in a format that it carries."""
+    made = []
+    for name in sorted(CLIENTS.keys() - {NATIVE}):
+        dice = random.Random(f"{seed} {name}")
+        sound = dice.choice(CLIENTS[name].formats)
+        options = Options(
+            encoding=sound.encoding, sample_rate=sound.sample_rate, channels=sound.channels
+        )
+        kind = _Kind(name, options, protocol=name)
+        made.append(_script(name, kind, dice, clips, seconds))
+    return made
+
+
 def _script(
     name: str,
     kind: _Kind,
@@ -117,16 +154,16 @@ def _script(
     wanted = dice.uniform(*seconds)
     channels = [_talk(dice, clips, wanted) for _ in range(kind.options.channels)]
     # Half of the calls end in the middle of a sentence.
-    tail = dice.choice((0.0, 1.2))
+    tail = dice.choice((0.0, 1.2)) if kind.protocol == NATIVE else _TAIL_S
     shortest = min(len(channel) for channel in channels)
     quiet = np.zeros(round(tail * SAMPLE_RATE), np.float32)
     joined = np.stack([np.concatenate([each[:shortest], quiet]) for each in channels], axis=1)
     data = _encode(joined, kind.options)
     steps = list(_cut(data, kind, dice))
-    if kind.controls:
-        _control(steps, dice)
+    if kind.changes:
+        _control(steps, kind.changes, dice)
     options = replace(kind.options, events=("gap", "audio_ack", "lag"))
-    return Script(name, options, tuple(steps))
+    return Script(name, options, tuple(steps), kind.protocol)
 
 
 def _talk(dice: random.Random, clips: Sequence[FloatArray], wanted: float) -> FloatArray:
@@ -173,8 +210,8 @@ def _cut(data: bytes, kind: _Kind, dice: random.Random) -> list[Step]:
     return steps
 
 
-def _control(steps: list[Step], dice: random.Random) -> None:
+def _control(steps: list[Step], changes: Sequence[Changes], dice: random.Random) -> None:
     """Put flushes and new options between the messages."""
     for _ in range(dice.randint(2, 4)):
-        control: Step = dice.choice((Flush(), Configure(dice.choice(_CHANGES))))
+        control: Step = dice.choice((Flush(), Configure(dice.choice(changes))))
         steps.insert(dice.randrange(1, len(steps)), control)

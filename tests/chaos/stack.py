@@ -21,6 +21,8 @@ from common.settings import PREFIX
 
 MARK = "CHAOS_RUN"
 """Environment variable by which every process of a run can be found, whoever its parent is."""
+GATEWAYS = ("gateway", "steady")
+"""Kinds of process that are gateways; a steady one is never hurt."""
 END_S = 30.0
 """Seconds in which a process asked to end must have ended; its drain deadline is a third of it."""
 _POLL = 0.02
@@ -42,7 +44,7 @@ class Process:
         self.kind = kind
         self.name = f"{kind}-{number}"
         (self.port,) = free_ports(1)
-        where = ("--host", "127.0.0.1", "--port") if kind == "gateway" else _METRICS
+        where = ("--host", "127.0.0.1", "--port") if kind in GATEWAYS else _METRICS
         self._command = [sys.executable, "-m", *command, *where, str(self.port)]
         self._log = logs / f"{self.name}.log"
         self._run = run
@@ -256,7 +258,7 @@ class Stack:
 
     async def stop(self) -> None:
         """Ask everything to end, the gateways first; what does not is killed and noted."""
-        for kinds in (("gateway",), tuple({p.kind for p in self.processes} - {"gateway"})):
+        for kinds in (GATEWAYS, tuple({p.kind for p in self.processes} - {*GATEWAYS})):
             group = [process for process in self.processes if process.kind in kinds]
             for process in group:
                 process.signal(signal.SIGCONT)

@@ -58,8 +58,8 @@ from vad_worker.settings import VadSettings
 from vad_worker.stage import VadStage
 
 LEG = Leg("call", 0)
-OPTIONS = SessionOptions(silence_threshold=0.5, words=True)
-BRIEF = SessionOptions(silence_threshold=0.3, words=True)
+OPTIONS = SessionOptions(silence_threshold=0.5, words=True, denoise=True)
+BRIEF = replace(OPTIONS, silence_threshold=0.3)
 WORK = LegWork(
     options=OPTIONS,
     gateway="gw",
@@ -89,13 +89,17 @@ def speech(seconds: float) -> bytes:
 
 
 def controls(end: int) -> list[Control]:
-    """Flushes in mid-word, with nothing open, twice at one position; new options; the end."""
+    """Flushes in mid-word, with nothing open, twice at one position; new options; the end.
+
+    A denoiser is off in a stretch of it.
+    """
     return [
         Control(0, 2, Flush()),
         Control(20_480, 2, Flush()),  # where a frame ends
-        Control(20_480, 3, Configure(BRIEF)),
+        Control(20_480, 3, Configure(replace(BRIEF, denoise=False))),
         Control(20_480, 4, Flush()),
         Control(33_333, 2, Flush()),
+        Control(33_333, 3, Configure(BRIEF)),
         Control(end, 2, Flush()),
         Control(end, 3, End()),
     ]

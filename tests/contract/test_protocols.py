@@ -4,8 +4,10 @@ A protocol joins by an entry in `DIALOGUES`; one that is missing there fails the
 """
 
 import json
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -27,16 +29,19 @@ from gateway.protocols.commands import (
 from gateway.protocols.events import (
     AudioAck,
     Created,
+    Dtmf,
     Ended,
     Failed,
     Final,
     Gap,
     GoingAway,
+    Keyword,
     Lag,
     Partial,
     Resumed,
     SpeechEnded,
     SpeechStarted,
+    Timing,
     Word,
     Words,
 )
@@ -53,6 +58,9 @@ class Dialogue:
 
     `opening` is empty where the request opens the call. `resume` shows the token
     ``session.secret``; the client has everything up to 7.
+
+    `audio` puts bytes of audio into a message. `results`: whether finals are sent as they come,
+    with the reply to the next audio, or are read elsewhere, so that the client is told nothing.
     """
 
     request: Request = field(default_factory=Request)
@@ -60,8 +68,29 @@ class Dialogue:
     flush: str | bytes | None = None
     finish: str | bytes | None = None
     resume: str | bytes | None = None
+    audio: Callable[[bytes], str | bytes] = bytes
+    results: Literal["sent", "replies", "elsewhere"] = "sent"
 
 
+def openai_append(audio: bytes) -> str:
+    encoded = b64encode(audio).decode()
+    return json.dumps({"type": "input_audio_buffer.append", "audio": encoded})
+
+
+def twilio_media(audio: bytes) -> str:
+    return json.dumps({"event": "media", "media": {"payload": b64encode(audio).decode()}})
+
+
+def audio_socket(kind: int, payload: bytes) -> bytes:
+    return bytes([kind]) + len(payload).to_bytes(2, "big") + payload
+
+
+VOSK = Dialogue(
+    opening=('{"config": {"sample_rate": 16000}}',),
+    flush='{"reset" : 1}',
+    finish='{"eof" : 1}',
+    results="replies",
+)
 DIALOGUES = {
     "native": Dialogue(
         opening=('{"type": "config", "encoding": "pcm16", "events": ["gap"]}',),
@@ -73,8 +102,41 @@ DIALOGUES = {
         request=Request(path="/ws/transcribe", query={"client_id": ["somebody"]}),
         opening=('{"type": "start_recording", "config": {"sample_rate": 16000}}',),
     ),
+    "deepgram": Dialogue(
+        request=Request(
+            path="/v1/listen", query={"encoding": ["linear16"], "sample_rate": ["16000"]}
+        ),
+        flush='{"type": "Finalize"}',
+        finish='{"type": "CloseStream"}',
+    ),
+    "openai_realtime": Dialogue(
+        request=Request(path="/v1/realtime", query={"intent": ["transcription"]}, session="call"),
+        opening=('{"type": "input_audio_buffer.append", "audio": ""}',),
+        audio=openai_append,
+        flush='{"type": "input_audio_buffer.commit"}',
+    ),
     "stream_tcp": Dialogue(),
     "stream_ws": Dialogue(flush="flush"),
+    "vosk": VOSK,
+    "vosk_ws": VOSK,
+    "twilio": Dialogue(
+        opening=('{"event": "start", "start": {"callSid": "CA1"}}',),
+        finish='{"event": "stop"}',
+        audio=twilio_media,
+        results="elsewhere",
+    ),
+    "audiosocket": Dialogue(
+        opening=(audio_socket(0x01, bytes(16)), audio_socket(0x10, b"")),
+        finish=audio_socket(0x00, b""),
+        audio=lambda audio: audio_socket(0x10, audio),
+        results="elsewhere",
+    ),
+    "asterisk": Dialogue(
+        opening=("MEDIA_START channel_id:1700000000.1 format:slin16",),
+        finish="HANGUP",
+        results="elsewhere",
+    ),
+    "audiofork": Dialogue(opening=('{"sample_rate": 16000}',)),
 }
 
 EVENTS = [
@@ -95,11 +157,14 @@ EVENTS = [
     ],
     Final(0, 1, 1, 0, 8_000, 20_000, "hello", "English", None, "silence", words_pending=True),
     Final(0, 1, 1, 0, 8_000, 20_000, "hello", "English", None, "silence", words_unavailable="why"),
+    Final(0, 1, 1, 0, 8_000, 20_000, "hello", None, None, "silence", timing=Timing(0.8, 0.9)),
     Words(0, 1, 2, 0, 8_000, (Word("hello", 0, 4_000, 0.5),)),
     Words(0, 1, 2, 0, 8_000, None, "why"),
     SpeechStarted(0, 1, 0, 512),
     SpeechEnded(0, 1, 0, 8_000, 20_000, "silence"),
     Gap(0, 8_000, 16_000),
+    Dtmf(0, 8_000, "#"),
+    Keyword(0, 1, "hello", "Hello", 0, 0, 8_000),
     Failed("code", "message", fatal=False),
     Failed("code", "message", fatal=True),
     Failed("code", "message", fatal=True, retry_after=5),
@@ -156,6 +221,7 @@ def test_a_protocol_says_where_its_clients_connect(name):
     assert protocol.path or protocol.port
     assert (protocol.path == "") == (protocol.transport is Transport.TCP)
     protocol.port_in(GatewaySettings())  # there is such a setting
+    assert bool(protocol.port) == bool(protocol.usual_port)
     assert (DIALOGUES[name].resume is not None) == protocol.resumable
 
 
@@ -163,7 +229,12 @@ def test_a_protocol_says_where_its_clients_connect(name):
 def test_open_audio_flush_finish(name):
     dialogue, (codec, commands) = DIALOGUES[name], opened(name)
     wanted: list[type[Command]] = [Open]
-    for message, kind in ((bytes(320), Audio), (dialogue.flush, Flush), (bytes(3), Audio)):
+    audio = dialogue.audio
+    for message, kind in (
+        (audio(bytes(9_600)), Audio),
+        (dialogue.flush, Flush),
+        (audio(bytes(3)), Audio),
+    ):
         if message is not None:
             commands += asked(said(codec, message))
             wanted.append(kind)
@@ -181,6 +252,7 @@ def test_open_audio_flush_finish(name):
 def test_audio_is_taken_as_it_stands_only_while_a_call_is_open(name):
     codec, _ = opened(name)
     assert not codec.verbatim or said(codec, bytes(2)) == (Audio(bytes(2)),)
+    assert codec.divisible >= codec.verbatim
 
 
 @resumable
@@ -196,7 +268,7 @@ def test_a_call_is_resumed(name, ended):
         with pytest.raises(ClientError) as caught:
             said(codec, message)
         assert caught.value.fatal
-    codec.restore(DEFAULTS, FORMAT, frozenset(), ended=ended)
+    codec.restore(Open(DEFAULTS, FORMAT), denoised=False, ended=ended)
     assert codec.render(Resumed("session", "session.secret", 16_000, 3, 1, ended), 1.5)
     messages = (bytes(320), dialogue.flush, bytes(3), dialogue.finish)
     if not ended:
@@ -218,15 +290,32 @@ def test_every_event_is_rendered_or_suppressed(name, event):
 @everyone
 def test_an_error_reaches_a_client_that_never_opened(name):
     codec = connect(name)
-    check(codec.render(Failed("at_capacity", "no room", fatal=True), 1.5), BY_NAME[name])
-    assert codec.render(Failed("at_capacity", "no room", fatal=True), 1.5)
+    messages = codec.render(Failed("at_capacity", "no room", fatal=True), 1.5)
+    check(messages, BY_NAME[name])
+    assert messages or codec.closing(1013, "at_capacity") == (1013, "no room")
 
 
 @everyone
 def test_a_final_reaches_every_client(name):
-    codec, _ = opened(name)
-    (message,) = codec.render(Final(0, 1, 1, 0, 8_000, 9_000, "hello", None, None, "silence"), 1.5)
+    dialogue, (codec, _) = DIALOGUES[name], opened(name)
+    told = codec.render(Final(0, 1, 1, 0, 8_000, 9_000, "hello", None, None, "silence"), 1.5)
+    replies = said(codec, dialogue.audio(bytes(2)))
+    answers = [m for command in replies if isinstance(command, Say) for m in command.messages]
+    messages = {"sent": told, "replies": answers, "elsewhere": ["hello"]}[dialogue.results]
+    assert (list(told) == []) == (dialogue.results != "sent")
+    *_, message = messages
     assert "hello" in (message if isinstance(message, str) else message.decode())
+
+
+@pytest.mark.parametrize(
+    "name", ["native", "transcribe", "deepgram", "openai_realtime", "stream_ws", "audiofork"]
+)
+def test_a_final_says_how_late_it_is_where_its_protocol_has_room(name):
+    codec, _ = opened(name)
+    late = Final(0, 1, 1, 0, 8_000, 9_000, "hello", None, None, "silence", timing=Timing(0.8, 0.91))
+    messages = [json.loads(message) for message in codec.render(late, 1.5)]
+    told = [m.get("timing") or m.get("data", {}).get("timing") for m in messages]
+    assert {"endpoint": 0.8, "final": 0.91} in told
 
 
 @everyone
@@ -249,11 +338,34 @@ JUNK = (
     | st.builds(json.dumps, st.dictionaries(st.text(), st.text() | st.integers(), max_size=3))
     | st.builds(
         lambda kind, name, value: json.dumps({"type": kind, name: value}),
-        st.sampled_from(["config", "flush", "finalize", "start_recording", "stop_recording"])
+        st.sampled_from(
+            [
+                *("config", "flush", "finalize", "start_recording", "stop_recording"),
+                *("KeepAlive", "Finalize", "Configure", "CloseStream"),
+                *("session.update", "input_audio_buffer.append"),
+            ]
+        )
         | st.text(),
         st.text(),
         st.none() | st.booleans() | st.floats() | st.text() | st.lists(st.text(), max_size=2),
     )
+    | st.builds(
+        lambda kind, value: json.dumps({"event": kind, kind.lower(): value, "dtmf": value}),
+        st.sampled_from(["start", "media", "dtmf", "stop", "MEDIA_START", "DTMF_END", "HANGUP"]),
+        st.none()
+        | st.text()
+        | st.dictionaries(
+            st.sampled_from(["tracks", "callSid", "payload", "timestamp", "track", "digit"]),
+            st.none() | st.integers() | st.text() | st.lists(st.text(), max_size=2),
+            max_size=3,
+        ),
+    )
+    | st.builds(
+        lambda kind, value: json.dumps({kind: value}),
+        st.sampled_from(["config", "eof", "reset"]),
+        st.none() | st.text() | st.dictionaries(st.text(), st.text() | st.integers(), max_size=3),
+    )
+    | st.builds(audio_socket, st.sampled_from([0, 1, 3, 16, 18, 255]), st.binary(max_size=40))
     | st.sampled_from(["[" * 50_000, "1" * 5_000, '"\\ud800"', "\ud800", "1e999"])
 )
 

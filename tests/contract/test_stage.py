@@ -145,7 +145,7 @@ async def test_a_take_over_from_any_snapshot_is_invisible(rig, seed):
     np.testing.assert_array_equal(output.samples, reference.samples)
 
 
-@cases("control", range(7))
+@cases("control", range(8))
 async def test_a_take_over_right_at_a_control_neither_loses_nor_repeats_it(rig, control):
     """A checkpoint before each control and after it, and a death before and after it was read."""
     reference = await rig.reference()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pytest
 import redis
 
+from callscribe.commands.stack_flags import usual_ports
 from callscribe.local.child import free_ports
 from callscribe.local.embedded_redis import EmbeddedRedis
 from common.bus import keys
@@ -98,6 +99,8 @@ def running_stack(redis_url: str, *flags: str) -> Iterator[RunningStack]:
     command += ["--port", str(port), "--host", "127.0.0.1", "--drain-s", "5", *flags]
     # What a busy machine measures must not send tests away.
     env = {**os.environ, "CALLSCRIBE_ASR_LOAD": "0"}
+    # Several of these run beside each other.
+    env |= dict.fromkeys(usual_ports(), "none")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
     assert process.stdout is not None
     try:

@@ -5,6 +5,7 @@ that answers when it is let.
 """
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -199,6 +200,30 @@ async def test_words_that_are_ready_before_the_endpoint_come_with_the_final(gate
     (final,) = [final for final in transcript.finals if final["text"]]
     assert is_whole(final["words"], final)
     assert "words_pending" not in final
+    assert transcript.of("words") == []
+
+
+async def test_a_call_that_turns_words_on_later_finds_the_aligner(gateway, aligner):
+    def known() -> bool:
+        status = json.loads(gateway[0].page("/ws/status")[1])
+        return bool(status["stages"]["align"]["workers"])
+
+    await wait_until(known, "the gateway knows of the aligner")
+    async with line(gateway[0].url) as client:
+        await client.say(config(interim_results=False))
+        await client.hear("session_created")
+        finals = []
+        for words in (False, True, False):
+            await client.say(config(words=words), *messages(said(loud(0.6), 0.5)))
+            if words:
+                await wait_until(lambda: aligner.answered, "the pause is aligned")
+            await client.say(FLUSH)
+            finals.append(await client.hear("final"))
+        await client.say(FINALIZE)
+        transcript = await client.hear_out()
+    assert is_whole(finals[1]["words"], finals[1])
+    assert not any(name.startswith("words") for final in finals[::2] for name in final)
+    assert len(aligner.opened) == 1
     assert transcript.of("words") == []
 
 

@@ -14,7 +14,7 @@ from tests.unit.test_imports import PRODUCTION, ROOT
 
 PLAIN = [
     path
-    for each in (*PRODUCTION, "bench")
+    for each in (*PRODUCTION, "bench", "examples")
     for path in sorted((ROOT / each).rglob("*"))
     if path.suffix in {".py", ".lua"}
 ]

@@ -29,7 +29,9 @@ from gateway.protocols.commands import Open
 from gateway.protocols.native import NativeCodec
 
 LEGS = 40
-WORK = LegWork(options=SessionOptions(), gateway="gw", source="clean", events=True, align=False)
+WORK = LegWork(
+    options=SessionOptions(denoise=True), gateway="gw", source="clean", events=True, align=False
+)
 
 
 @pytest.fixture

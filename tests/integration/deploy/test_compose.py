@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from callscribe.commands.stack_flags import usual_ports
 from callscribe.local.child import die_with_parent, free_ports
 from callscribe.local.embedded_redis import find_server
 from tests.integration.callscribe.processes import until
@@ -52,6 +53,8 @@ class Host:
         env["CALLSCRIBE_REDIS_URL"] = f"redis://127.0.0.1:{self.redis_port}/0"
         variable = "CALLSCRIBE_PORT" if name == "gateway" else "CALLSCRIBE_METRICS_PORT"
         env[variable] = str(self.ports[name])
+        if name == "gateway":
+            env |= dict.fromkeys(usual_ports(), "0")
         assert compose.image_entrypoint() == ["callscribe"]
         command = [sys.executable, "-m", "callscribe", *service["command"]]
         self._start(name, command, {**compose.image_environment(), **env})
@@ -125,7 +128,8 @@ def running_host(directory: Path) -> Iterator[Host]:
 
 def transcribe(host: Host, path: Path) -> list[dict[str, object]]:
     url = f"ws://127.0.0.1:{host.ports['gateway']}/ws/asr"
-    command = [sys.executable, "-m", "callscribe", "transcribe", "--json", "--url", url, str(path)]
+    command = [sys.executable, "-m", "callscribe", "transcribe", str(path)]
+    command += ["--format", "jsonl", "--url", url]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr + host.log("gateway") + host.log("asr")
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -1,11 +1,13 @@
 """The pages of a running gateway, for people, probes and Prometheus."""
 
 import json
+import re
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from callscribe import __version__
+from gateway.protocols import PROTOCOLS
 from tests.integration.conftest import RunningStack
 from tests.integration.pipeline.calls import FINALIZE, config, converse, messages, sentence
 
@@ -18,11 +20,17 @@ async def test_health_and_ready_say_ok(stack: RunningStack):
     assert stack.page("/ready?probe=1") == (200, "ok\n")
 
 
-async def test_the_start_page_is_for_people(stack: RunningStack):
+async def test_the_page_comes_with_all_that_it_loads(stack: RunningStack):
     status, body = stack.page("/")
     assert status == 200
     assert body.startswith("<!doctype html>")
-    assert "/ws/asr" in body
+    loaded = re.findall(r'(?:src|href)="\./(page/[^"]+)"', body)
+    assert {name.rpartition(".")[2] for name in loaded} == {"js", "css", "svg"}
+    for name in loaded:
+        assert stack.page(f"/{name}")[0] == 200
+    assert stack.page("/page/nothing.js")[0] == 404
+    assert stack.page("/page/..%2findex.html")[0] == 404
+    assert stack.page("/static/index.html") == (200, body)
 
 
 async def test_the_status_tells_who_is_there(stack: RunningStack):
@@ -31,7 +39,7 @@ async def test_the_status_tells_who_is_there(stack: RunningStack):
     assert status == 200
     assert facts["version"] == __version__
     assert (facts["ready"], facts["reason"], facts["sessions"]) == (True, None, 0)
-    assert facts["protocols"] == ["/ws/asr", "/ws/transcribe"]
+    assert set(facts["protocols"]) == {each.path for each in PROTOCOLS if not each.port}
     for stage in ("vad", "asr", "denoise"):
         assert facts["stages"][stage]["workers"] == 1
         assert facts["stages"][stage]["slots"] > 0

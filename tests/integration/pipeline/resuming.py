@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import IO, Any
 
 from common.audio import FloatArray
 from tests.integration.pipeline.calls import (
@@ -123,7 +123,7 @@ def facts(transcript: Transcript) -> list[Message]:
 
     Between channels no order is promised, and so the numbers of two calls may differ there.
     """
-    left_out = {"timestamp", "seq"}
+    left_out = {"timestamp", "timing", "seq"}
     finals = [{k: v for k, v in f.items() if k not in left_out} for f in transcript.finals]
     return sorted(finals, key=lambda final: (final["channel"], final["utterance"]))
 
@@ -167,9 +167,9 @@ def workers(redis_url: str) -> Iterator[None]:
 
 
 @contextmanager
-def gateway(redis_url: str, *flags: str) -> Iterator[Service]:
-    """Run a gateway that takes calls."""
-    with service("gateway", redis_url, *flags) as running:
+def gateway(redis_url: str, *flags: str, stderr: IO[bytes] | None = None) -> Iterator[Service]:
+    """Run a gateway that takes calls; `stderr` gets its log."""
+    with service("gateway", redis_url, *flags, stderr=stderr) as running:
         running.wait_ready()
         yield running
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from callscribe.local.child import free_ports
 from callscribe.local.embedded_redis import answers, find_server
@@ -18,7 +19,9 @@ from tests.integration.conftest import page
 class Service:
     """One process of `callscribe`, and where its pages are."""
 
-    def __init__(self, name: str, redis_url: str, *flags: str) -> None:
+    def __init__(
+        self, name: str, redis_url: str, *flags: str, stderr: IO[bytes] | None = None
+    ) -> None:
         self.name = name
         (self.port,) = free_ports(1)
         where = "--host", "127.0.0.1", "--port", str(self.port)
@@ -29,7 +32,8 @@ class Service:
             where = "--metrics-host", "127.0.0.1", "--metrics-port", str(self.port)
         command = [sys.executable, "-m", "callscribe", name, "--redis-url", redis_url]
         env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        self.process = subprocess.Popen([*command, *where, "--drain-s", "3", *flags], env=env)
+        command += [*where, "--drain-s", "3", *flags]
+        self.process = subprocess.Popen(command, env=env, stderr=stderr)
 
     @property
     def url(self) -> str:
@@ -59,9 +63,11 @@ class Service:
 
 
 @contextmanager
-def service(name: str, redis_url: str, *flags: str) -> Iterator[Service]:
-    """Start a service and see it ended on leaving."""
-    running = Service(name, redis_url, *flags)
+def service(
+    name: str, redis_url: str, *flags: str, stderr: IO[bytes] | None = None
+) -> Iterator[Service]:
+    """Start a service and see it ended on leaving; `stderr` gets its log."""
+    running = Service(name, redis_url, *flags, stderr=stderr)
     try:
         yield running
     finally:

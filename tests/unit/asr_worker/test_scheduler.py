@@ -188,7 +188,9 @@ class TestPause:
         assert [type(action) for action in utterance.due()] == [PublishPartial]
         utterance.ended(START + 20_000, "silence")
         assert utterance.due() == [
-            PublishFinal(START, START + 20_000, "silence", heard("so"), failed=False)
+            PublishFinal(
+                START, START + 20_000, "silence", heard("so"), failed=False, token=tentative.token
+            )
         ]
         assert utterance.done
 

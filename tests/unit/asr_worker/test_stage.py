@@ -1,6 +1,7 @@
 """What the ASR stage counts, and what it survives; else see tests/contract/test_stage.py."""
 
 import asyncio
+import time
 from dataclasses import replace
 from functools import partial
 
@@ -202,5 +203,19 @@ async def test_the_end_of_the_engine_without_a_candidate_ends_the_worker_at_once
         await stage.step([(state, [])])
     with pytest.raises(EngineDead):
         await stage.watch()
+    stage.close(state)
+    await stage.stop()
+
+
+async def test_a_final_says_where_and_when_it_was_decoded():
+    before = time.time()
+    stage, woken = await started(StandIn(None))
+    state = opened(stage, replace(assignment(1), owner="me"), woken)
+    await stage.step([(state, [Chunk(16_000, bytes(32_000)), ENDED])])
+    await woken.get()
+    ((commit, _),) = await stage.step([(state, [])])
+    decoding = commit.item.decoding
+    assert decoding.worker == "me"
+    assert before - 0.01 <= decoding.begun <= decoding.ended <= time.time() + 0.01
     stage.close(state)
     await stage.stop()

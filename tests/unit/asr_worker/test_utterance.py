@@ -12,6 +12,7 @@ from common.bus.wire import Chunk, StreamId
 from common.options import SessionOptions
 from common.pipeline.speech import Ended, Event, Paused, Resumed, SpeechEntry
 from common.pipeline.text import Final
+from common.pipeline.trace import Decoding, Endpoint
 from common.pipeline.work import TextWork, UtteranceWork
 from common.stage.api import Assignment, Commit, DeadLetter, Done, Offer
 
@@ -219,3 +220,45 @@ def test_a_work_item_that_nobody_can_work_on_has_a_failed_final(work: UtteranceW
     effect = unreadable(Assignment("s.0/3", LEG, work, b"1-0", 1))
     start, gateway = (1000, "gw") if work else (0, "")
     assert effect == Commit(3, Final.lost(start, BROKEN), gateway)
+
+
+ENDPOINT = Endpoint(heard=1.0, decided=1.5, worker="vad-1")
+
+
+def stamped(end: int, at: int) -> SpeechEntry:
+    return replace(ended(end, at), endpoint=ENDPOINT)
+
+
+def answered(one: Utterance, decoding: Decoding) -> None:
+    one.decoded(wanted(one), ENGLISH, 100, decoding)
+
+
+def test_a_final_says_when_its_end_was_decided_and_its_text_decoded():
+    one = utterance()
+    one.feed([Chunk(9000, bytes(16_000))])
+    answered(one, Decoding(begun=0.1, ended=0.2, worker="me"))
+    paused(one, 9000)
+    tentative = Decoding(begun=1.1, ended=1.2, worker="me")
+    answered(one, tentative)
+    one.feed([stamped(9000, 20_000)])
+    body = final(one)
+    assert (body.endpoint, body.decoding) == (ENDPOINT, tentative)
+
+
+def test_a_decode_for_an_end_that_was_none_is_not_the_finals():
+    one = utterance()
+    paused(one, 9000)
+    answered(one, Decoding(begun=1.1, ended=1.2, worker="me"))
+    one.feed([RESUMED, Chunk(15_000, bytes(12_000)), stamped(15_000, 25_000)])
+    last = Decoding(begun=2.1, ended=2.2, worker="me")
+    answered(one, last)
+    assert final(one).decoding == last
+
+
+def test_a_final_without_a_text_of_its_own_says_when_its_end_was_decided():
+    one = utterance()
+    one.feed([Chunk(9000, bytes(16_000)), stamped(9000, 20_000)])
+    for _ in range(2):
+        one.scheduler.failed(wanted(one))
+    body = final(one)
+    assert (body.failed, body.endpoint, body.decoding) == (True, ENDPOINT, None)

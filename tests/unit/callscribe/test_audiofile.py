@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from callscribe.audiofile import AudioFile, AudioFileError
+from callscribe.audiofile import MIX, AudioFile, AudioFileError
 
 RATE = 8_000
 
@@ -91,3 +91,16 @@ def test_what_is_beyond_full_scale_is_clipped(tmp_path):
     with AudioFile(tmp_path / "a.wav") as audio:
         (block,) = audio.blocks(1)
     assert block.ravel().tolist() == [0.5, 1.0, -1.0, 1.0]
+
+
+def test_one_channel_or_the_mean_of_all_is_read(tmp_path):
+    samples = np.array([[0.5, 0.25, 0.0], [-0.5, 0.5, 0.75]])
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    for channel, values in ((1, [0.5, -0.5]), (3, [0.0, 0.75]), (MIX, [0.25, 0.25])):
+        with AudioFile(tmp_path / "a.wav", channel) as audio:
+            assert audio.channels == 1
+            (block,) = audio.blocks(1)
+        assert block.shape == (2, 1)
+        assert block.ravel().tolist() == values
+    with pytest.raises(AudioFileError, match=r"a\.wav: no channel 4; it has 3"):
+        AudioFile(tmp_path / "a.wav", 4)

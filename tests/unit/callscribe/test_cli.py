@@ -28,6 +28,7 @@ def test_help_lists_every_command_and_service(argv, capsys):
         "demo",
         "transcribe",
         "dead-letters",
+        "certificate",
         "check-config",
         "gateway",
         "vad",
@@ -51,6 +52,10 @@ def test_help_lists_every_command_and_service(argv, capsys):
         (["transcribe"], "callscribe transcribe: the following arguments are required: FILE"),
         (["transcribe", "a.wav", "--speed", "fast"], "callscribe transcribe: --speed: invalid"),
         (["transcribe", "a.wav", "--speed", "-1"], "callscribe transcribe: --speed: -1"),
+        (["transcribe", "a.wav", "--jobs", "0"], "callscribe transcribe: --jobs: 0 is not from 1"),
+        (["transcribe", "a.wav", "--chunk-ms", "5"], "callscribe transcribe: --chunk-ms: 5 is not"),
+        (["transcribe", "a.wav", "--channel", "left"], "callscribe transcribe: --channel: 'left'"),
+        (["transcribe", "a.wav", "--format", "doc"], "callscribe transcribe: --format: invalid"),
         (["transcribe", "a.wav", "--loud"], "callscribe transcribe: unrecognized arguments"),
         (["dead-letters"], "callscribe dead-letters: the following arguments are required: list|"),
         (["dead-letters", "list", "--stage", "x"], "callscribe dead-letters: --stage: invalid"),
@@ -165,7 +170,9 @@ async def test_a_reader_that_leaves_ends_a_command_quietly(argv, no_reader):
     assert await printing_to(no_reader, *argv) == (1, "")
 
 
-@pytest.mark.parametrize("flags", [[], ["--json"]])
+@pytest.mark.parametrize(
+    "flags", [[], ["--format", "jsonl"], ["--format", "json"], ["--jobs", "2"]]
+)
 @pytest.mark.parametrize("length", [5, 20_000])
 async def test_a_reader_that_leaves_ends_the_call_quietly(flags, length, calling, no_reader):
     async with calling("a" * length) as argv:  # what is longer than buffers is in none of them

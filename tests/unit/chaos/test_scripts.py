@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from common.audio import FloatArray, pcm16_to_float
+from gateway.protocols import PROTOCOLS
 from gateway.protocols.commands import AudioFormat
 from gateway.uplink.decoder import AudioDecoder
-from tests.chaos.scripts import Configure, Flush, Say, Script, scripts
+from tests.chaos.scripts import Configure, Flush, Say, Script, others, scripts
 
 _NOISE = np.random.default_rng(2)
 CLIPS: list[FloatArray] = [
@@ -49,6 +50,18 @@ def test_there_is_something_of_everything():
     assert {each.interim_results for each in options} == {None, False}
 
 
+def test_callers_switch_what_may_be_switched():
+    many = scripts(7, 64, CLIPS, seconds=(4.0, 8.0), denoise=True)
+    changes = [s.changes for each in many for s in each.steps if isinstance(s, Configure)]
+    assert {"words", "interim_results"} <= {name for change in changes for name in change}
+    denoised = [
+        scripts(seed, 1, CLIPS, seconds=(4.0, 8.0), denoise=True)[0].steps for seed in range(9)
+    ]
+    switches = [s.changes for steps in denoised for s in steps if isinstance(s, Configure)]
+    assert {change["denoise"] for change in switches} == {True, False}
+    assert not all(script.partials for script in many if script.options.interim_results is None)
+
+
 def test_mulaw_is_what_the_gateway_takes_for_it():
     mulaw = next(s for s in SCRIPTS if s.name == "1-telephone")
     ingest = AudioDecoder(AudioFormat("mulaw", 8_000, 1))
@@ -59,3 +72,15 @@ def test_mulaw_is_what_the_gateway_takes_for_it():
     assert np.sqrt(np.mean(np.square(loud))) == pytest.approx(
         0.5 / np.sqrt(3) / np.sqrt(2), rel=0.1
     )
+
+
+def test_every_other_protocol_has_a_script_that_it_can_carry():
+    made = others(7, CLIPS, seconds=(2.0, 3.0))
+    assert {each.protocol for each in made} == {each.name for each in PROTOCOLS} - {"native"}
+    assert made == others(7, CLIPS, seconds=(2.0, 3.0))
+    for script in made:
+        # They have no controls in common, so every utterance must end by itself.
+        assert {type(step) for step in script.steps} == {Say}
+        assert script.options.denoise is None
+        silence = audio(script)[-script.options.frame_bytes * script.options.sample_rate :]
+        assert len(set(silence)) == 1

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from common.errors import Misuse, SettingsError
 from common.options import SessionOptions
+from common.secret_url import SecretUrl
 from common.settings import (
     CommonSettings,
-    SecretUrl,
     StageSettings,
     definitions,
     flag_parser,
@@ -260,6 +260,8 @@ def test_the_gateway_refuses_half_a_tls_identity(tmp_path):
         )
     with pytest.raises(SettingsError, match="there is no file"):
         load(GatewaySettings, [*given, "--ssl-keyfile", "/nonexistent"], {})
+    with pytest.raises(SettingsError, match="only with --generate-self-signed-cert"):
+        load(GatewaySettings, ["--self-signed-cert-dir", str(tmp_path)], {})
 
 
 def test_session_defaults_are_those_of_a_session_that_asks_for_nothing():
@@ -282,3 +284,59 @@ def test_a_json_object_is_read_and_none_is_empty():
 def test_what_is_no_json_object_is_named(text):
     with pytest.raises(SettingsError, match="--x: "):
         json_object(text, "--x")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MovedSettings(CommonSettings):
+    moved_port: int | None = setting(None, "a port", minimum=1, also=("THERE_PORT", "OLD_PORT"))
+    moved_engine: str = setting("own", "an engine", also=("BACKEND",), spelled={"theirs": "own"})
+
+
+@pytest.mark.parametrize(
+    ("env", "port", "source"),
+    [
+        ({}, None, "default"),
+        ({"OLD_PORT": "3"}, 3, "OLD_PORT"),
+        ({"OLD_PORT": "3", "THERE_PORT": "2"}, 2, "THERE_PORT"),
+        ({"CALLSCRIBE_MOVED_PORT": "1", "THERE_PORT": "2"}, 1, "CALLSCRIBE_MOVED_PORT"),
+    ],
+)
+def test_a_setting_may_have_further_variables_and_its_own_wins(env, port, source):
+    settings, sources = resolve(MovedSettings, [], env)
+    assert (settings.moved_port, sources["moved_port"]) == (port, source)
+
+
+def test_a_wrong_value_is_told_with_the_variable_that_it_came_from():
+    with pytest.raises(SettingsError, match=r"^THERE_PORT: 'x' is not a whole number$"):
+        load(MovedSettings, [], {"THERE_PORT": "x"})
+
+
+def test_a_value_may_be_spelled_as_elsewhere():
+    assert load(MovedSettings, [], {"BACKEND": "Theirs"}).moved_engine == "own"
+    assert load(MovedSettings, [], {"BACKEND": "other"}).moved_engine == "other"
+
+
+def test_a_choice_may_have_any_case():
+    for text, level in (("INFO", "info"), ("Warn", "warning")):
+        assert load(MovedSettings, [], {"LOG_LEVEL": text}).log_level == level
+    with pytest.raises(SettingsError, match="LOG_LEVEL: 'LOUD' is none of debug, info"):
+        load(MovedSettings, [], {"LOG_LEVEL": "LOUD"})
+
+
+def test_help_names_further_variables():
+    text = " ".join(flag_parser([MovedSettings], prog="moved").format_help().split())
+    assert "a port (default none, at least 1; also THERE_PORT, OLD_PORT)" in text
+
+
+def test_no_variable_stands_for_two_settings():
+    known = merge(settings_classes().values()).values()
+    names = [name for each in known for name in (each.variable, *each.also)]
+    assert len(names) == len(set(names))
+
+
+def test_the_language_of_calls_that_name_none_is_a_setting():
+    env = {"STREAM_LANG": "ko"}
+    assert load(GatewaySettings, [], env).session_defaults().language == "Korean"
+    assert load(GatewaySettings, ["--language", "auto"], env).session_defaults().language is None
+    with pytest.raises(SettingsError, match="--language: unknown language 'klingon'"):
+        load(GatewaySettings, ["--language", "klingon"], {})

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from common.audio import FloatArray
 from common.bus.wire import AUDIO_ORDER, NOTHING, Chunk, Control, StreamId
-from common.pipeline.control import End, Flush
+from common.options import SessionOptions
+from common.pipeline.control import Command, Configure, End, Flush
 from common.stage.api import Audio, Done, Recovery, Relay
 from denoise_worker.alignment import DELAY, HOP
 from denoise_worker.leg import DenoiseLeg
@@ -82,8 +83,16 @@ def chunk(start, end):
     return Chunk(end, pcm(start, end))
 
 
+COMMANDS: dict[str, Command] = {
+    "flush": Flush(),
+    "on": Configure(SessionOptions(denoise=True)),
+    "off": Configure(SessionOptions(denoise=False)),
+    "end": End(),
+}
+
+
 def control(position, kind="flush", order=2):
-    return Control(position, order, End() if kind == "end" else Flush())
+    return Control(position, order, COMMANDS[kind])
 
 
 def clean(effects):
@@ -143,7 +152,7 @@ def test_a_flush_passes_on_what_is_inside_and_drops_its_late_version():
     assert_written(effects)
 
 
-@pytest.mark.parametrize("kind", ["flush", "config", "gateway"])
+@pytest.mark.parametrize("kind", ["flush", "on", "off"])
 def test_a_control_never_waits_and_never_overtakes_its_audio(kind):
     leg = DenoiseLeg(Inverter, FRESH)
     effects = advance(leg, [chunk(0, 100), control(100, kind)])
@@ -151,7 +160,7 @@ def test_a_control_never_waits_and_never_overtakes_its_audio(kind):
 
 
 def test_controls_at_one_position_keep_their_order():
-    effects = run([chunk(0, 1000), control(1000, "config", 2), control(1000, "flush", 3)])
+    effects = run([chunk(0, 1000), control(1000, "on", 2), control(1000, "flush", 3)])
     assert [each.order for each in relayed(effects)] == [2, 3]
     assert_written(effects)
 
@@ -159,8 +168,8 @@ def test_controls_at_one_position_keep_their_order():
 def test_controls_before_any_audio_are_read_and_relayed():
     leg = DenoiseLeg(Inverter, FRESH)
     assert leg.reads_from == 0
-    assert advance(leg, [control(0, "config"), control(0, "end", 3)]) == [
-        Relay(control(0, "config")),
+    assert advance(leg, [control(0, "on"), control(0, "end", 3)]) == [
+        Relay(control(0, "on")),
         Relay(control(0, "end", 3)),
         Done(),
     ]
@@ -205,6 +214,63 @@ def test_a_step_without_a_whole_hop_runs_no_model():
     assert leg.conclude([]) == []
 
 
+def test_switched_off_audio_passes_as_it_came_in_from_the_control_on():
+    models = Models()
+    entries = [chunk(0, 5000), control(5000, "off"), chunk(5000, 9000), control(9000, "end")]
+    effects = run(entries, models)
+    answered = (5000 - DELAY) // HOP * HOP
+    assert_clean(effects, denoised(0, answered), raw(answered, 9000))
+    assert relayed(effects) == [control(5000, "off"), control(9000, "end")]
+    assert_written(effects)
+    assert [model.age * HOP for model in models.opened] == [5000 // HOP * HOP]
+
+
+def test_switched_off_nothing_waits():
+    leg = DenoiseLeg(Inverter, FRESH)
+    advance(leg, [control(0, "off")])
+    assert advance(leg, [chunk(0, 10)]) == [Audio(10, pcm(0, 10))]
+
+
+def test_switched_on_again_a_fresh_model_begins_at_the_control():
+    models = Models()
+    effects = run(
+        [
+            chunk(0, 5000),
+            control(5000, "off"),
+            chunk(5000, 7777),
+            control(7777, "on"),
+            chunk(7777, 9999),
+            control(9999, "end"),
+        ],
+        models,
+    )
+    answered = (5000 - DELAY) // HOP * HOP
+    assert_clean(effects, denoised(0, answered), raw(answered, 7777), denoised(7777, 9999, 7777))
+    assert_written(effects)
+    assert len(models.opened) == 2
+
+
+def test_a_control_that_switches_nothing_goes_on_with_the_same_model():
+    models = Models()
+    effects = run([chunk(0, 5000), control(5000, "on"), chunk(5000, 9000), control(9000, "end")])
+    flushed = run([chunk(0, 5000), control(5000), chunk(5000, 9000), control(9000, "end")], models)
+    assert_clean(effects, clean(flushed))
+    assert len(models.opened) == 1
+
+
+def test_a_leg_may_begin_switched_off():
+    leg = DenoiseLeg(Inverter, FRESH, on=False)
+    effects = advance(leg, [chunk(0, 3000), control(3000, "on"), chunk(3000, 5000)])
+    effects += advance(leg, [control(5000, "end")])
+    assert_clean(effects, raw(0, 3000), denoised(3000, 5000, 3000))
+
+
+@given(st.binary(min_size=2, max_size=200).filter(lambda data: len(data) % 2 == 0))
+def test_what_passes_is_the_same_bit_by_bit(data):
+    leg = DenoiseLeg(Inverter, FRESH, on=False)
+    assert advance(leg, [Chunk(len(data) // 2, data)]) == [Audio(len(data) // 2, data)]
+
+
 # Calls: stretches of audio, each of which may come after a gap, and controls in between.
 
 Pieces = st.lists(
@@ -213,7 +279,7 @@ Pieces = st.lists(
         st.tuples(st.just("audio"), st.integers(9000, 40_000)),
         st.tuples(st.just("gap"), st.integers(1, 2000)),
         st.tuples(st.just("flush"), st.just(0)),
-        st.tuples(st.just("config"), st.just(0)),
+        st.tuples(st.sampled_from(["on", "off"]), st.just(0)),
     ),
     max_size=8,
 )
@@ -299,6 +365,17 @@ def test_a_take_over_at_any_point_changes_no_sample(pieces, data):
     assert relayed(both) == relayed(whole)
     assert_clean(both, clean(whole))
     assert again[-1] == Done()
+
+
+def test_a_checkpoint_of_a_leg_switched_off_holds_no_model():
+    leg = DenoiseLeg(Inverter, FRESH)
+    advance(leg, [chunk(0, 5000), control(5000, "off"), chunk(5000, 6000)])
+    snapshot = leg.snapshot()
+    assert len(snapshot.state) < 50
+    models = Models()
+    heir = DenoiseLeg(models, Recovery(snapshot.state, StreamId(5500, AUDIO_ORDER)))
+    assert advance(heir, [chunk(6000, 7000)]) == [Audio(7000, pcm(6000, 7000))]
+    assert not models.opened
 
 
 def test_a_checkpoint_needs_no_audio_before_it():

@@ -32,8 +32,9 @@ def load(text: str) -> Any:
 
 
 def services(env: Mapping[str, str]) -> dict[str, Any]:
-    """Return the services that are built from this repository."""
-    return {name: each for name, each in read(env)["services"].items() if "build" in each}
+    """Return the services that are built from this repository, and go on."""
+    named = read(env)["services"].items()
+    return {name: each for name, each in named if "build" in each and each["restart"] != "no"}
 
 
 def environment(service: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import tomllib
 import pytest
 
 from asr_worker import engines
+from callscribe.commands.stack_flags import usual_ports
 from common.settings import PREFIX, definitions, load, merge, settings_classes
 from tests.conftest import ROOT
 from tests.unit.deploy import compose
@@ -19,6 +20,7 @@ FIXED_IN_A_CONTAINER = {
     "ssl_certfile",
     "ssl_keyfile",
     "generate_self_signed_cert",
+    "self_signed_cert_dir",
 }
 
 
@@ -82,7 +84,7 @@ def test_every_extra_exists():
 def test_any_number_of_workers_can_run_on_one_host():
     for name, service in compose.read({})["services"].items():
         assert "container_name" not in service
-        assert ("ports" in service) == (name in ("gateway", "prometheus"))
+        assert ("ports" in service) == (name in ("gateway", "nginx", "prometheus"))
 
 
 def test_the_gateway_stops_first_and_redis_last():
@@ -113,6 +115,15 @@ def test_prometheus_asks_every_service_at_its_port():
         for own in [service["environment"]]
     }
     assert dict(compose.scrape_targets()) == ports
+
+
+def test_every_port_of_a_protocol_is_published_where_its_clients_expect_it():
+    gateway = SERVICES["gateway"]
+    for variable, port in usual_ports().items():
+        assert gateway["environment"][variable] == port
+        assert f"{port}:{port}" in gateway["ports"]
+        moved = compose.services({variable: "7"})["gateway"]
+        assert f"7:{port}" in moved["ports"]
 
 
 def test_named_volumes_are_declared():

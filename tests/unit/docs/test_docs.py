@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from callscribe.commands import listen, trace, transcribe, watch
 from callscribe.loadtest import command as loadtest
 from common.bus import keys
 from common.bus.keys import Leg
@@ -13,7 +14,11 @@ from common.settings import flag_parser, settings_classes
 from docs import pipeline_tables, state_diagrams
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+PAGES = [
+    path
+    for under in ("*.md", "docs/**/*.md", "examples/**/*.md", "clients/*/*.md")
+    for path in ROOT.glob(under)
+]
 DOCUMENTS = [path for path in PAGES if path.name != "CHANGELOG.md"]
 WIDEST = 100
 AVOIDED = (
@@ -59,18 +64,19 @@ def test_every_flag_exists(document):
         "--denoise",
         "--align",
         "--json",
-        "--speed",
-        "--url",
         "--version",
-        "--api-key-file",
         "--record",
         "--clients",
     }
-    known |= set(loadtest.parser().flags)
+    for command in (loadtest, transcribe, listen, watch, trace):
+        known |= set(command.parser().flags)
     known |= {"--build", "--scale", "--profile", "--rm", "--entrypoint"}  # docker compose's
     known |= {"--local-dir", "--build-arg", "--from-literal", "--replicas"}  # hf, docker, kubectl
+    if document.name == "tls.md":  # curl's, node's and cp's
+        known |= {"--cacert", "--insecure", "--silent", "--input-type", "--eval", "--dereference"}
+    known |= {"--prefix", "--workspace", "--no-save"}  # npm's
     if document.name == "migrating.md":  # those of the other servers
-        known |= {"--asr-model-path", "--gpu-memory-utilization", "--audio-file", "--chunk-ms"}
+        known |= {"--asr-model-path", "--gpu-memory-utilization", "--audio-file"}
         known |= {"--connections"}
     prose = re.findall(r"`[^`\n]*`|```.*?```", document.read_text(), re.DOTALL)
     flags = {flag for code in prose for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", code)}
@@ -88,14 +94,15 @@ def test_every_key_of_the_architecture_is_one_the_bus_builds():
     stage, gateway = "<stage>", "<gateway>"
     built = [
         keys.session_key("<session>", "meta"),
+        keys.session_key("<session>", "trace"),
         *(LEG.key(kind) for kind in ("audio", "clean", "speech", "text", "parked", "part:<n>")),
         *(LEG.key(kind) for kind in ("align:<n>", "ckpt:<stage>")),
         *(keys.work_items(stage), keys.index(stage), keys.workers(stage)),
         *(keys.dead(stage), keys.dead_audio(stage), keys.sessions(), keys.calls("<key>")),
-        *(keys.doorbell(stage, 7), keys.out(gateway)),
+        *(keys.doorbell(stage, 7), keys.out(gateway), keys.named("any"), keys.webhooks()),
     ]
     spelled = {
-        re.sub(r"\{p\d\d\}", "{pNN}", key.decode())
+        re.sub(r"\{[0-9a-f]{32}\}", "{<name>}", re.sub(r"\{p\d\d\}", "{pNN}", key.decode()))
         .replace(":07", ":<NN>")
         .replace(str(LEG), "<leg>")
         for key in built

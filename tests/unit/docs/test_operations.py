@@ -135,6 +135,21 @@ def test_the_defaults_are_those_of_the_code():
                 assert default == each.show(each.default).replace(".0 ", " "), flag
 
 
+def test_the_variables_of_other_servers_are_those_of_the_code():
+    _, _, rest = PAGE.partition("\n### Variables of other servers\n")
+    told: dict[str, list[str]] = {}
+    for line in re.findall(r"^\| `.*", rest.partition("\n## ")[0], re.MULTILINE):
+        flags, variables = map(coded, line.split("|")[1:-1])
+        # Either one setting, or as many variables as settings.
+        told |= (
+            {flags[0]: variables}
+            if len(flags) == 1
+            else {flag: [variable] for flag, variable in zip(flags, variables, strict=True)}
+        )
+    settings = [each for cls in settings_classes().values() for each in definitions(cls).values()]
+    assert told == {each.flag: list(each.also) for each in settings if each.also}
+
+
 def test_the_slots_and_ticks_are_those_of_the_code():
     scaling = {row[0]: row for row in table("Scaling")}
     for stage, setting in (

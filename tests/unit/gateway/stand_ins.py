@@ -29,13 +29,15 @@ from gateway.calls.state import State
 from gateway.calls.store import SessionStore
 from gateway.calls.table import Calls
 from gateway.conversations.conversation import Conversation
-from gateway.conversations.conversation import Surroundings as ConversationSurroundings
+from gateway.conversations.surroundings import Surroundings as ConversationSurroundings
+from gateway.downlink.traces import Traces
 from gateway.protocols import native
 from gateway.protocols.api import Request
-from gateway.protocols.commands import AudioFormat
+from gateway.protocols.commands import About, AudioFormat
 from gateway.settings import GatewaySettings
 from gateway.uplink.leg import LegUplink
 from gateway.uplink.throttle import Throttle
+from gateway.webhooks.rules import WebhookRules
 
 CONFIG = json.dumps({"type": "config", "encoding": "pcm16"})
 WORDS = json.dumps({"type": "config", "words": True})
@@ -65,7 +67,7 @@ def taken(leg: LegUplink) -> list[tuple[bytes, bytes]]:
             elif command[0] == b"EVAL":
                 assert command[1].decode() == scripts.CONTROL.source
                 found.append((b"control", COMMAND.unpack(command[8]).t.encode()))
-        leg.settle(owned=True)
+        leg.settle(owned=True, now=0.0)
     return found
 
 
@@ -241,7 +243,8 @@ class StoredCall:
     ) -> None:
         sound = audio or AudioFormat("pcm16", 16_000, max(1, len(stream_ids)))
         options = options or SessionOptions()
-        self.record = SessionRecord(options, sound, events, False, "first")
+        denoised = options.denoise
+        self.record = SessionRecord(options, sound, events, About(), False, denoised, "first")
         self._stream_ids = stream_ids
         self._gateway = gateway
         self._seq = seq
@@ -298,6 +301,7 @@ class Table:
             link=link,
             uplink=link,
             downlink=link,
+            traces=Traces(link, "g", self.metrics),
             store=self.store,
             metrics=self.metrics,
             patience=Patience(
@@ -315,6 +319,7 @@ class Table:
             self.store,
             self.calls,
             connected=lambda: self.around.connected,
+            webhooks=WebhookRules(),
             undenoised=settings.denoise_unavailable == "continue",
         )
         self.shared = ConversationSurroundings(

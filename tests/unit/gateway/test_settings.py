@@ -1,12 +1,14 @@
 import pytest
 
 from common.errors import SettingsError
-from common.options import OPTIONS, SessionOptions
+from common.options import OPTIONS, Kind, SessionOptions
 from common.settings import definitions, load
 from gateway.settings import GatewaySettings
 
 OURS = {
-    each.setting: each for each in OPTIONS.values() if each.setting in definitions(GatewaySettings)
+    each.setting: each
+    for each in OPTIONS.values()
+    if each.setting in definitions(GatewaySettings) and each.kind is not Kind.LANGUAGE
 }
 
 

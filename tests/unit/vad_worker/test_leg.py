@@ -7,24 +7,31 @@ from typing import cast
 import pytest
 
 from common.bus.keys import Leg
-from common.bus.wire import Chunk, Control, StreamId
+from common.bus.wire import Chunk, Control, StreamId, denoised
 from common.options import SessionOptions
 from common.pipeline import text
-from common.pipeline.control import Configure, End, Flush
-from common.pipeline.speech import Event, Gap, SpeechEntry
+from common.pipeline.control import Configure, Digit, End, Flush
+from common.pipeline.speech import Dtmf, Event, Gap, SpeechEntry
+from common.pipeline.trace import Endpoint
 from common.pipeline.work import LegWork, UtteranceWork
 from common.stage.api import Commit, Done, Effect, Emit, Entry, Offer, Snapshot
 from vad_worker.checkpoint import CHECKPOINT
 from vad_worker.framing import FRAME
 from vad_worker.leg import VadLeg
 
+WORDS = SessionOptions(words=True)
 WORK = LegWork(options=SessionOptions(), gateway="gw", source="audio", events=True, align=False)
 LOUD, QUIET = 0.9, 0.01
 
 
-def leg(snapshot: Snapshot | None = None, *, align: bool = False) -> VadLeg:
+def leg(
+    snapshot: Snapshot | None = None,
+    *,
+    align: bool = False,
+    options: SessionOptions = WORK.options,
+) -> VadLeg:
     saved = None if snapshot is None else CHECKPOINT.unpack(snapshot.state)
-    return VadLeg(Leg("s", 0), replace(WORK, align=align), saved)
+    return VadLeg(Leg("s", 0), replace(WORK, align=align, options=options), saved)
 
 
 def spoken(emit: Emit) -> tuple[Event, ...]:
@@ -95,7 +102,7 @@ def test_audio_is_kept_until_the_final_is_in_the_text():
 @pytest.mark.parametrize("heard", [1, 500])
 def test_audio_is_kept_ten_looks_beyond_the_final_where_aligners_read_it(heard: int):
     """However much of it comes between two looks: an upload's audio is not gone at once."""
-    one = leg(align=True)
+    one = leg(align=True, options=WORDS)
     run(one, [frames(20, 20)], LOUD)
     run(one, [frames(80, 100)], QUIET)
     end = 100
@@ -110,8 +117,21 @@ def test_audio_is_kept_ten_looks_beyond_the_final_where_aligners_read_it(heard: 
     assert one.snapshot(b"").pins == {}
 
 
-def test_a_final_in_the_text_does_not_free_what_the_next_still_needs():
+def test_audio_is_kept_for_aligners_where_the_utterance_began_with_words():
     one = leg(align=True)
+    run(one, [frames(20, 20), Control(20 * FRAME, 2, Configure(WORDS))], LOUD)
+    run(one, [frames(80, 100)], QUIET)
+    run(one, [frames(20, 120), Control(120 * FRAME, 2, Configure(WORK.options))], LOUD)
+    run(one, [frames(80, 200)], QUIET)
+    run(one, [frames(20, 220)], LOUD)
+    run(one, [frames(80, 300)], QUIET)
+    assert list(one.snapshot(b"").pins) == [1, 2, 3]
+    one.committed(3)
+    assert list(one.snapshot(b"").pins) == [2]
+
+
+def test_a_final_in_the_text_does_not_free_what_the_next_still_needs():
+    one = leg(align=True, options=WORDS)
     run(one, [frames(20, 20)], LOUD)
     run(one, [frames(80, 100)], QUIET)
     run(one, [frames(40, 140)], LOUD)
@@ -136,6 +156,17 @@ def test_options_change_from_their_position_on():
     assert [event.t for event in ended] == ["paused", "ended"]
 
 
+def test_what_the_recogniser_does_changes_with_the_next_utterance():
+    """Where it starts is decided before the control or after it: nothing else counts."""
+    one = leg()
+    changed = SessionOptions(words=True, interim_results=False)
+    effects = run(one, [frames(20, 20), Control(20 * FRAME, 2, Configure(changed))], LOUD)
+    effects += run(one, [frames(80, 100)], QUIET)
+    effects += run(one, [frames(20, 120)], LOUD)
+    offered = [cast(UtteranceWork, e.work) for e in effects if isinstance(e, Offer)]
+    assert [work.options for work in offered] == [WORK.options, changed]
+
+
 def test_what_is_not_in_the_text_yet_is_offered_again_by_a_new_owner():
     """Offers and checkpoints may lie on different servers, and one of them lose the newest."""
     one = leg()
@@ -150,3 +181,44 @@ def test_what_is_not_in_the_text_yet_is_offered_again_by_a_new_owner():
     assert run(new_owner, [], QUIET) == [], "once"
     new_owner.committed(1)
     assert run(leg(new_owner.snapshot(b"")), [], QUIET) == [second]
+
+
+def test_a_digit_is_reported_by_its_own_leg_alone():
+    for channel, expected in ((0, [(Dtmf(4 * FRAME, "5"),)]), (1, [])):
+        control = Control(4 * FRAME, 2, Digit(channel, "5"))
+        effects = run(leg(), [frames(4, 4), control], QUIET)
+        assert [spoken(e) for e in effects if isinstance(e, Emit)] == expected
+
+
+def stamps(effects: Sequence[Effect]) -> list[Endpoint | None]:
+    return [
+        emit.events.endpoint
+        for emit in effects
+        if isinstance(emit, Emit) and isinstance(emit.events, SpeechEntry)
+    ]
+
+
+def conclude(one: VadLeg, entries: Sequence[Entry], probability: float) -> list[Effect]:
+    count = len(one.ingest(entries)) // (2 * FRAME)
+    return one.conclude([probability] * count, [0.01] * count, heard=7.0, now=7.5)
+
+
+def test_an_end_says_when_its_audio_was_heard_and_denoised_and_by_whom():
+    one = VadLeg(Leg("s", 0), WORK, None, "me")
+    assert stamps(conclude(one, [frames(20, 20)], LOUD)) == [None], "it begins"
+    quiet = [
+        frames(10, 30)._replace(denoised=denoised(5.0, "early")),
+        frames(20, 50)._replace(denoised=denoised(6.0, "them")),
+    ]
+    _, end = stamps(conclude(one, quiet, QUIET))
+    assert end == Endpoint(heard=7.0, decided=7.5, worker="me", denoised=6.0, denoiser="them")
+
+
+def test_the_answer_to_a_flush_says_so_too():
+    one = VadLeg(Leg("s", 0), WORK, None, "me")
+    effects = conclude(one, [frames(4, 4), Control(4 * FRAME, 2, Flush())], QUIET)
+    endpoint = Endpoint(heard=7.0, decided=7.5, worker="me")
+    assert stamps(effects) == [endpoint]
+    (final,) = [each.item for each in effects if isinstance(each, Commit)]
+    assert isinstance(final, text.Final)
+    assert (final.endpoint, final.decoding) == (endpoint, None)

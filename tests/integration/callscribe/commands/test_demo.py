@@ -56,7 +56,10 @@ def test_it_is_not_led_astray_by_the_environment(demo):
     done, _ = demo(
         CALLSCRIBE_REDIS_URL="redis://127.0.0.1:1/0",
         CALLSCRIBE_PORT="1",
+        CALLSCRIBE_STREAM_PORT="1",
+        STREAM_WS_PORT="1",
         CALLSCRIBE_GENERATE_SELF_SIGNED_CERT="yes",
+        CALLSCRIBE_SELF_SIGNED_CERT_DIR="/nonexistent",
     )
     assert done.returncode == 0, done.stderr
 

@@ -3,6 +3,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
 
@@ -146,3 +147,14 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests may run under nohup
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
+
+
+def test_a_port_that_is_taken_is_named_with_its_flag():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "callscribe", "up", "--host", "127.0.0.1", "--port", "0"]
+        command += ["--asr", "0", "--vad", "0", "--denoise", "0"]
+        command += ["--stream-port", port, "--stream-ws-port", "none"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert f"--stream-port: cannot listen on 127.0.0.1:{port}" in done.stderr.splitlines()[-1]

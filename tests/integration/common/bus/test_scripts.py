@@ -60,6 +60,18 @@ class TestCommit:
         assert [number for number, _, _ in await items(link)] == [1, 2, 3]
         assert await link.call("EXISTS", LEG.key("parked")) == 0
 
+    async def test_an_item_says_when_it_entered_and_not_when_it_was_parked(self, link):
+        await open_session(link)
+        await link.evaluate([commit(2)])
+        seconds, micros = await link.call("TIME")
+        await link.evaluate([commit(1)])
+        entered = [
+            dict(zip(fields[::2], fields[1::2], strict=True))[wire.COMMITTED_FIELD]
+            for _, fields in await link.call("XRANGE", LEG.key("text"), "-", "+")
+        ]
+        assert len(entered) == 2
+        assert all(float(at) >= int(seconds) + int(micros) / 1e6 for at in entered)
+
     async def test_the_first_version_of_an_item_wins(self, link):
         await open_session(link)
         assert await link.evaluate([commit(1, "first"), commit(1, "second")]) == [1, 0]

@@ -82,6 +82,10 @@ async def test_who_asks_a_redis_that_does_not_answer_is_not_turned_away(monkeypa
         {"x-api-key": ["secret"]},
         {"authorization": ["Bearer secret"]},
         {"authorization": ["bearer  secret "]},
+        {"authorization": ["Token secret"]},
+        {"sec-websocket-protocol": ["token, secret"]},
+        {"sec-websocket-protocol": ["realtime, openai-insecure-api-key.secret"]},
+        {"sec-websocket-protocol": ["bearer", "secret"]},
         {"x-api-key": ["secret"], "authorization": ["Bearer other"]},
         {"x-api-key": ["secret", "another"]},
     ],
@@ -94,7 +98,15 @@ def test_a_client_is_known_by_what_it_says_of_itself(headers):
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"x-api-key": [""]}, {"authorization": ["Basic x"]}, {"authorization": ["Bearer "]}],
+    [
+        {},
+        {"x-api-key": [""]},
+        {"authorization": ["Basic x"]},
+        {"authorization": ["Bearer "]},
+        {"sec-websocket-protocol": ["token"]},
+        {"sec-websocket-protocol": ["openai-insecure-api-key."]},
+        {"sec-websocket-protocol": ["a, b"]},
+    ],
 )
 def test_who_says_nothing_is_known_by_his_address(headers):
     assert caller(headers, "192.0.2.1") == KEY

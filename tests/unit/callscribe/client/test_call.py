@@ -33,7 +33,7 @@ async def test_a_call_from_config_to_its_end(serving):
         seen["change"] = await peer.until("config")
         await peer.until("finalize")
         seen["audio"] = bytes(peer.audio)
-        await peer.say("keyword", word="unknown to this client")
+        await peer.say("mood", word="unknown to this client")
         await peer.say("final", **SPAN, seq=1, text="hello")
 
     options = Options(sample_rate=8_000, channels=2, events=("gap",))

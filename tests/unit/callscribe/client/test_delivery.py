@@ -1,10 +1,12 @@
 from callscribe.client.delivery import Delivery
 from callscribe.client.messages import (
     AudioAck,
+    Dtmf,
     Error,
     Event,
     Final,
     Gap,
+    Keyword,
     Lag,
     Partial,
     SpeechEnded,
@@ -41,7 +43,7 @@ def test_no_partial_comes_after_its_final():
     assert delivery.is_new(Partial(text="other", **span(1, channel=1)))
 
 
-def test_speech_events_and_gaps_come_once():
+def test_speech_events_and_the_like_come_once():
     delivery = Delivery()
     events: list[Event] = [
         SpeechStarted(utterance=1, start=0.0, at=0.5),
@@ -50,6 +52,11 @@ def test_speech_events_and_gaps_come_once():
         Gap(start=2.0, end=3.0),
         Gap(channel=1, start=2.0, end=3.0),
         SpeechStarted(utterance=3, start=4.0, at=5.5),
+        Keyword(keyword="a", text="A", offset=0, **span(1)),
+        Keyword(keyword="a", text="A", offset=9, **span(1)),
+        Keyword(keyword="b", text="A", offset=9, **span(1)),
+        Dtmf(digit="5", at=1.0),
+        Dtmf(digit="5", at=1.5),
     ]
     assert all(delivery.is_new(event) for event in events)
     assert not any(delivery.is_new(event) for event in events)

@@ -1,12 +1,13 @@
 import dataclasses
 import json
 from contextlib import suppress
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callscribe import client
 from callscribe.client.messages import (
     AudioAck,
     Changes,
@@ -15,6 +16,7 @@ from callscribe.client.messages import (
     Event,
     Final,
     Gap,
+    Keyword,
     Lag,
     Options,
     Partial,
@@ -88,6 +90,18 @@ EVENTS: dict[str, tuple[dict[str, Any], Event]] = {
         SpeechEnded(channel=1, utterance=1, start=0.5, end=2.0, at=2.8, reason="silence"),
     ),
     "gap": (SPAN, Gap(channel=1, start=0.5, end=2.0)),
+    "keyword": (
+        {**SPAN, "utterance": 3, "keyword": "refund", "text": "Refund", "offset": 7},
+        Keyword(
+            channel=1,
+            utterance=3,
+            start=0.5,
+            end=2.0,
+            keyword="refund",
+            text="Refund",
+            offset=7,
+        ),
+    ),
     "error": ({"code": "no", "message": "No."}, Error(code="no", message="No.")),
     "lag": ({"channel": 1, "seconds": 3.5}, Lag(channel=1, seconds=3.5)),
     "audio_ack": ({"position": 8000}, AudioAck(position=8000)),
@@ -191,6 +205,7 @@ def test_every_option_of_the_protocol_can_be_sent():
         language="en",
         context="billing",
         keywords=("EZB",),
+        keyword_distance=1,
         vad_threshold=0.4,
         silence_threshold=0.5,
         min_speech_duration=0.1,
@@ -203,6 +218,9 @@ def test_every_option_of_the_protocol_can_be_sent():
         attenuation_limit=12,
         words=True,
         interim_results=False,
+        channel_labels=("agent",),
+        conversation_id="case 7",
+        webhook="https://example.com/finals",
         events=("gap",),
     )
     assert everything.to_wire().keys() == set(known)
@@ -221,3 +239,9 @@ def test_an_option_has_the_type_that_the_table_gives(option):
 
 def test_what_may_change_is_what_the_table_lets_change():
     assert set(Changes.__annotations__) == {e.name for e in OPTIONS.values() if e.changeable}
+
+
+@pytest.mark.parametrize("event", get_args(Event), ids=lambda event: event.kind)
+def test_every_event_is_exported(event):
+    assert getattr(client, event.__name__) is event
+    assert event.__name__ in client.__all__

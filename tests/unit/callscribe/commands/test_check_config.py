@@ -25,6 +25,6 @@ def test_check_config_tells_each_problem_once(monkeypatch, capsys):
 
 
 def test_a_key_in_the_environment_is_no_unknown_setting(monkeypatch, capsys):
-    monkeypatch.setenv("CALLSCRIBE_API_KEY", "secret")
+    monkeypatch.setenv("CALLSCRIBE_API_KEY", "hush")
     assert main(["check-config"]) == 0
-    assert "secret" not in capsys.readouterr().out
+    assert "hush" not in capsys.readouterr().out

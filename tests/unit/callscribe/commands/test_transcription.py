@@ -1,4 +1,5 @@
 import asyncio
+import dataclasses
 import json
 import sys
 import time
@@ -8,11 +9,19 @@ import numpy as np
 import pytest
 import soundfile
 
-from callscribe.audiofile import AudioFile, AudioFileError
-from callscribe.client.latency import MEASURES, Sending
-from callscribe.commands import transcription
-from callscribe.commands.transcription import TranscribeOptions, run
+from callscribe.audiofile import MIX, AudioFile, AudioFileError
+from callscribe.client.latency import MEASURES
+from callscribe.client.messages import Options
+from callscribe.commands.server_flags import Server
+from callscribe.commands.transcription import TranscribeOptions, recording, run
 from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
+
+
+def asking(*, url: str | list[str], api_key: str | None = None, **others: Any) -> TranscribeOptions:
+    """Options with a server of this URL, or of these."""
+    urls = [url] if isinstance(url, str) else url
+    return TranscribeOptions(server=Server(urls=urls, api_key=api_key), **others)
+
 
 SPAN = {"channel": 1, "utterance": 1, "start": 0.1, "end": 0.5}
 
@@ -44,12 +53,18 @@ async def test_a_file_is_sent_as_it_is_and_its_transcript_printed(serving, stere
         seen["audio"] = bytes(peer.audio)
 
     async with serving(script) as url:
-        assert await run(TranscribeOptions(files=[stereo], url=url, speed=0)) == 0
+        assert await run(asking(files=[stereo], url=url, speed=0)) == 0
     samples, _ = soundfile.read(stereo, dtype="int16")
     assert seen["audio"] == samples.astype("<i2").tobytes()
     config = seen["config"]
     assert (config["encoding"], config["sample_rate"], config["channels"]) == ("pcm16", 8_000, 2)
-    assert set(config["events"]) == {"speech_started", "speech_ended", "gap", "audio_ack"}
+    assert set(config["events"]) == {
+        "speech_started",
+        "speech_ended",
+        "gap",
+        "keyword",
+        "audio_ack",
+    }
     assert "denoise" not in config
     printed = capsys.readouterr()
     assert printed.out == "[   0.10 -   0.50] caller: hello\n"
@@ -62,7 +77,9 @@ async def test_json_tells_every_event_and_the_latencies(serving, stereo, capsys)
         assert (await answer(peer))["denoise"] is True
 
     async with serving(script) as url:
-        options = TranscribeOptions(files=[stereo], url=url, speed=50, json=True, denoise=True)
+        options = asking(
+            files=[stereo], url=url, speed=50, form="jsonl", asked=Options(denoise=True)
+        )
         assert await run(options) == 0
     printed = capsys.readouterr()
     assert printed.err == ""
@@ -73,11 +90,12 @@ async def test_json_tells_every_event_and_the_latencies(serving, stereo, capsys)
         "partial",
         "speech_ended",
         "final",
+        "end",
         "summary",
     ]
     assert set(lines[2]["latency"]) == {"first_partial", "partial_lag"}
     assert set(lines[4]["latency"]) == {"endpoint_to_final", "finalisation"}
-    assert lines[-1]["files"] == 1
+    assert lines[-1]["calls"] == 1
     assert lines[-1]["audio_seconds"] == 0.55
     assert set(lines[-1]["latency"]) == set(MEASURES)
 
@@ -98,7 +116,7 @@ async def test_a_broken_connection_is_resumed_and_said(serving, stereo, capsys):
             await peer.say("final", **SPAN, seq=1, text="hello")
 
     async with serving(script) as url:
-        assert await run(TranscribeOptions(files=[stereo], url=[url], speed=0)) == 0
+        assert await run(asking(files=[stereo], url=[url], speed=0)) == 0
     printed = capsys.readouterr()
     assert printed.out == "[   0.10 -   0.50] caller: hello\n"
     assert "connection lost for" in printed.err
@@ -112,7 +130,7 @@ async def test_without_resume_a_broken_connection_is_a_failure(serving, stereo, 
         peer.cut()
 
     async with serving(script) as url:
-        options = TranscribeOptions(files=[stereo], url=url, speed=0, resume=False)
+        options = asking(files=[stereo], url=url, speed=0, resume=False)
         assert await run(options) == EXIT_FAILED
     assert "the connection to the server broke" in capsys.readouterr().err
 
@@ -126,20 +144,104 @@ async def test_what_is_asked_for_is_passed_on(serving, stereo):
         assert peer.connection.request.headers["Authorization"] == "Bearer secret"
 
     async with serving(script) as url:
-        asked: dict[str, Any] = {"language": "en", "context": "billing", "words": True}
-        asked["api_key"] = "secret"
-        options = TranscribeOptions(files=[stereo], url=url, speed=0, **asked)
+        asked = Options(language="en", context="billing", words=True)
+        options = asking(files=[stereo], url=url, speed=0, asked=asked, api_key="secret")
         assert "secret" not in repr(options)
         assert await run(options) == 0
 
 
 async def test_several_files_are_calls_of_their_own(serving, stereo, capsys):
     async with serving(answer) as url:
-        assert await run(TranscribeOptions(files=[stereo, stereo], url=url, speed=50)) == 0
+        assert await run(asking(files=[stereo, stereo], url=url, speed=50)) == 0
     printed = capsys.readouterr()
     assert printed.out == f"# {stereo}\n[   0.10 -   0.50] caller: hello\n" * 2
     assert "1.1 s of audio" in printed.err
     assert all(meaning in printed.err for meaning in MEASURES.values())
+
+
+async def test_files_at_the_same_time_are_told_one_after_the_other(serving, stereo, capsys):
+    together = asyncio.Barrier(2)
+
+    async def script(peer):
+        await peer.accept()
+        async with asyncio.timeout(10):
+            await together.wait()
+        await peer.until("finalize")
+        for utterance in (1, 2):
+            span = {**SPAN, "utterance": utterance, "seq": utterance}
+            await peer.say("final", **span, text=f"text {utterance}")
+            await asyncio.sleep(0)
+
+    async with serving(script) as url:
+        assert await run(asking(files=[stereo] * 4, url=url, speed=0, jobs=2)) == 0
+    printed = capsys.readouterr()
+    lines = "".join(f"[   0.10 -   0.50] caller: text {number}\n" for number in (1, 2))
+    assert printed.out == f"# {stereo}\n{lines}" * 4
+    assert [line[:5] for line in printed.err.splitlines()[:4]] == [f"[{n}/4]" for n in range(1, 5)]
+
+
+async def test_a_call_that_fails_keeps_no_other_file_from_being_told(
+    serving, stereo, tmp_path, capsys
+):
+    calls = []
+
+    async def script(peer):
+        calls.append(peer)
+        if len(calls) == 2:
+            await peer.accept()
+            await peer.until_audio(1)
+            await peer.say("error", code="overloaded", message="too far behind")
+            await peer.connection.close(1011, "overloaded")
+        else:
+            await answer(peer)
+
+    files = [tmp_path / f"{name}.wav" for name in "abc"]
+    for file in files:
+        file.write_bytes(stereo.read_bytes())
+    options = asking(files=files, url="", speed=0, form="json", output=tmp_path)
+    async with serving(script) as url:
+        options = dataclasses.replace(options, server=Server(urls=[url]))
+        assert await run(options) == EXIT_FAILED
+    assert f"callscribe transcribe: {files[1]}: too far behind" in capsys.readouterr().err
+    whole = [json.loads(file.with_suffix(".json").read_text()) for file in files]
+    assert [each["complete"] for each in whole] == [True, False, True]
+    assert [each["text"] for each in whole] == ["hello", "", "hello"]
+
+
+async def test_once_a_call_cannot_be_opened_no_other_is_tried(serving, stereo, capsys):
+    calls = []
+
+    async def script(peer):
+        calls.append(peer)
+        await peer.connection.recv()
+        await peer.say("error", code="invalid_option", message="no such thing")
+        await peer.connection.close(1008, "invalid_option")
+
+    async with serving(script) as url:
+        assert await run(asking(files=[stereo] * 3, url=url, jobs=2)) == EXIT_FAILED
+    assert len(calls) <= 2
+    line = "callscribe transcribe: no such thing (invalid_option)\n"
+    assert capsys.readouterr().err == line
+
+
+async def test_captions_are_printed_in_the_end(serving, stereo, capsys):
+    async with serving(answer) as url:
+        assert await run(asking(files=[stereo], url=url, speed=0, form="srt")) == 0
+    assert capsys.readouterr().out == "1\n00:00:00,100 --> 00:00:00,500\ncaller: hello\n\n"
+
+
+async def test_one_channel_of_a_file_is_a_call_of_one_channel(serving, stereo):
+    seen = []
+
+    async def script(peer):
+        seen.append((await answer(peer))["channels"])
+        seen.append(np.frombuffer(peer.audio, np.int16)[:3].tolist())
+
+    async with serving(script) as url:
+        for channel in (2, MIX):
+            options = asking(files=[stereo], url=url, speed=0, channel=channel)
+            assert await run(options) == 0
+    assert seen == [1, [0, -1, -2], 1, [0, 0, 0]]
 
 
 @pytest.mark.parametrize("trouble", ["gap", "error"])
@@ -152,7 +254,7 @@ async def test_an_incomplete_transcript_is_a_failure(serving, stereo, trouble, c
             await peer.say("error", code="utterance_failed", message="sorry")
 
     async with serving(script) as url:
-        options = TranscribeOptions(files=[stereo], url=url, speed=0)
+        options = asking(files=[stereo], url=url, speed=0)
         assert await run(options) == EXIT_FAILED
     assert "caller: hello" in capsys.readouterr().out
 
@@ -165,7 +267,7 @@ async def test_the_servers_reason_is_told_when_it_ends_the_call(serving, stereo,
         await peer.connection.close(1011, "overloaded")
 
     async with serving(script) as url:
-        options = TranscribeOptions(files=[stereo], url=url, speed=2)
+        options = asking(files=[stereo], url=url, speed=2)
         assert await run(options) == EXIT_FAILED
     errors = capsys.readouterr().err.splitlines()
     assert errors[-1] == "callscribe transcribe: too far behind (overloaded)"
@@ -177,14 +279,14 @@ async def test_a_server_that_stops_before_the_end_of_the_file_failed(serving, st
         await peer.until_audio(2 * 2 * 800)
 
     async with serving(script) as url:
-        options = TranscribeOptions(files=[stereo], url=url, speed=2)
+        options = asking(files=[stereo], url=url, speed=2)
         assert await run(options) == EXIT_FAILED
     assert "the server has ended the call" in capsys.readouterr().err
 
 
 async def test_a_server_that_is_not_there_is_one_line(unused_tcp_port, stereo, capsys):
     url = f"ws://127.0.0.1:{unused_tcp_port}/ws/asr"
-    assert await run(TranscribeOptions(files=[stereo], url=url)) == EXIT_FAILED
+    assert await run(asking(files=[stereo], url=url)) == EXIT_FAILED
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err == f"callscribe transcribe: cannot reach {url}: connection refused\n"
@@ -194,12 +296,13 @@ async def test_misuse_is_one_line_before_anything_is_sent(stereo, tmp_path, caps
     missing, fast = tmp_path / "missing.wav", tmp_path / "fast.wav"
     soundfile.write(fast, np.zeros(100), 384_000)
     cases = [
-        (TranscribeOptions(files=[stereo, missing], url="ws://localhost:1"), "no such file"),
-        (TranscribeOptions(files=[stereo], url="http://localhost"), "no ws:// or wss:// URL"),
-        (TranscribeOptions(files=[stereo], url="ws://h:99999/"), "no ws:// or wss:// URL"),
-        (TranscribeOptions(files=[stereo], url="ws://[::1/"), "no ws:// or wss:// URL"),
-        (TranscribeOptions(files=[stereo], url="ws://localhost:1", speed=-1), "speed is -1"),
-        (TranscribeOptions(files=[stereo, fast], url="ws://localhost:1"), "384000 Hz"),
+        (asking(files=[stereo, missing], url="ws://localhost:1"), "no such file"),
+        (asking(files=[stereo], url="http://localhost"), "no ws:// or wss:// URL"),
+        (asking(files=[stereo], url="ws://h:99999/"), "no ws:// or wss:// URL"),
+        (asking(files=[stereo], url="ws://[::1/"), "no ws:// or wss:// URL"),
+        (asking(files=[stereo], url="ws://localhost:1", speed=-1), "speed is -1"),
+        (asking(files=[stereo, fast], url="ws://localhost:1"), "384000 Hz"),
+        (asking(files=[stereo], url="ws://localhost:1", channel=3), "no channel 3; it has 2"),
     ]
     for options, reason in cases:
         assert await run(options) == EXIT_MISUSE
@@ -221,7 +324,7 @@ async def test_a_file_that_breaks_off_ends_the_call(serving, stereo, monkeypatch
 
     monkeypatch.setattr(AudioFile, "blocks", broken)
     async with serving(script) as url:
-        options = TranscribeOptions(files=[stereo], url=url, speed=0)
+        options = asking(files=[stereo], url=url, speed=0)
         assert await run(options) == EXIT_MISUSE
     assert "broken audio" in capsys.readouterr().err
 
@@ -234,14 +337,14 @@ async def test_a_file_with_samples_that_are_no_numbers_ends_the_call(serving, tm
 
     soundfile.write(tmp_path / "a.wav", np.full(8_000, np.nan), 8_000, subtype="FLOAT")
     async with serving(script) as url:
-        options = TranscribeOptions(files=[tmp_path / "a.wav"], url=url, speed=0)
+        options = asking(files=[tmp_path / "a.wav"], url=url, speed=0)
         assert await run(options) == EXIT_MISUSE
     assert "sample 0, at 0.000 s, is infinite or not a number" in capsys.readouterr().err
 
 
 async def test_a_closed_stdout_is_one_line(stereo, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdout", None)
-    assert await run(TranscribeOptions(files=[stereo], url="ws://localhost:1")) == EXIT_FAILED
+    assert await run(asking(files=[stereo], url="ws://localhost:1")) == EXIT_FAILED
     assert capsys.readouterr().err == "callscribe transcribe: stdout is closed\n"
 
 
@@ -256,12 +359,12 @@ async def test_cancelling_ends_the_call(serving, stereo):
         left.set()
 
     async with serving(script) as url:
-        running = asyncio.create_task(run(TranscribeOptions(files=[stereo], url=url, speed=0.001)))
+        running = asyncio.create_task(run(asking(files=[stereo], url=url, speed=0.001)))
         # The first message is due only after minutes at this speed.
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        running = asyncio.create_task(run(TranscribeOptions(files=[stereo], url=url, speed=0)))
+        running = asyncio.create_task(run(asking(files=[stereo], url=url, speed=0)))
         await heard.wait()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -286,15 +389,15 @@ class Clock:
 
 @pytest.mark.parametrize("speed", [1.0, 2.0])
 async def test_audio_is_paced_on_an_absolute_clock(stereo, monkeypatch, speed):
-    clock, sending, sent = Clock(), Sending(), []
+    clock, sent = Clock(), []
     monkeypatch.setattr(time, "monotonic", clock.monotonic)
     monkeypatch.setattr(asyncio, "sleep", clock.sleep)
     with AudioFile(stereo) as audio:
-        async for _ in transcription._recording(audio, speed, sending):
-            sent.append(clock.now)
+        async for end, _ in recording(audio, 0.1, speed):
+            sent.append((end, clock.now))
             clock.now += 0.021  # sending takes a while
     recorded = [0.1, 0.2, 0.3, 0.4, 0.5, 0.55]
     # Late by one overshoot each, never by the sum of them.
     expected = [1000 + end / speed + clock.overshoot for end in recorded]
-    assert sent == pytest.approx(expected, abs=0.02 if speed > 1 else 0.01)
-    assert [sending.time_of(end) for end in recorded] == sent
+    assert [end for end, _ in sent] == pytest.approx(recorded)
+    assert [at for _, at in sent] == pytest.approx(expected, abs=0.02 if speed > 1 else 0.01)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from callscribe.client.messages import Options
+from callscribe.commands.server_flags import Server
 from callscribe.loadtest import load
-from callscribe.loadtest.caller import Callers, Server
+from callscribe.loadtest.caller import Callees, Callers
 from callscribe.loadtest.load import Load, Shape
 from callscribe.loadtest.pacing import Pacer
 from callscribe.loadtest.plan import Loop, Passage
@@ -26,8 +27,9 @@ class LoadBench:
         frame = b"\x82\x84" + bytes(4) + b"abcd"
         clock: Callable[[], float] = lambda: SPEED * (time.monotonic() - begin)  # noqa: E731
         self.pacer = Pacer([frame] * 60, 0.1, clock, self.tally.late)
-        server = Server(url, Options(events=("speech_started", "speech_ended", "gap", "lag")))
-        self.callers = Callers(server, self.loop, self.pacer, self.tally, clock)
+        options = Options(events=("speech_started", "speech_ended", "gap", "lag"))
+        callees = Callees(Server(urls=[url], api_key="secret"), options)
+        self.callers = Callers(callees, self.loop, self.pacer, self.tally, clock)
         whole = Shape(**{"sessions": 2, "duration": 10.0, "ramp": 0.0, **shape})  # type: ignore[arg-type]
         self.load = Load(whole, self.loop, self.callers, self.pacer, self.tally, clock)
 

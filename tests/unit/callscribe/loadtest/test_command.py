@@ -38,6 +38,7 @@ def test_it_has_help(capsys):
         (["--url", "http://here"], "http://here is no ws:// or wss:// URL"),
         (["--url", "ws://h:99999/"], "ws://h:99999/ is no ws:// or wss:// URL"),
         (["--url", "ws://[::1/"], "ws://[::1/ is no ws:// or wss:// URL"),
+        (["--url", "ws://here", "--fingerprint", "ab" * 32], "--fingerprint: ws://here has no TLS"),
         (["--json", "/nonexistent/a.json"], "--json: there is no folder /nonexistent"),
         (["--plot", "/nonexistent/a.png"], "--plot: there is no folder /nonexistent"),
         (["--plot", "a.docx"], "--plot: a.docx ends in none of .png, .svg, .pdf"),
@@ -84,8 +85,11 @@ def test_a_file_that_is_no_audio_is_one_line(tmp_path, capsys):
 
 def test_the_title_keeps_secrets(capsys):
     url = "ws://me:secret@127.0.0.1:1/ws/asr?key=secret"
-    main(["loadtest", "--url", url, "--mulaw", "--stereo", "--call-length", "30"])
+    other = "ws://127.0.0.1:2/ws/asr"
+    flags = ["--mulaw", "--stereo", "--call-length", "30"]
+    main(["loadtest", "--url", url, "--url", other, *flags])
     output = capsys.readouterr().out
+    assert "calls to ws://127.0.0.1:1/ws/asr and ws://127.0.0.1:2/ws/asr for 60 s" in output
     assert "secret" not in output
     assert "30 s each on average: 8 kHz mu-law, two channels, messages of 20 ms" in output
 

@@ -57,7 +57,7 @@ def test_what_is_permanent_is_what_the_table_says(stream):
 def test_every_builder_is_in_the_table():
     leg = Leg("s", 0)
     permanent = [keys.work_items("vad"), keys.index("vad"), keys.workers("vad"), keys.dead("asr")]
-    permanent += [keys.doorbell("asr", 3), keys.sessions()]
+    permanent += [keys.doorbell("asr", 3), keys.sessions(), keys.webhooks()]
     passing = [leg.meta, *map(leg.key, ("audio", "clean", "speech", "text", "parked", "part:1"))]
     passing += [
         leg.key("align:1"),
@@ -65,6 +65,8 @@ def test_every_builder_is_in_the_table():
         keys.out("gateway-1"),
         keys.dead_audio("asr"),
         keys.calls("0123abcd"),
+        keys.named("case 7"),
+        keys.session_key("s", "trace"),
     ]
     assert all(map(keys.is_permanent, permanent))
     assert not any(map(keys.is_permanent, passing))

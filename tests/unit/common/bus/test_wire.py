@@ -1,5 +1,6 @@
 """Entries: round trips, order, and the cursors that skip exactly what they should."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +29,16 @@ def test_audio_reads_back_by_position(end, pcm):
     assert chunk == Chunk(end, pcm)
     assert chunk.start == end - len(pcm) // 2
     assert chunk.stream_id == StreamId(end, wire.AUDIO_ORDER)
+
+
+@given(st.floats(0, 4e9), st.text("-abc7", max_size=30))
+def test_denoised_audio_says_when_and_by_whom(at, worker):
+    stamp = wire.denoised(at, worker)
+    raw = (b"320-1", [wire.AUDIO_FIELD, b"ab", wire.DENOISED_FIELD, stamp])
+    assert wire.read_source(raw) == Chunk(320, b"ab", stamp)
+    read_at, read_worker = wire.read_denoised(stamp)
+    assert read_at == pytest.approx(at, abs=1e-6)
+    assert read_worker == worker
 
 
 @given(POSITIONS, st.integers(2, 99), COMMANDS)

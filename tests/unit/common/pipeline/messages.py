@@ -7,16 +7,22 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 
 from common.options import SessionOptions
-from common.pipeline import control, partial, progress, report, speech, text, work
+from common.pipeline import control, partial, progress, report, speech, text, trace, work
 from common.pipeline.record import Message
 from common.pipeline.stream_ids import StreamId
 
 OPTIONS = SessionOptions(language="English", keywords=("callscribe",), words=True)
 
+ENDPOINT = trace.Endpoint(
+    heard=1.25, decided=1.5, worker="vad-1", denoised=1.125, denoiser="denoise-1"
+)
+DECODING = trace.Decoding(begun=1.5, ended=1.75, worker="asr-1")
+
 EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
     "control-flush": (control.COMMAND, control.Flush()),
     "control-config": (control.COMMAND, control.Configure(OPTIONS)),
     "control-end": (control.COMMAND, control.End()),
+    "control-digit": (control.COMMAND, control.Digit(channel=1, digit="#")),
     "work-leg": (
         work.LEG_WORK,
         work.LegWork(
@@ -62,7 +68,14 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
                 speech.Resumed(7, 86_016),
                 speech.Ended(7, 48_000, 96_000, 96_000, "flush"),
                 speech.Flushed(8, 96_000),
+                speech.Dtmf(96_000, "5"),
             ),
+        ),
+    ),
+    "speech-entry-endpoint": (
+        speech.SPEECH_ENTRY,
+        speech.SpeechEntry(
+            StreamId(96_000, 0), (speech.Ended(7, 48_000, 80_000, 96_000, "silence"),), ENDPOINT
         ),
     ),
     "partial": (partial.PARTIAL_TEXT, partial.PartialText(48_000, 64_000, "Guten", 3, "German")),
@@ -78,11 +91,40 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
             reason="silence",
         ),
     ),
+    "text-final-stamped": (
+        text.ITEM,
+        text.Final(
+            start=48_000,
+            end=96_000,
+            at=108_800,
+            text="Guten Tag.",
+            reason="silence",
+            endpoint=ENDPOINT,
+            decoding=DECODING,
+        ),
+    ),
     "text-final-failed": (text.ITEM, text.Final.lost(48_000, "it broke")),
     "text-final-empty": (text.ITEM, text.Final.empty(96_000, "flush")),
     "text-end": (text.ITEM, text.End()),
     "text-words": (text.WORDS, text.Words((text.TimedWord("Guten", 48_000, 64_000, 0.5),))),
     "text-words-none": (text.WORDS, text.Words(None, "the aligner failed")),
+    "trace-final": (
+        trace.TRACE_ENTRY,
+        trace.SentFinal(
+            channel=1,
+            utterance=7,
+            gateway="gw-1",
+            spoken=0.5,
+            received=1.0,
+            stored=None,
+            sent=2.0,
+            words=(0.25, None),
+        ),
+    ),
+    "trace-words": (
+        trace.TRACE_ENTRY,
+        trace.SentWords(channel=1, utterance=7, words=(0.25, None)),
+    ),
     "report": (report.WORKER_REPORT, report.WorkerReport(at=1.5, slots=8, used=3, lag=0.25)),
     "report-vad": (
         report.WORKER_REPORT,

@@ -14,6 +14,7 @@ def test_a_call_passes_through_the_stages_that_its_options_ask_for():
     assert stages.beside_call(SessionOptions(denoise=True)) == []
     assert stages.beside_call(SessionOptions(words=True)) == [ALIGN]
     assert stages.REQUIRED == (VAD, ASR)
+    assert stages.OPTIONAL == (ALIGN,)
 
 
 def test_the_streams_of_a_call_that_is_over_are_those_that_last_as_long_as_it():

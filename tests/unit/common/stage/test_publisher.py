@@ -1,5 +1,6 @@
 """What a refused write means, and which effects become writes at all."""
 
+import time
 from typing import Any
 
 import hiredis
@@ -134,7 +135,8 @@ async def test_effects_become_the_commands_they_stand_for():
     # Positions of the speech and of the clean stream are never written by the same stage.
     assert not await fenced(link, effects[:1] + effects[3:])
     assert not await fenced(link, effects[1:3])
-    assert [(c[1], c[-3]) for c in link.writes if c[0] == b"XADD"] == [
+    written = [c for c in link.writes if c[0] == b"XADD"]
+    assert [(c[1], next(each for each in c if b"-" in each)) for c in written] == [
         (LEG.key("speech"), b"5-2"),
         (LEG.key("part:3"), b"5-3"),
         (LEG.key("clean"), b"320-1"),
@@ -162,6 +164,20 @@ async def test_a_stream_of_positions_gets_a_ttl_with_its_first_entry():
     await fenced(link, [Audio(160, b"\0\0"), Audio(320, b"\0\0")])
     assert link.writes[-1] == (b"EXPIRE", LEG.key("clean"), b"%d" % keys.SESSION_TTL, b"NX")
     assert [command[0] for command in link.writes].count(b"EXPIRE") == 1
+
+
+async def test_clean_audio_says_who_has_denoised_it_and_when():
+    link, before = ScriptedLink(), time.time()
+    owned = Slot(
+        Assignment("s.0", LEG, None, b"1-0", 5, b"raw", "me"), object(), {}, {}, wire.NOTHING
+    )
+    await publisher(link).publish([(owned, [Audio(160, b"ab")])])
+    (command,) = [each for each in link.writes if each[0] == b"XADD"]
+    fields = list(command[-4:])
+    assert fields[:3] == [wire.AUDIO_FIELD, b"ab", wire.DENOISED_FIELD]
+    at, worker = wire.read_denoised(fields[3])
+    assert before - 1e-6 <= at <= time.time() + 1e-6
+    assert worker == "me"
 
 
 async def test_words_are_attached_after_the_commit_and_ring_for_the_text():

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from common.bus import wire
+from common.bus import keys, wire
 from common.errors import AtCapacity, BusUnavailable, Unavailable
 from gateway.calls import opening
 from gateway.downlink.late_words import MOST_AWAITED
@@ -22,6 +22,8 @@ from tests.unit.gateway.stand_ins import (
     eventually,
     quiet,
 )
+
+DENOISED, UNDENOISED = (json.dumps({"type": "config", "denoise": on}) for on in (True, False))
 
 
 @pytest.fixture
@@ -102,6 +104,33 @@ async def test_without_denoising_a_call_is_refused_or_goes_on_as_set():
         await table.open(STEREO)
         assert table.client.kinds == kinds
         assert not any("denoise" in item for item in table.around.work_items)
+
+
+async def test_a_call_that_goes_on_without_denoising_is_never_denoised():
+    table = Table(denoise_unavailable="continue")
+    table.around.absent = ["denoise"]
+    table.around.gate.clear()
+    # Before it is known that no worker denoises, the client switches it off and on.
+    for config in (DENOISED, UNDENOISED, DENOISED):
+        table.conversation.receive(config)
+    await quiet()
+    table.around.gate.set()
+    await quiet()
+    assert table.call.intake.record.options.denoise is False
+    table.conversation.receive(DENOISED)
+    assert table.client.kinds == ["denoise_unavailable", "session_created", "option_fixed"]
+    table.conversation.receive('{"type": "config", "language": "de"}')
+    options = table.call.intake.record.options
+    assert (options.language, options.denoise) == ("German", False)
+
+
+async def test_a_call_that_is_denoised_may_switch_it(table):
+    await table.open(DENOISED)
+    for config, on in ((UNDENOISED, False), (DENOISED, True)):
+        table.conversation.receive(config)
+        record = table.call.intake.record
+        assert (record.denoised, record.options.denoise) == (True, on)
+    assert table.client.kinds == ["session_created"]
 
 
 async def test_a_bug_while_opening_ends_the_call(table):
@@ -225,7 +254,12 @@ async def test_finals_are_passed_on_and_the_last_item_closes(table):
 
 @pytest.mark.parametrize(
     ("config", "absent", "align"),
-    [(WORDS, [], True), (WORDS, ["align"], False), (CONFIG, [], False)],
+    [
+        (WORDS, [], True),
+        (WORDS, ["align"], False),
+        (CONFIG, [], True),  # it may turn words on
+        (CONFIG, ["align"], False),
+    ],
 )
 async def test_the_work_items_tell_whether_words_may_come_from_aligners(
     table, config, absent, align
@@ -306,7 +340,8 @@ async def test_afterwards_working_keys_go_and_the_transcript_stays_a_while(table
     kept = {command[1]: command[2] for command in table.around.commands if command[0] == "EXPIRE"}
     leg = table.call.intake.legs[0].leg
     assert {leg.key("audio"), leg.key("speech"), leg.key("ckpt:vad")} <= unlinked
-    assert kept == {leg.meta: 300, leg.key("text"): 300}
+    trace = keys.session_key(table.call.id, "trace")
+    assert kept == {leg.meta: 300, leg.key("text"): 300, trace: 300}
     assert table.around.left == [table.conversation.id]
     assert table.around.listeners == {}
     assert table.around.legs == set()
@@ -323,4 +358,5 @@ async def test_of_a_call_that_never_came_to_its_end_workers_let_go_at_once(table
     (leg,) = table.call.intake.legs
     assert ("UNLINK", leg.leg.meta) in table.around.commands
     kept = {command[1]: command[2] for command in table.around.commands if command[0] == "EXPIRE"}
-    assert kept == {leg.leg.key("text"): 300}
+    trace = keys.session_key(table.call.id, "trace")
+    assert kept == {leg.leg.key("text"): 300, trace: 300}

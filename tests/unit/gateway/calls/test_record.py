@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from common.options import SessionOptions
 from gateway.calls.record import ResumeToken, SessionRecord
-from gateway.protocols.commands import ENCODINGS, EVENTS, AudioFormat
+from gateway.protocols.commands import ENCODINGS, EVENTS, About, AudioFormat
 
 RECORDS = st.builds(
     SessionRecord,
@@ -29,9 +29,11 @@ RECORDS = st.builds(
         st.integers(1, 2),
     ),
     st.frozensets(st.sampled_from(EVENTS)),
+    st.builds(About, labels=st.just(("agent",)), conversation=st.text(), name=st.text()),
+    st.booleans(),
     st.booleans(),
     st.text(max_size=20),
-)
+).filter(lambda record: record.denoised or not record.options.denoise)
 
 
 @given(RECORDS)
@@ -41,14 +43,15 @@ def test_a_record_is_read_as_it_was_written(record):
 
 @given(RECORDS, RECORDS)
 def test_options_change_while_the_terms_stay(record, later):
-    # The options are written again by a later config; whether the call is denoised was settled.
+    # The options are written again by a later config; whether it passes through the denoiser was
+    # settled. Otherwise none is switched on there, by a message that came before that was known.
     changed = SessionRecord.unpack(record.pack(), later.pack_options())
-    options = replace(later.options, denoise=record.options.denoise)
+    options = replace(later.options, denoise=later.options.denoise and record.denoised)
     assert changed == replace(record, options=options)
 
 
 def test_a_record_of_an_incompatible_release_is_refused():
-    record = SessionRecord(SessionOptions(), AudioFormat(), frozenset(), False, "g")
+    record = SessionRecord(SessionOptions(), AudioFormat(), frozenset(), About(), False, False, "g")
     with pytest.raises(ValueError, match="wire version"):
         SessionRecord.unpack(record.pack().replace(b"\xa1v\x01", b"\xa1v\x02"), b"")
 

@@ -20,9 +20,10 @@ from gateway.calls.store import (
     last_id,
     work_items,
 )
-from gateway.protocols.commands import MAX_CHANNELS, AudioFormat
+from gateway.protocols.commands import MAX_CHANNELS, About, AudioFormat
 
 META = keys.session_key("call", "meta")
+TRACE = keys.session_key("call", "trace")
 
 
 class Redis:
@@ -44,9 +45,17 @@ class Redis:
         return [self._replies.pop(0) if self._replies else 1 for _ in calls]
 
 
-def record(*, channels: int = 1, **options: Any) -> SessionRecord:
+def record(*, channels: int = 1, denoised: bool | None = None, **options: Any) -> SessionRecord:
     sound = AudioFormat("pcm16", 8_000, channels)
-    return SessionRecord(SessionOptions(**options), sound, frozenset(("gap",)), True, "first")
+    return SessionRecord(
+        options=(asked := SessionOptions(**options)),
+        audio=sound,
+        events=frozenset(("gap",)),
+        about=About(),
+        align=True,
+        denoised=asked.denoise if denoised is None else denoised,
+        doorbell="first",
+    )
 
 
 def connected(*replies: Any) -> tuple[SessionStore, Redis]:
@@ -65,7 +74,7 @@ async def test_a_session_is_written_down_before_any_stage_is_asked_to_work_for_i
     names = [step[0] for step in redis.done]
     assert names == ["HSET", "EXPIRE", scripts.RENEW_SESSIONS, *[scripts.OFFER] * 4]
     stored = dict(zip(redis.done[0][2::2], redis.done[0][3::2], strict=True))
-    assert stored.keys() == {"session", "options", "secret", "owner", "gateway"}
+    assert stored.keys() == {"session", "options", "secret", "owner", "gateway", "opened"}
     assert (stored["owner"], stored["gateway"]) == ("owner", "g")
     # The secret itself is nowhere.
     assert token.secret not in str(redis.done)
@@ -85,6 +94,17 @@ def test_workers_are_told_where_to_ring_and_what_to_do():
     assert (work.source, work.events, work.align) == ("clean", True, True)
     ((_, _, undenoised),) = work_items("call", record())
     assert LEG_WORK.unpack(cast(bytes, undenoised[1])).source == "audio"
+
+
+def test_a_call_that_is_switched_off_still_passes_through_the_denoiser():
+    calls = work_items("call", record(denoise=False, denoised=True))
+    assert [names[0] for _, names, _ in calls] == [
+        keys.work_items("denoise"),
+        keys.work_items("vad"),
+    ]
+    for _, _, arguments in calls:
+        work = LEG_WORK.unpack(cast(bytes, arguments[1]))
+        assert (work.source, work.options.denoise) == ("clean", False)
 
 
 @pytest.mark.parametrize("proof", ["", "digest"])
@@ -189,12 +209,12 @@ async def test_owners_are_told_or_none():
 async def test_renewing_keeps_all_of_a_session_alive_and_dates_it_once():
     store, redis = connected()
     legs = [Leg("call", 0), Leg("call", 1)]
-    await store.renew(legs)
+    await store.renew([("call", record(channels=2))])
     (dated,) = [step for step in redis.done if step[0] is scripts.RENEW_SESSIONS]
     assert dated == (scripts.RENEW_SESSIONS, keys.sessions(), "call")
     kept = {step[1] for step in redis.done if step[0] == "EXPIRE"}
     kinds = ("text", "audio", "clean", "speech", "parked", "ckpt:vad", "ckpt:denoise")
-    assert kept == {META, *(leg.key(kind) for leg in legs for kind in kinds)}
+    assert kept == {META, TRACE, *(leg.key(kind) for leg in legs for kind in kinds)}
     redis.done.clear()
     await store.renew([])
     assert redis.done == []
@@ -219,17 +239,17 @@ async def test_where_nobody_is_silent_nothing_is_taken():
 
 async def test_a_session_that_is_over_is_off_the_list():
     store, redis = connected()
-    await store.retire("call", [Leg("call", 0)], 300.4, whole=True)
+    await store.retire("call", record(), 300.4, whole=True)
     assert redis.done[-1] == ("ZREM", keys.sessions(), "call")
     kept = {step[1]: step[2] for step in redis.done if step[0] == "EXPIRE"}
-    assert kept == {META: 300, Leg("call", 0).key("text"): 300}
+    assert kept == {META: 300, TRACE: 300, Leg("call", 0).key("text"): 300}
     assert ("UNLINK", META) not in redis.done
 
 
 async def test_workers_let_go_at_once_of_one_that_never_came_to_its_end():
     store, redis = connected()
-    await store.retire("call", [Leg("call", 0)], 300.4, whole=False)
+    await store.retire("call", record(), 300.4, whole=False)
     assert ("UNLINK", META) in redis.done
     kept = {step[1]: step[2] for step in redis.done if step[0] == "EXPIRE"}
-    assert kept == {Leg("call", 0).key("text"): 300}
+    assert kept == {TRACE: 300, Leg("call", 0).key("text"): 300}
     assert redis.done[-1] == ("ZREM", keys.sessions(), "call")

@@ -10,6 +10,7 @@ from common.pipeline import speech as bus
 from common.pipeline import text
 from common.pipeline.partial import PartialText
 from common.pipeline.record import pack
+from common.pipeline.trace import Decoding, Endpoint
 from gateway.downlink.events import AwaitedWords, Results
 from gateway.protocols.events import (
     Event,
@@ -52,8 +53,8 @@ def end(number: int, seq: int) -> RawEntry:
     return wire.entry_id(number, 1), fields
 
 
-def partial(epoch: int, n: int, so_far: str) -> RawEntry:
-    packed = pack(PartialText(10, 15, so_far, 2, None))
+def partial(epoch: int, n: int, so_far: str, stable: int = 2) -> RawEntry:
+    packed = pack(PartialText(10, 15, so_far, stable, None))
     return wire.entry_id(epoch, n), [wire.BODY_FIELD, packed]
 
 
@@ -143,6 +144,19 @@ def test_a_partial_is_followed_until_its_final(results):
     results.read({LEG.key("text"): [item(1, 1)]})
     assert keys_of(results, {LEG: {"part:1"}}) == {}
     assert part not in keys_of(results, None)
+
+
+def test_partials_are_read_while_they_are_wanted(results):
+    part = LEG.key("part:1")
+    list(results.cursors({LEG: {"part:1"}}))
+    results.partials = False
+    assert part not in keys_of(results, None)
+    assert keys_of(results, {LEG: {"part:1"}}) == {}
+    # What was asked for before is not told any more.
+    assert results.read({part: [partial(1, 2, "hel")]}) == []
+    results.partials = True
+    assert part in keys_of(results, None)
+    assert seen(results.read({part: [partial(1, 3, "hello")]})) == [("Partial", 0, 1)]
 
 
 def test_a_partial_read_together_with_its_final_comes_before_it(results):
@@ -267,7 +281,13 @@ def test_what_a_client_has_is_not_told_again():
 def test_a_client_that_has_nothing_is_told_everything():
     texts = [item(1, 0, shown=False), item(2, 1)]
     events = Results([LEG], speech=False, after=0).read({LEG.key("text"): texts})
-    assert told(events) == [("Final", 1)]
+    assert told(events) == [("Final", 0), ("Final", 1)]
+
+
+def test_noise_has_a_final_that_does_not_count():
+    results = Results([LEG], speech=False)
+    events = results.read({LEG.key("text"): [item(1, 1), item(2, 1, shown=False)]})
+    assert told(events) == [("Final", 1), ("Final", 1)]
 
 
 def test_words_of_a_final_that_it_has_are_told_if_it_has_them_not():
@@ -354,3 +374,16 @@ def test_texts_are_read_whole_and_nothing_else_is():
         Leg("s", channel).key("text") for channel in (0, 1)
     }
     assert len(cursors) > 2
+
+
+def test_a_final_has_its_stamps():
+    endpoint = Endpoint(heard=1.0, decided=1.5, worker="vad-1")
+    decoding = Decoding(begun=1.5, ended=2.0, worker="asr-1")
+    stream_id, fields = item(1, 1, endpoint=endpoint, decoding=decoding)
+    entered = (stream_id, [*fields, wire.COMMITTED_FIELD, b"2.125"])
+    (final,) = Results([LEG], speech=False).read({LEG.key("text"): [entered]})
+    assert isinstance(final, Final)
+    assert (final.endpoint, final.decoding, final.committed) == (endpoint, decoding, 2.125)
+    (older,) = Results([LEG], speech=False).read({LEG.key("text"): [item(1, 1)]})
+    assert isinstance(older, Final)
+    assert (older.endpoint, older.decoding, older.committed) == (None, None, None)

@@ -1,6 +1,7 @@
 """What a client is told of its results, and of its call's lag."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -11,10 +12,11 @@ from common.pipeline.speech import Started
 from common.redis.link import Link
 from gateway.calls.record import SessionRecord
 from gateway.downlink.output import Output
-from gateway.protocols.commands import EVENTS, AudioFormat
-from gateway.protocols.events import Event, Final, Lag, SpeechStarted, Words
+from gateway.downlink.traces import Traces
+from gateway.protocols.commands import EVENTS, About, AudioFormat
+from gateway.protocols.events import Event, Final, Keyword, Lag, Partial, SpeechStarted, Words
 from gateway.uplink.arrivals import Arrivals
-from tests.unit.gateway.downlink.test_events import end, item, later, speech
+from tests.unit.gateway.downlink.test_events import end, item, later, partial, speech
 from tests.unit.gateway.stand_ins import Table
 
 STARTED = Started(1, 3, 4, 0.9)
@@ -31,7 +33,8 @@ class Heard:
         self.lost: list[str] = []
         self.arrivals = Arrivals(start)
         sound = AudioFormat("pcm16", 16_000, channels)
-        record = SessionRecord(SessionOptions(), sound, frozenset(events), False, "g")
+        wanted = frozenset(events)
+        record = SessionRecord(SessionOptions(), sound, wanted, About(), False, False, "g")
         table = Table()
         self.metrics = table.metrics
         self.output = Output(
@@ -41,6 +44,7 @@ class Heard:
             record,
             self,
             self.arrivals,
+            Traces(cast(Link, table.around), "g", self.metrics),
             after=after,
             words_wait=60.0,
         )
@@ -168,3 +172,33 @@ async def test_latency_is_measured_of_what_came_live_to_this_gateway(monkeypatch
     clock[0] += 0.25
     heard.output.deliver({TEXT: [item(2, 2, at=32_000)]})
     assert finals._sum.get() - before == pytest.approx(0.25)
+
+
+async def test_switched_off_partials_are_neither_told_nor_searched_for_keywords():
+    heard = Heard("keyword")
+    options = SessionOptions(keywords=("hello",))
+    heard.output.configure(replace(options, interim_results=False))
+    part = Leg("s", 0).key("part:1")
+    for key in (part, TEXT):
+        list(heard.output.cursors({Leg("s", 0): {"part:1"}}))
+        heard.output.deliver({key: [partial(1, 2, "hello") if key == part else item(1, 1)]})
+    assert [type(event) for event in heard.events] == [Final, Keyword]
+    heard.events.clear()
+    heard.output.configure(options)
+    part = Leg("s", 0).key("part:2")
+    list(heard.output.cursors({Leg("s", 0): {"part:2"}}))
+    heard.output.deliver({part: [partial(1, 2, "hello", 5)]})
+    assert [type(event) for event in heard.events] == [Partial, Keyword]
+
+
+async def test_keywords_follow_the_result_that_they_stand_in_for_who_wants_them():
+    heard = Heard("keyword")
+    heard.output.deliver({TEXT: [item(1, 1)]})
+    assert [type(event) for event in heard.events] == [Final]
+    heard.output.configure(SessionOptions(keywords=("Hello",)))
+    heard.output.deliver({TEXT: [item(2, 2), item(3, 3)]})
+    assert [type(event) for event in heard.events[1:]] == [Final, Keyword, Final, Keyword]
+    unasked = Heard()
+    unasked.output.configure(SessionOptions(keywords=("Hello",)))
+    unasked.output.deliver({TEXT: [item(1, 1)]})
+    assert [type(event) for event in unasked.events] == [Final]

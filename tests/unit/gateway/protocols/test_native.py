@@ -18,7 +18,8 @@ from gateway.protocols.commands import (
     Open,
     Resume,
 )
-from gateway.protocols.native import NativeCodec
+from gateway.protocols.events import Failed
+from gateway.protocols.native import PROTOCOL, NativeCodec
 
 DEFAULTS = SessionOptions(silence_threshold=0.6)
 SEED_CONFIG = {
@@ -193,8 +194,7 @@ def test_a_second_config_changes_what_it_names():
         ({"sample_rate": 8000}, "audio_format_fixed"),
         ({"channels": 2}, "audio_format_fixed"),
         ({"denoise": True}, "option_fixed"),
-        ({"words": True}, "option_fixed"),
-        ({"interim_results": False}, "option_fixed"),
+        ({"post_filter": True}, "option_fixed"),
         ({"chunk_size_sec": 2.0}, "option_fixed"),
         ({"events": ["gap"]}, "option_fixed"),
     ],
@@ -207,6 +207,39 @@ def test_a_second_config_cannot_change_the_rest(change, code):
     (command,) = codec.receive_text('{"type": "config"}')
     assert isinstance(command, Configure)
     assert command.options.context == "kept"
+
+
+def test_words_and_interim_results_may_change():
+    codec = opened()
+    (command,) = codec.receive_text('{"type": "config", "words": true, "interim_results": false}')
+    assert isinstance(command, Configure)
+    assert (command.options.words, command.options.interim_results) == (True, False)
+
+
+def switched(codec: NativeCodec, on: bool) -> bool:
+    """Switch `denoise`; return the value that follows."""
+    (command,) = codec.receive_text(json.dumps({"type": "config", "denoise": on}))
+    assert isinstance(command, Configure)
+    return command.options.denoise
+
+
+def test_a_call_that_was_opened_with_denoise_may_switch_it():
+    codec = opened(denoise=True)
+    assert [switched(codec, on) for on in (False, False, True)] == [False, False, True]
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_call_without_a_denoiser_counts_as_opened_without(later):
+    codec = opened(denoise=True)
+    if later:
+        switched(codec, False)
+    rendered(codec, Failed("denoise_unavailable", "it goes on", fatal=False))
+    assert not switched(codec, False)
+    error = config_error(codec, denoise=True, language="de")
+    assert (error.code, error.fatal) == ("option_fixed", False)
+    assert "denoise" in error.message
+    assert "opened with it" in error.message
+    assert codec.receive_text('{"type": "config"}') == (Configure(DEFAULTS),)
 
 
 def test_a_refused_first_config_leaves_no_trace():
@@ -254,3 +287,8 @@ def test_any_config_is_taken_or_refused_with_a_client_error(config, second):
     assert refused.fatal is not second
     (answer,) = rendered(codec, refused.event)
     assert answer["code"] == refused.code
+
+
+def test_a_token_beside_the_name_is_not_chosen():
+    assert PROTOCOL.subprotocol(["callscribe", "token.abc"]) == "callscribe"
+    assert PROTOCOL.subprotocol(["token.abc"]) is None

@@ -74,8 +74,7 @@ def test_partial():
     assert "wörld" in codec.render(PARTIAL, NOW)[0]
 
 
-def test_partials_are_not_sent_when_not_wanted_or_empty():
-    assert rendered(opened(interim_results=False), PARTIAL) == []
+def test_empty_partials_are_not_sent():
     assert rendered(opened(), Partial(0, 1, 0, 1, "", 0, None)) == []
 
 
@@ -87,7 +86,7 @@ WORDS = (Word("Hi", 16_001, 18_000, 0.98765), Word("there", 18_000, 24_000, 1.0)
 
 
 def test_final():
-    assert rendered(opened(), final(words=WORDS)) == [
+    assert rendered(opened(), final()) == [
         {
             "type": "final",
             "language": "English",
@@ -104,14 +103,16 @@ def test_final():
     ]
 
 
-def test_words_only_if_asked():
-    (message,) = rendered(opened(words=True), final(words=WORDS))
+@pytest.mark.parametrize("now", [True, False])
+def test_words_as_the_utterance_was_recognised_whatever_the_call_wants_now(now):
+    (message,) = rendered(opened(words=now), final(words=WORDS))
     assert message["words"] == [
         {"word": "Hi", "start": 1.0, "end": 1.125, "probability": 0.9877},
         {"word": "there", "start": 1.125, "end": 1.5, "probability": 1.0},
     ]
-    (message,) = rendered(opened(words=True), final("", reason="flush"))
-    assert "words" not in message
+    for without in (final(), final("", reason="flush")):
+        (message,) = rendered(opened(words=now), without)
+        assert not any(name.startswith("words") for name in message)
 
 
 def test_a_final_without_its_words_tells_whether_they_come():
@@ -121,8 +122,6 @@ def test_a_final_without_its_words_tells_whether_they_come():
     (message,) = rendered(opened(words=True), replace(final(), words_unavailable="why"))
     assert (message["words"], message["words_unavailable"]) == (None, "why")
     assert "words_pending" not in message
-    (message,) = rendered(opened(), replace(final(), words_unavailable="why"))
-    assert not any(name.startswith("words") for name in message)
 
 
 def test_words_that_come_later():

@@ -16,7 +16,6 @@ from tests.unit.gateway.protocols.test_native import (
     rendered,
     text_error,
 )
-from tests.unit.gateway.protocols.test_native_answers import PARTIAL
 
 RESUME = json.dumps({"type": "config", "resume": "s.secret", "seq": 7})
 
@@ -27,10 +26,11 @@ def resuming() -> NativeCodec:
     return codec
 
 
-def restored(*, ended: bool, **options) -> NativeCodec:
+def restored(*, ended: bool = False, denoised: bool = False, **options) -> NativeCodec:
     codec = resuming()
     audio = AudioFormat("mulaw", 8_000, 2)
-    codec.restore(SessionOptions(**options), audio, frozenset(("gap",)), ended=ended)
+    opened = Open(SessionOptions(**options), audio, frozenset(("gap",)))
+    codec.restore(opened, denoised=denoised, ended=ended)
     return codec
 
 
@@ -111,7 +111,8 @@ def find(**repeated) -> NativeCodec:
     codec = NativeCodec(DEFAULTS, Request())
     codec.receive_text(json.dumps({"type": "config", "resume": "t", **repeated}))
     events = frozenset(("lag", "gap"))
-    codec.restore(OPTIONS, AudioFormat("mulaw", 8_000, 2), events, ended=False)
+    opened = Open(OPTIONS, AudioFormat("mulaw", 8_000, 2), events)
+    codec.restore(opened, denoised=True, ended=False)
     return codec
 
 
@@ -153,10 +154,23 @@ def test_a_call_that_was_found_ended_takes_nothing():
 
 
 def test_what_it_wanted_to_be_told_it_is_told_again():
-    codec = restored(ended=False, interim_results=False)
+    codec = restored()
     assert rendered(codec, Gap(0, 0, 1)) != []
     assert rendered(codec, SpeechStarted(0, 1, 1_600, 8_192)) == []
-    assert rendered(codec, PARTIAL) == []
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_a_call_that_was_opened_with_denoise_may_still_switch_it(on):
+    codec = restored(denoised=True, denoise=on)
+    for after in (not on, on):
+        (command,) = codec.receive_text(json.dumps({"type": "config", "denoise": after}))
+        assert isinstance(command, Configure)
+        assert command.options.denoise is after
+
+
+def test_a_call_that_was_opened_without_denoise_still_cannot():
+    error = text_error(restored(), '{"type": "config", "denoise": true}')
+    assert (error.code, error.fatal) == ("option_fixed", False)
 
 
 def test_a_connection_with_a_call_cannot_resume():

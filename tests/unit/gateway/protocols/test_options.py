@@ -116,7 +116,8 @@ def test_options_that_contradict_each_other_are_refused():
 
 @EACH
 def test_the_native_protocol_lets_change_what_the_table_does(option):
-    codec = NativeCodec(SessionOptions(max_utterance=300), Request())
+    # `denoise` can only be switched in a call that was opened with it.
+    codec = NativeCodec(SessionOptions(max_utterance=300, denoise=True), Request())
     (opened,) = codec.receive_text('{"type": "config"}')
     assert isinstance(opened, Open)
     now = getattr(opened.options, option.name)

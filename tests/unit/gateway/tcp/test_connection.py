@@ -23,6 +23,7 @@ class Listener:
         self.connection: TcpConnection
         self.react: Callable[[bytes], None] = lambda data: None
         self.admits = True
+        self.patience = 60.0
 
     def connected(self, accepted: TcpConnection) -> None:
         self.connection = accepted
@@ -30,7 +31,7 @@ class Listener:
             self.serve()
 
     def serve(self) -> None:
-        self.connection.serve(cast(Conversation, self))
+        self.connection.serve(cast(Conversation, self), self.patience)
 
     def begin(self) -> None:
         self.told.append("begin")
@@ -42,6 +43,10 @@ class Listener:
 
     def receive_end(self) -> None:
         self.told.append("end")
+
+    def give_up(self) -> None:
+        self.told.append("give up")
+        self.connection.close_soon(1008, "open_timeout")
 
     def fail(self, error: Exception) -> None:
         self.told.append("fail")
@@ -173,3 +178,10 @@ async def test_one_that_is_lost_before_it_is_admitted_begins_nothing(listener):
         listener.connection.abort()
         listener.serve()
         assert listener.told == ["vanish", "forget"]
+
+
+async def test_one_that_opens_no_call_is_given_up(listener):
+    listener.patience = 0.01
+    async with call(listener) as (reader, _):
+        assert await reader.read() == b""
+    assert listener.told[:2] == ["begin", "give up"]

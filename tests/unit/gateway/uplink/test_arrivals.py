@@ -33,9 +33,9 @@ def test_age_is_counted_from_when_the_audio_was_there(clock):
 
 def test_of_audio_that_never_came_no_age_is_known(clock):
     arrivals = Arrivals(0)
-    assert arrivals.age(1) == 0.0
+    assert arrivals.age(1) is None
     spoken(arrivals, clock, 1.0)
-    assert arrivals.age(16_001) == 0.0
+    assert arrivals.age(16_001) is None
 
 
 def test_a_call_at_the_pace_of_speech_is_live_and_an_upload_is_not(clock):
@@ -59,8 +59,8 @@ def test_a_call_that_is_resumed_counts_from_where_it_goes_on(clock):
 
 def test_only_so_much_is_kept(clock):
     arrivals = Arrivals(0)
-    spoken(arrivals, clock, 60.0)
+    spoken(arrivals, clock, 200.0)
     clock[0] += 1.0
     # Older audio counts as having arrived with the oldest that is known.
     assert arrivals.age(1_600) == pytest.approx(arrivals.age(16_000))
-    assert arrivals.age(1_600) < 14
+    assert (arrivals.age(1_600) or 999) < 100

@@ -219,3 +219,15 @@ def test_a_sample_that_is_none_is_counted_from_the_beginning_of_the_call():
     ingest = AudioDecoder(AudioFormat("float32", 16_000, 1), start=1_000)
     with pytest.raises(ClientError, match="sample 1003 of channel 0"):
         ingest.push(np.array([0, 0, 0, np.nan], "<f4").tobytes())
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
+def test_audio_after_a_gap_lies_where_it_was_spoken(rate):
+    decoder = AudioDecoder(AudioFormat("pcm16", rate, 1))
+    pushed = decoder.push(bytes(2 * rate)) + decoder.flush()
+    assert sum(map(len, pushed)) == 2 * 16_000
+    decoder.skip(rate)
+    assert decoder.position == 32_000
+    pushed = decoder.push(bytes(2 * rate)) + decoder.flush()
+    assert sum(map(len, pushed)) == 2 * 16_000
+    assert decoder.position == 48_000

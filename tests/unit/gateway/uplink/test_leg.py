@@ -12,6 +12,7 @@ from common.bus.wire import StreamId
 from common.options import SessionOptions
 from common.pipeline.control import COMMAND, Configure, End, Flush
 from gateway.uplink.leg import LegUplink
+from gateway.uplink.marks import Marks
 from tests.unit.gateway.stand_ins import commands
 
 LEG = Leg("s", 1)
@@ -27,6 +28,7 @@ def uplink(
         *(LEG, "owner"),
         start=start,
         last=last,
+        stored=Marks(start),
         on_written=lambda: heard.append("written"),
         on_superseded=lambda: heard.append("superseded"),
     )
@@ -48,7 +50,7 @@ def written(leg: LegUplink) -> list[list[bytes]]:
     """Write what is next; return it as commands."""
     decoded = taken(leg)
     if decoded:
-        leg.settle(owned=True)
+        leg.settle(owned=True, now=0.0)
     return decoded
 
 
@@ -164,9 +166,9 @@ def test_more_is_to_be_taken_until_all_is_written(leg):
     leg.control(Flush())
     leg.audio(bytes(2))
     taken(leg)
-    assert leg.settle(owned=True)
+    assert leg.settle(owned=True, now=0.0)
     taken(leg)
-    assert not leg.settle(owned=True)
+    assert not leg.settle(owned=True, now=0.0)
     assert leg.dequeue() is None
 
 
@@ -177,7 +179,7 @@ def test_behind_a_control_that_is_refused_nothing_is_written():
     leg.control(Flush())
     leg.audio(bytes(2))
     taken(leg)
-    assert not leg.settle(owned=False)
+    assert not leg.settle(owned=False, now=0.0)
     assert told == ["superseded"]
     assert leg.dequeue() is None
     leg.audio(bytes(2))
@@ -193,7 +195,7 @@ def test_what_may_not_have_arrived_is_taken_again(leg):
     leg.put_back()
     assert leg.written == 0
     assert taken(leg) == first
-    leg.settle(owned=True)
+    leg.settle(owned=True, now=0.0)
     assert leg.written == 10
     assert [i for i, _ in entries(leg)] == ["12-1"]
     assert leg.waiting == 0

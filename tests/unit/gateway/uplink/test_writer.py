@@ -14,6 +14,7 @@ from common.pipeline.control import Flush
 from common.pipeline.record import pack
 from common.redis.link import Command, CommandError, Link, Part
 from gateway.uplink.leg import LegUplink
+from gateway.uplink.marks import Marks
 from gateway.uplink.writer import Uplink
 from tests.unit.gateway.stand_ins import commands
 
@@ -32,6 +33,7 @@ class Heard:
             *(Leg("s", channel), "owner"),
             start=start,
             last=last,
+            stored=Marks(start),
             on_written=lambda: self.written.append(channel),
             on_superseded=lambda: self.superseded.append(channel),
         )

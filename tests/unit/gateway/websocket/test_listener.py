@@ -5,6 +5,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from gateway.admission.capacity import Refusal
+from gateway.protocols.api import plain_denial
 from gateway.websocket.listener import read, turned_away
 
 
@@ -29,16 +30,16 @@ def test_a_request_says_what_it_is_for(target, path, resume):
 
 def test_a_protocol_sees_all_that_was_asked_for():
     headers = Headers([("X-A", "1"), ("x-a", "2"), ("Sec-WebSocket-Protocol", "token, k")])
-    request = read(Request("/p?q=a%20b&q=c", headers), "192.0.2.1")
+    request = read(Request("/p?q=a%20b&q=c", headers), "192.0.2.1", session="call")
     assert request.query == {"q": ["a b", "c"]}
     assert request.headers["x-a"] == ["1", "2"]
     assert request.subprotocols == ["token", "k"]
-    assert request.peer == "192.0.2.1"
+    assert (request.peer, request.session) == ("192.0.2.1", "call")
 
 
 @pytest.mark.parametrize(("reason", "status"), [("asr_load", 503), ("key_sessions", 429)])
 def test_who_is_refused_is_told_why_and_when_to_come_again(reason, status):
-    answer = turned_away(Refusal(reason, 7, "too much"))
+    answer = turned_away(Refusal(reason, 7, "too much"), plain_denial)
     assert answer.status_code == status
     assert answer.body == f"refused: {reason}\n".encode()
     assert answer.headers["Retry-After"] == "7"

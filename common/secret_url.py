@@ -1,0 +1,25 @@
+"""A URL that does not show its password."""
+
+import re
+
+_SECRET_QUERY = re.compile(r"([?&][^=&]*password=)[^&]*")
+
+
+class SecretUrl(str):
+    """A URL whose `repr` hides the password; the string itself is the whole URL."""
+
+    __slots__ = ()
+
+    @property
+    def redacted(self) -> str:
+        """The URL with ``***`` in place of its password."""
+        scheme, separator, rest = self.partition("://")
+        authority, slash, tail = rest.partition("/")
+        credentials, at, host = authority.rpartition("@")
+        if at:
+            user, colon, _ = credentials.partition(":")
+            authority = f"{user}{colon}{'***' if colon else ''}@{host}"
+        return _SECRET_QUERY.sub(r"\1***", f"{scheme}{separator}{authority}{slash}{tail}")
+
+    def __repr__(self) -> str:
+        return repr(self.redacted)

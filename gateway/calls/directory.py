@@ -1,0 +1,111 @@
+"""Calls of any gateway, found by their ids or by what clients call them; and how one is erased."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from common.bus import commands, dead_letters, keys
+from common.bus.keys import Leg
+from common.pipeline.stages import PIPELINE
+from common.pipeline.streams import CHECKPOINT, META, OF_A_LEG, TEXT, TRACE
+from common.redis.link import Link
+from common.telemetry.logs import Log
+from gateway.calls.record import SessionRecord
+from gateway.calls.store import ERASED, SessionStore, last_id
+
+_MOST_LISTED = 1000
+_NOTICE = 0.5
+"""Seconds for the call's gateway to see that it is being erased, before nothing is left to see."""
+_LATE_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds between looks for what workers still wrote after a call was erased."""
+_OPEN_UTTERANCES = 64
+"""Utterances after the last one of a text that may have keys of their own."""
+
+_log = Log(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A call that Redis holds: running, or ended and kept for a while. `opened`: ms since 1970."""
+
+    session: str
+    record: SessionRecord
+    gateway: str
+    opened: int
+
+
+class Directory:
+    """All calls in Redis. Every method waits while Redis is away."""
+
+    def __init__(self, link: Link, store: SessionStore) -> None:
+        self._link = link
+        self._store = store
+        self._later: set[asyncio.Task[None]] = set()
+
+    async def find(self, name: str) -> list[Known]:
+        """Return the calls with this id or name, in the order in which they began."""
+        (listed,) = await self._link.insist([commands.called(name)])
+        return await self._known([name, *(each.decode() for each in listed)])
+
+    async def running(self) -> list[Known]:
+        """Return the running calls, at most `_MOST_LISTED`."""
+        (listed,) = await self._link.insist([commands.running()])
+        return await self._known([each.decode() for each in listed[:_MOST_LISTED]])
+
+    async def _known(self, sessions: Sequence[str]) -> list[Known]:
+        metas = [keys.session_key(session, META) for session in sessions]
+        replies = await self._link.insist([commands.describing(meta) for meta in metas])
+        found = []
+        for session, (terms, options, gateway, opened) in zip(sessions, replies, strict=True):
+            if terms is not None:
+                record = SessionRecord.unpack(terms, options)
+                found.append(Known(session, record, gateway.decode(), int(opened)))
+        return sorted(found, key=lambda known: known.opened)
+
+    async def erase(self, known: Known) -> None:
+        """End a call wherever it is, and remove everything that Redis has of it."""
+        session = known.session
+        if await self._store.acquire(session, ERASED) is None:
+            return
+        await self._store.announce(session, known.gateway)
+        await asyncio.sleep(_NOTICE)
+        # First the session itself: without it, workers write nothing more.
+        await self._link.insist([commands.remove(keys.session_key(session, META))])
+        every = [key for leg in known.record.legs(session) for key in await self._keys_of(leg)]
+        every.append(keys.session_key(session, TRACE))
+        await self._link.insist([commands.remove(*every)])
+        names = [commands.call_no_more(name, session) for name in known.record.names]
+        await self._link.insist([commands.strike(session), commands.undue(session), *names])
+        for spec in PIPELINE:
+            for letter in await dead_letters.letters(self._link, spec.name):
+                if letter.key.startswith(f"{session}."):
+                    await dead_letters.discard(self._link, spec.name, letter)
+        self._later.add(task := asyncio.create_task(self._remove_late(every), name="erasing"))
+        task.add_done_callback(self._later.discard)
+        _log.info("session.erased", session=session)
+
+    async def close(self) -> None:
+        """Leave the rest to the keys' own lifetimes, which are minutes."""
+        for task in self._later:
+            task.cancel()
+
+    async def _keys_of(self, leg: Leg) -> list[bytes]:
+        (facts,) = await self._link.insist([commands.facts(leg.key(TEXT))])
+        return list(_keys_of(leg, last_id(facts).position + _OPEN_UTTERANCES))
+
+    async def _remove_late(self, every: Sequence[bytes]) -> None:
+        """Remove what workers begin that do not know yet: they notice within seconds."""
+        for pause in _LATE_PAUSES:
+            await asyncio.sleep(pause)
+            await self._link.insist([commands.remove(*every)])
+
+
+def _keys_of(leg: Leg, last: int) -> Iterator[bytes]:
+    """Return every key that a leg may have, with utterances up to `last`."""
+    for kind in OF_A_LEG:
+        if not kind.number:
+            yield leg.key(kind)
+        elif kind is CHECKPOINT:
+            yield from (leg.key(kind.of(spec.name)) for spec in PIPELINE)
+        else:
+            yield from (leg.key(kind.of(number)) for number in range(1, last + 1))

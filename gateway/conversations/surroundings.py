@@ -1,0 +1,25 @@
+"""What all conversations of a gateway share."""
+
+from dataclasses import dataclass
+
+from common.telemetry.metrics import GatewayMetrics
+from gateway.admission.handshake import Handshakes
+from gateway.calls.opening import Openings
+from gateway.calls.standby import Standby
+from gateway.calls.table import Calls
+from gateway.conversations.client import Newcomer
+from gateway.downlink.reader import Downlink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the conversations of a gateway use. `gateway` is its name."""
+
+    gateway: str
+    calls: Calls
+    openings: Openings
+    downlink: Downlink
+    handshakes: Handshakes
+    metrics: GatewayMetrics
+    unopened: Standby[Newcomer]
+    """Conversations that have no call yet."""

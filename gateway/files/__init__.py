@@ -1,0 +1,1 @@
+"""Recordings that come as files: decoded, recognised as calls, and answered whole."""

@@ -1,0 +1,98 @@
+"""Files as Deepgram's clients send them: ``POST /v1/listen``, the file as the body."""
+
+import json
+from typing import Any
+
+from common.audio import rounded_seconds
+from common.options import SessionOptions
+from gateway.files.refusal import bad_request
+from gateway.files.transcript import Answer, Asked, Fields, Form, Raw, Transcript
+from gateway.protocols.deepgram import messages, parameters
+from gateway.protocols.deepgram.codec import denial
+from gateway.protocols.deepgram.messages import Body, alternative
+from gateway.protocols.events import Final, Word
+from gateway.protocols.options import with_changes
+
+
+def read(given: Fields, defaults: SessionOptions) -> Asked:
+    """See `Form`; the parameters are those of the URL."""
+    if "callback" in given:
+        text = "callback is not offered here: the answer to this request is the transcript"
+        raise bad_request("invalid_parameter", text)
+    options = with_changes(parameters.recognition(given, defaults), {"interim_results": False})
+    utterances = parameters.flag(given, "utterances")
+    return Asked(
+        options=options,
+        apart=parameters.flag(given, "multichannel"),
+        raw=_raw(given),
+        answer=lambda whole: _answer(whole, utterances=utterances),
+    )
+
+
+def refuse(status: int, code: str, message: str) -> Answer:
+    """Return an error in Deepgram's form."""
+    said = denial(status, message)
+    return Answer(said.content_type, said.body)
+
+
+def _raw(given: Fields) -> Raw | None:
+    """Return the format of raw audio; other encodings are those of containers, which tell them."""
+    if (given.get("encoding") or ("",))[-1] not in parameters.ENCODINGS:
+        return None
+    if not given.get("sample_rate"):
+        return None
+    audio = parameters.audio(given)
+    return Raw(audio.encoding, audio.sample_rate, audio.channels)
+
+
+def _answer(whole: Transcript, *, utterances: bool) -> Answer:
+    metadata = messages.metadata(
+        whole.request,
+        created=whole.created,
+        sha256=whole.sha256,
+        duration=whole.duration,
+        channels=whole.channels,
+    )
+    del metadata["type"]
+    if whole.warnings:
+        metadata["warnings"] = [
+            {"parameter": "audio", "type": "utterance_failed", "message": text}
+            for text in whole.warnings
+        ]
+    results: Body = {"channels": [_channel(whole, each) for each in range(whole.channels)]}
+    if utterances:
+        results["utterances"] = [_utterance(whole, each) for each in whole.finals if each.text]
+    return _json({"metadata": metadata, "results": results})
+
+
+def _channel(whole: Transcript, channel: int) -> Body:
+    finals = [final for final in whole.finals if final.channel == channel and final.text]
+    words = [word for final in finals for word in _words(final)]
+    body: Body = {"alternatives": [alternative(whole.text(channel), words, float(bool(finals)))]}
+    if whole.language is None and (heard := whole.spoken_language):
+        body["detected_language"] = messages.CODES[heard]
+    return body
+
+
+def _utterance(whole: Transcript, final: Final) -> Body:
+    said = alternative(final.text, _words(final), 1.0)
+    return {
+        "start": rounded_seconds(final.start),
+        "end": rounded_seconds(final.end),
+        "confidence": said["confidence"],
+        "channel": final.channel,
+        "transcript": final.text,
+        "words": said["words"],
+        "id": f"{whole.request}-{final.channel}-{final.utterance}",
+    }
+
+
+def _words(final: Final) -> tuple[Word, ...]:
+    return final.words or ()
+
+
+def _json(body: dict[str, Any]) -> Answer:
+    return Answer("application/json", json.dumps(body, ensure_ascii=False).encode())
+
+
+FORM = Form(path="/v1/listen", read=read, refuse=refuse, bare=True)

@@ -1,0 +1,139 @@
+"""The transcript of one file, and what a request asks of it. Pure."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from common.audio import seconds
+from common.options import SessionOptions
+from gateway.protocols.commands import Encoding
+from gateway.protocols.events import Event, Final, Words
+
+Fields: TypeAlias = Mapping[str, Sequence[str]]
+"""The parameters of a request: the values of each, in order."""
+
+_UNSPACED = frozenset({"Cantonese", "Chinese", "Japanese", "Thai"})
+"""Languages that are written without spaces."""
+
+
+@dataclass(slots=True)
+class Transcript:
+    """What was recognised in a file. `request` names it in logs.
+
+    `created` is in seconds since the Unix epoch, `duration` in samples at 16 kHz, and `sha256` is
+    the digest of the file. `finals` are in the order of their starts once all have come.
+    """
+
+    request: str
+    created: float
+    sha256: str
+    channels: int
+    language: str | None
+    """What the request asked for; None detects it."""
+    duration: int = 0
+    finals: list[Final] = field(default_factory=list)
+
+    def hear(self, event: Event) -> Final | None:
+        """Take an event of the call; return a final that has text."""
+        match event:
+            case Final() if event.text or event.failed:
+                self.finals.append(event)
+                return event if event.text else None
+            case Words():
+                self.finals = [_with_words(final, event) for final in self.finals]
+        return None
+
+    def finish(self, duration: int) -> None:
+        """Take note that nothing follows."""
+        self.duration = duration
+        self.finals.sort(key=lambda final: (final.start, final.channel))
+
+    @property
+    def spoken_language(self) -> str | None:
+        """The language that was heard for the longest time, or what the request asked for."""
+        heard: Counter[str] = Counter()
+        for final in self.finals:
+            if final.text and final.language:
+                heard[final.language] += max(1, final.end - final.start)
+        return heard.most_common(1)[0][0] if heard else self.language
+
+    def text(self, channel: int | None = None) -> str:
+        """Return the text of a channel, or of all."""
+        said = ""
+        for final in self.finals:
+            if final.text and channel in (None, final.channel):
+                said += continuation(said, final)
+        return said
+
+    @property
+    def warnings(self) -> list[str]:
+        """What could not be recognised, in words."""
+        return [
+            f"speech from {seconds(final.start):.2f} s to {seconds(final.end):.2f} s of channel"
+            f" {final.channel} could not be recognised"
+            for final in self.finals
+            if final.failed
+        ]
+
+
+def continuation(before: str, final: Final) -> str:
+    """Return the text of a final as it continues the text before it."""
+    return final.text if not before or final.language in _UNSPACED else f" {final.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The body of an answer."""
+
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """The format of samples without a container; `rate` is in Hz."""
+
+    encoding: Encoding
+    rate: int
+    channels: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a request asks for. `answer` builds the answer.
+
+    `apart`: two channels are recognised apart. `raw`: the file is samples without a container.
+    `delta`: the answer is a stream of events; this builds the event of a text that has come, and
+    `answer` the last.
+    """
+
+    options: SessionOptions
+    answer: Callable[[Transcript], Answer]
+    apart: bool = False
+    raw: Raw | None = None
+    delta: Callable[[str], bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """How one kind of client sends a file and gets its transcript.
+
+    `read` gets the parameters and the options of a call that asks for nothing; it raises
+    ClientError or FileRefused. `refuse` builds an answer from a status, a code and a message. The
+    file is the body of a request, or a part of a multipart body by one of the names `parts`, whose
+    other parts are parameters, too.
+    """
+
+    path: str
+    read: Callable[[Fields, SessionOptions], Asked]
+    refuse: Callable[[int, str, str], Answer]
+    parts: Sequence[str] = ()
+    bare: bool = False
+    """Whether the file may be the body itself."""
+
+
+def _with_words(final: Final, late: Words) -> Final:
+    if (final.channel, final.utterance) != (late.channel, late.utterance):
+        return final
+    return replace(final, words=late.words, words_pending=False)

@@ -1,0 +1,1 @@
+"""Plain HTTP on the gateway's ports: pages, calls as resources, files."""

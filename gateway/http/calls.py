@@ -1,0 +1,142 @@
+"""Calls as resources: their events, transcripts and traces, and their erasure.
+
+A call is found by its session id or by a name that its client gave it, such as a callSid or a
+conversation's id. Several calls may have one name; they are then read together.
+"""
+
+import asyncio
+import json
+import time
+from functools import partial
+
+from aiohttp import WSMsgType, web
+
+from common.redis.link import Link
+from gateway.calls.directory import Directory, Known
+from gateway.http.problems import bad_request, unknown_call
+from gateway.readers.following import Following, Place
+from gateway.readers.rendering import Message, described
+from gateway.readers.trace import read_trace
+from gateway.readers.transcript import FORMATS, as_json, as_text, read_transcript
+
+_CONTENT_TYPES = {"txt": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
+_KEEPALIVE_S = 15.0
+"""Seconds between comments of a silent event stream, so that proxies keep it open."""
+_STUCK_S = 30.0
+"""Seconds that a reader may take for what is sent to it."""
+
+
+class CallResources:
+    """Answers for all calls that Redis holds."""
+
+    def __init__(self, link: Link, directory: Directory) -> None:
+        self._link = link
+        self._directory = directory
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """Return the routes."""
+        one = "/v1/sessions/{id}"
+        return [
+            web.get("/v1/sessions", self._list),
+            web.get(one, self._describe),
+            web.delete(one, self._erase),
+            web.get(f"{one}/events", self._events, allow_head=False),
+            web.get(f"{one}/transcript", self._transcript),
+            web.get(f"{one}/trace", self._trace),
+        ]
+
+    async def _find(self, request: web.Request) -> list[Known]:
+        name = request.match_info["id"]
+        found = await self._directory.find(name)
+        if not found:
+            raise unknown_call(name)
+        return found
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        running = await self._directory.running()
+        return web.json_response({"sessions": [described(known) for known in running]})
+
+    async def _describe(self, request: web.Request) -> web.StreamResponse:
+        found = await self._find(request)
+        return web.json_response({"sessions": [described(known) for known in found]})
+
+    async def _erase(self, request: web.Request) -> web.StreamResponse:
+        found = await self._find(request)
+        await asyncio.gather(*map(self._directory.erase, found))
+        return web.json_response({"erased": [known.session for known in found]})
+
+    async def _transcript(self, request: web.Request) -> web.StreamResponse:
+        form = request.query.get("format", "json")
+        if form not in FORMATS:
+            text = f"format is one of {', '.join(FORMATS)}, not {form[:40]!a}"
+            raise bad_request("format", text)
+        transcript = await read_transcript(self._link, await self._find(request))
+        if form == "json":
+            return web.json_response(as_json(transcript))
+        kind = _CONTENT_TYPES[form]
+        return web.Response(text=as_text(transcript, form), content_type=kind, charset="utf-8")
+
+    async def _trace(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(await read_trace(self._link, await self._find(request)))
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        found = await self._find(request)
+        said = request.headers.get("Last-Event-ID") or request.query.get("from") or "0"
+        place = Place.parse(said)
+        if place is None:
+            raise bad_request("from", f"from is a seq, or the last event's id, not {said[:40]!a}")
+        again = partial(self._directory.find, request.match_info["id"])
+        following = Following(self._link, found, again, place)
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await _over_websocket(request, following)
+        return await _as_event_stream(request, following)
+
+
+async def _over_websocket(request: web.Request, following: Following) -> web.StreamResponse:
+    socket = web.WebSocketResponse(heartbeat=20, max_msg_size=4096)
+    await socket.prepare(request)
+    sending = asyncio.create_task(_send_all(socket, following))
+    try:
+        async for message in socket:  # a reader has nothing to say
+            if message.type is WSMsgType.ERROR:
+                break
+    finally:
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+    return socket
+
+
+async def _send_all(socket: web.WebSocketResponse, following: Following) -> None:
+    async for messages in following:
+        for _, message in messages:
+            async with asyncio.timeout(_STUCK_S):
+                await socket.send_str(_encoded(message))
+    await socket.close(message=b"finished")
+
+
+async def _as_event_stream(request: web.Request, following: Following) -> web.StreamResponse:
+    if await following.exhausted():
+        # A browser whose stream has ended asks again; this tells it to stop.
+        return web.Response(status=204)
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    written = time.monotonic()
+    async for messages in following:
+        chunk = "".join(_event(place, message) for place, message in messages)
+        if not chunk and time.monotonic() - written < _KEEPALIVE_S:
+            continue
+        written = time.monotonic()
+        try:
+            async with asyncio.timeout(_STUCK_S):
+                await response.write((chunk or ": still here\n\n").encode())
+        except TimeoutError:
+            break
+    return response
+
+
+def _event(place: Place, message: Message) -> str:
+    return f"id: {place}\nevent: {message['type']}\ndata: {_encoded(message)}\n\n"
+
+
+def _encoded(message: Message) -> str:
+    return json.dumps(message, ensure_ascii=False)

@@ -1,0 +1,180 @@
+"""The HTTP server behind the gateway's ports: it gets sockets whose request is no handshake.
+
+Each answer ends its connection, so no client keeps a place that it does not use.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from http import HTTPStatus
+from typing import TypeAlias, cast
+
+from aiohttp import web
+
+from common.telemetry.logs import Log
+from common.telemetry.metrics import GatewayMetrics
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_MOST_REQUESTS = 1024
+"""Requests in progress, for one process."""
+_MOST_OF_A_PEER = 128
+"""The same, for one address that is no trusted proxy."""
+_GONE_AFTER = 1.0
+"""Seconds that a request with a body has for its answer once its peer has closed its side."""
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
+
+_log = Log(__name__)
+
+
+class Site:
+    """Answers requests by `routes`. `is_proxy` tells whether an address is a trusted proxy."""
+
+    def __init__(
+        self,
+        routes: Iterable[web.AbstractRouteDef],
+        metrics: GatewayMetrics,
+        is_proxy: Callable[[str], bool],
+    ) -> None:
+        # Larger bodies are read in pieces by those who expect them.
+        self._app = web.Application(middlewares=[self._answer], client_max_size=1 << 16)
+        self._app.add_routes(routes)
+        self._app.on_response_prepare.append(_prepare)
+        self._metrics = metrics
+        self._is_proxy = is_proxy
+        self._peers: Counter[str] = Counter()
+
+    async def start(self) -> None:
+        """Be ready to answer."""
+        quiet = logging.getLogger("callscribe.http")
+        quiet.setLevel(logging.CRITICAL)  # a peer's mistake is no news, and ours are logged here
+        self._runner = web.AppRunner(
+            self._app,
+            access_log=None,
+            auto_decompress=False,
+            handle_signals=False,
+            handler_cancellation=True,
+            logger=quiet,
+            shutdown_timeout=1.0,
+        )
+        await self._runner.setup()
+
+    async def close(self) -> None:
+        """End every request in progress."""
+        await self._runner.cleanup()
+
+    @property
+    def paths(self) -> set[str]:
+        """What it answers for, with names in place of what varies."""
+        return {resource.canonical for resource in self._app.router.resources()}
+
+    def connection(self, goes_on: bool) -> asyncio.Protocol:
+        """Return what answers one connection's request."""
+        server = self._runner.server
+        assert server is not None
+        return _Connection(server(), self, goes_on)
+
+    def enter(self, peer: str) -> bool:
+        """Count a connection; return whether there is room for it."""
+        self._peers[peer] += 1
+        mine = self._peers[peer] <= _MOST_OF_A_PEER or self._is_proxy(peer)
+        return mine and self._peers.total() <= _MOST_REQUESTS
+
+    def leave(self, peer: str) -> None:
+        """Take note that a connection has ended."""
+        self._peers[peer] -= 1
+        if not self._peers[peer]:
+            del self._peers[peer]
+
+    @web.middleware
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            response = await handler(request)
+        except web.HTTPNotFound as unknown:
+            self._metrics.refusals.labels("bad_request").inc()
+            if unknown.text == "404: Not Found":  # the router's
+                known = ", ".join(sorted(self.paths))
+                raise web.HTTPNotFound(text=f"there are {known}\n") from None
+            raise
+        except web.HTTPException as refused:
+            if refused.status == HTTPStatus.METHOD_NOT_ALLOWED:
+                self._metrics.refusals.labels("bad_request").inc()
+            raise
+        except (asyncio.CancelledError, ConnectionError):
+            raise
+        except Exception as error:
+            _log.exception("request.failed", error, path=request.path)
+            raise web.HTTPInternalServerError(text="the server made a mistake\n") from error
+        return response
+
+
+class _Connection(asyncio.Protocol):
+    """One connection of the HTTP server, with one request, which comes in the first bytes.
+
+    `goes_on`: it has a body, or asks for another protocol. Otherwise nothing that follows is read.
+    aiohttp would let its socket be closed when its peer has finished sending, so it does not learn
+    of that.
+    """
+
+    def __init__(self, server: asyncio.Protocol, site: Site, goes_on: bool) -> None:
+        self._server = server
+        self._site = site
+        self._goes_on = goes_on
+        self._peer = ""
+        self._transport: asyncio.Transport | None = None
+        self._begun = False
+        self._refused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the socket, or refuse it where there are too many."""
+        address = transport.get_extra_info("peername")
+        self._peer = str(address[0]) if address is not None else ""
+        self._transport = cast(asyncio.Transport, transport)
+        if self._site.enter(self._peer):
+            self._server.connection_made(transport)
+        else:
+            self._refused = True
+            self._transport.write(_BUSY)
+            transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Pass bytes on."""
+        if not self._refused and (self._goes_on or not self._begun):
+            self._begun = True
+            self._server.data_received(data)
+
+    def eof_received(self) -> bool:
+        """Keep the socket open for the answer, but not long where the peer had more to send.
+
+        Such a peer is gone: a client that closes its socket cannot be told from one that only
+        finishes sending, and what it asked for may be minutes of work.
+        """
+        if self._goes_on and self._transport is not None:
+            asyncio.get_running_loop().call_later(_GONE_AFTER, self._transport.close)
+        return True
+
+    def pause_writing(self) -> None:
+        """Pass it on."""
+        if not self._refused:
+            self._server.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Pass it on."""
+        if not self._refused:
+            self._server.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Pass it on."""
+        self._site.leave(self._peer)
+        if not self._refused:
+            self._server.connection_lost(exc)
+
+
+async def _prepare(request: web.Request, response: web.StreamResponse) -> None:
+    if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
+        return
+    response.force_close()
+    response.headers["Connection"] = "close"
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.pop("Server", None)

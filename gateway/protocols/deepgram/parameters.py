@@ -1,0 +1,162 @@
+"""The parameters of a request: those that we use are checked, all others are ignored."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from common.audio import SAMPLE_RATE
+from common.options import OPTIONS, SessionOptions
+from gateway.protocols import fields
+from gateway.protocols.api import ClientError
+from gateway.protocols.commands import (
+    MAX_CHANNELS,
+    MAX_SAMPLE_RATE,
+    MIN_SAMPLE_RATE,
+    AudioFormat,
+    Encoding,
+)
+from gateway.protocols.options import readers, with_changes
+
+Query = Mapping[str, Sequence[str]]
+
+ENCODINGS: Mapping[str, Encoding] = {
+    "linear16": "pcm16",
+    "linear32": "float32",
+    "mulaw": "mulaw",
+    "alaw": "alaw",
+}
+_MOST_UTTERANCE_END = 60_000
+"""Milliseconds."""
+
+_BOOST = re.compile(r"^(?P<term>.+?):(?P<boost>-?\d+(?:\.\d+)?)$")
+_TERMS = readers(("keywords",))["keywords"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """What a request for live audio asks for.
+
+    `utterance_end` is in samples at 16 kHz, None if ends of utterances are not wanted.
+    `detects_language`: the language is told with each result.
+    """
+
+    options: SessionOptions
+    audio: AudioFormat
+    vad_events: bool
+    utterance_end: int | None
+    detects_language: bool
+
+
+def live(query: Query, defaults: SessionOptions) -> Live:
+    """Read a request for live audio. Raises ClientError, which names the parameter."""
+    silence = _endpointing(query, defaults)
+    options = with_changes(
+        recognition(query, defaults),
+        {"interim_results": flag(query, "interim_results"), "silence_threshold": silence},
+    )
+    return Live(
+        options=options,
+        audio=audio(query),
+        vad_events=flag(query, "vad_events"),
+        utterance_end=_utterance_end(query),
+        detects_language=options.language is None,
+    )
+
+
+def recognition(query: Query, defaults: SessionOptions) -> SessionOptions:
+    """Read what concerns recorded audio, too: the language and the terms to expect."""
+    words = [*query.get("keyterm", ()), *filter(None, map(_term, query.get("keywords", ())))]
+    given: dict[str, Any] = {"words": True}
+    if words:
+        given["keywords"] = terms("keyterm", words)
+    if "language" in query or flag(query, "detect_language"):
+        given["language"] = _language(query)
+    return with_changes(defaults, given)
+
+
+def terms(name: str, given: object) -> tuple[str, ...]:
+    """Read a list of terms to expect. Raises ClientError."""
+    found: tuple[str, ...] = _TERMS(name, given)
+    return found
+
+
+def flag(query: Query, name: str) -> bool:
+    """Read a parameter that is true or false; without it, it is false. Raises ClientError."""
+    match _last(query, name).lower():
+        case "true" | "1":
+            return True
+        case "false" | "0" | "":
+            return False
+        case other:
+            raise _invalid(f"{name} must be true or false, not {other[:40]!a}")
+
+
+def audio(query: Query) -> AudioFormat:
+    """Read the format of raw audio. Raises ClientError."""
+    encoding = _last(query, "encoding")
+    known = ", ".join(ENCODINGS)
+    if not encoding:
+        text = "audio in a container (WAV, Ogg, WebM) cannot be read from a stream"
+        raise _invalid(f"encoding is missing: {text}; send raw audio as one of {known}")
+    if encoding not in ENCODINGS:
+        raise _invalid(f"encoding must be one of {known}, not {encoding[:40]!a}")
+    if not _last(query, "sample_rate"):
+        raise _invalid("sample_rate is missing: raw audio does not tell it")
+    rate = _number(query, "sample_rate", MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)
+    channels = _number(query, "channels", 1, MAX_CHANNELS) if _last(query, "channels") else 1
+    flag(query, "multichannel")  # two channels are recognised apart in any case
+    return AudioFormat(ENCODINGS[encoding], rate, channels)
+
+
+def _endpointing(query: Query, defaults: SessionOptions) -> float:
+    """Return the seconds of silence that end an utterance."""
+    option = OPTIONS["silence_threshold"]
+    match _last(query, "endpointing").lower():
+        case "" | "true":
+            return defaults.silence_threshold
+        case "false":
+            return option.high
+        case _:
+            asked = _number(query, "endpointing", 0, round(option.high * 1000)) / 1000
+            return max(asked, option.low)
+
+
+def _utterance_end(query: Query) -> int | None:
+    if _last(query, "utterance_end_ms").lower() in ("", "false"):
+        return None
+    wait = _number(query, "utterance_end_ms", 1, _MOST_UTTERANCE_END)
+    return wait * SAMPLE_RATE // 1000
+
+
+def _language(query: Query) -> str | None:
+    given = _last(query, "language")
+    if given in ("", "multi") or flag(query, "detect_language"):
+        return None
+    found: str | None = fields.language("language", given)
+    return found
+
+
+def _term(keyword: str) -> str | None:
+    """Return the term of ``term:boost``; None for one that is not to be expected."""
+    boosted = _BOOST.match(keyword)
+    if boosted is None:
+        return keyword
+    return boosted["term"] if float(boosted["boost"]) > 0 else None
+
+
+def _number(query: Query, name: str, low: int, high: int) -> int:
+    given = _last(query, name)
+    # Not int() alone, which takes spaces, underscores and other scripts' digits.
+    if not re.fullmatch(r"[0-9]{1,9}", given) or not low <= int(given) <= high:
+        raise _invalid(f"{name} must be a whole number from {low} to {high}, not {given[:40]!a}")
+    return int(given)
+
+
+def _last(query: Query, name: str) -> str:
+    values = query.get(name)
+    return values[-1] if values else ""
+
+
+def _invalid(text: str) -> ClientError:
+    return ClientError("invalid_parameter", text)

@@ -1,0 +1,175 @@
+"""The native protocol's messages to clients, as JSON-able values; readers of calls get them too."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from common.audio import rounded_seconds
+from gateway.protocols.commands import Open
+from gateway.protocols.events import (
+    AudioAck,
+    Created,
+    Dtmf,
+    Ended,
+    Event,
+    Failed,
+    Final,
+    Gap,
+    GoingAway,
+    Keyword,
+    Lag,
+    Partial,
+    Resumed,
+    SpeechEnded,
+    SpeechStarted,
+    Word,
+    Words,
+)
+
+
+def messages(opened: Open, event: Event, now: float) -> Sequence[dict[str, Any]]:
+    """Translate an event of a call that was opened so; `now` is in seconds since 1970."""
+    match event:
+        case Created(session_id, token):
+            return [_created(opened, session_id, token)]
+        case Resumed():
+            going_on = {"position": event.position, "seq": event.seq}
+            created = _created(opened, event.session_id, event.resume_token)
+            ended = {"ended": True} if event.ended else {}
+            return [{**created, "resumed": True, **going_on, "controls": event.controls, **ended}]
+        case Partial():
+            return [_labelled(opened, _partial(event, now))] if event.text else []
+        case Final():
+            return _final(opened, event, now)
+        case Words():
+            return [_labelled(opened, _words(event, now))]
+        case SpeechStarted() | SpeechEnded() | Gap() | Dtmf():
+            return _if_wanted(opened, _speech(event, now))
+        case Keyword():
+            return _if_wanted(opened, _keyword(event, now))
+        case AudioAck(position):
+            return _if_wanted(opened, {"type": "audio_ack", "position": position})
+        case Lag(channel, behind):
+            lag = {"type": "lag", "channel": channel, "seconds": round(behind, 3)}
+            return _if_wanted(opened, lag)
+        case GoingAway(resume_within):
+            text = "the server restarts; resume with the resume token"
+            error = {"type": "error", "code": "going_away", "message": text}
+            return [{**error, "resume_within": resume_within}]
+        case Failed(code, text, _, retry_after):
+            error = {"type": "error", "code": code, "message": text}
+            return [error if retry_after is None else error | {"retry_after": retry_after}]
+        case Ended():
+            return []
+
+
+def _if_wanted(opened: Open, message: dict[str, Any]) -> Sequence[dict[str, Any]]:
+    return [_labelled(opened, message)] if message["type"] in opened.events else []
+
+
+def _labelled(opened: Open, message: dict[str, Any]) -> dict[str, Any]:
+    """Add the label of the message's channel, where channels have labels."""
+    if opened.about.labels and "channel" in message:
+        message["label"] = opened.about.labels[message["channel"]]
+    return message
+
+
+def _created(opened: Open, session_id: str, token: str) -> dict[str, Any]:
+    message: dict[str, Any] = {"type": "session_created"}
+    message |= {"session_id": session_id, "resume_token": token}
+    if opened.about.labels:
+        message["channel_labels"] = opened.about.labels
+    if opened.about.conversation:
+        message["conversation_id"] = opened.about.conversation
+    return message
+
+
+def _final(opened: Open, event: Final, now: float) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = []
+    if event.failed:
+        start, end = rounded_seconds(event.start), rounded_seconds(event.end)
+        text = (
+            f"utterance {event.utterance} of channel {event.channel} "
+            f"({start:g} s to {end:g} s) could not be recognised"
+        )
+        text += f": {event.trouble}" if event.trouble else ""
+        messages.append({"type": "error", "code": "utterance_failed", "message": text})
+    # An empty final is sent only to a client that asked for one: silence sends nothing.
+    if event.text or event.reason in ("flush", "finish"):
+        message = _transcript("final", event, now)
+        message |= {"is_speech_final": True, "seq": event.seq, "stable": len(event.text)}
+        messages.append(_labelled(opened, message | _final_words(event) | event.timed))
+    return messages
+
+
+def _partial(event: Partial, now: float) -> dict[str, Any]:
+    return _transcript("partial", event, now) | {"stable": event.stable}
+
+
+def _transcript(kind: str, event: Partial | Final, now: float) -> dict[str, Any]:
+    said = {"type": kind, "language": event.language, "text": event.text}
+    return said | _place(event, now)
+
+
+def _place(event: Partial | Final | Words | Keyword, now: float) -> dict[str, Any]:
+    return {
+        "timestamp": round(now, 3),
+        "utterance": event.utterance,
+        "channel": event.channel,
+        "start": rounded_seconds(event.start),
+        "end": rounded_seconds(event.end),
+    }
+
+
+def _final_words(event: Final) -> dict[str, Any]:
+    """Tell of the words of an utterance that was recognised with them; nothing of another."""
+    if event.words is None and not event.words_pending and not event.words_unavailable:
+        return {}
+    fields: dict[str, Any] = {"words": _listed(event.words)}
+    if event.words_pending:
+        fields["words_pending"] = True
+    if event.words_unavailable:
+        fields["words_unavailable"] = event.words_unavailable
+    return fields
+
+
+def _words(event: Words, now: float) -> dict[str, Any]:
+    message = {"type": "words"} | _place(event, now)
+    message |= {"seq": event.seq, "words": _listed(event.words)}
+    return message | ({"words_unavailable": event.unavailable} if event.unavailable else {})
+
+
+def _listed(words: Sequence[Word] | None) -> list[dict[str, Any]] | None:
+    return None if words is None else [_word(word) for word in words]
+
+
+def _speech(event: SpeechStarted | SpeechEnded | Gap | Dtmf, now: float) -> dict[str, Any]:
+    message: dict[str, Any] = {"channel": event.channel}
+    match event:
+        case Dtmf(_, at, digit):
+            return {"type": "dtmf", **message, "digit": digit, "at": rounded_seconds(at)}
+    message["start"] = rounded_seconds(event.start)
+    match event:
+        case SpeechStarted():
+            message |= {"type": "speech_started", "utterance": event.utterance}
+            message |= {"at": rounded_seconds(event.at), "timestamp": round(now, 3)}
+        case SpeechEnded():
+            message |= {"type": "speech_ended", "utterance": event.utterance}
+            message |= {"end": rounded_seconds(event.end), "at": rounded_seconds(event.at)}
+            message |= {"reason": event.reason, "timestamp": round(now, 3)}
+        case Gap():
+            message |= {"type": "gap", "end": rounded_seconds(event.end)}
+    return message
+
+
+def _keyword(event: Keyword, now: float) -> dict[str, Any]:
+    said = {"keyword": event.keyword, "text": event.text, "offset": event.offset}
+    return {"type": "keyword"} | _place(event, now) | said
+
+
+def _word(word: Word) -> dict[str, Any]:
+    return {
+        "word": word.text,
+        "start": rounded_seconds(word.start),
+        "end": rounded_seconds(word.end),
+        "probability": round(word.probability, 4),
+    }

@@ -1,0 +1,63 @@
+"""How far each call's webhook has been told, and which gateway looks after it; kept in Redis.
+
+So any gateway goes on where another one ended.
+"""
+
+from collections.abc import Sequence
+
+from common.bus import commands, keys, scripts
+from common.pipeline.streams import META, TEXT
+from common.redis.link import Link
+from gateway.calls.directory import Known
+
+_LEASE_S = 15.0
+"""Seconds after which another gateway looks after a webhook that none has renewed."""
+_KEPT_S = 600
+"""Seconds that a call lives in Redis after its webhook was looked after."""
+_MOST_CLAIMED = 100
+
+
+class Progress:
+    """The webhooks of all calls. Every method waits while Redis is away."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def claim(self) -> list[str]:
+        """Return sessions whose webhooks nobody looks after; now this gateway does."""
+        arguments = (round(_LEASE_S * 1000), _MOST_CLAIMED, 1)
+        (found,) = await self._link.evaluate([(scripts.ORPHANS, [keys.webhooks()], arguments)])
+        return [session.decode() for session in found]
+
+    async def renew(self, sessions: Sequence[str]) -> None:
+        """Go on looking after these."""
+        if sessions:
+            renewal = (scripts.RENEW_SESSIONS, [keys.webhooks()], tuple(sessions))
+            await self._link.evaluate([renewal])
+
+    async def leave(self, sessions: Sequence[str]) -> None:
+        """Leave these to another gateway, immediately."""
+        await self._link.insist([commands.due(session) for session in sessions])
+
+    async def finish(self, session: str) -> None:
+        """Take note that nothing is left to be told of a call."""
+        await self._link.insist([commands.undue(session)])
+
+    async def told(self, known: Known) -> int | None:
+        """Return the last `seq` that was told; None if nothing was."""
+        (told,) = await self._link.insist([commands.told(keys.session_key(known.session, META))])
+        return None if told is None else int(told)
+
+    async def note(self, known: Known, seq: int) -> None:
+        """Take note that everything up to `seq` was told."""
+        await self._touch(known, seq)
+
+    async def keep(self, known: Known) -> bool:
+        """Keep a call for a while longer; return whether it is still there."""
+        return await self._touch(known, "")
+
+    async def _touch(self, known: Known, seq: int | str) -> bool:
+        texts = [leg.key(TEXT) for leg in known.record.legs(known.session)]
+        names = [keys.session_key(known.session, META), *texts]
+        (there,) = await self._link.evaluate([(scripts.TOLD, names, (seq, _KEPT_S))])
+        return bool(there)

@@ -1,0 +1,108 @@
+"""A caller over any protocol but the native one: it cannot resume, and may be told nothing.
+
+Its gateway is never hurt and its connection never breaks; everything behind them does.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+from gateway.protocols.commands import AudioFormat
+from tests.chaos.caller import AGAIN, PATIENCE, Course
+from tests.chaos.judge import Spoken
+from tests.chaos.progress import ENDED
+from tests.chaos.scripts import Say
+from tests.integration.protocols.calls import Call, Ports, utterances
+from tests.integration.protocols.clients import CLIENTS
+
+_TURNED_AWAY = (1012, 1013)
+"""Close codes of a gateway that takes no call now."""
+_OPENING_S = 15.0
+"""Seconds in which a call that cannot be opened is closed."""
+
+
+class _TurnedAway(Exception):
+    """The gateway did not take the call."""
+
+
+async def visit(ports: Ports, course: Course, truth: Sequence[Spoken]) -> None:
+    """Hold the call of `course.script`, at the pace it is spoken; fill `course` in."""
+    course.began = time.monotonic()
+    options = course.script.options
+    sound = AudioFormat(options.encoding, options.sample_rate, options.channels)
+    expected = [
+        " ".join(each.text for each in truth if each.channel == channel and each.text)
+        for channel in range(options.channels)
+    ]
+    try:
+        async with asyncio.timeout(course.script.seconds + 2 * PATIENCE):
+            while True:
+                ours = Call(course.script.protocol, ports, sound, PATIENCE)
+                try:
+                    await _hold(ports, ours, course, expected)
+                    break
+                except (_TurnedAway, InvalidStatus, OSError):
+                    course.turned_away += 1
+                    await asyncio.sleep(AGAIN)
+                finally:
+                    await ours.wire.leave()
+    except TimeoutError:
+        course.failure = course.failure or f"not over {PATIENCE:g} s after its last word"
+    except WebSocketException as error:
+        course.failure = f"{type(error).__name__}: {error}"
+    course.ended = time.monotonic()
+
+
+async def _hold(ports: Ports, ours: Call, course: Course, expected: Sequence[str]) -> None:
+    await ours.open()
+    course.session = ours.name
+    await _speak(ours, course)
+    if not course.failure:
+        await ours.finish(expected)
+        course.finals = await _result(ports, ours)
+    course.progress.tell(time.monotonic(), ENDED)
+
+
+async def _speak(ours: Call, course: Course) -> None:
+    start = time.monotonic()
+    for step in course.script.steps:
+        if not isinstance(step, Say):
+            continue
+        await asyncio.sleep(max(0.0, start + step.until - time.monotonic()))
+        if ours.wire.over:
+            code, reason = await ours.wire.closed()
+            early = time.monotonic() - start < _OPENING_S and not ours.told.finals
+            if early and code in (0, *_TURNED_AWAY):
+                raise _TurnedAway
+            course.failure = f"closed after {step.until:.1f} s: {code} {reason}"
+            return
+        await ours.say(step.data)
+        course.progress.sent(time.monotonic(), step.until)
+
+
+async def _result(ports: Ports, ours: Call) -> list[Spoken]:
+    """Return what others read of the call; of a nameless one, what its client was told."""
+    if not ours.client.named:
+        return told(ours.told.finals)
+    said = await utterances(ports, ours.name, PATIENCE)
+    keys = ("channel", "utterance", "start", "end", "text")
+    return [Spoken(*(each[key] for key in keys)) for each in said]
+
+
+def told(finals: Sequence[tuple[int, str]]) -> list[Spoken]:
+    """Return the text of each channel as one utterance without a place."""
+    channels = sorted({channel for channel, _ in finals})
+    return [
+        Spoken(channel, 0, 0.0, 0.0, " ".join(text for own, text in finals if own == channel))
+        for channel in channels
+    ]
+
+
+def comparable(course: Course, truth: Sequence[Spoken]) -> list[Spoken]:
+    """Return the native protocol's finals as `visit` gets them; empty ones are told to nobody."""
+    spoken = [each for each in truth if each.text]
+    if CLIENTS[course.script.protocol].named:
+        return spoken
+    return told([(each.channel, each.text) for each in spoken])

@@ -1,0 +1,183 @@
+"""What a client of each protocol may say wrong, and what becomes of its call."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from tests.integration.protocols.clients import Message, frame
+
+NESTED = "[" * 50_000
+DIGITS = "1" * 5_000
+LONE = '{"type": "\\ud800"}'
+NONSENSE: Sequence[Message] = ("hello", "[1]", "{}", '{"type": "dance"}', NESTED, DIGITS, LONE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bad:
+    """Messages that a protocol does not allow.
+
+    Each of `first` ends a connection that has no call; each of `fatal` ends a call, whose words are
+    kept; each of `harmless` changes nothing of the call. `queries` are refused with status 400.
+    """
+
+    first: Sequence[Message] = ()
+    fatal: Sequence[Message] = ()
+    harmless: Sequence[Message] = ()
+    queries: Sequence[str] = ()
+
+
+def _text(**body: object) -> str:
+    return json.dumps(body)
+
+
+def _config(**body: object) -> str:
+    return _text(type="config", **body)
+
+
+def _append(**body: object) -> str:
+    return _text(type="input_audio_buffer.append", **body)
+
+
+def _update(session: object) -> str:
+    return _text(type="session.update", session=session)
+
+
+def _twilio_start(**start: object) -> str:
+    return _text(event="start", start=start)
+
+
+def _media(**media: object) -> str:
+    return _text(event="media", media=media)
+
+
+_VOSK = Bad(
+    first=(
+        *NONSENSE,
+        '{"config": 1}',
+        '{"config": {"sample_rate": "fast"}}',
+        '{"config": {"phrase_list": 7}}',
+        '{"config": {"max_alternatives": 3}}',
+    ),
+    fatal=NONSENSE,
+    harmless=('{"config": {"sample_rate": 8000}}',),
+)
+BAD: Mapping[str, Bad] = {
+    "native": Bad(
+        first=(
+            *NONSENSE,
+            bytes(320),
+            '{"type": "flush"}',
+            _config(tempo=2),
+            _config(sample_rate="8000"),
+            _config(channels=3),
+            _config(language="Englisch"),
+            _config(resume="nobody.secret"),
+            _config(channel_labels=["one", "two"]),
+        ),
+        harmless=(*NONSENSE, _config(sample_rate=8_000), _config(vad_threshold=[])),
+    ),
+    "transcribe": Bad(
+        harmless=(
+            *NONSENSE,
+            '{"type": "start_recording"}',
+            '{"type": "start_recording", "config": {"sample_rate": 1}}',
+            '{"type": "start_recording", "config": 7}',
+        ),
+    ),
+    "deepgram": Bad(
+        queries=(
+            "",
+            "encoding=opus&sample_rate=48000",
+            "encoding=linear16",
+            "encoding=linear16&sample_rate=16_000",
+            "encoding=linear16&sample_rate=16000&channels=9",
+            "encoding=linear16&sample_rate=16000&language=tlh",
+            "encoding=linear16&sample_rate=16000&interim_results=maybe",
+            "encoding=linear16&sample_rate=16000&utterance_end_ms=-1",
+        ),
+        harmless=(*NONSENSE, '{"type": "Configure", "keyterms": 7}'),
+    ),
+    "openai_realtime": Bad(
+        harmless=(
+            *NONSENSE,
+            bytes(320),
+            _append(),
+            _append(audio=7),
+            _append(audio="!!!"),
+            _append(audio="\N{LATIN SMALL LETTER E WITH ACUTE}"),
+            _update(None),
+            _update({"type": "realtime"}),
+            _update({"audio": {"input": {"format": {"type": "audio/pcmu"}}}}),
+            _update({"audio": {"input": {"turn_detection": {"threshold": 2}}}}),
+        ),
+    ),
+    "stream_tcp": Bad(),
+    "stream_ws": Bad(harmless=NONSENSE),
+    "vosk": _VOSK,
+    "vosk_ws": _VOSK,
+    "twilio": Bad(
+        first=(
+            *(each for each in NONSENSE if each not in ("{}", '{"type": "dance"}', LONE)),
+            bytes(160),
+            '{"event": "media", "media": {"payload": ""}}',
+            '{"event": "stop"}',
+            _twilio_start(callSid=7),
+            _twilio_start(tracks=["sideways"]),
+            _twilio_start(mediaFormat={"encoding": "audio/opus"}),
+            _twilio_start(customParameters={"vad_threshold": "loud"}),
+            '{"event": "start"}',
+        ),
+        fatal=(bytes(160),),
+        harmless=(
+            *NONSENSE,
+            _twilio_start(callSid="again"),
+            _media(payload="!!!"),
+            _media(payload=7),
+            _media(track="sideways", payload=""),
+            _media(timestamp="-5", payload=""),
+            _text(event="dtmf", dtmf={"digit": "55"}),
+            '{"event": "media"}',
+        ),
+    ),
+    "audiosocket": Bad(
+        first=(
+            b"GET / HTTP/1.1\r\n\r\n",
+            frame(0x10, bytes(320)),
+            frame(0x01, b"short"),
+            frame(0x01, bytes(16)) + frame(0x01, bytes(16)),
+            frame(0x42),
+            frame(0x01, bytes(16)) + frame(0x00),
+        ),
+        fatal=(
+            frame(0x10, bytes(320)),
+            frame(0x01, UUID(int=1).bytes),
+            frame(0x03, b"five"),
+            b"\x42",
+        ),
+    ),
+    "asterisk": Bad(
+        first=(
+            *NONSENSE,
+            bytes(320),
+            "HANGUP",
+            "MEDIA_START",
+            "MEDIA_START format:opus",
+            '{"event": "MEDIA_START", "format": "slin16", "channel_variables": 7}',
+        ),
+        harmless=(*NONSENSE, "MEDIA_START format:slin16", "DTMF_END digit:55"),
+    ),
+    "audiofork": Bad(
+        first=(
+            "hello",
+            "[1]",
+            NESTED,
+            DIGITS,
+            '{"encoding": "opus"}',
+            '{"sample_rate": 1}',
+            '{"mix_type": "stereo", "role": "agent"}',
+            '{"conversation_id": 7}',
+        ),
+        harmless=(*NONSENSE, '{"event": "dtmf", "digit": "55"}'),
+    ),
+}

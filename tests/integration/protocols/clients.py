@@ -1,0 +1,234 @@
+"""How a client of each protocol says what every call needs, and how it reads finals.
+
+A protocol joins the suite by an entry in `CLIENTS`.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from gateway.protocols.commands import AudioFormat
+
+Message = str | bytes
+Heard = Sequence[tuple[int, str]]
+"""Finals that one message of the server tells: channel and text."""
+
+WIDE = AudioFormat("pcm16", 16_000, 1)
+STEREO = AudioFormat("pcm16", 16_000, 2)
+NARROW = AudioFormat("mulaw", 8_000, 1)
+NARROW_STEREO = AudioFormat("mulaw", 8_000, 2)
+_PACKET = 160
+"""Samples of 20 ms at 8 kHz."""
+
+
+def nothing(message: Mapping[str, Any]) -> Heard:
+    """Read a message of a server that tells no text."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A client of one protocol.
+
+    `query` and `opening` get the call's name, which is a UUID, and the format of its audio; `audio`
+    puts bytes of audio into messages. `finish` makes the server end the call; without it the client
+    leaves. `flush` ends the open utterance. `heard` reads the server's JSON.
+
+    `named`: other systems know the call by its name. `silent`: its results are read elsewhere.
+    `replies`: finals come in replies to messages, several in one text.
+    """
+
+    formats: Sequence[AudioFormat] = (WIDE,)
+    query: Callable[[str, AudioFormat], Mapping[str, Any]] = lambda name, sound: {}
+    opening: Callable[[str, AudioFormat], Sequence[Message]] = lambda name, sound: ()
+    audio: Callable[[bytes, AudioFormat], Sequence[Message]] = lambda data, sound: (data,)
+    flush: Sequence[Message] = ()
+    finish: Sequence[Message] = ()
+    heard: Callable[[Mapping[str, Any]], Heard] = nothing
+    named: bool = False
+    silent: bool = False
+    replies: bool = False
+
+    def path(self, path: str, name: str, sound: AudioFormat) -> str:
+        """Return the path with its query."""
+        asked = urlencode(self.query(name, sound))
+        return f"{path}?{asked}" if asked else path
+
+
+# --- one function for each thing that takes more than a line ---
+
+
+def _config(name: str, sound: AudioFormat) -> Sequence[Message]:
+    described = {
+        "encoding": sound.encoding,
+        "sample_rate": sound.sample_rate,
+        "channels": sound.channels,
+    }
+    return (json.dumps({"type": "config", "conversation_id": name, **described}),)
+
+
+def _native(message: Mapping[str, Any]) -> Heard:
+    return [(message["channel"], message["text"])] if message["type"] == "final" else ()
+
+
+def _listen(name: str, sound: AudioFormat) -> Mapping[str, Any]:
+    encoding = {"pcm16": "linear16", "mulaw": "mulaw"}[sound.encoding]
+    return {"encoding": encoding, "sample_rate": sound.sample_rate, "channels": sound.channels}
+
+
+def _results(message: Mapping[str, Any]) -> Heard:
+    if message["type"] != "Results" or not message["is_final"]:
+        return ()
+    alternative = message["channel"]["alternatives"][0]
+    return [(message["channel_index"][0], alternative["transcript"])]
+
+
+def _session(name: str, sound: AudioFormat) -> Sequence[Message]:
+    wide = {"type": "audio/pcm", "rate": sound.sample_rate}
+    described = wide if sound.encoding == "pcm16" else {"type": "audio/pcmu"}
+    session = {"type": "transcription", "audio": {"input": {"format": described}}}
+    # The first audio opens the call, even if there is none in it.
+    return json.dumps({"type": "session.update", "session": session}), *_append(b"", sound)
+
+
+def _append(data: bytes, sound: AudioFormat) -> Sequence[Message]:
+    encoded = b64encode(data).decode()
+    return (json.dumps({"type": "input_audio_buffer.append", "audio": encoded}),)
+
+
+def _completed(message: Mapping[str, Any]) -> Heard:
+    done = message["type"].endswith("input_audio_transcription.completed")
+    return [(0, message["transcript"])] if done else ()
+
+
+def _start(name: str, sound: AudioFormat) -> Sequence[Message]:
+    tracks = ["inbound", "outbound"][: sound.channels]
+    return (json.dumps({"event": "start", "start": {"callSid": name, "tracks": tracks}}),)
+
+
+def _media(data: bytes, sound: AudioFormat) -> Sequence[Message]:
+    """Twilio's packets have 20 ms; a track that is much ahead of the other is not waited for."""
+    tracks = ("inbound", "outbound")[: sound.channels]
+    size = _PACKET * sound.channels
+    return [
+        json.dumps({"event": "media", "media": {"track": track, "payload": encoded}})
+        for start in range(0, len(data), size)
+        for index, track in enumerate(tracks)
+        if (encoded := b64encode(data[start : start + size][index :: sound.channels]).decode())
+    ]
+
+
+def frame(kind: int, payload: bytes = b"") -> bytes:
+    """Return one frame of AudioSocket."""
+    return bytes([kind]) + len(payload).to_bytes(2, "big") + payload
+
+
+def _frames(data: bytes, sound: AudioFormat) -> Sequence[Message]:
+    longest = 0xFFFF
+    return [frame(0x12, data[at : at + longest]) for at in range(0, len(data), longest)]
+
+
+def _media_start(name: str, sound: AudioFormat) -> Sequence[Message]:
+    named = "slin16" if sound.encoding == "pcm16" else "ulaw"
+    return (f"MEDIA_START channel_id:{name} format:{named}",)
+
+
+def _metadata(name: str, sound: AudioFormat) -> Sequence[Message]:
+    mix = "stereo" if sound.channels == 2 else "mono"
+    facts = {"call_id": name, "sample_rate": sound.sample_rate, "mix_type": mix}
+    return (json.dumps(facts),)
+
+
+def _transcription(message: Mapping[str, Any]) -> Heard:
+    data = message["data"]
+    return [(data["channel"], data["text"])] if message["type"] == "transcription" else ()
+
+
+def _vosk(message: Mapping[str, Any]) -> Heard:
+    return [(0, message["text"])] if "text" in message else ()
+
+
+_VOSK = Client(
+    opening=lambda name, sound: ('{"config": {"sample_rate": 16000}}',),
+    flush=('{"reset" : 1}',),
+    finish=('{"eof" : 1}',),
+    heard=_vosk,
+    replies=True,
+)
+
+CLIENTS: Mapping[str, Client] = {
+    "native": Client(
+        formats=(WIDE, STEREO, NARROW, NARROW_STEREO),
+        opening=_config,
+        flush=('{"type": "flush"}',),
+        finish=('{"type": "finalize"}',),
+        heard=_native,
+        named=True,
+    ),
+    "transcribe": Client(
+        opening=lambda name, sound: ('{"type": "start_recording"}',),
+        flush=('{"type": "stop_recording"}', '{"type": "start_recording"}'),
+        heard=lambda m: [(0, m["text"])] if m["type"] == "transcription" else (),
+    ),
+    "deepgram": Client(
+        formats=(WIDE, STEREO, NARROW, NARROW_STEREO),
+        query=_listen,
+        flush=('{"type": "Finalize"}',),
+        finish=('{"type": "CloseStream"}',),
+        heard=_results,
+    ),
+    "openai_realtime": Client(
+        formats=(WIDE, NARROW),
+        opening=_session,
+        audio=_append,
+        flush=('{"type": "input_audio_buffer.commit"}',),
+        heard=_completed,
+    ),
+    "stream_tcp": Client(heard=lambda m: [(0, m["line"].split(" ", 2)[2])]),
+    "stream_ws": Client(
+        flush=("flush",), heard=lambda m: [(0, m["text"])] if m["type"] == "final" else ()
+    ),
+    "vosk": _VOSK,
+    "vosk_ws": _VOSK,
+    "twilio": Client(
+        formats=(NARROW, NARROW_STEREO),
+        opening=_start,
+        audio=_media,
+        finish=('{"event": "stop"}',),
+        named=True,
+        silent=True,
+    ),
+    "audiosocket": Client(
+        opening=lambda name, sound: (frame(0x01, UUID(name).bytes),),
+        audio=_frames,
+        finish=(frame(0x00),),
+        named=True,
+        silent=True,
+    ),
+    "asterisk": Client(
+        formats=(WIDE, NARROW),
+        opening=_media_start,
+        finish=("HANGUP",),
+        named=True,
+        silent=True,
+    ),
+    "audiofork": Client(
+        formats=(WIDE, STEREO), opening=_metadata, heard=_transcription, named=True
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Everything that one call's client heard, and how its connection ended."""
+
+    finals: list[tuple[int, str]] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+
+    def text(self, channel: int = 0) -> str:
+        """Return the text of one channel."""
+        return " ".join(text for said_on, text in self.finals if said_on == channel and text)

@@ -1,0 +1,47 @@
+import pytest
+
+from callscribe.client.messages import Dtmf, Final, Gap, Keyword, Partial
+from callscribe.commands.event_lines import Parties, line_of, printable
+
+FINAL = Final(channel=1, seq=1, utterance=1, start=1.0, end=2.5, text="a\x1b[2J")
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (FINAL, "[   1.00 -   2.50] agent: a [2J"),
+        (Final(seq=2, utterance=2, start=3.0, end=3.0, text=""), None),
+        (Partial(utterance=1, start=1.0, end=2.0, text="a"), None),
+        (Gap(start=1.0, end=2.5), "[   1.00 -   2.50] agent: (audio lost)"),
+        (Dtmf(digit="5", at=1.5), "[   1.50 -   1.50] agent: (pressed 5)"),
+        (
+            Keyword(utterance=1, keyword="Café", text="cafe", offset=3, start=1.0, end=2.5),
+            "[   1.00 -   2.50] agent: (keyword Café, said as 'cafe')",
+        ),
+    ],
+)
+def test_an_event_is_one_printable_line(event, line):
+    assert line_of(event, "agent") == line
+
+
+def test_a_channel_has_its_label_or_what_the_call_calls_it():
+    parties = Parties()
+    parties.join("s1", ("agent", "caller"))
+    assert parties.name("s1", FINAL) == "caller"
+    assert parties.name("s2", FINAL) == "channel 1"
+    labelled = Final(channel=1, seq=1, utterance=1, start=0, end=1, text="a", label="nurse\n")
+    assert parties.name("s1", labelled) == "nurse "
+
+
+def test_channels_of_calls_that_go_on_together_have_different_numbers():
+    parties = Parties()
+    parties.join("s1", ("agent", "caller"))
+    parties.join("s2", ("speaker",))
+    assert [parties.number("s1", 0), parties.number("s1", 1), parties.number("s2", 0)] == [0, 1, 2]
+    parties.leave("s1")
+    parties.join("s3", ("speaker",))
+    assert [parties.number("s2", 0), parties.number("s3", 0)] == [2, 0]
+
+
+def test_printable_keeps_the_length():
+    assert printable("a\x1b[2Jb\r\n\x9bc\u2028") == "a [2Jb   c "

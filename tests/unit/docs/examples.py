@@ -1,0 +1,183 @@
+"""What is done about each fenced block of the documents, by page and beginning."""
+
+OUTPUT = "what a program prints"
+INSTALLS = "downloads packages or models"
+CONTAINERS = "needs containers; test_examples.py holds its profiles and services against the files"
+FRAGMENT = "part of a page"
+OTHERS = "configuration of another system"
+
+_EXAMPLES = "tests/integration/examples"
+_QUICK = f"{_EXAMPLES}/test_quickstart.py"
+_TROUBLE = f"{_EXAMPLES}/test_troubleshooting.py"
+_README = f"{_EXAMPLES}/test_readme.py"
+_DOCUMENTS = f"{_EXAMPLES}/test_documents.py"
+_TLS = "tests/integration/gateway/test_tls.py"
+_COMMAND = "tests/integration/callscribe/test_documented.py"
+_WEB = "tests/web/test_documents.py"
+_HERE = "tests/unit/docs/test_examples.py"
+_TELEPHONES = "tests/integration/gateway/test_vosk.py"
+
+RUN: dict[str, dict[str, str]] = {
+    "clients/js/README.md": {
+        "import { spawn }": f"{_WEB}::test_the_program_with_a_recorder_of_the_system_runs",
+        "import { follow }": f"{_WEB}::test_the_program_that_follows_a_call_runs",
+    },
+    "README.md": {
+        "make demo": f"{_README}::test_the_two_commands_are_targets_of_make",
+        "make up": f"{_README}::test_the_command_line_is_used_as_it_says",
+        "curl": f"{_README}::test_curl_sends_a_recording_and_reads_a_call",
+        "from callscribe import sync": f"{_README}::test_the_program_with_the_client_runs",
+        "import asyncio": f"{_README}::test_the_program_without_a_client_runs",
+        ".venv/bin/callscribe gateway": f"{_README}::test_the_commands_about_settings_run",
+    },
+    "docs/calls.md": {
+        "curl -N": f"{_DOCUMENTS}::test_the_events_of_a_call_look_as_shown",
+        "callscribe trace": f"{_DOCUMENTS}::test_the_trace_of_a_call_looks_as_shown",
+        '{"session_ids"': f"{_DOCUMENTS}::test_the_trace_of_a_call_looks_as_shown",
+    },
+    "docs/cli.md": {
+        "callscribe demo": "tests/integration/callscribe/commands/test_demo.py"
+        "::test_it_shows_a_call_and_leaves_nothing",
+        "callscribe up": "tests/integration/callscribe/local/test_up.py"
+        "::test_up_says_where_it_is_and_a_signal_ends_it_well",
+        "callscribe certificate": f"{_COMMAND}::test_what_needs_no_server",
+        "callscribe transcribe": f"{_COMMAND}::test_transcribe",
+        "callscribe listen": f"{_COMMAND}::test_listen",
+        "callscribe watch": f"{_COMMAND}::test_watch",
+        "callscribe trace": f"{_COMMAND}::test_trace",
+        "callscribe loadtest": "tests/integration/callscribe/test_loadtest.py"
+        "::test_real_calls_are_recognised",
+        "callscribe dead-letters": f"{_COMMAND}::test_dead_letters",
+        "callscribe check-config": f"{_COMMAND}::test_what_needs_no_server",
+    },
+    "docs/operations.md": {
+        "ACL SETUSER": f"{_HERE}::test_the_redis_user_is_the_one_of_the_tests",
+    },
+    "docs/protocol.md": {
+        "→ {": f"{_HERE}::test_a_printed_conversation_is_one_that_the_codec_has",
+        "→ connect": f"{_HERE}::test_a_printed_conversation_is_one_that_the_codec_has",
+        "← {": f"{_HERE}::test_a_printed_conversation_is_one_that_the_codec_has",
+    },
+    "docs/protocols/asterisk.md": {
+        "[callscribe]": f"{_HERE}::test_the_channel_of_asterisk_is_that_of_the_example",
+        "import socket": f"{_TELEPHONES}::test_the_example_for_asterisk_runs",
+    },
+    "docs/protocols/deepgram.md": {
+        "import asyncio": "tests/clients/test_deepgram.py::test_the_example_of_the_documents_runs",
+    },
+    "docs/protocols/files.md": {
+        "from openai": "tests/clients/test_files.py::test_the_example_of_the_document_works",
+        "from deepgram": "tests/clients/test_files.py::test_the_example_of_the_document_works",
+        "curl": "tests/integration/gateway/test_files.py::test_the_examples_of_the_document_work",
+    },
+    "docs/protocols/freeswitch.md": {
+        "uuid_audio_fork": f"{_HERE}::test_what_freeswitch_is_told_opens_a_call",
+        "import asyncio": f"{_TELEPHONES}::test_the_example_for_freeswitch_runs",
+    },
+    "docs/protocols/native.md": {
+        "import asyncio": f"{_DOCUMENTS}::test_the_example_of_the_native_protocol_runs",
+    },
+    "docs/protocols/openai.md": {
+        "import asyncio": "tests/clients/test_openai.py"
+        "::test_the_example_of_the_page_prints_the_transcript",
+    },
+    "docs/protocols/transcribe.md": {
+        "import asyncio": f"{_DOCUMENTS}::test_the_example_for_clients_of_rnnt_servers_runs",
+    },
+    "docs/protocols/twilio.md": {
+        "<Response>": f"{_HERE}::test_the_stream_that_twilio_is_told_of_opens_a_call",
+    },
+    "docs/protocols/vosk.md": {
+        "import asyncio": f"{_TELEPHONES}::test_the_example_for_vosk_runs",
+    },
+    "docs/protocols/whisper_streaming.md": {
+        "import socket": f"{_DOCUMENTS}::test_the_example_for_clients_of_whisper_streaming_runs",
+    },
+    "docs/qwen.md": {
+        "CALLSCRIBE_ASR_VLLM_OPTIONS": "tests/unit/docs/test_qwen.py"
+        "::test_the_examples_are_accepted",
+    },
+    "docs/quickstart.md": {
+        "make up": f"{_QUICK}::test_the_command_that_starts_a_server_is_the_one_of_the_other_tests",
+        "import sys": f"{_QUICK}::test_the_program_prints_what_both_speakers_say",
+        ".venv/bin/python words.py": f"{_QUICK}::test_the_program_prints_what_both_speakers_say",
+        "import { readFile }": f"{_WEB}"
+        "::test_the_program_of_the_quick_start_prints_what_both_speakers_say",
+        "node words.mjs": f"{_WEB}"
+        "::test_the_program_of_the_quick_start_prints_what_both_speakers_say",
+        "curl -F": f"{_QUICK}::test_curl_sends_a_recording",
+        ".venv/bin/callscribe transcribe": f"{_QUICK}::test_the_command_line_sends_a_recording",
+        "nc -N": f"{_QUICK}::test_nc_sends_raw_audio",
+        "curl http": f"{_QUICK}::test_curl_reads_a_call",
+    },
+    "docs/tls.md": {
+        "callscribe up": f"{_TLS}::test_the_local_stack_shows_it",
+        "openssl x509": f"{_TLS}::test_the_fingerprint_is_that_of_openssl",
+        "curl --cacert": f"{_TLS}::test_other_programs_can_trust_it",
+        "import asyncio": f"{_TLS}::test_the_python_program_of_the_page_runs",
+        "NODE_EXTRA_CA_CERTS": f"{_TLS}::test_other_programs_can_trust_it",
+        "mkdir": f"{_TLS}::test_chromium_accepts_it_once_it_was_imported",
+    },
+    "docs/troubleshooting.md": {
+        "curl http://localhost:8000/ready": f"{_TROUBLE}"
+        "::test_a_server_that_works_is_ready_and_transcribes_the_sample_call",
+        ".venv/bin/callscribe transcribe": f"{_TROUBLE}::test_a_command_shows_what_it_is_for",
+        "curl http://localhost:8000/ws/status": f"{_TROUBLE}::test_a_command_shows_what_it_is_for",
+        ".venv/bin/python": f"{_TROUBLE}::test_a_command_shows_what_it_is_for",
+        "curl http://localhost:8000/v1/sessions/$ID": f"{_TROUBLE}"
+        "::test_a_command_shows_what_it_is_for",
+        "curl --include": f"{_TROUBLE}::test_a_command_shows_what_it_is_for",
+        "curl http://localhost:8000/v1/sessions\n": f"{_TROUBLE}"
+        "::test_the_running_calls_are_listed",
+        "openssl": f"{_TROUBLE}::test_openssl_shows_what_a_certificate_says",
+    },
+}
+"""The test that runs a block, or that holds it against the code."""
+
+NOT_RUN: dict[str, dict[str, str]] = {
+    "README.md": {
+        "            ┌": "a picture",
+        "docker compose": CONTAINERS,
+    },
+    "clients/js/README.md": {
+        "npm": f"{INSTALLS}; test_package.py packs it",
+        "import { connect, microphone }": f"{FRAGMENT}; test_examples.py runs browser.html",
+        "import { microphone }": f"{FRAGMENT}; test_examples.py runs examples/react",
+    },
+    "docs/calls.md": {"id: 0": OUTPUT},
+    "examples/README.md": {
+        "npm": f"{INSTALLS}; tests/web does the same before its tests",
+        "python3 -m http.server": "runs until it is ended; test_examples.py serves the same folder",
+    },
+    "examples/react/README.md": {
+        "npm --prefix clients ci": f"{INSTALLS}; test_examples.py builds it",
+    },
+    "docs/loadtest.md": {
+        "pip install": f"{INSTALLS}; test_loadtest.py runs the command",
+    },
+    "docs/operations.md": {
+        "callscribe_lag_seconds": "Prometheus reads it; test_operations.py knows its metrics",
+        "callscribe dead-letters": "needs dead letters; test_letters.py runs both commands on some",
+        "callscribe: vad": OUTPUT,
+    },
+    "docs/performance.md": {
+        "1900 samples": "what a benchmark recorded; test_figures.py holds it",
+        "1655 samples": "what a benchmark recorded; test_figures.py holds it",
+        "1465 samples": "what a benchmark recorded; test_figures.py holds it",
+    },
+    "docs/protocols/asterisk.md": {
+        "[transcribed]": f"{OTHERS}; test_asterisk.py reads the longer one of examples/asterisk",
+    },
+    "docs/protocols/files.md": {'{"text"': OUTPUT},
+    "docs/tls.md": {"docker compose": f"{CONTAINERS}; test_nginx.py runs nginx so"},
+    "docs/quickstart.md": {"npm": f"{INSTALLS}; tests/web does the same before its tests"},
+    "docs/qwen.md": {
+        "docker compose": CONTAINERS,
+        "docker build": "needs containers and a cluster; test_kubernetes.py reads the manifests",
+        "pip install": INSTALLS,
+        "HF_HUB_OFFLINE": "needs a GPU and the model",
+        "services:": "needs containers",
+        "CALLSCRIBE_ASR_MODEL": "needs the model",
+    },
+}
+"""Why nothing runs a block."""

@@ -1,0 +1,98 @@
+"""The HTTP server behind the gateway's ports, over real sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from common.telemetry.metrics import GatewayMetrics
+from gateway.http import site
+from gateway.http.site import Site
+
+REQUEST = b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@asynccontextmanager
+async def listening(
+    *routes: web.AbstractRouteDef, proxy: bool = False, goes_on: bool = False
+) -> AsyncIterator[int]:
+    metrics = GatewayMetrics.build(CollectorRegistry())
+    one = Site(routes, metrics, lambda peer: proxy)
+    await one.start()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: one.connection(goes_on), "127.0.0.1", 0
+    )
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    await one.close()
+
+
+async def answer(port: int, path: bytes, *, ends: bool = False) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(REQUEST % path)
+    if ends:
+        writer.write_eof()
+    async with asyncio.timeout(10):
+        said = await reader.read()
+    writer.close()
+    return said
+
+
+async def fail(request: web.Request) -> web.StreamResponse:
+    raise ZeroDivisionError
+
+
+async def wait(request: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(0.05)
+    return web.Response(text="late")
+
+
+async def test_a_client_that_has_sent_all_it_will_is_still_answered():
+    async with listening(web.get("/late", wait)) as port:
+        said = await answer(port, b"late", ends=True)
+    assert said.endswith(b"late")
+    assert b"Connection: close" in said
+
+
+async def test_a_client_that_closes_after_a_body_ends_its_request(monkeypatch):
+    monkeypatch.setattr(site, "_GONE_AFTER", 0.01)
+    ended = asyncio.Event()
+
+    async def work(request: web.Request) -> web.StreamResponse:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        raise AssertionError
+
+    async with listening(web.get("/work", work), goes_on=True) as port:
+        assert await answer(port, b"work", ends=True) == b""
+        async with asyncio.timeout(10):
+            await ended.wait()
+
+
+async def test_a_mistake_of_ours_is_told_without_its_cause():
+    async with listening(web.get("/fails", fail)) as port:
+        said = await answer(port, b"fails")
+    assert said.startswith(b"HTTP/1.1 500 ")
+    assert b"ZeroDivision" not in said
+
+
+async def test_an_unknown_path_is_told_what_there_is():
+    async with listening(web.get("/late", wait), web.get("/b/{id}", wait)) as port:
+        said = await answer(port, b"nothing")
+    assert said.startswith(b"HTTP/1.1 404 ")
+    assert said.endswith(b"there are /b/{id}, /late\n")
+
+
+async def test_one_peer_gets_only_so_many_requests_unless_it_is_a_proxy(monkeypatch):
+    monkeypatch.setattr(site, "_MOST_OF_A_PEER", 2)
+    for proxy, expected in ((False, 2), (True, 4)):
+        async with listening(web.get("/late", wait), proxy=proxy) as port:
+            said = await asyncio.gather(*(answer(port, b"late") for _ in range(4)))
+            assert sum(each.startswith(b"HTTP/1.1 200") for each in said) == expected
+            assert sum(each.startswith(b"HTTP/1.1 503") for each in said) == 4 - expected
+            # Their places are free again.
+            assert (await answer(port, b"late")).startswith(b"HTTP/1.1 200")

@@ -1,0 +1,133 @@
+"""The parameters of a request."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.options import SessionOptions
+from gateway.protocols.api import ClientError
+from gateway.protocols.commands import AudioFormat
+from gateway.protocols.deepgram import parameters
+
+DEFAULTS = SessionOptions(silence_threshold=0.7, interim_results=True)
+LEAST = {"encoding": ["linear16"], "sample_rate": ["16000"]}
+
+
+def live(**query: str | list[str]) -> parameters.Live:
+    given = {name: [value] if isinstance(value, str) else value for name, value in query.items()}
+    return parameters.live(LEAST | given, DEFAULTS)
+
+
+def complaint(**query: str | list[str]) -> str:
+    with pytest.raises(ClientError) as caught:
+        live(**query)
+    return caught.value.message
+
+
+def test_without_more_there_are_words_and_no_interim_results():
+    asked = live()
+    assert asked.options == SessionOptions(silence_threshold=0.7, interim_results=False, words=True)
+    assert asked.audio == AudioFormat("pcm16", 16_000, 1)
+    assert (asked.vad_events, asked.utterance_end, asked.detects_language) == (False, None, True)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "ours"),
+    [("linear16", "pcm16"), ("linear32", "float32"), ("mulaw", "mulaw"), ("alaw", "alaw")],
+)
+def test_raw_audio_of_any_rate_is_read(encoding, ours):
+    asked = live(encoding=encoding, sample_rate="44100", channels="2", multichannel="true")
+    assert asked.audio == AudioFormat(ours, 44_100, 2)
+
+
+def test_what_we_do_not_know_is_ignored():
+    assert live(model="nova-3", smart_format="true", diarize="maybe", tag=["a", "b"]) == live()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("encoding", "opus", "encoding must be one of linear16, linear32, mulaw, alaw, not 'opus'"),
+        ("encoding", "", "encoding is missing"),
+        ("sample_rate", "", "sample_rate is missing"),
+        ("sample_rate", "3999", "sample_rate must be a whole number from 4000 to 192000"),
+        ("sample_rate", "16_000", "sample_rate must be a whole number"),
+        ("sample_rate", "\u0661\u0666\u0660\u0660\u0660", "sample_rate must be a whole number"),
+        ("channels", "3", "channels must be a whole number from 1 to 2, not '3'"),
+        ("multichannel", "yes", "multichannel must be true or false, not 'yes'"),
+        ("interim_results", "2", "interim_results must be true or false"),
+        ("endpointing", "soon", "endpointing must be a whole number from 0 to 60000, not 'soon'"),
+        ("utterance_end_ms", "0", "utterance_end_ms must be a whole number from 1 to 60000"),
+        ("language", "tlh", "language: unknown language 'tlh'"),
+        ("keyterm", "k" * 101, "keyterm must be a list of at most 100 strings"),
+    ],
+)
+def test_a_parameter_of_no_use_is_named(name, value, message):
+    assert message in complaint(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("true", 0.7), ("", 0.7), ("false", 60.0), ("500", 0.5), ("25", 0.025), ("0", 0.01)],
+)
+def test_endpointing_is_the_silence_that_ends_an_utterance(value, seconds):
+    assert live(endpointing=value).options.silence_threshold == seconds
+
+
+@pytest.mark.parametrize("value", ["true", "True", "1"])
+def test_flags_are_texts(value):
+    asked = live(interim_results=value, vad_events=value)
+    assert asked.options.interim_results
+    assert asked.vad_events
+
+
+@pytest.mark.parametrize(("value", "samples"), [("1000", 16_000), ("", None), ("false", None)])
+def test_the_end_of_an_utterance_is_in_samples(value, samples):
+    assert live(utterance_end_ms=value).utterance_end == samples
+
+
+@pytest.mark.parametrize(
+    ("query", "language"),
+    [
+        ({"language": "de"}, "German"),
+        ({"language": "en-US"}, "English"),
+        ({"language": "multi"}, None),
+        ({"language": "de", "detect_language": "true"}, None),
+    ],
+)
+def test_a_language_is_fixed_or_told_with_each_result(query, language):
+    asked = live(**query)
+    assert asked.options.language == language
+    assert asked.detects_language == (language is None)
+
+
+def test_the_last_value_of_a_parameter_counts():
+    assert live(sample_rate=["8000", "24000"]).audio.sample_rate == 24_000
+
+
+def test_terms_come_from_both_parameters_and_without_their_boosts():
+    asked = live(
+        keyterm=["Northwind Energy", "a:b"], keywords=["Carter:2.5", "bill", "uh:-1", "x:0"]
+    )
+    assert asked.options.keywords == ("Northwind Energy", "a:b", "Carter", "bill")
+
+
+VALUES = st.text() | st.sampled_from(["true", "0", "9" * 9, "en", "a:1e9", "x:" + "9" * 400])
+NAMES = (
+    *("encoding", "sample_rate", "channels", "multichannel", "interim_results", "endpointing"),
+    *("utterance_end_ms", "vad_events", "language", "detect_language", "keyterm", "keywords"),
+)
+
+
+@given(query=st.dictionaries(st.sampled_from(NAMES), st.lists(VALUES, max_size=3)))
+def test_junk_is_never_anything_but_a_client_error(query):
+    with suppress(ClientError):
+        parameters.live(LEAST | query, DEFAULTS)
+
+
+def test_recorded_audio_has_the_same_language_and_terms():
+    query = {"language": ["de"], "keyterm": ["Strom"]}
+    options = parameters.recognition(query, DEFAULTS)
+    assert (options.language, options.keywords, options.words) == ("German", ("Strom",), True)

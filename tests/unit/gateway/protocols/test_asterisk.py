@@ -1,0 +1,180 @@
+"""Asterisk's WebSocket channel."""
+
+import json
+from typing import Any
+
+import pytest
+
+from common.options import SessionOptions
+from gateway.protocols.api import ClientError, Request
+from gateway.protocols.asterisk import PROTOCOL, AsteriskCodec
+from gateway.protocols.commands import About, Audio, AudioFormat, Digit, Finish, Open
+from gateway.protocols.events import Failed, Final, GoingAway
+
+PLAIN = (
+    "MEDIA_START connection_id:media1 channel:WebSocket/media1/0x7f channel_id:1700000000.1 "
+    "format:ulaw optimal_frame_size:160 ptime:20"
+)
+FIELDS = {
+    "event": "MEDIA_START",
+    "connection_id": "media1",
+    "channel": "WebSocket/media1/0x7f",
+    "channel_id": "1700000000.1",
+    "format": "ulaw",
+    "optimal_frame_size": 160,
+    "ptime": 20,
+    "channel_variables": {},
+}
+
+
+def codec(**query: str) -> AsteriskCodec:
+    return AsteriskCodec(
+        SessionOptions(), Request(query={name: [value] for name, value in query.items()})
+    )
+
+
+def as_json(**changes: Any) -> str:
+    return json.dumps(FIELDS | changes)
+
+
+def started(message: str = PLAIN) -> AsteriskCodec:
+    one = codec()
+    one.receive_text(message)
+    return one
+
+
+def opening(message: str, **query: str) -> Open:
+    (only,) = codec(**query).receive_text(message)
+    assert isinstance(only, Open)
+    return only
+
+
+@pytest.mark.parametrize("message", [PLAIN, as_json()])
+def test_media_start_opens_the_call(message):
+    assert opening(message) == Open(
+        SessionOptions(),
+        AudioFormat("mulaw", 8_000, 1),
+        frozenset({"gap", "dtmf"}),
+        About(name="1700000000.1"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "audio"),
+    [
+        ("alaw", AudioFormat("alaw", 8_000, 1)),
+        ("slin", AudioFormat("pcm16", 8_000, 1)),
+        ("slin16", AudioFormat("pcm16", 16_000, 1)),
+        ("slin44", AudioFormat("pcm16", 44_100, 1)),
+        ("slin192", AudioFormat("pcm16", 192_000, 1)),
+    ],
+)
+def test_a_format_is_named_as_asterisk_names_it(name, audio):
+    assert opening(f"MEDIA_START channel_id:1 format:{name}").audio == audio
+
+
+def test_older_releases_name_the_channel_only():
+    assert opening("MEDIA_START connection_id:a channel:b format:ulaw").about.name == "b"
+    assert opening("MEDIA_START connection_id:a format:ulaw").about.name == "a"
+
+
+def test_options_are_parameters_of_the_url():
+    asked = opening(PLAIN, words="true", conversation_id="c", channel_labels="agent", other="x")
+    assert asked.options == SessionOptions(words=True)
+    assert (asked.about.labels, asked.about.conversation) == (("agent",), "c")
+
+
+def test_options_are_channel_variables_with_a_prefix():
+    variables = {
+        "__CALLSCRIBE_LANGUAGE": "en",
+        "CALLSCRIBE_KEYWORDS": "Ada,Grace",
+        "CONTEXT": "from-internal",
+    }
+    asked = opening(as_json(channel_variables=variables), language="de", words="1")
+    assert asked.options == SessionOptions(
+        language="English", keywords=("Ada", "Grace"), words=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "named"),
+    [
+        (as_json(format="opus"), "format"),
+        ("MEDIA_START channel_id:1", "format"),
+        (as_json(channel_variables={"CALLSCRIBE_WORDS": "?"}), "words"),
+        (as_json(channel_variables=[]), "channel_variables"),
+        ("DTMF_END digit:5", "MEDIA_START"),
+        ("", "MEDIA_START"),
+        ("{", "JSON"),
+    ],
+)
+def test_a_call_that_cannot_open_is_hung_up_with_a_reason(message, named):
+    one = codec()
+    with pytest.raises(ClientError, match=named) as caught:
+        one.receive_text(message)
+    assert caught.value.fatal
+    (told,) = one.render(caught.value.event, 1.0)
+    assert "HANGUP" in told
+    assert named in one.closing(1008, caught.value.code)[1]
+
+
+def test_binary_messages_are_audio_as_they_stand():
+    one = started()
+    assert one.verbatim
+    assert one.receive_binary(b"ab") == (Audio(b"ab"),)
+
+
+def test_audio_follows_media_start():
+    one = codec()
+    assert not one.verbatim
+    with pytest.raises(ClientError) as caught:
+        one.receive_binary(b"ab")
+    assert (caught.value.code, caught.value.fatal) == ("start_expected", True)
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["DTMF_END digit:5 channel_id:1", '{"event":"DTMF_END","channel_id":"1","digit":"5"}'],
+)
+def test_a_digit_is_signalled(message):
+    assert started().receive_text(message) == (Digit(0, "5"),)
+
+
+@pytest.mark.parametrize("message", ["HANGUP", '{"event": "HANGUP"}'])
+def test_a_hangup_ends_the_call(message):
+    one = started()
+    assert one.receive_text(message) == (Finish(),)
+    assert not one.verbatim
+    assert one.receive_binary(b"ab") == ()
+    assert one.receive_text(message) == ()
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["MEDIA_XOFF", "STATUS queue_length:43 xon_level:800", '{"event": "QUEUE_DRAINED"}', "NEW"],
+)
+def test_other_events_are_not_used(message):
+    assert started().receive_text(message) == ()
+
+
+def test_media_start_comes_once():
+    with pytest.raises(ClientError) as caught:
+        started().receive_text(PLAIN)
+    assert (caught.value.code, caught.value.fatal) == ("started", False)
+
+
+@pytest.mark.parametrize(
+    ("message", "told"), [(PLAIN, "HANGUP"), (as_json(), '{"command": "HANGUP"}')]
+)
+def test_asterisk_is_told_to_hang_up_in_its_own_form_and_nothing_else(message, told):
+    one = started(message)
+    assert one.render(Failed("x", "no room", fatal=True), 1.0) == (told,)
+    assert one.render(GoingAway(60.0), 1.0) == (told,)
+    assert one.render(Failed("x", "never mind", fatal=False), 1.0) == ()
+    final = Final(0, 1, 1, 0, 8_000, 9_000, "hello", None, None, "silence")
+    assert one.render(final, 1.0) == ()
+
+
+def test_the_subprotocol_is_media():
+    assert PROTOCOL.subprotocol(["other", "media"]) == "media"
+    assert PROTOCOL.subprotocol(["other"]) is None

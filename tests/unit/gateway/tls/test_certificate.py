@@ -1,0 +1,95 @@
+import hashlib
+import ssl
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+
+from gateway.tls.certificate import make
+
+NOW = datetime.now(UTC)
+NAMES = ["localhost", "127.0.0.1", "::1", "calls.example"]
+
+
+def handshake(server: ssl.SSLContext, client: ssl.SSLContext, host: str) -> bytes:
+    """Connect both in memory; return the certificate that the client was shown."""
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [
+        client.wrap_bio(down, up, server_hostname=host),
+        server.wrap_bio(up, down, server_side=True),
+    ]
+    for _ in range(4):
+        for end in ends:
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+    certificate = ends[0].getpeercert(binary_form=True)
+    assert certificate is not None
+    return certificate
+
+
+def serving(certificate, directory):
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    both = directory / "both.pem"
+    both.write_bytes(certificate.pem + certificate.key)
+    server.load_cert_chain(both)
+    return server
+
+
+def trusting(certificate, *flags):
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.load_verify_locations(cadata=certificate.pem.decode())
+    for flag in flags:
+        client.verify_flags |= flag
+    return client
+
+
+# From Python 3.13 on both are set by default.
+FLAGS = [(), (ssl.VERIFY_X509_STRICT,), (ssl.VERIFY_X509_STRICT, ssl.VERIFY_X509_PARTIAL_CHAIN)]
+
+
+@pytest.mark.parametrize("host", NAMES)
+@pytest.mark.parametrize("flags", FLAGS)
+def test_it_is_its_own_authority_for_its_names(host, flags, tmp_path):
+    certificate = make(NAMES, NOW)
+    shown = handshake(serving(certificate, tmp_path), trusting(certificate, *flags), host)
+    assert hashlib.sha256(shown).digest().hex(":").upper() == certificate.fingerprint
+
+
+def test_it_is_not_valid_for_others(tmp_path):
+    certificate = make(NAMES, NOW)
+    with pytest.raises(ssl.SSLCertVerificationError, match="elsewhere"):
+        handshake(serving(certificate, tmp_path), trusting(certificate), "elsewhere.example")
+
+
+def test_it_is_authority_for_nothing_else():
+    own = x509.load_pem_x509_certificate(make(NAMES, NOW).pem)
+    assert own.extensions.get_extension_for_class(x509.BasicConstraints).value.ca is False
+
+
+def test_its_names_are_those_given():
+    assert make(NAMES, NOW).names == NAMES
+    many = [f"host-{number}" for number in range(200)]
+    assert make([*NAMES, *many], NOW).names == [*NAMES, *many][:100]
+
+
+@pytest.mark.parametrize(
+    ("names", "days", "serves"),
+    [
+        (NAMES, 0, True),
+        (NAMES[:1], 0, True),
+        ([*NAMES, "another"], 0, False),
+        (NAMES, 334, True),
+        (NAMES, 336, False),
+        (NAMES, -1, False),
+    ],
+)
+def test_it_serves_for_its_names_until_a_month_before_its_end(names, days, serves):
+    assert make(NAMES, NOW).serves(names, NOW + timedelta(days=days)) is serves
+
+
+def test_it_does_not_serve_with_the_key_of_another():
+    one, other = make(NAMES, NOW), make(NAMES, NOW)
+    for key in (other.key, b"", b"no key"):
+        assert not type(one)(one.pem, key).serves(NAMES, NOW)
