@@ -87,8 +87,7 @@ class Taken:
             key = self.leg.key(kind)
             news: Any = self.client.xread({key: self._last.get(key, BEGINNING)})
             for stream_id, fields in (entry for _, entries in news for entry in entries):
-                ((name, value),) = fields.items()
-                log.append(wire.read_source((stream_id, [name, value])))
+                log.append(wire.read_source((stream_id, [*chain(*fields.items())])))
                 self._last[key] = stream_id
 
     def until(self, position: int) -> bool:
@@ -250,7 +249,7 @@ async def test_a_call_keeps_what_was_switched_when_its_gateway_is_killed(
             async with call.back(lasting.url) as client:
                 assert call.resumed[-1]["controls"] == 1
                 for message in call.rest:
-                    await client.say(message)
+                    await client.say(message, pace=0.02)
                     taken.look()
                 await wait_until(lambda: taken.ended, "all is denoised", 60)
                 transcript = await client.hear_out()
@@ -263,7 +262,7 @@ async def test_a_call_keeps_what_was_switched_when_its_gateway_is_killed(
     first, second = [final for final in transcript.finals if final["text"]]
     assert (first["words"], first["words_unavailable"]) == (None, NO_ALIGNER)
     assert "words" not in second
-    assert {partial["utterance"] for partial in transcript.of("partial")} >= {1, 2}
+    assert 2 in {partial["utterance"] for partial in transcript.of("partial")}
 
 
 async def test_a_call_that_was_opened_without_denoise_cannot_switch_it(stack: RunningStack):
