@@ -9,12 +9,18 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from common.errors import SettingsError
+from common.pipeline.access import OPEN_TENANT
 from common.pipeline.stages import PIPELINE, REQUIRED
 from common.redis.address import Address
 from common.redis.link import Link
 from common.settings import definitions
 from common.telemetry.logs import Log
 from common.telemetry.metrics import BusMetrics, GatewayMetrics
+from gateway.access.gate import Gate
+from gateway.access.keyring import Keyring
+from gateway.access.meter import Meter
+from gateway.access.origins import is_here
 from gateway.admission.capacity import Capacity
 from gateway.admission.forwarded import TrustedProxies
 from gateway.admission.handshake import Handshakes
@@ -34,11 +40,13 @@ from gateway.conversations.surroundings import Surroundings
 from gateway.downlink.reader import Downlink
 from gateway.downlink.traces import Traces
 from gateway.http import page, pages
+from gateway.http.access import AccessResources
 from gateway.http.calls import CallResources
 from gateway.http.files import Files
+from gateway.http.guard import OPERATORS, Guard
 from gateway.http.site import Site
 from gateway.protocols import PROTOCOLS
-from gateway.protocols.api import Protocol, Transport
+from gateway.protocols.api import Carrier, Protocol, Transport
 from gateway.settings import GatewaySettings
 from gateway.tcp.listener import TcpListener
 from gateway.tls.serving import Tls
@@ -66,7 +74,8 @@ class GatewayServer:
         self._draining = False
         self._idle = asyncio.Event()
         self._listeners: list[WebSocketListener | TcpListener] = []
-        """Those on ports of one protocol each."""
+        """Those on ports of one protocol each, and on that of operators."""
+        self._sites: list[Site] = []
         self._tls: Tls | None = None
 
     async def start(self, tls: Tls | None) -> None:
@@ -83,6 +92,7 @@ class GatewayServer:
         up, down, work = self._links
         self._uplink = Uplink(up, period=settings.flush_ms / 1000)
         self._downlink = Downlink(down, self._name, self._bus_metrics, dial)
+        self._gate = await self._gatekeeper(work)
         self._workers = workers = Workers(work, PIPELINE, Capacity(settings.asr_load))
         self._metrics.recognisers_busy.set_function(lambda: workers.busy)
         await workers.look()
@@ -91,15 +101,52 @@ class GatewayServer:
         await self._listen(None if tls is None else tls.context)
         _log.info("gateway.listening", host=settings.host, port=self.port)
 
+    async def _gatekeeper(self, link: Link) -> Gate:
+        settings = self._settings
+        self._keyring = Keyring(link, settings.keys_file, self._end_revoked)
+        await self._keyring.start()
+        here = is_here(settings.host)
+        gate = Gate(
+            self._keyring,
+            settings.authority(),
+            settings.origins(),
+            free=settings.no_auth,
+            guarded=not here,
+        )
+        if not here and not settings.no_auth and not self._keyring and not gate.has_authority:
+            text = "is reached from other machines, and there are no keys"
+            remedy = "make one with `callscribe keys create`, or say --no-auth"
+            raise SettingsError(f"--host: {settings.host} {text}: {remedy}")
+        if not gate.open and settings.port_tenant is None:
+            for each in PROTOCOLS:
+                if each.credential_in is Carrier.NOWHERE and each.port_in(settings) is not None:
+                    flag = definitions(GatewaySettings)[each.port].flag
+                    raise SettingsError(f"{flag}: its clients show no key: it needs --port-tenant")
+        return gate
+
+    def _end_revoked(self) -> None:
+        for conversation in self._reception:
+            if not self._gate.still_good(conversation.who):
+                conversation.revoke()
+
+    async def _listen_for_operators(self, port: int, crowd: Crowd, tls: SSLContext | None) -> None:
+        site = Site(pages.routes(self, ()), self._metrics, self._proxies.trusts, None)
+        await site.start()
+        self._sites.append(site)
+        listener = self._web_socket_listener([], crowd, site)
+        await listener.listen(self._settings.host, port, tls, "--admin-port")
+        self._listeners.append(listener)
+        _log.info("gateway.listening", host=self._settings.host, port=listener.port)
+
     def _build(self, link: Link) -> None:
         """Build what carries calls; needs the connection to Redis."""
         settings = self._settings
-        most = settings.max_sessions_per_key
         self._handshakes = Handshakes(
             self._workers,
             self._metrics,
             most=settings.max_sessions,
-            quota=Quota(link, most) if most else None,
+            most_of_one=settings.max_sessions_per_key,
+            quota=Quota(link),
             free_connection=self._free_connection,
             free_call=self._free_call,
         )
@@ -114,6 +161,7 @@ class GatewayServer:
             lambda outcome: self._metrics.webhooks.labels(outcome).inc(),
             keep=settings.webhook_keep_s,
         )
+        self._meter = meter = Meter(link, self._metrics)
         services = Services(
             link=link,
             uplink=self._uplink,
@@ -128,6 +176,7 @@ class GatewayServer:
                 retention=settings.retention_s,
             ),
             absent=self._absent,
+            meter=meter,
             forget=self._handshakes.leave,
         )
         self._calls = Calls(services, self._note_idle)
@@ -138,9 +187,11 @@ class GatewayServer:
             connected=lambda: link.connected,
             undenoised=settings.denoise_unavailable == "continue",
             webhooks=self._webhook_rules,
+            meter=meter,
         )
         around = Surroundings(
             gateway=self._name,
+            gate=self._gate,
             calls=self._calls,
             openings=openings,
             downlink=self._downlink,
@@ -163,6 +214,8 @@ class GatewayServer:
             openings,
             self._handshakes,
             self._counted,
+            meter,
+            self._gate.audio_a_day,
             resume_s=settings.resume_s,
         )
 
@@ -173,7 +226,6 @@ class GatewayServer:
             self._reception,
             self._handshakes,
             self._metrics,
-            self._proxies,
             defaults=settings.session_defaults(),
             limits=settings.file_limits(),
         )
@@ -182,13 +234,19 @@ class GatewayServer:
             *page.routes(),
             *pages.routes(self, paths),
             *CallResources(self._links[2], self._directory).routes(),
+            *AccessResources(self._gate, self._meter).routes(),
             *self._files.routes(),
         ]
-        self._site = Site(routes, self._metrics, self._proxies.trusts)
+        apart = settings.admin_port is not None
+        guard = Guard(self._gate, self._proxies, self._metrics, OPERATORS if apart else ())
+        self._site = Site(routes, self._metrics, self._proxies.trusts, guard.check)
         await self._site.start()
+        self._sites.append(self._site)
         shared = [each for each in PROTOCOLS if not each.port]
-        self._listener = self._web_socket_listener(shared, crowd)
+        self._listener = self._web_socket_listener(shared, crowd, self._site)
         await self._listener.listen(settings.host, settings.port, tls)
+        if settings.admin_port is not None:
+            await self._listen_for_operators(settings.admin_port, crowd, tls)
         for protocol in PROTOCOLS:
             if (port := protocol.port_in(settings)) is None:
                 continue
@@ -199,17 +257,18 @@ class GatewayServer:
                     self._reception,
                     self._handshakes,
                     crowd,
+                    tenant=settings.port_tenant or OPEN_TENANT,
                     opening_s=settings.opening_s,
                 )
             else:
-                listener = self._web_socket_listener([protocol], crowd)
+                listener = self._web_socket_listener([protocol], crowd, self._site)
             flag = definitions(GatewaySettings)[protocol.port].flag
             await listener.listen(settings.host, port, tls, flag)
             self._listeners.append(listener)
             _log.info("gateway.listening", host=settings.host, port=listener.port)
 
     def _web_socket_listener(
-        self, protocols: Sequence[Protocol], crowd: Crowd
+        self, protocols: Sequence[Protocol], crowd: Crowd, site: Site
     ) -> WebSocketListener:
         settings = self._settings
         return WebSocketListener(
@@ -217,8 +276,9 @@ class GatewayServer:
             self._reception,
             self._handshakes,
             crowd,
-            self._site.connection,
+            site.connection,
             self._metrics,
+            self._gate,
             proxies=self._proxies,
             opening_s=settings.opening_s,
             max_size=settings.max_message_bytes,
@@ -232,6 +292,7 @@ class GatewayServer:
     def services(self) -> dict[str, Coroutine[Any, Any, None]]:
         """Return the coroutines that make up the running gateway, by name."""
         return {
+            "access": self._keyring.run(),
             "uplink": self._uplink.run(),
             "downlink": self._downlink.run(),
             "sweep": self._downlink.sweep(),
@@ -273,7 +334,8 @@ class GatewayServer:
                 await self._traces.write()
         for listener in (self._listener, *self._listeners):
             await listener.close()
-        await self._site.close()
+        for site in self._sites:
+            await site.close()
         self._files.close()
         await self._calls.settle(_LAST_WRITES)
         await self._webhooks.leave()

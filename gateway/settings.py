@@ -7,7 +7,10 @@ from typing import Literal
 from common.defaults import default_of
 from common.errors import SettingsError
 from common.options import OPTIONS, SessionOptions
+from common.pipeline.access import check_tenant
 from common.settings import CommonSettings, setting
+from gateway.access.authority import Authority
+from gateway.access.origins import Origins
 from gateway.admission.forwarded import TrustedProxies
 from gateway.files.limits import FileLimits
 from gateway.protocols import languages
@@ -19,8 +22,9 @@ class GatewaySettings(CommonSettings):
     """Where the gateway listens, what it admits, and the defaults of a session."""
 
     host: str = setting(
-        "0.0.0.0",
-        "address that the gateway listens on",
+        "127.0.0.1",
+        "address that the gateway listens on; 0.0.0.0 is every one, and then it needs keys, or"
+        " --no-auth",
         also=("STREAM_HOST", "IP_ADDR", "RNNT_SERVER_HOST"),
     )
     port: int = setting(
@@ -73,7 +77,7 @@ class GatewaySettings(CommonSettings):
     max_sessions: int = setting(500, "sessions that this gateway admits at a time", minimum=1)
     max_sessions_per_key: int = setting(
         0,
-        "calls at a time of one API key, bearer token or else address, all gateways; 0: no limit",
+        "calls at a time of one API key, or else address, all gateways; 0: no limit",
         minimum=0,
     )
     max_absent_per_key: int = setting(
@@ -85,6 +89,41 @@ class GatewaySettings(CommonSettings):
         None,
         "addresses and networks, with commas, of proxies whose X-Forwarded-For or Forwarded"
         " tells a client's address",
+    )
+    no_auth: bool = setting(False, "let everybody in who reaches the port, whatever keys there are")
+    keys_file: Path | None = setting(
+        None, "API keys beside those in Redis: what `callscribe keys list --json` prints"
+    )
+    jwt_secret_file: Path | None = setting(
+        None, "secret of JSON Web Tokens that are signed with HS256, in place of API keys"
+    )
+    jwt_public_key_file: Path | None = setting(
+        None, "the same for RS256 or ES256: the public key, PEM"
+    )
+    jwt_jwks_file: Path | None = setting(
+        None, "the same with several public keys: a JSON Web Key Set"
+    )
+    jwt_issuer: str | None = setting(None, "`iss` that such a token must have")
+    jwt_audience: str | None = setting(None, "`aud` that such a token must have")
+    jwt_tenant: str | None = setting(
+        None, "tenant of all such tokens; without it each names its own as `tenant`"
+    )
+    allowed_origins: str | None = setting(
+        None,
+        "origins, with commas, of web pages that may use this server, * for all; without it those"
+        " of its own host and of this machine",
+    )
+    port_tenant: str | None = setting(
+        None,
+        "tenant of the calls at TCP ports, whose protocols carry no key; where keys are needed,"
+        " such a port needs it",
+    )
+    admin_port: int | None = setting(
+        None,
+        "port for /metrics, /ws/status and /health/extended, without keys: for operators' networks;"
+        " without it they are at --port and need a key with the scope admin",
+        minimum=0,
+        maximum=65535,
     )
     asr_load: float = setting(
         0.4,
@@ -181,6 +220,9 @@ class GatewaySettings(CommonSettings):
         except ValueError as error:
             raise SettingsError(f"--trusted-proxies: {error}") from None
         self.webhook_rules()
+        self.authority()
+        self.origins()
+        self._check_access()
         if self.self_signed_cert_dir is not None and not self.generate_self_signed_cert:
             raise SettingsError("--self-signed-cert-dir: only with --generate-self-signed-cert")
         for flag, path, other in (
@@ -195,6 +237,43 @@ class GatewaySettings(CommonSettings):
                 raise SettingsError(f"{flag}: not together with --generate-self-signed-cert")
             if not path.is_file():
                 raise SettingsError(f"{flag}: there is no file {path}")
+
+    def _check_access(self) -> None:
+        if self.port_tenant is not None:
+            try:
+                check_tenant(self.port_tenant)
+            except ValueError as error:
+                raise SettingsError(f"--port-tenant: {error}") from None
+        given = {
+            "--keys-file": self.keys_file,
+            "--jwt-secret-file": self.jwt_secret_file,
+            "--jwt-public-key-file": self.jwt_public_key_file,
+            "--jwt-jwks-file": self.jwt_jwks_file,
+        }
+        for flag, path in given.items():
+            if path is not None and self.no_auth:
+                raise SettingsError(f"{flag}: not together with --no-auth")
+
+    def authority(self) -> Authority | None:
+        """Return what checks JSON Web Tokens, None if nothing does. Raises SettingsError."""
+        try:
+            return Authority.given(
+                self.jwt_secret_file,
+                self.jwt_public_key_file,
+                self.jwt_jwks_file,
+                issuer=self.jwt_issuer,
+                audience=self.jwt_audience,
+                tenant=self.jwt_tenant,
+            )
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+
+    def origins(self) -> Origins:
+        """Return which web pages may use the server. Raises SettingsError."""
+        try:
+            return Origins.parse(self.allowed_origins or "")
+        except ValueError as error:
+            raise SettingsError(f"--allowed-origins: {error}") from None
 
     def webhook_rules(self) -> WebhookRules:
         """Return where webhooks may go. Raises SettingsError."""

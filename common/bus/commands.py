@@ -113,19 +113,19 @@ def running() -> Command:
     return ("ZRANGE", keys.sessions(), 0, -1)
 
 
-def call_by(name: str, session: str, opened: int) -> Command:
+def call_by(tenant: str, name: str, session: str, opened: int) -> Command:
     """Let a session be found by a name; `opened` in ms."""
-    return ("ZADD", keys.named(name), opened, session)
+    return ("ZADD", keys.named(tenant, name), opened, session)
 
 
-def called(name: str) -> Command:
-    """Read the sessions of a name, in the order in which they began."""
-    return ("ZRANGE", keys.named(name), 0, -1)
+def called(tenant: str, name: str) -> Command:
+    """Read the sessions of a tenant with a name, in the order in which they began."""
+    return ("ZRANGE", keys.named(tenant, name), 0, -1)
 
 
-def call_no_more(name: str, session: str) -> Command:
+def call_no_more(tenant: str, name: str, session: str) -> Command:
     """Let a session no longer be found by a name."""
-    return ("ZREM", keys.named(name), session)
+    return ("ZREM", keys.named(tenant, name), session)
 
 
 def due(session: str) -> Command:
@@ -187,3 +187,40 @@ def groups(stage: str) -> Command:
 def memory() -> Command:
     """Ask how much memory Redis uses, as the text of lines ``name:value``."""
     return ("INFO", "memory")
+
+
+# Access
+
+_VERSION = b""
+"""Field of the hash of API keys that counts its changes."""
+
+
+def keep_access_key(name: str, record: bytes) -> list[Command]:
+    """Write an API key, for all gateways to see."""
+    table = keys.access()
+    return [("HSET", table, name, record), ("HINCRBY", table, _VERSION, 1)]
+
+
+def access_version() -> Command:
+    """Ask how often API keys were changed; None for never."""
+    return ("HGET", keys.access(), _VERSION)
+
+
+def access_keys() -> Command:
+    """Read all API keys: pairs of id and record, and of no name and the version."""
+    return ("HGETALL", keys.access())
+
+
+def access_key(name: str) -> Command:
+    """Read one API key; None if there is none."""
+    return ("HGET", keys.access(), name)
+
+
+def spend(token: str, seconds: int) -> Command:
+    """Use up a short-lived token for `seconds`; None if it was used up before."""
+    return ("SET", keys.spent(token), "", "NX", "EX", seconds)
+
+
+def used(tenant: str, day: str) -> Command:
+    """Read what a tenant used on a day."""
+    return ("HGETALL", keys.usage(tenant, day))

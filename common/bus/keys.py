@@ -12,7 +12,9 @@ from hashlib import blake2b
 from typing import Self
 
 from common.pipeline.streams import (
+    ACCESS,
     CALLS,
+    COUNTED,
     DEAD,
     DEAD_AUDIO,
     DOORBELL,
@@ -22,6 +24,8 @@ from common.pipeline.streams import (
     OUT,
     PERMANENT,
     SESSIONS,
+    SPENT,
+    USAGE,
     WEBHOOKS,
     WORK_ITEMS,
     WORKERS,
@@ -111,9 +115,10 @@ def sessions() -> bytes:
     return _of("gateway", SESSIONS)
 
 
-def named(name: str) -> bytes:
-    """Return the sorted set of the calls that clients know by a name: id -> when begun, in ms."""
-    return _of(blake2b(name.encode(), digest_size=16).hexdigest(), NAMED)
+def named(tenant: str, name: str) -> bytes:
+    """Return the sorted set of a tenant's calls that clients know by a name: id -> began, in ms."""
+    digest = blake2b(name.encode(), key=tenant.encode(), digest_size=16)
+    return _of(digest.hexdigest(), NAMED)
 
 
 def webhooks() -> bytes:
@@ -134,6 +139,26 @@ def dead_audio(stage: str) -> bytes:
 def calls(key: str) -> bytes:
     """Return the sorted set of a client's calls: id -> when last renewed, Redis's ms."""
     return _of(key, CALLS)
+
+
+def access() -> bytes:
+    """Return the hash of all API keys: id -> record; and under no name its version."""
+    return _of("gateway", ACCESS)
+
+
+def spent(token: str) -> bytes:
+    """Return the mark of a short-lived token that has opened its call."""
+    return _of(token, SPENT)
+
+
+def usage(tenant: str, day: str) -> bytes:
+    """Return the hash of what a tenant used on a day, ``YYYY-MM-DD``, UTC."""
+    return _of(f"t.{tenant}", USAGE.of(day))
+
+
+def counted(tenant: str, session: str) -> bytes:
+    """Return the hash of what a tenant's usage has of one call."""
+    return _of(f"t.{tenant}", COUNTED.of(session))
 
 
 def doorbell(stage: str, number: int) -> bytes:

@@ -45,6 +45,7 @@ class Lifetime(Enum):
     SHORT = "minutes"
     DAY = "a day"
     CLIENT = "45 s unrenewed"
+    YEAR = "400 days"
     GATEWAY = "the gateway"
     PERMANENT = "permanent"
 
@@ -57,6 +58,7 @@ class Scope(Enum):
     STAGE = "{<stage>}:"
     CLIENT = "{<key>}:"
     NAME = "{<name>}:"
+    TENANT = "{t.<tenant>}:"
     GATEWAYS = "{gateway}:"
     BUS = ""
 
@@ -291,12 +293,47 @@ WEBHOOKS = Stream(
     holds="calls with webhooks",
 )
 
+ACCESS = Stream(
+    "access",
+    Ids.NONE,
+    Lifetime.PERMANENT,
+    scope=Scope.GATEWAYS,
+    writers="operators",
+    holds="API keys' digests and limits",
+)
+SPENT = Stream(
+    "spent",
+    Ids.NONE,
+    Lifetime.SHORT,
+    scope=Scope.NAME,
+    writers="gateways",
+    holds="a short-lived token that was used",
+)
+USAGE = Stream(
+    "usage",
+    Ids.NONE,
+    Lifetime.YEAR,
+    scope=Scope.TENANT,
+    number="<day>",
+    writers="gateways",
+    holds="calls, legs, audio, speech",
+)
+COUNTED = Stream(
+    "counted",
+    Ids.NONE,
+    Lifetime.DAY,
+    scope=Scope.TENANT,
+    number="<session>",
+    writers="gateways",
+    holds="what `usage` has of a call",
+)
+
 SOURCES = {"audio": AUDIO, "clean": CLEAN}
 """Where a stage may read audio, as work items name it."""
 
 OF_A_SESSION = (META, TRACE)
 OF_A_LEG = (AUDIO, CLEAN, SPEECH, TEXT, PARKED, PARTIAL, ALIGN, CHECKPOINT)
 OF_A_STAGE = (WORK_ITEMS, INDEX, WORKERS, DEAD, DEAD_AUDIO, DOORBELL)
-OTHERS = (OUT, CALLS, SESSIONS, NAMED, WEBHOOKS)
+OTHERS = (OUT, CALLS, SESSIONS, NAMED, WEBHOOKS, ACCESS, SPENT, USAGE, COUNTED)
 ALL = OF_A_SESSION + OF_A_LEG + OF_A_STAGE + OTHERS
 PERMANENT = tuple(each for each in ALL if each.lifetime is Lifetime.PERMANENT)

@@ -177,6 +177,8 @@ class GatewayMetrics:
     gateways; `redis_memory`: a larger maxmemory; `key_sessions`: a client has its most calls
     already; `unavailable`: a stage has no live worker; `draining`: a deployment. Any other is a
     client's error code."""
+    tenant_audio: Counter
+    """Seconds of audio by `tenant`, all legs. `GET /v1/usage` has the figures to go by."""
     traces_dropped: Counter
     """Trace entries that were not kept, because Redis was away or full. No result depends on them.
     """
@@ -215,6 +217,12 @@ class GatewayMetrics:
                 "callscribe_refusals_total",
                 "Sessions refused",
                 ["reason"],
+                registry=registry,
+            ),
+            tenant_audio=Counter(
+                "callscribe_tenant_audio_seconds_total",
+                "Audio received, by tenant",
+                ["tenant"],
                 registry=registry,
             ),
             webhooks=Counter(

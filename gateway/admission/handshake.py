@@ -11,6 +11,7 @@ from math import ceil
 
 from common.rates import Rates
 from common.telemetry.metrics import GatewayMetrics
+from gateway.access.principal import Principal
 from gateway.admission.capacity import SHORT_OF_PLACES, Refusal
 from gateway.admission.quota import Quota
 from gateway.admission.workers import Workers
@@ -24,6 +25,8 @@ _HANDSHAKES = (50.0, 500.0)
 class Handshakes:
     """Admits the connections of one gateway, at most `most` together, and counts them.
 
+    `most_of_one`: calls of one client at a time, where its key says nothing else; 0 for no limit.
+
     An admitted call counts as one leg until its options are known; `Workers.admit` then counts it
     under the same name. Where places are short, calls that do not use theirs make room:
     `free_connection` ends a connection without a call, `free_call` a call without a client; each
@@ -36,13 +39,15 @@ class Handshakes:
         metrics: GatewayMetrics,
         *,
         most: int,
-        quota: Quota | None,
+        most_of_one: int,
+        quota: Quota,
         free_connection: Callable[[], bool] = lambda: False,
         free_call: Callable[[], bool] = lambda: False,
     ) -> None:
         self._workers = workers
         self._metrics = metrics
         self._most = most
+        self._most_of_one = most_of_one
         self._quota = quota
         self._free_connection = free_connection
         self._free_call = free_call
@@ -58,21 +63,22 @@ class Handshakes:
         self.closed = True
 
     def ask(
-        self, call: str, key: str, present: int, *, returning: bool
+        self, call: str, who: Principal, present: int, *, returning: bool
     ) -> Refusal | Coroutine[None, None, Refusal | None] | None:
         """Return why a connection is refused, None to admit it; asks Redis only where keys count.
 
-        `call`: its name from now on. `key`: the client's. `present`: clients connected already.
+        `call`: its name from now on. `present`: clients connected already.
         `returning`: the client is about to resume a call, which has its place already.
         """
-        refusal = self._refusal(call, key, present, returning=returning)
+        refusal = self._refusal(call, who.caller, present, returning=returning)
         if refusal is not None:
             return self._counted(refusal)
-        if self._quota is None:
+        most = who.limits.sessions or self._most_of_one
+        if not most:
             return None
         if not returning:
-            return self._reserve(self._quota, call, key)
-        self._keys[call] = key
+            return self._reserve(call, who.caller, most)
+        self._keys[call] = who.caller
         return None
 
     def rename(self, call: str, known_as: str) -> None:
@@ -82,8 +88,6 @@ class Handshakes:
 
     async def renew(self, calls: Iterable[str]) -> None:
         """Keep all calls of this gateway counted; every ten seconds. Waits while Redis is away."""
-        if self._quota is None:
-            return
         by_key: defaultdict[str, list[str]] = defaultdict(list)
         here = set(calls)
         for call in here & self._keys.keys():
@@ -93,13 +97,14 @@ class Handshakes:
         for call in strangers & self._strangers:
             del self._keys[call]
         self._strangers = strangers
-        await self._quota.renew(by_key)
+        if by_key:
+            await self._quota.renew(by_key)
 
     async def leave(self, call: str) -> None:
         """Stop counting a call. Waits while Redis is away."""
         self._workers.withdraw(call)
         key = self._keys.pop(call, None)
-        if self._quota is not None and key is not None:
+        if key is not None:
             await self._quota.release(key, call)
 
     def _refusal(self, call: str, key: str, present: int, *, returning: bool) -> Refusal | None:
@@ -119,8 +124,8 @@ class Handshakes:
             return replace(refusal, retry_after=2)
         return refusal
 
-    async def _reserve(self, quota: Quota, call: str, key: str) -> Refusal | None:
-        refusal = await quota.reserve(key, call)
+    async def _reserve(self, call: str, key: str, most: int) -> Refusal | None:
+        refusal = await self._quota.reserve(key, call, most)
         if refusal is not None:
             self._workers.withdraw(call)
             return self._counted(refusal)

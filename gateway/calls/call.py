@@ -17,6 +17,7 @@ from common.options import SessionOptions
 from common.redis.link import Link
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
+from gateway.access.meter import Meter, Used
 from gateway.calls.absence import Absence
 from gateway.calls.record import SessionRecord
 from gateway.calls.standby import Standby
@@ -81,6 +82,7 @@ class Services:
     metrics: GatewayMetrics
     patience: Patience
     absent: Standby[Absence]
+    meter: Meter
     forget: Callable[[str], Coroutine[Any, Any, None]]
 
 
@@ -172,6 +174,21 @@ class Call:
         """Whether its client wants to know how far recognition is behind."""
         return self.running and self.attended and LAG in self.intake.record.events
 
+    @property
+    def used(self) -> Used:
+        """What it has used so far."""
+        record = self.intake.record
+        legs = record.audio.channels
+        return Used(
+            session=self.id,
+            tenant=record.tenant,
+            key=record.key,
+            legs=legs,
+            audio=round(1000 * seconds(self.intake.position)) * legs,
+            speech=round(1000 * seconds(self.output.spoken)),
+            before=round(1000 * seconds(self.intake.start)) * legs,
+        )
+
     # --- from its client ---
 
     def configure(self, options: SessionOptions, ordinal: int) -> None:
@@ -258,6 +275,13 @@ class Call:
             self._complete = True
             self._end(Ending(Ended(), CloseCode.NORMAL_CLOSURE, "finished"))
 
+    def overdraw(self) -> None:
+        """End it because its API key has no audio left; what was said is still transcribed."""
+        self.tell(
+            [Failed("key_audio", "the key's audio of the day is used up", fatal=False)], False
+        )
+        self.finish()
+
     def doubt(self) -> None:
         """See `gateway.downlink.output.Told`."""
         self.spawn(self._look_who_owns(), "owner")
@@ -313,7 +337,9 @@ class Call:
         if self._released:
             return
         await services.traces.write()  # before its lifetime is set
-        kept = services.patience.retention
+        await services.meter.tell([self.used])
+        services.meter.forget(self.id)
+        kept = self.intake.record.retention or services.patience.retention
         await services.store.retire(self.id, self.intake.record, kept, whole=self._complete)
         spoken = round(seconds(self.intake.position), 2)
         _log.info("session.closed", session=self.id, seconds=spoken)

@@ -42,15 +42,28 @@ class Directory:
         self._store = store
         self._later: set[asyncio.Task[None]] = set()
 
-    async def find(self, name: str) -> list[Known]:
-        """Return the calls with this id or name, in the order in which they began."""
-        (listed,) = await self._link.insist([commands.called(name)])
-        return await self._known([name, *(each.decode() for each in listed)])
+    async def find(self, name: str, tenant: str | None) -> list[Known]:
+        """Return a tenant's calls with this id or name, in the order in which they began.
 
-    async def running(self) -> list[Known]:
-        """Return the running calls, at most `_MOST_LISTED`."""
+        Without a tenant, the call with this id, whosever it is.
+        """
+        named = commands.called(tenant, name) if tenant is not None else None
+        (listed,) = await self._link.insist([named]) if named is not None else ([],)
+        found = await self._known([name, *(each.decode() for each in listed)])
+        return [known for known in found if tenant in (None, known.record.tenant)]
+
+    async def running(self, tenant: str | None) -> list[Known]:
+        """Return the running calls of a tenant, or of all, at most `_MOST_LISTED`."""
         (listed,) = await self._link.insist([commands.running()])
-        return await self._known([each.decode() for each in listed[:_MOST_LISTED]])
+        found: list[Known] = []
+        for some in range(0, len(listed), _MOST_LISTED):
+            batch = [each.decode() for each in listed[some : some + _MOST_LISTED]]
+            found += [
+                known for known in await self._known(batch) if tenant in (None, known.record.tenant)
+            ]
+            if len(found) >= _MOST_LISTED:
+                break
+        return found[:_MOST_LISTED]
 
     async def _known(self, sessions: Sequence[str]) -> list[Known]:
         metas = [keys.session_key(session, META) for session in sessions]
@@ -74,7 +87,9 @@ class Directory:
         every = [key for leg in known.record.legs(session) for key in await self._keys_of(leg)]
         every.append(keys.session_key(session, TRACE))
         await self._link.insist([commands.remove(*every)])
-        names = [commands.call_no_more(name, session) for name in known.record.names]
+        names = [
+            commands.call_no_more(known.record.tenant, name, session) for name in known.record.names
+        ]
         await self._link.insist([commands.strike(session), commands.undue(session), *names])
         for spec in PIPELINE:
             for letter in await dead_letters.letters(self._link, spec.name):

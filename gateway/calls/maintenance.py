@@ -11,6 +11,7 @@ from common.pipeline.stages import VAD
 from common.pipeline.streams import CHECKPOINT, SOURCES
 from common.redis.link import CommandError, Link, Reply
 from common.telemetry.logs import Log
+from gateway.access.meter import Meter
 from gateway.admission.handshake import Handshakes
 from gateway.calls.call import Call
 from gateway.calls.opening import Openings, Refused
@@ -32,7 +33,10 @@ _log = Log(__name__)
 
 
 class Maintenance:
-    """Maintains the calls of one gateway; `counted` returns the names that count in admission."""
+    """Maintains the calls of one gateway; `counted` returns the names that count in admission.
+
+    `most_audio` returns the seconds of audio that the API key with an id has a day, 0 for no limit.
+    """
 
     def __init__(
         self,
@@ -42,6 +46,8 @@ class Maintenance:
         openings: Openings,
         handshakes: Handshakes,
         counted: Callable[[], Iterable[str]],
+        meter: Meter,
+        most_audio: Callable[[str], int],
         *,
         resume_s: float,
     ) -> None:
@@ -51,6 +57,8 @@ class Maintenance:
         self._openings = openings
         self._handshakes = handshakes
         self._counted = counted
+        self._meter = meter
+        self._most_audio = most_audio
         self._resume_s = resume_s
         self._generation = link.generation
 
@@ -141,6 +149,7 @@ class Maintenance:
                 call.output.forgo_overdue_words()
                 alive.append(call)
         await self._store.renew([(call.id, call.intake.record) for call in alive])
+        await self._account(alive)
         trims = [
             commands.trim(leg.key, leg.position - _AUDIO_KEPT)
             for call in alive
@@ -148,6 +157,14 @@ class Maintenance:
             if leg.position > _AUDIO_KEPT
         ]
         await self._link.insist(trims)
+
+    async def _account(self, calls: Sequence[Call]) -> None:
+        """Tell what calls have used; end those whose API key has no audio left today."""
+        spent = await self._meter.tell([call.used for call in calls])
+        for call in calls:
+            most = self._most_audio(call.intake.record.key)
+            if most and spent.get(call.intake.record.key, 0) >= 1000 * most and call.running:
+                call.overdraw()
 
     async def _adopt_orphans(self) -> None:
         """End calls whose gateway has died and whose client has not resumed them."""

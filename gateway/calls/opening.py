@@ -12,6 +12,8 @@ from websockets.frames import CloseCode
 from common.errors import AtCapacity, BusUnavailable, Unavailable
 from common.rates import Rates
 from common.telemetry.logs import Log
+from gateway.access.meter import Meter, Overdrawn
+from gateway.access.principal import Principal
 from gateway.admission.terms import admit
 from gateway.admission.workers import Workers
 from gateway.calls.call import ELSEWHERE
@@ -74,6 +76,7 @@ class Openings:
         connected: Callable[[], bool],
         undenoised: bool,
         webhooks: WebhookRules,
+        meter: Meter,
     ) -> None:
         self._workers = workers
         self._store = store
@@ -81,11 +84,17 @@ class Openings:
         self._connected = connected
         self._undenoised = undenoised
         self._webhooks = webhooks
+        self._meter = meter
         self._resumes = Rates(*RESUMES)
 
-    async def register(self, token: ResumeToken, owner: str, asked: SessionRecord) -> SessionRecord:
+    async def register(
+        self, token: ResumeToken, owner: str, asked: SessionRecord, who: Principal
+    ) -> SessionRecord:
         """Admit a new call and store it in Redis; return its terms. Raises Refused."""
         asked = replace(asked, about=self._with_webhook(asked.about))
+        async with _patience():
+            if (why := await self._meter.may_call(who)) is not None:
+                raise _overdrawn(why)
         try:
             terms = await admit(
                 self._workers,
@@ -112,22 +121,21 @@ class Openings:
             raise Refused("webhook_refused", text, close_code=closing)
         return replace(about, webhook=about.webhook or self._webhooks.url)
 
-    async def resume(self, holder: Holder, text: str, attempt: int) -> Resumption:
-        """Find the call that a client resumes, and hand it to `holder`. Raises Refused."""
+    async def resume(self, holder: Holder, text: str, attempt: int, tenant: str) -> Resumption:
+        """Find the call that a tenant's client resumes, and hand it to `holder`. Raises Refused."""
         if not self._connected():
             raise Refused("unavailable", "Redis is away")
         token = ResumeToken.parse(text)
         acquired = None
         if token is not None:
-            if wait := self._resumes.try_add(token.digest, time.monotonic()):
+            proof = token.digest(tenant)
+            if wait := self._resumes.try_add(proof, time.monotonic()):
                 text = "the call is resumed too often"
                 raise Refused("unavailable", text, reason="resume_rate", retry_after=ceil(wait))
             whose = (token.session, holder.owner)
             try:
                 async with _patience():
-                    acquired = await self._store.acquire(
-                        *whose, proof=token.digest, attempt=attempt
-                    )
+                    acquired = await self._store.acquire(*whose, proof=proof, attempt=attempt)
             except Superseded as later:
                 closing = CloseCode.POLICY_VIOLATION
                 raise Refused("resumed_elsewhere", ELSEWHERE, close_code=closing) from later
@@ -152,6 +160,16 @@ class Openings:
             await self._store.strike(session)
             raise Refused("session_lost", "the call is gone")
         return Resumption(acquired, await self._calls.take_over(holder, acquired))
+
+
+def _overdrawn(reason: Overdrawn) -> Refused:
+    texts = {
+        "key_audio": "the key's audio of the day is used up",
+        "key_calls": "the key opens too many calls a minute",
+        "spent_token": "the token has opened its call already",
+    }
+    again = {"key_audio": 3600.0, "key_calls": 60.0}.get(reason)
+    return Refused(reason, texts[reason], close_code=CloseCode.POLICY_VIOLATION, retry_after=again)
 
 
 @asynccontextmanager

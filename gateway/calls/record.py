@@ -7,6 +7,7 @@ from typing import NamedTuple, Self
 
 from common.bus.keys import Leg
 from common.options import SessionOptions
+from common.pipeline.access import OPEN_TENANT
 from common.pipeline.record import Message, pack
 from gateway.protocols.commands import SPEECH_EVENTS, About, AudioFormat, Open
 
@@ -21,6 +22,9 @@ class _Terms:
     align: bool
     denoise: bool
     doorbell: str
+    tenant: str
+    key: str
+    retention: int
 
 
 _TERMS = Message(_Terms)
@@ -33,7 +37,8 @@ class SessionRecord:
 
     `align`: words may come from aligners. `denoised`: its audio passes through the denoiser, which
     the option `denoise` switches. `doorbell` is the gateway that its workers ring, whichever
-    gateway owns it now.
+    gateway owns it now. `tenant` alone may see it; `key` is the id of the API key that opened it,
+    empty without one. `retention`: seconds that its transcript stays, 0 for the gateway's setting.
     """
 
     options: SessionOptions
@@ -43,6 +48,9 @@ class SessionRecord:
     align: bool
     denoised: bool
     doorbell: str
+    tenant: str = OPEN_TENANT
+    key: str = ""
+    retention: int = 0
 
     @property
     def opened(self) -> Open:
@@ -72,6 +80,9 @@ class SessionRecord:
             self.align,
             self.denoised,
             self.doorbell,
+            self.tenant,
+            self.key,
+            self.retention,
         )
         return pack(terms)
 
@@ -92,6 +103,9 @@ class SessionRecord:
             align=kept.align,
             denoised=kept.denoise,
             doorbell=kept.doorbell,
+            tenant=kept.tenant,
+            key=kept.key,
+            retention=kept.retention,
         )
 
 
@@ -119,7 +133,6 @@ class ResumeToken(NamedTuple):
     def __str__(self) -> str:
         return f"{self.session}.{self.secret}"
 
-    @property
-    def digest(self) -> str:
-        """The secret's hash, which Redis keeps."""
-        return sha256(self.secret.encode()).hexdigest()
+    def digest(self, tenant: str) -> str:
+        """Return the hash that Redis keeps: of the secret, and of the tenant that may use it."""
+        return sha256(f"{tenant} {self.secret}".encode()).hexdigest()

@@ -65,15 +65,15 @@ class SessionStore:
             meta,
             session=record.pack(),
             options=record.pack_options(),
-            secret=token.digest,
+            secret=token.digest(record.tenant),
             owner=owner,
             gateway=self._gateway,
             opened=(now := round(time.time() * 1000)),
         )
-        names = [commands.call_by(name, token.session, now) for name in record.names]
+        names = [commands.call_by(record.tenant, name, token.session, now) for name in record.names]
         if record.about.webhook:
             names.append(commands.due(token.session))
-        known = [meta, *map(keys.named, record.names)]
+        known = [meta, *(keys.named(record.tenant, name) for name in record.names)]
         await self._link.insist([described, *names, *commands.renew(known)])
         await self._link.evaluate([_renewal([token.session]), *work_items(token.session, record)])
 
@@ -134,7 +134,7 @@ class SessionStore:
         if not sessions:
             return
         legs = [leg for session, record in sessions for leg in record.legs(session)]
-        named = {keys.named(name) for _, record in sessions for name in record.names}
+        named = {keys.named(record.tenant, name) for _, record in sessions for name in record.names}
         # Checkpoints too: without a worker nothing else renews them, and a worker that starts later
         # must not count utterances from the beginning again.
         streams = [leg.key(kind) for leg in legs for kind in RENEWED]
@@ -153,7 +153,7 @@ class SessionStore:
         meta, legs = keys.session_key(session, META), record.legs(session)
         kept = [*(leg.key(TEXT) for leg in legs), keys.session_key(session, TRACE)]
         kept += [meta] if whole else []
-        named = [keys.named(name) for name in record.names]
+        named = [keys.named(record.tenant, name) for name in record.names]
         await self._link.insist(
             [
                 *(commands.remove(leg.key(kind)) for leg in legs for kind in WORKING),

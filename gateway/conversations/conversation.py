@@ -18,6 +18,8 @@ from uuid import uuid4
 from websockets.frames import CloseCode
 
 from common.telemetry.logs import Log
+from gateway.access.gate import Denied
+from gateway.access.principal import Principal
 from gateway.calls import opening
 from gateway.calls.call import ELSEWHERE, Call, Ending
 from gateway.calls.opening import Refused
@@ -45,8 +47,8 @@ class Conversation:
     """One client's conversation; `ended` is called once, when it is over.
 
     `name` is the call's id, unless the client resumes another call; with `returning` it must.
-    `caller` identifies the client (`gateway.admission.quota.caller`). `resumable`: a call whose
-    connection breaks waits for its client. `idle_s`: see `gateway.protocols.api.Protocol`.
+    `who` makes it; unless `vouched`, the message that opens the call says who. `resumable`: a call
+    whose connection breaks waits for its client. `idle_s`: see `gateway.protocols.api.Protocol`.
     """
 
     def __init__(
@@ -58,13 +60,14 @@ class Conversation:
         ended: Callable[["Conversation"], None],
         *,
         name: str,
-        caller: str = "",
+        who: Principal,
+        vouched: bool = True,
         returning: bool = False,
         resumable: bool = False,
         idle_s: float = 0.0,
     ) -> None:
         self.id = name
-        self.caller = caller
+        self.who = who
         self.owner = uuid4().hex
         """Tells this connection from all others of the call."""
         self.throttle = throttle
@@ -76,13 +79,14 @@ class Conversation:
         self._returning = returning
         self._resumable = resumable
         self._state = _State.NEW
+        self._vouched = vouched
         self._present = True
         self._hung_up = False
         self._ordinal = 0
         """How many text messages the client has sent since it opened the call."""
         self._task: asyncio.Task[None] | None = None
         self._idle = Idle(idle_s, self._end_idle, self._may_be_idle)
-        around.unopened.add(caller, self)
+        around.unopened.add(who.caller, self)
 
     @property
     def present(self) -> bool:
@@ -138,6 +142,11 @@ class Conversation:
         self._around.metrics.refusals.labels("message_rate").inc()
         text = "more messages without audio than any client needs"
         self._break_off(CloseCode.POLICY_VIOLATION, "message_rate", text)
+
+    def revoke(self) -> None:
+        """End the call of a client whose key was revoked; what was said is still transcribed."""
+        self._around.metrics.refusals.labels("revoked_key").inc()
+        self._break_off(CloseCode.POLICY_VIOLATION, "revoked_key", "the key was revoked")
 
     def hang_up(self) -> None:
         """Take note that the client has ended the call; what was said is still transcribed."""
@@ -208,20 +217,10 @@ class Conversation:
             case commands.Say(messages):
                 if self._client is not None:
                     self._client.send_soon(messages)
-            case commands.Open(options, audio, events, about):
+            case commands.Open():
                 if self._returning:
                     raise not_new()
-                self._open(
-                    SessionRecord(
-                        options=options,
-                        audio=audio,
-                        events=events,
-                        about=about,
-                        align=False,
-                        denoised=options.denoise,
-                        doorbell=self._around.gateway,
-                    )
-                )
+                self._open(command)
             case commands.Resume():
                 self._begin(_State.RESUMING)
                 self._task = asyncio.create_task(
@@ -236,7 +235,7 @@ class Conversation:
             case commands.Digit(channel, digit):
                 self.call.intake.digit(channel, digit, self._ordinal)
             case commands.Configure(options):
-                self.call.configure(options, self._ordinal)
+                self.call.configure(replace(options, **self.who.bound), self._ordinal)
             case commands.Flush():
                 self.call.intake.flush(self._ordinal)
             case commands.Finish():
@@ -244,16 +243,44 @@ class Conversation:
                     self.tell([truncated.event])
                 self.call.finish(self._ordinal)
 
-    def _open(self, asked: SessionRecord) -> None:
+    def _open(self, asked_for: commands.Open) -> None:
+        if not self._vouched:
+            self._be_vouched_for(asked_for.credential)
         self._begin(_State.TALKING)
+        options = replace(asked_for.options, **self.who.bound)
+        asked = SessionRecord(
+            options=options,
+            audio=asked_for.audio,
+            events=asked_for.events,
+            about=asked_for.about,
+            align=False,
+            denoised=options.denoise,
+            doorbell=self._around.gateway,
+            tenant=self.who.tenant,
+            key=self.who.key,
+            retention=self.who.retention_s,
+        )
         self.call = self._around.calls.begin(
-            asked, self.throttle, name=self.id, owner=self.owner, caller=self.caller, audience=self
+            asked,
+            self.throttle,
+            name=self.id,
+            owner=self.owner,
+            caller=self.who.caller,
+            audience=self,
         )
         self.call.spawn(self._guard(self._register(self.call, asked)), "open")
 
+    def _be_vouched_for(self, said: str) -> None:
+        try:
+            who = self._around.gate.vouch(said, self.who)
+        except Denied as denied:
+            closing = CloseCode.POLICY_VIOLATION
+            raise ClientError(denied.code, denied.message, close_code=closing) from None
+        self.who, self._vouched = who, True
+
     def _begin(self, state: _State) -> None:
         self._state = state
-        self._around.unopened.discard(self.caller, self)
+        self._around.unopened.discard(self.who.caller, self)
 
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -275,7 +302,7 @@ class Conversation:
 
     async def _register(self, call: Call, asked: SessionRecord) -> None:
         token = ResumeToken.issue(self.id)
-        record = await self._around.openings.register(token, self.owner, asked)
+        record = await self._around.openings.register(token, self.owner, asked, self.who)
         if call.state is State.ENDED:  # released meanwhile
             return
         denoised = record.denoised
@@ -292,7 +319,7 @@ class Conversation:
 
     async def _resume(self, asked: commands.Resume) -> None:
         around = self._around
-        found = await around.openings.resume(self, asked.token, asked.attempt)
+        found = await around.openings.resume(self, asked.token, asked.attempt, self.who.tenant)
         acquired, record = found.acquired, found.acquired.record
         if self._state is _State.OVER:  # closed meanwhile: the client will resume it again
             around.calls.let_go(self, acquired.session)
@@ -304,7 +331,7 @@ class Conversation:
             self.throttle,
             name=acquired.session,
             owner=self.owner,
-            caller=self.caller,
+            caller=self.who.caller,
             audience=self,
             stored=found.stored,
             seq=asked.seq,
@@ -384,7 +411,7 @@ class Conversation:
         if self._state is not _State.OVER:
             self._state = _State.OVER
             self._idle.close()
-            self._around.unopened.discard(self.caller, self)
+            self._around.unopened.discard(self.who.caller, self)
             self._ended(self)
 
 

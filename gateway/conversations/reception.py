@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from common.options import SessionOptions
+from gateway.access.principal import Principal
 from gateway.conversations.client import Client
 from gateway.conversations.conversation import Conversation
 from gateway.conversations.surroundings import Surroundings
-from gateway.protocols.api import Codec, Protocol, Request
+from gateway.protocols.api import Carrier, Codec, Protocol, Request
 from gateway.uplink.throttle import Throttle
 
 
@@ -64,7 +65,7 @@ class Reception:
         client: Client,
         *,
         name: str,
-        caller: str,
+        who: Principal,
         returning: bool = False,
     ) -> Conversation:
         """Begin a conversation with an admitted client; see `Conversation`."""
@@ -76,10 +77,11 @@ class Reception:
             throttle,
             self._ended,
             name=name,
-            caller=caller,
+            who=who,
             returning=returning,
             resumable=protocol.resumable,
             idle_s=protocol.idle_s,
+            vouched=protocol.credential_in is not Carrier.MESSAGES,
         )
         self._conversations.add(conversation)
         if self._flooded():

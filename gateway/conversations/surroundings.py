@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from common.telemetry.metrics import GatewayMetrics
+from gateway.access.gate import Gate
 from gateway.admission.handshake import Handshakes
 from gateway.calls.opening import Openings
 from gateway.calls.standby import Standby
@@ -16,6 +17,7 @@ class Surroundings:
     """What the conversations of a gateway use. `gateway` is its name."""
 
     gateway: str
+    gate: Gate
     calls: Calls
     openings: Openings
     downlink: Downlink

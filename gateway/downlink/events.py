@@ -62,6 +62,8 @@ class LegResults:
         self.ended = False
         """Whether the leg's last item was read: nothing will follow."""
         self.last_item = 0
+        self.spoken = 0
+        """Samples of all its finals."""
         self.seen_item = 0
         self.seen_until = 0
         """The last item that a client had before it resumed, and where that item ended."""
@@ -114,6 +116,11 @@ class Results:
     def ended(self) -> bool:
         """Whether every leg's last item was read."""
         return all(leg.ended for leg in self._legs.values())
+
+    @property
+    def spoken(self) -> int:
+        """The samples of all finals that were read, over all legs."""
+        return sum(leg.spoken for leg in self._legs.values())
 
     @property
     def awaited(self) -> list[AwaitedWords]:
@@ -181,6 +188,7 @@ class Results:
         if isinstance(item, text.End):
             leg.ended = True
             return []
+        leg.spoken += item.end - item.start
         words, unavailable = item.words, item.unavailable
         if entry.words is not None:
             words, unavailable = entry.words.words, entry.words.trouble

@@ -76,6 +76,11 @@ class Output:
         self._heard = dict.fromkeys(range(record.audio.channels), arrivals.start)
         self._lags: dict[int, float] = {}
 
+    @property
+    def spoken(self) -> int:
+        """See `Results.spoken`."""
+        return self._results.spoken
+
     def configure(self, options: SessionOptions) -> None:
         """Let new options take effect with the next results."""
         self._results.partials = options.interim_results

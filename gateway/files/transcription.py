@@ -14,6 +14,7 @@ from websockets.frames import CloseCode
 
 from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE
 from common.options import SessionOptions
+from gateway.access.principal import Principal
 from gateway.admission.capacity import Refusal
 from gateway.admission.handshake import OWN_DOING, Handshakes
 from gateway.conversations.conversation import Conversation
@@ -82,18 +83,18 @@ class FileCall:
         self._failure: Failed | None = None
 
     async def events(
-        self, reception: Reception, handshakes: Handshakes, caller: str
+        self, reception: Reception, handshakes: Handshakes, who: Principal
     ) -> AsyncGenerator[Event, None]:
         """Carry the call and yield its events. Raises FileRefused.
 
         Closing the generator, or cancelling, ends the call as if its client had hung up.
         """
-        answer = handshakes.ask(self._name, caller, reception.present, returning=False)
+        answer = handshakes.ask(self._name, who, reception.present, returning=False)
         refusal = answer if answer is None or isinstance(answer, Refusal) else await answer
         if refusal is not None:
             raise _turned_away(refusal)
         protocol = Protocol("file", lambda defaults, request: _FileCodec(self._opened, self._hear))
-        conversation = reception.welcome(protocol, Request(), self, name=self._name, caller=caller)
+        conversation = reception.welcome(protocol, Request(), self, name=self._name, who=who)
         conversation.begin()
         sending = asyncio.create_task(self._send(conversation), name=f"file:{self._name}")
         try:

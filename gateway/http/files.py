@@ -14,9 +14,7 @@ from aiohttp import web
 from common.options import SessionOptions
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
-from gateway.admission.forwarded import TrustedProxies
 from gateway.admission.handshake import Handshakes
-from gateway.admission.quota import caller
 from gateway.conversations.reception import Reception
 from gateway.files import deepgram, openai, upload
 from gateway.files.decode import AudioFile
@@ -26,7 +24,8 @@ from gateway.files.spool import Spool
 from gateway.files.transcript import Answer, Asked, Form, Transcript, continuation
 from gateway.files.transcription import FileCall
 from gateway.http.bodies import Body
-from gateway.protocols.api import ClientError, by_name
+from gateway.http.guard import WHO
+from gateway.protocols.api import ClientError
 
 FORMS = (deepgram.FORM, openai.FORM, upload.FORM)
 _THREADS = 1
@@ -48,7 +47,6 @@ class Files:
         reception: Reception,
         handshakes: Handshakes,
         metrics: GatewayMetrics,
-        proxies: TrustedProxies,
         *,
         defaults: SessionOptions,
         limits: FileLimits,
@@ -56,7 +54,6 @@ class Files:
         self._reception = reception
         self._handshakes = handshakes
         self._metrics = metrics
-        self._proxies = proxies
         self._defaults = defaults
         self._limits = limits
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="file")
@@ -120,11 +117,10 @@ class Files:
         self, reply: "_Reply", call: FileCall, whole: Transcript
     ) -> web.StreamResponse:
         """Carry a file's call; send its texts as they come, where that is asked for."""
-        headers = by_name(reply.request.headers.items())
-        key = caller(headers, self._proxies.client_by(reply.request.remote or "", headers))
+        who = reply.request[WHO]
         said = ""
         try:
-            async with aclosing(call.events(self._reception, self._handshakes, key)) as events:
+            async with aclosing(call.events(self._reception, self._handshakes, who)) as events:
                 async for event in events:
                     final = whole.hear(event)
                     if final is not None:

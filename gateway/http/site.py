@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import TypeAlias, cast
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
@@ -29,16 +30,23 @@ _log = Log(__name__)
 
 
 class Site:
-    """Answers requests by `routes`. `is_proxy` tells whether an address is a trusted proxy."""
+    """Answers requests by `routes`, which `check` lets through.
+
+    `is_proxy` tells whether an address is a trusted proxy.
+    """
 
     def __init__(
         self,
         routes: Iterable[web.AbstractRouteDef],
         metrics: GatewayMetrics,
         is_proxy: Callable[[str], bool],
+        check: Middleware | None,
     ) -> None:
         # Larger bodies are read in pieces by those who expect them.
-        self._app = web.Application(middlewares=[self._answer], client_max_size=1 << 16)
+        self._app = web.Application(
+            middlewares=[self._answer] if check is None else [self._answer, check],
+            client_max_size=1 << 16,
+        )
         self._app.add_routes(routes)
         self._app.on_response_prepare.append(_prepare)
         self._metrics = metrics

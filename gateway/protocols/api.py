@@ -141,6 +141,19 @@ class Transport(Enum):
     TCP = auto()
 
 
+class Carrier(Enum):
+    """Where a protocol's clients can put an API key or token."""
+
+    HEADERS = auto()
+    """In a header or a subprotocol."""
+    QUERY = auto()
+    """There, or in the URL: some of its clients can set nothing else."""
+    MESSAGES = auto()
+    """There, or in the message that opens the call: `Open.credential`."""
+    NOWHERE = auto()
+    """The port belongs to one tenant."""
+
+
 Builder: TypeAlias = Callable[[SessionOptions, Request], Codec]
 """Builds a codec. Raises `ClientError` for a request of no use; its handshake is then refused."""
 
@@ -172,6 +185,8 @@ class Protocol:
     connect to the gateway's. `usual_port` is where clients expect that port. `resumable`: a call
     whose connection breaks waits for its client; otherwise it ends.
 
+    `credential_in`: where its clients can put a key.
+
     `speaks_in_text`: its audio comes in text messages, so a client may send many. `subprotocol`
     chooses from what a client offers. `denial` gets an HTTP status and a reason. A client that
     sends nothing for `idle_s` seconds is closed with the reason ``idle``; 0 lets it be silent.
@@ -184,6 +199,7 @@ class Protocol:
     port: str = ""
     usual_port: int = 0
     resumable: bool = False
+    credential_in: Carrier = Carrier.HEADERS
     speaks_in_text: bool = False
     subprotocol: Callable[[Sequence[str]], str | None] = no_subprotocol
     denial: Callable[[int, str], Denial] = plain_denial

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from common.options import SessionOptions
 from gateway.protocols import fields, telephony
-from gateway.protocols.api import ClientError, Codec, Message, Protocol, Request
+from gateway.protocols.api import Carrier, ClientError, Codec, Message, Protocol, Request
 from gateway.protocols.commands import Audio, AudioFormat, Command, Finish, Open
 from gateway.protocols.events import Event, Failed, GoingAway
 
@@ -141,4 +141,10 @@ def _media(offered: Sequence[str]) -> str | None:
     return "media" if "media" in offered else None
 
 
-PROTOCOL = Protocol("asterisk", AsteriskCodec, path="/asterisk", subprotocol=_media)
+PROTOCOL = Protocol(
+    "asterisk",
+    AsteriskCodec,
+    path="/asterisk",
+    subprotocol=_media,
+    credential_in=Carrier.QUERY,
+)

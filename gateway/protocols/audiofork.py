@@ -19,7 +19,7 @@ from typing import Any
 from common.audio import rounded_seconds, seconds
 from common.options import Kind, SessionOptions
 from gateway.protocols import fields, telephony
-from gateway.protocols.api import ClientError, Codec, Message, Protocol, Request
+from gateway.protocols.api import Carrier, ClientError, Codec, Message, Protocol, Request
 from gateway.protocols.commands import (
     MAX_CHANNELS,
     MAX_SAMPLE_RATE,
@@ -147,4 +147,10 @@ def _first(offered: Sequence[str]) -> str | None:
     return offered[0] if offered else None
 
 
-PROTOCOL = Protocol("audiofork", AudioForkCodec, path="/audiofork", subprotocol=_first)
+PROTOCOL = Protocol(
+    "audiofork",
+    AudioForkCodec,
+    path="/audiofork",
+    subprotocol=_first,
+    credential_in=Carrier.QUERY,
+)

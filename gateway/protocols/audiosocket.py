@@ -16,7 +16,15 @@ from uuid import UUID
 
 from common.options import SessionOptions
 from gateway.protocols import fields, telephony
-from gateway.protocols.api import ClientError, Codec, Message, Protocol, Request, Transport
+from gateway.protocols.api import (
+    Carrier,
+    ClientError,
+    Codec,
+    Message,
+    Protocol,
+    Request,
+    Transport,
+)
 from gateway.protocols.commands import About, Audio, AudioFormat, Command, Finish, Open
 from gateway.protocols.events import Event, Failed, GoingAway
 
@@ -152,4 +160,5 @@ PROTOCOL = Protocol(
     transport=Transport.TCP,
     port="audiosocket_port",
     usual_port=9092,
+    credential_in=Carrier.NOWHERE,
 )

@@ -4,7 +4,7 @@ Positions are counts of 16 kHz samples since the call began.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from common.options import SessionOptions
@@ -64,13 +64,15 @@ class About:
 class Open:
     """Begin the call; the first command except `Say`, and never repeated.
 
-    `events` are those of `EVENTS` that the client wants.
+    `events` are those of `EVENTS` that the client wants. `credential`: the key or token that came
+    in the message, where the protocol has no other place.
     """
 
     options: SessionOptions
     audio: AudioFormat
     events: frozenset[str] = frozenset()
     about: About = About()
+    credential: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

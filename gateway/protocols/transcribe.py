@@ -15,7 +15,7 @@ from typing import Any
 from common.audio import SAMPLE_RATE, rounded_seconds, seconds
 from common.options import SessionOptions
 from gateway.protocols import fields, naming
-from gateway.protocols.api import ClientError, Codec, Message, Protocol, Request
+from gateway.protocols.api import Carrier, ClientError, Codec, Message, Protocol, Request
 from gateway.protocols.commands import (
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
@@ -157,4 +157,6 @@ def _error(code: str, message: str) -> dict[str, Any]:
     return {"type": "error", "code": code, "message": message}
 
 
-PROTOCOL = Protocol("transcribe", TranscribeCodec, path="/ws/transcribe")
+PROTOCOL = Protocol(
+    "transcribe", TranscribeCodec, path="/ws/transcribe", credential_in=Carrier.QUERY
+)

@@ -7,8 +7,9 @@
              {"event": "stop"}
 
 Each track is a channel: inbound first, then outbound. Numbers come as text. `customParameters`
-holds session options. A stream is one-way, so results are read elsewhere, by the `callSid`; what
-ends a call because of a mistake is the reason of the close frame.
+holds session options, and the API key or token as `token`. A stream is one-way, so results are read
+elsewhere, by the `callSid`; what ends a call because of a mistake is the reason of the close
+frame.
 
 Lost audio shows in the timestamps: Twilio numbers what it sends, not what it lost.
 """
@@ -18,7 +19,7 @@ from collections.abc import Mapping, Sequence
 
 from common.options import Kind, SessionOptions
 from gateway.protocols import fields, telephony
-from gateway.protocols.api import ClientError, Codec, Message, Protocol, Request
+from gateway.protocols.api import Carrier, ClientError, Codec, Message, Protocol, Request
 from gateway.protocols.commands import AudioFormat, Command, Finish, Open
 from gateway.protocols.events import Event, Failed
 from gateway.protocols.tracks import Tracks
@@ -121,15 +122,18 @@ class TwilioCodec(Codec):
         given = telephony.pick(_START, start)
         carried = given.get("tracks") or {"inbound"}
         tracks = [track for track in _LABELS if track in carried]
+        custom = given.get("customParameters", {})
         options, about = telephony.terms(
             self._defaults,
-            telephony.pick(telephony.READERS, given.get("customParameters", {})),
+            telephony.pick(telephony.READERS, custom),
             labels=tuple(_LABELS[track] for track in tracks),
             name=given.get("callSid", ""),
         )
         self._channels = {track: channel for channel, track in enumerate(tracks)}
         self._tracks = Tracks(len(tracks), _SILENCE)
-        return (Open(options, AudioFormat("mulaw", _RATE, len(tracks)), telephony.EVENTS, about),)
+        audio = AudioFormat("mulaw", _RATE, len(tracks))
+        said = str(custom.get("token", ""))
+        return (Open(options, audio, telephony.EVENTS, about, credential=said),)
 
     def _media(self, media: Mapping[str, object]) -> Sequence[Command]:
         given = telephony.pick(_MEDIA, media)
@@ -151,4 +155,10 @@ def _part(body: Mapping[str, object], name: str) -> Mapping[str, object]:
     return fields.mapping(name, body.get(name))
 
 
-PROTOCOL = Protocol("twilio", TwilioCodec, path="/twilio", speaks_in_text=True)
+PROTOCOL = Protocol(
+    "twilio",
+    TwilioCodec,
+    path="/twilio",
+    speaks_in_text=True,
+    credential_in=Carrier.MESSAGES,
+)

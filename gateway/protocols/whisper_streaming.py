@@ -22,7 +22,15 @@ from typing import Any
 from common.audio import SAMPLE_RATE
 from common.options import SessionOptions
 from gateway.protocols import naming
-from gateway.protocols.api import ClientError, Codec, Message, Protocol, Request, Transport
+from gateway.protocols.api import (
+    Carrier,
+    ClientError,
+    Codec,
+    Message,
+    Protocol,
+    Request,
+    Transport,
+)
 from gateway.protocols.commands import Audio, AudioFormat, Command, Flush, Open, Say
 from gateway.protocols.events import Event, Failed, Final, GoingAway
 
@@ -108,6 +116,18 @@ def _text(message: dict[str, Any]) -> Sequence[Message]:
 
 
 TCP = Protocol(
-    "stream_tcp", TcpCodec, transport=Transport.TCP, port="stream_port", usual_port=43007
+    "stream_tcp",
+    TcpCodec,
+    transport=Transport.TCP,
+    port="stream_port",
+    usual_port=43007,
+    credential_in=Carrier.NOWHERE,
 )
-WEBSOCKET = Protocol("stream_ws", WebSocketCodec, path="/", port="stream_ws_port", usual_port=43008)
+WEBSOCKET = Protocol(
+    "stream_ws",
+    WebSocketCodec,
+    path="/",
+    port="stream_ws_port",
+    usual_port=43008,
+    credential_in=Carrier.QUERY,
+)

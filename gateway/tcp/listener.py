@@ -5,9 +5,9 @@ import ssl
 from uuid import uuid4
 
 from common.errors import SettingsError
+from gateway.access.principal import Principal, of_port
 from gateway.admission.capacity import Refusal
 from gateway.admission.handshake import Handshakes
-from gateway.admission.quota import caller as key_of
 from gateway.conversations.reception import Reception
 from gateway.protocols.api import Protocol, Request
 from gateway.protocols.events import Failed
@@ -16,7 +16,10 @@ from gateway.turns.crowd import Crowd
 
 
 class TcpListener:
-    """Admits the clients of one protocol. `opening_s`: seconds that each has to open its call."""
+    """Admits the clients of one protocol, all of one tenant.
+
+    `opening_s`: seconds that each has to open its call.
+    """
 
     def __init__(
         self,
@@ -25,12 +28,14 @@ class TcpListener:
         handshakes: Handshakes,
         crowd: Crowd,
         *,
+        tenant: str,
         opening_s: float,
     ) -> None:
         self._protocol = protocol
         self._reception = reception
         self._handshakes = handshakes
         self._crowd = crowd
+        self._tenant = tenant
         self._opening_s = opening_s
         self._asking: set[asyncio.Task[None]] = set()
 
@@ -57,25 +62,25 @@ class TcpListener:
 
     def connected(self, connection: TcpConnection) -> None:
         """See `gateway.tcp.connection.Host`."""
-        name, caller = uuid4().hex, key_of({}, connection.peer)
-        answer = self._handshakes.ask(name, caller, self._reception.present, returning=False)
+        name, who = uuid4().hex, of_port(self._tenant, connection.peer)
+        answer = self._handshakes.ask(name, who, self._reception.present, returning=False)
         if answer is None or isinstance(answer, Refusal):
-            self._answer(connection, name, caller, answer)
+            self._answer(connection, name, who, answer)
             return
 
         async def wait() -> None:
-            self._answer(connection, name, caller, await answer)
+            self._answer(connection, name, who, await answer)
 
         self._asking.add(task := asyncio.create_task(wait()))
         task.add_done_callback(self._asking.discard)
 
     def _answer(
-        self, connection: TcpConnection, name: str, caller: str, refusal: Refusal | None
+        self, connection: TcpConnection, name: str, who: Principal, refusal: Refusal | None
     ) -> None:
         request = Request(peer=connection.peer)
         if refusal is None:
             conversation = self._reception.welcome(
-                self._protocol, request, connection, name=name, caller=caller
+                self._protocol, request, connection, name=name, who=who
             )
             connection.serve(conversation, self._opening_s)
             return

@@ -77,7 +77,7 @@ class Webhooks:
 
     async def _deliver(self, session: str, sender: Sender) -> None:
         try:
-            for known in await self._directory.find(session):
+            for known in await self._directory.find(session, None):
                 if known.session == session and known.record.about.webhook:
                     await Delivery(self._link, known, self._progress, sender, self._keep).run()
             await self._progress.finish(session)

@@ -21,6 +21,7 @@ from websockets.frames import DATA_OPCODES, CloseCode, Frame, Opcode
 from websockets.protocol import State
 
 from common.telemetry.logs import Log
+from gateway.access.principal import stranger
 from gateway.conversations.conversation import Conversation
 from gateway.turns.budget import PIECE, TURN, Budget
 from gateway.turns.crowd import Crowd
@@ -43,8 +44,8 @@ class WebSocketConnection(ServerConnection):
         self._crowd = crowd
         self.peer = ""
         """The client's address."""
-        self.caller = ""
-        """Identifies the client (`gateway.admission.quota.caller`)."""
+        self.who = stranger("")
+        """Who its client is, once its handshake was read."""
         self._conversation: Conversation | None = None
         self._ended = False
         """Whether the client closed its sending side before its request was answered."""

@@ -14,10 +14,11 @@ from websockets.http11 import Request, Response
 
 from common.errors import SettingsError
 from common.telemetry.metrics import GatewayMetrics
+from gateway.access.gate import Denied, Gate
+from gateway.access.rules import HANDSHAKE
 from gateway.admission.capacity import Refusal
 from gateway.admission.forwarded import TrustedProxies
 from gateway.admission.handshake import OWN_DOING, Handshakes
-from gateway.admission.quota import caller
 from gateway.conversations.reception import Reception
 from gateway.protocols import api
 from gateway.turns.crowd import Crowd
@@ -45,6 +46,7 @@ class WebSocketListener:
         crowd: Crowd,
         http: Callable[[bool], asyncio.Protocol],
         metrics: GatewayMetrics,
+        gate: Gate,
         *,
         proxies: TrustedProxies,
         opening_s: float,
@@ -56,6 +58,7 @@ class WebSocketListener:
         self._crowd = crowd
         self.http = http
         self._metrics = metrics
+        self._gate = gate
         self._proxies = proxies
         self._opening_s = opening_s
         self._max_size = max_size
@@ -114,7 +117,7 @@ class WebSocketListener:
             request,
             connection,
             name=request.session,
-            caller=connection.caller,
+            who=connection.who,
             returning=request.parameter(_RETURNS) == "1",
         )
         await connection.serve(
@@ -133,8 +136,21 @@ class WebSocketListener:
         assert isinstance(connection, WebSocketConnection)
         request = read(received, connection.peer)
         connection.peer = self._proxies.client_by(connection.peer, request.headers)
-        connection.caller = caller(request.headers, connection.peer)
         protocol = self._protocols[request.path]
+        returning = request.parameter(_RETURNS) == "1"
+        carrier = protocol.credential_in
+        try:
+            connection.who = self._gate.admit(
+                HANDSHAKE,
+                request.headers,
+                connection.peer,
+                query=request.query if carrier is not api.Carrier.HEADERS else None,
+                later=carrier is api.Carrier.MESSAGES,
+                resuming=returning,
+            )
+        except Denied as denied:
+            self._metrics.refusals.labels(denied.code).inc()
+            return _denied(denied.status, protocol.denial, denied.message, denied.headers)
         try:
             self._reception.codec(protocol, request)
         except api.ClientError as error:
@@ -142,9 +158,9 @@ class WebSocketListener:
             return _denied(HTTPStatus.BAD_REQUEST, protocol.denial, error.message)
         answer = self._handshakes.ask(
             connection.id.hex,
-            connection.caller,
+            connection.who,
             self._reception.present,
-            returning=request.parameter(_RETURNS) == "1",
+            returning=returning,
         )
         if answer is None:
             return None

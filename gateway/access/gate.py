@@ -1,0 +1,171 @@
+"""Decides on every request: who makes it, and whether it may."""
+
+import hmac
+import time
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+from common.pipeline.access import AccessKey, digest, key_id
+from gateway.access import tokens
+from gateway.access.authority import Authority, Rejected
+from gateway.access.credentials import credential
+from gateway.access.keyring import Keyring
+from gateway.access.origins import Origins
+from gateway.access.principal import (
+    Principal,
+    anonymous,
+    of_key,
+    of_subject,
+    of_token,
+    stranger,
+)
+from gateway.access.rules import Need
+
+
+class Denied(Exception):
+    """The request may not be carried out. `code` is for programs and metrics."""
+
+    def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What belongs to the answer (RFC 6750, 3)."""
+        if self.status is not HTTPStatus.UNAUTHORIZED:
+            return {}
+        return {"WWW-Authenticate": 'Bearer realm="callscribe"'}
+
+
+class Gate:
+    """`free`: nobody needs a key, whatever there is. `guarded`: even where there is none yet."""
+
+    def __init__(
+        self,
+        keyring: Keyring,
+        authority: Authority | None,
+        origins: Origins,
+        *,
+        free: bool,
+        guarded: bool,
+    ) -> None:
+        self._keyring = keyring
+        self._authority = authority
+        self._origins = origins
+        self._free = free
+        self._guarded = guarded or authority is not None
+
+    @property
+    def open(self) -> bool:
+        """Whether nobody needs a key. It ends with the first one, even if that is revoked."""
+        return self._free or not (self._guarded or self._keyring)
+
+    def admit(
+        self,
+        need: Need | None,
+        headers: Mapping[str, Sequence[str]],
+        address: str,
+        *,
+        query: Mapping[str, Sequence[str]] | None = None,
+        later: bool = False,
+        resuming: bool = False,
+    ) -> Principal:
+        """Return who makes a request, which needs `need`. Raises Denied.
+
+        `headers` by their names in lower case. `query`: where the protocol's clients can put a
+        credential nowhere else. `later`: it may also come in a message; until then nothing is
+        allowed. `resuming`: it only resumes a call.
+        """
+        if need is None:
+            raise Denied(HTTPStatus.FORBIDDEN, "forbidden", "nobody may do this")
+        if need is not Need.NOTHING and not self._origins.allows(headers):
+            text = "this page may not use this server (--allowed-origins)"
+            raise Denied(HTTPStatus.FORBIDDEN, "origin", text)
+        said = credential(headers, query)
+        if need is Need.NOTHING or self.open:
+            return anonymous(address, said)
+        if later and not said:
+            return stranger(address)
+        return self._allowed(self.identify(said), need, resuming=resuming)
+
+    def vouch(self, said: str, before: Principal) -> Principal:
+        """Return who opens a call whose credential came in a message. Raises Denied."""
+        if self.open or before.scopes:
+            return before
+        return self._allowed(self.identify(said), Need.TRANSCRIBE)
+
+    def identify(self, said: str) -> Principal:
+        """Return the holder of a credential. Raises Denied."""
+        if not said:
+            raise _unknown("missing_key", "this server needs an API key: Authorization: Bearer KEY")
+        if said.startswith(tokens.PREFIX):
+            return self._holder_of_token(said)
+        if (name := key_id(said)) is not None:
+            key = self._valid(self._keyring.find(name))
+            if not hmac.compare_digest(key.digest, digest(said)):
+                raise _unknown("unknown_key", "this server knows no such key")
+            return of_key(key)
+        if self._authority is None or said.count(".") != 2:
+            raise _unknown("unknown_key", "this server knows no such key")
+        try:
+            subject = self._authority.check(said)
+        except Rejected as why:
+            raise _unknown("unknown_token", f"the token does not count: {why}") from None
+        return of_subject(subject.tenant, subject.subject, subject.scopes, subject.expires)
+
+    def still_good(self, principal: Principal) -> bool:
+        """Whether the key that vouches for a running call still counts.
+
+        A token or key that has only expired lets its calls go on.
+        """
+        if self.open or not principal.of_keyring:
+            return True
+        key = self._keyring.find(principal.key)
+        return key is not None and not key.revoked
+
+    @property
+    def has_authority(self) -> bool:
+        """Whether somebody else's tokens count."""
+        return self._authority is not None
+
+    def key_of(self, principal: Principal) -> AccessKey | None:
+        """Return the key that vouches for somebody, None where none of ours does."""
+        return self._keyring.find(principal.key) if principal.of_keyring else None
+
+    def audio_a_day(self, key: str) -> int:
+        """Return the seconds of audio that the key with this id has a day, 0 for no limit."""
+        found = self._keyring.find(key) if key else None
+        return 0 if found is None else found.audio_s
+
+    def _holder_of_token(self, token: str) -> Principal:
+        claims = tokens.claims_of(token)
+        key = self._keyring.find(claims.key) if claims is not None else None
+        if claims is None or key is None or not tokens.is_signed(token, key.digest):
+            raise _unknown("unknown_token", "this server made no such token")
+        late = time.time() - claims.expires
+        if late > tokens.RESUMES_FOR_S:
+            raise _unknown("expired_token", "the token has expired")
+        return of_token(self._valid(key), claims, expired=late > 0)
+
+    def _valid(self, key: AccessKey | None) -> AccessKey:
+        if key is None:
+            raise _unknown("unknown_key", "this server knows no such key")
+        if key.revoked:
+            raise _unknown("revoked_key", "the key was revoked")
+        if key.expires and key.expires <= time.time():
+            raise _unknown("expired_key", "the key has expired")
+        return key
+
+    def _allowed(self, who: Principal, need: Need, *, resuming: bool = False) -> Principal:
+        if who.resumes_only and not resuming:
+            raise _unknown("expired_token", "the token has expired")
+        if need.value not in who.scopes:
+            text = f"this needs a key with the scope {need.value}"
+            raise Denied(HTTPStatus.FORBIDDEN, "scope", text)
+        return who
+
+
+def _unknown(code: str, message: str) -> Denied:
+    return Denied(HTTPStatus.UNAUTHORIZED, code, message)

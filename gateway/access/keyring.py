@@ -1,0 +1,116 @@
+"""All API keys, as this gateway knows them: those in Redis and those of a file.
+
+Both are looked at several times a second, so a key that is revoked counts nowhere any more within
+a second. While Redis is away the keys last read count.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from common.bus import commands
+from common.errors import SettingsError
+from common.pipeline.access import ACCESS_KEY, AccessKey
+from common.redis.link import Link
+from common.telemetry.logs import Log
+
+_LOOK_EVERY = 0.25
+
+_log = Log(__name__)
+
+
+class Keyring:
+    """Finds keys by their ids. `changed` is called when any has changed."""
+
+    def __init__(self, link: Link, file: Path | None, changed: Callable[[], None]) -> None:
+        self._link = link
+        self._file = file
+        self._changed = changed
+        self._version: bytes | None = None
+        self._stamp: tuple[int, int] | None = None
+        self._of_redis: Mapping[str, AccessKey] = {}
+        self._of_file: Mapping[str, AccessKey] = {}
+
+    def __bool__(self) -> bool:
+        """Whether there is any key, even a revoked one."""
+        return bool(self._of_redis or self._of_file)
+
+    def find(self, name: str) -> AccessKey | None:
+        """Return the key with this id; one of Redis comes before one of the file."""
+        return self._of_redis.get(name) or self._of_file.get(name)
+
+    async def start(self) -> None:
+        """Read all keys. Raises SettingsError if the file cannot be read; waits for Redis."""
+        if self._file is not None:
+            self._stamp = _stamp(self._file)
+            try:
+                self._of_file = read_file(self._file)
+            except (OSError, ValueError) as error:
+                raise SettingsError(f"--keys-file: {error}") from None
+        await self._look_into_redis()
+
+    async def run(self) -> None:
+        """Follow the changes, for ever."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            changed = self._look_into_file()
+            if await self._look_into_redis() or changed:
+                self._changed()
+
+    async def _look_into_redis(self) -> bool:
+        (version,) = await self._link.insist([commands.access_version()])
+        if version == self._version:
+            return False
+        (listed,) = await self._link.insist([commands.access_keys()])
+        pairs = dict(zip(listed[::2], listed[1::2], strict=True))
+        self._version = pairs.pop(b"", None)
+        found: dict[str, AccessKey] = {}
+        for name, record in pairs.items():
+            try:
+                found[name.decode()] = ACCESS_KEY.unpack(record)
+            except ValueError as error:
+                _log.error("access.unreadable", key=name.decode(), reason=str(error))
+        self._of_redis = found
+        return True
+
+    def _look_into_file(self) -> bool:
+        if self._file is None:
+            return False
+        stamp = _stamp(self._file)
+        if stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        try:
+            self._of_file = read_file(self._file)
+        except (OSError, ValueError) as error:
+            # The former keys go on to count: half a file must not lock everybody out.
+            _log.error("access.unreadable", file=str(self._file), reason=str(error))
+            return False
+        return True
+
+
+def read_file(path: Path) -> dict[str, AccessKey]:
+    """Read a keys file: a JSON list of objects as `callscribe keys list --json` prints them.
+
+    Raises OSError or ValueError.
+    """
+    described = json.loads(path.read_text("utf-8"))
+    if not isinstance(described, list) or not all(isinstance(each, dict) for each in described):
+        raise ValueError(f"{path} is no list of keys")
+    found: dict[str, AccessKey] = {}
+    for number, each in enumerate(described, 1):
+        try:
+            key = AccessKey.read(each)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}, key {number}: {error}") from None
+        found[key.id] = key
+    return found
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_mtime_ns, facts.st_size

@@ -1,0 +1,114 @@
+"""What each tenant uses, told to Redis again and again: telling it twice counts it once."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Literal, TypeAlias
+
+from common.bus import commands, keys, scripts
+from common.redis.link import Link, ScriptCall
+from common.telemetry.metrics import GatewayMetrics
+from gateway.access.principal import Principal
+
+Overdrawn: TypeAlias = Literal["key_audio", "key_calls", "spent_token"]
+
+_USAGE_TTL = 400 * 86_400
+_COUNTED_TTL = 86_400
+"""Seconds; a call is told of at least once a minute as long as it runs."""
+_SPENT_FOR = 86_400
+_FIELDS = ("calls", "legs", "audio_ms", "speech_ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What one call has used so far, in ms: audio of all legs, and the speech in it.
+
+    `key`: the id of the API key that opened it. `before`: its audio when this gateway got it.
+    """
+
+    session: str
+    tenant: str
+    key: str
+    legs: int
+    audio: int
+    speech: int
+    before: int = 0
+
+
+class Meter:
+    """Counts for one gateway. Every method waits while Redis is away."""
+
+    def __init__(self, link: Link, metrics: GatewayMetrics) -> None:
+        self._link = link
+        self._metrics = metrics
+        self._told: dict[str, int] = {}
+
+    async def may_call(self, who: Principal) -> Overdrawn | None:
+        """Count a call that is about to open; return why it may not, or None."""
+        if who.once:
+            (fresh,) = await self._link.insist([commands.spend(who.once, _SPENT_FOR)])
+            if fresh is None:
+                return "spent_token"
+        limits = who.limits
+        if not (limits.audio_s or limits.calls):
+            return None
+        usage = keys.usage(who.tenant, _today())
+        minute = int(time.time() // 60)
+        most = (limits.audio_s * 1000, limits.calls)
+        (answer,) = await self._link.evaluate(
+            [(scripts.MAY_CALL, [usage], (who.key, *most, minute, _USAGE_TTL))]
+        )
+        reasons: dict[int, Overdrawn] = {1: "key_audio", 2: "key_calls"}
+        return reasons.get(int(answer))
+
+    async def tell(self, used: Iterable[Used]) -> dict[str, int]:
+        """Tell what calls have used so far; return each key's audio of the day, in ms."""
+        told = list(used)
+        answers = await self._link.evaluate([_use(each) for each in told])
+        for each in told:
+            self._count(each)
+        return {each.key: int(total) for each, total in zip(told, answers, strict=True) if each.key}
+
+    def forget(self, session: str) -> None:
+        """Take note that a call is over here."""
+        self._told.pop(session, None)
+
+    async def usage(self, tenant: str, first: date, days: int) -> list[dict[str, Any]]:
+        """Return what a tenant used on each day with any use, oldest first."""
+        named = [date.fromordinal(first.toordinal() + day).isoformat() for day in range(days)]
+        replies = await self._link.insist([commands.used(tenant, day) for day in named])
+        found = []
+        for day, listed in zip(named, replies, strict=True):
+            figures = dict(zip(listed[::2], listed[1::2], strict=True))
+            if figures:
+                counts = {name: int(figures.get(name.encode(), 0)) for name in _FIELDS}
+                found.append({"day": day, **_shown(counts)})
+        return found
+
+    def _count(self, each: Used) -> None:
+        before = self._told.get(each.session, each.before)
+        self._told[each.session] = max(before, each.audio)
+        audio = max(0, each.audio - before) / 1000
+        self._metrics.tenant_audio.labels(each.tenant).inc(audio)
+
+
+def _use(used: Used) -> ScriptCall:
+    return (
+        scripts.USE,
+        [keys.usage(used.tenant, _today()), keys.counted(used.tenant, used.session)],
+        (used.key, used.legs, used.audio, used.speech, _USAGE_TTL, _COUNTED_TTL),
+    )
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+def _shown(counts: dict[str, int]) -> dict[str, float]:
+    return {
+        "calls": counts["calls"],
+        "legs": counts["legs"],
+        "audio_s": counts["audio_ms"] / 1000,
+        "speech_s": counts["speech_ms"] / 1000,
+    }

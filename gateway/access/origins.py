@@ -1,0 +1,50 @@
+"""Which web pages may use the gateway from their visitors' browsers. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Self
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """`allowed`: origins such as ``https://desk.example``, or ``null``; ``*`` allows all.
+
+    Without any, pages of the gateway's own host and of this machine may.
+    """
+
+    allowed: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read origins with commas between them; ValueError names a bad one."""
+        allowed = [each.strip().lower().rstrip("/") for each in text.split(",") if each.strip()]
+        for each in allowed:
+            parts = urlsplit(each)
+            plain = parts.scheme and parts.netloc and not (parts.path or parts.query)
+            if each not in ("*", "null") and not plain:
+                raise ValueError(f"{each!r} is no origin such as https://desk.example")
+        return cls(frozenset(allowed))
+
+    def allows(self, headers: Mapping[str, Sequence[str]]) -> bool:
+        """Whether a request may come from its page; one without `Origin` comes from no page."""
+        said = headers.get("origin", ())
+        if not said or "*" in self.allowed:
+            return True
+        origin = said[-1].lower()
+        if self.allowed:
+            return origin in self.allowed
+        host = (urlsplit(origin).hostname or "") if origin != "null" else ""
+        own = (headers.get("host") or ("",))[-1].lower()
+        return urlsplit(f"//{own}").hostname == host != "" or is_here(host)
+
+
+def is_here(host: str) -> bool:
+    """Whether a host's name or address is this machine's own, which no other machine reaches."""
+    if host in ("localhost", "::1"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

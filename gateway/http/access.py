@@ -1,0 +1,98 @@
+"""Short-lived tokens, usage, and what a client must show: the resources of access itself."""
+
+import json
+import time
+from datetime import date, timedelta
+
+from aiohttp import web
+
+from common.pipeline.access import check_tenant
+from gateway.access import tokens
+from gateway.access.gate import Gate
+from gateway.access.meter import Meter
+from gateway.http.guard import WHO
+from gateway.http.problems import bad_request, problem
+from gateway.protocols.api import ClientError
+from gateway.protocols.fields import mapping, read_fields
+from gateway.protocols.options import readers
+
+_MOST_DAYS = 400
+
+
+class AccessResources:
+    """Answers for one deployment."""
+
+    def __init__(self, gate: Gate, meter: Meter) -> None:
+        self._gate = gate
+        self._meter = meter
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """Return the routes."""
+        return [
+            web.get("/v1/access", self._access),
+            web.post("/v1/tokens", self._mint),
+            web.get("/v1/usage", self._usage),
+        ]
+
+    async def _access(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response({"key_needed": not self._gate.open})
+
+    async def _mint(self, request: web.Request) -> web.StreamResponse:
+        key = self._gate.key_of(who := request[WHO])
+        if key is None or who.once:
+            text = "tokens are made with an API key of this server"
+            raise web.HTTPForbidden(text=problem("no_key", text), content_type="application/json")
+        asked = await _asked(request)
+        seconds = asked.pop("seconds", tokens.USUAL_S)
+        if type(seconds) is not int or not tokens.SHORTEST_S <= seconds <= tokens.LONGEST_S:
+            text = f"seconds is {tokens.SHORTEST_S} to {tokens.LONGEST_S}"
+            raise bad_request("seconds", text)
+        options = asked.pop("options", {})
+        if asked:
+            raise bad_request("unknown_field", f"there are seconds and options, not {min(asked)!a}")
+        try:
+            bound = read_fields(readers(), mapping("options", options))
+        except ClientError as error:
+            raise bad_request(error.code, error.message) from None
+        expires = int(time.time()) + seconds
+        if key.expires:
+            expires = min(expires, key.expires)
+        token = tokens.mint(key.id, key.digest, expires, bound)
+        return web.json_response({"token": token, "expires_at": expires})
+
+    async def _usage(self, request: web.Request) -> web.StreamResponse:
+        who = request[WHO]
+        tenant = request.query.get("tenant", who.tenant)
+        try:
+            check_tenant(tenant)
+        except ValueError as error:
+            raise bad_request("tenant", str(error)) from None
+        if tenant != who.tenant and not who.operator:
+            text = "another tenant's usage needs a key with the scope admin"
+            raise web.HTTPForbidden(text=problem("scope", text), content_type="application/json")
+        last = _day(request, "to", date.today())
+        first = _day(request, "from", last - timedelta(days=30))
+        days = (last - first).days + 1
+        if not 1 <= days <= _MOST_DAYS:
+            raise bad_request("from", f"from is at most {_MOST_DAYS - 1} days before to")
+        listed = await self._meter.usage(tenant, first, days)
+        return web.json_response({"tenant": tenant, "days": listed})
+
+
+async def _asked(request: web.Request) -> dict[str, object]:
+    text = await request.text()
+    try:
+        asked = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        asked = None
+    if not isinstance(asked, dict):
+        raise bad_request("invalid_json", "the body is a JSON object, or empty")
+    return asked
+
+
+def _day(request: web.Request, name: str, usual: date) -> date:
+    said = request.query.get(name, "")
+    try:
+        return date.fromisoformat(said) if said else usual
+    except ValueError:
+        raise bad_request(name, f"{name} is a day such as 2026-01-31, not {said[:40]!a}") from None

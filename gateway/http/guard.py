@@ -1,0 +1,60 @@
+"""Asks the gate about every HTTP request, before anything else is done for it."""
+
+from collections.abc import Collection
+
+from aiohttp import web
+
+from common.telemetry.metrics import GatewayMetrics
+from gateway.access.gate import Denied, Gate
+from gateway.access.principal import Principal
+from gateway.access.rules import need_of
+from gateway.admission.forwarded import TrustedProxies
+from gateway.http.problems import problem
+from gateway.http.site import Handler
+from gateway.protocols.api import by_name
+
+WHO = web.RequestKey("who", Principal)
+"""Who makes a request, in each that has passed."""
+
+
+OPERATORS = frozenset({"/metrics", "/ws/status", "/health/extended"})
+"""What `--admin-port` takes off the public port."""
+
+
+class Guard:
+    """`elsewhere`: paths that another port serves, for operators."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        proxies: TrustedProxies,
+        metrics: GatewayMetrics,
+        elsewhere: Collection[str] = (),
+    ) -> None:
+        self._gate = gate
+        self._proxies = proxies
+        self._metrics = metrics
+        self._elsewhere = elsewhere
+
+    @web.middleware
+    async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Carry out a request if it may be."""
+        resource = request.match_info.route.resource
+        if resource is None:
+            return await handler(request)  # which answers that there is no such path
+        if resource.canonical in self._elsewhere:
+            raise web.HTTPNotFound(text="this is for operators, at the port of --admin-port\n")
+        headers = by_name(request.headers.items())
+        address = self._proxies.client_by(request.remote or "", headers)
+        try:
+            need = need_of(request.method, resource.canonical)
+            request[WHO] = self._gate.admit(need, headers, address)
+        except Denied as denied:
+            self._metrics.refusals.labels(denied.code).inc()
+            return web.Response(
+                status=denied.status,
+                text=problem(denied.code, denied.message),
+                content_type="application/json",
+                headers=denied.headers,
+            )
+        return await handler(request)
