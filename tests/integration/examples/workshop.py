@@ -46,6 +46,8 @@ make() {{ command make --directory {ROOT} --dry-run --no-print-directory "$@"; }
 
 LIMIT_S = 150.0
 
+_OF_MAKE = ("ARGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS")
+
 
 class Workshop:
     """The folder; `ports` says which port stands for a documented one."""
@@ -98,8 +100,10 @@ class Workshop:
         return self._run([sys.executable, "-c", self.moved(program), *arguments], {})
 
     def _run(self, command: list[str], variables: Mapping[str, str]) -> str:
+        # A reader's shell was not started by `make test ARGS=...`.
+        own = {name: value for name, value in os.environ.items() if name not in _OF_MAKE}
         env = {
-            **os.environ,
+            **own,
             "PATH": f"{self.folder / '.venv' / 'bin'}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "SERVER": self.moved("ws://localhost:8000/ws/asr"),
