@@ -143,6 +143,13 @@ def _loadtest(argv: list[str]) -> int:
     return command.main(argv)
 
 
+def _keys(argv: list[str]) -> int:
+    """Make, list, revoke or rotate the API keys of a deployment."""
+    from callscribe.commands import keys
+
+    return keys.main(argv)
+
+
 def _dead_letters(argv: list[str]) -> int:
     """List what the workers gave up, or try it again."""
     from callscribe.commands import dead_letters
@@ -172,6 +179,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "watch": _watch,
     "trace": _trace,
     "loadtest": _loadtest,
+    "keys": _keys,
     "dead-letters": _dead_letters,
     "certificate": _certificate,
     "check-config": _check_config,

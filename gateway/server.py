@@ -10,7 +10,6 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from common.errors import SettingsError
-from common.pipeline.access import OPEN_TENANT
 from common.pipeline.stages import PIPELINE, REQUIRED
 from common.redis.address import Address
 from common.redis.link import Link
@@ -46,7 +45,7 @@ from gateway.http.files import Files
 from gateway.http.guard import OPERATORS, Guard
 from gateway.http.site import Site
 from gateway.protocols import PROTOCOLS
-from gateway.protocols.api import Carrier, Protocol, Transport
+from gateway.protocols.api import Protocol, Transport
 from gateway.settings import GatewaySettings
 from gateway.tcp.listener import TcpListener
 from gateway.tls.serving import Tls
@@ -110,6 +109,7 @@ class GatewayServer:
             self._keyring,
             settings.authority(),
             settings.origins(),
+            port_tenant=settings.port_tenant,
             free=settings.no_auth,
             guarded=not here,
         )
@@ -117,11 +117,6 @@ class GatewayServer:
             text = "is reached from other machines, and there are no keys"
             remedy = "make one with `callscribe keys create`, or say --no-auth"
             raise SettingsError(f"--host: {settings.host} {text}: {remedy}")
-        if not gate.open and settings.port_tenant is None:
-            for each in PROTOCOLS:
-                if each.credential_in is Carrier.NOWHERE and each.port_in(settings) is not None:
-                    flag = definitions(GatewaySettings)[each.port].flag
-                    raise SettingsError(f"{flag}: its clients show no key: it needs --port-tenant")
         return gate
 
     def _end_revoked(self) -> None:
@@ -257,7 +252,7 @@ class GatewayServer:
                     self._reception,
                     self._handshakes,
                     crowd,
-                    tenant=settings.port_tenant or OPEN_TENANT,
+                    gate=self._gate,
                     opening_s=settings.opening_s,
                 )
             else:

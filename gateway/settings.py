@@ -90,7 +90,9 @@ class GatewaySettings(CommonSettings):
         "addresses and networks, with commas, of proxies whose X-Forwarded-For or Forwarded"
         " tells a client's address",
     )
-    no_auth: bool = setting(False, "let everybody in who reaches the port, whatever keys there are")
+    no_auth: bool = setting(
+        False, "ask nobody for a key who reaches the port, whatever keys there are"
+    )
     keys_file: Path | None = setting(
         None, "API keys beside those in Redis: what `callscribe keys list --json` prints"
     )

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
-from typing import Any, Literal, NamedTuple, Self, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from common.pipeline.record import Message, pack
 
@@ -58,7 +58,7 @@ class AccessKey:
         return {**asdict(self), "scopes": list(self.scopes)}
 
     @classmethod
-    def read(cls, described: Mapping[str, Any]) -> Self:
+    def read(cls, described: Mapping[str, Any]) -> "AccessKey":
         """Read an entry of a keys file. ValueError names what is wrong."""
         known = {each.name for each in fields(cls)}
         if unknown := set(described) - known:
@@ -71,7 +71,8 @@ class AccessKey:
         scopes = tuple(described["scopes"])
         check_tenant(described["tenant"])
         check_scopes(scopes)
-        return cls(**{**described, "scopes": scopes})
+        # Read as from Redis, which checks every type.
+        return ACCESS_KEY.unpack(cls(**{**described, "scopes": scopes}).packed())
 
 
 ACCESS_KEY = Message(AccessKey)

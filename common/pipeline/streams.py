@@ -299,7 +299,7 @@ ACCESS = Stream(
     Lifetime.PERMANENT,
     scope=Scope.GATEWAYS,
     writers="operators",
-    holds="API keys' digests and limits",
+    holds="API keys' digests",
 )
 SPENT = Stream(
     "spent",
@@ -307,7 +307,7 @@ SPENT = Stream(
     Lifetime.SHORT,
     scope=Scope.NAME,
     writers="gateways",
-    holds="a short-lived token that was used",
+    holds="that a token was used",
 )
 USAGE = Stream(
     "usage",
@@ -325,7 +325,7 @@ COUNTED = Stream(
     scope=Scope.TENANT,
     number="<session>",
     writers="gateways",
-    holds="what `usage` has of a call",
+    holds="the same of a call",
 )
 
 SOURCES = {"audio": AUDIO, "clean": CLEAN}

@@ -1,4 +1,4 @@
-"""JSON Web Tokens of somebody else's: the alternative to our own keys.
+"""JSON Web Tokens of another authority, in place of our own keys.
 
 Claims: `tenant` (or the whole deployment's, `--jwt-tenant`), `scope` with blanks between, `sub`,
 and `exp`, which must be there. They are signed by HS256 with a shared secret, or by RS256 or ES256

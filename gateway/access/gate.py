@@ -15,6 +15,7 @@ from gateway.access.principal import (
     Principal,
     anonymous,
     of_key,
+    of_port,
     of_subject,
     of_token,
     stranger,
@@ -40,7 +41,10 @@ class Denied(Exception):
 
 
 class Gate:
-    """`free`: nobody needs a key, whatever there is. `guarded`: even where there is none yet."""
+    """`free`: nobody needs a key, whatever there is. `guarded`: even where there is none yet.
+
+    `port_tenant`: whose the calls at ports are whose protocols carry no credential.
+    """
 
     def __init__(
         self,
@@ -48,12 +52,14 @@ class Gate:
         authority: Authority | None,
         origins: Origins,
         *,
+        port_tenant: str | None,
         free: bool,
         guarded: bool,
     ) -> None:
         self._keyring = keyring
         self._authority = authority
         self._origins = origins
+        self._port_tenant = port_tenant
         self._free = free
         self._guarded = guarded or authority is not None
 
@@ -89,6 +95,15 @@ class Gate:
         if later and not said:
             return stranger(address)
         return self._allowed(self.identify(said), need, resuming=resuming)
+
+    def at_port(self, address: str) -> Principal:
+        """Return who calls at a port whose protocol carries no credential. Raises Denied."""
+        if self._port_tenant is not None:
+            return of_port(self._port_tenant, address)
+        if self.open:
+            return anonymous(address)
+        text = "this port's clients show no key, and it belongs to no tenant (--port-tenant)"
+        raise _unknown("missing_key", text)
 
     def vouch(self, said: str, before: Principal) -> Principal:
         """Return who opens a call whose credential came in a message. Raises Denied."""
@@ -127,11 +142,11 @@ class Gate:
 
     @property
     def has_authority(self) -> bool:
-        """Whether somebody else's tokens count."""
+        """Whether another authority's tokens count."""
         return self._authority is not None
 
     def key_of(self, principal: Principal) -> AccessKey | None:
-        """Return the key that vouches for somebody, None where none of ours does."""
+        """Return the key that vouches for a principal, None where none of ours does."""
         return self._keyring.find(principal.key) if principal.of_keyring else None
 
     def audio_a_day(self, key: str) -> int:

@@ -84,7 +84,7 @@ class Keyring:
         try:
             self._of_file = read_file(self._file)
         except (OSError, ValueError) as error:
-            # The former keys go on to count: half a file must not lock everybody out.
+            # The former keys go on to count: half a file must lock nobody out.
             _log.error("access.unreadable", file=str(self._file), reason=str(error))
             return False
         return True

@@ -1,6 +1,6 @@
 """The one table of every path of the gateway, and what it needs. Pure.
 
-A path that is not here is refused to everybody, so that none is ever served without a decision.
+A path that is not here is refused to all, so that none is ever served without a decision.
 A WebSocket handshake of any protocol needs `HANDSHAKE`, on whichever port.
 """
 

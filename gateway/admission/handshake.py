@@ -97,8 +97,7 @@ class Handshakes:
         for call in strangers & self._strangers:
             del self._keys[call]
         self._strangers = strangers
-        if by_key:
-            await self._quota.renew(by_key)
+        await self._quota.renew(by_key)
 
     async def leave(self, call: str) -> None:
         """Stop counting a call. Waits while Redis is away."""

@@ -163,13 +163,17 @@ class Openings:
 
 
 def _overdrawn(reason: Overdrawn) -> Refused:
-    texts = {
-        "key_audio": "the key's audio of the day is used up",
-        "key_calls": "the key opens too many calls a minute",
-        "spent_token": "the token has opened its call already",
-    }
-    again = {"key_audio": 3600.0, "key_calls": 60.0}.get(reason)
-    return Refused(reason, texts[reason], close_code=CloseCode.POLICY_VIOLATION, retry_after=again)
+    closing = CloseCode.POLICY_VIOLATION
+    match reason:
+        case "key_audio":
+            text = "the key's audio of the day is used up"
+            return Refused("key_audio", text, close_code=closing)
+        case "key_calls":
+            text = "the key opens too many calls a minute"
+            return Refused("key_calls", text, close_code=closing, retry_after=60.0)
+        case "spent_token":
+            text = "the token has opened its call already"
+            return Refused("spent_token", text, close_code=closing)
 
 
 @asynccontextmanager

@@ -96,7 +96,7 @@ class CallResources:
 
 
 async def find(directory: Directory, name: str, who: Principal) -> list[Known]:
-    """Return the calls with an id or name that somebody may see; an operator sees any by its id."""
+    """Return the calls with an id or name that `who` may see; an operator sees any by its id."""
     found = await directory.find(name, who.tenant)
     return found or (await directory.find(name, None) if who.operator else [])
 

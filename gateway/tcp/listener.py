@@ -5,7 +5,8 @@ import ssl
 from uuid import uuid4
 
 from common.errors import SettingsError
-from gateway.access.principal import Principal, of_port
+from gateway.access.gate import Denied, Gate
+from gateway.access.principal import Principal
 from gateway.admission.capacity import Refusal
 from gateway.admission.handshake import Handshakes
 from gateway.conversations.reception import Reception
@@ -16,7 +17,7 @@ from gateway.turns.crowd import Crowd
 
 
 class TcpListener:
-    """Admits the clients of one protocol, all of one tenant.
+    """Admits the clients of one protocol.
 
     `opening_s`: seconds that each has to open its call.
     """
@@ -28,14 +29,14 @@ class TcpListener:
         handshakes: Handshakes,
         crowd: Crowd,
         *,
-        tenant: str,
+        gate: Gate,
         opening_s: float,
     ) -> None:
         self._protocol = protocol
         self._reception = reception
         self._handshakes = handshakes
         self._crowd = crowd
-        self._tenant = tenant
+        self._gate = gate
         self._opening_s = opening_s
         self._asking: set[asyncio.Task[None]] = set()
 
@@ -62,7 +63,12 @@ class TcpListener:
 
     def connected(self, connection: TcpConnection) -> None:
         """See `gateway.tcp.connection.Host`."""
-        name, who = uuid4().hex, of_port(self._tenant, connection.peer)
+        name = uuid4().hex
+        try:
+            who = self._gate.at_port(connection.peer)
+        except Denied as denied:
+            self._turn_away(connection, denied.code, denied.message)
+            return
         answer = self._handshakes.ask(name, who, self._reception.present, returning=False)
         if answer is None or isinstance(answer, Refusal):
             self._answer(connection, name, who, answer)
@@ -77,14 +83,17 @@ class TcpListener:
     def _answer(
         self, connection: TcpConnection, name: str, who: Principal, refusal: Refusal | None
     ) -> None:
-        request = Request(peer=connection.peer)
         if refusal is None:
+            request = Request(peer=connection.peer)
             conversation = self._reception.welcome(
                 self._protocol, request, connection, name=name, who=who
             )
             connection.serve(conversation, self._opening_s)
             return
-        codec = self._reception.codec(self._protocol, request)
         text = f"{refusal.text}; try again in {refusal.retry_after} s"
-        connection.send_soon(codec.render(Failed(refusal.reason, text, fatal=True), 0.0))
-        connection.close_soon(0, refusal.reason)
+        self._turn_away(connection, refusal.reason, text)
+
+    def _turn_away(self, connection: TcpConnection, code: str, text: str) -> None:
+        codec = self._reception.codec(self._protocol, Request(peer=connection.peer))
+        connection.send_soon(codec.render(Failed(code, text, fatal=True), 0.0))
+        connection.close_soon(0, code)

@@ -121,9 +121,9 @@ def test_every_port_of_a_protocol_is_published_where_its_clients_expect_it():
     gateway = SERVICES["gateway"]
     for variable, port in usual_ports().items():
         assert gateway["environment"][variable] == port
-        assert f"{port}:{port}" in gateway["ports"]
+        assert f"127.0.0.1:{port}:{port}" in gateway["ports"]
         moved = compose.services({variable: "7"})["gateway"]
-        assert f"7:{port}" in moved["ports"]
+        assert f"127.0.0.1:7:{port}" in moved["ports"]
 
 
 def test_named_volumes_are_declared():

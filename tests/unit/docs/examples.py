@@ -12,6 +12,7 @@ _TROUBLE = f"{_EXAMPLES}/test_troubleshooting.py"
 _README = f"{_EXAMPLES}/test_readme.py"
 _DOCUMENTS = f"{_EXAMPLES}/test_documents.py"
 _TLS = "tests/integration/gateway/test_tls.py"
+_ACCESS = "tests/integration/gateway/test_access.py"
 _COMMAND = "tests/integration/callscribe/test_documented.py"
 _WEB = "tests/web/test_documents.py"
 _HERE = "tests/unit/docs/test_examples.py"
@@ -30,6 +31,10 @@ RUN: dict[str, dict[str, str]] = {
         "import asyncio": f"{_README}::test_the_program_without_a_client_runs",
         ".venv/bin/callscribe gateway": f"{_README}::test_the_commands_about_settings_run",
     },
+    "docs/access.md": {
+        "callscribe keys": f"{_ACCESS}::test_the_printed_commands_run",
+        "curl -X POST": f"{_ACCESS}::test_the_printed_commands_run",
+    },
     "docs/calls.md": {
         "curl -N": f"{_DOCUMENTS}::test_the_events_of_a_call_look_as_shown",
         "callscribe trace": f"{_DOCUMENTS}::test_the_trace_of_a_call_looks_as_shown",
@@ -47,6 +52,7 @@ RUN: dict[str, dict[str, str]] = {
         "callscribe trace": f"{_COMMAND}::test_trace",
         "callscribe loadtest": "tests/integration/callscribe/test_loadtest.py"
         "::test_real_calls_are_recognised",
+        "callscribe keys": f"{_ACCESS}::test_the_printed_commands_run",
         "callscribe dead-letters": f"{_COMMAND}::test_dead_letters",
         "callscribe check-config": f"{_COMMAND}::test_what_needs_no_server",
     },

@@ -75,6 +75,9 @@ def test_every_flag_exists(document):
     if document.name == "tls.md":  # curl's, node's and cp's
         known |= {"--cacert", "--insecure", "--silent", "--input-type", "--eval", "--dereference"}
     known |= {"--prefix", "--workspace", "--no-save"}  # npm's
+    if document.name in ("access.md", "cli.md"):  # of `callscribe keys`
+        known |= {"--tenant", "--name", "--scope", "--grace-s", "--file", "--days"}
+        known |= {"--sessions", "--audio-s", "--calls"}
     if document.name == "migrating.md":  # those of the other servers
         known |= {"--asr-model-path", "--gpu-memory-utilization", "--audio-file"}
         known |= {"--connections"}
@@ -99,7 +102,9 @@ def test_every_key_of_the_architecture_is_one_the_bus_builds():
         *(LEG.key(kind) for kind in ("align:<n>", "ckpt:<stage>")),
         *(keys.work_items(stage), keys.index(stage), keys.workers(stage)),
         *(keys.dead(stage), keys.dead_audio(stage), keys.sessions(), keys.calls("<key>")),
-        *(keys.doorbell(stage, 7), keys.out(gateway), keys.named("any"), keys.webhooks()),
+        *(keys.doorbell(stage, 7), keys.out(gateway), keys.named("any", "any"), keys.webhooks()),
+        *(keys.access(), keys.spent("<name>"), keys.usage("<tenant>", "<day>")),
+        keys.counted("<tenant>", "<session>"),
     ]
     spelled = {
         re.sub(r"\{[0-9a-f]{32}\}", "{<name>}", re.sub(r"\{p\d\d\}", "{pNN}", key.decode()))

@@ -14,12 +14,15 @@ from common.bus.wire import StreamId
 from common.errors import BusUnavailable, CallscribeError
 from common.options import SessionOptions
 from common.pipeline import text
+from common.pipeline.access import OPEN_TENANT
 from common.pipeline.control import COMMAND
 from common.pipeline.stages import StageSpec
 from common.pipeline.work import LEG_WORK, LegWork
 from common.redis.link import Command, CommandError
 from common.redis.script import Script
 from common.telemetry.metrics import GatewayMetrics, new_registry
+from gateway.access.meter import Meter
+from gateway.access.principal import anonymous
 from gateway.calls.call import Call, Patience, Services
 from gateway.calls.maintenance import Maintenance
 from gateway.calls.opening import Openings
@@ -71,6 +74,9 @@ def taken(leg: LegUplink) -> list[tuple[bytes, bytes]]:
     return found
 
 
+SOMEBODY = anonymous("192.0.2.1")
+
+
 class Client:
     """A client that records what happens to it."""
 
@@ -116,6 +122,12 @@ class Surroundings:
         self.gate = asyncio.Event()
         self.gate.set()
         self.call: StoredCall | None = None
+        self.used: list[tuple[Any, ...]] = []
+        """What was told of calls' use: key, legs, audio and speech in ms."""
+        self.audio_today = 0
+        """What Redis answers to that: the key's audio in ms."""
+        self.most_audio = 0
+        """Seconds of audio that a key has a day."""
         self.owner: bytes | None = None
         self.attempt = 0
         """The client's latest attempt to resume."""
@@ -157,12 +169,15 @@ class Surroundings:
             words = text.WORDS.unpack(arguments[2])
             assert words.words is None
             self.forgone.append((arguments[0], words.trouble))
+        elif script is scripts.USE:
+            self.used.append(arguments[:4])
+            return self.audio_today
         elif script is scripts.OFFER:
             self.work_items.append(f"{keys[0].decode()} {arguments[0]}")
             self.offered.append(LEG_WORK.unpack(arguments[1]))
         elif script is scripts.ACQUIRE_CALL:
             proof, owner, _, _, attempt, former, _ = arguments
-            if self.call is None or proof not in ("", TOKEN.digest):
+            if self.call is None or proof not in ("", TOKEN.digest(OPEN_TENANT)):
                 return []
             if former and self.owner != former.encode():
                 return -1
@@ -288,6 +303,7 @@ class Table:
             Throttle(name, self.client.set_paused, rate=16, burst=30),
             self.over.append,
             name=name,
+            who=SOMEBODY,
             returning=returning,
             resumable=True,
         )
@@ -311,6 +327,7 @@ class Table:
                 retention=settings.retention_s,
             ),
             absent=Standby(),
+            meter=(meter := Meter(link, self.metrics)),
             forget=link.leave,
         )
         self.calls = Calls(services, lambda: None)
@@ -320,10 +337,12 @@ class Table:
             self.calls,
             connected=lambda: self.around.connected,
             webhooks=WebhookRules(),
+            meter=meter,
             undenoised=settings.denoise_unavailable == "continue",
         )
         self.shared = ConversationSurroundings(
             gateway="g",
+            gate=link,
             calls=self.calls,
             openings=self.openings,
             downlink=link,
@@ -337,7 +356,11 @@ class Table:
         link = cast(Any, self.around)
         shared = (link, self.store, self.calls, self.openings, link)
         return Maintenance(
-            *shared, lambda: [call.id for call in self.calls], resume_s=self.settings.resume_s
+            *shared,
+            lambda: [call.id for call in self.calls],
+            Meter(link, self.metrics),
+            lambda key: self.around.most_audio,
+            resume_s=self.settings.resume_s,
         )
 
     @property

@@ -57,7 +57,7 @@ def test_what_is_permanent_is_what_the_table_says(stream):
 def test_every_builder_is_in_the_table():
     leg = Leg("s", 0)
     permanent = [keys.work_items("vad"), keys.index("vad"), keys.workers("vad"), keys.dead("asr")]
-    permanent += [keys.doorbell("asr", 3), keys.sessions(), keys.webhooks()]
+    permanent += [keys.doorbell("asr", 3), keys.sessions(), keys.webhooks(), keys.access()]
     passing = [leg.meta, *map(leg.key, ("audio", "clean", "speech", "text", "parked", "part:1"))]
     passing += [
         leg.key("align:1"),
@@ -65,7 +65,10 @@ def test_every_builder_is_in_the_table():
         keys.out("gateway-1"),
         keys.dead_audio("asr"),
         keys.calls("0123abcd"),
-        keys.named("case 7"),
+        keys.named("acme", "case 7"),
+        keys.spent("aGVsbG8"),
+        keys.usage("acme", "2026-11-22"),
+        keys.counted("acme", "s"),
         keys.session_key("s", "trace"),
     ]
     assert all(map(keys.is_permanent, permanent))

@@ -5,9 +5,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from common.telemetry.metrics import GatewayMetrics
+from gateway.access.principal import Principal, anonymous
 from gateway.admission.capacity import Refusal
 from gateway.admission.handshake import Handshakes
-from gateway.admission.quota import Quota, caller
+from gateway.admission.quota import Quota
 from gateway.admission.workers import Workers
 
 
@@ -35,9 +36,9 @@ class StandInQuota:
         self.held: dict[str, set[str]] = {}
         self.renewed: list[Mapping[str, list[str]]] = []
 
-    async def reserve(self, key: str, call: str) -> Refusal | None:
+    async def reserve(self, key: str, call: str, most: int) -> Refusal | None:
         held = self.held.setdefault(key, set())
-        if len(held) == 2:
+        if len(held) == most:
             return Refusal("key_sessions", 5, "two are running")
         held.add(call)
         return None
@@ -65,9 +66,12 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
-def handshakes(workers: StandInWorkers, registry: CollectorRegistry) -> Handshakes:
+def handshakes(
+    workers: StandInWorkers, quota: StandInQuota, registry: CollectorRegistry
+) -> Handshakes:
     metrics = GatewayMetrics.build(registry)
-    return Handshakes(cast(Workers, workers), metrics, most=3, quota=None)
+    counts = cast(Quota, quota)
+    return Handshakes(cast(Workers, workers), metrics, most=3, most_of_one=0, quota=counts)
 
 
 @pytest.fixture
@@ -75,11 +79,13 @@ def counting(
     workers: StandInWorkers, quota: StandInQuota, registry: CollectorRegistry
 ) -> Handshakes:
     metrics = GatewayMetrics.build(registry)
-    return Handshakes(cast(Workers, workers), metrics, most=99, quota=cast(Quota, quota))
+    counts = cast(Quota, quota)
+    return Handshakes(cast(Workers, workers), metrics, most=99, most_of_one=2, quota=counts)
 
 
-KEY = caller({}, "192.0.2.1")
-OTHER = caller({"x-api-key": ["another"]}, "192.0.2.1")
+SOMEBODY = anonymous("192.0.2.1")
+ANOTHER = anonymous("192.0.2.1", "another")
+KEY, OTHER = SOMEBODY.caller, ANOTHER.caller
 
 
 def attempt(
@@ -88,17 +94,17 @@ def attempt(
     *,
     returning: bool = False,
     present: int = 0,
-    key: str = KEY,
+    who: Principal = SOMEBODY,
 ) -> Refusal | None:
-    answer = handshakes.ask(call, key, present, returning=returning)
+    answer = handshakes.ask(call, who, present, returning=returning)
     assert answer is None or isinstance(answer, Refusal)
     return answer
 
 
 async def ask(
-    handshakes: Handshakes, call: str, key: str = KEY, *, returning: bool = False
+    handshakes: Handshakes, call: str, who: Principal = SOMEBODY, *, returning: bool = False
 ) -> Refusal | None:
-    answer = handshakes.ask(call, key, 0, returning=returning)
+    answer = handshakes.ask(call, who, 0, returning=returning)
     return answer if answer is None or isinstance(answer, Refusal) else await answer
 
 
@@ -147,7 +153,7 @@ def test_a_key_that_tries_all_the_time_is_told_to_wait_and_others_are_not(handsh
     assert refusal is not None
     assert (refusal.reason, refusal.retry_after) == ("key_rate", 1)
     assert refusals(registry, "key_rate") == 1
-    assert attempt(handshakes, "b", key="another") is None
+    assert attempt(handshakes, "b", who=ANOTHER) is None
 
 
 def spare(
@@ -161,7 +167,8 @@ def spare(
         cast(Workers, workers),
         GatewayMetrics.build(registry),
         most=3,
-        quota=None,
+        most_of_one=0,
+        quota=cast(Quota, StandInQuota()),
         free_connection=lambda: free("connection"),
         free_call=lambda: free("call"),
     )
@@ -199,7 +206,7 @@ async def test_a_key_with_too_many_calls_is_its_own_fault(counting, workers, reg
     assert reason(await ask(counting, "c")) == "key_sessions"
     assert refusals(registry, "key_sessions") == 1
     assert workers.reserved == {"a": 1, "b": 1}
-    assert await ask(counting, "d", OTHER) is None
+    assert await ask(counting, "d", ANOTHER) is None
 
 
 async def test_a_call_that_ends_makes_room_for_its_key(counting, workers):
@@ -214,7 +221,7 @@ async def test_a_call_that_ends_makes_room_for_its_key(counting, workers):
 async def test_running_calls_are_renewed_by_key_and_nobody_elses(counting, quota):
     await ask(counting, "a")
     await ask(counting, "b")
-    await ask(counting, "c", OTHER)
+    await ask(counting, "c", ANOTHER)
     await ask(counting, "gone")
     await counting.renew(["a", "b", "c", "an orphan's"])
     assert quota.renewed == [{KEY: ["a", "b"], OTHER: ["c"]}]

@@ -11,6 +11,7 @@ import pytest
 from websockets.frames import CloseCode
 
 from common.options import SessionOptions
+from gateway.access.principal import anonymous
 from gateway.admission.capacity import Refusal
 from gateway.admission.handshake import Handshakes
 from gateway.conversations.reception import Reception
@@ -26,6 +27,9 @@ from tests.unit.gateway.files.results import final
 
 SECONDS = 5
 WAV = file(np.zeros((16_000 * SECONDS, 1), np.int16), 16_000, "wav", "pcm_s16le")
+
+
+SOMEBODY = anonymous("192.0.2.1")
 
 
 class House:
@@ -83,7 +87,7 @@ class Hearing:
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        stage = cast(Reception, self.house), cast(Handshakes, self.house), "key"
+        stage = cast(Reception, self.house), cast(Handshakes, self.house), SOMEBODY
         async with aclosing(self.call.events(*stage)) as events:
             async for event in events:
                 self.events.append(event)

@@ -19,7 +19,7 @@ async def listening(
     *routes: web.AbstractRouteDef, proxy: bool = False, goes_on: bool = False
 ) -> AsyncIterator[int]:
     metrics = GatewayMetrics.build(CollectorRegistry())
-    one = Site(routes, metrics, lambda peer: proxy)
+    one = Site(routes, metrics, lambda peer: proxy, None)
     await one.start()
     server = await asyncio.get_running_loop().create_server(
         lambda: one.connection(goes_on), "127.0.0.1", 0

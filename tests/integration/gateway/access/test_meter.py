@@ -1,0 +1,96 @@
+"""What tenants use, in a real Redis."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from common.bus import keys
+from common.telemetry.metrics import GatewayMetrics
+from gateway.access.meter import Meter, Used
+from gateway.access.principal import Limits, Principal
+
+CALL = Used(session="s", tenant="acme", key="k", legs=2, audio=3_000, speech=0)
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture
+def registry():
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def meter(link, registry):
+    return Meter(link, GatewayMetrics.build(registry))
+
+
+def holder(**limits: int) -> Principal:
+    return Principal(caller="c", tenant="acme", key="k", limits=Limits(**limits))
+
+
+async def used(meter, tenant="acme"):
+    (day,) = await meter.usage(tenant, TODAY, 1)
+    return day
+
+
+async def test_what_is_told_twice_counts_once(meter):
+    assert await meter.tell([CALL]) == {"k": 3_000}
+    assert await meter.tell([CALL]) == {"k": 3_000}
+    assert await meter.tell([replace(CALL, audio=5_000, speech=1_500)]) == {"k": 5_000}
+    assert await meter.tell([replace(CALL, audio=4_000)]) == {"k": 5_000}, "an older gateway"
+    day = {"day": TODAY.isoformat(), "calls": 1, "legs": 2, "audio_s": 5.0, "speech_s": 1.5}
+    assert await used(meter) == day
+
+
+async def test_two_gateways_and_two_calls_add_up(link, meter):
+    other = Meter(link, GatewayMetrics.build(CollectorRegistry()))
+    await meter.tell([CALL, replace(CALL, session="t", audio=1_000)])
+    await other.tell([replace(CALL, audio=4_000, before=3_000)])
+    assert (await used(other))["audio_s"] == 5.0
+    assert (await used(other))["calls"] == 2
+
+
+async def test_tenants_are_apart(meter):
+    await meter.tell([CALL, replace(CALL, session="t", tenant="other", audio=1_000)])
+    assert (await used(meter))["audio_s"] == 3.0
+    assert (await used(meter, "other"))["audio_s"] == 1.0
+    assert await meter.usage("third", TODAY, 1) == []
+
+
+async def test_the_metric_counts_what_this_gateway_heard(meter, registry):
+    await meter.tell([replace(CALL, before=2_000)])
+    await meter.tell([replace(CALL, before=2_000, audio=4_500)])
+    name = "callscribe_tenant_audio_seconds_total"
+    assert registry.get_sample_value(name, {"tenant": "acme"}) == 2.5
+
+
+async def test_a_key_without_audio_left_opens_no_call(meter):
+    assert await meter.may_call(holder(audio_s=3)) is None
+    await meter.tell([CALL])
+    assert await meter.may_call(holder(audio_s=3)) == "key_audio"
+    assert await meter.may_call(holder(audio_s=4)) is None
+    assert await meter.may_call(holder()) is None
+
+
+async def test_a_key_opens_so_many_calls_a_minute(meter, monkeypatch):
+    now = 60.0
+    monkeypatch.setattr("time.time", lambda: now)
+    assert [await meter.may_call(holder(calls=2)) for _ in range(3)] == [None, None, "key_calls"]
+    now = 120.0
+    assert await meter.may_call(holder(calls=2)) is None
+
+
+async def test_a_token_opens_one_call(meter):
+    one, other = (replace(holder(), once=name) for name in ("a", "b"))
+    assert await meter.may_call(one) is None
+    assert await meter.may_call(one) == "spent_token"
+    assert await meter.may_call(other) is None
+
+
+async def test_nothing_of_it_stays_for_ever(link, meter):
+    await meter.tell([CALL])
+    await meter.may_call(replace(holder(calls=1), once="a"))
+    day = TODAY.isoformat()
+    for key in (keys.usage("acme", day), keys.counted("acme", "s"), keys.spent("a")):
+        assert await link.call("TTL", key) > 0
