@@ -134,14 +134,14 @@ async def connect(
     """Open a call at a `ws://` or `wss://` URL, or at the first of several that takes it.
 
     `tls` (see `callscribe.client.trust`) replaces Python's default trust, which honours
-    SSL_CERT_FILE. `api_key` is sent as a bearer token with every handshake, and so are `headers`,
-    for other needs of a server or its proxy. After a broken connection the URLs are tried in turn,
-    with back-off, for `patience` seconds, unless `resume` is off; `replay_s` (5 or more) seconds of
-    audio are kept to be sent again.
+    SSL_CERT_FILE. `api_key`, or a token in its place, is sent as a bearer token with every
+    handshake, and so are `headers`, for other needs of a server or its proxy. After a broken
+    connection the URLs are tried in turn, with back-off, for `patience` seconds, unless `resume` is
+    off; `replay_s` (5 or more) seconds of audio are kept to be sent again.
 
     Raises SettingsError for an invalid URL or header, Refused when no server accepts a call now,
-    Disconnected when none can be reached or answers, ServerError when one rejects the options, or
-    when no call server that is trusted answers at any URL.
+    Disconnected when none can be reached or answers, ServerError when one rejects the key or the
+    options, or when no call server that is trusted answers at any URL.
 
     Leaving before `finalize` was answered, by an exception, by cancelling or otherwise, ends the
     call immediately: later events of the server are lost. It takes some seconds at most, whatever

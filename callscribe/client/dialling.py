@@ -55,6 +55,9 @@ CLOSE_TIMEOUT = 2.0
 # RFC 9110, 5.1 and 5.5, ASCII only.
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
+DENIALS = (401, 403)
+"""HTTP statuses that mean the key."""
+_DENIED = re.compile(r"refused: (\w+): (.+)")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -103,7 +106,8 @@ async def dial(
 
     `headers` come from `handshake_headers`; after a redirect to another host Authorization is left
     out. Raises Refused, Disconnected or ServerError (WrongAddress if no call server answers, or one
-    whose certificate is not trusted). A failed or cancelled attempt leaves nothing open.
+    whose certificate is not trusted; `code` says what is wrong with the key). A failed or cancelled
+    attempt leaves nothing open.
     """
     try:
         async with asyncio.timeout(timeout):
@@ -151,7 +155,7 @@ async def _connect(
             ping_interval=None,  # Line does it: the library's stops once a send blocks
         )
     except InvalidStatus as error:
-        raise _rejection(url, error) from error
+        raise rejection(url, error) from error
     except ssl.SSLCertVerificationError as error:
         # Only OpenSSL's own have the attribute, which is their message without its place in C.
         reason = getattr(error, "verify_message", error.strerror)
@@ -203,8 +207,12 @@ def _reason(error: Exception) -> str:
     return os.strerror(error.errno).lower() if error.errno else "none of its addresses answers"
 
 
-def _rejection(url: str, error: InvalidStatus) -> CallscribeError:
+def rejection(url: str, error: InvalidStatus) -> CallscribeError:
+    """Return the error that an HTTP answer in place of the handshake means."""
     status = error.response.status_code
+    said = _DENIED.match(bytes(error.response.body or b"").decode(errors="replace"))
+    if status in DENIALS and said:
+        return ServerError(said[1], said[2])
     if status not in (429, 503):
         if status >= 500:  # from a proxy without a server behind it
             return Disconnected(f"cannot reach {url}: HTTP {status}")

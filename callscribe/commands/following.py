@@ -13,7 +13,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
 from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
-from callscribe.client.dialling import LOOPBACK, handshake_headers
+from callscribe.client.dialling import DENIALS, LOOPBACK, handshake_headers
 from callscribe.client.errors import Disconnected, ServerError, WrongAddress
 from callscribe.commands.server_flags import Server
 from common.errors import CallscribeError, SettingsError
@@ -139,7 +139,9 @@ def _failure(url: str, error: Exception) -> CallscribeError:
             return WrongAddress("untrusted_certificate", f"{url} is not trusted: {reason}")
         return Disconnected(f"cannot read from {url}: {reason}")
     with error:
-        said = _said(error)
+        code, said = _said(error)
+    if error.code in DENIALS and code:
+        return ServerError(code, said)
     if error.code == _TOO_MANY or error.code >= _BROKEN:
         return Disconnected(f"{url}: {said} (HTTP {error.code})")
     if error.code == _BAD_REQUEST:
@@ -147,9 +149,11 @@ def _failure(url: str, error: Exception) -> CallscribeError:
     return ServerError(f"http_{error.code}", f"{url}: {said}")
 
 
-def _said(error: HTTPError) -> str:
+def _said(error: HTTPError) -> tuple[str, str]:
+    """Return code and message of a server of ours, "" and the text of another."""
     text = error.read(1000).decode(errors="replace").strip()
     try:
-        return str(json.loads(text)["error"]["message"])
+        said = json.loads(text)["error"]
+        return str(said["code"]), str(said["message"])
     except (ValueError, KeyError, TypeError):
-        return text or str(error.reason)
+        return "", text or str(error.reason)

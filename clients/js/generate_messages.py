@@ -246,10 +246,10 @@ def _lines(values: Iterable[object]) -> str:
 
 
 def _codes() -> Iterator[str]:
-    table = tables("Errors")[0]
-    yield "/** Codes of the server's errors. */"
+    table, _, _, denials = tables("Errors")
+    yield "/** Codes of the server's errors, and of its answers 401 and 403. */"
     yield "export const ERROR_CODES = ["
-    yield from (f'  "{named(row[0])[0]}",' for row in table)
+    yield from (f'  "{name}",' for name in {named(row[0])[0]: 0 for row in (*table, *denials)})
     yield "] as const;"
     yield "export type ErrorCode = (typeof ERROR_CODES)[number];\n"
     yield "/** Those after which a call that was created goes on. */"

@@ -111,6 +111,14 @@ class Gate:
             return before
         return self._allowed(self.identify(said), Need.TRANSCRIBE)
 
+    def holder(self, headers: Mapping[str, Sequence[str]]) -> Principal | None:
+        """Return whose credential is in the headers, None for none. Raises Denied.
+
+        What only resumes a call does not count.
+        """
+        said = credential(headers)
+        return _fresh(self.identify(said)) if said else None
+
     def identify(self, said: str) -> Principal:
         """Return the holder of a credential. Raises Denied."""
         if not said:
@@ -174,12 +182,18 @@ class Gate:
         return key
 
     def _allowed(self, who: Principal, need: Need, *, resuming: bool = False) -> Principal:
-        if who.resumes_only and not resuming:
-            raise _unknown("expired_token", "the token has expired")
+        who = who if resuming else _fresh(who)
         if need.value not in who.scopes:
             text = f"this needs a key with the scope {need.value}"
             raise Denied(HTTPStatus.FORBIDDEN, "scope", text)
         return who
+
+
+def _fresh(who: Principal) -> Principal:
+    """Return who has more than an expired token. Raises Denied."""
+    if who.resumes_only:
+        raise _unknown("expired_token", "the token has expired")
+    return who
 
 
 def _unknown(code: str, message: str) -> Denied:

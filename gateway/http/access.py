@@ -12,7 +12,7 @@ from gateway.access.gate import Gate
 from gateway.access.meter import Meter
 from gateway.http.guard import WHO
 from gateway.http.problems import bad_request, problem
-from gateway.protocols.api import ClientError
+from gateway.protocols.api import ClientError, by_name
 from gateway.protocols.fields import mapping, read_fields
 from gateway.protocols.options import readers
 
@@ -35,7 +35,12 @@ class AccessResources:
         ]
 
     async def _access(self, request: web.Request) -> web.StreamResponse:
-        return web.json_response({"key_needed": not self._gate.open})
+        """Say whether a key is needed, and what one may do that came along."""
+        if self._gate.open:
+            return web.json_response({"key_needed": False})
+        who = self._gate.holder(by_name(request.headers.items()))
+        scopes = {} if who is None else {"scopes": sorted(who.scopes)}
+        return web.json_response({"key_needed": True, **scopes})
 
     async def _mint(self, request: web.Request) -> web.StreamResponse:
         key = self._gate.key_of(who := request[WHO])

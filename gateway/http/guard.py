@@ -49,6 +49,7 @@ class Guard:
         try:
             need = need_of(request.method, resource.canonical)
             request[WHO] = self._gate.admit(need, headers, address)
+            return await handler(request)
         except Denied as denied:
             self._metrics.refusals.labels(denied.code).inc()
             return web.Response(
@@ -57,4 +58,3 @@ class Guard:
                 content_type="application/json",
                 headers=denied.headers,
             )
-        return await handler(request)

@@ -150,8 +150,8 @@ class WebSocketListener:
             )
         except Denied as denied:
             self._metrics.refusals.labels(denied.code).inc()
-            reason = f"{denied.code}: {denied.message}"
-            return _denied(denied.status, protocol.denial, reason, denied.headers)
+            said = f"{denied.code}: {denied.message}"
+            return _denied(denied.status, protocol.denial, said, denied.headers)
         try:
             self._reception.codec(protocol, request)
         except api.ClientError as error:

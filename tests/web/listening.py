@@ -20,7 +20,7 @@ PACE = 0.1
 
 @contextmanager
 def calling(
-    url: str, seconds: float | None = None, **options: Any
+    url: str, seconds: float | None = None, *, api_key: str | None = None, **options: Any
 ) -> Iterator["Future[list[Event]]"]:
     """Speak the sample call at its own pace meanwhile; the result is what its client was told."""
 
@@ -32,7 +32,7 @@ def calling(
 
     def speak() -> list[Event]:
         form = Options(sample_rate=8_000, channels=2, channel_labels=LABELS, **options)
-        with connect(url, form) as call:
+        with connect(url, form, api_key=api_key) as call:
             return list(call.transcribe(audio()))
 
     with ThreadPoolExecutor(1) as threads:

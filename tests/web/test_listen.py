@@ -88,11 +88,17 @@ def test_a_call_is_named_by_hand(address: str, chromium: "Browser", ended: list[
         assert page.url.endswith("#listen/over")
 
 
-def test_a_server_that_hides_its_calls_leaves_the_field(address: str, chromium: "Browser"):
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [(403, "needs a key with the scope read"), (404, "does not list its calls.")],
+)
+def test_a_server_that_hides_its_calls_leaves_the_field(
+    address: str, chromium: "Browser", status: int, text: str
+):
     with tab(chromium, troubled=True) as page:
-        page.route("**/v1/sessions", lambda route: route.fulfill(status=403))
+        page.route("**/v1/sessions", lambda route: route.fulfill(status=status))
         page.goto(f"{address}/#listen")
-        page.get_by_text("does not list its calls").wait_for()
+        page.get_by_text(text).wait_for()
         assert page.get_by_label("Call", exact=True).is_editable()
 
 
@@ -108,7 +114,7 @@ def test_the_transcript_is_found_in_copied_and_downloaded(
         copied = page.evaluate("() => navigator.clipboard.readText()")
         assert copied == "".join(f"{role}: {text}\n" for role, text in ended)
         with page.expect_download() as download:
-            page.get_by_role("link", name="json").click()
+            page.get_by_role("button", name="json").click()
         transcript = json.loads(download.value.path().read_text())
         assert [each["text"] for each in transcript["utterances"]] == [text for _, text in ended]
         page.get_by_role("button", name="Copy link").click()

@@ -69,5 +69,6 @@ export function closingFailure(
     return new CallscribeError("disconnected", `the connection to the server broke: ${why}`);
   }
   const code = isErrorCode(word) ? word : "protocol";
-  return new CallscribeError(code, text || `the server ended the call with close code ${close}`);
+  const why = text || `the server ended the call with close code ${close}`;
+  return new CallscribeError(code, why, fatal?.retry_after);
 }

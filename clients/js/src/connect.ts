@@ -1,6 +1,7 @@
+import { type TokenSource, tokenOf, withKey } from "./access.js";
 import { pageAddress, socketUrl } from "./address.js";
 import { type Call, RunningCall } from "./call.js";
-import { asFailure, CallscribeError } from "./errors.js";
+import { CallscribeError } from "./errors.js";
 import type { AudioFormat, CallOptions } from "./messages.js";
 import type { Handshake, Tls, WebSocketConstructor } from "./socket.js";
 import type { AudioSource } from "./sources/source.js";
@@ -8,8 +9,6 @@ import type { AudioSource } from "./sources/source.js";
 /** Servers acknowledge about once a second, without the audio inside their resamplers. */
 const LEAST_REPLAY_S = 5;
 const FORMAT: AudioFormat = { encoding: "pcm16", sample_rate: 16_000, channels: 1 };
-/** RFC 9110, 5.6.2: what a WebSocket subprotocol may consist of. */
-const HTTP_TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /** A call's options, and how it is made. */
 export interface CallSettings extends CallOptions {
@@ -19,8 +18,11 @@ export interface CallSettings extends CallOptions {
   format?: Partial<AudioFormat>;
   /** For Node: goes as a bearer token with every handshake. Browsers cannot send one: `token`. */
   apiKey?: string;
-  /** A short-lived token, or what fetches one before each handshake of a new call. */
-  token?: string | (() => Promise<string>);
+  /**
+   * A short-lived token, or what fetches one; it is asked once for a call. The token goes with
+   * every handshake, also of a resumption.
+   */
+  token?: TokenSource;
   /** For Node: sent with every handshake. */
   headers?: Record<string, string>;
   /** For Node: a self-signed server. */
@@ -55,14 +57,8 @@ export function connect(url: string | readonly string[], settings: CallSettings 
   if (source !== undefined && format !== undefined) {
     throw new CallscribeError("misuse", "give a source or a format, not both");
   }
-  const sent = { ...headers };
-  if (apiKey !== undefined) {
-    if (Object.keys(sent).some((name) => name.toLowerCase() === "authorization")) {
-      const text = "give an API key or an Authorization header, not both";
-      throw new CallscribeError("misuse", text);
-    }
-    sent["Authorization"] = `Bearer ${apiKey}`;
-  }
+  const sent = withKey(headers, apiKey);
+  let given: Promise<string> | null = null;
   const resumes = resume ?? true;
   const acks = resumes ? (["audio_ack"] as const) : [];
   return new RunningCall({
@@ -75,25 +71,10 @@ export function connect(url: string | readonly string[], settings: CallSettings 
       resume: resumes,
       patienceS: patienceS ?? 60,
       replayS: kept,
-      async handshake(again: boolean): Promise<Handshake> {
-        const protocols = again ? [] : await offered(token);
-        return { protocols, headers: sent, tls, WebSocket };
+      async handshake(): Promise<Handshake> {
+        given ??= tokenOf(token);
+        return { token: await given, headers: sent, tls, WebSocket };
       },
     },
   });
-}
-
-/** Returns the subprotocols that carry a token: the only thing a browser can send along. */
-async function offered(token: CallSettings["token"]): Promise<readonly string[]> {
-  if (token === undefined) return [];
-  let text: string;
-  try {
-    text = typeof token === "string" ? token : await token();
-  } catch (error) {
-    throw asFailure(error, "disconnected");
-  }
-  if (!HTTP_TOKEN.test(text)) {
-    throw new CallscribeError("misuse", "the token has characters that a subprotocol cannot have");
-  }
-  return ["callscribe", `token.${text}`];
 }

@@ -24,6 +24,8 @@ const RETRYABLE: readonly string[] = [
   "unavailable",
   "going_away",
   "internal_error",
+  "key_audio",
+  "key_calls",
   "refused",
   "disconnected",
   "device_busy",

@@ -1,3 +1,4 @@
+import { denial, type TokenSource, tokenOf, withKey } from "./access.js";
 import { pageAddress, socketUrl } from "./address.js";
 import { Delivery } from "./delivery.js";
 import { Emitter } from "./emitter.js";
@@ -29,6 +30,10 @@ export interface FollowEvents {
 export interface FollowSettings {
   /** A place to go on from; by default the beginning. */
   from?: string;
+  /** A key or JSON Web Token with the scope `read`, or what fetches one before each connection. */
+  token?: TokenSource;
+  /** For Node: such a key, as a bearer token. */
+  apiKey?: string;
   /** For Node. */
   headers?: Record<string, string>;
   /** For Node: a self-signed server. */
@@ -49,7 +54,7 @@ export function follow(base: string, call: string, settings: FollowSettings = {}
 
 /** One reader; made by `follow`. */
 export class Follower implements AsyncIterable<ReaderMessage> {
-  /** Why the reader has `failed`: `unknown_call` or `disconnected`; else null. */
+  /** Why the reader has `failed`: what denies the key, `unknown_call` or `disconnected`; else null. */
   failure: CallscribeError | null = null;
   #state: FollowState = "connecting";
   readonly #url: string;
@@ -60,6 +65,8 @@ export class Follower implements AsyncIterable<ReaderMessage> {
   readonly #inboxes = new Set<Inbox<ReaderMessage>>();
   readonly #deliveries = new Map<string, Delivery>();
   readonly #framed = new Set<string>();
+  readonly #headers: Readonly<Record<string, string>>;
+  #token = "";
   #socket: WebSocketLike | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -67,6 +74,7 @@ export class Follower implements AsyncIterable<ReaderMessage> {
     const root = socketUrl(base, pageAddress(), "").replace(/[?#].*$/, "").replace(/\/+$/, "");
     this.#url = `${root}/v1/sessions/${encodeURIComponent(call)}`;
     this.#settings = settings;
+    this.#headers = withKey(settings.headers, settings.apiKey);
     this.#place = new Place(settings.from);
     this.#redialling = new Redialling([this.#url], PATIENCE_S);
     this.#redialling.lost(now(), true);
@@ -114,9 +122,11 @@ export class Follower implements AsyncIterable<ReaderMessage> {
   }
 
   async #open(): Promise<void> {
-    const { headers = {}, tls } = this.#settings;
+    const { token, tls } = this.#settings;
     try {
-      const handshake = { protocols: [], headers, tls, WebSocket: undefined };
+      this.#token = await tokenOf(token);
+      const headers = this.#headers;
+      const handshake = { token: this.#token, headers, tls, WebSocket: undefined };
       const url = `${this.#url}/events?from=${this.place}`;
       const { socket } = await openSocket(url, handshake);
       if (this.#isOver()) return socket.close();
@@ -165,12 +175,15 @@ export class Follower implements AsyncIterable<ReaderMessage> {
     this.#connect();
   }
 
-  /** Finds out whether there is no such call: a WebSocket does not say why it was refused. */
+  /** Finds out whether nothing can be read: a WebSocket does not say why it was refused. */
   async #refused(): Promise<void> {
     this.#detach();
-    const headers = this.#settings.headers ?? {};
+    const headers = { ...this.#headers };
+    if (this.#token) headers["Authorization"] = `Bearer ${this.#token}`;
     const url = this.#url.replace(/^ws/, "http");
     const answer = await fetch(url, { headers }).catch(() => null);
+    const denied = denial(answer?.status ?? 0, await answer?.json().catch(() => null));
+    if (denied !== null) return this.#end("failed", denied);
     if (answer?.status === 404) {
       return this.#end("failed", new CallscribeError("unknown_call", "there is no such call"));
     }

@@ -1,4 +1,5 @@
 import { isPassing, PASSING_ERRORS, RETRY_AFTER_S } from "./closing.js";
+import { askWhyDenied } from "./access.js";
 import { resuming } from "./address.js";
 import { Connection, type Traffic } from "./dialling.js";
 import { Delivery } from "./delivery.js";
@@ -30,7 +31,7 @@ export interface LineSettings {
   readonly patienceS: number;
   readonly replayS: number;
   /** Called before each handshake. */
-  handshake(resumes: boolean): Promise<Handshake>;
+  handshake(): Promise<Handshake>;
 }
 
 export interface LineEvents {
@@ -55,6 +56,7 @@ export class Line {
   readonly #delivery = new Delivery();
   readonly #redialling: Redialling;
   readonly #watch = new Watch();
+  #token = "";
   #resumeToken = "";
   #attempt = 0;
   #connection: Connection | null = null;
@@ -137,7 +139,7 @@ export class Line {
         if (!isPassing(later) && later.code !== "wrong_address") break;
       }
     }
-    this.#settle(await explained(failure, this.#settings.urls));
+    this.#settle(await explained(failure, this.#settings.urls, this.#token));
   }
 
   async #dial(url: string, config: object, timeoutS: number, lostAt: number): Promise<void> {
@@ -154,7 +156,8 @@ export class Line {
       closed: (failure) => this.#closed(failure),
       traffic: (traffic) => this.#events.traffic(traffic),
     });
-    const handshake = await this.#settings.handshake(resumes);
+    const handshake = await this.#settings.handshake();
+    this.#token = handshake.token;
     if (this.#over) throw new CallscribeError("disconnected", "the call was left");
     this.#connection = connection;
     await connection.dial(resumes ? resuming(url) : url, handshake, config, timeoutS);
@@ -341,9 +344,12 @@ export function now(): number {
 async function explained(
   failure: CallscribeError,
   urls: readonly string[],
+  token: string,
 ): Promise<CallscribeError> {
   if (failure.code !== "disconnected" || typeof document === "undefined") return failure;
   for (const url of urls) {
+    const denied = await askWhyDenied(url, token);
+    if (denied !== null) return denied;
     const { origin } = new URL(url.replace(/^ws/, "http"));
     const signal = AbortSignal.timeout(1000 * RESUME_TIMEOUT_S);
     // The answer of another origin cannot be read; that there is one says enough.
@@ -352,7 +358,7 @@ async function explained(
       () => false,
     );
     if (answers) {
-      const text = `${origin} answers and does not take the call: it is full, or no call server`;
+      const text = `${origin} answers and does not take the call: it is full, wants a key, or is no call server`;
       return new CallscribeError("refused", text, RETRY_AFTER_S);
     }
   }

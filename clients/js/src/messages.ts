@@ -355,7 +355,7 @@ export type ReaderMessage =
   | ReaderSessionCreated
   | (ReaderEvent & { readonly session_id: string; readonly conversation_id?: string });
 
-/** Codes of the server's errors. */
+/** Codes of the server's errors, and of its answers 401 and 403. */
 export const ERROR_CODES = [
   "invalid_json",
   "not_an_object",
@@ -384,9 +384,20 @@ export const ERROR_CODES = [
   "going_away",
   "erased",
   "webhook_refused",
+  "revoked_key",
+  "key_audio",
+  "key_calls",
+  "spent_token",
   "session_lost",
   "unfinished",
   "internal_error",
+  "missing_key",
+  "unknown_key",
+  "expired_key",
+  "unknown_token",
+  "expired_token",
+  "scope",
+  "origin",
 ] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
@@ -404,4 +415,5 @@ export const WARNING_CODES = [
   "truncated_sample",
   "utterance_failed",
   "denoise_unavailable",
+  "key_audio",
 ] as const satisfies readonly ErrorCode[];

@@ -3,10 +3,12 @@ import type { TLSSocket } from "node:tls";
 import type { ClientOptions, WebSocket as WsSocket } from "ws";
 
 import { RETRY_AFTER_S } from "./closing.js";
+import { denial } from "./access.js";
 import { CallscribeError } from "./errors.js";
 import type { Opening, Tls } from "./socket.js";
 
 // Hidden from bundlers, which would look for Node's modules when they build for a browser.
+const MOST_SAID = 1000;
 const load = (name: string): Promise<unknown> => import(/* @vite-ignore */ name);
 
 /** Begins a handshake with the package `ws`; throws `misuse` where it is not installed. */
@@ -27,10 +29,20 @@ export async function openNodeSocket(
   const socket = new WebSocket(url, [...protocols], options);
   let refusal: CallscribeError | null = null;
   socket.on("unexpected-response", (request, response) => {
-    refusal = rejection(url, response.statusCode ?? 0, response.headers["retry-after"]);
-    request.destroy();
-    response.destroy();
-    socket.terminate();
+    const status = response.statusCode ?? 0;
+    refusal = rejection(url, status, response.headers["retry-after"]);
+    const over = (): void => {
+      request.destroy();
+      response.destroy();
+      socket.terminate();
+    };
+    let said = "";
+    response.on("data", (chunk) => {
+      said += chunk;
+      refusal = denied(status, said) ?? refusal;
+      if (said.length > MOST_SAID) over();
+    });
+    response.on("close", over);
   });
   return { socket: socket as never, refusal: () => refusal };
 }
@@ -47,6 +59,12 @@ export function rejection(url: string, status: number, retryAfter?: string): Cal
     return new CallscribeError("disconnected", `cannot reach ${url}: HTTP ${status}`);
   }
   return new CallscribeError("wrong_address", `${url} is no call server: HTTP ${status}`);
+}
+
+/** Returns what the text behind a refused handshake says of the key; null: nothing. */
+function denied(status: number, said: string): CallscribeError | null {
+  const [, code, message] = /^refused: (\w+): (.+)/.exec(said) ?? [];
+  return denial(status, { error: { code, message } });
 }
 
 async function loadWs(): Promise<{ WebSocket: typeof WsSocket }> {

@@ -1,3 +1,4 @@
+import { subprotocols } from "./access.js";
 import { CallscribeError } from "./errors.js";
 
 /** What the client needs of a WebSocket; that of browsers, of Node and of `ws` have it. */
@@ -23,7 +24,8 @@ export interface Tls {
 }
 
 export interface Handshake {
-  readonly protocols: readonly string[];
+  /** "" for none. */
+  readonly token: string;
   /** For Node; empty elsewhere. */
   readonly headers: Readonly<Record<string, string>>;
   readonly tls: Tls | undefined;
@@ -41,12 +43,13 @@ export interface Opening {
  * `misuse` for what this platform cannot do.
  */
 export async function openSocket(url: string, handshake: Handshake): Promise<Opening> {
-  const { headers, tls, protocols } = handshake;
+  const { headers, tls } = handshake;
+  const protocols = subprotocols(handshake.token);
   const plain = Object.keys(headers).length === 0 && tls === undefined;
   const own = globalThis.WebSocket as WebSocketConstructor | undefined;
   const Platform = handshake.WebSocket ?? own;
   if (Platform !== undefined && plain) {
-    return { socket: new Platform(url, [...protocols]), refusal: () => null };
+    return { socket: new Platform(url, protocols), refusal: () => null };
   }
   if (!inNode()) {
     throw new CallscribeError("misuse", "apiKey, headers and tls are for Node; use token here");

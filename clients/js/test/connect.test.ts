@@ -26,7 +26,7 @@ const orderly = async (peer: Peer): Promise<void> => {
   await peer.until("finalize");
 };
 
-test("a key and headers go with every handshake, a token only with a new call's", async () => {
+test("a key, headers and the token of the call go with every handshake of it", async () => {
   const seen: unknown[][] = [];
   const names = ["authorization", "x-more", "sec-websocket-protocol"];
   const note = (peer: Peer): unknown =>
@@ -52,7 +52,7 @@ test("a key and headers go with every handshake, a token only with a new call's"
   });
   expect(seen).toEqual([
     ["Bearer k1", "m", "callscribe,token.secret1"],
-    ["Bearer k1", "m", undefined],
+    ["Bearer k1", "m", "callscribe,token.secret1"],
   ]);
 });
 

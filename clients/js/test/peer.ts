@@ -92,8 +92,11 @@ export class Peer {
 
 export type Script = (peer: Peer) => Promise<void> | void;
 
-/** What a server of HTTP answers in place of the handshake; 0: nothing, the handshake goes on. */
-export type Verify = (request: IncomingMessage) => number;
+/**
+ * What a server of HTTP answers in place of the handshake: a status, or one with a body; 0:
+ * nothing, the handshake goes on.
+ */
+export type Verify = (request: IncomingMessage) => number | readonly [number, string];
 
 /**
  * Serves while `use` runs, and plays a script with every connection; of several, the next one with
@@ -105,14 +108,15 @@ export async function serving(
   verify: Verify = () => 0,
 ): Promise<void> {
   const http = createServer((request, response) => {
-    response.writeHead(verify(request) || 426).end();
+    const [status, body = ""] = [verify(request)].flat() as [number, string?];
+    response.writeHead(status || 426).end(body);
   });
   const server = new WebSocketServer({
     server: http,
     handleProtocols: () => "callscribe",
     verifyClient: ({ req }, answer) => {
-      const status = verify(req);
-      answer(status === 0, status, undefined, { "Retry-After": "0" });
+      const [status, body] = [verify(req)].flat() as [number, string?];
+      answer(status === 0, status, body, { "Retry-After": "0" });
     },
   });
   http.listen(0, "127.0.0.1");

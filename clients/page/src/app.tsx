@@ -1,7 +1,10 @@
 import type { ComponentChild } from "preact";
 
+import { access } from "./access/access.js";
+import { ForgetKey, KeyForm } from "./access/view.js";
 import { ListenView } from "./listen/view.js";
 import { LookView } from "./look/view.js";
+import { useObserved } from "./observable.js";
 import { hashOf, useRoute, VIEWS } from "./route.js";
 import { SpeakView } from "./speak/view.js";
 import { strings } from "./strings.js";
@@ -10,6 +13,7 @@ import { ThemeChoice } from "./theme.js";
 /** The whole page: its head, and the view that the address names. */
 export function App(): ComponentChild {
   const { view, call } = useRoute();
+  const { admitted, turn } = useObserved(access);
   return (
     <>
       <a class="skip" href="#main" onClick={focusMain}>{strings.skip}</a>
@@ -22,13 +26,15 @@ export function App(): ComponentChild {
             </a>
           ))}
         </nav>
+        <ForgetKey />
         <ThemeChoice />
       </header>
       <main id="main" tabIndex={-1}>
+        <KeyForm />
         {/* A call goes on while another view is looked at, so this one is never unmounted. */}
-        <div hidden={view !== "speak"}><SpeakView /></div>
-        {view === "listen" && <ListenView key={call} call={call} />}
-        {view === "look" && <LookView call={call} />}
+        {admitted && <div hidden={view !== "speak"}><SpeakView /></div>}
+        {admitted && view === "listen" && <ListenView key={`${turn} ${call}`} call={call} />}
+        {admitted && view === "look" && <LookView key={turn} call={call} />}
       </main>
     </>
   );

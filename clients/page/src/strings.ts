@@ -1,3 +1,4 @@
+import { access } from "./strings/access.js";
 import { listen } from "./strings/listen.js";
 import { look } from "./strings/look.js";
 import { speak } from "./strings/speak.js";
@@ -8,6 +9,7 @@ export const strings = {
   skip: "Skip to the view",
   views: { speak: "Speak", listen: "Listen", look: "Look" },
   theme: { label: "Colours", auto: "auto", light: "light", dark: "dark" },
+  access,
   listen,
   look,
   speak,

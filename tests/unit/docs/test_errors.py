@@ -3,18 +3,23 @@
 import re
 
 import pytest
-from websockets.exceptions import ConnectionClosedError
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.frames import Close
+from websockets.http11 import Response
 
-from callscribe.client.dialling import closing_error
+from callscribe.client.dialling import closing_error, rejection
+from callscribe.client.errors import ServerError
 from callscribe.client.messages import Error
 from gateway.admission.handshake import OWN_DOING
 from tests.conftest import ROOT
 
 ERRORS, PROTOCOL = ((ROOT / "docs" / name).read_text() for name in ("errors.md", "protocol.md"))
+DENIED = "The key or token does not do"
 BY_CODE = (
     "The client's program is wrong",
     "The call cannot go on",
+    DENIED,
     "The server has no room, or is about to end",
 )
 CLOSED = "Closed without an error message"
@@ -57,6 +62,21 @@ def test_the_reasons_of_a_refusal_are_those_of_the_protocol():
     ]
     assert {row[0].strip("`") for row in rows if row[1] == "429"} == {*OWN_DOING}
     assert {row[1] for row in rows} == {"429", "503"}
+
+
+def test_the_reasons_of_a_denial_are_those_of_the_protocol():
+    told, rows = tables(PROTOCOL, "Errors")[3], tables(ERRORS, DENIED)[1]
+    assert [row[:2] for row in rows] == [row[:2] for row in told]
+
+
+@pytest.mark.parametrize("row", tables(ERRORS, DENIED)[1], ids=code_of)
+def test_python_raises_for_a_denial_what_the_page_says(row):
+    body = f"refused: {code_of(row)}: text\n".encode()
+    answer = Response(int(row[1]), "", Headers(), body)
+    failure = rejection("ws://host", InvalidStatus(answer))
+    assert type(failure) is ServerError
+    assert (failure.code, str(failure)) == (code_of(row), f"text ({code_of(row)})")
+    assert all(row)
 
 
 def python_raises(code: str, closes: str, *, said: bool) -> str:

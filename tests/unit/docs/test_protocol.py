@@ -12,6 +12,8 @@ import pytest
 from common.languages import ALIGNABLE
 from common.options import OPTIONS
 from common.pipeline.text import EndReason
+from gateway.access import gate
+from gateway.access.meter import Overdrawn
 from gateway.downlink.late_words import MOST_AWAITED
 from gateway.http import page, pages
 from gateway.protocols import PROTOCOLS, commands, native
@@ -276,13 +278,26 @@ def spoken_by_the_gateway():
 
 def test_the_error_codes_are_those_of_the_code():
     codes, reasons, refusals, by_stage = spoken_by_the_gateway()
-    errors, closes, refused = tables("Errors")
+    errors, closes, refused, denied = tables("Errors")
     # Only a protocol with `idle_s` has the other one.
-    assert {coded(row[0])[0] for row in errors} == codes - {"idle"}
+    assert {coded(row[0])[0] for row in errors} == codes - {"idle"} | {*get_args(Overdrawn)}
     library = "frame with … bytes exceeds limit of … bytes"
     assert {coded(row[0])[0] for row in closes} == reasons | {library}
     told = {reason for row in refused for reason in coded(row[0])}
     assert refusals <= told <= refusals | by_stage
+    assert {(coded(row[0])[0], row[1]) for row in denied} == denials()
+
+
+def denials():
+    """Return code and status of each answer to a handshake whose key does not do."""
+    found = set()
+    for node in ast.walk(ast.parse(inspect.getsource(gate))):
+        match node:
+            case ast.Call(func=ast.Name(id="_unknown"), args=[ast.Constant(value=code), _]):
+                found.add((code, "401"))
+            case ast.Call(func=ast.Name(id="Denied"), args=[_, ast.Constant(value=code), _]):
+                found.add((code, "403"))
+    return found - {("forbidden", "403")}  # no handshake has a path that nobody may use
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import type { ComponentChild } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
+import { may } from "../access/access.js";
 import { hashOf } from "../route.js";
 import { ask } from "../server.js";
 import { strings } from "../strings.js";
@@ -10,7 +11,7 @@ import type { RunningCall } from "./running.js";
 const texts = strings.listen.choose;
 const LOOK_AGAIN_MS = 2_000;
 
-type Listed = "asking" | "denied" | "unreachable" | readonly RunningCall[];
+type Listed = "asking" | "withheld" | "denied" | "unreachable" | readonly RunningCall[];
 
 /** Names a call, or picks one of those that run. */
 export function Chooser(): ComponentChild {
@@ -97,8 +98,10 @@ function useRunning(): Listed {
     const ending = new AbortController();
     const look = async (): Promise<void> => {
       for (; !ending.signal.aborted; await pause()) {
-        const { status, body } = await ask("v1/sessions", ending.signal);
-        if (status === 401 || status === 403 || status === 404) return setListed("denied");
+        if (!may("read")) return setListed("withheld");
+        const { status, body } = await ask("v1/sessions", { signal: ending.signal });
+        if (status === 401 || status === 403) return setListed("withheld");
+        if (status === 404) return setListed("denied");
         setListed(status === 200 ? grouped(body) : "unreachable");
       }
     };

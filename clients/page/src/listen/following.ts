@@ -2,6 +2,7 @@ import { follow } from "callscribe";
 import type { Follower, FollowState as ReaderState, ReaderMessage } from "callscribe";
 import { useEffect, useRef, useState } from "preact/hooks";
 
+import { may, readerSettings } from "../access/access.js";
 import { address, ask } from "../server.js";
 import type { Turn } from "./entries.js";
 import { Transcript } from "./transcript.js";
@@ -29,6 +30,12 @@ export interface Following {
   readonly version: number;
 }
 
+/** Failures of a reader about which the server is asked again. */
+const ASK_AGAIN: readonly string[] = [
+  "disconnected",
+  "unknown_call",
+  ...["missing_key", "unknown_key", "revoked_key", "expired_key", "expired_token", "scope"],
+];
 const LOOK_AGAIN_MS = 2_000;
 /** Milliseconds for which messages are gathered before the page is drawn. */
 const GATHER_MS = 50;
@@ -82,11 +89,11 @@ const STATES: Record<ReaderState, FollowState> = {
 async function followCall(call: string, to: Listener, signal: AbortSignal): Promise<void> {
   let from = "0";
   while (await found(call, to, signal)) {
-    const follower = follow(address("./"), call, { from });
+    const follower = follow(address("./"), call, { from, ...readerSettings() });
     follower.on("message", to.take, { signal });
     await ended(follower, to, signal);
     if (signal.aborted || follower.failure === null) return;
-    if (follower.failure.code !== "disconnected" && follower.failure.code !== "unknown_call") {
+    if (!ASK_AGAIN.includes(follower.failure.code)) {
       return to.setFailure(follower.failure.message);
     }
     from = follower.place;
@@ -110,7 +117,8 @@ function ended(follower: Follower, to: Listener, signal: AbortSignal): Promise<v
 /** Waits until the server knows the call; false where it will not tell. */
 async function found(call: string, to: Listener, signal: AbortSignal): Promise<boolean> {
   for (;;) {
-    const { status } = await ask(`v1/sessions/${encodeURIComponent(call)}`, signal);
+    const path = `v1/sessions/${encodeURIComponent(call)}`;
+    const { status } = may("read") ? await ask(path, { signal }) : { status: 403 };
     if (status === 200) return true;
     if (status === 401 || status === 403) {
       to.setState("denied");

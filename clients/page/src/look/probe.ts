@@ -1,6 +1,8 @@
 import { CallscribeError, connect } from "callscribe";
 import type { AudioFormat, CallOptions } from "callscribe";
 
+import { callSettings } from "../access/access.js";
+import { callToken } from "../access/asking.js";
 import { socketAddress } from "../server.js";
 
 /** Audio for one call that tests the server. */
@@ -41,6 +43,7 @@ export async function speak(probe: Probe, signal: AbortSignal): Promise<Outcome>
     events: ["speech_ended"],
     interim_results: false,
     resume: false,
+    ...callSettings(callToken),
   });
   const leave = (): void => call.leave();
   signal.addEventListener("abort", leave);

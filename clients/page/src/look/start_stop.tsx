@@ -1,5 +1,6 @@
 import type { ComponentChild } from "preact";
 
+import { may } from "../access/access.js";
 import { useObserved } from "../observable.js";
 import { strings } from "../strings.js";
 import type { Runner } from "./runner.js";
@@ -26,11 +27,16 @@ export function StartStop({
       {running ? (
         <button onClick={() => of.stop()}>{texts.stop}</button>
       ) : (
-        <button class="primary" onClick={onStart ?? (() => of.start())}>
+        <button
+          class="primary"
+          disabled={!may("transcribe")}
+          onClick={onStart ?? (() => of.start())}
+        >
           {begun ? texts.again : texts.start}
         </button>
       )}
       {children}
+      {!may("transcribe") && <span>{strings.access.lacks.transcribe}</span>}
       {failure && (
         <span class="bad" role="alert">
           {texts.failed(failure)}

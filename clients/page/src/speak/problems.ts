@@ -12,12 +12,16 @@ export interface Problem {
 
 const ABOUT_OPTIONS = ["invalid_option", "unknown_option", "option_fixed", "webhook_refused"];
 const LOST = ["resume_unknown"];
+const OF_KEYS = ["missing_key", "unknown_key", "revoked_key", "expired_key"];
+const OF_TOKENS = ["unknown_token", "expired_token", "spent_token"];
 
 /** What a failure means to who speaks. */
 export function problemOf(error: Pick<CallscribeError, "code" | "message">): Problem {
   const { failures } = strings.speak;
   const code = ABOUT_OPTIONS.includes(error.code) ? "option"
-    : LOST.includes(error.code) ? "session_lost" : error.code;
+    : LOST.includes(error.code) ? "session_lost"
+    : OF_KEYS.includes(error.code) ? "key"
+    : OF_TOKENS.includes(error.code) ? "token" : error.code;
   const [what, todo] = failures[Object.hasOwn(failures, code) ? (code as "other") : "other"];
   return { what, todo, detail: error.message };
 }

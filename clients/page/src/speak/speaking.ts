@@ -2,6 +2,8 @@ import type {
   AudioSource, Call, CallscribeError, CallState, ChangeableOptions, connect, ErrorMessage,
 } from "callscribe";
 
+import { callSettings } from "../access/access.js";
+import { callToken } from "../access/asking.js";
 import { callInProgress } from "../call_in_progress.js";
 import { type Observable, observable } from "../observable.js";
 import { type Latencies, LatencyRecord } from "./latencies.js";
@@ -83,7 +85,8 @@ export class Speaking {
       ...BEFORE, settings, since: this.#now(), state: "starting",
       denoiser: settings.denoise ?? false, earlier: kept.slice(-MOST_EARLIER),
     });
-    const call = this.#connect(PATH, { ...callOptions(settings), source });
+    const token = callSettings(callToken);
+    const call = this.#connect(PATH, { ...callOptions(settings), source, ...token });
     this.#call = call;
     this.#follow(call);
     callInProgress.set(call);

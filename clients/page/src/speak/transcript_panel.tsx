@@ -3,8 +3,8 @@ import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hook
 
 import { strings } from "../strings.js";
 import { hashOf } from "../route.js";
+import { FORMATS, type Format, saveTranscript } from "../saving.js";
 import { copyText } from "./copying.js";
-import { FORMATS, type Format, saveTranscript } from "./saving.js";
 import type { Shown } from "./speaking.js";
 import { plainText, type Transcript } from "./transcript.js";
 import { Line } from "./turns.js";
@@ -102,7 +102,7 @@ function Tools({ shown, calls, empty, onClear }: ToolsProps): ComponentChild {
   const save = (): void => {
     setSaid("");
     const failed = (error: Error): void => setSaid(texts.notSaved(error.message));
-    saveTranscript(sessionId, format).catch(failed);
+    saveTranscript(sessionId, format, sessionId.slice(0, 8)).catch(failed);
   };
   const none = !sessionId || !transcript.items.length;
   return (

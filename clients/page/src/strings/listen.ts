@@ -7,6 +7,8 @@ export const listen = {
     go: "Listen",
     running: "Running calls",
     none: "No call is running. Start one in Speak, or name one that has ended.",
+    withheld:
+      "The server does not list its calls to this page: that needs a key with the scope read.",
     denied: "This server does not list its calls. Name the one that you want.",
     unreachable: "The server does not answer. This list comes back when it does.",
     columns: { call: "Call", legs: "Who", began: "Began" },
@@ -24,7 +26,7 @@ export const listen = {
   problems: {
     unknown: (call: string) =>
       `No call is known by “${call}”. It has not begun, or it was over for too long. This page looks again every 2 s.`,
-    denied: "This server does not let this page read calls. Ask its operator for access.",
+    denied: "The server does not let this page read calls: that needs a key with the scope read.",
     unreachable: "The server does not answer. This page tries again every 2 s.",
     resuming:
       "The connection broke. Nothing is lost: what is said meanwhile comes when it is back.",
@@ -69,6 +71,7 @@ export const listen = {
     trace: "Where the time went",
     copied: "Copied",
     failed: "The browser did not let this page copy. Use Download, or the address bar.",
+    notSaved: (why: string) => `The transcript could not be downloaded: ${why}`,
     transcript: "The server did not give the transcript. Try again.",
   },
 } as const;

@@ -31,6 +31,10 @@ export const look = {
     unreachable:
       "The server does not answer. It is asked again every 2 s. Look whether it runs and whether this computer has a network.",
     stale: (time: string) => `What follows is what it said at ${time}.`,
+    withheld: {
+      scope: "Workers, places and refusals are shown with a key of the scope admin.",
+      port: "Workers, places and refusals are shown at the port for operators only (--admin-port).",
+    },
     stages: "Stages",
     columns: {
       stage: "Stage",

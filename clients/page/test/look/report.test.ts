@@ -100,7 +100,9 @@ function facts(): Facts {
     origin: "https://speech.example",
     browser: "Chromium",
     at: 1_795_264_655_000,
-    seen: { health: HEALTH, refused: [], endpointToFinal: 0.2, reachable: true, at: 1 },
+    seen: { health: HEALTH, refused: [],
+      withheld: null,
+      unready: "", endpointToFinal: 0.2, reachable: true, at: 1 },
     connection: [
       step("speech", "failed", { said: "heard “quince marmalade”" }),
       step("ready", "passed", { said: "9/9" }),

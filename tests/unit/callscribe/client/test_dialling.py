@@ -118,6 +118,43 @@ async def test_what_a_server_objects_to_is_not_asked_of_the_next(serving):
     assert not isinstance(error.value, WrongAddress)
 
 
+def denying(status, said):
+    """What a gateway says to a handshake whose key does not do."""
+    return lambda connection, _: connection.respond(HTTPStatus(status), f"refused: {said}\n")
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(401, "unknown_key: this server knows no such key"), (403, "scope: this needs another key")],
+)
+async def test_a_key_that_does_not_do_is_not_shown_to_the_next_server(serving, status, said):
+    code, _, text = said.partition(": ")
+    async with serving(None, process_request=denying(status, said)) as url, serving(takes) as other:
+        with pytest.raises(ServerError) as error:
+            await opened(url, other)
+    assert (error.value.code, str(error.value)) == (code, f"{text} ({code})")
+    assert not isinstance(error.value, WrongAddress)
+
+
+async def test_a_key_that_is_revoked_ends_a_call_that_would_resume(serving):
+    shakes = []
+
+    def process_request(connection, request):
+        shakes.append(request.path)
+        deny = denying(401, "revoked_key: the key was revoked")
+        return deny(connection, request) if len(shakes) == 2 else None
+
+    async def script(peer):
+        await peer.accept()
+        peer.cut()
+
+    async with serving(script, process_request=process_request) as url, connect(url) as call:
+        with pytest.raises(ServerError) as error:
+            await anext(call)
+    assert error.value.code == "revoked_key"
+    assert len(shakes) == 2
+
+
 @pytest.mark.parametrize(
     ("given", "sent"),
     [

@@ -103,13 +103,20 @@ def test_patience_ends(unused_tcp_port, monkeypatch):
     ("status", "kind", "line"),
     [
         (404, ServerError, "no such call"),
-        (401, ServerError, r"no such call \(http_401\)"),
+        (401, ServerError, r"^no such call \(x\)$"),
+        (403, ServerError, r"^no such call \(x\)$"),
         (400, SettingsError, r"no such call \(HTTP 400\)"),
     ],
 )
 def test_a_refusal_has_the_servers_words(status, kind, line):
     with answering((status, error("no such call"))) as (url, _), pytest.raises(kind, match=line):
         read(url)
+
+
+def test_a_proxy_that_wants_its_own_password_is_told_by_its_address():
+    with answering((401, "who are you?")) as (url, _), pytest.raises(ServerError) as denied:
+        read(url)
+    assert str(denied.value) == f"{url}: who are you? (http_401)"
 
 
 def test_a_call_that_is_gone_meanwhile_is_an_error():

@@ -1,5 +1,7 @@
 import { connect } from "callscribe";
 
+import { access, callSettings } from "../../access/access.js";
+import { callToken } from "../../access/asking.js";
 import { address, ask, socketAddress } from "../../server.js";
 import { quantile } from "../../units.js";
 import { CLIP_TEXT, loadClip } from "../clip.js";
@@ -64,14 +66,15 @@ async function overHttp(signal: AbortSignal): Promise<Found> {
 }
 
 async function whetherReady(signal: AbortSignal): Promise<Found> {
-  const { status, body } = await ask("ready", signal);
+  const { status, body } = await ask("ready", { signal });
   if (status !== 200) throw new Error(String(body ?? "no answer").trim());
   return {};
 }
 
-function handshake(signal: AbortSignal): Promise<Found> {
+async function handshake(signal: AbortSignal): Promise<Found> {
+  const carried = access.value.key ? ["callscribe", `token.${await callToken()}`] : [];
   const began = performance.now();
-  const socket = new WebSocket(socketAddress("ws/asr"));
+  const socket = new WebSocket(socketAddress("ws/asr"), carried);
   return new Promise((resolve, reject) => {
     const fail = (): void => {
       socket.close();
@@ -98,6 +101,7 @@ async function throughPipeline(signal: AbortSignal): Promise<Found> {
   const call = connect(socketAddress("ws/asr"), {
     format: { encoding: "pcm16", sample_rate: 8000, channels: 1 },
     resume: false,
+    ...callSettings(callToken),
   });
   const leave = (): void => call.leave();
   signal.addEventListener("abort", leave);

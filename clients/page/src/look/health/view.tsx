@@ -15,11 +15,12 @@ const texts = strings.look.health;
 export function HealthView(): ComponentChild {
   useHealthWatch();
   const now = useObserved(seen);
-  const { health, reachable, refused } = now;
+  const { health, reachable, refused, withheld } = now;
   return (
     <section class="health" aria-labelledby="health">
       <h2 id="health">{texts.title}</h2>
       <Verdict seen={now} />
+      {withheld && <p class="quiet">{texts.withheld[withheld]}</p>}
       {health && (
         <div class={reachable ? "facts" : "facts stale"}>
           <div>
@@ -37,7 +38,8 @@ export function HealthView(): ComponentChild {
   );
 }
 
-function Verdict({ seen: { health, reachable, at } }: { seen: Seen }): ComponentChild {
+function Verdict({ seen }: { seen: Seen }): ComponentChild {
+  const { health, reachable, unready, at } = seen;
   if (reachable === null) return <p role="status">{texts.asking}</p>;
   if (!reachable) {
     return (
@@ -46,13 +48,13 @@ function Verdict({ seen: { health, reachable, at } }: { seen: Seen }): Component
       </p>
     );
   }
-  if (health?.ready)
+  const reason = health?.ready ? "" : (health?.reason ?? unready);
+  if (!reason)
     return (
       <p class="standing good" role="status">
         {texts.ready}
       </p>
     );
-  const reason = health?.reason ?? "";
   const { remedies } = texts;
   const remedy = reason in remedies ? remedies[reason as keyof typeof remedies] : remedies.worker;
   return (

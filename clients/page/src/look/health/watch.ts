@@ -1,5 +1,6 @@
 import { useEffect } from "preact/hooks";
 
+import { may } from "../../access/access.js";
 import { observable } from "../../observable.js";
 import { ask } from "../../server.js";
 import { readHealth } from "./facts.js";
@@ -16,6 +17,10 @@ export interface Seen {
   /** Null before the first answer. */
   readonly health: Health | null;
   readonly refused: readonly Refused[];
+  /** Why the server withholds its health: the key lacks a scope, or another port has it. */
+  readonly withheld: "scope" | "port" | null;
+  /** Where it does: why it takes no calls; "" while it does. */
+  readonly unready: string;
   /** Mean seconds from the end of speech to the final, over the gateway's life; null if unknown. */
   readonly endpointToFinal: number | null;
   /** Whether the newest question was answered; null before the first answer or failure. */
@@ -28,6 +33,8 @@ export interface Seen {
 export const seen = observable<Seen>({
   health: null,
   refused: [],
+  withheld: null,
+  unready: "",
   endpointToFinal: null,
   reachable: null,
   at: 0,
@@ -49,16 +56,45 @@ export function useHealthWatch(): void {
 
 async function look(ending: AbortSignal): Promise<void> {
   const signal = AbortSignal.any([ending, AbortSignal.timeout(SILENT_MS)]);
-  const asked = Promise.all([ask("health/extended", signal), ask("metrics", signal)]);
+  if (!may("admin")) return lookFromOutside("scope", signal, ending);
+  if (seen.value.withheld === "port") return lookFromOutside("port", signal, ending);
+  const asked = Promise.all([ask("health/extended", { signal }), ask("metrics", { signal })]);
   const answers = await asked.catch(() => null);
   ending.throwIfAborted();
+  const status = answers?.[0].status;
+  if (status === 401 || status === 403) return lookFromOutside("scope", signal, ending);
+  if (status === 404) return lookFromOutside("port", signal, ending);
   const health = answers && readHealth(answers[0].body);
   if (!health) return seen.set({ ...seen.value, reachable: false });
   const samples = readMetrics(String(answers[1].body));
   seen.set({
     health,
     refused: watch.read(refusals(samples), Date.now()),
+    withheld: null,
+    unready: "",
     endpointToFinal: mean(samples, "callscribe_endpoint_to_final_seconds"),
+    reachable: true,
+    at: Date.now(),
+  });
+}
+
+/** Learns what everybody may know: whether the server takes calls. */
+async function lookFromOutside(
+  withheld: "scope" | "port",
+  signal: AbortSignal,
+  ending: AbortSignal,
+): Promise<void> {
+  const answer = await ask("ready", { signal }).catch(() => null);
+  ending.throwIfAborted();
+  if (!answer || (answer.status !== 200 && answer.status !== 503)) {
+    return seen.set({ ...seen.value, withheld, health: null, reachable: false });
+  }
+  seen.set({
+    health: null,
+    refused: [],
+    withheld,
+    unready: answer.status === 200 ? "" : String(answer.body).trim(),
+    endpointToFinal: null,
     reachable: true,
     at: Date.now(),
   });

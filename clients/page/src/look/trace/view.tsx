@@ -1,6 +1,7 @@
 import type { ComponentChild } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
+import { may } from "../../access/access.js";
 import { callInProgress } from "../../call_in_progress.js";
 import { observable, useObserved } from "../../observable.js";
 import { ask } from "../../server.js";
@@ -72,11 +73,13 @@ export function TraceView({ call }: { call: string }): ComponentChild {
 }
 
 async function load(id: string): Promise<{ trace: readonly Traced[]; problem: string }> {
+  if (!may("read")) return { trace: [], problem: strings.access.lacks.read };
   const { status, body } = await ask(`v1/sessions/${encodeURIComponent(id)}/trace`);
   const trace = status === 200 ? readTrace(body) : null;
   if (trace) return { trace, problem: trace.length ? "" : texts.empty };
   const known = typeof body === "object" && body !== null;
   if (status === 404) return { trace: [], problem: known ? texts.unknown(id) : texts.old };
+  if (status === 401 || status === 403) return { trace: [], problem: strings.access.lacks.read };
   return { trace: [], problem: texts.unreachable };
 }
 
