@@ -70,8 +70,10 @@ def test_only_messages_about_no_channel_have_none():
 
 def test_every_code_of_the_document_is_there_and_those_that_end_no_call():
     (codes, goes_on) = re.findall(r"_CODES = \[(.*?)\]", WRITTEN, re.S)
-    told, _, _, of_keys = ([named(row[0])[0] for row in each] for each in tables("Errors"))
-    assert re.findall(r'"(\w+)"', codes) == list(dict.fromkeys([*told, *of_keys]))
+    told, _, _, denials = tables("Errors")
+    assert re.findall(r'"(\w+)"', codes) == list(
+        dict.fromkeys(named(row[0])[0] for row in (*told, *denials))
+    )
     ends = re.findall(r'"(\w+)"', goes_on)
     assert {"unknown_option", "utterance_failed"} <= set(ends)
     assert not {"at_capacity", "going_away", "invalid_audio"} & set(ends)
