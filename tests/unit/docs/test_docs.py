@@ -75,6 +75,7 @@ def test_every_flag_exists(document):
     if document.name == "tls.md":  # curl's, node's and cp's
         known |= {"--cacert", "--insecure", "--silent", "--input-type", "--eval", "--dereference"}
     known |= {"--prefix", "--workspace", "--no-save"}  # npm's
+    known |= {"--connect"}  # check-config's
     if document.name == "migrating.md":  # those of the other servers
         known |= {"--asr-model-path", "--gpu-memory-utilization", "--audio-file"}
         known |= {"--connections"}
