@@ -179,6 +179,9 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "docs/protocols/files.md": {'{"text"': OUTPUT},
     "docs/tls.md": {"docker compose": f"{CONTAINERS}; test_nginx.py runs nginx so"},
     "docs/quickstart.md": {"npm": f"{INSTALLS}; tests/web does the same before its tests"},
+    "docs/systemd.md": {
+        "python3 -m venv": f"{INSTALLS}; test_systemd.py runs what the units start",
+    },
     "docs/qwen.md": {
         "docker compose": CONTAINERS,
         "docker build": "needs containers and a cluster; test_kubernetes.py reads the manifests",
