@@ -1,9 +1,7 @@
 """Three gateways behind one proxy without stickiness: everything is restarted, nothing is lost."""
 
 import asyncio
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,13 +12,12 @@ from tests.chaos.judge import Spoken, Verdict, judge
 from tests.chaos.scripts import Script, scripts
 from tests.chaos.speech import clips
 from tests.integration.callscribe.processes import until, until_true
+from tests.integration.deploy.front import ADDRESS, FRONTS, proxy_before
 from tests.integration.deploy.host import Container, Host, running_host
-from tests.integration.deploy.proxy import STREAM, NginxProcess, Proxy, moved
 
 CALLS = 50
 SCRIPTS = 5
 SCALE = {"gateway": 3, "vad": 2, "asr": 2, "denoise": 0}
-ADDRESS = "127.77.0.9"
 
 
 @pytest.fixture
@@ -31,39 +28,6 @@ def host(tmp_path: Path) -> Iterator[Host]:
     variables = {"CALLSCRIBE_ASR_LOAD": "0"}
     with running_host(tmp_path, scale=SCALE, commands=commands, variables=variables) as host:
         yield host
-
-
-@contextmanager
-def proxy_before(host: Host, service: str) -> Iterator[Proxy]:
-    """Start a proxy that finds the host's gateways by their name, as in the file."""
-    directory = host.directory / "proxy"
-    directory.mkdir()
-    if service == "proxy":
-        if shutil.which("nginx") is None or not STREAM.exists():
-            pytest.skip("there is no nginx with its stream module")
-        address, port = host.names.endpoint.split(":")
-        changes = {
-            "resolver 127.0.0.11 ": f"resolver {address}:{port} ",
-            "listen ": f"listen {ADDRESS}:",
-            "/tmp/": f"{directory}/",
-        }
-        kind: type[Proxy] = NginxProcess
-        folder = "nginx"
-    else:
-        if shutil.which("haproxy") is None:
-            pytest.skip("there is no HAProxy")
-        changes = {"127.0.0.11:53": host.names.endpoint, "bind :": f"bind {ADDRESS}:"}
-        kind, folder = Proxy, "haproxy"
-    moved(folder, directory, changes)
-    for path in directory.iterdir():
-        path.write_text(host.moved(path.read_text()))
-    proxy = kind(service, directory, (ADDRESS, host.ports[8000]))
-    proxy.start()
-    try:
-        yield proxy
-        assert "rror" not in proxy.log()
-    finally:
-        proxy.kill()
 
 
 @dataclass
@@ -120,13 +84,14 @@ async def undisturbed(url: str, spoken: list[Script]) -> dict[str, list[Spoken]]
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("service", ["proxy", "haproxy"])
+@pytest.mark.parametrize("service", FRONTS)
 async def test_a_rolling_restart_under_calls_loses_nothing(host: Host, service: str):
     spoken = scripts(11, SCRIPTS, clips(), seconds=(8.0, 16.0))
-    with proxy_before(host, service):
+    with proxy_before(host, service) as proxy:
         rolling = Rolling(host, {}, spoken)
         rolling.truth = await undisturbed(rolling.url, spoken)
         await rolling.run()
+        assert "rror" not in proxy.log()
     total = Verdict()
     for course in rolling.courses:
         verdict = judge(rolling.truth[course.script.name], course.finals)
