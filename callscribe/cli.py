@@ -165,7 +165,7 @@ def _certificate(argv: list[str]) -> int:
 
 
 def _check_config(argv: list[str]) -> int:
-    """Print every setting that is in effect, with its source."""
+    """Print the settings in effect with their sources, or what is wrong with them."""
     from callscribe.commands import check_config
 
     return check_config.main(argv)

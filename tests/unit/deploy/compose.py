@@ -1,8 +1,9 @@
-"""docker-compose.yml as Compose reads it: anchors merged, variables replaced."""
+"""docker-compose.yml as Compose reads it: anchors merged, files included, variables replaced."""
 
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -14,12 +15,36 @@ GPUS = ROOT / "deploy" / "gpus.yml"
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 PROMETHEUS = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 
-_VARIABLE = re.compile(r"\$(?:(\$)|\{(\w+):-([^}]*)\})")
+PASSWORD = "0123abcd"
+"""Of Redis, without which nothing starts."""
+
+_VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+):(?P<kind>[-?]))")
+
+
+class Missing(Exception):
+    """A variable that must be set is not; the message is its own."""
 
 
 def read(env: Mapping[str, str]) -> Any:
-    """Return the file as Compose would in `env`, which holds the shell's variables and .env's."""
-    return _interpolate(load(FILE.read_text()), env)
+    """Return the file, with those it includes, as Compose would in `env`.
+
+    That holds the shell's variables and .env's, `PASSWORD` unless it has another.
+    """
+    main = load(FILE.read_text())
+    for each in included():
+        assert each.is_file()
+        for section, named in load(each.read_text()).items():
+            if not section.startswith("x-"):
+                assert not main.setdefault(section, {}).keys() & named.keys()
+                main[section].update(named)
+    return _interpolate(main, {"REDIS_PASSWORD": PASSWORD, **env})
+
+
+def included() -> list[Path]:
+    """Return the files that docker-compose.yml includes; paths in them begin where it lies."""
+    files = load(FILE.read_text())["include"]
+    assert all(each["project_directory"] == "." for each in files)
+    return [ROOT / each["path"] for each in files]
 
 
 def load(text: str) -> Any:
@@ -47,8 +72,9 @@ def environment(service: Mapping[str, Any], env: Mapping[str, str]) -> dict[str,
 
 
 def variables() -> set[str]:
-    """Return the names that the file interpolates."""
-    return {name for _, name, _ in _VARIABLE.findall(FILE.read_text()) if name}
+    """Return the names that the files interpolate."""
+    texts = [each.read_text() for each in (FILE, *included())]
+    return {found["name"] for text in texts for found in _VARIABLE.finditer(text)} - {None}
 
 
 def image_environment() -> dict[str, str]:
@@ -81,5 +107,37 @@ def _interpolate(node: Any, env: Mapping[str, str]) -> Any:
         return [_interpolate(each, env) for each in node]
     if not isinstance(node, str):
         return node
-    # `:-` takes the default for an empty value, too.
-    return _VARIABLE.sub(lambda m: m[1] or env.get(m[2]) or m[3], node)
+    return _replace(node, env)
+
+
+def _replace(text: str, env: Mapping[str, str]) -> str:
+    """Replace `$$`, `${NAME:-default}` and `${NAME:?message}`; what stands for one may hold others.
+
+    Both take an empty value for none.
+    """
+    done = ""
+    while found := _VARIABLE.search(text):
+        done += text[: found.start()]
+        if found["dollar"]:
+            done, text = done + "$", text[found.end() :]
+            continue
+        end = _closing(text, found.end())
+        inner = text[found.end() : end]
+        text = text[end + 1 :]
+        if value := env.get(found["name"]):
+            done += value
+        elif found["kind"] == "?":
+            raise Missing(f"{found['name']}: {inner}")
+        else:
+            done += _replace(inner, env)
+    return done + text
+
+
+def _closing(text: str, start: int) -> int:
+    """Return where the brace closes that is open at `start`."""
+    depth = 1
+    for place in range(start, len(text)):
+        depth += (text[place] == "{") - (text[place] == "}")
+        if not depth:
+            return place
+    raise AssertionError(f"no end: {text}")

@@ -11,6 +11,7 @@ from common.settings import PREFIX, definitions, load, merge, settings_classes
 from tests.conftest import ROOT
 from tests.unit.deploy import compose
 
+FILE = compose.read({})
 SERVICES = compose.services({})
 CLASSES = settings_classes()
 # Addresses inside a container are the file's own affair, and TLS is the proxy's in front.
@@ -31,8 +32,13 @@ def settings_class(service):
 
 def test_the_file_follows_the_compose_specification():
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
-    check = subprocess.run([*command, compose.FILE], capture_output=True, text=True, check=False)
+    command += [str(path) for path in (compose.FILE, *compose.included())]
+    check = subprocess.run(command, capture_output=True, text=True, check=False)
     assert check.returncode == 0, check.stdout + check.stderr
+
+
+def test_every_file_of_the_folder_is_included():
+    assert {*compose.included()} == {*(ROOT / "deploy" / "compose").iterdir()}
 
 
 def test_every_service_of_the_product_is_there():
@@ -57,7 +63,7 @@ def test_the_environment_is_accepted(name):
     assert settings.log_level == "debug"
     assert settings.drain_s == 90
     assert settings.log_format == "json"
-    assert settings.redis_url == "redis://redis:6379/0"
+    assert settings.redis_url == f"redis://:{compose.PASSWORD}@redis:6379/0"
     assert service["stop_grace_period"] == "1m90s"
 
 
@@ -81,10 +87,92 @@ def test_every_extra_exists():
         assert ROOT / service["build"]["dockerfile"] == compose.DOCKERFILE
 
 
-def test_any_number_of_workers_can_run_on_one_host():
-    for name, service in compose.read({})["services"].items():
+def test_any_number_of_each_can_run_on_one_host():
+    alone = {"proxy", "haproxy", "nginx", "prometheus", "alertmanager", "grafana"}
+    for name, service in FILE["services"].items():
         assert "container_name" not in service
-        assert ("ports" in service) == (name in ("gateway", "nginx", "prometheus"))
+        assert ("ports" in service) == (name in alone)
+        assert name not in SERVICES or "hostname" not in service
+
+
+def test_only_the_proxies_are_reached_from_other_machines():
+    for name in ("prometheus", "alertmanager", "grafana"):
+        assert all(each.startswith("127.0.0.1:") for each in FILE["services"][name]["ports"])
+
+
+def test_images_have_versions():
+    for service in FILE["services"].values():
+        if "build" not in service:
+            name, _, version = service["image"].rpartition(":")
+            assert name
+            assert re.match(r"v?\d+\.\d+", version), service["image"]
+
+
+def test_no_container_can_do_more_than_it_must():
+    for service in FILE["services"].values():
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert "privileged" not in service
+
+
+def test_what_a_service_waits_for_is_there():
+    services = FILE["services"]
+    for name, service in services.items():
+        for other, how in service.get("depends_on", {}).items():
+            assert how["condition"] != "service_healthy" or "healthcheck" in services[other]
+            profiles = {*services[other].get("profiles", [])}
+            optional = how.get("required") is False
+            assert not profiles or optional or {*service["profiles"]} <= profiles, (name, other)
+
+
+def test_networks_are_declared():
+    used = {n for each in FILE["services"].values() for n in each.get("networks", {})}
+    assert used == {*FILE["networks"]}
+
+
+def test_without_a_password_of_redis_nothing_starts():
+    with pytest.raises(compose.Missing, match=r"REDIS_PASSWORD: put it into \.env"):
+        compose.read({"REDIS_PASSWORD": ""})
+
+
+def test_another_redis_takes_the_place_of_the_own_one():
+    env = {"CALLSCRIBE_REDIS_URL": "redis+sentinel://:secret@a,b/main?sentinel_password=secret"}
+    for service in compose.services(env).values():
+        assert service["environment"]["CALLSCRIBE_REDIS_URL"] == env["CALLSCRIBE_REDIS_URL"]
+
+
+@pytest.mark.parametrize("name", [n for n in FILE["services"] if re.match(r"redis($|-[1-6s])", n)])
+def test_every_redis_keeps_what_it_has(name):
+    service = FILE["services"][name]
+    config = service["entrypoint"][2].splitlines()
+    wanted = {"appendonly yes", "appendfsync everysec", "maxmemory-policy noeviction"}
+    assert wanted <= {*config}
+    # Its address is that of its name, which stays when its container is made again.
+    assert service["hostname"] == name
+    assert service["volumes"] == [f"{name}:/data"]
+    assert compose.PASSWORD not in " ".join(service["entrypoint"])
+    other = compose.read({"REDIS_MAXMEMORY": "8gb"})["services"][name]
+    assert "maxmemory 8gb" in other["entrypoint"][2].splitlines()
+
+
+def test_prometheus_and_grafana_find_their_files():
+    config = compose.load(compose.PROMETHEUS.read_text())
+    assert config["rule_files"] == ["rules/*.yml"]
+    (manager,) = config["alerting"]["alertmanagers"]
+    (found,) = manager["dns_sd_configs"]
+    assert found["names"] == ["alertmanager"]
+    provisioning = ROOT / "deploy" / "grafana" / "provisioning"
+    (source,) = compose.load((provisioning / "datasources/prometheus.yml").read_text())[
+        "datasources"
+    ]
+    assert source["url"] == "http://prometheus:9090"
+    (provider,) = compose.load((provisioning / "dashboards/callscribe.yml").read_text())[
+        "providers"
+    ]
+    mounts = dict(each.split(":")[:2] for each in FILE["services"]["grafana"]["volumes"])
+    assert provider["options"]["path"] == mounts["./deploy/grafana/dashboards"]
+    assert mounts["./deploy/grafana/provisioning"] == "/etc/grafana/provisioning"
 
 
 def test_the_gateway_stops_first_and_redis_last():
@@ -114,23 +202,27 @@ def test_prometheus_asks_every_service_at_its_port():
         for name, service in SERVICES.items()
         for own in [service["environment"]]
     }
-    assert dict(compose.scrape_targets()) == ports
+    others = {"node-exporter": 9100, "dcgm-exporter": 9400}
+    redis = {name: 6379 for name in FILE["services"] if re.match(r"redis($|-[1-6s])", name)}
+    assert dict(compose.scrape_targets()) == ports | others | redis
+    assert {*ports, *others, *redis} <= FILE["services"].keys()
 
 
 def test_every_port_of_a_protocol_is_published_where_its_clients_expect_it():
     gateway = SERVICES["gateway"]
     for variable, port in usual_ports().items():
         assert gateway["environment"][variable] == port
-        assert f"127.0.0.1:{port}:{port}" in gateway["ports"]
-        moved = compose.services({variable: "7"})["gateway"]
-        assert f"127.0.0.1:7:{port}" in moved["ports"]
+        for proxy in ("proxy", "haproxy"):
+            assert f"127.0.0.1:{port}:{port}" in FILE["services"][proxy]["ports"]
+            moved = compose.read({variable: "7"})["services"][proxy]
+            assert f"127.0.0.1:7:{port}" in moved["ports"]
 
 
 def test_named_volumes_are_declared():
     file = compose.read({})
     mounts = [m for each in file["services"].values() for m in each.get("volumes", ())]
     sources = {mount.partition(":")[0] for mount in mounts}
-    assert {each for each in sources if not each.startswith("./")} == set(file["volumes"])
+    assert {each for each in sources if each[0] not in "./"} == set(file["volumes"])
     for each in sources:
         assert not each.startswith("./") or (ROOT / each).is_dir()
 

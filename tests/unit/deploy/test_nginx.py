@@ -1,4 +1,4 @@
-"""deploy/nginx, beside what docker-compose.yml gives it."""
+"""deploy/nginx and deploy/haproxy, beside what docker-compose.yml gives them."""
 
 import ipaddress
 import re
@@ -9,8 +9,19 @@ from gateway.settings import GatewaySettings
 from tests.conftest import ROOT
 from tests.unit.deploy import compose
 
-CONFIG = (ROOT / "deploy" / "nginx" / "nginx.conf").read_text()
+DIRECTORY = ROOT / "deploy" / "nginx"
+
+
+def whole(name):
+    """Return a file with those that it includes."""
+    text = (DIRECTORY / name).read_text()
+    return re.sub(r"^ *include (.+);$", lambda found: whole(found[1]), text, flags=re.MULTILINE)
+
+
+CONFIG = whole("nginx.conf")
+PLAIN = whole("proxy.conf")
 FILE = compose.read({})
+PROXIES = [FILE["services"][name] for name in ("proxy", "haproxy", "nginx")]
 NGINX = FILE["services"]["nginx"]
 CERTIFICATE = FILE["services"]["certificate"]
 UNITS = {"s": 1, "h": 3600, "d": 86_400}
@@ -46,17 +57,24 @@ def test_nothing_of_a_client_is_logged():
 
 
 def test_it_writes_below_tmp_alone():
-    assert NGINX["read_only"]
-    assert NGINX["tmpfs"] == ["/tmp"]
-    written = re.findall(r"^\s*(?:pid|\w+_temp_path) (.+);$", CONFIG, re.MULTILINE)
-    assert len(written) == 6
-    assert all(path.startswith("/tmp/") for path in written)
+    for service, config in ((NGINX, CONFIG), (FILE["services"]["proxy"], PLAIN)):
+        assert service["read_only"]
+        assert service["tmpfs"] == ["/tmp"]
+        written = re.findall(r"^\s*(?:pid|\w+_temp_path) (.+);$", config, re.MULTILINE)
+        assert len(written) == 6
+        assert all(path.startswith("/tmp/") for path in written)
 
 
 def test_the_files_lie_where_they_are_mounted():
     own, certificates = (mount.split(":") for mount in NGINX["volumes"])
     _, _, config, *_ = NGINX["command"]
     assert own == ["./deploy/nginx", config.removesuffix("/nginx.conf"), "ro"]
+    for service, last in (("proxy", -3), ("haproxy", -1)):
+        (mount,) = FILE["services"][service]["volumes"]
+        source, folder, mode = mount.split(":")
+        config = FILE["services"][service]["command"][last]
+        assert mode == "ro"
+        assert (ROOT / source / config.removeprefix(f"{folder}/")).is_file()
     (made,) = CERTIFICATE["volumes"]
     assert made.split(":") == certificates[:2]
     assert CERTIFICATE["command"][:2] == ["certificate", certificates[1]]
@@ -71,28 +89,45 @@ def test_a_directory_on_the_host_takes_the_place_of_the_volume():
     assert services["certificate"]["command"][-1] == "calls.example"
 
 
-def test_it_asks_the_gateway_at_its_port():
+def test_they_ask_the_gateways_at_their_ports():
     own = compose.environment(FILE["services"]["gateway"], {})
+    ports = sorted(value for name, value in own.items() if name.endswith("_PORT"))
     assert directive("set") == f"$gateway gateway:{own['CALLSCRIBE_PORT']}"
+    asked = re.findall(
+        r"^\s*listen (\d+) .*;\n\s*set \$gateway gateway:(\d+);$", PLAIN, re.MULTILINE
+    )
+    assert sorted(asked) == [(port, port) for port in ports]
+    haproxy = (ROOT / "deploy" / "haproxy" / "haproxy.cfg").read_text()
+    assert sorted(re.findall(r"^    bind :(\d+)$", haproxy, re.MULTILINE)) == ports
+    assert sorted(re.findall(r" gateway:(\d+)$", haproxy, re.MULTILINE)) == ports
+    assert f"check port {own['CALLSCRIBE_PORT']} " in haproxy
 
 
-def test_the_gateway_trusts_the_proxys_address_and_nobody_else():
+def test_the_gateways_trust_the_proxies_addresses_and_nobody_else():
     settings = load(GatewaySettings, [], compose.environment(FILE["services"]["gateway"], {}))
-    address = NGINX["networks"]["proxy"]["ipv4_address"]
-    assert settings.trusted_proxies == address
+    addresses = [each["networks"]["proxy"]["ipv4_address"] for each in PROXIES]
+    assert settings.trusted_proxies == ",".join(addresses)
     (shared,) = FILE["networks"]["proxy"]["ipam"]["config"]
     hosts = [str(each) for each in ipaddress.ip_network(shared["subnet"]).hosts()]
-    # Docker itself takes the first one, and the host's own connections come from there.
-    assert address in hosts[1:]
+    # The host's own connections come from there.
+    assert shared["gateway"] not in addresses
     trusted = TrustedProxies.parse(settings.trusted_proxies or "")
-    assert [each for each in hosts if trusted.trusts(each)] == [address]
+    assert [each for each in hosts if trusted.trusts(each)] == addresses
+    given = {str(each) for each in ipaddress.ip_network(shared["ip_range"])}
+    assert given < {shared["subnet"].replace("0/24", "255"), *hosts} - {*addresses}
     sharing = [n for n, each in FILE["services"].items() if "proxy" in each.get("networks", ())]
-    assert sharing == ["gateway", "nginx"]
+    assert sorted(sharing) == ["gateway", "haproxy", "nginx", "proxy"]
 
 
 def test_what_a_client_says_of_its_address_is_dropped():
     assert "proxy_set_header X-Forwarded-For $remote_addr;" in CONFIG
     assert 'proxy_set_header Forwarded "";' in CONFIG
+    haproxy = (ROOT / "deploy" / "haproxy" / "haproxy.cfg").read_text()
+    for backend in ("paths", "stream_ws", "vosk"):
+        _, _, lines = haproxy.partition(f"\nbackend {backend}\n")
+        lines = lines.partition("\n\n")[0]
+        assert "http-request set-header X-Forwarded-For %[src]\n" in lines
+        assert "http-request del-header Forwarded\n" in lines
 
 
 def test_both_are_of_the_profile_and_the_certificate_comes_first():

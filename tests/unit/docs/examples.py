@@ -56,6 +56,10 @@ RUN: dict[str, dict[str, str]] = {
         "callscribe dead-letters": f"{_COMMAND}::test_dead_letters",
         "callscribe check-config": f"{_COMMAND}::test_what_needs_no_server",
     },
+    "docs/compose.md": {
+        "COMPOSE_PROFILES=sentinel": f"{_HERE}::test_the_urls_of_redis_name_services",
+        "COMPOSE_PROFILES=cluster": f"{_HERE}::test_the_urls_of_redis_name_services",
+    },
     "docs/operations.md": {
         "ACL SETUSER": f"{_HERE}::test_the_redis_user_is_the_one_of_the_tests",
     },
@@ -143,7 +147,7 @@ RUN: dict[str, dict[str, str]] = {
 NOT_RUN: dict[str, dict[str, str]] = {
     "README.md": {
         "            ┌": "a picture",
-        "docker compose": CONTAINERS,
+        'echo "REDIS_PASSWORD': CONTAINERS,
     },
     "clients/js/README.md": {
         "npm": f"{INSTALLS}; test_package.py packs it",
@@ -157,6 +161,10 @@ NOT_RUN: dict[str, dict[str, str]] = {
     },
     "examples/react/README.md": {
         "npm --prefix clients ci": f"{INSTALLS}; test_examples.py builds it",
+    },
+    "docs/compose.md": {
+        'echo "REDIS_PASSWORD': CONTAINERS,
+        "docker compose": CONTAINERS,
     },
     "docs/loadtest.md": {
         "pip install": f"{INSTALLS}; test_loadtest.py runs the command",
@@ -177,6 +185,9 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "docs/protocols/files.md": {'{"text"': OUTPUT},
     "docs/tls.md": {"docker compose": f"{CONTAINERS}; test_nginx.py runs nginx so"},
     "docs/quickstart.md": {"npm": f"{INSTALLS}; tests/web does the same before its tests"},
+    "docs/systemd.md": {
+        "python3 -m venv": f"{INSTALLS}; test_systemd.py runs what the units start",
+    },
     "docs/qwen.md": {
         "docker compose": CONTAINERS,
         "docker build": "needs containers and a cluster; test_kubernetes.py reads the manifests",

@@ -75,6 +75,7 @@ def test_every_flag_exists(document):
     if document.name == "tls.md":  # curl's, node's and cp's
         known |= {"--cacert", "--insecure", "--silent", "--input-type", "--eval", "--dereference"}
     known |= {"--prefix", "--workspace", "--no-save"}  # npm's
+    known |= {"--connect"}  # check-config's
     if document.name in ("access.md", "cli.md"):  # of `callscribe keys`
         known |= {"--tenant", "--name", "--scope", "--grace-s", "--file", "--days"}
         known |= {"--sessions", "--audio-s", "--calls"}

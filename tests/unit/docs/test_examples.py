@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from common.redis.address import Address
 from gateway.protocols import PROTOCOLS, native
 from gateway.protocols.api import Codec, Request
 from gateway.settings import GatewaySettings
@@ -125,6 +126,18 @@ def test_what_freeswitch_is_told_opens_a_call():
     metadata = line[line.index("{") :]
     assert "/audiofork mono 8k " in line
     assert "ticket-4711" in repr(codec_of("/audiofork").receive_text(metadata))
+
+
+@pytest.mark.parametrize("profile", ["sentinel", "cluster"])
+def test_the_urls_of_redis_name_services(profile):
+    text = block("docs/compose.md", f"COMPOSE_PROFILES={profile}")
+    settings = dict(line.split("=", 1) for line in text.splitlines())
+    address = Address.parse(settings["CALLSCRIBE_REDIS_URL"])
+    services = compose.read({})["services"]
+    endpoints = address.sentinels or address.nodes
+    assert endpoints
+    for host, _ in endpoints:
+        assert services[host]["profiles"] == [profile]
 
 
 def docker_commands() -> list[list[str]]:

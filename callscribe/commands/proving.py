@@ -1,0 +1,72 @@
+"""What shows only when settings are used: files that are read, engines, and Redis."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from common.errors import BusUnavailable, SettingsError
+from common.redis.address import Address
+from common.redis.link import Link
+from common.settings import CommonSettings, json_object
+
+_PATIENCE = 10.0
+"""Seconds for Redis to answer."""
+
+
+def proven(settings: CommonSettings) -> list[str]:
+    """Return what a service would refuse of its settings at its start; nothing is connected to."""
+    problems = []
+    for step in _steps(settings):
+        try:
+            step()
+        except SettingsError as error:
+            problems.append(str(error))
+    return problems
+
+
+async def connected(settings: CommonSettings) -> None:
+    """Connect to Redis once. Raises BusUnavailable or SettingsError, with the reason."""
+    link = Link(Address.parse(settings.redis_url), "check-config")
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await link.connect()
+    except TimeoutError:
+        raise BusUnavailable(f"Redis did not answer within {_PATIENCE:g} s") from None
+    finally:
+        await link.close()
+
+
+def _steps(settings: CommonSettings) -> Iterator[Callable[[], object]]:
+    yield lambda: Address.parse(settings.redis_url)
+    # A machine may have the libraries of one service only, so that each is imported by itself.
+    match type(settings).__name__:
+        case "GatewaySettings":
+            yield lambda: _tls(settings)
+        case "AsrSettings":
+            yield lambda: _engine(settings)
+        case "AlignSettings":
+            yield lambda: _aligner(settings)
+
+
+def _tls(settings: CommonSettings) -> None:
+    from gateway.settings import GatewaySettings
+    from gateway.tls.serving import Tls
+
+    assert isinstance(settings, GatewaySettings)
+    if settings.ssl_certfile is not None:
+        Tls.given(settings.ssl_certfile, settings.ssl_keyfile)
+
+
+def _engine(settings: CommonSettings) -> None:
+    from asr_worker import engines
+    from asr_worker.settings import AsrSettings
+
+    assert isinstance(settings, AsrSettings)
+    settings.engine_settings()
+    engines.slots(settings.asr_engine)
+
+
+def _aligner(settings: CommonSettings) -> None:
+    from asr_worker.align.settings import AlignSettings
+
+    assert isinstance(settings, AlignSettings)
+    json_object(settings.align_vllm_options, "--align-vllm-options")

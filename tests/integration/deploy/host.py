@@ -1,0 +1,217 @@
+"""The services of docker-compose.yml, run without containers: their commands, environments and
+health checks as they stand there. A container is a process with a loopback address of its own;
+ports are others than in the file, the same for all.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from callscribe.local.child import die_with_parent, free_ports
+from callscribe.local.embedded_redis import find_server
+from tests.conftest import ROOT
+from tests.integration.callscribe.processes import until
+from tests.integration.deploy.names import NameServer
+from tests.unit.deploy import compose
+
+GRACE = 30.0
+_PORTS = (6379, 8000, 43007, 43008, 9092, 2700, 9100)
+_NUMBERS = re.compile(rf"\b({'|'.join(map(str, _PORTS))})\b")
+_NETWORK = "127.77.0"
+_PROXY_SEEN_AS = "127.0.0.1"
+
+
+class Container:
+    """One process of a service, started and stopped as Docker does."""
+
+    def __init__(self, host: "Host", service: str, number: int, address: str) -> None:
+        self.service, self.address = service, address
+        self.name = f"{service}-{number}"
+        self._host = host
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether its process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def port(self) -> int:
+        """Where its pages are."""
+        return self._host.ports[8000 if self.service == "gateway" else 9100]
+
+    def start(self) -> None:
+        """Start its process."""
+        command, env = self._host.program(self)
+        home = str(self._host.home)
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": home, **env},
+                cwd=self._host.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+                preexec_fn=die_with_parent(),
+            )
+
+    def healthy(self) -> bool:
+        """Run the service's own health check once."""
+        assert self.runs, f"{self.name} ended: {self.log()}"
+        _, _, option, program = self._host.services[self.service]["healthcheck"]["test"]
+        program = self._host.moved(program).replace("127.0.0.1", self.address)
+        check = subprocess.run([sys.executable, option, program], capture_output=True, check=False)
+        return check.returncode == 0
+
+    def stop(self) -> int:
+        """Do as `docker stop`; return the exit code. Nothing of the service may be left."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(GRACE)
+        with pytest.raises(ProcessLookupError):
+            os.killpg(self._process.pid, 0)
+        return code
+
+    def kill(self) -> None:
+        """End it, if it runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def log(self) -> str:
+        """Return what it wrote."""
+        return self.log_path.read_text()
+
+    @property
+    def log_path(self) -> Path:
+        """Where it is written to."""
+        return self._host.directory / f"{self.name}.log"
+
+
+class Host:
+    """Runs what would run in containers; `scale` as of `docker compose up`.
+
+    `commands`: what a service runs instead of `callscribe`; `variables`: of all services.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        scale: Mapping[str, int],
+        commands: Mapping[str, Sequence[str]],
+        variables: Mapping[str, str],
+    ) -> None:
+        self.directory = directory
+        self.home = directory / "home"
+        self.home.mkdir()
+        (directory / "valkey-server").symlink_to(find_server())
+        named = compose.services({}).items()
+        self.services = {name: each for name, each in named if "profiles" not in each}
+        self.ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
+        self._commands, self._variables = commands, variables
+        self.containers: list[Container] = []
+        for name in ("redis", *self.services):
+            for number in range(scale.get(name, 1)):
+                address = f"{_NETWORK}.{len(self.containers) + 10}"
+                self.containers.append(Container(self, name, number + 1, address))
+        self.names = NameServer(f"{_NETWORK}.1", self._addresses)
+
+    def of(self, service: str) -> list[Container]:
+        """Return the containers of a service."""
+        return [each for each in self.containers if each.service == service]
+
+    def moved(self, text: str) -> str:
+        """Return a text with this host's ports in place of the file's."""
+        return _NUMBERS.sub(lambda found: str(self.ports[int(found[1])]), text)
+
+    def redis(self) -> redis.Redis:
+        """Return a client with the file's password."""
+        (server,) = self.of("redis")
+        return redis.Redis(server.address, self.ports[6379], password=compose.PASSWORD)
+
+    def answers(self) -> bool:
+        """Whether Redis does."""
+        try:
+            with self.redis() as client:
+                return bool(client.ping())
+        except (redis.ConnectionError, redis.BusyLoadingError):
+            return False
+
+    def program(self, container: Container) -> tuple[list[str], dict[str, str]]:
+        """Return the command and the environment of a container."""
+        if container.service == "redis":
+            return self._redis(container)
+        service = self.services[container.service]
+        env = {name: self.moved(v) for name, v in compose.environment(service, {}).items()}
+        (server,) = self.of("redis")
+        url = env["CALLSCRIBE_REDIS_URL"]
+        assert url.startswith(f"redis://:{compose.PASSWORD}@redis:")
+        env["CALLSCRIBE_REDIS_URL"] = url.replace("@redis:", f"@{server.address}:")
+        host = "CALLSCRIBE_HOST" if container.service == "gateway" else "CALLSCRIBE_METRICS_HOST"
+        env[host] = container.address
+        if container.service == "gateway":
+            env["CALLSCRIBE_TRUSTED_PROXIES"] = _PROXY_SEEN_AS
+        assert compose.image_entrypoint() == ["callscribe"]
+        program = self._commands.get(container.service, ["callscribe", *service["command"]])
+        return [sys.executable, "-m", *program], {
+            **compose.image_environment(),
+            **env,
+            **self._variables,
+        }
+
+    def _redis(self, container: Container) -> tuple[list[str], dict[str, str]]:
+        service: Any = compose.read({})["services"]["redis"]
+        data = self.directory / "data"
+        data.mkdir(exist_ok=True)
+        own = ["--port", str(self.ports[6379]), "--bind", container.address, "--dir", str(data)]
+        path = f"{self.directory}:{os.environ['PATH']}"
+        env = {**service["environment"], "HOSTNAME": container.address, "PATH": path}
+        return [*service["entrypoint"], *own], env
+
+    def _addresses(self, name: str) -> list[str] | None:
+        running = [each.address for each in self.of(name) if each.runs]
+        return running or None
+
+    def start(self) -> None:
+        """Start everything and wait until it is healthy."""
+        (server,) = self.of("redis")
+        server.start()
+        until(self.answers)
+        # No service needs another but Redis to start, so that their order is any.
+        others = [each for each in self.containers if each is not server]
+        for each in others:
+            each.start()
+        for each in others:
+            until(each.healthy, 60)
+
+    def close(self) -> None:
+        """End everything."""
+        for each in self.containers:
+            each.kill()
+        self.names.close()
+
+
+@contextmanager
+def running_host(
+    directory: Path,
+    *,
+    scale: Mapping[str, int] | None = None,
+    commands: Mapping[str, Sequence[str]] | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[Host]:
+    """Start a host with these numbers of containers; see it ended on leaving."""
+    host = Host(directory, scale or {}, commands or {}, variables or {})
+    with ExitStack() as resources:
+        resources.callback(host.close)
+        host.start()
+        yield host

@@ -1,0 +1,117 @@
+"""deploy/systemd, beside the settings and what docker-compose.yml gives the same services."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from common.settings import load, settings_classes
+from tests.conftest import ROOT
+from tests.unit.deploy import compose
+from tests.unit.deploy.units import DIRECTORY, UNITS, Unit, installed
+
+EXPOSURE = 3.0
+"""Of 10, as `systemd-analyze security` counts: what is below is "OK"."""
+
+SERVICES = {name.removeprefix("callscribe-"): name for name in UNITS}
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="there is no systemd"
+)
+
+
+def analyze(directory, *arguments):
+    """Run systemd-analyze over these units alone, those of the system after them."""
+    env = {**os.environ, "SYSTEMD_UNIT_PATH": f"{directory}:", "SYSTEMD_LOG_LEVEL": "warning"}
+    command = ["systemd-analyze", "--no-pager", *arguments]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
+def test_every_service_of_compose_has_a_unit():
+    assert {*SERVICES} == {*compose.services({})}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_settings_are_accepted_and_those_of_compose(name):
+    unit = Unit(SERVICES[name], "9300")
+    command, *flags = unit.command("ExecStart")
+    settings = load(settings_classes()[command], flags, unit.environment)
+    composed = compose.services({})[name]
+    assert composed["command"] == [command]
+    theirs = load(settings_classes()[command], [], compose.environment(composed, {}))
+    port = "port" if command == "gateway" else "metrics_port"
+    assert getattr(settings, port) == 9300
+    for each in ("log_format", "drain_s", "asr_engine", "asr_device", "align_device"):
+        assert getattr(settings, each, None) == getattr(theirs, each, None)
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_what_is_checked_is_what_is_started(name):
+    unit = Unit(name)
+    assert unit.command("ExecStartPre") == ["check-config", *unit.command("ExecStart")]
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_drain_ends_before_systemd_loses_patience(name):
+    unit = Unit(name)
+    _, drain = " ".join(unit.command("ExecStart")).split("--drain-s ")
+    assert int(unit.one("TimeoutStopSec")) == int(drain.split()[0]) + 60
+    assert unit.one("KillMode") == "mixed"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_libraries_are_told_the_same_as_in_the_image(name):
+    variables = Unit(SERVICES[name]).environment
+    wanted = {
+        **compose.image_environment(),
+        **{n: v for n, v in compose.services({})[name]["environment"].items() if "THREADS" in n},
+    }
+    wanted = {n: v for n, v in wanted.items() if v is not None and not n.startswith("CALLSCRIBE")}
+    assert wanted.items() <= variables.items()
+
+
+def test_the_gateway_stops_first():
+    gateway = Unit("callscribe-gateway")
+    assert "callscribe-workers.target" in gateway.all("After")
+    for name in {*UNITS} - {"callscribe-gateway"}:
+        assert Unit(name).one("Before") == "callscribe-workers.target"
+
+
+@needs_systemd
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_understands_every_line(name, tmp_path):
+    directory = installed(tmp_path, sys.executable)
+    check = analyze(directory, "verify", "--man=no", f"{name}@9300.service")
+    ours = [line for line in check.stderr.splitlines() if "callscribe" in line]
+    assert (check.returncode, ours) == (0, [])
+
+
+@needs_systemd
+def test_a_line_that_systemd_does_not_know_would_be_found(tmp_path):
+    directory = installed(tmp_path, sys.executable)
+    common = directory / "callscribe-.service.d" / "callscribe.conf"
+    common.write_text(common.read_text() + "ProtectEverything=yes\n")
+    check = analyze(directory, "verify", "--man=no", "callscribe-vad@9300.service")
+    assert "ProtectEverything" in check.stderr
+
+
+@needs_systemd
+@pytest.mark.parametrize("name", UNITS)
+def test_little_of_the_system_is_exposed(name, tmp_path):
+    directory = installed(tmp_path, sys.executable)
+    unit = str(directory / f"{name}@.service")
+    shown = analyze(directory, "security", "--offline=true", unit).stdout
+    (level,) = re.findall(r"exposure level for \S+ ([\d.]+) ", shown)
+    assert float(level) < EXPOSURE
+
+
+def test_the_page_shows_units_that_exist():
+    page = (ROOT / "docs" / "systemd.md").read_text()
+    told = set(re.findall(r"\b(callscribe-[\w-]+)@\d", page))
+    assert told == {*UNITS}
+    assert {path.name for path in DIRECTORY.glob("*.target")} == {
+        "callscribe.target",
+        "callscribe-workers.target",
+    }
