@@ -50,6 +50,10 @@ RUN: dict[str, dict[str, str]] = {
         "callscribe dead-letters": f"{_COMMAND}::test_dead_letters",
         "callscribe check-config": f"{_COMMAND}::test_what_needs_no_server",
     },
+    "docs/kubernetes.md": {
+        "python -m deploy.kubernetes": "tests/unit/deploy/test_kubernetes.py"
+        "::test_what_is_printed_is_read_as_what_was_meant",
+    },
     "docs/operations.md": {
         "ACL SETUSER": f"{_HERE}::test_the_redis_user_is_the_one_of_the_tests",
     },
@@ -155,6 +159,10 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "docs/loadtest.md": {
         "pip install": f"{INSTALLS}; test_loadtest.py runs the command",
     },
+    "docs/kubernetes.md": {
+        "docker build": CONTAINERS,
+        "kubectl create": "needs a cluster",
+    },
     "docs/operations.md": {
         "callscribe_lag_seconds": "Prometheus reads it; test_operations.py knows its metrics",
         "callscribe dead-letters": "needs dead letters; test_letters.py runs both commands on some",
@@ -173,7 +181,6 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "docs/quickstart.md": {"npm": f"{INSTALLS}; tests/web does the same before its tests"},
     "docs/qwen.md": {
         "docker compose": CONTAINERS,
-        "docker build": "needs containers and a cluster; test_kubernetes.py reads the manifests",
         "pip install": INSTALLS,
         "HF_HUB_OFFLINE": "needs a GPU and the model",
         "services:": "needs containers",
