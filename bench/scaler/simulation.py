@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Self
 
 from bench.scaler import load as loads
 from bench.scaler.hpa import Autoscaler
@@ -50,10 +51,23 @@ class Outcome:
     calls: int = 0
     refused: int = 0
     cut: int = 0
-    changes: int = 0
     reversals: int = 0
     pods: dict[str, tuple[int, int]] = field(default_factory=dict)
     trace: list[tuple[int, int, dict[str, int]]] = field(default_factory=list)
+
+    def __add__(self, other: Self) -> Self:
+        """Return both together, with the trace of this one."""
+        return replace(
+            self,
+            calls=self.calls + other.calls,
+            refused=self.refused + other.refused,
+            cut=self.cut + other.cut,
+            reversals=self.reversals + other.reversals,
+            pods={
+                name: (min(least, other.pods[name][0]), max(most, other.pods[name][1]))
+                for name, (least, most) in self.pods.items()
+            },
+        )
 
 
 class _Fleet:
@@ -83,7 +97,6 @@ class _Fleet:
         self.range = (min(self.range[0], after), max(self.range[1], after))
         if after == before:
             return []
-        outcome.changes += 1
         if after > before:
             outcome.reversals += now - self.fell_at < REVERSAL_S
             for _ in range(after - before):
@@ -125,7 +138,7 @@ class _Calls:
         return taken
 
 
-def run(load: loads.Load, pools: Sequence[Pool], how: Rule, *, scrape_s: int, seed: int) -> Outcome:
+def run(load: loads.Load, pools: Sequence[Pool], how: Rule, scrape_s: int, seed: int) -> Outcome:
     """Simulate; `pools` begins with the gateways. Refused callers do not try again."""
     rng, outcome, calls = Random(seed), Outcome(), _Calls()
     if not how.buffered:

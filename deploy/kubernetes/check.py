@@ -125,6 +125,8 @@ def _scaling(values: Values) -> Iterator[str]:
         yield "autoscaling.prometheus: name the URL of Prometheus, which KEDA asks"
     if scaling.calls_per_min <= 0:
         yield "autoscaling.calls_per_min: how many calls more a minute must be taken; above 0"
+    if scaling.call_s <= 0:
+        yield "autoscaling.call_s: how long calls last on average, in s; above 0"
     if scaling.legs_per_call not in (1, 2):
         yield f"autoscaling.legs_per_call: {scaling.legs_per_call} is neither 1 nor 2"
     if values.monitoring is None:

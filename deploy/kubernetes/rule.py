@@ -6,7 +6,8 @@ buffer is what arrives until a pod that is asked for now carries calls, so that 
 it is needed.
 """
 
-from math import ceil, sqrt
+from dataclasses import dataclass
+from math import ceil, exp, sqrt
 
 TOLERANCE = 0.1
 """By which the HPA lets a metric miss its target: kube-controller-manager's default."""
@@ -23,13 +24,30 @@ LAG_S = 0.25
 """Half of the lag at which calls are refused."""
 
 _DEVIATIONS = 3.0
-"""How far arrivals may exceed their mean, in standard deviations of a Poisson process."""
+"""How far chance may move the number of calls, in standard deviations."""
 
 
-def buffer(calls_per_min: float, start_s: float, scrape_s: float, units_per_call: int = 1) -> int:
-    """Return the units that may come until a pod that is asked for now is there."""
-    calls = calls_per_min / 60 * (scrape_s + SYNC_S + start_s)
-    return ceil((calls + _DEVIATIONS * sqrt(calls)) * units_per_call)
+@dataclass(frozen=True)
+class Site:
+    """What the buffer protects from: growth, and calls that come and go by chance."""
+
+    calls_per_min: float
+    calls: int
+    """The most at a time."""
+    call_s: float
+    """How long they last on average."""
+
+
+def buffer(site: Site, start_s: float, scrape_s: float, units_per_call: int = 1) -> int:
+    """Return the units that may come until a pod that is asked for now is there.
+
+    Calls that arrive and end at random change their number n, within the time t, by a variance of
+    2 n (1 - exp(-t / mean length)): the M/G/infinity queue, for exponential lengths.
+    """
+    delay = scrape_s + SYNC_S + start_s
+    growth = site.calls_per_min / 60 * delay
+    chance = sqrt(2 * site.calls * (1 - exp(-delay / site.call_s)))
+    return ceil((growth + _DEVIATIONS * chance) * units_per_call)
 
 
 def most_per_pod(capacity: int) -> int:

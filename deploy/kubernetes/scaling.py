@@ -46,7 +46,9 @@ def buffer(values: Values, scaling: Autoscaling, name: str, service: Service) ->
     """Return the units that the rule adds to what a stage carries."""
     scrape_s = values.monitoring.interval_s if values.monitoring else 0
     per_call = scaling.legs_per_call if name in LEGS else 1
-    return rule.buffer(scaling.calls_per_min, service.start_s, scrape_s, per_call)
+    most = values.gateway.max_replicas * values.gateway.per_pod
+    site = rule.Site(scaling.calls_per_min, most, scaling.call_s)
+    return rule.buffer(site, service.start_s, scrape_s, per_call)
 
 
 def scaled_object(

@@ -73,10 +73,14 @@ class Monitoring:
 
 @dataclass(frozen=True, kw_only=True)
 class Autoscaling:
-    """KEDA. `calls_per_min`: how many calls more a minute the site must take without a refusal."""
+    """KEDA. `calls_per_min`: how many calls more a minute the site must take without a refusal.
+
+    `call_s` is how long calls last on average: short ones come and go more.
+    """
 
     prometheus: str = ""
     calls_per_min: float = 0.0
+    call_s: float = 180.0
     legs_per_call: int = 2
 
 

@@ -53,6 +53,7 @@ WRONG = [
     ("large", {"vad.settings.vad_slots": 100}, "vad.per_pod: 230 is too many"),
     ("large", {"autoscaling.prometheus": ""}, "autoscaling.prometheus: name the URL"),
     ("large", {"autoscaling.calls_per_min": 0}, "autoscaling.calls_per_min: how many"),
+    ("large", {"autoscaling.call_s": 0}, "autoscaling.call_s: how long calls last"),
     ("large", {"autoscaling.legs_per_call": 3}, "autoscaling.legs_per_call: 3 is neither"),
     ("large", {"monitoring": None}, "monitoring: KEDA scales by what Prometheus scrapes"),
     ("small", {"gateway.settings.webhook_url": "https://x"}, "gateway.webhook_secret: name the"),

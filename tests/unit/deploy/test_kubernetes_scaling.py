@@ -1,7 +1,9 @@
 """deploy/kubernetes: KEDA scales by calls, slots and lag, and owns the number of pods."""
 
+import json
 import re
-from math import ceil
+import shutil
+import subprocess
 
 import pytest
 
@@ -50,6 +52,24 @@ def test_every_trigger_asks_prometheus_for_metrics_that_exist(site):
         assert names == (["units"] if name == "gateway" else ["units", "lag"])
 
 
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool reads the queries")
+def test_prometheus_understands_the_queries(tmp_path):
+    queries = {
+        trigger["metadata"]["query"]
+        for site in SCALED
+        for each in of_kind(site, "ScaledObject").values()
+        for trigger in each["spec"]["triggers"]
+    }
+    rules = [{"record": "r", "labels": {"of": query}, "expr": query} for query in sorted(queries)]
+    path = tmp_path / "rules.yml"
+    path.write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
+    check = subprocess.run(
+        ["promtool", "check", "rules", path], capture_output=True, text=True, check=False
+    )
+    assert check.returncode == 0, check.stderr
+    assert f"{len(queries)} rules found" in check.stdout
+
+
 @pytest.mark.parametrize("site", SCALED)
 def test_the_rule_is_units_and_buffer_by_units_per_pod(site):
     values = VALUES[site]
@@ -76,10 +96,19 @@ def test_pods_come_immediately_and_go_one_a_minute(site):
 
 
 def test_the_buffer_is_what_comes_until_a_pod_is_there():
-    # 100 calls in the 60 s of a scrape, a look of the HPA and the start; 3 deviations are 30.
-    assert rule.buffer(100, 30, 15) == 130
-    assert rule.buffer(100, 30, 15, units_per_call=2) == 260
-    assert rule.buffer(100, 240, 15) > ceil(100 * 270 / 60)
+    # 100 calls grow in the 60 s of a scrape, a look of the HPA and the start.
+    steady = rule.Site(calls_per_min=100, calls=0, call_s=180)
+    assert rule.buffer(steady, 30, 15) == 100
+    assert rule.buffer(steady, 30, 15, units_per_call=2) == 200
+    assert rule.buffer(steady, 240, 15) == 450
+
+
+def test_the_buffer_is_also_for_chance():
+    # In the long run the number of calls is one sample of a Poisson distribution, then another.
+    site = rule.Site(calls_per_min=0, calls=200, call_s=1)
+    assert rule.buffer(site, 600, 15) == 3 * (2 * 200) ** 0.5
+    lasting = rule.Site(calls_per_min=0, calls=200, call_s=3600)
+    assert rule.buffer(lasting, 30, 15) < rule.buffer(site, 30, 15)
 
 
 @pytest.mark.parametrize("site", SCALED)

@@ -15,7 +15,7 @@ def test_each_part_of_the_rule_is_needed():
     found = {(row.site, row.load, row.rule.name): command.outcome(row) for row in command.ROWS}
     assert found["large", "ramp", "without the buffer"].refused > 0
     assert found["gpu", "ramp", "without the buffer"].refused > 0
-    assert found["large", "ramp", "without the window"].reversals > 0
+    assert found["large", "day", "without the window"].reversals > 0
     assert found["large", "ramp", "no client resumes, drain 3600 s"].cut == 0
     assert found["large", "ramp", "no client resumes, drain 30 s"].cut > 0
 
@@ -32,6 +32,12 @@ def test_the_page_shows_this_table_and_this_plot():
     assert command.written(page) == page
     assert command.PLOT.read_text() == command.picture()
     assert f"(plots/{command.PLOT.name})" in page
+
+
+def test_the_page_tells_what_a_slow_start_costs():
+    (asr,) = [pool for pool in command.pools("gpu")[0] if pool.name == "asr"]
+    assert f"{asr.buffer} calls in `gpu.toml`, ten recognisers" in command.PAGE.read_text()
+    assert round(asr.buffer / asr.per_pod) == 10
 
 
 def test_the_plot_is_well_formed():

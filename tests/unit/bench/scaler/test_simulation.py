@@ -36,23 +36,23 @@ def test_as_many_calls_come_as_keep_up_the_load():
 
 def test_the_same_seed_gives_the_same_day():
     pools = [GATEWAY, ASR]
-    first, again = (run(FLAT, pools, Rule("x"), scrape_s=15, seed=3) for _ in range(2))
+    first, again = (run(FLAT, pools, Rule("x"), 15, 3) for _ in range(2))
     assert first == again
-    assert run(FLAT, pools, Rule("x"), scrape_s=15, seed=4) != first
+    assert run(FLAT, pools, Rule("x"), 15, 4) != first
 
 
 def test_pods_that_start_slowly_refuse_what_comes_meanwhile():
     load = ramp(50, 300)
     slow = Pool("asr", 14, 16, 1, 40, 400.0, 10, 1)
-    assert run(load, [GATEWAY, ASR], Rule("x"), scrape_s=15, seed=1).refused == 0
-    assert run(load, [GATEWAY, slow], Rule("x"), scrape_s=15, seed=1).refused > 0
+    assert run(load, [GATEWAY, ASR], Rule("x"), 15, 1).refused == 0
+    assert run(load, [GATEWAY, slow], Rule("x"), 15, 1).refused > 0
 
 
 def test_a_gateway_that_drains_ends_a_call_only_when_its_time_is_over():
     load = ramp(50, 300)
     pools = [GATEWAY, ASR]
     staying = Rule("x", resuming=False, drain_s=3600)
-    assert run(load, pools, staying, scrape_s=15, seed=1).cut == 0
-    assert run(load, pools, Rule("x"), scrape_s=15, seed=1).cut == 0
+    assert run(load, pools, staying, 15, 1).cut == 0
+    assert run(load, pools, Rule("x"), 15, 1).cut == 0
     short = Rule("x", resuming=False, drain_s=10)
-    assert run(load, pools, short, scrape_s=15, seed=1).cut > 0
+    assert run(load, pools, short, 15, 1).cut > 0
