@@ -24,7 +24,7 @@ from deploy.kubernetes.processes import set_or_default
 from deploy.kubernetes.values import read
 
 _ROOT = Path(__file__).resolve().parents[2]
-VALUES = _ROOT / "deploy" / "kubernetes" / "values"
+VALUES = _ROOT / "deploy" / "kubernetes" / "sites"
 PAGE = _ROOT / "docs" / "kubernetes.md"
 PLOT = _ROOT / "docs" / "plots" / "scaler.svg"
 SEEDS = {"ramp": range(1, 5), "day": range(1, 2)}

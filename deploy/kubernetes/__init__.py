@@ -1,5 +1,5 @@
 """The manifests of a whole site on Kubernetes, from one file of values.
 
-``python -m deploy.kubernetes deploy/kubernetes/values/small.toml`` prints them; docs/kubernetes.md
+``python -m deploy.kubernetes deploy/kubernetes/sites/small.toml`` prints them; docs/kubernetes.md
 tells what is in them.
 """

@@ -15,7 +15,7 @@ from deploy.kubernetes import render, values, yaml_text
 def main(argv: Sequence[str]) -> int:
     """Render one file of values; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m deploy.kubernetes", description=__doc__)
-    parser.add_argument("values", type=Path, help="a file like those in deploy/kubernetes/values")
+    parser.add_argument("values", type=Path, help="a file like those in deploy/kubernetes/sites")
     path: Path = parser.parse_args(argv).values
     try:
         text = yaml_text.dump(render.objects(values.read(tomllib.loads(path.read_text()))))

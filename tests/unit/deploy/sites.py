@@ -8,7 +8,7 @@ from deploy.kubernetes import render
 from deploy.kubernetes.values import Values, read
 from tests.conftest import ROOT
 
-FILES = {path.stem: path for path in (ROOT / "deploy" / "kubernetes" / "values").iterdir()}
+FILES = {path.stem: path for path in (ROOT / "deploy" / "kubernetes" / "sites").iterdir()}
 VALUES: dict[str, Values] = {
     name: read(tomllib.loads(path.read_text())) for name, path in FILES.items()
 }
