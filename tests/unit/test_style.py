@@ -14,7 +14,7 @@ from tests.unit.test_imports import PRODUCTION, ROOT
 
 PLAIN = [
     path
-    for each in (*PRODUCTION, "bench", "examples")
+    for each in (*PRODUCTION, "bench", "deploy", "examples")
     for path in sorted((ROOT / each).rglob("*"))
     if path.suffix in {".py", ".lua"}
 ]
@@ -45,7 +45,9 @@ def starred(tree: ast.AST) -> Iterator[int]:
 
 def test_no_arguments_hide_in_a_starred_tuple():
     files = [
-        path for each in (*PRODUCTION, "bench") for path in sorted((ROOT / each).rglob("*.py"))
+        path
+        for each in (*PRODUCTION, "bench", "deploy")
+        for path in sorted((ROOT / each).rglob("*.py"))
     ]
     found = {
         str(path.relative_to(ROOT)) for path in files if [*starred(ast.parse(path.read_text()))]

@@ -1,34 +1,30 @@
-"""deploy/kubernetes: the workers on GPUs, with the settings and directories that the image has."""
+"""deploy/kubernetes: pods with the settings, ports and directories that the images have."""
 
 import re
+import tomllib
 
 import pytest
 from ruamel.yaml import YAML
 
 from callscribe import __version__
 from common.settings import load, settings_classes
+from deploy.kubernetes import __main__ as command
+from deploy.kubernetes import redis, workloads
+from deploy.kubernetes.values import Gateway
 from tests.conftest import ROOT
 from tests.unit.deploy import compose
+from tests.unit.deploy.sites import FILES, SITES, VALUES, named, of_kind, pod
+from tests.unit.deploy.sites import workloads as all_workloads
 
-DIRECTORY = ROOT / "deploy" / "kubernetes"
-KUSTOMIZATION = compose.load((DIRECTORY / "kustomization.yaml").read_text())
-OBJECTS = {
-    (each["kind"], each["metadata"]["name"]): each
-    for name in KUSTOMIZATION["resources"]
-    for each in YAML(typ="safe", pure=True).load_all((DIRECTORY / name).read_text())
-}
-WORKERS = [each for (kind, _), each in OBJECTS.items() if kind == "Deployment"]
-JOB = OBJECTS["Job", "callscribe-models"]
 HOME = "/var/lib/callscribe"
+WITH_PODS = [*all_workloads()]
+SERVICES = [pair for pair in WITH_PODS if pair[1]["kind"] == "Deployment"]
+OURS = [pair for pair in WITH_PODS if pair[1]["kind"] != "StatefulSet"]
 
 
-@pytest.fixture(params=WORKERS, ids=lambda each: each["metadata"]["name"])
-def worker(request):
+@pytest.fixture(params=SERVICES, ids=named)
+def deployment(request):
     return request.param
-
-
-def pod(workload):
-    return workload["spec"]["template"]["spec"]
 
 
 def container(workload):
@@ -44,91 +40,190 @@ def environment(workload):
     }
 
 
-def test_every_file_is_applied():
-    files = {path.name for path in DIRECTORY.iterdir()} - {"kustomization.yaml"}
-    assert set(KUSTOMIZATION["resources"]) == files
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_printed_is_read_as_what_was_meant(name, capsys):
+    assert command.main([str(FILES[name])]) == 0
+    printed = YAML(typ="safe", pure=True).load_all(capsys.readouterr().out)
+    assert [*printed] == SITES[name]
 
 
-def test_every_worker_is_found_by_its_name(worker):
-    name = worker["metadata"]["name"]
-    labels = worker["spec"]["template"]["metadata"]["labels"]
-    assert worker["spec"]["selector"]["matchLabels"].items() <= labels.items()
-    assert labels == worker["metadata"]["labels"]
+def test_no_two_objects_have_one_name():
+    for objects in SITES.values():
+        names = [(each["kind"], each["metadata"]["name"]) for each in objects]
+        assert len({*names}) == len(names)
+
+
+def test_all_services_are_there_together():
+    every = {each["metadata"]["name"] for _, each in SERVICES}
+    assert every == set(settings_classes())
+    for name, values in VALUES.items():
+        assert of_kind(name, "Deployment").keys() == values.services().keys()
+
+
+def test_a_pod_is_found_by_its_labels(deployment):
+    site, each = deployment
+    name = each["metadata"]["name"]
+    labels = each["spec"]["template"]["metadata"]["labels"]
+    assert each["spec"]["selector"]["matchLabels"] == labels
     assert labels["app.kubernetes.io/name"] == name
-    assert name in compose.services({})
+    budget = of_kind(site, "PodDisruptionBudget")[name]["spec"]
+    assert budget == {"maxUnavailable": 1, "selector": {"matchLabels": labels}}
+    spread = pod(each)["topologySpreadConstraints"]
+    assert [part["labelSelector"]["matchLabels"] for part in spread] == [labels, labels]
 
 
-def test_the_environment_is_accepted(worker):
-    (command,) = container(worker)["args"]
-    env = environment(worker)
-    settings = load(settings_classes()[command], [], env)
+def test_the_environment_is_accepted(deployment):
+    site, each = deployment
+    (name,) = container(each)["args"]
+    env = environment(each)
+    settings = load(settings_classes()[name], [], env)
     assert settings.redis_url == "redis://somewhere:6379/0"
-    assert settings.drain_s + 60 == pod(worker)["terminationGracePeriodSeconds"]
-    (service,) = [
-        each
-        for name, each in compose.services({}).items()
-        if name == worker["metadata"]["name"] and each["command"] == [command]
-    ]
-    composed = compose.environment(service, {})
-    same = composed.keys() & env.keys() - {"CALLSCRIBE_REDIS_URL"}
-    assert {name: env[name] for name in same} == {name: composed[name] for name in same}
-    assert {"OMP_NUM_THREADS", "CALLSCRIBE_LOG_FORMAT"} <= same
+    assert settings.log_format == "json"
+    service = VALUES[site].services()[name]
+    before = workloads.PRE_STOP_S if isinstance(service, Gateway) else 0
+    grace = pod(each)["terminationGracePeriodSeconds"]
+    assert grace == before + settings.drain_s + workloads.LAST_S
+    assert settings.drain_s == service.drain_s
+    assert env["OMP_NUM_THREADS"] == env["OPENBLAS_NUM_THREADS"] == "1"
     # A service named callscribe would set variables that look like misspelt settings.
-    assert pod(worker)["enableServiceLinks"] is False
+    assert pod(each)["enableServiceLinks"] is False
 
 
-def test_the_probes_ask_the_port_that_the_worker_listens_on(worker):
-    (port,) = container(worker)["ports"]
-    assert str(port["containerPort"]) == environment(worker)["CALLSCRIBE_METRICS_PORT"]
-    paths = {"startupProbe": "/ready", "readinessProbe": "/ready", "livenessProbe": "/health"}
+def test_the_redis_url_is_only_in_a_secret(deployment):
+    site, each = deployment
+    (url,) = [one for one in container(each)["env"] if "valueFrom" in one]
+    assert url["name"] == "CALLSCRIBE_REDIS_URL"
+    assert url["valueFrom"]["secretKeyRef"] == {"name": VALUES[site].redis.secret, "key": "url"}
+    assert "Secret" not in {one["kind"] for one in SITES[site]}
+
+
+def test_the_probes_ask_the_port_that_the_process_listens_on(deployment):
+    _, each = deployment
+    ports = {one["name"]: one["containerPort"] for one in container(each)["ports"]}
+    env = environment(each)
+    own = env.get("CALLSCRIBE_METRICS_PORT") or env["CALLSCRIBE_PORT"]
+    gateway = "http" in ports
+    assert ports["http" if gateway else "metrics"] == int(own)
+    paths = {"readinessProbe": "/ready", "livenessProbe": "/health"}
+    paths["startupProbe"] = "/health" if gateway else "/ready"
     for probe, path in paths.items():
-        assert container(worker)[probe]["httpGet"] == {"path": path, "port": port["name"]}
-    startup = container(worker)["startupProbe"]
+        asked = container(each)[probe]["httpGet"]
+        assert asked == {"path": path, "port": "http" if gateway else "metrics"}
+    startup = container(each)["startupProbe"]
     longest = startup["periodSeconds"] * startup["failureThreshold"]
-    assert longest < worker["spec"]["progressDeadlineSeconds"]
+    assert longest < each["spec"]["progressDeadlineSeconds"]
 
 
-def test_a_replica_has_one_gpu_and_none_is_spare(worker):
-    assert container(worker)["resources"]["limits"]["nvidia.com/gpu"] == 1
-    assert worker["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == 0
+def test_a_gateway_gets_no_more_calls_before_it_drains():
+    for site in SITES:
+        for name, each in of_kind(site, "Deployment").items():
+            waits = container(each).get("lifecycle", {}).get("preStop", {}).get("sleep")
+            assert waits == ({"seconds": workloads.PRE_STOP_S} if name == "gateway" else None)
 
 
-@pytest.mark.parametrize("workload", [*WORKERS, JOB], ids=lambda each: each["metadata"]["name"])
-def test_nothing_runs_as_root_or_writes_outside_its_volumes(workload):
-    (uid,) = re.findall(r"useradd --uid (\d+) --home-dir (\S+)", compose.DOCKERFILE.read_text())
-    assert uid[1] == HOME
-    security = pod(workload)["securityContext"]
-    assert security["runAsNonRoot"]
-    assert {security[each] for each in ("runAsUser", "runAsGroup", "fsGroup")} == {int(uid[0])}
-    volumes = {each["name"]: each for each in pod(workload)["volumes"]}
-    for each in pod(workload)["containers"]:
-        assert each["securityContext"]["readOnlyRootFilesystem"]
-        assert each["securityContext"]["allowPrivilegeEscalation"] is False
-        assert each["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-        mounts = {mount["mountPath"]: mount for mount in each["volumeMounts"]}
-        assert mounts.keys() == {"/models", HOME, "/tmp"}
-        assert "emptyDir" in volumes[mounts[HOME]["name"]]
-        assert "emptyDir" in volumes[mounts["/tmp"]["name"]]
-        claim = volumes[mounts["/models"]["name"]]["persistentVolumeClaim"]["claimName"]
-        assert ("PersistentVolumeClaim", claim) in OBJECTS
-        assert mounts["/models"].get("readOnly", False) == (workload is not JOB)
+@pytest.mark.parametrize("pair", WITH_PODS, ids=named)
+def test_every_pod_is_restricted(pair):
+    """Kubernetes' Pod Security Standard `restricted`, and a read-only root besides."""
+    _, each = pair
+    spec = pod(each)
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"]
+    assert spec["securityContext"]["runAsUser"] > 0
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not spec.keys() & {"hostNetwork", "hostPID", "hostIPC"}
+    kinds = {kind for volume in spec["volumes"] for kind in volume.keys() - {"name"}}
+    assert kinds <= {"emptyDir", "secret", "persistentVolumeClaim"}
+    for one in spec["containers"]:
+        assert one["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert "memory" in one["resources"]["limits"]
+        volumes = {volume["name"] for volume in spec["volumes"]}
+        claims = {each["metadata"]["name"] for each in each["spec"].get("volumeClaimTemplates", ())}
+        assert {mount["name"] for mount in one["volumeMounts"]} == volumes | claims
+
+
+@pytest.mark.parametrize("pair", OURS, ids=named)
+def test_the_user_and_the_directories_are_those_of_the_image(pair):
+    ((uid, home),) = re.findall(
+        r"useradd --uid (\d+) --home-dir (\S+)", compose.DOCKERFILE.read_text()
+    )
+    assert home == HOME
+    spec = pod(pair[1])
+    assert spec["securityContext"]["runAsUser"] == int(uid)
+    for one in spec["containers"]:
+        mounts = {mount["mountPath"]: mount for mount in one["volumeMounts"]}
+        assert {HOME, "/tmp"} <= mounts.keys()
+
+
+@pytest.mark.parametrize("pair", OURS, ids=named)
+def test_the_images_are_those_that_the_dockerfile_makes(pair):
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    for one in pod(pair[1])["containers"]:
+        ((extra, tag),) = re.findall(
+            r"^registry\.example\.com/callscribe-([\w-]+):(.+)$", one["image"]
+        )
+        assert extra in extras
+        assert tag == __version__
+
+
+def test_a_worker_on_a_gpu_has_one_and_needs_no_spare_one():
+    deployments = of_kind("gpu", "Deployment")
+    for name, each in deployments.items():
+        gpu = name in ("asr", "align")
+        assert container(each)["resources"]["limits"].get("nvidia.com/gpu", 0) == gpu
+        assert each["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == (0 if gpu else 1)
+        assert ("tolerations" in pod(each)) == gpu
+
+
+def test_a_recogniser_on_cpus_decodes_on_the_cores_that_it_asks_for():
+    (asr,) = [each for name, each in of_kind("small", "Deployment").items() if name == "asr"]
+    asked = container(asr)["resources"]["requests"]["cpu"]
+    assert environment(asr)["CALLSCRIBE_ASR_CONCURRENCY"] == asked
 
 
 def test_the_models_are_those_that_the_job_downloads():
-    downloads = [each["command"] for each in pod(JOB)["containers"]]
+    (job,) = of_kind("gpu", "Job").values()
+    downloads = [each["command"] for each in pod(job)["containers"]]
     assert all(command[:2] == ["hf", "download"] for command in downloads)
     directories = {command[command.index("--local-dir") + 1] for command in downloads}
-    named = {
-        value
-        for worker in WORKERS
-        for name, value in environment(worker).items()
-        if name.endswith("_MODEL")
-    }
-    assert named == directories
-    assert all(environment(worker)["HF_HUB_OFFLINE"] == "1" for worker in WORKERS)
+    deployments = of_kind("gpu", "Deployment")
+    assert {
+        environment(deployments["asr"])["CALLSCRIBE_ASR_MODEL"],
+        environment(deployments["align"])["CALLSCRIBE_ALIGN_MODEL"],
+    } == directories
+    for name in ("asr", "align"):
+        assert environment(deployments[name])["HF_HUB_OFFLINE"] == "1"
+        mounts = {one["name"]: one for one in container(deployments[name])["volumeMounts"]}
+        assert mounts["models"]["readOnly"]
+    (claim,) = of_kind("gpu", "PersistentVolumeClaim")
+    for each in (job, deployments["asr"], deployments["align"]):
+        (volume,) = [one for one in pod(each)["volumes"] if one["name"] == "models"]
+        assert volume["persistentVolumeClaim"]["claimName"] == claim
 
 
-def test_all_containers_are_of_the_image_that_the_kustomization_places():
-    images = {each["image"] for workload in [*WORKERS, JOB] for each in pod(workload)["containers"]}
-    assert images == {each["name"] for each in KUSTOMIZATION["images"]}
-    assert {each["newTag"] for each in KUSTOMIZATION["images"]} == {__version__}
+def test_the_ports_of_telephones_are_those_of_the_settings():
+    (service,) = of_kind("large", "Service").values()
+    ports = {each["name"]: each["port"] for each in service["spec"]["ports"]}
+    assert ports == {"http": 8000, "vosk": 2700, "audiosocket": 9092}
+    gateway = of_kind("large", "Deployment")["gateway"]
+    assert {each["name"]: each["containerPort"] for each in container(gateway)["ports"]} == ports
+    env = environment(gateway)
+    assert (env["CALLSCRIBE_VOSK_PORT"], env["CALLSCRIBE_AUDIOSOCKET_PORT"]) == ("2700", "9092")
+
+
+def test_the_bundled_redis_is_that_of_compose():
+    composed = compose.read({})["services"]["redis"]
+    (server,) = of_kind("small", "StatefulSet").values()
+    assert container(server)["image"] == composed["image"] == redis.IMAGE
+    (program,) = container(server)["command"][2:]
+    for flag in ("--appendonly yes", "--appendfsync everysec", "--stream-node-max-bytes 16384"):
+        assert flag in program
+        assert flag.removeprefix("--") in " ".join(composed["entrypoint"])
+    (claim,) = server["spec"]["volumeClaimTemplates"]
+    mounts = {one["mountPath"]: one["name"] for one in container(server)["volumeMounts"]}
+    assert mounts["/data"] == claim["metadata"]["name"]

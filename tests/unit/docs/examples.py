@@ -60,6 +60,10 @@ RUN: dict[str, dict[str, str]] = {
         "COMPOSE_PROFILES=sentinel": f"{_HERE}::test_the_urls_of_redis_name_services",
         "COMPOSE_PROFILES=cluster": f"{_HERE}::test_the_urls_of_redis_name_services",
     },
+    "docs/kubernetes.md": {
+        "python -m deploy.kubernetes": "tests/unit/deploy/test_kubernetes.py"
+        "::test_what_is_printed_is_read_as_what_was_meant",
+    },
     "docs/operations.md": {
         "ACL SETUSER": f"{_HERE}::test_the_redis_user_is_the_one_of_the_tests",
     },
@@ -169,6 +173,10 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "docs/loadtest.md": {
         "pip install": f"{INSTALLS}; test_loadtest.py runs the command",
     },
+    "docs/kubernetes.md": {
+        "docker build": CONTAINERS,
+        "kubectl": "needs a cluster",
+    },
     "docs/operations.md": {
         "callscribe_lag_seconds": "Prometheus reads it; test_operations.py knows its metrics",
         "callscribe dead-letters": "needs dead letters; test_letters.py runs both commands on some",
@@ -190,7 +198,6 @@ NOT_RUN: dict[str, dict[str, str]] = {
     },
     "docs/qwen.md": {
         "docker compose": CONTAINERS,
-        "docker build": "needs containers and a cluster; test_kubernetes.py reads the manifests",
         "pip install": INSTALLS,
         "HF_HUB_OFFLINE": "needs a GPU and the model",
         "services:": "needs containers",

@@ -1,0 +1,1 @@
+"""A simulation of the scaler's rule in deploy/kubernetes."""

@@ -1,0 +1,167 @@
+"""What cannot work, as sentences that name the value, before anything reaches a cluster."""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+
+from common.errors import SettingsError
+from common.settings import PREFIX, check_variables, definitions, load, settings_classes
+from deploy.kubernetes import rule
+from deploy.kubernetes.processes import (
+    OWNED,
+    environment,
+    model,
+    plain_tcp,
+    set_or_default,
+    telephone_ports,
+)
+from deploy.kubernetes.values import Service, Values
+
+BUNDLED_CALLS = 700
+"""What one Redis carries with frames of 32 ms: docs/scaling.md."""
+_CAPACITY = {"gateway": "max_sessions", "vad": "vad_slots", "denoise": "denoise_slots"}
+"""The setting that bounds what a pod accepts."""
+_FILES = {"webhook_url", "webhook_hosts", "webhook_secret_file", "dfn_model"}
+"""Settings that are complete only with files of the container."""
+
+
+def problems(values: Values) -> list[str]:
+    """Return what is wrong, empty where the values can be rendered."""
+    return [
+        *_secrets(values),
+        *_ways_in(values),
+        *_models(values),
+        *_scaling(values),
+        *(each for name, service in values.services().items() for each in _service(name, service)),
+    ]
+
+
+def _secrets(values: Values) -> Iterator[str]:
+    redis = values.redis
+    if not redis.secret:
+        yield "redis.secret: name the Secret that holds the URL of Redis under the key url"
+    if redis.bundled and redis.networks:
+        yield "redis.networks: they say where another Redis is, and redis.bundled brings one"
+    if not redis.bundled and not redis.networks:
+        yield "redis.networks: name the networks of your Redis, or set redis.bundled"
+    yield from _networks("redis.networks", redis.networks)
+    most = _most(values, values.gateway) * values.gateway.per_pod
+    if redis.bundled and most > BUNDLED_CALLS:
+        yield (
+            f"redis.bundled: one Redis carries about {BUNDLED_CALLS} calls and the gateways"
+            f" {most}; name a Cluster, or lower gateway.max_replicas"
+        )
+    webhooks = {"webhook_url", "webhook_hosts"} & values.gateway.settings.keys()
+    if webhooks and not values.gateway.webhook_secret:
+        yield "gateway.webhook_secret: name the Secret that holds the signing keys under secrets"
+
+
+def _ways_in(values: Values) -> Iterator[str]:
+    way, access, gateway = values.ingress, values.access, values.gateway
+    if way is None and access is None:
+        yield "ingress: nobody could reach the gateways; give this section, or access.networks"
+    if way is not None:
+        for name in ("host", "class_name", "controller_namespace"):
+            if not getattr(way, name):
+                yield f"ingress.{name}: it is needed"
+        if not way.tls_secret:
+            yield "ingress.tls_secret: name the Secret that holds the certificate of ingress.host"
+        if "trusted_proxies" not in gateway.settings:
+            yield (
+                "gateway.settings.trusted_proxies: name the network of the ingress controller's"
+                " pods, or every client has its address and shares its limits"
+            )
+    if access is not None:
+        if not access.networks:
+            yield "access.networks: name the networks that may reach the gateways"
+        yield from _networks("access.networks", access.networks)
+    elif plain_tcp(gateway) or telephone_ports(gateway):
+        ports = ", ".join(telephone_ports(gateway))
+        yield f"access.networks: an ingress does not pass on {ports}; name who may reach them"
+
+
+def _networks(path: str, networks: tuple[str, ...]) -> Iterator[str]:
+    for each in networks:
+        try:
+            ipaddress.ip_network(each)
+        except ValueError as error:
+            yield f"{path}: {error}"
+
+
+def _models(values: Values) -> Iterator[str]:
+    if values.asr.engine == "vllm" and not values.asr.model:
+        yield "asr.model: the engine vllm needs one, for example Qwen/Qwen3-ASR-1.7B"
+    needed = [name for name, each in values.services().items() if model(each)]
+    if needed and values.models is None:
+        yield f"models: {needed[0]}.model lies in a volume, and this section describes it"
+    if values.models is not None and not needed:
+        yield "models: nothing would lie in this volume; name asr.model, or leave it out"
+
+
+def _scaling(values: Values) -> Iterator[str]:
+    scaling = values.autoscaling
+    for name, service in values.services().items():
+        if service.replicas < 1:
+            yield f"{name}.replicas: at least 1, or leave out the section of a stage not needed"
+        if scaling is None and service.max_replicas:
+            yield f"{name}.max_replicas: it is for autoscaling; give this section or leave it out"
+        if scaling is not None and service.max_replicas < service.replicas:
+            yield (
+                f"{name}.max_replicas: {service.max_replicas} is less than"
+                f" {name}.replicas ({service.replicas})"
+            )
+        if scaling is not None and service.per_pod < 1:
+            yield f"{name}.per_pod: at least 1"
+        if scaling is not None and name in _CAPACITY:
+            capacity = set_or_default(service, name, _CAPACITY[name])
+            if service.per_pod > rule.most_per_pod(capacity):
+                yield (
+                    f"{name}.per_pod: {service.per_pod} is too many: the HPA ignores 10 %, and"
+                    f" {_CAPACITY[name]} is {capacity}; at most {rule.most_per_pod(capacity)}"
+                )
+    if scaling is None:
+        return
+    if not scaling.prometheus.startswith(("http://", "https://")):
+        yield "autoscaling.prometheus: name the URL of Prometheus, which KEDA asks"
+    if scaling.calls_per_min <= 0:
+        yield "autoscaling.calls_per_min: how many calls more a minute must be taken; above 0"
+    if scaling.call_s <= 0:
+        yield "autoscaling.call_s: how long calls last on average, in s; above 0"
+    if scaling.legs_per_call not in (1, 2):
+        yield f"autoscaling.legs_per_call: {scaling.legs_per_call} is neither 1 nor 2"
+    if values.monitoring is None:
+        yield "monitoring: KEDA scales by what Prometheus scrapes; give this section"
+
+
+def _service(name: str, service: Service) -> Iterator[str]:
+    for value, text, pattern in (
+        ("cpu", service.cpu, r"[0-9]+(\.[0-9]+)?|[0-9]+m"),
+        ("memory", service.memory, r"[0-9]+[KMGT]i?"),
+    ):
+        if not re.fullmatch(pattern, text):
+            yield f"{name}.{value}: {text!r} is not a quantity such as 2, 500m or 4Gi"
+            return
+    cls = settings_classes()[name]
+    own = {each for each in service.settings if each in OWNED}
+    for each in sorted(own):
+        yield f"{name}.settings.{each}: the manifests set it"
+    env = environment(service, name)
+    try:
+        check_variables([cls], env)
+        known = {each.variable: each for each in definitions(cls).values()}
+        for variable, text in env.items():
+            if variable in known:
+                known[variable].parse(text, variable)
+            elif variable.startswith(PREFIX):
+                raise SettingsError(f"{variable}: {name} has no such setting")
+        # Settings that depend on each other, but for those that need files.
+        skipped = {PREFIX + each.upper() for each in _FILES}
+        load(cls, [], {key: each for key, each in env.items() if key not in skipped})
+    except SettingsError as error:
+        yield f"{name}: {error}"
+    if service.drain_s != int(service.drain_s):
+        yield f"{name}.drain_s: {service.drain_s:g} is not a whole number of seconds"
+
+
+def _most(values: Values, service: Service) -> int:
+    return service.max_replicas if values.autoscaling else service.replicas

@@ -1,0 +1,42 @@
+"""What deploy/kubernetes renders from its own files of values."""
+
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+from deploy.kubernetes import render
+from deploy.kubernetes.values import Values, read
+from tests.conftest import ROOT
+
+FILES = {path.stem: path for path in (ROOT / "deploy" / "kubernetes" / "sites").iterdir()}
+VALUES: dict[str, Values] = {
+    name: read(tomllib.loads(path.read_text())) for name, path in FILES.items()
+}
+SITES: dict[str, list[dict[str, Any]]] = {
+    name: render.objects(values) for name, values in VALUES.items()
+}
+
+
+def of_kind(site: str, kind: str) -> dict[str, Any]:
+    """Return the objects of a kind by name."""
+    found = (each for each in SITES[site] if each["kind"] == kind)
+    return {each["metadata"]["name"]: each for each in found}
+
+
+def pod(workload: Any) -> Any:
+    """Return the spec of a workload's pods."""
+    return workload["spec"]["template"]["spec"]
+
+
+def workloads() -> Iterator[Any]:
+    """Yield everything that has pods, with an id for pytest."""
+    for site, objects in SITES.items():
+        for each in objects:
+            if "template" in each["spec"]:
+                yield site, each
+
+
+def named(pair: tuple[str, Any]) -> str:
+    """Return the id of what `workloads` yields."""
+    site, each = pair
+    return f"{site}-{each['metadata']['name']}"

@@ -1,0 +1,113 @@
+"""deploy/kubernetes: values that cannot work end with a sentence that names the value."""
+
+import tomllib
+
+import pytest
+
+from deploy.kubernetes import __main__ as command
+from deploy.kubernetes import check, render, rule
+from deploy.kubernetes.values import Rejected, Values, read
+from tests.unit.deploy.sites import FILES, VALUES
+
+
+def changed(name, changes):
+    """Return a file's values with other ones, by dotted name; None leaves a name out."""
+    table = tomllib.loads(FILES[name].read_text())
+    for path, value in changes.items():
+        *sections, last = path.split(".")
+        place = table
+        for section in sections:
+            place = place.setdefault(section, {})
+        if value is None:
+            del place[last]
+        else:
+            place[last] = value
+    return table
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_the_files_of_values_are_right(name):
+    assert check.problems(VALUES[name]) == []
+
+
+WRONG = [
+    ("small", {"redis.secret": None}, "redis.secret: name the Secret"),
+    ("small", {"redis.bundled": None}, "redis.networks: name the networks"),
+    ("small", {"redis.networks": ["10.0.0.0/8"]}, "redis.networks: they say where another"),
+    ("large", {"redis.networks": ["10.0.0.300"]}, "redis.networks: '10.0.0.300'"),
+    ("small", {"gateway.replicas": 20}, "redis.bundled: one Redis carries about 700 calls"),
+    ("small", {"ingress": None}, "ingress: nobody could reach the gateways"),
+    ("small", {"ingress.host": None}, "ingress.host: it is needed"),
+    ("small", {"ingress.tls_secret": None}, "ingress.tls_secret: name the Secret"),
+    ("small", {"gateway.settings.trusted_proxies": None}, "gateway.settings.trusted_proxies: name"),
+    ("small", {"gateway.settings.vosk_port": 2700}, "access.networks: an ingress does not pass"),
+    ("large", {"access.networks": []}, "access.networks: name the networks"),
+    ("gpu", {"asr.model": None}, "asr.model: the engine vllm needs one"),
+    ("gpu", {"models": None}, "models: asr.model lies in a volume"),
+    ("small", {"models.storage": "1Gi"}, "models: nothing would lie in this volume"),
+    ("small", {"vad.replicas": 0}, "vad.replicas: at least 1"),
+    ("small", {"vad.max_replicas": 4}, "vad.max_replicas: it is for autoscaling"),
+    ("large", {"vad.max_replicas": 1}, "vad.max_replicas: 1 is less than vad.replicas (2)"),
+    ("large", {"asr.per_pod": 0}, "asr.per_pod: at least 1"),
+    ("large", {"gateway.per_pod": 280}, "gateway.per_pod: 280 is too many: the HPA ignores 10 %"),
+    ("large", {"vad.settings.vad_slots": 100}, "vad.per_pod: 230 is too many"),
+    ("large", {"autoscaling.prometheus": ""}, "autoscaling.prometheus: name the URL"),
+    ("large", {"autoscaling.calls_per_min": 0}, "autoscaling.calls_per_min: how many"),
+    ("large", {"autoscaling.call_s": 0}, "autoscaling.call_s: how long calls last"),
+    ("large", {"autoscaling.legs_per_call": 3}, "autoscaling.legs_per_call: 3 is neither"),
+    ("large", {"monitoring": None}, "monitoring: KEDA scales by what Prometheus scrapes"),
+    ("small", {"gateway.settings.webhook_url": "https://x"}, "gateway.webhook_secret: name the"),
+    ("small", {"vad.settings.redis_url": "redis://x"}, "vad.settings.redis_url: the manifests"),
+    ("small", {"vad.settings.vad_slotz": 3}, "vad: CALLSCRIBE_VAD_SLOTZ: no such setting"),
+    ("small", {"vad.settings.asr_slots": 3}, "vad: CALLSCRIBE_ASR_SLOTS: vad has no such setting"),
+    ("small", {"vad.settings.vad_slots": 0}, "vad: CALLSCRIBE_VAD_SLOTS: 0 is below the minimum"),
+    ("small", {"vad.settings.lease_s": 0.2}, "vad: --heartbeat-s: 0.5 s is more than half"),
+    ("small", {"gateway.drain_s": 7200}, "gateway: CALLSCRIBE_DRAIN_S: 7200 is above the maximum"),
+    ("small", {"gateway.drain_s": 30.5}, "gateway.drain_s: 30.5 is not a whole number"),
+    ("small", {"vad.cpu": "two"}, "vad.cpu: 'two' is not a quantity"),
+    ("small", {"vad.memory": "2 GB"}, "vad.memory: '2 GB' is not a quantity"),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "sentence"), WRONG, ids=lambda each: str(each)[:60])
+def test_a_sentence_names_the_value(name, changes, sentence):
+    with pytest.raises(Rejected) as rejected:
+        render.objects(read(changed(name, changes)))
+    assert [line for line in str(rejected.value).splitlines() if line.startswith(sentence)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"vad.slots": 3}, "vad.slots: there is no such value; known: replicas, max_replicas"),
+        ({"vad": 3}, "vad: 3 is not a section"),
+        ({"vad.replicas": True}, "vad.replicas: True is not of type int"),
+        ({"vad.replicas": "2"}, "vad.replicas: '2' is not of type int"),
+        ({"redis.networks": "10.0.0.0/8"}, "redis.networks: '10.0.0.0/8' is not a list"),
+        ({"asr.engine": "vosk"}, "asr.engine: 'vosk' is none of whisper, vllm"),
+        ({"vad.settings": 3}, "vad.settings: 3 is not a section"),
+        ({"vad.settings.vad_slots": [3]}, "vad.settings.vad_slots: [3] is not of type"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_where(changes, sentence):
+    with pytest.raises(Rejected) as rejected:
+        read(changed("small", changes))
+    assert str(rejected.value).startswith(sentence)
+
+
+def test_all_problems_are_told_together(tmp_path, capsys):
+    path = tmp_path / "values.toml"
+    path.write_text("")
+    assert command.main([str(path)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert len(lines) == len(check.problems(Values())) == 3
+    assert all(line.startswith(f"{path}: ") for line in lines)
+
+
+def test_a_full_pod_is_always_beyond_the_tolerance():
+    """Otherwise a site whose every pod is full would neither grow nor take a call."""
+    for capacity in range(2, 600):
+        least = rule.most_per_pod(capacity)
+        assert capacity / least - 1 >= rule.TOLERANCE or capacity < 1 / rule.TOLERANCE

@@ -1,0 +1,144 @@
+"""deploy/kubernetes: who may connect to whom, as Kubernetes evaluates the policies together."""
+
+import ipaddress
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.unit.deploy.sites import SITES, VALUES, of_kind
+
+PRODUCT = {"app.kubernetes.io/part-of": "callscribe"}
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A pod of some namespace with labels, or an address outside."""
+
+    namespace: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    address: str = ""
+
+
+def ours(name):
+    return Peer("callscribe", {"app.kubernetes.io/name": name, **PRODUCT})
+
+
+INGRESS = Peer("ingress-nginx", {"app": "nginx"})
+PROMETHEUS = Peer("monitoring", {"app": "prometheus"})
+STRANGER = Peer("default", {"app": "anything"})
+NEIGHBOUR = Peer("callscribe", {"app": "anything"})
+INTERNET = Peer(address="203.0.113.9")
+
+
+def selects(selector, labels):
+    wanted = selector.get("matchLabels", {})
+    ways = selector.get("matchExpressions", ())
+    assert all(each["operator"] == "In" for each in ways)
+    return wanted.items() <= labels.items() and all(
+        labels.get(each["key"]) in each["values"] for each in ways
+    )
+
+
+def matches(rule, peer):
+    if "ipBlock" in rule:
+        if not peer.address:
+            return False
+        address, block = ipaddress.ip_address(peer.address), rule["ipBlock"]
+        inside = address in ipaddress.ip_network(block["cidr"])
+        return inside and not any(
+            address in ipaddress.ip_network(each) for each in block.get("except", ())
+        )
+    if peer.address:
+        return False
+    if "namespaceSelector" in rule:
+        name = rule["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+        return name == peer.namespace and selects(rule.get("podSelector", {}), peer.labels)
+    return peer.namespace == "callscribe" and selects(rule["podSelector"], peer.labels)
+
+
+def allows(site, way, pod, peer, port):
+    """Whether the policies that select `pod` let it talk to `peer`; all may, where none does."""
+    if pod.namespace != "callscribe":
+        return True
+    kinds = [
+        each["spec"]
+        for each in of_kind(site, "NetworkPolicy").values()
+        if selects(each["spec"]["podSelector"], pod.labels) and way in each["spec"]["policyTypes"]
+    ]
+    ends = {"Ingress": ("ingress", "from"), "Egress": ("egress", "to")}[way]
+    return not kinds or any(
+        {"protocol": "TCP", "port": port} in rule["ports"]
+        and any(matches(each, peer) for each in rule[ends[1]])
+        for spec in kinds
+        for rule in spec.get(ends[0], ())
+    )
+
+
+def reaches(site, source, target, port):
+    out = bool(source.address) or allows(site, "Egress", source, target, port)
+    return out and (bool(target.address) or allows(site, "Ingress", target, source, port))
+
+
+@pytest.mark.parametrize("name", VALUES["small"].services())
+def test_every_service_reaches_the_bundled_redis(name):
+    assert reaches("small", ours(name), ours("redis"), 6379)
+
+
+@pytest.mark.parametrize(
+    "peer", [INGRESS, PROMETHEUS, STRANGER, NEIGHBOUR, INTERNET, ours("redis"), ours("elsewhere")]
+)
+def test_nothing_else_reaches_redis(peer):
+    assert not reaches("small", peer, ours("redis"), 6379)
+
+
+def test_a_redis_elsewhere_is_reached_in_its_networks_alone():
+    for name in VALUES["large"].services():
+        assert reaches("large", ours(name), Peer(address="10.20.0.7"), 26379)
+        assert not reaches("large", ours(name), Peer(address="10.21.0.7"), 6379)
+        assert not reaches("large", ours(name), Peer(address="10.20.0.7"), 22)
+    job = ours("callscribe-models")
+    assert not reaches("gpu", job, Peer(address="10.20.0.7"), 6379)
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_the_gateways_are_reached_by_the_ingress_and_prometheus(site):
+    assert reaches(site, INGRESS, ours("gateway"), 8000)
+    assert reaches(site, PROMETHEUS, ours("gateway"), 8000) == (VALUES[site].monitoring is not None)
+    for peer in (STRANGER, NEIGHBOUR, INTERNET, ours("vad")):
+        assert not reaches(site, peer, ours("gateway"), 8000)
+
+
+def test_telephones_reach_their_ports_from_their_networks():
+    telephone = Peer(address="10.30.4.4")
+    assert reaches("large", telephone, ours("gateway"), 9092)
+    assert not reaches("large", telephone, ours("gateway"), 9100)
+    assert not reaches("large", INTERNET, ours("gateway"), 9092)
+    assert not reaches("large", INGRESS, ours("gateway"), 9092)
+
+
+@pytest.mark.parametrize("site", ["large", "gpu"])
+def test_prometheus_alone_reaches_the_workers(site):
+    for name in VALUES[site].services().keys() - {"gateway"}:
+        assert reaches(site, PROMETHEUS, ours(name), 9100)
+        for peer in (INGRESS, STRANGER, NEIGHBOUR, INTERNET, ours("gateway")):
+            assert not reaches(site, peer, ours(name), 9100)
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_nothing_calls_out_but_the_download(site):
+    for name in VALUES[site].services():
+        assert not reaches(site, ours(name), INTERNET, 443)
+        assert not reaches(site, ours(name), STRANGER, 80)
+    downloads = VALUES[site].models is not None
+    assert downloads == (site == "gpu")
+    assert reaches("gpu", ours("callscribe-models"), INTERNET, 443)
+    assert not reaches("gpu", ours("callscribe-models"), Peer(address="10.0.0.1"), 443)
+
+
+def test_names_are_resolved_by_everything():
+    (policy,) = [
+        each
+        for each in of_kind("small", "NetworkPolicy").values()
+        if {"protocol": "UDP", "port": 53} in each["spec"].get("egress", [{}])[0].get("ports", ())
+    ]
+    assert policy["spec"]["podSelector"] == {"matchLabels": PRODUCT}
