@@ -1,5 +1,7 @@
 """Every metric that the code declares: its labels, and the names that a query may use."""
 
+from functools import cache
+
 from prometheus_client import CollectorRegistry
 
 from common.telemetry import metrics
@@ -7,6 +9,7 @@ from common.telemetry import metrics
 _SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",), "info": ("_info",)}
 
 
+@cache
 def families() -> tuple[dict[str, list[str]], set[str]]:
     """Return every metric's labels by its name as Prometheus shows it, and all queryable names."""
     registry = metrics.new_registry(version="1", service="test")
