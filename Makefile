@@ -12,6 +12,7 @@
 #   make check                   format, lint, types, import rules and unit tests
 #   make bench [ARGS="live"]     all benchmarks, in under 20 minutes, or one
 #   make chaos [FAULTS=500 SEED=7 CALLS=20]   calls under random faults; nothing may be lost
+#   make drills [ARGS="--list"]  each alert, provoked on a real stack
 #   make attack [ARGS="--short"] one rude client after another; the others may notice nothing
 #   make clean                   remove what these made
 
@@ -24,7 +25,7 @@ INSTALL = -m pip install --quiet
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo up web test-web screenshots test test-clients test-plain-cpu test-vllm check bench chaos fuzz attack clean
+.PHONY: demo up web test-web screenshots test test-clients test-plain-cpu test-vllm check bench chaos fuzz drills attack clean
 
 demo: .venv/local.stamp
 	$(BIN)/callscribe demo $(if $(AUDIO),"$(AUDIO)") $(ARGS)
@@ -85,6 +86,9 @@ chaos: .venv/dev.stamp
 
 fuzz: .venv/dev.stamp
 	$(BIN)/python -m tests.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED))
+
+drills: .venv/dev.stamp
+	$(BIN)/python -m tests.drills $(ARGS)
 
 attack: .venv/dev.stamp
 	$(BIN)/python -m tests.attack $(ARGS)

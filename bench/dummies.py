@@ -17,7 +17,7 @@ from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
 from common.audio import FloatArray
 from common.stage import worker
-from common.telemetry.metrics import AsrMetrics
+from common.telemetry.metrics import AsrMetrics, VadMetrics
 from vad_worker.framing import FRAME
 from vad_worker.model import SileroVad, VadState
 from vad_worker.settings import VadSettings
@@ -76,7 +76,7 @@ class FixedTextEngine:
 
 
 def _vad(settings: VadSettings, registry: CollectorRegistry) -> VadStage:
-    return VadStage(settings, LoudnessVad)
+    return VadStage(settings, LoudnessVad, VadMetrics.build(registry))
 
 
 def _asr(settings: AsrSettings, registry: CollectorRegistry) -> AsrStage:

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from ssl import SSLContext
 from typing import Any
 
@@ -15,7 +16,7 @@ from common.redis.address import Address
 from common.redis.link import Link
 from common.settings import definitions
 from common.telemetry.logs import Log
-from common.telemetry.metrics import BusMetrics, GatewayMetrics
+from common.telemetry.metrics import BusMetrics, GatewayMetrics, TlsMetrics
 from gateway.access.gate import Gate
 from gateway.access.keyring import Keyring
 from gateway.access.meter import Meter
@@ -94,9 +95,15 @@ class GatewayServer:
         self._gate = await self._gatekeeper(work)
         self._workers = workers = Workers(work, PIPELINE, Capacity(settings.asr_load))
         self._metrics.recognisers_busy.set_function(lambda: workers.busy)
+        self._metrics.redis_memory.set_function(lambda: workers.memory)
+        for stage in PIPELINE:
+            alive = partial(workers.alive, stage.name)
+            self._metrics.workers.labels(stage.name).set_function(alive)
         await workers.look()
         self._build(work)
         self._tls = tls
+        if tls is not None:
+            TlsMetrics.build(self._registry).expiry.set_function(lambda: tls.expiry)
         await self._listen(None if tls is None else tls.context)
         _log.info("gateway.listening", host=settings.host, port=self.port)
 

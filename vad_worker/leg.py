@@ -53,6 +53,8 @@ class VadLeg:
         self._begun = saved.read if saved else NOTHING
         self.live = True
         """Whether the audio arrives about as fast as it is spoken, as far as its stage knows."""
+        self.missing = 0
+        """Samples that the audio of the last step lacked."""
         self._last: Chunk | Control | None = None
         self._course: list[_Step] = []
         self._denoised: list[tuple[int, bytes]] = []
@@ -137,6 +139,7 @@ class VadLeg:
         """
         course, self._course = self._course, []
         self._heard, self._now = heard, now
+        self.missing = 0
         effects: list[Effect] = []
         if self._unsure:
             # First, before any event: ASR then reads from the beginning of the speech stream.
@@ -152,6 +155,7 @@ class VadLeg:
                             effects += self._decided(events, 0)
                     heard += step
                 case Gap(start, end):
+                    self.missing += end - start
                     effects += self._decided([step, *self._endpointer.skip(start, end)], 0)
                 case Control():
                     effects += self._obey(step)

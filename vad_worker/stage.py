@@ -11,6 +11,7 @@ from common.pipeline.stages import VAD
 from common.pipeline.streams import SOURCES, Stream
 from common.pipeline.work import LegWork
 from common.stage.api import Assignment, Effect, Recovery, Snapshot, Stage, Work
+from common.telemetry.metrics import VadMetrics
 from vad_worker.checkpoint import CHECKPOINT
 from vad_worker.framing import FRAME, FRAME_BYTES, energies
 from vad_worker.leg import VadLeg
@@ -55,9 +56,12 @@ class VadStage(Stage[OwnedLeg, LegWork]):
     spec = VAD
     learns_commits = True
 
-    def __init__(self, settings: VadSettings, load: Callable[[], SileroVad]) -> None:
+    def __init__(
+        self, settings: VadSettings, load: Callable[[], SileroVad], metrics: VadMetrics
+    ) -> None:
         self.tick = settings.vad_tick_ms / 1000
         self._read_model = load
+        self._metrics = metrics
         self._settled = 0
         """Frames of live legs, see `OwnedLeg.settled`."""
         self._recordings: set[OwnedLeg] = set()
@@ -104,6 +108,7 @@ class VadStage(Stage[OwnedLeg, LegWork]):
                     probabilities[start:end], loudness[start:end], heard=heard, now=decided
                 )
             )
+            self._metrics.gaps.inc(seconds(owned.leg.missing))
             settled = owned.settled(count)
             if owned.leg.live:
                 self._settled += settled

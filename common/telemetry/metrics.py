@@ -185,6 +185,11 @@ class GatewayMetrics:
     recognisers_busy: Gauge
     """Recent share of the recognisers' decode places in use. Below 0.7, counting the calls that
     have just come, no call is refused for `asr_load` or `asr_wait`."""
+    workers: Gauge
+    """Live workers by `stage`, by their heartbeats in Redis. 0 of VAD or ASR: calls are refused."""
+    redis_memory: Gauge
+    """Share of Redis's maxmemory in use, 0 where it has none. From 0.85 calls are refused: raise
+    maxmemory."""
 
     @classmethod
     def build(cls, registry: CollectorRegistry) -> Self:
@@ -241,6 +246,53 @@ class GatewayMetrics:
                 "Share of the recognisers' places in use",
                 registry=registry,
             ),
+            workers=Gauge(
+                "callscribe_workers",
+                "Workers with a recent heartbeat",
+                ["stage"],
+                registry=registry,
+            ),
+            redis_memory=Gauge(
+                "callscribe_redis_memory_ratio",
+                "Share of Redis's maxmemory in use",
+                registry=registry,
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class TlsMetrics:
+    """The certificate that a gateway serves; without TLS there is no such metric."""
+
+    expiry: Gauge
+    """When the chain that is served ends, in s since 1970: its first certificate to end counts.
+    Days ahead: renew it, and restart the gateway, which reads a given certificate at its start."""
+
+    @classmethod
+    def build(cls, registry: CollectorRegistry) -> Self:
+        """Register the group."""
+        return cls(
+            expiry=Gauge(
+                "callscribe_certificate_expiry_timestamp_seconds",
+                "When the served certificate ends",
+                registry=registry,
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class VadMetrics:
+    """What VAD finds missing."""
+
+    gaps: Counter
+    """Seconds of audio that legs lack, in jumps between audio ids. Any: a Redis that lost its last
+    writes, a stage that was away for minutes, or a client that left frames out."""
+
+    @classmethod
+    def build(cls, registry: CollectorRegistry) -> Self:
+        """Register the group."""
+        return cls(
+            gaps=Counter("callscribe_gap_seconds_total", "Audio that legs lack", registry=registry),
         )
 
 

@@ -113,6 +113,8 @@ class Workers:
         self._capacity = capacity
         self._busyness = CpuShare()
         self._done = _Done()
+        self.memory = 0.0
+        """Share of Redis's maxmemory in use at the last look; 0 where it has none."""
 
     def missing(self, stages: Sequence[StageSpec]) -> list[str]:
         """Return the names of the given stages that have no live worker."""
@@ -152,6 +154,10 @@ class Workers:
         """See `Capacity.busy`."""
         return self._capacity.busy
 
+    def alive(self, stage: str) -> int:
+        """Return how many workers of a stage live."""
+        return len(self._pools[stage].alive(time.monotonic()))
+
     def summary(self) -> dict[str, dict[str, int]]:
         """Return per stage how many workers live, their slots and how many are used."""
         now = time.monotonic()
@@ -182,6 +188,7 @@ class Workers:
         await self._look_for_unread(dict(zip(stages, replies[len(stages) :], strict=True)), now)
         looks, pools = {s: p.look(now) for s, p in self._pools.items()}, self._pools.values()
         used = None if isinstance(memory, CommandError) else memory_used(memory)
+        self.memory = used or 0.0
         busy = self._busyness.share()
         done, self._done = self._done, _Done()
         decodes = Decodes(

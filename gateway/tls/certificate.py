@@ -64,6 +64,12 @@ class Certificate:
         return key.public_key() == own.public_key()
 
 
+def chain_expiry(pem: bytes) -> float:
+    """Return when the first of a chain ends, in s since 1970. ValueError for no certificate."""
+    chain = x509.load_pem_x509_certificates(pem)
+    return min(each.not_valid_after_utc for each in chain).timestamp()
+
+
 def make(names: Iterable[str], now: datetime) -> Certificate:
     """Return a new certificate for names and addresses as `own_names` gives them, at most 100."""
     key = ec.generate_private_key(ec.SECP256R1())

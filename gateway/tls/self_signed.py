@@ -4,6 +4,7 @@ Apart from `serving`: it loads what makes certificates, which other gateways do 
 """
 
 import asyncio
+import math
 import os
 import ssl
 import tempfile
@@ -15,7 +16,7 @@ from typing import Any
 from common.errors import SettingsError
 from common.telemetry.logs import Log
 from gateway.tls import CERTIFICATE
-from gateway.tls.certificate import Certificate, make
+from gateway.tls.certificate import Certificate, chain_expiry, make
 from gateway.tls.keeping import kept
 from gateway.tls.names import own_names
 from gateway.tls.serving import Tls
@@ -44,6 +45,11 @@ class SelfSigned(Tls):
     def own(self) -> bytes | None:
         """The certificate."""
         return None if self._certificate is None else self._certificate.pem
+
+    @property
+    def expiry(self) -> float:
+        """See `Tls.expiry`."""
+        return math.inf if self.own is None else chain_expiry(self.own)
 
     def services(self) -> dict[str, Coroutine[Any, Any, None]]:
         """Return the renewal."""

@@ -1,5 +1,6 @@
 """What the gateway's ports serve TLS with."""
 
+import math
 import ssl
 from collections.abc import Coroutine
 from pathlib import Path
@@ -11,18 +12,26 @@ from common.errors import SettingsError
 class Tls:
     """A server's context, with a certificate that the operator gave."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, expiry: float = math.inf) -> None:
         self.context = context
+        self._expiry = expiry
 
     @classmethod
     def given(cls, certfile: Path, keyfile: Path | None) -> "Tls":
         """Return that of a certificate chain and its key. Raises SettingsError."""
-        tls = cls(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))
+        from gateway.tls.certificate import chain_expiry
+
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         try:
-            tls.context.load_cert_chain(certfile, keyfile)
-        except (ssl.SSLError, OSError) as error:
+            context.load_cert_chain(certfile, keyfile)
+            return cls(context, chain_expiry(certfile.read_bytes()))
+        except (ssl.SSLError, OSError, ValueError) as error:
             raise SettingsError(f"--ssl-certfile: {error}") from error
-        return tls
+
+    @property
+    def expiry(self) -> float:
+        """When a certificate of the chain that is served ends first, in s since 1970."""
+        return self._expiry
 
     @property
     def own(self) -> bytes | None:

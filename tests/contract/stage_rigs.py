@@ -48,7 +48,7 @@ from common.stage.api import (
     Show,
     Stage,
 )
-from common.telemetry.metrics import AlignMetrics, AsrMetrics
+from common.telemetry.metrics import AlignMetrics, AsrMetrics, VadMetrics
 from denoise_worker.settings import DenoiseSettings
 from denoise_worker.stage import DenoiseStage
 from tests.contract.checksums import ChecksumAligner, ChecksumEngine
@@ -277,7 +277,7 @@ class VadRig(Rig):
     name = "vad"
 
     def build(self) -> VadStage:
-        return VadStage(VadSettings(), SileroVad)
+        return VadStage(VadSettings(), SileroVad, VadMetrics.build(CollectorRegistry()))
 
 
 class DenoiseRig(Rig):

@@ -1,6 +1,7 @@
 """An ASR worker whose engine dies of loud audio: ``python -m tests.integration.asr_worker.deadly``.
 
-It kills the process it is in, as a bug in a native library does. With DEADLY=no it is mended.
+It kills the process it is in, as a bug in a native library does. With DEADLY=no it is mended. Less
+loud audio takes it long, or finds it full.
 """
 
 import asyncio
@@ -13,13 +14,18 @@ from functools import partial
 import numpy as np
 from prometheus_client import CollectorRegistry
 
-from asr_worker.api import DecodeRequest, EngineSettings, EngineUnusable, Hypothesis
+from asr_worker.api import DecodeRequest, EngineSettings, EngineUnusable, Hypothesis, Priority
 from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
 from common.audio import SAMPLE_RATE
+from common.errors import AtCapacity
 from common.stage import worker
 from common.telemetry.metrics import AsrMetrics
 
+FULL_FROM = 0.15
+"""Peak from which it is too full for partials."""
+SLOW_FROM, SLOW_S = 0.2, 2.5
+"""Peak from which a decode takes so many seconds."""
 DEADLY_FROM = 0.5
 """Peak from which it dies; from twice that on it hangs."""
 
@@ -47,6 +53,10 @@ class DeadlyEngine:
                 await asyncio.Event().wait()
             if peak > DEADLY_FROM:
                 os.kill(os.getpid(), signal.SIGKILL)
+        if FULL_FROM < peak <= SLOW_FROM and request.priority is not Priority.FINAL:
+            raise AtCapacity("it is full", reason="engine", retry_after=1.0)
+        if SLOW_FROM < peak <= DEADLY_FROM:
+            await asyncio.sleep(SLOW_S)
         return Hypothesis(f"{len(request.audio) / SAMPLE_RATE:.1f} seconds", language="English")
 
     async def watch(self) -> None:

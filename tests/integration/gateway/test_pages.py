@@ -67,4 +67,10 @@ async def test_the_metrics_tell_how_calls_fare(stack: RunningStack):
     assert value("sessions") == 0
     assert value("partial_latency_seconds_count") >= 0
     assert value("doorbells_total") > 0
+    assert {stage: value("workers", stage=stage) for stage in ("vad", "asr", "align")} == {
+        "vad": 1,
+        "asr": 1,
+        "align": 0,
+    }
+    assert value("redis_memory_ratio") == 0
     assert value("build_info", version=__version__, service="gateway") == 1

@@ -178,7 +178,6 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "kubectl": "needs a cluster",
     },
     "docs/operations.md": {
-        "callscribe_lag_seconds": "Prometheus reads it; test_operations.py knows its metrics",
         "callscribe dead-letters": "needs dead letters; test_letters.py runs both commands on some",
         "callscribe: vad": OUTPUT,
     },

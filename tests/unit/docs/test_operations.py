@@ -13,15 +13,14 @@ from asr_worker.api import EngineSettings, Priority, Usage
 from asr_worker.engines import whisper
 from common.errors import CallscribeError
 from common.settings import Definition, definitions, load, settings_classes
-from common.telemetry import metrics
 from denoise_worker.settings import DenoiseSettings
 from gateway.settings import GatewaySettings
+from tests.metric_table import families
 from vad_worker.settings import VadSettings
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 PACKAGES = ("common", "gateway", "vad_worker", "denoise_worker", "asr_worker")
-SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",), "info": ("_info",)}
 
 
 def table(title):
@@ -36,32 +35,6 @@ def table(title):
 
 def coded(cell):
     return re.findall(r"`([^`]+)`", cell)
-
-
-def families():
-    """Return every metric's labels by its name as Prometheus shows it, and all queryable names."""
-    registry = metrics.new_registry(version="1", service="test")
-    metrics.BusMetrics.build(registry)
-    metrics.GatewayMetrics.build(registry)
-    metrics.AsrMetrics.build(registry)
-    metrics.AlignMetrics.build(registry)
-    metrics.StageMetrics.build(registry, "vad")
-    labels, queryable = {}, set()
-    for family in registry.collect():
-        suffixes = SUFFIXES.get(family.type, ("",))
-        shown = family.name if family.type == "histogram" else family.name + suffixes[0]
-        labels[shown] = declared_labels(registry, family.name)
-        queryable |= {shown, *(family.name + suffix for suffix in suffixes)}
-    return labels, queryable
-
-
-def declared_labels(registry, name):
-    if name == "callscribe_build":
-        return ["version", "service"]
-    (collector,) = {
-        c for c, names in registry._collector_to_names.items() if name in names
-    }  # there is no public way to ask a labelled metric without values for its labels
-    return list(collector._labelnames)
 
 
 def test_the_metrics_are_those_of_the_code():

@@ -75,10 +75,20 @@ def test_the_end_comes_after_every_item():
 
 
 def test_a_control_past_the_audio_is_a_gap_and_no_mistake():
-    effects = run(leg(), [frames(2, 2), Control(9 * FRAME, 2, End())], QUIET)
+    one = leg()
+    effects = run(one, [frames(2, 2), Control(9 * FRAME, 2, End())], QUIET)
+    assert one.missing == 7 * FRAME
     events = [spoken(e) for e in effects if isinstance(e, Emit)]
     assert [each for each in events if isinstance(each[0], Gap)] == [(Gap(2 * FRAME, 9 * FRAME),)]
     assert isinstance(effects[-1], Done)
+
+
+def test_what_is_missing_is_that_of_the_last_step():
+    one = leg()
+    run(one, [frames(2, 2), frames(2, 9)], QUIET)
+    assert one.missing == 5 * FRAME
+    run(one, [frames(2, 11)], QUIET)
+    assert one.missing == 0
 
 
 def test_a_new_owner_reads_on_after_the_last_entry_taken_control_or_audio():

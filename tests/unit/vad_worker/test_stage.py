@@ -2,10 +2,13 @@
 
 from typing import Any, cast
 
+from prometheus_client import CollectorRegistry
+
 from common.bus.keys import Leg
 from common.bus.wire import Chunk
 from common.options import SessionOptions
 from common.pipeline.work import LegWork
+from common.telemetry.metrics import VadMetrics
 from vad_worker.framing import FRAME
 from vad_worker.leg import VadLeg
 from vad_worker.settings import VadSettings
@@ -29,7 +32,7 @@ def hear(one: OwnedLeg, times: int) -> None:
 
 
 def stage() -> VadStage:
-    return VadStage(VadSettings(), cast(Any, None))
+    return VadStage(VadSettings(), cast(Any, None), VadMetrics.build(CollectorRegistry()))
 
 
 def test_audio_that_comes_faster_than_it_is_spoken_is_a_recording_until_it_is_not():

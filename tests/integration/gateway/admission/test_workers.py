@@ -70,5 +70,8 @@ async def test_a_redis_that_is_nearly_full_is_noticed_and_one_without_a_limit_is
         await link.call("CONFIG", "SET", "maxmemory", limit)
         await workers.look()
         refusal = workers.refusal(1)
-        seen.append((workers.flooded, refusal and refusal.reason))
-    assert seen == [(False, None), (True, "redis_memory"), (False, None)]
+        seen.append((workers.flooded, refusal and refusal.reason, round(workers.memory, 1)))
+    assert [each[:2] for each in seen] == [(False, None), (True, "redis_memory"), (False, None)]
+    assert seen[0][2] == 0.0
+    assert 0.9 <= seen[1][2] <= 1.1
+    assert 0.4 <= seen[2][2] <= 0.6

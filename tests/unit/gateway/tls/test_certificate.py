@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 
-from gateway.tls.certificate import make
+from gateway.tls.certificate import chain_expiry, make
 
 NOW = datetime.now(UTC)
 NAMES = ["localhost", "127.0.0.1", "::1", "calls.example"]
@@ -93,3 +93,15 @@ def test_it_does_not_serve_with_the_key_of_another():
     one, other = make(NAMES, NOW), make(NAMES, NOW)
     for key in (other.key, b"", b"no key"):
         assert not type(one)(one.pem, key).serves(NAMES, NOW)
+
+
+def test_a_chain_ends_with_its_first_certificate():
+    later, sooner = make(NAMES, NOW), make(NAMES, NOW - timedelta(days=90))
+    for chain in (later.pem + sooner.pem, sooner.pem + later.pem, sooner.pem + sooner.key):
+        ends = NOW + timedelta(days=275)
+        assert chain_expiry(chain) == pytest.approx(ends.timestamp(), abs=1)
+
+
+def test_what_holds_no_certificate_has_no_end():
+    with pytest.raises(ValueError, match="PEM"):
+        chain_expiry(make(NAMES, NOW).key)

@@ -1,4 +1,5 @@
 import ssl
+import time
 
 import pytest
 
@@ -54,3 +55,8 @@ def test_the_flag_of_a_bad_directory_is_named(tmp_path):
     identity(tmp_path, "fullchain", "localhost")
     with pytest.raises(SettingsError, match=r"--self-signed-cert-dir: .* did not make"):
         SelfSigned("127.0.0.1", tmp_path)
+
+
+def test_it_tells_when_the_one_that_is_served_ends():
+    tls = SelfSigned("localhost", None)
+    assert tls.expiry - time.time() == pytest.approx(365 * 86_400, abs=60)

@@ -1,0 +1,1 @@
+"""Grafana's dashboards, described once: `python -m deploy.dashboards` writes their files."""

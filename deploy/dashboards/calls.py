@@ -1,0 +1,311 @@
+"""The dashboards of calls: all of them, one gateway's, and how late finals are."""
+
+from deploy.dashboards.panels import WINDOW, Choice, Dashboard, Panel, Query, each, quantiles
+
+_GATEWAY = '{instance=~"$gateway"}'
+
+_FINALS = Panel(
+    title="Finals after their endpoint",
+    text="Usually below 0.3 s. Later: decodes do not finish within the silence; add ASR workers.",
+    unit="s",
+    queries=quantiles("callscribe_endpoint_to_final_seconds"),
+    bad_from=0.5,
+)
+_PARTIALS = Panel(
+    title="Partials after their audio",
+    text="Below 0.5 s. Later: decodes queue; see the dashboard of recognisers.",
+    unit="s",
+    queries=quantiles("callscribe_partial_latency_seconds"),
+    bad_from=0.5,
+)
+_REFUSALS = Panel(
+    title="Refusals a minute",
+    text="None. The reason says what is full: docs/operations.md, Admission.",
+    unit="short",
+    queries=[each("callscribe_refusals_total", "reason")],
+)
+_FULLNESS = Panel(
+    title="Slots in use",
+    text="Below 80 %. Above: start another worker of that stage.",
+    unit="percentunit",
+    queries=[Query("callscribe:slots_used:ratio", "{{stage}}")],
+    bad_from=0.9,
+)
+_LAG = Panel(
+    title="Behind the audio",
+    text="One tick, about 0.05 s. From 0.5 s on calls are refused.",
+    unit="s",
+    queries=[Query("callscribe:lag:seconds", "{{stage}}")],
+    bad_from=0.5,
+)
+_CERTIFICATE = Panel(
+    title="Certificate ends in",
+    text="Weeks. A gateway reads a given certificate at its start: restart it after a renewal.",
+    unit="dtdurations",
+    queries=[
+        Query(
+            "min by (instance) (callscribe_certificate_expiry_timestamp_seconds) - time()",
+            "{{instance}}",
+        )
+    ],
+    figure=True,
+)
+
+OVERVIEW = Dashboard(
+    name="callscribe-overview",
+    title="callscribe: overview",
+    panels=[
+        Panel(
+            title="Calls",
+            text="Open calls of all gateways.",
+            unit="short",
+            queries=[Query("sum(callscribe_sessions)", "calls")],
+            figure=True,
+        ),
+        Panel(
+            title="Workers",
+            text="Live workers, by their heartbeats. None of vad or asr: no call is taken.",
+            unit="short",
+            queries=[Query("max by (stage) (callscribe_workers)", "{{stage}}")],
+            figure=True,
+        ),
+        Panel(
+            title="Alarms",
+            text="Alerts that fire. Each has a page in docs/runbooks.",
+            unit="short",
+            queries=[Query('count(ALERTS{alertstate="firing"}) or vector(0)', "firing")],
+            bad_from=1,
+            figure=True,
+        ),
+        Panel(
+            title="Versions",
+            text="Processes by version. Two for long: a deployment is stuck.",
+            unit="short",
+            queries=[Query("count by (version) (callscribe_build_info)", "{{version}}")],
+            figure=True,
+        ),
+        _FINALS,
+        _PARTIALS,
+        _REFUSALS,
+        _FULLNESS,
+        _LAG,
+        Panel(
+            title="Recognisers busy",
+            text="Share of their decode places in use. Above 90 % partials come rarely.",
+            unit="percentunit",
+            queries=[Query("max(callscribe_recognisers_busy)", "busy")],
+            bad_from=0.9,
+        ),
+        Panel(
+            title="Audio received",
+            text="Seconds of audio a second: about the number of channels that speak.",
+            unit="short",
+            queries=[Query(f"sum(rate(callscribe_audio_received_seconds_total{WINDOW}))", "audio")],
+        ),
+        Panel(
+            title="Work taken over and given up, a minute",
+            text="Take-overs only around deployments and crashes; dead letters never.",
+            unit="short",
+            queries=[
+                Query(
+                    f"sum by (stage) (rate(callscribe_takeovers_total{WINDOW})) * 60",
+                    "{{stage}} taken over",
+                ),
+                Query(
+                    f"sum by (stage) (rate(callscribe_dead_letters_total{WINDOW})) * 60",
+                    "{{stage}} dead letters",
+                ),
+            ],
+        ),
+        Panel(
+            title="Audio lost",
+            text="Seconds of audio a second that legs lack. None.",
+            unit="short",
+            queries=[Query(f"sum(rate(callscribe_gap_seconds_total{WINDOW}))", "lost")],
+        ),
+    ],
+)
+
+GATEWAY = Dashboard(
+    name="callscribe-gateway",
+    title="callscribe: one gateway",
+    choice=Choice("gateway", "callscribe_sessions", "instance"),
+    panels=[
+        Panel(
+            title="Calls",
+            text="Near --max-sessions: start another gateway.",
+            unit="short",
+            queries=[Query(f"callscribe_sessions{_GATEWAY}", "{{instance}}")],
+        ),
+        Panel(
+            title="Audio received",
+            text="Seconds a second. Far below the channels: clients stall.",
+            unit="short",
+            queries=[
+                Query(
+                    "sum by (instance)"
+                    f" (rate(callscribe_audio_received_seconds_total{_GATEWAY}{WINDOW}))",
+                    "{{instance}}",
+                )
+            ],
+        ),
+        Panel(
+            title="Finals after their endpoint",
+            text="One gateway alone: its core is full, or its way to Redis is long.",
+            unit="s",
+            queries=quantiles("callscribe_endpoint_to_final_seconds", "instance", _GATEWAY),
+            bad_from=0.5,
+        ),
+        Panel(
+            title="Partials after their audio",
+            text="As for finals.",
+            unit="s",
+            queries=quantiles("callscribe_partial_latency_seconds", "instance", _GATEWAY),
+            bad_from=0.5,
+        ),
+        Panel(
+            title="Refusals a minute",
+            text="max_sessions and gateway_busy are this gateway's own: start another one.",
+            unit="short",
+            queries=[each("callscribe_refusals_total", "reason", _GATEWAY)],
+        ),
+        Panel(
+            title="Calls resumed, a minute",
+            text="Outside deployments: networks break, or gateways die.",
+            unit="short",
+            queries=[each("callscribe_resumptions_total", "instance", _GATEWAY)],
+        ),
+        Panel(
+            title="Webhooks, messages a minute",
+            text="Mostly delivered. Otherwise a receiver is in trouble; no call is delayed.",
+            unit="short",
+            queries=[each("callscribe_webhook_attempts_total", "outcome", _GATEWAY)],
+        ),
+        Panel(
+            title="Traces dropped, a minute",
+            text="None. Otherwise Redis is away or full; no result is late.",
+            unit="short",
+            queries=[each("callscribe_traces_dropped_total", "instance", _GATEWAY)],
+        ),
+        Panel(
+            title="Doorbells a second",
+            text="Without `work` under load results wait for the sweep, up to 1 s.",
+            unit="ops",
+            queries=[
+                Query(
+                    f"sum by (outcome) (rate(callscribe_doorbells_total{_GATEWAY}{WINDOW}))",
+                    "{{outcome}}",
+                )
+            ],
+        ),
+        _CERTIFICATE,
+    ],
+)
+
+_LATE = "callscribe:finals_late:ratio_rate"
+
+OBJECTIVE = Dashboard(
+    name="callscribe-objective",
+    title="callscribe: service level",
+    panels=[
+        Panel(
+            title="Late finals: budget spent in three days",
+            text="99 % of the finals within 0.5 s of their endpoint. 1: as much as may be late.",
+            unit="percentunit",
+            queries=[Query(f"{_LATE}3d / 0.01", "of what three days may spend")],
+            bad_from=1,
+            figure=True,
+        ),
+        Panel(
+            title="Finals a second",
+            text="A handful is no evidence: below 0.01 nothing is alarmed.",
+            unit="ops",
+            queries=[Query("callscribe:finals:rate5m", "finals")],
+            figure=True,
+        ),
+        Panel(
+            title="Burn rate",
+            text="How fast the budget of 30 days is spent. 14.4 for an hour or 6 for six: a page.",
+            unit="short",
+            queries=[Query(f"{_LATE}{each} / 0.01", each) for each in ("1h", "6h", "1d", "3d")],
+            bad_from=14.4,
+            wide=True,
+        ),
+        Panel(
+            title="Burn rate of the short windows",
+            text="An alarm ends as soon as these are low again.",
+            unit="short",
+            queries=[Query(f"{_LATE}{each} / 0.01", each) for each in ("5m", "30m", "2h")],
+            bad_from=14.4,
+            wide=True,
+        ),
+        Panel(
+            title="Finals within",
+            text="The objective is the line of 0.5 s.",
+            unit="percentunit",
+            queries=[
+                Query(
+                    "sum(rate(callscribe_endpoint_to_final_seconds_bucket"
+                    f'{{le="{le}"}}{WINDOW}))'
+                    f" / sum(rate(callscribe_endpoint_to_final_seconds_count{WINDOW}))",
+                    f"{le} s",
+                )
+                for le in ("0.1", "0.3", "0.5", "1.0")
+            ],
+        ),
+        Panel(
+            title="Partials within",
+            text="No objective: partials are elastic under load.",
+            unit="percentunit",
+            queries=[
+                Query(
+                    "sum(rate(callscribe_partial_latency_seconds_bucket"
+                    f'{{le="{le}"}}{WINDOW}))'
+                    f" / sum(rate(callscribe_partial_latency_seconds_count{WINDOW}))",
+                    f"{le} s",
+                )
+                for le in ("0.5", "1.0")
+            ],
+        ),
+        _FINALS,
+        _REFUSALS,
+    ],
+)
+
+_OF_KEYS = "(missing|unknown|revoked|expired)_(key|token)|spent_token|scope|origin|key_.+"
+
+TENANTS = Dashboard(
+    name="callscribe-tenants",
+    title="callscribe: tenants",
+    panels=[
+        Panel(
+            title="Channels that speak or listen",
+            text="Seconds of audio a second. GET /v1/usage has the figures to go by.",
+            unit="short",
+            queries=[
+                Query(
+                    f"sum by (tenant) (rate(callscribe_tenant_audio_seconds_total{WINDOW}))",
+                    "{{tenant}}",
+                )
+            ],
+            wide=True,
+        ),
+        Panel(
+            title="Audio of a day",
+            text="All channels of a tenant's calls, in the last 24 hours.",
+            unit="s",
+            queries=[
+                Query(
+                    "sum by (tenant) (increase(callscribe_tenant_audio_seconds_total[1d]))",
+                    "{{tenant}}",
+                )
+            ],
+        ),
+        Panel(
+            title="Refused for their keys, a minute",
+            text="Many of one reason: a client has a wrong key, or a limit is too low.",
+            unit="short",
+            queries=[each("callscribe_refusals_total", "reason", f'{{reason=~"{_OF_KEYS}"}}')],
+        ),
+    ],
+)

@@ -1,0 +1,112 @@
+"""Every panel of the dashboards, asked from a Prometheus that scrapes the running system."""
+
+import asyncio
+import math
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+from callscribe.local.child import die_with_parent, free_ports
+from deploy.dashboards.description import DASHBOARDS
+from deploy.dashboards.panels import Panel
+from tests.certificates import identity
+from tests.conftest import ROOT
+from tests.drills.monitoring import missing
+from tests.drills.system import FULL, GOOD, SLOW, System, running_system
+from tests.integration.pipeline.calls import config, line
+from tests.promql import names
+
+EXPORTER = "prometheus-redis-exporter"
+
+ELSEWHERE = {
+    "Tokens a second": "only the engine vllm counts tokens",
+    "Prompt tokens from the cache": "only the engine vllm counts tokens",
+    "Aligning one text": "an aligner needs a GPU",
+    "Texts without words, a minute": "an aligner needs a GPU",
+    "GPU in use": "there is no GPU",
+    "GPU memory in use": "there is no GPU",
+    "GPU power": "there is no GPU",
+    "GPU temperature": "there is no GPU",
+}
+"""Panels that cannot show anything on a machine without a GPU."""
+
+
+def asked(expr: str) -> str:
+    """Return a panel's query as Grafana asks it when everything is chosen."""
+    return expr.replace("$__rate_interval", "20s").replace("$stage", ".*").replace("$gateway", ".*")
+
+
+def shows(system: System, panel: Panel) -> bool:
+    """Whether each query of a panel has a series with a value."""
+    return all(
+        any(
+            math.isfinite(float(each["value"][1]))
+            for each in system.prometheus.query(asked(q.expr))
+        )
+        for q in panel.queries
+    )
+
+
+def exported(panel: Panel) -> bool:
+    """Whether a panel needs the Redis exporter."""
+    return any(name.startswith("redis_") for q in panel.queries for name in names(q.expr))
+
+
+@contextmanager
+def redis_exporter(system: System) -> Iterator[bool]:
+    """Start Debian's exporter beside the system's Redis; tell whether there is one."""
+    if shutil.which(EXPORTER) is None:
+        yield False
+        return
+    (port,) = free_ports(1)
+    address = f"--redis.addr={system.server.url}", f"--web.listen-address=127.0.0.1:{port}"
+    process = subprocess.Popen(
+        [EXPORTER, *address], stderr=subprocess.DEVNULL, preexec_fn=die_with_parent()
+    )
+    system.others["redis"] = [port]
+    try:
+        yield True
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def provoke(system: System) -> None:
+    """Do what counters with labels wait for: lose connections to Redis, refuse a call."""
+    system.redis.client_kill_filter(_type="normal")
+    with suppress(InvalidStatus, WebSocketException):
+        async with line(system.url) as client:
+            await client.say(config(encoding="none such"))
+            await client.hear_out()
+
+
+@pytest.mark.skipif(bool(missing()), reason="there is no Prometheus")
+@pytest.mark.timeout(240)
+async def test_every_panel_shows_the_load(tmp_path: Path):
+    panels = {f"{d.name}: {p.title}": p for d in DASHBOARDS for p in d.panels}
+    with running_system(tmp_path) as system, redis_exporter(system) as exporter:
+        given = identity(tmp_path, "secured", "localhost", days=90)
+        flags = "--ssl-certfile", str(given.certfile), "--ssl-keyfile", str(given.keyfile)
+        system.add("gateway", *flags, tls=True)
+        await system.ready()
+        due = {
+            name: panel
+            for name, panel in panels.items()
+            if panel.title not in ELSEWHERE and (exporter or not exported(panel))
+        }
+        asked_for = len(due)
+        async with system.talking(GOOD, 2), system.talking(FULL, 1), system.talking(SLOW, 2):
+            await provoke(system)
+            end = asyncio.get_running_loop().time() + 120
+            while due and asyncio.get_running_loop().time() < end:
+                due = {name: panel for name, panel in due.items() if not shows(system, panel)}
+                await asyncio.sleep(1.0)
+            assert sorted(due) == []
+    if exporter:
+        page = " ".join((ROOT / "docs" / "operations.md").read_text().split())
+        assert f"{asked_for} of {len(panels)} show data" in page
