@@ -38,7 +38,7 @@ def spoken(
     path = write(tmp_path_factory.mktemp("call") / "call.wav", sample_call(16.0), 8_000)
     granted = ["clipboard-read", "clipboard-write"]
     with speak(chromium, f"http://127.0.0.1:{stack.port}", permissions=granted) as view:
-        view.open(f"?{urlencode(NAMED)}")
+        view.open(f"#speak?{urlencode(NAMED)}")
         texts = [text for _, text in view.transcript_of(path)]
         assert len(texts) >= 3
         view.page.get_by_role("link", name="Look").click()

@@ -23,7 +23,7 @@ export interface Access {
   readonly denial: Denial | null;
   /** Whether the views were shown once: what they hold stays in sight when a key ends. */
   readonly admitted: boolean;
-  /** Rises with every change of who uses the page: the views begin anew. */
+  /** Rises with every change of who uses the page: the views begin again. */
   readonly turn: number;
 }
 
@@ -45,7 +45,7 @@ export function storedKey(): string {
   return sessionStorage.getItem(STORED) ?? "";
 }
 
-/** Notes that the server lets everybody in, or the holder of a key. */
+/** Notes that the server wants no key, or accepts this one. */
 export function admit(key: string, scopes: readonly string[]): void {
   if (key) sessionStorage.setItem(STORED, key);
   const state = key ? "given" : "open";

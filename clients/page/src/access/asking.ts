@@ -22,7 +22,7 @@ export async function tryKey(key: string): Promise<void> {
     return key ? admit(key, scopes) : deny(key, null);
   }
   if (access.value.state === "needed") return deny(key, { code: "unreachable", message: "" });
-  // Somebody who reloads the page while the server is away keeps the key.
+  // A reload while the server is away keeps the key.
   admit(key, key ? SCOPES : []);
 }
 

@@ -21,6 +21,8 @@ export function KeyForm(): ComponentChild {
     void tryKey(key.trim()).finally(() => {
       setTrying(false);
       setKey("");
+      // The form is gone then, and with it the focus.
+      if (access.value.state === "given") document.getElementById("main")?.focus();
     });
   };
   return (

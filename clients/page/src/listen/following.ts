@@ -61,7 +61,15 @@ export function useFollowing(call: string): Following {
       news = transcript.current.apply(message) ?? news;
       drawing ||= window.setTimeout(draw, GATHER_MS);
     };
-    const to = { take, setState, setFailure };
+    const enter = (next: FollowState): void => {
+      // Who reads that the call has ended sees its last words.
+      if (drawing) {
+        clearTimeout(drawing);
+        draw();
+      }
+      setState(next);
+    };
+    const to = { take, setState: enter, setFailure };
     followCall(call, to, ending.signal).catch(() => undefined); // it was ended
     return () => {
       ending.abort();

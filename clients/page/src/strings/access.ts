@@ -5,7 +5,7 @@ export const access = {
   field: "API key",
   use: "Use this key",
   forget: "Forget the key",
-  forgetHint: "Loads the page anew, without the key and all that was read with it.",
+  forgetHint: "Loads the page again, without the key and all that was read with it.",
   problems: {
     unknown_key: "The server does not know this key. Look whether all of it was copied.",
     revoked_key: "This key was revoked. Ask for another one.",

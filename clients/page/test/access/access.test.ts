@@ -25,7 +25,7 @@ test("a key is kept for the tab, and goes with requests, readers and calls", () 
   expect(callSettings(fetchToken)).toEqual({ token: fetchToken });
 });
 
-test("a key may do what its scopes say, and an open server lets everybody do everything", () => {
+test("a key may do what its scopes say, and an open server wants no key", () => {
   expect(may("read")).toBe(false);
   admit(KEY, ["read"]);
   expect([may("read"), may("transcribe"), may("admin")]).toEqual([true, false, false]);
@@ -50,14 +50,14 @@ test("a late answer to the key before does not end the one in use", () => {
   expect(access.value).toMatchObject({ state: "given", key: KEY, denial: null });
 });
 
-test("another key begins the views anew", () => {
+test("another key begins the views again", () => {
   admit(KEY, ["read"]);
   const { turn } = access.value;
   admit("cs_other", ["read"]);
   expect(access.value.turn).toBeGreaterThan(turn);
 });
 
-test("to forget a key is to load the page anew without it", () => {
+test("to forget a key is to load the page again without it", () => {
   admit(KEY, ["read"]);
   forget();
   expect(stored.size).toBe(0);

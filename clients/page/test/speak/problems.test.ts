@@ -21,6 +21,9 @@ test("known failures are told apart from others", () => {
   expect(whatOf("device_busy")).toBe(failures.device_busy[0]);
   expect(whatOf("invalid_option")).toBe(failures.option[0]);
   expect(whatOf("resume_unknown")).toBe(failures.session_lost[0]);
+  expect(whatOf("revoked_key")).toBe(failures.key[0]);
+  expect(whatOf("spent_token")).toBe(failures.token[0]);
+  expect(whatOf("scope")).toBe(failures.scope[0]);
   expect(whatOf("internal_error")).toBe(failures.other[0]);
 });
 

@@ -78,7 +78,7 @@ async function look(ending: AbortSignal): Promise<void> {
   });
 }
 
-/** Learns what everybody may know: whether the server takes calls. */
+/** Learns what needs no key: whether the server takes calls. */
 async function lookFromOutside(
   withheld: "scope" | "port",
   signal: AbortSignal,
