@@ -91,7 +91,7 @@ async def test_a_name_that_is_looked_up_again_is_judged_again():
     await runner.setup()
     await web.TCPSite(runner, "0.0.0.0", 0).start()
     port = runner.addresses[0][1]
-    outcomes = []
+    outcomes: list[str] = []
     # The second answer is the attack: the name was harmless when it was allowed.
     names = Names(["127.0.0.5"], ["127.0.0.6"])
     resolver = Resolver(Addresses.parse("127.0.0.5"), names)
@@ -105,7 +105,7 @@ async def test_a_name_that_is_looked_up_again_is_judged_again():
 
 
 async def test_numbers_in_other_spellings_are_no_way_round():
-    outcomes = []
+    outcomes: list[str] = []
     resolver = Resolver(Addresses(), aiohttp.ThreadedResolver())
     connector = aiohttp.TCPConnector(resolver=resolver)
     async with asyncio.timeout(30), aiohttp.ClientSession(connector=connector) as http:
@@ -118,8 +118,8 @@ async def test_numbers_in_other_spellings_are_no_way_round():
 
 
 _PARTS = st.sampled_from(
-    ["http://", "https:", "//", "crm", "evil", "@", ":", "80", "/", "\\", "#", "?", "%40", "[", "]"]
-    + ["%2f", "\t", " ", ".", "。", "\uff43rm", "\u212a", "\u00ad", "::1", ";", "&", "\u200b"]
+    "http:// https: // crm evil @ : 80 / \\ # ? %40 [ ] %2f . 。 \uff43rm \u212a ::1 ; &".split(" ")
+    + ["\t", " ", "\u00ad", "\u200b"]
 )
 
 
