@@ -117,13 +117,13 @@ async def test_numbers_in_other_spellings_are_no_way_round():
     assert set(outcomes[3:]) <= {"unreachable", "forbidden"}
 
 
-_PARTS = st.sampled_from(
-    "http:// https: // crm evil @ : 80 / \\ # ? %40 [ ] %2f . 。 \uff43rm \u212a ::1 ; &".split(" ")
-    + ["\t", " ", "\u00ad", "\u200b"]
-)
+_PARTS = [
+    *("http://", "https:", "//", "crm", "evil", "@", ":", "80", "/", "\\", "#", "?", "%40", "["),
+    *("]", "%2f", ".", "。", "\uff43rm", "\u212a", "::1", ";", "&", "\t", " ", "\u00ad", "\u200b"),
+]
 
 
-@given(st.lists(_PARTS, max_size=9).map("".join))
+@given(st.lists(st.sampled_from(_PARTS), max_size=9).map("".join))
 def test_the_host_that_is_judged_is_the_host_that_is_asked(url):
     rules = WebhookRules(hosts=frozenset({"crm"}))
     assert rules.allows(url) == (host_of(url) == "crm")
