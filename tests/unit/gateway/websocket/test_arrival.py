@@ -4,7 +4,7 @@ import asyncio
 import gc
 import weakref
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from websockets.asyncio.server import serve
@@ -68,7 +68,7 @@ async def server() -> AsyncIterator[Seen]:
         handle,
         "127.0.0.1",
         0,
-        create_connection=arrival,
+        create_connection=cast(Any, arrival),
         select_subprotocol=lambda connection, offered: None,
         compression=None,
     ) as listening:
