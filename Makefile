@@ -14,6 +14,8 @@
 #   make chaos [FAULTS=500 SEED=7 CALLS=20]   calls under random faults; nothing may be lost
 #   make drills [ARGS="--list"]  each alert, provoked on a real stack
 #   make attack [ARGS="--short"] one rude client after another; the others may notice nothing
+#   make lock [ARGS=--upgrade]   write deploy/locks anew: what images are installed from
+#   make sbom                    list what images and the page are made of, into build/sbom
 #   make clean                   remove what these made
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
@@ -25,7 +27,8 @@ INSTALL = -m pip install --quiet
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo up web test-web screenshots test test-clients test-plain-cpu test-vllm check bench chaos fuzz drills attack clean
+.PHONY: demo up web test-web screenshots test test-clients test-plain-cpu test-vllm check bench chaos fuzz \
+	drills attack lock sbom clean
 
 demo: .venv/local.stamp
 	$(BIN)/callscribe demo $(if $(AUDIO),"$(AUDIO)") $(ARGS)
@@ -93,6 +96,25 @@ drills: .venv/dev.stamp
 attack: .venv/dev.stamp
 	$(BIN)/python -m tests.attack $(ARGS)
 
+# Python and the platform are those of deploy/Dockerfile. No address of an index is written: a lock
+# names what is installed, not where it comes from.
+LOCK = build/tools/bin/uv pip compile --quiet --no-config --no-header --no-annotate \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11.15 \
+	--python-platform x86_64-manylinux_2_28 $(ARGS)
+
+lock: build/tools.stamp
+	for extra in gateway vad denoise asr-cpu asr-vllm; do \
+		$(LOCK) pyproject.toml --extra $$extra --output-file deploy/locks/$$extra.txt \
+			>/dev/null || exit; \
+	done
+	$(LOCK) --no-deps requirements-no-deps.txt --output-file deploy/locks/no-deps.txt >/dev/null
+	for tools in build sbom; do \
+		$(LOCK) deploy/locks/$$tools.in --output-file deploy/locks/$$tools.txt >/dev/null || exit; \
+	done
+
+sbom: build/tools.stamp
+	build/tools/bin/python deploy/sbom.py build/sbom
+
 clean:
 	rm -rf .venv .venv-vllm .venv-clients tests/clients/node_modules clients/node_modules build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache
@@ -118,6 +140,12 @@ clean:
 
 .venv/web.stamp: .venv/dev.stamp
 	$(BIN)/python $(INSTALL) --editable '.[dev-web]'
+	@touch $@
+
+build/tools.stamp: deploy/locks/build.txt deploy/locks/sbom.txt
+	$(or $(PYTHON),python3) -m venv build/tools
+	build/tools/bin/python $(INSTALL) --require-hashes --requirement deploy/locks/build.txt
+	build/tools/bin/python $(INSTALL) --require-hashes --requirement deploy/locks/sbom.txt
 	@touch $@
 
 .venv-vllm/bin/python:

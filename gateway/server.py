@@ -159,7 +159,7 @@ class GatewayServer:
         self._webhooks = Webhooks(
             link,
             self._directory,
-            self._webhook_rules.secrets,
+            self._webhook_rules,
             lambda outcome: self._metrics.webhooks.labels(outcome).inc(),
             keep=settings.webhook_keep_s,
         )

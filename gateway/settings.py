@@ -183,6 +183,10 @@ class GatewaySettings(CommonSettings):
     webhook_hosts: str | None = setting(
         None, "hosts, with commas, that a call's own webhook may have; without it no call has one"
     )
+    webhook_networks: str | None = setting(
+        None,
+        "addresses and networks, with commas, where a webhook's host may be beside public ones",
+    )
     webhook_secret_file: Path | None = setting(
         None, "file with the secrets that webhooks are signed with, whsec_<base64>, one a line"
     )
@@ -281,7 +285,10 @@ class GatewaySettings(CommonSettings):
         """Return where webhooks may go. Raises SettingsError."""
         try:
             return WebhookRules.parse(
-                self.webhook_url or "", self.webhook_hosts or "", self.webhook_secret_file
+                self.webhook_url or "",
+                self.webhook_hosts or "",
+                self.webhook_networks or "",
+                self.webhook_secret_file,
             )
         except ValueError as error:
             raise SettingsError(str(error)) from None

@@ -3,7 +3,8 @@
 An event is a static dotted name with fields: ``log.info("leg.adopted", leg=leg, epoch=3)``.
 Fields bound with `bound` (session, leg, utterance) are added to every record of the same task.
 Call content never reaches the log above debug level: the fields in `PRIVATE` and all binary values
-are replaced by their size.
+are replaced by their size. Clients choose some values: what a terminal or a reader of lines could
+take for more than a value is written as an escape sequence.
 """
 
 import json
@@ -148,7 +149,7 @@ class JsonFormatter(logging.Formatter):
             entry.setdefault(name, value)
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, default=str, ensure_ascii=False)
+        return _escaped(json.dumps(entry, default=str, ensure_ascii=False))
 
 
 class ConsoleFormatter(logging.Formatter):
@@ -161,10 +162,14 @@ class ConsoleFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line, a traceback below it."""
         time = datetime.fromtimestamp(record.created).strftime("%H:%M:%S.%f")[:-3]
-        line = f"{time} {record.levelname.lower():7} {self._service} {record.getMessage()}"
+        line = (
+            f"{time} {record.levelname.lower():7} {self._service} {_escaped(record.getMessage())}"
+        )
         line += "".join(f" {name}={_plain(value)}" for name, value in _fields(record).items())
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            # Indented, so that no line of an error's text can be taken for a record.
+            told = self.formatException(record.exc_info).split("\n")
+            line += "".join(f"\n  {_escaped(each)}" for each in told)
         return line
 
 
@@ -172,9 +177,19 @@ def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     text = str(value)
-    return (
-        json.dumps(text, ensure_ascii=False) if text == "" or " " in text or "\n" in text else text
-    )
+    simple = text and text.isprintable() and not any(each in text for each in ' "=')
+    return text if simple else _escaped(json.dumps(text, ensure_ascii=False))
+
+
+def _escaped(text: str) -> str:
+    """Return a text with JSON's escape sequence for each character that is not printable.
+
+    These are line ends of every kind, a terminal's controls, marks that change the direction of
+    writing, and halves of surrogate pairs, which no encoding has.
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

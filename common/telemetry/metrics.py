@@ -169,8 +169,9 @@ class GatewayMetrics:
     resumptions: Counter
     """Calls that their client resumed. Beyond deployments: networks or gateways break."""
     webhooks: Counter
-    """Attempts by `outcome`: delivered, refused, unreachable. The latter two rising: a receiver is
-    in trouble; calls are not delayed by it."""
+    """Attempts by `outcome`: delivered, refused, unreachable, forbidden. `refused` or `unreachable`
+    rising: a receiver is in trouble; calls are not delayed by it. `forbidden`: a receiver's name
+    leads to an address outside `--webhook-networks`."""
     refusals: Counter
     """Sessions refused by `reason`. `asr_load`, `asr_wait`, `asr_backlog`: ASR workers; `lag`,
     `<stage>_slots`, `<stage>_backlog`: workers of that stage; `max_sessions`, `gateway_busy`:

@@ -17,6 +17,7 @@ from gateway.protocols.events import Dtmf, Event, Final, Keyword, Words
 from gateway.readers.following import LOOK_EVERY
 from gateway.readers.reading import Reading
 from gateway.readers.rendering import Message, Renderer
+from gateway.webhooks.addresses import Forbidden
 from gateway.webhooks.progress import Progress
 from gateway.webhooks.signing import Secrets
 
@@ -61,6 +62,11 @@ class Sender:
                 timeout=aiohttp.ClientTimeout(total=_ANSWER_S),
             ) as answer:
                 status, again = answer.status, answer.headers.get("Retry-After", "")
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, Forbidden):
+                _log.warning("webhook.forbidden", reason=str(error.os_error))
+            self.counted("forbidden" if isinstance(error.os_error, Forbidden) else "unreachable")
+            return 0.0
         except (aiohttp.ClientError, TimeoutError, OSError):
             self.counted("unreachable")
             return 0.0

@@ -5,22 +5,31 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+from gateway.webhooks.addresses import Addresses
 from gateway.webhooks.signing import Secrets
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookRules:
-    """`url` gets every call that names none; a call's own must be at one of `hosts`."""
+    """`url` gets every call that names none; a call's own must be at one of `hosts`.
+
+    Names must lead to `addresses`.
+    """
 
     url: str = ""
     hosts: frozenset[str] = frozenset()
+    addresses: Addresses = field(default_factory=Addresses)
     secrets: Secrets = field(default_factory=Secrets)
 
     @classmethod
-    def parse(cls, url: str, hosts: str, secret_file: Path | None) -> Self:
+    def parse(cls, url: str, hosts: str, networks: str, secret_file: Path | None) -> Self:
         """Read the settings; ValueError names the flag that is wrong."""
         if url and host_of(url) is None:
             raise ValueError(f"--webhook-url: {url!r} is no http or https URL")
+        try:
+            addresses = Addresses.parse(networks)
+        except ValueError as error:
+            raise ValueError(f"--webhook-networks: {error}") from None
         allowed = frozenset(host.strip().lower() for host in hosts.split(",") if host.strip())
         if not (url or allowed):
             return cls()
@@ -32,7 +41,7 @@ class WebhookRules:
             raise ValueError(f"--webhook-secret-file: {error}") from None
         if not secrets.keys:
             raise ValueError(f"--webhook-secret-file: {secret_file} is empty")
-        return cls(url, allowed, secrets)
+        return cls(url, allowed, addresses, secrets)
 
     @property
     def active(self) -> bool:

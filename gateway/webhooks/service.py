@@ -9,9 +9,10 @@ import aiohttp
 from common.redis.link import Link
 from common.telemetry.logs import Log
 from gateway.calls.directory import Directory
+from gateway.webhooks.addresses import Resolver
 from gateway.webhooks.delivery import Delivery, Sender
 from gateway.webhooks.progress import Progress
-from gateway.webhooks.signing import Secrets
+from gateway.webhooks.rules import WebhookRules
 
 _CLAIM_EVERY = 0.5
 _RENEW_EVERY = 5.0
@@ -30,14 +31,14 @@ class Webhooks:
         self,
         link: Link,
         directory: Directory,
-        secrets: Secrets,
+        rules: WebhookRules,
         counted: Callable[[str], None],
         *,
         keep: float,
     ) -> None:
         self._link = link
         self._directory = directory
-        self._secrets = secrets
+        self._rules = rules
         self._counted = counted
         self._keep = keep
         self._progress = Progress(link)
@@ -45,9 +46,10 @@ class Webhooks:
 
     async def run(self) -> None:
         """Look after webhooks for ever."""
-        connector = aiohttp.TCPConnector(limit_per_host=_MOST_OF_A_HOST)
+        resolver = Resolver(self._rules.addresses, aiohttp.ThreadedResolver())
+        connector = aiohttp.TCPConnector(resolver=resolver, limit_per_host=_MOST_OF_A_HOST)
         async with aiohttp.ClientSession(connector=connector) as http:
-            sender = Sender(http, self._secrets, self._counted)
+            sender = Sender(http, self._rules.secrets, self._counted)
             try:
                 await self._attend(sender)
             finally:

@@ -61,6 +61,7 @@ class Arrival(asyncio.Protocol):
             self.connection.connection_made(self._transport)
             self.connection.shake_hands(head.data, head.rest)
             return
+        self.connection.discard()
         server = self._host.http(head.goes_on)
         self._transport.set_protocol(server)
         server.connection_made(self._transport)
@@ -69,6 +70,7 @@ class Arrival(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it: there was no request."""
         self._leave()
+        self.connection.discard()
 
     def go_on(self) -> None:
         """See `gateway.turns.crowd.Member`; it never waits for a turn."""

@@ -239,6 +239,16 @@ class WebSocketConnection(ServerConnection):
         self._pieces.clear()
         self._lost = True
         self._news.set()
+        self.discard()
+
+    def discard(self) -> None:
+        """Free what the library has made for a connection that is over, or never was a WebSocket.
+
+        The protocol is in cycles with its parser and with a method that is set on it. The process
+        looks for cycles so rarely that clients could fill its memory with them.
+        """
+        self.protocol.parser.close()
+        vars(self.protocol).pop("select_subprotocol", None)
 
     def send_soon(self, messages: Sequence[str | bytes]) -> None:
         """Queue messages; a client that leaves more than `MOST_UNSENT` unread is closed.

@@ -36,6 +36,24 @@ async def unpaced_speech(target: Target) -> None:
     await target.calls(visit, sockets=20, options=_FAST)
 
 
+@attack("100 long keywords that may be misspelt, and the longest context, 4 spoken calls")
+async def keyword_bombs(target: Target) -> None:
+    messages = _speech()
+    # Misspelt words of about the length of those that are spoken are compared letter by letter.
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = [letters[at % 26] + letters[(at * 7) % 26] + "eeneee" for at in range(100)]
+    options = {"keywords": words, "keyword_distance": 2, "context": "c " * 4_900}
+
+    async def visit(rude: Rude) -> None:
+        rude.read_on()
+        while True:
+            for message in messages:
+                await rude.send(message, 1)
+                await asyncio.sleep(_MESSAGE / 2 / _RATE / 4)
+
+    await target.calls(visit, sockets=4, options={**_FAST, **options})
+
+
 @attack("4 calls with results due that never read them")
 async def unread_results(target: Target) -> None:
     messages = _speech()

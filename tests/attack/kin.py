@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-KIN = ("frames", "messages", "audio", "requests", "malformed", "others", "calls")
+KIN = ("frames", "messages", "audio", "requests", "names", "malformed", "others", "calls")
 """The last leave calls that wait for their client: in the short form others would meet them."""
 
 for _name in KIN:

@@ -1,6 +1,7 @@
 """Kin of HTTP: requests with too much behind or inside them, and connections that say little."""
 
 import asyncio
+import resource
 from contextlib import suppress
 
 from tests.attack import wire
@@ -8,6 +9,10 @@ from tests.attack.registry import attack
 from tests.attack.rude import PATH, Rude, Target
 
 _PAUSE = 0.02
+_WAVE = 100
+"""Sockets that are opened together: a server's queue of new ones has about so many places."""
+_OTHER_FILES = 64
+"""Open files that are no attacker's sockets."""
 
 
 async def _ask(target: Target, data: bytes, *, sockets: int = 4) -> None:
@@ -113,6 +118,19 @@ async def slow_handshakes(target: Target) -> None:
 @attack("300 TCP connections that say nothing")
 async def idle_sockets(target: Target) -> None:
     await target.again_and_again(lambda rude: rude.ended(), sockets=300)
+
+
+@attack("10 000 TCP connections that say nothing, or as many as there may be open files")
+async def flood_of_sockets(target: Target) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    waves = min(10_000, most - _OTHER_FILES) // _WAVE
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(waves):
+            wave = target.again_and_again(lambda rude: rude.ended(), sockets=_WAVE, pause=1.0)
+            tasks.create_task(wave)
+            await asyncio.sleep(_PAUSE)
+        await asyncio.Event().wait()
 
 
 @attack("200 WebSockets that open no call")

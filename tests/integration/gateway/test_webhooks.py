@@ -33,7 +33,9 @@ class Receiver:
     def __init__(self) -> None:
         self.got: list[tuple[str, dict[str, Any]]] = []
         self.attempts = 0
+        self.elsewhere = 0
         self.status = 200
+        self.location = ""
 
     @property
     def finals(self) -> list[str]:
@@ -49,14 +51,19 @@ class Receiver:
         assert request.headers["webhook-signature"] == expected
         if self.status == 200:
             self.got.append((name, json.loads(body)))
-        return web.Response(status=self.status)
+        return web.Response(status=self.status, headers={"Location": self.location})
+
+    async def take_elsewhere(self, request: web.Request) -> web.Response:
+        self.elsewhere += 1
+        return web.Response()
 
 
 @pytest.fixture
 async def receiver(unharmed: None) -> AsyncIterator[tuple[Receiver, str]]:
     one = Receiver()
     app = web.Application()
-    app.add_routes([web.post("/finals", one.take)])
+    routes = [web.post("/finals", one.take), web.route("*", "/elsewhere", one.take_elsewhere)]
+    app.add_routes(routes)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -165,3 +172,39 @@ async def test_a_receiver_that_wants_no_more_gets_no_more(stack: RunningStack, r
         await converse(gateway.url, config(), *messages(sentence()), FINALIZE)
         await asyncio.sleep(2)
         assert one.attempts == 1
+
+
+async def test_a_redirect_leads_nowhere(stack: RunningStack, receiver, secret):
+    one, url = receiver
+    one.status, one.location = 307, url.replace("/finals", "/elsewhere")
+    flags = ("--webhook-hosts", "127.0.0.1", "--webhook-secret-file", secret)
+    with service("gateway", stack.redis_url, *flags) as gateway:
+        gateway.wait_ready()
+        await converse(gateway.url, config(webhook=url), *messages(sentence()), FINALIZE)
+        await soon(lambda: one.attempts >= 2)
+        assert one.elsewhere == 0
+        refused = 'callscribe_webhook_attempts_total{outcome="refused"}'
+        assert refused in gateway.page("/metrics")[1]
+        one.status = 200
+        await soon(lambda: ended(one))
+
+
+async def test_an_allowed_name_may_not_lead_into_the_own_network(
+    stack: RunningStack, receiver, secret
+):
+    one, url = receiver
+    url = url.replace("127.0.0.1", "localhost")
+    flags = ("--webhook-hosts", "localhost", "--webhook-secret-file", secret)
+    with service("gateway", stack.redis_url, *flags) as gateway:
+        gateway.wait_ready()
+        transcript = await converse(
+            gateway.url, config(webhook=url), *messages(sentence()), FINALIZE
+        )
+        assert transcript.close_code == 1000
+        forbidden = 'callscribe_webhook_attempts_total{outcome="forbidden"}'
+        await soon(lambda: forbidden in gateway.page("/metrics")[1])
+        assert one.attempts == 0
+    with service("gateway", stack.redis_url, *flags, "--webhook-networks", "127.0.0.1") as gateway:
+        gateway.wait_ready()
+        await soon(lambda: ended(one))
+    assert one.finals == transcript.texts

@@ -150,3 +150,49 @@ def test_an_event_that_a_peer_causes_all_the_time_does_not_fill_the_disk():
     record = write("session.opened")
     assert record is not None
     assert record.fields == {"session": "a"}
+
+
+HOSTILE = [
+    'a\n{"level": "error", "event": "forged"}',
+    "a\r\n12:00:00.000 error gateway forged",
+    '", "level": "none", "x": "',
+    "\x1b[2J\x1b]0;title\x07\x9b31m\x7f\x00",
+    "\x85\u2028\u2029\x0b\x0c\x1c\x1d\x1e",
+    "\u202eevil\u2066\u200b\ufeff",
+    "\ud800 half",
+    "\U000e0041 tag",
+    "a level=none event=forged",
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_no_value_can_forge_a_line_or_command_a_terminal(value, form):
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, "utf-8")
+    configure(level="info", format=form, service="gateway", stream=stream)
+    try:
+        raise ValueError(value)
+    except ValueError:
+        log.exception("request.failed", path=value, more={value: [value]})
+    log.info(value)
+    logging.getLogger("library").warning("peer said %s", value)
+    stream.flush()
+    lines = raw.getvalue().decode().removesuffix("\n").split("\n")
+    assert [line for line in lines if not line.isprintable()] == []
+    if form == "json":
+        records = [json.loads(line) for line in lines]
+        assert [each["level"] for each in records] == ["error", "info", "warning"]
+        assert records[0]["path"] == value
+        assert records[2]["event"] == f"peer said {value}"
+    else:
+        records = [line for line in lines if not line.startswith("  ")]
+        assert len(records) == 3
+        assert ' path="' in records[0]
+
+
+def test_what_people_write_stays_readable():
+    stream = io.StringIO()
+    configure(level="info", format="json", service="gateway", stream=stream)
+    log.info("session.opened", conversation="Übergrößenträger 通話 📞")
+    assert "Übergrößenträger 通話 📞" in stream.getvalue()

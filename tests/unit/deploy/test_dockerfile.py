@@ -23,7 +23,7 @@ def test_the_build_sees_what_the_distribution_is_made_of_and_nothing_else():
     admitted = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     packages = project["tool"]["setuptools"]["packages"]["find"]["include"]
-    files = {project["project"]["readme"], *project["project"]["license-files"]}
+    files = {"pyproject.toml", project["project"]["readme"], *project["project"]["license-files"]}
     assert admitted == {*(each.rstrip("*") for each in packages), *files, *copied()}
     assert all((ROOT / each).exists() for each in admitted)
 

@@ -15,13 +15,13 @@ def secret_file(tmp_path):
 
 
 def test_without_settings_there_are_none():
-    rules = WebhookRules.parse("", "", None)
+    rules = WebhookRules.parse("", "", "", None)
     assert not rules.active
     assert not rules.allows("https://example.com")
 
 
 def test_a_call_may_name_only_what_is_at_an_allowed_host(secret_file):
-    rules = WebhookRules.parse("", "crm.example.com, Bot.example.com", secret_file)
+    rules = WebhookRules.parse("", "crm.example.com, Bot.example.com", "", secret_file)
     assert rules.active
     assert rules.allows("https://crm.example.com/finals?x=1")
     assert rules.allows("http://bot.example.com:8080")
@@ -43,15 +43,15 @@ def test_a_call_may_name_only_what_is_at_an_allowed_host(secret_file):
 def test_what_is_no_url_has_no_host(url):
     assert host_of(url) is None
     with pytest.raises(ValueError, match="--webhook-url"):
-        WebhookRules.parse(url, "", None)
+        WebhookRules.parse(url, "", "", None)
 
 
 def test_webhooks_are_always_signed(secret_file, tmp_path):
     for url, hosts in (("https://example.com", ""), ("", "example.com")):
         with pytest.raises(ValueError, match="--webhook-secret-file: webhooks need one"):
-            WebhookRules.parse(url, hosts, None)
+            WebhookRules.parse(url, hosts, "", None)
     with pytest.raises(ValueError, match=r"--webhook-secret-file: .*No such file"):
-        WebhookRules.parse("https://example.com", "", tmp_path / "nothing")
+        WebhookRules.parse("https://example.com", "", "", tmp_path / "nothing")
     secret_file.write_text("\n")
     with pytest.raises(ValueError, match="is empty"):
-        WebhookRules.parse("https://example.com", "", secret_file)
+        WebhookRules.parse("https://example.com", "", "", secret_file)
