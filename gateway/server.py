@@ -25,6 +25,7 @@ from gateway.calls.call import Patience, Services
 from gateway.calls.directory import Directory
 from gateway.calls.maintenance import Maintenance
 from gateway.calls.opening import Openings
+from gateway.calls.spans import NoSpans
 from gateway.calls.standby import Standby
 from gateway.calls.store import SessionStore
 from gateway.calls.table import Calls
@@ -40,6 +41,7 @@ from gateway.http.site import Site
 from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import Protocol, Transport
 from gateway.settings import GatewaySettings
+from gateway.spans.recorder import SpanRecorder
 from gateway.tcp.listener import TcpListener
 from gateway.tls.serving import Tls
 from gateway.turns.crowd import Crowd
@@ -106,6 +108,8 @@ class GatewayServer:
         store = SessionStore(link, self._name)
         self._traces = Traces(link, self._name, self._metrics)
         self._directory = Directory(link, store)
+        self._spans = self._span_recorder(link)
+        spans = self._spans or NoSpans()
         self._webhook_rules = settings.webhook_rules()
         self._webhooks = Webhooks(
             link,
@@ -119,6 +123,7 @@ class GatewayServer:
             uplink=self._uplink,
             downlink=self._downlink,
             traces=self._traces,
+            spans=spans,
             store=store,
             metrics=self._metrics,
             patience=Patience(
@@ -146,6 +151,7 @@ class GatewayServer:
             downlink=self._downlink,
             handshakes=self._handshakes,
             metrics=self._metrics,
+            spans=spans,
             unopened=self._unopened,
         )
         self._reception = Reception(
@@ -165,6 +171,15 @@ class GatewayServer:
             self._counted,
             resume_s=settings.resume_s,
         )
+
+    def _span_recorder(self, link: Link) -> SpanRecorder | None:
+        endpoint = self._settings.otlp_endpoint
+        if endpoint is None:
+            return None
+        from gateway.spans import otlp  # OpenTelemetry is an extra
+
+        exporting = otlp.connect(endpoint, self._name, self._metrics)
+        return SpanRecorder(link, exporting, self._name, self._metrics)
 
     async def _listen(self, tls: SSLContext | None) -> None:
         settings, crowd = self._settings, Crowd()
@@ -236,6 +251,7 @@ class GatewayServer:
             "downlink": self._downlink.run(),
             "sweep": self._downlink.sweep(),
             "traces": self._traces.run(),
+            **({"spans": self._spans.run()} if self._spans is not None else {}),
             "workers": self._workers.run(self._reception.pause_all),
             "renew": self._maintenance.renew_for_ever(),
             "lag": self._maintenance.tell_lag_for_ever(),
@@ -276,6 +292,8 @@ class GatewayServer:
         await self._site.close()
         self._files.close()
         await self._calls.settle(_LAST_WRITES)
+        if self._spans is not None:
+            await self._spans.close(_LAST_WRITES)
         await self._webhooks.leave()
         await self._directory.close()
         await self._reception.settle(_LAST_WRITES)

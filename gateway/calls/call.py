@@ -19,6 +19,7 @@ from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
 from gateway.calls.absence import Absence
 from gateway.calls.record import SessionRecord
+from gateway.calls.spans import Spans
 from gateway.calls.standby import Standby
 from gateway.calls.state import RUNNING, State, Step, after
 from gateway.calls.store import ERASED, SessionStore, StoredLeg
@@ -77,6 +78,7 @@ class Services:
     uplink: Uplink
     downlink: Downlink
     traces: Traces
+    spans: Spans
     store: SessionStore
     metrics: GatewayMetrics
     patience: Patience
@@ -144,6 +146,7 @@ class Call:
         self._ordinal = 0
         self._released = False
         self._complete = False
+        self._reason = ""
         self._tasks: set[asyncio.Task[None]] = set()
         self._absence = Absence(services.absent, caller, self.hang_up)
 
@@ -291,6 +294,7 @@ class Call:
             self._services.metrics.sessions.dec()
             self.output.close()
         self._move(Step.END)
+        self._reason = ending.reason if ending is not None else ""
         audience, self._audience = self._audience, None
         if audience is not None and ending is not None:
             audience.over(ending)
@@ -315,5 +319,7 @@ class Call:
         await services.traces.write()  # before its lifetime is set
         kept = services.patience.retention
         await services.store.retire(self.id, self.intake.record, kept, whole=self._complete)
+        if self._reason:
+            services.spans.end(self.id, self.intake.record, self._reason, self.intake.position)
         spoken = round(seconds(self.intake.position), 2)
         _log.info("session.closed", session=self.id, seconds=spoken)

@@ -7,8 +7,23 @@ from typing import NamedTuple, Self
 
 from common.bus.keys import Leg
 from common.options import SessionOptions
-from common.pipeline.record import Message, pack
+from common.pipeline.record import Message, pack, sparse
 from gateway.protocols.commands import SPEECH_EVENTS, About, AudioFormat, Open
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSpan:
+    """The span of a call (OpenTelemetry): every gateway of the call knows it by the same id.
+
+    `trace` and `span` are hexadecimal digits, as `parent`, the client's span, empty for none.
+    `state` is the client's `tracestate`. `begun`: seconds since 1970.
+    """
+
+    trace: str
+    span: str
+    begun: float
+    parent: str = sparse("")
+    state: str = sparse("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +36,7 @@ class _Terms:
     align: bool
     denoise: bool
     doorbell: str
+    span: CallSpan | None = sparse(None)
 
 
 _TERMS = Message(_Terms)
@@ -43,6 +59,8 @@ class SessionRecord:
     align: bool
     denoised: bool
     doorbell: str
+    span: CallSpan | None = None
+    """None: no spans are made of it."""
 
     @property
     def opened(self) -> Open:
@@ -72,6 +90,7 @@ class SessionRecord:
             self.align,
             self.denoised,
             self.doorbell,
+            self.span,
         )
         return pack(terms)
 
@@ -92,6 +111,7 @@ class SessionRecord:
             align=kept.align,
             denoised=kept.denoise,
             doorbell=kept.doorbell,
+            span=kept.span,
         )
 
 

@@ -29,6 +29,7 @@ from gateway.conversations.surroundings import Surroundings
 from gateway.protocols import commands
 from gateway.protocols.api import ClientError, Codec, Message
 from gateway.protocols.events import Created, Event, Failed, Resumed
+from gateway.protocols.tracing import Parent
 from gateway.uplink.throttle import Throttle
 
 _log = Log(__name__)
@@ -47,6 +48,7 @@ class Conversation:
     `name` is the call's id, unless the client resumes another call; with `returning` it must.
     `caller` identifies the client (`gateway.admission.quota.caller`). `resumable`: a call whose
     connection breaks waits for its client. `idle_s`: see `gateway.protocols.api.Protocol`.
+    `parent` is the client's span.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Conversation:
         returning: bool = False,
         resumable: bool = False,
         idle_s: float = 0.0,
+        parent: Parent | None = None,
     ) -> None:
         self.id = name
         self.caller = caller
@@ -75,6 +78,7 @@ class Conversation:
         self._ended = ended
         self._returning = returning
         self._resumable = resumable
+        self._parent = parent
         self._state = _State.NEW
         self._present = True
         self._hung_up = False
@@ -220,6 +224,7 @@ class Conversation:
                         align=False,
                         denoised=options.denoise,
                         doorbell=self._around.gateway,
+                        span=self._around.spans.begin(self._parent),
                     )
                 )
             case commands.Resume():

@@ -8,6 +8,7 @@ from gateway.conversations.client import Client
 from gateway.conversations.conversation import Conversation
 from gateway.conversations.surroundings import Surroundings
 from gateway.protocols.api import Codec, Protocol, Request
+from gateway.protocols.tracing import parent_of
 from gateway.uplink.throttle import Throttle
 
 
@@ -80,6 +81,7 @@ class Reception:
             returning=returning,
             resumable=protocol.resumable,
             idle_s=protocol.idle_s,
+            parent=parent_of(request),
         )
         self._conversations.add(conversation)
         if self._flooded():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from common.telemetry.metrics import GatewayMetrics
 from gateway.admission.handshake import Handshakes
 from gateway.calls.opening import Openings
+from gateway.calls.spans import Spans
 from gateway.calls.standby import Standby
 from gateway.calls.table import Calls
 from gateway.conversations.client import Newcomer
@@ -21,5 +22,6 @@ class Surroundings:
     downlink: Downlink
     handshakes: Handshakes
     metrics: GatewayMetrics
+    spans: Spans
     unopened: Standby[Newcomer]
     """Conversations that have no call yet."""

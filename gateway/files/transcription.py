@@ -82,7 +82,7 @@ class FileCall:
         self._failure: Failed | None = None
 
     async def events(
-        self, reception: Reception, handshakes: Handshakes, caller: str
+        self, reception: Reception, handshakes: Handshakes, request: Request, caller: str
     ) -> AsyncGenerator[Event, None]:
         """Carry the call and yield its events. Raises FileRefused.
 
@@ -93,7 +93,7 @@ class FileCall:
         if refusal is not None:
             raise _turned_away(refusal)
         protocol = Protocol("file", lambda defaults, request: _FileCodec(self._opened, self._hear))
-        conversation = reception.welcome(protocol, Request(), self, name=self._name, caller=caller)
+        conversation = reception.welcome(protocol, request, self, name=self._name, caller=caller)
         conversation.begin()
         sending = asyncio.create_task(self._send(conversation), name=f"file:{self._name}")
         try:

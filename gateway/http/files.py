@@ -26,7 +26,7 @@ from gateway.files.spool import Spool
 from gateway.files.transcript import Answer, Asked, Form, Transcript, continuation
 from gateway.files.transcription import FileCall
 from gateway.http.bodies import Body
-from gateway.protocols.api import ClientError, by_name
+from gateway.protocols.api import ClientError, Request, by_name
 
 FORMS = (deepgram.FORM, openai.FORM, upload.FORM)
 _THREADS = 1
@@ -124,7 +124,9 @@ class Files:
         key = caller(headers, self._proxies.client_by(reply.request.remote or "", headers))
         said = ""
         try:
-            async with aclosing(call.events(self._reception, self._handshakes, key)) as events:
+            asked = Request(headers=headers)
+            carried = call.events(self._reception, self._handshakes, asked, key)
+            async with aclosing(carried) as events:
                 async for event in events:
                     final = whole.hear(event)
                     if final is not None:

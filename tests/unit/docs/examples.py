@@ -135,6 +135,7 @@ RUN: dict[str, dict[str, str]] = {
 """The test that runs a block, or that holds it against the code."""
 
 NOT_RUN: dict[str, dict[str, str]] = {
+    "docs/traces.md": {"docker run": "needs containers"},
     "README.md": {
         "            ┌": "a picture",
         "docker compose": CONTAINERS,

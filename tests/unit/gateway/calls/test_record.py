@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.options import SessionOptions
-from gateway.calls.record import ResumeToken, SessionRecord
+from gateway.calls.record import CallSpan, ResumeToken, SessionRecord
 from gateway.protocols.commands import ENCODINGS, EVENTS, About, AudioFormat
 
 RECORDS = st.builds(
@@ -33,6 +33,15 @@ RECORDS = st.builds(
     st.booleans(),
     st.booleans(),
     st.text(max_size=20),
+    st.none()
+    | st.builds(
+        CallSpan,
+        trace=st.text("0123456789abcdef", min_size=32, max_size=32),
+        span=st.text("0123456789abcdef", min_size=16, max_size=16),
+        begun=st.floats(0, 1e10),
+        parent=st.sampled_from(["", "b7ad6b7169203331"]),
+        state=st.text(max_size=20),
+    ),
 ).filter(lambda record: record.denoised or not record.options.denoise)
 
 

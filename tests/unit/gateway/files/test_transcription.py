@@ -83,7 +83,7 @@ class Hearing:
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        stage = cast(Reception, self.house), cast(Handshakes, self.house), "key"
+        stage = cast(Reception, self.house), cast(Handshakes, self.house), Request(), "key"
         async with aclosing(self.call.events(*stage)) as events:
             async for event in events:
                 self.events.append(event)
