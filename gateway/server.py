@@ -9,6 +9,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from common.bus.releases import refuse_beside_strangers
 from common.pipeline.stages import PIPELINE, REQUIRED
 from common.redis.address import Address
 from common.redis.link import Link
@@ -18,6 +19,7 @@ from common.telemetry.metrics import BusMetrics, GatewayMetrics
 from gateway.admission.capacity import Capacity
 from gateway.admission.forwarded import TrustedProxies
 from gateway.admission.handshake import Handshakes
+from gateway.admission.presence import Presence
 from gateway.admission.quota import Quota
 from gateway.admission.workers import Workers
 from gateway.calls.absence import Absence
@@ -72,7 +74,7 @@ class GatewayServer:
         self._tls: Tls | None = None
 
     async def start(self, tls: Tls | None) -> None:
-        """Connect to Redis and listen. Raises BusUnavailable or SettingsError."""
+        """Connect to Redis and listen. Raises BusUnavailable, SettingsError or Incompatible."""
         settings = self._settings
         address = Address.parse(settings.redis_url)
 
@@ -83,6 +85,7 @@ class GatewayServer:
 
         self._links = [await dial(role) for role in ("up", "down", "work")]
         up, down, work = self._links
+        await refuse_beside_strangers(work)
         self._uplink = Uplink(up, period=settings.flush_ms / 1000)
         self._downlink = Downlink(down, self._name, self._bus_metrics, dial)
         self._workers = workers = Workers(work, PIPELINE, Capacity(settings.asr_load))
@@ -171,6 +174,13 @@ class GatewayServer:
             self._counted,
             resume_s=settings.resume_s,
         )
+        self._presence = Presence(
+            link,
+            self._name,
+            slots=lambda: 0 if self._draining else settings.max_sessions,
+            used=lambda: len(self._calls),
+            lacking=lambda: bool(self._workers.missing(REQUIRED)),
+        )
 
     def _span_recorder(self, link: Link) -> SpanRecorder | None:
         endpoint = self._settings.otlp_endpoint
@@ -253,6 +263,7 @@ class GatewayServer:
             "traces": self._traces.run(),
             **({"spans": self._spans.run()} if self._spans is not None else {}),
             "workers": self._workers.run(self._reception.pause_all),
+            "presence": self._presence.run(),
             "renew": self._maintenance.renew_for_ever(),
             "lag": self._maintenance.tell_lag_for_ever(),
             "stores": self._maintenance.bound_stores_for_ever(),
@@ -297,6 +308,7 @@ class GatewayServer:
         await self._webhooks.leave()
         await self._directory.close()
         await self._reception.settle(_LAST_WRITES)
+        await self._presence.leave()
         for link in self._links:
             await link.close()
 
@@ -341,7 +353,10 @@ class GatewayServer:
         if not all(link.connected for link in self._links):
             return "Redis is away"
         missing = self._workers.missing(REQUIRED)
-        return f"no live worker: {', '.join(missing)}" if missing else None
+        if not missing:
+            return None
+        ignored = self._presence.ignored
+        return f"no live worker: {', '.join(missing)}{f'; {ignored}' if ignored else ''}"
 
     @property
     def certificate(self) -> bytes | None:
