@@ -52,6 +52,7 @@ from gateway.webhooks.service import Webhooks
 from gateway.websocket.listener import WebSocketListener
 
 _LAST_WRITES = 1.0
+_LAST_SPANS = 2.0
 
 _log = Log(__name__)
 
@@ -304,7 +305,7 @@ class GatewayServer:
         self._files.close()
         await self._calls.settle(_LAST_WRITES)
         if self._spans is not None:
-            await self._spans.close(_LAST_WRITES)
+            await self._spans.close(_LAST_SPANS)
         await self._webhooks.leave()
         await self._directory.close()
         await self._reception.settle(_LAST_WRITES)

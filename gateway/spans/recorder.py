@@ -60,6 +60,7 @@ class SpanRecorder:
         self._gateway = gateway
         self._dropped = metrics.spans_dropped.labels("waiting")
         self._over: asyncio.Queue[_Over] = asyncio.Queue(_MOST_WAITING)
+        self._recording: asyncio.Task[None] | None = None
 
     def begin(self, parent: Parent | None) -> CallSpan | None:
         """See `Spans`."""
@@ -78,13 +79,18 @@ class SpanRecorder:
     async def run(self) -> None:
         """Make the spans of calls as they end, for ever."""
         while True:
-            await self._record(await self._over.get())
+            over = await self._over.get()
+            # If this service is cancelled, `close` goes on with the call that it was about.
+            self._recording = asyncio.create_task(self._record(over), name="spans")
+            await asyncio.shield(self._recording)
 
     async def close(self, seconds: float) -> None:
         """Make and send the spans of all calls that are over, within this time."""
         end = time.monotonic() + seconds
         try:
             async with asyncio.timeout(seconds):
+                if self._recording is not None:
+                    await self._recording
                 while not self._over.empty():
                     await self._record(self._over.get_nowait())
         except TimeoutError:

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 from common.bus import keys
 from common.pipeline.text import Final
-from common.redis.link import Link
+from common.redis.link import Command, Link
 from common.telemetry.metrics import GatewayMetrics, new_registry
 from gateway.calls.record import CallSpan
 from gateway.protocols.tracing import Parent
@@ -39,8 +39,8 @@ class Exporting:
 
 
 class Rig:
-    def __init__(self) -> None:
-        self.redis = Redis()
+    def __init__(self, redis: Redis | None = None) -> None:
+        self.redis = redis or Redis()
         self.exporting = Exporting()
         self.registry = new_registry(version="0", service="gateway")
         metrics = GatewayMetrics.build(self.registry)
@@ -81,6 +81,45 @@ async def test_the_service_goes_on_after_a_call_that_it_cannot_read():
             await asyncio.sleep(0)
     running.cancel()
     assert {span.attributes["callscribe.call.id"] for span in rig.exporting.sent} == {"s"}
+
+
+class SlowRedis(Redis):
+    """Answers once it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.free = asyncio.Event()
+
+    async def insist(self, commands: list[Command]) -> list[Any]:
+        self.asked.set()
+        await self.free.wait()
+        return await super().insist(commands)
+
+
+async def test_a_gateway_that_ends_finishes_the_call_that_it_was_about():
+    rig = Rig(redis := SlowRedis())
+    rig.stored("s", final())
+    running = asyncio.create_task(rig.recorder.run())
+    rig.recorder.end("s", RECORD, "finished", 0)
+    await redis.asked.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    redis.free.set()
+    await rig.recorder.close(5.0)
+    assert [span.name for span in rig.exporting.sent] == ["utterance", "call"]
+
+
+async def test_a_redis_that_is_away_cannot_hold_a_gateway():
+    rig = Rig(redis := SlowRedis())
+    running = asyncio.create_task(rig.recorder.run())
+    for name in ("s", "t"):
+        rig.recorder.end(name, RECORD, "finished", 0)
+    await redis.asked.wait()
+    running.cancel()
+    await rig.recorder.close(0.01)
+    assert rig.exporting.closed
+    assert rig.dropped == 2
 
 
 async def test_a_call_without_a_span_costs_nothing():
