@@ -7,6 +7,7 @@ CallscribeError
 ├── AtCapacity      go elsewhere, or try again after `retry_after` seconds
 ├── Unavailable     start the requested part of the system, which is not running
 ├── PeerMisbehaved  the other side broke the contract; tell it what and close
+├── Incompatible    end the processes of another release first
 ├── Misuse          fix the bug: our own code calls an interface wrongly
 └── SettingsError   the operator must change a setting; the message names it
 """
@@ -57,6 +58,10 @@ class Unavailable(CallscribeError):
 
 class PeerMisbehaved(CallscribeError):
     """The peer broke the protocol; the message is written for the peer to read."""
+
+
+class Incompatible(CallscribeError):
+    """Processes of a release that this one cannot work with are there; the message names it."""
 
 
 class Misuse(CallscribeError):

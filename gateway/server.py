@@ -2,28 +2,26 @@
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
-from ssl import SSLContext
 from typing import Any
 
+from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from common.errors import SettingsError
+from common.bus.releases import refuse_beside_strangers
 from common.pipeline.stages import PIPELINE, REQUIRED
 from common.redis.address import Address
 from common.redis.link import Link
-from common.settings import definitions
 from common.telemetry.logs import Log
 from common.telemetry.metrics import BusMetrics, GatewayMetrics, TlsMetrics
-from gateway.access.gate import Gate
+from gateway.access.gatekeeper import gatekeeper
 from gateway.access.keyring import Keyring
 from gateway.access.meter import Meter
-from gateway.access.origins import is_here
 from gateway.admission.capacity import Capacity
-from gateway.admission.forwarded import TrustedProxies
 from gateway.admission.handshake import Handshakes
+from gateway.admission.presence import Presence
 from gateway.admission.quota import Quota
 from gateway.admission.workers import Workers
 from gateway.calls.absence import Absence
@@ -31,6 +29,7 @@ from gateway.calls.call import Patience, Services
 from gateway.calls.directory import Directory
 from gateway.calls.maintenance import Maintenance
 from gateway.calls.opening import Openings
+from gateway.calls.spans import NoSpans
 from gateway.calls.standby import Standby
 from gateway.calls.store import SessionStore
 from gateway.calls.table import Calls
@@ -43,19 +42,16 @@ from gateway.http import page, pages
 from gateway.http.access import AccessResources
 from gateway.http.calls import CallResources
 from gateway.http.files import Files
-from gateway.http.guard import OPERATORS, Guard
-from gateway.http.site import Site
+from gateway.ports import Ports
 from gateway.protocols import PROTOCOLS
-from gateway.protocols.api import Protocol, Transport
 from gateway.settings import GatewaySettings
-from gateway.tcp.listener import TcpListener
+from gateway.spans.recorder import SpanRecorder
 from gateway.tls.serving import Tls
-from gateway.turns.crowd import Crowd
 from gateway.uplink.writer import Uplink
 from gateway.webhooks.service import Webhooks
-from gateway.websocket.listener import WebSocketListener
 
 _LAST_WRITES = 1.0
+_LAST_SPANS = 2.0
 
 _log = Log(__name__)
 
@@ -73,13 +69,10 @@ class GatewayServer:
         self._absent: Standby[Absence] = Standby()
         self._draining = False
         self._idle = asyncio.Event()
-        self._listeners: list[WebSocketListener | TcpListener] = []
-        """Those on ports of one protocol each, and on that of operators."""
-        self._sites: list[Site] = []
         self._tls: Tls | None = None
 
     async def start(self, tls: Tls | None) -> None:
-        """Connect to Redis and listen. Raises BusUnavailable or SettingsError."""
+        """Connect to Redis and listen. Raises BusUnavailable, SettingsError or Incompatible."""
         settings = self._settings
         address = Address.parse(settings.redis_url)
 
@@ -90,9 +83,12 @@ class GatewayServer:
 
         self._links = [await dial(role) for role in ("up", "down", "work")]
         up, down, work = self._links
+        await refuse_beside_strangers(work)
         self._uplink = Uplink(up, period=settings.flush_ms / 1000)
         self._downlink = Downlink(down, self._name, self._bus_metrics, dial)
-        self._gate = await self._gatekeeper(work)
+        self._keyring = Keyring(work, settings.keys_file, self._end_revoked)
+        await self._keyring.start()
+        self._gate = gatekeeper(settings, self._keyring)
         self._workers = workers = Workers(work, PIPELINE, Capacity(settings.asr_load))
         self._metrics.recognisers_busy.set_function(lambda: workers.busy)
         self._metrics.redis_memory.set_function(lambda: workers.memory)
@@ -104,41 +100,14 @@ class GatewayServer:
         self._tls = tls
         if tls is not None:
             TlsMetrics.build(self._registry).expiry.set_function(lambda: tls.expiry)
-        await self._listen(None if tls is None else tls.context)
-        _log.info("gateway.listening", host=settings.host, port=self.port)
-
-    async def _gatekeeper(self, link: Link) -> Gate:
-        settings = self._settings
-        self._keyring = Keyring(link, settings.keys_file, self._end_revoked)
-        await self._keyring.start()
-        here = is_here(settings.host)
-        gate = Gate(
-            self._keyring,
-            settings.authority(),
-            settings.origins(),
-            port_tenant=settings.port_tenant,
-            free=settings.no_auth,
-            guarded=not here,
-        )
-        if not here and not settings.no_auth and not self._keyring and not gate.has_authority:
-            text = "is reached from other machines, and there are no keys"
-            remedy = "make one with `callscribe keys create`, or say --no-auth"
-            raise SettingsError(f"--host: {settings.host} {text}: {remedy}")
-        return gate
+        context = None if tls is None else tls.context
+        self._ports = Ports(settings, self._reception, self._handshakes, self._metrics, self._gate)
+        await self._ports.open(self._public, lambda: pages.routes(self, ()), context)
 
     def _end_revoked(self) -> None:
         for conversation in self._reception:
             if not self._gate.still_good(conversation.who):
                 conversation.revoke()
-
-    async def _listen_for_operators(self, port: int, crowd: Crowd, tls: SSLContext | None) -> None:
-        site = Site(pages.routes(self, ()), self._metrics, self._proxies.trusts, None)
-        await site.start()
-        self._sites.append(site)
-        listener = self._web_socket_listener([], crowd, site)
-        await listener.listen(self._settings.host, port, tls, "--admin-port")
-        self._listeners.append(listener)
-        _log.info("gateway.listening", host=self._settings.host, port=listener.port)
 
     def _build(self, link: Link) -> None:
         """Build what carries calls; needs the connection to Redis."""
@@ -155,6 +124,8 @@ class GatewayServer:
         store = SessionStore(link, self._name)
         self._traces = Traces(link, self._name, self._metrics)
         self._directory = Directory(link, store)
+        self._spans = self._span_recorder(link)
+        spans = self._spans or NoSpans()
         self._webhook_rules = settings.webhook_rules()
         self._webhooks = Webhooks(
             link,
@@ -169,6 +140,7 @@ class GatewayServer:
             uplink=self._uplink,
             downlink=self._downlink,
             traces=self._traces,
+            spans=spans,
             store=store,
             metrics=self._metrics,
             patience=Patience(
@@ -199,6 +171,7 @@ class GatewayServer:
             downlink=self._downlink,
             handshakes=self._handshakes,
             metrics=self._metrics,
+            spans=spans,
             unopened=self._unopened,
         )
         self._reception = Reception(
@@ -208,6 +181,13 @@ class GatewayServer:
             audio_rate=settings.max_audio_rate,
             audio_burst=settings.audio_burst_s,
             flooded=lambda: self._workers.flooded,
+        )
+        self._files = Files(
+            self._reception,
+            self._handshakes,
+            self._metrics,
+            defaults=settings.session_defaults(),
+            limits=settings.file_limits(),
         )
         self._maintenance = Maintenance(
             link,
@@ -220,76 +200,36 @@ class GatewayServer:
             self._gate.audio_a_day,
             resume_s=settings.resume_s,
         )
-
-    async def _listen(self, tls: SSLContext | None) -> None:
-        settings, crowd = self._settings, Crowd()
-        self._proxies = TrustedProxies.parse(settings.trusted_proxies or "")
-        self._files = Files(
-            self._reception,
-            self._handshakes,
-            self._metrics,
-            defaults=settings.session_defaults(),
-            limits=settings.file_limits(),
+        self._presence = Presence(
+            link,
+            self._name,
+            slots=lambda: 0 if self._draining else settings.max_sessions,
+            used=lambda: len(self._calls),
+            lacking=lambda: bool(self._workers.missing(REQUIRED)),
         )
-        paths = [each.path for each in PROTOCOLS if each.path]
-        routes = [
+
+    def _span_recorder(self, link: Link) -> SpanRecorder | None:
+        endpoint = self._settings.otlp_endpoint
+        if endpoint is None:
+            return None
+        from gateway.spans import otlp  # OpenTelemetry is an extra
+
+        exporting = otlp.connect(endpoint, self._name, self._metrics)
+        return SpanRecorder(link, exporting, self._name, self._metrics)
+
+    def _public(self) -> list[web.AbstractRouteDef]:
+        return [
             *page.routes(),
-            *pages.routes(self, paths),
+            *pages.routes(self, [each.path for each in PROTOCOLS if each.path]),
             *CallResources(self._links[2], self._directory).routes(),
             *AccessResources(self._gate, self._meter).routes(),
             *self._files.routes(),
         ]
-        apart = settings.admin_port is not None
-        guard = Guard(self._gate, self._proxies, self._metrics, OPERATORS if apart else ())
-        self._site = Site(routes, self._metrics, self._proxies.trusts, guard.check)
-        await self._site.start()
-        self._sites.append(self._site)
-        shared = [each for each in PROTOCOLS if not each.port]
-        self._listener = self._web_socket_listener(shared, crowd, self._site)
-        await self._listener.listen(settings.host, settings.port, tls)
-        if settings.admin_port is not None:
-            await self._listen_for_operators(settings.admin_port, crowd, tls)
-        for protocol in PROTOCOLS:
-            if (port := protocol.port_in(settings)) is None:
-                continue
-            listener: WebSocketListener | TcpListener
-            if protocol.transport is Transport.TCP:
-                listener = TcpListener(
-                    protocol,
-                    self._reception,
-                    self._handshakes,
-                    crowd,
-                    gate=self._gate,
-                    opening_s=settings.opening_s,
-                )
-            else:
-                listener = self._web_socket_listener([protocol], crowd, self._site)
-            flag = definitions(GatewaySettings)[protocol.port].flag
-            await listener.listen(settings.host, port, tls, flag)
-            self._listeners.append(listener)
-            _log.info("gateway.listening", host=settings.host, port=listener.port)
-
-    def _web_socket_listener(
-        self, protocols: Sequence[Protocol], crowd: Crowd, site: Site
-    ) -> WebSocketListener:
-        settings = self._settings
-        return WebSocketListener(
-            protocols,
-            self._reception,
-            self._handshakes,
-            crowd,
-            site.connection,
-            self._metrics,
-            self._gate,
-            proxies=self._proxies,
-            opening_s=settings.opening_s,
-            max_size=settings.max_message_bytes,
-        )
 
     @property
     def port(self) -> int:
         """The port for WebSockets and HTTP."""
-        return self._listener.port
+        return self._ports.shared
 
     def services(self) -> dict[str, Coroutine[Any, Any, None]]:
         """Return the coroutines that make up the running gateway, by name."""
@@ -299,7 +239,9 @@ class GatewayServer:
             "downlink": self._downlink.run(),
             "sweep": self._downlink.sweep(),
             "traces": self._traces.run(),
+            **({"spans": self._spans.run()} if self._spans is not None else {}),
             "workers": self._workers.run(self._reception.pause_all),
+            "presence": self._presence.run(),
             "renew": self._maintenance.renew_for_ever(),
             "lag": self._maintenance.tell_lag_for_ever(),
             "stores": self._maintenance.bound_stores_for_ever(),
@@ -334,15 +276,15 @@ class GatewayServer:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WRITES):
                 await self._traces.write()
-        for listener in (self._listener, *self._listeners):
-            await listener.close()
-        for site in self._sites:
-            await site.close()
+        await self._ports.close()
         self._files.close()
         await self._calls.settle(_LAST_WRITES)
+        if self._spans is not None:
+            await self._spans.close(_LAST_SPANS)
         await self._webhooks.leave()
         await self._directory.close()
         await self._reception.settle(_LAST_WRITES)
+        await self._presence.leave()
         for link in self._links:
             await link.close()
 
@@ -387,7 +329,10 @@ class GatewayServer:
         if not all(link.connected for link in self._links):
             return "Redis is away"
         missing = self._workers.missing(REQUIRED)
-        return f"no live worker: {', '.join(missing)}" if missing else None
+        if not missing:
+            return None
+        ignored = self._presence.ignored
+        return f"no live worker: {', '.join(missing)}{f'; {ignored}' if ignored else ''}"
 
     @property
     def certificate(self) -> bytes | None:

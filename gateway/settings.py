@@ -1,5 +1,7 @@
 """The settings of the gateway."""
 
+import importlib.util
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +17,8 @@ from gateway.admission.forwarded import TrustedProxies
 from gateway.files.limits import FileLimits
 from gateway.protocols import languages
 from gateway.webhooks.rules import WebhookRules
+
+_OTLP = "opentelemetry.exporter.otlp.proto.http"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +200,12 @@ class GatewaySettings(CommonSettings):
         unit="s",
         minimum=1,
     )
+    otlp_endpoint: str | None = setting(
+        None,
+        "base URL of an OpenTelemetry collector that gets spans of calls over OTLP/HTTP, such as"
+        " http://localhost:4318; without it none are made",
+        also=("OTEL_EXPORTER_OTLP_ENDPOINT",),
+    )
     denoise_unavailable: Literal["refuse", "continue"] = setting(
         "refuse", "what becomes of a session that asks for denoising when no worker offers it"
     )
@@ -229,6 +239,8 @@ class GatewaySettings(CommonSettings):
         self.authority()
         self.origins()
         self._check_access()
+        if self.otlp_endpoint is not None:
+            _check_collector(self.otlp_endpoint)
         if self.self_signed_cert_dir is not None and not self.generate_self_signed_cert:
             raise SettingsError("--self-signed-cert-dir: only with --generate-self-signed-cert")
         for flag, path, other in (
@@ -308,3 +320,19 @@ class GatewaySettings(CommonSettings):
         return FileLimits(
             places=self.max_files, bytes=self.max_upload_bytes, seconds=self.max_file_s
         )
+
+
+def _check_collector(url: str) -> None:
+    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", url):
+        raise SettingsError(f"--otlp-endpoint: {url!r} is not a URL with http or https")
+    if not _installed(_OTLP):
+        raise SettingsError(
+            "--otlp-endpoint: OpenTelemetry is not installed: pip install 'callscribe[otel]'"
+        )
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package that it would be in
+        return False

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from common.bus import keys, wire
+from common.pipeline.record import WIRE_VERSION
 from common.redis.resp import Argument, Command
 
 # Any key
@@ -161,9 +162,9 @@ def heartbeat(stage: str, worker: str, report: bytes) -> Command:
     return ("HSET", keys.workers(stage), worker, report)
 
 
-def heartbeats(stage: str) -> Command:
+def heartbeats(stage: str, version: int = WIRE_VERSION) -> Command:
     """Read the last heartbeat of every worker, as a flat list of name and report."""
-    return ("HGETALL", keys.workers(stage))
+    return ("HGETALL", keys.workers(stage, version))
 
 
 def count_workers(stage: str) -> Command:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Self
 
+from common.pipeline.record import WIRE_VERSION
 from common.pipeline.streams import (
     ACCESS,
     CALLS,
@@ -31,7 +32,10 @@ from common.pipeline.streams import (
     WORKERS,
 )
 
-VERSION_PREFIX = b"cs:v1"
+VERSION_PREFIX = b"cs:v%d" % WIRE_VERSION
+"""Systems of two wire versions on one Redis see nothing of each other, but see `workers`."""
+GATEWAY = "gateway"
+"""What stands for a stage in the keys of gateways."""
 PARTITIONS = 64
 SESSION_TTL = 120
 """Seconds a session's keys outlive the last renewal by its gateway and its owners."""
@@ -105,14 +109,17 @@ def index(stage: str) -> bytes:
     return _of(stage, INDEX)
 
 
-def workers(stage: str) -> bytes:
-    """Return the hash of a stage's live workers."""
-    return _of(stage, WORKERS)
+def workers(stage: str, wire: int = WIRE_VERSION) -> bytes:
+    """Return the hash of a stage's live workers, or of the gateways.
+
+    It is spelled so in every wire version, so that releases find each other.
+    """
+    return b"cs:v%d:{%b}:%b" % (wire, stage.encode(), WORKERS.encode())
 
 
 def sessions() -> bytes:
     """Return the sorted set of all sessions: id -> when a gateway last renewed it, Redis's ms."""
-    return _of("gateway", SESSIONS)
+    return _of(GATEWAY, SESSIONS)
 
 
 def named(tenant: str, name: str) -> bytes:
@@ -123,7 +130,7 @@ def named(tenant: str, name: str) -> bytes:
 
 def webhooks() -> bytes:
     """Return the sorted set of the calls with a webhook: id -> when last looked after, in ms."""
-    return _of("gateway", WEBHOOKS)
+    return _of(GATEWAY, WEBHOOKS)
 
 
 def dead(stage: str) -> bytes:

@@ -9,9 +9,11 @@ may be
 - a NamedTuple of such values, or another record, or a tagged union of records; or None;
 - a tuple of any number of one of these.
 
-Reading is strict: a missing, unknown or ill-typed field is a ValueError that names the record and
-the field. A field with a default may be missing, because a writer of the release before did not
-know it. Writing trusts the type checker.
+Releases of one wire version read each other. An unknown field is ignored, because a later release
+may write it. A field with a default may be missing, because an earlier one did not know it. Any
+other missing field, and an ill-typed one, is a ValueError that names the record and the field.
+Writing trusts the type checker. Whatever is not such a new field raises `WIRE_VERSION`: a new tag,
+a field less, another type or meaning, a longer NamedTuple (docs/upgrade.md).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,12 +26,9 @@ from typing import get_type_hints as hints_of
 
 import msgpack
 
-from common.options import SessionOptions
+WIRE_VERSION = 2
+"""What the processes of a system must have in common; every key of theirs begins with it, too."""
 
-WIRE_VERSION = 1
-
-_LENIENT = frozenset({SessionOptions})
-"""Read without their unknown fields: a gateway may know options that a worker does not need."""
 _SPARSE, _FLAT = "sparse", "flat"
 _PLAIN: Mapping[Any, frozenset[type]] = {
     int: frozenset({int}),
@@ -174,22 +173,20 @@ class _Shape:
                 body[name] = self._checked(name, kind, body[name])
 
     def _drop_unknown(self, body: dict[str, Any]) -> None:
-        unknown = body.keys() - set(self._read)
-        if unknown and self.cls not in _LENIENT:
-            raise ValueError(f"{self.cls.__name__}.{min(unknown, key=str)} is unknown")
-        for name in unknown:
+        for name in body.keys() - set(self._read):
             del body[name]
 
     def _part(self, body: dict[str, Any]) -> Any:
         """Take the fields of the flat record out of the map and read them."""
         rest = {name: body.pop(name) for name in body.keys() - set(self._read)}
-        for cls in self._flat_kinds:
-            if rest.keys() == set(_shape(cls).names):
-                return _shape(cls).read(rest)
-        if rest:
-            of_others = {name for cls in self._flat_kinds for name in _shape(cls).names}
-            name = min(rest.keys() - of_others or rest, key=str)
-            raise ValueError(f"{self.cls.__name__}.{name} is unknown")
+        shapes = [_shape(cls) for cls in self._flat_kinds]
+        for shape in shapes:
+            if shape._required <= rest.keys():
+                return shape.read(rest)
+        for shape in shapes:
+            if rest.keys() & set(shape.names):
+                name = min(shape._required - rest.keys())
+                raise ValueError(f"{shape.cls.__name__}.{name} is missing")
         return None
 
     def _check(self, values: tuple[Any, ...], types: tuple[type, ...]) -> None:

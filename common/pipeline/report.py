@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from common.pipeline.record import Message, flat
+import msgpack
+
+from common.pipeline.record import Message, flat, sparse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +45,26 @@ Load: TypeAlias = VadLoad | AsrLoad
 class WorkerReport:
     """A worker's slots, how many are `used`, and the longest time (s) that audio waited.
 
-    `at`: wall-clock time, which changes with each report. `load`: what its stage adds.
+    `at`: wall-clock time, which changes with each report. `release`: the version of its package.
+    `load`: what its stage adds. A gateway reports itself so, too: its calls are its slots.
     """
 
     at: float
     slots: int
     used: int
     lag: float
+    release: str = sparse("")
     load: Load | None = flat()
 
 
 WORKER_REPORT = Message(WorkerReport)
+
+
+def release_of(report: bytes) -> str:
+    """Return the release that a report of any wire version names, empty if it names none."""
+    try:
+        body = msgpack.unpackb(report)
+    except ValueError:
+        return ""
+    release = body.get("release") if type(body) is dict else None
+    return release if type(release) is str else ""

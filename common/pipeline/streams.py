@@ -13,7 +13,7 @@ which an item of the text awaits its words. See `commit.lua` and `attach.lua`.
 from enum import Enum
 from typing import Any, Self
 
-from common.pipeline.record import Message
+from common.pipeline.record import WIRE_VERSION, Message
 from common.pipeline.speech import SPEECH_ENTRY
 from common.pipeline.trace import TRACE_ENTRY
 
@@ -119,7 +119,7 @@ class Stream(str):
     def pattern(self) -> str:
         """How the key is written, with the names of its variable parts in angle brackets."""
         last = f"{self}:{self.number}" if self.number else str(self)
-        return f"cs:v1:{self.scope.value}{last}"
+        return f"cs:v{WIRE_VERSION}:{self.scope.value}{last}"
 
 
 META = Stream(
@@ -218,7 +218,7 @@ WORKERS = Stream(
     Ids.NONE,
     Lifetime.PERMANENT,
     scope=Scope.STAGE,
-    writers="each worker",
+    writers="each process",
     holds="heartbeats with slots, use and load",
 )
 DEAD = Stream(

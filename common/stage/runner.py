@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from common.bus import commands, doorbells, keys
 from common.bus.keys import Leg
+from common.bus.releases import RELEASE
 from common.errors import BusUnavailable, OtherServer
 from common.pipeline.record import pack
 from common.pipeline.report import WorkerReport
@@ -186,6 +187,7 @@ class Runner(Generic[S]):
             slots=0 if self._draining else self._most,
             used=len(mine),
             lag=lag,
+            release=RELEASE,
             load=self._stage.load(),
         )
         worker = (self._stage.spec.name, self._consumer)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from common import lifecycle
+from common.bus.releases import refuse_beside_strangers
 from common.errors import CallscribeError, SettingsError
 from common.redis.address import Address
 from common.redis.link import Link
@@ -73,7 +74,7 @@ async def _run(
                     ready=runner.ready,
                 )
             )
-        if not await lifecycle.unless_stopped(runner.start(), stop):
+        if not await lifecycle.unless_stopped(_start(runner, dial), stop):
             return lifecycle.EXIT_OK
         lifecycle.settle_memory()
         code = await lifecycle.supervise(
@@ -81,3 +82,12 @@ async def _run(
         )
         await runner.stop()
     return code
+
+
+async def _start(runner: Runner[Any], dial: Callable[[str], Awaitable[Link]]) -> None:
+    link = await dial("releases")
+    try:
+        await refuse_beside_strangers(link)
+    finally:
+        await link.close()
+    await runner.start()

@@ -183,6 +183,10 @@ class GatewayMetrics:
     traces_dropped: Counter
     """Trace entries that were not kept, because Redis was away or full. No result depends on them.
     """
+    spans_dropped: Counter
+    """Spans of OpenTelemetry that were not kept, by `reason`: collector (it is away, or refused
+    them), queue (more than `OTEL_BSP_MAX_QUEUE_SIZE` wait for it), waiting (too many calls ended
+    together; counts calls). No call depends on them."""
     recognisers_busy: Gauge
     """Recent share of the recognisers' decode places in use. Below 0.7, counting the calls that
     have just come, no call is refused for `asr_load` or `asr_wait`."""
@@ -240,6 +244,12 @@ class GatewayMetrics:
             traces_dropped=Counter(
                 "callscribe_traces_dropped_total",
                 "Trace entries that were not kept",
+                registry=registry,
+            ),
+            spans_dropped=Counter(
+                "callscribe_spans_dropped_total",
+                "Spans that were not kept",
+                ["reason"],
                 registry=registry,
             ),
             recognisers_busy=Gauge(

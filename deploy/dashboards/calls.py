@@ -188,6 +188,12 @@ GATEWAY = Dashboard(
             queries=[each("callscribe_traces_dropped_total", "instance", _GATEWAY)],
         ),
         Panel(
+            title="Spans dropped, a minute",
+            text="None. Otherwise the collector is away or slow; no call waits for it.",
+            unit="short",
+            queries=[each("callscribe_spans_dropped_total", "reason", _GATEWAY)],
+        ),
+        Panel(
             title="Doorbells a second",
             text="Without `work` under load results wait for the sweep, up to 1 s.",
             unit="ops",

@@ -20,6 +20,7 @@ from common.telemetry.metrics import GatewayMetrics
 from gateway.access.meter import Meter, Used
 from gateway.calls.absence import Absence
 from gateway.calls.record import SessionRecord
+from gateway.calls.spans import Spans
 from gateway.calls.standby import Standby
 from gateway.calls.state import RUNNING, State, Step, after
 from gateway.calls.store import ERASED, SessionStore, StoredLeg
@@ -78,6 +79,7 @@ class Services:
     uplink: Uplink
     downlink: Downlink
     traces: Traces
+    spans: Spans
     store: SessionStore
     metrics: GatewayMetrics
     patience: Patience
@@ -146,6 +148,7 @@ class Call:
         self._ordinal = 0
         self._released = False
         self._complete = False
+        self._reason = ""
         self._tasks: set[asyncio.Task[None]] = set()
         self._absence = Absence(services.absent, caller, self.hang_up)
 
@@ -315,6 +318,7 @@ class Call:
             self._services.metrics.sessions.dec()
             self.output.close()
         self._move(Step.END)
+        self._reason = ending.reason if ending is not None else ""
         audience, self._audience = self._audience, None
         if audience is not None and ending is not None:
             audience.over(ending)
@@ -341,5 +345,7 @@ class Call:
         services.meter.forget(self.id)
         kept = self.intake.record.retention or services.patience.retention
         await services.store.retire(self.id, self.intake.record, kept, whole=self._complete)
+        if self._reason:
+            services.spans.end(self.id, self.intake.record, self._reason, self.intake.position)
         spoken = round(seconds(self.intake.position), 2)
         _log.info("session.closed", session=self.id, seconds=spoken)

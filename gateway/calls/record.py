@@ -8,8 +8,23 @@ from typing import NamedTuple, Self
 from common.bus.keys import Leg
 from common.options import SessionOptions
 from common.pipeline.access import OPEN_TENANT
-from common.pipeline.record import Message, pack
+from common.pipeline.record import Message, pack, sparse
 from gateway.protocols.commands import SPEECH_EVENTS, About, AudioFormat, Open
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSpan:
+    """The span of a call (OpenTelemetry): every gateway of the call knows it by the same id.
+
+    `trace` and `span` are hexadecimal digits, as `parent`, the client's span, empty for none.
+    `state` is the client's `tracestate`. `begun`: seconds since 1970.
+    """
+
+    trace: str
+    span: str
+    begun: float
+    parent: str = sparse("")
+    state: str = sparse("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +40,7 @@ class _Terms:
     tenant: str
     key: str
     retention: int
+    span: CallSpan | None = sparse(None)
 
 
 _TERMS = Message(_Terms)
@@ -51,6 +67,8 @@ class SessionRecord:
     tenant: str = OPEN_TENANT
     key: str = ""
     retention: int = 0
+    span: CallSpan | None = None
+    """None: no spans are made of it."""
 
     @property
     def opened(self) -> Open:
@@ -83,6 +101,7 @@ class SessionRecord:
             self.tenant,
             self.key,
             self.retention,
+            self.span,
         )
         return pack(terms)
 
@@ -106,6 +125,7 @@ class SessionRecord:
             tenant=kept.tenant,
             key=kept.key,
             retention=kept.retention,
+            span=kept.span,
         )
 
 

@@ -31,6 +31,7 @@ from gateway.conversations.surroundings import Surroundings
 from gateway.protocols import commands
 from gateway.protocols.api import ClientError, Codec, Message
 from gateway.protocols.events import Created, Event, Failed, Resumed
+from gateway.protocols.tracing import Parent
 from gateway.uplink.throttle import Throttle
 
 _log = Log(__name__)
@@ -49,6 +50,7 @@ class Conversation:
     `name` is the call's id, unless the client resumes another call; with `returning` it must.
     `who` makes it; unless `vouched`, the message that opens the call says who. `resumable`: a call
     whose connection breaks waits for its client. `idle_s`: see `gateway.protocols.api.Protocol`.
+    `parent` is the client's span.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Conversation:
         returning: bool = False,
         resumable: bool = False,
         idle_s: float = 0.0,
+        parent: Parent | None = None,
     ) -> None:
         self.id = name
         self.who = who
@@ -78,6 +81,7 @@ class Conversation:
         self._ended = ended
         self._returning = returning
         self._resumable = resumable
+        self._parent = parent
         self._state = _State.NEW
         self._vouched = vouched
         self._present = True
@@ -259,6 +263,7 @@ class Conversation:
             tenant=self.who.tenant,
             key=self.who.key,
             retention=self.who.retention_s,
+            span=self._around.spans.begin(self._parent),
         )
         self.call = self._around.calls.begin(
             asked,

@@ -9,6 +9,7 @@ from gateway.conversations.client import Client
 from gateway.conversations.conversation import Conversation
 from gateway.conversations.surroundings import Surroundings
 from gateway.protocols.api import Carrier, Codec, Protocol, Request
+from gateway.protocols.tracing import parent_of
 from gateway.uplink.throttle import Throttle
 
 
@@ -82,6 +83,7 @@ class Reception:
             resumable=protocol.resumable,
             idle_s=protocol.idle_s,
             vouched=protocol.credential_in is not Carrier.MESSAGES,
+            parent=parent_of(request),
         )
         self._conversations.add(conversation)
         if self._flooded():

@@ -6,6 +6,7 @@ from common.telemetry.metrics import GatewayMetrics
 from gateway.access.gate import Gate
 from gateway.admission.handshake import Handshakes
 from gateway.calls.opening import Openings
+from gateway.calls.spans import Spans
 from gateway.calls.standby import Standby
 from gateway.calls.table import Calls
 from gateway.conversations.client import Newcomer
@@ -23,5 +24,6 @@ class Surroundings:
     downlink: Downlink
     handshakes: Handshakes
     metrics: GatewayMetrics
+    spans: Spans
     unopened: Standby[Newcomer]
     """Conversations that have no call yet."""

@@ -83,7 +83,7 @@ class FileCall:
         self._failure: Failed | None = None
 
     async def events(
-        self, reception: Reception, handshakes: Handshakes, who: Principal
+        self, reception: Reception, handshakes: Handshakes, request: Request, who: Principal
     ) -> AsyncGenerator[Event, None]:
         """Carry the call and yield its events. Raises FileRefused.
 
@@ -94,7 +94,7 @@ class FileCall:
         if refusal is not None:
             raise _turned_away(refusal)
         protocol = Protocol("file", lambda defaults, request: _FileCodec(self._opened, self._hear))
-        conversation = reception.welcome(protocol, Request(), self, name=self._name, who=who)
+        conversation = reception.welcome(protocol, request, self, name=self._name, who=who)
         conversation.begin()
         sending = asyncio.create_task(self._send(conversation), name=f"file:{self._name}")
         try:

@@ -25,7 +25,7 @@ from gateway.files.transcript import Answer, Asked, Form, Transcript, continuati
 from gateway.files.transcription import FileCall
 from gateway.http.bodies import Body
 from gateway.http.guard import WHO
-from gateway.protocols.api import ClientError
+from gateway.protocols.api import ClientError, Request, by_name
 
 FORMS = (deepgram.FORM, openai.FORM, upload.FORM)
 _THREADS = 1
@@ -120,7 +120,9 @@ class Files:
         who = reply.request[WHO]
         said = ""
         try:
-            async with aclosing(call.events(self._reception, self._handshakes, who)) as events:
+            asked = Request(headers=by_name(reply.request.headers.items()))
+            carried = call.events(self._reception, self._handshakes, asked, who)
+            async with aclosing(carried) as events:
                 async for event in events:
                     final = whole.hear(event)
                     if final is not None:

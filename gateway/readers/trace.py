@@ -3,7 +3,7 @@
 It holds no word that was said.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ _PLACES = 6
 
 
 @dataclass(frozen=True, slots=True)
-class _Traced:
+class Traced:
     """One final and what is known of it; `sent` is the gateway's part.
 
     `heard`: when the end of each word was received, by the words' order.
@@ -35,13 +35,54 @@ class _Traced:
     sent: SentFinal | None
     heard: Sequence[float | None]
 
+    @property
+    def stamps(self) -> dict[str, float | None]:
+        """Every stamp of `common.pipeline.trace.PARTS`, in its order."""
+        endpoint, decoding, sent = self.final.endpoint, self.final.decoding, self.sent
+        found: dict[str, float | None] = dict.fromkeys(PARTS)
+        if sent is not None:
+            found |= {"spoken": sent.spoken, "received": sent.received, "stored": sent.stored}
+            found["sent"] = sent.sent
+        if endpoint is not None:
+            found |= {"denoised": endpoint.denoised, "heard": endpoint.heard}
+            found["endpoint"] = endpoint.decided
+        if decoding is not None:
+            found |= {"decode_begun": decoding.begun, "decode_ended": decoding.ended}
+        found["committed"] = self.final.committed
+        return found
+
+    @property
+    def workers(self) -> dict[str, str | None]:
+        """The process that did the work of each stage, None where that is not known."""
+        endpoint, decoding = self.final.endpoint, self.final.decoding
+        return {
+            "gateway": self.sent.gateway if self.sent else None,
+            "denoise": (endpoint.denoiser or None) if endpoint else None,
+            "vad": endpoint.worker if endpoint else None,
+            "asr": decoding.worker if decoding else None,
+        }
+
 
 async def read_trace(link: Link, calls: Sequence[Known]) -> dict[str, Any]:
     """Return the trace of calls, sorted by their beginnings, as JSON-able values.
 
     Waits while Redis is away.
     """
-    traced: list[_Traced] = []
+    traced, complete = await read_utterances(link, calls)
+    return {
+        "session_ids": [known.session for known in calls],
+        "conversation_id": calls[0].record.about.conversation or None,
+        "complete": complete,
+        "utterances": [_json(each) for each in traced],
+    }
+
+
+async def read_utterances(link: Link, calls: Sequence[Known]) -> tuple[list[Traced], bool]:
+    """Return all finals of calls by their beginnings, and whether nothing will follow.
+
+    `calls` are sorted by their beginnings. Waits while Redis is away.
+    """
+    traced: list[Traced] = []
     complete = True
     for known in calls:
         reading = Reading(link, known)
@@ -57,17 +98,12 @@ async def read_trace(link: Link, calls: Sequence[Known]) -> dict[str, Any]:
         sent, heard = await _entries(link, known.session)
         offset = (known.opened - calls[0].opened) / 1000
         traced += [
-            _Traced(known, offset, final, words[place], sent.get(place), heard.get(place, ()))
+            Traced(known, offset, final, words[place], sent.get(place), heard.get(place, ()))
             for place, final in finals.items()
         ]
         complete = complete and reading.ended
     traced.sort(key=lambda each: seconds(each.final.start) + each.offset)
-    return {
-        "session_ids": [known.session for known in calls],
-        "conversation_id": calls[0].record.about.conversation or None,
-        "complete": complete,
-        "utterances": [_json(each) for each in traced],
-    }
+    return traced, complete
 
 
 async def _entries(
@@ -89,24 +125,9 @@ async def _entries(
     return sent, heard
 
 
-def _stamps_of(final: Final, sent: SentFinal | None) -> dict[str, float | None]:
-    endpoint, decoding = final.endpoint, final.decoding
-    found: dict[str, float | None] = dict.fromkeys(PARTS)
-    if sent is not None:
-        found |= {"spoken": sent.spoken, "received": sent.received, "stored": sent.stored}
-        found["sent"] = sent.sent
-    if endpoint is not None:
-        found |= {"denoised": endpoint.denoised, "heard": endpoint.heard}
-        found["endpoint"] = endpoint.decided
-    if decoding is not None:
-        found |= {"decode_begun": decoding.begun, "decode_ended": decoding.ended}
-    found["committed"] = final.committed
-    return found
-
-
-def _json(each: _Traced) -> dict[str, Any]:
+def _json(each: Traced) -> dict[str, Any]:
     final, labels = each.final, each.known.record.about.labels
-    stamps = {name: _rounded(at) for name, at in _stamps_of(final, each.sent).items()}
+    stamps = {name: _rounded(at) for name, at in each.stamps.items()}
     message: dict[str, Any] = {
         "session_id": each.known.session,
         "channel": final.channel,
@@ -118,7 +139,7 @@ def _json(each: _Traced) -> dict[str, Any]:
         "text_length": len(final.text),
         "stamps": stamps,
         "parts": [{"part": part, "ms": (end - begin) / 10} for part, begin, end in spans(stamps)],
-        "workers": _workers(final, each.sent),
+        "workers": each.workers,
     }
     if labels:
         message["label"] = labels[final.channel]
@@ -127,17 +148,7 @@ def _json(each: _Traced) -> dict[str, Any]:
     return message
 
 
-def _workers(final: Final, sent: SentFinal | None) -> Mapping[str, str | None]:
-    endpoint, decoding = final.endpoint, final.decoding
-    return {
-        "gateway": sent.gateway if sent else None,
-        "denoise": (endpoint.denoiser or None) if endpoint else None,
-        "vad": endpoint.worker if endpoint else None,
-        "asr": decoding.worker if decoding else None,
-    }
-
-
-def _word(each: _Traced, index: int, word: Word) -> dict[str, Any]:
+def _word(each: Traced, index: int, word: Word) -> dict[str, Any]:
     return {
         "index": index + 1,
         "start": round(seconds(word.start) + each.offset, 3),

@@ -35,6 +35,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--protocols", choices=PROTOCOLS, default=PROTOCOLS[0], help="what the calls speak"
     )
+    parser.add_argument(
+        "--mix", type=Path, help="sources of another release, for every second process"
+    )
     parser.add_argument("--json", type=Path, help="file for the figures")
     given = parser.parse_args(argv)
     whisper = given.mode == WHISPER
@@ -48,6 +51,7 @@ def main(argv: Sequence[str]) -> int:
         scripts=4 if whisper else 12,
         paces=(1.0, 1.0) if whisper else (3.0, 1.0),
         only=tuple(given.only),
+        mixed=given.mix and given.mix.resolve(),
     )
     results = asyncio.run(run(setup))
     if given.json:

@@ -52,6 +52,8 @@ class Setup:
     patience: float = 260.0
     """Seconds after the last call in which Redis must be empty."""
     sizes_every: float = 10.0
+    mixed: Path | None = None
+    """The sources of another release, which every second process of a kind runs."""
 
     def spoken(self) -> list[Script]:
         """Return what is said in the calls, the protocols in turns."""
@@ -86,7 +88,7 @@ class Setup:
             "steady": (*gateway, *port_flags(own)),
             "asr": ("--asr-slots", "64"),
         }
-        return Layout(counts, {**commands, "asr": asr}, flags)
+        return Layout(counts, {**commands, "asr": asr}, flags, self.mixed)
 
 
 @dataclass(slots=True)

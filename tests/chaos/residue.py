@@ -85,11 +85,11 @@ async def _look(admin: aioredis.Redis) -> Residue:
     for stage in STAGES:
         open_, index = await admin.xlen(keys.work_items(stage)), await admin.hlen(keys.index(stage))
         found.work_items[stage] = max(open_, index)
-    async for key in admin.scan_iter(match=b"cs:v1:*", count=1000):
+    async for key in admin.scan_iter(match=b"cs:v2:*", count=1000):
         if keys.is_permanent(key):
             continue
         ttl = await admin.ttl(key)
-        kind = key.split(b":")[4 if key.startswith(b"cs:v1:{p") else 2].decode()
+        kind = key.split(b":")[4 if key.startswith(b"cs:v2:{p") else 2].decode()
         if ttl == -1 or ttl > _LONGEST_TTL:
             found.forever.append(key.decode())
         elif ttl >= 0 and kind != "out":

@@ -30,17 +30,29 @@ _POLL = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How many processes of each kind, and the command of each kind."""
+    """How many processes of each kind, and the command of each kind.
+
+    Every second process of a kind runs the sources in `mixed`, if that is given.
+    """
 
     counts: Mapping[str, int]
     commands: Mapping[str, Sequence[str]]
     flags: Mapping[str, Sequence[str]]
+    mixed: Path | None = None
 
 
 class Process:
     """One place in the system: a process that is replaced by another whenever it ends."""
 
-    def __init__(self, kind: str, number: int, command: Sequence[str], logs: Path, run: str):
+    def __init__(
+        self,
+        kind: str,
+        number: int,
+        command: Sequence[str],
+        logs: Path,
+        run: str,
+        sources: Path | None = None,
+    ):
         self.kind = kind
         self.name = f"{kind}-{number}"
         (self.port,) = free_ports(1)
@@ -48,6 +60,7 @@ class Process:
         self._command = [sys.executable, "-m", *command, *where, str(self.port)]
         self._log = logs / f"{self.name}.log"
         self._run = run
+        self._sources = sources
         self._process: subprocess.Popen[bytes] | None = None
         self._log_began = 0
         self.struck = asyncio.Lock()
@@ -68,6 +81,8 @@ class Process:
         """Start it, from the main thread."""
         environment = {name: v for name, v in os.environ.items() if not name.startswith(PREFIX)}
         environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", MARK: self._run}
+        if self._sources is not None:
+            environment["PYTHONPATH"] = str(self._sources)
         with self._log.open("ab") as log:
             self._log_began = log.tell()
             log.write(f"--- started at {time.time():.3f}\n".encode())
@@ -78,6 +93,7 @@ class Process:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=environment,
+                cwd=self._sources,
                 process_group=0,
                 preexec_fn=die_with_parent(),
             )
@@ -215,6 +231,7 @@ class Stack:
                 [*layout.commands[kind], *shared, *layout.flags.get(kind, ())],
                 logs,
                 run,
+                layout.mixed if number % 2 else None,
             )
             for kind, count in layout.counts.items()
             for number in range(count)

@@ -2,11 +2,14 @@
 
 import redis
 
+from common.pipeline.record import WIRE_VERSION
+
 ACL = (
-    *("~cs:v1:*", "+@read", "+@write", "+@connection", "+@transaction", "-@dangerous"),
+    *(f"~cs:v{WIRE_VERSION}:*", "%R~cs:v*:workers"),
+    *("+@read", "+@write", "+@connection", "+@transaction", "-@dangerous"),
     *("+eval", "+evalsha", "+time", "+info", "+cluster|slots"),
 )
-"""What the bus needs: its own keys, no administration."""
+"""What the bus needs: its own keys, heartbeats of other wire versions, no administration."""
 
 
 def add_user(client: redis.Redis, name: str, password: str) -> None:

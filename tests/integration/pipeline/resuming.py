@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import IO, Any
 
 from common.audio import FloatArray
@@ -143,11 +144,13 @@ def distinct_speech_events(transcript: Transcript) -> list[Message]:
 
 
 @contextmanager
-def process(*command: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a worker of the tests' own and see it ended on leaving."""
+def process(*command: str, tree: Path | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a worker of the tests' own and see it ended on leaving; `tree` as for a service."""
     env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     flags = "--log-level", "warning", "--drain-s", "3"
-    running = subprocess.Popen([sys.executable, "-m", *command, *flags], env=env)
+    if tree is not None:
+        env["PYTHONPATH"] = str(tree)
+    running = subprocess.Popen([sys.executable, "-m", *command, *flags], env=env, cwd=tree)
     try:
         yield running
     finally:
@@ -156,20 +159,25 @@ def process(*command: str) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 @contextmanager
-def workers(redis_url: str) -> Iterator[None]:
-    """Run a real VAD worker, and recognisers whose texts tell every sample from another."""
+def workers(redis_url: str, tree: Path | None = None) -> Iterator[Service]:
+    """Run a real VAD worker, and recognisers whose texts tell every sample from another.
+
+    Yields the former. `tree` as for a service.
+    """
     asr = "tests.integration.pipeline.digest_asr"
     with (
-        service("vad", redis_url),
-        process(asr, "--redis-url", redis_url, "--metrics-port", "0"),
+        service("vad", redis_url, tree=tree) as vad,
+        process(asr, "--redis-url", redis_url, "--metrics-port", "0", tree=tree),
     ):
-        yield
+        yield vad
 
 
 @contextmanager
-def gateway(redis_url: str, *flags: str, stderr: IO[bytes] | None = None) -> Iterator[Service]:
-    """Run a gateway that takes calls; `stderr` gets its log."""
-    with service("gateway", redis_url, *flags, stderr=stderr) as running:
+def gateway(
+    redis_url: str, *flags: str, stderr: IO[bytes] | None = None, tree: Path | None = None
+) -> Iterator[Service]:
+    """Run a gateway that takes calls; `stderr` gets its log, `tree` as for a service."""
+    with service("gateway", redis_url, *flags, stderr=stderr, tree=tree) as running:
         running.wait_ready()
         yield running
 

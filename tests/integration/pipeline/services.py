@@ -20,7 +20,12 @@ class Service:
     """One process of `callscribe`, and where its pages are."""
 
     def __init__(
-        self, name: str, redis_url: str, *flags: str, stderr: IO[bytes] | None = None
+        self,
+        name: str,
+        redis_url: str,
+        *flags: str,
+        stderr: IO[bytes] | None = None,
+        tree: Path | None = None,
     ) -> None:
         self.name = name
         (self.port,) = free_ports(1)
@@ -33,7 +38,9 @@ class Service:
         command = [sys.executable, "-m", "callscribe", name, "--redis-url", redis_url]
         env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         command += [*where, "--drain-s", "3", *flags]
-        self.process = subprocess.Popen(command, env=env, stderr=stderr)
+        if tree is not None:
+            env["PYTHONPATH"] = str(tree)
+        self.process = subprocess.Popen(command, env=env, stderr=stderr, cwd=tree)
 
     @property
     def url(self) -> str:
@@ -64,10 +71,17 @@ class Service:
 
 @contextmanager
 def service(
-    name: str, redis_url: str, *flags: str, stderr: IO[bytes] | None = None
+    name: str,
+    redis_url: str,
+    *flags: str,
+    stderr: IO[bytes] | None = None,
+    tree: Path | None = None,
 ) -> Iterator[Service]:
-    """Start a service and see it ended on leaving; `stderr` gets its log."""
-    running = Service(name, redis_url, *flags, stderr=stderr)
+    """Start a service and see it ended on leaving; `stderr` gets its log.
+
+    `tree`: the sources of another release, if it is not to be this one.
+    """
+    running = Service(name, redis_url, *flags, stderr=stderr, tree=tree)
     try:
         yield running
     finally:

@@ -113,7 +113,7 @@ def test_every_key_of_the_architecture_is_one_the_bus_builds():
         .replace(str(LEG), "<leg>")
         for key in built
     }
-    assert set(re.findall(r"`(cs:v1:[^`]+)`", text)) == spelled
+    assert set(re.findall(r"`(cs:v2:[^`]+)`", text)) == spelled
 
 
 def test_the_state_diagrams_are_those_of_the_code():

@@ -27,6 +27,7 @@ from gateway.calls.call import Call, Patience, Services
 from gateway.calls.maintenance import Maintenance
 from gateway.calls.opening import Openings
 from gateway.calls.record import ResumeToken, SessionRecord
+from gateway.calls.spans import NoSpans
 from gateway.calls.standby import Standby
 from gateway.calls.state import State
 from gateway.calls.store import SessionStore
@@ -318,6 +319,7 @@ class Table:
             uplink=link,
             downlink=link,
             traces=Traces(link, "g", self.metrics),
+            spans=NoSpans(),
             store=self.store,
             metrics=self.metrics,
             patience=Patience(
@@ -348,6 +350,7 @@ class Table:
             downlink=link,
             handshakes=link,
             metrics=self.metrics,
+            spans=NoSpans(),
             unopened=Standby(),
         )
 

@@ -11,7 +11,7 @@ from common.bus import dead_letters, keys
 from common.bus.keys import Leg
 from common.errors import SettingsError
 from common.options import SessionOptions
-from common.pipeline.record import pack
+from common.pipeline.record import WIRE_VERSION, pack
 from common.pipeline.stages import NAMES
 from common.pipeline.work import UtteranceWork
 
@@ -81,7 +81,7 @@ async def test_a_leg_is_offered_again_while_its_call_lasts(link, redis_url, caps
     [
         (UTTERANCE, b"", "its audio is not kept"),
         (b"\x81\xa1v\x63", b"\0\0", "this release cannot read it"),
-        (msgpack.packb({"v": 1}), b"\0\0", "this release cannot read it"),
+        (msgpack.packb({"v": WIRE_VERSION}), b"\0\0", "this release cannot read it"),
         (UTTERANCE, b"\0\0", "no asr worker is running"),
     ],
 )

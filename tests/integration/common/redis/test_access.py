@@ -51,10 +51,12 @@ async def test_a_user_may_what_is_needed_and_nothing_else(server):
     await link.evaluate(
         [(scripts.RELEASE, (keys.work_items("vad"), keys.index("vad")), ("vad", 1, 2))]
     )
+    assert await link.call("HGETALL", keys.workers("vad", 1)) == []
     assert await link.insist([("MULTI",), ("EXISTS", LEG.meta), ("EXEC",)])
     for command, complaint in [
         (("SET", "other", "1"), "NOPERM.*key"),
-        (("GET", "cs:v2:x"), "NOPERM.*key"),
+        (("GET", "cs:v1:x"), "NOPERM.*key"),
+        (("HSET", keys.workers("vad", 1), "a", "b"), "NOPERM.*key"),
         (("FLUSHALL",), "NOPERM.*flushall"),
         (("KEYS", "*"), "NOPERM.*keys"),
         (("CONFIG", "GET", "requirepass"), "NOPERM.*config"),
@@ -76,4 +78,4 @@ async def test_a_user_who_may_too_little_is_told_at_once(server):
 
 
 def test_the_rule_is_the_one_that_the_operators_are_given():
-    assert re.fullmatch(r"~cs:v1:\*( [+-]\S+)+", " ".join(ACL))
+    assert re.fullmatch(r"~cs:v2:\* %R~cs:v\*:workers( [+-]\S+)+", " ".join(ACL))

@@ -29,7 +29,7 @@ def test_all_keys_of_a_session_carry_one_tag(session):
     tag = b"{p%02d}" % keys.partition(session)
     found = [leg.key(kind) for leg in legs for kind in ("audio", "part:7", "ckpt:vad")]
     found += [leg.meta for leg in legs]
-    assert all(key.startswith(b"cs:v1:" + tag + b":") for key in found)
+    assert all(key.startswith(b"cs:v2:" + tag + b":") for key in found)
     assert len(set(found)) == len(found) - 1, "only the meta hash is shared"
     assert {leg.doorbell for leg in legs} == {keys.partition(session) % keys.DOORBELLS}
 
@@ -80,5 +80,5 @@ def test_names_do_not_mislead():
     assert keys.is_permanent(keys.work_items("punctuate")), "a stage whose name begins like a tag"
     assert not keys.is_permanent(keys.out("workers")), "a gateway that is named like a hash"
     assert not keys.is_permanent(Leg("work", 0).key("work"))
-    assert not keys.is_permanent(b"cs:v2:{vad}:work")
+    assert not keys.is_permanent(b"cs:v99:{vad}:work"), "of another wire version"
     assert not keys.is_permanent(b"someone:else")

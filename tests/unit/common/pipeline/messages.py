@@ -139,6 +139,7 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
             slots=8,
             used=3,
             lag=0.25,
+            release="1.2.3",
             load=report.AsrLoad(
                 places=2, occupied=4.5, work=2.5, ends=9, late=1, overdue=0, decode=0.125
             ),

@@ -9,8 +9,8 @@ from common.pipeline.streams import ALL, CHECKPOINT, PARTIAL, SPEECH, Ids, Lifet
 def test_a_stream_is_the_last_part_of_its_key():
     assert SPEECH == "speech"
     assert PARTIAL.of(7) == "part:7"
-    assert CHECKPOINT.of("vad").pattern == "cs:v1:{pNN}:<leg>:ckpt:vad"
-    assert streams.OUT.pattern == "cs:v1:out:<gateway>"
+    assert CHECKPOINT.of("vad").pattern == "cs:v2:{pNN}:<leg>:ckpt:vad"
+    assert streams.OUT.pattern == "cs:v2:out:<gateway>"
 
 
 def test_one_of_a_kind_is_as_its_kind():

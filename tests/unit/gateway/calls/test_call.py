@@ -36,7 +36,7 @@ async def test_a_call_opens_with_a_work_item_per_leg_and_stage(table):
     assert table.client.kinds == ["session_created"]
     legs = [f"{table.conversation.id}.{channel}" for channel in (0, 1)]
     assert sorted(table.around.work_items) == sorted(
-        f"cs:v1:{{{stage}}}:work {leg}" for stage in ("denoise", "vad") for leg in legs
+        f"cs:v2:{{{stage}}}:work {leg}" for stage in ("denoise", "vad") for leg in legs
     )
     assert set(table.around.listeners) == {table.conversation.id}
     assert table.around.legs == set(table.call.intake.legs)

@@ -10,7 +10,7 @@ from common.bus import keys
 from common.bus.keys import Leg
 from common.bus.wire import StreamId
 from common.options import SessionOptions
-from common.pipeline.record import pack
+from common.pipeline.record import WIRE_VERSION, pack
 from gateway.calls.state import State
 from gateway.calls.store import Acquired, StoredLeg
 from tests.unit.gateway.downlink.test_events import end, item
@@ -259,8 +259,8 @@ async def test_an_orphan_that_is_gone_needs_no_end(table):
     "record",
     [
         (b"\xc1", OPTIONS),
-        (msgpack.packb({"v": 1}), OPTIONS),
-        (msgpack.packb({"denoise": True, "audio": {"a": 1}, "v": 1}), OPTIONS),
+        (msgpack.packb({"v": WIRE_VERSION}), OPTIONS),
+        (msgpack.packb({"denoise": True, "audio": {"a": 1}, "v": WIRE_VERSION}), OPTIONS),
     ],
 )
 async def test_an_orphan_that_cannot_be_read_is_tried_once(table, record):

@@ -174,7 +174,7 @@ async def test_when_redis_has_come_back_older_the_work_items_are_opened_again_at
         assert rig.around.work_items == []
         rig.around.generation += 1
         await until(lambda: rig.around.work_items)
-    assert rig.around.work_items == [f"cs:v1:{{vad}}:work {table.conversation.id}.0"]
+    assert rig.around.work_items == [f"cs:v2:{{vad}}:work {table.conversation.id}.0"]
 
 
 @pytest.mark.parametrize(("resume_s", "silence"), [(60, 60_002), (0, 6)])

@@ -87,7 +87,8 @@ class Hearing:
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        stage = cast(Reception, self.house), cast(Handshakes, self.house), SOMEBODY
+        house = cast(Reception, self.house), cast(Handshakes, self.house)
+        stage = *house, Request(), SOMEBODY
         async with aclosing(self.call.events(*stage)) as events:
             async for event in events:
                 self.events.append(event)

@@ -1,0 +1,33 @@
+"""Makes the gate that the settings ask for."""
+
+from common.errors import SettingsError
+from common.telemetry.logs import Log
+from gateway.access.gate import Gate
+from gateway.access.keyring import Keyring
+from gateway.access.origins import is_here
+from gateway.settings import GatewaySettings
+
+_log = Log(__name__)
+
+
+def gatekeeper(settings: GatewaySettings, keyring: Keyring) -> Gate:
+    """Return the gate. Raises SettingsError for a gateway that all may use without being told so.
+
+    `keyring`: as it is when the gateway starts.
+    """
+    here = is_here(settings.host)
+    gate = Gate(
+        keyring,
+        settings.authority(),
+        settings.origins(),
+        port_tenant=settings.port_tenant,
+        free=settings.no_auth,
+        guarded=not here,
+    )
+    if settings.no_auth and keyring:
+        _log.warning("access.ignored", reason="--no-auth")
+    if not (here or settings.no_auth or keyring or gate.has_authority):
+        text = "is reached from other machines, and there are no keys"
+        remedy = "make one with `callscribe keys create`, or say --no-auth"
+        raise SettingsError(f"--host: {settings.host} {text}: {remedy}")
+    return gate
