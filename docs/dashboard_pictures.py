@@ -84,7 +84,7 @@ def _draw_panel(axes: Axes, panel: Panel, prometheus: Prometheus, end: float) ->
         elif panel.unit in ("bytes", "Bps", "s"):
             axes.yaxis.set_major_formatter(EngFormatter())
     else:
-        axes.text(0.5, 0.5, "needs a GPU or vllm", transform=axes.transAxes, ha="center", size=7)
+        axes.text(0.5, 0.5, "nothing here", transform=axes.transAxes, ha="center", size=7)
         axes.set_yticks([])
     if drawn and panel.bad_from is not None and axes.get_ylim()[1] > panel.bad_from:
         axes.axhline(panel.bad_from, color="tab:red", linewidth=0.7, linestyle="--")

@@ -9,7 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.typing import Origin
 
 from callscribe.local.child import die_with_parent, free_ports
 from deploy.dashboards.description import DASHBOARDS
@@ -32,8 +34,9 @@ ELSEWHERE = {
     "GPU memory in use": "there is no GPU",
     "GPU power": "there is no GPU",
     "GPU temperature": "there is no GPU",
+    "Spans dropped, a minute": "there is no collector of spans",
 }
-"""Panels that cannot show anything on a machine without a GPU."""
+"""Panels that cannot show anything here."""
 
 
 def asked(expr: str) -> str:
@@ -77,8 +80,11 @@ def redis_exporter(system: System) -> Iterator[bool]:
 
 
 async def provoke(system: System) -> None:
-    """Do what counters with labels wait for: lose connections to Redis, refuse a call."""
+    """Do what counters with labels wait for: lose connections to Redis, refuse calls."""
     system.redis.client_kill_filter(_type="normal")
+    with suppress(InvalidStatus):
+        async with connect(system.url, origin=Origin("https://elsewhere.example"), proxy=None):
+            pass
     with suppress(InvalidStatus, WebSocketException):
         async with line(system.url) as client:
             await client.say(config(encoding="none such"))
