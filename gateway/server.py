@@ -221,7 +221,7 @@ class GatewayServer:
         return [
             *page.routes(),
             *pages.routes(self, [each.path for each in PROTOCOLS if each.path]),
-            *CallResources(self._links[2], self._directory).routes(),
+            *CallResources(self._links[2], self._directory, self._gate).routes(),
             *AccessResources(self._gate, self._meter).routes(),
             *self._files.routes(),
         ]

@@ -7,11 +7,13 @@ conversation's id. Several calls may have one name; they are then read together.
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from functools import partial
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from common.redis.link import Link
+from gateway.access.gate import Gate
 from gateway.access.principal import Principal
 from gateway.calls.directory import Directory, Known
 from gateway.http.guard import WHO
@@ -31,9 +33,10 @@ _STUCK_S = 30.0
 class CallResources:
     """Answers for all calls that Redis holds."""
 
-    def __init__(self, link: Link, directory: Directory) -> None:
+    def __init__(self, link: Link, directory: Directory, gate: Gate) -> None:
         self._link = link
         self._directory = directory
+        self._gate = gate
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """Return the routes."""
@@ -90,9 +93,10 @@ class CallResources:
             raise bad_request("from", f"from is a seq, or the last event's id, not {said[:40]!a}")
         again = partial(find, self._directory, request.match_info["id"], request[WHO])
         following = Following(self._link, found, again, place)
+        may = partial(self._gate.still_good, request[WHO])
         if request.headers.get("Upgrade", "").lower() == "websocket":
-            return await _over_websocket(request, following)
-        return await _as_event_stream(request, following)
+            return await _over_websocket(request, following, may)
+        return await _as_event_stream(request, following, may)
 
 
 async def find(directory: Directory, name: str, who: Principal) -> list[Known]:
@@ -101,11 +105,14 @@ async def find(directory: Directory, name: str, who: Principal) -> list[Known]:
     return found or (await directory.find(name, None) if who.operator else [])
 
 
-async def _over_websocket(request: web.Request, following: Following) -> web.StreamResponse:
+async def _over_websocket(
+    request: web.Request, following: Following, may: Callable[[], bool]
+) -> web.StreamResponse:
+    """Send all events; `may` tells whether the reader's key still counts."""
     # A browser offers it beside its token, and gives up where nothing is chosen.
     socket = web.WebSocketResponse(heartbeat=20, max_msg_size=4096, protocols=("callscribe",))
     await socket.prepare(request)
-    sending = asyncio.create_task(_send_all(socket, following))
+    sending = asyncio.create_task(_send_all(socket, following, may))
     try:
         async for message in socket:  # a reader has nothing to say
             if message.type is WSMsgType.ERROR:
@@ -116,15 +123,23 @@ async def _over_websocket(request: web.Request, following: Following) -> web.Str
     return socket
 
 
-async def _send_all(socket: web.WebSocketResponse, following: Following) -> None:
+async def _send_all(
+    socket: web.WebSocketResponse, following: Following, may: Callable[[], bool]
+) -> None:
     async for messages in following:
+        if not may():
+            await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"revoked_key")
+            return
         for _, message in messages:
             async with asyncio.timeout(_STUCK_S):
                 await socket.send_str(_encoded(message))
     await socket.close(message=b"finished")
 
 
-async def _as_event_stream(request: web.Request, following: Following) -> web.StreamResponse:
+async def _as_event_stream(
+    request: web.Request, following: Following, may: Callable[[], bool]
+) -> web.StreamResponse:
+    """The same as server-sent events."""
     if await following.exhausted():
         # A browser whose stream has ended asks again; this tells it to stop.
         return web.Response(status=204)
@@ -132,6 +147,8 @@ async def _as_event_stream(request: web.Request, following: Following) -> web.St
     await response.prepare(request)
     written = time.monotonic()
     async for messages in following:
+        if not may():
+            break
         chunk = "".join(_event(place, message) for place, message in messages)
         if not chunk and time.monotonic() - written < _KEEPALIVE_S:
             continue

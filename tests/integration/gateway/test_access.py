@@ -384,6 +384,29 @@ async def test_a_revoked_key_ends_its_calls_within_a_second(guarded, http):
     assert (status, code_of(text)) == (401, "revoked_key")
 
 
+@pytest.mark.parametrize("over", ["websocket", "event stream"])
+async def test_a_revoked_key_reads_no_more(guarded, acme, http, over):
+    key = known(guarded, create("acme", "read", url=guarded.redis_url))
+    async with handshake(guarded, "/ws/asr", additional_headers=bearer(acme)) as client:
+        line = Line(client)
+        await line.say(config())
+        session = (await line.hear("session_created"))["session_id"]
+        events = f"/v1/sessions/{session}/events"
+        if over == "websocket":
+            reader = await handshake(guarded, events, additional_headers=bearer(key))
+        else:
+            reading = await http.get(api(guarded, events), headers=bearer(key))
+        keys("revoke", key[3:11], url=guarded.redis_url)
+        async with asyncio.timeout(2):
+            if over == "websocket":
+                await reader.wait_closed()
+                assert (reader.close_code, reader.close_reason) == (1008, "revoked_key")
+            else:
+                await reading.read()
+        await line.say(FINALIZE)
+        assert (await line.hear_out()).close_code == 1000, "the call is another key's"
+
+
 async def test_a_foreign_page_gets_nothing(guarded, acme, http):
     headers = {**bearer(acme), "Origin": "https://evil.example"}
     async with http.get(api(guarded, "/v1/sessions"), headers=headers) as answer:
