@@ -7,9 +7,13 @@ from typing import Self
 from urllib.parse import urlsplit
 
 
+_OTHERS = ("*", "null", "file://")
+"""All; a page that was opened as a file, in browsers and in Electron."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """`allowed`: origins such as ``https://desk.example``, or ``null``; ``*`` allows all.
+    """`allowed`: origins such as ``https://desk.example``, or one of `_OTHERS`.
 
     Without any, pages of the gateway's own host and of this machine may.
     """
@@ -19,11 +23,12 @@ class Origins:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read origins with commas between them; ValueError names a bad one."""
-        allowed = [each.strip().lower().rstrip("/") for each in text.split(",") if each.strip()]
+        listed = [each.strip().lower() for each in text.split(",") if each.strip()]
+        allowed = [each if each in _OTHERS else each.rstrip("/") for each in listed]
         for each in allowed:
             parts = urlsplit(each)
             plain = parts.scheme and parts.netloc and not (parts.path or parts.query)
-            if each not in ("*", "null") and not plain:
+            if each not in _OTHERS and not plain:
                 raise ValueError(f"{each!r} is no origin such as https://desk.example")
         return cls(frozenset(allowed))
 

@@ -21,6 +21,8 @@ from gateway.access.origins import Origins, is_here
         ("https://desk.example", "https://desk.example:8443", "api.example", False),
         ("https://desk.example", "http://localhost:3000", "api.example", False),
         ("https://a.example, null", "null", "api.example", True),
+        ("file://", "file://", "api.example", True),
+        ("", "file://", "api.example", False),
         ("*", "https://evil.example", "api.example", True),
     ],
 )
