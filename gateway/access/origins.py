@@ -6,7 +6,6 @@ from ipaddress import ip_address
 from typing import Self
 from urllib.parse import urlsplit
 
-
 _OTHERS = ("*", "null", "file://")
 """All; a page that was opened as a file, in browsers and in Electron."""
 

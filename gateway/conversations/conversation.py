@@ -18,13 +18,13 @@ from uuid import uuid4
 from websockets.frames import CloseCode
 
 from common.telemetry.logs import Log
-from gateway.access.gate import Denied
 from gateway.access.principal import Principal
 from gateway.calls import opening
 from gateway.calls.call import ELSEWHERE, Call, Ending
 from gateway.calls.opening import Refused
 from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.calls.state import State
+from gateway.conversations.asking import asked_by, not_new, vouched_for
 from gateway.conversations.client import Client
 from gateway.conversations.idle import Idle
 from gateway.conversations.surroundings import Surroundings
@@ -71,6 +71,7 @@ class Conversation:
     ) -> None:
         self.id = name
         self.who = who
+        self._came_as = who.caller
         self.owner = uuid4().hex
         """Tells this connection from all others of the call."""
         self.throttle = throttle
@@ -90,7 +91,7 @@ class Conversation:
         """How many text messages the client has sent since it opened the call."""
         self._task: asyncio.Task[None] | None = None
         self._idle = Idle(idle_s, self._end_idle, self._may_be_idle)
-        around.unopened.add(who.caller, self)
+        around.unopened.add(self._came_as, self)
 
     @property
     def present(self) -> bool:
@@ -247,24 +248,14 @@ class Conversation:
                     self.tell([truncated.event])
                 self.call.finish(self._ordinal)
 
-    def _open(self, asked_for: commands.Open) -> None:
+    def _open(self, opened: commands.Open) -> None:
+        around = self._around
         if not self._vouched:
-            self._be_vouched_for(asked_for.credential)
+            self.who = vouched_for(around.gate, self.who, opened.credential)
+            self._vouched = True
         self._begin(_State.TALKING)
-        options = replace(asked_for.options, **self.who.bound)
-        asked = SessionRecord(
-            options=options,
-            audio=asked_for.audio,
-            events=asked_for.events,
-            about=asked_for.about,
-            align=False,
-            denoised=options.denoise,
-            doorbell=self._around.gateway,
-            tenant=self.who.tenant,
-            key=self.who.key,
-            retention=self.who.retention_s,
-            span=self._around.spans.begin(self._parent),
-        )
+        span = around.spans.begin(self._parent)
+        asked = asked_by(self.who, opened, around.gateway, span)
         self.call = self._around.calls.begin(
             asked,
             self.throttle,
@@ -275,17 +266,9 @@ class Conversation:
         )
         self.call.spawn(self._guard(self._register(self.call, asked)), "open")
 
-    def _be_vouched_for(self, said: str) -> None:
-        try:
-            who = self._around.gate.vouch(said, self.who)
-        except Denied as denied:
-            closing = CloseCode.POLICY_VIOLATION
-            raise ClientError(denied.code, denied.message, close_code=closing) from None
-        self.who, self._vouched = who, True
-
     def _begin(self, state: _State) -> None:
         self._state = state
-        self._around.unopened.discard(self.who.caller, self)
+        self._around.unopened.discard(self._came_as, self)
 
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -416,11 +399,5 @@ class Conversation:
         if self._state is not _State.OVER:
             self._state = _State.OVER
             self._idle.close()
-            self._around.unopened.discard(self.who.caller, self)
+            self._around.unopened.discard(self._came_as, self)
             self._ended(self)
-
-
-def not_new() -> ClientError:
-    """Return the error for a client that was admitted to resume a call, and begins a new one."""
-    text = "resume=1 in the URL is for resuming a call: leave it out to begin one"
-    return ClientError("resume_expected", text, close_code=CloseCode.POLICY_VIOLATION)

@@ -1,0 +1,44 @@
+"""What a client's opening message comes to: the terms that it asks for, or why it gets no call."""
+
+from dataclasses import replace
+
+from websockets.frames import CloseCode
+
+from gateway.access.gate import Denied, Gate
+from gateway.access.principal import Principal
+from gateway.calls.record import CallSpan, SessionRecord
+from gateway.protocols.api import ClientError
+from gateway.protocols.commands import Open
+
+
+def asked_by(who: Principal, asked: Open, gateway: str, span: CallSpan | None) -> SessionRecord:
+    """Return the terms that a client asks for; what its token binds comes before what it says."""
+    options = replace(asked.options, **who.bound)
+    return SessionRecord(
+        options=options,
+        audio=asked.audio,
+        events=asked.events,
+        about=asked.about,
+        align=False,
+        denoised=options.denoise,
+        doorbell=gateway,
+        tenant=who.tenant,
+        key=who.key,
+        retention=who.retention_s,
+        span=span,
+    )
+
+
+def vouched_for(gate: Gate, before: Principal, said: str) -> Principal:
+    """Return who shows a credential in a message. Raises ClientError."""
+    try:
+        return gate.vouch(said, before)
+    except Denied as denied:
+        closing = CloseCode.POLICY_VIOLATION
+        raise ClientError(denied.code, denied.message, close_code=closing) from None
+
+
+def not_new() -> ClientError:
+    """Return the error for a client that was admitted to resume a call, and begins a new one."""
+    text = "resume=1 in the URL is for resuming a call: leave it out to begin one"
+    return ClientError("resume_expected", text, close_code=CloseCode.POLICY_VIOLATION)
