@@ -90,6 +90,7 @@ class Directory:
         names = [
             commands.call_no_more(known.record.tenant, name, session) for name in known.record.names
         ]
+        names.append(commands.remove(keys.counted(known.record.tenant, session)))
         await self._link.insist([commands.strike(session), commands.undue(session), *names])
         for spec in PIPELINE:
             for letter in await dead_letters.letters(self._link, spec.name):
