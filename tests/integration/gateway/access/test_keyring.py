@@ -38,6 +38,7 @@ async def following(
     task = asyncio.create_task(keyring.run())
     yield keyring
     task.cancel()
+    await asyncio.wait([task])
 
 
 async def test_a_key_and_its_end_are_seen_within_a_second(link):
