@@ -1,23 +1,22 @@
 """The flags of `callscribe dead-letters`."""
 
 import asyncio
-import os
 from collections.abc import Sequence
 
+from callscribe.commands.bus import redis_url
 from callscribe.commands.letters import replay, show
 from common.pipeline.stages import NAMES
-from common.settings import CommonSettings, FlagParser, resolve
+from common.settings import FlagParser
 
 
 def main(argv: Sequence[str]) -> int:
     """Show or replay dead letters and return the exit code."""
     arguments = _parser().parse_args(argv)
-    given = [] if arguments.redis_url is None else ["--redis-url", arguments.redis_url]
-    settings, _ = resolve(CommonSettings, given, os.environ)
+    url = redis_url(arguments.redis_url)
     if arguments.action == "list":
         stages = [arguments.stage] if arguments.stage else NAMES
-        return asyncio.run(show(settings.redis_url, stages, as_json=arguments.json))
-    return asyncio.run(replay(settings.redis_url, arguments.ids))
+        return asyncio.run(show(url, stages, as_json=arguments.json))
+    return asyncio.run(replay(url, arguments.ids))
 
 
 def _parser() -> FlagParser:

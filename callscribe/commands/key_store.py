@@ -4,19 +4,17 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from callscribe.commands.bus import connected
 from common.bus import commands
 from common.errors import SettingsError
 from common.lifecycle import EXIT_OK
 from common.pipeline.access import ACCESS_KEY, SCOPES, AccessKey, Scope, new_key
-from common.redis.address import Address
-from common.redis.link import Link
 from common.secret_url import SecretUrl
 
 _DAY = 86_400
@@ -54,24 +52,15 @@ class RedisKeys:
 
     async def read(self) -> Mapping[str, AccessKey]:
         """See `KeyStore`. Raises BusUnavailable."""
-        async with self._link() as link:
+        async with connected(self._url, "keys") as link:
             (found,) = await link.run([commands.access_keys()])
         pairs = dict(zip(found[::2], found[1::2], strict=True))
         return {name.decode(): ACCESS_KEY.unpack(record) for name, record in pairs.items() if name}
 
     async def write(self, key: AccessKey) -> None:
         """See `KeyStore`. Raises BusUnavailable."""
-        async with self._link() as link:
+        async with connected(self._url, "keys") as link:
             await link.run(commands.keep_access_key(key.id, key.packed()))
-
-    @asynccontextmanager
-    async def _link(self) -> AsyncIterator[Link]:
-        link = Link(Address.parse(self._url), "keys")
-        await link.connect()
-        try:
-            yield link
-        finally:
-            await link.close()
 
 
 class FileKeys:

@@ -1,10 +1,10 @@
 """The flags of `callscribe keys`."""
 
 import asyncio
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from callscribe.commands.bus import redis_url
 from callscribe.commands.key_store import (
     FileKeys,
     KeyStore,
@@ -16,7 +16,7 @@ from callscribe.commands.key_store import (
     rotate,
 )
 from common.pipeline.access import SCOPES
-from common.settings import CommonSettings, FlagParser, resolve
+from common.settings import FlagParser
 
 _GRACE_S = 86_400
 
@@ -28,9 +28,7 @@ def main(argv: Sequence[str]) -> int:
     if arguments.file is not None:
         store = FileKeys(arguments.file)
     else:
-        given = [] if arguments.redis_url is None else ["--redis-url", arguments.redis_url]
-        settings, _ = resolve(CommonSettings, given, os.environ)
-        store = RedisKeys(settings.redis_url)
+        store = RedisKeys(redis_url(arguments.redis_url))
     match arguments.action:
         case "create":
             terms = Terms(

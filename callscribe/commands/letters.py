@@ -4,12 +4,12 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from callscribe.commands.bus import connected
 from common.audio import SAMPLE_RATE
 from common.bus import commands, dead_letters, wire
 from common.bus.dead_letters import Letter
@@ -24,7 +24,6 @@ from common.pipeline.stream_ids import BEGINNING, StreamId
 from common.pipeline.streams import AUDIO, PARKED, PARTIAL, SPEECH, TEXT
 from common.pipeline.text import FINAL, Final
 from common.pipeline.work import UTTERANCE_WORK
-from common.redis.address import Address
 from common.redis.link import Command, Link
 
 _PATIENCE = 300.0
@@ -59,7 +58,7 @@ class _NotReplayed(CallscribeError):
 
 async def show(url: str, stages: Sequence[str], *, as_json: bool) -> int:
     """Print the dead letters of these stages, the oldest first; return the exit code."""
-    async with _connected(url) as link:
+    async with connected(url, "dead-letters") as link:
         filed = await _filed(link, stages)
     if as_json:
         for each in filed:
@@ -82,7 +81,7 @@ async def replay(url: str, ids: Sequence[str]) -> int:
     The text of an utterance is printed, since its call has gone on without it. Replayed ones are
     removed. Each other one is a line on stderr, and the exit code is then 1.
     """
-    async with _connected(url) as link:
+    async with connected(url, "dead-letters") as link:
         filed = await _filed(link, NAMES)
         if unknown := set(ids) - {each.id for each in filed}:
             raise SettingsError(f"no dead letter {sorted(unknown)[0]!r}")
@@ -96,16 +95,6 @@ async def replay(url: str, ids: Sequence[str]) -> int:
                 print(f"{each.id}: not replayed: {reason}", file=sys.stderr)
                 left += 1
     return EXIT_FAILED if left else EXIT_OK
-
-
-@asynccontextmanager
-async def _connected(url: str) -> AsyncIterator[Link]:
-    link = Link(Address.parse(url), "dead-letters")
-    try:
-        await link.connect()
-        yield link
-    finally:
-        await link.close()
 
 
 async def _filed(link: Link, stages: Sequence[str]) -> list[_Filed]:

@@ -1,7 +1,7 @@
 """Who a request comes from, as far as access goes. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -72,14 +72,9 @@ def of_key(key: AccessKey) -> Principal:
 def of_token(key: AccessKey, claims: Claims, *, expired: bool) -> Principal:
     """Return the holder of a short-lived token, who counts as its key's."""
     of = of_key(key)
-    return Principal(
-        caller=of.caller,
-        tenant=of.tenant,
+    return replace(
+        of,
         scopes=_OF_A_TOKEN & of.scopes,
-        key=of.key,
-        of_keyring=True,
-        limits=of.limits,
-        retention_s=of.retention_s,
         expires=claims.expires,
         once=claims.once,
         bound=claims.options,
