@@ -2,6 +2,7 @@
 
     python -m bench denoise             batches of 1 to 64 legs, about two minutes
     python -m bench denoise --short     small and brief, to see that it works
+    python -m bench denoise --device cuda   ours on a device beside ours on a core: bench/devices.py
 
 The baselines are the official runtime, a leg's hop at a time, by itself at 48 kHz and with
 libsamplerate's resamplers around it, which a leg at 16 kHz needs. All run in turn, on one thread of
@@ -22,17 +23,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from bench import record
+from bench import devices, record
 from bench.official_dfn import MODEL_HOP, BetweenResamplers, Official, denoised_whole
 from bench.recordings import channels
 from callscribe import sample
 from common.audio import SAMPLE_RATE, FloatArray
 from denoise_worker.alignment import DELAY, HOP
-from denoise_worker.model import DeepFilter
+from denoise_worker.api import Engine, State
+from denoise_worker.model import BATCH, DeepFilter
 
 BATCHES, SHORT_BATCHES = (1, 4, 16, 32, 64), (1, 16)
 OFFICIAL, RESAMPLED, OURS = "official", "official, resampled", "ours"
@@ -87,7 +89,12 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--json", type=Path)
+    devices.add_options(parser)
     options = parser.parse_args(argv)
+    if options.device:
+        return devices.report(
+            _SUBJECT, options.device, legs=options.legs, short=options.short, json=options.json
+        )
     model = DeepFilter()
     costs = measure(model, short=options.short)
     print(_HEADER)
@@ -187,6 +194,38 @@ def _resampled() -> Way:
 def _ours(model: DeepFilter, batch: int) -> Way:
     states = [model.open() for _ in range(batch)]
     return lambda hops: model.run(list(zip(states, hops[:batch], strict=True)))
+
+
+def _on_device(device: str, legs: int) -> devices.OnDevice:
+    from denoise_worker.torch_model import TorchDeepFilter
+
+    model = TorchDeepFilter(None, device=device, threads=1, legs=legs)
+    states = [model.open() for _ in range(legs)]
+    return devices.OnDevice(
+        run=lambda heard: _tick(model, states, heard),
+        fetch=lambda: model.collect(states),
+        moved=model.rows,
+    )
+
+
+def _on_core(legs: int) -> devices.Run:
+    model = DeepFilter()
+    states = [model.open() for _ in range(legs)]
+    return lambda heard: _tick(model, states, heard)
+
+
+def _tick(model: Engine[Any], states: Sequence[State], heard: FloatArray) -> FloatArray:
+    hops = heard.reshape(len(heard), -1, HOP)
+    return np.stack(model.run(list(zip(states, hops, strict=True))))
+
+
+_SUBJECT = devices.Subject(
+    samples=2 * HOP,  # a tick of the stage
+    device=_on_device,
+    numpy=_on_core,
+    numpy_legs=BATCH,
+    tolerance=1e-4,
+)
 
 
 def _ratio(baseline: Sequence[float], each: Sequence[float]) -> float:

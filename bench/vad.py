@@ -3,6 +3,7 @@
     python -m bench vad             batches of 1 to 1024 legs, a minute or two
     python -m bench vad --short     small and brief, to see that it works
     python -m bench vad --jit       the official TorchScript model too (needs torch: .venv-vllm)
+    python -m bench vad --device cuda   ours on a device beside ours on a core: bench/devices.py
 
 The baseline is the official ONNX file run as its package runs it, a leg's frame at a time, on one
 thread of onnxruntime without the package around it. The same file is measured with batches of legs.
@@ -14,13 +15,11 @@ Each leg hears other speech, noise or silence from the beginning on.
 """
 
 import argparse
-import os
 import statistics
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -28,14 +27,15 @@ import numpy as np
 import soundfile
 import soxr
 
-from bench import record
+from bench import devices, record
 from callscribe import sample
 from common.audio import SAMPLE_RATE, FloatArray
-from common.errors import SettingsError
-from common.installed import data_file
+from vad_worker.api import Engine
+from vad_worker.framing import FRAME
 from vad_worker.model import SileroVad
+from vad_worker.official import OfficialVad, session
+from vad_worker.weights import CONTEXT, official_file
 
-_FRAME, _CONTEXT = SileroVad.FRAME, 64
 _BATCHES = (1, 16, 64, 256, 1024)
 _SHORT = (1, 64)
 _FRAMES_MEASURED, _SHORT_MEASURED = 30_000, 500
@@ -68,7 +68,7 @@ class Figures:
     @property
     def legs_per_core(self) -> float:
         """Legs whose frames one core infers in real time."""
-        return 1e6 * _FRAME / SAMPLE_RATE / self.microseconds
+        return 1e6 * FRAME / SAMPLE_RATE / self.microseconds
 
 
 def main(argv: Sequence[str]) -> int:
@@ -81,7 +81,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--jit", action="store_true")
     parser.add_argument("--json", type=Path)
+    devices.add_options(parser)
     options = parser.parse_args(argv)
+    if options.device:
+        return devices.report(
+            _SUBJECT, options.device, legs=options.legs, short=options.short, json=options.json
+        )
     rows: list[Figures] = []
     print(_HEADER)
     for batch in _SHORT if options.short else _BATCHES:
@@ -123,13 +128,13 @@ def _legs(batch: int, rounds: int) -> FloatArray:
     rng = np.random.default_rng(0)
     call, rate = soundfile.read(sample.AUDIO, dtype="float32")
     speech = soxr.resample(call.mean(axis=1), rate, SAMPLE_RATE)
-    heard = np.empty((rounds, batch, _FRAME), np.float32)
+    heard = np.empty((rounds, batch, FRAME), np.float32)
     for leg in range(batch):
         first = int(rng.integers(0, len(speech)))
         loudness = 0.0 if leg % 8 == 7 else rng.uniform(0.1, 1)
-        samples = np.resize(np.roll(speech, -first), rounds * _FRAME) * loudness
+        samples = np.resize(np.roll(speech, -first), rounds * FRAME) * loudness
         noise = rng.standard_normal(len(samples)) * rng.choice([0, 0.003, 0.1])
-        heard[:, leg] = (samples + noise).reshape(rounds, _FRAME)
+        heard[:, leg] = (samples + noise).reshape(rounds, FRAME)
     return heard
 
 
@@ -137,51 +142,35 @@ def _ways(batch: int, *, jit: bool) -> dict[str, Way]:
     ways = {BASELINE: _one_by_one(batch), BATCHED: _batched(batch)}
     if jit:
         ways[JIT] = _torch_script(batch)
-    return ways | {OURS: _ours(batch)}
+    return ways | {OURS: _engine(SileroVad(), batch)}
 
 
-def _ours(batch: int) -> Way:
-    vad = SileroVad()
+def _engine(vad: Engine[Any], batch: int) -> Way:
     states = [vad.open() for _ in range(batch)]
     return lambda frames: vad.run(states, [1] * batch, frames.reshape(-1))
 
 
 def _one_by_one(batch: int) -> Way:
     """Return the ONNX file run for one leg after the other."""
-    legs = [_batched(1) for _ in range(batch)]
-    return lambda frames: np.concatenate(
-        [leg(frame[None]) for leg, frame in zip(legs, frames, strict=True)]
-    )
+    return _engine(OfficialVad(), batch)
 
 
 def _batched(batch: int) -> Way:
     """Return the ONNX file run for all legs in one batch."""
-    session = _session()
+    network = session()
     rate = np.array(SAMPLE_RATE, np.int64)
     state = np.zeros((2, batch, 128), np.float32)
-    context = np.zeros((batch, _CONTEXT), np.float32)
+    context = np.zeros((batch, CONTEXT), np.float32)
 
     def infer(frames: FloatArray) -> FloatArray:
         nonlocal state, context
         feed = {"input": np.concatenate((context, frames), axis=1), "state": state, "sr": rate}
-        output, state = session.run(["output", "stateN"], feed)
-        context = frames[:, -_CONTEXT:]
+        output, state = network.run(["output", "stateN"], feed)
+        context = frames[:, -CONTEXT:]
         probabilities: FloatArray = output[:, 0]
         return probabilities
 
     return infer
-
-
-@cache
-def _session() -> Any:
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        str(_official("silero_vad.onnx")), options, providers=["CPUExecutionProvider"]
-    )
 
 
 def _torch_script(batch: int) -> Way:
@@ -191,9 +180,9 @@ def _torch_script(batch: int) -> Way:
     torch.set_num_threads(1)
     load: Any = torch.jit.load
     with warnings.catch_warnings(action="ignore"):  # the official format is a deprecated one
-        network = load(str(_official("silero_vad.jit")))._model.eval()
+        network = load(str(official_file("silero_vad.jit")))._model.eval()
     states = [torch.zeros(2, 1, 128) for _ in range(batch)]
-    contexts = np.zeros((batch, _CONTEXT), np.float32)
+    contexts = np.zeros((batch, CONTEXT), np.float32)
 
     def infer(frames: FloatArray) -> FloatArray:
         probabilities = np.empty(batch, np.float32)
@@ -202,19 +191,31 @@ def _torch_script(batch: int) -> Way:
             for leg in range(batch):
                 output, states[leg] = network(inputs[leg : leg + 1], states[leg])
                 probabilities[leg] = output.item()
-        contexts[:] = frames[:, -_CONTEXT:]
+        contexts[:] = frames[:, -CONTEXT:]
         return probabilities
 
     return infer
 
 
-def _official(name: str) -> Path:
-    path = data_file("silero_vad", f"data/{name}")
-    if path is None:
-        cure = "pip install --no-deps -r requirements-no-deps.txt"
-        raise SettingsError(f"the official VAD is not installed: {cure}")
-    return path
+def _on_device(device: str, legs: int) -> devices.OnDevice:
+    from vad_worker.torch_model import TorchVad
 
+    vad = TorchVad(device, legs)
+    states = [vad.open() for _ in range(legs)]
+    return devices.OnDevice(
+        run=lambda heard: vad.run(states, [1] * legs, heard.reshape(-1)),
+        fetch=lambda: vad.collect(states),
+        moved=vad.rows,
+    )
+
+
+_SUBJECT = devices.Subject(
+    samples=FRAME,
+    device=_on_device,
+    numpy=lambda legs: _engine(SileroVad(), legs),
+    numpy_legs=256,
+    tolerance=_ALIKE,
+)
 
 _HEADER = f"{'legs':>5} | {'way':26} | us/frame | legs/core | times faster |   apart"
 

@@ -1,12 +1,6 @@
-"""One hop of many legs through DeepFilterNet3: samples in, samples out, memory in rows.
-
-A leg's memory is one row of float32, so that a batch is a stack of rows and a checkpoint is a row's
-bytes. Its initial values are those of the official runtime (libDF, `tract.rs`).
-"""
+"""One hop of many legs through DeepFilterNet3 in numpy: samples in, samples out, memory in rows."""
 
 from dataclasses import dataclass
-from itertools import accumulate
-from math import prod
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -15,33 +9,13 @@ import numpy.typing as npt
 from common.audio import FloatArray
 from denoise_worker import spectrum
 from denoise_worker.alignment import HOP
-from denoise_worker.layers import HIDDEN
-from denoise_worker.network import BANDS, BINS, ORDER, PENDING, REACH, ComplexArray, Memory, Network
+from denoise_worker.network import Memory, Network
+from denoise_worker.rows import LOOKAHEAD, parts
+from denoise_worker.spectrum import ComplexArray
+from denoise_worker.weights import BINS, ORDER
 
 IndexArray: TypeAlias = npt.NDArray[np.intp]
 T = TypeVar("T", np.float32, np.complex64)
-
-_UPPER = spectrum.SPECTRUM - BINS
-_LOOKAHEAD = 2
-_SHAPES = {
-    "heard": (HOP,),  # samples of the hop before
-    "overlap": (HOP,),  # second half of the last synthesis
-    "level_means": (BANDS,),
-    "magnitude_means": (BINS,),
-    "bands": (REACH - 1, BANDS),
-    "bins": (REACH - 1, BINS, 2),
-    "lower": (ORDER - 1, BINS, 2),  # spectra of earlier hops, oldest first: the bins to deep-filter
-    "upper": (_LOOKAHEAD, _UPPER, 2),  # and the bins above
-    "encoder": (HIDDEN,),
-    "gains_1": (HIDDEN,),
-    "gains_2": (HIDDEN,),
-    "coefficients_1": (HIDDEN,),
-    "coefficients_2": (HIDDEN,),
-    "pending": PENDING,
-}
-_ENDS = list(accumulate(prod(shape) for shape in _SHAPES.values()))
-SIZE = _ENDS[-1]
-"""float32 in a row."""
 
 _LEVEL_SCALE = np.float32(1 / 40)
 
@@ -64,11 +38,7 @@ class Rows:
     """The memory of n legs by name, float32 [n, SIZE]; all parts are views of it."""
 
     def __init__(self, rows: FloatArray) -> None:
-        ends = zip(_SHAPES.items(), [0, *_ENDS], _ENDS, strict=False)
-        self._parts = {
-            name: rows[:, start:end].reshape(len(rows), *shape)
-            for (name, shape), start, end in ends
-        }
+        self._parts: dict[str, FloatArray] = parts(rows)
 
     def __getitem__(self, name: str) -> FloatArray:
         return self._parts[name]
@@ -88,15 +58,6 @@ class Rows:
         )
 
 
-def fresh_row() -> FloatArray:
-    """Return the memory of a leg that has heard nothing."""
-    row = np.zeros(SIZE, np.float32)
-    rows = Rows(row[None])
-    rows["level_means"][:] = spectrum.FIRST_LEVELS
-    rows["magnitude_means"][:] = spectrum.FIRST_MAGNITUDES
-    return row
-
-
 def advance(network: Network, rows: Rows, samples: FloatArray, tuning: Tuning) -> FloatArray:
     """Take the next hop [n, 160] of n >= 2 legs; return the hop three before it, denoised."""
     noisy = spectrum.analysis(np.concatenate((rows["heard"], samples), axis=1))
@@ -105,7 +66,7 @@ def advance(network: Network, rows: Rows, samples: FloatArray, tuning: Tuning) -
     gains, coefficients = network.run(bands, bins, rows.network())
     lower = _shifted(rows.spectra("lower"), noisy[:, :BINS])
     upper = _shifted(rows.spectra("upper"), noisy[:, BINS:])
-    before = np.concatenate((lower[:, ORDER - 1 - _LOOKAHEAD], upper[:, 0]), axis=1)
+    before = np.concatenate((lower[:, ORDER - 1 - LOOKAHEAD], upper[:, 0]), axis=1)
     enhanced = np.empty_like(before)
     np.multiply(lower[:, 0], coefficients[:, :, 0], out=enhanced[:, :BINS])
     for frame in range(1, ORDER):

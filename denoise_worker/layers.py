@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.audio import FloatArray
+from denoise_worker.weights import HIDDEN
 
-CHANNELS = 64
-HIDDEN = 256
 _BLOCK = 64
 _GATES = 3 * HIDDEN // _BLOCK
 _PER_GATE = HIDDEN // _BLOCK

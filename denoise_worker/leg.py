@@ -126,6 +126,11 @@ class DenoiseLeg(Generic[M]):
         """Position from which audio, and controls that take effect there, must be read."""
         return self._taken
 
+    @property
+    def memory(self) -> M | None:
+        """The state of the model that runs, if one does."""
+        return None if self._stretch is None else self._stretch.memory
+
     def ingest(self, entries: Sequence[Entry]) -> list[tuple[M, FloatArray]]:
         """Take new entries of the audio stream; return hops [k, 160] per model state to run.
 

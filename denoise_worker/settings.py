@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from common.defaults import default_of
 from common.errors import SettingsError
@@ -25,7 +26,16 @@ class DenoiseSettings(StageSettings):
         maximum=500,
     )
     denoise_threads: int = setting(
-        1, "threads that share the legs from 16 on", minimum=1, maximum=64
+        1,
+        "threads that share the legs from 16 on; of torch on the CPU, those of each product",
+        minimum=1,
+        maximum=64,
+    )
+    denoise_device: Literal["cpu", "cuda"] = setting(
+        "cpu", "device that the network runs on; cuda needs the extra gpu"
+    )
+    denoise_engine: Literal["numpy", "torch"] | None = setting(
+        None, "what computes the network; none takes numpy on the CPU, torch on cuda"
     )
     dfn_model: str = setting(
         BUNDLED,
@@ -35,13 +45,20 @@ class DenoiseSettings(StageSettings):
     dfn_attenuation_limit: float | None = default_of("attenuation_limit", note=" (none: no limit)")
 
     def __post_init__(self) -> None:
-        """Refuse a model that does not exist."""
+        """Refuse a model that does not exist, and an engine that cannot use the device."""
         StageSettings.__post_init__(self)
+        if self.denoise_device == "cuda" and self.engine != "torch":
+            raise SettingsError(f"--denoise-engine {self.engine}: only torch computes on cuda")
         if self.model_path is not None and not self.model_path.is_file():
             raise SettingsError(
                 f"--dfn-model: no model or file {self.dfn_model!r}; "
                 f"there is {BUNDLED}, or the path of another export of it (.tar.gz)"
             )
+
+    @property
+    def engine(self) -> Literal["numpy", "torch"]:
+        """What computes the network."""
+        return self.denoise_engine or ("torch" if self.denoise_device == "cuda" else "numpy")
 
     @property
     def model_path(self) -> Path | None:

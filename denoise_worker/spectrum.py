@@ -11,12 +11,16 @@ https://github.com/Rikorose/DeepFilterNet).
 """
 
 from math import erfc, exp, log, pi
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from common.audio import FloatArray
 from denoise_worker.alignment import HOP
-from denoise_worker.network import BANDS, BINS, GAINS, ComplexArray
+from denoise_worker.weights import BANDS, BINS, GAINS
+
+ComplexArray: TypeAlias = npt.NDArray[np.complex64]
 
 SPECTRUM = HOP + 1
 """Bins of 50 Hz up to 8 kHz."""
@@ -31,8 +35,10 @@ _MODEL_RATE = 48_000
 _MODEL_FRAME = 960
 _RATIO = _MODEL_FRAME // (2 * HOP)
 _FEWEST_BINS = 2
-_SILENCE = np.float32(1e-10)
-_BETA = np.float32(0.02)  # upstream's own default
+SILENCE = np.float32(1e-10)
+"""Mean power that is added to that of each band."""
+BETA = np.float32(0.02)
+"""Strength of the post filter: upstream's own default."""
 
 
 def _window() -> FloatArray:
@@ -62,9 +68,11 @@ def band_widths() -> list[int]:
 
 
 _BAND_OF_BIN = np.repeat(np.arange(BANDS), band_widths())[:SPECTRUM]
-_SHARES = np.zeros((SPECTRUM, BANDS), np.float32)
-_SHARES[np.arange(SPECTRUM), _BAND_OF_BIN] = 1 / np.array(band_widths())[_BAND_OF_BIN]
-_UPPER_BANDS = _BAND_OF_BIN[BINS:] - GAINS.start
+SHARES = np.zeros((SPECTRUM, BANDS), np.float32)
+"""Of each bin in the mean power of each band."""
+SHARES[np.arange(SPECTRUM), _BAND_OF_BIN] = 1 / np.array(band_widths())[_BAND_OF_BIN]
+UPPER_BANDS = _BAND_OF_BIN[BINS:] - GAINS.start
+"""Band of each bin from 96 on, counted from the first of `GAINS`."""
 
 _ANALYSIS = _window() / np.float32(2 * HOP)
 _SYNTHESIS = _window() * np.float32(2 * HOP)
@@ -88,8 +96,8 @@ def synthesis(spectra: ComplexArray) -> FloatArray:
 
 def levels(power: FloatArray) -> FloatArray:
     """Return the mean power [n, 32] per band, in dB, of bins [n, 161]."""
-    means = power @ _SHARES
-    means += _SILENCE
+    means = power @ SHARES
+    means += SILENCE
     np.log10(means, out=means)
     means *= np.float32(10)
     return means
@@ -104,7 +112,7 @@ def follow(means: FloatArray, values: FloatArray) -> FloatArray:
 
 def upper_gains(gains: FloatArray) -> FloatArray:
     """Spread the gains [n, 4] of the bands `GAINS` over the bins from 96 to 160."""
-    spread: FloatArray = gains[:, _UPPER_BANDS]
+    spread: FloatArray = gains[:, UPPER_BANDS]
     return spread
 
 
@@ -114,4 +122,4 @@ def post_filter(enhanced: ComplexArray, noisy: ComplexArray) -> None:
     gains /= np.abs(noisy) + np.float32(1e-12)
     np.clip(gains, 1e-12, 1, out=gains)
     sines = np.sin(gains * np.float32(pi / 2))
-    enhanced *= (1 + _BETA) / (1 + _BETA / (sines * sines))
+    enhanced *= (1 + BETA) / (1 + BETA / (sines * sines))

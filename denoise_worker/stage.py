@@ -13,11 +13,12 @@ from common.pipeline.stages import DENOISE
 from common.pipeline.streams import AUDIO, Stream
 from common.pipeline.work import LegWork
 from common.stage.api import Assignment, Effect, Recovery, Snapshot, Stage, Work
+from denoise_worker import engines
+from denoise_worker.api import State
 from denoise_worker.leg import DenoiseLeg
-from denoise_worker.model import DeepFilter, DenoiseState
 from denoise_worker.settings import DenoiseSettings
 
-OwnedLeg: TypeAlias = DenoiseLeg[DenoiseState]
+OwnedLeg: TypeAlias = DenoiseLeg[State]
 
 _WORTH_A_THREAD = 16
 """Legs per thread at least: in smaller batches each costs more."""
@@ -35,7 +36,7 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
 
     async def start(self) -> None:
         """Load the model."""
-        self._model = await asyncio.to_thread(DeepFilter, self._settings.model_path)
+        self._model = await asyncio.to_thread(engines.build, self._settings)
 
     def open(
         self, assignment: Assignment[LegWork], recovery: Recovery, wake: Callable[[], None]
@@ -62,6 +63,10 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
                 answers[leg].append(answer)
         return [leg.conclude(given) for (leg, _), given in zip(work, answers, strict=True)]
 
+    def collect(self, states: Sequence[OwnedLeg]) -> None:
+        """See `Stage.collect`."""
+        self._model.collect([leg.memory for leg in states if leg.memory is not None])
+
     def snapshot(self, state: OwnedLeg) -> Snapshot:
         """See `Stage.snapshot`."""
         return state.snapshot()
@@ -70,9 +75,9 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
         """Stop the threads."""
         self._threads.shutdown()
 
-    async def _denoised(self, legs: Sequence[tuple[DenoiseState, FloatArray]]) -> list[FloatArray]:
+    async def _denoised(self, legs: Sequence[tuple[State, FloatArray]]) -> list[FloatArray]:
         """Run the model over all legs' hops, in as many threads as pay off."""
-        threads = min(self._settings.denoise_threads, 1 + len(legs) // _WORTH_A_THREAD)
+        threads = min(self._model.threads, 1 + len(legs) // _WORTH_A_THREAD)
         size = -(-len(legs) // threads)
         loop = asyncio.get_running_loop()
         answers = await asyncio.gather(
@@ -83,11 +88,12 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
         )
         return [each for part in answers for each in part]
 
-    def _make(self, options: SessionOptions, memory: bytes | None) -> DenoiseState:
+    def _make(self, options: SessionOptions, memory: bytes | None) -> State:
         settings = self._settings
         post_filter, limit = options.post_filter, options.attenuation_limit
-        return self._model.open(
+        state: State = self._model.open(
             post_filter=settings.dfn_post_filter if post_filter is None else post_filter,
             attenuation_limit=settings.dfn_attenuation_limit if limit is None else limit,
             memory=memory,
         )
+        return state

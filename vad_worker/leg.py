@@ -48,6 +48,7 @@ class VadLeg:
         self._source = work.source
         self._events = work.events
         self._align = work.align
+        self._tenant = work.tenant
         self._gateway = (saved or work).gateway
         self._options = (saved or work).options
         self._begun = saved.read if saved else NOTHING
@@ -268,6 +269,7 @@ class VadLeg:
             options=self._options,
             align=self._align,
             live=self.live,
+            tenant=self._tenant,
         )
         self._offers[utterance] = work
         return self._offered(work)

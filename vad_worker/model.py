@@ -1,9 +1,7 @@
 """Silero VAD v6 in numpy: the states of legs, and one batch over all legs of a worker.
 
 The model reads 512 samples at 16 kHz with the 64 before them, and keeps a recurrent state per leg
-(https://github.com/snakers4/silero-vad, `OnnxWrapper`). Its weights come from the `silero-vad`
-wheel (requirements-no-deps.txt); the package is not imported, because it needs torch. The wheel's
-safetensors file is not read: it holds the weights of another network.
+(https://github.com/snakers4/silero-vad, `OnnxWrapper`).
 
 One frame costs 22 to 26 us in batches of 64 to 1024 legs, 38 in batches of 16 and 140 alone, where
 onnxruntime takes 67 to 71, 75 and 140 to 160 (`python -m bench vad`, one thread of a busy machine).
@@ -16,20 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from common import onnx
 from common.audio import FloatArray
-from common.errors import Misuse, SettingsError
-from common.installed import data_file
+from vad_worker.api import SIZE, STORED, check, check_size
 from vad_worker.framing import FRAME
-from vad_worker.network import BLOCK, CONTEXT, HIDDEN, Network
+from vad_worker.network import BLOCK, Network
+from vad_worker.weights import CONTEXT, HIDDEN, VALUES, installed
 
 IndexArray: TypeAlias = npt.NDArray[np.intp]
-
-_CURE = "pip install --no-deps 'silero-vad>=6.2,<7'"
-_VALUES = 2 * HIDDEN + CONTEXT
-_STORED = np.dtype("<f4")
-_SIZE = _VALUES * _STORED.itemsize
-_SAMPLE = np.dtype(np.float32)
 
 
 class VadState:
@@ -43,7 +34,7 @@ class VadState:
         """LSTM hidden state [128], cell state [128], last samples heard [64]: float32, 1280 B."""
 
     def dump(self) -> bytes:
-        """Return the state for `SileroVad.load_state`: 320 little-endian float32, 1280 bytes."""
+        """See `State.dump`; 1280 bytes."""
         return self.data
 
 
@@ -59,40 +50,25 @@ class SileroVad:
     def __init__(self) -> None:
         # The products are too small to share: two threads on two cores took ten times as long.
         threadpool_limits(1, user_api="blas")
-        path = data_file("silero_vad", "data/silero_vad_16k_op15.onnx")
-        if path is None:
-            raise SettingsError(f"the VAD model is not installed: {_CURE}")
-        try:
-            tensors = onnx.tensors(path.read_bytes())
-            self._network = Network({k.removeprefix("model."): v for k, v in tensors.items()})
-        except (OSError, ValueError) as error:
-            raise SettingsError(f"{path} is not the VAD model: {error}") from error
+        self._network = Network(installed())
         self._joined = np.empty((BLOCK, 2 * HIDDEN), np.float32)
         self._cells = np.empty((BLOCK, HIDDEN), np.float32)
 
     def open(self) -> VadState:
         """Return the state of a leg that has heard nothing."""
-        return VadState(bytes(_SIZE))
+        return VadState(bytes(SIZE))
 
     @staticmethod
     def load_state(data: bytes) -> VadState:
-        """Return the state that `VadState.dump` wrote; Misuse for another size."""
-        if len(data) != _SIZE:
-            raise Misuse(f"a VAD state has {_SIZE} bytes, not {len(data)}")
+        """See `Engine.load_state`."""
+        check_size(data)
         return VadState(bytes(data))
 
     def run(
         self, states: Sequence[VadState], counts: Sequence[int], samples: FloatArray
     ) -> FloatArray:
-        """Return the speech probabilities of all legs' new frames, float32 [n] in 0..1.
-
-        `samples`: float32 [n * 512] in [-1, 1] at 16 kHz, leg after leg, `counts[i]` >= 0 frames
-        for `states[i]`. Each state belongs to a different leg and changes in place. Frame i of all
-        legs that have one is one batch. Raises Misuse, before any state changes, if the number of
-        samples does not fit `counts`.
-        """
-        if samples.dtype != _SAMPLE or samples.shape != (sum(counts) * FRAME,):
-            raise Misuse(f"samples are {samples.dtype} {samples.shape}, not {sum(counts)} frames")
+        """See `Engine.run`. Frame i of all legs that have one is one batch."""
+        check(counts, samples)
         if not len(samples):
             return samples
         # Longest first: the legs of a round are then the first ones of the round before.
@@ -101,15 +77,18 @@ class SileroVad:
         legs = [states[leg] for leg in order.tolist()]
         lengths, begins = lengths[order], (np.cumsum(lengths) - lengths)[order]
         rows = np.repeat(begins - np.cumsum(lengths) + lengths, lengths) + np.arange(sum(counts))
-        stored = np.frombuffer(b"".join([leg.data for leg in legs]), _STORED)
-        after = stored.astype(np.float32).reshape(-1, _VALUES)
+        stored = np.frombuffer(b"".join([leg.data for leg in legs]), STORED)
+        after = stored.astype(np.float32).reshape(-1, VALUES)
         frames = samples.reshape(-1, FRAME)
         probabilities = np.empty(len(frames), np.float32)
         probabilities[rows] = self._advance(after, frames[rows], lengths)
-        data = after.astype(_STORED, copy=False).tobytes()
+        data = after.astype(STORED, copy=False).tobytes()
         for row, leg in enumerate(legs):
-            leg.data = data[row * _SIZE : (row + 1) * _SIZE]
+            leg.data = data[row * SIZE : (row + 1) * SIZE]
         return probabilities
+
+    def collect(self, states: Sequence[VadState]) -> None:
+        """See `Engine.collect`; they are here already."""
 
     def _advance(self, states: FloatArray, frames: FloatArray, counts: IndexArray) -> FloatArray:
         """Advance `states` [n, 320] in place by `frames` [k, 512]; return k probabilities.

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from common.audio import SAMPLE_RATE, pcm16_to_float, seconds
 from common.pipeline.report import VadLoad
@@ -12,10 +13,10 @@ from common.pipeline.streams import SOURCES, Stream
 from common.pipeline.work import LegWork
 from common.stage.api import Assignment, Effect, Recovery, Snapshot, Stage, Work
 from common.telemetry.metrics import VadMetrics
+from vad_worker.api import Engine, State
 from vad_worker.checkpoint import CHECKPOINT
 from vad_worker.framing import FRAME, FRAME_BYTES, energies
 from vad_worker.leg import VadLeg
-from vad_worker.model import SileroVad, VadState
 from vad_worker.settings import VadSettings
 from vad_worker.tones import digits
 
@@ -30,7 +31,7 @@ class OwnedLeg:
     """A leg, its recurrent state, and when and at which position this worker began with it."""
 
     leg: VadLeg
-    model: VadState
+    model: State
     began: float
     start: int
     unsettled: int = 0
@@ -51,13 +52,13 @@ class OwnedLeg:
 
 
 class VadStage(Stage[OwnedLeg, LegWork]):
-    """Runs Silero over the new frames of all owned legs in one batch."""
+    """Runs Silero VAD over the new frames of all owned legs in one batch."""
 
     spec = VAD
     learns_commits = True
 
     def __init__(
-        self, settings: VadSettings, load: Callable[[], SileroVad], metrics: VadMetrics
+        self, settings: VadSettings, load: Callable[[], Engine[Any]], metrics: VadMetrics
     ) -> None:
         self.tick = settings.vad_tick_ms / 1000
         self._read_model = load
@@ -116,6 +117,10 @@ class VadStage(Stage[OwnedLeg, LegWork]):
             else:
                 self._recordings.add(owned)
         return effects
+
+    def collect(self, states: Sequence[OwnedLeg]) -> None:
+        """See `Stage.collect`."""
+        self._vad.collect([owned.model for owned in states])
 
     def snapshot(self, state: OwnedLeg) -> Snapshot:
         """See `Stage.snapshot`."""

@@ -10,17 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from typing import Protocol
 
+from asr_worker.actions import Cancel, Decode, Kind, Prioritise, PublishFinal, PublishPartial
 from asr_worker.api import DecodeFailed, DecodeRequest, Engine, EngineDead, Hypothesis, Priority
 from asr_worker.dispatch import Dispatcher, Dropped
 from asr_worker.places import Decoded
-from asr_worker.scheduler import (
-    Cancel,
-    Decode,
-    Kind,
-    PublishFinal,
-    PublishPartial,
-    UtteranceScheduler,
-)
+from asr_worker.scheduler import UtteranceScheduler
 from bench.gpu.speech import Event, Spoken
 from bench.gpu.tally import BEHIND_WITHIN, FINAL_WITHIN, Tally
 from common.audio import SAMPLE_RATE
@@ -113,7 +107,7 @@ class Scheduled(_Watched):
         self._dispatcher = dispatcher
         self._scheduler = UtteranceScheduler(spoken.start)
         self._events = deque(spoken.events)
-        self._tasks: dict[int, asyncio.Task[Decoded]] = {}
+        self._tasks: dict[int, tuple[DecodeRequest, asyncio.Task[Decoded]]] = {}
 
     def advance(self, position: int) -> None:
         """See `Utterance.advance`."""
@@ -125,7 +119,7 @@ class Scheduled(_Watched):
     async def abandon(self) -> None:
         """See `Utterance.abandon`."""
         self._note_overdue()
-        await _cancelled(list(self._tasks.values()))
+        await _cancelled([task for _, task in self._tasks.values()])
 
     def _happened(self, event: Event) -> None:
         match event.kind:
@@ -143,7 +137,9 @@ class Scheduled(_Watched):
                 case Decode():
                     self._start(action)
                 case Cancel(token):
-                    self._tasks.pop(token).cancel()
+                    self._tasks.pop(token)[1].cancel()
+                case Prioritise(token, priority):
+                    self._dispatcher.prioritise(self._tasks[token][0], priority)
                 case PublishPartial(end=end):
                     self._saw(end)
                 case PublishFinal(failed=failed):
@@ -154,7 +150,7 @@ class Scheduled(_Watched):
         final = decode.kind is not Kind.PARTIAL
         request = self._request(decode.end, decode.priority, decode.previous, final=final)
         task = asyncio.create_task(self._dispatcher.decode(request))
-        self._tasks[decode.token] = task
+        self._tasks[decode.token] = request, task
         task.add_done_callback(lambda task: self._answered(decode, task))
 
     def _answered(self, decode: Decode, task: asyncio.Task[Decoded]) -> None:

@@ -15,6 +15,7 @@ from common.errors import Misuse, SettingsError
 from common.options import OPTIONS as SESSION_OPTIONS
 from denoise_worker.alignment import DELAY, HOP
 from denoise_worker.model import BATCH, DeepFilter
+from tests.integration.denoise_worker.engines import ENGINES, engine
 
 RATE = 16_000
 OPTION = SESSION_OPTIONS["attenuation_limit"]
@@ -22,9 +23,9 @@ ROUNDING = 2**-20
 """What a sample may differ by among batch sizes: a thirtieth of PCM16's step."""
 
 
-@pytest.fixture(scope="module")
-def deep_filter():
-    return DeepFilter()
+@pytest.fixture(scope="module", params=ENGINES)
+def deep_filter(request):
+    return engine(request.param)
 
 
 def load(path):
@@ -123,8 +124,10 @@ def test_a_leg_is_denoised_alike_in_every_batch(deep_filter, noisy, denoised, ba
     np.testing.assert_allclose(output[:settled], denoised[:settled], atol=ROUNDING)
 
 
-def test_threads_do_not_disturb_each_other(deep_filter, noisy, denoised):
-    with ThreadPoolExecutor(2) as threads:
+def test_threads_do_not_disturb_each_other(noisy):
+    deep_filter = DeepFilter(threads=2)
+    denoised = denoise(deep_filter, noisy)
+    with ThreadPoolExecutor(deep_filter.threads) as threads:
         outputs = list(threads.map(lambda _: denoise(deep_filter, noisy, steps=9), range(2)))
     for output in outputs:
         np.testing.assert_array_equal(output, denoised)

@@ -1,10 +1,11 @@
-"""The batched model against the official ONNX file, which runs one leg alone."""
+"""Every engine against the official ONNX file, which runs one leg alone."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnxruntime
@@ -17,27 +18,31 @@ from common.audio import SAMPLE_RATE, FloatArray
 from common.errors import Misuse, SettingsError
 from common.installed import data_file
 from tests.conftest import ROOT
-from vad_worker import model
-from vad_worker.model import SileroVad, VadState
+from tests.integration.vad_worker.engines import ENGINES, engine
+from vad_worker import weights
+from vad_worker.api import Engine, State
+from vad_worker.framing import FRAME
+from vad_worker.model import SileroVad
 
 PACKAGE = Path(next(iter(pytest_audioeval.__path__)))
 EVERYWHERE = PACKAGE / "samples" / "audio" / "en" / "counting.wav"
 SHARED = ["librivox_0870.wav", "librivox_0930.wav", "osr_8k.wav", "noisy_snr0_48k.wav", "jfk.flac"]
+Vad: TypeAlias = Engine[Any]
 TOLERANCE = 1e-4
 ALIKE = 1e-5
 """Between batches of other sizes, which round otherwise."""
 
 
-@pytest.fixture(scope="module")
-def vad() -> SileroVad:
-    return SileroVad()
+@pytest.fixture(scope="module", params=ENGINES)
+def vad(request: pytest.FixtureRequest) -> Vad:
+    return engine(request.param)
 
 
 def load(path: Path) -> FloatArray:
     """Read a file as whole frames of 16 kHz mono, at most 12 s."""
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     mono: FloatArray = soxr.resample(samples.mean(axis=1), rate, SAMPLE_RATE)
-    return mono[: min(len(mono), 12 * SAMPLE_RATE) // SileroVad.FRAME * SileroVad.FRAME]
+    return mono[: min(len(mono), 12 * SAMPLE_RATE) // FRAME * FRAME]
 
 
 def official(samples: FloatArray) -> FloatArray:
@@ -48,23 +53,23 @@ def official(samples: FloatArray) -> FloatArray:
     state = np.zeros((2, 1, 128), np.float32)
     heard = np.zeros((1, 64), np.float32)
     said = []
-    for frame in samples.reshape(-1, 1, SileroVad.FRAME):
+    for frame in samples.reshape(-1, 1, FRAME):
         heard = np.concatenate((heard[:, -64:], frame), axis=1)
         output, state = session.run(None, {"input": heard, "state": state, "sr": rate})
         said.append(output[0, 0])
     return np.array(said, np.float32)
 
 
-def run(vad: SileroVad, legs: Sequence[tuple[VadState, FloatArray]]) -> list[FloatArray]:
+def run(vad: Vad, legs: Sequence[tuple[State, FloatArray]]) -> list[FloatArray]:
     """Run legs, each with its new samples; return the probabilities of each."""
-    counts = [len(samples) // vad.FRAME for _, samples in legs]
+    counts = [len(samples) // FRAME for _, samples in legs]
     samples = np.concatenate([samples for _, samples in legs])
     both = vad.run([state for state, _ in legs], counts, samples)
     return np.split(both, np.cumsum(counts)[:-1])
 
 
 def in_chunks(
-    vad: SileroVad, files: list[FloatArray], seed: int, restart: bool = False
+    vad: Vad, files: list[FloatArray], seed: int, restart: bool = False
 ) -> list[FloatArray]:
     """Run files as legs that join, stall and burst at random; return each one's probabilities."""
     rng = np.random.default_rng(seed)
@@ -72,9 +77,9 @@ def in_chunks(
     done = [0] * len(files)
     got: list[list[FloatArray]] = [[] for _ in files]
     while any(at < len(file) for at, file in zip(done, files, strict=True)):
-        batch: list[tuple[VadState, FloatArray]] = []
+        batch: list[tuple[State, FloatArray]] = []
         for leg, file in enumerate(files):
-            end = min(len(file), done[leg] + int(rng.integers(0, 9)) * SileroVad.FRAME)
+            end = min(len(file), done[leg] + int(rng.integers(0, 9)) * FRAME)
             batch.append((states[leg], file[done[leg] : end]))
             done[leg] = end
         for leg, probabilities in enumerate(run(vad, batch)):
@@ -90,22 +95,22 @@ def test_the_official_model_is_what_its_package_says() -> None:
 
     samples = load(EVERYWHERE)
     wrapper = load_silero_vad(onnx=True)
-    frames = torch.from_numpy(samples).reshape(-1, SileroVad.FRAME)
+    frames = torch.from_numpy(samples).reshape(-1, FRAME)
     said = [wrapper(frame, SAMPLE_RATE).item() for frame in frames]
     np.testing.assert_allclose(official(samples), said, atol=ALIKE)
 
 
-def test_equals_the_official_model_on_a_public_file(vad: SileroVad) -> None:
+def test_equals_the_official_model_on_a_public_file(vad: Vad) -> None:
     samples = load(EVERYWHERE)
     expected = official(samples)
     assert expected.max() > 0.9
     (alone,) = run(vad, [(vad.open(), samples)])
     np.testing.assert_allclose(alone, expected, atol=TOLERANCE)
-    mixed = in_chunks(vad, [samples, samples[5 * SileroVad.FRAME :], samples * 0.3], seed=1)
+    mixed = in_chunks(vad, [samples, samples[5 * FRAME :], samples * 0.3], seed=1)
     np.testing.assert_allclose(mixed[0], expected, atol=TOLERANCE)
 
 
-def test_equals_the_official_model_whatever_the_batch(vad: SileroVad, shared_speech: Path) -> None:
+def test_equals_the_official_model_whatever_the_batch(vad: Vad, shared_speech: Path) -> None:
     files = [load(shared_speech / name) for name in SHARED]
     expected = [official(file) for file in files]
     assert min(each.max() for each in expected) > 0.9
@@ -114,12 +119,12 @@ def test_equals_the_official_model_whatever_the_batch(vad: SileroVad, shared_spe
             np.testing.assert_allclose(got, want, atol=TOLERANCE)
 
 
-def test_stays_with_the_official_model_for_minutes(vad: SileroVad) -> None:
+def test_stays_with_the_official_model_for_minutes(vad: Vad) -> None:
     rng = np.random.default_rng(4)
     speech = load(EVERYWHERE)
     hiss = rng.standard_normal(len(speech)).astype(np.float32)
     clicks = np.sign(rng.standard_normal(len(speech))).astype(np.float32)
-    silence = np.zeros(100 * vad.FRAME, np.float32)
+    silence = np.zeros(100 * FRAME, np.float32)
     clipped = np.clip(speech * 100, -1, 1)
     parts = [speech, silence, speech + hiss * 0.05, hiss * 0.3, clipped, clicks, silence]
     parts += [speech * 1e-3, np.ones_like(silence), -clipped, np.clip(hiss * 9, -1, 1), speech]
@@ -135,27 +140,27 @@ def test_stays_with_the_official_model_for_minutes(vad: SileroVad) -> None:
         np.testing.assert_allclose(got, expected, atol=TOLERANCE)
 
 
-def test_other_legs_change_nothing(vad: SileroVad) -> None:
+def test_other_legs_change_nothing(vad: Vad) -> None:
     speech = load(EVERYWHERE)
     (alone,) = run(vad, [(vad.open(), speech)])
-    frames = speech.reshape(-1, vad.FRAME)
+    frames = speech.reshape(-1, FRAME)
     for legs in (2, 16, 127, 300):
         states = [vad.open() for _ in range(legs)]
-        others = np.random.default_rng(legs).uniform(-1, 1, (legs, vad.FRAME)).astype(np.float32)
+        others = np.random.default_rng(legs).uniform(-1, 1, (legs, FRAME)).astype(np.float32)
         for at in range(60):
             others[legs // 2] = frames[at]
             each = run(vad, list(zip(states, others, strict=True)))
             np.testing.assert_allclose(each[legs // 2], alone[at : at + 1], atol=ALIKE)
 
 
-def test_a_dumped_state_continues_identically(vad: SileroVad) -> None:
+def test_a_dumped_state_continues_identically(vad: Vad) -> None:
     files = [load(EVERYWHERE), load(EVERYWHERE)[::-1].copy()]
     steady = in_chunks(vad, files, seed=2)
     for got, want in zip(in_chunks(vad, files, seed=2, restart=True), steady, strict=True):
         np.testing.assert_array_equal(got, want)
 
 
-def test_a_dump_is_small_and_exact(vad: SileroVad) -> None:
+def test_a_dump_is_small_and_exact(vad: Vad) -> None:
     state = vad.open()
     run(vad, [(state, load(EVERYWHERE))])
     data = state.dump()
@@ -165,7 +170,7 @@ def test_a_dump_is_small_and_exact(vad: SileroVad) -> None:
         vad.load_state(data[:-4])
 
 
-def test_legs_without_frames_keep_their_state(vad: SileroVad) -> None:
+def test_legs_without_frames_keep_their_state(vad: Vad) -> None:
     state = vad.open()
     run(vad, [(state, load(EVERYWHERE))])
     before = state.dump()
@@ -180,7 +185,7 @@ def test_legs_without_frames_keep_their_state(vad: SileroVad) -> None:
     "wrong",
     [np.ones(513, np.float32), np.ones((1, 512), np.float32), np.ones(512, np.float64)],
 )
-def test_what_is_no_whole_frames_changes_nothing(vad: SileroVad, wrong: np.ndarray) -> None:
+def test_what_is_no_whole_frames_changes_nothing(vad: Vad, wrong: np.ndarray) -> None:
     state = vad.open()
     with pytest.raises(Misuse, match="float"):
         vad.run([state], [1], wrong)
@@ -206,12 +211,12 @@ def test_loading_the_model_loads_neither_torch_nor_the_package() -> None:
 
 
 def test_a_missing_model_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model, "data_file", lambda package, name: None)
+    monkeypatch.setattr(weights, "data_file", lambda package, name: None)
     with pytest.raises(SettingsError) as refused:
         SileroVad()
     lines = (ROOT / "requirements-no-deps.txt").read_text().splitlines()
-    (weights,) = (line for line in lines if line.startswith("silero-vad"))
-    assert str(refused.value).endswith(f": pip install --no-deps '{weights}'")
+    (line,) = (line for line in lines if line.startswith("silero-vad"))
+    assert str(refused.value).endswith(f": pip install --no-deps '{line}'")
 
 
 @pytest.mark.parametrize("content", [b"", b"\x0b no model", b"\x08\x08"])
@@ -220,6 +225,6 @@ def test_another_file_in_its_place_is_named(
 ) -> None:
     path = tmp_path / "silero_vad_16k_op15.onnx"
     path.write_bytes(content)
-    monkeypatch.setattr(model, "data_file", lambda package, name: path)
+    monkeypatch.setattr(weights, "data_file", lambda package, name: path)
     with pytest.raises(SettingsError, match=r"op15\.onnx is not the VAD model"):
         SileroVad()

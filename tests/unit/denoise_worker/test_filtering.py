@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from denoise_worker.filtering import SIZE, Rows, fresh_row
+from denoise_worker.filtering import Rows
+from denoise_worker.rows import SIZE, fresh_row
 
 COMPLEX = ("lower", "upper")
 PARTS = (

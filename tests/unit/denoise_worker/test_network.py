@@ -1,77 +1,21 @@
-"""The network with weights drawn by lot: legs apart, memory in place, other files refused."""
-
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+"""The network with weights drawn by lot: legs apart, memory in place."""
 
 import numpy as np
 import pytest
 
-from denoise_worker.network import GAINS, PENDING, Memory, Network
-
-Shapes: TypeAlias = Mapping[str, Sequence[tuple[int, ...]]]
-
-RNG = np.random.default_rng(11)
-GRU = [(1, 768, 256), (1, 768, 256), (1, 1536)]
-SEPARABLE = [(64, 1, 1, 3)], [(64, 64, 1, 1), (64,)]
-ENCODER: Shapes = {
-    "/erb_conv0/1/Conv": [(64, 1, 3, 3), (64,)],
-    "/erb_conv1/0/Conv": SEPARABLE[0],
-    "/erb_conv1/1/Conv": SEPARABLE[1],
-    "/erb_conv2/Conv": SEPARABLE[0],
-    "/erb_conv2/Conv_1": SEPARABLE[1],
-    "/erb_conv3/0/Conv": SEPARABLE[0],
-    "/erb_conv3/1/Conv": SEPARABLE[1],
-    "/df_conv0/1/Conv": [(64, 1, 3, 3)],
-    "/df_conv0/2/Conv": SEPARABLE[1],
-    "/df_conv1/Conv": SEPARABLE[0],
-    "/df_conv1/Conv_1": SEPARABLE[1],
-    "/df_fc_emb/0/Einsum": [(32, 96, 16)],
-    "/emb_gru/linear_in/0/Einsum": [(16, 32, 16)],
-    "/emb_gru/GRU": GRU,
-    "/emb_gru/linear_out/0/Einsum": [(16, 16, 32)],
-}
-SCALE = [(64, 1, 1, 1), (64,)]
-GAIN_DECODER: Shapes = {
-    "/emb_gru/linear_in/Einsum": [(16, 32, 16)],
-    "/emb_gru/GRU": GRU,
-    "/emb_gru/GRU_1": GRU,
-    "/emb_gru/linear_out/Einsum": [(16, 16, 32)],
-    "/conv3p/0/Conv": SCALE,
-    "/conv2p/Conv": SCALE,
-    "/conv1p/Conv": SCALE,
-    "/conv0p/Conv": SCALE,
-    "/convt3/Conv": SEPARABLE[0],
-    "/convt3/Conv_1": SEPARABLE[1],
-    "/convt2/0/ConvTranspose": SEPARABLE[0],
-    "/convt2/1/Conv": SEPARABLE[1],
-    "/convt1/ConvTranspose": SEPARABLE[0],
-    "/convt1/Conv": SEPARABLE[1],
-    "/conv0_out/0/Conv": [(1, 64, 1, 3), (1,)],
-}
-COEFFICIENT_DECODER: Shapes = {
-    "/df_gru/linear_in/linear_in.0/Einsum": [(8, 64, 32)],
-    "/df_gru/gru/GRU": GRU,
-    "/df_gru/gru/GRU_1": GRU,
-    "/df_skip/Einsum": [(16, 32, 16)],
-    "/df_out/df_out.0/Einsum": [(16, 16, 60)],
-    "/df_convp/df_convp.1/Conv": [(10, 32, 5, 1)],
-    "/df_convp/df_convp.2/Conv": [(10, 10, 1, 1), (10,)],
-}
-FILES: Sequence[Shapes] = [ENCODER, GAIN_DECODER, COEFFICIENT_DECODER]
-
-
-def drawn(shape):
-    return (RNG.standard_normal(shape) / 8).astype(np.float32)
+from denoise_worker.network import Memory, Network
+from denoise_worker.weights import GAINS, PENDING, Weights
+from tests.unit.denoise_worker.drawing import drawn, operations
 
 
 @pytest.fixture(scope="module")
 def weights():
-    return [{k: [drawn(s) for s in shapes] for k, shapes in file.items()} for file in FILES]
+    return operations()
 
 
 @pytest.fixture(scope="module")
 def network(weights):
-    return Network(*weights)
+    return Network(Weights.of(*weights))
 
 
 def memory(legs):
@@ -116,7 +60,7 @@ def test_a_hop_s_bins_reach_five_hops_of_coefficients(weights, heard):
     still[2]["/df_out/df_out.0/Einsum"] = [np.zeros_like(out)]
     mix, _ = weights[2]["/df_convp/df_convp.2/Conv"]
     still[2]["/df_convp/df_convp.2/Conv"] = [mix, np.full(10, 100, np.float32)]  # beyond ReLU
-    network = Network(*still)
+    network = Network(Weights.of(*still))
     other = [(bands, bins.copy()) for bands, bins in heard]
     other[0][1][:] += 1
     changed = [
@@ -124,16 +68,3 @@ def test_a_hop_s_bins_reach_five_hops_of_coefficients(weights, heard):
         for (_, a), (_, b) in zip(course(network, heard), course(network, other), strict=True)
     ]
     assert changed == [True] * 5 + [False]
-
-
-@pytest.mark.parametrize("file", range(3))
-def test_a_file_without_an_operation_or_with_another_shape_is_refused(weights, file):
-    for name in FILES[file]:
-        broken = [dict(each) for each in weights]
-        del broken[file][name]
-        with pytest.raises(ValueError, match="missing"):
-            Network(*broken)
-    name = next(iter(FILES[file]))
-    broken[file] = weights[file] | {name: [drawn((2, 3))]}
-    with pytest.raises(ValueError, match=r"is \[\(2, 3\)\], not"):
-        Network(*broken)

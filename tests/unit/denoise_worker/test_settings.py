@@ -33,3 +33,17 @@ def test_a_model_that_is_not_there_is_refused_with_what_is(name):
 def test_a_directory_is_no_model(tmp_path: Path):
     with pytest.raises(SettingsError, match="no model or file"):
         DenoiseSettings(dfn_model=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("flags", "engine"),
+    [([], "numpy"), (["--device", "cuda"], "torch"), (["--engine", "torch"], "torch")],
+)
+def test_the_device_chooses_unless_an_engine_is_named(flags, engine):
+    assert load(DenoiseSettings, flags, {}).engine == engine
+
+
+def test_numpy_is_refused_on_cuda():
+    with pytest.raises(SettingsError) as refused:
+        load(DenoiseSettings, ["--engine", "numpy", "--device", "cuda"], {})
+    assert str(refused.value) == "--denoise-engine numpy: only torch computes on cuda"
