@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from common.audio import FloatArray
 from common.errors import CallscribeError, PeerMisbehaved, SettingsError
+from common.pipeline.access import OPEN_TENANT
 
 
 class EngineError(CallscribeError):
@@ -43,7 +44,8 @@ class Priority(IntEnum):
 
     FINAL = 0
     FIRST_PARTIAL = 1
-    REFRESH = 2
+    CLAUSE = 2
+    REFRESH = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +97,31 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DecodeRequest:
-    """One utterance from its first sample up to now, to be recognised from the beginning."""
+    """An utterance from its first sample up to now, or one of its clauses, to be recognised whole.
+
+    For an engine that is not `in_clauses` it is always the former.
+    """
 
     utterance: str
     """Globally unique; an engine that needs an id per decode adds a count of its own."""
     audio: FloatArray
     """float32 [n] at 16 kHz; never padded by the caller, not written to by the engine."""
     priority: Priority
+    tenant: str = OPEN_TENANT
+    """Whose call it is: what an engine keeps of it serves no other tenant."""
     language: str | None = None
     """English name or ISO 639 code in any case; None to detect."""
     context: str = ""
     keywords: tuple[str, ...] = ()
     words: bool = False
     previous: Hypothesis | None = None
-    """The last hypothesis of this utterance, for engines that continue from its beginning."""
+    """The last hypothesis of audio with the same beginning, for engines that continue from it."""
     unfixed_s: float = 4.0
     """A hypothesis of this much audio or less (s) is not continued; decoding starts over."""
     unfixed_token_num: int = 5
     """How many tokens of `previous` are rolled back before continuing from it."""
     final: bool = False
-    """The text will be published as final: quality matters more than cost."""
+    """The text will be part of a final: quality matters more than cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +162,13 @@ class Engine(Protocol):
         """Whether the model runs in a process of its own, whose death this one survives and sees.
 
         Otherwise a dangerous decode runs in a child (`asr_worker.poison.child`).
+        """
+
+    @property
+    def in_clauses(self) -> bool:
+        """Whether long utterances are decoded clause by clause (`asr_worker.clauses`).
+
+        Not for an engine that reuses what it made of an utterance's beginning.
         """
 
     async def start(self) -> None:

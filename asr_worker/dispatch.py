@@ -137,6 +137,16 @@ class Dispatcher:
             self._abandon(ticket)
             raise
 
+    def prioritise(self, request: DecodeRequest, priority: Priority) -> None:
+        """Make a decode that waits, runs or rests as urgent as `priority`."""
+        places = self._places
+        held = (ticket for group in places.groups() for ticket in group.tickets)
+        for ticket in (*places.waiting, *held):
+            if ticket.request is request:
+                ticket.priority = priority
+        self._serve()
+        self._enforce_bound()
+
     def load(self) -> float:
         """Return the factor that stretches the partial cadence: 1.0 idle, more with longer waits.
 
@@ -168,7 +178,7 @@ class Dispatcher:
     @property
     def waiting(self) -> Counter[Priority]:
         """How many requests wait for a place now, by priority."""
-        return Counter(ticket.request.priority for ticket in self._places.waiting)
+        return Counter(ticket.priority for ticket in self._places.waiting)
 
     @property
     def in_flight(self) -> int:
@@ -222,7 +232,8 @@ class Dispatcher:
             spell = self._clock() - group.since
             group.occupied += spell
             if group.live:  # a recording waits for live calls, so it is not load for them
-                self.meter.spent(spell, final=group.final)
+                finals = [each.request.utterance for each in group.tickets] if group.final else ()
+                self.meter.spent(spell, finals)
 
     async def _between(self, group: Group) -> None:
         """Yield the place to a more urgent decode, if there is one, and wait for another place."""
@@ -236,7 +247,7 @@ class Dispatcher:
         await group.resumed
 
     def _enforce_bound(self) -> None:
-        partials = [t for t in self._places.waiting if t.request.priority is not Priority.FINAL]
+        partials = [ticket for ticket in self._places.waiting if ticket.droppable]
         if len(partials) <= self._bound:
             return
         youngest = max(partials, key=lambda waiting: waiting.order)
@@ -244,7 +255,7 @@ class Dispatcher:
         self._drop(youngest, f"{self._bound} partials are waiting")
 
     def _drop(self, ticket: Ticket, why: str) -> None:
-        priority = ticket.request.priority
+        priority = ticket.priority
         self.dropped[priority] += 1
         if not ticket.answer.done():
             ticket.answer.set_exception(Dropped(priority, why, self._patience))

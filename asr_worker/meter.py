@@ -3,6 +3,7 @@
 Pure: times are seconds of any monotonic clock, given as an argument.
 """
 
+from collections.abc import Sequence
 from math import exp
 
 USUAL_S = 4.0
@@ -20,7 +21,8 @@ _FORGETTING = 10.0
 class Meter:
     """Counts what decodes took. One engine.
 
-    `occupied`: place-seconds of all decodes, `work`: of finals, tentative and given up ones too.
+    `occupied`: place-seconds of all decodes, `work`: of finals, tentative and given up ones too,
+    each once its utterance is over, since its audio is evidence for the cost of calls only then.
     `ends`: utterances of live calls whose final came, `late`: those of them whose final was late.
     """
 
@@ -33,6 +35,8 @@ class Meter:
         """Seconds that a final of 4 s of speech takes on an idle worker; 0 if not known."""
         self._cost = 0.0
         self._costed = 0.0
+        self._open: dict[str, float] = {}
+        """Work for utterances that are not over."""
         self._awaited: dict[str, tuple[float, float]] = {}
         """Utterances that ended and have no final yet: when, and how long their audio is."""
 
@@ -41,11 +45,19 @@ class Meter:
         self.idle = self._cost = _SPEECH * took
         self._costed = now
 
-    def spent(self, seconds: float, *, final: bool) -> None:
-        """Count place-seconds of a decode."""
+    def opened(self, utterance: str) -> None:
+        """Expect an utterance's decodes, until it is forgotten."""
+        self._open[utterance] = 0.0
+
+    def spent(self, seconds: float, finals_of: Sequence[str] = ()) -> None:
+        """Count place-seconds of a decode for the finals of `finals_of`, or for partials."""
         self.occupied += seconds
-        if final:
-            self.work += seconds
+        for utterance in finals_of:
+            share = seconds / len(finals_of)
+            if utterance in self._open:
+                self._open[utterance] += share
+            else:
+                self.work += share
 
     def decoded(self, audio_s: float, took: float, now: float) -> None:
         """Note that finals of `audio_s` together took `took` place-seconds."""
@@ -75,8 +87,9 @@ class Meter:
             self.late += self._is_late(*awaited, now)
 
     def forget(self, utterance: str) -> None:
-        """Stop waiting for the final of an utterance that this worker no longer owns."""
+        """Note that this worker no longer owns an utterance; its final is not awaited here."""
         self._awaited.pop(utterance, None)
+        self.work += self._open.pop(utterance, 0.0)
 
     def overdue(self, now: float) -> int:
         """Return how many finals are late and not there yet."""

@@ -44,12 +44,17 @@ class Ticket:
     """When the text is needed."""
     alone: float | None = None
     answer: asyncio.Future[Decoded] = field(default_factory=asyncio.Future)
+    priority: Priority = field(init=False)
+    """At first that of the request."""
+
+    def __post_init__(self) -> None:
+        self.priority = self.request.priority
 
     @property
     def order(self) -> tuple[int, bool, float, int]:
-        """Sort key, the smaller first; it never changes, so every ticket is served in the end."""
+        """Sort key, the smaller first; time alone never changes it, so every ticket is served."""
         answered = self.needed + _PATIENCE_PER_S * self.seconds
-        return (self.request.priority, not self.live, answered, self.arrival)
+        return (self.priority, not self.live, answered, self.arrival)
 
     @property
     def seconds(self) -> float:
@@ -57,9 +62,14 @@ class Ticket:
         return len(self.request.audio) / SAMPLE_RATE
 
     @property
-    def final(self) -> bool:
-        """Whether its text will be published as final."""
-        return self.request.priority is Priority.FINAL
+    def urgent(self) -> bool:
+        """Whether a final waits for it, or may soon."""
+        return self.priority is Priority.FINAL
+
+    @property
+    def droppable(self) -> bool:
+        """Whether another decode will do as well."""
+        return self.priority in (Priority.FIRST_PARTIAL, Priority.REFRESH)
 
 
 @dataclass(slots=True, eq=False)
@@ -81,8 +91,8 @@ class Group:
 
     @property
     def order(self) -> tuple[int, bool, float, int]:
-        """See `Ticket.order`; that of the first ticket."""
-        return self.tickets[0].order
+        """See `Ticket.order`; that of the most urgent ticket."""
+        return min(ticket.order for ticket in self.tickets)
 
     @property
     def alone(self) -> float | None:
@@ -90,9 +100,14 @@ class Group:
         return self.tickets[0].alone
 
     @property
+    def urgent(self) -> bool:
+        """See `Ticket.urgent`."""
+        return any(ticket.urgent for ticket in self.tickets)
+
+    @property
     def final(self) -> bool:
-        """See `Ticket.final`."""
-        return self.tickets[0].final
+        """Whether its texts will be parts of finals; it is the same for all in the group."""
+        return self.tickets[0].request.final
 
     @property
     def live(self) -> bool:
@@ -148,7 +163,7 @@ class Places:
             return first
         if first.alone is not None or any(group.alone is not None for group in self.running):
             return None
-        return None if not first.final and last_is_kept and self.last_is_free() else first
+        return None if not first.urgent and last_is_kept and self.last_is_free() else first
 
     def sharing(self, first: Ticket) -> Sequence[Ticket]:
         """Return the waiting tickets that share a free place with the first, itself included.
@@ -157,13 +172,14 @@ class Places:
         """
         if first.alone is not None or self.batching is None:
             return [first]
-        likeness, kind = self.batching.likeness(first.request), first.order[:2]
+        likeness = self.batching.likeness(first.request)
         alike = sorted(
             (
                 each
                 for each in self.waiting
                 if each.alone is None
-                and each.order[:2] == kind
+                and each.order[:2] == first.order[:2]
+                and each.request.final == first.request.final
                 and self.batching.likeness(each.request) == likeness
             ),
             key=lambda ticket: ticket.order,

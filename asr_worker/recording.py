@@ -27,6 +27,11 @@ class Recording:
             self._pcm += bytes(missing * BYTES_PER_SAMPLE)
         self._pcm += chunk.pcm[max(0, -missing) * BYTES_PER_SAMPLE :]
 
-    def until(self, end: int) -> FloatArray:
-        """Return the audio before position `end`, or all if it ends earlier, float32 in [-1, 1)."""
-        return pcm16_to_float(self._pcm[: max(0, end - self._start) * BYTES_PER_SAMPLE])
+    def until(self, end: int, since: int | None = None) -> FloatArray:
+        """Return the audio before position `end`, or all if it ends earlier, float32 in [-1, 1).
+
+        It begins at position `since`, or with the first sample.
+        """
+        first = max(self._start, self._start if since is None else since)
+        here, there = ((at - self._start) * BYTES_PER_SAMPLE for at in (first, max(first, end)))
+        return pcm16_to_float(self._pcm[here:there])

@@ -6,20 +6,37 @@ time. Events may be fed in bulk before one `due()`: an utterance that is repeate
 costs one decode, not all of its earlier ones.
 
 `TRANSITIONS` has the states and what moves between them; anything else raises Misuse. `audio`,
-`decoded` and `failed` are allowed in every state. At most one decode is in flight:
-- OPEN: a partial whenever there is enough new audio; audio that arrives meanwhile waits.
-- PAUSED: the whole utterance once, tentatively; a partial in flight is cancelled for it. If speech
-  resumes, it becomes a partial, so that short pauses cannot starve the partials; without partials
-  it is cancelled.
-- CLOSING: the tentative result if it has the same end, else a final decode of the whole utterance.
-  The final is published once its decode is done; nothing follows it.
-If a decode for an end fails, it is repeated once as a final; then the final is marked failed.
+`decoded` and `failed` are allowed in every state. A long utterance is decoded clause by clause
+(`asr_worker.clauses`), each once; a text is that of its clauses, joined. At most one decode is in
+flight:
+- OPEN: a clause that is over and has no text; else a partial of the last clause whenever there is
+  enough new audio; audio that arrives meanwhile waits.
+- PAUSED: the clauses without a text, tentatively; a partial in flight is cancelled for them. If
+  speech resumes, the text stays that of a clause; where the clause is too short, the decode becomes
+  a partial, so that short pauses cannot starve the partials; without partials it is cancelled.
+- CLOSING: the clauses that still have no text. The final is published once all have one; nothing
+  follows it.
+The decode in flight is as urgent as what it is for now. If a decode of a clause fails, it is
+repeated once as a final; then the final is marked failed.
 """
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from enum import Enum, auto
 
+from asr_worker.actions import (
+    Action,
+    Cancel,
+    Decode,
+    Kind,
+    Prioritise,
+    PublishFinal,
+    PublishPartial,
+)
 from asr_worker.api import Hypothesis, Priority
+from asr_worker.clauses import Clause, Clauses
+from asr_worker.joining import joined
 from asr_worker.stabilizer import StabilizedText, Stabilizer
 from common.audio import SAMPLE_RATE
 from common.errors import Misuse
@@ -49,74 +66,13 @@ TRANSITIONS: dict[tuple[State, str], State] = {
 }
 
 
-class Kind(Enum):
-    """The purpose of a decode."""
-
-    PARTIAL = auto()
-    TENTATIVE = auto()
-    FINAL = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Decode:
-    """Decode the samples [start, end); answer with `decoded(token, …)` or `failed(token)`.
-
-    `previous` is the last hypothesis, of less audio.
-    """
-
-    token: int
-    start: int
-    end: int
-    priority: Priority
-    kind: Kind
-    previous: Hypothesis | None
-
-
-@dataclass(frozen=True, slots=True)
-class Cancel:
-    """Abandon the decode `token`; its answer, if it still comes, is ignored."""
-
-    token: int
-
-
-@dataclass(frozen=True, slots=True)
-class PublishPartial:
-    """Show `text`; its first `stable` characters will not change before the final.
-
-    It covers the samples up to `end`.
-    """
-
-    text: str
-    stable: int
-    language: str | None
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class PublishFinal:
-    """Publish the final of the utterance [start, end).
-
-    With `failed`, `hypothesis` is an earlier one, of less audio; it may be empty. Otherwise `token`
-    is the decode that gave it, None where there was nothing to decode.
-    """
-
-    start: int
-    end: int
-    reason: EndReason
-    hypothesis: Hypothesis
-    failed: bool
-    token: int | None = None
-
-
-Action = Decode | Cancel | PublishPartial | PublishFinal
-
-
 class UtteranceScheduler:
     """The schedule of one utterance that starts at position `start`.
 
     In samples of audio: `first` until the first partial, `cadence` between partials. The first few
     partials come at a fifth of the cadence, until one has text.
-    `interim` False: no partials, only tentative and final decodes.
+    `interim` False: no partials. `clauses` None: it is never cut. `live`: its audio does not come
+    ahead of its events; else clauses before an unknown pause are not decoded early, in vain.
     """
 
     def __init__(
@@ -126,28 +82,34 @@ class UtteranceScheduler:
         interim: bool = True,
         cadence: int = SAMPLE_RATE // 2,
         first: int = 3 * SAMPLE_RATE // 10,
+        clauses: Clauses | None = None,
+        live: bool = True,
     ) -> None:
         self._start = start
         self._interim = interim
         self._cadence = cadence
         self._first = first
+        self._clauses = clauses or Clauses(start)
+        self._live = live
         self._state = State.OPEN
         self._available = start
         self._end: int | None = None
         """The end of speech, as far as known: set while PAUSED, CLOSING and DONE."""
         self._reason: EndReason = "silence"
         self._in_flight: Decode | None = None
+        self._urgency = Priority.FINAL
+        """That of the decode in flight."""
         self._tokens = 0
         self._covered = start
         """End of the last attempted partial."""
         self._took = 0
-        self._last: Hypothesis | None = None
-        self._result: Hypothesis | None = None
-        """Hypothesis of [start, _end)."""
-        self._result_of: int | None = None
-        """The decode that gave it."""
-        self._failures = 0
-        """Failed decodes of [start, _end)."""
+        self._last: tuple[int, Hypothesis] | None = None
+        """The last hypothesis, and where its audio starts."""
+        self._heard = Hypothesis("")
+        """The last hypothesis of everything up to some position."""
+        self._texts: dict[Clause, tuple[int, Hypothesis]] = {}
+        """What clauses say, with the decode that gave it."""
+        self._failures: Counter[Clause] = Counter()
         self._stabilizer = Stabilizer()
         self._shown = StabilizedText("", 0)
         self._publications: list[Action] = []
@@ -165,9 +127,16 @@ class UtteranceScheduler:
     @property
     def whole(self) -> tuple[int, Hypothesis] | None:
         """The end of speech, as far as known, and the hypothesis of the whole; None without one."""
-        if self._end is None or self._result is None:
+        clauses = self._wanted()
+        if not clauses or self._without_text(clauses) is not None:
             return None
-        return self._end, self._result
+        return clauses[-1].end, self._joined(clauses)
+
+    @property
+    def rest(self) -> int:
+        """Samples of the last clause, as far as known: what an endpoint leaves to decode."""
+        last = self._clauses.until(min(self._end or self._available, self._available))[-1]
+        return max(0, last.end - last.start)
 
     def audio(self, position: int) -> None:
         """Note that all audio of the leg before `position` can be read now."""
@@ -176,19 +145,23 @@ class UtteranceScheduler:
     def paused(self, end: int) -> None:
         """Note that speech seems to have ended at `end`; it may resume."""
         self._move("paused")
-        self._aim(end)
+        self._end = end
 
     def resumed(self) -> None:
         """Note that speech goes on after the pause."""
         self._move("resumed")
-        self._aim(None)
+        assert self._end is not None
+        self._clauses.resumed(self._end)
+        last = self._clauses.until(min(self._end, self._available))[-1]
+        if not self._clauses.keeps(last):
+            self._texts.pop(last, None)
+        self._end = None
 
     def ended(self, end: int, reason: EndReason) -> None:
         """Note that the utterance is definitely [start, end); the final gets `reason`."""
         self._move("ended")
         self._reason = reason
-        if end != self._end:
-            self._aim(end)
+        self._end = end
 
     def decoded(self, token: int, hypothesis: Hypothesis, took: int = 0) -> None:
         """Note that decode `token` gave `hypothesis`, in the time of `took` samples.
@@ -199,11 +172,15 @@ class UtteranceScheduler:
         if decode is None:
             return
         self._took = took
-        self._last = hypothesis
-        if decode.kind is not Kind.PARTIAL and decode.end == self._end:
-            self._result, self._result_of = hypothesis, token
+        self._last = decode.start, hypothesis
+        wanted = self._end is not None or self._clauses.keeps(decode.clause)
+        if decode.kind is Kind.CLAUSE or (decode.kind is not Kind.PARTIAL and wanted):
+            self._texts[decode.clause] = token, hypothesis
+        if decode.kind is Kind.CLAUSE:
+            return
+        self._heard = self._joined(decode.clause.earlier, (decode.start, hypothesis))
         if self._interim and self._state in (State.OPEN, State.PAUSED):
-            self._show(hypothesis, decode.end)
+            self._show(self._heard, decode.end)
 
     def failed(self, token: int, *, again: bool = True) -> None:
         """Note that decode `token` failed; `again` False: another attempt would fail too.
@@ -211,8 +188,8 @@ class UtteranceScheduler:
         A failed or dropped partial is not repeated: the next one has more audio.
         """
         decode = self._settle(token)
-        if decode is not None and decode.kind is not Kind.PARTIAL and decode.end == self._end:
-            self._failures += 1 if again else _ATTEMPTS
+        if decode is not None and decode.kind is not Kind.PARTIAL:
+            self._failures[decode.clause] += 1 if again else _ATTEMPTS
 
     def due(self, load: float = 1.0) -> list[Action]:
         """Return what to do now, in order; each action is returned once.
@@ -224,11 +201,14 @@ class UtteranceScheduler:
             assert self._in_flight is not None
             actions.append(Cancel(self._in_flight.token))
             self._in_flight = None
+        elif self._in_flight is not None and self._urgency != (urgency := self._due_urgency()):
+            self._urgency = urgency
+            actions.append(Prioritise(self._in_flight.token, urgency))
         if self._state is State.CLOSING and (final := self._final()) is not None:
             self._move("published")
             actions.append(final)
         elif self._in_flight is None and (decode := self._next(load)) is not None:
-            self._in_flight = decode
+            self._in_flight, self._urgency = decode, decode.priority
             self._tokens += 1
             actions.append(decode)
         return actions
@@ -238,12 +218,6 @@ class UtteranceScheduler:
             self._state = TRANSITIONS[self._state, event]
         except KeyError:
             raise Misuse(f"{event}: the utterance at {self._start} is {self._state.name}") from None
-
-    def _aim(self, end: int | None) -> None:
-        """Make [start, end) the wanted decode, and drop results for another end."""
-        self._end = end
-        self._result = None
-        self._failures = 0
 
     def _settle(self, token: int) -> Decode | None:
         """Return the decode in flight and clear it; None if it was cancelled before."""
@@ -264,25 +238,56 @@ class UtteranceScheduler:
                 PublishPartial(partial.text, partial.stable, hypothesis.language, end)
             )
 
+    def _wanted(self) -> list[Clause]:
+        """Return the clauses up to the end of speech; none if that or its audio is not known."""
+        if self._end is None or not self._start < self._end <= self._available:
+            return []
+        return self._clauses.until(self._end)
+
+    def _without_text(self, clauses: Sequence[Clause]) -> Clause | None:
+        """Return the first of the clauses that has no text yet."""
+        return next((clause for clause in clauses if clause not in self._texts), None)
+
+    def _joined(self, clauses: Sequence[Clause], *more: tuple[int, Hypothesis]) -> Hypothesis:
+        """Join the texts of the clauses; `more` come behind them, from where they start."""
+        parts = [(clause.start, self._texts[clause][1]) for clause in clauses]
+        return joined(
+            ((at - self._start) / SAMPLE_RATE, hypothesis) for at, hypothesis in (*parts, *more)
+        )
+
     def _superseded(self) -> bool:
         """Whether the decode in flight blocks the wanted one."""
         decode = self._in_flight
         if decode is None:
             return False
         if self._end is None:
-            return decode.kind is Kind.TENTATIVE and not self._interim
-        return decode.kind is Kind.PARTIAL or decode.end != self._end
+            tentative = decode.kind is Kind.TENTATIVE and not self._interim
+            return tentative and not self._clauses.keeps(decode.clause)
+        return decode.kind is Kind.PARTIAL or decode.clause not in self._wanted()
+
+    def _due_urgency(self) -> Priority:
+        """Return how urgent the decode in flight is for what it is for now."""
+        assert self._in_flight is not None
+        match self._in_flight.kind:
+            case Kind.PARTIAL:
+                return self._in_flight.priority
+            case _ if self._end is not None:
+                return Priority.FINAL
+            case Kind.TENTATIVE if not self._clauses.keeps(self._in_flight.clause):
+                return Priority.REFRESH
+        return Priority.CLAUSE
 
     def _final(self) -> PublishFinal | None:
         assert self._end is not None
-        last = self._last or Hypothesis("")
+        clauses = self._wanted()
         token = None
-        if self._result is not None:
-            hypothesis, failed, token = self._result, False, self._result_of
-        elif self._end <= self._start:
+        if self._end <= self._start:
             hypothesis, failed = Hypothesis(""), False
-        elif self._failures >= _ATTEMPTS:
-            hypothesis, failed = last, True
+        elif clauses and self._without_text(clauses) is None:
+            hypothesis, failed = self._joined(clauses), False
+            token, _ = self._texts[clauses[-1]]
+        elif any(self._failures[clause] >= _ATTEMPTS for clause in clauses):
+            hypothesis, failed = self._heard, True
         else:
             return None
         return PublishFinal(self._start, self._end, self._reason, hypothesis, failed, token)
@@ -292,13 +297,12 @@ class UtteranceScheduler:
         if self._state is State.DONE:
             return None
         if self._end is not None:
-            if self._result is not None or self._failures_spent():
-                return None
-            if not self._start < self._end <= self._available:
-                return None
-            kind = Kind.FINAL if self._state is State.CLOSING else Kind.TENTATIVE
-            self._covered = max(self._covered, self._end)
-            return self._decode(self._end, Priority.FINAL, kind)
+            return self._next_of_whole(self._wanted())
+        clauses = self._clauses.until(self._available)
+        clause = self._without_text(clauses[:-1]) or clauses[-1]
+        is_over = clause is not clauses[-1] and (self._live or clause.end <= self._clauses.certain)
+        if is_over and not self._failures[clause]:
+            return self._decode(clause, Priority.CLAUSE, Kind.CLAUSE)
         if not self._interim:
             return None
         # Callers wait for the first words: until there are any, decode more often and ahead of
@@ -310,11 +314,23 @@ class UtteranceScheduler:
             return None
         self._covered = self._available
         priority = Priority.FIRST_PARTIAL if eager else Priority.REFRESH
-        return self._decode(self._available, priority, Kind.PARTIAL)
+        return self._decode(replace(clause, end=self._available), priority, Kind.PARTIAL)
 
-    def _failures_spent(self) -> bool:
-        """Whether no attempt is left; the second attempt is kept for the final."""
-        return self._failures >= (_ATTEMPTS if self._state is State.CLOSING else 1)
+    def _next_of_whole(self, clauses: Sequence[Clause]) -> Decode | None:
+        """Return the next decode of an utterance whose end is known or announced."""
+        clause = self._without_text(clauses)
+        # The second attempt is kept for the final.
+        attempts = _ATTEMPTS if self._state is State.CLOSING else 1
+        if clause is None or self._failures[clause] >= attempts:
+            return None
+        self._covered = max(self._covered, clause.end)
+        kind = Kind.FINAL
+        if self._state is State.PAUSED:
+            kind = Kind.TENTATIVE if clause is clauses[-1] else Kind.CLAUSE
+        return self._decode(clause, Priority.FINAL, kind)
 
-    def _decode(self, end: int, priority: Priority, kind: Kind) -> Decode:
-        return Decode(self._tokens, self._start, end, priority, kind, self._last)
+    def _decode(self, clause: Clause, priority: Priority, kind: Kind) -> Decode:
+        start, last = self._last or (clause.start, None)
+        language = self._joined(clause.earlier).language if clause.before else None
+        previous = last if start == clause.start else None
+        return Decode(self._tokens, clause, priority, kind, previous, language)

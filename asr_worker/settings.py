@@ -26,6 +26,12 @@ class AsrSettings(StageSettings):
         "utterances that one worker carries at most; none takes what suits the engine",
         minimum=1,
     )
+    asr_legs: int | None = setting(
+        None,
+        "legs of calls for which one worker is enough, as `callscribe prove` finds it; none goes by"
+        " what gateways measure",
+        minimum=1,
+    )
     asr_tick_ms: int = setting(
         50,
         "interval in which the audio of all utterances is read; endpoints do not wait for it",

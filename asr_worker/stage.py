@@ -3,11 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
+from asr_worker.actions import Cancel, Decode, Kind, Prioritise, PublishFinal, PublishPartial
 from asr_worker.api import (
     DecodeFailed,
     DecodePoisoned,
+    DecodeRequest,
     Engine,
     EngineDead,
     LanguageUnsupported,
@@ -15,7 +18,6 @@ from asr_worker.api import (
 from asr_worker.dispatch import Dispatcher, Dropped
 from asr_worker.places import Decoded
 from asr_worker.poison.isolation import IsolatedDecoder
-from asr_worker.scheduler import Cancel, Decode, Kind, PublishFinal, PublishPartial
 from asr_worker.settings import AsrSettings
 from asr_worker.utterance import POISONED, Utterance, unreadable
 from common.audio import SAMPLE_RATE, samples
@@ -36,6 +38,11 @@ _LIVE_AHEAD = 1.0
 _log = Log(__name__)
 
 
+class _InFlight(NamedTuple):
+    request: DecodeRequest
+    task: asyncio.Task[Decoded]
+
+
 @dataclass(slots=True, eq=False)
 class OwnedUtterance:
     """An utterance, its decode in flight, and answers that wait for the next step."""
@@ -45,7 +52,7 @@ class OwnedUtterance:
     began: float
     """When it was adopted (s); long ago for a repeated one, whose audio is all there already."""
     worker: str
-    decodes: dict[int, asyncio.Task[Decoded]] = field(default_factory=dict)
+    decodes: dict[int, _InFlight] = field(default_factory=dict)
     answers: list[tuple[int, asyncio.Task[Decoded], float]] = field(default_factory=list)
     """The third is when it came, in s since 1970."""
 
@@ -68,6 +75,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
     ) -> None:
         self.tick = settings.asr_tick_ms / 1000
         self._cadence = samples(settings.partial_cadence_s)
+        self._legs = settings.asr_legs or 0
         self._metrics = metrics
         self._engine = engine
         self._dispatcher = Dispatcher(
@@ -93,7 +101,9 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
             committed=recovery.emitted.position,
             cadence=self._cadence,
             candidate=assignment.candidate,
+            in_clauses=self._engine.in_clauses,
         )
+        self._dispatcher.meter.opened(utterance.id)
         began = time.monotonic() if assignment.epoch == 1 else 0.0
         return OwnedUtterance(utterance, wake, began, assignment.owner)
 
@@ -127,14 +137,14 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
 
     def close(self, state: OwnedUtterance) -> None:
         """Abandon a decode in progress."""
-        for task in state.decodes.values():
-            task.cancel()
+        for decode in state.decodes.values():
+            decode.task.cancel()
         self._isolated.settled(state.utterance.id)
         self._dispatcher.meter.forget(state.utterance.id)
 
     def load(self) -> AsrLoad:
         """See `Stage.load` and `Dispatcher.report`."""
-        return self._dispatcher.report()
+        return replace(self._dispatcher.report(), legs=self._legs)
 
     async def watch(self) -> None:
         """See `Stage.watch`; the cause of a death is published before the process ends."""
@@ -160,7 +170,10 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
                 case Decode():
                     self._start_decode(owned, action)
                 case Cancel(token):
-                    owned.decodes.pop(token).cancel()
+                    owned.decodes.pop(token).task.cancel()
+                case Prioritise(token, priority):
+                    if (decode := owned.decodes.get(token)) is not None:
+                        self._dispatcher.prioritise(decode.request, priority)
                 case PublishPartial():
                     effects.append(utterance.partial(action))
                 case PublishFinal(end=end, failed=failed):
@@ -177,7 +190,8 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
             return
         seconds = utterance.seconds
         if _live(owned, seconds):
-            self._dispatcher.meter.ended(utterance.id, seconds, time.monotonic())
+            rest = utterance.scheduler.rest / SAMPLE_RATE
+            self._dispatcher.meter.ended(utterance.id, rest, time.monotonic())
 
     def _start_decode(self, owned: OwnedUtterance, decode: Decode) -> None:
         request = owned.utterance.request(decode)
@@ -188,7 +202,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
             live = _live(owned, (decode.end - decode.start) / SAMPLE_RATE)
             decoding = self._dispatcher.decode(request, live=live, spare=spare)
         task = asyncio.create_task(decoding, name=f"decode:{request.utterance}")
-        owned.decodes[decode.token] = task
+        owned.decodes[decode.token] = _InFlight(request, task)
         priority = decode.priority.name.lower()
 
         def answered(task: asyncio.Task[Decoded]) -> None:

@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 from hashlib import sha1
 
+from asr_worker.actions import Decode, PublishFinal, PublishPartial
 from asr_worker.api import DecodeRequest, Hypothesis, Word
+from asr_worker.clauses import Clauses, quietest
 from asr_worker.recording import Recording
-from asr_worker.scheduler import (
-    Decode,
-    PublishFinal,
-    PublishPartial,
-    UtteranceScheduler,
-)
+from asr_worker.scheduler import UtteranceScheduler
 from common.audio import SAMPLE_RATE, float_to_pcm16, samples
 from common.bus.keys import Leg
 from common.bus.wire import Chunk
@@ -38,6 +35,7 @@ class Utterance:
         committed: int,
         cadence: int,
         candidate: bool = False,
+        in_clauses: bool = False,
     ) -> None:
         self._work = work
         self.number = work.utterance
@@ -56,17 +54,24 @@ class Utterance:
         self._options = work.options
         self.spare = self._options.silence_threshold / 2
         """Seconds from an announced pause to a possible end, at least."""
+        self._recording = Recording(self.start)
+        self._clauses = Clauses(self.start, self._quietest if in_clauses else None)
+        self._pause = self.start
+        """End of speech according to the last pause."""
+        self._pauses: list[int] = []
+        """Of a candidate: ends of pauses that were not the end."""
         self.scheduler = UtteranceScheduler(
             self.start,
             interim=self._options.interim_results and not self.candidate,
             cadence=cadence,
             first=samples(self._options.min_speech_duration),
+            clauses=self._clauses,
+            live=self.live and not self.candidate,
         )
         self.trouble = ""
         """Why the last decode failed, for the client to read."""
         self.poison = ""
         """What its decode does to the engine, for the operator; empty if nothing is known."""
-        self._recording = Recording(self.start)
         self._decided_at = self.start
         self._endpoint: Endpoint | None = None
         self._decodings: dict[int, Decoding] = {}
@@ -94,9 +99,10 @@ class Utterance:
         """Return the decode the scheduler asked for, with its audio."""
         return DecodeRequest(
             utterance=self.id,
-            audio=self._recording.until(decode.end),
+            audio=self._recording.until(decode.end, decode.start),
             priority=decode.priority,
-            language=self._options.language,
+            tenant=self._work.tenant,
+            language=self._options.language or decode.language,
             context=self._options.context,
             keywords=self._options.keywords,
             words=self._options.words,
@@ -181,13 +187,22 @@ class Utterance:
 
     def _happened(self, event: Event, endpoint: Endpoint | None) -> None:
         match event:
-            case Paused(end=end) if not self.candidate:
-                self.scheduler.paused(end)
-            case Resumed() if not self.candidate:
+            case Paused(end=end):
+                self._pause = end
+                if not self.candidate:
+                    self.scheduler.paused(end)
+            case Resumed() if self.candidate:
+                self._pauses.append(self._pause)
+            case Resumed():
                 self.scheduler.resumed()
             case Ended(end=end, at=at, reason=reason):
                 self._decided_at, self._endpoint = at, endpoint
+                for pause in self._pauses:
+                    self._clauses.resumed(pause)
                 self.scheduler.ended(end, reason)
+
+    def _quietest(self, start: int, end: int) -> int:
+        return start + quietest(self._recording.until(end, start))
 
     def _words(self, hypothesis: Hypothesis) -> tuple[TimedWord, ...] | None:
         return None if hypothesis.words is None else tuple(map(self._placed, hypothesis.words))

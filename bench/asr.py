@@ -1,6 +1,7 @@
 """What a decode costs on the CPU and what the short windows cost in words.
 
     python -m bench asr [--speech DIRECTORY] [--repeat N] [--json FILE] [--short]
+    python -m bench asr --engines whisper moonshine [--speech DIRECTORY] [--json FILE] [--short]
 
 All speech found is cut into utterances as the pipeline does. Every utterance is decoded by the
 engine, as a final and as partials of what there is after each second, in the windows it uses and in
@@ -8,45 +9,34 @@ others, and by the baselines: faster-whisper's ``transcribe()`` with its window 
 weights, beam 5 and greedy. All take turns in one process on one thread; times are of CPU, so that
 other load matters little, and the ratios are what to compare. Speech: the sample call, the clips of
 pytest-audioeval, and the directory's files, whose words are in ``name.txt`` where they are known.
+
+With --engines the engines are compared instead, see `bench.asr_engines`.
 """
 
 import argparse
 import asyncio
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.resources import as_file, files
 from pathlib import Path
 from statistics import median
 from time import process_time
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from asr_worker import engines
 from asr_worker.api import DecodeRequest, EngineSettings, Priority
 from asr_worker.engines import whisper
 from asr_worker.whisper.windows import FULL, Window, attempts
-from bench import record
-from bench.recordings import channels
-from callscribe import sample
-from callscribe.loadtest.scoring import normalise, word_errors
+from bench import asr_engines, record, speech
+from callscribe.loadtest.scoring import word_errors
 from common.audio import SAMPLE_RATE, FloatArray
-from common.pipeline.speech import Ended
-from vad_worker.endpointer import Endpointer, EndpointerParams
-from vad_worker.framing import FRAME, energies
-from vad_worker.model import SileroVad
 
-_CORPUS = Path(__file__).resolve().parents[2] / "shared" / "data" / "speech"
-_CLIPS = ("counting", "hello_world", "quick_brown_fox")
 _PLAN = "attempts"
 """What the engine takes its windows from."""
 _CORES = 2
 _ENGINE = "callscribe"
 _FINAL_BASELINE, _PARTIAL_BASELINE = "transcribe, 30 s, beam 5", "transcribe, 30 s, greedy"
 _MOST_WORSE = 0.02
-_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_DIGITS = {word: str(number) for number, word in enumerate(_NUMBERS)}
-
 _T = TypeVar("_T")
-Speech = tuple[str, FloatArray, str | None]
 Attempts = Callable[..., list[Window]]
 
 
@@ -87,13 +77,18 @@ class Figures:
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; non-zero when the engine loses words against the 30 s window."""
     parser = argparse.ArgumentParser(prog="bench asr", description=__doc__)
-    parser.add_argument("--speech", type=Path, default=_CORPUS)
+    parser.add_argument("--speech", type=Path, default=speech.CORPUS)
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--short", action="store_true", help="three clips only, in seconds")
+    parser.add_argument("--engines", nargs="+", choices=engines.available(), help="compare these")
     arguments = parser.parse_args(argv)
-    speech = list(_clips()) if arguments.short else [*_clips(), *_call(), *_found(arguments.speech)]
-    utterances = [(*each, _cut(each[1])) for each in speech]
+    heard = [*speech.clips()]
+    if not arguments.short:
+        heard += [*speech.call(), *speech.found(arguments.speech)]
+    if arguments.engines:
+        return asr_engines.compare(arguments.engines, heard, arguments.json)
+    utterances = [(*each, speech.utterances(each[1])) for each in heard]
     ways = measure([cut for *_, cut in utterances], arguments.repeat)
     seconds = sum(len(u) for *_, cut in utterances for u in cut) / SAMPLE_RATE
     figures = {
@@ -165,10 +160,10 @@ async def _measure(cuts: Sequence[Sequence[FloatArray]], repeat: int) -> dict[st
 
 
 def _figures(way: Way, references: Sequence[str | None], full: Way, seconds: float) -> Figures:
-    texts = [one_notation(" ".join(texts)) for texts in way.texts]
+    texts = [speech.one_notation(" ".join(texts)) for texts in way.texts]
     known = [(r, t) for r, t in zip(references, texts, strict=True) if r is not None]
-    errors, words = word_errors([one_notation(r) for r, _ in known], [t for _, t in known])
-    unlike, _ = word_errors([one_notation(" ".join(each)) for each in full.texts], texts)
+    errors, words = word_errors([speech.one_notation(r) for r, _ in known], [t for _, t in known])
+    unlike, _ = word_errors([speech.one_notation(" ".join(each)) for each in full.texts], texts)
     repeats = len(way.finals) / max(1, sum(len(each) for each in way.texts))
     return Figures(
         final_ms=1000 * median(way.finals),
@@ -177,16 +172,6 @@ def _figures(way: Way, references: Sequence[str | None], full: Way, seconds: flo
         word_error_rate=errors / words,
         words_unlike_full_window=unlike,
     )
-
-
-def one_notation(text: str) -> str:
-    """Return the words of `text`, numbers as single digits.
-
-    Whether Whisper writes "one two three" or "1-23" depends on the last bit of a score, which
-    depends on the processor. Both are the same words.
-    """
-    digits = " ".join(_DIGITS.get(word, word) for word in normalise(text).split())
-    return " ".join(re.sub(r"(\d)", r" \1 ", digits).split())
 
 
 def _summary(
@@ -221,34 +206,3 @@ def _table(figures: dict[str, Figures], seconds: float, count: int) -> str:
             f"{100 * row.word_error_rate:>7.2f}{row.words_unlike_full_window:>13}"
         )
     return "\n".join(lines)
-
-
-def _clips() -> Iterator[Speech]:
-    for name in _CLIPS:
-        folder = files("pytest_audioeval") / "samples" / "audio" / "en"
-        with as_file(folder / f"{name}.wav") as path:
-            yield name, channels(path)[0], (folder / f"{name}.txt").read_text()
-
-
-def _call() -> Iterator[Speech]:
-    for channel, reference in zip(channels(sample.AUDIO), sample.references(), strict=True):
-        yield "sample call", channel, reference
-
-
-def _found(folder: Path) -> Iterator[Speech]:
-    for path in sorted(folder.glob("*.wav")) + sorted(folder.glob("*.flac")):
-        text = path.with_suffix(".txt")
-        reference = text.read_text() if text.exists() else None
-        yield path.stem, channels(path)[0], reference
-
-
-def _cut(audio: FloatArray) -> list[FloatArray]:
-    """Return the utterances that the VAD makes of it with its usual settings."""
-    vad, endpointer = SileroVad(), Endpointer(EndpointerParams())
-    frames = audio[: len(audio) // FRAME * FRAME]
-    probabilities = vad.run([vad.open()], [len(frames) // FRAME], frames)
-    events: list[Any] = []
-    for probability, energy in zip(probabilities, energies(frames), strict=True):
-        events += endpointer.push(float(probability), float(energy))
-    events += endpointer.finish(len(audio))
-    return [audio[each.start : each.end] for each in events if isinstance(each, Ended)]

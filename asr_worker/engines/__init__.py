@@ -1,10 +1,12 @@
 """Recognisers, found by name: `<name>.py` here is engine `<name>`.
 
 The module has `build(settings) -> Engine` and `SLOTS` (`asr_worker.api`). Only building the engine
-needs its libraries, not importing the module.
+needs its libraries, not importing the module. It may have `weights(settings) -> Path | None`: the
+file or directory that the engine would load, None if that is not known before.
 """
 
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
@@ -27,6 +29,13 @@ def slots(name: str) -> int:
     """Return how many utterances a worker with engine `name` carries by default."""
     suited: int = _module(name).SLOTS
     return suited
+
+
+def weights(name: str, settings: EngineSettings) -> Path | None:
+    """Return where the weights lie that engine `name` would load, None if that is not known."""
+    find = getattr(_module(name), "weights", None)
+    found: Path | None = find(settings) if find is not None else None
+    return found
 
 
 def _module(name: str) -> Any:

@@ -13,6 +13,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import count
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -89,6 +90,7 @@ class _Question:
     prefix: str
     limit: int
     priority: Priority
+    tenant: str
 
 
 class VllmEngine:
@@ -96,6 +98,7 @@ class VllmEngine:
 
     name = "vllm"
     isolated = True
+    in_clauses = False
 
     def __init__(self, settings: EngineSettings) -> None:
         options = {**_OPTIONS, **settings.vllm_options}
@@ -224,6 +227,7 @@ class VllmEngine:
             prefix=prefix,
             limit=guards.token_limit(frames * HOP / SAMPLE_RATE, self._most_tokens),
             priority=request.priority,
+            tenant=request.tenant,
         )
 
     def _encode(self, text: str) -> list[int]:
@@ -249,6 +253,7 @@ class VllmEngine:
                     names,
                     limit=question.limit,
                     priority=question.priority,
+                    salt=question.tenant,
                     frequency_penalty=penalty,
                 )
             except DataMissing:
@@ -260,6 +265,12 @@ class VllmEngine:
 
 def _usage(said: Generated) -> Usage:
     return Usage(said.prompt_tokens, said.cached_tokens, said.generated_tokens)
+
+
+def weights(settings: EngineSettings) -> Path | None:
+    """Return the directory of the weights, None for a model of the local cache."""
+    directory = Path(settings.model or _MODEL)
+    return directory if directory.is_dir() else None
 
 
 def build(settings: EngineSettings) -> VllmEngine:

@@ -100,13 +100,15 @@ class Runtime:
         *,
         limit: int,
         priority: int,
+        salt: str,
         frequency_penalty: float = 0.0,
     ) -> Generated:
         """Continue `prompt` greedily by at most `limit` tokens; a smaller `priority` goes first.
 
         `prompt` has one ``<|audio_pad|>`` per clip. `frequency_penalty` above 0 makes a token
-        less likely each time it is written. Raises DataMissing, AtCapacity, DecodeFailed or
-        EngineDead. Cancelling aborts the request.
+        less likely each time it is written. Prefixes are found again by requests of the same `salt`
+        only. Raises DataMissing, AtCapacity, DecodeFailed or EngineDead. Cancelling aborts the
+        request.
         """
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
@@ -117,7 +119,7 @@ class Runtime:
             frequency_penalty=frequency_penalty,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
-        output = await self._request("generate", prompt, clips, identities, params, priority)
+        output = await self._request("generate", prompt, clips, identities, params, priority, salt)
         completion = output.outputs[0]
         if completion.finish_reason == "error":
             raise DataMissing("vLLM: a clip is gone from the engine's cache")
@@ -167,6 +169,7 @@ class Runtime:
         identities: Sequence[str],
         params: Any,
         priority: int,
+        salt: str = "",
     ) -> Any:
         """Run one request to its end and return vLLM's last output of it."""
         from vllm.exceptions import GracefulHTTPError, VLLMError
@@ -180,6 +183,7 @@ class Runtime:
             "prompt": prompt,
             "multi_modal_data": {"audio": list(audio)},
             "multi_modal_uuids": {"audio": list(identities)},
+            **({"cache_salt": salt} if salt else {}),
         }
         number = str(self._count)
         run = getattr(self._engine, method)

@@ -1,7 +1,4 @@
-"""The windows of an utterance for Whisper: where long ones are cut, how short ones are padded.
-
-Every cut depends only on the audio before the end of its window. So cuts, and the text before them,
-stay while the utterance grows.
+"""How short utterances are padded for Whisper; long ones are cut by `asr_worker.cpu.cuts`.
 
 A window is padded twice. Features of silence behind the clip are encoded with it, which costs as
 much as speech. Behind their encoding comes a stored encoding of silence, which is always the same.
@@ -12,15 +9,6 @@ silence 13; in windows of 11 s, encoded whole, 11.
 """
 
 from dataclasses import dataclass
-
-import numpy as np
-
-from common.audio import SAMPLE_RATE, FloatArray
-
-WINDOW = 30 * SAMPLE_RATE
-"""Whisper hears up to 30 s."""
-SHORTEST = SAMPLE_RATE // 10
-"""Less than 0.1 s cannot hold a word."""
 
 FULL = 3000
 """Frames Whisper was trained on: 30 s."""
@@ -44,29 +32,6 @@ _PARTIAL = _Plan(margin=100, shortest=1100)
 # in 1895 by margin and shortest shown: 41 with 1 s and 11 s, 36 with 3 s and 11 s, 34 with 3 s and
 # 15 s, 31 in windows of 30 s, 32 in windows of 11 s or more with 4 s of margin, encoded whole.
 _FINAL = _Plan(margin=300, shortest=1500)
-
-_EARLIEST, _LATEST = 20 * SAMPLE_RATE, 29 * SAMPLE_RATE
-_HOP = SAMPLE_RATE // 10
-
-
-def cuts(audio: FloatArray) -> list[tuple[int, int]]:
-    """Return the [start, end) samples of the windows that cover `audio`, float32 [n] at 16 kHz.
-
-    One window up to 30 s; more is cut where 0.3 s are quietest, 20 to 29 s into the window.
-    A rest shorter than `SHORTEST` gets none.
-    """
-    windows = []
-    start = 0
-    while len(audio) - start > WINDOW:
-        hops = audio[start + _EARLIEST : start + _LATEST].reshape(-1, _HOP)
-        energy = np.convolve(np.square(hops).mean(axis=1), np.ones(3), mode="valid")
-        # Entry i covers hops i to i + 2: cut in the middle of the middle one.
-        cut = start + _EARLIEST + (int(np.argmin(energy)) + 1) * _HOP + _HOP // 2
-        windows.append((start, cut))
-        start = cut
-    if len(audio) - start >= SHORTEST:
-        windows.append((start, len(audio)))
-    return windows
 
 
 @dataclass(frozen=True, slots=True)

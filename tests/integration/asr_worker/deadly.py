@@ -35,6 +35,7 @@ class DeadlyEngine:
 
     name = "deadly"
     isolated = False
+    in_clauses = False
 
     def __init__(self, settings: EngineSettings) -> None:
         self.concurrency = settings.concurrency or 1

@@ -11,15 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import redis
 
-from callscribe.local.embedded_redis import EmbeddedRedis
 from common.audio import SAMPLE_RATE, FloatArray
 from common.bus import keys
 from common.bus.dead_letters import BURST
 from tests.integration.callscribe.processes import gone, until
 from tests.integration.pipeline.calls import FINALIZE, config, converse, messages, said
 from tests.integration.pipeline.services import Service, service
+from tests.real_redis import admin, real_redis
 
 ENV = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 GOOD, DEADLY = 0.1, 0.7
@@ -28,7 +27,7 @@ GOOD, DEADLY = 0.1, 0.7
 
 @pytest.fixture
 def redis_of_its_own() -> Iterator[str]:
-    with EmbeddedRedis() as redis:
+    with real_redis() as redis:
         yield redis.url
 
 
@@ -165,7 +164,7 @@ async def test_many_at_once_are_not_given_up_but_wait_for_the_deploy_to_be_mende
     gateway: Service, redis_of_its_own: str
 ):
     count = BURST + 2
-    client = redis.Redis.from_url(redis_of_its_own)
+    client = admin(redis_of_its_own)
     with running(redis_of_its_own, 2) as workers:
         await ready(gateway)
         spoken = call(*[DEADLY] * count)

@@ -23,6 +23,7 @@ from asr_worker.api import (
 from asr_worker.engines import whisper
 from asr_worker.engines.whisper import WhisperEngine
 from asr_worker.whisper.windows import FULL, Window
+from bench.speech import SPOKEN
 from callscribe import sample
 from common.audio import SAMPLE_RATE, FloatArray
 from common.pipeline.speech import Ended
@@ -32,16 +33,6 @@ from vad_worker.framing import FRAME, energies
 from vad_worker.model import SileroVad
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.model_text]
-
-SENTENCES = """The stale smell of old beer lingers. It takes heat to bring out the odor. A cold dip
-restores health and zest. A salt pickle tastes fine with ham. Tacos al pastor are my favorite. A
-zestful food is the hot cross bun."""
-MORE_SENTENCES = """A gold ring will please most any girl. The long journey home took a year. She
-saw a cat in the neighbor's house. A pink shell was found on the sandy beach. Small children came to
-see him. The grass and bushes were wet with dew. The blind man counted his old coins. A severe storm
-tore down the barn. She called his name many times. When you hear the bell, come quickly."""
-INAUGURAL = """And so, my fellow Americans, ask not what your country can do for you, ask what you
-can do for your country."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -62,7 +53,7 @@ def load(path: Path) -> FloatArray:
 def corpus(shared_speech: Path) -> list[tuple[FloatArray, str]]:
     texts = sorted(shared_speech.glob("librivox_*.txt"))
     clips = [(load(path.with_suffix(".wav")), path.read_text()) for path in texts]
-    return [*clips, (load(shared_speech / "harvard_16k.wav"), SENTENCES)]
+    return [*clips, (load(shared_speech / "harvard_16k.wav"), SPOKEN["harvard_16k"])]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +66,7 @@ def everything(corpus, inaugural, shared_speech: Path) -> list[tuple[FloatArray,
     """Add a noisy hall, a telephone recording and both channels of the sample call."""
     telephone = channels(shared_speech / "osr_8k.wav")[0]
     call = zip(channels(sample.AUDIO), sample.references(), strict=True)
-    return [*corpus, (inaugural, INAUGURAL), (telephone, MORE_SENTENCES), *call]
+    return [*corpus, (inaugural, SPOKEN["jfk"]), (telephone, SPOKEN["osr_8k"]), *call]
 
 
 def channels(path: Path) -> list[FloatArray]:

@@ -16,3 +16,12 @@ def test_the_short_form_hears_every_clip(tmp_path, capsys):
     assert report["ways"]["callscribe"]["words_unlike_full_window"] <= margins.SAME
     assert all(value > 0 for value in report["summary"].values())
     assert "transcribe, 30 s, beam 5" in capsys.readouterr().out
+
+
+def test_engines_are_compared_on_the_same_clips(tmp_path, capsys):
+    path = tmp_path / "engines.json"
+    assert asr.main(["--short", "--engines", "whisper", "--json", str(path)]) == 0
+    (figures,) = record.read(path)["engines"].values()
+    assert sum(wrong for wrong, _ in figures["errors"].values()) <= margins.SAME
+    assert figures["final_cpu_ms_per_s"] > 0
+    assert "whisper, heard in noise" in capsys.readouterr().out

@@ -14,6 +14,7 @@ class GatedEngine:
 
     name = "gated"
     isolated = True
+    in_clauses = False
 
     def __init__(self, concurrency: int = 1) -> None:
         self.concurrency = concurrency
@@ -55,7 +56,13 @@ def request(
 ) -> DecodeRequest:
     """Return a request; `likeness`: what it must share with others for an engine that asks."""
     audio = np.zeros(1 + samples(seconds), np.float32)
-    return DecodeRequest(utterance=utterance, audio=audio, priority=priority, context=likeness)
+    return DecodeRequest(
+        utterance=utterance,
+        audio=audio,
+        priority=priority,
+        context=likeness,
+        final=priority in (Priority.FINAL, Priority.CLAUSE),
+    )
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import asdict
+from functools import partial
 
 import pytest
 
@@ -243,6 +244,51 @@ async def test_what_nobody_waits_for_yet_lets_others_pass(engine, dispatcher, su
     assert engine.began == ["running", "final", "tentative"]
 
 
+async def test_what_becomes_urgent_while_it_waits_passes_others(engine, dispatcher, submit):
+    submit("running")
+    await until(lambda: engine.began)
+    clause = request("clause", Priority.CLAUSE)
+    waiting = asyncio.create_task(dispatcher.decode(clause))
+    submit("final", Priority.FINAL, seconds=3)
+    await until(lambda: dispatcher.waiting.total() == 2)
+    dispatcher.prioritise(clause, Priority.FINAL)
+    engine.finish("running")
+    await until(lambda: len(engine.began) == 2)
+    assert engine.began[-1] == "clause"
+    engine.finish("clause")
+    assert (await waiting).hypothesis.text == "clause"
+
+
+async def test_a_clause_is_no_partial_that_could_be_turned_away(engine, dispatcher, submit):
+    submit("running")
+    await until(lambda: engine.began)
+    clauses = [submit(f"clause {number}", Priority.CLAUSE) for number in range(4)]
+    await until(lambda: dispatcher.waiting[Priority.CLAUSE] == 4)
+    assert not any(clause.done() for clause in clauses)
+    submit("refresh")
+    submit("first", Priority.FIRST_PARTIAL)
+    submit("final", Priority.FINAL)
+    order = ["running", "final", "first", *(f"clause {n}" for n in range(4)), "refresh"]
+    for begun, name in enumerate(order, start=1):
+        await until(partial(engine.gates.__contains__, name))
+        assert len(engine.began) == begun
+        engine.finish(name)
+
+
+async def test_what_is_not_needed_any_more_can_be_turned_away(engine, dispatcher, submit):
+    submit("running")
+    await until(lambda: engine.began)
+    demoted = request("demoted", Priority.FINAL)
+    waiting = asyncio.create_task(dispatcher.decode(demoted))
+    submit("first")
+    submit("second")
+    await until(lambda: dispatcher.waiting.total() == 3)
+    dispatcher.prioritise(demoted, Priority.REFRESH)
+    assert dispatcher.waiting == {Priority.REFRESH: 2}
+    assert dispatcher.dropped[Priority.REFRESH] == 1
+    waiting.cancel()
+
+
 async def test_the_report_counts_what_finals_need_and_of_partials_only_their_places(
     engine, dispatcher, submit, clock
 ):
@@ -253,7 +299,7 @@ async def test_the_report_counts_what_finals_need_and_of_partials_only_their_pla
     clock.now += 2.0
     assert asdict(dispatcher.report()) == {
         **{"places": 1, "occupied": 2.0, "work": 0.0, "decode": 0.0},
-        **{"ends": 0, "late": 0, "overdue": 0},
+        **{"ends": 0, "late": 0, "overdue": 0, "legs": 0},
     }
     engine.finish("partial")
     await until(lambda: "final" in engine.gates)
@@ -262,7 +308,7 @@ async def test_the_report_counts_what_finals_need_and_of_partials_only_their_pla
     await task
     assert asdict(dispatcher.report()) == {
         **{"places": 1, "occupied": 2.5, "work": 0.5, "decode": 0.5},
-        **{"ends": 0, "late": 0, "overdue": 0},
+        **{"ends": 0, "late": 0, "overdue": 0, "legs": 0},
     }
 
 

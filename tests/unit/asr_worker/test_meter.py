@@ -15,9 +15,21 @@ def meter() -> Meter:
 
 
 def test_partials_hold_places_and_are_no_work(meter):
-    meter.spent(2.0, final=False)
-    meter.spent(0.5, final=True)
+    meter.spent(2.0)
+    meter.spent(0.5, ["a"])
     assert (meter.occupied, meter.work) == (2.5, 0.5)
+
+
+def test_what_an_utterance_takes_while_it_goes_on_is_work_once_it_is_over(meter):
+    meter.opened("long")
+    meter.spent(0.5, ["long"])
+    meter.spent(1.0, ["long", "other"])
+    assert (meter.occupied, meter.work) == (1.5, 0.5)
+    meter.forget("long")
+    assert meter.work == 1.5
+    meter.spent(0.25, ["long"])
+    meter.forget("long")
+    assert meter.work == 1.75
 
 
 def test_before_anything_was_decoded_nothing_is_known():

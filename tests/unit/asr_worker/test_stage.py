@@ -8,14 +8,14 @@ from functools import partial
 import pytest
 from prometheus_client import CollectorRegistry
 
-from asr_worker.api import EngineDead, Hypothesis, Usage
+from asr_worker.api import EngineDead, Hypothesis, Priority, Usage
 from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
 from asr_worker.utterance import POISONED
 from common.bus.keys import Leg
 from common.bus.wire import NOTHING, Chunk, StreamId
 from common.options import SessionOptions
-from common.pipeline.speech import Ended, Resumed, SpeechEntry
+from common.pipeline.speech import Ended, Paused, Resumed, SpeechEntry
 from common.pipeline.work import UtteranceWork
 from common.stage.api import Assignment, DeadLetter, Done, Recovery
 from common.telemetry.metrics import AsrMetrics
@@ -37,6 +37,7 @@ class StandIn:
 
     name = "stand-in"
     isolated = False
+    in_clauses = False
     concurrency = 1
 
     def __init__(self, usage):
@@ -79,6 +80,13 @@ async def test_the_tokens_of_a_decode_are_counted_where_the_engine_counts_them(u
     await stage.stop()
 
 
+@pytest.mark.parametrize(("given", "reported"), [(None, 0), (12, 12)])
+def test_it_reports_what_it_was_proved_to_carry(given, reported):
+    settings = AsrSettings(asr_legs=given)
+    stage = AsrStage(settings, StandIn(None), AsrMetrics.build(CollectorRegistry()))
+    assert stage.load().legs == reported
+
+
 ENDED = SpeechEntry(StreamId(16_000, 0), (Ended(1, 0, 16_000, 16_000, "silence"),))
 
 
@@ -86,6 +94,7 @@ class Dying(StandIn):
     """Dies at its first decode; isolated."""
 
     isolated = True
+    in_clauses = False
 
     def __init__(self):
         super().__init__(None)
@@ -148,7 +157,7 @@ async def test_finals_count_that_a_live_caller_waits_for(epoch, seconds, counted
     effects: list[object] = []
     while not effects:
         await woken.get()
-        effects = list(*await stage.step([(state, [])]))
+        (effects,) = await stage.step([(state, [])])
     assert stage.load().ends == counted
     stage.close(state)
     await stage.stop()
@@ -218,4 +227,64 @@ async def test_a_final_says_where_and_when_it_was_decoded():
     assert decoding.worker == "me"
     assert before - 0.01 <= decoding.begun <= decoding.ended <= time.time() + 0.01
     stage.close(state)
+    await stage.stop()
+
+
+class Waiting(StandIn):
+    """Answers with how many seconds it was given, once it may; `in_clauses` as it is told."""
+
+    isolated = True
+
+    def __init__(self, *, in_clauses):
+        super().__init__(None)
+        self.in_clauses = in_clauses
+        self.may = asyncio.Event()
+
+    async def decode(self, request):
+        if request.utterance != "probe":
+            await self.may.wait()
+        return Hypothesis(str(len(request.audio) // 16_000), "English")
+
+
+def spoken_until(seconds):
+    return Chunk(16_000 * seconds, bytes(32_000 * seconds))
+
+
+def happened(event):
+    return SpeechEntry(StreamId(event.at, 0), (event,))
+
+
+@pytest.mark.parametrize(("in_clauses", "text"), [(True, "7 3"), (False, "10")])
+async def test_an_engine_is_given_clauses_if_it_wants_them(in_clauses, text):
+    engine = Waiting(in_clauses=in_clauses)
+    engine.may.set()
+    stage, woken = await started(engine)
+    state = opened(stage, assignment(1), woken)
+    pause = happened(Paused(1, 0, 112_000, 115_200))
+    rest = [happened(Resumed(1, 120_000)), spoken_until(10)]
+    end = happened(Ended(1, 0, 160_000, 160_000, "flush"))
+    await stage.step([(state, [spoken_until(8), pause])])
+    await woken.get()
+    await stage.step([(state, [*rest, end])])
+    await woken.get()
+    ((final, done),) = await stage.step([(state, [])])
+    assert (final.item.text, done) == (text, Done())
+    stage.close(state)
+    await stage.stop()
+
+
+async def test_a_decode_for_a_pause_that_was_none_lets_finals_pass():
+    engine = Waiting(in_clauses=True)
+    stage, woken = await started(engine)
+    states = [opened(stage, assignment(number), woken) for number in (1, 2)]
+    await stage.step([(states[0], [spoken_until(1), ENDED])])
+    pause = happened(Paused(2, 0, 112_000, 115_200))
+    await stage.step([(states[1], [spoken_until(8), pause])])
+    await asyncio.sleep(0)
+    assert stage._dispatcher.waiting == {Priority.FINAL: 1}
+    await stage.step([(states[1], [happened(Resumed(2, 120_000))])])
+    assert stage._dispatcher.waiting == {Priority.CLAUSE: 1}
+    engine.may.set()
+    for state in states:
+        stage.close(state)
     await stage.stop()

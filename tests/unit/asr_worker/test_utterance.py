@@ -1,12 +1,18 @@
 """One utterance in an ASR worker: what it offers to aligners, and what its final says of words."""
 
+from binascii import crc32
 from dataclasses import replace
+from random import Random
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from asr_worker.api import Hypothesis, Word
-from asr_worker.scheduler import Decode, PublishFinal
+from asr_worker.actions import Cancel, Decode, PublishFinal
+from asr_worker.api import DecodeRequest, Hypothesis, Word
 from asr_worker.utterance import BROKEN, Utterance, unreadable
+from common.audio import SAMPLE_RATE, float_to_pcm16
 from common.bus.keys import Leg
 from common.bus.wire import Chunk, StreamId
 from common.options import SessionOptions
@@ -262,3 +268,97 @@ def test_a_final_without_a_text_of_its_own_says_when_its_end_was_decided():
         one.scheduler.failed(wanted(one))
     body = final(one)
     assert (body.failed, body.endpoint, body.decoding) == (True, ENDPOINT, None)
+
+
+NOISE = np.random.default_rng(3).integers(-9000, 9000, 45 * SAMPLE_RATE, dtype=np.int16).tobytes()
+
+
+def history(dice: Random) -> list[Chunk | SpeechEntry]:
+    """Return the audio of an utterance of up to 40 s in pieces, with its events in their places."""
+    entries: list[Chunk | SpeechEntry] = []
+    last = 1000
+
+    def hear(position: int) -> None:
+        nonlocal last
+        entries.append(Chunk(position, NOISE[2 * (last - 1000) : 2 * (position - 1000)]))
+        last = position
+
+    while True:
+        for _ in range(dice.randint(0, 12)):
+            hear(last + dice.randint(1_000, SAMPLE_RATE))
+        if last > 1000 + dice.randint(4, 30) * SAMPLE_RATE:
+            break
+        end = last + dice.randint(1, SAMPLE_RATE)
+        hear(end + 3_000)
+        entries.append(pause(end))
+        hear(last + dice.randint(500, 9_000))
+        entries.append(happened(Resumed(3, last)))
+    entries.append(happened(Ended(3, 1000, last, last, "flush")))
+    return entries
+
+
+def recognised(one: Utterance, entries: list[Chunk | SpeechEntry], dice: Random) -> str:
+    """Feed `entries` in any groups, answer decodes at any time; return the final's text."""
+    asked: dict[int, DecodeRequest] = {}
+    texts: list[str] = []
+    rest = list(entries)
+
+    def act() -> None:
+        for action in one.scheduler.due(dice.choice([1.0, 4.0])):
+            match action:
+                case Decode():
+                    asked[action.token] = one.request(action)
+                case Cancel(token):
+                    del asked[token]
+                case PublishFinal(hypothesis=hypothesis):
+                    texts.append(hypothesis.text)
+
+    while rest or asked:
+        count = dice.choice([1, 1, 3, len(rest)])
+        one.feed(rest[:count])
+        del rest[:count]
+        act()
+        for token in [each for each in asked if not rest or dice.random() < 0.5]:
+            request = asked.pop(token)
+            text = f"{crc32(float_to_pcm16(request.audio))} {request.language} {request.final}"
+            one.scheduler.decoded(token, Hypothesis(text, "English"))
+        act()
+    (text,) = texts
+    return text
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_however_it_is_read_and_decoded_its_clauses_and_its_text_are_the_same(dice):
+    entries = history(dice)
+
+    def again(**more: bool) -> str:
+        work = replace(WORK, live=dice.random() < 0.5)
+        options = replace(work.options, interim_results=dice.random() < 0.5)
+        work = replace(work, options=options)
+        one = Utterance(LEG, work, committed=2, cadence=8000, in_clauses=True, **more)
+        return recognised(one, entries, dice)
+
+    first = again()
+    assert [again(), again(), again(candidate=True)] == [first] * 3
+
+
+def test_a_clause_is_heard_alone_and_its_words_are_where_they_were_said():
+    work = replace(WORK, options=SessionOptions(words=True, interim_results=False))
+    one = Utterance(LEG, work, committed=2, cadence=8000, in_clauses=True)
+    first, second = 1000 + 7 * SAMPLE_RATE, 1000 + 10 * SAMPLE_RATE
+    one.feed([Chunk(second, NOISE[: 20 * SAMPLE_RATE]), pause(first)])
+    decoded(one, Hypothesis("oui", "French", (Word("oui", 1.0, 1.5, 0.9),)))
+    one.feed([RESUMED, ended(second, second)])
+    (decode,) = one.scheduler.due()
+    assert isinstance(decode, Decode)
+    request = one.request(decode)
+    assert float_to_pcm16(request.audio) == NOISE[14 * SAMPLE_RATE : 20 * SAMPLE_RATE]
+    assert (request.language, request.final, request.words) == ("French", True, True)
+    one.scheduler.decoded(decode.token, Hypothesis("non", "French", (Word("non", 0.5, 1.0, 0.8),)))
+    body = final(one)
+    assert (body.text, body.language) == ("oui non", "French")
+    assert body.words == (
+        ("oui", 1000 + SAMPLE_RATE, 1000 + 24_000, 0.9),
+        ("non", first + 8_000, first + SAMPLE_RATE, 0.8),
+    )

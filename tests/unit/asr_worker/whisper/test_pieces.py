@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from asr_worker.api import DecodeRequest, Priority
-from asr_worker.whisper.pieces import Clip, Heard, Piece
+from asr_worker.cpu.clips import Heard
+from asr_worker.whisper.pieces import Clip, Piece
 from asr_worker.whisper.windows import Window
 from common.audio import SAMPLE_RATE
 
@@ -90,16 +91,19 @@ def test_a_loop_that_ended_by_itself_was_said():
     assert piece("no " * 8).settled().text == "no " * 8
 
 
-def heard(language: str | None = "en", *, final: bool = True, seconds: float = 1.0) -> Heard:
-    audio = np.zeros(int(seconds * SAMPLE_RATE), np.float32)
-    request = DecodeRequest(utterance="u", audio=audio, priority=Priority.FINAL, final=final)
-    return Heard(request, language)
+def heard(*, final: bool) -> Heard:
+    audio = np.zeros(SAMPLE_RATE, np.float32)
+    return Heard(
+        DecodeRequest(utterance="u", audio=audio, priority=Priority.FINAL, final=final), "en"
+    )
 
 
 def clip(attempts: int, *, final: bool = True) -> Clip:
     features = np.zeros((80, 100), np.float32)
     windows = [Window(400, 400)] * attempts
-    return Clip(heard(final=final), 0, SAMPLE_RATE, features, windows)
+    return Clip(
+        heard=heard(final=final), start=0, length=SAMPLE_RATE, features=features, windows=windows
+    )
 
 
 def test_a_plausible_piece_ends_the_attempts():
@@ -125,16 +129,3 @@ def test_what_two_windows_agree_on_is_not_tried_again():
         assert twice.wants_more
         twice.hear(piece("Call me back, call me back."))
     assert not twice.wants_more
-
-
-def test_windows_are_joined_as_the_language_writes():
-    for language, text in (("en", "ask not"), ("ja", "asknot")):
-        whole = heard(language)
-        whole.pieces += [piece("ask"), piece(""), piece("not", complete=False)]
-        assert whole.hypothesis().text == text
-        assert not whole.hypothesis().complete
-
-
-def test_of_nothing_heard_no_language_is_told():
-    assert heard().hypothesis().language is None
-    assert heard(seconds=0).cuts == []

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from asr_worker.api import Word
-from asr_worker.whisper.word_times import joined, without_pauses
+from asr_worker.cpu.word_times import joined, within, without_pauses
 
 
 def entry(text: str, start: float, end: float) -> dict[str, Any]:
@@ -31,3 +31,12 @@ def test_a_pause_belongs_to_no_word():
     assert placed[1] == pytest.approx((0.2, 0.6))
     assert placed[3] == pytest.approx((2.4, 2.8))
     assert without_pauses([]) == []
+
+
+def test_words_of_a_window_are_in_order_and_inside_it():
+    words = [Word("a", -0.1, 0.4, 0.9), Word("b", 0.2, 0.1, 0.8), Word("c", 0.9, 1.4, 0.7)]
+    assert list(within(words, 10.0, 1.0)) == [
+        Word("a", 10.0, 10.4, 0.9),
+        Word("b", 10.2, 10.2, 0.8),
+        Word("c", 10.9, 11.0, 0.7),
+    ]

@@ -1,4 +1,4 @@
-from bench.asr import one_notation
+from bench.speech import one_notation
 
 
 def test_a_number_is_the_same_in_words_and_in_digits():

@@ -1,6 +1,6 @@
 """Words from an alignment: its parts joined to words, and pauses removed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 from typing import Any
@@ -49,3 +49,13 @@ def without_pauses(words: Sequence[Word]) -> list[Word]:
         else:
             shortened.append(replace(word, end=word.start + longest))
     return shortened
+
+
+def within(words: Iterable[Word], offset: float, duration: float) -> Iterator[Word]:
+    """Yield a window's words at their times in the audio: in order, and none outside the window."""
+    latest = 0.0
+    for word in words:
+        start = min(max(word.start, latest), duration)
+        end = min(max(word.end, start), duration)
+        latest = start
+        yield Word(word.text, offset + start, offset + end, word.probability)

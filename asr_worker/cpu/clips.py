@@ -1,0 +1,57 @@
+"""Requests, cut into windows, and the attempts to understand each."""
+
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from asr_worker.api import DecodeRequest, Hypothesis, Word
+from asr_worker.cpu.cuts import cuts
+from asr_worker.cpu.guards import Written
+from asr_worker.joining import UNSPACED_LANGUAGES
+from common.languages import name_of
+
+P = TypeVar("P", bound=Written)
+
+
+@dataclass(slots=True)
+class Heard:
+    """A request and the results of its windows so far."""
+
+    request: DecodeRequest
+    language: str | None
+    cuts: list[tuple[int, int]] = field(init=False)
+    pieces: list[Written] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.cuts = cuts(self.request.audio)
+
+    def hypothesis(self) -> Hypothesis:
+        """Return the whole of it."""
+        space = "" if self.language in UNSPACED_LANGUAGES else " "
+        text = space.join(piece.text for piece in self.pieces if piece.text)
+        return Hypothesis(
+            text=text,
+            language=name_of(self.language) if self.language and text else None,
+            words=tuple(self.words) if self.request.words else None,
+            complete=all(piece.complete for piece in self.pieces),
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Clip(Generic[P]):
+    """One window of a request, from sample `start`, with the attempts at it that are left."""
+
+    heard: Heard
+    start: int
+    length: int
+    windows: list[Any]
+    best: P | None = None
+    wants_more: bool = True
+
+    def hear(self, piece: P) -> None:
+        """Add the newest attempt: the best one counts, and two that agree are enough."""
+        confirmed = self.best is not None and piece.confirms(self.best)
+        if self.best is None or piece.rank > self.best.rank:
+            self.best = piece
+        enough = confirmed or self.best.plausible(final=self.heard.request.final)
+        self.wants_more = bool(self.windows) and not enough

@@ -1,0 +1,81 @@
+"""The speech that recognisers are measured with, cut into utterances as the pipeline does."""
+
+import re
+from collections.abc import Iterator
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from bench.recordings import channels
+from callscribe import sample
+from callscribe.loadtest.scoring import normalise
+from common.audio import FloatArray
+from common.pipeline.speech import Ended
+from vad_worker.endpointer import Endpointer, EndpointerParams
+from vad_worker.framing import FRAME, energies
+from vad_worker.model import SileroVad
+
+CORPUS = Path(__file__).resolve().parents[2] / "shared" / "data" / "speech"
+SPOKEN = {
+    "harvard_16k": "The stale smell of old beer lingers. It takes heat to bring out the odor. A "
+    "cold dip restores health and zest. A salt pickle tastes fine with ham. Tacos al pastor are my "
+    "favorite. A zestful food is the hot cross bun.",
+    "osr_8k": "A gold ring will please most any girl. The long journey home took a year. She saw a "
+    "cat in the neighbor's house. A pink shell was found on the sandy beach. Small children came "
+    "to see him. The grass and bushes were wet with dew. The blind man counted his old coins. A "
+    "severe storm tore down the barn. She called his name many times. When you hear the bell, come "
+    "quickly.",
+    "jfk": "And so, my fellow Americans, ask not what your country can do for you, ask what you "
+    "can do for your country.",
+}
+"""What is said in published recordings that have no text beside them."""
+_CLIPS = ("counting", "hello_world", "quick_brown_fox")
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_DIGITS = {word: str(number) for number, word in enumerate(_NUMBERS)}
+
+Speech = tuple[str, FloatArray, str | None]
+"""A recording's name, a channel of it, and what is said."""
+
+
+def one_notation(text: str) -> str:
+    """Return the words of `text`, numbers as single digits.
+
+    Whether Whisper writes "one two three" or "1-23" depends on the last bit of a score, which
+    depends on the processor. Both are the same words.
+    """
+    digits = " ".join(_DIGITS.get(word, word) for word in normalise(text).split())
+    return " ".join(re.sub(r"(\d)", r" \1 ", digits).split())
+
+
+def clips() -> Iterator[Speech]:
+    """Return the English clips of pytest-audioeval."""
+    for name in _CLIPS:
+        folder = files("pytest_audioeval") / "samples" / "audio" / "en"
+        with as_file(folder / f"{name}.wav") as path:
+            yield name, channels(path)[0], (folder / f"{name}.txt").read_text()
+
+
+def call() -> Iterator[Speech]:
+    """Return the channels of the sample call."""
+    for channel, reference in zip(channels(sample.AUDIO), sample.references(), strict=True):
+        yield "sample call", channel, reference
+
+
+def found(folder: Path) -> Iterator[Speech]:
+    """Return the recordings in a folder."""
+    for path in sorted(folder.glob("*.wav")) + sorted(folder.glob("*.flac")):
+        text = path.with_suffix(".txt")
+        reference = text.read_text() if text.exists() else SPOKEN.get(path.stem)
+        yield path.stem, channels(path)[0], reference
+
+
+def utterances(audio: FloatArray) -> list[FloatArray]:
+    """Return the utterances that the VAD makes of it with its usual settings."""
+    vad, endpointer = SileroVad(), Endpointer(EndpointerParams())
+    frames = audio[: len(audio) // FRAME * FRAME]
+    probabilities = vad.run([vad.open()], [len(frames) // FRAME], frames)
+    events: list[Any] = []
+    for probability, energy in zip(probabilities, energies(frames), strict=True):
+        events += endpointer.push(float(probability), float(energy))
+    events += endpointer.finish(len(audio))
+    return [audio[each.start : each.end] for each in events if isinstance(each, Ended)]
