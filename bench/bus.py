@@ -10,38 +10,43 @@ checked for completeness.
 `talk`: one each six seconds, as in conversations. `--workers N` has N of every process but Redis,
 and CPU counts all of a kind.
 
+`--redis none acl tls` runs each size with an open Redis, with one that has a user for each service,
+and with one that has TLS as well: by turns, so that a machine that slows down slows all of them.
+
 `--clients`: what commands cost through our Redis client and through redis-py, instead.
+
+`--keys`: what it costs the gateway to check who opens a call, instead.
 """
 
 import argparse
 import asyncio
 import os
-import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 
 import uvloop
 
-from bench import record, redis_clients
+from bench import keys_of_calls, record, redis_clients
 from bench.accounting import cpu_seconds, quantile, resident_bytes
 from bench.load import MIN_SPEECH_S, SILENCE_S, Client, Pattern, pace
+from bench.processes import commands_of, ready, running_process
+from bench.redis_server import PROTECTIONS, GuardedRedis, Protection
 from bench.table import Figures, kept_up, show
-from callscribe.local.child import die_with_parent, free_ports
-from callscribe.local.embedded_redis import EmbeddedRedis
+from callscribe.local.child import free_ports
 from common.audio import SAMPLE_RATE
-from common.bus import commands
+from common.bus import commands, keys
 from common.redis.address import Address
 from common.redis.link import Link
 
 PATTERNS = {"dense": (32, 16), "talk": (192, 112)}
 _WARM_UP_S = 2.0
-_START_DEADLINE = 30.0
 _POLL = 0.05
 _ANSWER_POLLS = 100
 CONFIG = {
@@ -80,18 +85,25 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--pattern", choices=PATTERNS, default="dense", help="see above")
     parser.add_argument("--message-ms", type=int, choices=(32, 100), default=32, metavar="MS")
     parser.add_argument("--interim", action="store_true", help="with partials, every 0.5 s")
+    parser.add_argument(
+        "--redis", choices=PROTECTIONS, nargs="+", default=["none"], help="see above"
+    )
     parser.add_argument("--clients", action="store_true", help="our client beside redis-py")
+    parser.add_argument("--keys", action="store_true", help="calls with keys beside those without")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--short", action="store_true", help="20 sessions for 5 seconds")
     options = parser.parse_args(argv)
     sizes, seconds = ([20], 5.0) if options.short else (options.sessions, options.seconds)
     if options.clients:
         return _compare_clients(sizes, options.json)
+    if options.keys:
+        return _compare_keys(options.json, short=options.short)
     rows = []
-    for sessions in sizes:
+    for sessions, protection in product(sizes, options.redis):
         run = measure(
             sessions,
             seconds,
+            protection=protection,
             interim=options.interim,
             pattern=options.pattern,
             message_ms=options.message_ms,
@@ -116,10 +128,19 @@ def _compare_clients(sizes: Sequence[int], file: Path | None) -> int:
     return 0
 
 
+def _compare_keys(file: Path | None, *, short: bool) -> int:
+    found = uvloop.run(keys_of_calls.measure(*((20, 2) if short else ())))
+    print(keys_of_calls.show(found))
+    if file is not None:
+        record.write(file, asdict(found))
+    return 0
+
+
 async def measure(
     sessions: int,
     seconds: float,
     *,
+    protection: Protection = "none",
     interim: bool = False,
     pattern: str = "dense",
     message_ms: int = 32,
@@ -128,7 +149,7 @@ async def measure(
     """Run `sessions` calls on a system of their own, and measure `seconds` of them."""
     config = {**CONFIG, "interim_results": interim}
     said = Pattern(*PATTERNS[pattern], message=round(message_ms * SAMPLE_RATE / 1000))
-    async with running_stack(sessions, workers) as stack:
+    async with running_stack(sessions, workers, protection) as stack:
         empty = await stack.redis_bytes()
         clients = await open_clients(stack.ports, said, sessions, config)
         try:
@@ -164,72 +185,30 @@ async def measure(
         **balance,
         resident_mb=resident,
         redis_kb_per_session=held,
+        redis=protection,
     )
 
 
 @asynccontextmanager
-async def running_stack(sessions: int, workers: int = 1) -> AsyncIterator[Stack]:
+async def running_stack(
+    sessions: int, workers: int = 1, protection: Protection = "none"
+) -> AsyncIterator[Stack]:
     """Start Redis, gateways and workers, and end them on leaving."""
     ports = free_ports(workers)
-    with EmbeddedRedis() as server, ExitStack() as running:
+    with GuardedRedis(protection) as server, ExitStack() as running:
         pids: dict[str, list[int]] = {}
         for port in ports:
-            for name, module, *flags in _commands(port, room=2 * sessions):
-                process = _process(module, *flags, "--redis-url", server.url)
+            for name, module, *flags in commands_of(port, room=2 * sessions):
+                process = running_process(module, *flags, "--redis-url", server.url)
                 pids.setdefault(name, []).append(running.enter_context(process).pid)
-        redis = Link(Address.parse(server.url), "bench")
+        redis = Link(Address.parse(server.url, keys.GATEWAY), "bench")
         await redis.connect()
         try:
             for port in ports:
-                await _ready(port)
+                await ready(port)
             yield Stack({**pids, "redis": [server.pid], "callers": [os.getpid()]}, ports, redis)
         finally:
             await redis.close()
-
-
-def _commands(port: int, room: int) -> list[tuple[str, ...]]:
-    """Return name, module and flags of every process."""
-    listen = ("--host", "127.0.0.1", "--port", f"{port}", "--max-sessions", f"{room}")
-    everybody = ("--asr-load", "0")
-    return [
-        ("gateway", "gateway", *listen, *everybody),
-        ("vad", "bench.dummies", "vad", "--vad-slots", f"{room}"),
-        ("asr", "bench.dummies", "asr", "--asr-slots", f"{room}", "--asr-concurrency", "64"),
-    ]
-
-
-@contextmanager
-def _process(module: str, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a module as a process, killed on leaving: it has nothing to drain."""
-    process = subprocess.Popen(
-        (sys.executable, "-m", module, *flags, "--log-level", "warning"),
-        # BLAS threads that spin between two ticks would use up a core of their own.
-        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        process_group=0,
-        preexec_fn=die_with_parent(),
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-async def _ready(port: int) -> None:
-    """Wait until the gateway says that workers of every stage live."""
-    async with asyncio.timeout(_START_DEADLINE):
-        while True:
-            try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(_POLL)
-                continue
-            writer.write(b"GET /ready HTTP/1.1\r\nHost: bench\r\n\r\n")
-            answer = await reader.read()
-            writer.close()
-            if b" 200 " in answer.partition(b"\r\n")[0]:
-                return
-            await asyncio.sleep(_POLL)
 
 
 async def open_clients(

@@ -10,6 +10,7 @@ CallscribeError
 ├── Incompatible    end the processes of another release first
 ├── Misuse          fix the bug: our own code calls an interface wrongly
 └── SettingsError   the operator must change a setting; the message names it
+    └── NotPermitted    or a right of the Redis user, which it names
 """
 
 _LONGEST_REASON = 300
@@ -70,3 +71,7 @@ class Misuse(CallscribeError):
 
 class SettingsError(CallscribeError):
     """A setting is unknown, ill-typed, out of range or points at nothing; the message names it."""
+
+
+class NotPermitted(SettingsError):
+    """The user of Redis may not run a command, or not on its key; the message names both."""

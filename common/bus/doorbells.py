@@ -30,6 +30,17 @@ def keep(key: bytes) -> list[Command]:
     ]
 
 
+def clear(key: bytes) -> Command:
+    """Return the command that removes all entries of a doorbell."""
+    return ("XTRIM", key, "MAXLEN", 0)
+
+
+def clear_heard(key: bytes, last: bytes) -> Command:
+    """Return the command that removes the entries of a doorbell up to this one."""
+    major, minor = wire.id_halves(last)
+    return ("XTRIM", key, "MINID", wire.entry_id(major, minor + 1))
+
+
 async def heard(reader: Link, doorbells: Sequence[bytes]) -> AsyncIterator[list[wire.RawEntry]]:
     """Yield new entries for ever; `reader` blocks.
 

@@ -30,6 +30,7 @@ from common.pipeline.streams import (
     WEBHOOKS,
     WORK_ITEMS,
     WORKERS,
+    Stream,
 )
 
 VERSION_PREFIX = b"cs:v%d" % WIRE_VERSION
@@ -39,6 +40,8 @@ GATEWAY = "gateway"
 PARTITIONS = 64
 SESSION_TTL = 120
 """Seconds a session's keys outlive the last renewal by its gateway and its owners."""
+REPLAYED = "replay-"
+"""How the names of sessions begin in which an operator replays dead letters."""
 DOORBELLS = 16
 """Doorbells per stage; each worker of the stage blocks on all of them."""
 
@@ -150,7 +153,7 @@ def calls(key: str) -> bytes:
 
 def access() -> bytes:
     """Return the hash of all API keys: id -> record; and under no name its version."""
-    return _of("gateway", ACCESS)
+    return _of(GATEWAY, ACCESS)
 
 
 def spent(token: str) -> bytes:
@@ -183,10 +186,14 @@ def is_permanent(key: bytes) -> bool:
     return _PERMANENT.fullmatch(key) is not None
 
 
-def _of(owner: str, kind: str) -> bytes:
-    return b"%b:{%b}:%b" % (VERSION_PREFIX, owner.encode(), kind.encode())
+def _of(owner: str, kind: Stream) -> bytes:
+    return b"%b:{%b}:%b" % (kind.prefix.encode(), owner.encode(), kind.encode())
 
 
 # A session's keys begin with the tag of its partition, others with a name.
-_KINDS = "|".join(rf"{each}:\d\d" if each.number else each for each in PERMANENT)
-_PERMANENT = re.compile(rf"{VERSION_PREFIX.decode()}:\{{(?!p\d\d\}}).+\}}:({_KINDS})".encode())
+_PERMANENT = re.compile(
+    "|".join(
+        rf"{each.prefix}:\{{(?!p\d\d\}}).+\}}:{each}" + (r":\d\d" if each.number else "")
+        for each in PERMANENT
+    ).encode()
+)

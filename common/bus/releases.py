@@ -15,7 +15,7 @@ from common.errors import Incompatible
 from common.pipeline.record import WIRE_VERSION
 from common.pipeline.report import release_of
 from common.pipeline.stages import PIPELINE
-from common.redis.link import CommandError, Link
+from common.redis.link import Link
 
 RELEASE = version("callscribe")
 _KINDS = (keys.GATEWAY, *(spec.name for spec in PIPELINE))
@@ -49,9 +49,8 @@ class Strangers:
         replies = await self._link.run([commands.heartbeats(kind, wire) for wire, kind in places])
         before, self._reports = self._reports, {}
         for (wire, kind), reply in zip(places, replies, strict=True):
-            if not isinstance(reply, CommandError):  # a user may be shut out from their keys
-                for name, report in zip(reply[::2], reply[1::2], strict=True):
-                    self._reports[wire, kind, name] = report
+            for name, report in zip(reply[::2], reply[1::2], strict=True):
+                self._reports[wire, kind, name] = report
         return [
             Stranger(wire, kind, release_of(report))
             for (wire, kind, name), report in self._reports.items()

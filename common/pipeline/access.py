@@ -5,6 +5,7 @@ key. The secret has 256 random bits, so a plain hash cannot be searched (which p
 a slow one for).
 """
 
+import json
 import re
 import secrets
 from collections.abc import Iterable, Mapping
@@ -50,8 +51,17 @@ class AccessKey:
     retention_s: int = 0
 
     def packed(self) -> bytes:
-        """Encode for Redis."""
-        return pack(self)
+        """Encode for Redis, in a way that does not depend on the wire version."""
+        return json.dumps(self.described()).encode()
+
+    @classmethod
+    def unpacked(cls, stored: bytes) -> "AccessKey":
+        """Read what `packed` wrote, perhaps of a later release; ValueError for other data."""
+        described = json.loads(stored)
+        if not isinstance(described, dict):
+            raise ValueError("not a key")
+        known = {each.name for each in fields(cls)}
+        return cls.read({name: value for name, value in described.items() if name in known})
 
     def described(self) -> dict[str, Any]:
         """Return it as JSON-able values, as a keys file has it."""
@@ -68,14 +78,16 @@ class AccessKey:
         for name in ("id", "digest", "tenant", "scopes", "created"):
             if name not in described:
                 raise ValueError(f"{name} is missing")
+        if not isinstance(described["scopes"], list | tuple):
+            raise ValueError("scopes is no list")
         scopes = tuple(described["scopes"])
         check_tenant(described["tenant"])
         check_scopes(scopes)
-        # Read as from Redis, which checks every type.
-        return ACCESS_KEY.unpack(cls(**{**described, "scopes": scopes}).packed())
+        # A message checks the type of every field.
+        return _CHECKED.unpack(pack(cls(**{**described, "scopes": scopes})))
 
 
-ACCESS_KEY = Message(AccessKey)
+_CHECKED = Message(AccessKey)
 
 
 class NewKey(NamedTuple):

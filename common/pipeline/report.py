@@ -26,7 +26,8 @@ class AsrLoad:
     `places`: decodes in flight at the same time. Since the start: `occupied`, seconds of places in
     use; `work`, the part for finals, tentative and abandoned ones too; `ends`, finals of live
     calls; `late`, the late ones among them. `overdue`: finals that are late and not there yet.
-    `decode`: seconds that a final of 4 s takes, 0 if not known.
+    `decode`: seconds that a final of 4 s takes, 0 if not known. `legs`: how many legs the worker
+    was proved to carry, 0 if not known.
     """
 
     places: int
@@ -36,6 +37,7 @@ class AsrLoad:
     late: int
     overdue: int
     decode: float
+    legs: int = sparse(0)
 
 
 Load: TypeAlias = VadLoad | AsrLoad

@@ -40,9 +40,10 @@ class StageSpec:
 
     `output`: what it writes, in the order of the source; a new owner continues behind its end.
     `fences`: the epoch streams of a work item. A new owner writes its epoch there; the first of
-    them orders the owners. `woken`: the writers of its inputs notify it; other stages read on a
-    timer. `required`: no call begins without it. `wanted_by`: the session option that asks for it.
-    `beside`: calls can continue without it, and never wait for it.
+    them orders the owners. `offered_by`: the service that offers its work items. `woken`: the
+    writers of its inputs notify it; other stages read on a timer. `required`: no call begins
+    without it. `wanted_by`: the session option that asks for it. `beside`: calls can continue
+    without it, and never wait for it.
     """
 
     name: str
@@ -51,10 +52,16 @@ class StageSpec:
     reads: tuple[Stream, ...]
     output: Stream
     fences: tuple[Stream, ...]
+    offered_by: str = "gateway"
     woken: bool = False
     required: bool = False
     wanted_by: str | None = None
     beside: bool = False
+
+    @property
+    def checkpoints(self) -> bool:
+        """Whether it saves states, and trims what it reads behind them: only work on legs does."""
+        return self.unit is Unit.LEG
 
     @property
     def finishes(self) -> bool:
@@ -96,6 +103,7 @@ ASR = StageSpec(
     reads=(SPEECH, AUDIO, CLEAN),
     output=TEXT,
     fences=(PARTIAL,),
+    offered_by=VAD.name,
     woken=True,
     required=True,
 )
@@ -106,6 +114,7 @@ ALIGN = StageSpec(
     reads=(AUDIO, CLEAN),
     output=TEXT,
     fences=(ALIGN_STREAM,),
+    offered_by=ASR.name,
     wanted_by="words",
     beside=True,
 )

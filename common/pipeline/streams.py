@@ -67,17 +67,22 @@ class Stream(str):
     """One kind of key; as a string it is the kind, such as ``audio``, the last part of the key.
 
     A numbered kind has one key for each `n`, see `of`. `most`: entries kept, about. `entries`: how
-    to read an event entry. `holds` and `writers` are for the table in ARCHITECTURE.md.
+    to read an event entry. `writers`: the services that add to it, from which the rights of their
+    Redis users follow. `holds` is for the table in ARCHITECTURE.md, `reveals` for that in
+    docs/redis.md: what a reader of the key would learn about callers. `versioned`: each wire
+    version has its own; all releases share the others, which so outlive an upgrade.
     """
 
     ids: Ids
     lifetime: Lifetime
     scope: Scope
-    writers: str
+    writers: tuple[str, ...]
     holds: str
+    reveals: str
     number: str
     most: int | None
     entries: Message[Any] | None
+    versioned: bool
 
     def __new__(
         cls,
@@ -85,12 +90,14 @@ class Stream(str):
         ids: Ids,
         lifetime: Lifetime,
         *,
-        writers: str,
+        writers: tuple[str, ...],
         holds: str,
+        reveals: str,
         scope: Scope = Scope.LEG,
         number: str = "",
         most: int | None = None,
         entries: Message[Any] | None = None,
+        versioned: bool = True,
     ) -> Self:
         """Describe a kind of key."""
         self = super().__new__(cls, kind)
@@ -99,9 +106,11 @@ class Stream(str):
         self.scope = scope
         self.writers = writers
         self.holds = holds
+        self.reveals = reveals
         self.number = number
         self.most = most
         self.entries = entries
+        self.versioned = versioned
         return self
 
     def of(self, number: object) -> Self:
@@ -119,43 +128,60 @@ class Stream(str):
     def pattern(self) -> str:
         """How the key is written, with the names of its variable parts in angle brackets."""
         last = f"{self}:{self.number}" if self.number else str(self)
-        return f"cs:v{WIRE_VERSION}:{self.scope.value}{last}"
+        return f"{self.prefix}:{self.scope.value}{last}"
 
+    @property
+    def prefix(self) -> str:
+        """What the key begins with."""
+        return f"cs:v{WIRE_VERSION}" if self.versioned else "cs"
+
+
+STAGES = ("denoise", "vad", "asr", "align")
+"""The names of all stages; `common.pipeline.stages` describes them."""
 
 META = Stream(
     "meta",
     Ids.NONE,
     Lifetime.RETENTION,
     scope=Scope.SESSION,
-    writers="gateway",
+    writers=("gateway",),
     holds="options, token's hash, owner, controls, ends",
+    reveals="keywords, context, labels, names of the call, webhook",
 )
 TRACE = Stream(
     "trace",
     Ids.SEQ,
     Lifetime.RETENTION,
     scope=Scope.SESSION,
-    writers="gateway",
+    writers=("gateway",),
     holds="times of finals",
+    reveals="when words were said",
     most=8192,
     entries=TRACE_ENTRY,
 )
 AUDIO = Stream(
-    "audio", Ids.POSITION, Lifetime.CONSUMED, writers="gateway", holds="PCM16 and controls"
+    "audio",
+    Ids.POSITION,
+    Lifetime.CONSUMED,
+    writers=("gateway",),
+    holds="PCM16 and controls",
+    reveals="voice",
 )
 CLEAN = Stream(
     "clean",
     Ids.POSITION,
     Lifetime.CONSUMED,
-    writers="denoise",
+    writers=("denoise",),
     holds="the same, denoised, same positions",
+    reveals="voice",
 )
 SPEECH = Stream(
     "speech",
     Ids.EPOCH,
     Lifetime.SESSION,
-    writers="VAD",
+    writers=("vad",),
     holds="speech events",
+    reveals="when a caller spoke",
     most=4096,
     entries=SPEECH_ENTRY,
 )
@@ -163,63 +189,71 @@ TEXT = Stream(
     "text",
     Ids.ITEM,
     Lifetime.RETENTION,
-    writers="ASR, VAD, align, gateway",
+    writers=("asr", "vad", "align", "gateway"),
     holds="finals, late words, the end",
+    reveals="words",
 )
 PARKED = Stream(
     "parked",
     Ids.NONE,
     Lifetime.SESSION,
-    writers="the same",
+    writers=("asr", "vad", "align", "gateway"),
     holds="what waits to enter the text",
+    reveals="words",
 )
 PARTIAL = Stream(
     "part",
     Ids.EPOCH,
     Lifetime.SHORT,
     number="<n>",
-    writers="ASR",
+    writers=("asr",),
     holds="newest partial of utterance n",
+    reveals="words",
 )
 ALIGN = Stream(
     "align",
     Ids.EPOCH,
     Lifetime.SHORT,
     number="<n>",
-    writers="align",
+    writers=("align",),
     holds="owner of the text of utterance n",
+    reveals="nothing",
 )
 CHECKPOINT = Stream(
     "ckpt",
     Ids.EPOCH,
     Lifetime.SESSION,
     number="<stage>",
-    writers="VAD, denoise",
+    writers=("vad", "denoise"),
     holds="the newest checkpoint",
+    reveals="a moment of voice, keywords, context",
 )
 WORK_ITEMS = Stream(
     "work",
     Ids.TIME,
     Lifetime.PERMANENT,
     scope=Scope.STAGE,
-    writers="gateway, VAD, ASR",
+    writers=("gateway", "vad", "asr"),
     holds="work items, under a consumer group",
+    reveals="keywords, context, for `align` words",
 )
 INDEX = Stream(
     "index",
     Ids.NONE,
     Lifetime.PERMANENT,
     scope=Scope.STAGE,
-    writers="the same",
+    writers=("gateway", "vad", "asr"),
     holds="work item → its entry",
+    reveals="ids of calls",
 )
 WORKERS = Stream(
     "workers",
     Ids.NONE,
     Lifetime.PERMANENT,
     scope=Scope.STAGE,
-    writers="each process",
+    writers=("gateway", *STAGES),
     holds="heartbeats with slots, use and load",
+    reveals="nothing",
 )
 DEAD = Stream(
     "dead",
@@ -227,8 +261,9 @@ DEAD = Stream(
     Lifetime.PERMANENT,
     scope=Scope.STAGE,
     most=1000,
-    writers="each worker",
+    writers=STAGES,
     holds="dead letters with their reason",
+    reveals="as `work`",
 )
 DEAD_AUDIO = Stream(
     "dead:audio",
@@ -236,8 +271,9 @@ DEAD_AUDIO = Stream(
     Lifetime.DAY,
     scope=Scope.STAGE,
     most=64,
-    writers="ASR",
+    writers=("asr",),
     holds="audio of dead letters",
+    reveals="voice",
 )
 DOORBELL = Stream(
     "doorbell",
@@ -246,8 +282,9 @@ DOORBELL = Stream(
     scope=Scope.STAGE,
     number="<NN>",
     most=4096,
-    writers="VAD",
+    writers=("vad",),
     holds="doorbells of the workers",
+    reveals="ids of calls",
 )
 OUT = Stream(
     "out",
@@ -256,24 +293,27 @@ OUT = Stream(
     scope=Scope.BUS,
     number="<gateway>",
     most=4096,
-    writers="VAD, ASR, align, gateway",
+    writers=("vad", "asr", "align", "gateway"),
     holds="doorbells of a gateway",
+    reveals="ids of calls",
 )
 CALLS = Stream(
     "calls",
     Ids.NONE,
     Lifetime.CLIENT,
     scope=Scope.CLIENT,
-    writers="gateways",
+    writers=("gateway",),
     holds="calls of one client, where limited",
+    reveals="addresses, or digests of API keys",
 )
 SESSIONS = Stream(
     "sessions",
     Ids.NONE,
     Lifetime.PERMANENT,
     scope=Scope.GATEWAYS,
-    writers="gateways",
+    writers=("gateway",),
     holds="calls by their last renewal",
+    reveals="ids of calls",
 )
 
 NAMED = Stream(
@@ -281,16 +321,18 @@ NAMED = Stream(
     Ids.NONE,
     Lifetime.RETENTION,
     scope=Scope.NAME,
-    writers="gateways",
+    writers=("gateway",),
     holds="calls of this name",
+    reveals="ids of calls, digests of names",
 )
 WEBHOOKS = Stream(
     "webhooks",
     Ids.NONE,
     Lifetime.PERMANENT,
     scope=Scope.GATEWAYS,
-    writers="gateways",
+    writers=("gateway",),
     holds="calls with webhooks",
+    reveals="ids of calls",
 )
 
 ACCESS = Stream(
@@ -298,16 +340,20 @@ ACCESS = Stream(
     Ids.NONE,
     Lifetime.PERMANENT,
     scope=Scope.GATEWAYS,
-    writers="operators",
+    writers=("operator",),
     holds="API keys' digests",
+    reveals="names of keys and tenants, their limits",
+    versioned=False,
 )
 SPENT = Stream(
     "spent",
     Ids.NONE,
     Lifetime.SHORT,
     scope=Scope.NAME,
-    writers="gateways",
+    writers=("gateway",),
     holds="that a token was used",
+    reveals="nothing",
+    versioned=False,
 )
 USAGE = Stream(
     "usage",
@@ -315,8 +361,10 @@ USAGE = Stream(
     Lifetime.YEAR,
     scope=Scope.TENANT,
     number="<day>",
-    writers="gateways",
+    writers=("gateway",),
     holds="calls, legs, audio, speech",
+    reveals="how much tenants use",
+    versioned=False,
 )
 COUNTED = Stream(
     "counted",
@@ -324,8 +372,9 @@ COUNTED = Stream(
     Lifetime.DAY,
     scope=Scope.TENANT,
     number="<session>",
-    writers="gateways",
+    writers=("gateway",),
     holds="the same of a call",
+    reveals="ids of calls, their length",
 )
 
 SOURCES = {"audio": AUDIO, "clean": CLEAN}

@@ -1,13 +1,14 @@
 """The work items that a stage is offered, in its stream `work`.
 
-`gateway` is the one to notify of results. `source` is the stream that holds the audio. `offered` is
-the wall-clock time of the offer, for a metric only.
+`gateway` is the one to notify of results. `tenant` is whose call it is. `source` is the stream that
+holds the audio. `offered` is the wall-clock time of the offer, for a metric only.
 """
 
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from common.options import SessionOptions
+from common.pipeline.access import OPEN_TENANT
 from common.pipeline.record import Message, sparse
 from common.pipeline.stream_ids import BEGINNING
 
@@ -35,6 +36,7 @@ class LegWork:
     events: bool
     align: bool
     offered: float = sparse(0.0)
+    tenant: str = sparse(OPEN_TENANT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,7 @@ class UtteranceWork:
     after: bytes = BEGINNING
     offered: float = sparse(0.0)
     replay: bool = sparse(False)
+    tenant: str = sparse(OPEN_TENANT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

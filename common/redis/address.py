@@ -7,12 +7,15 @@
 | ``redis+sentinel://[user[:password]@]host[:26379][,host…]/service[/db]`` | the service's master |
 | ``redis+cluster://[user[:password]@]host[:6379][,host…]`` | the cluster these nodes belong to |
 
-``rediss`` in place of ``redis`` is TLS, to every server and sentinel.
+``rediss`` in place of ``redis`` is TLS, to every server and sentinel. The option
+``passwords=DIR`` reads the password of a user from the file of its name in a directory. Without a
+user in the URL, that is the user named as the process, so that all processes share one URL.
 """
 
 import re
 import ssl
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Self, TypeAlias
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
@@ -25,7 +28,8 @@ Endpoint: TypeAlias = tuple[str, int]
 
 _CERTIFICATES = {"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
 _SENTINEL = {"sentinel_username", "sentinel_password"}
-_OPTIONS = {"username", "password", "db"}
+_PASSWORDS = "passwords"
+_OPTIONS = {"username", "password", "db", _PASSWORDS}
 _PORT, _SENTINEL_PORT = 6379, 26379
 
 
@@ -54,10 +58,13 @@ class Address:
         return self.path or _written([(self.host, self.port)])
 
     @classmethod
-    def parse(cls, url: str) -> Self:
-        """Read a URL; SettingsError says what is wrong, and never shows any part of a password."""
+    def parse(cls, url: str, process: str = "") -> Self:
+        """Read a URL; SettingsError says what is wrong, and never shows any part of a password.
+
+        `process` is the user of an URL with ``passwords`` and without a user.
+        """
         try:
-            return cls(**_read(url))
+            return cls(**_read(url, process))
         except ValueError as error:
             raise SettingsError(f"--redis-url: {error}") from None
 
@@ -82,7 +89,7 @@ def _written(endpoints: "tuple[Endpoint, ...] | list[Endpoint]") -> str:
 # errors repeat no part of the URL, except names of options and of files.
 
 
-def _read(url: str) -> dict[str, Any]:
+def _read(url: str, process: str) -> dict[str, Any]:
     """Return the fields of an Address; ValueError says what is wrong."""
     parts, authority = _split(url)
     scheme, _, kind = parts.scheme.partition("+")
@@ -104,6 +111,8 @@ def _read(url: str) -> dict[str, Any]:
     elif scheme != "unix" and not re.fullmatch(r"/?\d*", parts.path):
         raise ValueError("the part after the host is not a database number")
     fields = _plain(plain)
+    if (directory := fields.pop(_PASSWORDS, None)) is not None:
+        fields |= _logins(Path(directory), fields, process)
     fields["tls"] = _tls(
         scheme == "rediss", {name: fields.pop(name, None) for name in _CERTIFICATES}
     )
@@ -136,6 +145,34 @@ def _plain(url: str) -> dict[str, Any]:
         raise ValueError(str(error).partition(" as ")[0]) from None
     fields.pop("connection_class", None)
     return fields
+
+
+def _logins(directory: Path, fields: dict[str, Any], process: str) -> dict[str, str]:
+    """Return the users and their passwords from the files of a directory."""
+    user = fields.get("username") or process
+    if not user:
+        raise ValueError(f"{_PASSWORDS} needs a user before the host")
+    if fields.get("password"):
+        raise ValueError(f"a password and {_PASSWORDS} exclude each other")
+    found = {"username": user, "password": _password(directory, user)}
+    other = fields.get("sentinel_username")
+    if other and not fields.get("sentinel_password"):
+        found["sentinel_password"] = _password(directory, other)
+    return found
+
+
+def _password(directory: Path, user: str) -> str:
+    if not re.fullmatch(r"[\w.-]+", user, re.ASCII):
+        raise ValueError(f"{_PASSWORDS}: the name of the user is no name of a file")
+    path = directory / user
+    try:
+        password = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text"
+        raise ValueError(f"{_PASSWORDS}: cannot read {path}: {reason}") from None
+    if not password:
+        raise ValueError(f"{_PASSWORDS}: {path} is empty")
+    return password
 
 
 def _endpoints(hosts: str, default: int) -> tuple[Endpoint, ...]:

@@ -177,10 +177,14 @@ class Connection:
                 self._count("lost")
                 _log.warning("redis.lost", link=self._name, address=str(self.address))
             self._changed()
+            told: set[str] = set()
             for pause in backoff():
                 try:
                     self._pipe = await self._dial()
-                except BusUnavailable:
+                except BusUnavailable as trouble:
+                    if (reason := str(trouble)) not in told:
+                        told.add(reason)
+                        _log.warning("redis.unreachable", link=self._name, reason=reason)
                     self._changed()
                     await asyncio.sleep(pause)
                 else:

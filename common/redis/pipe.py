@@ -7,9 +7,18 @@ from typing import cast
 
 import hiredis
 
-from common.errors import BusUnavailable
+from common.errors import BusUnavailable, NotPermitted
 from common.redis.address import Address
-from common.redis.resp import Command, CommandError, Reply, encode, is_unfit
+from common.redis.resp import (
+    Command,
+    CommandError,
+    Reply,
+    command_at,
+    encode,
+    is_denied,
+    is_unfit,
+    key_of,
+)
 
 
 class ConnectionRefused(BusUnavailable):
@@ -19,23 +28,30 @@ class ConnectionRefused(BusUnavailable):
 class _Batch:
     """Commands in flight together and the replies they have so far."""
 
-    __slots__ = ("count", "deadline", "replies", "waiter")
+    __slots__ = ("count", "data", "deadline", "denied", "replies", "waiter")
 
-    def __init__(self, count: int, deadline: float, waiter: asyncio.Future[list[Reply]]) -> None:
+    def __init__(
+        self, data: bytes, count: int, deadline: float, waiter: asyncio.Future[list[Reply]]
+    ) -> None:
+        self.data = data
         self.count = count
         self.deadline = deadline
         self.waiter = waiter
         self.replies: list[Reply] = []
+        self.denied: int | None = None
+        """The place of the first command that the user has no right to."""
 
 
 class Pipe(asyncio.Protocol):
     """Replies are matched to batches in the order they were sent; once broken it stays broken.
 
     It breaks by itself when the server says that it is not a usable master (any more): the next
-    connection may find the right one.
+    connection may find the right one. A batch with a command that the user has no right to fails
+    with NotPermitted, since its callers could only misread that refusal.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address: Address) -> None:
+        self._address = address
         self.transport: asyncio.Transport | None = None
         self.batches: deque[_Batch] = deque()
         self.lost = asyncio.Event()
@@ -64,11 +80,18 @@ class Pipe(asyncio.Protocol):
                 if reply is False:
                     return
                 batch.replies.append(reply)
-                if isinstance(reply, CommandError) and is_unfit(reply):
-                    self.abort()
+                if isinstance(reply, CommandError):
+                    if is_unfit(reply):
+                        self.abort()
+                    elif batch.denied is None and is_denied(reply):
+                        batch.denied = len(batch.replies) - 1
             self.batches.popleft()
-            if not batch.waiter.done():
+            if batch.waiter.done():
+                continue
+            if batch.denied is None:
                 batch.waiter.set_result(batch.replies)
+            else:
+                batch.waiter.set_exception(self._denial(batch, batch.denied))
 
     def send(self, data: bytes, count: int, timeout: float) -> asyncio.Future[list[Reply]]:
         """Send `count` encoded commands; the future has their replies, or BusUnavailable."""
@@ -76,9 +99,18 @@ class Pipe(asyncio.Protocol):
             raise BusUnavailable("not connected to Redis")
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[list[Reply]] = loop.create_future()
-        self.batches.append(_Batch(count, loop.time() + timeout, waiter))
+        self.batches.append(_Batch(data, count, loop.time() + timeout, waiter))
         self.transport.write(data)
         return waiter
+
+    def _denial(self, batch: _Batch, index: int) -> NotPermitted:
+        command = command_at(batch.data, index)
+        words = command[0], key_of(command)
+        said = " ".join(each.decode(errors="replace") for each in words if isinstance(each, bytes))
+        return NotPermitted(
+            f"Redis at {self._address}: user {self._address.username or 'default'} may not run"
+            f" {said}: {batch.replies[index]} (callscribe redis-acl writes the rights)"
+        )
 
     def expire(self, now: float) -> None:
         """Break the connection when its oldest batch is overdue."""
@@ -98,7 +130,7 @@ async def open_pipe(
 
     BusUnavailable names the address and the reason; it is ConnectionRefused when a command was.
     """
-    pipe = Pipe()
+    pipe = Pipe(address)
     commands = [*_login(address), *greeting]
     try:
         try:
@@ -106,11 +138,14 @@ async def open_pipe(
                 await _open_socket(pipe, address)
                 replies = await pipe.send(encode(commands), len(commands), timeout)
         except (OSError, TimeoutError, BusUnavailable) as error:
-            reason = str(error) or "no answer"
+            reason = str(error) or ("no answer to TLS" if address.tls else "no answer")
             raise BusUnavailable(f"no Redis at {address}: {reason}") from error
+        except NotPermitted as error:
+            raise ConnectionRefused(f"Redis refuses the connection: {error}") from None
         for reply in replies:
             if isinstance(reply, CommandError):
-                raise ConnectionRefused(f"Redis at {address} refuses the connection: {reply}")
+                user = f" (user {address.username})" if address.username else ""
+                raise ConnectionRefused(f"Redis at {address} refuses the connection: {reply}{user}")
     except BaseException:
         # Close the socket however the attempt ends: else they would pile up at a frozen server.
         pipe.abort()

@@ -20,6 +20,8 @@ _PASSING = {
 }
 _UNFIT = {"READONLY", "LOADING", "MASTERDOWN"}
 _KEY_THIRD = {"XGROUP", "XINFO", "OBJECT", "MEMORY"}
+_DENIED = ("NOPERM", "ERR The user executing the script can't", "ERR ACL failure in script")
+"""What Redis says of a command; what Redis 7 and Valkey say of one that a script runs."""
 _DISCARDED = "EXECABORT Transaction discarded because of: "
 
 
@@ -46,7 +48,7 @@ def key_of(command: Command) -> bytes:
     if name in ("XREAD", "XREADGROUP"):
         return _bytes(command[[*map(_bytes, command)].index(b"STREAMS") + 1])
     if name in ("EVAL", "EVALSHA"):
-        return _bytes(command[3]) if command[2] else b""
+        return _bytes(command[3]) if int(command[2]) else b""
     place = 2 if name in _KEY_THIRD else 1
     return _bytes(command[place]) if len(command) > place else b""
 
@@ -86,6 +88,20 @@ def any_passing(replies: Sequence[Reply]) -> bool:
     """Tell whether any reply is a temporary refusal."""
     # Nearly all replies are ids; recognising these first costs a tenth.
     return any(is_passing(reply) for reply in replies if type(reply) is not bytes)
+
+
+def is_denied(refusal: CommandError) -> bool:
+    """Tell the refusal of a command, or of one that a script runs, for want of a right."""
+    return str(refusal).startswith(_DENIED)
+
+
+def command_at(data: bytes, index: int) -> Command:
+    """Return one of several encoded commands."""
+    reader = hiredis.Reader()
+    reader.feed(data)
+    for _ in range(index):
+        reader.gets()
+    return tuple(reader.gets())
 
 
 def is_known_id(refusal: CommandError) -> bool:

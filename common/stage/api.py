@@ -224,6 +224,9 @@ class Stage(ABC, Generic[S, W]):
         """Return the effects that tell the caller about a dead-lettered work item."""
         return ()
 
+    def collect(self, states: Sequence[S]) -> None:
+        """Fetch what the snapshots of these need in one go: their `snapshot` is called next."""
+
     def snapshot(self, state: S) -> Snapshot | None:
         """Return what a new owner needs, or None if it simply starts over."""
         return None

@@ -97,6 +97,7 @@ class Upkeep(Generic[S]):
         """Write checkpoints, then trim the inputs before them; return the fenced slots."""
         states: list[tuple[Slot[S], bytes, Snapshot]] = []
         trims: dict[Slot[S], list[Command]] = {}
+        self._stage.collect([slot.state for slot in slots])
         for slot in slots:
             snapshot = self._stage.snapshot(slot.state)
             if snapshot is None:

@@ -53,7 +53,7 @@ async def _run(
     stage: Stage[Any, Any], settings: StageSettings, registry: CollectorRegistry, slots: int
 ) -> int:
     consumer = lifecycle.process_name()
-    address = Address.parse(settings.redis_url)
+    address = Address.parse(settings.redis_url, stage.spec.name)
     bus_metrics = BusMetrics.build(registry)
 
     async def dial(role: str) -> Link:

@@ -173,11 +173,11 @@ class GatewayMetrics:
     rising: a receiver is in trouble; calls are not delayed by it. `forbidden`: a receiver's name
     leads to an address outside `--webhook-networks`."""
     refusals: Counter
-    """Sessions refused by `reason`. `asr_load`, `asr_wait`, `asr_backlog`: ASR workers; `lag`,
-    `<stage>_slots`, `<stage>_backlog`: workers of that stage; `max_sessions`, `gateway_busy`:
-    gateways; `redis_memory`: a larger maxmemory; `key_sessions`: a client has its most calls
-    already; `unavailable`: a stage has no live worker; `draining`: a deployment. Any other is a
-    client's error code."""
+    """Sessions refused by `reason`. `asr_load`, `asr_legs`, `asr_wait`, `asr_backlog`: ASR workers;
+    `lag`, `<stage>_slots`, `<stage>_backlog`: workers of that stage; `max_sessions`,
+    `gateway_busy`: gateways; `redis_memory`: a larger maxmemory; `key_sessions`: a client has its
+    most calls already; `unavailable`: a stage has no live worker; `draining`: a deployment. Any
+    other is a client's error code."""
     tenant_audio: Counter
     """Seconds of audio by `tenant`, all legs. `GET /v1/usage` has the figures to go by."""
     traces_dropped: Counter

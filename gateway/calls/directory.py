@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from common.bus import commands, dead_letters, keys
+from common.bus import commands, keys
 from common.bus.keys import Leg
 from common.pipeline.stages import PIPELINE
 from common.pipeline.streams import CHECKPOINT, META, OF_A_LEG, TEXT, TRACE
 from common.redis.link import Link
 from common.telemetry.logs import Log
+from gateway.calls.forgetting import Forgetting
 from gateway.calls.record import SessionRecord
 from gateway.calls.store import ERASED, SessionStore, last_id
 
@@ -40,6 +41,7 @@ class Directory:
     def __init__(self, link: Link, store: SessionStore) -> None:
         self._link = link
         self._store = store
+        self._forgetting = Forgetting(link)
         self._later: set[asyncio.Task[None]] = set()
 
     async def find(self, name: str, tenant: str | None) -> list[Known]:
@@ -92,11 +94,9 @@ class Directory:
         ]
         names.append(commands.remove(keys.counted(known.record.tenant, session)))
         await self._link.insist([commands.strike(session), commands.undue(session), *names])
-        for spec in PIPELINE:
-            for letter in await dead_letters.letters(self._link, spec.name):
-                if letter.key.startswith(f"{session}."):
-                    await dead_letters.discard(self._link, spec.name, letter)
-        self._later.add(task := asyncio.create_task(self._remove_late(every), name="erasing"))
+        await self._forget(known)
+        task = asyncio.create_task(self._remove_late(known, every), name="erasing")
+        self._later.add(task)
         task.add_done_callback(self._later.discard)
         _log.info("session.erased", session=session)
 
@@ -109,11 +109,17 @@ class Directory:
         (facts,) = await self._link.insist([commands.facts(leg.key(TEXT))])
         return list(_keys_of(leg, last_id(facts).position + _OPEN_UTTERANCES))
 
-    async def _remove_late(self, every: Sequence[bytes]) -> None:
+    async def _forget(self, known: Known) -> None:
+        gateways = {known.gateway, known.record.doorbell}
+        legs = frozenset(known.record.legs(known.session))
+        await self._forgetting.forget(known.session, legs, gateways)
+
+    async def _remove_late(self, known: Known, every: Sequence[bytes]) -> None:
         """Remove what workers begin that do not know yet: they notice within seconds."""
         for pause in _LATE_PAUSES:
             await asyncio.sleep(pause)
             await self._link.insist([commands.remove(*every)])
+        await self._forget(known)
 
 
 def _keys_of(leg: Leg, last: int) -> Iterator[bytes]:

@@ -206,6 +206,7 @@ def work_items(session: str, record: SessionRecord) -> list[ScriptCall]:
         source="clean" if record.denoised else "audio",
         events=record.speech,
         align=record.align,
+        tenant=record.tenant,
     )
     admitted = replace(record.options, denoise=record.denoised)
     per_leg = [spec.name for spec in for_call(admitted) if spec.unit is Unit.LEG]

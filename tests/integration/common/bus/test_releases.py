@@ -7,13 +7,11 @@ from contextlib import asynccontextmanager
 
 import msgpack
 import pytest
-import redis
 
 from common.bus import keys
 from common.bus.releases import RELEASE, Strangers, refuse_beside_strangers
 from common.errors import Incompatible
 from common.pipeline.record import WIRE_VERSION
-from common.redis.address import Address
 from common.redis.link import Link
 
 LATER = WIRE_VERSION + 1
@@ -85,18 +83,3 @@ async def test_strangers_that_die_are_no_longer_found(link: Link):
     await strangers.look()
     assert await strangers.look() == []
     assert strangers.suspected
-
-
-async def test_a_user_who_may_not_look_there_is_not_stopped(link: Link, redis_url: str):
-    admin = redis.Redis.from_url(redis_url)
-    own = f"~cs:v{WIRE_VERSION}:*"
-    admin.execute_command("ACL", "SETUSER", "narrow", "on", ">secret", own, "+@all")
-    narrow = Link(Address.parse(redis_url.replace("//", "//narrow:secret@")), "test")
-    await narrow.connect()
-    try:
-        async with beating(link, 1, "vad"):
-            await refuse_beside_strangers(narrow)
-    finally:
-        await narrow.close()
-        admin.execute_command("ACL", "DELUSER", "narrow")
-        admin.close()

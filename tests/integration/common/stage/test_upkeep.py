@@ -69,6 +69,17 @@ async def test_a_pin_holds_audio_until_its_item_is_in_the_text(link, workers):
         await asyncio.sleep(0.01)
 
 
+async def test_what_is_saved_together_is_collected_first(link, workers):
+    stage = (await workers.add()).stage
+    made = await calls(link, 5)
+    for call in made:
+        await call.say(16_000)
+    await wait_until(lambda: len(stage.saved) >= 15, "checkpoints are written")
+    assert stage.collected == stage.saved
+    assert set(map(id, stage.saved)) == set(map(id, stage.open_states))
+    await finish(*made)
+
+
 async def test_a_checkpoint_is_all_that_a_take_over_needs(link, workers):
     victim = await workers.add(settings=BRISK)
     made = await calls(link, 3)

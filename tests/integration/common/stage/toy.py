@@ -16,7 +16,6 @@ from common.bus.offers import offer
 from common.bus.wire import NOTHING, StreamId
 from common.pipeline.record import pack
 from common.pipeline.streams import AUDIO
-from common.redis.address import Address
 from common.redis.link import Command as Redis
 from common.redis.link import Link
 from common.settings import StageSettings
@@ -31,6 +30,7 @@ from tests.integration.common.stage.toy_stage import (
     ToyWork,
     asked,
 )
+from tests.real_redis import admin_address
 
 BRISK = StageSettings(lease_s=0.5, heartbeat_s=0.1)
 """Take-overs come soon."""
@@ -161,7 +161,7 @@ class Worker:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def _dial(self, role: str) -> Link:
-        link = Link(Address.parse(self._url), f"{self._name}:{role}")
+        link = Link(admin_address(self._url), f"{self._name}:{role}")
         await link.connect()
         self.links.append(link)
         return link

@@ -89,8 +89,9 @@ EVENTS = Stream(
     "toy",
     Ids.EPOCH,
     Lifetime.SESSION,
-    writers="toy",
+    writers=("toy",),
     holds="checksums",
+    reveals="nothing",
     most=4096,
     entries=TOY_ENTRY,
 )
@@ -132,6 +133,8 @@ class ToyStage(Stage[State, ToyWork]):
         self.open_states: list[State] = []
         self.opened: list[tuple[str, int, bool]] = []
         self.learned: dict[str, int] = {}
+        self.collected: list[State] = []
+        self.saved: list[State] = []
         self.stopped = False
         self.heard = 0
         self.poison = True
@@ -164,7 +167,11 @@ class ToyStage(Stage[State, ToyWork]):
             [e for entry in entries for e in self._take(state, entry)] for state, entries in work
         ]
 
+    def collect(self, states: Sequence[State]) -> None:
+        self.collected += states
+
     def snapshot(self, state: State) -> Snapshot:
+        self.saved.append(state)
         saved = Saved(state.read, state.position, state.crc)
         return Snapshot(pack(saved), Progress(state.read), state.position, dict(state.pins))
 

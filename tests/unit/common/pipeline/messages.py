@@ -26,7 +26,13 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
     "work-leg": (
         work.LEG_WORK,
         work.LegWork(
-            options=OPTIONS, gateway="gw-1", source="clean", events=True, align=False, offered=1.5
+            options=OPTIONS,
+            gateway="gw-1",
+            source="clean",
+            events=True,
+            align=False,
+            offered=1.5,
+            tenant="acme",
         ),
     ),
     "work-utterance": (
@@ -41,6 +47,7 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
             live=True,
             after=b"3-14",
             offered=1.5,
+            tenant="acme",
         ),
     ),
     "work-text": (
@@ -142,6 +149,18 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
             release="1.2.3",
             load=report.AsrLoad(
                 places=2, occupied=4.5, work=2.5, ends=9, late=1, overdue=0, decode=0.125
+            ),
+        ),
+    ),
+    "report-asr-proved": (
+        report.WORKER_REPORT,
+        report.WorkerReport(
+            at=1.5,
+            slots=8,
+            used=3,
+            lag=0.25,
+            load=report.AsrLoad(
+                places=2, occupied=4.5, work=2.5, ends=9, late=1, overdue=0, decode=0.125, legs=12
             ),
         ),
     ),

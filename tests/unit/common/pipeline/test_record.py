@@ -1,6 +1,6 @@
 """Records that read back as they were written, and what is refused by name."""
 
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import msgpack
@@ -41,6 +41,11 @@ def test_a_message_is_a_map_of_its_fields_with_the_wire_version_behind(name):
     assert (next(iter(body)) == "t") is hasattr(type(example), "t")
 
 
+def is_optional(example: Any, field: str) -> bool:
+    """Whether a report's load can do without a field."""
+    return type(example.load).__dataclass_fields__[field].default is not MISSING
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_field_that_is_missing_is_named_unless_it_has_a_default(name):
     message, example = EXAMPLES[name]
@@ -48,7 +53,9 @@ def test_a_field_that_is_missing_is_named_unless_it_has_a_default(name):
     defaults = type(example).__dataclass_fields__
     for each in without(without(body, "v"), "t"):
         reduced = msgpack.packb(without(body, each))
-        if each not in defaults:  # of a record that stands among the fields of this one
+        if each not in defaults and is_optional(example, each):
+            message.unpack(reduced)
+        elif each not in defaults:  # of a record that stands among the fields of this one
             with pytest.raises(ValueError, match=rf"Load\.{each} is missing"):
                 message.unpack(reduced)
         elif defaults[each].default is defaults[each].default_factory:  # both are missing
@@ -72,7 +79,7 @@ def test_fields_of_a_later_release_are_ignored(name):
     assert message.unpack(msgpack.packb(body)) == example
 
 
-@pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - {"report-vad", "report-asr"}))
+@pytest.mark.parametrize("name", [each for each in EXAMPLES if not each.startswith("report-")])
 def test_a_field_of_another_type_is_named(name):
     message, example = EXAMPLES[name]
     body = msgpack.unpackb(pack(example))
@@ -137,10 +144,10 @@ def test_a_bool_is_no_number():
 
 
 def test_fields_may_be_given_when_a_record_is_written():
-    _, example = EXAMPLES["work-leg"]
+    _, example = EXAMPLES["work-text"]
     later = pack(replace(example, offered=0.0), offered=1.5)
     assert later == pack(example)
-    assert work.LEG_WORK.unpack(later) == example
+    assert work.TEXT_WORK.unpack(later) == example
 
 
 def test_a_sparse_field_is_left_out_at_its_default():

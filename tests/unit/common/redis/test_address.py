@@ -146,3 +146,38 @@ def test_nor_is_one_that_was_not_quoted(url):
     with pytest.raises(SettingsError) as caught:
         Address.parse(url)
     assert "topsecret" not in str(caught.value)
+
+
+def test_the_password_of_a_user_is_in_the_file_of_its_name(tmp_path):
+    for name, password in (("vad", "one\n"), ("ann", "two"), ("watcher", "three")):
+        (tmp_path / name).write_text(password)
+    shared = Address.parse(f"redis://host?passwords={tmp_path}", "vad")
+    assert (shared.username, shared.password) == ("vad", "one")
+    own = Address.parse(f"unix://ann@/run/redis.sock?passwords={tmp_path}", "vad")
+    assert (own.username, own.password) == ("ann", "two")
+    address = Address.parse(
+        f"redis+sentinel://host/main?passwords={tmp_path}&sentinel_username=watcher", "vad"
+    )
+    assert (address.password, address.sentinel_password) == ("one", "three")
+    given = "sentinel_username=a&sentinel_password=b"
+    address = Address.parse(f"redis+sentinel://host/main?passwords={tmp_path}&{given}", "vad")
+    assert (address.sentinel_username, address.sentinel_password) == ("a", "b")
+    cluster = Address.parse(f"redis+cluster://ann@n1,n2?passwords={tmp_path}", "vad")
+    assert (cluster.username, cluster.password) == ("ann", "two")
+
+
+def test_what_is_wrong_with_the_passwords_is_said(tmp_path):
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "binary").write_bytes(b"\xff")
+    url = f"redis://host?passwords={tmp_path}"
+    for process, complaint in [
+        ("", "passwords needs a user before the host"),
+        ("vad", f"cannot read {tmp_path}/vad: No such file or directory"),
+        ("empty", f"{tmp_path}/empty is empty"),
+        ("binary", f"cannot read {tmp_path}/binary: not a text"),
+        ("../x", "the name of the user is no name of a file"),
+    ]:
+        with pytest.raises(SettingsError, match=complaint):
+            Address.parse(url, process)
+    with pytest.raises(SettingsError, match="a password and passwords exclude each other"):
+        Address.parse(f"redis://ann:topsecret@host?passwords={tmp_path}")

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from common.redis.resp import (
     asking,
+    command_at,
     encode,
+    is_denied,
     is_known_id,
     is_passing,
     is_unfit,
@@ -117,3 +119,27 @@ def test_asking_comes_before_each_command_and_once_before_a_transaction(groups):
     data, found = asking(encode(commands), len(commands))
     assert data == encode(expected)
     assert found == places
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "NOPERM User vad has no permissions to run the 'set' command",
+        "ERR ACL failure in script: No permissions to access a key script: on @user_script:1.",
+        "ERR The user executing the script can't run this command or subcommand script: 6e81",
+    ],
+)
+def test_a_missing_right_is_told_from_other_refusals(text):
+    assert is_denied(hiredis.ReplyError(text))
+    assert not is_denied(hiredis.ReplyError("ERR no such key"))
+    assert not is_passing(hiredis.ReplyError(text))
+
+
+def test_a_command_is_found_by_its_place():
+    data = encode([("MULTI",), ("SET", "k", b"\r\n"), ("EXEC",)])
+    assert command_at(data, 1) == (b"SET", b"k", b"\r\n")
+
+
+@pytest.mark.parametrize("number", [0, b"0", "0"])
+def test_a_script_without_keys_has_no_key(number):
+    assert key_of(("EVAL", "return 1", number)) == b""

@@ -385,7 +385,13 @@ async def test_what_follows_from_a_dead_letter_waits_for_it(written):
 async def test_another_writer_of_events_has_a_stream_of_its_own():
     """So neither fences the other: the ids of both are epochs."""
     keywords = Stream(
-        "keywords", Ids.EPOCH, Lifetime.SESSION, writers="keywords", holds="", most=10
+        "keywords",
+        Ids.EPOCH,
+        Lifetime.SESSION,
+        writers=("keywords",),
+        holds="",
+        reveals="",
+        most=10,
     )
     link = ScriptedLink()
     events = Emit(keywords, SpeechEntry(StreamId(512, 0), ()), notify="gw")
