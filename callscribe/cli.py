@@ -143,6 +143,13 @@ def _loadtest(argv: list[str]) -> int:
     return command.main(argv)
 
 
+def _prove(argv: list[str]) -> int:
+    """Find and prove how many calls this machine carries."""
+    from callscribe.prove import command
+
+    return command.main(argv)
+
+
 def _keys(argv: list[str]) -> int:
     """Make, list, revoke or rotate the API keys of a deployment."""
     from callscribe.commands import keys
@@ -164,6 +171,13 @@ def _certificate(argv: list[str]) -> int:
     return certificate.main(argv)
 
 
+def _redis_acl(argv: list[str]) -> int:
+    """Print an ACL file for Redis: a user with the least rights for each service."""
+    from callscribe.commands import redis_acl
+
+    return redis_acl.main(argv)
+
+
 def _check_config(argv: list[str]) -> int:
     """Print the settings in effect with their sources, or what is wrong with them."""
     from callscribe.commands import check_config
@@ -179,8 +193,10 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "watch": _watch,
     "trace": _trace,
     "loadtest": _loadtest,
+    "prove": _prove,
     "keys": _keys,
     "dead-letters": _dead_letters,
     "certificate": _certificate,
+    "redis-acl": _redis_acl,
     "check-config": _check_config,
 }

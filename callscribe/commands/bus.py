@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from common.bus.acl import OPERATOR
 from common.redis.address import Address
 from common.redis.link import Link
 from common.secret_url import SecretUrl
@@ -20,7 +21,7 @@ def redis_url(flag: str | None) -> SecretUrl:
 @asynccontextmanager
 async def connected(url: str, name: str) -> AsyncIterator[Link]:
     """Connect under a name, and close. Raises BusUnavailable."""
-    link = Link(Address.parse(url), name)
+    link = Link(Address.parse(url, OPERATOR), name)
     try:
         await link.connect()
         yield link

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from callscribe.commands.invocation import Invocation
 from callscribe.commands.proving import connected, proven
+from common.bus.acl import OPERATOR
 from common.errors import BusUnavailable, SettingsError
 from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
 from common.settings import (
@@ -45,11 +46,11 @@ def _one(service: str, cls: SettingsClass, argv: Sequence[str]) -> int:
     given = parse_flags(parser, argv)
     connect = given.pop("connect", None)
     settings, sources, problems = _settled(cls, given, os.environ)
-    problems += proven(settings)
+    problems += proven(settings, service)
     if not problems:
         for name, definition in definitions(cls).items():
             _print(service, definition, settings, sources[name])
-    return _verdict(problems, settings if connect else None)
+    return _verdict(problems, settings if connect else None, service)
 
 
 def _settled(
@@ -110,7 +111,8 @@ def _all(classes: Mapping[str, SettingsClass], argv: Sequence[str]) -> int:
                 owner = service if names[name] == 1 else "shared"
                 source = definition.flag if name in invocation.given else sources[name]
                 _print(owner, definition, settings, source)
-    return _verdict([*problems], settings if "connect" in invocation.arguments else None)
+    reaching = settings if "connect" in invocation.arguments else None
+    return _verdict([*problems], reaching, OPERATOR)
 
 
 def _parser(classes: Iterable[SettingsClass], prog: str, service: str = "") -> FlagParser:
@@ -125,7 +127,7 @@ def _print(owner: str, definition: Definition, settings: CommonSettings, source:
     print(f"{owner:8} {definition.name:26} {value:28} {source}")
 
 
-def _verdict(problems: Sequence[str], reaching: CommonSettings | None) -> int:
+def _verdict(problems: Sequence[str], reaching: CommonSettings | None, user: str) -> int:
     """Tell the problems, or connect to the Redis of `reaching`; return the exit code."""
     for problem in problems:
         print(f"{_PROG}: {problem}", file=sys.stderr)
@@ -133,7 +135,7 @@ def _verdict(problems: Sequence[str], reaching: CommonSettings | None) -> int:
         return EXIT_MISUSE
     if reaching is not None:
         try:
-            asyncio.run(connected(reaching))
+            asyncio.run(connected(reaching, user))
         except BusUnavailable as error:
             print(f"{_PROG}: {error}", file=sys.stderr)
             return EXIT_FAILED

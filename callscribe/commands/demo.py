@@ -11,21 +11,11 @@ from pathlib import Path
 from callscribe import sample
 from callscribe.commands.invocation import Invocation
 from callscribe.commands.server_flags import Server
-from callscribe.commands.stack_flags import stack_options, stack_parser, usual_ports
+from callscribe.commands.stack_flags import beside, stack_options, stack_parser
 from callscribe.commands.transcription import TranscribeOptions, run
 from callscribe.local.stack import StackOptions, running_stack, until_stopped
 from common.errors import SettingsError
 from common.lifecycle import EXIT_INTERRUPTED
-from common.settings import PREFIX
-
-_NOT_ITS_OWN = (
-    "REDIS_URL",
-    "SSL_CERTFILE",
-    "SSL_KEYFILE",
-    "GENERATE_SELF_SIGNED_CERT",
-    "SELF_SIGNED_CERT_DIR",
-)
-"""Settings that are ignored here: another Redis, and a certificate that the client must trust."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -36,11 +26,7 @@ def main(argv: Sequence[str]) -> int:
     audio = Path(invocation.arguments.get("audio", sample.AUDIO))
     if not audio.is_file():
         raise SettingsError(f"there is no file {audio}")
-    env = {**invocation.env, PREFIX + "HOST": "127.0.0.1", PREFIX + "PORT": "0"}
-    for name in _NOT_ITS_OWN:
-        env.pop(PREFIX + name, None)
-    # A stack may be running beside it, which has the usual ports.
-    env |= dict.fromkeys(usual_ports(), "none")
+    env = beside(invocation.env)
     options = stack_options(dataclasses.replace(invocation, env=env))
     work = _demonstrate(dataclasses.replace(options, echo=None), audio)
     return asyncio.run(until_stopped(work, when_stopped=EXIT_INTERRUPTED))

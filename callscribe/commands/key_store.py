@@ -14,7 +14,7 @@ from callscribe.commands.bus import connected
 from common.bus import commands
 from common.errors import SettingsError
 from common.lifecycle import EXIT_OK
-from common.pipeline.access import ACCESS_KEY, SCOPES, AccessKey, Scope, new_key
+from common.pipeline.access import SCOPES, AccessKey, Scope, new_key
 from common.secret_url import SecretUrl
 
 _DAY = 86_400
@@ -55,7 +55,7 @@ class RedisKeys:
         async with connected(self._url, "keys") as link:
             (found,) = await link.run([commands.access_keys()])
         pairs = dict(zip(found[::2], found[1::2], strict=True))
-        return {name.decode(): ACCESS_KEY.unpack(record) for name, record in pairs.items() if name}
+        return {name.decode(): AccessKey.unpacked(record) for name, record in pairs.items() if name}
 
     async def write(self, key: AccessKey) -> None:
         """See `KeyStore`. Raises BusUnavailable."""

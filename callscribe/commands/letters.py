@@ -13,7 +13,7 @@ from callscribe.commands.bus import connected
 from common.audio import SAMPLE_RATE
 from common.bus import commands, dead_letters, wire
 from common.bus.dead_letters import Letter
-from common.bus.keys import Leg
+from common.bus.keys import REPLAYED, Leg
 from common.bus.offers import offer, offer_packed
 from common.errors import CallscribeError, SettingsError, Unavailable
 from common.lifecycle import EXIT_FAILED, EXIT_OK
@@ -142,7 +142,7 @@ async def _recognised(link: Link, letter: Letter) -> str:
         raise _NotReplayed("this release cannot read it") from None
     if not await link.call(*commands.count_workers(ASR.name)):
         raise Unavailable("no asr worker is running", stage=ASR.name)
-    leg = Leg(f"replay-{letter.id}", 0)
+    leg = Leg(f"{REPLAYED}{letter.id}", 0)
     await link.insist(_recording(leg, lost.start, pcm))
     work = replace(
         lost,

@@ -12,10 +12,13 @@ _PATIENCE = 10.0
 """Seconds for Redis to answer."""
 
 
-def proven(settings: CommonSettings) -> list[str]:
-    """Return what a service would refuse of its settings at its start; nothing is connected to."""
+def proven(settings: CommonSettings, user: str) -> list[str]:
+    """Return what a service would refuse of its settings at its start; nothing is connected to.
+
+    `user`: who it is at Redis, unless the URL says otherwise.
+    """
     problems = []
-    for step in _steps(settings):
+    for step in _steps(settings, user):
         try:
             step()
         except SettingsError as error:
@@ -23,9 +26,9 @@ def proven(settings: CommonSettings) -> list[str]:
     return problems
 
 
-async def connected(settings: CommonSettings) -> None:
+async def connected(settings: CommonSettings, user: str) -> None:
     """Connect to Redis once. Raises BusUnavailable or SettingsError, with the reason."""
-    link = Link(Address.parse(settings.redis_url), "check-config")
+    link = Link(Address.parse(settings.redis_url, user), "check-config")
     try:
         async with asyncio.timeout(_PATIENCE):
             await link.connect()
@@ -35,8 +38,8 @@ async def connected(settings: CommonSettings) -> None:
         await link.close()
 
 
-def _steps(settings: CommonSettings) -> Iterator[Callable[[], object]]:
-    yield lambda: Address.parse(settings.redis_url)
+def _steps(settings: CommonSettings, user: str) -> Iterator[Callable[[], object]]:
+    yield lambda: Address.parse(settings.redis_url, user)
     # A machine may have the libraries of one service only, so that each is imported by itself.
     match type(settings).__name__:
         case "GatewaySettings":
@@ -49,11 +52,11 @@ def _steps(settings: CommonSettings) -> Iterator[Callable[[], object]]:
 
 def _tls(settings: CommonSettings) -> None:
     from gateway.settings import GatewaySettings
-    from gateway.tls.serving import Tls
+    from gateway.tls.serving import Given
 
     assert isinstance(settings, GatewaySettings)
     if settings.ssl_certfile is not None:
-        Tls.given(settings.ssl_certfile, settings.ssl_keyfile)
+        Given(settings.ssl_certfile, settings.ssl_keyfile)
 
 
 def _engine(settings: CommonSettings) -> None:

@@ -1,6 +1,7 @@
 """The flags of the commands that start a local stack: every setting, and how many workers."""
 
 import sys
+from collections.abc import Mapping, Sequence
 
 from callscribe.commands.invocation import Invocation
 from callscribe.local.stack import StackOptions
@@ -10,6 +11,15 @@ from common.settings import PREFIX, FlagParser, definitions, flag_parser, settin
 from gateway.protocols import PROTOCOLS
 from gateway.settings import GatewaySettings
 
+_NOT_ITS_OWN = (
+    "REDIS_URL",
+    "SSL_CERTFILE",
+    "SSL_KEYFILE",
+    "GENERATE_SELF_SIGNED_CERT",
+    "SELF_SIGNED_CERT_DIR",
+    "ADMIN_PORT",
+    "METRICS_PORT",
+)
 _ON_REQUEST = {spec.name for spec in PIPELINE if spec.beside}
 """Services that a stack starts only on request: calls can do without them."""
 
@@ -41,6 +51,18 @@ def stack_options(invocation: Invocation) -> StackOptions:
         embedded_redis=PREFIX + "REDIS_URL" not in invocation.env,
         echo=sys.stderr,
     )
+
+
+def beside(env: Mapping[str, str], also: Sequence[str] = ()) -> dict[str, str]:
+    """Return `env` for a stack of a command's own, on loopback, beside any other that runs.
+
+    It ignores another's Redis and ports, a certificate that the client must trust, and the settings
+    `also`, by their variables without the prefix.
+    """
+    own = {**env, PREFIX + "HOST": "127.0.0.1", PREFIX + "PORT": "0"}
+    for name in (*_NOT_ITS_OWN, *also):
+        own.pop(PREFIX + name, None)
+    return own | dict.fromkeys(usual_ports(), "none")
 
 
 def usual_ports() -> dict[str, str]:

@@ -38,7 +38,8 @@ _CALLS_PER_S = 25.0
 _LEAST_RAMP_S = 5.0
 _MOST_SESSIONS = 20_000
 _SPARE_FILES = 64
-_PICTURES = (".png", ".svg", ".pdf")
+PICTURES = (".png", ".svg", ".pdf")
+"""Endings of pictures that can be drawn."""
 
 
 def parser() -> FlagParser:
@@ -112,12 +113,17 @@ def _check(arguments: Namespace) -> None:
     for flag, file in (("json", arguments.json), ("plot", arguments.plot)):
         if file is not None and not file.parent.is_dir():
             raise SettingsError(f"--{flag}: there is no folder {file.parent}")
-    if arguments.plot is not None and arguments.plot.suffix not in _PICTURES:
-        raise SettingsError(f"--plot: {arguments.plot} ends in none of {', '.join(_PICTURES)}")
-    for library in ("jiwer", *(["matplotlib"] if arguments.plot else [])):
+    if arguments.plot is not None and arguments.plot.suffix not in PICTURES:
+        raise SettingsError(f"--plot: {arguments.plot} ends in none of {', '.join(PICTURES)}")
+    check_libraries(plot=arguments.plot is not None)
+    _allow_files(arguments.sessions + _SPARE_FILES)
+
+
+def check_libraries(*, plot: bool) -> None:
+    """Raise SettingsError if a library is missing, those of `plot` where it is wanted."""
+    for library in ("jiwer", *(["matplotlib"] if plot else [])):
         if find_spec(library) is None:
             raise SettingsError(f"{library} is missing: pip install 'callscribe[loadtest]'")
-    _allow_files(arguments.sessions + _SPARE_FILES)
 
 
 def _allow_files(count: int) -> None:

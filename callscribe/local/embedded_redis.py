@@ -121,8 +121,13 @@ class EmbeddedRedis:
     ) -> None:
         self._remove()
 
-    def _start(self) -> None:
-        options = {
+    def answers(self) -> bool:
+        """Tell whether the server answers and has read its data."""
+        return answers(self.port)
+
+    def options(self) -> dict[str, str]:
+        """Return what the server is started with."""
+        return {
             "bind": "127.0.0.1",
             "port": str(self.port),
             "dir": self._directory.name,
@@ -138,8 +143,10 @@ class EmbeddedRedis:
             # 100 ms; much larger ones would keep trimmed audio.
             "stream-node-max-bytes": "16384",
         }
+
+    def _start(self) -> None:
         command = [self._program]
-        for name, value in options.items():
+        for name, value in self.options().items():
             command += [f"--{name}", value]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -155,7 +162,7 @@ class EmbeddedRedis:
         """Wait for an answer to PING; False if the server ended or never answered."""
         end = time.monotonic() + _START_DEADLINE
         while self._process.poll() is None:
-            if answers(self.port):
+            if self.answers():
                 # Another server on this port would answer too; ours would then be ending, since it
                 # cannot listen.
                 time.sleep(0.01)
@@ -199,7 +206,7 @@ class RedisProgram:
 
     def probe(self) -> str | None:
         """Return None once the server answers and has read its data."""
-        return None if answers(self._server.port) else f"{self._server.url} does not answer"
+        return None if self._server.answers() else f"{self._server.url} does not answer"
 
     @property
     def pid(self) -> int:

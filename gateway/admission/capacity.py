@@ -14,6 +14,9 @@ A recogniser that was not busy recently has room, whatever was learned and howev
 So recognisers are a reason to refuse a call only if they were busy, or will be with the legs that
 have come since.
 
+Workers may report how many legs they were proved to carry. That figure then bounds the legs in
+place of what was learned, busy or not; late finals still close the door below it.
+
 Pure: times are seconds of any monotonic clock, given as an argument.
 """
 
@@ -66,7 +69,8 @@ class StageLook:
     `lag`: longest time that arrived audio waited to be read. `backlog`: how long the oldest work
     item without an owner has waited. `recordings`: legs whose audio comes faster than it was
     spoken; their work waits for that of live calls. Only for ASR: `places` for decodes, of each
-    worker, and the time that a final's `decode` takes, 0.0 if not known.
+    worker, the time that a final's `decode` takes, 0.0 if not known, and the `legs` that all of
+    them were proved to carry, 0 unless each reports it.
     """
 
     slots: int
@@ -76,6 +80,7 @@ class StageLook:
     backlog: float = 0.0
     places: Sequence[int] = ()
     decode: float = 0.0
+    legs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,10 @@ class Refusal:
 
 
 SHORT_OF_PLACES = frozenset(
-    {f"{ASR.name}_load", *(f"{each.name}_slots" for each in PIPELINE if each.unit is Unit.LEG)}
+    {
+        *(f"{ASR.name}_load", f"{ASR.name}_legs"),
+        *(f"{each.name}_slots" for each in PIPELINE if each.unit is Unit.LEG),
+    }
 )
 """Reasons that pass as soon as another call ends."""
 
@@ -185,7 +193,7 @@ class Capacity:
     The rest is for partials, and keeps ends from waiting for each other. What must be left over
     grows only with the square root of the number of places (Halfin and Whitt, "Heavy-traffic limits
     for queues with many exponential servers", Operations Research 29, 1981). 0: calls are admitted
-    by places alone, whatever is measured.
+    by places and proved legs alone, whatever is measured.
     """
 
     def __init__(self, asr_load: float) -> None:
@@ -211,6 +219,11 @@ class Capacity:
     def busy(self) -> float:
         """Share of the recognisers' places that was in use recently; 0 if nothing was measured."""
         return self._evidence.busy or 0.0
+
+    @property
+    def _proved(self) -> int:
+        asr = self._look.stages.get(ASR.name)
+        return asr.legs if asr else 0
 
     @property
     def room(self) -> float | None:
@@ -273,11 +286,14 @@ class Capacity:
             refusal = self._places(stage, legs, now, name) if stage.unit is Unit.LEG else None
             if refusal is not None:
                 return refusal
-        if not self._measured:
-            return None
         running = self._legs(now, name)
         # An idle system admits a call, whatever was measured.
         if not running:
+            return None
+        if running + legs > self._proved > 0:
+            text = f"the recognisers carry {self._proved} legs"
+            return Refusal(f"{ASR.name}_legs", 5, text)
+        if not self._measured:
             return None
         if self._busy.closed:
             return Refusal("gateway_busy", 5, "this gateway has no time for another call")
@@ -312,7 +328,7 @@ class Capacity:
         if self._late.closed and (busy is None or busy >= BUSY):
             late = self._evidence.late
             return Refusal(f"{ASR.name}_wait", 5, f"{late:.0%} of the finals are late")
-        if (room := self.room) is None:
+        if self._proved or (room := self.room) is None:
             return None
         # A call that is counted already is not refused because it took the last place itself.
         crowded = self._crowded and name not in self._admitted

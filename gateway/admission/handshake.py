@@ -81,6 +81,14 @@ class Handshakes:
         self._keys[call] = who.caller
         return None
 
+    async def recount(self, call: str, who: Principal) -> Refusal | None:
+        """Count a call by who makes it, known only now; return why it is refused, or None."""
+        former = self._keys.pop(call, None)
+        if former is not None:
+            await self._quota.release(former, call)
+        most = who.limits.sessions or self._most_of_one
+        return await self._reserve(call, who.caller, most) if most else None
+
     def rename(self, call: str, known_as: str) -> None:
         """Take note that a connection has resumed a call: it counts under that name from now on."""
         if (key := self._keys.pop(call, None)) is not None:

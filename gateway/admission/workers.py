@@ -96,7 +96,14 @@ class _Pool:
             backlog=now - self.unread[1] if self.unread else 0.0,
             places=[places for w in alive if (places := w.asr.places)],
             decode=sum(decodes) / len(decodes) if decodes else 0.0,
+            legs=_proved(alive),
         )
+
+
+def _proved(workers: Sequence[_Worker]) -> int:
+    """Return the legs that the workers were proved to carry; 0 unless each reports it."""
+    legs = [worker.asr.legs for worker in workers]
+    return sum(legs) if all(legs) else 0
 
 
 class Workers:
@@ -159,7 +166,10 @@ class Workers:
         return len(self._pools[stage].alive(time.monotonic()))
 
     def summary(self) -> dict[str, dict[str, int]]:
-        """Return per stage how many workers live, their slots and how many are used."""
+        """Return per stage how many workers live, their slots and how many are used.
+
+        With `legs`, where the stage's workers were proved to carry a number of them.
+        """
         now = time.monotonic()
         alive = {stage: pool.alive(now) for stage, pool in self._pools.items()}
         return {
@@ -167,6 +177,7 @@ class Workers:
                 "workers": len(workers),
                 "slots": sum(w.slots for w in workers),
                 "used": sum(w.used for w in workers),
+                **({"legs": legs} if (legs := _proved(workers)) else {}),
             }
             for stage, workers in alive.items()
         }

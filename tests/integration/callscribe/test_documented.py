@@ -19,7 +19,7 @@ from tests.integration.pipeline.calls import pcm16, said, sample_call, sentence
 PAGE = (ROOT / "docs" / "cli.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 LINES = [shlex.split(line)[1:] for block in BLOCKS for line in block.splitlines()]
-ELSEWHERE = ("up", "demo", "loadtest", "keys")
+ELSEWHERE = ("up", "demo", "loadtest", "keys", "prove")
 """Commands that have tests of their own with the real thing."""
 
 
@@ -43,7 +43,7 @@ def run(line, directory, *further, env=None):
 def test_no_example_is_left_out():
     commands = {line[0] for line in LINES}
     run_here = {"transcribe", "watch", "listen", "trace"}
-    run_here |= {"dead-letters", "certificate", "check-config"}
+    run_here |= {"dead-letters", "certificate", "check-config", "redis-acl"}
     assert commands == run_here | {*ELSEWHERE}
 
 
@@ -111,6 +111,6 @@ def test_dead_letters(line, stack, tmp_path):
     run(line, tmp_path, "--redis-url", stack.redis_url)
 
 
-@examples("certificate", "check-config")
+@examples("certificate", "check-config", "redis-acl")
 def test_what_needs_no_server(line, tmp_path):
     assert run(line, tmp_path)

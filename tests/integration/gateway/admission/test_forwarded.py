@@ -6,9 +6,9 @@ import pytest
 import websockets.asyncio.client as ws
 from websockets.exceptions import InvalidStatus
 
-from callscribe.local.embedded_redis import EmbeddedRedis
 from tests.integration.callscribe.processes import until
 from tests.integration.pipeline.services import Service, service
+from tests.real_redis import real_redis
 
 PROXY, STRANGER = "127.0.0.2", "127.0.0.1"
 
@@ -17,7 +17,7 @@ PROXY, STRANGER = "127.0.0.2", "127.0.0.1"
 def gateway() -> Iterator[Service]:
     """A gateway behind `PROXY` that lets one call of each address in."""
     flags = "--max-sessions-per-key", "1", "--trusted-proxies", PROXY
-    with EmbeddedRedis() as redis, service("gateway", redis.url, *flags) as running:
+    with real_redis() as redis, service("gateway", redis.url, *flags) as running:
         until(lambda: running.page("/health")[0] == 200)
         yield running
 

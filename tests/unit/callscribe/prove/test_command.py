@@ -1,0 +1,74 @@
+"""The command's arguments."""
+
+import re
+
+import pytest
+
+from callscribe.cli import main
+from callscribe.prove.command import parser
+from common.settings import merge, settings_classes
+from tests.conftest import ROOT
+
+
+def test_it_has_help(capsys):
+    assert main(["prove", "--help"]) == 0
+    text = capsys.readouterr().out
+    for flag in ("--minutes", "--runs", "--dwell", "--audio", "--json", "--plot", "--apply"):
+        assert flag in text
+    assert "--asr-model" in text
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["--minutes", "0"], "--minutes: 0 is not at least 0.1 and at most 1440"),
+        (["--minutes", "nan"], "--minutes: nan is not at least"),
+        (["--minutes", "ten"], "--minutes: 'ten' is not a number"),
+        (["--runs", "1.5"], "--runs: '1.5' is not a whole number"),
+        (["--runs", "0"], "--runs: 0 is not at least 1 and at most 10"),
+        (["--dwell", "1"], "--dwell: 1 is not at least 5 and at most 3600"),
+        (["--final-ms", "0"], "--final-ms: 0 is not at least 1"),
+        (["--final-ms", "inf"], "--final-ms: inf is not at least 1"),
+        (["--partial-ms", "-5"], "--partial-ms: -5 is not at least 1"),
+        (["--wer-points", "101"], "--wer-points: 101 is not at least 0 and at most 100"),
+        (["--asr", "0"], "--asr: without a worker nothing is recognised"),
+        (["--vad", "0"], "--vad: without a worker nothing is recognised"),
+        (["--asr", "many"], "--asr: 'many' is not a number of workers"),
+        (["--asr-engine", "wisper"], "no ASR engine 'wisper'"),
+        (["--audio", "/nonexistent"], "--audio: there is no folder /nonexistent"),
+        (["--json", "/nonexistent/a.json"], "--json: there is no folder /nonexistent"),
+        (["--plot", "/nonexistent/a.png"], "--plot: there is no folder /nonexistent"),
+        (["--plot", "a.docx"], "--plot: a.docx ends in none of .png, .svg, .pdf"),
+        (["--apply", "/nonexistent/a.env"], "--apply: there is no folder /nonexistent"),
+        (["--loud"], "--loud: no such flag"),
+    ],
+)
+def test_misuse_is_one_clear_line(argv, line, capsys):
+    assert main(["prove", *argv]) == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert errors.startswith(f"callscribe prove: {line}")
+    assert errors.count("\n") == 1
+
+
+def test_recordings_need_what_is_said_in_them(tmp_path, capsys):
+    (tmp_path / "a.wav").write_bytes(b"")
+    (tmp_path / "b.txt").write_text("one two")
+    assert main(["prove", "--audio", str(tmp_path)]) == 2
+    assert f"--audio: {tmp_path} has no recording (.wav, " in capsys.readouterr().err
+    (tmp_path / "a.txt").write_text("one two")
+    assert main(["prove", "--audio", str(tmp_path)]) == 2
+    assert "not an audio file that can be read" in capsys.readouterr().err
+
+
+def test_its_page_has_every_flag_of_its_own():
+    page = (ROOT / "docs" / "prove.md").read_text()
+    settings = {each.flag for each in merge(settings_classes().values()).values()}
+    own = {
+        flag
+        for flag in parser().flags
+        if flag.startswith("--") and not {flag, flag.replace("--no-", "--")} & settings
+    }
+    rows = re.findall(r"^\| (`--[^|]*) \|", page, re.MULTILINE)
+    told = {flag for row in rows for flag in re.findall(r"--[\w-]+", row)}
+    assert told == own - {f"--{name}" for name in settings_classes()} - {"--help"}
