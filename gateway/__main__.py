@@ -13,7 +13,7 @@ from common.settings import load
 from common.telemetry import logs, metrics
 from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
-from gateway.tls.serving import Tls
+from gateway.tls.serving import Given, Tls
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,8 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 async def _run(settings: GatewaySettings) -> int:
     registry = metrics.new_registry(version=version("callscribe"), service="gateway")
     lifecycle.return_memory()
-    server = GatewayServer(settings, registry, lifecycle.process_name())
     with lifecycle.stop_on_signals() as stop:
+        server = GatewayServer(settings, registry, lifecycle.process_name(), stop)
         await server.start(_tls(settings))
         lifecycle.settle_memory()
         code = await lifecycle.supervise(
@@ -49,7 +49,7 @@ def _tls(settings: GatewaySettings) -> Tls | None:
         return SelfSigned(settings.host, settings.self_signed_cert_dir)
     if settings.ssl_certfile is None:
         return None
-    return Tls.given(settings.ssl_certfile, settings.ssl_keyfile)
+    return Given(settings.ssl_certfile, settings.ssl_keyfile)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from common.bus.keys import GATEWAY
 from common.bus.releases import refuse_beside_strangers
+from common.lifecycle import Stop
 from common.pipeline.stages import PIPELINE, REQUIRED
 from common.redis.address import Address
 from common.redis.link import Link
@@ -59,22 +61,24 @@ _log = Log(__name__)
 class GatewayServer:
     """Accepts clients and carries their calls until drained."""
 
-    def __init__(self, settings: GatewaySettings, registry: CollectorRegistry, name: str) -> None:
+    def __init__(
+        self, settings: GatewaySettings, registry: CollectorRegistry, name: str, stop: Stop
+    ) -> None:
         self._settings = settings
         self._registry = registry
         self._name = name
+        self._stop = stop
         self._bus_metrics = BusMetrics.build(registry)
         self._metrics = GatewayMetrics.build(registry)
         self._unopened: Standby[Newcomer] = Standby()
         self._absent: Standby[Absence] = Standby()
-        self._draining = False
         self._idle = asyncio.Event()
         self._tls: Tls | None = None
 
     async def start(self, tls: Tls | None) -> None:
         """Connect to Redis and listen. Raises BusUnavailable, SettingsError or Incompatible."""
         settings = self._settings
-        address = Address.parse(settings.redis_url)
+        address = Address.parse(settings.redis_url, GATEWAY)
 
         async def dial(role: str) -> Link:
             link = Link(address, f"{self._name}:{role}", self._bus_metrics)
@@ -102,7 +106,7 @@ class GatewayServer:
             TlsMetrics.build(self._registry).expiry.set_function(lambda: tls.expiry)
         context = None if tls is None else tls.context
         self._ports = Ports(settings, self._reception, self._handshakes, self._metrics, self._gate)
-        await self._ports.open(self._public, lambda: pages.routes(self, ()), context)
+        await self._ports.open(self._public, self._operators, context)
 
     def _end_revoked(self) -> None:
         for conversation in self._reception:
@@ -203,7 +207,7 @@ class GatewayServer:
         self._presence = Presence(
             link,
             self._name,
-            slots=lambda: 0 if self._draining else settings.max_sessions,
+            slots=lambda: 0 if self._stop.draining.is_set() else settings.max_sessions,
             used=lambda: len(self._calls),
             lacking=lambda: bool(self._workers.missing(REQUIRED)),
         )
@@ -224,6 +228,12 @@ class GatewayServer:
             *CallResources(self._links[2], self._directory, self._gate).routes(),
             *AccessResources(self._gate, self._meter).routes(),
             *self._files.routes(),
+        ]
+
+    def _operators(self) -> list[web.AbstractRouteDef]:
+        return [
+            *pages.routes(self, ()),
+            pages.drain(self, partial(self._stop.request, "POST /v1/drain")),
         ]
 
     @property
@@ -255,7 +265,6 @@ class GatewayServer:
         A client that resumes is closed immediately, with a resume hint: another gateway goes on
         with its call.
         """
-        self._draining = True
         self._handshakes.close()
         for conversation in self._reception:
             if conversation.returns:
@@ -312,7 +321,7 @@ class GatewayServer:
         return [*(call.id for call in self._calls), *self._reception.callless]
 
     def _note_idle(self) -> None:
-        if self._draining and not len(self._calls) and not len(self._reception):
+        if self._stop.draining.is_set() and not len(self._calls) and not len(self._reception):
             self._idle.set()
 
     # --- what the pages show ---
@@ -324,8 +333,8 @@ class GatewayServer:
 
     def unready(self) -> str | None:
         """Tell why no call can be taken now, or None."""
-        if self._draining:
-            return "draining"
+        if self._stop.draining.is_set():
+            return pages.DRAINING
         if not all(link.connected for link in self._links):
             return "Redis is away"
         missing = self._workers.missing(REQUIRED)

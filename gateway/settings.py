@@ -109,6 +109,9 @@ class GatewaySettings(CommonSettings):
     jwt_jwks_file: Path | None = setting(
         None, "the same with several public keys: a JSON Web Key Set"
     )
+    twilio_auth_token_file: Path | None = setting(
+        None, "auth token of a Twilio account, which then has to sign each handshake at `/twilio`"
+    )
     jwt_issuer: str | None = setting(None, "`iss` that such a token must have")
     jwt_audience: str | None = setting(None, "`aud` that such a token must have")
     jwt_tenant: str | None = setting(
@@ -237,6 +240,7 @@ class GatewaySettings(CommonSettings):
             raise SettingsError(f"--trusted-proxies: {error}") from None
         self.webhook_rules()
         self.authority()
+        self.auth_token()
         self.origins()
         self._check_access()
         if self.otlp_endpoint is not None:
@@ -285,6 +289,18 @@ class GatewaySettings(CommonSettings):
             )
         except ValueError as error:
             raise SettingsError(str(error)) from None
+
+    def auth_token(self) -> bytes | None:
+        """Return the auth token of a Twilio account, None without one. Raises SettingsError."""
+        if self.twilio_auth_token_file is None:
+            return None
+        try:
+            token = self.twilio_auth_token_file.read_bytes().strip()
+        except OSError as error:
+            raise SettingsError(f"--twilio-auth-token-file: {error}") from None
+        if not token:
+            raise SettingsError(f"--twilio-auth-token-file: {self.twilio_auth_token_file} is empty")
+        return token
 
     def origins(self) -> Origins:
         """Return which web pages may use the server. Raises SettingsError."""

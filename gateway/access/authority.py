@@ -2,8 +2,8 @@
 
 Claims: `tenant` (or the whole deployment's, `--jwt-tenant`), `scope` with blanks between, `sub`,
 and `exp`, which must be there. They are signed by HS256 with a shared secret, or by RS256 or ES256
-with a public key or one of a JWKS, whose file is read again when a token names a key that it did
-not have.
+with a public key or one of a JWKS. Its file is read again when a token names a key that it did not
+have, if the file has changed: anyone can send such tokens.
 """
 
 import json
@@ -15,12 +15,16 @@ from typing import Any, Self
 import jwt
 
 from common.pipeline.access import SCOPES, check_tenant
+from common.telemetry.logs import Log
+from gateway.access.stamp import stamp
 
 _ASYMMETRIC = ("RS256", "ES256")
 _SHORTEST_SECRET = 32
 """Bytes; RFC 7518, 3.2."""
 _LEEWAY_S = 5
 _LONGEST = 8192
+
+_log = Log(__name__)
 
 
 class Rejected(Exception):
@@ -48,6 +52,7 @@ class Authority:
     audience: str | None = None
     tenant: str = ""
     _known: Mapping[str, Any] = field(default_factory=dict)
+    _stamp: tuple[int, int] | None = None
 
     @classmethod
     def given(
@@ -119,12 +124,25 @@ class Authority:
             return self.secret or self.public_key
         name = jwt.get_unverified_header(token).get("kid", "")
         if name not in self._known:
-            self._read_jwks()  # the authority has changed its keys
+            self._look_again()
         if name not in self._known:
             raise Rejected("the token names no key of the JWKS")
         return self._known[name]
 
+    def _look_again(self) -> None:
+        """Read the authority's keys if they have changed; what cannot be read changes nothing."""
+        if self.jwks is None or stamp(self.jwks) == self._stamp:
+            return
+        try:
+            self._read_jwks()
+        except (OSError, ValueError, jwt.PyJWTError) as error:
+            _log.error("access.unreadable", file=str(self.jwks), reason=str(error))
+
     def _read_jwks(self) -> None:
         assert self.jwks is not None
-        keys = jwt.PyJWKSet.from_dict(json.loads(self.jwks.read_text())).keys
+        self._stamp = stamp(self.jwks)
+        read = json.loads(self.jwks.read_text())
+        if not isinstance(read, dict):
+            raise ValueError(f"{self.jwks} is no JSON Web Key Set")
+        keys = jwt.PyJWKSet.from_dict(read).keys
         self._known = {each.key_id or "": each.key for each in keys}

@@ -21,6 +21,7 @@ from gateway.access.principal import (
     stranger,
 )
 from gateway.access.rules import Need
+from gateway.access.signatures import is_signed
 
 
 class Denied(Exception):
@@ -43,7 +44,8 @@ class Denied(Exception):
 class Gate:
     """`free`: nobody needs a key, whatever there is. `guarded`: even where there is none yet.
 
-    `port_tenant`: whose the calls at ports are whose protocols carry no credential.
+    `port_tenant`: whose the calls at ports are whose protocols carry no credential. `auth_token`:
+    what Twilio signs with, None to check no signature.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Gate:
         origins: Origins,
         *,
         port_tenant: str | None,
+        auth_token: bytes | None,
         free: bool,
         guarded: bool,
     ) -> None:
@@ -60,6 +63,7 @@ class Gate:
         self._authority = authority
         self._origins = origins
         self._port_tenant = port_tenant
+        self._auth_token = auth_token
         self._free = free
         self._guarded = guarded or authority is not None
 
@@ -96,6 +100,22 @@ class Gate:
             return stranger(address)
         return self._allowed(self.identify(said), need, resuming=resuming)
 
+    def check_signature(
+        self, headers: Mapping[str, Sequence[str]], header: str, target: str
+    ) -> None:
+        """Raise Denied if a header has to sign the URL of a handshake, and does not."""
+        if self._auth_token is None:
+            return
+        host, said = ((headers.get(name) or ("",))[-1] for name in ("host", header))
+        if not is_signed(f"wss://{host}{target}", said, self._auth_token):
+            text = "the URL is not signed with the auth token of this server's account"
+            raise Denied(HTTPStatus.FORBIDDEN, "signature", text)
+
+    def page_of(self, headers: Mapping[str, Sequence[str]]) -> str:
+        """Return the origin of the page that makes a request, if it may; empty without a page."""
+        said = headers.get("origin", ())
+        return said[-1] if said and self._origins.allows(headers) else ""
+
     def at_port(self, address: str) -> Principal:
         """Return who calls at a port whose protocol carries no credential. Raises Denied."""
         if self._port_tenant is not None:
@@ -123,15 +143,14 @@ class Gate:
         """Return the holder of a credential. Raises Denied."""
         if not said:
             raise _unknown("missing_key", "this server needs an API key: Authorization: Bearer KEY")
+        if not said.isascii():
+            raise _no_such_key()
         if said.startswith(tokens.PREFIX):
             return self._holder_of_token(said)
         if (name := key_id(said)) is not None:
-            key = self._valid(self._keyring.find(name))
-            if not hmac.compare_digest(key.digest, digest(said)):
-                raise _unknown("unknown_key", "this server knows no such key")
-            return of_key(key)
+            return self._holder_of_key(name, said)
         if self._authority is None or said.count(".") != 2:
-            raise _unknown("unknown_key", "this server knows no such key")
+            raise _no_such_key()
         try:
             subject = self._authority.check(said)
         except Rejected as why:
@@ -162,6 +181,14 @@ class Gate:
         found = self._keyring.find(key) if key else None
         return 0 if found is None else found.audio_s
 
+    def _holder_of_key(self, name: str, said: str) -> Principal:
+        key = self._keyring.find(name)
+        shown = digest(said)
+        # Whether a key with this id was revoked or has expired is for its holder alone.
+        if not hmac.compare_digest("" if key is None else key.digest, shown):
+            raise _no_such_key()
+        return of_key(self._valid(key))
+
     def _holder_of_token(self, token: str) -> Principal:
         claims = tokens.claims_of(token)
         key = self._keyring.find(claims.key) if claims is not None else None
@@ -174,7 +201,7 @@ class Gate:
 
     def _valid(self, key: AccessKey | None) -> AccessKey:
         if key is None:
-            raise _unknown("unknown_key", "this server knows no such key")
+            raise _no_such_key()
         if key.revoked:
             raise _unknown("revoked_key", "the key was revoked")
         if key.expires and key.expires <= time.time():
@@ -194,6 +221,10 @@ def _fresh(who: Principal) -> Principal:
     if who.resumes_only:
         raise _unknown("expired_token", "the token has expired")
     return who
+
+
+def _no_such_key() -> Denied:
+    return _unknown("unknown_key", "this server knows no such key")
 
 
 def _unknown(code: str, message: str) -> Denied:

@@ -21,6 +21,7 @@ def gatekeeper(settings: GatewaySettings, keyring: Keyring) -> Gate:
         settings.authority(),
         settings.origins(),
         port_tenant=settings.port_tenant,
+        auth_token=settings.auth_token(),
         free=settings.no_auth,
         guarded=not here,
     )

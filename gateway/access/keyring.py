@@ -11,9 +11,10 @@ from pathlib import Path
 
 from common.bus import commands
 from common.errors import SettingsError
-from common.pipeline.access import ACCESS_KEY, AccessKey
+from common.pipeline.access import AccessKey
 from common.redis.link import Link
 from common.telemetry.logs import Log
+from gateway.access.stamp import stamp
 
 _LOOK_EVERY = 0.25
 
@@ -43,7 +44,7 @@ class Keyring:
     async def start(self) -> None:
         """Read all keys. Raises SettingsError if the file cannot be read; waits for Redis."""
         if self._file is not None:
-            self._stamp = _stamp(self._file)
+            self._stamp = stamp(self._file)
             try:
                 self._of_file = read_file(self._file)
             except (OSError, ValueError) as error:
@@ -68,7 +69,7 @@ class Keyring:
         found: dict[str, AccessKey] = {}
         for name, record in pairs.items():
             try:
-                found[name.decode()] = ACCESS_KEY.unpack(record)
+                found[name.decode()] = AccessKey.unpacked(record)
             except ValueError as error:
                 _log.error("access.unreadable", key=name.decode(), reason=str(error))
         self._of_redis = found
@@ -77,10 +78,10 @@ class Keyring:
     def _look_into_file(self) -> bool:
         if self._file is None:
             return False
-        stamp = _stamp(self._file)
-        if stamp == self._stamp:
+        now = stamp(self._file)
+        if now == self._stamp:
             return False
-        self._stamp = stamp
+        self._stamp = now
         try:
             self._of_file = read_file(self._file)
         except (OSError, ValueError) as error:
@@ -106,11 +107,3 @@ def read_file(path: Path) -> dict[str, AccessKey]:
             raise ValueError(f"{path}, key {number}: {error}") from None
         found[key.id] = key
     return found
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        facts = path.stat()
-    except OSError:
-        return None
-    return facts.st_mtime_ns, facts.st_size

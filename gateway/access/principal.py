@@ -104,4 +104,5 @@ def of_port(tenant: str, address: str) -> Principal:
 
 
 def _digest(text: str) -> str:
-    return blake2b(text.encode(), digest_size=16).hexdigest()
+    # A header may have any bytes, which stand in its text as surrogates.
+    return blake2b(text.encode(errors="surrogateescape"), digest_size=16).hexdigest()

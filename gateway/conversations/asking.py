@@ -6,6 +6,8 @@ from websockets.frames import CloseCode
 
 from gateway.access.gate import Denied, Gate
 from gateway.access.principal import Principal
+from gateway.admission.handshake import Handshakes
+from gateway.calls.opening import Refused
 from gateway.calls.record import CallSpan, SessionRecord
 from gateway.protocols.api import ClientError
 from gateway.protocols.commands import Open
@@ -36,6 +38,13 @@ def vouched_for(gate: Gate, before: Principal, said: str) -> Principal:
     except Denied as denied:
         closing = CloseCode.POLICY_VIOLATION
         raise ClientError(denied.code, denied.message, close_code=closing) from None
+
+
+async def recounted(handshakes: Handshakes, name: str, who: Principal) -> None:
+    """Count a call by who said so in a message. Raises Refused if that is one call too many."""
+    if (full := await handshakes.recount(name, who)) is not None:
+        pause = full.retry_after
+        raise Refused("at_capacity", full.text, reason=full.reason, retry_after=pause)
 
 
 def not_new() -> ClientError:

@@ -24,7 +24,7 @@ from gateway.calls.call import ELSEWHERE, Call, Ending
 from gateway.calls.opening import Refused
 from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.calls.state import State
-from gateway.conversations.asking import asked_by, not_new, vouched_for
+from gateway.conversations.asking import asked_by, not_new, recounted, vouched_for
 from gateway.conversations.client import Client
 from gateway.conversations.idle import Idle
 from gateway.conversations.surroundings import Surroundings
@@ -250,9 +250,9 @@ class Conversation:
 
     def _open(self, opened: commands.Open) -> None:
         around = self._around
-        if not self._vouched:
+        late, self._vouched = not self._vouched, True
+        if late:
             self.who = vouched_for(around.gate, self.who, opened.credential)
-            self._vouched = True
         self._begin(_State.TALKING)
         span = around.spans.begin(self._parent)
         asked = asked_by(self.who, opened, around.gateway, span)
@@ -264,7 +264,7 @@ class Conversation:
             caller=self.who.caller,
             audience=self,
         )
-        self.call.spawn(self._guard(self._register(self.call, asked)), "open")
+        self.call.spawn(self._guard(self._register(self.call, asked, late)), "open")
 
     def _begin(self, state: _State) -> None:
         self._state = state
@@ -288,7 +288,9 @@ class Conversation:
             text = "it could not be opened"
             self._dismiss(CloseCode.INTERNAL_ERROR, "internal_error", text)
 
-    async def _register(self, call: Call, asked: SessionRecord) -> None:
+    async def _register(self, call: Call, asked: SessionRecord, late: bool) -> None:
+        if late:
+            await recounted(self._around.handshakes, self.id, self.who)
         token = ResumeToken.issue(self.id)
         record = await self._around.openings.register(token, self.owner, asked, self.who)
         if call.state is State.ENDED:  # released meanwhile

@@ -58,6 +58,8 @@ class Downlink:
         self._followers: dict[str, asyncio.Task[None]] = {}
         self._broken: asyncio.Future[None] = asyncio.Future()
         self._looking = asyncio.Lock()
+        self._heard: dict[str, bytes] = {}
+        """The last entries of doorbells that were heard since the last sweep."""
 
     def add(self, session: str, listener: Listener, doorbell: str) -> None:
         """Deliver this session's results from now on; `doorbell`: where its workers ring."""
@@ -105,6 +107,7 @@ class Downlink:
         try:
             async for entries in doorbells.heard(link, [keys.out(gateway)]):
                 await self._answer(entries)
+                self._heard[gateway] = entries[-1][0]
                 # Doorbells that ring within a moment are looked up together.
                 await asyncio.sleep(_MOMENT)
         finally:
@@ -123,6 +126,7 @@ class Downlink:
         while True:
             await asyncio.sleep(SWEEP_EVERY)
             await self._renew([self._own, *self._doorbells])
+            await self._tidy()
             await self._look(dict.fromkeys(self._sessions))
 
     async def _answer(self, entries: list[wire.RawEntry]) -> None:
@@ -192,3 +196,10 @@ class Downlink:
         """Keep doorbells alive: workers ring only those that exist."""
         streams = map(keys.out, gateways)
         await self._link.insist([command for key in streams for command in doorbells.keep(key)])
+
+    async def _tidy(self) -> None:
+        """Remove what was heard: it names calls, which may be erased by now."""
+        heard, self._heard = self._heard, {}
+        await self._link.insist(
+            [doorbells.clear_heard(keys.out(gateway), last) for gateway, last in heard.items()]
+        )

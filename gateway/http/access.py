@@ -11,7 +11,7 @@ from gateway.access import tokens
 from gateway.access.gate import Gate
 from gateway.access.meter import Meter
 from gateway.http.guard import WHO
-from gateway.http.problems import bad_request, problem
+from gateway.http.problems import bad_request, forbidden
 from gateway.protocols.api import ClientError, by_name
 from gateway.protocols.fields import mapping, read_fields
 from gateway.protocols.options import readers
@@ -46,7 +46,7 @@ class AccessResources:
         key = self._gate.key_of(who := request[WHO])
         if key is None or who.once:
             text = "tokens are made with an API key of this server"
-            raise web.HTTPForbidden(text=problem("no_key", text), content_type="application/json")
+            raise forbidden("no_key", text)
         asked = await _asked(request)
         seconds = asked.pop("seconds", tokens.USUAL_S)
         if type(seconds) is not int or not tokens.SHORTEST_S <= seconds <= tokens.LONGEST_S:
@@ -74,7 +74,7 @@ class AccessResources:
             raise bad_request("tenant", str(error)) from None
         if tenant != who.tenant and not who.operator:
             text = "another tenant's usage needs a key with the scope admin"
-            raise web.HTTPForbidden(text=problem("scope", text), content_type="application/json")
+            raise forbidden("scope", text)
         last = _day(request, "to", date.today())
         first = _day(request, "from", last - timedelta(days=30))
         days = (last - first).days + 1

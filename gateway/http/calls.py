@@ -17,7 +17,7 @@ from gateway.access.gate import Gate
 from gateway.access.principal import Principal
 from gateway.calls.directory import Directory, Known
 from gateway.http.guard import WHO
-from gateway.http.problems import bad_request, unknown_call
+from gateway.http.problems import bad_request, forbidden, unknown_call
 from gateway.readers.following import Following, Place
 from gateway.readers.rendering import Message, described
 from gateway.readers.trace import read_trace
@@ -67,6 +67,9 @@ class CallResources:
         return web.json_response({"sessions": [described(known) for known in found]})
 
     async def _erase(self, request: web.Request) -> web.StreamResponse:
+        if request[WHO].once:  # it opens one call, and is in strangers' browsers
+            text = "a call is erased with an API key, not with a short-lived token"
+            raise forbidden("no_key", text)
         found = await self._find(request)
         await asyncio.gather(*map(self._directory.erase, found))
         return web.json_response({"erased": [known.session for known in found]})

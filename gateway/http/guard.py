@@ -10,7 +10,7 @@ from gateway.access.principal import Principal
 from gateway.access.rules import need_of
 from gateway.admission.forwarded import TrustedProxies
 from gateway.http.problems import problem
-from gateway.http.site import Handler
+from gateway.http.site import PAGE, Handler
 from gateway.protocols.api import by_name
 
 WHO = web.RequestKey("who", Principal)
@@ -19,6 +19,13 @@ WHO = web.RequestKey("who", Principal)
 
 OPERATORS = frozenset({"/metrics", "/ws/status", "/health/extended"})
 """What `--admin-port` takes off the public port."""
+
+
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, X-Api-Key, Content-Type, Last-Event-ID",
+    "Access-Control-Max-Age": "600",
+}
 
 
 class Guard:
@@ -38,13 +45,17 @@ class Guard:
 
     @web.middleware
     async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Carry out a request if it may be."""
+        """Carry out a request if it may be; an allowed page may read the answer."""
+        headers = by_name(request.headers.items())
+        if page := self._gate.page_of(headers):
+            request[PAGE] = page
+            if request.method == "OPTIONS" and "access-control-request-method" in headers:
+                return web.Response(status=204, headers=_PREFLIGHT)
         resource = request.match_info.route.resource
         if resource is None:
             return await handler(request)  # which answers that there is no such path
         if resource.canonical in self._elsewhere:
             raise web.HTTPNotFound(text="this is for operators, at the port of --admin-port\n")
-        headers = by_name(request.headers.items())
         address = self._proxies.client_by(request.remote or "", headers)
         try:
             need = need_of(request.method, resource.canonical)

@@ -12,6 +12,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from gateway.http.site import Handler
 
+DRAINING = "draining"
+"""What `Subject.unready` says from the first request to stop on."""
 _STARTED = time.monotonic()
 
 
@@ -50,6 +52,20 @@ def routes(subject: Subject, calls: Iterable[str]) -> list[web.AbstractRouteDef]
         *(web.get(path, page(build)) for path, build in PAGES.items()),
         *(web.get(path, no_handshake) for path in calls if path not in PAGES),
     ]
+
+
+def drain(subject: Subject, stop: Callable[[], None]) -> web.RouteDef:
+    """Return the route of operators that does what SIGTERM does; a second request does nothing."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        # An operator's browser reaches this port, too, and with it the pages that are open there.
+        if {"Origin", "Sec-Fetch-Site"} & request.headers.keys():
+            return _text(403, "this is for no web page")
+        if subject.unready() != DRAINING:
+            stop()
+        return _json({"sessions": subject.status()["sessions"]}, 202)
+
+    return web.post("/v1/drain", answer)
 
 
 def _text(status: int, said: str) -> web.Response:

@@ -10,6 +10,11 @@ def bad_request(code: str, message: str) -> web.HTTPException:
     return web.HTTPBadRequest(text=problem(code, message), content_type="application/json")
 
 
+def forbidden(code: str, message: str) -> web.HTTPException:
+    """Return the error for a request that this client may not make."""
+    return web.HTTPForbidden(text=problem(code, message), content_type="application/json")
+
+
 def unknown_call(name: str) -> web.HTTPException:
     """Return the error for a call that Redis does not hold."""
     text = f"no call is known by {name[:128]!a}, or it has been over for too long"

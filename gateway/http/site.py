@@ -18,6 +18,8 @@ from common.telemetry.metrics import GatewayMetrics
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+PAGE = web.RequestKey("page", str)
+"""The origin of the web page that may read the answer to a request."""
 _MOST_REQUESTS = 1024
 """Requests in progress, for one process."""
 _MOST_OF_A_PEER = 128
@@ -182,6 +184,9 @@ class _Connection(asyncio.Protocol):
 async def _prepare(request: web.Request, response: web.StreamResponse) -> None:
     if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
         return
+    if page := request.get(PAGE):
+        response.headers["Access-Control-Allow-Origin"] = page
+        response.headers["Vary"] = "Origin"
     response.force_close()
     response.headers["Connection"] = "close"
     response.headers.setdefault("Cache-Control", "no-store")

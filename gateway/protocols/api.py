@@ -185,7 +185,8 @@ class Protocol:
     connect to the gateway's. `usual_port` is where clients expect that port. `resumable`: a call
     whose connection breaks waits for its client; otherwise it ends.
 
-    `credential_in`: where its clients can put a key.
+    `credential_in`: where its clients can put a key. `signature`: a header, in lower case, with
+    their signature of the URL; see `gateway.access.signatures`.
 
     `speaks_in_text`: its audio comes in text messages, so a client may send many. `subprotocol`
     chooses from what a client offers. `denial` gets an HTTP status and a reason. A client that
@@ -200,6 +201,7 @@ class Protocol:
     usual_port: int = 0
     resumable: bool = False
     credential_in: Carrier = Carrier.HEADERS
+    signature: str = ""
     speaks_in_text: bool = False
     subprotocol: Callable[[Sequence[str]], str | None] = no_subprotocol
     denial: Callable[[int, str], Denial] = plain_denial

@@ -161,4 +161,5 @@ PROTOCOL = Protocol(
     path="/twilio",
     speaks_in_text=True,
     credential_in=Carrier.MESSAGES,
+    signature="x-twilio-signature",
 )

@@ -4,9 +4,7 @@ It is no authority, so a client that trusts it trusts nothing else that its key 
 usage: with one that does not allow signing, OpenSSL would look for another issuer, and find none.
 """
 
-import hashlib
 import ipaddress
-import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,8 +32,7 @@ class Certificate:
     @property
     def fingerprint(self) -> str:
         """SHA-256 as openssl shows it: pairs of capital digits with colons."""
-        der = ssl.PEM_cert_to_DER_cert(self.pem.decode())
-        return hashlib.sha256(der).digest().hex(":").upper()
+        return fingerprint(self.pem)
 
     @property
     def is_ours(self) -> bool:
@@ -62,6 +59,12 @@ class Certificate:
         except (TypeError, ValueError):  # the former: it has a password
             return False
         return key.public_key() == own.public_key()
+
+
+def fingerprint(pem: bytes) -> str:
+    """Return the SHA-256 of the first of a chain, as openssl shows it. ValueError for none."""
+    own = x509.load_pem_x509_certificates(pem)[0]
+    return own.fingerprint(hashes.SHA256()).hex(":").upper()
 
 
 def chain_expiry(pem: bytes) -> float:

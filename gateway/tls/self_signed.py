@@ -3,7 +3,6 @@
 Apart from `serving`: it loads what makes certificates, which other gateways do without.
 """
 
-import asyncio
 import math
 import os
 import ssl
@@ -35,7 +34,7 @@ class SelfSigned(Tls):
     """
 
     def __init__(self, host: str, directory: Path | None) -> None:
-        super().__init__(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))
+        super().__init__()
         self._names = own_names(host)
         self._directory = directory
         self._certificate: Certificate | None = None
@@ -53,7 +52,7 @@ class SelfSigned(Tls):
 
     def services(self) -> dict[str, Coroutine[Any, Any, None]]:
         """Return the renewal."""
-        return {"certificate": self._renew_for_ever()}
+        return {"certificate": self.follow(_LOOK_S)}
 
     def refresh(self) -> None:
         """Serve a new certificate if there is one, or if it is time to make one, and log it.
@@ -67,14 +66,6 @@ class SelfSigned(Tls):
         self._certificate = certificate
         place = {} if self._directory is None else {"path": str(self._directory / CERTIFICATE)}
         _log.info("gateway.certificate", sha256=certificate.fingerprint, **place)
-
-    async def _renew_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_S)
-            try:
-                self.refresh()
-            except SettingsError as error:  # what is served now lasts for weeks
-                _log.warning("gateway.certificate_unrenewed", reason=str(error))
 
     def _current(self) -> Certificate:
         if self._directory is not None:

@@ -57,7 +57,9 @@ def host_of(url: str) -> str | None:
     """Return the host of a http or https URL in lower case; None if it is none."""
     try:
         parts = urlsplit(url)
-        plausible = parts.scheme in ("http", "https") and url.isprintable() and " " not in url
+        plausible = parts.scheme in ("http", "https") and url.isprintable()
+        # Programs disagree on where the host ends that has a backslash before it or in it.
+        plausible = plausible and not {" ", "\\"} & {*url}
         return parts.hostname if plausible and parts.port != 0 else None
     except ValueError:
         return None

@@ -140,6 +140,8 @@ class WebSocketListener:
         returning = request.parameter(_RETURNS) == "1"
         carrier = protocol.credential_in
         try:
+            if protocol.signature:
+                self._gate.check_signature(request.headers, protocol.signature, received.path)
             connection.who = self._gate.admit(
                 HANDSHAKE,
                 request.headers,

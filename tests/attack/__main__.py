@@ -3,7 +3,7 @@
 Beside a polite neighbour and polite newcomers one rude client at a time does what it can to the
 whole system on loopback, for some seconds. It may harm only itself: the exit code is 1 if the
 neighbour's finals come late or lack words, if a newcomer is not let in in time, if the gateway
-keeps memory, floods its log or writes a traceback.
+keeps memory, floods its log or writes a traceback, or if the attacker gets what it should not.
 """
 
 import argparse

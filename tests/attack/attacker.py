@@ -1,4 +1,8 @@
-"""One rude client, a process of its own: ``python -m tests.attack.attacker NAME PORT SECONDS``.
+"""One rude client, a process of its own.
+
+    python -m tests.attack.attacker NAME PORT SECONDS [HOLDINGS]
+
+HOLDINGS is a file with what it holds where keys are needed.
 
 It ends by itself when its time is up, all its connections with it, and prints what it sent and met
 as one line of JSON. Its priority is the lowest: it stands for another machine, and must harm by
@@ -13,8 +17,10 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import fields
+from pathlib import Path
 
 import tests.attack.kin  # noqa: F401 - fills the registry
+from tests.attack.holdings import Holdings
 from tests.attack.registry import ATTACKS, Attack
 from tests.attack.rude import Tally, Target
 
@@ -30,9 +36,10 @@ def main(argv: Sequence[str]) -> int:
     guard = threading.Timer(seconds + _OVERTIME, os._exit, (1,))
     guard.daemon = True
     guard.start()
+    holdings = Holdings.read(Path(argv[3])) if argv[3:] else None
     tally = Tally()
     began = time.process_time()
-    asyncio.run(attack_for(seconds, ATTACKS[name], Target(port, tally)))
+    asyncio.run(attack_for(seconds, ATTACKS[name], Target(port, tally, holdings)))
     told = {each.name: getattr(tally, each.name) for each in fields(tally)}
     print(json.dumps({**told, "cpu_s": round(time.process_time() - began, 3)}), flush=True)
     return 0

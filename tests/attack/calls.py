@@ -54,8 +54,7 @@ async def call_churn(target: Target) -> None:
 async def polite_churn(target: Target) -> None:
     async def visit(rude: Rude) -> None:
         if await rude.open_call() is not None:
-            await rude.send(wire.frame(wire.CLOSE, (1000).to_bytes(2)), 1)
-            await rude.ended()
+            await rude.hang_up()
 
     await target.again_and_again(visit, sockets=4, pause=0.0)
 

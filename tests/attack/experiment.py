@@ -14,10 +14,11 @@ from typing import Any
 from uuid import uuid4
 
 from common.lifecycle import die_with_parent
+from tests.attack.guarded import Guards, guards
 from tests.attack.neighbour import Script, scripts, speak
 from tests.attack.newcomers import newcomers
 from tests.attack.registry import Attack
-from tests.attack.scoring import Bounds, Heard, Outcome, broken, latencies, lost_words
+from tests.attack.scoring import Bounds, Heard, Newcomer, Outcome, broken, latencies, lost_words
 from tests.attack.watch import Logs, settled, watched
 from tests.chaos.stack import LastingRedis, Layout, Stack
 
@@ -37,8 +38,9 @@ _LAYOUT = Layout(
 class Setup:
     """What to run; times in seconds.
 
-    `share`: one system for all attacks, replaced only after one that broke a bound, and the
-    neighbours are alone only once on each; else each attack has a system of its own.
+    `share`: one system for all attacks that need no keys, and one for those that do, replaced only
+    after one that broke a bound, and the neighbours are alone only once on each; else each attack
+    has a system of its own.
     """
 
     attacks: Sequence[Attack]
@@ -57,6 +59,7 @@ class _Rig:
     stack: Stack
     redis: LastingRedis
     logs: Path
+    guards: Guards | None
     truth: list[Heard] = field(default_factory=list)
     keep: bool = False
 
@@ -67,6 +70,31 @@ class _Rig:
     @property
     def gateway(self):
         return self.stack.of("gateway")[0]
+
+    async def neighbour(self, script: Script, setup: Setup, *, counts_from: float = 0.0) -> Heard:
+        """Speak, with a key where one is needed."""
+        key = self.guards.neighbour if self.guards else None
+        return await speak(self.url, script, setup.patience, counts_from=counts_from, key=key)
+
+    async def newcomers(self, over: asyncio.Event) -> list[Newcomer]:
+        """Call every now and then, with a key where one is needed."""
+        key = self.guards.newcomer if self.guards else None
+        return await newcomers(self.url, _NEWCOMER_EVERY, over, key=key)
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no log may have."""
+        if self.guards is None:
+            return []
+        return [*self.guards.holdings.secrets, self.guards.neighbour, self.guards.newcomer]
+
+    def held(self) -> list[str]:
+        """Write what attackers hold into a file, where keys are needed; return its path."""
+        if self.guards is None:
+            return []
+        path = self.logs / "holdings.json"
+        self.guards.held(self.stack).write(path)
+        return [str(path)]
 
     @property
     def dead(self) -> list[str]:
@@ -82,9 +110,10 @@ async def run(setup: Setup) -> AsyncIterator[Outcome]:
     spoken = scripts(setup.neighbours, setup.seconds + _LEAD_S)
     left = list(setup.attacks)
     while left:
-        async with _rig() as rig:
+        guarded = left[0].guarded
+        async with _rig(guarded=guarded) as rig:
             rig.truth = await _undisturbed(rig, spoken, setup)
-            while left:
+            while left and left[0].guarded is guarded:
                 attack = left.pop(0)
                 outcome = await _attacked(rig, attack, spoken, setup)
                 rig.keep = any(broken(outcome, setup.bounds))
@@ -95,13 +124,15 @@ async def run(setup: Setup) -> AsyncIterator[Outcome]:
 
 
 @asynccontextmanager
-async def _rig() -> AsyncIterator[_Rig]:
+async def _rig(*, guarded: bool) -> AsyncIterator[_Rig]:
     """A system of its own; its logs stay if `_Rig.keep` is set by then, its audio never."""
     logs, name = Path(tempfile.mkdtemp(prefix="callscribe-attack-")), uuid4().hex
     redis = LastingRedis(logs, name)
     await redis.start()
-    stack = Stack(_LAYOUT, redis.port, logs, name)
-    rig = _Rig(stack, redis, logs)
+    guarding = guards(logs) if guarded else None
+    layout = guarding.layout if guarding else _LAYOUT
+    stack = Stack(layout, redis.guard.url(redis.port), logs, name)
+    rig = _Rig(stack, redis, logs, guarding)
     try:
         await stack.start()
         yield rig
@@ -114,8 +145,8 @@ async def _rig() -> AsyncIterator[_Rig]:
 
 async def _undisturbed(rig: _Rig, spoken: Sequence[Script], setup: Setup) -> list[Heard]:
     over = asyncio.Event()
-    coming = asyncio.create_task(newcomers(rig.url, _NEWCOMER_EVERY, over))
-    heard = await asyncio.gather(*(speak(rig.url, each, setup.patience) for each in spoken))
+    coming = asyncio.create_task(rig.newcomers(over))
+    heard = await asyncio.gather(*(rig.neighbour(each, setup) for each in spoken))
     over.set()
     await coming
     for each in heard:
@@ -127,16 +158,17 @@ async def _undisturbed(rig: _Rig, spoken: Sequence[Script], setup: Setup) -> lis
 async def _attacked(rig: _Rig, attack: Attack, spoken: Sequence[Script], setup: Setup) -> Outcome:
     outcome = Outcome(attack=attack.name, seconds=setup.seconds)
     footprint, gateway = outcome.footprint, rig.gateway.pid
-    logs, over = Logs(rig.logs.glob("*-*.log")), asyncio.Event()
+    logs, over = Logs(rig.logs.glob("*-*.log"), rig.secrets), asyncio.Event()
     async with watched(gateway, rig.redis.pid, footprint):
         speaking = [
-            asyncio.create_task(speak(rig.url, each, setup.patience, counts_from=_LEAD_S))
-            for each in spoken
+            asyncio.create_task(rig.neighbour(each, setup, counts_from=_LEAD_S)) for each in spoken
         ]
         await asyncio.sleep(_LEAD_S)
-        coming = asyncio.create_task(newcomers(rig.url, _NEWCOMER_EVERY, over))
+        coming = asyncio.create_task(rig.newcomers(over))
         try:
-            outcome.attacker = await _attack(attack, rig.gateway.port, setup.seconds)
+            outcome.attacker = await _attack(attack, rig, setup.seconds)
+            if attack.guarded and not outcome.attacker["messages"]:
+                outcome.problems.append("the attacker was not let in, and proved nothing")
         except RuntimeError as error:
             outcome.problems.append(str(error))
         over.set()
@@ -155,11 +187,12 @@ async def _attacked(rig: _Rig, attack: Attack, spoken: Sequence[Script], setup: 
     return outcome
 
 
-async def _attack(attack: Attack, port: int, seconds: float) -> dict[str, Any]:
+async def _attack(attack: Attack, rig: _Rig, seconds: float) -> dict[str, Any]:
     """Run the attacker; return what it printed. RuntimeError when it did not attack."""
-    command = (sys.executable, "-m", "tests.attack.attacker", attack.name, str(port))
+    command = [sys.executable, "-m", "tests.attack.attacker", attack.name, str(rig.gateway.port)]
+    command += [f"{seconds:g}", *rig.held()]
     process = await asyncio.create_subprocess_exec(
-        *(*command, f"{seconds:g}"),
+        *command,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

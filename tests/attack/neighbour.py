@@ -72,7 +72,14 @@ class _Notes:
     words: list[str] = field(default_factory=list)
 
 
-async def speak(url: str, script: Script, patience: float, *, counts_from: float = 0.0) -> Heard:
+async def speak(
+    url: str,
+    script: Script,
+    patience: float,
+    *,
+    counts_from: float = 0.0,
+    key: str | None = None,
+) -> Heard:
     """Hold one call; it is given up `patience` seconds after its last word.
 
     A final is late from when the audio was spoken that decided its endpoint, whether or not it
@@ -86,7 +93,7 @@ async def speak(url: str, script: Script, patience: float, *, counts_from: float
     try:
         async with (
             asyncio.timeout(script.seconds + patience),
-            connect(url, options, patience=patience) as call,
+            connect(url, options, patience=patience, api_key=key) as call,
         ):
             notes.began = time.monotonic()
             listening = asyncio.create_task(_listen(call, notes))

@@ -3,12 +3,14 @@
 import asyncio
 import json
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidMessage, InvalidStatus, WebSocketException
 
+from callscribe.client.dialling import handshake_headers
 from tests.attack.scoring import Answer, Newcomer
 
 _PATIENCE = 8.0
@@ -27,20 +29,23 @@ class _Reply:
     retry_after: float = 0.0
 
 
-async def newcomers(url: str, every: float, over: asyncio.Event) -> list[Newcomer]:
+async def newcomers(
+    url: str, every: float, over: asyncio.Event, *, key: str | None = None
+) -> list[Newcomer]:
     """Have somebody call every so many seconds until `over`, and once more then."""
-    tasks = [asyncio.create_task(_come(url))]
+    headers = handshake_headers({}, key)
+    tasks = [asyncio.create_task(_come(url, headers))]
     while not over.is_set():
         with suppress(TimeoutError):
             async with asyncio.timeout(every):
                 await over.wait()
-        tasks.append(asyncio.create_task(_come(url)))
+        tasks.append(asyncio.create_task(_come(url, headers)))
     return list(await asyncio.gather(*tasks))
 
 
-async def _come(url: str) -> Newcomer:
+async def _come(url: str, headers: Mapping[str, str]) -> Newcomer:
     began = time.monotonic()
-    first = reply = await _call(url)
+    first = reply = await _call(url, headers)
     answered = time.monotonic() - began
     retry_after, reasons = reply.retry_after, [reply.reason] if reply.reason else []
     while reply.answer is not Answer.LET_IN:
@@ -48,18 +53,23 @@ async def _come(url: str) -> Newcomer:
         if time.monotonic() > asked + _GRACE:
             return Newcomer(first.answer, answered, None, retry_after, tuple(reasons))
         await asyncio.sleep(max(_AGAIN, asked - time.monotonic()))
-        reply = await _call(url)
+        reply = await _call(url, headers)
         reasons += [reply.reason] if reply.reason else []
     let_in = time.monotonic() - began
     return Newcomer(first.answer, answered, let_in, retry_after, tuple(reasons))
 
 
-async def _call(url: str) -> _Reply:
+async def _call(url: str, headers: Mapping[str, str]) -> _Reply:
     """Try once."""
     try:
         async with asyncio.timeout(_PATIENCE):
             connection = await connect(
-                url, compression=None, proxy=None, open_timeout=None, close_timeout=1
+                url,
+                additional_headers=headers,
+                compression=None,
+                proxy=None,
+                open_timeout=None,
+                close_timeout=1,
             )
             async with connection:
                 await connection.send(_CONFIG)

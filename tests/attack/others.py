@@ -8,7 +8,6 @@ from tests.attack import wire
 from tests.attack.registry import attack
 from tests.attack.rude import Rude, Target
 
-_CALL = {"encoding": "pcm16"}
 _UPLOAD = "/v1/listen?encoding=linear16&sample_rate=16000"
 
 
@@ -16,7 +15,7 @@ async def _beside_a_call(target: Target, readers: int, *, reads: bool) -> None:
     """Open a call that flushes again and again, and readers of its events."""
 
     async def visit(caller: Rude) -> None:
-        created = await caller.open_call(**_CALL)
+        created = await caller.open_call()
         if created is None:
             return
         path = f"/v1/sessions/{created['session_id']}/events"

@@ -10,26 +10,32 @@ Attacking = Callable[[Target], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One rude client. `short`: it is part of the short form."""
+    """One rude client. `short`: it is part of the short form.
+
+    `guarded`: the system needs keys, and the attacker holds some.
+    """
 
     name: str
     kin: str
     about: str
     run: Attacking
     short: bool
+    guarded: bool
 
 
 ATTACKS: dict[str, Attack] = {}
 """Filled by importing `tests.attack.kin`, in the order of the report."""
 
 
-def attack(about: str, *, short: bool = False) -> Callable[[Attacking], Attacking]:
+def attack(
+    about: str, *, short: bool = False, guarded: bool = False
+) -> Callable[[Attacking], Attacking]:
     """Register a function as the attack of its own name, with hyphens."""
 
     def register(function: Attacking) -> Attacking:
         name = function.__name__.replace("_", "-")
         kin = function.__module__.rpartition(".")[2]
-        ATTACKS[name] = Attack(name, kin, about, function, short)
+        ATTACKS[name] = Attack(name, kin, about, function, short, guarded)
         return function
 
     return register

@@ -118,6 +118,7 @@ def _figures(outcome: Outcome, bounds: Bounds) -> Iterator[tuple[str, Any]]:
             "lines": seen.log_lines,
             "bytes": seen.log_bytes,
             "tracebacks": seen.tracebacks,
+            "secrets": seen.secrets,
             "events": dict(seen.events),
         },
     )

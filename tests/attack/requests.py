@@ -3,6 +3,7 @@
 import asyncio
 import resource
 from contextlib import suppress
+from itertools import count
 
 from tests.attack import wire
 from tests.attack.registry import attack
@@ -90,6 +91,21 @@ async def garbage(target: Target) -> None:
 @attack("1000 headers in one request, 4 sockets")
 async def many_headers(target: Target) -> None:
     await _ask(target, wire.request("/health", tuple(f"X-{n}: {n}" for n in range(1000))))
+
+
+@attack("30 kB of cookies in one request, as many headers and as one, 4 sockets")
+async def cookies(target: Target) -> None:
+    crumbs = [f"name{number}=value{number}; path=x" for number in range(240)]
+    many = tuple(f"Cookie: {crumb}" for crumb in crumbs)
+    heads = [wire.request("/health", many), wire.upgrade(PATH, ("Cookie: " + "; ".join(crumbs),))]
+    numbers = count()
+
+    async def visit(rude: Rude) -> None:
+        await rude.send(heads[next(numbers) % len(heads)], 1)
+        await rude.status()
+        await rude.ended()
+
+    await target.again_and_again(visit, sockets=4, pause=_PAUSE)
 
 
 @attack("headers of 64 kB, 4 sockets")

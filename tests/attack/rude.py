@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from tests.attack import wire
+from tests.attack.holdings import Holdings
 
 SOURCE = "127.0.0.2"
 """The attackers' address. The neighbour and the newcomers come from 127.0.0.1."""
@@ -20,7 +21,7 @@ NO_STATUS = "none"
 _TAIL = 256
 _PAUSE = 0.05
 """Seconds until an attacker whose connection ended, or was refused, comes again."""
-_BROKEN = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
+BROKEN = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
 
 
 @dataclass(slots=True)
@@ -38,17 +39,40 @@ class Tally:
     """WebSocket close codes, `reset` and `eof` for ends without one."""
     errors: Counter[str] = field(default_factory=Counter)
     """Codes of the server's error messages, and connections that were not to be had."""
+    breaches: Counter[str] = field(default_factory=Counter)
+    """What the attacker got and should not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to a plain request, or to a handshake that was refused."""
+
+    status: int | None
+    head: bytes
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom to attack, and where to count."""
+    """Whom to attack, and where to count. `holdings`: where keys are needed."""
 
     port: int
     tally: Tally
+    holdings: Holdings | None = None
 
-    async def dial(self, *, receive_buffer: int | None = None) -> "Rude":
-        """Open a TCP connection from the attackers' address; OSError where there is none."""
+    @property
+    def held(self) -> Holdings:
+        """What the attacker has of keys."""
+        assert self.holdings is not None
+        return self.holdings
+
+    async def dial(
+        self, *, receive_buffer: int | None = None, port: int = 0, source: str = SOURCE
+    ) -> "Rude":
+        """Open a TCP connection from the attackers' address; OSError where there is none.
+
+        `port`: another one than the target's.
+        """
         raw = socket.socket()
         try:
             raw.setblocking(False)
@@ -57,8 +81,9 @@ class Target:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             if receive_buffer is not None:
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-            raw.bind((SOURCE, 0))
-            await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", self.port))
+            raw.bind((source, 0))
+            there = ("127.0.0.1", port or self.port)
+            await asyncio.get_running_loop().sock_connect(raw, there)
             reader, writer = await asyncio.open_connection(sock=raw, limit=1 << 20)
         except BaseException as error:
             raw.close()
@@ -73,15 +98,25 @@ class Target:
     ) -> None:
         """Keep connections open on which `visit` runs; one that ends is replaced, for ever."""
 
+        async def act() -> None:
+            async with await self.dial() as rude:
+                await visit(rude)
+
+        await self.over_and_over(act, lines=sockets, pause=pause)
+
+    async def over_and_over(
+        self, act: Callable[[], Awaitable[None]], *, lines: int, pause: float = _PAUSE
+    ) -> None:
+        """Act on so many lines for ever; connections that break are no reason to stop."""
+
         async def line() -> None:
             while True:
-                with suppress(*_BROKEN):
-                    async with await self.dial() as rude:
-                        await visit(rude)
+                with suppress(*BROKEN):
+                    await act()
                 await asyncio.sleep(pause)
 
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(sockets):
+            for _ in range(lines):
                 tasks.create_task(line())
 
     async def calls(
@@ -112,6 +147,8 @@ class Rude:
         self._reader = reader
         self._writer = writer
         self._draining: asyncio.Task[None] | None = None
+        self.close_code: int | None = None
+        """That of the server, once it was read as a message."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -157,22 +194,34 @@ class Rude:
 
     async def status(self) -> int | None:
         """Read the head of a response; return its status."""
+        return (await self._head())[0]
+
+    async def answer(self) -> Answer:
+        """Read a response, whose body ends with the connection; a WebSocket's has none."""
+        status, head = await self._head()
+        body = b"" if status == 101 else await self._reader.read(-1)
+        self.tally.received += len(body)
+        return Answer(status, head, body)
+
+    async def _head(self) -> tuple[int | None, bytes]:
         try:
             head = await self._reader.readuntil(b"\r\n\r\n")
-        except _BROKEN:
+        except BROKEN:
             self.tally.statuses[NO_STATUS] += 1
             raise
         self.tally.received += len(head)
         status = wire.status_of(head)
         self.tally.statuses[str(status)] += 1
-        return status
+        return status, head
 
-    async def open_call(self, query: str = "", **options: Any) -> dict[str, Any] | None:
+    async def open_call(
+        self, query: str = "", headers: tuple[str, ...] = (), **options: Any
+    ) -> dict[str, Any] | None:
         """Open or resume a call; return `session_created`, None when the server did not agree."""
-        if not await self.upgrade(query):
+        if not await self.upgrade(query, headers):
             return None
         await self.send(wire.text({"type": "config", **(options or {"encoding": "pcm16"})}), 1)
-        while (message := await self._message()) is not None:
+        while (message := await self.message()) is not None:
             if message.get("type") == "session_created":
                 return message
             self.tally.errors[str(message.get("code"))] += 1
@@ -200,7 +249,12 @@ class Rude:
             end = "reset"
         self.tally.closes[end if code is None else str(code)] += 1
 
-    async def _message(self) -> dict[str, Any] | None:
+    async def hang_up(self) -> None:
+        """Close a call in order, so that it does not wait for its client."""
+        await self.send(wire.frame(wire.CLOSE, (1000).to_bytes(2)), 1)
+        await self.ended()
+
+    async def message(self) -> dict[str, Any] | None:
         """Return the next text message, None for a close."""
         while True:
             first, second = await self._reader.readexactly(2)
@@ -211,8 +265,8 @@ class Rude:
             self.tally.received += size + 2
             opcode = first & 0xF
             if opcode == wire.CLOSE:
-                code = int.from_bytes(payload[:2]) if size >= 2 else 1005
-                self.tally.closes[str(code)] += 1
+                self.close_code = int.from_bytes(payload[:2]) if size >= 2 else 1005
+                self.tally.closes[str(self.close_code)] += 1
                 return None
             if opcode == wire.TEXT:
                 message: dict[str, Any] = json.loads(payload)

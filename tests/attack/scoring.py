@@ -107,6 +107,8 @@ class Footprint:
     log_lines: int = 0
     log_bytes: int = 0
     tracebacks: int = 0
+    secrets: int = 0
+    """Log lines with a key or token."""
     events: Counter[str] = field(default_factory=Counter)
     """Log lines by event, the most frequent."""
 
@@ -163,6 +165,8 @@ def broken(outcome: Outcome, bounds: Bounds) -> Iterator[str]:
     late = sum(not each.in_time(bounds) for each in outcome.newcomers)
     if late:
         yield f"{late} of {len(outcome.newcomers)} newcomers not in in time"
+    for what, times in outcome.attacker.get("breaches", {}).items():
+        yield f"{times} times: {what}"
     yield from _unanswered(outcome.attacker, bounds)
     yield from _traces(outcome.footprint, outcome.seconds, bounds)
 
@@ -179,6 +183,8 @@ def _traces(footprint: Footprint, seconds: float, bounds: Bounds) -> Iterator[st
         yield f"memory {grown:+.0f} MB after it"
     if footprint.tracebacks:
         yield f"{footprint.tracebacks} tracebacks"
+    if footprint.secrets:
+        yield f"{footprint.secrets} log lines with a key"
     lines = bounds.log_lines + bounds.log_lines_per_s * seconds
     if footprint.log_lines > lines:
         yield f"{footprint.log_lines} log lines of at most {lines:.0f}"

@@ -7,12 +7,15 @@ import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 import tests.attack.kin  # noqa: F401 - fills the registry
 from tests.attack import wire
 from tests.attack.attacker import attack_for
+from tests.attack.guarded import TRUSTED, guards
+from tests.attack.holdings import Holdings
 from tests.attack.registry import ATTACKS
 from tests.attack.rude import SOURCE, Tally, Target
 
@@ -34,6 +37,11 @@ def nothing_left() -> Iterator[None]:
     """What is left is collected here, where its warnings are expected."""
     yield
     gc.collect()
+
+
+@pytest.fixture(scope="module")
+def holdings(tmp_path_factory: pytest.TempPathFactory) -> Holdings:
+    return guards(tmp_path_factory.mktemp("guarded")).holdings
 
 
 @pytest.fixture
@@ -61,7 +69,7 @@ async def server() -> AsyncIterator[asyncio.Server]:
     yield listening
     listening.close()
     await asyncio.gather(*serving)
-    assert peers == {SOURCE}
+    assert peers <= {SOURCE, TRUSTED}
 
 
 def port_of(server: asyncio.Server) -> int:
@@ -69,12 +77,32 @@ def port_of(server: asyncio.Server) -> int:
     return port
 
 
+def aimed(server: asyncio.Server, holdings: Holdings) -> tuple[Tally, Target]:
+    tally, port = Tally(), port_of(server)
+    ports = dict.fromkeys(holdings.ports, port)
+    return tally, Target(port, tally, replace(holdings, ports=ports, steady=port, admin=port))
+
+
 @pytest.mark.parametrize("name", ATTACKS)
-async def test_an_attack_goes_on_until_it_is_stopped(name, server):
-    tally = Tally()
-    await attack_for(0.3, ATTACKS[name], Target(port_of(server), tally))
+async def test_an_attack_goes_on_until_it_is_stopped(name, server, holdings):
+    tally, target = aimed(server, holdings)
+    await attack_for(0.3, ATTACKS[name], target)
     assert tally.connections > 0
     assert not tally.errors
+
+
+@pytest.mark.parametrize(
+    "name", ["wrong-keys", "guessed-keys", "forged-tokens", "foreign-calls", "many-addresses"]
+)
+async def test_a_server_that_lets_everybody_in_is_told_of(name, server, holdings):
+    tally, target = aimed(server, holdings)
+    async with asyncio.timeout(10):
+        attacking = asyncio.ensure_future(ATTACKS[name].run(target))
+        while not tally.breaches:
+            assert not attacking.done()
+            await asyncio.sleep(0.01)
+    attacking.cancel()
+    await asyncio.gather(attacking, return_exceptions=True)
 
 
 async def test_an_attacker_ends_by_itself_and_tells_what_it_did(server):

@@ -5,7 +5,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -85,13 +85,14 @@ async def settled(
 
 
 class Logs:
-    """What the logs of a directory grew by since this was made."""
+    """What the logs of a directory grew by since this was made. `secrets` may not be in them."""
 
-    def __init__(self, paths: Iterator[Path]) -> None:
+    def __init__(self, paths: Iterator[Path], secrets: Collection[str] = ()) -> None:
         self._began = {path: path.stat().st_size for path in paths}
+        self._secrets = secrets
 
     def count(self, footprint: Footprint) -> None:
-        """Fill in lines, bytes, tracebacks and events."""
+        """Fill in lines, bytes, tracebacks, secrets and events."""
         events: Counter[str] = Counter()
         for path, began in self._began.items():
             with path.open("rb") as log:
@@ -101,6 +102,7 @@ class Logs:
                     footprint.log_lines += 1
                     footprint.log_bytes += len(raw)
                     footprint.tracebacks += line.count(_TRACEBACK)
+                    footprint.secrets += any(each in line for each in self._secrets)
                     events[event_of(line.rstrip())] += 1
         footprint.events = Counter(dict(events.most_common(_MOST_EVENTS)))
 

@@ -13,6 +13,7 @@ from tests.integration.callscribe.processes import until
 from tests.integration.conftest import RunningStack, leaked_keys
 from tests.integration.gateway.telephones import Telephony
 from tests.integration.pipeline.services import Service, service
+from tests.real_redis import admin
 
 STAGES = ("denoise", "vad", "asr")
 LIVING = {**dict.fromkeys(STAGES, 1), "align": 0}
@@ -26,7 +27,7 @@ SETTLING_S = 90.0
 @pytest.fixture
 def bus(stack: RunningStack) -> Iterator[redis.Redis]:
     """The stack's Redis."""
-    client = redis.Redis.from_url(stack.redis_url)
+    client = admin(stack.redis_url)
     yield client
     client.close()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hmac
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,7 +22,6 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from callscribe.cli import main
 from callscribe.local.child import free_ports
-from callscribe.local.embedded_redis import EmbeddedRedis
 from gateway.access.rules import NEEDS, Need
 from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import Carrier, Transport
@@ -35,6 +36,7 @@ from tests.integration.pipeline.calls import (
     sentence,
 )
 from tests.integration.pipeline.resuming import gateway
+from tests.real_redis import real_redis
 
 PORTED = [each for each in PROTOCOLS if each.port]
 HANDSHAKES = [each for each in PROTOCOLS if each.path and not each.port]
@@ -45,7 +47,7 @@ CALL = {"{id}": "no-such-call", "{name}": "page.js"}
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[RunningStack]:
-    with EmbeddedRedis() as own:
+    with real_redis() as own:
         create("operations", "admin", url=own.url)
         with running_stack(own.url) as stack:
             yield stack
@@ -198,6 +200,43 @@ async def test_twilio_shows_its_key_in_the_first_message(guarded, acme):
             assert (client.close_code == 1008) == (code == 1008)
 
 
+async def test_a_key_that_comes_in_a_message_has_its_limit_of_calls(guarded):
+    key = known(
+        guarded, create("pbx", "transcribe", url=guarded.redis_url, flags=("--sessions", "1"))
+    )
+    start = {"event": "start", "start": {"customParameters": {"token": key}}}
+    async with handshake(guarded, "/twilio") as first, handshake(guarded, "/twilio") as second:
+        await first.send(json.dumps(start))
+        await asyncio.sleep(0.5)
+        await second.send(json.dumps(start))
+        await asyncio.wait_for(second.wait_closed(), 20)
+        assert (second.close_code, second.close_reason) == (1013, "1 calls of this key are running")
+        await first.send(json.dumps({"event": "stop"}))
+        await asyncio.wait_for(first.wait_closed(), 20)
+    async with handshake(guarded, "/twilio") as third:
+        await third.send(json.dumps(start))
+        await third.send(json.dumps({"event": "stop"}))
+        await asyncio.wait_for(third.wait_closed(), 20)
+        assert third.close_code == 1000
+
+
+async def test_twilio_signs_where_its_auth_token_is_known(guarded, acme, tmp_path):
+    file = tmp_path / "token"
+    file.write_text("12345\n")
+    with gateway(guarded.redis_url, "--twilio-auth-token-file", str(file)) as signed:
+        url = f"wss://127.0.0.1:{signed.port}/twilio"
+        signature = b64encode(hmac.digest(b"12345", url.encode(), "sha1")).decode()
+        plain = url.replace("wss", "ws")
+        async with ws.connect(plain, additional_headers={"X-Twilio-Signature": signature}):
+            pass
+        for headers in ({"X-Twilio-Signature": signature[::-1]}, bearer(acme)):
+            with pytest.raises(InvalidStatus) as refused:
+                async with ws.connect(plain, additional_headers=headers):
+                    pass
+            assert refused.value.response.status_code == 403
+            assert refused.value.response.body.startswith(b"refused: signature")
+
+
 def test_a_port_that_carries_no_key_is_closed_or_one_tenants(guarded, operator):
     tcp = [each for each in PORTED if each.transport is Transport.TCP]
     assert len(tcp) == 2
@@ -294,8 +333,9 @@ async def test_a_token_opens_one_call_with_its_options(guarded, acme, http):
     assert "words" in heard.finals[0], "its options are fixed"
     again = await call(guarded, made["token"])
     assert again.errors == ["spent_token"]
-    status, _ = await ask(http, guarded, "GET", f"/v1/sessions/{heard.session}", made["token"])
-    assert status == 403
+    for method in ("GET", "DELETE"):
+        path = f"/v1/sessions/{heard.session}"
+        assert (await ask(http, guarded, method, path, made["token"]))[0] == 403
     async with http.post(
         api(guarded, "/v1/tokens"), json={}, headers=bearer(made["token"])
     ) as answer:
@@ -423,6 +463,41 @@ async def test_a_foreign_page_gets_nothing(guarded, acme, http):
         ):
             pass
     assert refused.value.response.status_code == 403
+
+
+async def test_an_allowed_page_reads_answers_and_asks_before(guarded, acme, http):
+    here = {"Origin": "http://localhost:5173"}
+    asking = {**here, "Access-Control-Request-Method": "GET"}
+    url = api(guarded, "/v1/access")
+    async with http.options(url, headers=asking) as answer:
+        assert answer.status == 204
+        assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+        assert answer.headers["Access-Control-Allow-Origin"] == here["Origin"]
+    for headers, status in (({**here, **bearer(acme)}, 200), ({**here, **bearer("no")}, 401)):
+        async with http.get(url, headers=headers) as answer:
+            assert answer.status == status
+            assert answer.headers["Access-Control-Allow-Origin"] == here["Origin"]
+            assert answer.headers["Vary"] == "Origin"
+    for headers in ({}, {"Origin": "https://evil.example"}):
+        async with http.get(url, headers=headers) as answer:
+            assert "Access-Control-Allow-Origin" not in answer.headers
+    async with http.options(url, headers={**asking, "Origin": "https://evil.example"}) as answer:
+        assert answer.status == 405
+
+
+async def test_a_drain_over_http_is_the_operators_alone(guarded, http):
+    (port,) = free_ports(1)
+    with gateway(guarded.redis_url, "--admin-port", str(port)) as apart:
+        for where in (apart.port, guarded.port):
+            async with http.post(f"http://127.0.0.1:{where}/v1/drain") as answer:
+                assert answer.status == 404
+        drain = f"http://127.0.0.1:{port}/v1/drain"
+        async with http.post(drain, headers={"Origin": f"http://127.0.0.1:{port}"}) as answer:
+            assert answer.status == 403
+        assert apart.page("/ready")[0] == 200
+        async with http.post(drain) as answer:
+            assert (answer.status, await answer.json()) == (202, {"sessions": 0})
+        assert await asyncio.to_thread(apart.process.wait, 20) == 0
 
 
 def test_operators_have_a_port_of_their_own(guarded):

@@ -24,6 +24,7 @@ from tests.integration.pipeline.resuming import (
     talk_messages,
 )
 from tests.integration.pipeline.services import LastingRedis, Service, lasting_redis, service
+from tests.real_redis import admin
 
 PACE = 0.02
 TRY_AGAIN_LATER = 1013
@@ -87,7 +88,7 @@ async def test_while_nothing_hears_a_call_its_client_is_told_how_far_behind_it_i
     call = CutCall(config(events=["lag"], interim_results=False), [*talk_messages(8), FINALIZE])
     async with call.opened(here.url) as client:
         await client.say(*call.script[:30], pace=PACE)
-        with redis.Redis.from_url(bus.url) as keeper:
+        with admin(bus.url) as keeper:
             heard = Leg(call.session, 0).key("ckpt:vad")
             await wait_until(lambda: checkpointed(keeper, heard), "it is being heard")
         vad.process.send_signal(signal.SIGSTOP)

@@ -77,6 +77,14 @@ async def test_what_cannot_be_served_is_told_so(stack: RunningStack, request_: b
     assert said.startswith((b"HTTP/1.1 ", b"HTTP/1.0 400 "))
 
 
+@pytest.mark.parametrize("field", [b"X-Api-Key: \xff", b"Authorization: Bearer \xc3\xbf.\xff"])
+async def test_a_key_may_have_any_bytes_where_none_is_needed(stack: RunningStack, field: bytes):
+    listing = b"GET /v1/sessions HTTP/1.1\r\nHost: x\r\n" + field + b"\r\n\r\n"
+    assert (await answer(stack.port, listing)).startswith(b"HTTP/1.1 200 ")
+    upgrade = UPGRADE.replace(b"Host: x", b"Host: x\r\n" + field)
+    assert (await answer(stack.port, upgrade)).startswith(b"HTTP/1.1 101 ")
+
+
 async def test_a_health_check_by_head_gets_no_body(stack: RunningStack):
     said = await answer(stack.port, b"HEAD /health HTTP/1.1\r\nHost: x\r\n\r\n", ends=True)
     head, _, body = said.partition(b"\r\n\r\n")

@@ -9,11 +9,12 @@ from contextlib import ExitStack
 
 import pytest
 
+from bench.redis_server import GuardedRedis
 from callscribe.local.child import free_ports
-from callscribe.local.embedded_redis import EmbeddedRedis
 from tests.integration.callscribe.processes import until
 from tests.integration.pipeline.calls import config, converse
 from tests.integration.pipeline.services import service
+from tests.real_redis import admin, real_redis
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_without_redis_a_service_names_the_address_and_ends(
 
 
 def test_a_port_that_is_taken_is_named(silent: int):
-    with EmbeddedRedis() as redis:
+    with real_redis() as redis:
         command = [sys.executable, "-m", "callscribe", "gateway", "--redis-url", redis.url]
         command += ["--host", "127.0.0.1", "--port", str(silent)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
@@ -65,7 +66,7 @@ def test_a_port_that_is_taken_is_named(silent: int):
 
 
 async def test_without_workers_a_gateway_is_not_ready_and_refuses_calls():
-    with EmbeddedRedis() as redis, service("gateway", redis.url) as gateway:
+    with real_redis() as redis, service("gateway", redis.url) as gateway:
         until(lambda: gateway.page("/health")[0] == 200)
         assert gateway.page("/ready") == (503, "no live worker: vad, asr\n")
         transcript = await converse(gateway.url, config())
@@ -77,3 +78,24 @@ async def test_without_workers_a_gateway_is_not_ready_and_refuses_calls():
         )
         assert refused
         assert gateway.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "missing", "said"),
+    [
+        ("gateway", ["--port", "0"], "-hgetall", "user gateway may not run HGETALL cs:v"),
+        ("vad", [], "-xgroup|create", "user vad may not run XGROUP cs:v"),
+        ("vad", [], "off", "WRONGPASS"),
+    ],
+)
+def test_a_service_without_a_right_names_it_and_ends(
+    name: str, flags: list[str], missing: str, said: str
+):
+    with GuardedRedis("acl") as redis:
+        with admin(redis.url) as client:
+            client.execute_command("ACL", "SETUSER", name, missing)
+        command = [sys.executable, "-m", "callscribe", name, *flags, "--redis-url", redis.url]
+        ended = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    (line,) = [each for each in ended.stderr.splitlines() if each.startswith("callscribe ")]
+    assert said in line
+    assert ended.returncode == (1 if missing == "off" else 2)

@@ -8,7 +8,7 @@ def test_all_and_the_short_form():
     everything, short = chosen([], short=False), chosen([], short=True)
     assert everything == [*ATTACKS.values()]
     assert short == [each for each in everything if each.short]
-    assert 0 < len(short) <= 10
+    assert 0 < len(short) <= 13
 
 
 def test_by_name_and_by_kin():

@@ -105,7 +105,9 @@ def test_a_newcomer_is_in_in_time(newcomer, fine):
         {"problems": ["gateway-0 died with code -9"]},
         {"footprint": Footprint(before=60.0, after=109.0)},
         {"attacker": {"statuses": {"none": 6, "200": 94}}},
+        {"attacker": {"breaches": {"a wrong key was let in": 1}}},
         {"footprint": Footprint(tracebacks=1)},
+        {"footprint": Footprint(secrets=1)},
         {"footprint": Footprint(log_lines=401)},
     ],
 )

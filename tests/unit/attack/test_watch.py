@@ -24,7 +24,7 @@ def test_the_event_of_a_line(line, event):
 def test_only_what_logs_grew_by_counts(tmp_path):
     path = tmp_path / "gateway-0.log"
     path.write_text(f"{_FAILED}\n{_TRACEBACK}\n")
-    logs = Logs(tmp_path.glob("*.log"))
+    logs = Logs(tmp_path.glob("*.log"), ["d45de800"])
     with path.open("a") as log:
         log.write(f"{_OPENED}\n{_OPENED}\n{_FAILED}\n{_TRACEBACK}\n")
     footprint = Footprint()
@@ -32,3 +32,4 @@ def test_only_what_logs_grew_by_counts(tmp_path):
     assert (footprint.log_lines, footprint.tracebacks) == (4, 1)
     assert footprint.log_bytes == 2 * len(_OPENED) + len(_FAILED) + len(_TRACEBACK) + 4
     assert footprint.events["session.opened"] == 2
+    assert footprint.secrets == 2

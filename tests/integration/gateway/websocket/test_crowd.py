@@ -10,7 +10,6 @@ import pytest
 import websockets.asyncio.client as ws
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from callscribe.local.embedded_redis import EmbeddedRedis
 from tests.integration.callscribe.processes import until
 from tests.integration.conftest import RunningStack, wait_until
 from tests.integration.gateway.conftest import status
@@ -23,6 +22,7 @@ from tests.integration.pipeline.calls import (
     sentence,
 )
 from tests.integration.pipeline.services import Service, service
+from tests.real_redis import real_redis
 
 CROWD = 1_000
 PLACES = 500
@@ -64,7 +64,7 @@ async def test_a_thousand_mute_sockets_disturb_nobody_and_are_closed(stack: Runn
 
 
 async def test_a_thousand_mute_clients_harm_only_each_other_and_are_sent_away():
-    with EmbeddedRedis() as redis, service("gateway", redis.url, "--opening-s", "4") as gateway:
+    with real_redis() as redis, service("gateway", redis.url, "--opening-s", "4") as gateway:
         until(lambda: gateway.page("/health")[0] == 200)
         before = resident(gateway.process.pid)
         taken, refused = [], []

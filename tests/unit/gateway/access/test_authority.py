@@ -110,6 +110,32 @@ def test_a_key_set_is_read_again_for_a_new_key(tmp_path):
     assert authority.check(token(PRIVATE, "RS256", {"kid": "new"})).tenant == "acme"
 
 
+def test_strangers_do_not_have_a_key_set_read_again(tmp_path, monkeypatch):
+    path = tmp_path / "jwks.json"
+    one = json.loads(RSAAlgorithm.to_jwk(PRIVATE.public_key()))
+    path.write_text(json.dumps({"keys": [{**one, "kid": "old"}]}))
+    authority = given(jwks_file=path)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(path), "read_text", lambda _: pytest.fail("it was read"))
+        with pytest.raises(Rejected, match="names no key"):
+            authority.check(token(PRIVATE, "RS256", {"kid": "new"}))
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"keys": []}', None])
+def test_a_key_set_that_cannot_be_read_leaves_the_former_one(tmp_path, content):
+    path = tmp_path / "jwks.json"
+    one = json.loads(RSAAlgorithm.to_jwk(PRIVATE.public_key()))
+    path.write_text(json.dumps({"keys": [{**one, "kid": "old"}]}))
+    authority = given(jwks_file=path)
+    if content is None:
+        path.unlink()
+    else:
+        path.write_text(content)
+    with pytest.raises(Rejected, match="names no key"):
+        authority.check(token(PRIVATE, "RS256", {"kid": "new"}))
+    assert authority.check(token(PRIVATE, "RS256", {"kid": "old"})).tenant == "acme"
+
+
 def test_issuer_audience_and_tenant_are_as_the_settings_say(secret):
     authority = given(secret_file=secret, issuer="idp", audience="us", tenant="ours")
     assert authority.check(token(iss="idp", aud="us", tenant=None)).tenant == "ours"

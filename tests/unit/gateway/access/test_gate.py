@@ -29,7 +29,12 @@ def keyring() -> StandInKeyring:
 
 
 def gate(keyring: StandInKeyring, **more: Any) -> Gate:
-    usual: dict[str, Any] = {"port_tenant": None, "free": False, "guarded": False}
+    usual: dict[str, Any] = {
+        "port_tenant": None,
+        "auth_token": None,
+        "free": False,
+        "guarded": False,
+    }
     authority: Authority | None = more.pop("authority", None)
     return Gate(cast(Keyring, keyring), authority, Origins(), **{**usual, **more})
 
@@ -107,6 +112,23 @@ def test_another_secret_with_a_known_id_does_not_count(keyring):
             "unknown_key",
             401,
         )
+
+
+@pytest.mark.parametrize("change", [{"revoked": NOW}, {"expires": NOW - 1}])
+def test_only_its_holder_is_told_what_became_of_a_key(keyring, change):
+    key = given(keyring, **change)
+    forged = key[:-1] + ("A" if key[-1] != "A" else "B")
+    assert code(lambda: gate(keyring).admit(Need.READ, bearer(forged), HERE))[0] == "unknown_key"
+
+
+def test_bytes_that_are_no_text_are_no_key(keyring):
+    key = given(keyring)
+    here, free = gate(keyring), gate(StandInKeyring())
+    token = minted(keyring, key, NOW + 60)
+    body, _, signature = token.partition(".")
+    for said in ("\udcff", f"{key[:-1]}\udcff", f"{body}.\udcff{signature}", "a.\udcff.c"):
+        assert code(lambda said=said: here.admit(Need.READ, bearer(said), HERE))[1] == 401
+        assert free.admit(Need.READ, bearer(said), HERE).operator
 
 
 def test_what_nobody_decided_about_is_denied_even_where_all_is_open(keyring):

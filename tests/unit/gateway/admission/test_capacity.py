@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from common.pipeline.stages import ASR as RECOGNISER
 from common.pipeline.stages import DENOISE, VAD
-from gateway.admission.capacity import BUSY, Capacity, Gate, Look, StageLook, WorkPerAudio
+from gateway.admission.capacity import (
+    BUSY,
+    SHORT_OF_PLACES,
+    Capacity,
+    Gate,
+    Look,
+    StageLook,
+    WorkPerAudio,
+)
 from gateway.admission.evidence import WINDOW, Decodes
 
 ASR = {"slots": 16, "used": 2, "places": [1], "decode": 0.0625}
@@ -26,12 +34,13 @@ def look(
     ends: int = 0,
     late: int = 0,
     overdue: int = 0,
+    proved: int = 0,
     **asr: object,
 ) -> Look:
     """Half a second with `legs` that brought their audio, and recognisers busy for `share`."""
     stages = {
         "vad": StageLook(slots, legs),
-        "asr": StageLook(**{**ASR, **asr}),  # type: ignore[arg-type]
+        "asr": StageLook(**{**ASR, "legs": proved, **asr}),  # type: ignore[arg-type]
         "denoise": StageLook(4, 0),
     }
     decodes = Decodes(share / 2, 0.5, ends, late, overdue)
@@ -96,6 +105,34 @@ def test_evidence_fades_back_to_the_estimate(capacity):
     now = watch(capacity, *[look(8, work=4 * 0.02)] * 600)
     watch(capacity, *[look(0)] * 2400, start=now + 0.5)
     assert capacity.room == pytest.approx(ROOM, rel=0.01)
+
+
+def test_proved_legs_bound_the_calls_in_place_of_what_was_learned(capacity):
+    now = watch(capacity, *[look(8, work=4 * 0.10, proved=12)] * 600)
+    assert capacity.room is not None
+    assert capacity.room < 8, "what was learned would refuse"
+    taken = 8
+    while reason(capacity, now) is None:
+        capacity.reserve(taken, 1, now)
+        taken += 1
+    assert taken == 12
+    assert reason(capacity, now) == "asr_legs"
+    assert "asr_legs" in SHORT_OF_PLACES
+
+
+def test_proved_legs_hold_however_little_the_recognisers_do():
+    for asr_load in (0.0, 0.5):
+        capacity = Capacity(asr_load)
+        now = watch(capacity, *[look(3, share=0.0, proved=4)] * 60)
+        assert reason(capacity, now) is None
+        assert reason(capacity, now, legs=2) == "asr_legs"
+        watch(capacity, look(0, proved=1), start=now + 5)
+        assert reason(capacity, now + 5, legs=2) is None, "an idle system takes a call"
+
+
+def test_late_finals_refuse_calls_below_the_proved_legs(capacity):
+    now = watch(capacity, *[look(4, ends=2, late=1, proved=12)] * 20)
+    assert reason(capacity, now) == "asr_wait"
 
 
 def test_each_recogniser_adds_its_places(capacity):

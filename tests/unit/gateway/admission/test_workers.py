@@ -168,6 +168,21 @@ async def test_the_summary_counts_the_living(live, redis, clock):
     }
 
 
+async def test_proved_legs_count_once_every_recogniser_reports_them(live, redis):
+    redis.beat("vad", "v", 1, slots=20, used=6)
+    redis.beat("asr", "a", 1, legs=4)
+    redis.beat("asr", "b", 1)
+    await live.look()
+    assert "legs" not in live.summary()["asr"]
+    redis.beat("asr", "b", 2, legs=3)
+    await live.look()
+    assert live.summary()["asr"]["legs"] == 7
+    live.admit("one", REQUIRED, 1)
+    with pytest.raises(AtCapacity, match="the recognisers carry 7 legs") as refusal:
+        live.admit("more", REQUIRED, 1)
+    assert refusal.value.reason == "asr_legs"
+
+
 async def test_a_worker_silent_for_long_is_forgotten_everywhere(live, redis, clock):
     redis.beat("vad", "v", 1)
     await live.look()

@@ -34,6 +34,7 @@ def test_a_call_may_name_only_what_is_at_an_allowed_host(secret_file):
         "ftp://crm.example.com",
         "crm.example.com",
         "https://[::1",
+        "https://evil.net\\@crm.example.com",
         "",
     ):
         assert not rules.allows(url), url
