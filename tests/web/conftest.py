@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from callscribe.local.embedded_redis import EmbeddedRedis
 from tests.conftest import ROOT
 from tests.integration.conftest import RunningStack, running_stack
+from tests.real_redis import real_redis
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright
@@ -29,7 +29,7 @@ def _chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: its event loop counts as running all the while
 def playwright() -> "Iterator[Playwright]":
     """What drives browsers."""
     api = pytest.importorskip("playwright.sync_api", reason="pip install -e .[dev-web]")
@@ -37,7 +37,7 @@ def playwright() -> "Iterator[Playwright]":
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def launch(playwright: "Playwright") -> Iterator[Launch]:
     """Starts browsers, which end with the tests."""
     path = _chromium()
@@ -56,7 +56,7 @@ def launch(playwright: "Playwright") -> Iterator[Launch]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(launch: Launch) -> "Browser":
     """A browser that tests share; its microphone beeps."""
     return launch()
@@ -74,5 +74,5 @@ def axe() -> str:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[RunningStack]:
     """The default stack, shared by tests that leave it as they found it."""
-    with EmbeddedRedis() as own, running_stack(own.url) as running:
+    with real_redis() as own, running_stack(own.url) as running:
         yield running
