@@ -8,6 +8,7 @@
 #   make web                     build the page and the JavaScript client; needs Node 20 and npm
 #   make test-web                their tests, with a real server and Debian's Chromium
 #   make screenshots             take the documents' pictures anew, with Debian's Chromium
+#   make test-redis [REDIS=tls]  the tests with a Redis that has users, and TLS if asked
 #   make test-plain-cpu [ISA=GENERIC]   the tests of a model's text, as without VNNI
 #   make check                   format, lint, types, import rules and unit tests
 #   make bench [ARGS="live"]     all benchmarks, in under 20 minutes, or one
@@ -27,8 +28,8 @@ INSTALL = -m pip install --quiet
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo up web test-web screenshots test test-clients test-plain-cpu test-vllm check bench chaos fuzz \
-	drills attack lock sbom clean
+.PHONY: demo up web test-web screenshots test test-clients test-redis test-plain-cpu test-vllm check bench \
+	chaos fuzz drills attack lock sbom clean
 
 demo: .venv/local.stamp
 	$(BIN)/callscribe demo $(if $(AUDIO),"$(AUDIO)") $(ARGS)
@@ -61,17 +62,29 @@ test-clients: .venv/dev.stamp
 	$(BIN)/python -m tests.clients.environments
 	$(BIN)/python -m pytest tests/clients $(ARGS)
 
+# TLS needs a Redis of the system: the one in the wheel has none.
+test-redis: .venv/dev.stamp
+	TEST_REDIS=$(or $(REDIS),acl) $(BIN)/python -m pytest tests/contract tests/integration tests/chaos \
+		$(ARGS)
+
 # CTranslate2's kernels for AVX, and oneDNN's for AVX2, whatever the processor has. No processor with
 # AVX2 takes the former by itself, so this differs from `make test`. GENERIC takes twice as long.
 test-plain-cpu: .venv/dev.stamp
 	CT2_FORCE_CPU_ISA=$(or $(ISA),AVX) CT2_USE_MKL=0 ONEDNN_MAX_CPU_ISA=AVX2 \
 		$(BIN)/python -m pytest -m model_text $(ARGS)
 
+# What computes with PyTorch, which the environment of vLLM has: on its CPU device.
+TORCH_TESTS = tests/unit/common/test_devices.py tests/unit/vad_worker tests/unit/denoise_worker \
+	tests/integration/common/test_rows.py tests/integration/common/test_devices.py \
+	tests/integration/vad_worker tests/integration/denoise_worker tests/integration/bench \
+	tests/contract/test_stage.py tests/chaos/test_run.py
+
 # A real engine is started many times, and one that hangs must not hang this.
 test-vllm: .venv-vllm/dev.stamp
-	timeout 1800 .venv-vllm/bin/python -m pytest tests/integration/vad_worker/test_model.py \
-		tests/integration/bench/test_vad.py tests/vllm tests/contract/test_asr_engine.py \
+	timeout 1800 .venv-vllm/bin/python -m pytest tests/vllm tests/contract/test_asr_engine.py \
 		-k 'not whisper' $(ARGS)
+	timeout 1800 .venv-vllm/bin/python -m pytest $(TORCH_TESTS) \
+		-k 'torch or rows or devices or engines or package' $(ARGS)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .
@@ -103,7 +116,7 @@ LOCK = build/tools/bin/uv pip compile --quiet --no-config --no-header --no-annot
 	--python-platform x86_64-manylinux_2_28 $(ARGS)
 
 lock: build/tools.stamp
-	for extra in gateway vad denoise asr-cpu asr-vllm; do \
+	for extra in gateway vad denoise gpu asr-cpu asr-vllm; do \
 		$(LOCK) pyproject.toml --extra $$extra --output-file deploy/locks/$$extra.txt \
 			>/dev/null || exit; \
 	done

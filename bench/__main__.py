@@ -3,7 +3,8 @@
     python -m bench all             every benchmark but gpu, profile, frames, scaler; JSON and plots
     python -m bench vad             the VAD's network against the official ones
     python -m bench denoise         noise suppression against the official runtime
-    python -m bench asr             Whisper's decodes against faster-whisper's own
+    python -m bench asr             Whisper's decodes against faster-whisper's own; CPU engines
+    python -m bench clauses         long utterances in clauses against whole ones: words, the end
     python -m bench bus             what bus and gateway cost: CPU and latency with dummy engines
     python -m bench frames          what a frame costs before a session has it
     python -m bench live            how many live calls two cores recognise, and how late
@@ -36,6 +37,7 @@ _BENCHMARKS = {
             "vad",
             "denoise",
             "asr",
+            "clauses",
             "bus",
             "frames",
             "live",

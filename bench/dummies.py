@@ -53,6 +53,7 @@ class FixedTextEngine:
 
     name = "fixed text"
     isolated = False
+    in_clauses = False
 
     def __init__(self, settings: EngineSettings) -> None:
         self.concurrency = settings.concurrency or 1

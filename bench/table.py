@@ -33,6 +33,8 @@ class Figures:
     unexpected: int
     resident_mb: dict[str, float]
     redis_kb_per_session: float
+    redis: str = "none"
+    """What protects Redis, see `bench.redis_server`."""
 
 
 class Mark(NamedTuple):
@@ -73,7 +75,8 @@ def show(rows: Sequence[Figures], *, header: bool) -> str:
         cpu = [row.cpu[name] for name in PROCESSES]
         counts = f"{row.expected:>7} {row.lost:>4} {row.unexpected:>5}"
         values = (*cpu, row.machine_percent, *row.v, *row.r)
-        lines.append(f"{row.sessions:>8} |{_numbers(values)} |{counts}")
+        label = f"{row.sessions}" if row.redis == "none" else f"{row.sessions} {row.redis}"
+        lines.append(f"{label:>8} |{_numbers(values)} |{counts}")
         if row.lost or not kept_up(row):
             lines.append(f"{'':>8} | fell behind (machine too busy or too small): compare nothing")
         elif _marked(row) and (mark := MARKS.get(row.sessions)):
@@ -90,7 +93,8 @@ def show(rows: Sequence[Figures], *, header: bool) -> str:
 
 
 def _marked(row: Figures) -> bool:
-    return (row.workers, row.pattern, row.message_ms) == (1, "dense", 32)
+    shape = (row.workers, row.pattern, row.message_ms, row.redis)
+    return shape == (1, "dense", 32, "none")
 
 
 def _numbers(values: Sequence[float]) -> str:

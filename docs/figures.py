@@ -13,6 +13,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
@@ -49,6 +50,18 @@ _STARTED = {
     "denoise model": "denoiser's network, loaded",
     "asr model": "faster-whisper, imported",
     "all": "everything",
+}
+_PROTECTIONS = {
+    "none": "open to all",
+    "acl": "a user for each service",
+    "tls": "users and TLS",
+}
+_PROOFS = {
+    "no keys": "no key, where none is needed",
+    "API key": "an API key",
+    "short-lived token": "a short-lived token",
+    "JWT, HS256": "a JSON Web Token, HS256",
+    "JWT, RS256": "a JSON Web Token, RS256",
 }
 _OPERATIONS = {
     "append": "append audio, each leg",
@@ -187,6 +200,28 @@ def _asr() -> str:
     return recorded("asr", f"{head}\n\n{table(columns, rows)}\n\n{tail}")
 
 
+def _clauses() -> str:
+    figures = read("clauses")["figures"]
+    columns = [
+        "decoded",
+        "words wrong",
+        "all decodes, CPU",
+        "the last one, p50 / p95, CPU",
+        "longest",
+    ]
+    rows = [
+        [
+            name if name == "whole" else f"in {name}",
+            f"{100 * row['word_error_rate']:.2f} % of {_number(row['words'])}",
+            f"{row['cpu_s']:.1f} s",
+            f"{_number(row['end_p50_ms'])} / {_number(row['end_p95_ms'])} ms",
+            f"{_number(row['end_max_ms'])} ms",
+        ]
+        for name, row in figures.items()
+    ]
+    return recorded("clauses", table(columns, rows))
+
+
 def _bus() -> str:
     chain = read("bus-chain")["figures"]
     rows: list[Sequence[str]] = list(chain["rows"])
@@ -222,6 +257,24 @@ def _workers() -> str:
     return recorded("bus-1", table(columns, rows))
 
 
+def _redis() -> str:
+    runs = read("bus-redis")["figures"]
+    names = [name for name in _PROCESSES if name != "callers"]
+    rows: list[Sequence[str]] = []
+    open_sum = 0.0
+    for protection, label in _PROTECTIONS.items():
+        own = [run for run in runs if run["redis"] == protection]
+        cpu = [median([run["cpu"][name] for run in own]) for name in names]
+        open_sum = open_sum or sum(cpu)
+        p50, p99 = (_number(median([run["r"][at] for run in own])) for at in (0, 1))
+        figures = [f"{each:.2f}" for each in (*cpu, sum(cpu), sum(cpu) / open_sum)]
+        rows.append([label, *figures, f"{p50} / {p99}"])
+    columns = ["Redis", *(_PROCESSES[name] for name in names), "sum", "ratio", "result p50 / p99"]
+    what = f"{_number(runs[0]['sessions'])} calls, {runs[0]['pattern']}; "
+    what += f"medians of {len(runs) // len(_PROTECTIONS)} runs, by turns:"
+    return recorded("bus-redis", f"{what}\n\n{table(columns, rows)}")
+
+
 def _clients() -> str:
     rows = [
         [
@@ -236,6 +289,24 @@ def _clients() -> str:
     columns = ["operation", "calls", "ours, CPU µs", "redis-py, CPU µs", "ratio"]
     columns += ["ours, wall µs", "redis-py, wall µs"]
     return recorded("bus-clients", table(columns, rows))
+
+
+def _keys() -> str:
+    found = read("bus-keys")["figures"]
+    none = found["costs"][0]
+    rows = [
+        [
+            _PROOFS[each["way"]],
+            f"{each['check']:.0f}",
+            _number(each["cpu"]),
+            "" if each is none else _number(each["more"]),
+            f"{each['cpu'] / none['cpu']:.2f}",
+        ]
+        for each in found["costs"]
+    ]
+    columns = ["a call with", "its check, CPU µs", "all of it, CPU µs", "more", "ratio"]
+    what = f"Medians of {found['rounds']} rounds of {found['calls']} calls each, by turns:"
+    return recorded("bus-keys", f"{what}\n\n{table(columns, rows)}")
 
 
 def _overload() -> str:
@@ -353,8 +424,11 @@ _PLACES: Mapping[str, Callable[[], str]] = {
     "clients-deepgram": lambda: _unmodified("deepgram"),
     "clients-openai": lambda: _unmodified("openai"),
     "asr": _asr,
+    "clauses": _clauses,
     "bus": _bus,
     "bus-clients": _clients,
+    "bus-redis": _redis,
+    "bus-keys": _keys,
     "workers": _workers,
     "overload": _overload,
     "admission": _admission,

@@ -1,4 +1,4 @@
-"""Write the tables that the code makes: keys and stages, and in docs/protocol.md the options.
+"""Write the tables that the code makes: keys, stages, options, and what Redis reveals to whom.
 
 ``python docs/pipeline_tables.py`` rewrites them in place.
 """
@@ -8,14 +8,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from common.bus import acl, keys
 from common.options import OPTIONS, Kind, Option
 from common.pipeline import stages, streams
 from common.pipeline.stages import StageSpec
-from common.pipeline.streams import Ids, Stream
+from common.pipeline.streams import Ids, Lifetime, Stream
 
 _DOCS = Path(__file__).resolve().parent
 ARCHITECTURE = _DOCS.parent / "ARCHITECTURE.md"
 PROTOCOL = _DOCS / "protocol.md"
+REDIS = _DOCS / "redis.md"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -24,12 +26,26 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |".replace(" --- ", "---") for line in lines)
 
 
-def _key(stream: Stream) -> Sequence[str]:
+def _keys() -> Iterable[Sequence[str]]:
+    above: tuple[str, ...] = ()
+    for stream in streams.ALL:
+        names = ", ".join(each.upper() if len(each) == 3 else each for each in stream.writers)
+        if stream.writers == streams.STAGES:
+            names = "each worker"
+        elif set(stream.writers) == {keys.GATEWAY, *streams.STAGES}:
+            names = "each process"
+        elif len(above) > 1 and stream.writers == above:
+            names = "the same"
+        above = stream.writers
+        yield _key(stream, names)
+
+
+def _key(stream: Stream, writers: str) -> Sequence[str]:
     ids = "–" if stream.ids is Ids.NONE else stream.ids.value
     lives = stream.lifetime.value
     if stream.most is not None:
         lives += f", newest {stream.most}"
-    return (f"`{stream.pattern}`", stream.writers, stream.holds, ids, lives)
+    return (f"`{stream.pattern}`", writers, stream.holds, ids, lives)
 
 
 def _stage(spec: StageSpec) -> Sequence[str]:
@@ -64,6 +80,25 @@ def _option(option: Option) -> Sequence[str]:
     return (name, _allowed(option), default, unit, changeable, users, option.meaning)
 
 
+def _lives(stream: Stream) -> str:
+    newest = "" if stream.most is None else f", newest {stream.most}"
+    return _LIVES.get(stream.lifetime, stream.lifetime.value) + newest
+
+
+_LIVES = {
+    Lifetime.SESSION: f"the call, at most {keys.SESSION_TTL} s more",
+    Lifetime.CONSUMED: f"until consumed, at most {keys.SESSION_TTL} s after the call",
+    Lifetime.RETENTION: "the call and `--retention-s`",
+}
+
+
+def _revealed(stream: Stream) -> Sequence[str]:
+    readers = acl.readers(stream)
+    if set(streams.STAGES) <= {*readers}:
+        readers = [*(each for each in readers if each not in streams.STAGES), "every stage"]
+    return (f"`{stream.pattern}`", stream.reveals, ", ".join(readers), _lives(stream))
+
+
 _OPTION = ("option", "type and range", "default", "unit", "changeable", "used by", "meaning")
 
 
@@ -71,10 +106,15 @@ def tables() -> Mapping[Path, Mapping[str, str]]:
     """Return every table by its document and the name of its place in it."""
     return {
         ARCHITECTURE: {
-            "keys": table(("key", "written by", "holds", "ids", "lives"), map(_key, streams.ALL)),
+            "keys": table(("key", "written by", "holds", "ids", "lives"), _keys()),
             "stages": table(
                 ("stage", "work item", "reads", "writes", "needed by"),
                 map(_stage, stages.PIPELINE),
+            ),
+        },
+        REDIS: {
+            "content": table(
+                ("key", "reveals", "may be read by", "lives"), map(_revealed, streams.ALL)
             ),
         },
         PROTOCOL: {"options": table(_OPTION, map(_option, OPTIONS.values()))},

@@ -32,3 +32,15 @@ Saying its phrase twice makes five.
 
 CUT_BY_THE_VAD = {12_800: 3, 6_400: 7}
 """Words of 379 that may be lost by cutting at pauses of so many samples: 1 or 2, and 4 to 6."""
+
+IN_CLAUSES = 2
+"""Words of the sample call's 170, joined to long utterances, that clauses may lose: none or 1."""
+
+MOONSHINE_CALL = 2
+"""Words wrong of the 170 of the sample call: 1, both with VNNI and without."""
+
+MOONSHINE_READ = 6
+"""Words wrong of the 209 of recorded speech: 5, both with VNNI and without."""
+
+MOONSHINE_LONG = SAME
+"""Words wrong of the sample call in one piece: none, both with VNNI and without."""

@@ -84,7 +84,7 @@ def pools(site: str) -> tuple[list[Pool], int]:
         found.append(
             Pool(
                 name=name,
-                per_pod=service.per_pod,
+                per_pod=scaling.per_pod(values.autoscaling, service),
                 capacity=capacity,
                 least=service.replicas,
                 most=service.max_replicas,

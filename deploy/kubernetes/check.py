@@ -15,7 +15,8 @@ from deploy.kubernetes.processes import (
     set_or_default,
     telephone_ports,
 )
-from deploy.kubernetes.values import Service, Values
+from deploy.kubernetes.scaling import per_pod
+from deploy.kubernetes.values import Asr, Service, Values
 
 BUNDLED_CALLS = 700
 """What one Redis carries with frames of 32 ms: docs/scaling.md."""
@@ -110,8 +111,7 @@ def _scaling(values: Values) -> Iterator[str]:
                 f"{name}.max_replicas: {service.max_replicas} is less than"
                 f" {name}.replicas ({service.replicas})"
             )
-        if scaling is not None and service.per_pod < 1:
-            yield f"{name}.per_pod: at least 1"
+        yield from _per_pod(values, name, service)
         if scaling is not None and name in _CAPACITY:
             capacity = set_or_default(service, name, _CAPACITY[name])
             if service.per_pod > rule.most_per_pod(capacity):
@@ -131,6 +131,20 @@ def _scaling(values: Values) -> Iterator[str]:
         yield f"autoscaling.legs_per_call: {scaling.legs_per_call} is neither 1 nor 2"
     if values.monitoring is None:
         yield "monitoring: KEDA scales by what Prometheus scrapes; give this section"
+
+
+def _per_pod(values: Values, name: str, service: Service) -> Iterator[str]:
+    proved = "asr_legs" in service.settings
+    if proved and service.per_pod:
+        yield f"{name}.per_pod: leave it out; it follows from {name}.settings.asr_legs"
+    elif service.per_pod < 0 or (service.per_pod == 0 and not isinstance(service, Asr)):
+        yield f"{name}.per_pod: at least 1"
+    elif (
+        (scaling := values.autoscaling)
+        and scaling.legs_per_call in (1, 2)
+        and not per_pod(scaling, service)
+    ):
+        yield f"{name}.settings.asr_legs: too few for a pod to scale by"
 
 
 def _service(name: str, service: Service) -> Iterator[str]:

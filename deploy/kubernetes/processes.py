@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from common.settings import PREFIX, definitions, settings_classes
-from deploy.kubernetes.values import Align, Asr, Gateway, Service, Values
+from deploy.kubernetes.values import Align, Asr, Filter, Gateway, Service, Values
 from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import Transport
 
@@ -18,6 +18,7 @@ WEBHOOK_FILES = "/etc/callscribe/webhooks"
 OWNED = {
     *("host", "port", "metrics_host", "metrics_port", "redis_url", "log_format", "drain_s"),
     *("asr_engine", "asr_device", "asr_model", "align_model", "align_device"),
+    *("vad_device", "denoise_device"),
     *("ssl_certfile", "ssl_keyfile", "generate_self_signed_cert", "self_signed_cert_dir"),
     "webhook_secret_file",
 }
@@ -28,6 +29,8 @@ def extra(service: Service, name: str) -> str:
     """Return the extra of the image that runs a service."""
     if isinstance(service, Asr):
         return "asr-vllm" if service.engine == "vllm" else "asr-cpu"
+    if isinstance(service, Filter) and on_gpu(service):
+        return "gpu"
     return "asr-vllm" if isinstance(service, Align) else name
 
 
@@ -38,7 +41,9 @@ def image(values: Values, service: Service, name: str) -> str:
 
 
 def on_gpu(service: Service) -> bool:
-    """Whether each pod of a service holds one GPU."""
+    """Whether each pod of a service holds one GPU, or what the cluster counts as one."""
+    if isinstance(service, Filter):
+        return service.device == "cuda"
     return isinstance(service, Align) or (isinstance(service, Asr) and service.engine == "vllm")
 
 
@@ -70,6 +75,8 @@ def environment(service: Service, name: str) -> dict[str, str]:
             own["asr_concurrency"] = cores(service)
     if isinstance(service, Align):
         own["align_device"] = "cuda"
+    if isinstance(service, Filter):
+        own[f"{name}_device"] = service.device
     if model(service):
         own[f"{name}_model"] = model_path(model(service))
     if isinstance(service, Gateway) and service.webhook_secret:

@@ -50,6 +50,6 @@ def buffer(site: Site, start_s: float, scrape_s: float, units_per_call: int = 1)
     return ceil((growth + _DEVIATIONS * chance) * units_per_call)
 
 
-def most_per_pod(capacity: int) -> int:
+def most_per_pod(capacity: float) -> int:
     """Return the largest number of units per pod at which a full pod is beyond the tolerance."""
     return int(capacity / (1 + TOLERANCE))

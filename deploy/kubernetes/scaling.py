@@ -4,10 +4,12 @@ from typing import Any
 
 from deploy.kubernetes import rule
 from deploy.kubernetes.processes import metadata
-from deploy.kubernetes.values import Autoscaling, Monitoring, Service, Values
+from deploy.kubernetes.values import Asr, Autoscaling, Monitoring, Service, Values
 
 LEGS = ("vad", "denoise")
 """Stages that are scaled by the slots in use, which are legs; the others by calls."""
+_RECOGNISED = 14
+"""Calls for a recogniser with tiny.en on two cores, where none were proved (docs/scaling.md)."""
 
 
 def pod_monitor(values: Values, monitoring: Monitoring) -> dict[str, Any]:
@@ -51,12 +53,22 @@ def buffer(values: Values, scaling: Autoscaling, name: str, service: Service) ->
     return rule.buffer(site, service.start_s, scrape_s, per_call)
 
 
+def per_pod(scaling: Autoscaling, service: Service) -> int:
+    """Return the units for which one pod is asked for: those given, or what was proved allows."""
+    if not isinstance(service, Asr) or service.per_pod:
+        return service.per_pod
+    legs = service.settings.get("asr_legs")
+    if not isinstance(legs, int):
+        return _RECOGNISED
+    return rule.most_per_pod(legs / scaling.legs_per_call)
+
+
 def scaled_object(
     values: Values, scaling: Autoscaling, name: str, service: Service
 ) -> dict[str, Any]:
     """Return the scaler of one Deployment. Scaling in deletes one pod, which drains."""
     query = f"{units_query(values, name)} + {buffer(values, scaling, name, service)}"
-    triggers = [_trigger(scaling, "units", "AverageValue", query, str(service.per_pod))]
+    triggers = [_trigger(scaling, "units", "AverageValue", query, str(per_pod(scaling, service)))]
     if name != "gateway":
         lag = lag_query(values, name)
         triggers.append(_trigger(scaling, "lag", "Value", lag, f"{rule.LAG_S:g}"))

@@ -125,14 +125,21 @@ class Gateway(Service):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vad(Service):
+class Filter(Service):
+    """What runs on a GPU if `device` says so; then each pod holds one, or a share of one."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vad(Filter):
     """VAD workers; `per_pod` in legs."""
 
     per_pod: int = 230
 
 
 @dataclass(frozen=True, kw_only=True)
-class Denoise(Service):
+class Denoise(Filter):
     """Denoise workers; `per_pod` in legs."""
 
     per_pod: int = 29
@@ -140,11 +147,15 @@ class Denoise(Service):
 
 @dataclass(frozen=True, kw_only=True)
 class Asr(Service):
-    """Recognisers; `per_pod` in calls. `model` is a name at the model hub."""
+    """Recognisers; `model` is a name at the model hub.
+
+    `per_pod` is in calls. 0: it follows from the setting `asr_legs`, which `callscribe prove`
+    finds; without that it is 14.
+    """
 
     engine: Literal["whisper", "vllm"] = "whisper"
     model: str = ""
-    per_pod: int = 14
+    per_pod: int = 0
     cpu: str = "2"
     memory: str = "2Gi"
 

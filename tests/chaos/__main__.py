@@ -38,6 +38,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--mix", type=Path, help="sources of another release, for every second process"
     )
+    parser.add_argument(
+        "--engine", help="of every second VAD and denoise worker, such as torch; the others: numpy"
+    )
     parser.add_argument("--json", type=Path, help="file for the figures")
     given = parser.parse_args(argv)
     whisper = given.mode == WHISPER
@@ -52,6 +55,7 @@ def main(argv: Sequence[str]) -> int:
         paces=(1.0, 1.0) if whisper else (3.0, 1.0),
         only=tuple(given.only),
         mixed=given.mix and given.mix.resolve(),
+        engine=given.engine,
     )
     results = asyncio.run(run(setup))
     if given.json:

@@ -54,6 +54,8 @@ class Setup:
     sizes_every: float = 10.0
     mixed: Path | None = None
     """The sources of another release, which every second process of a kind runs."""
+    engine: str | None = None
+    """What computes the networks of every second VAD and denoise worker."""
 
     def spoken(self) -> list[Script]:
         """Return what is said in the calls, the protocols in turns."""
@@ -88,7 +90,9 @@ class Setup:
             "steady": (*gateway, *port_flags(own)),
             "asr": ("--asr-slots", "64"),
         }
-        return Layout(counts, {**commands, "asr": asr}, flags, self.mixed)
+        other = ("--engine", self.engine) if self.engine else ()
+        seconds = {"vad": other, "denoise": other}
+        return Layout(counts, {**commands, "asr": asr}, flags, self.mixed, seconds)
 
 
 @dataclass(slots=True)
@@ -175,6 +179,8 @@ async def run(setup: Setup) -> Results:
             results.residue = await residue(rig.redis.admin, setup.patience)
         await rig.stack.stop()
         results.problems += rig.stack.problems
+        denied = await asyncio.to_thread(rig.redis.guard.denials, rig.redis.port)
+        results.problems += [f"Redis refused: {each}" for each in denied]
         results.failed_starts = rig.stack.failed_starts
     results.residue.processes = await left(name)
     return results
@@ -187,7 +193,7 @@ async def _rig(setup: Setup, logs: Path, name: str) -> AsyncIterator[_Rig]:
     bus = Proxy([redis.port], setup.seed)
     await bus.start()
     own = own_ports()
-    stack = Stack(setup.layout(own), bus.port, logs, name)
+    stack = Stack(setup.layout(own), redis.guard.url(bus.port), logs, name)
     callers = Proxy([process.port for process in stack.of("gateway")], setup.seed)
     await callers.start()
     try:

@@ -9,15 +9,17 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
+from bench.redis_server import admin_url
 from callscribe.local.child import die_with_parent, free_ports
-from callscribe.local.embedded_redis import answers, find_server
+from callscribe.local.embedded_redis import find_server
 from common.settings import PREFIX
+from tests.real_redis import guard
 
 MARK = "CHAOS_RUN"
 """Environment variable by which every process of a run can be found, whoever its parent is."""
@@ -32,13 +34,15 @@ _POLL = 0.02
 class Layout:
     """How many processes of each kind, and the command of each kind.
 
-    Every second process of a kind runs the sources in `mixed`, if that is given.
+    Every second process of a kind runs the sources in `mixed`, if that is given, and has the flags
+    in `seconds` too.
     """
 
     counts: Mapping[str, int]
     commands: Mapping[str, Sequence[str]]
     flags: Mapping[str, Sequence[str]]
     mixed: Path | None = None
+    seconds: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class Process:
@@ -159,7 +163,10 @@ class LastingRedis:
         self._run = run
         self._process: subprocess.Popen[bytes]
         self.struck = asyncio.Lock()
-        self.admin = aioredis.Redis(port=self.port, socket_timeout=5, socket_connect_timeout=2)
+        self.guard = guard(directory)
+        self.admin = aioredis.Redis.from_url(
+            admin_url(self.guard.url(self.port)), socket_timeout=5, socket_connect_timeout=2
+        )
 
     @property
     def pid(self) -> int:
@@ -169,16 +176,17 @@ class LastingRedis:
     async def start(self) -> None:
         """Start it on the data of its former life and wait until it answers."""
         self._spawn()
-        while not await asyncio.to_thread(answers, self.port):
+        while not await asyncio.to_thread(self.guard.answers, self.port):
             if self._process.poll() is not None:
                 raise RuntimeError(f"Redis does not start: see {self._directory}/redis.log")
             await asyncio.sleep(_POLL)
 
     def _spawn(self) -> None:
         options = {
-            **{"bind": "127.0.0.1", "port": str(self.port), "dir": str(self._directory)},
+            **{"bind": "127.0.0.1", "dir": str(self._directory)},
             **{"save": "", "appendonly": "yes", "appendfsync": "everysec"},
             **{"maxclients": "10000", "stream-node-max-bytes": "16384"},
+            **self.guard.options(self.port),
         }
         flags = [part for name, value in options.items() for part in (f"--{name}", value)]
         with Path(self._directory, "redis.log").open("ab") as log:
@@ -220,15 +228,20 @@ class LastingRedis:
 
 
 class Stack:
-    """All processes over one Redis; `redis_port` is where they find it, through a proxy or not."""
+    """All processes over one Redis; `redis_url` is where they find it, through a proxy or not."""
 
-    def __init__(self, layout: Layout, redis_port: int, logs: Path, run: str) -> None:
-        shared = ["--redis-url", f"redis://127.0.0.1:{redis_port}/0", "--drain-s", f"{END_S / 3:g}"]
+    def __init__(self, layout: Layout, redis_url: str, logs: Path, run: str) -> None:
+        shared = ["--redis-url", redis_url, "--drain-s", f"{END_S / 3:g}"]
         self.processes = [
             Process(
                 kind,
                 number,
-                [*layout.commands[kind], *shared, *layout.flags.get(kind, ())],
+                [
+                    *layout.commands[kind],
+                    *shared,
+                    *layout.flags.get(kind, ()),
+                    *(layout.seconds.get(kind, ()) if number % 2 else ()),
+                ],
                 logs,
                 run,
                 layout.mixed if number % 2 else None,

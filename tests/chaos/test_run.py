@@ -4,6 +4,7 @@ import pytest
 
 from tests.chaos.experiment import Setup, run
 from tests.chaos.report import report
+from tests.chaos.scripts import NATIVE
 
 
 @pytest.mark.timeout(300)
@@ -19,8 +20,30 @@ async def test_nothing_is_lost_in_a_short_chaos():
         denoise=False,
         patience=60.0,
     )
+    await nothing_is_lost(setup)
+
+
+@pytest.mark.timeout(400)
+async def test_nothing_is_lost_while_numpy_and_torch_take_over_from_each_other():
+    pytest.importorskip("torch", reason="the engine needs PyTorch: make test-vllm has it")
+    setup = Setup(
+        faults=12,
+        seed=11,
+        calls=4,
+        scripts=4,
+        seconds=(6.0, 14.0),
+        protocols=NATIVE,
+        only=("vad", "denoise"),
+        paces=(3.0,),
+        engine="torch",
+        patience=60.0,
+    )
+    await nothing_is_lost(setup)
+
+
+async def nothing_is_lost(setup: Setup) -> None:
     results = await run(setup)
     print(*report(results), sep="\n")
     assert results.good
-    assert len(results.history) == 15
+    assert len(results.history) == setup.faults
     assert len(results.calls) >= 4

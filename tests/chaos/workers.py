@@ -28,6 +28,7 @@ class BlockEngine:
 
     name = "blocks"
     isolated = False
+    in_clauses = True
 
     def __init__(self, settings: EngineSettings) -> None:
         self.concurrency = settings.concurrency or _CONCURRENCY

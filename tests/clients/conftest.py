@@ -20,12 +20,12 @@ import soundfile
 from bench import record
 from callscribe import sample
 from callscribe.loadtest.scoring import word_errors
-from callscribe.local.embedded_redis import EmbeddedRedis
 from common.audio import FloatArray
 from tests.clients import environments
 from tests.clients.environments import ROOT, NotInstalled
 from tests.clients.speaking import Report
 from tests.integration.conftest import RunningStack, running_stack
+from tests.real_redis import real_redis
 
 LEAD = 0.5
 """Seconds of silence before the speech of a recording."""
@@ -52,7 +52,7 @@ class Recording:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[RunningStack]:
     """The default stack."""
-    with EmbeddedRedis() as own, running_stack(own.url) as running:
+    with real_redis() as own, running_stack(own.url) as running:
         yield running
 
 

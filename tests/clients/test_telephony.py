@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 import soundfile
 
 from callscribe import sample
@@ -19,6 +18,7 @@ from tests.integration.callscribe.processes import until
 from tests.integration.conftest import RunningStack
 from tests.integration.gateway.conftest import status
 from tests.integration.gateway.stored import StoredCall, stored_calls
+from tests.real_redis import admin
 
 MOST_WRONG = 0.1
 """Share of the words of the sample call."""
@@ -61,7 +61,7 @@ def fork(stack: RunningStack, place: Path, command: str) -> dict[str, Any]:
 
 def stored(stack: RunningStack, conversation: str) -> StoredCall:
     until(lambda: status(stack)["sessions"] == 0)
-    with redis.Redis.from_url(stack.redis_url) as bus:
+    with admin(stack.redis_url) as bus:
         (call,) = stored_calls(bus, conversation=conversation)
     return call
 

@@ -14,6 +14,7 @@ class ChecksumEngine:
 
     name = "checksum"
     isolated = False
+    in_clauses = False
     concurrency = 2
 
     def __init__(self) -> None:

@@ -10,10 +10,10 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from importlib.resources import as_file, files
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
@@ -53,7 +53,7 @@ from denoise_worker.settings import DenoiseSettings
 from denoise_worker.stage import DenoiseStage
 from tests.contract.checksums import ChecksumAligner, ChecksumEngine
 from tests.integration.common.stage.toy_stage import ToyStage, ToyWork
-from vad_worker.model import SileroVad
+from vad_worker import engines as vad_engines
 from vad_worker.settings import VadSettings
 from vad_worker.stage import VadStage
 
@@ -208,7 +208,6 @@ def _rounded(event: object) -> object:
 class Rig(ABC):
     """A started stage and what to feed it."""
 
-    name: str
     seconds = 7.0
     """How much audio a run takes."""
 
@@ -274,24 +273,29 @@ def parts(log: Log, dice: random.Random, most: int) -> Iterator[Log]:
 
 
 class VadRig(Rig):
-    name = "vad"
+    def __init__(self, engine: Literal["numpy", "torch", "official"] = "numpy") -> None:
+        super().__init__()
+        self._settings = VadSettings(vad_engine=engine)
 
     def build(self) -> VadStage:
-        return VadStage(VadSettings(), SileroVad, VadMetrics.build(CollectorRegistry()))
+        load = partial(vad_engines.build, self._settings)
+        return VadStage(self._settings, load, VadMetrics.build(CollectorRegistry()))
 
 
 class DenoiseRig(Rig):
-    name = "denoise"
     seconds = 2.5  # alone in its batch a leg costs a tenth of real time
 
+    def __init__(self, engine: Literal["numpy", "torch"] = "numpy") -> None:
+        super().__init__()
+        self._settings = DenoiseSettings(denoise_engine=engine)
+
     def build(self) -> DenoiseStage:
-        return DenoiseStage(DenoiseSettings())
+        return DenoiseStage(self._settings)
 
 
 class ToyRig(Rig):
     """A stage that nothing outside the tests knows: its spec and its stream are its own."""
 
-    name = "toy"
     seconds = 2.5
 
     def build(self) -> ToyStage:
@@ -303,8 +307,6 @@ class ToyRig(Rig):
 
 class AsrRig(Rig):
     """One utterance of what the VAD makes of the speech."""
-
-    name = "asr"
 
     def __init__(self, heard: Output, key: str) -> None:
         super().__init__()
@@ -349,8 +351,6 @@ class AsrRig(Rig):
 
 class AlignRig(Rig):
     """The text that ASR made of one utterance."""
-
-    name = "align"
 
     def __init__(self, recognised: Output) -> None:
         super().__init__()

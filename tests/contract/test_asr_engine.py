@@ -69,6 +69,13 @@ CANDIDATES = [
         trained=True,
         times_words=True,
     ),
+    Candidate(
+        "moonshine",
+        lambda folder: EngineSettings(concurrency=2),
+        needs="moonshine_cpp",
+        trained=True,
+        times_words=True,
+    ),
     # In an environment of its own (make test-vllm), on random weights.
     Candidate("vllm", tiny_qwen, needs="vllm", trained=False, times_words=False),
 ]

@@ -2,8 +2,10 @@
 
 import asyncio
 import gc
+import itertools
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,8 @@ from tests.contract.stage_rigs import (
     parts,
 )
 
+TORCH = find_spec("torch") is not None
+TORCHED = ("vad, torch", "denoise, torch")
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -39,6 +43,11 @@ async def rigs() -> AsyncIterator[Mapping[str, Rig]]:
     await denoise.start()
     toy = ToyRig()
     await toy.start()
+    others: dict[str, Rig] = {"vad, official": VadRig("official")}
+    if TORCH:
+        others |= {"vad, torch": VadRig("torch"), "denoise, torch": DenoiseRig("torch")}
+    for rig in others.values():
+        await rig.start()
     heard = await vad.reference()
     spoken = list(heard.offers)
     assert len(spoken) >= 2
@@ -55,14 +64,15 @@ async def rigs() -> AsyncIterator[Mapping[str, Rig]]:
             "asr, last": last,
             "align": align,
             "toy": toy,
-        }
+        },
+        **others,
     }
     yield rigs
     for rig in rigs.values():
         await rig.stage.stop()
 
 
-NAMES = ("vad", "denoise", "asr", "asr, last", "align", "toy")
+NAMES = ("vad", "denoise", "asr", "asr, last", "align", "toy", "vad, official", *TORCHED)
 ROUNDING = 2.0**-15
 """One step of a PCM16 sample: a matrix product of more rows may round otherwise."""
 
@@ -75,7 +85,14 @@ def cases(name: str, values: Sequence[Any]) -> pytest.MarkDecorator:
 
 @pytest.fixture(params=NAMES)
 def rig(request: pytest.FixtureRequest, rigs: Mapping[str, Rig]) -> Rig:
-    return rigs[request.param]
+    return named(rigs, request.param)
+
+
+def named(rigs: Mapping[str, Rig], name: str) -> Rig:
+    """Return a rig; skip the test where its library is not installed."""
+    if name in TORCHED and not TORCH:
+        pytest.skip("the engine needs PyTorch: make test-vllm has it")
+    return rigs[name]
 
 
 async def test_a_work_item_runs_to_its_end(rig):
@@ -145,6 +162,29 @@ async def test_a_take_over_from_any_snapshot_is_invisible(rig, seed):
     np.testing.assert_array_equal(output.samples, reference.samples)
 
 
+@pytest.mark.parametrize(
+    "owners", [("vad", "vad, official"), ("vad", "vad, torch"), ("denoise", "denoise, torch")]
+)
+async def test_owners_with_other_engines_take_over_from_each_other(rigs, owners):
+    engines = [named(rigs, name) for name in owners]
+    reference = await engines[0].reference()
+    log, dice = engines[0].log(3), random.Random(3)
+    output, saved = Output(), None
+    for rig in itertools.cycle(engines):
+        state = rig.open(Recovery(saved, output.emitted))
+        # What is done after the checkpoint is done again, by the other engine.
+        for part in list(parts(rig.unread(state, log), dice, 6))[:9]:
+            if output.done:
+                break
+            output.add(await rig.step(state, part), by_item=False)
+            saved = checkpointed(rig, state, saved) if dice.random() < 0.6 else saved
+        rig.stage.close(state)
+        if output.done:
+            break
+    assert output.content() == reference.content()
+    np.testing.assert_allclose(output.samples, reference.samples, rtol=0, atol=ROUNDING)
+
+
 @cases("control", range(8))
 async def test_a_take_over_right_at_a_control_neither_loses_nor_repeats_it(rig, control):
     """A checkpoint before each control and after it, and a death before and after it was read."""
@@ -173,6 +213,7 @@ async def test_a_take_over_right_at_a_control_neither_loses_nor_repeats_it(rig, 
 
 def checkpointed(rig: Rig, state: Any, before: bytes | None) -> bytes | None:
     """Return the state as a new owner reads it; a stage without checkpoints keeps none."""
+    rig.stage.collect([state])
     snapshot = rig.stage.snapshot(state)
     return before if snapshot is None else snapshot.state
 

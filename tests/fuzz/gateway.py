@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from websockets.exceptions import WebSocketException
 
-from callscribe.local.embedded_redis import EmbeddedRedis
 from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import Protocol, Transport
 from tests.fuzz.strategies import NAME, dialogues, junk, raw_frames, requests
@@ -24,6 +23,7 @@ from tests.integration.pipeline.services import Service
 from tests.integration.protocols.calls import Ports, call, own_ports, port_flags, transcript
 from tests.integration.protocols.clients import CLIENTS, WIDE, Message
 from tests.integration.protocols.speech import spoken
+from tests.real_redis import real_redis
 
 ABREAST = 8
 """Hostile clients at a time."""
@@ -85,7 +85,7 @@ def target(log: Path) -> Iterator[Target]:
         "warning",
     )
     with (
-        EmbeddedRedis() as redis,
+        real_redis() as redis,
         workers(redis.url),
         log.open("wb") as out,
         gateway(redis.url, *flags, *port_flags(own), stderr=out) as service,

@@ -17,8 +17,8 @@ from callscribe.commands.stack_flags import usual_ports
 from callscribe.local.child import free_ports
 from callscribe.local.embedded_redis import EmbeddedRedis
 from common.bus import keys
-from common.redis.address import Address
 from common.redis.link import Link
+from tests.real_redis import admin, admin_address, real_redis
 
 
 async def wait_until(condition: Callable[[], object], what: str, timeout: float = 15.0) -> None:
@@ -32,7 +32,7 @@ async def wait_until(condition: Callable[[], object], what: str, timeout: float 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[EmbeddedRedis]:
     """One real server for the whole run."""
-    with EmbeddedRedis() as server:
+    with real_redis() as server:
         yield server
 
 
@@ -46,7 +46,7 @@ def leaked_keys(client: redis.Redis) -> list[bytes]:
 @pytest.fixture
 def redis_url(redis_server: EmbeddedRedis) -> Iterator[str]:
     """An empty Redis; afterwards every key in it has a TTL or is permanent by design."""
-    client = redis.Redis.from_url(redis_server.url)
+    client = admin(redis_server.url)
     client.flushall()
     yield redis_server.url
     leaks = leaked_keys(client)
@@ -57,7 +57,7 @@ def redis_url(redis_server: EmbeddedRedis) -> Iterator[str]:
 @pytest.fixture
 async def link(redis_url: str) -> AsyncIterator[Link]:
     """A connected link."""
-    link = Link(Address.parse(redis_url), "test")
+    link = Link(admin_address(redis_url), "test")
     await link.connect()
     yield link
     await link.close()
@@ -122,5 +122,5 @@ def stack() -> Iterator[RunningStack]:
 
     It has the Redis of its own: other tests empty theirs.
     """
-    with EmbeddedRedis() as own, running_stack(own.url) as stack:
+    with real_redis() as own, running_stack(own.url) as stack:
         yield stack

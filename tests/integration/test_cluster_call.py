@@ -1,13 +1,13 @@
-"""A whole call over a Redis Cluster, as the user that operators are told to make."""
+"""A whole call over a Redis Cluster, each service as its own user."""
 
 from pathlib import Path
 
 from common.bus import keys
 from common.redis.cluster import slot_of
-from tests.integration.common.access import add_user
 from tests.integration.common.cluster import RunningCluster
 from tests.integration.pipeline.calls import FINALIZE, config, converse, messages, sentence
 from tests.integration.pipeline.services import service
+from tests.real_redis import add_users
 
 FOX = "The quick brown fox jumps over the lazy dog."
 
@@ -15,8 +15,8 @@ FOX = "The quick brown fox jumps over the lazy dog."
 async def test_calls_are_transcribed_over_a_cluster(tmp_path: Path):
     with RunningCluster(tmp_path / "cluster") as cluster:
         for node in cluster.nodes:
-            add_user(node.client, "callscribe", "secret")
-        url = cluster.url.replace("://", "://callscribe:secret@")
+            add_users(node.client, tmp_path)
+        url = f"{cluster.url}?passwords={tmp_path}"
         with (
             service("gateway", url) as gateway,
             service("vad", url) as vad,
@@ -34,4 +34,4 @@ async def test_calls_are_transcribed_over_a_cluster(tmp_path: Path):
         assert len({slot_of(keys.session_key(session, "meta")) for session in sessions}) > 1
         assert [key for key in cluster.keys() if not keys.is_permanent(key)] == []  # noqa: SIM118
         refused = [node.client.acl_log() for node in cluster.nodes]
-    assert refused == [[]] * len(refused), "commands the user has no right to"
+    assert refused == [[]] * len(refused), "commands a user has no right to"

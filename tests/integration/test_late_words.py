@@ -15,11 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-import redis
 from prometheus_client import CollectorRegistry
 
 from bench.dummies import TEXT
-from callscribe.local.embedded_redis import EmbeddedRedis
 from common.audio import SAMPLE_RATE, FloatArray
 from common.bus import keys, wire
 from common.bus.keys import Leg
@@ -45,6 +43,7 @@ from tests.integration.pipeline.calls import (
     said,
 )
 from tests.integration.pipeline.services import Service, service
+from tests.real_redis import admin, real_redis
 
 PATIENCE = 0.5
 """Seconds that the gateway of these tests waits for words at the end of a call."""
@@ -118,14 +117,14 @@ def dummy(name: str, redis_url: str) -> Iterator[None]:
 def gateway() -> Iterator[tuple[Service, str]]:
     """A gateway with its VAD and ASR workers, and where their Redis is; no aligner."""
     with (
-        EmbeddedRedis() as own,
+        real_redis() as own,
         service("gateway", own.url, "--words-wait-s", str(PATIENCE)) as gateway,
         dummy("vad", own.url),
         dummy("asr", own.url),
     ):
         gateway.wait_ready()
         yield gateway, own.url
-        with redis.Redis.from_url(own.url) as client:
+        with admin(own.url) as client:
             assert leaked_keys(client) == []
 
 
@@ -135,7 +134,7 @@ async def running(redis_url: str) -> AsyncIterator[AlignerStandIn]:
     links: list[Link] = []
 
     async def dial(role: str) -> Link:
-        links.append(Link(Address.parse(redis_url), f"align:{role}"))
+        links.append(Link(Address.parse(redis_url, "align"), f"align:{role}"))
         await links[-1].connect()
         return links[-1]
 
@@ -150,8 +149,9 @@ async def running(redis_url: str) -> AsyncIterator[AlignerStandIn]:
         stage.release()
         async with asyncio.timeout(5):
             await runner.drain()
-        assert await links[0].call("XLEN", keys.work_items("align")) == 0
-        assert await links[0].call("HLEN", keys.index("align")) == 0
+        with admin(redis_url) as client:
+            assert client.xlen(keys.work_items("align")) == 0
+            assert client.hlen(keys.index("align")) == 0
         assert not any(task.done() for task in tasks)
     finally:
         for task in tasks:
@@ -291,6 +291,6 @@ async def test_a_call_ends_without_the_words_of_an_aligner_that_never_answers(ga
     aligner.release()
     await wait_until(lambda: aligner.answered, "it has answered")
     text = Leg(transcript.session, 0).key("text")
-    with redis.Redis.from_url(gateway[1]) as client:
+    with admin(gateway[1]) as client:
         entries = client.xrange(text)
     assert [stream_id for stream_id, _ in entries] == [b"1-1", b"2-1", b"2-2"]

@@ -178,6 +178,16 @@ async def test_what_was_encoded_once_is_found_again(engine):
     assert cached[40] > cached[34] > cached[26] > cached[18] > 0
 
 
+async def test_no_tenant_finds_what_another_has_asked(engine):
+    """How fast an answer comes would tell whether somebody else has these keywords."""
+    shares: dict[str, list[int]] = {}
+    for tenant in ("acme", "initech", "acme"):
+        asked = request(sound(2), context="Our products are called so. " * 20, tenant=tenant)
+        shares.setdefault(tenant, []).append((await engine.decode(asked)).usage.cached)
+    assert shares["initech"] == [0]
+    assert shares["acme"][0] == 0 < shares["acme"][1]
+
+
 async def test_a_final_hears_everything_afresh(engine):
     audio = sound(20)
     partial = await engine.decode(request(audio[: 17 * SAMPLE_RATE]))

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from callscribe.local.embedded_redis import EmbeddedRedis
 from tests.integration.callscribe.processes import until
 from tests.integration.pipeline.calls import (
     FINALIZE,
@@ -15,6 +14,7 @@ from tests.integration.pipeline.calls import (
     sentence,
 )
 from tests.integration.pipeline.services import service
+from tests.real_redis import real_redis
 from tests.vllm import tiny
 from tests.vllm.test_worker import flags, ready
 
@@ -34,7 +34,7 @@ async def test_words_come_with_their_final_or_behind_it(tiny_model: Path, tmp_pa
         *("--align-vllm-options", json.dumps(tiny.ALIGNER_OPTIONS)),
     ]
     with (
-        EmbeddedRedis() as redis,
+        real_redis() as redis,
         service("gateway", redis.url) as gateway,
         service("vad", redis.url) as vad,
         service("asr", redis.url, *flags(tiny_model)) as asr,

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from bench.gpu.processes import descendants
-from callscribe.local.embedded_redis import EmbeddedRedis
 from tests.integration.callscribe.processes import gone, until
 from tests.integration.pipeline.calls import (
     FINALIZE,
@@ -24,6 +23,7 @@ from tests.integration.pipeline.calls import (
     sentence,
 )
 from tests.integration.pipeline.services import Service, service
+from tests.real_redis import real_redis
 from tests.vllm import tiny
 
 START_S = 300.0
@@ -33,7 +33,7 @@ DEATH_S = 5.0
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[str]:
-    with EmbeddedRedis() as redis:
+    with real_redis() as redis:
         yield redis.url
 
 

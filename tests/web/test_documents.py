@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from callscribe.local.embedded_redis import EmbeddedRedis
 from tests.conftest import ROOT
 from tests.documents import block, blocks
 from tests.integration.conftest import RunningStack, running_stack
 from tests.integration.examples.conftest import plain
 from tests.integration.examples.workshop import Workshop, ended_call
 from tests.integration.gateway.telephones import FOX
+from tests.real_redis import real_redis
 
 README = "clients/js/README.md"
 PACKAGE = ROOT / "clients" / "js"
@@ -31,7 +31,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningStack]:
     """A stack of its own: these programs come without a browser."""
-    with EmbeddedRedis() as own, running_stack(own.url) as running:
+    with real_redis() as own, running_stack(own.url) as running:
         yield running
 
 

@@ -398,6 +398,7 @@ export const ERROR_CODES = [
   "expired_token",
   "scope",
   "origin",
+  "signature",
 ] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];
 

@@ -14,7 +14,10 @@ from tests.integration.callscribe.processes import until
 from tests.integration.conftest import page
 from tests.unit.deploy.units import UNITS, Unit
 
-ON_GPUS = {"callscribe-asr-vllm", "callscribe-align"}
+ON_GPUS = {
+    *("callscribe-asr-vllm", "callscribe-align"),
+    *("callscribe-vad-gpu", "callscribe-denoise-gpu"),
+}
 
 
 def started(unit: Unit, key: str, directory: Path, redis_url: str) -> "subprocess.Popen[bytes]":

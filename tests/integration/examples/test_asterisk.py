@@ -21,6 +21,7 @@ from tests.integration.gateway import telephones
 from tests.integration.gateway import test_telephony as telephony
 from tests.integration.gateway.stored import StoredCall, stored_calls
 from tests.integration.pipeline.calls import pcm16, sample_call, split
+from tests.real_redis import admin
 
 pytestmark = pytest.mark.model_text
 
@@ -82,7 +83,7 @@ def expanded(text: str, variables: Mapping[str, str]) -> str:
 
 @pytest.fixture
 def bus(stack: RunningStack) -> "Iterator[redis.Redis]":
-    with redis.Redis.from_url(stack.redis_url) as client:
+    with admin(stack.redis_url) as client:
         yield client
 
 

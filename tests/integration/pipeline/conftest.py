@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 import redis
 
-from callscribe.local.embedded_redis import EmbeddedRedis
 from tests.integration.conftest import RunningStack
 from tests.integration.pipeline.calls import (
     FINALIZE,
@@ -23,6 +22,7 @@ from tests.integration.pipeline.calls import (
     split,
 )
 from tests.integration.pipeline.resuming import workers
+from tests.real_redis import admin, real_redis
 
 MESSAGE_SECONDS = 0.1
 
@@ -45,12 +45,12 @@ def real_pace(stack: RunningStack) -> Iterator["Future[Transcript]"]:
 @pytest.fixture(scope="module")
 def bus_url() -> Iterator[str]:
     """Where the Redis of a module's own tests is; workers are there."""
-    with EmbeddedRedis() as own, workers(own.url):
+    with real_redis() as own, workers(own.url):
         yield own.url
 
 
 @pytest.fixture
 def bus(bus_url: str) -> Iterator[redis.Redis]:
-    client = redis.Redis.from_url(bus_url)
+    client = admin(bus_url)
     yield client
     client.close()

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import IO
 
 from callscribe.local.child import free_ports
-from callscribe.local.embedded_redis import answers, find_server
+from callscribe.local.embedded_redis import find_server
 from tests.integration.callscribe.processes import until
 from tests.integration.conftest import page
+from tests.real_redis import guard
 
 
 class Service:
@@ -95,23 +96,29 @@ class LastingRedis:
     def __init__(self, directory: Path) -> None:
         (self.port,) = free_ports(1)
         self._directory = directory
+        self._guard = guard(directory)
         self.start()
 
     @property
     def url(self) -> str:
         """Where clients find it."""
-        return f"redis://127.0.0.1:{self.port}/0"
+        return self._guard.url(self.port)
 
     def start(self) -> None:
         """Start it, on the data of its former life, and wait until it answers."""
         options = {
-            **{"bind": "127.0.0.1", "port": str(self.port), "dir": str(self._directory)},
+            **{"bind": "127.0.0.1", "dir": str(self._directory)},
             **{"save": "", "appendonly": "yes", "appendfsync": "everysec"},
+            **self._guard.options(self.port),
         }
         flags = [part for name, value in options.items() for part in (f"--{name}", value)]
         with Path(self._directory, "log").open("ab") as log:
             self._process = subprocess.Popen([find_server(), *flags], stdout=log, stderr=log)
-        until(lambda: answers(self.port))
+        until(lambda: self._guard.answers(self.port))
+
+    def denials(self) -> list[object]:
+        """Return what was refused for want of a right since it started."""
+        return self._guard.denials(self.port)
 
     def kill(self) -> None:
         """End it at once."""
@@ -131,5 +138,6 @@ def lasting_redis(directory: Path) -> Iterator[LastingRedis]:
     redis = LastingRedis(directory)
     try:
         yield redis
+        assert redis.denials() == [], "a service lacks a right"
     finally:
         redis.kill()

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import redis
 
-from callscribe.local.embedded_redis import EmbeddedRedis
 from tests.integration.conftest import RunningStack, leaked_keys, running_stack
 from tests.integration.pipeline.calls import (
     FINALIZE,
@@ -24,6 +22,7 @@ from tests.integration.pipeline.calls import (
     split,
 )
 from tests.integration.pipeline.services import LastingRedis, lasting_redis
+from tests.real_redis import admin, real_redis
 
 AWAY = 5.0
 OPENING = config(sample_rate=8_000, channels=2, events=SPEECH_EVENTS)
@@ -54,7 +53,7 @@ async def test_a_call_outlives_redis(
         # In the middle of the first utterance, and of the second one's neighbour.
         await asyncio.to_thread(trouble, own)
         undisturbed, transcript = await calls
-        client = redis.Redis.from_url(own.url)
+        client = admin(own.url)
         leaks = leaked_keys(client)
         client.close()
     assert transcript.errors == []
@@ -98,7 +97,7 @@ async def _first_answer(url: str) -> Transcript | None:
 @pytest.mark.parametrize("policy", ["refuse", "continue"])
 async def test_a_call_that_asks_for_denoising_without_a_worker(policy: str):
     with (
-        EmbeddedRedis() as own,
+        real_redis() as own,
         running_stack(own.url, "--denoise", "0", "--denoise-unavailable", policy) as noisy,
     ):
         sent: list[str | bytes] = [config(denoise=True), *messages(sentence()), FINALIZE]

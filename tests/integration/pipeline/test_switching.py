@@ -15,7 +15,6 @@ import redis
 import soundfile
 import soxr
 
-from callscribe.local.embedded_redis import EmbeddedRedis
 from common.audio import SAMPLE_RATE, FloatArray
 from common.bus import wire
 from common.bus.keys import Leg
@@ -36,6 +35,7 @@ from tests.integration.pipeline.calls import (
 )
 from tests.integration.pipeline.resuming import CutCall, facts, gateway, workers
 from tests.integration.pipeline.services import Service, service
+from tests.real_redis import admin, real_redis
 
 MESSAGE = SAMPLE_RATE // 10
 SECONDS = 8
@@ -130,7 +130,7 @@ class Taken:
 
 @pytest.fixture(scope="module")
 def bus_url() -> Iterator[str]:
-    with EmbeddedRedis() as own, workers(own.url):
+    with real_redis() as own, workers(own.url):
         yield own.url
 
 
@@ -159,7 +159,7 @@ async def held(
 ) -> tuple[Transcript, Taken]:
     """Hold a call; end its denoiser `victim` at a place of it, and start another one."""
     position = 0
-    with ExitStack() as heirs, redis.Redis.from_url(bus_url) as bus:
+    with ExitStack() as heirs, admin(bus_url) as bus:
         async with line(url) as client:
             await client.say(OPENING)
             created = await client.hear("session_created")
@@ -242,7 +242,7 @@ async def test_a_call_keeps_what_was_switched_when_its_gateway_is_killed(
                 await client.say(*call.script[:10])
                 await client.hear("speech_started")
                 victim.kill()
-        with redis.Redis.from_url(bus_url) as bus:
+        with admin(bus_url) as bus:
             taken = Taken(bus, Leg(call.session, 0))
             taken.look()
             call.repeated = {"denoise": False, "words": True, "interim_results": True}

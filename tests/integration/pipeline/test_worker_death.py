@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from callscribe.local.embedded_redis import EmbeddedRedis
 from tests.integration.conftest import RunningStack
 from tests.integration.pipeline.calls import (
     FINALIZE,
@@ -15,11 +14,12 @@ from tests.integration.pipeline.calls import (
     sentence,
 )
 from tests.integration.pipeline.services import Service, service
+from tests.real_redis import real_redis
 
 
 @pytest.fixture(scope="module")
 def redis_of_its_own() -> Iterator[str]:
-    with EmbeddedRedis() as redis:
+    with real_redis() as redis:
         yield redis.url
 
 

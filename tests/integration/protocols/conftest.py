@@ -6,13 +6,13 @@ from contextlib import contextmanager
 import pytest
 import redis
 
-from callscribe.local.embedded_redis import EmbeddedRedis
 from common.audio import SAMPLE_RATE
 from common.bus.keys import Leg
 from common.pipeline.streams import AUDIO
 from tests.integration.conftest import wait_until
 from tests.integration.pipeline.resuming import gateway, workers
 from tests.integration.protocols.calls import Ports, own_ports, port_flags
+from tests.real_redis import admin, real_redis
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def listening(redis_url: str) -> Iterator[Ports]:
 @pytest.fixture(scope="package")
 def exact_redis() -> Iterator[str]:
     """The Redis of the workers that tell every sample."""
-    with EmbeddedRedis() as own, workers(own.url):
+    with real_redis() as own, workers(own.url):
         yield own.url
 
 
@@ -40,7 +40,7 @@ def exact(exact_redis: str) -> Iterator[Ports]:
 @pytest.fixture
 def bus(exact_redis: str) -> Iterator[redis.Redis]:
     """The Redis behind `exact`."""
-    client = redis.Redis.from_url(exact_redis)
+    client = admin(exact_redis)
     yield client
     client.close()
 

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, contextmanager
 import pytest
 
 from callscribe.local.child import free_ports
-from callscribe.local.embedded_redis import EmbeddedRedis
 from gateway.protocols.commands import AudioFormat
 from tests.integration.callscribe.processes import until, until_true
 from tests.integration.conftest import page
@@ -17,6 +16,7 @@ from tests.integration.protocols.calls import Call, Ports, call, transcript
 from tests.integration.protocols.clients import CLIENTS, NARROW, WIDE
 from tests.integration.protocols.conftest import listening
 from tests.integration.protocols.speech import seconds, spoken
+from tests.real_redis import real_redis
 
 MIDDLE_S = 1.6
 
@@ -59,7 +59,7 @@ async def test_another_worker_finishes_the_utterances_of_all_protocols(killed: s
     other = "asr" if killed == "vad" else "vad"
     formats = {name: WIDE if WIDE in client.formats else NARROW for name, client in CLIENTS.items()}
     async with AsyncExitStack() as calls:
-        redis_url = calls.enter_context(EmbeddedRedis()).url
+        redis_url = calls.enter_context(real_redis()).url
         port, kill = calls.enter_context(worker(killed, redis_url))
         calls.enter_context(worker(other, redis_url))
         ports = calls.enter_context(listening(redis_url))

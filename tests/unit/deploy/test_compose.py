@@ -248,6 +248,18 @@ def test_a_worker_on_a_gpu_is_given_one_device():
     assert (gpus(chosen["asr-vllm"]), gpus(chosen["align"])) == (["2"], ["3"])
 
 
+def test_vad_and_denoise_may_share_a_device_that_is_chosen_for_both():
+    chosen = compose.services({"FILTER_GPU": "1"})
+    for name in ("vad", "denoise"):
+        assert gpus(chosen[f"{name}-gpu"]) == ["1"]
+        env = chosen[f"{name}-gpu"]["environment"]
+        on_cpu = {**SERVICES[name]["environment"]}
+        device = f"CALLSCRIBE_{name.upper()}_DEVICE"
+        assert (env[device], on_cpu[device]) == ("cuda", "cpu")
+        assert env.keys() == on_cpu.keys()
+        assert chosen[f"{name}-gpu"]["profiles"] == [f"{name}-gpu"]
+
+
 def test_a_service_for_another_gpu_is_the_same_on_another_device():
     file = compose.load(compose.GPUS.read_text())["services"]
     waiting = file.pop("gateway")["depends_on"]

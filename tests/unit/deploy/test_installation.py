@@ -1,4 +1,4 @@
-"""What `make` and the images install: neither PyTorch nor CUDA, unless vLLM is asked for."""
+"""What `make` and the images install: neither PyTorch nor CUDA, unless a GPU is asked for."""
 
 import re
 import tomllib
@@ -15,6 +15,8 @@ EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 NO_DEPS = ["requirements-no-deps.txt", "tests/requirements-no-deps.txt"]
 HUGE = re.compile(r"torch|triton|nvidia-|cuda-|onnxruntime-gpu")
 """How names of packages begin that are CUDA or bring it on Linux."""
+
+FOR_GPUS = re.compile(r"vllm|gpu")
 
 LINUX = {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64"}
 """The platform where these packages are huge; whatever else markers ask for is as it is here."""
@@ -51,8 +53,8 @@ def closure(extra: str) -> set[str]:
     return {name for name, _ in met}
 
 
-@pytest.mark.parametrize("extra", [each for each in EXTRAS if "vllm" not in each])
-def test_only_vllm_brings_what_is_huge(extra):
+@pytest.mark.parametrize("extra", [each for each in EXTRAS if not FOR_GPUS.search(each)])
+def test_only_what_is_for_gpus_brings_what_is_huge(extra):
     names = closure(extra)
     assert "numpy" in names
     assert [name for name in names if HUGE.match(name)] == []

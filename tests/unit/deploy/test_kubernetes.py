@@ -174,10 +174,17 @@ def test_the_images_are_those_that_the_dockerfile_makes(pair):
 def test_a_worker_on_a_gpu_has_one_and_needs_no_spare_one():
     deployments = of_kind("gpu", "Deployment")
     for name, each in deployments.items():
-        gpu = name in ("asr", "align")
+        gpu = name in ("asr", "align", "denoise")
         assert container(each)["resources"]["limits"].get("nvidia.com/gpu", 0) == gpu
         assert each["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == (0 if gpu else 1)
         assert ("tolerations" in pod(each)) == gpu
+
+
+def test_denoise_on_a_gpu_has_the_image_for_it_and_vad_on_the_cpu_its_own():
+    deployments = of_kind("gpu", "Deployment")
+    for name, extra, device in (("denoise", "gpu", "cuda"), ("vad", "vad", "cpu")):
+        assert f"/callscribe-{extra}:" in container(deployments[name])["image"]
+        assert environment(deployments[name])[f"CALLSCRIBE_{name.upper()}_DEVICE"] == device
 
 
 def test_a_recogniser_on_cpus_decodes_on_the_cores_that_it_asks_for():

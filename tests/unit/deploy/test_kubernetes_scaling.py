@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from deploy.kubernetes import rule, scaling
+from deploy.kubernetes import processes, rule, scaling
+from deploy.kubernetes.values import Asr, Autoscaling
 from tests.conftest import ROOT
 from tests.unit.deploy.sites import SITES, VALUES, of_kind
 
@@ -78,11 +79,20 @@ def test_the_rule_is_units_and_buffer_by_units_per_pod(site):
         assert values.autoscaling is not None
         service = values.services()[name]
         assert units["metricType"] == "AverageValue"
-        assert units["metadata"]["threshold"] == str(service.per_pod)
+        per_pod = scaling.per_pod(values.autoscaling, service)
+        assert per_pod == (service.per_pod or 14)
+        assert units["metadata"]["threshold"] == str(per_pod)
         query, added = units["metadata"]["query"].split(" + ")
         assert int(added) == scaling.buffer(values, values.autoscaling, name, service)
         wanted = "legs_owned" if name in ("vad", "denoise") else "sessions"
         assert query.startswith(f"sum(callscribe_{wanted}{{")
+
+
+@pytest.mark.parametrize(("legs", "per_call", "calls"), [(16, 2, 7), (16, 1, 14), (132, 1, 119)])
+def test_what_was_proved_of_a_recogniser_says_its_calls_per_pod(legs, per_call, calls):
+    asr = Asr(settings={"asr_legs": legs})
+    assert scaling.per_pod(Autoscaling(legs_per_call=per_call), asr) == calls
+    assert processes.environment(asr, "asr")["CALLSCRIBE_ASR_LEGS"] == str(legs)
 
 
 @pytest.mark.parametrize("site", SCALED)

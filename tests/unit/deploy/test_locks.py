@@ -105,9 +105,13 @@ def test_a_lock_holds_what_its_packages_need(image):
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_only_vllm_s_image_has_what_is_huge(image):
+def test_only_images_for_gpus_have_what_is_huge(image):
     huge = [name for name in pins(image) if HUGE.match(name)]
-    assert bool(huge) == (image == "asr-vllm")
+    assert bool(huge) == (image in ("asr-vllm", "gpu"))
+
+
+def test_one_machine_needs_one_pytorch():
+    assert pins("gpu")["torch"] == pins("asr-vllm")["torch"]
 
 
 def test_images_are_installed_from_locks_alone():

@@ -43,7 +43,8 @@ def test_the_settings_are_accepted_and_those_of_compose(name):
     theirs = load(settings_classes()[command], [], compose.environment(composed, {}))
     port = "port" if command == "gateway" else "metrics_port"
     assert getattr(settings, port) == 9300
-    for each in ("log_format", "drain_s", "asr_engine", "asr_device", "align_device"):
+    devices = [f"{each}_device" for each in ("vad", "denoise", "asr", "align")]
+    for each in ("log_format", "drain_s", "asr_engine", *devices):
         assert getattr(settings, each, None) == getattr(theirs, each, None)
 
 

@@ -14,8 +14,10 @@ _DOCUMENTS = f"{_EXAMPLES}/test_documents.py"
 _TLS = "tests/integration/gateway/test_tls.py"
 _ACCESS = "tests/integration/gateway/test_access.py"
 _COMMAND = "tests/integration/callscribe/test_documented.py"
+_PROVE = "tests/integration/callscribe/test_prove.py"
 _WEB = "tests/web/test_documents.py"
 _HERE = "tests/unit/docs/test_examples.py"
+_REDIS = "tests/integration/common/redis/test_documented.py"
 _TELEPHONES = "tests/integration/gateway/test_vosk.py"
 
 RUN: dict[str, dict[str, str]] = {
@@ -52,8 +54,10 @@ RUN: dict[str, dict[str, str]] = {
         "callscribe trace": f"{_COMMAND}::test_trace",
         "callscribe loadtest": "tests/integration/callscribe/test_loadtest.py"
         "::test_real_calls_are_recognised",
+        "callscribe prove": f"{_PROVE}::test_a_figure_is_found_proved_and_applied",
         "callscribe keys": f"{_ACCESS}::test_the_printed_commands_run",
         "callscribe dead-letters": f"{_COMMAND}::test_dead_letters",
+        "callscribe redis-acl": f"{_COMMAND}::test_what_needs_no_server",
         "callscribe check-config": f"{_COMMAND}::test_what_needs_no_server",
     },
     "docs/compose.md": {
@@ -64,8 +68,9 @@ RUN: dict[str, dict[str, str]] = {
         "python -m deploy.kubernetes": "tests/unit/deploy/test_kubernetes.py"
         "::test_what_is_printed_is_read_as_what_was_meant",
     },
-    "docs/operations.md": {
-        "ACL SETUSER": f"{_HERE}::test_the_redis_user_is_the_one_of_the_tests",
+    "docs/prove.md": {
+        "callscribe prove": f"{_PROVE}::test_a_figure_is_found_proved_and_applied",
+        "CALLSCRIBE_ASR_LEGS=": f"{_PROVE}::test_a_figure_is_found_proved_and_applied",
     },
     "docs/protocol.md": {
         "→ {": f"{_HERE}::test_a_printed_conversation_is_one_that_the_codec_has",
@@ -124,6 +129,13 @@ RUN: dict[str, dict[str, str]] = {
         "nc -N": f"{_QUICK}::test_nc_sends_raw_audio",
         "curl http": f"{_QUICK}::test_curl_reads_a_call",
     },
+    "docs/redis.md": {
+        "callscribe redis-acl": f"{_REDIS}::test_services_find_their_passwords",
+        "aclfile": f"{_REDIS}::test_services_find_their_passwords",
+        "CALLSCRIBE_REDIS_URL=redis:": f"{_REDIS}::test_services_find_their_passwords",
+        "port 0": f"{_REDIS}::test_redis_serves_tls",
+        "CALLSCRIBE_REDIS_URL=rediss": f"{_REDIS}::test_redis_serves_tls",
+    },
     "docs/tls.md": {
         "callscribe up": f"{_TLS}::test_the_local_stack_shows_it",
         "openssl x509": f"{_TLS}::test_the_fingerprint_is_that_of_openssl",
@@ -165,6 +177,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "import { microphone }": f"{FRAGMENT}; test_examples.py runs examples/react",
     },
     "docs/calls.md": {"id: 0": OUTPUT},
+    "docs/gpu.md": {"docker compose": CONTAINERS},
     "examples/README.md": {
         "npm": f"{INSTALLS}; tests/web does the same before its tests",
         "python3 -m http.server": "runs until it is ended; test_examples.py serves the same folder",
@@ -197,6 +210,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "[transcribed]": f"{OTHERS}; test_asterisk.py reads the longer one of examples/asterisk",
     },
     "docs/protocols/files.md": {'{"text"': OUTPUT},
+    "docs/redis.md": {"cryptsetup": "formats a disk"},
     "docs/tls.md": {"docker compose": f"{CONTAINERS}; test_nginx.py runs nginx so"},
     "docs/quickstart.md": {"npm": f"{INSTALLS}; tests/web does the same before its tests"},
     "docs/systemd.md": {

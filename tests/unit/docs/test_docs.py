@@ -7,6 +7,7 @@ import pytest
 
 from callscribe.commands import listen, trace, transcribe, watch
 from callscribe.loadtest import command as loadtest
+from callscribe.prove import command as prove
 from common.bus import keys
 from common.bus.keys import Leg
 from common.options import OPTIONS
@@ -67,8 +68,10 @@ def test_every_flag_exists(document):
         "--version",
         "--record",
         "--clients",
+        "--redis",
+        "--keys",
     }
-    for command in (loadtest, transcribe, listen, watch, trace):
+    for command in (loadtest, prove, transcribe, listen, watch, trace):
         known |= set(command.parser().flags)
     known |= {"--build", "--scale", "--profile", "--rm", "--entrypoint"}  # docker compose's
     known |= {"--local-dir", "--build-arg", "--from-literal"}  # hf, docker, kubectl
@@ -113,7 +116,7 @@ def test_every_key_of_the_architecture_is_one_the_bus_builds():
         .replace(str(LEG), "<leg>")
         for key in built
     }
-    assert set(re.findall(r"`(cs:v2:[^`]+)`", text)) == spelled
+    assert set(re.findall(r"`(cs:[^`]+)`", text)) == spelled
 
 
 def test_the_state_diagrams_are_those_of_the_code():

@@ -16,7 +16,6 @@ from gateway.protocols.api import Codec, Request
 from gateway.settings import GatewaySettings
 from tests.conftest import ROOT
 from tests.documents import Block, block, blocks, pages
-from tests.integration.common.access import ACL
 from tests.unit.deploy import compose
 from tests.unit.docs.examples import NOT_RUN, RUN
 
@@ -88,11 +87,6 @@ def test_a_printed_conversation_is_one_that_the_codec_has(conversation):
     for text in received:
         shown = re.sub(r"…, |, …", "", text.replace(": …", ": 0"))
         assert f"| `{json.loads(shown)['type']}` |" in page
-
-
-def test_the_redis_user_is_the_one_of_the_tests():
-    words = block("docs/operations.md", "ACL SETUSER").split()
-    assert words == ["ACL", "SETUSER", "callscribe", "on", ">PASSWORD", *ACL]
 
 
 def test_the_channel_of_asterisk_is_that_of_the_example():

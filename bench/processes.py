@@ -1,0 +1,58 @@
+"""The processes of a system with dummy engines."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from callscribe.local.child import die_with_parent
+
+_START_DEADLINE = 30.0
+_POLL = 0.05
+
+
+def commands_of(port: int, room: int) -> list[tuple[str, ...]]:
+    """Return name, module and flags of every process."""
+    listen = ("--host", "127.0.0.1", "--port", f"{port}", "--max-sessions", f"{room}")
+    everybody = ("--asr-load", "0")
+    return [
+        ("gateway", "gateway", *listen, *everybody),
+        ("vad", "bench.dummies", "vad", "--vad-slots", f"{room}"),
+        ("asr", "bench.dummies", "asr", "--asr-slots", f"{room}", "--asr-concurrency", "64"),
+    ]
+
+
+@contextmanager
+def running_process(module: str, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a module as a process, killed on leaving: it has nothing to drain."""
+    process = subprocess.Popen(
+        (sys.executable, "-m", module, *flags, "--log-level", "warning"),
+        # BLAS threads that spin between two ticks would use up a core of their own.
+        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        process_group=0,
+        preexec_fn=die_with_parent(),
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def ready(port: int) -> None:
+    """Wait until the gateway says that workers of every stage live."""
+    async with asyncio.timeout(_START_DEADLINE):
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(_POLL)
+                continue
+            writer.write(b"GET /ready HTTP/1.1\r\nHost: bench\r\n\r\n")
+            answer = await reader.read()
+            writer.close()
+            if b" 200 " in answer.partition(b"\r\n")[0]:
+                return
+            await asyncio.sleep(_POLL)
