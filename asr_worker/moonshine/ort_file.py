@@ -30,6 +30,9 @@ _FOLDED: Mapping[str, Callable[..., Any]] = {
     "Add": lambda left, right: left + right,
 }
 
+_DAMAGE = (struct.error, LookupError, UnicodeDecodeError, TypeError, RecursionError)
+"""What reading places that are none raises, beside ValueError."""
+
 
 def operands(model: bytes) -> Mapping[str, Sequence[FloatArray]]:
     """Return each operation's constant weights as float32, in order, by the operation's name.
@@ -42,8 +45,9 @@ def operands(model: bytes) -> Mapping[str, Sequence[FloatArray]]:
         session = _Table(model, struct.unpack_from("<I", model)[0])
         graph = session.table(_SESSION_MODEL).table(_MODEL_GRAPH)
         found: dict[str, Sequence[FloatArray]] = {}
-        _collect(graph, {}, found)
-    except (struct.error, KeyError, UnicodeDecodeError) as error:
+        with np.errstate(all="ignore"):
+            _collect(graph, {}, found)
+    except _DAMAGE as error:
         raise ValueError(f"the model is damaged: {error!r}") from error
     return found
 
