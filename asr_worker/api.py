@@ -140,8 +140,9 @@ class EngineSettings:
     each."""
     max_new_tokens: int | None = None
     """Longest hypothesis in tokens, None for the engine's own limit."""
-    beam_size: int = 5
-    """Beam of final decodes; partials are decoded greedily."""
+    beam_size: int = 3
+    """Beam of final decodes; partials are decoded greedily. Measured with tiny.en on 1 928 words in
+    clauses: 61 wrong with 1, 47 with 2, 44 with 3 and with 5, which takes a tenth more time."""
     vllm_options: Mapping[str, Any] = field(default_factory=dict)
     """Options of vLLM's own, by name."""
 

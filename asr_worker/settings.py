@@ -51,7 +51,7 @@ class AsrSettings(StageSettings):
     )
     asr_compute_type: str = setting("int8", "number format of the weights (CTranslate2's names)")
     asr_beam_size: int = setting(
-        5, "beam of final decodes; partials are decoded greedily", minimum=1, maximum=20
+        3, "beam of final decodes; partials are decoded greedily", minimum=1, maximum=20
     )
     asr_vllm_options: str | None = setting(
         None, "options of vLLM's own for the engine vllm, as a JSON object by their Python names"

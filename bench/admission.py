@@ -10,15 +10,16 @@ scenes, each on a stack of its own:
 - mixed: three callers at a time send recordings of 4 to 60 s of that long speech, each second of
   them denoised: a machine that is far from full.
 A refused caller tries again about each second. Latencies are the client's, from the audio that
-decided an endpoint to its final; processor use is of all cores. Late are finals that came more than
-0.5 s after their endpoint, not counting what their decode takes on an idle worker: as the
-recogniser counts them for admission.
+decided an endpoint to its final; processor use is of all cores. Callers hang up in the middle of an
+utterance: the rest of it is decoded only then, while before an endpoint there is its silence. So
+finals after silence are counted apart, too. Late are finals that came more than 0.5 s after their
+endpoint, not counting what their decode takes on an idle worker: as the recogniser counts them for
+admission.
 """
 
 import argparse
 import asyncio
 import itertools
-import json
 import os
 import random
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ from typing import Any
 import numpy as np
 import redis.asyncio as aioredis
 
+from bench import record
 from bench.accounting import cpu_seconds
 from bench.overload import Callers, Manner, Phase, address, sample_call, spread, watch
 from bench.recordings import channels
@@ -74,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
             rows.append(asyncio.run(_measure(scene, callers, seconds, _manner(scene, long))))
             print(show(rows[-1]), flush=True)
     if options.json is not None:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+        record.write(options.json, {"seconds": seconds, "rows": rows})
     return 1 if any(row["broken"] for row in rows) else 0
 
 
@@ -155,6 +157,7 @@ async def _scene(
         "calls": sum(phase.calls) / max(1, len(phase.calls)),
         "let_in": phase.let_in,
         "final_ms": spread(phase.finals),
+        "after_silence_ms": spread(phase.after_silence),
         "late": late / max(1, ends),
         "partial_every_ms": spread(phase.partials),
         "refused": {reason: len(times) for reason, times in phase.answers.items()},
@@ -182,6 +185,7 @@ def _spent(stack: Stack) -> dict[str, float]:
 _SCENES = ("long", "call", "mixed")
 _HEADER = (
     f"{'':>6} | {'callers':>7} {'calls':>5} |{'finals':>7}{'p50':>6}{'p95':>6}{'max':>6}{'late':>6}"
+    f" |{'after silence':>14}{'p95':>6}{'max':>6}"
     f" |{'partial every':>14} |{'ASR':>6}{'all':>6} of the cores | refused"
 )
 
@@ -189,10 +193,12 @@ _HEADER = (
 def show(row: dict[str, Any]) -> str:
     """Return a line of the table; latencies in ms."""
     final, partial, used = row["final_ms"], row["partial_every_ms"], row["processor"]
+    silence = row["after_silence_ms"]
     refused = ", ".join(f"{reason} {count}" for reason, count in row["refused"].items())
     lines = [
         f"{row['scene']:>6} | {row['callers']:>7} {row['calls']:>5.1f} |{final['n']:>7}"
         f"{final['p50']:>6.0f}{final['p95']:>6.0f}{final['max']:>6.0f}{row['late']:>6.1%}"
+        f" |{silence['n']:>14}{silence['p95']:>6.0f}{silence['max']:>6.0f}"
         f" |{partial['p50']:>14.0f}"
         f" |{used['asr']:>6.0%}{sum(used.values()):>6.0%}{'':>13} | {refused or 'nobody'}"
     ]

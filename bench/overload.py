@@ -29,7 +29,7 @@ from bench.stack import local_stack
 from callscribe import sample
 from callscribe.audiofile import AudioFile
 from callscribe.client.latency import Latencies
-from callscribe.client.messages import Partial, parse_event
+from callscribe.client.messages import Final, Partial, SpeechEnded, parse_event
 from callscribe.local.stack import Stack, running_stack
 from common.audio import float_to_pcm16
 
@@ -57,6 +57,8 @@ class Phase:
     let_in: int = 0
     finals: list[float] = field(default_factory=list)
     """From sending the audio that decided the end of an utterance to its final."""
+    after_silence: list[float] = field(default_factory=list)
+    """Those of `finals` whose caller did not hang up in the middle of an utterance."""
     partials: list[float] = field(default_factory=list)
     """From one partial of an utterance to its next."""
     calls: list[int] = field(default_factory=list)
@@ -189,6 +191,7 @@ class Callers:
 
     async def _listen(self, connection: ClientConnection, latencies: Latencies) -> None:
         partials: dict[int, float] = {}
+        hung_up: set[int] = set()
         async for message in connection:
             now = perf_counter()
             wire = json.loads(message)
@@ -201,9 +204,15 @@ class Callers:
                 if event.utterance in partials:
                     self.phase.partials.append(1e3 * (now - partials[event.utterance]))
                 partials[event.utterance] = now
+            if isinstance(event, SpeechEnded) and event.reason == "finish":
+                hung_up.add(event.utterance)
             found = latencies.note(event, now)
             if "endpoint_to_final" in found:
-                self.phase.finals.append(1e3 * found["endpoint_to_final"])
+                assert isinstance(event, SpeechEnded | Final)
+                final = 1e3 * found["endpoint_to_final"]
+                self.phase.finals.append(final)
+                if event.utterance not in hung_up:
+                    self.phase.after_silence.append(final)
 
 
 def sample_call() -> Manner:

@@ -45,7 +45,7 @@ ENTRIES = (
     Entry("bus-keys", ("bus", "--keys"), short=True),
     Entry("live", ("live",), short=True),
     Entry("overload", ("overload",)),
-    Entry("admission", ("admission", "--callers", "8", "--scenes", "long", "mixed")),
+    Entry("admission", ("admission", "--callers", "4", "8", "16", "28")),
     *(
         Entry(f"bus-{n}", ("bus", "--pattern", "talk", "--sessions", "300", "--workers", str(n)))
         for n in (1, 2, 3)

@@ -4,8 +4,8 @@
 
 ``python -m bench all --record`` measures anew, as does ``python -m bench profile --json
 docs/measurements/profile.json``; ``make test-clients ARGS=--record`` measures the clients. What no
-single run measures is recorded by hand: `targets`, `admission` (two releases), `bus-chain` (the
-bare chain), `bus-before` (the release before) and `other-servers`.
+single run measures is recorded by hand: `targets`, `bus-chain` (the bare chain), `bus-before` (the
+release before) and `other-servers`.
 """
 
 import json
@@ -353,18 +353,19 @@ def _overload_in_short() -> str:
 
 
 def _admission() -> str:
-    columns = ["scene", "callers", "release", "calls", "finals", "after p50 / p95 ms", "longest"]
-    columns += ["ASR, of two cores", "refused"]
+    columns = ["scene", "callers", "calls", "finals", "after p50 / p95 ms", "longest"]
+    columns += ["after silence p95", "longest", "ASR, of two cores", "refused"]
     rows = [
         [
-            f"`{row['scene']}`, {row['seconds']} s",
+            f"`{row['scene']}`",
             str(row["callers"]),
-            row["release"],
             f"{row['calls']:.1f}",
-            _number(row["finals"]),
-            _pair(row, "p50", "p95"),
-            _number(row["max"]),
-            f"{row['asr']} %",
+            _number(row["final_ms"]["n"]),
+            _pair(row["final_ms"], "p50", "p95"),
+            _number(row["final_ms"]["max"]),
+            _number(row["after_silence_ms"]["p95"]),
+            _number(row["after_silence_ms"]["max"]),
+            f"{row['processor']['asr']:.0%}".replace("%", " %"),
             ", ".join(f"`{why}` {_number(n)}" for why, n in row["refused"].items()) or "nobody",
         ]
         for row in read("admission")["figures"]["rows"]

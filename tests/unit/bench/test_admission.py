@@ -23,7 +23,8 @@ def test_a_line_says_who_was_refused_and_what_broke_off():
     spread = {"n": 3, "p50": 20.0, "p95": 30.0, "max": 40.0}
     row = {
         **{"scene": "long", "callers": 4, "calls": 3.5, "let_in": 4, "late": 0.125},
-        **{"final_ms": spread, "partial_every_ms": spread, "broken": ["session_lost"]},
+        **{"final_ms": spread, "after_silence_ms": spread, "partial_every_ms": spread},
+        **{"broken": ["session_lost"]},
         **{"refused": {"asr_load": 2}, "processor": {"asr": 0.5, "gateway": 0.25}},
     }
     line, broken = show(row).splitlines()

@@ -46,3 +46,15 @@ def test_spans_without_opentelemetry_are_refused_with_a_sentence(monkeypatch):
     assert str(caught.value) == (
         "--otlp-endpoint: OpenTelemetry is not installed: pip install 'callscribe[otel]'"
     )
+
+
+def test_an_auth_token_that_is_not_there_or_empty_is_refused_at_once(tmp_path):
+    file = tmp_path / "token"
+    flags = ["--twilio-auth-token-file", str(file)]
+    with pytest.raises(SettingsError, match=r"--twilio-auth-token-file: .*No such file"):
+        load(GatewaySettings, flags, {})
+    file.write_text("\n")
+    with pytest.raises(SettingsError, match=r"--twilio-auth-token-file: .* is empty"):
+        load(GatewaySettings, flags, {})
+    file.write_text("secret\n")
+    assert load(GatewaySettings, flags, {}).auth_token() == b"secret"
