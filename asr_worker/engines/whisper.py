@@ -47,11 +47,7 @@ _WHISPER_CODES = {"fil": "tl"}
 
 
 class WhisperEngine(StepwiseEngine):
-    """See `asr_worker.api.Engine`.
-
-    Steps, measured with tiny.en, beam 5 and 29 s of speech: 0.25 s to encode, 0.5 s to write; the
-    whole decode 0.75 s, tried again 1.5 s.
-    """
+    """See `asr_worker.api.Engine`. Its steps: each window is encoded, written and aligned."""
 
     name = "whisper"
 
