@@ -15,6 +15,7 @@ from common.bus import commands
 from common.errors import SettingsError
 from common.lifecycle import EXIT_OK
 from common.pipeline.access import SCOPES, AccessKey, Scope, new_key
+from common.redis.replies import pairs
 from common.secret_url import SecretUrl
 
 _DAY = 86_400
@@ -54,8 +55,8 @@ class RedisKeys:
         """See `KeyStore`. Raises BusUnavailable."""
         async with connected(self._url, "keys") as link:
             (found,) = await link.run([commands.access_keys()])
-        pairs = dict(zip(found[::2], found[1::2], strict=True))
-        return {name.decode(): AccessKey.unpacked(record) for name, record in pairs.items() if name}
+        kept = dict(pairs(found))
+        return {name.decode(): AccessKey.unpacked(record) for name, record in kept.items() if name}
 
     async def write(self, key: AccessKey) -> None:
         """See `KeyStore`. Raises BusUnavailable."""

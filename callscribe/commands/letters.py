@@ -25,6 +25,7 @@ from common.pipeline.streams import AUDIO, PARKED, PARTIAL, SPEECH, TEXT
 from common.pipeline.text import FINAL, Final
 from common.pipeline.work import UTTERANCE_WORK
 from common.redis.link import Command, Link
+from common.redis.replies import pairs
 
 _PATIENCE = 300.0
 """Seconds to wait for the text of an utterance: poison candidates are decoded one by one."""
@@ -187,7 +188,7 @@ async def _final(link: Link, leg: Leg) -> Final:
     while time.monotonic() < end:
         if found := await link.call(*commands.first(leg.key(TEXT))):
             fields = found[0][1]
-            values = dict(zip(fields[::2], fields[1::2], strict=True))
+            values = dict(pairs(fields))
             return FINAL.unpack(values[wire.BODY_FIELD])
         await asyncio.sleep(_LOOK_EVERY)
     raise _NotReplayed(f"no answer in {_PATIENCE:.0f} s")

@@ -9,6 +9,7 @@ from typing import Self
 
 from common.bus import keys, scripts, wire
 from common.redis.link import Link, ScriptCall
+from common.redis.replies import pairs
 
 MOST = 1000
 MOST_AUDIO_BYTES = 2 << 20
@@ -37,7 +38,7 @@ class Letter:
     def read(cls, entry: wire.RawEntry) -> Self:
         """Read an entry of a stream of dead letters."""
         name, fields = entry
-        values = dict(zip(fields[::2], fields[1::2], strict=True))
+        values = dict(pairs(fields))
         return cls(
             name.decode(),
             values[wire.KEY_FIELD].decode(),

@@ -16,6 +16,7 @@ from common.pipeline.record import WIRE_VERSION
 from common.pipeline.report import release_of
 from common.pipeline.stages import PIPELINE
 from common.redis.link import Link
+from common.redis.replies import pairs
 
 RELEASE = version("callscribe")
 _KINDS = (keys.GATEWAY, *(spec.name for spec in PIPELINE))
@@ -49,7 +50,7 @@ class Strangers:
         replies = await self._link.run([commands.heartbeats(kind, wire) for wire, kind in places])
         before, self._reports = self._reports, {}
         for (wire, kind), reply in zip(places, replies, strict=True):
-            for name, report in zip(reply[::2], reply[1::2], strict=True):
+            for name, report in pairs(reply):
                 self._reports[wire, kind, name] = report
         return [
             Stranger(wire, kind, release_of(report))

@@ -14,6 +14,7 @@ from common.pipeline.progress import PROGRESS, Progress
 from common.pipeline.record import Message
 from common.pipeline.stream_ids import NOTHING as NOTHING
 from common.pipeline.stream_ids import StreamId as StreamId
+from common.redis.replies import pairs
 
 AUDIO_FIELD = b"a"
 CONTROL_FIELD = b"c"
@@ -124,7 +125,7 @@ def read_owned(entry: RawEntry, message: Message[E]) -> E | None:
 
 def read_progress(entry: RawEntry) -> Progress | None:
     """Decode the public head of a checkpoint; None if there is none, or an unreadable one."""
-    values = dict(zip(entry[1][::2], entry[1][1::2], strict=True))
+    values = dict(pairs(entry[1]))
     try:
         return PROGRESS.unpack(values[HEAD_FIELD])
     except (KeyError, ValueError):  # an owner's marker, or another release's

@@ -5,6 +5,7 @@ import random
 from common.errors import BusUnavailable
 from common.redis.address import Address
 from common.redis.pipe import ask
+from common.redis.replies import pairs
 
 _ANSWER_WITHIN = 1.0
 """Seconds until the next sentinel is asked: a silent one must not delay a failover."""
@@ -40,7 +41,7 @@ class Sentinels:
             except BusUnavailable as trouble:
                 troubles.append(str(trouble))
                 continue
-            epoch = int(dict(zip(facts[::2], facts[1::2], strict=True))[b"config-epoch"])
+            epoch = int(dict(pairs(facts))[b"config-epoch"])
             if epoch >= self._epoch:
                 self._epoch = epoch
                 return address.at((host.decode(), int(port)))

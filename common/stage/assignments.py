@@ -12,6 +12,7 @@ from typing import NamedTuple
 from common.bus import keys, scripts, wire
 from common.bus.consumer import Consumer
 from common.redis.link import Argument, CommandRefused, Link
+from common.redis.replies import pairs
 
 _LONG_IDLE_MS = 3_600_000
 
@@ -44,7 +45,7 @@ class Assignments:
             if "BUSYGROUP" not in str(refused):
                 raise
         for record in await self._link.call(*self._consumer.members()):
-            member = dict(zip(record[::2], record[1::2], strict=True))
+            member = dict(pairs(record))
             if member[b"pending"] == 0 and member[b"idle"] > _LONG_IDLE_MS:
                 await self._link.call(*self._consumer.expel(member[b"name"]))
 
@@ -104,5 +105,5 @@ class Assignments:
 
 
 def _delivery(entry: bytes, fields: wire.Fields) -> Delivery:
-    values = dict(zip(fields[::2], fields[1::2], strict=True))
+    values = dict(pairs(fields))
     return Delivery(entry, values[wire.KEY_FIELD].decode(), values[wire.BODY_FIELD])

@@ -13,6 +13,7 @@ from common.bus import commands
 from common.errors import SettingsError
 from common.pipeline.access import AccessKey
 from common.redis.link import Link
+from common.redis.replies import pairs
 from common.telemetry.logs import Log
 from gateway.access.stamp import stamp
 
@@ -64,10 +65,10 @@ class Keyring:
         if version == self._version:
             return False
         (listed,) = await self._link.insist([commands.access_keys()])
-        pairs = dict(zip(listed[::2], listed[1::2], strict=True))
-        self._version = pairs.pop(b"", None)
+        kept = dict(pairs(listed))
+        self._version = kept.pop(b"", None)
         found: dict[str, AccessKey] = {}
-        for name, record in pairs.items():
+        for name, record in kept.items():
             try:
                 found[name.decode()] = AccessKey.unpacked(record)
             except ValueError as error:

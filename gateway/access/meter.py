@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from common.bus import commands, keys, scripts
 from common.redis.link import Link, ScriptCall
+from common.redis.replies import pairs
 from common.telemetry.metrics import GatewayMetrics
 from gateway.access.principal import Principal
 
@@ -80,7 +81,7 @@ class Meter:
         replies = await self._link.insist([commands.used(tenant, day) for day in named])
         found = []
         for day, listed in zip(named, replies, strict=True):
-            figures = dict(zip(listed[::2], listed[1::2], strict=True))
+            figures = dict(pairs(listed))
             if figures:
                 counts = {name: int(figures.get(name.encode(), 0)) for name in _FIELDS}
                 found.append({"day": day, **_shown(counts)})

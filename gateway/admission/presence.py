@@ -11,6 +11,7 @@ from common.errors import BusUnavailable
 from common.pipeline.record import WIRE_VERSION, pack
 from common.pipeline.report import WorkerReport
 from common.redis.link import Link
+from common.redis.replies import pairs
 
 _EVERY = 1.0
 _FORGOTTEN_AFTER = 600.0
@@ -78,7 +79,7 @@ class Presence:
 
     def _gone(self, reports: Sequence[bytes], now: float) -> list[bytes]:
         before, self._seen = self._seen, {}
-        for name, report in zip(reports[::2], reports[1::2], strict=True):
+        for name, report in pairs(reports):
             seen = before.get(name)
             self._seen[name] = seen if seen and seen[0] == report else (report, now)
         return [n for n, (_, since) in self._seen.items() if now - since > _FORGOTTEN_AFTER]

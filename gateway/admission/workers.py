@@ -11,6 +11,7 @@ from common.errors import AtCapacity, BusUnavailable, Unavailable
 from common.pipeline.report import WORKER_REPORT, AsrLoad, VadLoad, WorkerReport
 from common.pipeline.stages import REQUIRED, StageSpec
 from common.redis.link import CommandError, Link, Reply
+from common.redis.replies import pairs
 from gateway.admission.capacity import Capacity, Look, Refusal, StageLook
 from gateway.admission.cpu import CpuShare
 from gateway.admission.evidence import Decodes
@@ -192,7 +193,7 @@ class Workers:
         for stage, reply in zip(stages, replies, strict=False):
             if isinstance(reply, CommandError):  # loading, failing over: the next look will tell
                 continue
-            reports = dict(zip(reply[::2], reply[1::2], strict=True))
+            reports = dict(pairs(reply))
             forgotten = self._note(self._pools[stage], reports, now)
             if forgotten:
                 await self._link.call(*commands.forget_workers(stage, *forgotten))
@@ -274,7 +275,7 @@ def _undelivered_after(reply: Reply) -> bytes | None:
     """Return the id after which work items wait, by XINFO GROUPS; None if none do."""
     if isinstance(reply, CommandError) or not reply:
         return None  # no worker has ever been there, so there is no group either
-    group = dict(zip(reply[0][::2], reply[0][1::2], strict=True))
+    group = dict(pairs(reply[0]))
     # After deletions Redis may not know how many are waiting; old versions never do.
     last: bytes = group[b"last-delivered-id"]
     return None if group.get(b"lag") == 0 else last

@@ -13,6 +13,7 @@ from common.pipeline.stages import RENEWED, WORKING, Unit, for_call
 from common.pipeline.streams import AUDIO, META, OF_A_SESSION, TEXT, TRACE
 from common.pipeline.work import LegWork
 from common.redis.link import CommandError, Link, ScriptCall
+from common.redis.replies import pairs
 from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.downlink.reader import OWNER
 from gateway.protocols.commands import MAX_CHANNELS
@@ -194,7 +195,7 @@ def last_id(reply: object) -> StreamId:
     """Return the last id ever written to a stream, from Redis's answer to XINFO STREAM."""
     if isinstance(reply, CommandError) or not isinstance(reply, list):
         return wire.NOTHING
-    facts = dict(zip(reply[::2], reply[1::2], strict=True))
+    facts = dict(pairs(reply))
     return StreamId(*wire.id_halves(facts[b"last-generated-id"]))
 
 

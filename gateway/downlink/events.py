@@ -18,6 +18,7 @@ from common.pipeline.speech import SPEECH_ENTRY
 from common.pipeline.stream_ids import BEGINNING
 from common.pipeline.streams import PARTIAL, SPEECH, TEXT
 from common.pipeline.text import Item
+from common.redis.replies import pairs
 from gateway.protocols.events import (
     Dtmf,
     Event,
@@ -265,7 +266,7 @@ class Results:
 
 def _text(leg: LegResults, entry: wire.RawEntry) -> _Text:
     stream_id, fields = entry
-    values = dict(zip(fields[::2], fields[1::2], strict=True))
+    values = dict(pairs(fields))
     item, words = values.get(wire.BODY_FIELD), values.get(wire.WORDS_FIELD)
     # Words that come alone follow some later item, so the id's first half is not their number.
     number = values.get(wire.UTTERANCE_FIELD) or wire.id_halves(stream_id)[0]

@@ -15,6 +15,7 @@ from common.bus.keys import Leg
 from common.bus.reading import MOST_ENTRIES, Cursor, read_streams
 from common.errors import BusUnavailable
 from common.redis.link import Link
+from common.redis.replies import pairs
 from common.telemetry.metrics import BusMetrics
 
 SWEEP_EVERY = 1.0
@@ -132,7 +133,7 @@ class Downlink:
     async def _answer(self, entries: list[wire.RawEntry]) -> None:
         notified: dict[str, dict[Leg, set[str]] | None] = {}
         for _, fields in entries:
-            for name, kind in zip(fields[::2], fields[1::2], strict=True):
+            for name, kind in pairs(fields):
                 if not name:
                     continue
                 leg = Leg.parse(name.decode())

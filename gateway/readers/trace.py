@@ -12,6 +12,7 @@ from common.bus import commands, keys, wire
 from common.pipeline.streams import TRACE
 from common.pipeline.trace import PARTS, TRACE_ENTRY, SentFinal, spans
 from common.redis.link import Link
+from common.redis.replies import pairs
 from gateway.calls.directory import Known
 from gateway.protocols.events import Final, Word, Words
 from gateway.readers.reading import Reading
@@ -114,9 +115,7 @@ async def _entries(
     sent: dict[tuple[int, int], SentFinal] = {}
     heard: dict[tuple[int, int], Sequence[float | None]] = {}
     for _, fields in entries:
-        entry = TRACE_ENTRY.unpack(
-            dict(zip(fields[::2], fields[1::2], strict=True))[wire.BODY_FIELD]
-        )
+        entry = TRACE_ENTRY.unpack(dict(pairs(fields))[wire.BODY_FIELD])
         place = (entry.channel, entry.utterance)
         if isinstance(entry, SentFinal):
             sent[place] = entry

@@ -13,7 +13,7 @@ from tests.real_redis import PROTECTION
 
 SUITES = {
     "acl": [
-        "tests/integration/gateway/test_access.py",
+        "tests/integration/gateway/access",
         "tests/integration/gateway/test_erasing.py",
         "tests/integration/gateway/test_webhooks.py",
         "tests/integration/callscribe/commands/test_letters.py",

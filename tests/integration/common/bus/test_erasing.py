@@ -10,6 +10,7 @@ from common.bus.keys import Leg
 from common.bus.offers import offer
 from common.pipeline.stages import ASR, PIPELINE
 from common.redis.link import Link
+from common.redis.replies import pairs
 from common.stage.assignments import Assignments
 from tests.integration.common.stage.toy_stage import ToyWork
 from tests.real_redis import admin, admin_address
@@ -71,7 +72,7 @@ async def test_who_waits_for_work_is_not_disturbed(link, redis_url):
     await offered(link, KEPT, 1)
     assert [each.key for each in await waiting] == [f"{KEPT}.0/1"]
     (again,) = await link.insist([("XINFO", "STREAM", WORK)])
-    assert dict(zip(again[::2], again[1::2], strict=True))[b"length"] == 1
+    assert dict(pairs(again))[b"length"] == 1
     await reader.close()
 
 
@@ -80,7 +81,7 @@ async def test_ids_go_on_behind_those_that_were(link):
         await offered(link, ERASED, number)
     (before,) = await link.insist([("XINFO", "STREAM", WORK)])
     await link.evaluate([*forget([ERASED], [ASR]), offer("asr", f"{KEPT}.0/1", ToyWork())])
-    facts = dict(zip(before[::2], before[1::2], strict=True))
+    facts = dict(pairs(before))
     (entries,) = await link.insist([("XRANGE", WORK, "-", "+")])
     assert [tuple(map(int, entry.split(b"-"))) for entry, _ in entries] > [
         tuple(map(int, facts[b"last-generated-id"].split(b"-")))

@@ -14,6 +14,7 @@ from common.bus.keys import Leg
 from common.bus.offers import offer
 from common.pipeline.record import pack
 from common.pipeline.text import FINAL, WORDS, Final, TimedWord, Words
+from common.redis.replies import pairs
 from common.redis.resp import is_known_id
 from tests.integration.common.stage.toy_stage import TOY, ToyWork
 
@@ -66,7 +67,7 @@ class TestCommit:
         seconds, micros = await link.call("TIME")
         await link.evaluate([commit(1)])
         entered = [
-            dict(zip(fields[::2], fields[1::2], strict=True))[wire.COMMITTED_FIELD]
+            dict(pairs(fields))[wire.COMMITTED_FIELD]
             for _, fields in await link.call("XRANGE", LEG.key("text"), "-", "+")
         ]
         assert len(entered) == 2
@@ -143,7 +144,7 @@ async def told(link, leg=LEG):
     """
     last, heard = 0, []
     for entry, fields in await link.call("XRANGE", leg.key("text"), "-", "+"):
-        values = dict(zip(fields[::2], fields[1::2], strict=True))
+        values = dict(pairs(fields))
         number = int(values.get(b"u", 0))
         if not number:
             last += 1

@@ -1,4 +1,4 @@
-"""`callscribe keys` on a file; tests/integration/gateway/test_access.py has it on Redis."""
+"""`callscribe keys` on a file; tests/integration/gateway/access has it on Redis."""
 
 import json
 import stat
