@@ -1,0 +1,38 @@
+"""An utterance's schedule in tests, and what is due."""
+
+from asr_worker.actions import (
+    Action,
+    Decode,
+    PublishFinal,
+)
+from asr_worker.api import Hypothesis
+from asr_worker.scheduler import UtteranceScheduler
+from common.audio import SAMPLE_RATE
+
+START = 100_000
+CADENCE = 8_000
+FIRST = 4_800
+
+
+def scheduler(*, interim: bool = True) -> UtteranceScheduler:
+    return UtteranceScheduler(START, interim=interim, cadence=CADENCE, first=FIRST)
+
+
+def at(seconds: float) -> int:
+    return START + round(seconds * SAMPLE_RATE)
+
+
+def only_decode(actions: list[Action]) -> Decode:
+    (action,) = actions
+    assert isinstance(action, Decode)
+    return action
+
+
+def only_final(actions: list[Action]) -> PublishFinal:
+    (action,) = actions
+    assert isinstance(action, PublishFinal)
+    return action
+
+
+def heard(text: str) -> Hypothesis:
+    return Hypothesis(text, "English")
