@@ -140,6 +140,7 @@ async def test_what_a_client_says_as_it_closes_tells_whether_it_is_done(session,
     assert (session.hung_up, session.vanished) == ((1, 0) if hung_up else (0, 1))
 
 
+# With 1007 the session decides: a mistake while resuming a call does not end the call.
 @pytest.mark.parametrize(("code", "hung_up"), [(1000, True), (1012, False), (1007, False)])
 async def test_a_client_that_echoes_a_close_has_hung_up_only_where_that_was_the_end(
     session, code, hung_up
