@@ -94,13 +94,22 @@ class Stop:
         self.abandoned = asyncio.Event()
         """Set by the second: leave everything to other workers."""
 
+        self._requested = False
+
     def request(self, reason: str) -> None:
-        """Go one step further: from running to draining, from draining to abandoned."""
-        if self.draining.is_set():
+        """Drain at the first request, abandon at the second."""
+        if self._requested:
             self.abandoned.set()
+        self._requested = True
         self.draining.set()
         step = "abandon" if self.abandoned.is_set() else "drain"
         _log.info("process.stopping", reason=reason, step=step)
+
+    def drain(self, reason: str) -> None:
+        """Drain, without counting as a request: whoever ends the process later does not cut it."""
+        if not self.draining.is_set():
+            self.draining.set()
+            _log.info("process.stopping", reason=reason, step="drain")
 
 
 @contextmanager

@@ -233,7 +233,7 @@ class GatewayServer:
     def _operators(self) -> list[web.AbstractRouteDef]:
         return [
             *pages.routes(self, ()),
-            pages.drain(self, partial(self._stop.request, "POST /v1/drain")),
+            pages.drain(self, partial(self._stop.drain, "POST /v1/drain")),
         ]
 
     @property
@@ -245,6 +245,7 @@ class GatewayServer:
         """Return the coroutines that make up the running gateway, by name."""
         return {
             "access": self._keyring.run(),
+            **self._gate.services(),
             "uplink": self._uplink.run(),
             "downlink": self._downlink.run(),
             "sweep": self._downlink.sweep(),

@@ -2,10 +2,11 @@
 
 Claims: `tenant` (or the whole deployment's, `--jwt-tenant`), `scope` with blanks between, `sub`,
 and `exp`, which must be there. They are signed by HS256 with a shared secret, or by RS256 or ES256
-with a public key or one of a JWKS. Its file is read again when a token names a key that it did not
-have, if the file has changed: anyone can send such tokens.
+with a public key or one of a JWKS. Its file is read again whenever it changes, and never because of
+a token: anyone can send those.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ _SHORTEST_SECRET = 32
 """Bytes; RFC 7518, 3.2."""
 _LEEWAY_S = 5
 _LONGEST = 8192
+_LOOK_EVERY = 0.25
+"""Seconds between looks whether the JWKS changed."""
 
 _log = Log(__name__)
 
@@ -124,13 +127,17 @@ class Authority:
             return self.secret or self.public_key
         name = jwt.get_unverified_header(token).get("kid", "")
         if name not in self._known:
-            self._look_again()
-        if name not in self._known:
             raise Rejected("the token names no key of the JWKS")
         return self._known[name]
 
-    def _look_again(self) -> None:
-        """Read the authority's keys if they have changed; what cannot be read changes nothing."""
+    async def run(self) -> None:
+        """Follow the changes of the JWKS, for ever."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            self.look()
+
+    def look(self) -> None:
+        """Read the JWKS if it has changed; what cannot be read changes nothing."""
         if self.jwks is None or stamp(self.jwks) == self._stamp:
             return
         try:

@@ -2,8 +2,9 @@
 
 import hmac
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from common.pipeline.access import AccessKey, digest, key_id
 from gateway.access import tokens
@@ -171,6 +172,10 @@ class Gate:
     def has_authority(self) -> bool:
         """Whether another authority's tokens count."""
         return self._authority is not None
+
+    def services(self) -> dict[str, Coroutine[Any, Any, None]]:
+        """Return the coroutines that keep the gate current, by name."""
+        return {} if self._authority is None else {"authority": self._authority.run()}
 
     def key_of(self, principal: Principal) -> AccessKey | None:
         """Return the key that vouches for a principal, None where none of ours does."""

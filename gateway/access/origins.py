@@ -34,14 +34,24 @@ class Origins:
     def allows(self, headers: Mapping[str, Sequence[str]]) -> bool:
         """Whether a request may come from its page; one without `Origin` comes from no page."""
         said = headers.get("origin", ())
-        if not said or "*" in self.allowed:
+        if not said:
             return True
         origin = said[-1].lower()
+        if not origin.isascii():  # no browser sends it, and no header may repeat it
+            return False
         if self.allowed:
-            return origin in self.allowed
-        host = (urlsplit(origin).hostname or "") if origin != "null" else ""
+            return bool({"*", origin} & self.allowed)
+        host = _host(origin) if origin != "null" else ""
         own = (headers.get("host") or ("",))[-1].lower()
-        return urlsplit(f"//{own}").hostname == host != "" or is_here(host)
+        return _host(f"//{own}") == host != "" or is_here(host)
+
+
+def _host(url: str) -> str:
+    """Return the host that a URL names, or nothing."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def is_here(host: str) -> bool:

@@ -83,11 +83,15 @@ class Handshakes:
 
     async def recount(self, call: str, who: Principal) -> Refusal | None:
         """Count a call by who makes it, known only now; return why it is refused, or None."""
-        former = self._keys.pop(call, None)
-        if former is not None:
-            await self._quota.release(former, call)
+        former = self._keys.get(call)
+        if former == who.caller:
+            return None
         most = who.limits.sessions or self._most_of_one
-        return await self._reserve(call, who.caller, most) if most else None
+        if most and (refusal := await self._reserve(call, who.caller, most)) is not None:
+            return refusal
+        if former is not None:
+            await self._quota.release_soon(former, call)
+        return None
 
     def rename(self, call: str, known_as: str) -> None:
         """Take note that a connection has resumed a call: it counts under that name from now on."""

@@ -46,6 +46,12 @@ class Quota:
         """Stop counting a call. Waits while Redis is away."""
         await self._link.insist([commands.forget_call(key, call)])
 
+    async def release_soon(self, key: str, call: str) -> None:
+        """Stop counting a call; without an answer it is forgotten as one that nobody renews."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                await self.release(key, call)
+
 
 def _reserve(key: str, most: int, calls: Iterable[str]) -> ScriptCall:
     silence = round(1000 * _FORGOTTEN_AFTER)

@@ -147,7 +147,6 @@ class Call:
         self._state = State.OPENING
         self._ordinal = 0
         self._released = False
-        self._erased = False
         self._complete = False
         self._reason = ""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -295,7 +294,6 @@ class Call:
         if owner is None:
             self.lose("session_lost", "Redis came back without this call")
         elif owner == ERASED:
-            self._erased = True
             self.lose("erased", "the call was erased")
         elif owner != self.owner:
             self.supersede()
@@ -343,8 +341,7 @@ class Call:
         if self._released:
             return
         await services.traces.write()  # before its lifetime is set
-        if not self._erased:  # what was told of it is forgotten: all of it would count again
-            await services.meter.tell([self.used])
+        await services.meter.tell([self.used])
         services.meter.forget(self.id)
         kept = self.intake.record.retention or services.patience.retention
         await services.store.retire(self.id, self.intake.record, kept, whole=self._complete)

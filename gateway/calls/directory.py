@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from common.bus import commands, keys
@@ -17,6 +18,8 @@ from gateway.calls.store import ERASED, SessionStore, last_id
 _MOST_LISTED = 1000
 _NOTICE = 0.5
 """Seconds for the call's gateway to see that it is being erased, before nothing is left to see."""
+_FINISHING = 2.0
+"""Seconds that erasures may take when the gateway ends, and then the last look."""
 _LATE_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between looks for what workers still wrote after a call was erased."""
 _OPEN_UTTERANCES = 64
@@ -42,7 +45,9 @@ class Directory:
         self._link = link
         self._store = store
         self._forgetting = Forgetting(link)
-        self._later: set[asyncio.Task[None]] = set()
+        self._erasing: set[asyncio.Task[None]] = set()
+        self._later: dict[asyncio.Task[None], tuple[Known, Sequence[bytes]]] = {}
+        """What looks for late writes to an erased call's keys."""
 
     async def find(self, name: str, tenant: str | None) -> list[Known]:
         """Return a tenant's calls with this id or name, in the order in which they began.
@@ -78,7 +83,16 @@ class Directory:
         return sorted(found, key=lambda known: known.opened)
 
     async def erase(self, known: Known) -> None:
-        """End a call wherever it is, and remove everything that Redis has of it."""
+        """End a call wherever it is, and remove everything that Redis has of it.
+
+        It goes on when its caller is cancelled: half an erasure would be found by nobody.
+        """
+        task = asyncio.create_task(self._erase(known), name="erase")
+        self._erasing.add(task)
+        task.add_done_callback(self._erasing.discard)
+        await asyncio.shield(task)
+
+    async def _erase(self, known: Known) -> None:
         session = known.session
         if await self._store.acquire(session, ERASED) is None:
             return
@@ -92,18 +106,25 @@ class Directory:
         names = [
             commands.call_no_more(known.record.tenant, name, session) for name in known.record.names
         ]
-        names.append(commands.remove(keys.counted(known.record.tenant, session)))
         await self._link.insist([commands.strike(session), commands.undue(session), *names])
         await self._forget(known)
-        task = asyncio.create_task(self._remove_late(known, every), name="erasing")
-        self._later.add(task)
-        task.add_done_callback(self._later.discard)
+        task = asyncio.create_task(self._remove_late(known, every), name="erase late writes")
+        self._later[task] = known, every
+        task.add_done_callback(self._later.pop)
         _log.info("session.erased", session=session)
 
     async def close(self) -> None:
-        """Leave the rest to the keys' own lifetimes, which are minutes."""
-        for task in self._later:
+        """Finish erasures; what is written even later is left to the keys' own lifetimes."""
+        if self._erasing:
+            await asyncio.wait(self._erasing, timeout=_FINISHING)
+        late = dict(self._later)
+        for task in (*self._erasing, *late):
             task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FINISHING):
+                for known, every in late.values():
+                    await self._remove(known, every)
+                await asyncio.gather(*(self._forget(known) for known, _ in late.values()))
 
     async def _keys_of(self, leg: Leg) -> list[bytes]:
         (facts,) = await self._link.insist([commands.facts(leg.key(TEXT))])
@@ -118,8 +139,13 @@ class Directory:
         """Remove what workers begin that do not know yet: they notice within seconds."""
         for pause in _LATE_PAUSES:
             await asyncio.sleep(pause)
-            await self._link.insist([commands.remove(*every)])
+            await self._remove(known, every)
         await self._forget(known)
+
+    async def _remove(self, known: Known, every: Sequence[bytes]) -> None:
+        # What of its use is counted is needed until its gateway has told the last of it.
+        counted = keys.counted(known.record.tenant, known.session)
+        await self._link.insist([commands.remove(*every), commands.remove(counted)])
 
 
 def _keys_of(leg: Leg, last: int) -> Iterator[bytes]:

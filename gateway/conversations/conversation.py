@@ -250,9 +250,10 @@ class Conversation:
 
     def _open(self, opened: commands.Open) -> None:
         around = self._around
-        late, self._vouched = not self._vouched, True
+        late = not self._vouched
         if late:
             self.who = vouched_for(around.gate, self.who, opened.credential)
+            self._vouched = True
         self._begin(_State.TALKING)
         span = around.spans.begin(self._parent)
         asked = asked_by(self.who, opened, around.gateway, span)

@@ -55,14 +55,13 @@ def routes(subject: Subject, calls: Iterable[str]) -> list[web.AbstractRouteDef]
 
 
 def drain(subject: Subject, stop: Callable[[], None]) -> web.RouteDef:
-    """Return the route of operators that does what SIGTERM does; a second request does nothing."""
+    """Return the route of operators that drains; it may be asked again, and SIGTERM may follow."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         # An operator's browser reaches this port, too, and with it the pages that are open there.
         if {"Origin", "Sec-Fetch-Site"} & request.headers.keys():
             return _text(403, "this is for no web page")
-        if subject.unready() != DRAINING:
-            stop()
+        stop()
         return _json({"sessions": subject.status()["sessions"]}, 202)
 
     return web.post("/v1/drain", answer)

@@ -186,7 +186,10 @@ async def _prepare(request: web.Request, response: web.StreamResponse) -> None:
         return
     if page := request.get(PAGE):
         response.headers["Access-Control-Allow-Origin"] = page
-        response.headers["Vary"] = "Origin"
+        response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+    # Whether a page may read an answer depends on the page, so caches keep one for each.
+    varies = (response.headers.get("Vary"), "Origin")
+    response.headers["Vary"] = ", ".join(filter(None, varies))
     response.force_close()
     response.headers["Connection"] = "close"
     response.headers.setdefault("Cache-Control", "no-store")

@@ -75,4 +75,8 @@ async def inner_webhooks(target: Target) -> None:
             if await rude.open_call("", headers, encoding="pcm16", webhook=next(urls)) is not None:
                 await rude.hang_up()
 
-        await target.again_and_again(visit, sockets=2, pause=_PAUSE)
+        try:
+            await target.again_and_again(visit, sockets=2, pause=_PAUSE)
+        finally:
+            if not target.tally.statuses["redirected"]:
+                target.tally.breaches["no webhook was sent where it may, to be redirected"] += 1

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from callscribe.local.embedded_redis import EmbeddedRedis
 from tests.integration.conftest import RunningStack, running_stack
 from tests.keys import Keys
+from tests.real_redis import real_redis
 
 
 @dataclass(frozen=True)
@@ -27,5 +27,5 @@ class Guarded:
 def guarded_stack(folder: Path) -> Iterator[Guarded]:
     """Start a stack that needs keys."""
     keys = Keys(folder / "keys.json")
-    with EmbeddedRedis() as own, running_stack(own.url, "--keys-file", str(keys.file)) as stack:
+    with real_redis() as own, running_stack(own.url, "--keys-file", str(keys.file)) as stack:
         yield Guarded(stack, keys)

@@ -103,6 +103,16 @@ async def test_a_failed_drain_is_a_failure(stop):
     assert await supervise({"loop": forever()}, stop, drain=fails, deadline=60) == EXIT_FAILED
 
 
+async def test_whoever_ends_a_draining_process_does_not_cut_its_drain(stop):
+    stop.drain("POST /v1/drain")
+    stop.drain("POST /v1/drain")
+    stop.request("SIGTERM")
+    assert stop.draining.is_set()
+    assert not stop.abandoned.is_set()
+    stop.request("SIGTERM")
+    assert stop.abandoned.is_set()
+
+
 async def test_a_drain_past_its_deadline_leaves_the_rest_to_others(stop):
     stop.request("test")
     assert await supervise({"loop": forever()}, stop, drain=forever, deadline=0) == EXIT_OK

@@ -168,6 +168,16 @@ def test_a_port_that_carries_no_key_is_closed_or_one_tenants(guarded, operator):
                 assert not closed, "the server waits for audio"
 
 
+@pytest.mark.parametrize("origin", ["http://[", "http://a\udcff", "\udcff"])
+async def test_an_origin_that_is_none_gets_an_answer(guarded, acme, origin):
+    reader, writer = await asyncio.open_connection("127.0.0.1", guarded.port)
+    head = f"GET /v1/sessions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {acme}\r\n"
+    writer.write(f"{head}Origin: {origin}\r\n\r\n".encode(errors="surrogateescape"))
+    assert b" 403 " in await asyncio.wait_for(reader.readline(), 10)
+    writer.close()
+    await writer.wait_closed()
+
+
 async def test_a_foreign_page_gets_nothing(guarded, acme, http):
     headers = {**bearer(acme), "Origin": "https://evil.example"}
     async with http.get(api(guarded, "/v1/sessions"), headers=headers) as answer:
@@ -195,7 +205,10 @@ async def test_an_allowed_page_reads_answers_and_asks_before(guarded, acme, http
         async with http.get(url, headers=headers) as answer:
             assert answer.status == status
             assert answer.headers["Access-Control-Allow-Origin"] == here["Origin"]
+            assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After"
             assert answer.headers["Vary"] == "Origin"
+    async with http.get(api(guarded, "/"), headers=here) as answer:
+        assert answer.headers["Vary"] == "Accept-Encoding, Origin"
     for headers in ({}, {"Origin": "https://evil.example"}):
         async with http.get(url, headers=headers) as answer:
             assert "Access-Control-Allow-Origin" not in answer.headers

@@ -1,5 +1,7 @@
+import asyncio
 import json
 import time
+from contextlib import suppress
 
 import jwt
 import pytest
@@ -94,7 +96,7 @@ def test_a_public_key_is_no_secret(tmp_path):
     assert given(public_key_file=path).check(token(CURVE, "ES256")).tenant == "acme"
 
 
-def test_a_key_set_is_read_again_for_a_new_key(tmp_path):
+async def test_a_key_set_is_followed_as_keys_come_and_go(tmp_path):
     path = tmp_path / "jwks.json"
 
     def write(*names: str) -> None:
@@ -106,8 +108,17 @@ def test_a_key_set_is_read_again_for_a_new_key(tmp_path):
     assert authority.check(token(PRIVATE, "RS256", {"kid": "old"})).tenant == "acme"
     with pytest.raises(Rejected, match="names no key"):
         authority.check(token(PRIVATE, "RS256", {"kid": "new"}))
-    write("old", "new")
-    assert authority.check(token(PRIVATE, "RS256", {"kid": "new"})).tenant == "acme"
+    following = asyncio.create_task(authority.run())
+    write("new")
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(Rejected):
+                authority.check(token(PRIVATE, "RS256", {"kid": "new"}))
+                break
+            await asyncio.sleep(0.05)
+    with pytest.raises(Rejected, match="names no key"):
+        authority.check(token(PRIVATE, "RS256", {"kid": "old"}))
+    following.cancel()
 
 
 def test_strangers_do_not_have_a_key_set_read_again(tmp_path, monkeypatch):
@@ -131,8 +142,7 @@ def test_a_key_set_that_cannot_be_read_leaves_the_former_one(tmp_path, content):
         path.unlink()
     else:
         path.write_text(content)
-    with pytest.raises(Rejected, match="names no key"):
-        authority.check(token(PRIVATE, "RS256", {"kid": "new"}))
+    authority.look()
     assert authority.check(token(PRIVATE, "RS256", {"kid": "old"})).tenant == "acme"
 
 

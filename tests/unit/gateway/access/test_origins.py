@@ -24,6 +24,11 @@ from gateway.access.origins import Origins, is_here
         ("file://", "file://", "api.example", True),
         ("", "file://", "api.example", False),
         ("*", "https://evil.example", "api.example", True),
+        ("*", "https://evil\udcff.example", "api.example", False),
+        ("", "http://a\udcff", "a\udcff", False),
+        ("", "http://[", "desk.example", False),
+        ("", "http://desk.example", "[", False),
+        ("", "http://[", "[", False),
     ],
 )
 def test_a_page_may_or_may_not(allowed, origin, host, may):

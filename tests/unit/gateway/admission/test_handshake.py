@@ -49,6 +49,8 @@ class StandInQuota:
     async def release(self, key: str, call: str) -> None:
         self.held[key].discard(call)
 
+    release_soon = release
+
 
 @pytest.fixture
 def workers() -> StandInWorkers:
@@ -216,6 +218,30 @@ async def test_a_call_that_ends_makes_room_for_its_key(counting, workers):
     await counting.leave("a")
     assert await ask(counting, "c") is None
     assert workers.reserved == {"b": 1, "c": 1}
+
+
+async def test_a_call_whose_client_says_late_who_it_is_counts_for_that(counting, quota):
+    await ask(counting, "a")
+    assert await counting.recount("a", ANOTHER) is None
+    assert quota.held == {KEY: set(), OTHER: {"a"}}
+    await counting.leave("a")
+    assert quota.held == {KEY: set(), OTHER: set()}
+
+
+async def test_a_call_that_counts_already_keeps_its_place(counting, quota):
+    await ask(counting, "a")
+    await ask(counting, "b")
+    assert await counting.recount("b", SOMEBODY) is None, "nobody took its place meanwhile"
+    assert quota.held == {KEY: {"a", "b"}}
+
+
+async def test_a_call_too_many_of_who_it_is_gives_up_the_place_that_it_had(counting, quota):
+    for call in ("a", "b"):
+        await ask(counting, call, ANOTHER)
+    await ask(counting, "c")
+    assert reason(await counting.recount("c", ANOTHER)) == "key_sessions"
+    await counting.leave("c")
+    assert quota.held == {KEY: set(), OTHER: {"a", "b"}}
 
 
 async def test_running_calls_are_renewed_by_key_and_nobody_elses(counting, quota):

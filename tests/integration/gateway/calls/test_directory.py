@@ -1,0 +1,74 @@
+"""An erasure goes on when whoever asked for it is gone, and to its end when the gateway stops."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from common.bus import keys
+from common.options import SessionOptions
+from common.pipeline.streams import META
+from common.redis.link import Link
+from gateway.calls.directory import Directory
+from gateway.calls.record import ResumeToken, SessionRecord
+from gateway.calls.store import SessionStore
+from gateway.protocols.commands import About, AudioFormat
+from tests.integration.conftest import wait_until
+from tests.real_redis import admin
+
+TENANT = "acme"
+
+
+@pytest.fixture
+async def directory(link: Link) -> AsyncIterator[Directory]:
+    directory = Directory(link, SessionStore(link, "gw"))
+    yield directory
+    await directory.close()
+
+
+async def opened(link: Link) -> str:
+    """Open a call as a gateway does; return its id."""
+    token = ResumeToken.issue("call-7")
+    record = SessionRecord(
+        options=SessionOptions(),
+        audio=AudioFormat("pcm16", 16_000, 1),
+        events=frozenset(),
+        about=About(),
+        align=False,
+        denoised=False,
+        doorbell="gw",
+        tenant=TENANT,
+    )
+    await SessionStore(link, "gw").open(token, "owner", record)
+    return token.session
+
+
+async def test_an_erasure_outlives_whoever_asked_for_it(link, redis_url, directory):
+    session = await opened(link)
+    (known,) = await directory.find(session, None)
+    with admin(redis_url) as client:
+        counted = keys.counted(TENANT, session)
+        client.hset(counted, "audio_ms", 1)
+        asking = asyncio.create_task(directory.erase(known))
+        await wait_until(
+            lambda: not client.exists(keys.session_key(session, META)), "it is being erased"
+        )
+        asking.cancel()
+        assert client.hlen(keys.index("vad")) == 1, "half of it is left"
+        await wait_until(lambda: not client.hlen(keys.index("vad")), "the rest is erased")
+        await wait_until(lambda: not client.exists(counted), "what was counted is erased later")
+
+
+async def test_a_gateway_that_stops_finishes_its_erasures(link, redis_url, directory):
+    session = await opened(link)
+    (known,) = await directory.find(session, None)
+    with admin(redis_url) as client:
+        late = keys.counted(TENANT, session)
+        client.hset(late, "audio_ms", 1)
+        asking = asyncio.create_task(directory.erase(known))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await directory.close()
+        assert not client.exists(keys.session_key(session, META))
+        assert not client.hlen(keys.index("vad"))
+        assert not client.exists(late)
