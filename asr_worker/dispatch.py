@@ -1,17 +1,17 @@
 """The queue in front of the engine: which decode is next, which waits, which is dropped.
 
-The engine has `concurrency` places. Their order is by priority (finals, first partials, refreshes),
-then live calls first, then by deadline (`Ticket.order`): a short utterance passes a long one that
-came a little earlier. An engine that decodes in steps yields its place between two steps to a more
-urgent decode, so nothing waits for the whole of a long one. Under load the last free place is kept
-for finals. If an engine decodes several requests together at less cost, similar ones that wait
-share places, as few per place as are needed to start them all.
+The engine has `concurrency` places. Their order is by priority (finals, first partials, clauses,
+refreshes), then live calls first, then by deadline (`Ticket.order`): a short utterance passes a
+long one that came a little earlier. An engine that decodes in steps yields its place between two
+steps to a more urgent decode, so nothing waits for the whole of a long one. Under load the last
+free place is kept for finals. If an engine decodes several requests together at less cost, similar
+ones that wait share places, as few per place as are needed to start them all.
 
 At most `bound` partials wait. Beyond that the youngest of the lowest priority is dropped with
-`Dropped` and counted; its utterance soon asks again with more audio. Finals always wait: there is
-one per utterance, so the worker's slots bound them. The same holds when the engine's own queue is
-full: partials are dropped, finals wait again. An isolated decode waits until nothing else is in
-flight, and everything else waits for it.
+`Dropped` and counted; its utterance soon asks again with more audio. Finals and clauses always
+wait: there is one per utterance at a time, so the worker's slots bound them. The same holds when
+the engine's own queue is full: partials are dropped, finals and clauses wait again. An isolated
+decode waits until nothing else is in flight, and everything else waits for it.
 """
 
 import asyncio
@@ -21,8 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-import numpy as np
-
+from asr_worker import probe
 from asr_worker.api import (
     DecodeFailed,
     DecodePoisoned,
@@ -36,7 +35,6 @@ from asr_worker.api import (
 )
 from asr_worker.meter import USUAL_S, Meter
 from asr_worker.places import Decoded, Group, Places, Ticket
-from common.audio import samples
 from common.errors import AtCapacity, Misuse
 from common.pipeline.report import AsrLoad
 
@@ -54,7 +52,6 @@ _RECORDED_WAITS = 1.0
 # Load from which on partials leave the last place to finals.
 _LOADED = 1.5
 _DECODE_SMOOTHING = 0.2
-_PROBE = samples(USUAL_S)
 
 
 class Dropped(AtCapacity):
@@ -66,17 +63,24 @@ class Dropped(AtCapacity):
             reason="asr_queue",
             retry_after=retry_after,
         )
+        self.priority = priority
 
 
 class Dispatcher:
     """Shares one engine's places among all utterances of a worker. One event loop.
 
     `bound` is how many partials may wait. `patience` (s) is the cadence of partials, which load
-    stretches. `clock` is monotonic, in seconds.
+    stretches. `clock` is monotonic, in seconds. `speech` is how much dearer speech is than noise.
     """
 
     def __init__(
-        self, engine: Engine, *, bound: int, patience: float, clock: Callable[[], float]
+        self,
+        engine: Engine,
+        *,
+        bound: int,
+        patience: float,
+        clock: Callable[[], float],
+        speech: float = 1.0,
     ) -> None:
         self._engine = engine
         self._places = Places(engine)
@@ -87,7 +91,7 @@ class Dispatcher:
         self._dead: EngineDead | None = None
         self._closed = False
         self._decode_seconds = 0.0
-        self.meter = Meter()
+        self.meter = Meter(speech)
         self._load = 1.0
         self._load_read = clock()
         self._live_at = -math.inf
@@ -96,10 +100,10 @@ class Dispatcher:
 
     async def calibrate(self) -> None:
         """Measure the cost of a final before the first call."""
-        silence = np.zeros(_PROBE, np.float32)
-        probe = DecodeRequest(utterance="probe", audio=silence, priority=Priority.FINAL, final=True)
+        audio = probe.noise(USUAL_S)
+        request = DecodeRequest(utterance="probe", audio=audio, priority=Priority.FINAL, final=True)
         with suppress(DecodeFailed, LanguageUnsupported):
-            self.meter.calibrated((await self.decode(probe, live=False)).took, self._clock())
+            self.meter.calibrated((await self.decode(request, live=False)).took, self._clock())
 
     async def decode(
         self,
@@ -282,6 +286,7 @@ class Dispatcher:
         finally:
             self._rest(group)
         now, took = self._clock(), group.occupied
+        lasted = now - group.began
         self._decode_seconds = _smoothed(self._decode_seconds, took / len(tickets))
         if group.final:
             self.meter.decoded(sum(ticket.seconds for ticket in tickets), took, now)
@@ -290,10 +295,10 @@ class Dispatcher:
                 _answer(ticket, outcome)
             else:
                 waited = max(0.0, now - ticket.submitted - took)
-                _answer(ticket, Decoded(outcome, waited, took, now - group.began))
+                _answer(ticket, Decoded(outcome, waited, took, lasted, ticket.priority))
 
     async def _decode(self, group: Group) -> Sequence[Hypothesis | EngineError]:
-        """Decode; finals try until the engine accepts them, and keep their place meanwhile."""
+        """Decode; parts of finals try until they are accepted, and keep their place meanwhile."""
         requests = [ticket.request for ticket in group.tickets]
         batching = self._places.batching
         while True:

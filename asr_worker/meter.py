@@ -8,9 +8,6 @@ from math import exp
 
 USUAL_S = 4.0
 """Audio of the utterance whose decode `cost` tells."""
-_SPEECH = 2.3
-"""How much dearer speech is than the silence of the probe. Measured on two processors: 1.8 and 2.3
-at 4 s; a second of a longer final costs the same."""
 _LATE = 0.5
 """Seconds after the endpoint when a final is late, not counting its decode on an idle worker."""
 _SMOOTHING = 0.2
@@ -19,14 +16,15 @@ _FORGETTING = 10.0
 
 
 class Meter:
-    """Counts what decodes took. One engine.
+    """Counts what decodes took. One engine, to which speech is `speech` times as dear as noise.
 
     `occupied`: place-seconds of all decodes, `work`: of finals, tentative and given up ones too,
     each once its utterance is over, since its audio is evidence for the cost of calls only then.
     `ends`: utterances of live calls whose final came, `late`: those of them whose final was late.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, speech: float = 1.0) -> None:
+        self._speech = speech
         self.occupied = 0.0
         self.work = 0.0
         self.ends = 0
@@ -41,8 +39,8 @@ class Meter:
         """Utterances that ended and have no final yet: when, and how long their audio is."""
 
     def calibrated(self, took: float, now: float) -> None:
-        """Note how long a final of 4 s of silence took without load."""
-        self.idle = self._cost = _SPEECH * took
+        """Note how long a final of 4 s of `probe.noise` took without load."""
+        self.idle = self._cost = self._speech * took
         self._costed = now
 
     def opened(self, utterance: str) -> None:

@@ -24,12 +24,14 @@ class Decoded:
     """A hypothesis, and how long it waited and took, in seconds of the clock.
 
     `lasted`: seconds since it first got a place, with the time in which it had yielded it.
+    `priority`: how urgent it was at the end.
     """
 
     hypothesis: Hypothesis
     waited: float
     took: float
     lasted: float
+    priority: Priority = Priority.FINAL
 
 
 @dataclass(slots=True, eq=False)

@@ -3,21 +3,21 @@
 Feed it events (`audio`, `paused`, `resumed`, `ended`, `decoded`, `failed`), then carry out the
 actions of `due()` in order. Positions are 16 kHz samples since the session began; there is no other
 time. Events may be fed in bulk before one `due()`: an utterance that is repeated after a crash
-costs one decode, not all of its earlier ones.
+costs one decode for each of its clauses, not all of its earlier ones.
 
 `TRANSITIONS` has the states and what moves between them; anything else raises Misuse. `audio`,
 `decoded` and `failed` are allowed in every state. A long utterance is decoded clause by clause
 (`asr_worker.clauses`), each once; a text is that of its clauses, joined. At most one decode is in
 flight:
-- OPEN: a clause that is over and has no text; else a partial of the last clause whenever there is
-  enough new audio; audio that arrives meanwhile waits.
+- OPEN: a clause that is over, has no text and has not failed; else a partial of the last clause
+  whenever there is enough new audio; audio that arrives meanwhile waits.
 - PAUSED: the clauses without a text, tentatively; a partial in flight is cancelled for them. If
   speech resumes, the text stays that of a clause; where the clause is too short, the decode becomes
   a partial, so that short pauses cannot starve the partials; without partials it is cancelled.
 - CLOSING: the clauses that still have no text. The final is published once all have one; nothing
   follows it.
-The decode in flight is as urgent as what it is for now. If a decode of a clause fails, it is
-repeated once as a final; then the final is marked failed.
+The decode in flight is as urgent as what it is for now. A clause whose decode fails waits for the
+end; partials lack its text. There it is decoded once more; if that fails too, the final is failed.
 """
 
 from collections import Counter
@@ -248,11 +248,22 @@ class UtteranceScheduler:
         """Return the first of the clauses that has no text yet."""
         return next((clause for clause in clauses if clause not in self._texts), None)
 
+    def _to_decode(self, clauses: Sequence[Clause]) -> Clause | None:
+        """Return the first of the clauses that has no text and may be tried now."""
+        # The second attempt is kept for the final.
+        attempts = _ATTEMPTS if self._state is State.CLOSING else 1
+        return next(
+            (c for c in clauses if c not in self._texts and self._failures[c] < attempts), None
+        )
+
     def _joined(self, clauses: Sequence[Clause], *more: tuple[int, Hypothesis]) -> Hypothesis:
-        """Join the texts of the clauses; `more` come behind them, from where they start."""
-        parts = [(clause.start, self._texts[clause][1]) for clause in clauses]
+        """Join the texts of the clauses; `more` come behind them, from where they start.
+
+        A clause without a text has failed, and is left out.
+        """
+        texts = [(each.start, self._texts[each][1]) for each in clauses if each in self._texts]
         return joined(
-            ((at - self._start) / SAMPLE_RATE, hypothesis) for at, hypothesis in (*parts, *more)
+            ((at - self._start) / SAMPLE_RATE, hypothesis) for at, hypothesis in (*texts, *more)
         )
 
     def _superseded(self) -> bool:
@@ -299,9 +310,9 @@ class UtteranceScheduler:
         if self._end is not None:
             return self._next_of_whole(self._wanted())
         clauses = self._clauses.until(self._available)
-        clause = self._without_text(clauses[:-1]) or clauses[-1]
+        clause = self._to_decode(clauses[:-1]) or clauses[-1]
         is_over = clause is not clauses[-1] and (self._live or clause.end <= self._clauses.certain)
-        if is_over and not self._failures[clause]:
+        if is_over:
             return self._decode(clause, Priority.CLAUSE, Kind.CLAUSE)
         if not self._interim:
             return None
@@ -318,10 +329,8 @@ class UtteranceScheduler:
 
     def _next_of_whole(self, clauses: Sequence[Clause]) -> Decode | None:
         """Return the next decode of an utterance whose end is known or announced."""
-        clause = self._without_text(clauses)
-        # The second attempt is kept for the final.
-        attempts = _ATTEMPTS if self._state is State.CLOSING else 1
-        if clause is None or self._failures[clause] >= attempts:
+        clause = self._to_decode(clauses)
+        if clause is None:
             return None
         self._covered = max(self._covered, clause.end)
         kind = Kind.FINAL

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from asr_worker import engines
 from asr_worker.actions import Cancel, Decode, Kind, Prioritise, PublishFinal, PublishPartial
 from asr_worker.api import (
     DecodeFailed,
@@ -14,6 +15,7 @@ from asr_worker.api import (
     Engine,
     EngineDead,
     LanguageUnsupported,
+    Priority,
 )
 from asr_worker.dispatch import Dispatcher, Dropped
 from asr_worker.places import Decoded
@@ -83,6 +85,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
             bound=settings.slots,
             patience=settings.partial_cadence_s,
             clock=time.monotonic,
+            speech=engines.speech(settings.asr_engine),
         )
         self._isolated = IsolatedDecoder(self._dispatcher, build)
 
@@ -199,25 +202,25 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
             decoding = self._isolated.decode(request)
         else:
             spare = owned.utterance.spare if decode.kind is Kind.TENTATIVE else 0.0
-            live = _live(owned, (decode.end - decode.start) / SAMPLE_RATE)
+            live = _live(owned, (decode.end - owned.utterance.start) / SAMPLE_RATE)
             decoding = self._dispatcher.decode(request, live=live, spare=spare)
         task = asyncio.create_task(decoding, name=f"decode:{request.utterance}")
         owned.decodes[decode.token] = _InFlight(request, task)
-        priority = decode.priority.name.lower()
 
         def answered(task: asyncio.Task[Decoded]) -> None:
             if owned.decodes.pop(decode.token, None) is None or task.cancelled():
                 return
             if task.exception() is None:
-                self._observe(task.result(), priority)
-            elif isinstance(task.exception(), Dropped):
-                self._metrics.decodes_dropped.labels(priority).inc()
+                self._observe(task.result())
+            elif isinstance(dropped := task.exception(), Dropped):
+                self._metrics.decodes_dropped.labels(_label(dropped.priority)).inc()
             owned.answers.append((decode.token, task, time.time()))
             owned.wake()
 
         task.add_done_callback(answered)
 
-    def _observe(self, decoded: Decoded, priority: str) -> None:
+    def _observe(self, decoded: Decoded) -> None:
+        priority = _label(decoded.priority)
         self._metrics.decode.labels(priority).observe(decoded.took)
         self._metrics.decode_wait.labels(priority).observe(decoded.waited)
         if (usage := decoded.hypothesis.usage) is not None:
@@ -253,8 +256,12 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
                 owned.utterance.decoded(token, decoded.hypothesis, took, decoding)
 
 
+def _label(priority: Priority) -> str:
+    return priority.name.lower()
+
+
 def _live(owned: OwnedUtterance, seconds: float) -> bool:
-    """Tell whether `seconds` of an utterance arrived about as fast as they were spoken."""
+    """Tell whether an utterance's first `seconds` arrived about as fast as they were spoken."""
     if not owned.utterance.live:
         return False
     return seconds < time.monotonic() - owned.began + _LIVE_AHEAD

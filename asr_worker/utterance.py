@@ -47,7 +47,7 @@ class Utterance:
         """Whether an earlier owner has already put the final into the text."""
         self.id = f"{leg}/{self.number}"
         self.candidate = candidate or work.replay
-        """Whether it is a poison candidate: it is then decoded once, after its end."""
+        """Whether it is a poison candidate: it is then decoded only after its end."""
         self.live = work.live
         """Whether its leg's audio arrived about as fast as it was spoken when it began."""
         self._offered: set[str] = set()

@@ -35,18 +35,17 @@ from bench import record
 from bench.accounting import cpu_seconds
 from bench.overload import Callers, Manner, Phase, address, sample_call, spread, watch
 from bench.recordings import channels
+from bench.speech import CORPUS, trimmed
 from bench.stack import local_stack
 from callscribe.local.stack import Stack, running_stack
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
 from common.bus import keys
 from common.pipeline.report import WORKER_REPORT, AsrLoad
 
-_CORPUS = Path(__file__).resolve().parents[2] / "shared" / "data" / "speech"
 _UTTERANCE_S = (20.0, 29.0)
 _UTTERANCES = 8
 _BREATH_S, _PAUSE_S = 0.15, 1.2
 """Silence between clips of an utterance, and between utterances."""
-_QUIET = 0.02
 _LONG_CALL_S = (30.0, 90.0)
 _ONE_AFTER_ANOTHER_S = 0.25
 _RECORDING_S = (4.0, 60.0)
@@ -63,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--callers", type=int, nargs="*", default=[2, 4, 8, 16], metavar="N")
     parser.add_argument("--scenes", nargs="+", choices=_SCENES, default=list(_SCENES))
     parser.add_argument("--seconds", type=float, default=60.0, help="length of each")
-    parser.add_argument("--speech", type=Path, default=_CORPUS, metavar="DIRECTORY")
+    parser.add_argument("--speech", type=Path, default=CORPUS, metavar="DIRECTORY")
     parser.add_argument("--short", action="store_true", help="two callers, 15 seconds of each")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args(argv)
@@ -88,7 +87,7 @@ def long_speech(directory: Path) -> bytes:
     else:
         with as_file(files("pytest_audioeval") / "samples" / "audio" / "en") as folder:
             clips = [channels(path)[0] for path in sorted(folder.glob("*.wav"))]
-    return float_to_pcm16(joined([_spoken(clip) for clip in clips], random.Random(1)))
+    return float_to_pcm16(joined([trimmed(clip) for clip in clips], random.Random(1)))
 
 
 def joined(clips: Sequence[FloatArray], chance: random.Random) -> FloatArray:
@@ -107,12 +106,6 @@ def joined(clips: Sequence[FloatArray], chance: random.Random) -> FloatArray:
                 break
         parts += [*reversed(spoken), pause]
     return np.concatenate(parts)
-
-
-def _spoken(clip: FloatArray) -> FloatArray:
-    """Return the clip without the silence around it."""
-    loud = np.flatnonzero(np.abs(clip) > _QUIET)
-    return clip[loud[0] : loud[-1] + 1]
 
 
 def _manner(scene: str, long: bytes) -> Manner:

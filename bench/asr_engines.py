@@ -2,9 +2,9 @@
 
 Every utterance, cut as the pipeline does, is decoded by every engine in turns, on one thread: as a
 final and as the partials of each second. Telephone speech is the same through mu-law at 8 kHz, and
-whatever was recorded so. Costs are of CPU and come from the recordings that are not repeated so;
-eight calls are eight utterances that wait together. Printed are the table and what the engines
-after the first one hear worse than it does.
+whatever was recorded so. Costs are of CPU and come from all of it, in both ways; eight calls
+are eight utterances that wait together. Printed are the table and what the engines after the first
+one hear worse than it does.
 """
 
 import asyncio

@@ -29,7 +29,7 @@ from asr_worker.joining import joined
 from bench import record
 from bench.accounting import quantile
 from bench.recordings import channels, expand, references
-from bench.speech import one_notation
+from bench.speech import CORPUS, one_notation, trimmed
 from callscribe.loadtest.scoring import word_errors
 from common.audio import SAMPLE_RATE, FloatArray
 from common.pipeline.speech import Ended, Paused, Resumed, UtteranceEvent
@@ -37,9 +37,7 @@ from vad_worker.endpointer import Endpointer, EndpointerParams
 from vad_worker.framing import FRAME, energies
 from vad_worker.model import SileroVad
 
-_CORPUS = Path(__file__).resolve().parents[2] / "shared" / "data" / "speech"
 _LONG = 15 * SAMPLE_RATE
-_QUIET = 0.02
 _BREATHS_S = (0.15, 0.2, 0.3)
 _PACES = (1.0, 0.93, 1.07, 0.97, 1.12, 1.03, 0.9, 1.1)
 _NOISES = (0.0003, 0.001, 0.003)
@@ -86,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--speech", type=Path, default=_CORPUS, metavar="DIRECTORY")
+    parser.add_argument("--speech", type=Path, default=CORPUS, metavar="DIRECTORY")
     parser.add_argument("--repeat", type=int, default=8, metavar="N", help="rounds")
     parser.add_argument("--short", action="store_true", help="one round")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -200,14 +198,8 @@ def _joined(pieces: Sequence[FloatArray], number: int, noise: np.random.Generato
     pace = _PACES[number % len(_PACES)]
     parts: list[FloatArray] = []
     for piece in pieces:
-        said = soxr.resample(_spoken(piece), SAMPLE_RATE, SAMPLE_RATE * pace)
+        said = soxr.resample(trimmed(piece), SAMPLE_RATE, SAMPLE_RATE * pace)
         parts += [breath, said * noise.uniform(*_LOUDNESS)]
     audio = np.concatenate([*parts, np.zeros(round(_END_S * SAMPLE_RATE))])
     audio += noise.normal(0, _NOISES[number % len(_NOISES)], len(audio))
     return np.ascontiguousarray(audio, np.float32)
-
-
-def _spoken(piece: FloatArray) -> FloatArray:
-    """Return the piece without the silence around it."""
-    loud = np.flatnonzero(np.abs(piece) > _QUIET)
-    return piece[loud[0] : loud[-1] + 1] if len(loud) else piece

@@ -6,6 +6,8 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bench.recordings import channels
 from callscribe import sample
 from callscribe.loadtest.scoring import normalise
@@ -29,6 +31,7 @@ SPOKEN = {
     "can do for your country.",
 }
 """What is said in published recordings that have no text beside them."""
+_QUIET = 0.02
 _CLIPS = ("counting", "hello_world", "quick_brown_fox")
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _DIGITS = {word: str(number) for number, word in enumerate(_NUMBERS)}
@@ -67,6 +70,12 @@ def found(folder: Path) -> Iterator[Speech]:
         text = path.with_suffix(".txt")
         reference = text.read_text() if text.exists() else SPOKEN.get(path.stem)
         yield path.stem, channels(path)[0], reference
+
+
+def trimmed(audio: FloatArray) -> FloatArray:
+    """Return `audio` without the silence around it; all of it if there is nothing else."""
+    loud = np.flatnonzero(np.abs(audio) > _QUIET)
+    return audio[loud[0] : loud[-1] + 1] if len(loud) else audio
 
 
 def utterances(audio: FloatArray) -> list[FloatArray]:

@@ -8,7 +8,7 @@ import numpy as np
 from common.audio import FloatArray
 from common.errors import Misuse
 from denoise_worker.alignment import HOP
-from denoise_worker.rows import SIZE, fresh_row
+from denoise_worker.memory_layout import SIZE, fresh_row
 
 NO_LIMIT = 100.0
 """The attenuation limit in dB that means no limit."""
@@ -19,7 +19,7 @@ class State(Protocol):
     """One leg's noise suppression."""
 
     def dump(self) -> bytes:
-        """Return the memory for `Engine.open` of any engine: little-endian float32, 30 kB."""
+        """Return the memory for `Engine.open` of any engine: little-endian float32, 28 kB."""
 
 
 S = TypeVar("S", bound=State)

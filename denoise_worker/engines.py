@@ -11,7 +11,7 @@ def build(settings: DenoiseSettings) -> Engine[Any]:
     """Load the network. Raises SettingsError when a library, the device or the model is missing."""
     threads = settings.denoise_threads
     if settings.engine == "torch":
-        devices.require(settings.denoise_device, "--denoise-device")
+        devices.require(settings.denoise_device, "--denoise-device", "--denoise-engine torch")
         from denoise_worker.torch_model import TorchDeepFilter
 
         return TorchDeepFilter(

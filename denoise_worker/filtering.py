@@ -9,8 +9,8 @@ import numpy.typing as npt
 from common.audio import FloatArray
 from denoise_worker import spectrum
 from denoise_worker.alignment import HOP
+from denoise_worker.memory_layout import LOOKAHEAD, parts
 from denoise_worker.network import Memory, Network
-from denoise_worker.rows import LOOKAHEAD, parts
 from denoise_worker.spectrum import ComplexArray
 from denoise_worker.weights import BINS, ORDER
 
@@ -34,7 +34,7 @@ class Tuning:
         return Tuning(self.post_filter[legs], self.kept[legs])
 
 
-class Rows:
+class Memories:
     """The memory of n legs by name, float32 [n, SIZE]; all parts are views of it."""
 
     def __init__(self, rows: FloatArray) -> None:
@@ -58,14 +58,16 @@ class Rows:
         )
 
 
-def advance(network: Network, rows: Rows, samples: FloatArray, tuning: Tuning) -> FloatArray:
+def advance(
+    network: Network, memories: Memories, samples: FloatArray, tuning: Tuning
+) -> FloatArray:
     """Take the next hop [n, 160] of n >= 2 legs; return the hop three before it, denoised."""
-    noisy = spectrum.analysis(np.concatenate((rows["heard"], samples), axis=1))
-    rows["heard"][:] = samples
-    bands, bins = _features(rows, noisy)
-    gains, coefficients = network.run(bands, bins, rows.network())
-    lower = _shifted(rows.spectra("lower"), noisy[:, :BINS])
-    upper = _shifted(rows.spectra("upper"), noisy[:, BINS:])
+    noisy = spectrum.analysis(np.concatenate((memories["heard"], samples), axis=1))
+    memories["heard"][:] = samples
+    bands, bins = _features(memories, noisy)
+    gains, coefficients = network.run(bands, bins, memories.network())
+    lower = _shifted(memories.spectra("lower"), noisy[:, :BINS])
+    upper = _shifted(memories.spectra("upper"), noisy[:, BINS:])
     before = np.concatenate((lower[:, ORDER - 1 - LOOKAHEAD], upper[:, 0]), axis=1)
     enhanced = np.empty_like(before)
     np.multiply(lower[:, 0], coefficients[:, :, 0], out=enhanced[:, :BINS])
@@ -74,21 +76,21 @@ def advance(network: Network, rows: Rows, samples: FloatArray, tuning: Tuning) -
     np.multiply(upper[:, 0], spectrum.upper_gains(gains), out=enhanced[:, BINS:])
     _tune(enhanced, before, tuning)
     frames = spectrum.synthesis(enhanced)
-    answer = frames[:, :HOP] + rows["overlap"]
-    rows["overlap"][:] = frames[:, HOP:]
+    answer = frames[:, :HOP] + memories["overlap"]
+    memories["overlap"][:] = frames[:, HOP:]
     return answer
 
 
-def _features(rows: Rows, noisy: ComplexArray) -> tuple[FloatArray, FloatArray]:
+def _features(memories: Memories, noisy: ComplexArray) -> tuple[FloatArray, FloatArray]:
     """Return the network's inputs: [n, 3, 32] and [n, 3, 96, 2], the last hop included."""
     power = noisy.real**2 + noisy.imag**2
     levels = spectrum.levels(power)
-    levels -= spectrum.follow(rows["level_means"], levels)
+    levels -= spectrum.follow(memories["level_means"], levels)
     levels *= _LEVEL_SCALE
-    means = spectrum.follow(rows["magnitude_means"], np.sqrt(power[:, :BINS]))
+    means = spectrum.follow(memories["magnitude_means"], np.sqrt(power[:, :BINS]))
     normalised = noisy[:, :BINS] / np.sqrt(means)
     parts = normalised.view(np.float32).reshape(-1, BINS, 2)
-    return _shifted(rows["bands"], levels), _shifted(rows["bins"], parts)
+    return _shifted(memories["bands"], levels), _shifted(memories["bins"], parts)
 
 
 def _shifted(kept: npt.NDArray[T], newest: npt.NDArray[T]) -> npt.NDArray[T]:

@@ -1,8 +1,8 @@
 """One leg through the denoiser: audio in by position, clean audio out at the same positions.
 
-A step has two halves, so that the model can run over the hops of all legs between them. `take` cuts
-new audio into hops and notes what is to be written between them; `conclude` goes through the same
-sequence with the model's answers.
+A step has two halves, so that the model can run over the hops of all legs between them. `ingest`
+cuts new audio into hops and notes what is to be written between them; `conclude` goes through the
+same sequence with the model's answers.
 
 The model's output lags its input by 30 to 40 ms. A control must not overtake the audio before it,
 yet must not wait for audio that may never come. So the audio that is inside the model at a control
@@ -146,7 +146,10 @@ class DenoiseLeg(Generic[M]):
         return [(each.memory, np.concatenate(each.hops)) for each in self._inputs]
 
     def conclude(self, answers: Sequence[FloatArray]) -> list[Effect]:
-        """Return clean audio and relayed controls, given the answers [k, 160] in `take`'s order."""
+        """Return clean audio and relayed controls.
+
+        The answers are [k, 160], in the order that `ingest` returned.
+        """
         heard = zip(self._inputs, answers, strict=True)
         course, self._course, self._inputs = self._course, [], []
         effects: list[Effect] = []

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from common.audio import FloatArray
 from denoise_worker.api import check, initial_row, share_kept, stored
 from denoise_worker.archive import read_weights
-from denoise_worker.filtering import Rows, Tuning, advance
+from denoise_worker.filtering import Memories, Tuning, advance
 from denoise_worker.network import Network
 
 BATCH = 32
@@ -111,9 +111,9 @@ class DeepFilter:
         """
         legs = np.arange(len(samples))
         if len(legs) > 1:
-            return advance(self._network, Rows(memory), samples, tuning.of(legs))
+            return advance(self._network, Memories(memory), samples, tuning.of(legs))
         twice = legs.repeat(2)
         rows = memory[twice]
-        enhanced = advance(self._network, Rows(rows), samples[twice], tuning.of(twice))
+        enhanced = advance(self._network, Memories(rows), samples[twice], tuning.of(twice))
         memory[:] = rows[:1]
         return enhanced[:1]

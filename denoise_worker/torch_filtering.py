@@ -15,7 +15,7 @@ import torch
 
 from denoise_worker import spectrum
 from denoise_worker.alignment import HOP
-from denoise_worker.rows import LOOKAHEAD, SIZE, parts
+from denoise_worker.memory_layout import LOOKAHEAD, SIZE, parts
 from denoise_worker.torch_network import (
     TorchCoefficientDecoder,
     TorchEncoder,

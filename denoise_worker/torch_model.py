@@ -18,7 +18,7 @@ from common.rows import Row, Rows, Shape
 from denoise_worker.alignment import HOP
 from denoise_worker.api import check, initial_row, share_kept, stored
 from denoise_worker.archive import read_weights
-from denoise_worker.rows import SIZE, fresh_row
+from denoise_worker.memory_layout import SIZE, fresh_row
 from denoise_worker.torch_filtering import OPTIONS, TorchFilter
 
 

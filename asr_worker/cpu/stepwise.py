@@ -16,8 +16,7 @@ from collections.abc import Generator, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-import numpy as np
-
+from asr_worker import probe
 from asr_worker.api import (
     Between,
     DecodeFailed,
@@ -27,7 +26,6 @@ from asr_worker.api import (
     Hypothesis,
     Priority,
 )
-from common.audio import SAMPLE_RATE
 
 _MOST_AT_ONCE = 8
 
@@ -69,12 +67,10 @@ class StepwiseEngine(ABC):
         """See `asr_worker.api.BatchingEngine`."""
 
     async def start(self) -> None:
-        """Load the weights and decode a second of silence."""
+        """Load the weights and decode a second of noise."""
         self._recogniser = await asyncio.get_running_loop().run_in_executor(self._pool, self.load)
-        silence = np.zeros(SAMPLE_RATE, np.float32)
-        await self.decode(
-            DecodeRequest(utterance="warm-up", audio=silence, priority=Priority.FINAL)
-        )
+        audio = probe.noise(1.0)
+        await self.decode(DecodeRequest(utterance="warm-up", audio=audio, priority=Priority.FINAL))
 
     async def decode(self, request: DecodeRequest) -> Hypothesis:
         """Recognise one utterance of any length; greedily unless it is final."""

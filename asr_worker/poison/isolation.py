@@ -53,7 +53,7 @@ class IsolatedDecoder:
         began = time.monotonic()
         hypothesis = await self._child.decode(request, limit)
         took = time.monotonic() - began
-        return Decoded(hypothesis, 0.0, took, took)
+        return Decoded(hypothesis, 0.0, took, took, request.priority)
 
     def settled(self, utterance: str) -> None:
         """Note that the worker has released this utterance."""

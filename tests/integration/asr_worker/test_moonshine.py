@@ -1,6 +1,7 @@
 """Moonshine on real speech: the network is the wheel's, and its guards hold."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from asr_worker.api import (
     LanguageUnsupported,
     Priority,
 )
+from asr_worker.dispatch import Dispatcher
 from asr_worker.engines import moonshine
 from asr_worker.engines.moonshine import MoonshineEngine
 from bench import noises, speech
@@ -103,6 +105,27 @@ async def test_in_float32_it_is_the_wheels_network(fox):
     assert np.abs(np.array(ours) - encoded).max() < 1e-3 * np.abs(encoded).max()
     assert result.sequences_ids[0] == written
     assert recogniser._tokens.text(written) == "The quick brown fox jumps over the lazy dog."
+
+
+async def test_the_network_is_warm_and_its_cost_is_known_before_the_first_call(monkeypatch):
+    written = []
+    generate = moonshine._Recogniser.generate
+
+    def counted(recogniser, alike):
+        written.append(len(alike))
+        generate(recogniser, alike)
+
+    monkeypatch.setattr(moonshine._Recogniser, "generate", counted)
+    engine = moonshine.build(EngineSettings(concurrency=1))
+    await engine.start()
+    assert written, "the warm-up"
+    written.clear()
+    dispatcher = Dispatcher(engine, bound=1, patience=0.5, clock=time.monotonic)
+    await dispatcher.calibrate()
+    assert written, "the probe"
+    assert dispatcher.meter.idle > 0.01
+    await dispatcher.close()
+    await engine.close()
 
 
 async def test_the_sample_call_is_heard(engine, call):

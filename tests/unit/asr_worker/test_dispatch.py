@@ -14,6 +14,8 @@ from asr_worker.api import (
     Priority,
 )
 from asr_worker.dispatch import Dispatcher, Dropped
+from asr_worker.moonshine.pieces import is_audible
+from common.audio import SAMPLE_RATE
 from common.errors import AtCapacity, Misuse
 from tests.unit.asr_worker.gated import GatedEngine, request, until
 
@@ -332,14 +334,52 @@ async def test_a_final_that_is_given_up_was_work_all_the_same(engine, dispatcher
     assert dispatcher.report().decode == 0.0
 
 
-async def test_what_a_final_costs_is_known_before_the_first_call(engine, dispatcher, clock):
+async def test_what_a_final_costs_is_known_before_the_first_call(engine, clock):
+    dispatcher = Dispatcher(engine, bound=2, patience=0.5, clock=clock, speech=2.3)
     calibrating = asyncio.create_task(dispatcher.calibrate())
     await until(lambda: engine.gates)
     clock.now += 0.25
     engine.finish("probe")
     await calibrating
     cost = dispatcher.report().decode
-    assert cost == pytest.approx(2.3 * 0.25), "speech costs more than silence"
+    assert cost == pytest.approx(2.3 * 0.25), "speech costs more than noise"
+    await dispatcher.close()
+
+
+async def test_the_cost_is_measured_with_a_sound_that_is_heard(clock):
+    class Listening(GatedEngine):
+        async def decode(self, request):
+            self.heard = request
+            return Hypothesis("")
+
+    engine = Listening()
+    await Dispatcher(engine, bound=2, patience=0.5, clock=clock).calibrate()
+    assert (len(engine.heard.audio), engine.heard.final) == (4 * SAMPLE_RATE, True)
+    assert is_audible(engine.heard.audio)
+
+
+async def test_an_answer_has_the_priority_that_its_decode_had_last(engine, dispatcher):
+    clause = request("clause", Priority.CLAUSE)
+    task = asyncio.create_task(dispatcher.decode(clause))
+    await until(lambda: engine.began)
+    dispatcher.prioritise(clause, Priority.FINAL)
+    engine.finish("clause")
+    assert (await task).priority is Priority.FINAL
+
+
+async def test_a_drop_has_the_priority_that_its_decode_had_last(engine, dispatcher, submit):
+    submit("running")
+    await until(lambda: engine.began)
+    waiting = request("tentative", Priority.FINAL)
+    task = asyncio.create_task(dispatcher.decode(waiting))
+    partials = [submit("partial", Priority.FIRST_PARTIAL) for _ in range(2)]
+    await until(lambda: dispatcher.waiting.total() == 3)
+    dispatcher.prioritise(waiting, Priority.REFRESH)
+    with pytest.raises(Dropped) as dropped:
+        await task
+    assert dropped.value.priority is Priority.REFRESH
+    assert dispatcher.dropped == {Priority.REFRESH: 1}
+    assert not any(each.done() for each in partials)
 
 
 async def test_an_engine_that_hears_nothing_in_silence_can_start(engine, dispatcher):

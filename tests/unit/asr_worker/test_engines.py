@@ -3,7 +3,7 @@
 import pytest
 
 from asr_worker.api import EngineSettings
-from asr_worker.engines import available, build, weights
+from asr_worker.engines import available, build, speech, weights
 from common.errors import SettingsError
 
 
@@ -20,6 +20,11 @@ def test_an_unknown_name_tells_which_there_are():
 def test_whose_death_a_worker_survives_is_known():
     assert not build("whisper", EngineSettings()).isolated
     assert build("vllm", EngineSettings()).isolated
+
+
+@pytest.mark.parametrize("name", ["whisper", "moonshine", "vllm"])
+def test_what_speech_costs_beside_noise_is_known(name):
+    assert 1 <= speech(name) <= 3
 
 
 def test_where_the_weights_lie_is_known_for_a_directory(tmp_path):

@@ -9,7 +9,7 @@ from asr_worker.meter import Meter
 
 @pytest.fixture
 def meter() -> Meter:
-    meter = Meter()
+    meter = Meter(2.3)
     meter.calibrated(0.05, 0.0)
     return meter
 
@@ -51,11 +51,11 @@ def test_the_cost_is_that_of_four_seconds(meter, audio_s, took):
 
 @given(st.lists(st.tuples(st.floats(0, 60), st.floats(0, 100)), max_size=30))
 def test_whatever_was_measured_an_idle_worker_costs_what_it_did_at_first(history):
-    meter = Meter()
+    meter = Meter(2.3)
     meter.calibrated(0.05, 0.0)
     for number, (audio_s, took) in enumerate(history):
         meter.decoded(audio_s, took, float(number))
-    assert meter.cost(30.0 + 100.0) == pytest.approx(0.1, abs=0.02)
+    assert meter.cost(30.0 + 100.0) == pytest.approx(0.115, abs=0.001)
 
 
 @pytest.mark.parametrize(

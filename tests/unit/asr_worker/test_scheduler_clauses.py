@@ -161,6 +161,35 @@ class TestClauses:
         assert utterance.whole == (at(20.5), heard("so so so"))
         assert utterance.rest == at(4.5) - START
 
+    def test_a_failed_clause_stops_neither_the_next_ones_nor_partials(self):
+        utterance = self.scheduler()
+        utterance.failed(self.clause(utterance, 12.5).token)
+        partial = only_decode(utterance.due())
+        assert (partial.kind, partial.start, partial.end) == (Kind.PARTIAL, at(8.0), at(12.5))
+        utterance.decoded(partial.token, heard("what"))
+        assert utterance.due() == [PublishPartial("what", 0, "English", at(12.5))]
+        second = self.clause(utterance, 20.5)
+        assert (second.start, second.end) == (at(8.0), at(16.0))
+        utterance.decoded(second.token, heard("what your"))
+        utterance.ended(at(20.5), "flush")
+        for start, end, text in ((0.0, 8.0, "ask not"), (16.0, 20.5, "country")):
+            decode = only_decode(utterance.due())
+            assert (decode.kind, decode.start, decode.end) == (Kind.FINAL, at(start), at(end))
+            utterance.decoded(decode.token, heard(text))
+        final = only_final(utterance.due())
+        assert (final.hypothesis.text, final.failed) == ("ask not what your country", False)
+
+    def test_a_pause_leaves_a_failed_clause_for_the_end(self):
+        utterance = self.scheduler(interim=False)
+        utterance.failed(self.clause(utterance, 12.5).token)
+        utterance.paused(at(12.5))
+        tentative = only_decode(utterance.due())
+        assert (tentative.kind, tentative.start) == (Kind.TENTATIVE, at(8.0))
+        utterance.decoded(tentative.token, heard("what"))
+        assert (utterance.due(), utterance.whole) == ([], None)
+        utterance.ended(at(12.5), "silence")
+        assert only_decode(utterance.due()).end == at(8.0)
+
     def test_a_failed_clause_waits_for_the_end_and_fails_the_final_there(self):
         utterance = self.scheduler(interim=False)
         utterance.failed(self.clause(utterance, 12.5).token)

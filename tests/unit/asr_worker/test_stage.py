@@ -254,6 +254,9 @@ def happened(event):
     return SpeechEntry(StreamId(event.at, 0), (event,))
 
 
+LATE = happened(Ended(1, 0, 160_000, 160_000, "flush"))
+
+
 @pytest.mark.parametrize(("in_clauses", "text"), [(True, "7 3"), (False, "10")])
 async def test_an_engine_is_given_clauses_if_it_wants_them(in_clauses, text):
     engine = Waiting(in_clauses=in_clauses)
@@ -262,13 +265,53 @@ async def test_an_engine_is_given_clauses_if_it_wants_them(in_clauses, text):
     state = opened(stage, assignment(1), woken)
     pause = happened(Paused(1, 0, 112_000, 115_200))
     rest = [happened(Resumed(1, 120_000)), spoken_until(10)]
-    end = happened(Ended(1, 0, 160_000, 160_000, "flush"))
     await stage.step([(state, [spoken_until(8), pause])])
     await woken.get()
-    await stage.step([(state, [*rest, end])])
+    await stage.step([(state, [*rest, LATE])])
     await woken.get()
     ((final, done),) = await stage.step([(state, [])])
     assert (final.item.text, done) == (text, Done())
+    stage.close(state)
+    await stage.stop()
+
+
+async def test_a_clause_is_counted_as_urgent_as_it_became():
+    engine = Waiting(in_clauses=True)
+    registry = CollectorRegistry()
+    stage = AsrStage(AsrSettings(), engine, AsrMetrics.build(registry))
+    woken: asyncio.Queue[int] = asyncio.Queue()
+    await stage.start()
+    state = opened(stage, assignment(1), woken)
+    pause = happened(Paused(1, 0, 112_000, 115_200))
+    await stage.step([(state, [spoken_until(8), pause])])
+    await asyncio.sleep(0)
+    await stage.step([(state, [happened(Resumed(1, 120_000))])])
+    engine.may.set()
+    await woken.get()
+    for name in ("callscribe_decode_seconds_count", "callscribe_decode_wait_seconds_count"):
+        assert registry.get_sample_value(name, {"priority": "clause"}) == 1
+    stage.close(state)
+    await stage.stop()
+
+
+@pytest.mark.parametrize("live", [True, False])
+async def test_a_clause_is_live_if_all_before_its_end_came_as_it_was_spoken(live):
+    engine = Waiting(in_clauses=True)
+    stage, woken = await started(engine)
+    state = opened(stage, assignment(1), woken)
+    # 8 s were spoken so far: enough for the last clause of 10 s, too few for all of it.
+    state.began = time.monotonic() - (10 if live else 8)
+    pause = happened(Paused(1, 0, 112_000, 115_200))
+    resumed = happened(Resumed(1, 120_000))
+    await stage.step([(state, [spoken_until(8), pause, resumed, spoken_until(10), LATE])])
+    await asyncio.sleep(0)
+    assert stage._dispatcher._places.running[0].live
+    engine.may.set()
+    await woken.get()
+    engine.may.clear()
+    await stage.step([(state, [])])
+    await asyncio.sleep(0)
+    assert stage._dispatcher._places.running[0].live is live
     stage.close(state)
     await stage.stop()
 

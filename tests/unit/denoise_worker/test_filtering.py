@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from denoise_worker.filtering import Rows
-from denoise_worker.rows import SIZE, fresh_row
+from denoise_worker.filtering import Memories
+from denoise_worker.memory_layout import SIZE, fresh_row
 
 COMPLEX = ("lower", "upper")
 PARTS = (
@@ -14,7 +14,7 @@ PARTS = (
 
 def test_parts_cover_a_row_once_and_are_views_of_it():
     rows = np.zeros((2, SIZE), np.float32)
-    parts = Rows(rows)
+    parts = Memories(rows)
     for name in PARTS:
         parts[name][:] += 1
     assert (rows == 1).all()
@@ -22,7 +22,7 @@ def test_parts_cover_a_row_once_and_are_views_of_it():
 
 def test_complex_parts_and_the_networks_are_views_too():
     rows = np.zeros((2, SIZE), np.float32)
-    parts = Rows(rows)
+    parts = Memories(rows)
     for name in COMPLEX:
         parts.spectra(name)[:] = 1 + 1j
     network = parts.network()
@@ -33,7 +33,7 @@ def test_complex_parts_and_the_networks_are_views_too():
 
 
 def test_a_fresh_leg_begins_as_the_official_runtime_does():
-    parts = Rows(fresh_row()[None])
+    parts = Memories(fresh_row()[None])
     assert (parts["level_means"][0, 0], parts["level_means"][0, -1]) == (-60, -90)
     means = parts["magnitude_means"][0]
     np.testing.assert_allclose([means[0], means[-1]], [1e-3, 1e-4], rtol=1e-5)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from denoise_worker.alignment import HOP
-from denoise_worker.filtering import Rows, Tuning, advance
+from denoise_worker.filtering import Memories, Tuning, advance
+from denoise_worker.memory_layout import SIZE, fresh_row
 from denoise_worker.network import Network
-from denoise_worker.rows import SIZE, fresh_row
 from denoise_worker.weights import Weights
 from tests import recordable
 from tests.unit.denoise_worker.drawing import operations
@@ -30,7 +30,7 @@ def test_hops_and_memories_are_those_of_numpy(weights, legs):
     step, network = TorchFilter(weights, "cpu"), Network(weights)
     for _ in range(8):
         samples = rng.uniform(-0.5, 0.5, (legs, HOP)).astype(np.float32)
-        want = advance(network, Rows(mine), samples, Tuning(post_filter, kept[:, None]))
+        want = advance(network, Memories(mine), samples, Tuning(post_filter, kept[:, None]))
         with torch.inference_mode():
             got = step(torch.from_numpy(theirs), torch.from_numpy(samples)).numpy()
         np.testing.assert_allclose(got, want, atol=1e-5)
