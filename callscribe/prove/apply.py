@@ -1,5 +1,6 @@
 """Writes a proved figure into the environment file that the services read."""
 
+import os
 import re
 from pathlib import Path
 
@@ -29,14 +30,26 @@ def with_legs(text: str, legs: int) -> str:
 
 def check(file: Path) -> None:
     """Raise SettingsError if the file cannot be read or written; it need not exist."""
+    check_writable("--apply", file)
     try:
         if file.exists():
             file.read_text(encoding="utf-8")
-            file.open("a").close()
-        elif not file.parent.is_dir():
-            raise SettingsError(f"--apply: there is no folder {file.parent}")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"--apply: {file} cannot be used: {error}") from error
+
+
+def check_writable(flag: str, file: Path) -> None:
+    """Raise SettingsError if the file of `flag` cannot be written; nothing is made or changed."""
+    folder = file.parent
+    try:
+        if file.exists():
+            file.open("ab").close()
+        elif not folder.is_dir():
+            raise SettingsError(f"{flag}: there is no folder {folder}")
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            raise SettingsError(f"{flag}: no file can be made in {folder}")
+    except OSError as error:
+        raise SettingsError(f"{flag}: {file} cannot be used: {error}") from error
 
 
 def write(file: Path, legs: int) -> None:

@@ -6,7 +6,8 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from callscribe.loadtest.speech import Format, Speech, load
 from callscribe.local.stack import until_stopped
 from callscribe.prove import apply, facts, report
 from callscribe.prove.objective import Objective
-from callscribe.prove.proof import Judged, Plan, Proof
+from callscribe.prove.proof import Judged, Outcome, Plan, Proof
 from callscribe.prove.trial import LocalMachine
 from common import settings
 from common.errors import SettingsError
@@ -31,8 +32,11 @@ from common.settings import PREFIX, FlagParser
 _RECORDINGS = (".wav", ".flac", ".ogg", ".mp3", ".opus")
 _BUSY = 0.1
 """Share of the cores that may be in use by others before the figure is doubtful."""
-_NOT_THEIRS = ("WEBHOOK_URL", "ASR_LEGS", "MAX_SESSIONS", "MAX_SESSIONS_PER_KEY")
-"""Settings that are ignored here: what limits calls is what is to be found."""
+_NOT_THEIRS = (
+    *("WEBHOOK_URL", "ASR_LEGS", "MAX_SESSIONS", "MAX_SESSIONS_PER_KEY"),
+    *("KEYS_FILE", "JWT_SECRET_FILE", "JWT_PUBLIC_KEY_FILE", "JWT_JWKS_FILE"),
+)
+"""Settings that are ignored here: the limit of calls is to be found, and the calls have no key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,28 +132,50 @@ async def _run(run: _Run) -> int:
 
     outcome = await Proof(run.machine, plan, tell).run()
     print(report.verdict(outcome, plan.hold_s))
+    if files.apply is not None and outcome.proved:
+        # First: a picture that cannot be drawn must not cost the figure.
+        _apply(files.apply, outcome, plan.workers)
     if files.json is not None:
         whole = report.figures(outcome, plan.objective, plan.workers, about)
         whole = {"ended": datetime.now(UTC).isoformat(timespec="seconds"), **whole}
-        files.json.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+        with _written("--json", files.json):
+            files.json.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     if files.plot is not None:
         from callscribe.prove.plot import draw
 
-        draw(outcome, plan.objective, title, files.plot)
-    if not outcome.proved:
-        return EXIT_FAILED
-    if files.apply is not None:
-        legs = outcome.figure // plan.workers
-        apply.write(files.apply, legs)
-        print(f"{files.apply}: {apply.VARIABLE}={legs}, for each ASR worker from its next start")
-    return EXIT_OK
+        with _written("--plot", files.plot):
+            draw(outcome, plan.objective, title, files.plot)
+    return EXIT_OK if outcome.proved else EXIT_FAILED
+
+
+def _apply(file: Path, outcome: Outcome, workers: int) -> None:
+    if outcome.capped:
+        print(
+            f"{file}: not changed: {outcome.figure} calls are no limit of this machine, since it"
+            " carried as many as a proof tries",
+            file=sys.stderr,
+            flush=True,
+        )
+        return
+    legs = outcome.figure // workers
+    apply.write(file, legs)
+    print(f"{file}: {apply.VARIABLE}={legs}, for each ASR worker from its next start", flush=True)
+
+
+@contextmanager
+def _written(flag: str, file: Path) -> Iterator[None]:
+    """Raise SettingsError if writing the file fails."""
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(f"{flag}: {file} cannot be written: {error}") from error
 
 
 def _files(given: Mapping[str, str]) -> _Files:
     found = {name: Path(given[name]) for name in ("json", "plot", "apply") if name in given}
     for name in ("json", "plot"):
-        if name in found and not found[name].parent.is_dir():
-            raise SettingsError(f"--{name}: there is no folder {found[name].parent}")
+        if name in found:
+            apply.check_writable(f"--{name}", found[name])
     plot = found.get("plot")
     if plot is not None and plot.suffix not in PICTURES:
         raise SettingsError(f"--plot: {plot} ends in none of {', '.join(PICTURES)}")

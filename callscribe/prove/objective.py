@@ -32,9 +32,10 @@ class Objective:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What a load measured once all its calls had begun; None where nothing was.
+    """What a load measured; None where nothing was.
 
-    `wer` is a share of `words`, the number of words that were spoken whole. `lost`: failed and
+    `final_ms` and `partial_ms` are of the time once all calls had begun. All others are of the ramp
+    too. `wer` is a share of `words`, the number of words that were spoken whole. `lost`: failed and
     silent calls, and utterances without a final.
     """
 

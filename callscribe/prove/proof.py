@@ -74,11 +74,17 @@ class Outcome:
     limits: list[int] = field(default_factory=list)
     figure: int = 0
     base_wer: float | None = None
+    """Share of word errors in the first trial, with few calls; None if none could be judged."""
 
     @property
     def proved(self) -> bool:
         """Whether the runs agree and the figure held."""
         return self.figure > 0 and search.agree(self.limits)
+
+    @property
+    def capped(self) -> bool:
+        """Whether each run held with as many calls as are tried, so that the limit is not known."""
+        return bool(self.limits) and min(self.limits) >= _MOST
 
 
 class Proof:
@@ -97,6 +103,8 @@ class Proof:
             outcome.limits.append(await self._limit(f"run {number}"))
             if not outcome.limits[-1]:
                 return outcome
+        if not search.agree(outcome.limits):
+            return outcome
         figure = search.figure(outcome.limits, plan.workers)
         for _ in range(_ATTEMPTS):
             if figure and await self._holds(figure):
@@ -121,10 +129,11 @@ class Proof:
     async def _try(self, phase: str, load: Load, calls: int) -> Judged:
         plan, outcome = self._plan, self._outcome
         seconds = plan.dwell_s
-        if outcome.base_wer is None:  # until each passage was spoken once
+        first = not outcome.judged
+        if first:  # until each passage was spoken once
             seconds = min(2 * seconds, max(seconds, plan.loop_s / calls))
         trial = await load(calls, seconds)
-        if outcome.base_wer is None:
+        if first:
             outcome.base_wer = trial.measured.wer
         return self._judge(phase, trial)
 

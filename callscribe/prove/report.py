@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from typing import Any
 
 from callscribe.prove import search
@@ -21,6 +22,7 @@ def figures(
         "calls": calls,
         "legs_per_worker": calls // workers,
         "limits": limits,
+        "capped": outcome.capped,
         "limits_apart": round(search.apart(limits), 4),
         "margin": round(margin(outcome), 4),
         "word_errors_with_few_calls": outcome.base_wer,
@@ -72,16 +74,32 @@ def _verdict(outcome: Outcome, hold_s: float) -> str:
     if not any(each.phase == "figure" for each in outcome.judged):
         return f"not proved: the limit, {told} calls, is less than a call for each recogniser"
     if not outcome.figure:
-        return f"not proved: the objective held with up to {told} calls, but not for {hold_s:g} s"
+        return _fallen(outcome, f"not proved: the objective held with up to {told} calls", hold_s)
     surplus = outcome.judged[-1]
+    apart = f", {search.apart(limits):.0%} apart" if len(limits) > 1 else ""
+    limit = f"{told} calls{apart}"
+    carried = f"{outcome.figure} calls of one channel"
+    if outcome.capped:
+        limit, carried = f"at least {min(limits)} calls; more are not tried", f"at least {carried}"
     return (
-        f"this machine carries {outcome.figure} calls of one channel, {margin(outcome):.0%} below"
-        f" the limit\n"
-        f"the limit: {told} calls"
-        f"{f', {search.apart(limits):.0%} apart' if len(limits) > 1 else ''}\n"
+        f"this machine carries {carried}, {margin(outcome):.0%} below the limit\n"
+        f"the limit: {limit}\n"
         f"with {outcome.figure} calls the objective held for {hold_s:g} s;"
         f" of {surplus.trial.calls} asked, {surplus.trial.measured.most_up} were let in, the others"
         f" refused, and it held again"
+    )
+
+
+def _fallen(outcome: Outcome, held: str, hold_s: float) -> str:
+    """Return why no figure was proved; a surplus was only tried where the figure itself held."""
+    tried = [pair for pair in pairwise(outcome.judged) if pair[1].phase == "surplus"]
+    if not tried:
+        return f"{held}, but not for {hold_s:g} s"
+    figure, surplus = tried[-1]
+    why = "; ".join(each.text for each in surplus.breaches)
+    return (
+        f"{held}, and with {figure.trial.calls} for {hold_s:g} s, but not when"
+        f" {surplus.trial.calls} were asked for: {why}"
     )
 
 

@@ -26,6 +26,7 @@ from common.settings import PREFIX
 _OPTIONS = Options(
     encoding="pcm16",
     sample_rate=16_000,
+    denoise=False,
     events=("speech_started", "speech_ended", "gap", "lag"),
 )
 _LEAST_RAMP_S = 5.0

@@ -5,9 +5,14 @@ import re
 import pytest
 
 from callscribe.cli import main
+from callscribe.prove import command, facts
 from callscribe.prove.command import parser
+from callscribe.prove.trial import _OPTIONS
+from common.errors import SettingsError
 from common.settings import merge, settings_classes
 from tests.conftest import ROOT
+from tests.unit.callscribe.prove.conftest import PLAN, KnownMachine
+from tests.unit.callscribe.prove.test_report import ABOUT
 
 
 def test_it_has_help(capsys):
@@ -59,6 +64,56 @@ def test_recordings_need_what_is_said_in_them(tmp_path, capsys):
     (tmp_path / "a.txt").write_text("one two")
     assert main(["prove", "--audio", str(tmp_path)]) == 2
     assert "not an audio file that can be read" in capsys.readouterr().err
+
+
+def test_keys_are_ignored_since_the_calls_have_none(monkeypatch):
+    given = {}
+
+    def looked(invocation):
+        given.update(invocation.env)
+        raise SettingsError("seen")
+
+    monkeypatch.setattr(command, "stack_options", looked)
+    names = ("KEYS_FILE", "JWT_SECRET_FILE", "JWT_PUBLIC_KEY_FILE", "JWT_JWKS_FILE")
+    for name in names:
+        monkeypatch.setenv(f"CALLSCRIBE_{name}", "/run/secret")
+    with pytest.raises(SettingsError, match="seen"):
+        command.main([])
+    assert given["CALLSCRIBE_NO_AUTH"] == "true"
+    assert not {f"CALLSCRIBE_{name}" for name in names} & given.keys()
+
+
+class TestTargets:
+    @pytest.fixture(autouse=True)
+    def idle(self, monkeypatch):
+        async def busy():
+            return 0.0
+
+        monkeypatch.setattr(facts, "busy", busy)
+        monkeypatch.setattr(command, "settle_memory", lambda: None)
+
+    async def run(self, machine, tmp_path, **files):
+        paths = {"json": None, "plot": None, "apply": tmp_path / "a.env", **files}
+        targets = command._Files(**paths)
+        return await command._run(command._Run(PLAN, machine, ABOUT, targets))
+
+    async def test_the_figure_is_applied_although_the_report_cannot_be_written(self, tmp_path):
+        with pytest.raises(SettingsError, match=r"--json: .* cannot be written"):
+            await self.run(KnownMachine(13, 14), tmp_path, json=tmp_path)
+        assert (tmp_path / "a.env").read_text() == "CALLSCRIBE_ASR_LEGS=11\n"
+
+    async def test_a_limit_that_is_not_known_is_not_applied(self, tmp_path, capsys):
+        assert await self.run(KnownMachine(600, 600), tmp_path) == 0
+        assert not (tmp_path / "a.env").exists()
+        assert "a.env: not changed" in capsys.readouterr().err
+
+    async def test_what_was_not_proved_is_not_applied(self, tmp_path):
+        assert await self.run(KnownMachine(20, 12), tmp_path) == 1
+        assert not (tmp_path / "a.env").exists()
+
+
+def test_the_calls_are_not_denoised():
+    assert _OPTIONS.denoise is False
 
 
 def test_its_page_has_every_flag_of_its_own():

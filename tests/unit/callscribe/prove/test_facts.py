@@ -1,5 +1,7 @@
 """What a proof is about."""
 
+from importlib.util import find_spec
+
 import pytest
 
 from asr_worker.settings import AsrSettings
@@ -52,6 +54,7 @@ def test_the_machine_and_the_versions_are_told():
     assert machine["processor"]
     assert machine["cores_of_all"] >= 1
     assert {"python", "callscribe", "numpy"} <= set(facts.versions())
+    assert ("moonshine_cpp" in facts.versions()) == (find_spec("moonshine_cpp") is not None)
 
 
 async def test_how_busy_the_machine_is_is_a_share(monkeypatch):

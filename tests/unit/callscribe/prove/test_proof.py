@@ -1,5 +1,6 @@
 """The course of a proof on a machine whose limit is known."""
 
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -46,11 +47,37 @@ async def test_after_three_figures_nothing_is_proved(told):
     assert [each.trial.calls for each in told if each.phase == "figure"] == [18, 17, 16]
 
 
-async def test_runs_that_differ_prove_nothing(told):
+async def test_runs_that_differ_prove_nothing_and_end_the_proof(told):
     outcome = await proof(KnownMachine(20, 12), told).run()
     assert outcome.limits == [20, 12]
-    assert outcome.figure
     assert not outcome.proved
+    assert {each.phase for each in told} == {"run 1", "run 2"}
+
+
+async def test_only_the_first_load_sets_the_word_errors(told):
+    class Unheard(KnownMachine):
+        @asynccontextmanager
+        async def started(self, **settings):
+            async with super().started(**settings) as load:
+
+                async def first_unheard(calls, seconds):
+                    found = await load(calls, seconds)
+                    wer = None if len(self.loads) == 1 else 0.3
+                    return replace(found, measured=replace(found.measured, wer=wer))
+
+                yield first_unheard
+
+    machine = Unheard(13, 13)
+    outcome = await proof(machine, told).run()
+    assert outcome.base_wer is None
+    assert [seconds for _, _, seconds in machine.loads][:2] == [60.0, 30.0]
+
+
+@pytest.mark.parametrize(("carries", "capped"), [((600, 600), True), ((600, 480), False)])
+async def test_a_limit_beyond_what_is_tried_is_not_known(told, carries, capped):
+    outcome = await proof(KnownMachine(*carries), told).run()
+    assert (outcome.proved, outcome.capped) == (True, capped)
+    assert max(outcome.limits) == 500
 
 
 async def test_a_machine_without_room_for_a_call_ends_the_proof(told):

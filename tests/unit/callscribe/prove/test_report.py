@@ -40,6 +40,24 @@ async def test_what_is_not_proved_has_its_reason(machine, text):
     assert report.verdict(await outcome_of(machine), 600).startswith(text)
 
 
+async def test_a_figure_that_held_until_more_calls_were_asked_for_is_told():
+    class Open(KnownMachine):
+        def started(self, **settings):
+            return super().started(ASR_LOAD="0")
+
+    text = report.verdict(await outcome_of(Open(100), replace(PLAN, runs=1)), 600)
+    begin = "not proved: the objective held with up to 100 calls, and with 73 for 600 s, but not"
+    assert text.startswith(f"{begin} when 95 were asked for: none refused; 95 calls let in")
+
+
+async def test_a_limit_that_is_not_known_is_told():
+    outcome = await outcome_of(KnownMachine(600, 600))
+    text = report.verdict(outcome, 600)
+    assert text.startswith("this machine carries at least 450 calls of one channel")
+    assert "the limit: at least 500 calls; more are not tried" in text
+    assert report.figures(outcome, PLAN.objective, 1, ABOUT)["capped"] is True
+
+
 async def test_too_few_calls_for_the_recognisers_are_told():
     plan = replace(PLAN, runs=1, workers=8)
     text = report.verdict(await outcome_of(KnownMachine(3), plan), 600)
