@@ -106,7 +106,7 @@ class Stop:
         _log.info("process.stopping", reason=reason, step=step)
 
     def drain(self, reason: str) -> None:
-        """Drain, without counting as a request: whoever ends the process later does not cut it."""
+        """Drain, without counting as a request: the first signal after it does not cut it short."""
         if not self.draining.is_set():
             self.draining.set()
             _log.info("process.stopping", reason=reason, step="drain")

@@ -68,7 +68,7 @@ class Rows:
     Args:
         device: cpu or cuda; of several GPUs the first that CUDA_VISIBLE_DEVICES names.
         blank: the row that fills batches up, float32 [row]; any values that a step can take.
-        expected: how many rows there will be; for twice as many the table grows, and steps are
+        expected: how many rows there will be; beyond twice as many the table grows, and steps are
             recorded again.
     """
 

@@ -348,7 +348,7 @@ ACCESS = Stream(
 SPENT = Stream(
     "spent",
     Ids.NONE,
-    Lifetime.SHORT,
+    Lifetime.DAY,
     scope=Scope.NAME,
     writers=("gateway",),
     holds="that a token was used",

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from common.bus import commands, doorbells, keys
 from common.bus.keys import Leg
 from common.bus.releases import RELEASE
-from common.errors import BusUnavailable, OtherServer
+from common.errors import BusUnavailable, NotPermitted, OtherServer
 from common.pipeline.record import pack
 from common.pipeline.report import WorkerReport
 from common.redis.link import CommandRefused, Link
@@ -137,7 +137,7 @@ class Runner(Generic[S]):
             mine, _ = await self._assignments.renew(known=self._slots)
             await self._assignments.hand_over(list(mine))
             await self._link.call(*commands.forget_workers(self._stage.spec.name, self._consumer))
-        except (BusUnavailable, CommandRefused) as trouble:
+        except (BusUnavailable, CommandRefused, NotPermitted) as trouble:
             _log.warning("worker.handover_failed", claims=len(self._slots), reason=str(trouble))
         await self._stage.stop()
         await self._link.close()

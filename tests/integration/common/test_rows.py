@@ -1,4 +1,4 @@
-"""Rows on torch's CPU device against the same steps, one after the other, in numpy.
+"""Rows on torch's devices against the same steps, one after the other, in numpy.
 
 A row's step adds an input of two values to the row's three and answers with their sum: every row,
 input and answer that went astray would show.
@@ -13,8 +13,18 @@ torch = pytest.importorskip("torch", reason="rows need PyTorch: make test-vllm h
 
 from common.rows import Rows, Shape  # noqa: E402 - after the check for torch
 from tests import recordable  # noqa: E402 - the same
+from tests.integration.common.devices import DEVICES  # noqa: E402 - the same
 
 SHAPE = Shape(3, 2, 1)
+
+
+@pytest.fixture(params=DEVICES)
+def table(request):
+    def table(expected):
+        blank = np.zeros(3, np.float32)
+        return Rows(step, SHAPE, device=request.param, blank=blank, expected=expected)
+
+    return table
 
 
 def step(rows, inputs):
@@ -38,10 +48,6 @@ def whole(rng, *shape):
     return rng.integers(-1000, 1000, shape).astype(np.float32)
 
 
-def table(expected):
-    return Rows(step, SHAPE, device="cpu", blank=np.zeros(3, np.float32), expected=expected)
-
-
 def check(rows, kept, counts, rng):
     """Run rows with their expected values, and look at every answer and every row."""
     inputs = whole(rng, sum(counts), 2)
@@ -58,7 +64,7 @@ def check(rows, kept, counts, rng):
 
 
 @pytest.mark.parametrize("legs", [1, 2, 3, 17, 64, 65, 200])
-def test_every_input_meets_its_row_in_its_turn(legs):
+def test_every_input_meets_its_row_in_its_turn(table, legs):
     rng = np.random.default_rng(legs)
     rows = table(legs)
     kept = [(rows.open(values), values) for values in whole(rng, legs, 3)]
@@ -68,7 +74,7 @@ def test_every_input_meets_its_row_in_its_turn(legs):
     check(rows, kept, [1] * legs, rng)
 
 
-def test_some_rows_in_another_order_leave_the_others_as_they_are():
+def test_some_rows_in_another_order_leave_the_others_as_they_are(table):
     rng = np.random.default_rng(0)
     rows = table(8)
     kept = [(rows.open(values), values) for values in whole(rng, 8, 3)]
@@ -79,7 +85,7 @@ def test_some_rows_in_another_order_leave_the_others_as_they_are():
         np.testing.assert_array_equal(rows.read(kept[at][0]), kept[at][1])
 
 
-def test_the_table_grows_under_what_it_holds():
+def test_the_table_grows_under_what_it_holds(table):
     rng = np.random.default_rng(1)
     rows = table(2)
     kept = []
@@ -89,7 +95,17 @@ def test_the_table_grows_under_what_it_holds():
         check(rows, kept, [1] * len(kept), rng)
 
 
-def test_a_place_is_free_again_when_nobody_has_its_row():
+def test_more_rows_than_expected_are_stepped_like_the_others(table):
+    rng = np.random.default_rng(5)
+    rows = table(3)
+    kept = [(rows.open(values), values) for values in whole(rng, 3, 3)]
+    check(rows, kept, [2, 1, 3], rng)
+    kept += [(rows.open(values), values) for values in whole(rng, 100, 3)]
+    check(rows, kept, rng.integers(0, 4, 103).tolist(), rng)
+    check(rows, kept, [1] * 103, rng)
+
+
+def test_a_place_is_free_again_when_nobody_has_its_row(table):
     rng = np.random.default_rng(2)
     rows = table(2)
     other = whole(rng, 3)
@@ -106,7 +122,7 @@ def test_a_place_is_free_again_when_nobody_has_its_row():
     assert 0 not in places
 
 
-def test_what_was_read_does_not_change_later():
+def test_what_was_read_does_not_change_later(table):
     rng = np.random.default_rng(3)
     rows = table(2)
     kept = [(rows.open(values), values) for values in whole(rng, 2, 3)]
@@ -117,7 +133,7 @@ def test_what_was_read_does_not_change_later():
     np.testing.assert_array_equal(read, before)
 
 
-def test_rows_that_are_fetched_together_are_transferred_once():
+def test_rows_that_are_fetched_together_are_transferred_once(table):
     rng = np.random.default_rng(4)
     rows = table(10)
     kept = [(rows.open(values), values) for values in whole(rng, 10, 3)]

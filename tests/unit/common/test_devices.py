@@ -9,12 +9,20 @@ from common import devices
 from common.errors import SettingsError
 
 
-def test_without_pytorch_the_extra_is_named(monkeypatch):
+@pytest.mark.parametrize(
+    ("device", "engine", "named"),
+    [
+        ("cpu", "--vad-engine torch", "--vad-engine torch"),
+        ("cpu", "", "--vad-device"),
+        ("cuda", "--vad-engine torch", "--vad-device"),
+    ],
+)
+def test_without_pytorch_the_extra_is_named(monkeypatch, device, engine, named):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(SettingsError) as refused:
-        devices.require("cpu", "--vad-device")
+        devices.require(device, "--vad-device", engine)
     assert str(refused.value) == (
-        "--vad-device: PyTorch is not installed: pip install 'callscribe[gpu]'"
+        f"{named}: PyTorch is not installed: pip install 'callscribe[gpu]'"
     )
 
 

@@ -2,8 +2,10 @@
 
 import asyncio
 
+import redis
+
 from common.bus import keys
-from common.bus.dead_letters import audio_of, dead_letter, letters
+from common.bus.dead_letters import audio_of, dead_letter, discard, letters
 from common.bus.doorbells import heard, keep, notify
 from common.bus.erasing import forget, silence
 from common.bus.keys import Leg
@@ -13,10 +15,22 @@ from common.redis.link import Link
 from common.redis.replies import pairs
 from common.stage.assignments import Assignments
 from tests.integration.common.stage.toy_stage import ToyWork
+from tests.integration.conftest import wait_until
 from tests.real_redis import admin, admin_address
 
 WORK = keys.work_items("asr")
 ERASED, KEPT = "aaaa-erased", "bbbb-kept"
+
+
+def added(client: redis.Redis) -> int:
+    """Return how many entries Redis has added to streams since its start."""
+    return int(client.info("commandstats")["cmdstat_xadd"]["calls"])
+
+
+async def a_client_blocks(redis_url: str) -> None:
+    """Wait until a client waits in Redis for a stream."""
+    with admin(redis_url) as client:
+        await wait_until(lambda: client.info("clients")["blocked_clients"] > 0, "one waits")
 
 
 async def offered(link: Link, session: str, number: int) -> None:
@@ -65,7 +79,7 @@ async def test_who_waits_for_work_is_not_disturbed(link, redis_url):
     await offered(link, ERASED, 1)
     (erased,) = await owner.adopt(reader, 1, 1)
     waiting = asyncio.create_task(owner.adopt(reader, 1, 10_000))
-    await asyncio.sleep(0.2)
+    await a_client_blocks(redis_url)
     await link.evaluate(forget([ERASED], [ASR]))
     assert await owner.renew(()) == (set(), [])
     await owner.release([(erased.entry, erased.key)])
@@ -88,8 +102,9 @@ async def test_ids_go_on_behind_those_that_were(link):
     ]
 
 
-async def test_dead_letters_of_others_stay_with_their_audio(link, redis_url):
-    for number, session in enumerate((ERASED, KEPT, ERASED)):
+async def dead(link: Link, *sessions: str) -> None:
+    """Write a dead letter with audio of each session."""
+    for number, session in enumerate(sessions):
         call = dead_letter(
             "asr",
             b"%d-0" % number,
@@ -101,6 +116,10 @@ async def test_dead_letters_of_others_stay_with_their_audio(link, redis_url):
             audio=session.encode() * 9,
         )
         await link.evaluate([call])
+
+
+async def test_dead_letters_of_others_stay_with_their_audio(link, redis_url):
+    await dead(link, ERASED, KEPT, ERASED)
     with admin(redis_url) as client:
         client.config_set("rdbcompression", "no")
         before = client.ttl(keys.dead_audio("asr"))
@@ -111,6 +130,43 @@ async def test_dead_letters_of_others_stay_with_their_audio(link, redis_url):
         for key in (keys.dead("asr"), keys.dead_audio("asr")):
             assert ERASED.encode() not in (client.dump(key) or b"")
         assert 0 < client.ttl(keys.dead_audio("asr")) <= before
+
+
+async def test_a_discarded_dead_letter_is_erased_from_beside_a_kept_one(link, redis_url):
+    await dead(link, KEPT, ERASED)
+    kept, discarded = await letters(link, "asr")
+    await discard(link, "asr", discarded)
+    both = (keys.dead("asr"), keys.dead_audio("asr"))
+    with admin(redis_url) as client:
+        client.config_set("rdbcompression", "no")
+        for key in both:
+            assert ERASED.encode() in (client.dump(key) or b""), "XDEL leaves the bytes there"
+        assert await link.evaluate(forget([ERASED], [ASR])) == [0, 0]
+        for key in both:
+            assert ERASED.encode() not in (client.dump(key) or b"")
+        assert await letters(link, "asr") == [kept]
+        assert await audio_of(link, "asr", kept) == KEPT.encode() * 9
+        assert client.ttl(keys.dead_audio("asr")) > 0
+
+
+async def test_audio_whose_dead_letter_is_gone_is_not_written_again(link, redis_url):
+    await dead(link, KEPT, ERASED)
+    _, discarded = await letters(link, "asr")
+    await link.insist([("XDEL", keys.dead("asr"), discarded.id)])
+    await link.evaluate(forget([ERASED], [ASR]))
+    with admin(redis_url) as client:
+        client.config_set("rdbcompression", "no")
+        assert ERASED.encode() not in (client.dump(keys.dead_audio("asr")) or b"")
+        assert client.xlen(keys.dead_audio("asr")) == 1
+
+
+async def test_dead_letters_are_written_again_only_if_one_was_removed(link, redis_url):
+    await dead(link, KEPT, ERASED)
+    await link.evaluate(forget([ERASED], [ASR]))
+    with admin(redis_url) as client:
+        before = added(client)
+        assert await link.evaluate(forget([ERASED], [ASR])) == [0, 0]
+        assert added(client) == before
 
 
 async def test_a_stage_that_never_had_work_has_nothing_to_forget(link):
@@ -131,7 +187,7 @@ async def test_doorbells_of_a_leg_forget_and_ring_again(link, redis_url):
                 heard_by_now.put_nowait(fields[0])
 
     hearing = asyncio.create_task(hear())
-    await asyncio.sleep(0.2)
+    await a_client_blocks(redis_url)
     await link.insist(
         [*keep(doorbells[1]), *(notify(key, (str(leg), "text")) for key in doorbells)]
     )

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 import pytest
 import redis
 
+from common.bus import keys
 from common.errors import BusUnavailable
 from common.redis.address import Address
 from common.redis.link import CommandError, Link
 from tests.integration.common.server import Server
 from tests.integration.common.stage.toy import (
     BRISK,
+    PATIENT,
     Call,
     ToyWorkers,
     calls,
@@ -76,6 +78,15 @@ async def test_redis_may_go_the_moment_a_worker_is_ready(server, own_link, own_w
     server.start()
     await own_link.wait_connected()
     await new_calls_work(own_link)
+
+
+async def test_a_missing_right_at_the_end_still_stops_the_engine(server, own_link, own_workers):
+    worker = await own_workers.add(settings=PATIENT)
+    await wait_until(lambda: server.client.hlen(keys.workers("toy")) == 1, "it is known")
+    server.client.acl_setuser("default", commands=["-hdel"])
+    await worker.drain()
+    assert worker.stage.stopped
+    assert server.client.hlen(keys.workers("toy")) == 1, "it could not be taken out"
 
 
 async def test_two_workers_sort_it_out_after_a_freeze(server, own_link, own_workers):
