@@ -13,6 +13,7 @@ which `fetch` brings once a second. "MB" is the most memory that the device's al
 """
 
 import argparse
+import gc
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -125,6 +126,9 @@ def measure(subject: Subject, device: str, legs: int, ticks: int) -> Figures:
 
     api = torch.cuda if device == "cuda" else None
     if api:
+        # What the last measurement left would count; a peak begins at what is reserved now.
+        gc.collect()
+        api.empty_cache()
         api.reset_peak_memory_stats()
     mine, few = subject.device(device, legs), min(legs, subject.numpy_legs)
     numpy = subject.numpy(few)
@@ -163,7 +167,7 @@ def measure(subject: Subject, device: str, legs: int, ticks: int) -> Figures:
         down=down,
         saved=(mine.moved.received - before) / legs,
         fetch_ms=1000 * fetched,
-        memory_mb=api.max_memory_allocated() / 1e6 if api else 0.0,
+        memory_mb=api.max_memory_reserved() / 1e6 if api else 0.0,
         apart=apart,
     )
 

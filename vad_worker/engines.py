@@ -11,7 +11,7 @@ def build(settings: VadSettings) -> Engine[Any]:
     """Load the network. Raises SettingsError when a library, the device or the model is missing."""
     match settings.engine:
         case "torch":
-            devices.require(settings.vad_device, "--vad-device")
+            devices.require(settings.vad_device, "--vad-device", "--vad-engine torch")
             from vad_worker.torch_model import TorchVad
 
             return TorchVad(settings.vad_device, settings.vad_slots)

@@ -1,6 +1,6 @@
 """One leg through voice activity detection: audio in by position, endpointing events out.
 
-A step has two halves, so that the model can run over the frames of all legs between them. `take`
+A step has two halves, so that the model can run over the frames of all legs between them. `ingest`
 cuts new audio into frames and notes what happens between them; `conclude` goes through the same
 sequence with the frames' probabilities. These depend on the audio alone, never on controls.
 """
@@ -134,7 +134,7 @@ class VadLeg:
         heard: float = 0.0,
         now: float = 0.0,
     ) -> list[Effect]:
-        """Take probability and energy of each frame from `take`; return what was decided.
+        """Take probability and energy of each frame from `ingest`; return what was decided.
 
         `heard`: when the entries were read, and `now`, in s since 1970.
         """

@@ -18,7 +18,8 @@ WEBHOOK_FILES = "/etc/callscribe/webhooks"
 OWNED = {
     *("host", "port", "metrics_host", "metrics_port", "redis_url", "log_format", "drain_s"),
     *("asr_engine", "asr_device", "asr_model", "align_model", "align_device"),
-    *("vad_device", "denoise_device"),
+    # An image has the libraries of one engine, that of its device.
+    *("vad_device", "vad_engine", "denoise_device", "denoise_engine"),
     *("ssl_certfile", "ssl_keyfile", "generate_self_signed_cert", "self_signed_cert_dir"),
     "webhook_secret_file",
 }

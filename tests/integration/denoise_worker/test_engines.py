@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from denoise_worker.alignment import HOP
-from tests.integration.denoise_worker.engines import ENGINES, engine
+from tests.integration.denoise_worker.engines import ENGINES, ON_CUDA, engine
 
 TOLERANCE = 2**-19
 """A sixteenth of a step of PCM16."""
@@ -22,9 +22,10 @@ def hops():
     return (hum + rng.normal(0, 0.02, len(at))).astype(np.float32).reshape(-1, HOP)
 
 
+@pytest.mark.parametrize("other", ["torch", ON_CUDA])
 @pytest.mark.parametrize("options", OPTIONS, ids=["plain", "both options"])
-def test_a_leg_goes_on_in_the_other_engine_from_what_the_last_one_dumped(hops, options):
-    turns = [engine(name) for name in ENGINES]
+def test_a_leg_goes_on_in_the_other_engine_from_what_the_last_one_dumped(hops, options, other):
+    turns = [engine(name) for name in ("numpy", other)]
     (alone,) = turns[0].run([(turns[0].open(**options), hops)])
     answers, memory = [], turns[0].open(**options).dump()
     for part, model in zip(np.array_split(hops, 8), itertools.cycle(turns), strict=False):
@@ -44,3 +45,13 @@ def test_a_memory_that_has_not_run_is_dumped_as_it_was_loaded(name, hops):
     model.collect([state])
     model.run([(model.open(), hops[:3])])
     assert state.dump() == heard.dump()
+
+
+@pytest.mark.parametrize("name", ["torch", ON_CUDA])
+def test_more_legs_than_slots_are_computed_like_the_others(name, hops):
+    parts = [hops[start : start + 20] for start in range(12)]
+    alone, model = engine("numpy"), engine(name, slots=2)
+    wanted = alone.run([(alone.open(), part) for part in parts])
+    answers = model.run([(model.open(), part) for part in parts])
+    for got, want in zip(answers, wanted, strict=True):
+        np.testing.assert_allclose(got, want, rtol=0, atol=TOLERANCE)

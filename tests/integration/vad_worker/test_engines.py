@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from common.audio import FloatArray
-from tests.integration.vad_worker.engines import ENGINES, engine
+from tests.integration.common.devices import CUDA
+from tests.integration.vad_worker.engines import ENGINES, ON_CUDA, engine
 from tests.integration.vad_worker.test_model import EVERYWHERE, load, run
 from vad_worker.framing import FRAME
 
@@ -18,7 +19,15 @@ def parts(samples: FloatArray) -> list[FloatArray]:
     return [samples[at : at + 11 * FRAME] for at in range(0, len(samples), 11 * FRAME)]
 
 
-@pytest.mark.parametrize("others", [("torch",), ("official",), ("torch", "official")])
+@pytest.mark.parametrize(
+    "others",
+    [
+        ("torch",),
+        ("official",),
+        ("torch", "official"),
+        pytest.param(("torch on cuda",), marks=CUDA),
+    ],
+)
 def test_a_leg_goes_on_in_another_engine_from_what_the_last_one_dumped(others):
     turns = [engine(name) for name in ("numpy", *others)]
     samples = load(EVERYWHERE)
@@ -54,3 +63,15 @@ def test_a_dump_stays_what_it_was(name):
     run(vad, [(state, speech)])
     assert dumped == before
     assert state.dump() != before
+
+
+@pytest.mark.parametrize("name", ["torch", ON_CUDA])
+def test_more_legs_than_slots_are_computed_like_the_others(name):
+    speech = load(EVERYWHERE)
+    starts = range(0, 20 * FRAME, FRAME)
+    alone = engine("numpy")
+    wanted = run(alone, [(alone.open(), speech[start:]) for start in starts])
+    vad = engine(name, slots=2)
+    legs = [(vad.open(), speech[start:]) for start in starts]
+    for got, want in zip(run(vad, legs), wanted, strict=True):
+        np.testing.assert_allclose(got, want, atol=TOLERANCE)

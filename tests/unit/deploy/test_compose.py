@@ -22,6 +22,9 @@ FIXED_IN_A_CONTAINER = {
     "ssl_keyfile",
     "generate_self_signed_cert",
     "self_signed_cert_dir",
+    # An image has the libraries of one engine, that of its device.
+    "vad_engine",
+    "denoise_engine",
 }
 
 

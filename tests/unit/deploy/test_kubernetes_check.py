@@ -65,6 +65,12 @@ WRONG = [
     ("large", {"monitoring": None}, "monitoring: KEDA scales by what Prometheus scrapes"),
     ("small", {"gateway.settings.webhook_url": "https://x"}, "gateway.webhook_secret: name the"),
     ("small", {"vad.settings.redis_url": "redis://x"}, "vad.settings.redis_url: the manifests"),
+    ("small", {"vad.settings.vad_engine": "official"}, "vad.settings.vad_engine: the manifests"),
+    (
+        "gpu",
+        {"denoise.settings.denoise_engine": "torch"},
+        "denoise.settings.denoise_engine: the manifests",
+    ),
     ("small", {"vad.settings.vad_slotz": 3}, "vad: CALLSCRIBE_VAD_SLOTZ: no such setting"),
     ("small", {"vad.settings.asr_slots": 3}, "vad: CALLSCRIBE_ASR_SLOTS: vad has no such setting"),
     ("small", {"vad.settings.vad_slots": 0}, "vad: CALLSCRIBE_VAD_SLOTS: 0 is below the minimum"),

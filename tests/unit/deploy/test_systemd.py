@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from common.redis.address import Address
 from common.settings import load, settings_classes
 from tests.conftest import ROOT
 from tests.unit.deploy import compose
@@ -16,6 +17,8 @@ from tests.unit.deploy.units import DIRECTORY, UNITS, Unit, installed
 EXPOSURE = 3.0
 """Of 10, as `systemd-analyze security` counts: what is below is "OK"."""
 
+PASSWORD = DIRECTORY / "redis-password.conf"
+"""The drop-in that an operator copies for each service."""
 SERVICES = {name.removeprefix("callscribe-"): name for name in UNITS}
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="there is no systemd"
@@ -71,6 +74,44 @@ def test_the_libraries_are_told_the_same_as_in_the_image(name):
     }
     wanted = {n: v for n, v in wanted.items() if v is not None and not n.startswith("CALLSCRIBE")}
     assert wanted.items() <= variables.items()
+
+
+@pytest.mark.parametrize("name", [n for n in UNITS if "cuda" in Unit(n).command("ExecStart")])
+def test_a_unit_on_a_gpu_sees_the_devices_of_every_driver_and_of_mig(name):
+    allowed = dict(each.split() for each in Unit(name).all("DeviceAllow"))
+    assert allowed == {
+        "char-nvidia": "rw",
+        "char-nvidia-frontend": "rw",
+        "char-nvidia-uvm": "rw",
+        "char-nvidia-caps": "r",
+    }
+
+
+def test_a_password_is_read_from_where_systemd_puts_it(tmp_path):
+    found = dict(
+        line.split("=", 1) for line in PASSWORD.read_text().splitlines() if re.match(r"\w+=", line)
+    )
+    name, _, path = found["LoadCredential"].partition(":")
+    assert path == f"/etc/callscribe/redis/{name}"
+    assert name in settings_classes()
+    (tmp_path / name).write_text("secret\n")
+    variable, _, url = found["Environment"].partition("=")
+    assert variable == "CALLSCRIBE_REDIS_URL"
+    address = Address.parse(url.replace("%d", str(tmp_path)), name)
+    assert (address.username, address.password) == (name, "secret")
+
+
+@needs_systemd
+def test_systemd_understands_the_drop_in_for_a_password(tmp_path):
+    directory = installed(tmp_path, sys.executable)
+    drop_in = directory / "callscribe-vad@.service.d" / "redis.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text(PASSWORD.read_text())
+    check = analyze(directory, "verify", "--man=no", "callscribe-vad@9300.service")
+    assert (check.returncode, "callscribe" in check.stderr) == (0, False), check.stderr
+    drop_in.write_text(drop_in.read_text().replace("LoadCredential=", "LoadCredentials="))
+    check = analyze(directory, "verify", "--man=no", "callscribe-vad@9300.service")
+    assert "LoadCredentials" in check.stderr
 
 
 def test_the_gateway_stops_first():
