@@ -31,7 +31,7 @@ class Decoded:
     waited: float
     took: float
     lasted: float
-    priority: Priority = Priority.FINAL
+    priority: Priority
 
 
 @dataclass(slots=True, eq=False)

@@ -222,7 +222,7 @@ class Blocking(_Watched):
                 self._tally.failed += 1
                 return
             took = perf_counter() - began
-        self._tally.decoded(Decoded(hypothesis, began - asked, took, took), priority)
+        self._tally.decoded(Decoded(hypothesis, began - asked, took, took, priority), priority)
         self._previous = hypothesis
         self._decoded_to = end
         if final:
