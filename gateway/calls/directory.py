@@ -94,7 +94,9 @@ class Directory:
 
     async def _erase(self, known: Known) -> None:
         session = known.session
-        if await self._store.acquire(session, ERASED) is None:
+        # A gateway strikes a call off the list once it has told all that the call used.
+        (ran,) = await self._link.insist([commands.strike(session)])
+        if await self._store.acquire(session, ERASED) is None:  # it is on the list again
             return
         await self._store.announce(session, known.gateway)
         await asyncio.sleep(_NOTICE)
@@ -106,7 +108,10 @@ class Directory:
         names = [
             commands.call_no_more(known.record.tenant, name, session) for name in known.record.names
         ]
-        await self._link.insist([commands.strike(session), commands.undue(session), *names])
+        gone = [commands.strike(session), commands.undue(session), *names]
+        (runs, *_) = await self._link.insist(gone)
+        if not (ran and runs):
+            await self._link.insist([commands.remove(keys.counted(known.record.tenant, session))])
         await self._forget(known)
         task = asyncio.create_task(self._remove_late(known, every), name="erase late writes")
         self._later[task] = known, every
@@ -143,7 +148,7 @@ class Directory:
         await self._forget(known)
 
     async def _remove(self, known: Known, every: Sequence[bytes]) -> None:
-        # What of its use is counted is needed until its gateway has told the last of it.
+        # What is counted of a running call's use is needed until all of it is told.
         counted = keys.counted(known.record.tenant, known.session)
         await self._link.insist([commands.remove(*every), commands.remove(counted)])
 

@@ -11,7 +11,7 @@ from common.pipeline.streams import META
 from common.redis.link import Link
 from gateway.calls.directory import Directory
 from gateway.calls.record import ResumeToken, SessionRecord
-from gateway.calls.store import SessionStore
+from gateway.calls.store import ERASED, SessionStore
 from gateway.protocols.commands import About, AudioFormat
 from tests.integration.conftest import wait_until
 from tests.real_redis import admin
@@ -50,12 +50,13 @@ async def test_an_erasure_outlives_whoever_asked_for_it(link, redis_url, directo
         counted = keys.counted(TENANT, session)
         client.hset(counted, "audio_ms", 1)
         asking = asyncio.create_task(directory.erase(known))
+        meta = keys.session_key(session, META)
         await wait_until(
-            lambda: not client.exists(keys.session_key(session, META)), "it is being erased"
+            lambda: client.hget(meta, "owner") == ERASED.encode(), "it is being erased"
         )
         asking.cancel()
-        assert client.hlen(keys.index("vad")) == 1, "half of it is left"
-        await wait_until(lambda: not client.hlen(keys.index("vad")), "the rest is erased")
+        await wait_until(lambda: not client.hlen(keys.index("vad")), "it is erased")
+        assert not client.exists(meta)
         await wait_until(lambda: not client.exists(counted), "what was counted is erased later")
 
 
