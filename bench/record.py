@@ -2,10 +2,11 @@
 
 import json
 import os
-import platform
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from callscribe.prove.machine import processor
 
 
 def write(path: Path, figures: Any) -> None:
@@ -22,13 +23,4 @@ def read(path: Path) -> Any:
 
 def machine() -> str:
     """Return how many processors this machine has, and which."""
-    return f"{os.cpu_count()} cores, {_processor()}"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    return f"{os.cpu_count()} cores, {processor()}"

@@ -1,9 +1,7 @@
 """A Redis as production should have it: with a user for each service, on demand with TLS."""
 
-import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import redis
@@ -117,20 +115,6 @@ class GuardedRedis(EmbeddedRedis):
         """See `Guard.denials`."""
         return self._guard.denials(self.port)
 
-    def __enter__(self) -> Self:
-        self._files = tempfile.TemporaryDirectory(prefix="callscribe-redis-")
-        self._guard = Guard(Path(self._files.name), self._protection)
-        try:
-            return super().__enter__()
-        except BaseException:
-            self._files.cleanup()
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        super().__exit__(kind, error, traceback)
-        self._files.cleanup()
+    def prepare(self, directory: Path) -> None:
+        """Write the files of users and TLS."""
+        self._guard = Guard(directory, self._protection)

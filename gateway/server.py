@@ -335,7 +335,7 @@ class GatewayServer:
     def unready(self) -> str | None:
         """Tell why no call can be taken now, or None."""
         if self._stop.draining.is_set():
-            return pages.DRAINING
+            return "draining"
         if not all(link.connected for link in self._links):
             return "Redis is away"
         missing = self._workers.missing(REQUIRED)

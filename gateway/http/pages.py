@@ -12,8 +12,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from gateway.http.site import Handler
 
-DRAINING = "draining"
-"""What `Subject.unready` says from the first request to stop on."""
 _STARTED = time.monotonic()
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from callscribe.cli import main
-from callscribe.prove import command, facts
+from callscribe.prove import command, machine
 from callscribe.prove.command import parser
 from callscribe.prove.trial import _OPTIONS
 from common.errors import SettingsError
@@ -89,7 +89,7 @@ class TestTargets:
         async def busy():
             return 0.0
 
-        monkeypatch.setattr(facts, "busy", busy)
+        monkeypatch.setattr(machine, "busy", busy)
         monkeypatch.setattr(command, "settle_memory", lambda: None)
 
     async def run(self, machine, tmp_path, **files):
