@@ -5,6 +5,7 @@
     python -m bench denoise         noise suppression against the official runtime
     python -m bench asr             Whisper's decodes against faster-whisper's own; CPU engines
     python -m bench clauses         long utterances in clauses against whole ones: words, the end
+    python -m bench context         finals with what was said before, and without
     python -m bench bus             what bus and gateway cost: CPU and latency with dummy engines
     python -m bench frames          what a frame costs before a session has it
     python -m bench live            how many live calls two cores recognise, and how late
@@ -38,6 +39,7 @@ _BENCHMARKS = {
             "denoise",
             "asr",
             "clauses",
+            "context",
             "bus",
             "frames",
             "live",

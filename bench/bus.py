@@ -13,6 +13,9 @@ and CPU counts all of a kind.
 `--redis none acl tls` runs each size with an open Redis, with one that has a user for each service,
 and with one that has TLS as well: by turns, so that a machine that slows down slows all of them.
 
+`--bare` runs each size with the bare chain too (`bench.bare`), by turns, and says in the end how
+many times as much ours costs.
+
 `--clients`: what commands cost through our Redis client and through redis-py, instead.
 
 `--keys`: what it costs the gateway to check who opens a call, instead.
@@ -36,9 +39,9 @@ import uvloop
 from bench import keys_of_calls, record, redis_clients
 from bench.accounting import cpu_seconds, quantile, resident_bytes
 from bench.load import MIN_SPEECH_S, SILENCE_S, Client, Pattern, pace
-from bench.processes import commands_of, ready, running_process
+from bench.processes import bare_commands_of, commands_of, ready, running_process
 from bench.redis_server import PROTECTIONS, GuardedRedis, Protection
-from bench.table import Figures, kept_up, show
+from bench.table import Figures, beside, kept_up, show
 from callscribe.local.child import free_ports
 from common.audio import SAMPLE_RATE
 from common.bus import commands, keys
@@ -88,6 +91,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--redis", choices=PROTECTIONS, nargs="+", default=["none"], help="see above"
     )
+    parser.add_argument("--bare", action="store_true", help="ours by turns with the bare chain")
     parser.add_argument("--clients", action="store_true", help="our client beside redis-py")
     parser.add_argument("--keys", action="store_true", help="calls with keys beside those without")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -99,10 +103,12 @@ def main(argv: Sequence[str]) -> int:
     if options.keys:
         return _compare_keys(options.json, short=options.short)
     rows = []
-    for sessions, protection in product(sizes, options.redis):
+    chains = (True, False) if options.bare else (False,)
+    for sessions, protection, bare in product(sizes, options.redis, chains):
         run = measure(
             sessions,
             seconds,
+            bare=bare,
             protection=protection,
             interim=options.interim,
             pattern=options.pattern,
@@ -111,6 +117,8 @@ def main(argv: Sequence[str]) -> int:
         )
         rows.append(uvloop.run(run))
         print(show(rows[-1:], header=len(rows) == 1), flush=True)
+    if options.bare:
+        print(beside(rows))
     if options.json is not None:
         record.write(options.json, [asdict(row) for row in rows])
     broken = [row for row in rows if row.unexpected or (row.lost and kept_up(row))]
@@ -140,16 +148,20 @@ async def measure(
     sessions: int,
     seconds: float,
     *,
+    bare: bool = False,
     protection: Protection = "none",
     interim: bool = False,
     pattern: str = "dense",
     message_ms: int = 32,
     workers: int = 1,
 ) -> Figures:
-    """Run `sessions` calls on a system of their own, and measure `seconds` of them."""
+    """Run `sessions` calls on a system of their own, and measure `seconds` of them.
+
+    `bare`: the system is the bare chain, see `bench.bare`.
+    """
     config = {**CONFIG, "interim_results": interim}
     said = Pattern(*PATTERNS[pattern], message=round(message_ms * SAMPLE_RATE / 1000))
-    async with running_stack(sessions, workers, protection) as stack:
+    async with running_stack(sessions, workers, protection, bare=bare) as stack:
         empty = await stack.redis_bytes()
         clients = await open_clients(stack.ports, said, sessions, config)
         try:
@@ -186,19 +198,21 @@ async def measure(
         resident_mb=resident,
         redis_kb_per_session=held,
         redis=protection,
+        bare=bare,
     )
 
 
 @asynccontextmanager
 async def running_stack(
-    sessions: int, workers: int = 1, protection: Protection = "none"
+    sessions: int, workers: int = 1, protection: Protection = "none", *, bare: bool = False
 ) -> AsyncIterator[Stack]:
     """Start Redis, gateways and workers, and end them on leaving."""
     ports = free_ports(workers)
     with GuardedRedis(protection) as server, ExitStack() as running:
         pids: dict[str, list[int]] = {}
         for port in ports:
-            for name, module, *flags in commands_of(port, room=2 * sessions):
+            commands_there = bare_commands_of(port) if bare else commands_of(port, 2 * sessions)
+            for name, module, *flags in commands_there:
                 process = running_process(module, *flags, "--redis-url", server.url)
                 pids.setdefault(name, []).append(running.enter_context(process).pid)
         redis = Link(Address.parse(server.url, keys.GATEWAY), "bench")

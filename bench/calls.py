@@ -4,8 +4,9 @@
 
 Each file is streamed at the pace it was spoken, one call at a time, through separate processes over
 an embedded Redis; the baseline in the same run is the same engine decoding each whole channel
-offline. A file's reference is the text beside it (``name.txt``); without one the offline transcript
-is the reference. Without files the sample call is used.
+offline. A file's reference is the text beside it (``name.txt``), or what is known to be said in it;
+without one the offline transcript is the reference. Without files it is the sample call and, in a
+development tree, all recordings whose words are known.
 """
 
 import argparse
@@ -17,10 +18,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench import record, speech
 from bench.accounting import quantile
 from bench.offline import decode
 from bench.recordings import expand, references
 from bench.stack import local_stack
+from callscribe import sample
 from callscribe.audiofile import AudioFile
 from callscribe.client import Call as ClientCall
 from callscribe.client import connect
@@ -55,11 +58,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--denoise", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)
-    calls = asyncio.run(_run(expand(options.files) * options.repeat, denoise=options.denoise))
+    files = expand(options.files) if options.files else [sample.AUDIO, *speech.known()]
+    calls = asyncio.run(_run(files * options.repeat, denoise=options.denoise))
     report = _report(calls)
     print(json.dumps(report, indent=2))
     if options.json:
-        options.json.write_text(json.dumps(report, indent=2))
+        record.write(options.json, report)
     return 1 if any(call.problems for call in calls) else 0
 
 
@@ -68,11 +72,19 @@ async def _run(files: Sequence[Path], *, denoise: bool) -> list[Call]:
     calls: list[Call] = []
     async with running_stack(local_stack(denoise=int(denoise))) as stack:
         for path in files:
-            call = Call(path, references(path) or offline[path], offline[path])
+            call = Call(path, _said(path, offline[path]), offline[path])
             await stack.run(_stream(call, stack, denoise=denoise))
             print(f"{path.name}: {call.streamed}", file=sys.stderr)
             calls.append(call)
     return calls
+
+
+def _said(path: Path, offline: list[str]) -> list[str]:
+    """Return what is said in a recording by channel, or else what it was recognised as offline."""
+    if (texts := references(path)) is not None:
+        return texts
+    spoken = speech.SPOKEN.get(path.stem)
+    return offline if spoken is None else [spoken] * len(offline)
 
 
 async def _stream(call: Call, stack: Stack, *, denoise: bool) -> None:
@@ -132,6 +144,15 @@ def _report(calls: Sequence[Call]) -> dict[str, object]:
     return {
         "calls": len(calls),
         "words": offline[1],
+        "recordings": [
+            {
+                "name": call.path.stem,
+                "words": word_errors(call.references, call.offline)[1],
+                "wrong_offline": word_errors(call.references, call.offline)[0],
+                "wrong_streamed": word_errors(call.references, call.streamed)[0],
+            }
+            for call in calls
+        ],
         "wer_offline_percent": round(100 * offline[0] / offline[1], 2),
         "wer_streamed_percent": round(100 * streamed[0] / streamed[1], 2),
         "latency_ms": {

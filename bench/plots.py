@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from bench import record
-from bench.table import MARKS, PROCESSES
+from bench.table import PROCESSES
 
 _SIZE = (8.0, 4.2)
 
@@ -54,15 +54,13 @@ def _bus_cost(axes: Axes, figures: Mapping[str, Sequence[Mapping[str, Any]]]) ->
 
 
 def _bus_latency(axes: Axes, figures: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Latency through the whole chain as calls grow, beside the mark."""
+    """Latency through the whole chain as calls grow."""
     rows = figures["bus-talk"]
     sizes = [row["sessions"] for row in rows]
     for number, (key, label) in enumerate((("v", "speech event"), ("r", "result"))):
         for index, (line, percent) in enumerate((("-", 50), ("--", 99))):
             values = [row[key][index] for row in rows]
             axes.plot(sizes, values, f"o{line}", color=f"C{number}", label=f"{label}, p{percent}")
-    marked = sorted(MARKS)
-    axes.plot(marked, [MARKS[n].r[0] for n in marked], "x:", color="grey", label="mark, result p50")
     axes.set(xlabel="calls", ylabel="ms after the frame was sent", yscale="log")
     axes.legend(fontsize=8)
 

@@ -14,13 +14,23 @@ _POLL = 0.05
 
 
 def commands_of(port: int, room: int) -> list[tuple[str, ...]]:
-    """Return name, module and flags of every process."""
+    """Return name, module and flags of every process of ours."""
     listen = ("--host", "127.0.0.1", "--port", f"{port}", "--max-sessions", f"{room}")
-    everybody = ("--asr-load", "0")
+    slots, quiet = f"{room}", ("--log-level", "warning")
+    asr = ("--asr-slots", slots, "--asr-concurrency", "64")
     return [
-        ("gateway", "gateway", *listen, *everybody),
-        ("vad", "bench.dummies", "vad", "--vad-slots", f"{room}"),
-        ("asr", "bench.dummies", "asr", "--asr-slots", f"{room}", "--asr-concurrency", "64"),
+        ("gateway", "gateway", *listen, "--asr-load", "0", *quiet),
+        ("vad", "bench.dummies", "vad", "--vad-slots", slots, *quiet),
+        ("asr", "bench.dummies", "asr", *asr, *quiet),
+    ]
+
+
+def bare_commands_of(port: int) -> list[tuple[str, ...]]:
+    """Return the same of the bare chain, see `bench.bare`."""
+    return [
+        ("gateway", "bench.bare", "gateway", "--port", f"{port}"),
+        ("vad", "bench.bare", "vad"),
+        ("asr", "bench.bare", "asr"),
     ]
 
 
@@ -28,7 +38,7 @@ def commands_of(port: int, room: int) -> list[tuple[str, ...]]:
 def running_process(module: str, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a module as a process, killed on leaving: it has nothing to drain."""
     process = subprocess.Popen(
-        (sys.executable, "-m", module, *flags, "--log-level", "warning"),
+        (sys.executable, "-m", module, *flags),
         # BLAS threads that spin between two ticks would use up a core of their own.
         env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         process_group=0,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.recordings import channels
+from bench.recordings import channels, expand, references
 from callscribe import sample
 from callscribe.loadtest.scoring import normalise
 from common.audio import FloatArray
@@ -70,6 +70,15 @@ def found(folder: Path) -> Iterator[Speech]:
         text = path.with_suffix(".txt")
         reference = text.read_text() if text.exists() else SPOKEN.get(path.stem)
         yield path.stem, channels(path)[0], reference
+
+
+def known(folder: Path = CORPUS) -> list[Path]:
+    """Return the recordings in a folder whose words are known."""
+    return [
+        path
+        for path in (expand([folder]) if folder.is_dir() else [])
+        if path.stem in SPOKEN or references(path) is not None
+    ]
 
 
 def trimmed(audio: FloatArray) -> FloatArray:

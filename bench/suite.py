@@ -34,6 +34,8 @@ ENTRIES = (
     Entry("denoise", ("denoise",), short=True),
     Entry("asr", ("asr",), short=True),
     Entry("clauses", ("clauses",), short=True),
+    Entry("context", ("context",)),
+    Entry("calls", ("calls",)),
     Entry("bus", ("bus", "--sessions", "50", "200", "500", "1000"), short=True),
     Entry("bus-talk", ("bus", "--pattern", "talk", "--sessions", "50", "200", "500", "1000")),
     Entry("bus-100ms", ("bus", "--pattern", "talk", "--message-ms", "100", "--sessions", "500")),

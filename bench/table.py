@@ -1,13 +1,8 @@
-"""The bus benchmark's table: each run beside the bare chain that set the mark.
+"""The bus benchmark's tables: each run, and ours beside the bare chain."""
 
-The mark is a chain of the same shape without a product around it (no work items per utterance, no
-sessions, no metrics; sockets, streams, doorbells, fenced ids and checkpoints only) at the same
-intervals, a 16 ms tick and a 5 ms flush, on two virtual cores of an AMD EPYC.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from statistics import median
 
 PROCESSES = ("gateway", "vad", "asr", "redis", "callers")
 
@@ -35,22 +30,9 @@ class Figures:
     redis_kb_per_session: float
     redis: str = "none"
     """What protects Redis, see `bench.redis_server`."""
+    bare: bool = False
+    """Whether it is the bare chain, see `bench.bare`."""
 
-
-class Mark(NamedTuple):
-    """CPU in ms per session-second in the order of `PROCESSES`, latencies in ms."""
-
-    cpu: tuple[float, ...]
-    percent: float
-    v: tuple[float, float]
-    r: tuple[float, float]
-
-
-MARKS = {
-    50: Mark((1.07, 0.48, 0.27, 0.74, 0.84), 17, (9.4, 19.7), (10.1, 21.0)),
-    200: Mark((0.65, 0.30, 0.19, 0.52, 0.48), 43, (11.5, 21.7), (12.4, 23.1)),
-    500: Mark((0.48, 0.23, 0.12, 0.41, 0.35), 80, (14.3, 24.6), (15.6, 26.1)),
-}
 
 _MOST_LATE, _MOST_V = 100.0, 1000.0
 """Beyond these (ms) a run did not keep up, and a system that does less uses less."""
@@ -69,21 +51,17 @@ _HEADER = (
 
 
 def show(rows: Sequence[Figures], *, header: bool) -> str:
-    """Return the runs as lines; a run that kept up with its mark and the ratio to it, if any."""
+    """Return the runs as lines."""
     lines = [_HEADER] if header else []
     for row in rows:
         cpu = [row.cpu[name] for name in PROCESSES]
         counts = f"{row.expected:>7} {row.lost:>4} {row.unexpected:>5}"
         values = (*cpu, row.machine_percent, *row.v, *row.r)
-        label = f"{row.sessions}" if row.redis == "none" else f"{row.sessions} {row.redis}"
+        words = [f"{row.sessions}", *(["bare"] if row.bare else [])]
+        label = " ".join(words if row.redis == "none" else [*words, row.redis])
         lines.append(f"{label:>8} |{_numbers(values)} |{counts}")
         if row.lost or not kept_up(row):
             lines.append(f"{'':>8} | fell behind (machine too busy or too small): compare nothing")
-        elif _marked(row) and (mark := MARKS.get(row.sessions)):
-            reference = (*mark.cpu, mark.percent, *mark.v, *mark.r)
-            lines.append(f"{'mark':>8} |{_numbers(reference)} |")
-            ratios = [ours / theirs for ours, theirs in zip(values, reference, strict=True)]
-            lines.append(f"{'ratio':>8} |{_numbers(ratios)} |")
         memory = ", ".join(f"{name} {size:.0f}" for name, size in row.resident_mb.items())
         lines.append(
             f"{'':>8} | resident MB: {memory}; Redis {row.redis_kb_per_session:.0f} kB a session;"
@@ -92,9 +70,31 @@ def show(rows: Sequence[Figures], *, header: bool) -> str:
     return "\n".join(lines)
 
 
-def _marked(row: Figures) -> bool:
-    shape = (row.workers, row.pattern, row.message_ms, row.redis)
-    return shape == (1, "dense", 32, "none")
+def ratios(rows: Sequence[Figures]) -> dict[int, Mapping[str, float]]:
+    """Return how many times the bare chain's CPU ours takes, by calls and process.
+
+    Both are medians of the runs that kept up; without any of either, the calls are left out.
+    """
+    found: dict[int, Mapping[str, float]] = {}
+    for sessions in dict.fromkeys(row.sessions for row in rows):
+        runs = [row for row in rows if row.sessions == sessions and kept_up(row)]
+        bare = [row.cpu for row in runs if row.bare]
+        ours = [row.cpu for row in runs if not row.bare]
+        if bare and ours:
+            found[sessions] = {
+                name: median(each[name] for each in ours) / median(each[name] for each in bare)
+                for name in PROCESSES
+            }
+    return found
+
+
+def beside(rows: Sequence[Figures]) -> str:
+    """Return `ratios` as lines."""
+    lines = ["ours, in units of the bare chain's:"]
+    for sessions, each in ratios(rows).items():
+        shown = "".join(f"{each[name]:>9.2f}" for name in PROCESSES)
+        lines.append(f"{sessions:>8} |{shown}")
+    return "\n".join(lines)
 
 
 def _numbers(values: Sequence[float]) -> str:

@@ -222,6 +222,38 @@ def _clauses() -> str:
     return recorded("clauses", table(columns, rows))
 
 
+def _context() -> str:
+    figures = read("context")["figures"]
+    columns = ["decoded", "words wrong", "", "CPU"]
+    rows = [
+        [
+            label,
+            f"{row['errors']} of {_number(row['words'])}",
+            f"{100 * row['errors'] / row['words']:.2f} %",
+            f"{row['cpu_s']:.1f} s",
+        ]
+        for label, row in figures.items()
+    ]
+    return recorded("context", table(columns, rows))
+
+
+def _calls() -> str:
+    figures = read("calls")["figures"]
+    columns = ["recording", "words", "wrong offline", "wrong streamed"]
+    rows = [
+        [
+            row["name"],
+            *(_number(row[each]) for each in ("words", "wrong_offline", "wrong_streamed")),
+        ]
+        for row in figures["recordings"]
+    ]
+    offline, streamed = (
+        f"{figures[f'wer_{each}_percent']:.2f} %" for each in ("offline", "streamed")
+    )
+    rows.append(["all", _number(figures["words"]), offline, streamed])
+    return recorded("calls", table(columns, rows))
+
+
 def _bus() -> str:
     chain = read("bus-chain")["figures"]
     rows: list[Sequence[str]] = list(chain["rows"])
@@ -426,6 +458,8 @@ _PLACES: Mapping[str, Callable[[], str]] = {
     "clients-openai": lambda: _unmodified("openai"),
     "asr": _asr,
     "clauses": _clauses,
+    "context": _context,
+    "calls": _calls,
     "bus": _bus,
     "bus-clients": _clients,
     "bus-redis": _redis,

@@ -13,3 +13,9 @@ def test_five_calls_lose_nothing():
     assert (figures.lost, figures.unexpected) == (0, 0)
     assert all(used > 0 for used in figures.cpu.values())
     assert not any(math.isnan(value) for value in (*figures.v, *figures.r))
+
+
+def test_the_bare_chain_decides_the_same():
+    figures = uvloop.run(measure(5, 3.0, bare=True))
+    assert figures.expected > 0
+    assert (figures.lost, figures.unexpected) == (0, 0)
