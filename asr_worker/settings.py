@@ -34,7 +34,8 @@ class AsrSettings(StageSettings):
     )
     asr_tick_ms: int = setting(
         50,
-        "interval in which the audio of all utterances is read; endpoints do not wait for it",
+        "interval in which the audio of all utterances is read, up to twice as long with many;"
+        " endpoints do not wait for it",
         unit="ms",
         minimum=1,
         maximum=500,

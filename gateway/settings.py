@@ -162,7 +162,8 @@ class GatewaySettings(CommonSettings):
     max_file_s: float = setting(14_400.0, "longest audio of a file", unit="s", minimum=1)
     flush_ms: int = setting(
         5,
-        "interval in which all sessions' audio is written to Redis in one go",
+        "interval in which all sessions' audio is written to Redis in one go, up to twice as long"
+        " with many",
         unit="ms",
         minimum=1,
         maximum=100,

@@ -17,7 +17,8 @@ class VadSettings(StageSettings):
     vad_slots: int = setting(256, "legs that one worker carries at most", minimum=1)
     vad_tick_ms: int = setting(
         16,
-        "interval in which all legs are read and inferred as one batch",
+        "interval in which all legs are read and inferred as one batch; with many, up to twice as"
+        " long",
         unit="ms",
         minimum=1,
         maximum=500,

@@ -9,15 +9,22 @@ class Lag:
     """
 
     def __init__(self, now: float) -> None:
-        self._last = now
+        self._last: float | None = now
         self._worst = 0.0
 
     def passed(self, now: float) -> None:
         """Note that all work items are being read now."""
-        self._worst = max(self._worst, now - self._last)
+        self._worst = self._until(now)
         self._last = now
+
+    def idle(self) -> None:
+        """Note that there are no work items, so that nothing waits until the next pass."""
+        self._last = None
 
     def worst(self, now: float) -> float:
         """Return the longest time since the last call; one that still lasts counts too."""
-        worst, self._worst = max(self._worst, now - self._last), 0.0
+        worst, self._worst = self._until(now), 0.0
         return worst
+
+    def _until(self, now: float) -> float:
+        return self._worst if self._last is None else max(self._worst, now - self._last)

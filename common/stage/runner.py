@@ -25,6 +25,7 @@ from common.stage.api import DeadLetter, Done, Effect, Entry, Slot, Stage
 from common.stage.assignments import Assignments, Delivery
 from common.stage.breaker import Breaker
 from common.stage.lag import Lag
+from common.stage.passes import Passes
 from common.stage.portion import Portion
 from common.stage.publisher import Publisher
 from common.stage.reader import read
@@ -39,8 +40,6 @@ _STUCK_AFTER = 10.0
 _ADOPT_MOST = 32
 _BLOCK_MS = 500
 _MOMENT = 0.004
-_CLOCK = 0.001
-"""Precision of the event loop's clock (s): a timer may seem to go off too early."""
 
 _log = Log(__name__)
 
@@ -239,21 +238,19 @@ class Runner(Generic[S]):
 
     async def _turn_for_ever(self) -> None:
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        passes = Passes(self._settings.heartbeat_s, loop.time())
         more = False
         while True:
-            everything = more or loop.time() + _CLOCK >= due
+            everything = more or passes.is_due(loop.time())
             more = await self._turn(everything=everything)
             self._turning.beat()
             self._pace.beat()
             if everything:
-                now = loop.time()
-                # At most a tick from now: turns that catch up are shorter than a tick.
-                due = min(max(due + self._stage.tick, now), now + self._stage.tick)
+                passes.done(loop.time(), self._stage.tick, len(self._slots))
             if self._draining and self._drained():
                 self._empty.set()
             if not more:
-                await self._sleep_until(due)
+                await self._sleep_until(passes.due)
 
     async def _sleep_until(self, due: float) -> None:
         if self._stage.spec.woken:
@@ -271,7 +268,9 @@ class Runner(Generic[S]):
         if self._publisher.generation != self._link.generation:
             await self._reopen()
         await self._apply_notes()
-        if everything:
+        if not self._slots:
+            self._lag.idle()
+        elif everything:
             self._lag.passed(time.monotonic())
         notified, self._notified = self._notified, set()
         woken, self._woken = self._woken, set()

@@ -20,7 +20,8 @@ from gateway.uplink.stored import AHEAD
 from gateway.uplink.throttle import Throttle
 from gateway.uplink.writer import MOST_WAITING, Uplink
 
-_NOTE_EVERY = SAMPLE_RATE // 10
+_NOTE_EVERY = SAMPLE_RATE // 2
+"""Samples between two updates of what need not know of every frame."""
 _ACK_BEHIND = 2 * SAMPLE_RATE
 """Samples between an acknowledgement and what is written: a Redis that fails over, or whose machine
 dies with an AOF synced each second, may come back without the newest second."""

@@ -9,6 +9,7 @@ from common.errors import Misuse, OtherServer
 from common.redis.link import CommandError, Link
 from common.redis.resp import is_known_id
 from common.telemetry.logs import Log
+from common.ticks import stretch
 from gateway.calls.store import last_id
 from gateway.uplink.leg import LegUplink
 
@@ -50,7 +51,7 @@ class Uplink:
         self._dirty[leg] = None
 
     async def run(self) -> None:
-        """Write what is waiting, at most once in `period` seconds, for ever.
+        """Write what is waiting, at most once in `period` seconds, for ever; see `stretch`.
 
         While Redis is away the batch in hand is kept and repeated and everything newer waits in
         the legs, each up to `MOST_WAITING`; then their sockets are not read. Nothing is dropped.
@@ -60,7 +61,7 @@ class Uplink:
         while True:
             await self._something()
             await asyncio.sleep(due - loop.time())
-            due = max(due + self._period, loop.time())
+            due = max(due + self._period * stretch(len(self._legs)), loop.time())
             if self._link.generation != self._generation:
                 self._generation = self._link.generation
                 await self._restore()

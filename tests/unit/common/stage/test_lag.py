@@ -16,3 +16,12 @@ def test_a_pass_that_lasts_counts_while_it_does():
     assert lag.worst(104.0) == 4.0
     lag.passed(104.5)
     assert lag.worst(104.5) == 0.5
+
+
+def test_a_worker_without_work_items_is_not_behind():
+    lag = Lag(100.0)
+    lag.passed(100.1)
+    lag.idle()
+    assert round(lag.worst(100.6), 6) == 0.1
+    lag.passed(109.0)
+    assert lag.worst(109.25) == 0.25
