@@ -8,6 +8,8 @@ from common.errors import SettingsError
 from common.settings import PREFIX, check_variables, definitions, load, settings_classes
 from deploy.kubernetes import rule
 from deploy.kubernetes.processes import (
+    ADMIN_PORT,
+    HTTP_PORT,
     OWNED,
     environment,
     model,
@@ -76,9 +78,21 @@ def _ways_in(values: Values) -> Iterator[str]:
         if not access.networks:
             yield "access.networks: name the networks that may reach the gateways"
         yield from _networks("access.networks", access.networks)
-    elif plain_tcp(gateway) or telephone_ports(gateway):
+    elif telephone_ports(gateway):
         ports = ", ".join(telephone_ports(gateway))
         yield f"access.networks: an ingress does not pass on {ports}; name who may reach them"
+    free = gateway.settings.get("no_auth") or gateway.settings.get("port_tenant")
+    if plain_tcp(gateway) and not free:
+        yield (
+            "gateway.settings.port_tenant: clients of plain TCP show no key; name the tenant"
+            " that their calls belong to"
+        )
+    taken = {HTTP_PORT, ADMIN_PORT}
+    for name, port in telephone_ports(gateway).items():
+        if port in taken:
+            setting = f"{name.replace('-', '_')}_port"
+            yield f"gateway.settings.{setting}: {port} is taken by another port of a gateway"
+        taken.add(port)
 
 
 def _networks(path: str, networks: tuple[str, ...]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from deploy.kubernetes import models, redis
 from deploy.kubernetes.processes import (
+    ADMIN_PORT,
     HTTP_PORT,
     METRICS_PORT,
     labels,
@@ -18,7 +19,10 @@ _PRIVATE = ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "1
 
 
 def gateway_service(values: Values) -> dict[str, Any]:
-    """Return the gateways under one name; no call needs to come back to the same one."""
+    """Return the gateways under one name; no call needs to come back to the same one.
+
+    The operators' port is not in it: Prometheus asks each pod, and nobody else may.
+    """
     named = {"http": HTTP_PORT, **telephone_ports(values.gateway)}
     return {
         "apiVersion": "v1",
@@ -76,7 +80,7 @@ def policies(values: Values) -> list[dict[str, Any]]:
     if values.monitoring:
         scraper = [_namespace(values.monitoring.namespace)]
         workers = _any_of(name for name in clients if name != "gateway")
-        found.append(_policy(values, "gateway-metrics", gateway, _in(scraper, [HTTP_PORT])))
+        found.append(_policy(values, "gateway-metrics", gateway, _in(scraper, [ADMIN_PORT])))
         found.append(_policy(values, "metrics", workers, _in(scraper, [METRICS_PORT])))
     public = [{"ipBlock": {"cidr": "0.0.0.0/0", "except": _PRIVATE}}]
     if values.gateway.webhook_secret:

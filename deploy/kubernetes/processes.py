@@ -10,6 +10,7 @@ from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import Transport
 
 HTTP_PORT = 8000
+ADMIN_PORT = 9101
 METRICS_PORT = 9100
 MODELS = "/models"
 REDIS_FILES = "/etc/callscribe/redis"
@@ -21,7 +22,7 @@ OWNED = {
     # An image has the libraries of one engine, that of its device.
     *("vad_device", "vad_engine", "denoise_device", "denoise_engine"),
     *("ssl_certfile", "ssl_keyfile", "generate_self_signed_cert", "self_signed_cert_dir"),
-    "webhook_secret_file",
+    *("admin_port", "webhook_secret_file"),
 }
 """Settings that follow from other values, so that `settings` may not name them."""
 
@@ -68,7 +69,11 @@ def model_path(name: str) -> str:
 def environment(service: Service, name: str) -> dict[str, str]:
     """Return the variables of a container, but for the Redis URL, which is a secret."""
     own: dict[str, str | int | float | bool] = {"log_format": "json", "drain_s": service.drain_s}
-    own |= {"port": HTTP_PORT} if isinstance(service, Gateway) else {"metrics_port": METRICS_PORT}
+    if isinstance(service, Gateway):
+        # Prometheus shows no key, which the metrics would need at the public port.
+        own |= {"port": HTTP_PORT, "admin_port": ADMIN_PORT}
+    else:
+        own["metrics_port"] = METRICS_PORT
     if isinstance(service, Asr):
         own |= {"asr_engine": service.engine, "asr_device": "cuda" if on_gpu(service) else "cpu"}
         if not on_gpu(service):

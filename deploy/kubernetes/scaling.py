@@ -23,7 +23,7 @@ def pod_monitor(values: Values, monitoring: Monitoring) -> dict[str, Any]:
             "selector": {"matchLabels": {"app.kubernetes.io/part-of": "callscribe"}},
             "podMetricsEndpoints": [
                 {"port": port, "path": "/metrics", "interval": interval}
-                for port in ("http", "metrics")
+                for port in ("admin", "metrics")
             ],
         },
     }

@@ -3,6 +3,7 @@
 from typing import Any
 
 from deploy.kubernetes.processes import (
+    ADMIN_PORT,
     HTTP_PORT,
     METRICS_PORT,
     MODELS,
@@ -151,7 +152,7 @@ def ports(service: Service) -> list[dict[str, Any]]:
     """Return the ports of a service's container."""
     if not isinstance(service, Gateway):
         return [{"name": "metrics", "containerPort": METRICS_PORT}]
-    named = {"http": HTTP_PORT, **telephone_ports(service)}
+    named = {"http": HTTP_PORT, "admin": ADMIN_PORT, **telephone_ports(service)}
     return [{"name": name, "containerPort": port} for name, port in named.items()]
 
 

@@ -104,6 +104,7 @@ def test_the_probes_ask_the_port_that_the_process_listens_on(deployment):
     own = env.get("CALLSCRIBE_METRICS_PORT") or env["CALLSCRIBE_PORT"]
     gateway = "http" in ports
     assert ports["http" if gateway else "metrics"] == int(own)
+    assert str(ports.get("admin")) == env.get("CALLSCRIBE_ADMIN_PORT", "None")
     paths = {"readinessProbe": "/ready", "livenessProbe": "/health"}
     paths["startupProbe"] = "/health" if gateway else "/ready"
     for probe, path in paths.items():
@@ -218,7 +219,8 @@ def test_the_ports_of_telephones_are_those_of_the_settings():
     ports = {each["name"]: each["port"] for each in service["spec"]["ports"]}
     assert ports == {"http": 8000, "vosk": 2700, "audiosocket": 9092}
     gateway = of_kind("large", "Deployment")["gateway"]
-    assert {each["name"]: each["containerPort"] for each in container(gateway)["ports"]} == ports
+    own = {each["name"]: each["containerPort"] for each in container(gateway)["ports"]}
+    assert own == {**ports, "admin": 9101}
     env = environment(gateway)
     assert (env["CALLSCRIBE_VOSK_PORT"], env["CALLSCRIBE_AUDIOSOCKET_PORT"]) == ("2700", "9092")
 

@@ -41,6 +41,18 @@ WRONG = [
     ("small", {"ingress.tls_secret": None}, "ingress.tls_secret: name the Secret"),
     ("small", {"gateway.settings.trusted_proxies": None}, "gateway.settings.trusted_proxies: name"),
     ("small", {"gateway.settings.vosk_port": 2700}, "access.networks: an ingress does not pass"),
+    ("large", {"gateway.settings.port_tenant": None}, "gateway.settings.port_tenant: clients of"),
+    (
+        "large",
+        {"gateway.settings.vosk_port": 9101},
+        "gateway.settings.vosk_port: 9101 is taken by another port",
+    ),
+    (
+        "large",
+        {"gateway.settings.audiosocket_port": 2700},
+        "gateway.settings.audiosocket_port: 2700 is taken by another port",
+    ),
+    ("small", {"gateway.settings.admin_port": 9}, "gateway.settings.admin_port: the manifests"),
     ("large", {"access.networks": []}, "access.networks: name the networks"),
     ("gpu", {"asr.model": None}, "asr.model: the engine vllm needs one"),
     ("gpu", {"models": None}, "models: asr.model lies in a volume"),

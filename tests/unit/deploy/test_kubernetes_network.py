@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from deploy.kubernetes.processes import ADMIN_PORT
 from tests.unit.deploy.sites import SITES, VALUES, of_kind
 
 PRODUCT = {"app.kubernetes.io/part-of": "callscribe"}
@@ -101,11 +102,21 @@ def test_a_redis_elsewhere_is_reached_in_its_networks_alone():
 
 
 @pytest.mark.parametrize("site", SITES)
-def test_the_gateways_are_reached_by_the_ingress_and_prometheus(site):
+def test_the_gateways_are_reached_by_the_ingress_alone(site):
     assert reaches(site, INGRESS, ours("gateway"), 8000)
-    assert reaches(site, PROMETHEUS, ours("gateway"), 8000) == (VALUES[site].monitoring is not None)
-    for peer in (STRANGER, NEIGHBOUR, INTERNET, ours("vad")):
+    for peer in (PROMETHEUS, STRANGER, NEIGHBOUR, INTERNET, ours("vad")):
         assert not reaches(site, peer, ours("gateway"), 8000)
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_prometheus_alone_reaches_the_operators_port(site):
+    scraped = VALUES[site].monitoring is not None
+    assert reaches(site, PROMETHEUS, ours("gateway"), ADMIN_PORT) == scraped
+    telephone = Peer(address="10.30.4.4")
+    for peer in (INGRESS, STRANGER, NEIGHBOUR, INTERNET, telephone, ours("vad"), ours("gateway")):
+        assert not reaches(site, peer, ours("gateway"), ADMIN_PORT)
+    published = of_kind(site, "Service")["gateway"]["spec"]["ports"]
+    assert not {"admin", ADMIN_PORT} & {value for each in published for value in each.values()}
 
 
 def test_telephones_reach_their_ports_from_their_networks():
