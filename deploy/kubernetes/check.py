@@ -3,10 +3,12 @@
 import ipaddress
 import re
 from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
 
 from common.errors import SettingsError
+from common.redis.address import Address
 from common.settings import PREFIX, check_variables, definitions, load, settings_classes
-from deploy.kubernetes import rule
+from deploy.kubernetes import rule, secrets
 from deploy.kubernetes.processes import (
     ADMIN_PORT,
     HTTP_PORT,
@@ -18,19 +20,22 @@ from deploy.kubernetes.processes import (
     telephone_ports,
 )
 from deploy.kubernetes.scaling import per_pod
-from deploy.kubernetes.values import Asr, Service, Values
+from deploy.kubernetes.values import Asr, Redis, Service, Values
 
 BUNDLED_CALLS = 700
 """What one Redis carries with frames of 32 ms: docs/scaling.md."""
 _CAPACITY = {"gateway": "max_sessions", "vad": "vad_slots", "denoise": "denoise_slots"}
 """The setting that bounds what a pod accepts."""
-_FILES = {"webhook_url", "webhook_hosts", "webhook_secret_file", "dfn_model"}
-"""Settings that are complete only with files of the container."""
+_FILES = {"webhook_url", "webhook_hosts", "dfn_model"}
+"""Settings that are complete only with files of the container, besides those of Secrets."""
+_BACKEND = "nginx.ingress.kubernetes.io/backend-protocol"
+_OF_TOKENS = ("jwt_issuer", "jwt_audience", "jwt_tenant")
 
 
 def problems(values: Values) -> list[str]:
     """Return what is wrong, empty where the values can be rendered."""
     return [
+        *_redis(values),
         *_secrets(values),
         *_ways_in(values),
         *_models(values),
@@ -39,10 +44,17 @@ def problems(values: Values) -> list[str]:
     ]
 
 
-def _secrets(values: Values) -> Iterator[str]:
+def _redis(values: Values) -> Iterator[str]:
     redis = values.redis
-    if not redis.secret:
+    if redis.user_secrets:
+        yield from _users(redis)
+    elif not redis.secret:
         yield "redis.secret: name the Secret that holds the URL of Redis under the key url"
+    elif redis.url:
+        yield "redis.url: the Secret redis.secret holds it; leave one of them out"
+    for name in ("tls_secret", "client_secret"):
+        if redis.bundled and getattr(redis, name):
+            yield f"redis.{name}: the bundled Redis does not speak TLS"
     if redis.bundled and redis.networks:
         yield "redis.networks: they say where another Redis is, and redis.bundled brings one"
     if not redis.bundled and not redis.networks:
@@ -54,9 +66,53 @@ def _secrets(values: Values) -> Iterator[str]:
             f"redis.bundled: one Redis carries about {BUNDLED_CALLS} calls and the gateways"
             f" {most}; name a Cluster, or lower gateway.max_replicas"
         )
-    webhooks = {"webhook_url", "webhook_hosts"} & values.gateway.settings.keys()
-    if webhooks and not values.gateway.webhook_secret:
+
+
+def _users(redis: Redis) -> Iterator[str]:
+    if redis.secret:
+        yield "redis.user_secrets: not together with redis.secret, whose URL has one user for all"
+    if redis.bundled:
+        if redis.url:
+            yield "redis.url: redis.bundled brings its own"
+        return
+    if not redis.url:
+        yield "redis.url: name where Redis is; services log in with redis.user_secrets"
+        return
+    # The others would read files that are in the pods alone.
+    if parse_qs(urlsplit(redis.url).query).keys() - {"sentinel_username"}:
+        yield "redis.url: of its options only sentinel_username; the manifests add the others"
+        return
+    try:
+        address = Address.parse(redis.url)
+    except SettingsError as error:
+        yield f"redis.url: {str(error).removeprefix('--redis-url: ')}"
+        return
+    if address.username or address.password:
+        yield "redis.url: leave out user and password; each service has its own"
+    for name in ("tls_secret", "client_secret"):
+        if getattr(redis, name) and address.tls is None:
+            yield f"redis.{name}: redis.url is not of TLS: rediss://"
+
+
+def _secrets(values: Values) -> Iterator[str]:
+    gateway, way = values.gateway, values.ingress
+    webhooks = {"webhook_url", "webhook_hosts"} & gateway.settings.keys()
+    if webhooks and not gateway.webhook_secret:
         yield "gateway.webhook_secret: name the Secret that holds the signing keys under secrets"
+    for name in ("keys_secret", "jwt_secret"):
+        if getattr(gateway, name) and gateway.settings.get("no_auth"):
+            yield f"gateway.{name}: not together with gateway.settings.no_auth"
+    if not gateway.jwt_secret:
+        for name in _OF_TOKENS:
+            if name in gateway.settings:
+                yield f"gateway.settings.{name}: without gateway.jwt_secret no token counts"
+    if (
+        gateway.tls_secret
+        and way is not None
+        and way.class_name == "nginx"
+        and way.annotations.get(_BACKEND) != "HTTPS"
+    ):
+        yield f'ingress.annotations: gateway.tls_secret needs "{_BACKEND}" = "HTTPS"'
 
 
 def _ways_in(values: Values) -> Iterator[str]:
@@ -183,7 +239,8 @@ def _service(name: str, service: Service) -> Iterator[str]:
             elif variable.startswith(PREFIX):
                 raise SettingsError(f"{variable}: {name} has no such setting")
         # Settings that depend on each other, but for those that need files.
-        skipped = {PREFIX + each.upper() for each in _FILES}
+        files = {each for one in secrets.of_service(service) for each in one.settings}
+        skipped = {PREFIX + each.upper() for each in _FILES | files}
         load(cls, [], {key: each for key, each in env.items() if key not in skipped})
     except SettingsError as error:
         yield f"{name}: {error}"

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from common.settings import PREFIX, definitions, settings_classes
+from deploy.kubernetes import secrets
 from deploy.kubernetes.values import Align, Asr, Filter, Gateway, Service, Values
 from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import Transport
@@ -13,8 +14,6 @@ HTTP_PORT = 8000
 ADMIN_PORT = 9101
 METRICS_PORT = 9100
 MODELS = "/models"
-REDIS_FILES = "/etc/callscribe/redis"
-WEBHOOK_FILES = "/etc/callscribe/webhooks"
 
 OWNED = {
     *("host", "port", "metrics_host", "metrics_port", "redis_url", "log_format", "drain_s"),
@@ -22,7 +21,8 @@ OWNED = {
     # An image has the libraries of one engine, that of its device.
     *("vad_device", "vad_engine", "denoise_device", "denoise_engine"),
     *("ssl_certfile", "ssl_keyfile", "generate_self_signed_cert", "self_signed_cert_dir"),
-    *("admin_port", "webhook_secret_file"),
+    *("admin_port", "webhook_secret_file", "keys_file", "twilio_auth_token_file"),
+    *("jwt_secret_file", "jwt_public_key_file", "jwt_jwks_file"),
 }
 """Settings that follow from other values, so that `settings` may not name them."""
 
@@ -67,7 +67,7 @@ def model_path(name: str) -> str:
 
 
 def environment(service: Service, name: str) -> dict[str, str]:
-    """Return the variables of a container, but for the Redis URL, which is a secret."""
+    """Return the variables of a container, but for the URL of Redis."""
     own: dict[str, str | int | float | bool] = {"log_format": "json", "drain_s": service.drain_s}
     if isinstance(service, Gateway):
         # Prometheus shows no key, which the metrics would need at the public port.
@@ -85,8 +85,8 @@ def environment(service: Service, name: str) -> dict[str, str]:
         own[f"{name}_device"] = service.device
     if model(service):
         own[f"{name}_model"] = model_path(model(service))
-    if isinstance(service, Gateway) and service.webhook_secret:
-        own["webhook_secret_file"] = f"{WEBHOOK_FILES}/secrets"
+    for each in secrets.of_service(service):
+        own |= each.settings
     variables = {
         PREFIX + each.upper(): _text(value) for each, value in {**own, **service.settings}.items()
     }

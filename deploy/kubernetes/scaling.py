@@ -15,6 +15,9 @@ _RECOGNISED = 14
 def pod_monitor(values: Values, monitoring: Monitoring) -> dict[str, Any]:
     """Return what Prometheus scrapes: every gateway and worker, also while it drains."""
     interval = f"{monitoring.interval_s}s"
+    # A pod is scraped by its address, which is in no certificate.
+    tls = {"scheme": "https", "tlsConfig": {"insecureSkipVerify": True}}
+    own = {"admin": tls if values.gateway.tls_secret else {}, "metrics": {}}
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PodMonitor",
@@ -22,8 +25,8 @@ def pod_monitor(values: Values, monitoring: Monitoring) -> dict[str, Any]:
         "spec": {
             "selector": {"matchLabels": {"app.kubernetes.io/part-of": "callscribe"}},
             "podMetricsEndpoints": [
-                {"port": port, "path": "/metrics", "interval": interval}
-                for port in ("admin", "metrics")
+                {"port": port, "path": "/metrics", "interval": interval, **more}
+                for port, more in own.items()
             ],
         },
     }

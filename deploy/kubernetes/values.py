@@ -27,18 +27,26 @@ class Images:
 
 @dataclass(frozen=True, kw_only=True)
 class Redis:
-    """Redis, by reference to a Secret with its URL under ``url``.
+    """Redis, with one user for all services, or with one for each.
 
-    `bundled`: one server with an append-only file comes along; its password is under ``password``
-    of the same Secret. Otherwise `networks` say where Redis is. `tls_secret` holds ``ca.crt``, for
-    ``rediss://…?ssl_ca_certs=/etc/callscribe/redis/ca.crt``. `memory_mb` is its ``maxmemory``.
+    One: `secret` names a Secret with the URL under ``url``, and for the bundled server the password
+    under ``password``. One for each: the Secret ``<user_secrets>-<service>`` holds the password of
+    a service under its name, ``<user_secrets>-server`` what the bundled server needs, and `url` has
+    neither user nor password.
+
+    `bundled`: one server with an append-only file comes along. Otherwise `networks` say where Redis
+    is. `tls_secret` holds ``ca.crt``, and `client_secret` what a Redis asks for that wants
+    certificates of its clients: ``tls.crt`` and ``tls.key``. `memory_mb` is its ``maxmemory``.
     """
 
     secret: str = ""
+    user_secrets: str = ""
+    url: str = ""
     bundled: bool = False
     networks: tuple[str, ...] = ()
     ports: tuple[int, ...] = (6379,)
     tls_secret: str = ""
+    client_secret: str = ""
     memory_mb: int = 2048
     storage: str = "10Gi"
     storage_class: str = ""
@@ -116,12 +124,23 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True)
 class Gateway(Service):
-    """Gateways; `per_pod` in calls. `webhook_secret` holds ``secrets``, the signing keys."""
+    """Gateways; `per_pod` in calls.
+
+    What the Secrets hold: `webhook_secret` ``secrets``, the signing keys; `keys_secret`
+    ``keys.json``; `jwt_secret` what checks tokens, under the name that `jwt_key` says;
+    `twilio_secret` ``auth_token``; `tls_secret` ``tls.crt`` and ``tls.key``, with which the
+    gateways speak TLS themselves.
+    """
 
     replicas: int = 2
     per_pod: int = 450
     drain_s: float = 3600.0
     webhook_secret: str = ""
+    keys_secret: str = ""
+    jwt_secret: str = ""
+    jwt_key: Literal["secret", "public_key", "jwks"] = "jwks"
+    twilio_secret: str = ""
+    tls_secret: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

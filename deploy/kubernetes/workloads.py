@@ -2,13 +2,12 @@
 
 from typing import Any
 
+from deploy.kubernetes import secrets
 from deploy.kubernetes.processes import (
     ADMIN_PORT,
     HTTP_PORT,
     METRICS_PORT,
     MODELS,
-    REDIS_FILES,
-    WEBHOOK_FILES,
     environment,
     image,
     labels,
@@ -94,7 +93,7 @@ def disruption_budget(values: Values, name: str) -> dict[str, Any]:
 
 
 def _pod(values: Values, name: str, service: Service) -> dict[str, Any]:
-    volumes, mounts = _volumes(values, service)
+    volumes, mounts = _volumes(values, name, service)
     spec = {
         "terminationGracePeriodSeconds": grace_s(service),
         # As process 1 a service would ignore a SIGTERM that comes before it handles it.
@@ -125,8 +124,7 @@ def _pod(values: Values, name: str, service: Service) -> dict[str, Any]:
 def _container(
     values: Values, name: str, service: Service, mounts: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    url = {"secretKeyRef": {"name": values.redis.secret, "key": "url"}}
-    env: list[dict[str, Any]] = [{"name": "CALLSCRIBE_REDIS_URL", "valueFrom": url}]
+    env: list[dict[str, Any]] = [secrets.redis_variable(values)]
     env += [{"name": key, "value": each} for key, each in environment(service, name).items()]
     limits: dict[str, Any] = {"memory": service.memory}
     if on_gpu(service):
@@ -137,7 +135,7 @@ def _container(
         "args": [name],
         "env": env,
         "ports": ports(service),
-        **_probes("http" if isinstance(service, Gateway) else "metrics"),
+        **_probes(service),
         # No limit of CPU: a throttled worker misses its ticks.
         "resources": {"requests": {"cpu": service.cpu, "memory": service.memory}, "limits": limits},
         "securityContext": CONFINED,
@@ -156,13 +154,17 @@ def ports(service: Service) -> list[dict[str, Any]]:
     return [{"name": name, "containerPort": port} for name, port in named.items()]
 
 
-def _probes(port: str) -> dict[str, Any]:
+def _probes(service: Service) -> dict[str, Any]:
     """Return the probes. A worker is sent nothing: it is ready for the sake of roll-outs."""
     period = 5
-    ready = {"httpGet": {"path": "/ready", "port": port}, "periodSeconds": period}
-    alive = {"httpGet": {"path": "/health", "port": port}}
+    where: dict[str, Any] = {"port": "metrics"}
+    if isinstance(service, Gateway):
+        # The kubelet does not verify the certificate.
+        where = {"port": "http"} | ({"scheme": "HTTPS"} if service.tls_secret else {})
+    ready = {"httpGet": {"path": "/ready", **where}, "periodSeconds": period}
+    alive = {"httpGet": {"path": "/health", **where}}
     # A gateway is not ready without workers, and a restart does not change that.
-    start = alive if port == "http" else {"httpGet": ready["httpGet"]}
+    start = alive if isinstance(service, Gateway) else {"httpGet": ready["httpGet"]}
     return {
         "startupProbe": {
             **start,
@@ -174,7 +176,9 @@ def _probes(port: str) -> dict[str, Any]:
     }
 
 
-def _volumes(values: Values, service: Service) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _volumes(
+    values: Values, name: str, service: Service
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return volumes and mounts; nothing else is written to, and what is compiled is in `home`."""
     volumes: list[dict[str, Any]] = [
         {"name": "home", "emptyDir": {}},
@@ -192,8 +196,6 @@ def _volumes(values: Values, service: Service) -> tuple[list[dict[str, Any]], li
     if model(service):
         claim = {"claimName": "callscribe-models", "readOnly": True}
         add("models", {"persistentVolumeClaim": claim}, MODELS)
-    if values.redis.tls_secret:
-        add("redis", {"secret": {"secretName": values.redis.tls_secret}}, REDIS_FILES)
-    if isinstance(service, Gateway) and service.webhook_secret:
-        add("webhooks", {"secret": {"secretName": service.webhook_secret}}, WEBHOOK_FILES)
+    for each in [*secrets.of_redis(values.redis, name), *secrets.of_service(service)]:
+        add(each.name, {"secret": {"secretName": each.secret}}, each.path)
     return volumes, mounts

@@ -1,47 +1,68 @@
 """The command line of the bundled Redis, run by a real server in other directories."""
 
+import dataclasses
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from redis import Redis
-from redis.exceptions import AuthenticationError, ConnectionError
+from redis.exceptions import AuthenticationError, ConnectionError, NoPermissionError
 
 from callscribe.local.embedded_redis import find_server
-from deploy.kubernetes.redis import COMMAND
+from common.bus import keys
+from deploy.kubernetes import redis, secrets
+from deploy.kubernetes.values import Redis as Section
+from deploy.kubernetes.values import Values, read
+from tests.conftest import ROOT
+from tests.documents import block
 
 PASSWORD = "p4ss word#1"
+ONE_USER = Section(secret="callscribe-redis", bundled=True, memory_mb=64)
+USERS = Section(user_secrets="callscribe-redis", bundled=True, memory_mb=64)
+SERVICES = ("gateway", "vad", "denoise", "asr")
+PAGE = "docs/kubernetes.md"
+CLI = shutil.which("valkey-cli") or shutil.which("redis-cli")
 
 
-@pytest.fixture
-def server(tmp_path):
-    """Start it; return its socket, its process and its directory."""
-    data, tmp = tmp_path / "data", tmp_path / "tmp"
-    data.mkdir()
-    tmp.mkdir()
-    command = COMMAND.format(memory_mb=64)
-    for path, other in (("/tmp/", f"{tmp}/"), ("/data", str(data))):
-        assert path in command
-        command = command.replace(path, other)
-    assert "exec valkey-server " in command
-    command = command.replace("exec valkey-server ", f"exec {find_server()} ")
-    socket = tmp_path / "socket"
+def moved(program: str, folder: Path) -> str:
+    """Return what a shell runs, with the directories and the programs of this machine."""
+    for path, other in (("/tmp/", "tmp"), ("/data", "data"), ("/etc/callscribe/", "etc")):
+        program = program.replace(path, f"{folder / other}{'/' if path.endswith('/') else ''}")
+    program = program.replace("exec valkey-server ", f"exec {find_server()} ")
+    return program.replace("valkey-cli ", f"{CLI} -s {folder / 'socket'} ")
+
+
+@contextmanager
+def started(section: Section, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the container of a section; its socket is in the folder."""
+    for name in ("data", "tmp", "etc"):
+        (folder / name).mkdir(exist_ok=True)
+    spec = redis.stateful_set(Values(redis=section))["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    shell, option, program = container["command"]
     process = subprocess.Popen(
-        ["sh", "-c", f"{command} --port 0 --unixsocket {socket}"],
-        env={**os.environ, "REDIS_PASSWORD": PASSWORD},
+        [shell, option, f"{moved(program, folder)} --port 0 --unixsocket {folder / 'socket'}"],
+        env={**os.environ, **{each["name"]: PASSWORD for each in container["env"]}},
         stdout=subprocess.DEVNULL,
     )
     try:
-        yield socket, process, tmp_path
+        yield process
     finally:
         process.kill()
         process.wait()
 
 
-def connected(socket, password):
-    client = Redis(unix_socket_path=str(socket), password=password)
+def connected(folder: Path, password: str, user: str | None = None) -> Redis:
+    """Return a client once the server answers."""
+    client = Redis(unix_socket_path=str(folder / "socket"), username=user, password=password)
     end = time.monotonic() + 20
     while True:
         try:
@@ -53,25 +74,127 @@ def connected(socket, password):
             time.sleep(0.02)
 
 
-def test_it_asks_for_the_password_keeps_a_log_and_stops_when_told(server):
-    socket, process, folder = server
-    with connected(socket, PASSWORD) as client:
-        expected = {
-            "appendonly": "yes",
-            "appendfsync": "everysec",
-            "save": "",
-            "maxmemory": str(64 << 20),
-            "maxmemory-policy": "noeviction",
-            "stream-node-max-bytes": "16384",
-        }
-        assert {name: client.config_get(name)[name] for name in expected} == expected
-        client.set("a", "b")
-    with pytest.raises(AuthenticationError), Redis(unix_socket_path=str(socket)) as stranger:
-        stranger.ping()
-    assert (folder / "tmp" / "password.conf").stat().st_mode & 0o077 == 0
-    assert any((folder / "data").rglob("*.aof"))
-    # The password is in no argument, which every process of the node could read.
-    with open(f"/proc/{process.pid}/cmdline", encoding="utf-8") as arguments:
-        assert PASSWORD not in arguments.read()
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+def probed(section: Section, folder: Path, **variables: str) -> int:
+    """Return the exit code of the readiness probe."""
+    program = moved(redis.asks(section), folder)
+    return subprocess.run(["sh", "-c", program], env=variables, check=False).returncode
+
+
+def test_it_asks_for_the_password_keeps_a_log_and_stops_when_told(tmp_path):
+    with started(ONE_USER, tmp_path) as process:
+        with connected(tmp_path, PASSWORD) as client:
+            expected = {
+                "appendonly": "yes",
+                "appendfsync": "everysec",
+                "save": "",
+                "maxmemory": str(64 << 20),
+                "maxmemory-policy": "noeviction",
+                "stream-node-max-bytes": "16384",
+            }
+            assert {name: client.config_get(name)[name] for name in expected} == expected
+            client.set("a", "b")
+        socket = str(tmp_path / "socket")
+        with pytest.raises(AuthenticationError), Redis(unix_socket_path=socket) as stranger:
+            stranger.ping()
+        assert (tmp_path / "tmp" / "password.conf").stat().st_mode & 0o077 == 0
+        assert any((tmp_path / "data").rglob("*.aof"))
+        # The password is in no argument, which every process of the node could read.
+        with open(f"/proc/{process.pid}/cmdline", encoding="utf-8") as arguments:
+            assert PASSWORD not in arguments.read()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+KUBECTL = """#!/bin/sh
+# A Secret is a directory of files, and what is run in a pod is run here.
+shift 2
+case "$1" in
+exec) shift 4; exec "$@" ;;
+create) name=$4; shift 4; mkdir -p "etc/$name"
+    for each; do cp "${each#--from-file=}" "etc/$name"; done ;;
+esac
+"""
+
+
+def run_documented(first: str, folder: Path, replaced: str = "", by: str = "") -> str:
+    """Run a block of the page in a folder; return what it prints."""
+    programs = folder / "programs"
+    programs.mkdir(exist_ok=True)
+    callscribe = f'#!/bin/sh\nexec {sys.executable} -m callscribe "$@"\n'
+    for name, text in (("kubectl", KUBECTL), ("callscribe", callscribe)):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    env = {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    text = block(PAGE, first)
+    assert replaced in text
+    program = ["sh", "-euc", text.replace(replaced, by) if replaced else text]
+    done = subprocess.run(program, env=env, cwd=folder, stdout=subprocess.PIPE, check=True)
+    return done.stdout.decode()
+
+
+@pytest.fixture
+def passwords(tmp_path: Path) -> Path:
+    """Make the Secrets as the page says; return where the passwords are."""
+    section = read(tomllib.loads(block(PAGE, "[redis]"))).redis
+    assert section == dataclasses.replace(USERS, memory_mb=section.memory_mb)
+    run_documented("callscribe redis-acl", tmp_path)
+    made = tmp_path / "etc"
+    for name in SERVICES:
+        (only,) = secrets.of_redis(section, name)
+        assert (made / only.secret / name).read_text() == (tmp_path / "redis" / name).read_text()
+    (made / secrets.user_secret(section, "server")).rename(made / "redis-users")
+    return tmp_path / "redis"
+
+
+def test_with_users_each_service_may_do_what_is_its_own(tmp_path: Path, passwords: Path):
+    with started(USERS, tmp_path):
+        for name in SERVICES:
+            password = (passwords / name).read_text().strip()
+            with connected(tmp_path, password, name) as client:
+                with pytest.raises(NoPermissionError):
+                    client.config_get("*")
+                if name == "gateway":
+                    assert client.zcard(keys.sessions()) == 0
+                else:
+                    with pytest.raises(NoPermissionError):
+                        client.zrange(keys.sessions(), 0, -1)
+        with pytest.raises(AuthenticationError):
+            connected(tmp_path, password, "gateway")
+
+
+def test_an_operator_makes_a_key(tmp_path: Path, passwords: Path):
+    operator = (passwords / "operator").read_text().strip()
+    with started(USERS, tmp_path):
+        connected(tmp_path, operator, "operator").close()
+        where = ("redis://operator:%s@redis:6379/0", f"unix://operator:%s@{tmp_path / 'socket'}")
+        said = run_documented("printf", tmp_path, *where)
+        with connected(tmp_path, operator, "operator") as client:
+            assert b"acme" in b"".join(client.hgetall(keys.access()).values())
+    assert said.startswith("cs_")
+
+
+def test_with_users_calls_outlive_a_restart(tmp_path: Path, passwords: Path):
+    operator = (passwords / "admin").read_text().strip()
+    with started(USERS, tmp_path) as process:
+        with connected(tmp_path, operator, "admin") as client:
+            client.eval("redis.call('SET', 'a', 'b') redis.call('SET', 'c', 'd')", 0)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    with started(USERS, tmp_path), connected(tmp_path, operator, "admin") as client:
+        assert client.mget("a", "c") == [b"b", b"d"]
+
+
+@pytest.mark.skipif(CLI is None, reason="the command line of Redis is not installed")
+@pytest.mark.parametrize("section", [ONE_USER, USERS], ids=["one user", "users"])
+def test_the_probe_succeeds_while_the_server_runs(
+    section: Section, tmp_path: Path, passwords: Path
+):
+    told = {"REDISCLI_AUTH": PASSWORD} if section is ONE_USER else {}
+    assert probed(section, tmp_path, **told) != 0
+    with started(section, tmp_path):
+        if section is ONE_USER:
+            connected(tmp_path, PASSWORD).close()
+            assert probed(section, tmp_path) != 0
+        else:
+            connected(tmp_path, (passwords / "admin").read_text().strip(), "admin").close()
+        assert probed(section, tmp_path, **told) == 0

@@ -1,7 +1,7 @@
 """What deploy/kubernetes renders from its own files of values."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deploy.kubernetes import render
@@ -15,6 +15,27 @@ VALUES: dict[str, Values] = {
 SITES: dict[str, list[dict[str, Any]]] = {
     name: render.objects(values) for name, values in VALUES.items()
 }
+
+
+def changed(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a file's values with other ones, by dotted name; None leaves a name out."""
+    table = tomllib.loads(FILES[name].read_text())
+    for path, value in changes.items():
+        *sections, last = path.split(".")
+        place = table
+        for section in sections:
+            place = place.setdefault(section, {})
+        if value is None:
+            del place[last]
+        else:
+            place[last] = value
+    return table
+
+
+def rendered(name: str, changes: Mapping[str, Any]) -> dict[tuple[str, str], Any]:
+    """Return the objects of a changed file by kind and name."""
+    objects = render.objects(read(changed(name, changes)))
+    return {(each["kind"], each["metadata"]["name"]): each for each in objects}
 
 
 def of_kind(site: str, kind: str) -> dict[str, Any]:

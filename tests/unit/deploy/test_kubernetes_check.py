@@ -1,28 +1,11 @@
 """deploy/kubernetes: values that cannot work end with a sentence that names the value."""
 
-import tomllib
-
 import pytest
 
 from deploy.kubernetes import __main__ as command
 from deploy.kubernetes import check, render, rule
 from deploy.kubernetes.values import Rejected, Values, read
-from tests.unit.deploy.sites import FILES, VALUES
-
-
-def changed(name, changes):
-    """Return a file's values with other ones, by dotted name; None leaves a name out."""
-    table = tomllib.loads(FILES[name].read_text())
-    for path, value in changes.items():
-        *sections, last = path.split(".")
-        place = table
-        for section in sections:
-            place = place.setdefault(section, {})
-        if value is None:
-            del place[last]
-        else:
-            place[last] = value
-    return table
+from tests.unit.deploy.sites import VALUES, changed
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -32,6 +15,25 @@ def test_the_files_of_values_are_right(name):
 
 WRONG = [
     ("small", {"redis.secret": None}, "redis.secret: name the Secret"),
+    ("small", {"redis.url": "redis://x"}, "redis.url: the Secret redis.secret holds it"),
+    ("small", {"redis.tls_secret": "ca"}, "redis.tls_secret: the bundled Redis does not speak TLS"),
+    ("small", {"redis.client_secret": "c"}, "redis.client_secret: the bundled Redis does not"),
+    ("small", {"redis.user_secrets": "x"}, "redis.user_secrets: not together with redis.secret"),
+    (
+        "small",
+        {"redis.user_secrets": "x", "redis.url": "redis://x"},
+        "redis.url: redis.bundled brings its own",
+    ),
+    ("gpu", {"redis.url": None}, "redis.url: name where Redis is"),
+    ("gpu", {"redis.url": "redis.internal"}, "redis.url: the scheme must be one of redis"),
+    ("gpu", {"redis.url": "redis://redis.internal"}, "redis.tls_secret: redis.url is not of TLS"),
+    ("gpu", {"redis.url": "rediss://ann@redis.internal"}, "redis.url: leave out user and password"),
+    ("gpu", {"redis.url": "rediss://r?ssl_ca_certs=/ca"}, "redis.url: of its options only"),
+    (
+        "gpu",
+        {"redis.url": "redis://r", "redis.tls_secret": None, "redis.client_secret": "c"},
+        "redis.client_secret: redis.url is not of TLS",
+    ),
     ("small", {"redis.bundled": None}, "redis.networks: name the networks"),
     ("small", {"redis.networks": ["10.0.0.0/8"]}, "redis.networks: they say where another"),
     ("large", {"redis.networks": ["10.0.0.300"]}, "redis.networks: '10.0.0.300'"),
@@ -76,6 +78,23 @@ WRONG = [
     ("large", {"autoscaling.legs_per_call": 3}, "autoscaling.legs_per_call: 3 is neither"),
     ("large", {"monitoring": None}, "monitoring: KEDA scales by what Prometheus scrapes"),
     ("small", {"gateway.settings.webhook_url": "https://x"}, "gateway.webhook_secret: name the"),
+    (
+        "small",
+        {"gateway.keys_secret": "keys", "gateway.settings.no_auth": True},
+        "gateway.keys_secret: not together with gateway.settings.no_auth",
+    ),
+    (
+        "small",
+        {"gateway.jwt_secret": "jwt", "gateway.settings.no_auth": True},
+        "gateway.jwt_secret: not together with gateway.settings.no_auth",
+    ),
+    (
+        "small",
+        {"gateway.settings.jwt_issuer": "https://login.example.com"},
+        "gateway.settings.jwt_issuer: without gateway.jwt_secret no token counts",
+    ),
+    ("small", {"gateway.settings.keys_file": "/keys"}, "gateway.settings.keys_file: the manifests"),
+    ("small", {"gateway.tls_secret": "tls"}, "ingress.annotations: gateway.tls_secret needs"),
     ("small", {"vad.settings.redis_url": "redis://x"}, "vad.settings.redis_url: the manifests"),
     ("small", {"vad.settings.vad_engine": "official"}, "vad.settings.vad_engine: the manifests"),
     (
@@ -109,6 +128,7 @@ def test_a_sentence_names_the_value(name, changes, sentence):
         ({"vad.replicas": True}, "vad.replicas: True is not of type int"),
         ({"vad.replicas": "2"}, "vad.replicas: '2' is not of type int"),
         ({"redis.networks": "10.0.0.0/8"}, "redis.networks: '10.0.0.0/8' is not a list"),
+        ({"gateway.jwt_key": "pem"}, "gateway.jwt_key: 'pem' is none of secret, public_key, jwks"),
         ({"asr.engine": "vosk"}, "asr.engine: 'vosk' is none of whisper, vllm"),
         ({"vad.settings": 3}, "vad.settings: 3 is not a section"),
         ({"vad.settings.vad_slots": [3]}, "vad.settings.vad_slots: [3] is not of type"),

@@ -9,16 +9,25 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.unit.deploy.sites import SITES
+from tests.unit.deploy.sites import SITES, rendered
 
 kubernetes_validate = pytest.importorskip("kubernetes_validate")
 
 CRDS = json.loads(Path(__file__).with_name("crds.json").read_text())
 VERSIONS = ["1.30", "1.33", kubernetes_validate.latest_version()]
 """From the oldest that knows all fields on."""
+SECRETS = {
+    "redis.secret": None,
+    "redis.user_secrets": "callscribe-redis",
+    "gateway.keys_secret": "callscribe-keys",
+    "gateway.tls_secret": "callscribe-gateway",
+    "ingress.class_name": "haproxy",
+    "monitoring.namespace": "monitoring",
+}
+"""What no file of values has."""
 OBJECTS = [
     pytest.param(each, id=f"{site}-{each['kind']}-{each['metadata']['name']}")
-    for site, objects in SITES.items()
+    for site, objects in {**SITES, "secrets": rendered("small", SECRETS).values()}.items()
     for each in objects
 ]
 

@@ -18,6 +18,7 @@ _PROVE = "tests/integration/callscribe/test_prove.py"
 _WEB = "tests/web/test_documents.py"
 _HERE = "tests/unit/docs/test_examples.py"
 _REDIS = "tests/integration/common/redis/test_documented.py"
+_BUNDLED = "tests/integration/deploy/test_bundled_redis.py"
 _TELEPHONES = "tests/integration/gateway/test_vosk.py"
 
 RUN: dict[str, dict[str, str]] = {
@@ -67,6 +68,9 @@ RUN: dict[str, dict[str, str]] = {
     "docs/kubernetes.md": {
         "python -m deploy.kubernetes": "tests/unit/deploy/test_kubernetes.py"
         "::test_what_is_printed_is_read_as_what_was_meant",
+        "[redis]": f"{_BUNDLED}::test_with_users_each_service_may_do_what_is_its_own",
+        "callscribe redis-acl": f"{_BUNDLED}::test_with_users_each_service_may_do_what_is_its_own",
+        "printf": f"{_BUNDLED}::test_an_operator_makes_a_key",
     },
     "docs/prove.md": {
         "callscribe prove": f"{_PROVE}::test_a_figure_is_found_proved_and_applied",
