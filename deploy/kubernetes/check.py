@@ -13,6 +13,7 @@ from deploy.kubernetes.processes import (
     ADMIN_PORT,
     HTTP_PORT,
     OWNED,
+    collector_port,
     environment,
     model,
     plain_tcp,
@@ -26,8 +27,8 @@ BUNDLED_CALLS = 700
 """What one Redis carries with frames of 32 ms: docs/scaling.md."""
 _CAPACITY = {"gateway": "max_sessions", "vad": "vad_slots", "denoise": "denoise_slots"}
 """The setting that bounds what a pod accepts."""
-_FILES = {"webhook_url", "webhook_hosts", "dfn_model"}
-"""Settings that are complete only with files of the container, besides those of Secrets."""
+_FILES = {"webhook_url", "webhook_hosts", "dfn_model", "otlp_endpoint"}
+"""Settings that need files or packages of the container, besides the files of Secrets."""
 _BACKEND = "nginx.ingress.kubernetes.io/backend-protocol"
 _OF_TOKENS = ("jwt_issuer", "jwt_audience", "jwt_tenant")
 
@@ -38,6 +39,7 @@ def problems(values: Values) -> list[str]:
         *_redis(values),
         *_secrets(values),
         *_ways_in(values),
+        *_collector(values),
         *_models(values),
         *_scaling(values),
         *(each for name, service in values.services().items() for each in _service(name, service)),
@@ -149,6 +151,24 @@ def _ways_in(values: Values) -> Iterator[str]:
             setting = f"{name.replace('-', '_')}_port"
             yield f"gateway.settings.{setting}: {port} is taken by another port of a gateway"
         taken.add(port)
+
+
+def _collector(values: Values) -> Iterator[str]:
+    there = values.collector
+    if "otlp_endpoint" not in values.gateway.settings:
+        if there is not None:
+            yield "gateway.settings.otlp_endpoint: name the URL of the collector that you describe"
+        return
+    try:
+        collector_port(values.gateway)
+    except ValueError as error:
+        yield f"gateway.settings.otlp_endpoint: {error}"
+    if there is None:
+        yield "collector: no policy would let spans reach gateway.settings.otlp_endpoint; give this"
+    elif bool(there.namespace) == bool(there.networks):
+        yield "collector.namespace: name either the namespace of its pods or collector.networks"
+    else:
+        yield from _networks("collector.networks", there.networks)
 
 
 def _networks(path: str, networks: tuple[str, ...]) -> Iterator[str]:

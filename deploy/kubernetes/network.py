@@ -8,6 +8,7 @@ from deploy.kubernetes.processes import (
     ADMIN_PORT,
     HTTP_PORT,
     METRICS_PORT,
+    collector_port,
     labels,
     metadata,
     telephone_ports,
@@ -85,6 +86,11 @@ def policies(values: Values) -> list[dict[str, Any]]:
     public = [{"ipBlock": {"cidr": "0.0.0.0/0", "except": _PRIVATE}}]
     if values.gateway.webhook_secret:
         found.append(_policy(values, "webhooks", gateway, _out(public, [443])))
+    if values.collector:
+        there = values.collector
+        peers = [_namespace(there.namespace)] if there.namespace else _blocks(there.networks)
+        port = collector_port(values.gateway)
+        found.append(_policy(values, "collector", gateway, _out(peers, [port])))
     if values.models and values.models.download:
         job = {"matchLabels": labels(models.NAME)}
         found.append(_policy(values, "models", job, _out(public, [443])))

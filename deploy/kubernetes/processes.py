@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from common.settings import PREFIX, definitions, settings_classes
 from deploy.kubernetes import secrets
@@ -112,6 +113,14 @@ def plain_tcp(service: Service) -> bool:
         for protocol in PROTOCOLS
         if protocol.port
     )
+
+
+def collector_port(service: Service) -> int:
+    """Return the port that spans are sent to. ValueError: the endpoint is not a URL of HTTP."""
+    url = urlsplit(str(service.settings["otlp_endpoint"]))
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ValueError(f"{url.geturl()!r} is not a URL with http or https")
+    return url.port or (443 if url.scheme == "https" else 80)
 
 
 def default_of(name: str, setting: str) -> Any:

@@ -80,6 +80,14 @@ class Monitoring:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Collector:
+    """Where the pods of `gateway.settings.otlp_endpoint` are: a namespace, or networks outside."""
+
+    namespace: str = ""
+    networks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Autoscaling:
     """KEDA. `calls_per_min`: how many calls more a minute the site must take without a refusal.
 
@@ -205,6 +213,7 @@ class Values:
     ingress: Ingress | None = None
     access: Access | None = None
     monitoring: Monitoring | None = None
+    collector: Collector | None = None
     autoscaling: Autoscaling | None = None
     models: Models | None = None
 

@@ -95,6 +95,43 @@ WRONG = [
     ),
     ("small", {"gateway.settings.keys_file": "/keys"}, "gateway.settings.keys_file: the manifests"),
     ("small", {"gateway.tls_secret": "tls"}, "ingress.annotations: gateway.tls_secret needs"),
+    (
+        "small",
+        {"gateway.settings.otlp_endpoint": "http://collector:4318"},
+        "collector: no policy would let spans reach",
+    ),
+    (
+        "small",
+        {"collector.namespace": "tracing"},
+        "gateway.settings.otlp_endpoint: name the URL of the collector",
+    ),
+    (
+        "small",
+        {"gateway.settings.otlp_endpoint": "collector:4318", "collector.namespace": "tracing"},
+        "gateway.settings.otlp_endpoint: 'collector:4318' is not a URL with http or https",
+    ),
+    (
+        "small",
+        {"gateway.settings.otlp_endpoint": "http://collector:x", "collector.namespace": "tracing"},
+        "gateway.settings.otlp_endpoint: Port could not be cast",
+    ),
+    (
+        "small",
+        {
+            "gateway.settings.otlp_endpoint": "http://collector:4318",
+            "collector.namespace": "tracing",
+            "collector.networks": ["10.40.0.0/24"],
+        },
+        "collector.namespace: name either",
+    ),
+    (
+        "small",
+        {
+            "gateway.settings.otlp_endpoint": "http://collector:4318",
+            "collector.networks": ["10.40.0.300"],
+        },
+        "collector.networks: '10.40.0.300'",
+    ),
     ("small", {"vad.settings.redis_url": "redis://x"}, "vad.settings.redis_url: the manifests"),
     ("small", {"vad.settings.vad_engine": "official"}, "vad.settings.vad_engine: the manifests"),
     (

@@ -1,12 +1,14 @@
 """deploy/kubernetes: who may connect to whom, as Kubernetes evaluates the policies together."""
 
 import ipaddress
+import tomllib
 from dataclasses import dataclass, field
 
 import pytest
 
 from deploy.kubernetes.processes import ADMIN_PORT
-from tests.unit.deploy.sites import SITES, VALUES, of_kind
+from tests.documents import block
+from tests.unit.deploy.sites import SITES, VALUES, of_kind, rendered
 
 PRODUCT = {"app.kubernetes.io/part-of": "callscribe"}
 
@@ -57,13 +59,20 @@ def matches(rule, peer):
     return peer.namespace == "callscribe" and selects(rule["podSelector"], peer.labels)
 
 
+def policies(site):
+    """Return the policies of a site by its name, or of rendered objects."""
+    if isinstance(site, str):
+        return of_kind(site, "NetworkPolicy").values()
+    return [each for (kind, _), each in site.items() if kind == "NetworkPolicy"]
+
+
 def allows(site, way, pod, peer, port):
     """Whether the policies that select `pod` let it talk to `peer`; all may, where none does."""
     if pod.namespace != "callscribe":
         return True
     kinds = [
         each["spec"]
-        for each in of_kind(site, "NetworkPolicy").values()
+        for each in policies(site)
         if selects(each["spec"]["podSelector"], pod.labels) and way in each["spec"]["policyTypes"]
     ]
     ends = {"Ingress": ("ingress", "from"), "Egress": ("egress", "to")}[way]
@@ -144,6 +153,34 @@ def test_nothing_calls_out_but_the_download(site):
     assert downloads == (site == "gpu")
     assert reaches("gpu", ours("callscribe-models"), INTERNET, 443)
     assert not reaches("gpu", ours("callscribe-models"), Peer(address="10.0.0.1"), 443)
+
+
+def test_gateways_alone_send_spans_to_the_collector():
+    shown = tomllib.loads(block("docs/kubernetes.md", "[gateway.settings]"))
+    changes = {
+        "gateway.settings.otlp_endpoint": shown["gateway"]["settings"]["otlp_endpoint"],
+        "collector": shown["collector"],
+    }
+    site = rendered("small", changes)
+    collector = Peer("tracing", {"app": "collector"})
+    assert reaches(site, ours("gateway"), collector, 4318)
+    assert not reaches(site, ours("gateway"), collector, 4317)
+    for peer in (STRANGER, Peer("default", collector.labels), INTERNET):
+        assert not reaches(site, ours("gateway"), peer, 4318)
+    assert not reaches(site, ours("vad"), collector, 4318)
+    assert not reaches("small", ours("gateway"), collector, 4318)
+
+
+@pytest.mark.parametrize(("scheme", "port"), [("http", 80), ("https", 443)])
+def test_a_collector_outside_is_reached_in_its_networks_alone(scheme, port):
+    changes = {
+        "gateway.settings.otlp_endpoint": f"{scheme}://spans.example.com/otlp",
+        "collector.networks": ["10.40.0.0/24"],
+    }
+    site = rendered("small", changes)
+    assert reaches(site, ours("gateway"), Peer(address="10.40.0.7"), port)
+    assert not reaches(site, ours("gateway"), Peer(address="10.40.0.7"), 4318)
+    assert not reaches(site, ours("gateway"), Peer(address="10.41.0.7"), port)
 
 
 def test_names_are_resolved_by_everything():

@@ -70,6 +70,8 @@ RUN: dict[str, dict[str, str]] = {
         "::test_what_is_printed_is_read_as_what_was_meant",
         "[redis]": f"{_BUNDLED}::test_with_users_each_service_may_do_what_is_its_own",
         "callscribe redis-acl": f"{_BUNDLED}::test_with_users_each_service_may_do_what_is_its_own",
+        "[gateway.settings]": "tests/unit/deploy/test_kubernetes_network.py"
+        "::test_gateways_alone_send_spans_to_the_collector",
         "printf": f"{_BUNDLED}::test_an_operator_makes_a_key",
     },
     "docs/prove.md": {
