@@ -117,7 +117,8 @@ LOCK = build/tools/bin/uv pip compile --quiet --no-config --no-header --no-annot
 
 lock: build/tools.stamp
 	for extra in gateway vad denoise gpu asr-cpu asr-vllm; do \
-		$(LOCK) pyproject.toml --extra $$extra --output-file deploy/locks/$$extra.txt \
+		more=; if [ $$extra = gateway ]; then more="--extra otel"; fi; \
+		$(LOCK) pyproject.toml --extra $$extra $$more --output-file deploy/locks/$$extra.txt \
 			>/dev/null || exit; \
 	done
 	$(LOCK) --no-deps requirements-no-deps.txt --output-file deploy/locks/no-deps.txt >/dev/null

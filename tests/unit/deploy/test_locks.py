@@ -96,6 +96,11 @@ def test_what_is_not_met_is_found():
     assert unmet(["msgpack", "absent; sys_platform == 'win32'"], pinned) == []
 
 
+def test_the_gateway_can_send_spans():
+    """Without the packages a gateway with --otlp-endpoint does not start."""
+    assert unmet(EXTRAS["otel"], pins("gateway")) == []
+
+
 @pytest.mark.parametrize("image", [each for each in IMAGES if "vllm" not in each])
 def test_a_lock_holds_what_its_packages_need(image):
     # What the packages that are installed here require; a lock may have newer ones that need less.
