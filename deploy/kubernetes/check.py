@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from common.errors import SettingsError
 from common.redis.address import Address
 from common.settings import PREFIX, check_variables, definitions, load, settings_classes
-from deploy.kubernetes import rule, secrets
+from deploy.kubernetes import monitoring, rule, secrets
 from deploy.kubernetes.processes import (
     ADMIN_PORT,
     HTTP_PORT,
@@ -42,6 +42,7 @@ def problems(values: Values) -> list[str]:
         *_collector(values),
         *_models(values),
         *_scaling(values),
+        *_monitoring(values),
         *(each for name, service in values.services().items() for each in _service(name, service)),
     ]
 
@@ -221,6 +222,15 @@ def _scaling(values: Values) -> Iterator[str]:
         yield f"autoscaling.legs_per_call: {scaling.legs_per_call} is neither 1 nor 2"
     if values.monitoring is None:
         yield "monitoring: KEDA scales by what Prometheus scrapes; give this section"
+
+
+def _monitoring(values: Values) -> Iterator[str]:
+    watch = values.monitoring
+    if watch is not None and watch.rules and watch.interval_s > monitoring.SLOWEST_S:
+        yield (
+            f"monitoring.interval_s: {watch.interval_s} s is too long for monitoring.rules;"
+            f" at most {monitoring.SLOWEST_S}"
+        )
 
 
 def _per_pod(values: Values, name: str, service: Service) -> Iterator[str]:

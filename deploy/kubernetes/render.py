@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deploy.kubernetes import models, network, redis, scaling, workloads
+from deploy.kubernetes import models, monitoring, network, redis, scaling, workloads
 from deploy.kubernetes.check import problems
 from deploy.kubernetes.values import Rejected, Values
 
@@ -27,7 +27,7 @@ def objects(values: Values) -> list[dict[str, Any]]:
     if values.ingress:
         made.append(network.ingress(values, values.ingress))
     if values.monitoring:
-        made.append(scaling.pod_monitor(values, values.monitoring))
+        made += monitoring.objects(values, values.monitoring)
     if values.autoscaling:
         for name, service in services.items():
             made.append(scaling.scaled_object(values, values.autoscaling, name, service))

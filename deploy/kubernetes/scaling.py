@@ -1,35 +1,15 @@
-"""What watches and scales: a PodMonitor, and KEDA's ScaledObjects over Prometheus."""
+"""What scales: KEDA's ScaledObjects over Prometheus."""
 
 from typing import Any
 
 from deploy.kubernetes import rule
 from deploy.kubernetes.processes import metadata
-from deploy.kubernetes.values import Asr, Autoscaling, Monitoring, Service, Values
+from deploy.kubernetes.values import Asr, Autoscaling, Service, Values
 
 LEGS = ("vad", "denoise")
 """Stages that are scaled by the slots in use, which are legs; the others by calls."""
 _RECOGNISED = 14
 """Calls for a recogniser with tiny.en on two cores, where none were proved (docs/scaling.md)."""
-
-
-def pod_monitor(values: Values, monitoring: Monitoring) -> dict[str, Any]:
-    """Return what Prometheus scrapes: every gateway and worker, also while it drains."""
-    interval = f"{monitoring.interval_s}s"
-    # A pod is scraped by its address, which is in no certificate.
-    tls = {"scheme": "https", "tlsConfig": {"insecureSkipVerify": True}}
-    own = {"admin": tls if values.gateway.tls_secret else {}, "metrics": {}}
-    return {
-        "apiVersion": "monitoring.coreos.com/v1",
-        "kind": "PodMonitor",
-        "metadata": metadata(values, "callscribe"),
-        "spec": {
-            "selector": {"matchLabels": {"app.kubernetes.io/part-of": "callscribe"}},
-            "podMetricsEndpoints": [
-                {"port": port, "path": "/metrics", "interval": interval, **more}
-                for port, more in own.items()
-            ],
-        },
-    }
 
 
 def units_query(values: Values, name: str) -> str:

@@ -73,10 +73,17 @@ class Access:
 
 @dataclass(frozen=True, kw_only=True)
 class Monitoring:
-    """The Prometheus operator: who scrapes, and how often in s."""
+    """The Prometheus operator: who scrapes, and how often in s.
+
+    `labels` are those by which it chooses what it reads. `rules`: our alerts and recording rules,
+    too. `dashboards`: ours, for Grafana's sidecar.
+    """
 
     namespace: str = "monitoring"
     interval_s: int = 15
+    labels: Mapping[str, str] = field(default_factory=dict)
+    rules: bool = False
+    dashboards: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

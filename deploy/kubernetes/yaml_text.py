@@ -2,12 +2,21 @@
 
 import json
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*")
+_BLOCK = re.compile(r"[!-~][ -~]*\n([ -~]+\n|\n)*[ -~]*[!-~]\n")
+"""Lines that people read as such: two at least, of ASCII, the last one with its end."""
 _RESERVED = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 """What YAML 1.1, which kubectl reads, takes for another type."""
+
+
+class Text(str):
+    """YAML that stands in a document as it is, in place of the mapping that it says."""
+
+    __slots__ = ()
 
 
 def dump(documents: Iterable[Mapping[str, Any]]) -> str:
@@ -37,8 +46,17 @@ def _entry(head: str, value: Any, indent: str) -> Iterator[str]:
     elif isinstance(value, list) and value:
         yield f"{head}\n"
         yield from _sequence(value, indent + "  ")
+    elif isinstance(value, Text):
+        yield f"{head}\n{_indented(value, indent)}"
+    elif isinstance(value, str) and _BLOCK.fullmatch(value):
+        yield f"{head} |\n{_indented(value, indent)}"
     else:
         yield f"{head} {_scalar(value)}\n"
+
+
+def _indented(text: str, indent: str) -> str:
+    """Return lines one step below `indent`."""
+    return textwrap.indent(text, indent + "  ", lambda line: line != "\n")
 
 
 def _scalar(value: Any) -> str:

@@ -76,6 +76,11 @@ WRONG = [
     ("large", {"autoscaling.calls_per_min": 0}, "autoscaling.calls_per_min: how many"),
     ("large", {"autoscaling.call_s": 0}, "autoscaling.call_s: how long calls last"),
     ("large", {"autoscaling.legs_per_call": 3}, "autoscaling.legs_per_call: 3 is neither"),
+    (
+        "large",
+        {"monitoring.interval_s": 60, "monitoring.rules": True},
+        "monitoring.interval_s: 60 s is too long for monitoring.rules",
+    ),
     ("large", {"monitoring": None}, "monitoring: KEDA scales by what Prometheus scrapes"),
     ("small", {"gateway.settings.webhook_url": "https://x"}, "gateway.webhook_secret: name the"),
     (
