@@ -1,8 +1,11 @@
 """Processes with the arguments and the environment of their pods, asked as a cluster asks them."""
 
 import os
+import ssl
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,18 +15,32 @@ from typing import Any
 
 import pytest
 
+from bench.redis_server import GuardedRedis
 from callscribe.local.child import die_with_parent, free_ports
+from gateway.tls.keeping import kept
 from tests.conftest import ROOT
 from tests.integration.callscribe.processes import until
-from tests.integration.conftest import page
 from tests.keys import Keys
-from tests.real_redis import real_redis
+from tests.real_redis import PROTECTION, real_redis
 from tests.unit.deploy import compose
-from tests.unit.deploy.sites import of_kind, pod
+from tests.unit.deploy.sites import pod, rendered
 
-SITE = "large"
 STARTED = ("vad", "asr", "gateway")
 """What a gateway needs to be ready, and itself."""
+SITES = {
+    "one user of Redis": rendered("large", {"gateway.keys_secret": "keys"}),
+    "users, and TLS": rendered(
+        "small",
+        {
+            "redis.secret": None,
+            "redis.user_secrets": "callscribe-redis",
+            "gateway.keys_secret": "keys",
+            "gateway.tls_secret": "tls",
+            "ingress.class_name": "haproxy",
+            "monitoring.namespace": "monitoring",
+        },
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -34,34 +51,83 @@ class Pod:
     ports: Mapping[str, int]
     """The free ports that stand in for those of the container, by name."""
 
-    def page(self, port: str, path: str) -> tuple[int, str]:
+    def page(self, port: str, path: str, scheme: str) -> tuple[int, str]:
         """Return status and body of a page at a named port; status 0 while nothing answers."""
+        url = f"{scheme.lower()}://127.0.0.1:{self.ports[port]}{path}"
+        # Neither the kubelet nor Prometheus verifies the certificate of a pod.
+        unverified = ssl._create_unverified_context()
         try:
-            return page(self.ports[port], path)
+            with urllib.request.urlopen(url, timeout=5, context=unverified) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
         except OSError:
             return 0, ""
 
     def passes(self, probe: str) -> bool:
         """Whether a probe succeeds."""
         asked = self.container[probe]["httpGet"]
-        return self.page(asked["port"], asked["path"])[0] == 200
+        return self.page(asked["port"], asked["path"], asked.get("scheme", "HTTP"))[0] == 200
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The pods of a site by name, all of them ready; and who scrapes them."""
+
+    pods: Mapping[str, Pod]
+    monitor: Mapping[str, Any]
+
+    def endpoint(self, name: str) -> Mapping[str, str]:
+        """Return the only endpoint of a pod: the operator leaves out what it has no port for."""
+        every = self.monitor["spec"]["podMetricsEndpoints"]
+        (only,) = [each for each in every if each["port"] in self.pods[name].ports]
+        return {"scheme": "http", **only}
+
+    def scraped(self, name: str) -> tuple[int, str]:
+        """Return what Prometheus gets of a pod."""
+        each = self.endpoint(name)
+        return self.pods[name].page(each["port"], each["path"], each["scheme"])
+
+
+def mount(workload: Any, directory: Path, made: Path) -> None:
+    """Put into a directory what the pod's Secrets hold below /etc/callscribe."""
+    spec = pod(workload)
+    name = workload["metadata"]["name"]
+    held = {
+        "keys": {"keys.json": (made / "keys.json").read_bytes()},
+        "tls": {
+            "tls.crt": (made / "fullchain.pem").read_bytes(),
+            "tls.key": (made / "privkey.pem").read_bytes(),
+        },
+        # The password of a user of the tests is its name.
+        f"callscribe-redis-{name}": {name: name.encode()},
+    }
+    secrets = {each["name"]: each["secret"] for each in spec["volumes"] if "secret" in each}
+    for each in spec["containers"][0]["volumeMounts"]:
+        if each["name"] in secrets:
+            place = directory / Path(each["mountPath"]).relative_to("/etc/callscribe")
+            place.mkdir()
+            for file, content in held[secrets[each["name"]]["secretName"]].items():
+                (place / file).write_bytes(content)
 
 
 @contextmanager
-def running(name: str, directory: Path, redis_url: str, keys: Path) -> Iterator[Pod]:
-    """Start a service; Redis, the keys, the directories and the ports are the test's."""
-    (container,) = pod(of_kind(SITE, "Deployment")[name])["containers"]
+def running(workload: Any, directory: Path, redis: GuardedRedis) -> Iterator[Pod]:
+    """Start a service; Redis, the Secrets, the directories and the ports are the test's."""
+    (container,) = pod(workload)["containers"]
     named = {each["name"]: each["containerPort"] for each in container["ports"]}
     ports = dict(zip(named, free_ports(len(named)), strict=True))
     moved = {str(named[port]): str(free) for port, free in ports.items()}
-    env = {each["name"]: each.get("value", redis_url) for each in container["env"]}
+    env = {each["name"]: each.get("value", redis.url) for each in container["env"]}
     env = {each: moved[value] if each.endswith("_PORT") else value for each, value in env.items()}
+    files = ("/etc/callscribe", str(directory))
+    bundled = ("//redis:6379", f"//127.0.0.1:{redis.port}")
+    env = {each: value.replace(*files).replace(*bundled) for each, value in env.items()}
     own = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(directory)}
     # The addresses of a machine that others use too.
     here = dict.fromkeys(("CALLSCRIBE_HOST", "CALLSCRIBE_METRICS_HOST"), "127.0.0.1")
-    if name == "gateway":
-        own["CALLSCRIBE_KEYS_FILE"] = str(keys)
-    log = directory / f"{name}.log"
+    log = directory / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", *compose.image_entrypoint(), *container["args"]],
@@ -81,24 +147,31 @@ def running(name: str, directory: Path, redis_url: str, keys: Path) -> Iterator[
         process.wait()
 
 
-@pytest.fixture(scope="module")
-def pods(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Pod]]:
-    """Return the pods by name, all of them ready."""
-    directory = tmp_path_factory.mktemp("cluster")
-    keys = Keys(directory / "keys.json")
-    with real_redis() as redis, ExitStack() as resources:
-        started = {
-            name: resources.enter_context(running(name, directory, redis.url, keys.file))
-            for name in STARTED
-        }
-        for each in started.values():
+@pytest.fixture(scope="module", params=SITES)
+def cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """Start what a gateway needs, and the gateway."""
+    objects = SITES[request.param]
+    made = tmp_path_factory.mktemp("cluster")
+    Keys(made / "keys.json")
+    kept(made, ["127.0.0.1"])
+    protection = "acl" if "users" in request.param else PROTECTION
+    with real_redis(protection) as redis, ExitStack() as resources:
+        pods = {}
+        for name in STARTED:
+            workload, directory = objects["Deployment", name], made / name
+            directory.mkdir()
+            mount(workload, directory, made)
+            pods[name] = resources.enter_context(running(workload, directory, redis))
+        for each in pods.values():
             until(partial(each.passes, "startupProbe"), 60)
             until(partial(each.passes, "readinessProbe"), 60)
-        yield started
+        yield Cluster(pods, objects["PodMonitor", "callscribe"])
 
 
-def test_the_probes_need_no_key(pods: Mapping[str, Pod]):
-    for each in pods.values():
+def test_the_probes_need_no_key(cluster: Cluster):
+    for each in cluster.pods.values():
         assert each.passes("startupProbe")
         assert each.passes("livenessProbe")
         assert each.passes("readinessProbe")
@@ -113,19 +186,14 @@ def test_the_probes_need_no_key(pods: Mapping[str, Pod]):
         ("asr", 'callscribe_legs_owned{stage="asr"} 0.0'),
     ],
 )
-def test_prometheus_gets_the_metrics_of_every_pod(pods: Mapping[str, Pod], name: str, line: str):
-    (monitor,) = of_kind(SITE, "PodMonitor").values()
-    each = pods[name]
-    # The operator leaves out an endpoint where a pod has no port of its name.
-    (endpoint,) = [
-        one for one in monitor["spec"]["podMetricsEndpoints"] if one["port"] in each.ports
-    ]
-    status, text = each.page(endpoint["port"], endpoint["path"])
+def test_prometheus_gets_the_metrics_of_every_pod(cluster: Cluster, name: str, line: str):
+    status, text = cluster.scraped(name)
     assert status == 200
     assert line in text.splitlines()
 
 
-def test_who_has_no_key_reads_no_metrics_at_the_port_for_calls(pods: Mapping[str, Pod]):
+def test_who_has_no_key_reads_no_metrics_at_the_port_for_calls(cluster: Cluster):
+    scheme = cluster.endpoint("gateway")["scheme"]
     for path in ("/metrics", "/ws/status", "/health/extended"):
-        assert pods["gateway"].page("http", path)[0] in (401, 404)
-        assert pods["gateway"].page("admin", path)[0] == 200
+        assert cluster.pods["gateway"].page("http", path, scheme)[0] in (401, 404)
+        assert cluster.pods["gateway"].page("admin", path, scheme)[0] == 200
