@@ -223,7 +223,7 @@ def show(found: Found) -> str:
     none = found.costs[0].cpu
     lines = [
         f"{each.way:<18} | {each.check:>7.1f} | {each.cpu:>7.0f} {each.more:>+7.0f}"
-        f" {each.cpu / none:>6.2f}"
+        f" {1 + each.more / none:>6.2f}"
         for each in found.costs
     ]
     return "\n".join([_HEADER, *lines])
