@@ -21,14 +21,19 @@ PASSWORD = "0123abcd"
 _VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+):(?P<kind>[-?]))")
 
 
+_REPLACED = {"command", "entrypoint", "test"}
+"""Lists that Compose takes whole from the last file; of others it takes all entries."""
+
+
 class Missing(Exception):
     """A variable that must be set is not; the message is its own."""
 
 
-def read(env: Mapping[str, str]) -> Any:
+def read(env: Mapping[str, str], *overrides: Path) -> Any:
     """Return the file, with those it includes, as Compose would in `env`.
 
-    That holds the shell's variables and .env's, `PASSWORD` unless it has another.
+    That holds the shell's variables and .env's, `PASSWORD` unless it has another. `overrides` are
+    further files of COMPOSE_FILE.
     """
     main = load(FILE.read_text())
     for each in included():
@@ -37,6 +42,8 @@ def read(env: Mapping[str, str]) -> Any:
             if not section.startswith("x-"):
                 assert not main.setdefault(section, {}).keys() & named.keys()
                 main[section].update(named)
+    for each in overrides:
+        main = _merged(main, load(each.read_text()))
     return _interpolate(main, {"REDIS_PASSWORD": PASSWORD, **env})
 
 
@@ -56,9 +63,9 @@ def load(text: str) -> Any:
     return yaml.load(text)
 
 
-def services(env: Mapping[str, str]) -> dict[str, Any]:
+def services(env: Mapping[str, str], *overrides: Path) -> dict[str, Any]:
     """Return the services that are built from this repository, and go on."""
-    named = read(env)["services"].items()
+    named = read(env, *overrides)["services"].items()
     return {name: each for name, each in named if "build" in each and each["restart"] != "no"}
 
 
@@ -69,6 +76,19 @@ def environment(service: Mapping[str, Any], env: Mapping[str, str]) -> dict[str,
         for name, value in service["environment"].items()
     }
     return {name: value for name, value in resolved.items() if value is not None}
+
+
+def mounts(file: Any, name: str) -> dict[str, str]:
+    """Return what a service sees of the host: a path beside docker-compose.yml, by its own."""
+    service = file["services"][name]
+    found = {}
+    for volume in service.get("volumes", ()):
+        source, target, *_ = volume.split(":")
+        if source.startswith("./"):
+            found[target] = source
+    for secret in service.get("secrets", ()):
+        found[secret["target"]] = file["secrets"][secret["source"]]["file"]
+    return found
 
 
 def variables() -> set[str]:
@@ -98,6 +118,16 @@ def scrape_targets() -> list[tuple[str, int]]:
         for discovery in job.get("dns_sd_configs", ())
         for name in discovery["names"]
     ]
+
+
+def _merged(base: Any, other: Any, key: str = "") -> Any:
+    """Return a value of one file with that of the next, as Compose merges them."""
+    if isinstance(base, dict) and isinstance(other, dict):
+        both = {name: _merged(base[name], other[name], name) for name in base.keys() & other.keys()}
+        return {**base, **other, **both}
+    if isinstance(base, list) and isinstance(other, list) and key not in _REPLACED:
+        return [*base, *other]
+    return other
 
 
 def _interpolate(node: Any, env: Mapping[str, str]) -> Any:

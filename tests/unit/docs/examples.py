@@ -62,6 +62,8 @@ RUN: dict[str, dict[str, str]] = {
         "callscribe check-config": f"{_COMMAND}::test_what_needs_no_server",
     },
     "docs/compose.md": {
+        "CALLSCRIBE_NO_AUTH=false": "tests/unit/deploy/test_secrets.py"
+        "::test_the_files_of_the_page_reach_the_gateway",
         "COMPOSE_PROFILES=sentinel": f"{_HERE}::test_the_urls_of_redis_name_services",
         "COMPOSE_PROFILES=cluster": f"{_HERE}::test_the_urls_of_redis_name_services",
     },
@@ -194,6 +196,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "docs/compose.md": {
         'echo "REDIS_PASSWORD': CONTAINERS,
         "docker compose": CONTAINERS,
+        "chmod 700 secrets": f"{CONTAINERS}; test_secrets.py reads such files",
     },
     "docs/threat-model.md": {"flowchart": "a picture"},
     "docs/loadtest.md": {
