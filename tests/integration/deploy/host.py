@@ -3,6 +3,7 @@ health checks as they stand there. A container is a process with a loopback addr
 ports are others than in the file, the same for all.
 """
 
+import json
 import os
 import re
 import signal
@@ -24,10 +25,17 @@ from tests.integration.deploy.names import NameServer
 from tests.unit.deploy import compose
 
 GRACE = 30.0
-_PORTS = (6379, 8000, 43007, 43008, 9092, 2700, 9100)
+_PORTS = (6379, 8000, 43007, 43008, 9092, 2700, 9100, 9101)
 _NUMBERS = re.compile(rf"\b({'|'.join(map(str, _PORTS))})\b")
+_REDIS = re.compile(r"(?<=[@/])redis:(?=\d)")
 _NETWORK = "127.77.0"
 _PROXY_SEEN_AS = "127.0.0.1"
+SECRETS = "/run/secrets"
+"""Where containers see files of the host's folder `secrets`."""
+
+
+def _below(text: str, root: Path) -> str:
+    return text.replace(SECRETS, f"{root}{SECRETS}")
 
 
 class Container:
@@ -48,6 +56,16 @@ class Container:
     def port(self) -> int:
         """Where its pages are."""
         return self._host.ports[8000 if self.service == "gateway" else 9100]
+
+    @property
+    def metrics_port(self) -> int:
+        """Where it serves /metrics."""
+        return self._host.ports[9101 if self.service == "gateway" else 9100]
+
+    @property
+    def root(self) -> Path:
+        """What stands for / where the host's files are mounted."""
+        return self._host.directory / "roots" / self.name
 
     def start(self) -> None:
         """Start its process."""
@@ -101,7 +119,9 @@ class Container:
 class Host:
     """Runs what would run in containers; `scale` as of `docker compose up`.
 
-    `commands`: what a service runs instead of `callscribe`; `variables`: of all services.
+    `commands`: what a service runs instead of `callscribe`; `variables`: of all services; `env`:
+    what .env holds; `overrides`: further files of COMPOSE_FILE. The folder `secrets` that lies
+    beside docker-compose.yml is that of `directory`.
     """
 
     def __init__(
@@ -110,13 +130,17 @@ class Host:
         scale: Mapping[str, int],
         commands: Mapping[str, Sequence[str]],
         variables: Mapping[str, str],
+        env: Mapping[str, str],
+        overrides: Sequence[Path],
     ) -> None:
         self.directory = directory
         self.home = directory / "home"
         self.home.mkdir()
         (directory / "valkey-server").symlink_to(find_server())
-        named = compose.services({}).items()
+        self.file = compose.read(env, *overrides)
+        named = compose.services(env, *overrides).items()
         self.services = {name: each for name, each in named if "profiles" not in each}
+        self._env = env
         self.ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
         self._commands, self._variables = commands, variables
         self.containers: list[Container] = []
@@ -135,9 +159,12 @@ class Host:
         return _NUMBERS.sub(lambda found: str(self.ports[int(found[1])]), text)
 
     def redis(self) -> redis.Redis:
-        """Return a client with the file's password."""
+        """Return a client that may do everything."""
         (server,) = self.of("redis")
-        return redis.Redis(server.address, self.ports[6379], password=compose.PASSWORD)
+        name, password = None, compose.PASSWORD
+        if (own := self.directory / "secrets" / "redis" / "admin").exists():
+            name, password = own.name, own.read_text().strip()
+        return redis.Redis(server.address, self.ports[6379], username=name, password=password)
 
     def answers(self) -> bool:
         """Whether Redis does."""
@@ -149,14 +176,11 @@ class Host:
 
     def program(self, container: Container) -> tuple[list[str], dict[str, str]]:
         """Return the command and the environment of a container."""
+        self.mount(container.service, container.name)
         if container.service == "redis":
             return self._redis(container)
         service = self.services[container.service]
-        env = {name: self.moved(v) for name, v in compose.environment(service, {}).items()}
-        (server,) = self.of("redis")
-        url = env["CALLSCRIBE_REDIS_URL"]
-        assert url.startswith(f"redis://:{compose.PASSWORD}@redis:")
-        env["CALLSCRIBE_REDIS_URL"] = url.replace("@redis:", f"@{server.address}:")
+        env = self.environment(container.service, container.root)
         host = "CALLSCRIBE_HOST" if container.service == "gateway" else "CALLSCRIBE_METRICS_HOST"
         env[host] = container.address
         if container.service == "gateway":
@@ -169,14 +193,35 @@ class Host:
             **self._variables,
         }
 
+    def environment(self, name: str, root: Path) -> dict[str, str]:
+        """Return what a service is given, with this host's Redis and its files below `root`."""
+        given = compose.environment(self.file["services"][name], self._env)
+        env = {key: _below(self.moved(value), root) for key, value in given.items()}
+        (server,) = self.of("redis")
+        url, found = _REDIS.subn(f"{server.address}:", env["CALLSCRIBE_REDIS_URL"])
+        assert found == 1, url
+        return {**env, "CALLSCRIBE_REDIS_URL": url}
+
+    def mount(self, service: str, name: str) -> Path:
+        """Make what stands for / of a container: the files that it would see, and no others."""
+        root = self.directory / "roots" / name
+        for target, source in compose.mounts(self.file, service).items():
+            if target.startswith(SECRETS):
+                link = Path(_below(target, root))
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.unlink(missing_ok=True)
+                link.symlink_to(self.directory / source)
+        return root
+
     def _redis(self, container: Container) -> tuple[list[str], dict[str, str]]:
-        service: Any = compose.read({})["services"]["redis"]
+        service: Any = self.file["services"]["redis"]
         data = self.directory / "data"
         data.mkdir(exist_ok=True)
         own = ["--port", str(self.ports[6379]), "--bind", container.address, "--dir", str(data)]
         path = f"{self.directory}:{os.environ['PATH']}"
         env = {**service["environment"], "HOSTNAME": container.address, "PATH": path}
-        return [*service["entrypoint"], *own], env
+        given = [_below(each, container.root) for each in service.get("command", ())]
+        return [*service["entrypoint"], *given, *own], env
 
     def _addresses(self, name: str) -> list[str] | None:
         running = [each.address for each in self.of(name) if each.runs]
@@ -208,10 +253,23 @@ def running_host(
     scale: Mapping[str, int] | None = None,
     commands: Mapping[str, Sequence[str]] | None = None,
     variables: Mapping[str, str] | None = None,
+    env: Mapping[str, str] | None = None,
+    overrides: Sequence[Path] = (),
 ) -> Iterator[Host]:
     """Start a host with these numbers of containers; see it ended on leaving."""
-    host = Host(directory, scale or {}, commands or {}, variables or {})
+    host = Host(directory, scale or {}, commands or {}, variables or {}, env or {}, overrides)
     with ExitStack() as resources:
         resources.callback(host.close)
         host.start()
         yield host
+
+
+def transcribe(host: Host, path: Path) -> list[dict[str, object]]:
+    """Send a recording to the only gateway with our command; return the events."""
+    (gateway,), (asr,) = host.of("gateway"), host.of("asr")
+    url = f"ws://{gateway.address}:{gateway.port}/ws/asr"
+    command = [sys.executable, "-m", "callscribe", "transcribe", str(path)]
+    command += ["--format", "jsonl", "--url", url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr + gateway.log() + asr.log()
+    return [json.loads(line) for line in done.stdout.splitlines()]

@@ -3,26 +3,14 @@
 import json
 import re
 import subprocess
-import sys
 from http.client import HTTPConnection
 from importlib.resources import as_file, files
-from pathlib import Path
 
 import pytest
 import redis
 
-from tests.integration.deploy.host import Container, Host, running_host
+from tests.integration.deploy.host import Container, running_host, transcribe
 from tests.unit.deploy import compose
-
-
-def transcribe(host: Host, path: Path) -> list[dict[str, object]]:
-    (gateway,), (asr,) = host.of("gateway"), host.of("asr")
-    url = f"ws://{gateway.address}:{gateway.port}/ws/asr"
-    command = [sys.executable, "-m", "callscribe", "transcribe", str(path)]
-    command += ["--format", "jsonl", "--url", url]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr + gateway.log() + asr.log()
-    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_the_composed_services_transcribe_a_call_and_end_well(tmp_path):
@@ -76,7 +64,7 @@ def test_nobody_reaches_redis_without_the_password(tmp_path):
 
 
 def metrics(container: Container) -> str:
-    connection = HTTPConnection(container.address, container.port, timeout=5)
+    connection = HTTPConnection(container.address, container.metrics_port, timeout=5)
     connection.request("GET", "/metrics")
     answer = connection.getresponse()
     assert answer.status == 200

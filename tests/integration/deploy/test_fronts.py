@@ -89,7 +89,8 @@ async def test_clients_are_known_by_their_own_addresses(front: Host, port: int, 
 
 
 @pytest.mark.parametrize(
-    ("path", "code"), [("/health", 200), ("/ws/status", 200), ("/metrics", 404)]
+    ("path", "code"),
+    [("/health", 200), ("/ws/status", 404), ("/health/extended", 404), ("/metrics", 404)],
 )
 def test_what_is_not_for_outsiders_stays_inside(front: Host, path: str, code: int):
     for port in (8000, 43008, 2700):

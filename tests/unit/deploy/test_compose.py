@@ -201,7 +201,7 @@ def test_health_checks_ask_the_port_that_the_service_listens_on():
 
 def test_prometheus_asks_every_service_at_its_port():
     ports = {
-        name: int(own.get("CALLSCRIBE_METRICS_PORT") or own["CALLSCRIBE_PORT"])
+        name: int(own.get("CALLSCRIBE_METRICS_PORT") or own["CALLSCRIBE_ADMIN_PORT"])
         for name, service in SERVICES.items()
         for own in [service["environment"]]
     }
@@ -209,6 +209,12 @@ def test_prometheus_asks_every_service_at_its_port():
     redis = {name: 6379 for name in FILE["services"] if re.match(r"redis($|-[1-6s])", name)}
     assert dict(compose.scrape_targets()) == ports | others | redis
     assert {*ports, *others, *redis} <= FILE["services"].keys()
+
+
+def test_nobody_reaches_the_port_of_operators_from_the_host():
+    port = SERVICES["gateway"]["environment"]["CALLSCRIBE_ADMIN_PORT"]
+    for service in FILE["services"].values():
+        assert all(each.rpartition(":")[2] != port for each in service.get("ports", ()))
 
 
 def test_every_port_of_a_protocol_is_published_where_its_clients_expect_it():

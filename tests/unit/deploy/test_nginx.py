@@ -91,6 +91,7 @@ def test_a_directory_on_the_host_takes_the_place_of_the_volume():
 
 def test_they_ask_the_gateways_at_their_ports():
     own = compose.environment(FILE["services"]["gateway"], {})
+    operators = own.pop("CALLSCRIBE_ADMIN_PORT")
     ports = sorted(value for name, value in own.items() if name.endswith("_PORT"))
     assert directive("set") == f"$gateway gateway:{own['CALLSCRIBE_PORT']}"
     asked = re.findall(
@@ -101,6 +102,7 @@ def test_they_ask_the_gateways_at_their_ports():
     assert sorted(re.findall(r"^    bind :(\d+)$", haproxy, re.MULTILINE)) == ports
     assert sorted(re.findall(r" gateway:(\d+)$", haproxy, re.MULTILINE)) == ports
     assert f"check port {own['CALLSCRIBE_PORT']} " in haproxy
+    assert all(operators not in text for text in (CONFIG, PLAIN, haproxy))
 
 
 def test_the_gateways_trust_the_proxies_addresses_and_nobody_else():
