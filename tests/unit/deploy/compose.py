@@ -12,6 +12,7 @@ from tests.conftest import ROOT
 
 FILE = ROOT / "docker-compose.yml"
 GPUS = ROOT / "deploy" / "gpus.yml"
+USERS = ROOT / "deploy" / "redis-users.yml"
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 PROMETHEUS = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 

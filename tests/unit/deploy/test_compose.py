@@ -35,7 +35,7 @@ def settings_class(service):
 
 def test_the_file_follows_the_compose_specification():
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
-    command += [str(path) for path in (compose.FILE, *compose.included())]
+    command += [str(path) for path in (compose.FILE, compose.USERS, *compose.included())]
     check = subprocess.run(command, capture_output=True, text=True, check=False)
     assert check.returncode == 0, check.stdout + check.stderr
 

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
+from common.bus import acl
 from common.settings import load
 from gateway.settings import GatewaySettings
 from tests.conftest import ROOT
@@ -80,3 +81,28 @@ def test_the_folder_is_there_and_what_lies_in_it_is_never_committed():
     assert (folder / ".gitignore").read_text().splitlines() == ["*", "!.gitignore"]
     _, *ignored = (folder.parent / ".gitignore").read_text().splitlines()
     assert ignored == ["*", "!.gitignore", "!gateway/"]
+
+
+WITH_USERS = compose.services({}, compose.USERS)
+
+
+@pytest.mark.parametrize("name", WITH_USERS)
+def test_a_service_sees_the_password_of_its_own_user_alone(name):
+    (user,) = WITH_USERS[name]["command"]
+    assert user in {each.name for each in acl.users()}
+    mounts = compose.mounts(compose.read({}, compose.USERS), name)
+    seen = {target: source for target, source in mounts.items() if "redis" in target}
+    assert seen == {f"/run/secrets/redis/{user}": f"./secrets/redis/{user}"}
+    url = WITH_USERS[name]["environment"]["CALLSCRIBE_REDIS_URL"]
+    assert url == "redis://redis:6379/0?passwords=/run/secrets/redis"
+
+
+def test_another_redis_may_have_the_same_users():
+    url = "redis://redis.internal:6379/0?passwords=/run/secrets/redis"
+    for service in compose.services({"CALLSCRIBE_REDIS_URL": url}, compose.USERS).values():
+        assert service["environment"]["CALLSCRIBE_REDIS_URL"] == url
+
+
+def test_no_service_sees_the_password_of_a_person():
+    secrets = compose.read({}, compose.USERS)["secrets"].values()
+    assert "./secrets/redis/admin" not in {each["file"] for each in secrets}
