@@ -31,7 +31,7 @@ _REDIS = re.compile(r"(?<=[@/])redis:(?=\d)")
 _NETWORK = "127.77.0"
 _PROXY_SEEN_AS = "127.0.0.1"
 SECRETS = "/run/secrets"
-"""Where containers see files of the host's folder `secrets`."""
+"""Where containers see files of the host's folder `deploy/secrets`."""
 
 
 def _below(text: str, root: Path) -> str:
@@ -120,8 +120,8 @@ class Host:
     """Runs what would run in containers; `scale` as of `docker compose up`.
 
     `commands`: what a service runs instead of `callscribe`; `variables`: of all services; `env`:
-    what .env holds; `overrides`: further files of COMPOSE_FILE. The folder `secrets` that lies
-    beside docker-compose.yml is that of `directory`.
+    what .env holds; `overrides`: further files of COMPOSE_FILE. `deploy/secrets` is that of
+    `directory`, not the one beside docker-compose.yml.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class Host:
         """Return a client that may do everything."""
         (server,) = self.of("redis")
         name, password = None, compose.PASSWORD
-        if (own := self.directory / "secrets" / "redis" / "admin").exists():
+        if (own := self.directory / "deploy" / "secrets" / "redis" / "admin").exists():
             name, password = own.name, own.read_text().strip()
         return redis.Redis(server.address, self.ports[6379], username=name, password=password)
 

@@ -11,7 +11,7 @@ from tests.integration.callscribe.processes import until
 from tests.integration.deploy.host import Container, running_host
 from tests.integration.deploy.monitoring import Monitoring, monitoring
 
-KEYS = "secrets/gateway/keys.json"
+KEYS = "deploy/secrets/gateway/keys.json"
 GUARDED = {
     "CALLSCRIBE_NO_AUTH": "false",
     "CALLSCRIBE_KEYS_FILE": "/run/secrets/callscribe/keys.json",

@@ -23,7 +23,7 @@ CLI = shutil.which("valkey-cli") or shutil.which("redis-cli")
 DOCKER = """#!/bin/sh
 test "$1 $2" = "compose run" || exit 0
 while test "$1" != gateway; do shift; done
-exec {python} -m callscribe "$2" "{folder}$3"
+exec {python} -m callscribe "$2" "{folder}/deploy$3"
 """
 """Stands for `docker`: runs what the gateway's container would, and starts nothing."""
 
@@ -36,10 +36,10 @@ def script(path: Path, text: str) -> None:
 
 def follow_the_page(folder: Path) -> dict[str, str]:
     """Do what docs/compose.md says in a folder; return what .env holds then."""
-    (folder / "secrets" / "gateway").mkdir(parents=True)
+    (folder / "deploy" / "secrets" / "gateway").mkdir(parents=True)
     script(folder / "bin" / "docker", DOCKER.format(python=sys.executable, folder=folder))
     env = {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    text = block("docs/compose.md", "chmod 700 secrets\ndocker")
+    text = block("docs/compose.md", "chmod 700 deploy/secrets\ndocker")
     subprocess.run(["sh", "-euc", text], cwd=folder, env=env, check=True)
     lines = (folder / ".env").read_text().splitlines()
     return dict(line.split("=", 1) for line in lines)
@@ -72,7 +72,7 @@ def test_each_service_is_a_user_of_its_own(tmp_path: Path):
     env = follow_the_page(tmp_path)
     first, second = env.pop("COMPOSE_FILE").split(":")
     assert (first, ROOT / second) == ("docker-compose.yml", compose.USERS)
-    assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "deploy" / "secrets").stat().st_mode & 0o077 == 0
     with running_host(tmp_path, env=env, overrides=[compose.USERS]) as host:
         samples = files("pytest_audioeval") / "samples" / "audio" / "en"
         with as_file(samples / "quick_brown_fox.wav") as path:

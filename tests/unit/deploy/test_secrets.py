@@ -1,4 +1,4 @@
-"""The folder `secrets`, in which docker-compose.yml looks for files that only some may read."""
+"""The folder `deploy/secrets`, where docker-compose.yml looks for files that only some may read."""
 
 import json
 from pathlib import PurePosixPath
@@ -38,7 +38,7 @@ def content(variable):
 
 def loaded(env, tmp_path):
     """Return the gateway's settings with this .env, and files where they would be mounted."""
-    (tmp_path / "secrets" / "gateway").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "deploy" / "secrets" / "gateway").mkdir(parents=True, exist_ok=True)
     service = compose.services(env)["gateway"]
     given = compose.environment(service, env)
     for variable in FILES:
@@ -58,7 +58,7 @@ def test_each_file_reaches_the_gateway(variable, tmp_path):
         env["CALLSCRIBE_WEBHOOK_URL"] = "https://receiver.example/"
     settings = loaded(env, tmp_path)
     name = variable.removeprefix("CALLSCRIBE_").lower()
-    assert getattr(settings, name) == tmp_path / "secrets" / "gateway" / "it"
+    assert getattr(settings, name) == tmp_path / "deploy" / "secrets" / "gateway" / "it"
     assert (settings.authority() is None) == ("JWT" not in variable)
     assert (settings.auth_token() is None) == ("TWILIO" not in variable)
     assert bool(settings.webhook_rules().secrets.keys) == ("WEBHOOK" in variable)
@@ -76,7 +76,7 @@ def test_the_files_of_the_page_reach_the_gateway(tmp_path):
 
 def test_the_folder_is_there_and_what_lies_in_it_is_never_committed():
     (mount,) = GATEWAY["volumes"]
-    assert mount == f"./secrets/gateway:{FOLDER}:ro"
+    assert mount == f"./deploy/secrets/gateway:{FOLDER}:ro"
     folder = ROOT / mount.partition(":")[0]
     assert (folder / ".gitignore").read_text().splitlines() == ["*", "!.gitignore"]
     _, *ignored = (folder.parent / ".gitignore").read_text().splitlines()
@@ -92,7 +92,7 @@ def test_a_service_sees_the_password_of_its_own_user_alone(name):
     assert user in {each.name for each in acl.users()}
     mounts = compose.mounts(compose.read({}, compose.USERS), name)
     seen = {target: source for target, source in mounts.items() if "redis" in target}
-    assert seen == {f"/run/secrets/redis/{user}": f"./secrets/redis/{user}"}
+    assert seen == {f"/run/secrets/redis/{user}": f"./deploy/secrets/redis/{user}"}
     url = WITH_USERS[name]["environment"]["CALLSCRIBE_REDIS_URL"]
     assert url == "redis://redis:6379/0?passwords=/run/secrets/redis"
 
@@ -105,4 +105,4 @@ def test_another_redis_may_have_the_same_users():
 
 def test_no_service_sees_the_password_of_a_person():
     secrets = compose.read({}, compose.USERS)["secrets"].values()
-    assert "./secrets/redis/admin" not in {each["file"] for each in secrets}
+    assert "./deploy/secrets/redis/admin" not in {each["file"] for each in secrets}

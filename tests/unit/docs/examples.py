@@ -64,7 +64,7 @@ RUN: dict[str, dict[str, str]] = {
     "docs/compose.md": {
         "CALLSCRIBE_NO_AUTH=false": "tests/unit/deploy/test_secrets.py"
         "::test_the_files_of_the_page_reach_the_gateway",
-        "chmod 700 secrets\ndocker": "tests/integration/deploy/test_users.py"
+        "chmod 700 deploy/secrets\ndocker": "tests/integration/deploy/test_users.py"
         "::test_each_service_is_a_user_of_its_own",
         "COMPOSE_PROFILES=sentinel": f"{_HERE}::test_the_urls_of_redis_name_services",
         "COMPOSE_PROFILES=cluster": f"{_HERE}::test_the_urls_of_redis_name_services",
@@ -198,7 +198,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "docs/compose.md": {
         'echo "REDIS_PASSWORD': CONTAINERS,
         "docker compose": CONTAINERS,
-        "chmod 700 secrets\necho": f"{CONTAINERS}; test_secrets.py reads such files",
+        "chmod 700 deploy/secrets\necho": f"{CONTAINERS}; test_secrets.py reads such files",
     },
     "docs/threat-model.md": {"flowchart": "a picture"},
     "docs/loadtest.md": {
