@@ -13,7 +13,7 @@ from gateway.access.gate import Gate
 from gateway.admission.forwarded import TrustedProxies
 from gateway.admission.handshake import Handshakes
 from gateway.conversations.reception import Reception
-from gateway.http.guard import OPERATORS, Guard
+from gateway.http.guard import OPERATORS, Guard, check_operators
 from gateway.http.site import Site
 from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import Protocol, Transport
@@ -65,7 +65,8 @@ class Ports:
         self._sites.append(site)
         await self._listen(self._web_sockets(shared, site), settings.port, tls, "--port")
         if apart is not None:
-            site_apart = Site(operators(), self._metrics, self._proxies.trusts, None)
+            trusts = self._proxies.trusts
+            site_apart = Site(operators(), self._metrics, trusts, check_operators)
             await site_apart.start()
             self._sites.append(site_apart)
             await self._listen(self._web_sockets([], site_apart), apart, tls, "--admin-port")

@@ -1,7 +1,7 @@
-"""The one table of every path of the gateway, and what it needs. Pure.
+"""The one table of every path of the gateway, and what it needs; one more for operators. Pure.
 
-A path that is not here is refused to all, so that none is ever served without a decision.
-A WebSocket handshake of any protocol needs `HANDSHAKE`, on whichever port.
+A path that is not in the table of its port is refused to all, so that none is ever served without
+a decision. A WebSocket handshake of any protocol needs `HANDSHAKE`, on whichever port.
 """
 
 from enum import Enum
@@ -48,7 +48,27 @@ NEEDS: dict[tuple[str, str], Need] = {
 
 HANDSHAKE = Need.TRANSCRIBE
 
+AT_ADMIN_PORT: dict[tuple[str, str], str] = {
+    ("GET", "/health"): "a probe has no key",
+    ("GET", "/ready"): "a probe has no key",
+    ("GET", "/certificate"): "every connection shows it anyway",
+    ("GET", "/health/extended"): "it has figures of the process, and names no call",
+    ("GET", "/ws/status"): "it has counts, and names no call",
+    ("GET", "/metrics"): "Prometheus has no key; counts and times alone are there",
+    ("POST", "/v1/drain"): "it is for one who may not signal the process, and shows no call",
+}
+"""What `--admin-port` answers to all who reach it, and why reaching it is enough."""
+
 
 def need_of(method: str, path: str) -> Need | None:
     """Return what a request needs; `path` with names in place of what varies. None: not served."""
-    return NEEDS.get(("GET" if method == "HEAD" else method, path))
+    return NEEDS.get(_entry(method, path))
+
+
+def is_for_operators(method: str, path: str) -> bool:
+    """Tell whether the port for operators serves this; `path` as for `need_of`."""
+    return _entry(method, path) in AT_ADMIN_PORT
+
+
+def _entry(method: str, path: str) -> tuple[str, str]:
+    return ("GET" if method == "HEAD" else method, path)

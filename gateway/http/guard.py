@@ -7,7 +7,7 @@ from aiohttp import web
 from common.telemetry.metrics import GatewayMetrics
 from gateway.access.gate import Denied, Gate
 from gateway.access.principal import Principal
-from gateway.access.rules import need_of
+from gateway.access.rules import AT_ADMIN_PORT, NEEDS, Need, is_for_operators, need_of
 from gateway.admission.forwarded import TrustedProxies
 from gateway.http.problems import problem
 from gateway.http.site import PAGE, Handler
@@ -17,7 +17,7 @@ WHO = web.RequestKey("who", Principal)
 """Who makes a request, in each that has passed."""
 
 
-OPERATORS = frozenset({"/metrics", "/ws/status", "/health/extended"})
+OPERATORS = frozenset(path for at, path in AT_ADMIN_PORT if NEEDS.get((at, path)) is Need.ADMIN)
 """What `--admin-port` takes off the public port."""
 
 
@@ -69,3 +69,12 @@ class Guard:
                 content_type="application/json",
                 headers=denied.headers,
             )
+
+
+@web.middleware
+async def check_operators(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Carry out a request at the operators' port if the table of that port has it."""
+    resource = request.match_info.route.resource
+    if resource is not None and not is_for_operators(request.method, resource.canonical):
+        raise web.HTTPForbidden(text="nobody may do this\n")
+    return await handler(request)

@@ -42,13 +42,10 @@ class Site:
         routes: Iterable[web.AbstractRouteDef],
         metrics: GatewayMetrics,
         is_proxy: Callable[[str], bool],
-        check: Middleware | None,
+        check: Middleware,
     ) -> None:
         # Larger bodies are read in pieces by those who expect them.
-        self._app = web.Application(
-            middlewares=[self._answer] if check is None else [self._answer, check],
-            client_max_size=1 << 16,
-        )
+        self._app = web.Application(middlewares=[self._answer, check], client_max_size=1 << 16)
         self._app.add_routes(routes)
         self._app.on_response_prepare.append(_prepare)
         self._metrics = metrics

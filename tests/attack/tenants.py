@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
-from gateway.access.rules import Need
+from gateway.access.rules import AT_ADMIN_PORT, NEEDS, Need
 from gateway.http.guard import OPERATORS
 from tests.attack import wire
 from tests.attack.doors import Door, paths
@@ -100,8 +100,9 @@ class _Thief:
 
     async def reach_operators(self) -> None:
         """At another gateway, with a port of its own for them, and the other way round."""
-        for path in OPERATORS:
-            public = Door(path=path, port=self._held.steady)
+        apart = [each for each in AT_ADMIN_PORT if NEEDS.get(each) is not Need.NOTHING]
+        for method, path in apart:
+            public = Door(path=path, method=method, port=self._held.steady)
             self._expect(public, await self._ask(public, self._held.victim), 404, "public")
         others = [door for door in paths(self._session) if door.path not in OPERATORS]
         others.append(Door(path=PATH, handshake=True))

@@ -1,6 +1,6 @@
 """Complete mediation: every path has its need, and none is open by oversight."""
 
-from gateway.access.rules import NEEDS, Need, need_of
+from gateway.access.rules import AT_ADMIN_PORT, NEEDS, Need, is_for_operators, need_of
 from gateway.http.files import FORMS
 from gateway.http.guard import OPERATORS
 from gateway.protocols import PROTOCOLS
@@ -24,7 +24,21 @@ def test_only_these_need_nothing():
 
 
 def test_what_operators_see_needs_an_operator():
+    assert {"/metrics", "/ws/status", "/health/extended"} == OPERATORS
     assert all(need_of("GET", path) is Need.ADMIN for path in OPERATORS)
+
+
+def test_the_operators_port_serves_what_its_table_has_and_says_why():
+    assert is_for_operators("HEAD", "/metrics")
+    assert is_for_operators("POST", "/v1/drain")
+    assert not is_for_operators("GET", "/v1/drain")
+    assert not is_for_operators("GET", "/v1/sessions")
+    assert all(AT_ADMIN_PORT.values())
+
+
+def test_only_that_port_drains():
+    apart = {each for each in AT_ADMIN_PORT if each not in NEEDS}
+    assert apart == {("POST", "/v1/drain")}
 
 
 def test_files_are_calls():

@@ -9,9 +9,14 @@ from prometheus_client import CollectorRegistry
 
 from common.telemetry.metrics import GatewayMetrics
 from gateway.http import site
-from gateway.http.site import Site
+from gateway.http.site import Handler, Site
 
 REQUEST = b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@web.middleware
+async def let_through(request: web.Request, handler: Handler) -> web.StreamResponse:
+    return await handler(request)
 
 
 @asynccontextmanager
@@ -19,7 +24,7 @@ async def listening(
     *routes: web.AbstractRouteDef, proxy: bool = False, goes_on: bool = False
 ) -> AsyncIterator[int]:
     metrics = GatewayMetrics.build(CollectorRegistry())
-    one = Site(routes, metrics, lambda peer: proxy, None)
+    one = Site(routes, metrics, lambda peer: proxy, let_through)
     await one.start()
     server = await asyncio.get_running_loop().create_server(
         lambda: one.connection(goes_on), "127.0.0.1", 0
