@@ -21,6 +21,7 @@ from common.telemetry.metrics import BusMetrics, GatewayMetrics, TlsMetrics
 from gateway.access.gatekeeper import gatekeeper
 from gateway.access.keyring import Keyring
 from gateway.access.meter import Meter
+from gateway.access.tenant_metrics import TenantMetrics
 from gateway.admission.capacity import Capacity
 from gateway.admission.handshake import Handshakes
 from gateway.admission.presence import Presence
@@ -138,7 +139,7 @@ class GatewayServer:
             lambda outcome: self._metrics.webhooks.labels(outcome).inc(),
             keep=settings.webhook_keep_s,
         )
-        self._meter = meter = Meter(link, self._metrics)
+        self._meter = meter = Meter(link, TenantMetrics.build(self._registry))
         services = Services(
             link=link,
             uplink=self._uplink,

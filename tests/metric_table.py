@@ -5,6 +5,7 @@ from functools import cache
 from prometheus_client import CollectorRegistry
 
 from common.telemetry import metrics
+from gateway.access.tenant_metrics import TenantMetrics
 
 _SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",), "info": ("_info",)}
 
@@ -15,6 +16,7 @@ def families() -> tuple[dict[str, list[str]], set[str]]:
     registry = metrics.new_registry(version="1", service="test")
     metrics.BusMetrics.build(registry)
     metrics.GatewayMetrics.build(registry)
+    TenantMetrics.build(registry)
     metrics.TlsMetrics.build(registry)
     metrics.VadMetrics.build(registry)
     metrics.AsrMetrics.build(registry)

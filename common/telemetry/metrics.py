@@ -1,5 +1,7 @@
 """Every metric of the product, declared once, with its meaning and its remedy.
 
+Those by tenant are in `gateway.access.tenant_metrics`.
+
 Each process builds one `CollectorRegistry` and from it the groups that it needs; nothing uses
 prometheus-client's global registry. Buckets bracket the objectives: a stage's tick within
 16 ms, an event through the chain within 25 ms, a partial within 0.5 s, a final within 0.3 s of
@@ -178,8 +180,6 @@ class GatewayMetrics:
     `gateway_busy`: gateways; `redis_memory`: a larger maxmemory; `key_sessions`: a client has its
     most calls already; `unavailable`: a stage has no live worker; `draining`: a deployment. Any
     other is a client's error code."""
-    tenant_audio: Counter
-    """Seconds of audio by `tenant`, all legs. `GET /v1/usage` has the figures to go by."""
     traces_dropped: Counter
     """Trace entries that were not kept, because Redis was away or full. No result depends on them.
     """
@@ -227,12 +227,6 @@ class GatewayMetrics:
                 "callscribe_refusals_total",
                 "Sessions refused",
                 ["reason"],
-                registry=registry,
-            ),
-            tenant_audio=Counter(
-                "callscribe_tenant_audio_seconds_total",
-                "Audio received, by tenant",
-                ["tenant"],
                 registry=registry,
             ),
             webhooks=Counter(

@@ -278,6 +278,13 @@ OBJECTIVE = Dashboard(
     ],
 )
 
+
+def _of_a_day(figure: str, said: str = "") -> Query:
+    """Return what each tenant used in 24 hours; its legend has the tenant, and `said`."""
+    query = f"sum by (tenant) (increase(callscribe_tenant_{figure}_total[1d]))"
+    return Query(query, f"{{{{tenant}}}} {said}".strip())
+
+
 _OF_KEYS = "(missing|unknown|revoked|expired)_(key|token)|spent_token|scope|origin|key_.+"
 
 TENANTS = Dashboard(
@@ -300,12 +307,19 @@ TENANTS = Dashboard(
             title="Audio of a day",
             text="All channels of a tenant's calls, in the last 24 hours.",
             unit="s",
-            queries=[
-                Query(
-                    "sum by (tenant) (increase(callscribe_tenant_audio_seconds_total[1d]))",
-                    "{{tenant}}",
-                )
-            ],
+            queries=[_of_a_day("audio_seconds")],
+        ),
+        Panel(
+            title="Calls and their legs, of a day",
+            text="In the last 24 hours. A call counts within 10 s of its beginning.",
+            unit="short",
+            queries=[_of_a_day("calls", "calls"), _of_a_day("legs", "legs")],
+        ),
+        Panel(
+            title="Speech of a day",
+            text="Of the audio of the last 24 hours, what somebody said.",
+            unit="s",
+            queries=[_of_a_day("speech_seconds")],
         ),
         Panel(
             title="Refused for their keys, a minute",

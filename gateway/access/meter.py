@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias
 from common.bus import commands, keys, scripts
 from common.redis.link import Link, ScriptCall
 from common.redis.replies import pairs
-from common.telemetry.metrics import GatewayMetrics
 from gateway.access.principal import Principal
+from gateway.access.tenant_metrics import TenantMetrics
 
 Overdrawn: TypeAlias = Literal["key_audio", "key_calls", "spent_token"]
 
@@ -25,7 +25,7 @@ _FIELDS = ("calls", "legs", "audio_ms", "speech_ms")
 class Used:
     """What one call has used so far, in ms: audio of all legs, and the speech in it.
 
-    `key`: the id of the API key that opened it. `before`: its audio when this gateway got it.
+    `key`: the id of the API key that opened it.
     """
 
     session: str
@@ -34,16 +34,14 @@ class Used:
     legs: int
     audio: int
     speech: int
-    before: int = 0
 
 
 class Meter:
     """Counts for one gateway. Every method waits while Redis is away."""
 
-    def __init__(self, link: Link, metrics: GatewayMetrics) -> None:
+    def __init__(self, link: Link, metrics: TenantMetrics) -> None:
         self._link = link
         self._metrics = metrics
-        self._told: dict[str, int] = {}
 
     async def may_call(self, who: Principal) -> Overdrawn | None:
         """Count a call that is about to open; return why it may not, or None."""
@@ -67,13 +65,15 @@ class Meter:
         """Tell what calls have used so far; return each key's audio of the day, in ms."""
         told = list(used)
         answers = await self._link.evaluate([_use(each) for each in told])
-        for each in told:
-            self._count(each)
-        return {each.key: int(total) for each, total in zip(told, answers, strict=True) if each.key}
-
-    def forget(self, session: str) -> None:
-        """Take note that a call is over here."""
-        self._told.pop(session, None)
+        totals = {}
+        for each, answer in zip(told, answers, strict=True):
+            total, calls, legs, audio, speech = (int(figure) for figure in answer)
+            self._metrics.add(
+                each.tenant, calls=calls, legs=legs, audio=audio / 1000, speech=speech / 1000
+            )
+            if each.key:
+                totals[each.key] = total
+        return totals
 
     async def usage(self, tenant: str, first: date, days: int) -> list[dict[str, Any]]:
         """Return what a tenant used on each day with any use, oldest first."""
@@ -86,12 +86,6 @@ class Meter:
                 counts = {name: int(figures.get(name.encode(), 0)) for name in _FIELDS}
                 found.append({"day": day, **_shown(counts)})
         return found
-
-    def _count(self, each: Used) -> None:
-        before = self._told.get(each.session, each.before)
-        self._told[each.session] = max(before, each.audio)
-        audio = max(0, each.audio - before) / 1000
-        self._metrics.tenant_audio.labels(each.tenant).inc(audio)
 
 
 def _use(used: Used) -> ScriptCall:

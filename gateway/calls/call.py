@@ -189,7 +189,6 @@ class Call:
             legs=legs,
             audio=round(1000 * seconds(self.intake.position)) * legs,
             speech=round(1000 * seconds(self.output.spoken)),
-            before=round(1000 * seconds(self.intake.start)) * legs,
         )
 
     # --- from its client ---
@@ -342,7 +341,6 @@ class Call:
             return
         await services.traces.write()  # before its lifetime is set
         await services.meter.tell([self.used])
-        services.meter.forget(self.id)
         kept = self.intake.record.retention or services.patience.retention
         await services.store.retire(self.id, self.intake.record, kept, whole=self._complete)
         if self._reason:

@@ -23,6 +23,7 @@ from common.redis.script import Script
 from common.telemetry.metrics import GatewayMetrics, new_registry
 from gateway.access.meter import Meter
 from gateway.access.principal import anonymous
+from gateway.access.tenant_metrics import TenantMetrics
 from gateway.calls.call import Call, Patience, Services
 from gateway.calls.maintenance import Maintenance
 from gateway.calls.opening import Openings
@@ -172,7 +173,7 @@ class Surroundings:
             self.forgone.append((arguments[0], words.trouble))
         elif script is scripts.USE:
             self.used.append(arguments[:4])
-            return self.audio_today
+            return [self.audio_today, 0, 0, 0, 0]
         elif script is scripts.OFFER:
             self.work_items.append(f"{keys[0].decode()} {arguments[0]}")
             self.offered.append(LEG_WORK.unpack(arguments[1]))
@@ -314,6 +315,8 @@ class Table:
         link = cast(Any, self.around)
         self.settings = settings
         self.store = SessionStore(link, "g")
+        registry = new_registry(version="0", service="gateway")
+        self.meter = Meter(link, TenantMetrics.build(registry))
         services = Services(
             link=link,
             uplink=link,
@@ -329,7 +332,7 @@ class Table:
                 retention=settings.retention_s,
             ),
             absent=Standby(),
-            meter=(meter := Meter(link, self.metrics)),
+            meter=self.meter,
             forget=link.leave,
         )
         self.calls = Calls(services, lambda: None)
@@ -339,7 +342,7 @@ class Table:
             self.calls,
             connected=lambda: self.around.connected,
             webhooks=WebhookRules(),
-            meter=meter,
+            meter=self.meter,
             undenoised=settings.denoise_unavailable == "continue",
         )
         self.shared = ConversationSurroundings(
@@ -361,7 +364,7 @@ class Table:
         return Maintenance(
             *shared,
             lambda: [call.id for call in self.calls],
-            Meter(link, self.metrics),
+            self.meter,
             lambda key: self.around.most_audio,
             resume_s=self.settings.resume_s,
         )

@@ -7,9 +7,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from common.bus import keys
-from common.telemetry.metrics import GatewayMetrics
 from gateway.access.meter import Meter, Used
 from gateway.access.principal import Limits, Principal
+from gateway.access.tenant_metrics import TenantMetrics
 
 CALL = Used(session="s", tenant="acme", key="k", legs=2, audio=3_000, speech=0)
 TODAY = datetime.now(UTC).date()
@@ -22,7 +22,7 @@ def registry():
 
 @pytest.fixture
 def meter(link, registry):
-    return Meter(link, GatewayMetrics.build(registry))
+    return Meter(link, TenantMetrics.build(registry))
 
 
 def holder(**limits: int) -> Principal:
@@ -44,9 +44,9 @@ async def test_what_is_told_twice_counts_once(meter):
 
 
 async def test_two_gateways_and_two_calls_add_up(link, meter):
-    other = Meter(link, GatewayMetrics.build(CollectorRegistry()))
+    other = Meter(link, TenantMetrics.build(CollectorRegistry()))
     await meter.tell([CALL, replace(CALL, session="t", audio=1_000)])
-    await other.tell([replace(CALL, audio=4_000, before=3_000)])
+    await other.tell([replace(CALL, audio=4_000)])
     assert (await used(other))["audio_s"] == 5.0
     assert (await used(other))["calls"] == 2
 
@@ -58,11 +58,31 @@ async def test_tenants_are_apart(meter):
     assert await meter.usage("third", TODAY, 1) == []
 
 
-async def test_the_metric_counts_what_this_gateway_heard(meter, registry):
-    await meter.tell([replace(CALL, before=2_000)])
-    await meter.tell([replace(CALL, before=2_000, audio=4_500)])
-    name = "callscribe_tenant_audio_seconds_total"
-    assert registry.get_sample_value(name, {"tenant": "acme"}) == 2.5
+FIGURES = ("calls", "legs", "audio_seconds", "speech_seconds")
+
+
+def counted(registry, tenant: str = "acme") -> list[float | None]:
+    names = (f"callscribe_tenant_{figure}_total" for figure in FIGURES)
+    return [registry.get_sample_value(name, {"tenant": tenant}) for name in names]
+
+
+async def test_the_metrics_of_all_gateways_add_up_to_the_usage(link, meter, registry):
+    later = CollectorRegistry()
+    other = Meter(link, TenantMetrics.build(later))
+    await meter.tell([replace(CALL, speech=1_000)])
+    await meter.tell([replace(CALL, audio=4_500, speech=1_000)])
+    assert counted(registry) == [1, 2, 4.5, 1]
+    await other.tell([replace(CALL, audio=6_000, speech=2_500)])  # it has resumed the call
+    await meter.tell([CALL])
+    assert counted(registry) == [1, 2, 4.5, 1], "what is told twice counts once"
+    assert counted(later) == [0, 0, 1.5, 1.5]
+    day = await used(meter)
+    assert [day[each] for each in ("calls", "legs", "audio_s", "speech_s")] == [1, 2, 6.0, 2.5]
+
+
+async def test_a_call_without_a_key_is_its_tenants(meter, registry):
+    assert await meter.tell([replace(CALL, key="")]) == {}
+    assert counted(registry) == [1, 2, 3, 0]
 
 
 async def test_a_key_without_audio_left_opens_no_call(meter):

@@ -1,0 +1,56 @@
+"""The metrics that have a label for each tenant, and the bound on these labels."""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from prometheus_client import CollectorRegistry, Counter
+
+MOST_TENANTS = 500
+"""Tenants that a process names. They come from keys, and from tokens of another authority, which
+may name any number of them."""
+OTHERS = "_others"
+"""The label of all further tenants. No tenant's name begins so."""
+
+
+@dataclass(frozen=True)
+class TenantMetrics:
+    """What tenants use, by `tenant`: what `GET /v1/usage` has gained through this process.
+
+    Two gateways count no call twice. `GET /v1/usage` has the figures to go by: a counter of
+    Prometheus ends with its process.
+    """
+
+    calls: Counter
+    """Calls."""
+    legs: Counter
+    """Legs of these calls."""
+    audio: Counter
+    """Seconds of audio, all legs."""
+    speech: Counter
+    """Seconds of speech in this audio."""
+    _named: set[str] = field(default_factory=set)
+
+    @classmethod
+    def build(cls, registry: CollectorRegistry) -> Self:
+        """Register the group."""
+
+        def by_tenant(name: str, what: str) -> Counter:
+            return Counter(f"callscribe_tenant_{name}", what, ["tenant"], registry=registry)
+
+        return cls(
+            calls=by_tenant("calls_total", "Calls, by tenant"),
+            legs=by_tenant("legs_total", "Legs of calls, by tenant"),
+            audio=by_tenant("audio_seconds_total", "Audio received, by tenant"),
+            speech=by_tenant("speech_seconds_total", "Speech in this audio, by tenant"),
+        )
+
+    def add(self, tenant: str, *, calls: int, legs: int, audio: float, speech: float) -> None:
+        """Count what a tenant has used more; audio and speech in s."""
+        if tenant not in self._named and len(self._named) >= MOST_TENANTS:
+            tenant = OTHERS
+        else:
+            self._named.add(tenant)
+        self.calls.labels(tenant).inc(calls)
+        self.legs.labels(tenant).inc(legs)
+        self.audio.labels(tenant).inc(audio)
+        self.speech.labels(tenant).inc(speech)

@@ -1,0 +1,37 @@
+from prometheus_client import CollectorRegistry
+
+from common.pipeline.access import check_tenant
+from gateway.access.tenant_metrics import MOST_TENANTS, OTHERS, TenantMetrics
+
+NAME = "callscribe_tenant_calls_total"
+
+
+def test_tenants_beyond_the_bound_are_counted_together():
+    registry = CollectorRegistry()
+    metrics = TenantMetrics.build(registry)
+
+    def count(tenant: str) -> None:
+        metrics.add(tenant, calls=1, legs=2, audio=3.0, speech=1.5)
+
+    def calls(tenant: str) -> float | None:
+        return registry.get_sample_value(NAME, {"tenant": tenant})
+
+    for number in range(MOST_TENANTS):
+        count(f"t{number}")
+    assert calls(OTHERS) is None
+    for number in range(7):
+        count(f"more{number}")
+    count("t0")
+    assert (calls(OTHERS), calls("more0"), calls("t0")) == (7, None, 2)
+    samples = [sample for family in registry.collect() for sample in family.samples]
+    totals = [sample for sample in samples if sample.name.endswith("_total")]
+    assert len(totals) == 4 * (MOST_TENANTS + 1)
+    assert registry.get_sample_value("callscribe_tenant_legs_total", {"tenant": OTHERS}) == 14
+
+
+def test_no_tenant_is_named_as_all_others_are():
+    try:
+        check_tenant(OTHERS)
+    except ValueError:
+        return
+    raise AssertionError(f"{OTHERS} may be a tenant")
