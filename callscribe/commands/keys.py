@@ -67,7 +67,7 @@ def _parser() -> FlagParser:
         ("--sessions", "calls at a time"),
         ("--audio-s", "seconds of audio a day"),
         ("--calls", "new calls a minute"),
-        ("--retention-s", "seconds that transcripts of its calls stay"),
+        ("--retention-s", "seconds that its tenant's transcripts stay"),
     ):
         making.add_argument(flag, type=_count, default=0, metavar="N", help=f"{help}; default: any")
     listing = actions.add_parser(

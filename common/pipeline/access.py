@@ -34,7 +34,7 @@ class AccessKey:
 
     `digest`: SHA-256 of the whole key, in hexadecimal. `sessions`: calls at a time. `audio_s`:
     seconds of audio a day, all legs, UTC. `calls`: new calls a minute. `retention_s`: how long its
-    calls' transcripts stay, 0 for the deployment's setting.
+    tenant's transcripts stay, 0 where it does not say; the shortest of a tenant's keys counts.
     """
 
     id: str

@@ -181,6 +181,10 @@ class Gate:
         """Return the key that vouches for a principal, None where none of ours does."""
         return self._keyring.find(principal.key) if principal.of_keyring else None
 
+    def retention_of(self, tenant: str) -> int:
+        """See `Keyring`."""
+        return self._keyring.retention_of(tenant)
+
     def audio_a_day(self, key: str) -> int:
         """Return the seconds of audio that the key with this id has a day, 0 for no limit."""
         found = self._keyring.find(key) if key else None

@@ -6,7 +6,7 @@ a second. While Redis is away the keys last read count.
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from common.bus import commands
@@ -33,6 +33,7 @@ class Keyring:
         self._stamp: tuple[int, int] | None = None
         self._of_redis: Mapping[str, AccessKey] = {}
         self._of_file: Mapping[str, AccessKey] = {}
+        self._retention: Mapping[str, int] = {}
 
     def __bool__(self) -> bool:
         """Whether there is any key, even a revoked one."""
@@ -41,6 +42,10 @@ class Keyring:
     def find(self, name: str) -> AccessKey | None:
         """Return the key with this id; one of Redis comes before one of the file."""
         return self._of_redis.get(name) or self._of_file.get(name)
+
+    def retention_of(self, tenant: str) -> int:
+        """Return how long a tenant's transcripts stay, in s; 0 where no key of it says so."""
+        return self._retention.get(tenant, 0)
 
     async def start(self) -> None:
         """Read all keys. Raises SettingsError if the file cannot be read; waits for Redis."""
@@ -51,6 +56,7 @@ class Keyring:
             except (OSError, ValueError) as error:
                 raise SettingsError(f"--keys-file: {error}") from None
         await self._look_into_redis()
+        self._know_retention()
 
     async def run(self) -> None:
         """Follow the changes, for ever."""
@@ -58,7 +64,11 @@ class Keyring:
             await asyncio.sleep(_LOOK_EVERY)
             changed = self._look_into_file()
             if await self._look_into_redis() or changed:
+                self._know_retention()
                 self._changed()
+
+    def _know_retention(self) -> None:
+        self._retention = retention({**self._of_file, **self._of_redis}.values())
 
     async def _look_into_redis(self) -> bool:
         (version,) = await self._link.insist([commands.access_version()])
@@ -90,6 +100,18 @@ class Keyring:
             _log.error("access.unreadable", file=str(self._file), reason=str(error))
             return False
         return True
+
+
+def retention(keys: Iterable[AccessKey]) -> dict[str, int]:
+    """Return the shortest retention that the keys of each tenant have, in s.
+
+    A key that has expired counts, so that none of its tenant's calls stay longer from then on.
+    """
+    found: dict[str, int] = {}
+    for key in keys:
+        if key.retention_s and not key.revoked:
+            found[key.tenant] = min(key.retention_s, found.get(key.tenant, key.retention_s))
+    return found
 
 
 def read_file(path: Path) -> dict[str, AccessKey]:

@@ -37,7 +37,6 @@ class Principal:
     key: str = ""
     of_keyring: bool = False
     limits: Limits = Limits()
-    retention_s: int = 0
     expires: int = 0
     once: str = ""
     bound: Mapping[str, Any] = field(default_factory=dict)
@@ -64,7 +63,6 @@ def of_key(key: AccessKey) -> Principal:
         key=key.id,
         of_keyring=True,
         limits=Limits(key.sessions, key.audio_s, key.calls),
-        retention_s=key.retention_s,
         expires=key.expires,
     )
 

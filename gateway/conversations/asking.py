@@ -13,7 +13,9 @@ from gateway.protocols.api import ClientError
 from gateway.protocols.commands import Open
 
 
-def asked_by(who: Principal, asked: Open, gateway: str, span: CallSpan | None) -> SessionRecord:
+def asked_by(
+    gate: Gate, who: Principal, asked: Open, gateway: str, span: CallSpan | None
+) -> SessionRecord:
     """Return the terms that a client asks for; what its token binds comes before what it says."""
     options = replace(asked.options, **who.bound)
     return SessionRecord(
@@ -26,7 +28,7 @@ def asked_by(who: Principal, asked: Open, gateway: str, span: CallSpan | None) -
         doorbell=gateway,
         tenant=who.tenant,
         key=who.key,
-        retention=who.retention_s,
+        retention=gate.retention_of(who.tenant),
         span=span,
     )
 

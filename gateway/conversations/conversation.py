@@ -256,7 +256,7 @@ class Conversation:
             self._vouched = True
         self._begin(_State.TALKING)
         span = around.spans.begin(self._parent)
-        asked = asked_by(self.who, opened, around.gateway, span)
+        asked = asked_by(around.gate, self.who, opened, around.gateway, span)
         self.call = self._around.calls.begin(
             asked,
             self.throttle,

@@ -130,6 +130,8 @@ class Surroundings:
         """What Redis answers to that: the key's audio in ms."""
         self.most_audio = 0
         """Seconds of audio that a key has a day."""
+        self.retention: dict[str, int] = {}
+        """Seconds that a tenant's transcripts stay, where its keys say so."""
         self.owner: bytes | None = None
         self.attempt = 0
         """The client's latest attempt to resume."""
@@ -143,6 +145,11 @@ class Surroundings:
         self.extra: Callable[[Command], object] = lambda command: None
         """Answers questions of no interest to tests of one session."""
         self.orphans: Callable[[int, bool], list[bytes]] = lambda silence_ms, take: []
+
+    # --- the gate ---
+
+    def retention_of(self, tenant: str) -> int:
+        return self.retention.get(tenant, 0)
 
     # --- the link ---
 

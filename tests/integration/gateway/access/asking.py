@@ -5,7 +5,7 @@ import io
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeAlias
 
 import aiohttp
 import websockets.asyncio.client as ws
@@ -21,6 +21,10 @@ from tests.integration.pipeline.calls import (
     messages,
     sentence,
 )
+from tests.integration.pipeline.services import Service
+
+Where: TypeAlias = RunningStack | Service
+"""A gateway to ask."""
 
 CALL = {"{id}": "no-such-call", "{name}": "page.js"}
 
@@ -44,7 +48,7 @@ def keys(*arguments: str, url: str) -> str:
     return said.getvalue().strip()
 
 
-def known(stack: RunningStack, key: str) -> str:
+def known(stack: Where, key: str) -> str:
     time.sleep(0.6)  # gateways look four times a second
     return key
 
@@ -53,7 +57,7 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-def api(stack: RunningStack, path: str) -> str:
+def api(stack: Where, path: str) -> str:
     return f"http://127.0.0.1:{stack.port}{path}"
 
 
@@ -64,7 +68,7 @@ def spelled(path: str) -> str:
 
 
 async def ask(
-    http: aiohttp.ClientSession, stack: RunningStack, method: str, path: str, key: str = ""
+    http: aiohttp.ClientSession, stack: Where, method: str, path: str, key: str = ""
 ) -> tuple[int, str]:
     headers = bearer(key) if key else {}
     async with http.request(method, api(stack, spelled(path)), headers=headers) as answer:
@@ -77,12 +81,12 @@ def code_of(text: str) -> str:
     return str(json.loads(text)["error"]["code"])
 
 
-def handshake(stack: RunningStack, path: str, **more: Any) -> Any:
+def handshake(stack: Where, path: str, **more: Any) -> Any:
     return ws.connect(f"ws://127.0.0.1:{stack.port}{path}", proxy=None, **more)
 
 
 async def call(
-    stack: RunningStack, key: str, *, seconds: float = 4.0, finish: bool = True, **options: Any
+    stack: Where, key: str, *, seconds: float = 4.0, finish: bool = True, **options: Any
 ) -> Transcript:
     """Make a call; return what came back."""
     async with handshake(stack, "/ws/asr", additional_headers=bearer(key)) as client:

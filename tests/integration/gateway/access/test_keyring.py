@@ -59,6 +59,18 @@ async def test_a_key_and_its_end_are_seen_within_a_second(link):
         assert another.find(key.id) == replace(key, revoked=9), "it is there from the start"
 
 
+async def test_the_retention_of_a_tenant_follows_its_keys_in_redis_and_in_the_file(link, tmp_path):
+    path, brief = tmp_path / "keys.json", replace(made(), retention_s=30)
+    kept(path, replace(made(), retention_s=60))
+    async with following(link, path) as keyring:
+        assert keyring.retention_of("acme") == 60
+        assert keyring.retention_of("other") == 0
+        await link.run(commands.keep_access_key(brief.id, brief.packed()))
+        await wait_until(lambda: keyring.retention_of("acme") == 30, "the shorter counts", 1)
+        await link.run(commands.keep_access_key(brief.id, replace(brief, revoked=9).packed()))
+        await wait_until(lambda: keyring.retention_of("acme") == 60, "it counts no more", 1)
+
+
 async def test_a_redis_that_was_emptied_has_no_keys(link):
     key = made()
     await link.run(commands.keep_access_key(key.id, key.packed()))

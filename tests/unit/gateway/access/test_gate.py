@@ -77,9 +77,9 @@ def test_a_gateway_that_others_reach_is_never_open_but_if_told_so(keyring):
 
 
 def test_a_key_says_tenant_scopes_and_limits(keyring):
-    key = given(keyring, "transcribe", sessions=3, audio_s=60, calls=2, retention_s=9)
+    key = given(keyring, "transcribe", sessions=3, audio_s=60, calls=2)
     who = gate(keyring).admit(Need.TRANSCRIBE, bearer(key), HERE)
-    assert (who.tenant, *who.scopes, who.retention_s) == ("acme", "transcribe", 9)
+    assert (who.tenant, *who.scopes) == ("acme", "transcribe")
     assert (who.limits.sessions, who.limits.audio_s, who.limits.calls) == (3, 60, 2)
     elsewhere = gate(keyring).admit(Need.TRANSCRIBE, bearer(key), "192.0.2.9")
     assert elsewhere.caller == who.caller, "another address evades no limit"
