@@ -113,6 +113,7 @@ class GatewayServer:
         for conversation in self._reception:
             if not self._gate.still_good(conversation.who):
                 conversation.revoke()
+        self._files.end_revoked()
 
     def _build(self, link: Link) -> None:
         """Build what carries calls; needs the connection to Redis."""
@@ -193,6 +194,7 @@ class GatewayServer:
             self._metrics,
             defaults=settings.session_defaults(),
             limits=settings.file_limits(),
+            gate=self._gate,
         )
         self._maintenance = Maintenance(
             link,

@@ -24,6 +24,9 @@ from gateway.access.principal import (
 from gateway.access.rules import Need
 from gateway.access.signatures import is_signed
 
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="callscribe"'}
+"""The header of each answer with the status 401 (RFC 6750, 3)."""
+
 
 class Denied(Exception):
     """The request may not be carried out. `code` is for programs and metrics."""
@@ -36,10 +39,10 @@ class Denied(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What belongs to the answer (RFC 6750, 3)."""
+        """What belongs to the answer."""
         if self.status is not HTTPStatus.UNAUTHORIZED:
             return {}
-        return {"WWW-Authenticate": 'Bearer realm="callscribe"'}
+        return CHALLENGE
 
 
 class Gate:
@@ -168,6 +171,11 @@ class Gate:
         key = self._keyring.find(principal.key)
         return key is not None and not key.revoked
 
+    def check_again(self, principal: Principal) -> None:
+        """Raise Denied if the key of one who was let in was revoked meanwhile."""
+        if not self.still_good(principal):
+            raise _revoked()
+
     @property
     def has_authority(self) -> bool:
         """Whether another authority's tokens count."""
@@ -212,7 +220,7 @@ class Gate:
         if key is None:
             raise _no_such_key()
         if key.revoked:
-            raise _unknown("revoked_key", "the key was revoked")
+            raise _revoked()
         if key.expires and key.expires <= time.time():
             raise _unknown("expired_key", "the key has expired")
         return key
@@ -230,6 +238,10 @@ def _fresh(who: Principal) -> Principal:
     if who.resumes_only:
         raise _unknown("expired_token", "the token has expired")
     return who
+
+
+def _revoked() -> Denied:
+    return _unknown("revoked_key", "the key was revoked")
 
 
 def _no_such_key() -> Denied:

@@ -1,5 +1,7 @@
 """What a client's opening message comes to: the terms that it asks for, or why it gets no call."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from websockets.frames import CloseCode
@@ -35,8 +37,23 @@ def asked_by(
 
 def vouched_for(gate: Gate, before: Principal, said: str) -> Principal:
     """Return who shows a credential in a message. Raises ClientError."""
-    try:
+    with _told():
         return gate.vouch(said, before)
+
+
+def check_again(gate: Gate, who: Principal) -> None:
+    """Raise ClientError for a key that was revoked since its holder was let in.
+
+    A conversation is told of that from its beginning on, and admission before it may take a while.
+    """
+    with _told():
+        gate.check_again(who)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
     except Denied as denied:
         closing = CloseCode.POLICY_VIOLATION
         raise ClientError(denied.code, denied.message, close_code=closing) from None

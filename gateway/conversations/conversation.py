@@ -24,7 +24,7 @@ from gateway.calls.call import ELSEWHERE, Call, Ending
 from gateway.calls.opening import Refused
 from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.calls.state import State
-from gateway.conversations.asking import asked_by, not_new, recounted, vouched_for
+from gateway.conversations.asking import asked_by, check_again, not_new, recounted, vouched_for
 from gateway.conversations.client import Client
 from gateway.conversations.idle import Idle
 from gateway.conversations.surroundings import Surroundings
@@ -139,8 +139,7 @@ class Conversation:
     def fail(self, error: Exception) -> None:
         """End this call because of a bug of ours; other calls go on."""
         _log.exception("session.failed", error, session=self.id)
-        text = "the server made a mistake"
-        self._break_off(CloseCode.INTERNAL_ERROR, "internal_error", text)
+        self._break_off(CloseCode.INTERNAL_ERROR, "internal_error", "the server made a mistake")
 
     def end_flood(self) -> None:
         """End the call of a client that sends more messages than any client needs."""
@@ -268,6 +267,7 @@ class Conversation:
         self.call.spawn(self._guard(self._register(self.call, asked, late)), "open")
 
     def _begin(self, state: _State) -> None:
+        check_again(self._around.gate, self.who)
         self._state = state
         self._around.unopened.discard(self._came_as, self)
 

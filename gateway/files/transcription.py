@@ -27,6 +27,13 @@ from gateway.protocols.events import Event, Failed
 
 _AGAIN = frozenset({CloseCode.TRY_AGAIN_LATER, CloseCode.SERVICE_RESTART})
 """Close codes after which the same request may succeed."""
+OF_KEYS = {
+    "revoked_key": HTTPStatus.UNAUTHORIZED,
+    "spent_token": HTTPStatus.UNAUTHORIZED,
+    "key_audio": HTTPStatus.TOO_MANY_REQUESTS,
+    "key_calls": HTTPStatus.TOO_MANY_REQUESTS,
+}
+"""The status for each code that says what a key may no longer do."""
 _AGAIN_AFTER = 5
 """Seconds, where nothing tells a time."""
 
@@ -157,6 +164,9 @@ def _failed(close_code: int, failure: Failed | None) -> FileRefused:
         failure = Failed("going_away", "the server restarts: send the file again", True, 1)
     if failure is None:
         failure = Failed("internal_error", "the server made a mistake", True)
+    if (status := OF_KEYS.get(failure.code)) is not None:
+        pause = None if failure.retry_after is None else ceil(failure.retry_after)
+        return FileRefused(status, failure.code, failure.message, retry_after=pause)
     if close_code not in _AGAIN:
         return FileRefused(HTTPStatus.INTERNAL_SERVER_ERROR, failure.code, failure.message)
     again = ceil(failure.retry_after or _AGAIN_AFTER)

@@ -14,6 +14,8 @@ from aiohttp import web
 from common.options import SessionOptions
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
+from gateway.access.gate import CHALLENGE, Gate
+from gateway.access.principal import Principal
 from gateway.admission.handshake import Handshakes
 from gateway.conversations.reception import Reception
 from gateway.files import deepgram, openai, upload
@@ -22,7 +24,7 @@ from gateway.files.limits import FileLimits
 from gateway.files.refusal import FileRefused, bad_request
 from gateway.files.spool import Spool
 from gateway.files.transcript import Answer, Asked, Form, Transcript, continuation
-from gateway.files.transcription import FileCall
+from gateway.files.transcription import OF_KEYS, FileCall
 from gateway.http.bodies import Body
 from gateway.http.guard import WHO
 from gateway.protocols.api import ClientError, Request, by_name
@@ -50,12 +52,16 @@ class Files:
         *,
         defaults: SessionOptions,
         limits: FileLimits,
+        gate: Gate,
     ) -> None:
         self._reception = reception
         self._handshakes = handshakes
         self._metrics = metrics
         self._defaults = defaults
         self._limits = limits
+        self._gate = gate
+        self._receiving: dict[asyncio.Timeout, Principal] = {}
+        """What ends the reading of each body, and whose it is."""
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="file")
         self._busy = 0
 
@@ -101,8 +107,22 @@ class Files:
             # A thread may still be reading.
             self._threads.submit(_close, spool, audio)
 
+    def end_revoked(self) -> None:
+        """Read no more of those whose key was revoked; the calls of files end as all do."""
+        for reading, who in self._receiving.items():
+            if not self._gate.still_good(who) and not reading.expired():
+                reading.reschedule(0.0)
+
     async def _read(self, form: Form, request: web.Request, spool: Spool) -> Asked:
-        given = await Body(request, self._threads).read(form, spool)
+        try:
+            async with asyncio.timeout(None) as reading:
+                self._receiving[reading] = request[WHO]
+                given = await Body(request, self._threads).read(form, spool)
+        except TimeoutError:
+            self._gate.check_again(request[WHO])
+            raise
+        finally:
+            self._receiving.pop(reading, None)
         try:
             return form.read(given, self._defaults)
         except ClientError as error:
@@ -137,13 +157,16 @@ class Files:
         return await reply.finish(whole)
 
     def _refused(self, form: Form, refused: FileRefused) -> web.Response:
-        if refused.code == "max_files" or refused.retry_after is None:
-            own = refused.code == "max_files"
+        own = refused.code == "max_files"
+        # Those of keys were counted with their calls.
+        if own or (refused.retry_after is None and refused.code not in OF_KEYS):
             self._metrics.refusals.labels("max_files" if own else "bad_request").inc()
         response = _response(form.refuse(refused.status, refused.code, refused.message))
         response.set_status(refused.status)
         if refused.retry_after is not None:
             response.headers["Retry-After"] = str(refused.retry_after)
+        if refused.status == HTTPStatus.UNAUTHORIZED:
+            response.headers.update(CHALLENGE)
         return response
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
+from http import HTTPStatus
 from typing import Any, cast
 from uuid import uuid4
 
@@ -21,8 +22,9 @@ from common.pipeline.work import LEG_WORK, LegWork
 from common.redis.link import Command, CommandError
 from common.redis.script import Script
 from common.telemetry.metrics import GatewayMetrics, new_registry
+from gateway.access.gate import Denied
 from gateway.access.meter import Meter
-from gateway.access.principal import anonymous
+from gateway.access.principal import Principal, anonymous
 from gateway.access.tenant_metrics import TenantMetrics
 from gateway.calls.call import Call, Patience, Services
 from gateway.calls.maintenance import Maintenance
@@ -130,6 +132,8 @@ class Surroundings:
         """What Redis answers to that: the key's audio in ms."""
         self.most_audio = 0
         """Seconds of audio that a key has a day."""
+        self.revoked = False
+        """Whether the client's key was revoked."""
         self.retention: dict[str, int] = {}
         """Seconds that a tenant's transcripts stay, where its keys say so."""
         self.owner: bytes | None = None
@@ -150,6 +154,10 @@ class Surroundings:
 
     def retention_of(self, tenant: str) -> int:
         return self.retention.get(tenant, 0)
+
+    def check_again(self, who: Principal) -> None:
+        if self.revoked:
+            raise Denied(HTTPStatus.UNAUTHORIZED, "revoked_key", "the key was revoked")
 
     # --- the link ---
 

@@ -215,8 +215,10 @@ def test_a_revoked_key_ends_its_calls_and_an_expired_one_does_not(keyring):
     assert here.still_good(who)
     keyring[record.id] = new_key("acme", ["read"], NOW, expires=NOW - 1).record
     assert here.still_good(who)
+    here.check_again(who)
     keyring[record.id] = new_key("acme", ["read"], NOW, revoked=NOW).record
     assert not here.still_good(who)
+    assert code(lambda: here.check_again(who)) == ("revoked_key", 401)
     del keyring[record.id]
     given(keyring)
     assert not here.still_good(who)

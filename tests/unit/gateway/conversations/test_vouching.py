@@ -29,6 +29,9 @@ class Doorman:
             raise Denied(HTTPStatus.UNAUTHORIZED, "unknown_key", "no such key")
         return ACME
 
+    def check_again(self, who: Principal) -> None:
+        assert who in (ACME, BEFORE)
+
     def retention_of(self, tenant: str) -> int:
         return {"acme": 9}.get(tenant, 0)
 
@@ -83,3 +86,12 @@ async def test_without_one_that_counts_there_is_no_call(table):
     assert table.over == [talk]
     assert len(table.shared.unopened) == 1, "the table's own"
     assert [message["code"] for message in table.client.messages] == ["unknown_key"]
+
+
+@pytest.mark.parametrize("resuming", [False, True])
+async def test_a_key_that_was_revoked_since_admission_gets_no_call(table, resuming):
+    table.around.revoked = True
+    await (table.come_back() if resuming else table.open())
+    assert table.conversation.call is None
+    assert table.over == [table.conversation]
+    assert table.client.closed == (1008, "revoked_key")

@@ -126,6 +126,10 @@ async def test_what_is_not_admitted_is_told(reason, status):
         (CloseCode.SERVICE_RESTART, None, 503, "going_away", 1),
         (CloseCode.INTERNAL_ERROR, Failed("session_lost", "x", True), 500, "session_lost", None),
         (CloseCode.POLICY_VIOLATION, None, 500, "internal_error", None),
+        (CloseCode.POLICY_VIOLATION, Failed("revoked_key", "x", True), 401, "revoked_key", None),
+        (CloseCode.POLICY_VIOLATION, Failed("spent_token", "x", True), 401, "spent_token", None),
+        (CloseCode.POLICY_VIOLATION, Failed("key_audio", "x", True), 429, "key_audio", None),
+        (CloseCode.POLICY_VIOLATION, Failed("key_calls", "x", True, 60.0), 429, "key_calls", 60),
     ],
 )
 async def test_a_call_that_ends_early_is_told(close_code, failed, status, code, again):
