@@ -16,8 +16,8 @@ OTHERS = "_others"
 class TenantMetrics:
     """What tenants use, by `tenant`: what `GET /v1/usage` has gained through this process.
 
-    Two gateways count no call twice. `GET /v1/usage` has the figures to go by: a counter of
-    Prometheus ends with its process.
+    Two gateways count no call twice. `GET /v1/usage` has the figures to go by: a counter ends with
+    its process, and lacks what Redis has counted if its answer is lost.
     """
 
     calls: Counter
