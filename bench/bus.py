@@ -6,8 +6,8 @@ writing the frame that decided a speech event until the event is there, R until 
 final is. Everything is counted over the steady window; events before and after it are still
 checked for completeness.
 
-`--pattern dense`: an utterance each second on every line, as in the bare chain of the mark;
-`talk`: one each six seconds, as in conversations. `--workers N` has N of every process but Redis,
+`--pattern dense`: an utterance each second on every line; `talk`: one each six seconds, as in
+conversations. `--workers N` has N of every process but Redis,
 and CPU counts all of a kind.
 
 `--redis none acl tls` runs each size with an open Redis, with one that has a user for each service,

@@ -40,6 +40,10 @@ ENTRIES = (
     Entry("bus-talk", ("bus", "--pattern", "talk", "--sessions", "50", "200", "500", "1000")),
     Entry("bus-100ms", ("bus", "--pattern", "talk", "--message-ms", "100", "--sessions", "500")),
     Entry(
+        "bus-bare",
+        ("bus", "--bare", "--pattern", "talk", "--sessions", *["50", "300"] * 3),
+    ),
+    Entry(
         "bus-redis",
         ("bus", "--pattern", "talk", "--redis", "none", "acl", "tls", "--sessions", *["50"] * 5),
     ),

@@ -4,8 +4,8 @@
 
 ``python -m bench all --record`` measures anew, as does ``python -m bench profile --json
 docs/measurements/profile.json``; ``make test-clients ARGS=--record`` measures the clients. What no
-single run measures is recorded by hand: `targets`, `bus-chain` (the bare chain), `bus-before` (the
-release before) and `other-servers`.
+single run measures is recorded by hand: `targets`, `bus-before` (the release before) and
+`other-servers`.
 """
 
 import json
@@ -255,12 +255,38 @@ def _calls() -> str:
 
 
 def _bus() -> str:
-    chain = read("bus-chain")["figures"]
-    rows: list[Sequence[str]] = list(chain["rows"])
+    columns = ["", *_PROCESSES.values(), "CPU of 200 %", "speech event p50 / p99"]
+    rows = []
     for name in ("bus-before", "bus", "bus-talk", "bus-100ms"):
         age = "before" if name == "bus-before" else "now"
         rows += [_bus_row(age, row) for row in read(name)["figures"]]
-    return recorded("bus", table(chain["columns"], rows))
+    return recorded("bus", table([*columns, "result p50 / p99"], rows))
+
+
+def _bare() -> str:
+    runs = read("bus-bare")["figures"]
+    names = list(_PROCESSES)[:-1]
+    rows: list[list[str]] = []
+    for calls in dict.fromkeys(run["sessions"] for run in runs):
+        bare, ours = ([r for r in runs if (r["sessions"], r["bare"]) == (calls, b)] for b in (1, 0))
+        rows += [_bare_row(calls, "bare chain", bare), _bare_row(calls, "callscribe", ours)]
+        costs = [
+            [median(run["cpu"][name] for run in each) for name in names] for each in (bare, ours)
+        ]
+        ratios = [f"**{mine / theirs:.2f}**" for theirs, mine in zip(*costs, strict=True)]
+        rows.append([_number(calls), "ratio", *ratios, "", ""])
+    columns = ["calls", "", *(_PROCESSES[name] for name in names)]
+    columns += ["speech event p50 / p99", "result p50 / p99"]
+    return recorded("bus-bare", f"Medians of {len(ours)} runs, by turns:\n\n{table(columns, rows)}")
+
+
+def _bare_row(calls: int, label: str, runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    costs = [f"{median(run['cpu'][name] for run in runs):.2f}" for name in list(_PROCESSES)[:-1]]
+    latencies = [
+        " / ".join(_number(median(run[which][place] for run in runs)) for place in (0, 1))
+        for which in ("v", "r")
+    ]
+    return [_number(calls), label, *costs, *latencies]
 
 
 def _bus_row(age: str, row: Mapping[str, Any]) -> list[str]:
@@ -337,8 +363,8 @@ def _keys() -> str:
     ]
     columns = ["a call with", "its check, CPU µs", "more than without, CPU µs", "ratio"]
     what = _wrapped(
-        f"Medians of {found['rounds']} rounds of {found['calls']} calls each, by turns; what is more"
-        f" is the median of each round's difference. A call without a key takes"
+        f"Medians of {found['rounds']} rounds of {found['calls']} calls each, by turns; what is"
+        f" more is the median of each round's difference. A call without a key takes"
         f" {_number(none['cpu'])} µs:"
     )
     return recorded("bus-keys", f"{what}\n\n{table(columns, rows)}")
@@ -464,6 +490,7 @@ _PLACES: Mapping[str, Callable[[], str]] = {
     "context": _context,
     "calls": _calls,
     "bus": _bus,
+    "bus-bare": _bare,
     "bus-clients": _clients,
     "bus-redis": _redis,
     "bus-keys": _keys,

@@ -109,7 +109,8 @@ class VadStage(Stage[OwnedLeg, LegWork]):
                     probabilities[start:end], loudness[start:end], heard=heard, now=decided
                 )
             )
-            self._metrics.gaps.inc(seconds(owned.leg.missing))
+            if owned.leg.missing:
+                self._metrics.gaps.inc(seconds(owned.leg.missing))
             settled = owned.settled(count)
             if owned.leg.live:
                 self._settled += settled

@@ -9,7 +9,7 @@ from bench import overload, profile, record, suite, table
 from bench.asr import WINDOWS
 from docs import figures
 
-BY_HAND = {"targets", "bus-chain", "bus-before", "other-servers"}
+BY_HAND = {"targets", "bus-before", "other-servers"}
 
 
 @pytest.mark.parametrize("path", figures.DOCUMENTS, ids=lambda path: path.name)
@@ -63,15 +63,14 @@ def test_an_overload_is_shown_as_the_benchmark_writes_it(folder):
     assert "23 calls let in, finals at p95 250 ms" in " ".join(texts[1].split())
 
 
-def test_runs_of_the_bus_are_shown_as_the_benchmark_writes_them(folder):
-    cpu = dict.fromkeys(("gateway", "vad", "asr", "redis", "callers"), 1.0)
-    run = table.Figures(
+def _run(*, cpu: float = 1.0, bare: bool = False) -> table.Figures:
+    return table.Figures(
         sessions=1_000,
         workers=1,
         pattern="talk",
         message_ms=100,
         seconds=10.0,
-        cpu=cpu,
+        cpu=dict.fromkeys(table.PROCESSES, cpu),
         machine_percent=150.4,
         v=(1_200.4, 3.0),
         r=(4.0, 5.0),
@@ -81,8 +80,12 @@ def test_runs_of_the_bus_are_shown_as_the_benchmark_writes_them(folder):
         unexpected=0,
         resident_mb={},
         redis_kb_per_session=1.0,
+        bare=bare,
     )
-    record.write(folder / "bus-chain.json", {"columns": ["a"], "rows": [["b"]]})
+
+
+def test_runs_of_the_bus_are_shown_as_the_benchmark_writes_them(folder):
+    run = _run()
     for name in ("bus-before", "bus", "bus-talk", "bus-100ms"):
         record.write(folder / f"{name}.json", [dataclasses.asdict(run)])
     (text,) = figures.render_of("bus")
@@ -91,6 +94,15 @@ def test_runs_of_the_bus_are_shown_as_the_benchmark_writes_them(folder):
     )
     assert f"| now, {row}" in text
     assert f"| before, {row}" in text
+
+
+def test_runs_of_the_bare_chain_are_shown_beside_ours(folder):
+    runs = [_run(cpu=cpu, bare=bare) for cpu, bare in ((2, True), (3, False)) for _ in range(3)]
+    record.write(folder / "bus-bare.json", [dataclasses.asdict(run) for run in runs])
+    (text,) = figures.render_of("bus-bare")
+    assert "Medians of 3 runs" in text
+    assert "| 1 000 | bare chain | 2.00 | 2.00 | 2.00 | 2.00 | 1 200 / 3 | 4 / 5 |" in text
+    assert "| 1 000 | ratio | **1.50** | **1.50** | **1.50** | **1.50** | | |" in text
 
 
 def test_a_profile_is_shown_as_the_benchmark_writes_it(folder):
