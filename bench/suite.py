@@ -36,8 +36,8 @@ ENTRIES = (
     Entry("clauses", ("clauses",), short=True),
     Entry("context", ("context",)),
     Entry("calls", ("calls",)),
-    Entry("bus", ("bus", "--sessions", "50", "200", "500", "1000"), short=True),
-    Entry("bus-talk", ("bus", "--pattern", "talk", "--sessions", "50", "200", "500", "1000")),
+    Entry("bus", ("bus", "--sessions", "50", "200", "500"), short=True),
+    Entry("bus-talk", ("bus", "--pattern", "talk", "--sessions", "50", "200", "500")),
     Entry("bus-100ms", ("bus", "--pattern", "talk", "--message-ms", "100", "--sessions", "500")),
     Entry(
         "bus-bare",

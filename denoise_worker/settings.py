@@ -20,7 +20,7 @@ class DenoiseSettings(StageSettings):
     denoise_slots: int = setting(32, "legs that one worker carries at most", minimum=1)
     denoise_tick_ms: int = setting(
         20,
-        "interval in which all legs are read and filtered",
+        "interval in which all legs are read and filtered, up to twice as long with many",
         unit="ms",
         minimum=1,
         maximum=500,

@@ -20,7 +20,7 @@ class Passes:
         return not self._owned or now + _CLOCK >= self.due
 
     def done(self, now: float, tick: float, owned: int) -> None:
-        """Note a pass of a worker with so many work items, and a tick of so many seconds."""
+        """Note a pass of a worker that owns work items; `tick` is the shortest time to the next."""
         self._owned = owned
         length = tick * stretch(owned) if owned else self._idle
         # At most a tick from now: turns that catch up are shorter than a tick.

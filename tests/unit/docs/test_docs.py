@@ -69,6 +69,7 @@ def test_every_flag_exists(document):
         "--record",
         "--clients",
         "--redis",
+        "--bare",
         "--keys",
     }
     for command in (loadtest, prove, transcribe, listen, watch, trace):
