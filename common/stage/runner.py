@@ -37,6 +37,8 @@ from common.telemetry.metrics import StageMetrics
 S = TypeVar("S")
 
 _STUCK_AFTER = 10.0
+_MOST_IDLE = 1.0
+"""Seconds between two turns of a worker without work items, at most: far below `_STUCK_AFTER`."""
 _ADOPT_MOST = 32
 _BLOCK_MS = 500
 _MOMENT = 0.004
@@ -238,7 +240,7 @@ class Runner(Generic[S]):
 
     async def _turn_for_ever(self) -> None:
         loop = asyncio.get_running_loop()
-        passes = Passes(self._settings.heartbeat_s, loop.time())
+        passes = Passes(min(self._settings.heartbeat_s, _MOST_IDLE), loop.time())
         more = False
         while True:
             everything = more or passes.is_due(loop.time())
