@@ -1,6 +1,7 @@
 """Fixtures shared by every suite."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from hypothesis import settings
 settings.register_profile("callscribe", deadline=None)
 if "CI" not in os.environ:  # there Hypothesis's own profile holds: the same examples each time
     settings.load_profile("callscribe")
+
+# What a shell runs in the background ignores SIGINT, and so would the processes that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
