@@ -23,7 +23,7 @@ from time import process_time
 from typing import TypeVar
 
 from asr_worker import engines
-from asr_worker.api import DecodeRequest, EngineSettings, Priority
+from asr_worker.api import EngineSettings
 from asr_worker.engines import whisper
 from asr_worker.whisper.windows import FULL, Window, attempts
 from bench import asr_engines, record, speech
@@ -125,11 +125,9 @@ async def _measure(cuts: Sequence[Sequence[FloatArray]], repeat: int) -> dict[st
     ways = {name: Way(texts=[[] for _ in cuts]) for name in names}
 
     async def decode(audio: FloatArray, plan: Attempts, final: bool) -> tuple[float, str]:
-        priority = Priority.FINAL if final else Priority.REFRESH
-        request = DecodeRequest(utterance="u", audio=audio, priority=priority, final=final)
         setattr(whisper, _PLAN, plan)
         began = process_time()
-        text = (await engine.decode(request)).text
+        text = (await engine.decode(speech.request(audio, final=final))).text
         return process_time() - began, text
 
     def transcribe(audio: FloatArray, beam: int) -> tuple[float, str]:

@@ -20,7 +20,7 @@ import soundfile
 import soxr
 
 from asr_worker import engines
-from asr_worker.api import DecodeRequest, Engine, EngineSettings, Hypothesis, Priority
+from asr_worker.api import Engine, EngineSettings, Hypothesis
 from asr_worker.dispatch import Dispatcher
 from bench import noises, record, speech
 from bench.narrowband import mulaw
@@ -109,11 +109,6 @@ def _telephone(audio: FloatArray) -> FloatArray:
     return np.ascontiguousarray(soxr.resample(narrow, _TELEPHONE, SAMPLE_RATE), np.float32)
 
 
-def _request(audio: FloatArray, *, final: bool) -> DecodeRequest:
-    priority = Priority.FINAL if final else Priority.REFRESH
-    return DecodeRequest(utterance="u", audio=audio, priority=priority, final=final)
-
-
 async def _measure(names: Sequence[str], said: Sequence[Said]) -> dict[str, Result]:
     loaded: dict[str, Engine] = {}
     for name in names:
@@ -141,7 +136,7 @@ async def _measure(names: Sequence[str], said: Sequence[Said]) -> dict[str, Resu
 
 async def _timed(engine: Engine, audio: FloatArray, *, final: bool) -> tuple[float, Hypothesis]:
     began = time.process_time()
-    hypothesis = await engine.decode(_request(audio, final=final))
+    hypothesis = await engine.decode(speech.request(audio, final=final))
     return time.process_time() - began, hypothesis
 
 
@@ -151,7 +146,9 @@ async def _together(engine: Engine, waiting: Sequence[FloatArray]) -> float:
     began = time.process_time()
     for start in range(0, len(waiting), _MANY):
         now = waiting[start : start + _MANY]
-        await asyncio.gather(*(dispatcher.decode(_request(audio, final=True)) for audio in now))
+        await asyncio.gather(
+            *(dispatcher.decode(speech.request(audio, final=True)) for audio in now)
+        )
     took = time.process_time() - began
     await dispatcher.close()
     return took
@@ -164,7 +161,7 @@ async def _invented(engine: Engine) -> list[str]:
         for seconds in noises.LENGTHS:
             for final in (False, True):
                 audio = noise[: round(seconds * SAMPLE_RATE)]
-                text = (await engine.decode(_request(audio, final=final))).text
+                text = (await engine.decode(speech.request(audio, final=final))).text
                 if text:
                     kind = "final" if final else "partial"
                     invented.append(f"{text!r} in {seconds:g} s of {name} ({kind})")

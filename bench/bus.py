@@ -7,8 +7,7 @@ final is. Everything is counted over the steady window; events before and after 
 checked for completeness.
 
 `--pattern dense`: an utterance each second on every line; `talk`: one each six seconds, as in
-conversations. `--workers N` has N of every process but Redis,
-and CPU counts all of a kind.
+conversations. `--workers N` has N of every process but Redis, and CPU counts all of a kind.
 
 `--redis none acl tls` runs each size with an open Redis, with one that has a user for each service,
 and with one that has TLS as well: by turns, so that a machine that slows down slows all of them.

@@ -17,11 +17,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bench import record, speech
 from bench.accounting import quantile
 from bench.offline import decode
-from bench.recordings import expand, references
+from bench.recordings import expand
 from bench.stack import local_stack
 from callscribe import sample
 from callscribe.audiofile import AudioFile
@@ -72,19 +73,12 @@ async def _run(files: Sequence[Path], *, denoise: bool) -> list[Call]:
     calls: list[Call] = []
     async with running_stack(local_stack(denoise=int(denoise))) as stack:
         for path in files:
-            call = Call(path, _said(path, offline[path]), offline[path])
+            said = speech.said(path, len(offline[path])) or offline[path]
+            call = Call(path, said, offline[path])
             await stack.run(_stream(call, stack, denoise=denoise))
             print(f"{path.name}: {call.streamed}", file=sys.stderr)
             calls.append(call)
     return calls
-
-
-def _said(path: Path, offline: list[str]) -> list[str]:
-    """Return what is said in a recording by channel, or else what it was recognised as offline."""
-    if (texts := references(path)) is not None:
-        return texts
-    spoken = speech.SPOKEN.get(path.stem)
-    return offline if spoken is None else [spoken] * len(offline)
 
 
 async def _stream(call: Call, stack: Stack, *, denoise: bool) -> None:
@@ -134,27 +128,21 @@ async def _send(session: ClientCall, audio: AudioFile, call: Call) -> None:
 
 
 def _report(calls: Sequence[Call]) -> dict[str, object]:
-    references = [text for call in calls for text in call.references]
-    offline = word_errors(references, [text for call in calls for text in call.offline])
-    streamed = word_errors(references, [text for call in calls for text in call.streamed])
+    recordings = [_words(call) for call in calls]
+    words, offline, streamed = (
+        sum(each[name] for each in recordings)
+        for name in ("words", "wrong_offline", "wrong_streamed")
+    )
     measures: dict[str, list[float]] = {}
     for call in calls:
         for name, values in call.latencies.samples.items():
             measures.setdefault(name, []).extend(values)
     return {
         "calls": len(calls),
-        "words": offline[1],
-        "recordings": [
-            {
-                "name": call.path.stem,
-                "words": word_errors(call.references, call.offline)[1],
-                "wrong_offline": word_errors(call.references, call.offline)[0],
-                "wrong_streamed": word_errors(call.references, call.streamed)[0],
-            }
-            for call in calls
-        ],
-        "wer_offline_percent": round(100 * offline[0] / offline[1], 2),
-        "wer_streamed_percent": round(100 * streamed[0] / streamed[1], 2),
+        "words": words,
+        "recordings": recordings,
+        "wer_offline_percent": round(100 * offline / words, 2),
+        "wer_streamed_percent": round(100 * streamed / words, 2),
         "latency_ms": {
             name: {
                 "n": len(values),
@@ -165,4 +153,15 @@ def _report(calls: Sequence[Call]) -> dict[str, object]:
             for name, values in measures.items()
         },
         "problems": [problem for call in calls for problem in call.problems],
+    }
+
+
+def _words(call: Call) -> dict[str, Any]:
+    offline, words = word_errors(call.references, call.offline)
+    streamed, _ = word_errors(call.references, call.streamed)
+    return {
+        "name": call.path.stem,
+        "words": words,
+        "wrong_offline": offline,
+        "wrong_streamed": streamed,
     }

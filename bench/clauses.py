@@ -22,14 +22,14 @@ from typing import NamedTuple
 import numpy as np
 import soxr
 
-from asr_worker.api import DecodeRequest, EngineSettings, Hypothesis, Priority
+from asr_worker.api import EngineSettings, Hypothesis
 from asr_worker.clauses import Clause, Clauses, quietest
 from asr_worker.engines import whisper
 from asr_worker.joining import joined
 from bench import record
 from bench.accounting import quantile
 from bench.recordings import channels, expand, references
-from bench.speech import CORPUS, one_notation, trimmed
+from bench.speech import CORPUS, one_notation, request, trimmed
 from callscribe.loadtest.scoring import word_errors
 from common.audio import SAMPLE_RATE, FloatArray
 from common.pipeline.speech import Ended, Paused, Resumed, UtteranceEvent
@@ -160,10 +160,7 @@ def clauses(audio: FloatArray, spoken: Spoken) -> list[Clause]:
 
 
 async def _decode(engine: whisper.WhisperEngine, audio: FloatArray, part: Clause) -> Hypothesis:
-    request = DecodeRequest(
-        utterance="u", audio=audio[part.start : part.end], priority=Priority.FINAL, final=True
-    )
-    return await engine.decode(request)
+    return await engine.decode(request(audio[part.start : part.end]))
 
 
 def _figures(way: Way, known: Sequence[str]) -> Figures:

@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from faster_whisper import WhisperModel
 
-from asr_worker.api import DecodeRequest, EngineSettings, Priority
+from asr_worker.api import EngineSettings
 from asr_worker.engines import whisper
 from bench import record, speech
 from callscribe.loadtest.scoring import word_errors
@@ -34,8 +34,8 @@ _WINDOW = 28 * SAMPLE_RATE
 """Whisper's window is 30 s."""
 _BREATH = np.zeros(2 * SAMPLE_RATE // 5, np.float32)
 
-_Way: TypeAlias = Callable[[Sequence[FloatArray]], list[str]]
-"""From the utterances of a recording to their texts."""
+_Way: TypeAlias = Callable[[], list[str]]
+"""Returns what was recognised in a recording, piece by piece."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,7 @@ class _Decoder:
             texts.append("".join(w.word for w in words if (w.start + w.end) / 2 >= begin))
         return texts
 
-    def whole(self, recording: FloatArray, utterances: Sequence[FloatArray]) -> list[str]:
+    def whole(self, recording: FloatArray) -> list[str]:
         segments, _ = self._model.transcribe(recording, **self._options)
         return [segment.text for segment in segments]
 
@@ -107,7 +107,8 @@ def main(argv: Sequence[str]) -> int:
     recordings = list(speech.call())
     if not options.short:
         recordings += speech.found(options.speech)
-    figures = measure([(audio, text) for _, audio, text in recordings if text is not None])
+    known = [(audio, text) for _, audio, text in recordings if text is not None]
+    figures = asyncio.run(measure(known))
     for name, row in figures.items():
         print(f"{name:>29}: {row.errors} of {row.words} words wrong; CPU {row.cpu_s:.1f} s")
     if options.json:
@@ -116,29 +117,28 @@ def main(argv: Sequence[str]) -> int:
     return 0 if ours.errors - whole.errors <= ours.words / 100 else 1
 
 
-def measure(recordings: Sequence[tuple[FloatArray, str]]) -> dict[str, Figures]:
+async def measure(recordings: Sequence[tuple[FloatArray, str]]) -> dict[str, Figures]:
     """Decode everything in every way; return the figures of each."""
     settings = EngineSettings(concurrency=1)
     decoder = _Decoder(settings)
     engine = whisper.build(settings)
-    asyncio.run(engine.start())
+    await engine.start()
     texts: dict[str, list[str]] = {}
     taken: dict[str, float] = {}
     for audio, _ in recordings:
         utterances = speech.utterances(audio)
         ways: dict[str, _Way] = {
-            ALONE: decoder.alone,
-            PROMPT: decoder.prompted,
-            BEFORE: decoder.behind,
+            ALONE: partial(decoder.alone, utterances),
+            PROMPT: partial(decoder.prompted, utterances),
+            BEFORE: partial(decoder.behind, utterances),
             WHOLE: partial(decoder.whole, audio),
-            OURS: partial(_ours, engine),
         }
-        for name, way in ways.items():
+        for name in (*ways, OURS):
             began = process_time()
-            said = " ".join(way(utterances))
+            said = ways[name]() if name in ways else await _ours(engine, utterances)
             taken[name] = taken.get(name, 0.0) + process_time() - began
-            texts.setdefault(name, []).append(speech.one_notation(said))
-    asyncio.run(engine.close())
+            texts.setdefault(name, []).append(speech.one_notation(" ".join(said)))
+    await engine.close()
     known = [speech.one_notation(text) for _, text in recordings]
     found = {name: word_errors(known, each) for name, each in texts.items()}
     return {
@@ -147,9 +147,5 @@ def measure(recordings: Sequence[tuple[FloatArray, str]]) -> dict[str, Figures]:
     }
 
 
-def _ours(engine: whisper.WhisperEngine, utterances: Sequence[FloatArray]) -> list[str]:
-    async def decode(audio: FloatArray) -> str:
-        request = DecodeRequest(utterance="u", audio=audio, priority=Priority.FINAL, final=True)
-        return (await engine.decode(request)).text
-
-    return [asyncio.run(decode(each)) for each in utterances]
+async def _ours(engine: whisper.WhisperEngine, utterances: Sequence[FloatArray]) -> list[str]:
+    return [(await engine.decode(speech.request(each))).text for each in utterances]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr_worker import engines
-from asr_worker.api import DecodeRequest, EngineSettings, Priority
-from bench import recordings
+from asr_worker.api import EngineSettings
+from bench import recordings, speech
 from common.audio import SAMPLE_RATE
 
 
@@ -27,13 +27,8 @@ async def decode(files: Sequence[Path]) -> dict[Path, Decoded]:
     decoded = {}
     for path in dict.fromkeys(files):
         heard = recordings.channels(path)
-        texts = []
         began = time.process_time()
-        for channel in heard:
-            request = DecodeRequest(
-                utterance=path.name, audio=channel, priority=Priority.FINAL, final=True
-            )
-            texts.append((await engine.decode(request)).text)
+        texts = [(await engine.decode(speech.request(channel))).text for channel in heard]
         spent = time.process_time() - began
         decoded[path] = Decoded(texts, sum(map(len, heard)) / SAMPLE_RATE, spent)
     await engine.close()

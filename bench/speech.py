@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from asr_worker.api import DecodeRequest, Priority
 from bench.recordings import channels, expand, references
 from callscribe import sample
 from callscribe.loadtest.scoring import normalise
@@ -67,18 +68,25 @@ def call() -> Iterator[Speech]:
 def found(folder: Path) -> Iterator[Speech]:
     """Return the recordings in a folder."""
     for path in sorted(folder.glob("*.wav")) + sorted(folder.glob("*.flac")):
-        text = path.with_suffix(".txt")
-        reference = text.read_text() if text.exists() else SPOKEN.get(path.stem)
-        yield path.stem, channels(path)[0], reference
+        texts = said(path)
+        yield path.stem, channels(path)[0], texts[0] if texts else None
 
 
 def known(folder: Path = CORPUS) -> list[Path]:
     """Return the recordings in a folder whose words are known."""
-    return [
-        path
-        for path in (expand([folder]) if folder.is_dir() else [])
-        if path.stem in SPOKEN or references(path) is not None
-    ]
+    return [path for path in (expand([folder]) if folder.is_dir() else []) if said(path)]
+
+
+def said(path: Path, legs: int = 1) -> list[str] | None:
+    """Return what is said in a recording of so many channels, by channel, where it is known."""
+    spoken = SPOKEN.get(path.stem)
+    return references(path) or (None if spoken is None else [spoken] * legs)
+
+
+def request(audio: FloatArray, *, final: bool = True) -> DecodeRequest:
+    """Return the request for a final, or for a partial, of an utterance."""
+    priority = Priority.FINAL if final else Priority.REFRESH
+    return DecodeRequest(utterance="u", audio=audio, priority=priority, final=final)
 
 
 def trimmed(audio: FloatArray) -> FloatArray:

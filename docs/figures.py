@@ -269,24 +269,27 @@ def _bare() -> str:
     rows: list[list[str]] = []
     for calls in dict.fromkeys(run["sessions"] for run in runs):
         bare, ours = ([r for r in runs if (r["sessions"], r["bare"]) == (calls, b)] for b in (1, 0))
-        rows += [_bare_row(calls, "bare chain", bare), _bare_row(calls, "callscribe", ours)]
-        costs = [
-            [median(run["cpu"][name] for run in each) for name in names] for each in (bare, ours)
-        ]
-        ratios = [f"**{mine / theirs:.2f}**" for theirs, mine in zip(*costs, strict=True)]
+        theirs, mine = _costs(bare, names), _costs(ours, names)
+        rows.append(
+            [_number(calls), "bare chain", *map("{:.2f}".format, theirs), *_latencies(bare)]
+        )
+        rows.append([_number(calls), "callscribe", *map("{:.2f}".format, mine), *_latencies(ours)])
+        ratios = [f"**{a / b:.2f}**" for a, b in zip(mine, theirs, strict=True)]
         rows.append([_number(calls), "ratio", *ratios, "", ""])
     columns = ["calls", "", *(_PROCESSES[name] for name in names)]
     columns += ["speech event p50 / p99", "result p50 / p99"]
     return recorded("bus-bare", f"Medians of {len(ours)} runs, by turns:\n\n{table(columns, rows)}")
 
 
-def _bare_row(calls: int, label: str, runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    costs = [f"{median(run['cpu'][name] for run in runs):.2f}" for name in list(_PROCESSES)[:-1]]
-    latencies = [
+def _costs(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[float]:
+    return [median(run["cpu"][name] for run in runs) for name in names]
+
+
+def _latencies(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [
         " / ".join(_number(median(run[which][place] for run in runs)) for place in (0, 1))
         for which in ("v", "r")
     ]
-    return [_number(calls), label, *costs, *latencies]
 
 
 def _bus_row(age: str, row: Mapping[str, Any]) -> list[str]:

@@ -5,8 +5,8 @@ import json
 import os
 from typing import Any
 
-import numpy as np
-
+from asr_worker.api import EngineSettings
+from bench import speech
 from bench.bare.chain import (
     ENDED,
     GROUP,
@@ -18,9 +18,9 @@ from bench.bare.chain import (
     offers_to,
     ticks,
 )
-from bench.dummies import TEXT
+from bench.dummies import FixedTextEngine, LoudnessVad
 from bench.load import MIN_SPEECH_S, SILENCE_S
-from common.audio import SAMPLE_RATE, seconds
+from common.audio import SAMPLE_RATE, pcm16_to_float, seconds
 from common.redis.address import Address
 from common.redis.pipe import Pipe
 from common.redis.resp import Command, encode
@@ -33,11 +33,8 @@ _MOST_ENTRIES = 8
 _MOST_RUNG = 1_000
 _CHECKPOINT = os.urandom(1_100)
 _CHECKPOINT_EVERY = SAMPLE_RATE
-_HIDDEN, _MELS = 64, 80
-_LOUD = 0.02
 _LOUD_FRAMES = round(MIN_SPEECH_S * SAMPLE_RATE / FRAME)
 _QUIET_FRAMES = round(SILENCE_S * SAMPLE_RATE / FRAME)
-_FULL_SCALE = np.float32(32_768)
 
 
 class _Leg:
@@ -93,7 +90,7 @@ class _Vad:
         self._pipe = pipe
         self._owned = owned
         self._legs: dict[bytes, _Leg] = {}
-        self._weights = np.full((FRAME, _HIDDEN), 1.0 / FRAME / _LOUD, np.float32)
+        self._model = LoudnessVad()
         self._commands: list[Command] = []
         self._out: list[bytes] = []
         self._ended: list[bytes] = []
@@ -116,15 +113,13 @@ class _Vad:
 
     def _step(self, news: Any) -> None:
         audio = b"".join([fields[1] for _, entries in news for _, fields in entries])
-        frames = np.frombuffer(audio, np.int16).reshape(-1, FRAME).astype(np.float32) / _FULL_SCALE
-        hidden = np.tanh(0.55 * (np.abs(frames) @ self._weights))
-        speech = iter((hidden.mean(axis=1) >= 0.5).tolist())
+        loud = iter((self._model.run([], [], pcm16_to_float(audio)) >= 0.5).tolist())
         for key, entries in news:
             leg = self._legs[key]
             for leg.cursor, fields in entries:
                 end = int(leg.cursor.partition(b"-")[0])
                 for at in range(end - len(fields[1]) // 2 + FRAME, end + 1, FRAME):
-                    self._decide(leg, next(speech), at)
+                    self._decide(leg, next(loud), at)
             if end - leg.saved >= _CHECKPOINT_EVERY:
                 leg.saved = end
                 leg.serial += 1
@@ -180,7 +175,7 @@ async def run_asr(address: Address) -> None:
 
 
 async def _recognise(pipe: Pipe, blocking: Pipe) -> None:
-    weights = np.ones((FRAME, _MELS), np.float32)
+    engine = FixedTextEngine(EngineSettings())
     last = b"0-0"
     while True:
         read = ("XREAD", "BLOCK", _BLOCK_MS, "STREAMS", ENDED, last)
@@ -202,9 +197,8 @@ async def _recognise(pipe: Pipe, blocking: Pipe) -> None:
         rung: list[bytes] = []
         for (call, utterance, _, _), audio in zip(ended, found, strict=True):
             pcm = b"".join([fields[1] for _, fields in audio])
-            frames = np.frombuffer(pcm, np.int16).astype(np.float32) / _FULL_SCALE
-            np.matmul(frames[: len(frames) // FRAME * FRAME].reshape(-1, FRAME), weights)
-            told = {"type": "final", "utterance": utterance, "text": TEXT}
+            said = await engine.decode(speech.request(pcm16_to_float(pcm)))
+            told = {"type": "final", "utterance": utterance, "text": said.text}
             message = json.dumps(told, separators=(",", ":")).encode()
             commands.append(("XADD", b"bare:text:{%b}" % call, "*", "r", message))
             rung += (call, message)

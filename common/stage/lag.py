@@ -5,11 +5,11 @@ class Lag:
     """The longest time between two passes over all work items of a worker, in seconds.
 
     Audio that arrives at the pace of speech waits that long at most. A recording sent faster waits
-    longer, which harms nobody and does not count.
+    longer, which harms nobody and does not count. Idle at first.
     """
 
-    def __init__(self, now: float) -> None:
-        self._last: float | None = now
+    def __init__(self) -> None:
+        self._last: float | None = None
         self._worst = 0.0
 
     def passed(self, now: float) -> None:

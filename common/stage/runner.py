@@ -76,7 +76,7 @@ class Runner(Generic[S]):
         self._portion = Portion(settings.lease_s / 5)
         self._turning = Freshness(_STUCK_AFTER)
         self._pace = Freshness(settings.lease_s)
-        self._lag = Lag(time.monotonic())
+        self._lag = Lag()
         self._ready = False
 
     def live(self) -> str | None:
@@ -107,7 +107,6 @@ class Runner(Generic[S]):
         await self._assignments.prepare()
         await self._stage.start()
         self._metrics.slots.set(self._most)
-        self._lag = Lag(time.monotonic())
         await self._renew()
         self._ready = True
         _log.info("worker.ready", consumer=self._consumer, slots=self._most)

@@ -317,7 +317,7 @@ TENANTS = Dashboard(
         ),
         Panel(
             title="Speech of a day",
-            text="Of the audio of the last 24 hours, what somebody said.",
+            text="The part of the last 24 hours' audio that is speech.",
             unit="s",
             queries=[_of_a_day("speech_seconds")],
         ),

@@ -9,13 +9,11 @@ from deploy.kubernetes.values import Gateway, Redis, Service, Values
 FILES = "/etc/callscribe"
 BUNDLED_URL = "redis://redis:6379/0"
 _PASSWORD = "redis-user"
-_AUTHORITY = "redis"
-_CLIENT = "redis-client"
 
 
 @dataclass(frozen=True)
 class Mounted:
-    """A Secret as a volume; `files` has a key of it for each setting that names a file."""
+    """A Secret as a volume; `files` has a key of it for each setting or URL option."""
 
     name: str
     secret: str
@@ -28,7 +26,7 @@ class Mounted:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The paths of the files, by setting."""
+        """The paths of the files, by setting or option."""
         return {setting: f"{self.path}/{key}" for setting, key in self.files.items()}
 
 
@@ -48,12 +46,8 @@ def of_service(service: Service) -> list[Mounted]:
 
 def of_redis(redis: Redis, name: str) -> list[Mounted]:
     """Return what the service `name` needs to reach Redis: no other one's password."""
-    wanted = [
-        Mounted(_AUTHORITY, redis.tls_secret),
-        Mounted(_CLIENT, redis.client_secret),
-        Mounted(_PASSWORD, redis.user_secrets and user_secret(redis, name)),
-    ]
-    return [each for each in wanted if each.secret]
+    users = Mounted(_PASSWORD, redis.user_secrets and user_secret(redis, name))
+    return [each for each in (*_tls(redis), users) if each.secret]
 
 
 def user_secret(redis: Redis, name: str) -> str:
@@ -68,9 +62,16 @@ def redis_variable(values: Values) -> dict[str, Any]:
         return variable | {"valueFrom": {"secretKeyRef": {"name": redis.secret, "key": "url"}}}
     url = redis.url or BUNDLED_URL
     options = [f"passwords={FILES}/{_PASSWORD}"]
-    if redis.tls_secret:
-        options.append(f"ssl_ca_certs={FILES}/{_AUTHORITY}/ca.crt")
-    if redis.client_secret:
-        options.append(f"ssl_certfile={FILES}/{_CLIENT}/tls.crt")
-        options.append(f"ssl_keyfile={FILES}/{_CLIENT}/tls.key")
+    for each in _tls(redis):
+        if each.secret:
+            options += [f"{option}={path}" for option, path in each.settings.items()]
     return variable | {"value": f"{url}{'&' if '?' in url else '?'}{'&'.join(options)}"}
+
+
+def _tls(redis: Redis) -> list[Mounted]:
+    """Return the certificates, by the options of the URL that name them."""
+    client = {"ssl_certfile": "tls.crt", "ssl_keyfile": "tls.key"}
+    return [
+        Mounted("redis", redis.tls_secret, {"ssl_ca_certs": "ca.crt"}),
+        Mounted("redis-client", redis.client_secret, client),
+    ]
