@@ -24,6 +24,9 @@ _MOST_REQUESTS = 1024
 """Requests in progress, for one process."""
 _MOST_OF_A_PEER = 128
 """The same, for one address that is no trusted proxy."""
+_LINGER = 5.0
+"""Seconds that an answered peer has to send the rest of its body: if its socket were closed before,
+it could miss the answer."""
 _GONE_AFTER = 1.0
 """Seconds that a request with a body has for its answer once its peer has closed its side."""
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
@@ -55,7 +58,8 @@ class Site:
     async def start(self) -> None:
         """Be ready to answer."""
         quiet = logging.getLogger("callscribe.http")
-        quiet.setLevel(logging.CRITICAL)  # a peer's mistake is no news, and ours are logged here
+        quiet.setLevel(logging.DEBUG)
+        quiet.addFilter(_forget)
         self._runner = web.AppRunner(
             self._app,
             access_log=None,
@@ -63,6 +67,7 @@ class Site:
             handle_signals=False,
             handler_cancellation=True,
             logger=quiet,
+            lingering_time=_LINGER,
             shutdown_timeout=1.0,
         )
         await self._runner.setup()
@@ -121,7 +126,7 @@ class _Connection(asyncio.Protocol):
 
     `goes_on`: it has a body, or asks for another protocol. Otherwise nothing that follows is read.
     aiohttp would let its socket be closed when its peer has finished sending, so it does not learn
-    of that.
+    of that. Nor does it learn of the chunks of a body that nobody reads: it would look at each.
     """
 
     def __init__(self, server: asyncio.Protocol, site: Site, goes_on: bool) -> None:
@@ -132,6 +137,8 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._begun = False
         self._refused = False
+        self._deaf = False
+        """Whether what arrives is discarded."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the socket, or refuse it where there are too many."""
@@ -147,9 +154,13 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass bytes on."""
-        if not self._refused and (self._goes_on or not self._begun):
+        if not (self._refused or self._deaf) and (self._goes_on or not self._begun):
             self._begun = True
             self._server.data_received(data)
+
+    def ignore_chunks(self) -> None:
+        """Discard what arrives from now on."""
+        self._deaf = True
 
     def eof_received(self) -> bool:
         """Keep the socket open for the answer, but not long where the peer had more to send.
@@ -178,9 +189,24 @@ class _Connection(asyncio.Protocol):
             self._server.connection_lost(exc)
 
 
+def _forget(record: logging.LogRecord) -> bool:
+    """Log nothing: a peer's mistake is no news, and ours are logged above.
+
+    An error is in a cycle with the frames that raised it, and so with the bytes of its request. The
+    process looks for cycles so rarely that clients could fill its memory with them.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+    return False
+
+
 async def _prepare(request: web.Request, response: web.StreamResponse) -> None:
     if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
         return
+    if "Transfer-Encoding" in request.headers and request.transport is not None:
+        cast(_Connection, request.transport.get_protocol()).ignore_chunks()
     if page := request.get(PAGE):
         response.headers["Access-Control-Allow-Origin"] = page
         response.headers["Access-Control-Expose-Headers"] = "Retry-After"

@@ -1,10 +1,15 @@
 """The HTTP server behind the gateway's ports, over real sockets."""
 
 import asyncio
+import gc
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import aiohttp
+import pytest
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CollectorRegistry
 
 from common.telemetry.metrics import GatewayMetrics
@@ -101,3 +106,48 @@ async def test_one_peer_gets_only_so_many_requests_unless_it_is_a_proxy(monkeypa
             assert sum(each.startswith(b"HTTP/1.1 503") for each in said) == 4 - expected
             # Their places are free again.
             assert (await answer(port, b"late")).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /" + b"p" * 30_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"h" * 30_000 + b"\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01" + bytes(100),
+    ],
+    ids=["path", "header", "TLS"],
+)
+async def test_what_cannot_be_read_is_forgotten_without_looking_for_cycles(request_: bytes):
+    gc.collect()
+    gc.disable()
+    try:
+        async with listening(web.get("/late", wait)) as port:
+            for _ in range(3):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(request_)
+                assert (await reader.read()).startswith(b"HTTP/1.0 400 ")
+                writer.close()
+            await asyncio.sleep(0.05)
+            assert not [each for each in gc.get_objects() if isinstance(each, HttpProcessingError)]
+    finally:
+        gc.enable()
+
+
+async def test_chunks_that_nobody_reads_are_not_looked_at(monkeypatch):
+    monkeypatch.setattr(site, "_LINGER", 0.5)
+    bodies: list[aiohttp.StreamReader] = []
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        bodies.append(request.content)
+        return web.Response(text="done")
+
+    async with listening(web.get("/now", respond), goes_on=True) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /now HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200")
+        began = time.monotonic()
+        writer.write(b"5\r\nhello\r\n")
+        assert await reader.read() == b""
+        assert 0.3 < time.monotonic() - began < 5
+        assert bodies[0].total_bytes == 0
+        writer.close()
