@@ -27,6 +27,8 @@ _MOST_OF_A_PEER = 128
 _LINGER = 5.0
 """Seconds that an answered peer has to send the rest of its body: if its socket were closed before,
 it could miss the answer."""
+_UNWANTED, _UNWANTED_S = 1 << 20, 0.2
+"""Bytes of it that are received in so many seconds."""
 _GONE_AFTER = 1.0
 """Seconds that a request with a body has for its answer once its peer has closed its side."""
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
@@ -126,7 +128,7 @@ class _Connection(asyncio.Protocol):
 
     `goes_on`: it has a body, or asks for another protocol. Otherwise nothing that follows is read.
     aiohttp would let its socket be closed when its peer has finished sending, so it does not learn
-    of that. Nor does it learn of the chunks of a body that nobody reads: it would look at each.
+    of that.
     """
 
     def __init__(self, server: asyncio.Protocol, site: Site, goes_on: bool) -> None:
@@ -137,8 +139,11 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._begun = False
         self._refused = False
-        self._deaf = False
-        """Whether what arrives is discarded."""
+        self._answered = False
+        self._discards = False
+        """Whether aiohttp no longer gets what arrives: it would receive any amount of it."""
+        self._unwanted = 0
+        """Bytes that came since reading was paused last, after the answer."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the socket, or refuse it where there are too many."""
@@ -154,13 +159,30 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass bytes on."""
-        if not (self._refused or self._deaf) and (self._goes_on or not self._begun):
-            self._begun = True
+        if self._refused or (self._begun and not self._goes_on):
+            return
+        self._begun = True
+        if self._answered:
+            self._unwanted += len(data)
+            if self._unwanted > _UNWANTED:
+                self._pause()
+        if not self._discards:
             self._server.data_received(data)
 
-    def ignore_chunks(self) -> None:
-        """Discard what arrives from now on."""
-        self._deaf = True
+    def answer(self, *, chunked: bool) -> None:
+        """Receive slowly what still comes of the request; discard chunks, not to look at each."""
+        self._answered, self._discards = True, chunked
+
+    def _pause(self) -> None:
+        assert self._transport is not None
+        self._unwanted, self._discards = 0, True
+        self._transport.pause_reading()
+        asyncio.get_running_loop().call_later(_UNWANTED_S, self._read_on)
+
+    def _read_on(self) -> None:
+        assert self._transport is not None
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def eof_received(self) -> bool:
         """Keep the socket open for the answer, but not long where the peer had more to send.
@@ -205,8 +227,9 @@ def _forget(record: logging.LogRecord) -> bool:
 async def _prepare(request: web.Request, response: web.StreamResponse) -> None:
     if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
         return
-    if "Transfer-Encoding" in request.headers and request.transport is not None:
-        cast(_Connection, request.transport.get_protocol()).ignore_chunks()
+    if request.transport is not None:
+        connection = cast(_Connection, request.transport.get_protocol())
+        connection.answer(chunked="Transfer-Encoding" in request.headers)
     if page := request.get(PAGE):
         response.headers["Access-Control-Allow-Origin"] = page
         response.headers["Access-Control-Expose-Headers"] = "Retry-After"

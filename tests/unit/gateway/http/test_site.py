@@ -4,7 +4,7 @@ import asyncio
 import gc
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 import pytest
@@ -133,8 +133,10 @@ async def test_what_cannot_be_read_is_forgotten_without_looking_for_cycles(reque
         gc.enable()
 
 
-async def test_chunks_that_nobody_reads_are_not_looked_at(monkeypatch):
+async def flooded(monkeypatch: pytest.MonkeyPatch, body: bytes, more: bytes) -> int:
+    """Send `more` of a body once the answer is there; return how many bytes of it are looked at."""
     monkeypatch.setattr(site, "_LINGER", 0.5)
+    monkeypatch.setattr(site, "_UNWANTED_S", 10.0)
     bodies: list[aiohttp.StreamReader] = []
 
     async def respond(request: web.Request) -> web.StreamResponse:
@@ -143,11 +145,22 @@ async def test_chunks_that_nobody_reads_are_not_looked_at(monkeypatch):
 
     async with listening(web.get("/now", respond), goes_on=True) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET /now HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(b"GET /now HTTP/1.1\r\nHost: x\r\n" + body + b"\r\n\r\n")
         assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200")
         began = time.monotonic()
-        writer.write(b"5\r\nhello\r\n")
-        assert await reader.read() == b""
+        writer.write(more)
+        with suppress(ConnectionError):
+            assert await reader.read() == b""
         assert 0.3 < time.monotonic() - began < 5
-        assert bodies[0].total_bytes == 0
-        writer.close()
+        writer.transport.abort()
+    return bodies[0].total_bytes
+
+
+async def test_chunks_that_nobody_reads_are_not_looked_at(monkeypatch):
+    assert await flooded(monkeypatch, b"Transfer-Encoding: chunked", b"5\r\nhello\r\n") == 0
+
+
+async def test_a_body_that_nobody_reads_is_received_slowly(monkeypatch):
+    size = 16 << 20
+    received = await flooded(monkeypatch, b"Content-Length: %d" % size, bytes(size - 1))
+    assert 0 < received <= 2 << 20
