@@ -10,7 +10,7 @@ from callscribe.prove.machine import processor
 
 
 def write(path: Path, figures: Any) -> None:
-    """Write figures, JSON-able, as `read` and docs/figures.py read them."""
+    """Write figures, JSON-able, as `read` and docs/figures read them."""
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     report = {"date": today, "machine": machine(), "figures": figures}
     path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -4,7 +4,7 @@
 
 Each runs in a process of its own and prints its table; DIR (default: build/bench) gets
 `<name>.json` and plots. With `--record` these go where the documents take them from,
-docs/measurements and docs/plots; `python docs/figures.py` then writes the figures into the
+docs/measurements and docs/plots; `python -m docs.figures` then writes the figures into the
 documents. The short form is for CI: it fails when a benchmark is broken, never when it is slow.
 """
 

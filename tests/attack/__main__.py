@@ -8,14 +8,13 @@ keeps memory, floods its log or writes a traceback, or if the attacker gets what
 
 import argparse
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import tests.attack.kin  # noqa: F401 - fills the registry
+from bench import record
 from tests.attack.experiment import Setup, run
 from tests.attack.registry import chosen
 from tests.attack.report import as_json, heading, row, summary
@@ -28,6 +27,9 @@ def main(argv: Sequence[str]) -> int:
     """Run the suite; return the process's exit code."""
     parser = argparse.ArgumentParser(prog="tests.attack", description=__doc__)
     parser.add_argument("--short", action="store_true", help="a few attacks, of 4 s, on one system")
+    parser.add_argument(
+        "--share", action="store_true", help="two systems for all attacks, in half the time"
+    )
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="attacks, or kin")
     parser.add_argument("--seconds", type=float, help="length of an attack; 12, short 4")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -42,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
             print(f"{each.kin:10} {each.name:22} {each.about}{' (short form)' * each.short}")
         return 0
     seconds = given.seconds or (_SHORT_SECONDS if given.short else _SECONDS)
-    setup = Setup(attacks=attacks, seconds=seconds, share=given.short)
+    setup = Setup(attacks=attacks, seconds=seconds, share=given.share or given.short)
     return asyncio.run(_run(setup, given.json))
 
 
@@ -55,7 +57,7 @@ async def _run(setup: Setup, file: Path | None) -> int:
             outcomes[outcome.attack] = outcome
             print(row(outcome, setup.bounds), flush=True)
             if file is not None:  # a run that is broken off has its figures all the same
-                _write(file, as_json([*outcomes.values()], setup.bounds))
+                record.write(file, as_json([*outcomes.values()], setup.bounds))
 
     def harmful() -> set[str]:
         return {each.attack for each in outcomes.values() if any(broken(each, setup.bounds))}
@@ -68,10 +70,6 @@ async def _run(setup: Setup, file: Path | None) -> int:
         await measure(replace(setup, attacks=again, share=False))
     print(summary([*outcomes.values()], setup.bounds))
     return 1 if harmful() else 0
-
-
-def _write(file: Path, figures: dict[str, Any]) -> None:
-    file.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":

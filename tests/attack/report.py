@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from callscribe.client.latency import percentile
+from tests.attack.registry import ATTACKS
 from tests.attack.scoring import Answer, Bounds, Outcome, broken
 
 _COLUMNS = (
@@ -83,7 +84,9 @@ def as_json(outcomes: Sequence[Outcome], bounds: Bounds) -> dict[str, Any]:
 
 
 def _figures(outcome: Outcome, bounds: Bounds) -> Iterator[tuple[str, Any]]:
-    seen = outcome.footprint
+    seen, attack = outcome.footprint, ATTACKS[outcome.attack]
+    yield "kin", attack.kin
+    yield "about", attack.about
     yield "seconds", outcome.seconds
     yield (
         "endpoint_to_final",

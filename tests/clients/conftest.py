@@ -141,7 +141,7 @@ def _figure(report: Report, wer: float) -> dict[str, Any]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--record`, which keeps the figures for the documents (docs/figures.py)."""
+    """Add `--record`, which keeps the figures for the documents (docs/figures)."""
     parser.addoption("--record", action="store_true", help="write the figures into the documents")
 
 

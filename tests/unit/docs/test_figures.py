@@ -5,49 +5,52 @@ import re
 
 import pytest
 
+import tests.attack.kin  # noqa: F401 - fills the registry
 from bench import overload, profile, record, suite, table
 from bench.asr import WINDOWS
-from docs import figures
+from docs.figures import places, recognisers, writing
+from tests.attack.report import as_json
+from tests.attack.scoring import Answer, Bounds, Footprint, Newcomer, Outcome
 
 BY_HAND = {"targets", "bus-before", "other-servers"}
 
 
-@pytest.mark.parametrize("path", figures.DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", places.DOCUMENTS, ids=lambda path: path.name)
 def test_the_documents_show_what_was_recorded(path):
     text = path.read_text()
-    assert figures.drawn(text) == text
+    assert places.drawn(text) == text
 
 
 def test_every_text_has_its_place():
-    texts = "".join(path.read_text() for path in figures.DOCUMENTS)
-    assert sorted(re.findall(r"<!-- /([\w-]+) -->", texts)) == sorted(figures.render())
+    texts = "".join(path.read_text() for path in places.DOCUMENTS)
+    assert sorted(re.findall(r"<!-- /([\w-]+) -->", texts)) == sorted(places.render())
 
 
 def test_no_table_of_performance_is_made_otherwise():
-    text = figures.DOCUMENTS[0].read_text()
+    text = places.DOCUMENTS[0].read_text()
     rest = re.sub(r"<!-- ([\w-]+) -->\n.*?<!-- /\1 -->", "", text, flags=re.DOTALL)
     assert not re.search(r"^(\||```)", rest, re.MULTILINE)
 
 
 def test_what_is_not_recorded_by_hand_is_what_a_benchmark_writes():
-    recorded = {path.stem for path in figures.MEASUREMENTS.glob("*.json")}
+    recorded = {path.stem for path in writing.MEASUREMENTS.glob("*.json")}
     assert recorded >= BY_HAND
-    clients = (figures.HERE.parent / "tests" / "clients").glob("test_*.py")
-    others = {path.stem.replace("test_", "clients-") for path in clients} | {"profile"}
+    clients = (writing.DOCS.parent / "tests" / "clients").glob("test_*.py")
+    others = {path.stem.replace("test_", "clients-") for path in clients} | {"profile", "attacks"}
     assert recorded - BY_HAND <= {entry.name for entry in suite.ENTRIES} | others
     for name in recorded:
-        assert figures.read(name).keys() == {"date", "machine", "figures"}
-    assert set(WINDOWS) | set(figures.read("asr")["figures"]["ways"]) >= set(figures._WAYS)
+        assert writing.read(name).keys() == {"date", "machine", "figures"}
+    assert set(WINDOWS) | set(writing.read("asr")["figures"]["ways"]) >= set(recognisers._WAYS)
 
 
 def test_a_place_that_nothing_fills_is_an_error():
     with pytest.raises(KeyError):
-        figures.drawn("<!-- nothing -->\n\n<!-- /nothing -->")
+        places.drawn("<!-- nothing -->\n\n<!-- /nothing -->")
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(figures, "MEASUREMENTS", tmp_path)
+    monkeypatch.setattr(writing, "MEASUREMENTS", tmp_path)
     return tmp_path
 
 
@@ -56,7 +59,7 @@ def test_an_overload_is_shown_as_the_benchmark_writes_it(folder):
     full = overload.Phase("twice", finals=[250.0], partials=[1_400.0], calls=[23])
     full.answers["asr_load"] = [1.0, 2.0]
     record.write(folder / "overload.json", overload.figures([alone, full]))
-    texts = figures.render_of("overload", "overload-in-short")
+    texts = places.render_of("overload", "overload-in-short")
     assert "| two callers alone | 2.0 | 2 |" in texts[0]
     assert "`asr_load` 2, " in texts[0]
     assert record.machine() in texts[0]
@@ -88,7 +91,7 @@ def test_runs_of_the_bus_are_shown_as_the_benchmark_writes_them(folder):
     run = _run()
     for name in ("bus-before", "bus", "bus-talk", "bus-100ms"):
         record.write(folder / f"{name}.json", [dataclasses.asdict(run)])
-    (text,) = figures.render_of("bus")
+    (text,) = places.render_of("bus")
     row = (
         "talk, 1 000, 100 ms frames | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 150 | 1 200 / 3 | 4 / 5 |"
     )
@@ -99,7 +102,7 @@ def test_runs_of_the_bus_are_shown_as_the_benchmark_writes_them(folder):
 def test_runs_of_the_bare_chain_are_shown_beside_ours(folder):
     runs = [_run(cpu=cpu, bare=bare) for cpu, bare in ((2, True), (3, False)) for _ in range(3)]
     record.write(folder / "bus-bare.json", [dataclasses.asdict(run) for run in runs])
-    (text,) = figures.render_of("bus-bare")
+    (text,) = places.render_of("bus-bare")
     assert "Medians of 3 runs" in text
     assert "| 1 000 | bare chain | 2.00 | 2.00 | 2.00 | 2.00 | 1 200 / 3 | 4 / 5 |" in text
     assert "| 1 000 | ratio | **1.50** | **1.50** | **1.50** | **1.50** | | |" in text
@@ -109,7 +112,27 @@ def test_a_profile_is_shown_as_the_benchmark_writes_it(folder):
     weighed = profile.weigh(["main (a.py:1);work (b.py:2) 30", "main (a.py:1) 10"])
     processes = dict.fromkeys(("gateway", "vad", "asr"), weighed)
     record.write(folder / "profile.json", {"sessions": 500, "calls": 8, "processes": processes})
-    (text,) = figures.render_of("profile")
+    (text,) = places.render_of("profile")
     assert "Gateway, 500 sessions:" in text
     assert "ASR worker, 8 live calls:" in text
     assert "   75.0 %  work (b.py)" in text
+
+
+def test_attacks_are_shown_as_the_suite_writes_them(folder):
+    outcome = Outcome(
+        attack="pings",
+        seconds=12.0,
+        before=[0.1, 0.2],
+        during=[0.15],
+        words=40,
+        lost=0,
+        newcomers=[Newcomer(Answer.LET_IN, 0.1, 0.1), Newcomer(Answer.REFUSED, 0.1, 1.1)],
+        footprint=Footprint(before=90.0, peak=95.4, after=91.0),
+        attacker={"sent": 2_500_000, "statuses": {"101": 4}, "closes": {"1008": 3}},
+    )
+    record.write(folder / "attacks.json", as_json([outcome], Bounds()))
+    (text,) = places.render_of("attacks")
+    assert "1 attacks of 12 s" in text
+    assert "40 words; none were lost" in " ".join(text.split())
+    row = "| 2.5 MB | `101` 4, `1008` 3 | 200 → 150 | 0 | 1 / 1 | 90, 95, 91 |"
+    assert f"(`pings`) {row}" in text
