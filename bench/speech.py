@@ -78,7 +78,7 @@ def known(folder: Path = CORPUS) -> list[Path]:
 
 
 def said(path: Path, legs: int = 1) -> list[str] | None:
-    """Return what is said in a recording of so many channels, by channel, where it is known."""
+    """Return what is said in a recording with `legs` channels, by channel, where it is known."""
     spoken = SPOKEN.get(path.stem)
     return references(path) or (None if spoken is None else [spoken] * legs)
 

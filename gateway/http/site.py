@@ -28,7 +28,7 @@ _LINGER = 5.0
 """Seconds that an answered peer has to send the rest of its body: if its socket were closed before,
 it could miss the answer."""
 _UNWANTED, _UNWANTED_S = 1 << 20, 0.2
-"""Bytes of it that are received in so many seconds."""
+"""Bytes of it that are received, and the seconds in which they are."""
 _GONE_AFTER = 1.0
 """Seconds that a request with a body has for its answer once its peer has closed its side."""
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
