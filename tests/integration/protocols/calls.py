@@ -152,6 +152,8 @@ class Call:
         self.protocol = name
         self.client: Client = CLIENTS[name]
         self.wire = Wire(name, self.told, patience)
+        self.others: set[str] = set()
+        """Sessions of calls that were there before it, as far as that is known."""
         self._patience = patience
         self._ports = ports
         self._sound = sound
@@ -196,23 +198,27 @@ class Call:
                     await asyncio.sleep(0.02)
 
     async def session(self) -> str:
-        """Return the name by which its results are read; a nameless call must be the only one."""
-        return self.name if self.client.named else await only_session(self._ports)
+        """Return the name by which its results are read; see `id` for a nameless call's."""
+        return self.name if self.client.named else await self.id()
+
+    async def id(self) -> str:
+        """Wait until there is one call more than before; return its session's id."""
+        async with asyncio.timeout(self._patience):
+            while len(new := await sessions(self._ports) - self.others) != 1:
+                await asyncio.sleep(0.02)
+        return new.pop()
 
 
-async def only_session(ports: Ports) -> str:
-    """Wait until there is one call; return its session's id."""
-    async with asyncio.timeout(PATIENCE):
-        while len(running := (await answer(ports, ""))["sessions"]) != 1:
-            await asyncio.sleep(0.02)
-    session: str = running[0]["session_id"]
-    return session
+async def sessions(ports: Ports) -> set[str]:
+    """Return the sessions of the calls that there are, also of those that are just ending."""
+    return {each["session_id"] for each in (await answer(ports, ""))["sessions"]}
 
 
 @asynccontextmanager
 async def call(name: str, ports: Ports, sound: AudioFormat = WIDE) -> AsyncIterator[Call]:
     """Open a call; afterwards its client is gone."""
     ours = Call(name, ports, sound)
+    ours.others = await sessions(ports)
     try:
         await ours.open()
         yield ours
