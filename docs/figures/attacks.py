@@ -1,10 +1,10 @@
 """The table of what attackers met, and what their neighbours noticed."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from docs.figures.writing import number, read, recorded, table, wrapped
+from tests.attack.report import answers, size
 
 _COLUMNS = (
     "attack",
@@ -41,7 +41,7 @@ def _row(each: Mapping[str, Any]) -> list[str]:
     before, during = (_ms(each["endpoint_to_final"][when]) for when in ("before", "during"))
     newcomers, memory = each["newcomers"], each["gateway_mb"]
     return [
-        _size(each["attacker"].get("sent", 0)),
+        size(each["attacker"].get("sent", 0)),
         _met(each["attacker"]),
         f"{before} → {during}",
         number(each["words"]["lost"]),
@@ -51,16 +51,10 @@ def _row(each: Mapping[str, Any]) -> list[str]:
 
 
 def _met(attacker: Mapping[str, Any]) -> str:
-    """Return the answers, the most frequent first: statuses, close codes and error codes."""
-    counts: Counter[str] = Counter()
-    for kind in ("statuses", "closes", "errors"):
-        counts.update(attacker.get(kind) or {})
-    return ", ".join(f"`{name}` {number(n)}" for name, n in counts.most_common(_MOST)) or "nothing"
+    """Return the most frequent answers."""
+    most = answers(attacker).most_common(_MOST)
+    return ", ".join(f"`{name}` {number(n)}" for name, n in most) or "nothing"
 
 
 def _ms(spread: Mapping[str, float]) -> str:
     return number(1e3 * spread["p95"]) if spread["n"] else "none"
-
-
-def _size(size: float) -> str:
-    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"

@@ -13,13 +13,14 @@ _PROCESSES = {
     "redis": "Redis",
     "callers": "callers",
 }
+_OURS = list(_PROCESSES)[:-1]
+"""All but the callers."""
 
 _PROTECTIONS = {
     "none": "open to all",
     "acl": "a user for each service",
     "tls": "users and TLS",
 }
-
 _PROOFS = {
     "no keys": "no key, where none is needed",
     "API key": "an API key",
@@ -27,16 +28,13 @@ _PROOFS = {
     "JWT, HS256": "a JSON Web Token, HS256",
     "JWT, RS256": "a JSON Web Token, RS256",
 }
-
 _OPERATIONS = {
     "append": "append audio, each leg",
     "read": "read new entries, each leg",
     "offer": "offer and close a work item",
     "ask": "one command alone",
 }
-
 _PROFILED = {"gateway": "Gateway", "vad": "VAD worker, dummy network", "asr": "ASR worker"}
-
 _MOST_PROFILED = 8
 
 
@@ -53,22 +51,21 @@ def bus() -> str:
 def bare() -> str:
     """Return our costs beside the bare chain's."""
     runs = read("bus-bare")["figures"]
-    names = list(_PROCESSES)[:-1]
     rows: list[list[str]] = []
     for calls in dict.fromkeys(run["sessions"] for run in runs):
         bare, ours = ([r for r in runs if (r["sessions"], r["bare"]) == (calls, b)] for b in (1, 0))
-        theirs, mine = _costs(bare, names), _costs(ours, names)
+        theirs, mine = _costs(bare), _costs(ours)
         rows.append([number(calls), "bare chain", *map("{:.2f}".format, theirs), *_latencies(bare)])
         rows.append([number(calls), "callscribe", *map("{:.2f}".format, mine), *_latencies(ours)])
         ratios = [f"**{a / b:.2f}**" for a, b in zip(mine, theirs, strict=True)]
         rows.append([number(calls), "ratio", *ratios, "", ""])
-    columns = ["calls", "", *(_PROCESSES[name] for name in names)]
+    columns = ["calls", "", *(_PROCESSES[name] for name in _OURS)]
     columns += ["speech event p50 / p99", "result p50 / p99"]
     return recorded("bus-bare", f"Medians of {len(ours)} runs, by turns:\n\n{table(columns, rows)}")
 
 
-def _costs(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[float]:
-    return [median(run["cpu"][name] for run in runs) for name in names]
+def _costs(runs: Sequence[Mapping[str, Any]]) -> list[float]:
+    return [median(run["cpu"][name] for run in runs) for name in _OURS]
 
 
 def _latencies(runs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -92,11 +89,10 @@ def _bus_row(age: str, row: Mapping[str, Any]) -> list[str]:
 def workers() -> str:
     """Return what more processes of each kind cost."""
     runs = [read(f"bus-{number}")["figures"][0] for number in (1, 2, 3)]
-    names = list(_PROCESSES)[:-1]
     rows = [
         [
             number(run["workers"]),
-            ", ".join(f"{_PROCESSES[name]} {run['cpu'][name]:.2f}" for name in names),
+            ", ".join(f"{_PROCESSES[name]} {run['cpu'][name]:.2f}" for name in _OURS),
         ]
         for run in runs
     ]
@@ -108,17 +104,15 @@ def workers() -> str:
 def redis() -> str:
     """Return the costs with users and with TLS."""
     runs = read("bus-redis")["figures"]
-    names = [name for name in _PROCESSES if name != "callers"]
     rows: list[Sequence[str]] = []
     open_sum = 0.0
     for protection, label in _PROTECTIONS.items():
         own = [run for run in runs if run["redis"] == protection]
-        cpu = [median([run["cpu"][name] for run in own]) for name in names]
+        cpu = _costs(own)
         open_sum = open_sum or sum(cpu)
-        p50, p99 = (number(median([run["r"][at] for run in own])) for at in (0, 1))
         figures = [f"{each:.2f}" for each in (*cpu, sum(cpu), sum(cpu) / open_sum)]
-        rows.append([label, *figures, f"{p50} / {p99}"])
-    columns = ["Redis", *(_PROCESSES[name] for name in names), "sum", "ratio", "result p50 / p99"]
+        rows.append([label, *figures, _latencies(own)[-1]])
+    columns = ["Redis", *(_PROCESSES[name] for name in _OURS), "sum", "ratio", "result p50 / p99"]
     what = f"{number(runs[0]['sessions'])} calls, {runs[0]['pattern']}; "
     what += f"medians of {len(runs) // len(_PROTECTIONS)} runs, by turns:"
     return recorded("bus-redis", f"{what}\n\n{table(columns, rows)}")

@@ -42,7 +42,7 @@ def row(outcome: Outcome, bounds: Bounds) -> str:
         f"{seen.descriptors_before}>{seen.descriptors_peak}>{seen.descriptors_after}",
         str(seen.log_lines),
         str(seen.tracebacks),
-        f"{attacker.get('messages', 0)} {_size(attacker.get('sent', 0))}",
+        f"{attacker.get('messages', 0)} {size(attacker.get('sent', 0))}",
         f"{attacker.get('cpu_s', 0)}/{seen.cpu:.2f}",
         met(attacker),
     )
@@ -60,10 +60,15 @@ def worst_let_in(outcome: Outcome) -> float | None:
 
 def met(attacker: Any) -> str:
     """Return what came back to an attacker, the most frequent first."""
+    return " ".join(f"{name}:{count}" for name, count in answers(attacker).most_common(4))
+
+
+def answers(attacker: Any) -> Counter[str]:
+    """Count what came back to an attacker: statuses, close codes and error codes."""
     counts: Counter[str] = Counter()
     for kind in ("statuses", "closes", "errors"):
         counts.update(attacker.get(kind) or {})
-    return " ".join(f"{name}:{count}" for name, count in counts.most_common(4))
+    return counts
 
 
 def summary(outcomes: Sequence[Outcome], bounds: Bounds) -> str:
@@ -150,5 +155,6 @@ def _seconds(value: float | None) -> str:
     return "never" if value is None else f"{value:.2f}"
 
 
-def _size(size: Any) -> str:
-    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
+def size(sent: Any) -> str:
+    """Return a number of bytes with its unit."""
+    return f"{sent / 1e6:.1f} MB" if sent >= 100_000 else f"{sent / 1e3:.1f} kB"
