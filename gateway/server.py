@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
@@ -53,6 +54,9 @@ from gateway.tls.serving import Tls
 from gateway.uplink.writer import Uplink
 from gateway.webhooks.service import Webhooks
 
+_OPENING_GRACE = 1.0
+"""Seconds in which a connection may bring its first message before it can be ended for another's
+sake: that message is under way when a client connects."""
 _LAST_WRITES = 1.0
 _LAST_SPANS = 2.0
 
@@ -71,7 +75,7 @@ class GatewayServer:
         self._stop = stop
         self._bus_metrics = BusMetrics.build(registry)
         self._metrics = GatewayMetrics.build(registry)
-        self._unopened: Standby[Newcomer] = Standby()
+        self._unopened: Standby[Newcomer] = Standby(_OPENING_GRACE, time.monotonic)
         self._absent: Standby[Absence] = Standby()
         self._idle = asyncio.Event()
         self._tls: Tls | None = None

@@ -4,17 +4,28 @@ Unused places must not keep other callers out: where places are short, the clien
 such calls loses its oldest one.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 T = TypeVar("T", bound=Hashable)
 
 
-class Standby(Generic[T]):
-    """Calls by the client that they belong to, oldest first."""
+def _no_clock() -> float:
+    return 0.0
 
-    def __init__(self) -> None:
-        self._clients: dict[str, dict[T, None]] = {}
+
+class Standby(Generic[T]):
+    """Calls by the client that they belong to, oldest first.
+
+    For `grace` seconds of `clock` a call that came is not the one to go: it may be about to use
+    its place. Without grace no clock is needed.
+    """
+
+    def __init__(self, grace: float = 0.0, clock: Callable[[], float] = _no_clock) -> None:
+        self._grace = grace
+        self._clock = clock
+        self._clients: dict[str, dict[T, float]] = {}
+        """When each client's calls came."""
 
     def __len__(self) -> int:
         return sum(map(len, self._clients.values()))
@@ -22,7 +33,7 @@ class Standby(Generic[T]):
     def add(self, client: str, call: T, most: int | None = None) -> T | None:
         """Add a call; return the client's oldest one if it has more than `most` now."""
         calls = self._clients.setdefault(client, {})
-        calls[call] = None
+        calls.setdefault(call, self._clock())
         return next(iter(calls)) if most is not None and len(calls) > most else None
 
     def discard(self, client: str, call: T) -> None:
@@ -33,8 +44,8 @@ class Standby(Generic[T]):
             self._clients.pop(client, None)
 
     def first_to_go(self) -> T | None:
-        """Return the oldest call of the client that has the most."""
-        if not self._clients:
-            return None
-        _, calls = max(self._clients.items(), key=lambda each: len(each[1]))
-        return next(iter(calls))
+        """Return the oldest call of the client that has the most, of those past their grace."""
+        latest = self._clock() - self._grace
+        oldest = ((len(calls), *next(iter(calls.items()))) for calls in self._clients.values())
+        due = [(held, call) for held, call, came in oldest if came <= latest]
+        return max(due, key=lambda each: each[0])[1] if due else None

@@ -30,3 +30,21 @@ def test_a_call_that_is_there_twice_is_there_once_and_one_that_is_not_can_leave(
     calls.discard("one", "b")
     calls.discard("nobody", "a")
     assert len(calls) == 1
+
+
+def test_a_call_that_has_just_come_does_not_go_before_its_grace_is_over():
+    now = 10.0
+    calls: Standby[str] = Standby(grace=1.0, clock=lambda: now)
+    calls.add("one", "a")
+    calls.add("one", "b")
+    now = 10.5
+    calls.add("two", "c")
+    assert calls.first_to_go() is None
+    now = 11.0
+    assert calls.first_to_go() == "a"
+    calls.discard("one", "a")
+    calls.discard("one", "b")
+    assert calls.first_to_go() is None
+    now = 11.5
+    calls.add("two", "c")
+    assert calls.first_to_go() == "c"
