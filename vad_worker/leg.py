@@ -147,14 +147,14 @@ class VadLeg:
             effects += map(self._offered, self._unsure)
             self._unsure = []
         push = self._endpointer.push
-        heard = 0
+        judged = 0
         for step in course:
             match step:
                 case int():
-                    for frame in range(heard, heard + step):
+                    for frame in range(judged, judged + step):
                         if events := push(probabilities[frame], energies[frame]):
                             effects += self._decided(events, 0)
-                    heard += step
+                    judged += step
                 case Gap(start, end):
                     self.missing += end - start
                     effects += self._decided([step, *self._endpointer.skip(start, end)], 0)

@@ -37,6 +37,7 @@ AUDIO_ORDER = 1
 
 Fields: TypeAlias = list[bytes]
 RawEntry: TypeAlias = tuple[bytes, Fields]
+"""An id, then names and values by turns. Redis's parser makes a list of the two."""
 E = TypeVar("E")
 
 
