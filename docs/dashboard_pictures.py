@@ -3,7 +3,7 @@
 ``python -m docs.dashboard_pictures`` runs the system of the drills for 90 s: two calls, slow speech
 from a third of the time on, a VAD worker killed after two thirds. It draws docs/images/<name>.png
 with our own code, so panels are arranged otherwise than in Grafana. It needs Debian's packages
-prometheus, prometheus-alertmanager and prometheus-redis-exporter.
+prometheus, prometheus-alertmanager, prometheus-redis-exporter and prometheus-node-exporter.
 """
 
 import asyncio
@@ -27,13 +27,15 @@ from docs.stack import IMAGES
 from tests.certificates import identity
 from tests.drills.monitoring import Prometheus
 from tests.drills.system import FULL, GOOD, SLOW, System, running_system
-from tests.integration.deploy.test_panels import asked, provoke, redis_exporter
+from tests.integration.deploy.test_panels import asked, exporters, provoke
 
 SECONDS = 90.0
 STEP = 1.0
 _COLUMNS, _COLOURS = 4, 48
-_MOST_NAMES = 4
+_MOST_NAMES = 6
+_DAY_S = 86_400
 _UNITS = {"short": "", "bool": "", "percentunit": "", "ops": "1/s", "Bps": "B/s", "bytes": "B"}
+_UNITS |= {"dtdurations": "days"}
 
 
 async def load(system: System, directory: Path) -> None:
@@ -47,6 +49,8 @@ async def load(system: System, directory: Path) -> None:
         await provoke(system)
         async with system.talking(SLOW, 1):
             await asyncio.sleep(SECONDS / 3)
+        # What counts it exists since the first time: a rate sees the second.
+        await provoke(system)
         system.vads[0].kill()
         await asyncio.sleep(5.0)
         system.vads[0].start()
@@ -65,7 +69,8 @@ def _draw_panel(axes: Axes, panel: Panel, prometheus: Prometheus, end: float) ->
     drawn = 0
     for query in panel.queries:
         for curve in prometheus.curves(asked(query.expr), end - SECONDS, end, STEP):
-            points = [(float(at) - end, float(value)) for at, value in curve["values"]]
+            scale = _DAY_S if panel.unit == "dtdurations" else 1
+            points = [(float(at) - end, float(value) / scale) for at, value in curve["values"]]
             shown = [(at, value) for at, value in points if math.isfinite(value)]
             if not shown:
                 continue
@@ -77,7 +82,7 @@ def _draw_panel(axes: Axes, panel: Panel, prometheus: Prometheus, end: float) ->
     # A curve along an edge would not be seen.
     axes.set_ylim(-0.04 * high, max(high, low + 1e-9) * 1.04)
     if drawn:
-        axes.legend(fontsize=5, frameon=False, loc="upper left")
+        axes.legend(fontsize=5, frameon=False, loc="best")
         axes.set_ylabel(_UNITS.get(panel.unit, panel.unit), fontsize=6)
         if panel.unit == "percentunit":
             axes.yaxis.set_major_formatter(PercentFormatter(1.0))
@@ -110,7 +115,7 @@ async def _main() -> None:
     with (
         tempfile.TemporaryDirectory() as name,
         running_system(Path(name)) as system,
-        redis_exporter(system),
+        exporters(system),
     ):
         await load(system, Path(name))
         end = time.time()

@@ -17,7 +17,7 @@ ADDED = {"instance", "job", "service", "le", "alertname", "alertstate", "severit
 """Labels that Prometheus adds, or that every histogram has."""
 
 _STRING = re.compile(r'"[^"]*"')
-_SELECTOR = re.compile(r"\b((?:callscribe|redis_|DCGM_)[\w:]*|ALERTS|up)\b(\{[^}]*\})?")
+_SELECTOR = re.compile(r"\b((?:callscribe|redis_|node_|DCGM_)[\w:]*|ALERTS|up)\b(\{[^}]*\})?")
 _GROUPING = re.compile(r"\b(?:by|without|on|ignoring) \(([^)]*)\)")
 _LABEL = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)")
 

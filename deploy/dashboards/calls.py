@@ -1,5 +1,6 @@
 """The dashboards of calls: all of them, one gateway's, and how late finals are."""
 
+from deploy.dashboards.host import HOST
 from deploy.dashboards.panels import WINDOW, Choice, Dashboard, Panel, Query, each, quantiles
 
 _GATEWAY = '{instance=~"$gateway"}'
@@ -123,6 +124,7 @@ OVERVIEW = Dashboard(
             unit="short",
             queries=[Query(f"sum(rate(callscribe_gap_seconds_total{WINDOW}))", "lost")],
         ),
+        *HOST,
     ],
 )
 

@@ -12,6 +12,12 @@ OTHERS = {
     "DCGM_FI_DEV_GPU_TEMP": ("gpu",),
     "DCGM_FI_DEV_GPU_UTIL": ("gpu",),
     "DCGM_FI_DEV_POWER_USAGE": ("gpu",),
+    "node_cpu_seconds_total": ("cpu", "mode"),
+    "node_disk_io_time_seconds_total": ("device",),
+    "node_filesystem_avail_bytes": ("device", "fstype", "mountpoint"),
+    "node_filesystem_size_bytes": ("device", "fstype", "mountpoint"),
+    "node_memory_MemAvailable_bytes": (),
+    "node_memory_MemTotal_bytes": (),
     "redis_aof_last_write_status": (),
     "redis_commands_duration_seconds_total": ("cmd",),
     "redis_commands_total": ("cmd",),
@@ -25,5 +31,5 @@ OTHERS = {
     "redis_net_output_bytes_total": (),
     "redis_up": (),
 }
-"""Metrics that are not ours, with their labels: Prometheus's own, those of NVIDIA's DCGM exporter
-and of the Redis exporter."""
+"""Metrics that are not ours, with their labels: Prometheus's own, those of NVIDIA's DCGM exporter,
+of the node exporter and of the Redis exporter."""

@@ -28,8 +28,11 @@ PROGRAMS = {
     "prometheus": ("prometheus", "--web.listen-address="),
     "alertmanager": ("prometheus-alertmanager", "--web.listen-address="),
     "redis-exporter": ("prometheus-redis-exporter", "-web.listen-address="),
+    "node-exporter": ("prometheus-node-exporter", "--web.listen-address="),
 }
 """Debian's program for each service that has one, and its flag for the address."""
+_PAGES = {"redis-exporter": "/health", "node-exporter": "/"}
+"""What answers when a service is ready, where that is not Prometheus's own page."""
 
 
 class Monitoring:
@@ -49,10 +52,10 @@ class Monitoring:
         own: Mapping[str, Any] = self._host.file["services"][service]
         folder = self._host.directory / service
         folder.mkdir()
-        paths = dict(_mounted(each, folder) for each in own.get("volumes", ()))
+        paths = mounted(own, folder)
         if service == "prometheus":
             self._place(paths["/etc/prometheus"] / "prometheus.yml")
-        command = [_moved(each, paths) for each in own.get("command", ())]
+        command = moved(own, paths)
         with (folder / "log").open("wb") as log:
             return subprocess.Popen(
                 [program, *command, f"{flag}{ADDRESS}:{self._ports[service]}"],
@@ -67,7 +70,7 @@ class Monitoring:
         """Whether a service that was started answers."""
         log = self._host.directory / service / "log"
         assert process.poll() is None, log.read_text()
-        page = "/health" if service == "redis-exporter" else "/-/ready"
+        page = _PAGES.get(service, "/-/ready")
         with suppress(OSError), urllib.request.urlopen(self.url(service) + page, timeout=5):
             return True
         return False
@@ -109,9 +112,21 @@ class Monitoring:
 _NAME = "__meta_dns_name"
 
 
+def mounted(service: Mapping[str, Any], folder: Path) -> dict[str, Path]:
+    """Return what the volumes of a service are here, by their paths in its container."""
+    return dict(_mounted(each, folder) for each in service.get("volumes", ()))
+
+
+def moved(service: Mapping[str, Any], paths: Mapping[str, Path]) -> list[str]:
+    """Return the command of a service with paths of this machine."""
+    return [_moved(each, paths) for each in service.get("command", ())]
+
+
 def _mounted(volume: str, folder: Path) -> tuple[str, Path]:
-    """Return a path of a container and what it is here: a copy of ours, or an empty folder."""
+    """Return a path of a container and what it is here: a copy of ours, an empty folder, or /."""
     source, target, *_ = volume.split(":")
+    if source == "/":
+        return target, Path(source)
     here = folder / target.strip("/").replace("/", "-")
     if source.startswith("./"):
         shutil.copytree(ROOT / source, here)

@@ -1,5 +1,6 @@
 """What watches the composed services, while these need keys."""
 
+import re
 import subprocess
 import sys
 from http.client import HTTPConnection
@@ -7,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from deploy.dashboards.host import HOST
 from tests.integration.callscribe.processes import until
 from tests.integration.deploy.host import Container, running_host
 from tests.integration.deploy.monitoring import Monitoring, monitoring
+from tests.integration.deploy.test_panels import asked
 
 KEYS = "deploy/secrets/gateway/keys.json"
 GUARDED = {
@@ -20,6 +23,7 @@ WATCHED = {
     ("gateway", "gateway"),
     *(("workers", name) for name in ("vad", "denoise", "asr")),
     ("redis", "redis"),
+    ("node", ""),
     ("prometheus", ""),
 }
 
@@ -48,10 +52,22 @@ def all_up(running: Monitoring) -> bool:
     return found.keys() == WATCHED
 
 
+def without_data(running: Monitoring) -> list[str]:
+    """Return the panels of the host that show nothing."""
+    asked_for = ((panel.title, asked(q.expr)) for panel in HOST for q in panel.queries)
+    return [title for title, expr in asked_for if not running.query(expr)]
+
+
+def memory_bytes() -> int:
+    """Return the memory of this machine as its kernel says it."""
+    (total,) = re.findall(r"^MemTotal: +(\d+) kB$", Path("/proc/meminfo").read_text(), re.M)
+    return 1024 * int(total)
+
+
 @pytest.mark.timeout(180)
 def test_prometheus_sees_everything_although_keys_are_needed(tmp_path: Path):
     key = make_key(tmp_path / KEYS)
-    services = ("redis-exporter", "alertmanager", "prometheus")
+    services = ("redis-exporter", "node-exporter", "alertmanager", "prometheus")
     with running_host(tmp_path, env=GUARDED) as host, monitoring(host, *services) as running:
         (gateway,) = host.of("gateway")
         assert status(gateway, "/v1/sessions") == 401
@@ -63,6 +79,10 @@ def test_prometheus_sees_everything_although_keys_are_needed(tmp_path: Path):
         assert running.query("callscribe_sessions") == {("gateway", "gateway"): 0}
         assert running.query("redis_up") == {("redis", "redis"): 1}
         assert running.query("redis_memory_max_bytes") == {("redis", "redis"): 2 << 30}
+
+        until(lambda: not without_data(running), 30)
+        assert running.query("node_memory_MemTotal_bytes") == {("node", ""): memory_bytes()}
+        assert running.query('count(node_filesystem_size_bytes{mountpoint="/"})') == {("", ""): 1}
 
         until(lambda: len(running.ask("alertmanagers")["activeAlertmanagers"]) == 1)
         groups = running.ask("rules")["groups"]

@@ -5,7 +5,7 @@ import math
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -20,10 +20,13 @@ from tests.certificates import identity
 from tests.conftest import ROOT
 from tests.drills.monitoring import missing
 from tests.drills.system import FULL, GOOD, SLOW, System, running_system
+from tests.integration.deploy.monitoring import PROGRAMS, mounted, moved
 from tests.integration.pipeline.calls import config, line
 from tests.promql import names
+from tests.unit.deploy import compose
 
-EXPORTER = "prometheus-redis-exporter"
+EXPORTERS = {"redis": "redis-exporter", "node": "node-exporter"}
+"""Services of compose by the beginning of their metrics' names, which is that of their job."""
 
 ELSEWHERE = {
     "Tokens a second": "only the engine vllm counts tokens",
@@ -55,28 +58,36 @@ def shows(system: System, panel: Panel) -> bool:
     )
 
 
-def exported(panel: Panel) -> bool:
-    """Whether a panel needs the Redis exporter."""
-    return any(name.startswith("redis_") for q in panel.queries for name in names(q.expr))
+def needed(panel: Panel) -> set[str]:
+    """Return the exporters that a panel needs, by job."""
+    used = {name for q in panel.queries for name in names(q.expr)}
+    return {job for job in EXPORTERS if any(name.startswith(f"{job}_") for name in used)}
 
 
 @contextmanager
-def redis_exporter(system: System) -> Iterator[bool]:
-    """Start Debian's exporter beside the system's Redis; tell whether there is one."""
-    if shutil.which(EXPORTER) is None:
-        yield False
-        return
-    (port,) = free_ports(1)
-    address = f"--redis.addr={system.server.url}", f"--web.listen-address=127.0.0.1:{port}"
-    process = subprocess.Popen(
-        [EXPORTER, *address], stderr=subprocess.DEVNULL, preexec_fn=die_with_parent()
-    )
-    system.others["redis"] = [port]
-    try:
-        yield True
-    finally:
-        process.kill()
-        process.wait()
+def exporters(system: System) -> Iterator[set[str]]:
+    """Start Debian's exporters beside the system; yield the jobs of those that there are.
+
+    That of Redis asks one server by itself, which compose leaves to Prometheus.
+    """
+    own = {"redis": [f"--redis.addr={system.server.url}"]}
+    with ExitStack() as resources:
+        for job, service in EXPORTERS.items():
+            program, address = PROGRAMS[service]
+            if shutil.which(program) is None:
+                continue
+            file = compose.read({})["services"][service]
+            command = own.get(job) or moved(file, mounted(file, system.directory))
+            (port,) = free_ports(1)
+            process = subprocess.Popen(
+                [program, *command, f"{address}127.0.0.1:{port}"],
+                stderr=subprocess.DEVNULL,
+                preexec_fn=die_with_parent(),
+            )
+            resources.callback(process.wait)
+            resources.callback(process.kill)
+            system.others[job] = [port]
+        yield {*system.others}
 
 
 async def provoke(system: System) -> None:
@@ -95,7 +106,7 @@ async def provoke(system: System) -> None:
 @pytest.mark.timeout(240)
 async def test_every_panel_shows_the_load(tmp_path: Path):
     panels = {f"{d.name}: {p.title}": p for d in DASHBOARDS for p in d.panels}
-    with running_system(tmp_path) as system, redis_exporter(system) as exporter:
+    with running_system(tmp_path) as system, exporters(system) as there:
         given = identity(tmp_path, "secured", "localhost", days=90)
         flags = "--ssl-certfile", str(given.certfile), "--ssl-keyfile", str(given.keyfile)
         system.add("gateway", *flags, tls=True)
@@ -103,7 +114,7 @@ async def test_every_panel_shows_the_load(tmp_path: Path):
         due = {
             name: panel
             for name, panel in panels.items()
-            if panel.title not in ELSEWHERE and (exporter or not exported(panel))
+            if panel.title not in ELSEWHERE and needed(panel) <= there
         }
         asked_for = len(due)
         async with system.talking(GOOD, 2), system.talking(FULL, 1), system.talking(SLOW, 2):
@@ -113,6 +124,6 @@ async def test_every_panel_shows_the_load(tmp_path: Path):
                 due = {name: panel for name, panel in due.items() if not shows(system, panel)}
                 await asyncio.sleep(1.0)
             assert sorted(due) == []
-    if exporter:
+    if there == {*EXPORTERS}:
         page = " ".join((ROOT / "docs" / "operations.md").read_text().split())
         assert f"{asked_for} of {len(panels)} show data" in page
