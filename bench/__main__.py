@@ -15,7 +15,7 @@
     python -m bench admission       who is refused, and how late finals are, as callers grow
     python -m bench startup         imports, and the local stack until it is ready
     python -m bench scaling         how many processes 10 000 calls take, from what was measured
-    python -m bench scaler          the rule that scales pods, over simulated ramps and days
+    python -m bench scaler          the rule that scales pods, over simulated and recorded calls
     python -m bench profile         where gateway and workers spend their time, as text
     python -m bench gpu             the vLLM engine with models of the real shapes and no weights
     python -m bench bus --help      its options; so with every benchmark

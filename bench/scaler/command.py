@@ -1,32 +1,37 @@
-"""The scaler's rule over simulated ramps and days, with the values of deploy/kubernetes.
+"""The scaler's rule over ramps and days, with the values of deploy/kubernetes.
 
-    python -m bench scaler [--write]
+    python -m bench scaler [--write] [--record FILE]
 
-Calls arrive and last at random, from seeds; a pod carries calls `start_s` after it is asked for;
-metrics are one scrape old. `--write` puts the table and the plot where docs/kubernetes.md shows
-them.
+Calls arrive and last at random, from seeds, or begin and end as recorded; a pod carries calls
+`start_s` after it is asked for. Simulated metrics are one scrape old. Recorded ones are what a real
+Prometheus gave for KEDA's queries. `--write` puts the table and the plot where docs/kubernetes.md
+shows them. `--record` makes a recording, in half an hour on two cores: 60 calls that become 180
+within ten minutes and fewer again. It needs Debian's package prometheus.
 """
 
 import argparse
 import re
-import tomllib
+import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
 from operator import add
 from pathlib import Path
 
+import uvloop
+
+from bench.scaler import live, recording
 from bench.scaler.load import Load, day, ramp
 from bench.scaler.picture import svg
-from bench.scaler.simulation import Outcome, Pool, Rule, run
-from deploy.kubernetes import scaling
-from deploy.kubernetes.processes import set_or_default
-from deploy.kubernetes.values import read
+from bench.scaler.simulation import Outcome, Rule, Traffic, run
+from bench.scaler.sites import CALLS, RECORDED, pools
+from bench.scaler.traffic import Chance, Replay
 
-_ROOT = Path(__file__).resolve().parents[2]
-VALUES = _ROOT / "deploy" / "kubernetes" / "sites"
-PAGE = _ROOT / "docs" / "kubernetes.md"
-PLOT = _ROOT / "docs" / "plots" / "scaler.svg"
+_DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = _DOCS / "kubernetes.md"
+PLOT = _DOCS / "plots" / "scaler.svg"
+RECORDING = _DOCS / "measurements" / "scaler.json"
 SEEDS = {"ramp": range(1, 5), "day": range(1, 2)}
 """A ramp is short and so is run several times, a day once."""
 
@@ -36,17 +41,10 @@ _NO_WINDOW = Rule("without the window", down_window_s=0)
 _STAYING = Rule("no client resumes, drain 3600 s", resuming=False)
 _SHORT_DRAIN = Rule("no client resumes, drain 30 s", resuming=False, drain_s=30)
 
-_SITES = {"large": (300, 900), "gpu": (1000, 3000)}
-"""The calls that the comments in these files of values promise: before and after the ramp."""
-_BOUNDS = {"gateway": "max_sessions", "vad": "vad_slots"}
-_RECOGNISED = {"large": 16, "gpu": 132}
-"""Calls that a recogniser carries: on two cores as measured (docs/scaling.md), on a GPU as much as
-the HPA's tolerance may put on it."""
-
 
 @dataclass(frozen=True)
 class Row:
-    """One simulation."""
+    """One simulation; the load is `ramp`, `day`, or `recorded`."""
 
     site: str
     load: str
@@ -62,52 +60,29 @@ ROWS = (
     Row("large", "day", _NO_WINDOW),
     Row("gpu", "ramp", SHIPPED),
     Row("gpu", "ramp", _NO_BUFFER),
+    Row(RECORDED, "recorded", SHIPPED),
+    Row(RECORDED, "recorded", _NO_BUFFER),
 )
-
-
-def pools(site: str) -> tuple[list[Pool], int]:
-    """Return the pools of every call, gateways first, and the interval of the scrapes in s.
-
-    A gateway and a VAD worker take what their settings allow.
-    """
-    values = read(tomllib.loads((VALUES / f"{site}.toml").read_text()))
-    assert values.autoscaling is not None
-    assert values.monitoring is not None
-    found = []
-    for name, service in values.services().items():
-        if name in _BOUNDS:
-            capacity = set_or_default(service, name, _BOUNDS[name])
-        elif name == "asr":
-            capacity = _RECOGNISED[site]
-        else:
-            continue
-        found.append(
-            Pool(
-                name=name,
-                per_pod=scaling.per_pod(values.autoscaling, service),
-                capacity=capacity,
-                least=service.replicas,
-                most=service.max_replicas,
-                start_s=service.start_s,
-                buffer=scaling.buffer(values, values.autoscaling, name, service),
-                per_call=values.autoscaling.legs_per_call if name in scaling.LEGS else 1,
-            )
-        )
-    return found, values.monitoring.interval_s
 
 
 def load_of(row: Row) -> Load:
     """Return the calls of a row: three times as many within ten minutes, or a day."""
-    low, high = _SITES[row.site]
-    return ramp(low, high) if row.load == "ramp" else day(high)
+    low, high = CALLS[row.site]
+    return day(high) if row.load == "day" else ramp(low, high)
+
+
+def traffic_of(row: Row) -> list[Traffic]:
+    """Return what a row simulates, each by itself."""
+    if row.load == "recorded":
+        return [Replay(recording.read(RECORDING))]
+    return [Chance(load_of(row), seed) for seed in SEEDS[row.load]]
 
 
 @cache
 def outcome(row: Row) -> Outcome:
     """Simulate a row, all its seeds; the trace is that of the first."""
     site, scrape_s = pools(row.site)
-    each = (run(load_of(row), site, row.rule, scrape_s, seed) for seed in SEEDS[row.load])
-    return reduce(add, each)
+    return reduce(add, (run(each, site, row.rule, scrape_s) for each in traffic_of(row)))
 
 
 def table() -> str:
@@ -116,11 +91,16 @@ def table() -> str:
         "| load | rule | calls | refused | cut off | gateway, VAD, ASR pods | up soon after down |"
     ]
     lines.append("|---|---|---|---|---|---|---|")
-    for row in ROWS:
-        low, high = _SITES[row.site]
-        load = f"{low} to {high} in 10 min" if row.load == "ramp" else f"a day, up to {high}"
-        lines.append(f"| `{row.site}`: {load} | {row.rule.name} | {' | '.join(_cells(row))} |")
+    lines += [f"| {_said(row)} | {row.rule.name} | {' | '.join(_cells(row))} |" for row in ROWS]
     return "\n".join(lines)
+
+
+def _said(row: Row) -> str:
+    low, high = CALLS[row.site]
+    if row.load == "recorded":
+        return f"recorded: {low} to {high} in 10 min"
+    load = f"{low} to {high} in 10 min" if row.load == "ramp" else f"a day, up to {high}"
+    return f"`{row.site}`: {load}"
 
 
 def _cells(row: Row) -> Iterator[str]:
@@ -142,6 +122,7 @@ def picture() -> str:
     for row, title in (
         (ROWS[0], "300 to 900 calls in ten minutes"),
         (ROWS[4], "a day with up to 900 calls"),
+        (ROWS[8], "recorded: 60 to 180 calls in ten minutes"),
     ):
         site, _ = pools(row.site)
         trace = outcome(row).trace
@@ -175,9 +156,24 @@ def main(argv: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--write", action="store_true", help="into docs")
-    if parser.parse_args(argv).write:
+    parser.add_argument("--record", type=Path, metavar="FILE", help="record calls, and end")
+    options = parser.parse_args(argv)
+    if options.record is not None:
+        return _record(options.record)
+    if options.write:
         PAGE.write_text(written(PAGE.read_text()))
         PLOT.write_text(picture())
     print(table())
     shipped = [outcome(row) for row in ROWS if row.rule is SHIPPED]
     return int(any(each.refused or each.cut or each.reversals for each in shipped))
+
+
+def _record(path: Path) -> int:
+    if shutil.which("prometheus") is None:
+        print("there is no Prometheus: install Debian's package prometheus", file=sys.stderr)
+        return 2
+    _, scrape_s = pools(RECORDED)
+    made = uvloop.run(live.record(live.LOAD, RECORDED, scrape_s=scrape_s))
+    made.write(path)
+    print(f"{len(made.calls)} calls, at most {made.peak} at a time, {made.seconds} s")
+    return 0

@@ -2,8 +2,9 @@
 
 Source: "Horizontal Pod Autoscaling" in Kubernetes' documentation, sections "Algorithm details" and
 "Configurable scaling behavior"; for AverageValue of an external metric the target is the threshold
-times the replicas that exist. KEDA hands the metric on: while at least one pod exists its polling
-interval plays no part.
+times the replicas that exist, and for Value the threshold itself. The metric that asks for most
+pods counts, and while one has no data nothing is scaled down. KEDA hands the metrics on: while at
+least one pod exists its polling interval plays no part.
 """
 
 from collections import deque
@@ -20,6 +21,12 @@ def wanted(metric: float, threshold: float, replicas: int) -> int:
     return ceil(metric / threshold)
 
 
+def wanted_of_value(metric: float, threshold: float, replicas: int) -> int:
+    """Return the replicas that one metric of type Value asks for."""
+    ratio = metric / threshold
+    return replicas if abs(1 - ratio) <= rule.TOLERANCE else ceil(replicas * ratio)
+
+
 @dataclass(slots=True)
 class Autoscaler:
     """One HPA. Times are in s, and `look` is called every `rule.SYNC_S`."""
@@ -32,9 +39,14 @@ class Autoscaler:
     _recommended: deque[tuple[float, int]] = field(default_factory=deque)
     _changes: deque[tuple[float, int]] = field(default_factory=deque)
 
-    def look(self, now: float, metric: float) -> int:
-        """Return the replicas from now on."""
-        raw = min(max(wanted(metric, self.threshold, self.replicas), self.least), self.most)
+    def look(self, now: float, units: float | None, lag_s: float | None = 0.0) -> int:
+        """Return the replicas from now on; None is a metric without data."""
+        asked = [self.replicas] if units is None or lag_s is None else []
+        if units is not None:
+            asked.append(wanted(units, self.threshold, self.replicas))
+        if lag_s is not None:
+            asked.append(wanted_of_value(lag_s, rule.LAG_S, self.replicas))
+        raw = min(max(*asked, self.least), self.most)
         self._recommended.append((now, raw))
         while self._recommended[0][0] < now - self.down_window_s:
             self._recommended.popleft()

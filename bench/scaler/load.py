@@ -3,6 +3,7 @@
 from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import exp, log
 from random import Random
 
@@ -23,11 +24,18 @@ class Load:
     calls: Callable[[float], float]
 
 
-def ramp(low: float, high: float, *, rest_s: int = 600, rise_s: int = 600) -> Load:
-    """Return a load that grows from `low` to `high` within `rise_s`, stays, and falls as fast."""
-    top_s = 1800
-    corners = [0, rest_s, rest_s + rise_s, rest_s + rise_s + top_s]
-    corners += [corners[-1] + rise_s, corners[-1] + rise_s + 2400]
+def ramp(
+    low: float,
+    high: float,
+    *,
+    rest_s: int = 600,
+    rise_s: int = 600,
+    top_s: int = 1800,
+    fall_s: int = 600,
+    end_s: int = 2400,
+) -> Load:
+    """Return a load that grows from `low` to `high` within `rise_s`, stays, and falls again."""
+    corners = [*accumulate((0, rest_s, rise_s, top_s, fall_s, end_s))]
     return Load("ramp", corners[-1], _line(corners, [low, low, high, high, low, low]))
 
 

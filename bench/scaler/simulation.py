@@ -2,12 +2,10 @@
 
 import heapq
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from random import Random
-from typing import Self
+from typing import NamedTuple, Protocol, Self
 
-from bench.scaler import load as loads
 from bench.scaler.hpa import Autoscaler
 from deploy.kubernetes import rule
 
@@ -27,6 +25,23 @@ class Pool:
     start_s: float
     buffer: int
     per_call: int
+
+
+class Told(NamedTuple):
+    """What Prometheus tells the autoscaler of a pool: units with the buffer, and the lag in s."""
+
+    units: float | None
+    lag_s: float | None
+
+
+class Traffic(Protocol):
+    """Calls, and what the autoscaler is told of them; times in s from the beginning."""
+
+    def calls(self) -> Iterator[Sequence[float]]:
+        """Yield when calls end: first of those in progress, then of those new in each second."""
+
+    def told(self, pool: Pool, now: int, scraped: int) -> Told:
+        """Return what is told at a look, when the last scrape saw this many calls."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +105,10 @@ class _Fleet:
         """Return the calls for which there are ready pods."""
         return len(self.ready(now)) * self.pool.capacity / self.pool.per_call
 
-    def look(self, now: float, calls: int, outcome: Outcome) -> list[int]:
+    def look(self, now: float, told: Told, outcome: Outcome) -> list[int]:
         """Scale; return the pods that are deleted, the newest first as a ReplicaSet does."""
         before = len(self.pods)
-        after = self.scaler.look(now, calls * self.pool.per_call + self.pool.buffer)
+        after = self.scaler.look(now, told.units, told.lag_s)
         self.range = (min(self.range[0], after), max(self.range[1], after))
         if after == before:
             return []
@@ -138,33 +153,35 @@ class _Calls:
         return taken
 
 
-def run(load: loads.Load, pools: Sequence[Pool], how: Rule, scrape_s: int, seed: int) -> Outcome:
+def run(traffic: Traffic, pools: Sequence[Pool], how: Rule, scrape_s: int) -> Outcome:
     """Simulate; `pools` begins with the gateways. Refused callers do not try again."""
-    rng, outcome, calls = Random(seed), Outcome(), _Calls()
+    outcome, calls = Outcome(), _Calls()
     if not how.buffered:
         pools = [replace(pool, buffer=0) for pool in pools]
-    fleets = [_Fleet(pool, how.down_window_s, load.calls(0)) for pool in pools]
+    coming = traffic.calls()
+    first = next(coming)
+    fleets = [_Fleet(pool, how.down_window_s, len(first)) for pool in pools]
     gateways = fleets[0]
-    for _ in range(round(load.calls(0))):
-        calls.add(loads.length(rng), _emptiest(gateways.ready(0), calls))
+    for end in first:
+        calls.add(end, _emptiest(gateways.ready(0), calls))
     doomed: deque[tuple[float, int]] = deque()
     scraped = len(calls)
-    for now, new in enumerate(loads.arrivals(load, rng)):
+    for now, new in enumerate(coming):
         calls.end_until(now)
         ready = gateways.ready(now)
         room = min(each.room(now) for each in fleets[1:])
-        for _ in range(new):
+        for end in new:
             outcome.calls += 1
             pod = _emptiest(ready, calls)
             if calls.by_pod.get(pod, 0) >= gateways.pool.capacity or len(calls) + 1 > room:
                 outcome.refused += 1
             else:
-                calls.add(now + loads.length(rng), pod)
+                calls.add(end, pod)
         while doomed and doomed[0][0] <= now:
             outcome.cut += len(calls.take_from(doomed.popleft()[1], now))
         if now % rule.SYNC_S == 0:
             for fleet in fleets:
-                gone = fleet.look(now, scraped, outcome)
+                gone = fleet.look(now, traffic.told(fleet.pool, now, scraped), outcome)
                 if fleet is gateways:
                     for pod in gone:
                         _drain(pod, now, how, calls, gateways.ready(now), doomed)

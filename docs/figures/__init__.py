@@ -4,7 +4,8 @@
 
 ``python -m bench all --record`` measures anew, as does ``python -m bench profile --json
 docs/measurements/profile.json`` and ``make attack ARGS="--share --json
-docs/measurements/attacks.json"``; ``make test-clients ARGS=--record`` measures the clients. What no
-single run measures is recorded by hand: `targets`, `bus-before` (the release before) and
-`other-servers`.
+docs/measurements/attacks.json"``; ``make test-clients ARGS=--record`` measures the clients.
+``python -m bench scaler --record docs/measurements/scaler.json`` records calls, which ``python -m
+bench scaler --write`` replays. What no single run measures is recorded by hand: `targets`,
+`bus-before` (the release before) and `other-servers`.
 """

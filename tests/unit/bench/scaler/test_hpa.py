@@ -1,4 +1,4 @@
-from bench.scaler.hpa import Autoscaler, wanted
+from bench.scaler.hpa import Autoscaler, wanted, wanted_of_value
 from deploy.kubernetes import rule
 
 
@@ -39,3 +39,22 @@ def test_the_limits_hold():
     scaler = Autoscaler(10, 2, 4, 3, down_window_s=0)
     assert scaler.look(0, 1000) == 4
     assert [scaler.look(60 * minute, 0) for minute in range(1, 5)] == [3, 2, 2, 2]
+
+
+def test_a_value_asks_for_as_many_times_the_pods_as_it_is_beyond():
+    assert wanted_of_value(0.27, 0.25, 10) == 10
+    assert wanted_of_value(0.28, 0.25, 10) == 12
+    assert wanted_of_value(0.05, 0.25, 10) == 2
+
+
+def test_the_metric_that_asks_for_most_counts():
+    assert Autoscaler(10, 1, 100, 10).look(0, 100, 2 * rule.LAG_S) == 20
+    assert Autoscaler(10, 1, 100, 10).look(0, 150, 0.0) == 15
+
+
+def test_without_data_pods_come_but_none_goes():
+    scaler = Autoscaler(10, 1, 100, 10, down_window_s=0)
+    assert scaler.look(0, None, 0.0) == 10
+    assert scaler.look(60, 10, None) == 10
+    assert scaler.look(120, 150, None) == 15
+    assert scaler.look(180, None, 2 * rule.LAG_S) == 30

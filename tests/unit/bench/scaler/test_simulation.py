@@ -4,6 +4,7 @@ import pytest
 
 from bench.scaler.load import Load, arrivals, day, ramp
 from bench.scaler.simulation import Pool, Rule, run
+from bench.scaler.traffic import Chance
 
 GATEWAY = Pool("gateway", 45, 50, 1, 20, 20.0, 40, 1)
 ASR = Pool("asr", 14, 16, 1, 40, 20.0, 40, 1)
@@ -36,23 +37,23 @@ def test_as_many_calls_come_as_keep_up_the_load():
 
 def test_the_same_seed_gives_the_same_day():
     pools = [GATEWAY, ASR]
-    first, again = (run(FLAT, pools, Rule("x"), 15, 3) for _ in range(2))
+    first, again = (run(Chance(FLAT, 3), pools, Rule("x"), 15) for _ in range(2))
     assert first == again
-    assert run(FLAT, pools, Rule("x"), 15, 4) != first
+    assert run(Chance(FLAT, 4), pools, Rule("x"), 15) != first
 
 
 def test_pods_that_start_slowly_refuse_what_comes_meanwhile():
-    load = ramp(50, 300)
+    load = Chance(ramp(50, 300), 1)
     slow = Pool("asr", 14, 16, 1, 40, 400.0, 10, 1)
-    assert run(load, [GATEWAY, ASR], Rule("x"), 15, 1).refused == 0
-    assert run(load, [GATEWAY, slow], Rule("x"), 15, 1).refused > 0
+    assert run(load, [GATEWAY, ASR], Rule("x"), 15).refused == 0
+    assert run(load, [GATEWAY, slow], Rule("x"), 15).refused > 0
 
 
 def test_a_gateway_that_drains_ends_a_call_only_when_its_time_is_over():
-    load = ramp(50, 300)
+    load = Chance(ramp(50, 300), 1)
     pools = [GATEWAY, ASR]
     staying = Rule("x", resuming=False, drain_s=3600)
-    assert run(load, pools, staying, 15, 1).cut == 0
-    assert run(load, pools, Rule("x"), 15, 1).cut == 0
+    assert run(load, pools, staying, 15).cut == 0
+    assert run(load, pools, Rule("x"), 15).cut == 0
     short = Rule("x", resuming=False, drain_s=10)
-    assert run(load, pools, short, 15, 1).cut > 0
+    assert run(load, pools, short, 15).cut > 0
