@@ -269,9 +269,7 @@ class Runner(Generic[S]):
         if self._publisher.generation != self._link.generation:
             await self._reopen()
         await self._apply_notes()
-        if not self._slots:
-            self._lag.idle()
-        elif everything:
+        if self._slots and everything:
             self._lag.passed(time.monotonic())
         notified, self._notified = self._notified, set()
         woken, self._woken = self._woken, set()
@@ -295,6 +293,9 @@ class Runner(Generic[S]):
             for slot, why in await self._upkeep.attend(self._slots.values(), now):
                 self._forget(slot, why)
             self._breaker.attend(now)
+        if not self._slots:
+            # The next turn may be as far away as the next work item.
+            self._lag.idle()
         return more
 
     async def _apply_notes(self) -> None:

@@ -2,12 +2,15 @@
 
 import asyncio
 import random
+import time
 
 import pytest
 
 from common.bus import keys, wire
 from common.pipeline.report import WORKER_REPORT, VadLoad
 from common.pipeline.text import ITEM, End
+from common.settings import StageSettings
+from common.stage import runner
 from tests.integration.common.stage.toy import (
     BRISK,
     Call,
@@ -343,3 +346,15 @@ async def test_reports_say_how_much_room_there_is(link, workers: ToyWorkers):
     await worker.drain()
     assert await link.call("HEXISTS", keys.workers("toy"), "worker") == 0
     assert worker.runner.ready() == "draining"
+
+
+async def test_nothing_lags_once_the_last_work_item_has_ended(link, workers, monkeypatch):
+    monkeypatch.setattr(runner, "_MOST_IDLE", 60.0)  # no turn comes that would find no work items
+    worker = await workers.add(settings=StageSettings(lease_s=600, heartbeat_s=60))
+    (call,) = await calls(link, 1)
+    await call.say(16_000)
+    await call.complete()
+    await finish(call)
+    await wait_until(lambda: not worker.owned, "the call has ended")
+    lag = worker.runner._lag
+    await wait_until(lambda: lag.worst(time.monotonic() + 60) < 60, "it waits for nothing")
