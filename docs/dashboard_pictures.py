@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -63,12 +64,21 @@ def _name(legend: str, labels: Mapping[str, str]) -> str:
     return re.sub(r"{{(\w+)}}", lambda match: own.get(match[1], ""), legend).strip()
 
 
+def _height(curve: Mapping[str, Any]) -> float:
+    values = [float(value) for _, value in curve["values"]]
+    return max((each for each in values if math.isfinite(each)), default=0.0)
+
+
 def _draw_panel(axes: Axes, panel: Panel, prometheus: Prometheus, end: float) -> None:
     axes.set_title(panel.title, fontsize=8, loc="left")
     axes.tick_params(labelsize=6)
     drawn = 0
     for query in panel.queries:
-        for curve in prometheus.curves(asked(query.expr), end - SECONDS, end, STEP):
+        curves = prometheus.curves(asked(query.expr), end - SECONDS, end, STEP)
+        if len(curves) > _MOST_NAMES:
+            # The highest ones get the names.
+            curves.sort(key=_height, reverse=True)
+        for curve in curves:
             scale = _DAY_S if panel.unit == "dtdurations" else 1
             points = [(float(at) - end, float(value) / scale) for at, value in curve["values"]]
             shown = [(at, value) for at, value in points if math.isfinite(value)]
