@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from callscribe.commands.bus import connected
 from common.audio import SAMPLE_RATE
 from common.bus import commands, dead_letters, wire
-from common.bus.dead_letters import Letter
+from common.bus.dead_letters import Contents, Letter
 from common.bus.keys import REPLAYED, Leg
 from common.bus.offers import offer, offer_packed
 from common.errors import CallscribeError, SettingsError, Unavailable
@@ -120,31 +120,33 @@ def _record(filed: _Filed) -> dict[str, Any]:
 
 async def _replayed(link: Link, filed: _Filed) -> str:
     """Replay one dead letter and remove it; return the result."""
+    contents = await dead_letters.contents_of(link, filed.stage, filed.letter)
+    if contents is None:
+        raise _NotReplayed("its work item is not kept any more")
     if filed.stage == ASR.name:
-        outcome = await _recognised(link, filed.letter)
+        outcome = await _recognised(link, filed.letter, contents)
     else:
         leg, _ = filed.where
         if not await link.call(*commands.exists(leg.meta)):
             raise _NotReplayed("its call is over")
-        await link.evaluate([offer_packed(filed.stage, filed.letter.key, filed.letter.body)])
+        await link.evaluate([offer_packed(filed.stage, filed.letter.key, contents.body)])
         outcome = "offered again"
     await dead_letters.discard(link, filed.stage, filed.letter)
     return outcome
 
 
-async def _recognised(link: Link, letter: Letter) -> str:
+async def _recognised(link: Link, letter: Letter, contents: Contents) -> str:
     """Have an utterance recognised from the audio of its dead letter, as a separate call."""
-    pcm = await dead_letters.audio_of(link, ASR.name, letter)
-    if not pcm:
+    if not contents.audio:
         raise _NotReplayed("its audio is not kept")
     try:
-        lost = UTTERANCE_WORK.unpack(letter.body)
+        lost = UTTERANCE_WORK.unpack(contents.body)
     except ValueError:
         raise _NotReplayed("this release cannot read it") from None
     if not await link.call(*commands.count_workers(ASR.name)):
         raise Unavailable("no asr worker is running", stage=ASR.name)
     leg = Leg(f"{REPLAYED}{letter.id}", 0)
-    await link.insist(_recording(leg, lost.start, pcm))
+    await link.insist(_recording(leg, lost.start, contents.audio))
     work = replace(
         lost,
         utterance=1,

@@ -19,7 +19,7 @@ from common.pipeline.streams import (
     CALLS,
     COUNTED,
     DEAD,
-    DEAD_AUDIO,
+    DEAD_CONTENTS,
     DOORBELL,
     INDEX,
     META,
@@ -198,7 +198,7 @@ def _rights_of_stage(spec: StageSpec, pipeline: Sequence[StageSpec]) -> "_Rights
             rights.add(Mode.RW, PARTIAL)  # COMMIT removes it
     if spec.name in OUT.writers:
         rights.add(Mode.W, OUT)
-    rights.add(Mode.RW, WORK_ITEMS, INDEX, DEAD, DEAD_AUDIO, stage=spec.name)
+    rights.add(Mode.RW, WORK_ITEMS, INDEX, DEAD, DEAD_CONTENTS, stage=spec.name)
     rights.add(Mode.W, WORKERS, stage=spec.name)
     rights.see_all_releases()
     if spec.woken:
@@ -220,7 +220,7 @@ def _rights_of_gateway(pipeline: Sequence[StageSpec]) -> "_Rights":
     rights.add(Mode.RW, WORKERS, stage=GATEWAY)
     rights.see_all_releases()
     for spec in pipeline:
-        rights.add(Mode.RW, WORK_ITEMS, INDEX, WORKERS, DEAD, DEAD_AUDIO, stage=spec.name)
+        rights.add(Mode.RW, WORK_ITEMS, INDEX, WORKERS, DEAD, DEAD_CONTENTS, stage=spec.name)
         if spec.woken:
             rights.add(Mode.W, DOORBELL, stage=spec.name)
     return rights
@@ -233,7 +233,7 @@ def _rights_of_operator(pipeline: Sequence[StageSpec]) -> "_Rights":
     rights.add(Mode.RW, ACCESS)
     rights.add(Mode.RW, META, AUDIO, SPEECH, TEXT, PARKED, PARTIAL, session=REPLAYED)
     for spec in pipeline:
-        rights.add(Mode.RW, DEAD, DEAD_AUDIO, WORK_ITEMS, INDEX, stage=spec.name)
+        rights.add(Mode.RW, DEAD, DEAD_CONTENTS, WORK_ITEMS, INDEX, stage=spec.name)
     rights.see_all_releases()
     return rights
 
@@ -243,7 +243,7 @@ def _rights_of_metrics(pipeline: Sequence[StageSpec]) -> "_Rights":
     rights = _Rights()
     rights.add(Mode.R, SESSIONS, WEBHOOKS)
     for spec in pipeline:
-        rights.add(Mode.R, WORK_ITEMS, WORKERS, DEAD, DEAD_AUDIO, stage=spec.name)
+        rights.add(Mode.R, WORK_ITEMS, WORKERS, DEAD, DEAD_CONTENTS, stage=spec.name)
     return rights
 
 

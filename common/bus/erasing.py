@@ -18,7 +18,7 @@ def forget(sessions: Sequence[str], pipeline: Sequence[StageSpec]) -> list[Scrip
     calls: list[ScriptCall] = []
     for spec in pipeline:
         work = (keys.work_items(spec.name), keys.index(spec.name))
-        letters = (keys.dead(spec.name), keys.dead_audio(spec.name))
+        letters = (keys.dead(spec.name), keys.dead_contents(spec.name))
         calls.append((scripts.FORGET_WORK, work, sessions))
         calls.append((scripts.FORGET_LETTERS, letters, sessions))
     return calls

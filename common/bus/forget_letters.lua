@@ -1,6 +1,6 @@
--- Removes the dead letters of sessions with their audio, and what the streams still have of
+-- Removes the dead letters of sessions with their contents, and what the streams still have of
 -- removed ones: see `forget_work.lua`. Nothing is done if there is neither.
--- KEYS: dead letters, their audio.
+-- KEYS: dead letters, their contents.
 -- ARGV: the sessions.
 -- Answer: how many dead letters of these sessions there were.
 
@@ -23,7 +23,7 @@ local function removed(key)
   return facts['entries-added'] ~= facts['length']
 end
 if count == 0 and not removed(KEYS[1]) and not removed(KEYS[2]) then return 0 end
-local audio, left = redis.call('XRANGE', KEYS[2], '-', '+'), redis.call('PTTL', KEYS[2])
+local contents, left = redis.call('XRANGE', KEYS[2], '-', '+'), redis.call('PTTL', KEYS[2])
 redis.call('DEL', KEYS[1], KEYS[2])
 local function write(key, entries)
   for _, entry in ipairs(entries) do
@@ -31,6 +31,6 @@ local function write(key, entries)
   end
 end
 write(KEYS[1], letters)
-write(KEYS[2], audio)
+write(KEYS[2], contents)
 if left > 0 then redis.call('PEXPIRE', KEYS[2], left) end
 return count

@@ -17,7 +17,7 @@ from common.pipeline.streams import (
     CALLS,
     COUNTED,
     DEAD,
-    DEAD_AUDIO,
+    DEAD_CONTENTS,
     DOORBELL,
     INDEX,
     META,
@@ -141,9 +141,9 @@ def dead(stage: str) -> bytes:
     return _of(stage, DEAD)
 
 
-def dead_audio(stage: str) -> bytes:
-    """Return the stream of the dead letters' audio."""
-    return _of(stage, DEAD_AUDIO)
+def dead_contents(stage: str) -> bytes:
+    """Return the stream of what the dead letters are about."""
+    return _of(stage, DEAD_CONTENTS)
 
 
 def calls(key: str) -> bytes:

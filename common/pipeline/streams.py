@@ -263,17 +263,17 @@ DEAD = Stream(
     most=1000,
     writers=STAGES,
     holds="dead letters with their reason",
-    reveals="as `work`",
+    reveals="ids of calls",
 )
-DEAD_AUDIO = Stream(
-    "dead:audio",
+DEAD_CONTENTS = Stream(
+    "dead:contents",
     Ids.TIME,
     Lifetime.DAY,
     scope=Scope.STAGE,
     most=64,
-    writers=("asr",),
-    holds="audio of dead letters",
-    reveals="voice",
+    writers=STAGES,
+    holds="work items of dead letters, and audio",
+    reveals="voice, and as `work`",
 )
 DOORBELL = Stream(
     "doorbell",
@@ -382,7 +382,7 @@ SOURCES = {"audio": AUDIO, "clean": CLEAN}
 
 OF_A_SESSION = (META, TRACE)
 OF_A_LEG = (AUDIO, CLEAN, SPEECH, TEXT, PARKED, PARTIAL, ALIGN, CHECKPOINT)
-OF_A_STAGE = (WORK_ITEMS, INDEX, WORKERS, DEAD, DEAD_AUDIO, DOORBELL)
+OF_A_STAGE = (WORK_ITEMS, INDEX, WORKERS, DEAD, DEAD_CONTENTS, DOORBELL)
 OTHERS = (OUT, CALLS, SESSIONS, NAMED, WEBHOOKS, ACCESS, SPENT, USAGE, COUNTED)
 ALL = OF_A_SESSION + OF_A_LEG + OF_A_STAGE + OTHERS
 PERMANENT = tuple(each for each in ALL if each.lifetime is Lifetime.PERMANENT)

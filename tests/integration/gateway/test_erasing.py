@@ -190,7 +190,7 @@ async def test_nothing_of_an_erased_call_is_left(
         assert client.hkeys(keys.index("align")) == [f"{other}/9/0123".encode()]
         (left_over,) = await letters(link, "asr")
         assert left_over.key == f"{other}/7"
-        assert client.xlen(keys.dead_audio("asr")) == 1
+        assert client.xlen(keys.dead_contents("asr")) == 1
         await neighbour.say(*messages(clip("hello_world")), FINALIZE)
         assert (await neighbour.hear_out()).texts
     told = await converse(gateway.url, config(), *messages(sentence()), FINALIZE)

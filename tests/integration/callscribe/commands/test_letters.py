@@ -94,6 +94,15 @@ async def test_an_utterance_that_cannot_be_tried_again_stays(
     assert len(await dead_letters.letters(link, "asr")) == 1
 
 
+async def test_a_letter_whose_contents_have_expired_stays(link, redis_url, capsys):
+    letter = await file(link, "asr", "call.1/4", UTTERANCE, b"\0\0")
+    await link.call("DEL", keys.dead_contents("asr"))
+    assert await replay(redis_url, []) == 1
+    assert (
+        capsys.readouterr().err == f"{letter}: not replayed: its work item is not kept any more\n"
+    )
+
+
 async def test_a_letter_that_is_not_there_is_misuse(redis_url):
     with pytest.raises(SettingsError, match="no dead letter 'asr/1-0'"):
         await replay(redis_url, ["asr/1-0"])

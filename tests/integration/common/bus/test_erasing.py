@@ -5,7 +5,7 @@ import asyncio
 import redis
 
 from common.bus import keys
-from common.bus.dead_letters import audio_of, dead_letter, discard, letters
+from common.bus.dead_letters import contents_of, dead_letter, discard, letters
 from common.bus.doorbells import heard, keep, notify
 from common.bus.erasing import forget, silence
 from common.bus.keys import Leg
@@ -103,7 +103,7 @@ async def test_ids_go_on_behind_those_that_were(link):
 
 
 async def dead(link: Link, *sessions: str) -> None:
-    """Write a dead letter with audio of each session."""
+    """Write a dead letter of each session, about a work item and audio."""
     for number, session in enumerate(sessions):
         call = dead_letter(
             "asr",
@@ -118,25 +118,25 @@ async def dead(link: Link, *sessions: str) -> None:
         await link.evaluate([call])
 
 
-async def test_dead_letters_of_others_stay_with_their_audio(link, redis_url):
+async def test_dead_letters_of_others_stay_with_their_contents(link, redis_url):
     await dead(link, ERASED, KEPT, ERASED)
     with admin(redis_url) as client:
         client.config_set("rdbcompression", "no")
-        before = client.ttl(keys.dead_audio("asr"))
+        before = client.ttl(keys.dead_contents("asr"))
         assert await link.evaluate(forget([ERASED], [ASR])) == [0, 2]
         (letter,) = await letters(link, "asr")
         assert letter.key == f"{KEPT}.0/1"
-        assert await audio_of(link, "asr", letter) == KEPT.encode() * 9
-        for key in (keys.dead("asr"), keys.dead_audio("asr")):
+        assert await contents_of(link, "asr", letter) == (KEPT.encode(), KEPT.encode() * 9)
+        for key in (keys.dead("asr"), keys.dead_contents("asr")):
             assert ERASED.encode() not in (client.dump(key) or b"")
-        assert 0 < client.ttl(keys.dead_audio("asr")) <= before
+        assert 0 < client.ttl(keys.dead_contents("asr")) <= before
 
 
 async def test_a_discarded_dead_letter_is_erased_from_beside_a_kept_one(link, redis_url):
     await dead(link, KEPT, ERASED)
     kept, discarded = await letters(link, "asr")
     await discard(link, "asr", discarded)
-    both = (keys.dead("asr"), keys.dead_audio("asr"))
+    both = (keys.dead("asr"), keys.dead_contents("asr"))
     with admin(redis_url) as client:
         client.config_set("rdbcompression", "no")
         for key in both:
@@ -145,19 +145,19 @@ async def test_a_discarded_dead_letter_is_erased_from_beside_a_kept_one(link, re
         for key in both:
             assert ERASED.encode() not in (client.dump(key) or b"")
         assert await letters(link, "asr") == [kept]
-        assert await audio_of(link, "asr", kept) == KEPT.encode() * 9
-        assert client.ttl(keys.dead_audio("asr")) > 0
+        assert await contents_of(link, "asr", kept) == (KEPT.encode(), KEPT.encode() * 9)
+        assert client.ttl(keys.dead_contents("asr")) > 0
 
 
-async def test_audio_whose_dead_letter_is_gone_is_not_written_again(link, redis_url):
+async def test_contents_whose_dead_letter_is_gone_are_not_written_again(link, redis_url):
     await dead(link, KEPT, ERASED)
     _, discarded = await letters(link, "asr")
     await link.insist([("XDEL", keys.dead("asr"), discarded.id)])
     await link.evaluate(forget([ERASED], [ASR]))
     with admin(redis_url) as client:
         client.config_set("rdbcompression", "no")
-        assert ERASED.encode() not in (client.dump(keys.dead_audio("asr")) or b"")
-        assert client.xlen(keys.dead_audio("asr")) == 1
+        assert ERASED.encode() not in (client.dump(keys.dead_contents("asr")) or b"")
+        assert client.xlen(keys.dead_contents("asr")) == 1
 
 
 async def test_dead_letters_are_written_again_only_if_one_was_removed(link, redis_url):

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from common.bus import dead_letters, keys, scripts, wire
 from common.bus.dead_letters import BURST, MOST_AUDIO_BYTES
 from common.pipeline.text import ITEM
@@ -11,12 +13,12 @@ from tests.integration.common.stage.toy_stage import GIVEN_UP
 from tests.integration.conftest import wait_until
 
 
-def letter(name, *, reason="why", audio=b"", entry=b"1-0"):
+def letter(name, *, reason="why", body=b"a work item", audio=b"", entry=b"1-0"):
     return dead_letters.dead_letter(
         "toy",
         entry,
         name,
-        name.encode(),
+        body,
         reason=reason,
         worker="worker",
         attempts=3,
@@ -29,21 +31,26 @@ class TestLetters:
         assert await link.evaluate([letter("a.0/1"), letter("a.0/1", reason="again")]) == [1, 1]
         (only,) = await dead_letters.letters(link, "toy")
         assert (only.key, only.reason, only.worker, only.attempts) == ("a.0/1", "why", "worker", 3)
-        assert only.body == b"a.0/1"
 
-    async def test_its_audio_lies_beside_it_for_a_while(self, link):
-        await link.evaluate([letter("a.0/1", audio=b"\1\2")])
+    @pytest.mark.parametrize("audio", [b"\1\2", b""])
+    async def test_what_it_is_about_lies_beside_it_for_a_while(self, link, audio):
+        await link.evaluate([letter("a.0/1", body=b"words", audio=audio)])
         (only,) = await dead_letters.letters(link, "toy")
-        assert await dead_letters.audio_of(link, "toy", only) == b"\1\2"
-        assert 0 < await link.call("TTL", keys.dead_audio("toy")) <= 24 * 3600
+        assert await dead_letters.contents_of(link, "toy", only) == (b"words", audio)
+        assert 0 < await link.call("TTL", keys.dead_contents("toy")) <= 24 * 3600
         await dead_letters.discard(link, "toy", only)
         assert await dead_letters.letters(link, "toy") == []
-        assert await dead_letters.audio_of(link, "toy", only) == b""
+        assert await dead_letters.contents_of(link, "toy", only) is None
+
+    async def test_it_has_no_words_itself(self, link):
+        await link.evaluate([letter("a.0/1", body=b"words")])
+        ((_, fields),) = await link.call("XRANGE", keys.dead("toy"), "-", "+")
+        assert b"words" not in fields
 
     async def test_long_audio_is_left_out(self, link):
         await link.evaluate([letter("a.0/1", audio=bytes(MOST_AUDIO_BYTES + 2))])
         (only,) = await dead_letters.letters(link, "toy")
-        assert await dead_letters.audio_of(link, "toy", only) == b""
+        assert await dead_letters.contents_of(link, "toy", only) == (b"a work item", b"")
 
     async def test_only_so_many_are_written_in_a_minute(self, link):
         calls = [letter("a.0/1", entry=b"%d-0" % number) for number in range(BURST)]
@@ -71,7 +78,8 @@ async def test_a_work_item_that_cannot_be_read_is_put_aside_and_the_worker_lives
     await link.evaluate([register])
     while not (found := await dead_letters.letters(link, "toy")):
         await asyncio.sleep(0.01)
-    assert (found[0].key, found[0].body, found[0].attempts) == ("bad.0", foreign, 1)
+    assert (found[0].key, found[0].attempts) == ("bad.0", 1)
+    assert await dead_letters.contents_of(link, "toy", found[0]) == (foreign, b"")
     assert "another wire version" in found[0].reason
     await good.say(3000)
     await finish(good)

@@ -63,7 +63,7 @@ def test_every_builder_is_in_the_table():
         leg.key("align:1"),
         leg.key("ckpt:vad"),
         keys.out("gateway-1"),
-        keys.dead_audio("asr"),
+        keys.dead_contents("asr"),
         keys.calls("0123abcd"),
         keys.named("acme", "case 7"),
         keys.spent("aGVsbG8"),

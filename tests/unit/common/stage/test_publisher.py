@@ -377,7 +377,7 @@ async def test_what_follows_from_a_dead_letter_waits_for_it(written):
     made = [call[0] for call in link.scripts]
     assert made == [scripts.DEAD_LETTER] + [scripts.COMMIT] * (2 if written else 1)
     _, streams, arguments = link.scripts[0]
-    assert streams == (keys.dead("toy"), keys.dead_audio("toy"))
+    assert streams == (keys.dead("toy"), keys.dead_contents("toy"))
     assert arguments[:3] == (b"1-0", "s.0", b"raw")
     assert arguments[3:7] == ("why", "worker", 5, b"pcm")
 
