@@ -55,8 +55,8 @@ from gateway.uplink.writer import Uplink
 from gateway.webhooks.service import Webhooks
 
 _OPENING_GRACE = 1.0
-"""Seconds in which a connection may bring its first message before it can be ended for another's
-sake: that message is under way when a client connects."""
+"""Seconds in which a connection's first message is under way: it is not ended for another's sake,
+unless its client has more of them."""
 _LAST_WRITES = 1.0
 _LAST_SPANS = 2.0
 
@@ -310,12 +310,12 @@ class GatewayServer:
             if call.running and not call.attended:
                 call.release()
 
-    def _free_connection(self) -> bool:
-        """End one connection that has no call; tell whether there was one."""
-        newcomer = self._unopened.first_to_go()
-        if newcomer is not None:
-            newcomer.give_up()
-        return newcomer is not None
+    def _free_connection(self, caller: str) -> bool:
+        """End one connection that has no call, for a caller; tell whether there was one."""
+        unopened = self._unopened.first_to_go(caller)
+        if unopened is not None:
+            unopened.give_up()
+        return unopened is not None
 
     def _free_call(self) -> bool:
         """End one call that has no client; tell whether there was one."""

