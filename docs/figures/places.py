@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from docs.figures import attacks, bus, calls, recognisers
+from docs.figures import attacks, bus, calls, proof, recognisers
 from docs.figures.writing import DOCS, read, recorded, table
 
 DOCUMENTS = (
     DOCS / "performance.md",
     DOCS / "overload.md",
+    DOCS / "prove.md",
     DOCS / "attacks.md",
     DOCS / "protocols" / "deepgram.md",
     DOCS / "protocols" / "openai.md",
@@ -61,6 +62,7 @@ _PLACES: Mapping[str, Callable[[], str]] = {
     "admission": calls.admission,
     "overload-in-short": calls.overload_in_short,
     "startup": calls.startup,
+    "proof": proof.proof,
     "profile": bus.profile,
     "attacks": attacks.attacks,
 }

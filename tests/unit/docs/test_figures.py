@@ -8,11 +8,14 @@ import pytest
 import tests.attack.kin  # noqa: F401 - fills the registry
 from bench import overload, profile, record, suite, table
 from bench.asr import WINDOWS
+from callscribe.prove import report
 from docs.figures import places, recognisers, writing
 from tests.attack.report import as_json
 from tests.attack.scoring import Answer, Bounds, Footprint, Newcomer, Outcome
+from tests.unit.callscribe.prove.conftest import PLAN, KnownMachine
+from tests.unit.callscribe.prove.conftest import proof as proof_on
 
-BY_HAND = {"targets", "bus-before", "other-servers"}
+BY_HAND = {"targets", "bus-before", "other-servers", "proof"}
 
 
 @pytest.mark.parametrize("path", places.DOCUMENTS, ids=lambda path: path.name)
@@ -137,3 +140,14 @@ def test_attacks_are_shown_as_the_suite_writes_them(folder):
     assert "40 words; none were lost" in " ".join(text.split())
     row = "| 2.5 MB | `101` 4, `1008` 3 | 200 → 150 | 0 | 1 / 1 | 90, 95, 91 |"
     assert f"(`pings`) {row}" in text
+
+
+async def test_a_proof_is_shown_as_it_is_reported(folder):
+    outcome = await proof_on(KnownMachine(13, 14), [], PLAN).run()
+    about = {"corpus": {"name": "the sample call"}, "model": {"engine": "whisper"}}
+    record.write(folder / "proof.json", report.figures(outcome, PLAN.objective, 1, about))
+    (text,) = places.render_of("proof")
+    assert "It carries 11 calls; the runs found 13 and 14." in text
+    assert "| run 1 | 2 |" in text
+    assert re.search(r"\| the figure \| 11 \| .* \| 11 \| 0 \| holds \|", text)
+    assert re.search(r"\| 1.3 times as many \| 15 \| .* \| 11 \| 12 \| holds \|", text)
