@@ -142,17 +142,18 @@ class Places:
         """Return the next ticket or group for a free place, if there is one.
 
         If `last_is_kept`, the last free place is for finals only. `live_before` is set while there
-        are live calls: the last free place is then theirs alone, and recordings are decoded only
-        while no live call is, or if they have waited since that time. The reason: a decode slows
-        down the ones beside it.
+        are live calls: recordings then leave one place to them, and are decoded only while no live
+        call is, or if they have waited since that time. The reason: a decode slows down the ones
+        beside it.
         """
         if len(self.running) >= self.number:
             return None
         resting, waiting = self.resting, self.waiting
         if live_before is not None:
-            kept = self.number > 1 and self.last_is_free()
-            busy = kept or any(group.live for group in self.running)
-            bound = -math.inf if kept else live_before
+            recorded = sum(not group.live for group in self.running)
+            all_theirs = recorded >= self.number - 1 > 0
+            busy = recorded < len(self.running) or all_theirs
+            bound = -math.inf if all_theirs else live_before
             resting = [g for g in resting if g.live or not busy or g.since < bound]
             waiting = [t for t in waiting if t.live or not busy or t.submitted < bound]
         rested = min(resting, key=lambda group: group.order, default=None)

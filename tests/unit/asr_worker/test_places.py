@@ -89,6 +89,16 @@ async def test_a_recording_waits_while_a_live_call_is_decoded_but_not_for_ever()
     assert not queue.must_yield(begun)
 
 
+async def test_of_two_places_a_recording_that_has_waited_gets_the_one_that_is_free():
+    queue = Places(GatedEngine(concurrency=2))
+    live = Ticket(request("live", Priority.REFRESH), True, 0, 0.0, 0.0)
+    recorded = Ticket(request("recorded", Priority.FINAL), False, 1, 5.0, 5.0)
+    queue.running.append(Group([live], 0.0))
+    queue.waiting.append(recorded)
+    assert queue.next(last_is_kept=False, live_before=4.5) is None
+    assert queue.next(last_is_kept=False, live_before=5.5) is recorded
+
+
 async def test_an_only_place_is_everybodys():
     queue = Places(GatedEngine(concurrency=1))
     recorded = Ticket(request("a", Priority.FINAL), False, 0, 0.0, 0.0)
