@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from common.options import SessionOptions
-from common.pipeline.record import Message
+from common.pipeline.record import Message, sparse
 from common.pipeline.stream_ids import StreamId
 from common.pipeline.work import UtteranceWork
 from vad_worker.endpointer import EndpointerState
@@ -25,7 +25,10 @@ class Settled(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VadCheckpoint:
-    """The state of a leg whose source was read up to `read`; `model` is the network's."""
+    """The state of a leg whose source was read up to `read`; `model` is the network's.
+
+    `live`: its audio arrived about as fast as it is spoken.
+    """
 
     gateway: str
     options: SessionOptions
@@ -35,6 +38,7 @@ class VadCheckpoint:
     settled: tuple[Settled, ...]
     read: StreamId
     model: bytes
+    live: bool = sparse(True)
 
 
 CHECKPOINT = Message(VadCheckpoint)

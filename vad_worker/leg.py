@@ -52,7 +52,7 @@ class VadLeg:
         self._gateway = (saved or work).gateway
         self._options = (saved or work).options
         self._begun = saved.read if saved else NOTHING
-        self.live = True
+        self.live = saved.live if saved else True
         """Whether the audio arrives about as fast as it is spoken, as far as its stage knows."""
         self.missing = 0
         """Samples that the audio of the last step lacked."""
@@ -190,6 +190,7 @@ class VadLeg:
             settled=tuple(self._settled.values()),
             read=self._read,
             model=model_state,
+            live=self.live,
         )
         pins = {number: each.start for number, each in self._settled.items()} | self._pins
         progress = Progress(self._read)

@@ -22,6 +22,9 @@ from vad_worker.tones import digits
 
 _LIVE_AHEAD = 2.0
 """Seconds that live audio may be ahead of the time since its leg was adopted: network bursts."""
+_CAUGHT_UP = 0.5
+"""Seconds that the audio of a step may be ahead of the time since the step before, where a leg that
+was taken over has read all that came in between."""
 _MOST_RECORDED = 2
 """Utterances of a recording that may wait for their final; then no more of it is read."""
 
@@ -34,6 +37,8 @@ class OwnedLeg:
     model: State
     began: float
     start: int
+    catching_up: bool = False
+    """Whether it is read faster than it came because it had no owner for a while."""
     unsettled: int = 0
     """Frames of the open utterance, whose recognition has not cost anything yet."""
 
@@ -48,7 +53,11 @@ class OwnedLeg:
     def note_pace(self, now: float) -> None:
         """Find out whether the audio arrives about as fast as it is spoken."""
         ahead = seconds(self.leg.position - self.start) - (now - self.began)
-        self.leg.live = ahead < _LIVE_AHEAD
+        if self.catching_up:
+            self.catching_up = ahead > _CAUGHT_UP
+            self.began, self.start = now, self.leg.position
+        else:
+            self.leg.live = ahead < _LIVE_AHEAD
 
 
 class VadStage(Stage[OwnedLeg, LegWork]):
@@ -78,7 +87,10 @@ class VadStage(Stage[OwnedLeg, LegWork]):
         saved = None if recovery.state is None else CHECKPOINT.unpack(recovery.state)
         model = self._vad.open() if saved is None else self._vad.load_state(saved.model)
         leg = VadLeg(assignment.leg, assignment.work, saved, assignment.owner)
-        return OwnedLeg(leg, model, time.monotonic(), leg.position)
+        # A recording goes on as one: it is ahead already.
+        start = leg.position - (0 if leg.live else round(_LIVE_AHEAD * SAMPLE_RATE))
+        taken_over = saved is not None and leg.live
+        return OwnedLeg(leg, model, time.monotonic(), start, catching_up=taken_over)
 
     def inputs(self, state: OwnedLeg) -> Mapping[Stream, bytes]:
         """See `Stage.inputs`."""

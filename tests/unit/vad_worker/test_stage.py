@@ -1,13 +1,16 @@
 """What the VAD's stage does beside the model: telling recordings from live calls."""
 
+from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from common.bus.keys import Leg
-from common.bus.wire import Chunk
+from common.bus.wire import NOTHING, Chunk
 from common.options import SessionOptions
 from common.pipeline.work import LegWork
+from common.stage.api import Assignment, Recovery
 from common.telemetry.metrics import VadMetrics
 from vad_worker.framing import FRAME
 from vad_worker.leg import VadLeg
@@ -50,6 +53,31 @@ def test_a_leg_that_is_taken_over_amid_its_call_is_live():
     late = OwnedLeg(one.leg, cast(Any, None), 100.0, one.leg.position)
     late.note_pace(100.0)
     assert one.leg.live
+
+
+def test_a_live_call_that_had_no_owner_for_a_while_is_live_when_it_has_caught_up():
+    one = owned()
+    one.catching_up = True
+    lives = []
+    # 6.72 s in one go, then 2.24 s as fast, as spoken, and as fast again.
+    for utterances, now in ((3, 100.1), (1, 100.2), (1, 102.4), (1, 102.5)):
+        hear(one, utterances)
+        one.note_pace(now)
+        lives.append(one.leg.live)
+    assert lives == [True, True, True, False]
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_leg_that_is_taken_over_is_what_it_was(live):
+    one, worker = owned(), stage()
+    worker._vad = cast(Any, SimpleNamespace(load_state=lambda saved: saved))
+    one.leg.live = live
+    left = Recovery(one.leg.snapshot(b"the network's").state, NOTHING)
+    assignment = Assignment("s.0", Leg("s", 0), WORK, b"1-0", 2)
+    late = worker.open(assignment, left, lambda: None)
+    hear(late, 1)
+    late.note_pace(late.began)
+    assert late.leg.live == live
 
 
 def test_audio_is_settled_when_its_utterance_has_ended():
