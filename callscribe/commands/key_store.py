@@ -52,16 +52,17 @@ class RedisKeys:
         self._url = url
 
     async def read(self) -> Mapping[str, AccessKey]:
-        """See `KeyStore`. Raises BusUnavailable."""
+        """See `KeyStore`. Raises BusUnavailable or CommandRefused."""
         async with connected(self._url, "keys") as link:
-            (found,) = await link.run([commands.access_keys()])
+            found = await link.call(*commands.access_keys())
         kept = dict(pairs(found))
         return {name.decode(): AccessKey.unpacked(record) for name, record in kept.items() if name}
 
     async def write(self, key: AccessKey) -> None:
-        """See `KeyStore`. Raises BusUnavailable."""
+        """See `KeyStore`. Raises BusUnavailable or CommandRefused."""
         async with connected(self._url, "keys") as link:
-            await link.run(commands.keep_access_key(key.id, key.packed()))
+            for command in commands.keep_access_key(key.id, key.packed()):
+                await link.call(*command)
 
 
 class FileKeys:
