@@ -15,7 +15,7 @@ from common.errors import Incompatible
 from common.pipeline.record import WIRE_VERSION
 from common.pipeline.report import release_of
 from common.pipeline.stages import PIPELINE
-from common.redis.link import Link
+from common.redis.link import CommandError, Link
 from common.redis.replies import pairs
 
 RELEASE = version("callscribe")
@@ -50,6 +50,8 @@ class Strangers:
         replies = await self._link.run([commands.heartbeats(kind, wire) for wire, kind in places])
         before, self._reports = self._reports, {}
         for (wire, kind), reply in zip(places, replies, strict=True):
+            if isinstance(reply, CommandError):  # loading, failing over: the next look will tell
+                continue
             for name, report in pairs(reply):
                 self._reports[wire, kind, name] = report
         return [

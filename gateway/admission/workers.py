@@ -196,7 +196,8 @@ class Workers:
             reports = dict(pairs(reply))
             forgotten = self._note(self._pools[stage], reports, now)
             if forgotten:
-                await self._link.call(*commands.forget_workers(stage, *forgotten))
+                # Refused, it is done at the next look.
+                await self._link.run([commands.forget_workers(stage, *forgotten)])
         await self._look_for_unread(dict(zip(stages, replies[len(stages) :], strict=True)), now)
         looks, pools = {s: p.look(now) for s, p in self._pools.items()}, self._pools.values()
         used = None if isinstance(memory, CommandError) else memory_used(memory)
@@ -256,10 +257,9 @@ class Workers:
                 pool.workers[name] = fresh
                 if worker is not None:
                     fresh.count(worker, self._done)
-        forgotten = [n for n, w in pool.workers.items() if now - w.seen > _FORGOTTEN_AFTER]
-        for name in [n for n in pool.workers if n not in reports or n in forgotten]:
+        for name in [n for n in pool.workers if n not in reports]:
             del pool.workers[name]
-        return forgotten
+        return [n for n, w in pool.workers.items() if now - w.seen > _FORGOTTEN_AFTER]
 
 
 def memory_used(info: bytes) -> float | None:

@@ -56,6 +56,13 @@ async def test_a_process_of_the_release_before_is_named(link: Link, kind: str):
     )
 
 
+async def test_what_redis_cannot_answer_refuses_nobody(link: Link):
+    await link.call("SET", keys.workers("vad", LATER), "no reports", "EX", 60)
+    async with beating(link, LATER, "asr", "9.1.0"):
+        with pytest.raises(Incompatible, match=r"has 1 asr of release 9\.1\.0"):
+            await refuse_beside_strangers(link)
+
+
 async def test_a_process_of_a_later_release_is_named(link: Link):
     async with beating(link, LATER, "asr", "9.1.0"):
         with pytest.raises(

@@ -10,7 +10,7 @@ from common.errors import AtCapacity, Unavailable
 from common.pipeline.record import pack
 from common.pipeline.report import AsrLoad, VadLoad, WorkerReport
 from common.pipeline.stages import ASR, DENOISE, REQUIRED, VAD
-from common.redis.link import Command, Link, Reply
+from common.redis.link import Command, CommandError, Link, Reply
 from gateway.admission.capacity import Capacity
 from gateway.admission.workers import Workers
 
@@ -30,6 +30,7 @@ class Redis:
         self.work_items: dict[str, list[bytes]] = {stage: [] for stage in STAGES}
         """Ids of work items without an owner."""
         self.memory = (0, 0)
+        self.full = False
 
     def beat(
         self,
@@ -63,6 +64,12 @@ class Redis:
                 return [[b"name", b"x", b"last-delivered-id", b"1-0", b"lag", lag or None]]
             case ("XRANGE", bytes(key), b"(1-0", "+", "COUNT", 1):
                 return [[each, []] for each in work_items[key][:1]]
+            case ("HDEL", bytes(key), *workers):
+                if self.full:
+                    return CommandError("OOM command not allowed")
+                for worker in workers:
+                    del signs[key][cast(bytes, worker)]
+                return len(workers)
             case ("INFO", "memory"):
                 used, most = self.memory
                 counts = {
@@ -73,14 +80,6 @@ class Redis:
                 lines = [f"{name}:{value}\r\n" for name, value in counts.items()]
                 return "".join(["# Memory\r\n", *lines]).encode()
         raise AssertionError(command)
-
-    async def call(self, *command: object) -> None:
-        name, key, *workers = command
-        assert name == "HDEL"
-        for stage in STAGES:
-            if keys.workers(stage) == key:
-                for worker in workers:
-                    del self.signs[stage][cast(bytes, worker)]
 
 
 @pytest.fixture
@@ -187,6 +186,11 @@ async def test_a_worker_silent_for_long_is_forgotten_everywhere(live, redis, clo
     redis.beat("vad", "v", 1)
     await live.look()
     clock[0] += 601
+    redis.full = True
+    await live.look()
+    assert redis.signs["vad"], "Redis has refused it"
+    assert live.missing([VAD]) == ["vad"]
+    redis.full = False
     await live.look()
     assert redis.signs["vad"] == {}
 
