@@ -63,17 +63,20 @@ class Ports:
         shared = [each for each in PROTOCOLS if not each.port]
         await site.start()
         self._sites.append(site)
-        await self._listen(self._web_sockets(shared, site), settings.port, tls, "--port")
+        here = self._web_sockets(shared, site)
+        await self._listen(here, settings.host, settings.port, tls, "--port")
         if apart is not None:
             trusts = self._proxies.trusts
             site_apart = Site(operators(), self._metrics, trusts, check_operators)
             await site_apart.start()
             self._sites.append(site_apart)
-            await self._listen(self._web_sockets([], site_apart), apart, tls, "--admin-port")
+            beside = self._web_sockets([], site_apart)
+            await self._listen(beside, settings.admin_host, apart, tls, "--admin-port")
         for protocol in PROTOCOLS:
             if (port := protocol.port_in(settings)) is not None:
                 flag = definitions(GatewaySettings)[protocol.port].flag
-                await self._listen(self._listener_of(protocol, site), port, tls, flag)
+                own = self._listener_of(protocol, site)
+                await self._listen(own, settings.host, port, tls, flag)
 
     async def close(self) -> None:
         """Accept no more connections, and close those that there are."""
@@ -85,11 +88,11 @@ class Ports:
     async def _listen(
         self,
         listener: WebSocketListener | TcpListener,
+        host: str,
         port: int,
         tls: SSLContext | None,
         flag: str,
     ) -> None:
-        host = self._settings.host
         await listener.listen(host, port, tls, flag)
         self._listeners.append(listener)
         _log.info("gateway.listening", host=host, port=listener.port)

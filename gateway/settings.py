@@ -134,6 +134,10 @@ class GatewaySettings(CommonSettings):
         minimum=0,
         maximum=65535,
     )
+    admin_host: str = setting(
+        "127.0.0.1",
+        "address of --admin-port; who reaches it may read the metrics, and drain this gateway",
+    )
     asr_load: float = setting(
         0.4,
         "share of a recogniser's time that ends of utterances may take before calls are refused; "

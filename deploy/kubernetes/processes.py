@@ -22,7 +22,7 @@ OWNED = {
     # An image has the libraries of one engine, that of its device.
     *("vad_device", "vad_engine", "denoise_device", "denoise_engine"),
     *("ssl_certfile", "ssl_keyfile", "generate_self_signed_cert", "self_signed_cert_dir"),
-    *("admin_port", "webhook_secret_file", "keys_file", "twilio_auth_token_file"),
+    *("admin_host", "admin_port", "webhook_secret_file", "keys_file", "twilio_auth_token_file"),
     *("jwt_secret_file", "jwt_public_key_file", "jwt_jwks_file"),
 }
 """Settings that follow from other values, so that `settings` may not name them."""

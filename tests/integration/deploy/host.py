@@ -181,8 +181,8 @@ class Host:
             return self._redis(container)
         service = self.services[container.service]
         env = self.environment(container.service, container.root)
-        host = "CALLSCRIBE_HOST" if container.service == "gateway" else "CALLSCRIBE_METRICS_HOST"
-        env[host] = container.address
+        hosts = ("HOST", "ADMIN_HOST") if container.service == "gateway" else ("METRICS_HOST",)
+        env |= {f"CALLSCRIBE_{host}": container.address for host in hosts}
         if container.service == "gateway":
             env["CALLSCRIBE_TRUSTED_PROXIES"] = _PROXY_SEEN_AS
         assert compose.image_entrypoint() == ["callscribe"]

@@ -126,7 +126,8 @@ def running(workload: Any, directory: Path, redis: GuardedRedis) -> Iterator[Pod
     env = {each: value.replace(*files).replace(*bundled) for each, value in env.items()}
     own = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(directory)}
     # The addresses of a machine that others use too.
-    here = dict.fromkeys(("CALLSCRIBE_HOST", "CALLSCRIBE_METRICS_HOST"), "127.0.0.1")
+    hosts = ("HOST", "ADMIN_HOST", "METRICS_HOST")
+    here = {f"CALLSCRIBE_{host}": "127.0.0.1" for host in hosts}
     log = directory / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(

@@ -17,6 +17,7 @@ CLASSES = settings_classes()
 # Addresses inside a container are the file's own affair, and TLS is the proxy's in front.
 FIXED_IN_A_CONTAINER = {
     "host",
+    "admin_host",
     "metrics_host",
     "ssl_certfile",
     "ssl_keyfile",
