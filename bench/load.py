@@ -132,7 +132,7 @@ class Client(asyncio.Protocol):
         """Ask for the WebSocket."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.write(
-            b"GET /ws/asr HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\n"
+            b"GET /ws/asr HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
             b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         )

@@ -99,6 +99,7 @@ class Gate:
             raise Denied(HTTPStatus.FORBIDDEN, "origin", text)
         said = credential(headers, query)
         if need is Need.NOTHING or self.open:
+            self._check_host(need, headers)
             return anonymous(address, said)
         if later and not said:
             return stranger(address)
@@ -197,6 +198,12 @@ class Gate:
         """Return the seconds of audio that the key with this id has a day, 0 for no limit."""
         found = self._keyring.find(key) if key else None
         return 0 if found is None else found.audio_s
+
+    def _check_host(self, need: Need, headers: Mapping[str, Sequence[str]]) -> None:
+        # Without keys, only who is on this machine may come: no page whose name was led here.
+        if not self._free and need is not Need.NOTHING and not self._origins.expects(headers):
+            text = "without keys this server answers as localhost alone (--allowed-origins)"
+            raise Denied(HTTPStatus.FORBIDDEN, "origin", text)
 
     def _holder_of_key(self, name: str, said: str) -> Principal:
         key = self._keyring.find(name)

@@ -15,7 +15,7 @@ def gatekeeper(settings: GatewaySettings, keyring: Keyring) -> Gate:
 
     `keyring`: as it is when the gateway starts.
     """
-    here = is_here(settings.host)
+    here = is_here(settings.host) and not settings.trusted_proxies
     gate = Gate(
         keyring,
         settings.authority(),
@@ -28,7 +28,11 @@ def gatekeeper(settings: GatewaySettings, keyring: Keyring) -> Gate:
     if settings.no_auth and keyring:
         _log.warning("access.ignored", reason="--no-auth")
     if not (here or settings.no_auth or keyring or gate.has_authority):
+        proxies = settings.trusted_proxies
+        which = (
+            "--trusted-proxies: what is behind a proxy" if proxies else f"--host: {settings.host}"
+        )
         text = "is reached from other machines, and there are no keys"
         remedy = "make one with `callscribe keys create`, or say --no-auth"
-        raise SettingsError(f"--host: {settings.host} {text}: {remedy}")
+        raise SettingsError(f"{which} {text}: {remedy}")
     return gate

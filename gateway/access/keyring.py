@@ -6,7 +6,7 @@ a second. While Redis is away the keys last read count.
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
 from common.bus import commands
@@ -34,10 +34,14 @@ class Keyring:
         self._of_redis: Mapping[str, AccessKey] = {}
         self._of_file: Mapping[str, AccessKey] = {}
         self._retention: Mapping[str, int] = {}
+        self._needed = False
 
     def __bool__(self) -> bool:
-        """Whether there is any key, even a revoked one."""
-        return bool(self._of_redis or self._of_file)
+        """Whether there has been any key, even a revoked one.
+
+        A Redis that has lost its keys, or a file that lists none, opens no gateway that runs.
+        """
+        return self._needed
 
     def find(self, name: str) -> AccessKey | None:
         """Return the key with this id; one of Redis comes before one of the file."""
@@ -56,19 +60,27 @@ class Keyring:
             except (OSError, ValueError) as error:
                 raise SettingsError(f"--keys-file: {error}") from None
         await self._look_into_redis()
-        self._know_retention()
+        self._know()
 
     async def run(self) -> None:
-        """Follow the changes, for ever."""
+        """Follow the changes, for ever; those of the file also while Redis is away."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._follow(self._look_into_redis))
+            both.create_task(self._follow(self._look_into_file))
+
+    async def _follow(self, look: Callable[[], Awaitable[bool]]) -> None:
         while True:
             await asyncio.sleep(_LOOK_EVERY)
-            changed = self._look_into_file()
-            if await self._look_into_redis() or changed:
-                self._know_retention()
+            if await look():
+                self._know()
                 self._changed()
 
-    def _know_retention(self) -> None:
-        self._retention = retention({**self._of_file, **self._of_redis}.values())
+    def _know(self) -> None:
+        known = {**self._of_file, **self._of_redis}
+        if self._needed and not known:
+            _log.error("access.no_keys", reason="all keys are gone; nobody is let in without one")
+        self._needed = self._needed or bool(known)
+        self._retention = retention(known.values())
 
     async def _look_into_redis(self) -> bool:
         (version,) = await self._link.insist([commands.access_version()])
@@ -86,7 +98,7 @@ class Keyring:
         self._of_redis = found
         return True
 
-    def _look_into_file(self) -> bool:
+    async def _look_into_file(self) -> bool:
         if self._file is None:
             return False
         now = stamp(self._file)

@@ -45,6 +45,18 @@ class Origins:
         own = (headers.get("host") or ("",))[-1].lower()
         return _host(f"//{own}") == host != "" or is_here(host)
 
+    def expects(self, headers: Mapping[str, Sequence[str]]) -> bool:
+        """Whether a request names this machine or an allowed page's, or none, as its host.
+
+        Another site's name can be made to lead here, and its pages then have this server's own
+        origin (DNS rebinding). An address cannot.
+        """
+        said = headers.get("host", ())
+        host = _host(f"//{said[-1].lower()}") if said else "localhost"
+        hosts = {_host(each) for each in self.allowed} - {""}
+        here = host == "localhost" or host.endswith(".localhost") or _is_ip(host)
+        return here or "*" in self.allowed or host in hosts
+
 
 def _host(url: str) -> str:
     """Return the host that a URL names, or nothing."""
@@ -54,11 +66,14 @@ def _host(url: str) -> str:
         return ""
 
 
-def is_here(host: str) -> bool:
-    """Whether a host's name or address is this machine's own, which no other machine reaches."""
-    if host in ("localhost", "::1"):
-        return True
+def _is_ip(host: str) -> bool:
     try:
-        return ip_address(host).is_loopback
+        ip_address(host)
     except ValueError:
         return False
+    return True
+
+
+def is_here(host: str) -> bool:
+    """Whether a host's name or address is this machine's own, which no other machine reaches."""
+    return host == "localhost" or (_is_ip(host) and ip_address(host).is_loopback)

@@ -43,7 +43,7 @@ def text(message: str | dict[str, Any]) -> bytes:
 
 def request(path: str, headers: tuple[str, ...] = (), *, method: str = "GET") -> bytes:
     """Return the head of a plain request."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: callscribe", *headers]
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *headers]
     return "\r\n".join([*lines, "", ""]).encode()
 
 

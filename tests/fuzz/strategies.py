@@ -145,7 +145,7 @@ def requests(draw: st.DrawFn) -> bytes:
     if body and draw(st.integers(0, 2)) == 0:
         changed = draw(mutated(body))
         body = changed if isinstance(changed, bytes) else body
-    headers = ["Host: x", *draw(st.lists(st.sampled_from(_HEADERS), max_size=4))]
+    headers = ["Host: localhost", *draw(st.lists(st.sampled_from(_HEADERS), max_size=4))]
     if draw(st.booleans()):
         headers.append(f"Content-Length: {len(body)}")
     method = draw(st.sampled_from(_METHODS))

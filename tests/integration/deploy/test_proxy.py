@@ -30,7 +30,7 @@ FOX = "the quick brown fox jumps over the lazy dog"
 @pytest.fixture(scope="module")
 def gateway(stack: RunningStack) -> Iterator[Service]:
     """A gateway of the stack that trusts the proxy, and nobody else."""
-    flags = "--trusted-proxies", "127.0.0.1", "--max-sessions-per-key", "1"
+    flags = "--no-auth", "--trusted-proxies", "127.0.0.1", "--max-sessions-per-key", "1"
     with service("gateway", stack.redis_url, *flags) as running:
         running.wait_ready()
         yield running

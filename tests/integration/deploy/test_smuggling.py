@@ -14,7 +14,7 @@ import pytest
 from tests.integration.conftest import RunningStack
 from tests.integration.deploy.proxy import Nginx, nginx_before
 
-HIDDEN = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+HIDDEN = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 """nginx answers 404 for this path, and the gateway 200."""
 MARK = b"callscribe_build_info"
 """Stands in the answer of the gateway to what is hidden."""
@@ -22,7 +22,7 @@ PATHS = (b"/health", b"/v1/listen?encoding=linear16&sample_rate=16000", b"/ws/as
 
 
 def head(path: bytes, *fields: bytes, method: bytes = b"POST") -> bytes:
-    return b"\r\n".join([method + b" " + path + b" HTTP/1.1", b"Host: x", *fields, b"", b""])
+    return b"\r\n".join([method + b" " + path + b" HTTP/1.1", b"Host: localhost", *fields, b"", b""])
 
 
 def attempts(path: bytes) -> dict[str, bytes]:

@@ -41,7 +41,7 @@ POLICY_VIOLATION = 1008
 INVALID_DATA = 1007
 TOO_BIG = 1009
 HANDSHAKE = (
-    b"GET /ws/asr HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"GET /ws/asr HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
 
@@ -252,9 +252,9 @@ async def test_an_unknown_path_is_not_found(stack: RunningStack):
 @pytest.mark.parametrize(
     "request_line",
     [
-        b"POST /ws/asr HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi",
+        b"POST /ws/asr HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nhi",
         b"garbage\r\n\r\n",
-        b"GET //[ HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET //[ HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ],
 )
 def test_what_is_no_handshake_is_refused(stack: RunningStack, request_line):

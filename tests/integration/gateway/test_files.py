@@ -215,7 +215,7 @@ async def test_a_file_that_hides_its_length_stops_at_the_limit(small: Service):
 
 async def test_beyond_its_places_a_gateway_takes_no_file(small: Service):
     _, writer = await asyncio.open_connection("127.0.0.1", small.port)
-    writer.write(b"POST /transcribe HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n")
+    writer.write(b"POST /transcribe HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n")
     await writer.drain()
     data = encoded(sentences(), 16_000)
     while True:
@@ -251,7 +251,9 @@ async def test_admission_refuses_files_as_it_refuses_calls(stack: RunningStack):
 async def test_a_client_that_leaves_ends_its_call(stack: RunningStack):
     data = encoded(np.tile(sentences(), 20), 16_000)
     _, writer = await asyncio.open_connection("127.0.0.1", stack.port)
-    writer.write(b"POST /transcribe HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(data))
+    writer.write(
+        b"POST /transcribe HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(data)
+    )
     writer.write(data)
     await writer.drain()
     await asyncio.to_thread(until, lambda: status(stack)["sessions"] == 1)

@@ -10,9 +10,9 @@ from tests.integration.conftest import RunningStack
 
 pytestmark = pytest.mark.usefixtures("unharmed")
 
-GET = b"GET /health HTTP/1.1\r\nHost: x\r\n"
+GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
 UPGRADE = (
-    b"GET /ws/asr HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET /ws/asr HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 
@@ -57,10 +57,10 @@ async def test_a_page_is_answered_whatever_comes_behind_the_request(stack, reque
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
-        (b"POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 405),
-        (b"OPTIONS /health HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+        (b"POST /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}", 405),
+        (b"OPTIONS /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
         (UPGRADE.replace(b"GET", b"HEAD"), 426),
-        (b"HEAD /ws/asr HTTP/1.1\r\nHost: x\r\n\r\n", 426),
+        (b"HEAD /ws/asr HTTP/1.1\r\nHost: localhost\r\n\r\n", 426),
         (b"GET /health HTTP/1.1\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
         (GET + b"X: " + b"y" * 40_000, 400),
@@ -79,14 +79,14 @@ async def test_what_cannot_be_served_is_told_so(stack: RunningStack, request_: b
 
 @pytest.mark.parametrize("field", [b"X-Api-Key: \xff", b"Authorization: Bearer \xc3\xbf.\xff"])
 async def test_a_key_may_have_any_bytes_where_none_is_needed(stack: RunningStack, field: bytes):
-    listing = b"GET /v1/sessions HTTP/1.1\r\nHost: x\r\n" + field + b"\r\n\r\n"
+    listing = b"GET /v1/sessions HTTP/1.1\r\nHost: localhost\r\n" + field + b"\r\n\r\n"
     assert (await answer(stack.port, listing)).startswith(b"HTTP/1.1 200 ")
-    upgrade = UPGRADE.replace(b"Host: x", b"Host: x\r\n" + field)
+    upgrade = UPGRADE.replace(b"Host: localhost", b"Host: localhost\r\n" + field)
     assert (await answer(stack.port, upgrade)).startswith(b"HTTP/1.1 101 ")
 
 
 async def test_a_health_check_by_head_gets_no_body(stack: RunningStack):
-    said = await answer(stack.port, b"HEAD /health HTTP/1.1\r\nHost: x\r\n\r\n", ends=True)
+    said = await answer(stack.port, b"HEAD /health HTTP/1.1\r\nHost: localhost\r\n\r\n", ends=True)
     head, _, body = said.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK")
     assert b"Content-Length: 3" in head

@@ -231,6 +231,19 @@ async def test_a_drain_over_http_is_the_operators_alone(guarded, http):
         assert await asyncio.to_thread(apart.process.wait, 20) == 0
 
 
+@pytest.mark.parametrize(
+    ("flags", "reached"), [((), False), (("--admin-host", "0.0.0.0"), True)], ids=["here", "said"]
+)
+def test_the_operators_port_is_at_a_public_address_only_where_that_is_said(guarded, flags, reached):
+    (port,) = free_ports(1)
+    public = ("--host", "0.0.0.0", "--admin-port", str(port), *flags)
+    with gateway(guarded.redis_url, *public) as apart:
+        assert page(port, "/metrics")[0] == 200
+        socket.create_connection(("127.0.0.2", apart.port)).close()
+        with contextlib.nullcontext() if reached else pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", port)).close()
+
+
 def test_operators_have_a_port_of_their_own(guarded):
     (port,) = free_ports(1)
     with gateway(guarded.redis_url, "--admin-port", str(port)) as apart:

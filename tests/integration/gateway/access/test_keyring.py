@@ -71,12 +71,13 @@ async def test_the_retention_of_a_tenant_follows_its_keys_in_redis_and_in_the_fi
         await wait_until(lambda: keyring.retention_of("acme") == 60, "it counts no more", 1)
 
 
-async def test_a_redis_that_was_emptied_has_no_keys(link):
+async def test_a_redis_that_was_emptied_has_no_keys_and_opens_nothing(link):
     key = made()
     await link.run(commands.keep_access_key(key.id, key.packed()))
     async with following(link, None) as keyring:
         await link.run([("FLUSHALL",)])
-        await wait_until(lambda: not keyring, "it is empty", 2)
+        await wait_until(lambda: keyring.find(key.id) is None, "it is empty", 2)
+        assert keyring, "a key is needed as before"
 
 
 async def test_one_that_cannot_be_read_is_left_out(link):
@@ -99,6 +100,15 @@ async def test_a_file_is_followed_and_half_of_one_changes_nothing(link, tmp_path
         kept(path, other)
         await wait_until(lambda: keyring.find(other.id) == other, "it is known", 2)
         assert keyring.find(one.id) is None
+
+
+async def test_the_file_is_followed_while_redis_is_away(link, tmp_path):
+    path, one = tmp_path / "keys.json", made()
+    kept(path, one)
+    async with following(link, path) as keyring:
+        await link.run([("CLIENT", "PAUSE", "3000", "ALL")])
+        kept(path, replace(one, revoked=9))
+        await wait_until(lambda: keyring.find(one.id) != one, "its end is known", 1)
 
 
 @pytest.mark.parametrize(

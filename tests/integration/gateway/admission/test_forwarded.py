@@ -16,7 +16,7 @@ PROXY, STRANGER = "127.0.0.2", "127.0.0.1"
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[Service]:
     """A gateway behind `PROXY` that lets one call of each address in."""
-    flags = "--max-sessions-per-key", "1", "--trusted-proxies", PROXY
+    flags = "--no-auth", "--max-sessions-per-key", "1", "--trusted-proxies", PROXY
     with real_redis() as redis, service("gateway", redis.url, *flags) as running:
         until(lambda: running.page("/health")[0] == 200)
         yield running

@@ -142,6 +142,17 @@ def test_a_foreign_page_may_only_see_what_needs_nothing(keyring):
     here.admit(Need.NOTHING, foreign, HERE)
 
 
+def test_without_keys_no_page_whose_name_was_led_here_is_let_in(keyring):
+    led = {"origin": ["http://evil.example:8000"], "host": ["evil.example:8000"]}
+    read = {"host": ["evil.example:8000"]}
+    for said in (led, read):
+        assert code(lambda said=said: gate(keyring).admit(Need.READ, said, HERE)) == ("origin", 403)
+        gate(keyring).admit(Need.NOTHING, said, HERE)
+        assert gate(keyring, free=True).admit(Need.READ, said, HERE).operator
+    mine = given(keyring)
+    assert gate(keyring).admit(Need.READ, read | bearer(mine), HERE).tenant == "acme"
+
+
 def minted(keyring: StandInKeyring, key: str, expires: int, **options: Any) -> str:
     record = keyring[key[3:11]]
     return tokens.mint(record.id, record.digest, expires, options)

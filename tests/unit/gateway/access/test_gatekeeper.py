@@ -51,6 +51,15 @@ def test_on_this_machine_alone_nobody_needs_a_key_before_there_is_one(host: str)
     assert not made("--host", host, one=record()).open
 
 
+@pytest.mark.parametrize("host", HERE)
+def test_behind_a_proxy_even_this_machines_address_needs_keys(host: str):
+    flags = ("--host", host, "--trusted-proxies", "127.0.0.1")
+    with pytest.raises(SettingsError, match="--trusted-proxies: what is behind a proxy is reached"):
+        made(*flags)
+    assert not made(*flags, one=record()).open
+    assert made(*flags, "--no-auth").open
+
+
 @pytest.mark.parametrize("host", PUBLIC)
 def test_a_public_address_with_a_key_needs_one(host: str):
     gate = made("--host", host, one=record())

@@ -36,6 +36,31 @@ def test_a_page_may_or_may_not(allowed, origin, host, may):
     assert Origins.parse(allowed).allows(headers) is may
 
 
+@pytest.mark.parametrize(
+    ("allowed", "host", "expected"),
+    [
+        ("", None, True),
+        ("", "localhost:8000", True),
+        ("", "LOCALHOST", True),
+        ("", "desk.localhost:8000", True),
+        ("", "127.0.0.1:8000", True),
+        ("", "[::1]:8000", True),
+        ("", "192.0.2.1:8000", True),
+        ("", "evil.example:8000", False),
+        ("", "notlocalhost", False),
+        ("", "localhost.evil.example", False),
+        ("", "[", False),
+        ("", "", False),
+        ("https://desk.example:8443", "desk.example:8000", True),
+        ("https://desk.example", "evil.example", False),
+        ("*", "evil.example", True),
+    ],
+)
+def test_a_name_that_was_led_here_is_not_expected(allowed, host, expected):
+    headers = {} if host is None else {"host": [host]}
+    assert Origins.parse(allowed).expects(headers) is expected
+
+
 @pytest.mark.parametrize("text", ["desk.example", "https://", "https://desk.example/page"])
 def test_what_is_no_origin_is_told_so(text):
     with pytest.raises(ValueError, match="is no origin such as"):
