@@ -217,9 +217,9 @@ def access_key(name: str) -> Command:
     return ("HGET", keys.access(), name)
 
 
-def spend(token: str, seconds: int) -> Command:
-    """Use up a short-lived token for `seconds`; None if it was used up before."""
-    return ("SET", keys.spent(token), "", "NX", "EX", seconds)
+def spend(token: str, session: str, seconds: int) -> Command:
+    """Use up a short-lived token for `seconds`; the session that has used it up before, or None."""
+    return ("SET", keys.spent(token), session, "NX", "GET", "EX", seconds)
 
 
 def used(tenant: str, day: str) -> Command:

@@ -351,8 +351,8 @@ SPENT = Stream(
     Lifetime.DAY,
     scope=Scope.NAME,
     writers=("gateway",),
-    holds="that a token was used",
-    reveals="nothing",
+    holds="a token's call",
+    reveals="ids of calls",
     versioned=False,
 )
 USAGE = Stream(

@@ -43,11 +43,14 @@ class Meter:
         self._link = link
         self._metrics = metrics
 
-    async def may_call(self, who: Principal) -> Overdrawn | None:
-        """Count a call that is about to open; return why it may not, or None."""
+    async def may_call(self, who: Principal, session: str) -> Overdrawn | None:
+        """Count a call that was admitted; return why it may not begin, or None.
+
+        Asking again about the same call changes nothing: Redis may have gone away in between.
+        """
         if who.once:
-            (fresh,) = await self._link.insist([commands.spend(who.once, _SPENT_FOR)])
-            if fresh is None:
+            (by,) = await self._link.insist([commands.spend(who.once, session, _SPENT_FOR)])
+            if by not in (None, session.encode()):
                 return "spent_token"
         limits = who.limits
         if not (limits.audio_s or limits.calls):
@@ -56,7 +59,7 @@ class Meter:
         minute = int(time.time() // 60)
         most = (limits.audio_s * 1000, limits.calls)
         (answer,) = await self._link.evaluate(
-            [(scripts.MAY_CALL, [usage], (who.key, *most, minute, _USAGE_TTL))]
+            [(scripts.MAY_CALL, [usage], (who.key, *most, minute, session, _USAGE_TTL))]
         )
         reasons: dict[int, Overdrawn] = {1: "key_audio", 2: "key_calls"}
         return reasons.get(int(answer))

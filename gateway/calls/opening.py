@@ -92,9 +92,6 @@ class Openings:
     ) -> SessionRecord:
         """Admit a new call and store it in Redis; return its terms. Raises Refused."""
         asked = replace(asked, about=self._with_webhook(asked.about))
-        async with _patience():
-            if (why := await self._meter.may_call(who)) is not None:
-                raise _overdrawn(why)
         try:
             terms = await admit(
                 self._workers,
@@ -108,6 +105,11 @@ class Openings:
             raise Refused("at_capacity", str(full), reason=reason, retry_after=pause) from full
         except (Unavailable, BusUnavailable) as missing:
             raise Refused("unavailable", str(missing)) from missing
+        # Only now: a call without room uses up no token, and none of its key's calls.
+        async with _patience():
+            why = await self._meter.may_call(who, token.session)
+        if why is not None:
+            raise _overdrawn(why)
         denoised = terms.options.denoise
         record = replace(asked, options=terms.options, align=terms.align, denoised=denoised)
         async with _patience():  # Redis may execute it later: `retire` then follows it

@@ -86,31 +86,33 @@ async def test_a_call_without_a_key_is_its_tenants(meter, registry):
 
 
 async def test_a_key_without_audio_left_opens_no_call(meter):
-    assert await meter.may_call(holder(audio_s=3)) is None
+    assert await meter.may_call(holder(audio_s=3), "a") is None
     await meter.tell([CALL])
-    assert await meter.may_call(holder(audio_s=3)) == "key_audio"
-    assert await meter.may_call(holder(audio_s=4)) is None
-    assert await meter.may_call(holder()) is None
+    assert await meter.may_call(holder(audio_s=3), "b") == "key_audio"
+    assert await meter.may_call(holder(audio_s=4), "c") is None
+    assert await meter.may_call(holder(), "d") is None
 
 
 async def test_a_key_opens_so_many_calls_a_minute(meter, monkeypatch):
     now = 60.0
     monkeypatch.setattr("time.time", lambda: now)
-    assert [await meter.may_call(holder(calls=2)) for _ in range(3)] == [None, None, "key_calls"]
+    told = [await meter.may_call(holder(calls=2), call) for call in "aabbc"]
+    assert told == [None, None, None, None, "key_calls"], "who asks again is counted once"
     now = 120.0
-    assert await meter.may_call(holder(calls=2)) is None
+    assert await meter.may_call(holder(calls=2), "c") is None
 
 
 async def test_a_token_opens_one_call(meter):
     one, other = (replace(holder(), once=name) for name in ("a", "b"))
-    assert await meter.may_call(one) is None
-    assert await meter.may_call(one) == "spent_token"
-    assert await meter.may_call(other) is None
+    assert await meter.may_call(one, "first") is None
+    assert await meter.may_call(one, "first") is None, "an answer that was lost is asked for again"
+    assert await meter.may_call(one, "second") == "spent_token"
+    assert await meter.may_call(other, "second") is None
 
 
 async def test_nothing_of_it_stays_for_ever(link, meter):
     await meter.tell([CALL])
-    await meter.may_call(replace(holder(calls=1), once="a"))
+    await meter.may_call(replace(holder(calls=1), once="a"), "s")
     day = TODAY.isoformat()
     for key in (keys.usage("acme", day), keys.counted("acme", "s"), keys.spent("a")):
         assert await link.call("TTL", key) > 0
