@@ -126,7 +126,7 @@ class Ours:
 
     async def ask(self) -> int:
         """See `Client.ask`."""
-        return int(await self._link.call(*commands.exists(self._writers[0].key)))
+        return len(await self._link.call(*commands.first(self._writers[0].key)))
 
 
 class RedisPy:
@@ -158,7 +158,7 @@ class RedisPy:
 
     async def ask(self) -> int:
         """See `Client.ask`."""
-        return int(await self._client.execute_command(*commands.exists(self._keys[0])))
+        return len(await self._client.execute_command(*commands.first(self._keys[0])))
 
     async def teach(self) -> None:
         """Let Redis know the scripts, as our link does by itself."""

@@ -127,7 +127,7 @@ async def _replayed(link: Link, filed: _Filed) -> str:
         outcome = await _recognised(link, filed.letter, contents)
     else:
         leg, _ = filed.where
-        if not await link.call(*commands.exists(leg.meta)):
+        if not await link.call(*commands.unbroken(leg.meta)):
             raise _NotReplayed("its call is over")
         await link.evaluate([offer_packed(filed.stage, filed.letter.key, contents.body)])
         outcome = "offered again"
@@ -175,7 +175,7 @@ def _recording(leg: Leg, start: int, pcm: bytes) -> list[Command]:
     audio, speech = leg.key(AUDIO), leg.key(SPEECH)
     made = [
         commands.remove(audio, speech),
-        commands.describe(leg.meta, session=b""),
+        commands.describe(leg.meta, session=b"", secret=b""),
         commands.append(speech, wire.entry_id(1, 2), wire.BODY_FIELD, pack(over)),
     ]
     for first in range(0, len(pcm), 2 * SAMPLE_RATE):

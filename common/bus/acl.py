@@ -79,9 +79,9 @@ _EVALUATE = {"eval", "evalsha"}
 
 _WORKER = {
     *(
-        "exists",
         "expire",
         "hdel",
+        "hexists",
         "hgetall",
         "hset",
         "xack",
@@ -121,7 +121,18 @@ _GATEWAY_SCRIPTS = (
     scripts.USE,
 )
 _OPERATOR = {
-    *("exists", "expire", "hgetall", "hincrby", "hlen", "hset", "unlink", "xadd", "xdel", "xrange"),
+    *(
+        "expire",
+        "hexists",
+        "hgetall",
+        "hincrby",
+        "hlen",
+        "hset",
+        "unlink",
+        "xadd",
+        "xdel",
+        "xrange",
+    ),
 }
 _OPERATOR_SCRIPTS = (scripts.OFFER,)
 _METRICS = {"latency|latest", "slowlog|len", "xlen", "hlen", "zcard"}

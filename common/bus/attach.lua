@@ -4,9 +4,9 @@
 -- KEYS: text stream, parked hash, meta hash.
 -- ARGV: item number, digest, words, TTL in seconds.
 -- Answer: 1 when the words entered the text; 0 when they wait for their item or nothing awaits
--- them; -1 when the session is gone.
+-- them; -1 when the session is gone or broke off.
 
-if redis.call('EXISTS', KEYS[3]) == 0 then return -1 end
+if redis.call('HEXISTS', KEYS[3], 'secret') == 0 then return -1 end
 local top = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
 local last, order = 0, 0
 if top[1] then
@@ -29,6 +29,8 @@ if redis.call('HGET', KEYS[2], awaits) ~= ARGV[2] then return 0 end
 redis.call('HDEL', KEYS[2], awaits)
 local seq = redis.call('HINCRBY', KEYS[3], 'seq', 1)
 redis.call('XADD', KEYS[1], last .. '-' .. order + 1, 's', seq, 'u', ARGV[1], 'w', ARGV[3])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-redis.call('EXPIRE', KEYS[2], ARGV[4])
+for _, key in ipairs({KEYS[1], KEYS[2]}) do
+  redis.call('EXPIRE', key, ARGV[4], 'NX')
+  redis.call('EXPIRE', key, ARGV[4], 'GT')
+end
 return 1

@@ -6,12 +6,10 @@ from common.bus import keys, wire
 from common.pipeline.record import WIRE_VERSION
 from common.redis.resp import Argument, Command
 
+_SECRET = "secret"
+"""Field of a session's meta hash. Without it the session is over for clients and workers."""
+
 # Any key
-
-
-def exists(key: bytes) -> Command:
-    """Ask whether a key exists: 1 or 0."""
-    return ("EXISTS", key)
 
 
 def renew(names: Iterable[bytes], seconds: int = keys.SESSION_TTL) -> list[Command]:
@@ -99,14 +97,27 @@ def describe(meta: bytes, **fields: Argument) -> Command:
     return ("HSET", meta, *(each for field in fields.items() for each in field))
 
 
+def break_off(meta: bytes) -> Command:
+    """Take note that a session will never come to its end: nobody can resume it or add to it."""
+    return ("HDEL", meta, _SECRET)
+
+
+def unbroken(meta: bytes) -> Command:
+    """Ask whether a session runs, or came to its end; 0 if there is none, or it broke off."""
+    return ("HEXISTS", meta, _SECRET)
+
+
 def owner(meta: bytes) -> Command:
     """Ask who owns a session; None if there is none."""
     return ("HGET", meta, "owner")
 
 
 def describing(meta: bytes) -> Command:
-    """Read what a session was opened with: its terms, options, gateway and time; None if none."""
-    return ("HMGET", meta, "session", "options", "gateway", "opened")
+    """Read what a session was opened with: its terms, options, gateway and time; None if none.
+
+    The last of what it returns is None if the session broke off.
+    """
+    return ("HMGET", meta, "session", "options", "gateway", "opened", _SECRET)
 
 
 def running() -> Command:
@@ -124,9 +135,9 @@ def called(tenant: str, name: str) -> Command:
     return ("ZRANGE", keys.named(tenant, name), 0, -1)
 
 
-def call_no_more(tenant: str, name: str, session: str) -> Command:
-    """Let a session no longer be found by a name."""
-    return ("ZREM", keys.named(tenant, name), session)
+def call_no_more(tenant: str, name: str, *sessions: str) -> Command:
+    """Let sessions no longer be found by a name."""
+    return ("ZREM", keys.named(tenant, name), *sessions)
 
 
 def due(session: str) -> Command:

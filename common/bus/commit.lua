@@ -6,10 +6,10 @@
 -- In parked, <n> is an item, w<n> the words attached to it so far, a<n> the digest that it awaits.
 -- ARGV: item number, body, TTL in seconds.
 -- Answer: how many items entered the text; 0 when this one was already there or must wait; -1 when
--- the session is gone.
+-- the session is gone or broke off.
 
 redis.call('UNLINK', KEYS[4])
-if redis.call('EXISTS', KEYS[3]) == 0 then return -1 end
+if redis.call('HEXISTS', KEYS[3], 'secret') == 0 then return -1 end
 local number = tonumber(ARGV[1])
 local top = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
 local last = 0
@@ -39,6 +39,8 @@ while true do
   end
   redis.call('HDEL', KEYS[2], last, 'w' .. last)
 end
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-redis.call('EXPIRE', KEYS[2], ARGV[3])
+for _, key in ipairs({KEYS[1], KEYS[2]}) do
+  redis.call('EXPIRE', key, ARGV[3], 'NX')
+  redis.call('EXPIRE', key, ARGV[3], 'GT')
+end
 return added

@@ -64,7 +64,7 @@ class Upkeep(Generic[S]):
         if not slots:
             return set()
         alive = await self._link.insist(
-            [commands.exists(slot.assignment.leg.meta) for slot in slots]
+            [commands.unbroken(slot.assignment.leg.meta) for slot in slots]
         )
         renewals: list[Command] = []
         orphans: set[Slot[S]] = set()

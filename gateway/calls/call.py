@@ -23,7 +23,7 @@ from gateway.calls.record import SessionRecord
 from gateway.calls.spans import Spans
 from gateway.calls.standby import Standby
 from gateway.calls.state import RUNNING, State, Step, after
-from gateway.calls.store import ERASED, SessionStore, StoredLeg
+from gateway.calls.store import ERASED, Remains, SessionStore, StoredLeg
 from gateway.downlink.output import Output
 from gateway.downlink.reader import Downlink
 from gateway.downlink.traces import Traces
@@ -147,7 +147,7 @@ class Call:
         self._state = State.OPENING
         self._ordinal = 0
         self._released = False
-        self._complete = False
+        self._remains = Remains.NOTHING
         self._reason = ""
         self._tasks: set[asyncio.Task[None]] = set()
         self._absence = Absence(services.absent, caller, self.hang_up)
@@ -267,6 +267,7 @@ class Call:
         """See `gateway.downlink.output.Told`: its results will never be complete."""
         if self._state is not State.ENDED:
             _log.error("session.lost", session=self.id, reason=text)
+            self._remains = Remains.BROKEN
             self._end(Ending(Failed(code, text, fatal=True), CloseCode.INTERNAL_ERROR, code))
 
     def tell(self, events: Sequence[Event], complete: bool) -> None:
@@ -274,7 +275,7 @@ class Call:
         if self._audience is not None and events:
             self._audience.tell(events)
         if complete and self._state is not State.ENDED:
-            self._complete = True
+            self._remains = Remains.WHOLE
             self._end(Ending(Ended(), CloseCode.NORMAL_CLOSURE, "finished"))
 
     def overdraw(self) -> None:
@@ -342,7 +343,7 @@ class Call:
         await services.traces.write()  # before its lifetime is set
         await services.meter.tell([self.used])
         kept = self.intake.record.retention or services.patience.retention
-        await services.store.retire(self.id, self.intake.record, kept, whole=self._complete)
+        await services.store.retire(self.id, self.intake.record, kept, self._remains)
         if self._reason:
             services.spans.end(self.id, self.intake.record, self._reason, self.intake.position)
         spoken = round(seconds(self.intake.position), 2)

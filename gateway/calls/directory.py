@@ -30,12 +30,16 @@ _log = Log(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A call that Redis holds: running, or ended and kept for a while. `opened`: ms since 1970."""
+    """A call that Redis holds: running, or over and kept for a while. `opened`: ms since 1970.
+
+    `broken`: it never came to its end; nothing follows what there is.
+    """
 
     session: str
     record: SessionRecord
     gateway: str
     opened: int
+    broken: bool = False
 
 
 class Directory:
@@ -56,7 +60,10 @@ class Directory:
         """
         named = commands.called(tenant, name) if tenant is not None else None
         (listed,) = await self._link.insist([named]) if named is not None else ([],)
-        found = await self._known([name, *(each.decode() for each in listed)])
+        called = [each.decode() for each in listed]
+        found = await self._known([name, *called])
+        if tenant is not None and (gone := set(called) - {known.session for known in found}):
+            await self._link.insist([commands.call_no_more(tenant, name, *gone)])
         return [known for known in found if tenant in (None, known.record.tenant)]
 
     async def running(self, tenant: str | None) -> list[Known]:
@@ -76,10 +83,12 @@ class Directory:
         metas = [keys.session_key(session, META) for session in sessions]
         replies = await self._link.insist([commands.describing(meta) for meta in metas])
         found = []
-        for session, (terms, options, gateway, opened) in zip(sessions, replies, strict=True):
+        for session, reply in zip(sessions, replies, strict=True):
+            terms, options, gateway, opened, secret = reply
             if terms is not None:
                 record = SessionRecord.unpack(terms, options)
-                found.append(Known(session, record, gateway.decode(), int(opened)))
+                owner, began, broken = gateway.decode(), int(opened), secret is None
+                found.append(Known(session, record, owner, began, broken))
         return sorted(found, key=lambda known: known.opened)
 
     async def erase(self, known: Known) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 from common.bus import commands, keys, scripts, wire
 from common.bus.doorbells import notify
@@ -47,6 +48,17 @@ class Acquired:
     ends: tuple[int | None, ...]
 
 
+class Remains(Enum):
+    """What stays of a call for its retention, beside its text and trace."""
+
+    WHOLE = auto()
+    """It came to its end: it can be read, and resumed to be told again."""
+    BROKEN = auto()
+    """It did not: what there is can be read. Workers may still have work of it, and drop that."""
+    NOTHING = auto()
+    """It never began; workers drop it likewise."""
+
+
 class Superseded(Exception):
     """A later attempt of the same client to resume has the session."""
 
@@ -74,8 +86,11 @@ class SessionStore:
         names = [commands.call_by(record.tenant, name, token.session, now) for name in record.names]
         if record.about.webhook:
             names.append(commands.due(token.session))
-        known = [meta, *(keys.named(record.tenant, name) for name in record.names)]
-        await self._link.insist([described, *names, *commands.renew(known)])
+        await self._link.insist([described, *commands.renew([meta])])
+        # Only now: nobody who finds it there may think that it is gone.
+        await self._link.insist(
+            [*names, *commands.renew(keys.named(record.tenant, name) for name in record.names)]
+        )
         await self._link.evaluate([_renewal([token.session]), *work_items(token.session, record)])
 
     async def acquire(
@@ -144,23 +159,23 @@ class SessionStore:
         await self._link.insist(commands.renew((*kept, *streams, *named)))
 
     async def retire(
-        self, session: str, record: SessionRecord, retention: float, *, whole: bool
+        self, session: str, record: SessionRecord, retention: float, remains: Remains
     ) -> None:
-        """Remove a session's working keys; its text and trace stay for `retention` seconds.
-
-        A session that is not `whole`, because it never began or never reached its end, is removed
-        immediately: workers may still own its work items, and drop those without a session.
-        """
+        """Remove a session's working keys; what remains stays for `retention` seconds."""
         meta, legs = keys.session_key(session, META), record.legs(session)
         kept = [*(leg.key(TEXT) for leg in legs), keys.session_key(session, TRACE)]
-        kept += [meta] if whole else []
+        kept += [] if remains is Remains.NOTHING else [meta]
+        first = {
+            Remains.NOTHING: [commands.remove(meta)],
+            Remains.BROKEN: [commands.break_off(meta)],
+        }
         named = [keys.named(record.tenant, name) for name in record.names]
         await self._link.insist(
             [
+                *first.get(remains, ()),
                 *(commands.remove(leg.key(kind)) for leg in legs for kind in WORKING),
                 *commands.renew(kept, round(retention)),
                 *commands.renew(named, max(keys.SESSION_TTL, round(retention))),
-                *([] if whole else [commands.remove(meta)]),
             ]
         )
         await self.strike(session)

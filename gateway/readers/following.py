@@ -58,6 +58,8 @@ class _Call:
         self.reading = reading
         self.renderer = Renderer(reading.known)
         self.over = False
+        self.gone = reading.known.broken
+        """Whether nothing follows what can be read now: it broke off, was lost or erased."""
 
 
 class Following:
@@ -111,8 +113,9 @@ class Following:
     async def _look(self) -> None:
         for index, call in enumerate(self._calls):
             if not call.over:
+                gone = call.gone
                 self._take(index, call, await call.reading.look())
-                if call.reading.ended:
+                if call.reading.ended or gone:
                     self._end(call)
         if time.monotonic() - self._found >= _FIND_EVERY:
             await self._find_again()
@@ -131,8 +134,7 @@ class Following:
             known = present.pop(call.reading.known.session, None)
             if known is not None:
                 call.reading.configure(known)
-            elif not call.over:
-                self._end(call)  # it was lost or erased
+            call.gone = known is None or known.broken
         for known in present.values():
             if len(self._calls) < _MOST_CALLS:
                 self._join(known)

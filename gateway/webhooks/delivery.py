@@ -113,7 +113,8 @@ class Delivery:
         if told is None:
             yield f"{session}:0", self._renderer.begun(), 0
         reading = Reading(self._link, self._known, after=told or 0)
-        while self._present:
+        while True:
+            last = not self._present
             for event in await reading.look():
                 name, seq = _name(event)
                 for number, message in enumerate(self._renderer.messages(event, time.time())):
@@ -122,6 +123,8 @@ class Delivery:
                         yield f"{session}:{name}{suffix}", message, seq
             if reading.ended:
                 yield f"{session}:end", self._renderer.ended(), None
+                return
+            if last:
                 return
             await asyncio.sleep(LOOK_EVERY)
 

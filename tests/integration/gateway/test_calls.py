@@ -9,9 +9,11 @@ from uuid import uuid4
 import aiohttp
 import pytest
 import redis
+import redis.asyncio
 
 from callscribe.cli import main
 from common.bus import keys
+from common.bus.keys import Leg
 from tests.integration.conftest import RunningStack
 from tests.integration.pipeline.calls import (
     FINALIZE,
@@ -116,6 +118,29 @@ async def test_readers_that_come_early_and_late_get_what_the_client_gets(stack, 
     assert finals(rest) == expected[1:]
     assert finals(await read_socket(http, f"{url}?from={first}")) == expected[1:]
     assert await read_stream(http, url, last=streamed[-1][0]) == []
+
+
+async def test_what_was_said_before_a_call_broke_off_is_read_afterwards(stack, http):
+    async with line(stack.url) as client, redis.asyncio.from_url(stack.redis_url) as bus:
+        await client.say(config(events=["audio_ack"]))
+        token = (await client.hear("session_created"))["resume_token"]
+        session = client.transcript.session
+        await talk(client)
+        text = Leg(session, 0).key("text")
+        await bus.xadd(text, {"s": "no number"}, id="9-1")
+        transcript = await client.hear_out()
+        await bus.xdel(text, "9-1")
+    assert (transcript.errors, transcript.close_code) == (["internal_error"], 1011)
+    said_before = transcript.finals[0]["text"]
+    async with http.get(api(stack, f"/{session}/transcript")) as answer:
+        found = await answer.json()
+    assert (found["text"], found["complete"]) == (said_before, False)
+    told = [message for _, message in await read_stream(http, api(stack, f"/{session}/events"))]
+    assert told[-1]["type"] == "session_ended"
+    assert finals(told) == finals(transcript.messages)
+    async with line(stack.url + "?resume=1") as client:
+        await client.say(json.dumps({"type": "config", "resume": token, "seq": 0}))
+        assert (await client.hear_out()).errors == ["resume_unknown"]
 
 
 async def test_a_reader_is_told_of_words_and_partials_as_they_are_switched(stack, http):

@@ -68,7 +68,9 @@ async def test_a_leg_is_offered_again_while_its_call_lasts(link, redis_url, caps
     letter = await file(link, "vad", str(CALL), b"body")
     assert await replay(redis_url, [letter]) == 1
     assert capsys.readouterr().err == f"{letter}: not replayed: its call is over\n"
-    await link.insist([("HSET", CALL.meta, "session", b""), ("EXPIRE", CALL.meta, 60)])
+    await link.insist(
+        [("HSET", CALL.meta, "session", b"", "secret", b""), ("EXPIRE", CALL.meta, 60)]
+    )
     assert await replay(redis_url, [letter]) == 0
     assert capsys.readouterr().out == f"{letter}  call.1  offered again\n"
     ((_, fields),) = await link.call("XRANGE", keys.work_items("vad"), "-", "+")

@@ -8,7 +8,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from common.bus import keys, scripts, wire
+from common.bus import commands, keys, scripts, wire
 from common.bus.attachments import attach
 from common.bus.keys import Leg
 from common.bus.offers import offer
@@ -27,7 +27,7 @@ SCRIPTS = (
 
 
 async def open_session(link, leg=LEG):
-    await link.run([("HSET", leg.meta, "session", b"x"), ("EXPIRE", leg.meta, 60)])
+    await link.run([("HSET", leg.meta, "session", b"x", "secret", b"x"), ("EXPIRE", leg.meta, 60)])
 
 
 def commit(number, text="", leg=LEG, align=None):
@@ -86,6 +86,20 @@ class TestCommit:
         await link.call("UNLINK", LEG.meta)
         assert await link.evaluate([commit(2)]) == [-1]
         assert await link.call("EXISTS", LEG.key("parked"), LEG.meta) == 0
+
+    async def test_a_session_that_broke_off_takes_nothing_more(self, link):
+        await open_session(link)
+        await link.evaluate([commit(1)])
+        await link.run([commands.break_off(LEG.meta)])
+        assert await link.evaluate([commit(2)]) == [-1]
+        assert [number for number, _, _ in await items(link)] == [1]
+
+    async def test_what_comes_late_shortens_no_retention(self, link):
+        await open_session(link)
+        await link.evaluate([commit(1)])
+        await link.call("EXPIRE", LEG.key("text"), 9_000)
+        await link.evaluate([commit(2)])
+        assert await link.call("TTL", LEG.key("text")) > 8_000
 
     async def test_the_running_number_is_the_sessions_over_both_legs(self, link):
         await open_session(link)

@@ -61,7 +61,7 @@ async def test_a_user_may_what_is_needed_and_nothing_else(guarded):
     assert await link.call(*me.create_group()) == b"OK"
     assert await link.read_blocking(1, *me.read_new(1)) == []
     await link.evaluate([(scripts.RELEASE, (me.stream, keys.index("vad")), ("vad", 1, 2))])
-    assert await link.insist([("MULTI",), commands.exists(LEG.meta), ("EXEC",)])
+    assert await link.insist([("MULTI",), commands.unbroken(LEG.meta), ("EXEC",)])
     trace = keys.session_key("s", TRACE)
     for command, said in [
         (("SET", "other", "1"), "user vad may not run SET other: NOPERM"),

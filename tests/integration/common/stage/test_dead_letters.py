@@ -72,7 +72,9 @@ async def test_a_work_item_that_cannot_be_read_is_put_aside_and_the_worker_lives
     worker = await workers.add()
     (good,) = await calls(link, 1)
     bad = Call(link, "bad")
-    await link.insist([("HSET", bad.leg.meta, "session", b"x"), ("EXPIRE", bad.leg.meta, 60)])
+    await link.insist(
+        [("HSET", bad.leg.meta, "session", b"x", "secret", b"x"), ("EXPIRE", bad.leg.meta, 60)]
+    )
     foreign = b"\x81\xa1v\x63"  # a body of version 99
     register = (scripts.OFFER, (keys.work_items("toy"), keys.index("toy")), ("bad.0", foreign))
     await link.evaluate([register])

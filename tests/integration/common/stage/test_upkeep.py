@@ -96,11 +96,12 @@ async def test_a_checkpoint_is_all_that_a_take_over_needs(link, workers):
     await finish(*made)
 
 
-async def test_work_items_of_a_session_that_is_gone_are_released(link, workers):
+@pytest.mark.parametrize("how", ["UNLINK", "HDEL"], ids=["gone", "broken off"])
+async def test_work_items_of_a_session_that_is_over_are_released(link, workers, how):
     worker = await workers.add()
     gone, stays = await calls(link, 2)
     await wait_until(lambda: len(worker.owned) == 2, "it owns both")
-    await link.call("UNLINK", gone.leg.meta)
+    await link.call(how, gone.leg.meta, *(["secret"] if how == "HDEL" else []))
     await wait_until(lambda: worker.owned == {str(stays.leg)}, "it lets go of one")
     while await link.call("HEXISTS", keys.index("toy"), str(gone.leg)):
         await asyncio.sleep(0.01)

@@ -54,7 +54,10 @@ class Call:
     async def open(self, stage: str = "toy") -> None:
         """Describe the session and offer its leg."""
         await self._link.insist(
-            [("HSET", self.leg.meta, "session", b"x"), ("EXPIRE", self.leg.meta, 60)]
+            [
+                ("HSET", self.leg.meta, "session", b"x", "secret", b"x"),
+                ("EXPIRE", self.leg.meta, 60),
+            ]
         )
         await self.offer(stage)
 

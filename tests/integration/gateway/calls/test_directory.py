@@ -17,6 +17,7 @@ from tests.integration.conftest import wait_until
 from tests.real_redis import admin
 
 TENANT = "acme"
+NAMELESS = About()
 
 
 @pytest.fixture
@@ -26,14 +27,14 @@ async def directory(link: Link) -> AsyncIterator[Directory]:
     await directory.close()
 
 
-async def opened(link: Link) -> str:
+async def opened(link: Link, name: str = "call-7", about: About = NAMELESS) -> str:
     """Open a call as a gateway does; return its id."""
-    token = ResumeToken.issue("call-7")
+    token = ResumeToken.issue(name)
     record = SessionRecord(
         options=SessionOptions(),
         audio=AudioFormat("pcm16", 16_000, 1),
         events=frozenset(),
-        about=About(),
+        about=about,
         align=False,
         denoised=False,
         doorbell="gw",
@@ -41,6 +42,15 @@ async def opened(link: Link) -> str:
     )
     await SessionStore(link, "gw").open(token, "owner", record)
     return token.session
+
+
+async def test_a_name_keeps_no_calls_that_are_gone(link, directory):
+    about = About(conversation="case 7")
+    gone, stays = [await opened(link, name, about) for name in ("call-7", "call-8")]
+    assert [each.session for each in await directory.find("case 7", TENANT)] == [gone, stays]
+    await link.call("UNLINK", keys.session_key(gone, META))
+    assert [each.session for each in await directory.find("case 7", TENANT)] == [stays]
+    assert await link.call("ZRANGE", keys.named(TENANT, "case 7"), 0, -1) == [stays.encode()]
 
 
 async def test_an_erasure_outlives_whoever_asked_for_it(link, redis_url, directory):

@@ -17,7 +17,8 @@ CONSUMER = Consumer("vad", "me")
 @pytest.mark.parametrize(
     ("command", "key"),
     [
-        (commands.exists(META), META),
+        (commands.unbroken(META), META),
+        (commands.break_off(META), META),
         (commands.limit(STREAM), STREAM),
         (commands.remove(STREAM, META), STREAM),
         (commands.append(STREAM, b"1-1", b"a", b"x"), STREAM),

@@ -356,7 +356,7 @@ async def test_of_a_call_that_never_came_to_its_end_workers_let_go_at_once(table
     table.around.commands.clear()
     await table.disposed()
     (leg,) = table.call.intake.legs
-    assert ("UNLINK", leg.leg.meta) in table.around.commands
+    assert ("HDEL", leg.leg.meta, "secret") in table.around.commands
     kept = {command[1]: command[2] for command in table.around.commands if command[0] == "EXPIRE"}
     trace = keys.session_key(table.call.id, "trace")
-    assert kept == {leg.leg.key("text"): 300, trace: 300}
+    assert kept == {leg.leg.meta: 300, leg.leg.key("text"): 300, trace: 300}

@@ -14,6 +14,7 @@ from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.calls.store import (
     MOST_ORPHANS,
     Acquired,
+    Remains,
     SessionStore,
     StoredLeg,
     Superseded,
@@ -239,17 +240,26 @@ async def test_where_nobody_is_silent_nothing_is_taken():
 
 async def test_a_session_that_is_over_is_off_the_list():
     store, redis = connected()
-    await store.retire("call", record(), 300.4, whole=True)
+    await store.retire("call", record(), 300.4, Remains.WHOLE)
     assert redis.done[-1] == ("ZREM", keys.sessions(), "call")
     kept = {step[1]: step[2] for step in redis.done if step[0] == "EXPIRE"}
     assert kept == {META: 300, TRACE: 300, Leg("call", 0).key("text"): 300}
     assert ("UNLINK", META) not in redis.done
 
 
-async def test_workers_let_go_at_once_of_one_that_never_came_to_its_end():
+async def test_one_that_broke_off_stays_without_what_lets_it_go_on():
     store, redis = connected()
-    await store.retire("call", record(), 300.4, whole=False)
-    assert ("UNLINK", META) in redis.done
+    await store.retire("call", record(), 300.4, Remains.BROKEN)
+    assert redis.done[0] == ("HDEL", META, "secret")
+    kept = {step[1]: step[2] for step in redis.done if step[0] == "EXPIRE"}
+    assert kept == {META: 300, TRACE: 300, Leg("call", 0).key("text"): 300}
+    assert redis.done[-1] == ("ZREM", keys.sessions(), "call")
+
+
+async def test_workers_let_go_at_once_of_one_that_never_began():
+    store, redis = connected()
+    await store.retire("call", record(), 300.4, Remains.NOTHING)
+    assert redis.done[0] == ("UNLINK", META)
     kept = {step[1]: step[2] for step in redis.done if step[0] == "EXPIRE"}
     assert kept == {TRACE: 300, Leg("call", 0).key("text"): 300}
     assert redis.done[-1] == ("ZREM", keys.sessions(), "call")
