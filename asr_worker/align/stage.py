@@ -138,12 +138,12 @@ class AlignStage(Stage[OwnedText, TextWork]):
         except EngineDead:
             raise
         except CallscribeError as error:
-            _log.warning("align.failed", claim=owned.alignment.id, reason=str(error))
+            _log.warning("align.failed", work_item=owned.alignment.id, reason=str(error))
             if isinstance(error, AtCapacity):
                 trouble = Trouble.FULL
         except Exception as error:
             # If it were raised, it would end one aligner after the other, as each takes over.
-            _log.exception("align.broken", error, claim=owned.alignment.id)
+            _log.exception("align.broken", error, work_item=owned.alignment.id)
         return self._without(owned.alignment, trouble)
 
     def _without(self, alignment: Alignment, trouble: Trouble) -> Attach:

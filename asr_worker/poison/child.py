@@ -120,7 +120,7 @@ class ChildEngine:
                 await asyncio.to_thread(child.await_ready)
             except (_Ended, OSError) as ended:
                 # This proves nothing about the utterance; memory may be short now. So it waits.
-                _log.error("apart.not_started", reason=str(ended))
+                _log.error("isolated.not_started", reason=str(ended))
                 self._drop()
                 await asyncio.sleep(_AGAIN_AFTER)
             except asyncio.CancelledError:

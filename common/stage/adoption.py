@@ -40,7 +40,7 @@ def broken(slot: Slot[Any], error: Exception) -> Broken:
     If the error were raised, it would end one worker after the other, as each takes over the work
     item.
     """
-    _log.exception("claim.broken", error, claim=slot.assignment.key)
+    _log.exception("work_item.broken", error, work_item=slot.assignment.key)
     return Broken(slot, DeadLetter(reason_of(error)))
 
 

@@ -35,7 +35,7 @@ class Breaker:
         """Make a work item wait for a while; this worker stays its owner."""
         if self._last is None:
             self._metrics.breaker_open.set(1)
-            _log.error("breaker.open", claim=assignment.key, window_s=WINDOW)
+            _log.error("breaker.open", work_item=assignment.key, window_s=WINDOW)
         self._last = now
         self._waiting[assignment.entry] = now + _AGAIN_AFTER
 

@@ -138,7 +138,7 @@ class Runner(Generic[S]):
             await self._assignments.hand_over(list(mine))
             await self._link.call(*commands.forget_workers(self._stage.spec.name, self._consumer))
         except (BusUnavailable, CommandRefused, NotPermitted) as trouble:
-            _log.warning("worker.handover_failed", claims=len(self._slots), reason=str(trouble))
+            _log.warning("worker.handover_failed", work_items=len(self._slots), reason=str(trouble))
         await self._stage.stop()
         await self._link.close()
 
@@ -206,7 +206,7 @@ class Runner(Generic[S]):
         await asyncio.sleep(self._settings.heartbeat_s)
         if lost:
             # Redis came back without its data; create the group again.
-            _log.warning("claims.lost", reason=str(trouble))
+            _log.warning("work_item.group_lost", reason=str(trouble))
             try:
                 await self._assignments.prepare()
             except (BusUnavailable, CommandRefused) as again:
@@ -317,8 +317,9 @@ class Runner(Generic[S]):
             self._upkeep.begin(slot, now)
             self._slots[slot.assignment.entry] = slot
             self._woken.add(slot.assignment.entry)
-            self._metrics.queue_wait.observe(max(0.0, time.time() - slot.assignment.work.offered))
-            _log.debug("claim.adopted", claim=slot.assignment.key, epoch=slot.assignment.epoch)
+            item = slot.assignment
+            self._metrics.queue_wait.observe(max(0.0, time.time() - item.work.offered))
+            _log.debug("work_item.adopted", work_item=item.key, epoch=item.epoch)
 
     async def _reopen(self) -> None:
         """Open every work item again from the data in Redis, which may have lost writes."""
@@ -380,10 +381,11 @@ class Runner(Generic[S]):
             self._breaker.hold_back(slot.assignment, now)
         carried_out = [each for each in work if each[0] not in fenced | held_back]
         for slot, each in carried_out:
+            key = slot.assignment.key
             for letter in each:
                 if isinstance(letter, DeadLetter):
                     self._metrics.dead_letters.inc()
-                    _log.error("claim.diverted", claim=slot.assignment.key, reason=letter.reason)
+                    _log.error("dead_letter.written", work_item=key, reason=letter.reason)
         done = [slot for slot, each in carried_out if any(isinstance(e, Done) for e in each)]
         if done:
             finished = [(slot.assignment.entry, slot.assignment.key) for slot in done]
@@ -406,4 +408,4 @@ class Runner(Generic[S]):
         self._woken.discard(slot.assignment.entry)
         self._stage.close(slot.state)
         if why != "done":
-            _log.warning("claim.dropped", claim=slot.assignment.key, reason=why)
+            _log.warning("work_item.dropped", work_item=slot.assignment.key, reason=why)

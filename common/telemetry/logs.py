@@ -1,6 +1,6 @@
 """Structured log records on the standard library's logging.
 
-An event is a static dotted name with fields: ``log.info("leg.adopted", leg=leg, epoch=3)``.
+An event is a static dotted name with fields: ``log.info("session.closed", seconds=3)``.
 Fields bound with `bound` (session, leg, utterance) are added to every record of the same task.
 Call content never reaches the log above debug level: the fields in `PRIVATE` and all binary values
 are replaced by their size. Clients choose some values: what a terminal or a reader of lines could
@@ -44,7 +44,7 @@ class Log:
         self._write(logging.DEBUG, event, fields)
 
     def info(self, event: str, **fields: Any) -> None:
-        """Record a normal step: a leg adopted, a worker ready."""
+        """Record a normal step: a call opened, a worker ready."""
         self._write(logging.INFO, event, fields)
 
     def warning(self, event: str, **fields: Any) -> None:
@@ -153,7 +153,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class ConsoleFormatter(logging.Formatter):
-    """``12:00:01.234 info vad leg.adopted leg=a.0 epoch=3``, for people."""
+    """``12:00:01.234 info gateway session.closed session=a seconds=3``, for people."""
 
     def __init__(self, service: str) -> None:
         super().__init__()

@@ -15,12 +15,18 @@ from common.errors import CallscribeError
 from common.settings import Definition, definitions, load, settings_classes
 from denoise_worker.settings import DenoiseSettings
 from gateway.settings import GatewaySettings
+from tests.documents import pages
 from tests.metric_table import families
 from vad_worker.settings import VadSettings
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 PACKAGES = ("common", "gateway", "vad_worker", "denoise_worker", "asr_worker")
+NO_EVENTS = {
+    *("docs/kubernetes.md", "docs/protocols/openai.md"),  # values of a site, OpenAI's messages
+    *("`words.py`", "`words.mjs`", "`redis.user_secrets`"),
+}
+"""Pages and words that only look as if they named events."""
 
 
 def table(title):
@@ -94,6 +100,25 @@ def test_the_events_are_those_of_the_code():
         for i, name in enumerate(coded(names)):
             told[name] = {each[i] if len(each) > 1 else each[0]}
     assert told == events()
+
+
+def test_no_event_is_told_twice():
+    told = [name for row in table("Logs") for name in coded(row[0])]
+    assert len(told) == len({*told})
+
+
+def test_every_event_that_another_page_names_exists():
+    """A page names an event in backquotes; events of one thing begin with its name."""
+    known = events().keys()
+    things = "|".join(sorted({name.partition(".")[0] for name in known}))
+    strange = {
+        (page, name)
+        for page in pages()
+        if page not in NO_EVENTS
+        for name in re.findall(rf"`(?:{things}|claims?|apart)\.[a-z_]+`", (ROOT / page).read_text())
+        if name not in NO_EVENTS and name.strip("`") not in known
+    }
+    assert strange == set()
 
 
 def test_the_defaults_are_those_of_the_code():
