@@ -29,6 +29,7 @@ from common.stage.passes import Passes
 from common.stage.portion import Portion
 from common.stage.publisher import Publisher
 from common.stage.reader import read
+from common.stage.retries import Retries
 from common.stage.upkeep import Upkeep
 from common.telemetry.endpoint import Freshness
 from common.telemetry.logs import Log
@@ -101,6 +102,7 @@ class Runner(Generic[S]):
         self._assignments = Assignments(
             self._link, self._stage.spec.name, self._consumer, self._settings.lease_s
         )
+        self._retries = Retries(self._link, self._assignments, self._settings.heartbeat_s)
         self._publisher: Publisher[S] = Publisher(self._link, self._stage.spec.name, self._consumer)
         self._breaker = Breaker(self._link, self._stage.spec.name, self._metrics)
         self._upkeep = Upkeep(self._link, self._stage, self._assignments, self._publisher)
@@ -154,7 +156,7 @@ class Runner(Generic[S]):
                 try:
                     new = await self._assignments.adopt(reader, min(free, _ADOPT_MOST), _BLOCK_MS)
                 except (BusUnavailable, CommandRefused) as trouble:
-                    await self._recover(reader, trouble)
+                    await self._retries.wait(reader, trouble)
                     continue
                 self._note(new)
         finally:
@@ -169,7 +171,7 @@ class Runner(Generic[S]):
             try:
                 await self._renew()
             except (BusUnavailable, CommandRefused) as trouble:
-                await self._recover(self._link, trouble)
+                await self._retries.wait(self._link, trouble)
 
     async def _renew(self) -> None:
         mine, strangers = await self._assignments.renew(known=self._slots)
@@ -194,23 +196,6 @@ class Runner(Generic[S]):
         await self._link.call(*commands.heartbeat(*worker, pack(report)))
         self._metrics.legs_owned.set(len(self._slots))
         self._metrics.lag.set(lag)
-
-    async def _recover(self, link: Link, trouble: BusUnavailable | CommandRefused) -> None:
-        """Wait until it makes sense to try again; raise a refusal that is not temporary."""
-        if isinstance(trouble, BusUnavailable):
-            await link.wait_connected()
-            return
-        lost = "NOGROUP" in str(trouble)
-        if not lost and not trouble.passing:
-            raise trouble
-        await asyncio.sleep(self._settings.heartbeat_s)
-        if lost:
-            # Redis came back without its data; create the group again.
-            _log.warning("work_item.group_lost", reason=str(trouble))
-            try:
-                await self._assignments.prepare()
-            except (BusUnavailable, CommandRefused) as again:
-                await self._recover(self._link, again)
 
     async def _listen_for_ever(self, reader: Link) -> None:
         try:
@@ -330,7 +315,7 @@ class Runner(Generic[S]):
             try:
                 _, new = await self._assignments.renew(known=())
             except (BusUnavailable, CommandRefused) as trouble:
-                await self._recover(self._link, trouble)
+                await self._retries.wait(self._link, trouble)
             else:
                 break
         self._adoptable = {}
