@@ -125,18 +125,20 @@ def overload() -> str:
 
 def overload_in_short() -> str:
     """Return the same in a sentence."""
-    figures = read("overload")["figures"]
+    report = read("overload")
+    figures = report["figures"]
     phases = {row["phase"]: row for row in figures["phases"]}
     alone, full = phases["alone"], phases["twice"]
     return wrapped(
-        "Measured on two cores with whisper tiny.en, twice the calls that fit for 60 s"
-        f" (`python -m bench overload`): {full['calls']:.0f} calls let in, finals at p95"
+        f"Measured with whisper tiny.en and the sample call ({report['machine']}): of twice the"
+        " calls that fit, for 60 s (`python -m bench overload`),"
+        f" {full['calls']:.0f} were let in, finals came at p95"
         f" {full['final']['p95']:.0f} ms after their endpoint against"
         f" {alone['final']['p95']:.0f} with two calls alone"
         f" ({figures['final_p95_ratio']:.2f} times), partials each"
         f" {full['partial_every']['p50'] / 1000:.2f} s instead of"
         f" {alone['partial_every']['p50'] / 1000:.2f};"
-        f" the others refused within {figures['refused']['p95']:.1f} ms at p95."
+        f" the others were refused within {figures['refused']['p95']:.1f} ms at p95."
     )
 
 

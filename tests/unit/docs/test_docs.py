@@ -71,6 +71,7 @@ def test_every_flag_exists(document):
         "--redis",
         "--bare",
         "--keys",
+        "--mode",
     }
     for command in (loadtest, prove, transcribe, listen, watch, trace):
         known |= set(command.parser().flags)
