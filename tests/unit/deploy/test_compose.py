@@ -9,6 +9,7 @@ from asr_worker import engines
 from callscribe.commands.stack_flags import usual_ports
 from common.settings import PREFIX, definitions, load, merge, settings_classes
 from tests.conftest import ROOT
+from tests.documents import pages
 from tests.unit.deploy import compose
 
 FILE = compose.read({})
@@ -102,6 +103,25 @@ def test_any_number_of_each_can_run_on_one_host():
 def test_only_the_proxies_are_reached_from_other_machines():
     for name in ("prometheus", "alertmanager", "grafana"):
         assert all(each.startswith("127.0.0.1:") for each in FILE["services"][name]["ports"])
+
+
+@pytest.mark.parametrize(
+    ("variable", "plain"), [("TLS_PUBLISH", "127.0.0.1"), ("PUBLISH", "0.0.0.0")]
+)
+def test_tls_may_be_opened_to_others_without_the_other_ports(variable, plain):
+    services = compose.read({variable: "0.0.0.0"})["services"]
+    assert services["nginx"]["ports"] == ["0.0.0.0:443:443", "0.0.0.0:80:80"]
+    for name in ("proxy", "haproxy"):
+        assert all(each.startswith(f"{plain}:") for each in services[name]["ports"])
+
+
+def test_containers_are_called_as_the_documents_say_whatever_the_folder_is_called():
+    texts = [(ROOT / page).read_text() for page in pages()]
+    named = re.findall(r"docker restart (\w+)-([a-z-]+)-1\b", "\n".join(texts))
+    assert named
+    for project, service in named:
+        assert project == FILE["name"]
+        assert service in FILE["services"]
 
 
 def test_images_have_versions():

@@ -1,6 +1,7 @@
 """The command's arguments."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -92,15 +93,23 @@ class TestTargets:
         monkeypatch.setattr(machine, "busy", busy)
         monkeypatch.setattr(command, "settle_memory", lambda: None)
 
-    async def run(self, machine, tmp_path, **files):
+    async def run(self, machine, tmp_path, *, plan=PLAN, **files):
         paths = {"json": None, "plot": None, "apply": tmp_path / "a.env", **files}
         targets = command._Files(**paths)
-        return await command._run(command._Run(PLAN, machine, ABOUT, targets))
+        return await command._run(command._Run(plan, machine, ABOUT, targets))
 
     async def test_the_figure_is_applied_although_the_report_cannot_be_written(self, tmp_path):
         with pytest.raises(SettingsError, match=r"--json: .* cannot be written"):
             await self.run(KnownMachine(13, 14), tmp_path, json=tmp_path)
         assert (tmp_path / "a.env").read_text() == "CALLSCRIBE_ASR_LEGS=11\n"
+
+    async def test_each_recogniser_gets_its_part_of_the_figure(self, tmp_path, capsys):
+        plan = replace(PLAN, workers=2)
+        assert await self.run(KnownMachine(27, 28, workers=2), tmp_path, plan=plan) == 0
+        assert "this machine carries 24 calls" in capsys.readouterr().out
+        assert (tmp_path / "a.env").read_text() == "CALLSCRIBE_ASR_LEGS=12\n"
+        page = " ".join((ROOT / "docs" / "prove.md").read_text().split())
+        assert "with `--asr 2` and 24 it writes 12" in page
 
     async def test_a_limit_that_is_not_known_is_not_applied(self, tmp_path, capsys):
         assert await self.run(KnownMachine(600, 600), tmp_path) == 0
