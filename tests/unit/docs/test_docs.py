@@ -75,7 +75,7 @@ def test_every_flag_exists(document):
     }
     for command in (loadtest, prove, transcribe, listen, watch, trace):
         known |= set(command.parser().flags)
-    known |= {"--build", "--scale", "--profile", "--rm", "--no-deps", "--entrypoint"}  # docker compose's
+    known |= {"--build", "--scale", "--profile", "--rm", "--no-deps", "--entrypoint"}  # compose's
     known |= {"--local-dir", "--build-arg", "--from-literal"}  # hf, docker, kubectl
     if document.name == "tls.md":  # curl's, node's and cp's
         known |= {"--cacert", "--insecure", "--silent", "--input-type", "--eval", "--dereference"}
