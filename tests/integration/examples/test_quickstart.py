@@ -3,18 +3,22 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 from tests.documents import block
+from tests.integration.conftest import running_stack
 from tests.integration.examples.conftest import plain
 from tests.integration.examples.workshop import Workshop, ended_call
 from tests.integration.gateway.telephones import FOX
+from tests.real_redis import real_redis
 
 pytestmark = pytest.mark.model_text
 
 QUICK = "docs/quickstart.md"
 ANSWERED = "thank you for calling northwind energy"
+TRANSCRIBE = ".venv/bin/callscribe transcribe callscribe/sample/sample_call.wav"
 
 
 def test_the_command_that_starts_a_server_is_the_one_of_the_other_tests(workshop: Workshop):
@@ -38,7 +42,7 @@ def test_curl_sends_a_recording(workshop: Workshop):
 
 def test_the_command_line_sends_a_recording(workshop: Workshop):
     workshop.short_sample(9)
-    printed = workshop.shell(block(QUICK, ".venv/bin/callscribe transcribe"))
+    printed = workshop.shell(block(QUICK, f"{TRANSCRIBE}\n"))
     assert ANSWERED in plain(printed)
 
 
@@ -57,3 +61,21 @@ def test_curl_reads_a_call(workshop: Workshop):
     assert "sessions" in running
     assert printed[end:].startswith("id: 0\nevent: session_created\n")
     assert f'"text": "{FOX}"' in printed[end:]
+
+
+def test_other_machines_call_with_a_key(tmp_path: Path):
+    ports = {8000: 0}  # not known before the keys are made
+    workshop = Workshop(tmp_path, ports)
+    assert workshop.shell(block(QUICK, "(umask 077")).count("is ready at https://") == 1
+    keys = [tmp_path / "key", tmp_path / "keys.json"]
+    assert {path.stat().st_mode & 0o777 for path in keys} == {0o600}
+    flags = ["--keys-file", str(keys[1]), "--generate-self-signed-cert"]
+    flags += ["--self-signed-cert-dir", str(tmp_path / "certs")]
+    workshop.short_sample(9)
+    with real_redis() as own, running_stack(own.url, *flags) as stack:
+        ports[8000] = stack.port
+        commands = block(QUICK, f"{TRANSCRIBE} \\")
+        printed = workshop.shell(commands, SERVER=f"wss://127.0.0.1:{stack.port}/ws/asr")
+        assert plain(printed).count(ANSWERED) == 2
+        (tmp_path / "key").write_text("nonsense")
+        assert "unknown_key" in workshop.shell(commands[commands.index("curl") :])

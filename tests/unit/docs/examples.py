@@ -135,9 +135,13 @@ RUN: dict[str, dict[str, str]] = {
         "node words.mjs": f"{_WEB}"
         "::test_the_program_of_the_quick_start_prints_what_both_speakers_say",
         "curl -F": f"{_QUICK}::test_curl_sends_a_recording",
-        ".venv/bin/callscribe transcribe": f"{_QUICK}::test_the_command_line_sends_a_recording",
+        ".venv/bin/callscribe transcribe callscribe/sample/sample_call.wav\n": f"{_QUICK}"
+        "::test_the_command_line_sends_a_recording",
         "nc -N": f"{_QUICK}::test_nc_sends_raw_audio",
         "curl http": f"{_QUICK}::test_curl_reads_a_call",
+        "(umask 077": f"{_QUICK}::test_other_machines_call_with_a_key",
+        ".venv/bin/callscribe transcribe callscribe/sample/sample_call.wav \\": f"{_QUICK}"
+        "::test_other_machines_call_with_a_key",
     },
     "docs/redis.md": {
         "callscribe redis-acl": f"{_REDIS}::test_services_find_their_passwords",
