@@ -70,7 +70,7 @@ RUN: dict[str, dict[str, str]] = {
         "COMPOSE_PROFILES=cluster": f"{_HERE}::test_the_urls_of_redis_name_services",
     },
     "docs/kubernetes.md": {
-        "python -m deploy.kubernetes": "tests/unit/deploy/test_kubernetes.py"
+        ".venv/bin/python -m deploy.kubernetes": "tests/unit/deploy/test_kubernetes.py"
         "::test_what_is_printed_is_read_as_what_was_meant",
         "[redis]": f"{_BUNDLED}::test_with_users_each_service_may_do_what_is_its_own",
         "callscribe redis-acl": f"{_BUNDLED}::test_with_users_each_service_may_do_what_is_its_own",
