@@ -157,3 +157,14 @@ def test_what_compose_is_told_to_start_is_there():
         scaled = {value.partition("=")[0] for flag, value in pairs if flag == "--scale"}
         assert scaled <= {*services}
         assert all((ROOT / value).exists() for flag, value in pairs if flag == "-f")
+
+
+def test_a_command_in_a_container_names_a_service():
+    """Also one that stands within a sentence, which may go on in the next line."""
+    services = compose.read({}, compose.USERS)["services"]
+    texts = [(ROOT / page).read_text().replace("\\\n", " ") for page in pages()]
+    command = r"docker compose (?:-\S+ \S+ )*(?:run|exec|restart|cp) ([^`\n]+(?:\n[^`\n]+`)?)"
+    found = re.findall(command, "\n".join(texts))
+    assert found
+    for arguments in found:
+        assert {word.partition(":")[0].strip("`)") for word in arguments.split()} & {*services}
