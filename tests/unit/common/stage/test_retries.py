@@ -1,4 +1,5 @@
 import asyncio
+from typing import Any
 
 import hiredis
 import pytest
@@ -55,7 +56,7 @@ def pauses(monkeypatch):
 
 async def waited(trouble, group, link=None):
     """Wait with renewals' link, and with `link` for the command; return the former."""
-    renewals = Redis()
+    renewals: Any = Redis()
     await Retries(renewals, group, 0.5).wait(link or renewals, trouble)
     return renewals
 
