@@ -271,7 +271,7 @@ class TlsMetrics:
 
     expiry: Gauge
     """When the chain that is served ends, in s since 1970: its first certificate to end counts.
-    Days ahead: renew it, and restart the gateway, which reads a given certificate at its start."""
+    Days ahead: renew it; the gateway serves the new files within 10 s, without a restart."""
 
     @classmethod
     def build(cls, registry: CollectorRegistry) -> Self:

@@ -10,7 +10,7 @@ from typing import Any
 from common.errors import SettingsError
 from common.telemetry.logs import Log
 
-_LOOK_S = 10.0
+LOOK_S = 10.0
 """Seconds between two looks at the files, which an ACME client renews."""
 
 _log = Log(__name__)
@@ -91,4 +91,4 @@ class Given(Tls):
 
     def services(self) -> dict[str, Coroutine[Any, Any, None]]:
         """See `Tls`."""
-        return {"certificate": self.follow(_LOOK_S)}
+        return {"certificate": self.follow(LOOK_S)}

@@ -14,7 +14,9 @@ from asr_worker.engines import whisper
 from common.errors import CallscribeError
 from common.settings import Definition, definitions, load, settings_classes
 from denoise_worker.settings import DenoiseSettings
+from deploy.dashboards.calls import CERTIFICATE
 from gateway.settings import GatewaySettings
+from gateway.tls.serving import LOOK_S
 from tests.documents import pages
 from tests.metric_table import families
 from vad_worker.settings import VadSettings
@@ -159,6 +161,15 @@ def test_the_slots_and_ticks_are_those_of_the_code():
         assert re.search(rf"` {setting}\b", scaling[stage][3]), stage
     ticks = f"({VadSettings.vad_tick_ms}, {DenoiseSettings.denoise_tick_ms} ms)"
     assert ticks in next(row[3] for row in table("Metrics") if "step_seconds" in row[0])
+
+
+def test_how_soon_a_renewed_certificate_is_served_is_that_of_the_code():
+    rows = {coded(row[0])[0]: row[3] for row in table("Metrics")}
+    said = rows["callscribe_certificate_expiry_timestamp_seconds"]
+    assert f"serves the new files within {LOOK_S:g} s" in said
+    runbook = " ".join((ROOT / "docs" / "runbooks" / "CertificateEnds.md").read_text().split())
+    assert f"every {LOOK_S:g} s, and serves new ones without a restart" in runbook
+    assert f"within {LOOK_S:g} s, without a restart" in CERTIFICATE.text
 
 
 def complaint(call):

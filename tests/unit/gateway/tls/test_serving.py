@@ -1,3 +1,4 @@
+import asyncio
 import time
 from pathlib import Path
 
@@ -32,3 +33,19 @@ def test_a_renewed_certificate_is_served_and_half_of_one_is_not(tmp_path: Path):
     given.keyfile.write_bytes(renewed.keyfile.read_bytes())
     tls.refresh()
     assert tls.expiry - time.time() == pytest.approx(90 * 86_400, abs=60)
+
+
+async def test_a_renewed_certificate_is_found_while_the_server_runs(tmp_path: Path):
+    given, renewed = (
+        identity(tmp_path, name, "localhost", days=days) for name, days in (("a", 3), ("b", 90))
+    )
+    tls = Given(given.certfile, given.keyfile)
+    following = asyncio.create_task(tls.follow(0.01))
+    given.certfile.write_bytes(renewed.certfile.read_bytes())
+    given.keyfile.write_bytes(renewed.keyfile.read_bytes())
+    async with asyncio.timeout(10):
+        while tls.expiry - time.time() < 80 * 86_400:
+            assert not following.done()
+            await asyncio.sleep(0.01)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
