@@ -176,7 +176,7 @@ class GatewayMetrics:
     leads to an address outside `--webhook-networks`."""
     refusals: Counter
     """Sessions refused by `reason`. `asr_load`, `asr_legs`, `asr_wait`, `asr_backlog`: ASR workers;
-    `lag`, `<stage>_slots`, `<stage>_backlog`: workers of that stage; `max_sessions`,
+    `lag`, `<stage>_slots`, `<stage>_backlog`: workers of that stage; `max_sessions`, `max_files`,
     `gateway_busy`: gateways; `redis_memory`: a larger maxmemory; `key_sessions`: a client has its
     most calls already; `unavailable`: a stage has no live worker; `draining`: a deployment. Any
     other is a client's error code."""

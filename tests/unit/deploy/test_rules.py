@@ -1,10 +1,14 @@
 """Prometheus's rules: what they name exists, each is tested, and each alert has its page."""
 
+import ast
 import re
+from collections.abc import Iterator
 
 import pytest
 from ruamel.yaml import YAML
 
+from common.pipeline.stages import ASR, PIPELINE
+from gateway.admission.handshake import OWN_DOING
 from tests.conftest import ROOT
 from tests.promql import labels, mistakes, rules
 from tests.unit.deploy.promtool import promtool
@@ -15,6 +19,14 @@ PAGES = ROOT / "docs" / "runbooks"
 SECTIONS = ["What it means", "What to look at", "What to do"]
 ALERTS = rules("alerts.yml")
 NAMES = sorted({alert.name for alert in ALERTS})
+NO_ALARM = {
+    *OWN_DOING,
+    *("bad_request", "message_rate", "resume_rate", "open_timeout", "idle", "webhook_refused"),
+    *("revoked_key", "key_audio", "key_calls", "spent_token"),
+    *("resume_unknown", "resumed_elsewhere", "session_lost"),
+    "draining",
+}
+"""Reasons of refusals that are the client's own doing, or a deployment."""
 
 
 def test_prometheus_accepts_its_configuration_and_its_rules():
@@ -77,3 +89,55 @@ def test_every_runbook_is_of_an_alert_and_listed():
     assert {name: sorted(text.split(", ")) for name, _, text in told} == {
         name: sorted(each) for name, each in severities.items()
     }
+
+
+def spelled(argument: ast.expr) -> Iterator[str]:
+    """Yield the reasons that an argument may be; a name of a stage in it is any stage's."""
+    if isinstance(argument, ast.JoinedStr):
+        first, rest = argument.values
+        assert isinstance(first, ast.FormattedValue) and isinstance(rest, ast.Constant)
+        stages = [ASR] if ast.unparse(first.value) == "ASR.name" else PIPELINE
+        yield from (f"{stage.name}{rest.value}" for stage in stages)
+    elif isinstance(argument, ast.IfExp):
+        yield from (*spelled(argument.body), *spelled(argument.orelse))
+    elif isinstance(argument, ast.Constant):
+        yield argument.value
+
+
+def refusals() -> set[str]:
+    """Return the reasons that the gateway counts refusals by, but for codes of errors."""
+    found: set[str] = set()
+    for path in (ROOT / "gateway").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Attribute(attr="refusals"), attr="labels"),
+                    args=[reason],
+                ):
+                    found |= {*spelled(reason)}
+                case ast.Call(func=ast.Name(id="Refusal"), args=[reason, *_]):
+                    found |= {*spelled(reason)}
+                case ast.Call(func=ast.Name(id="Refused"), args=[code, *_], keywords=more):
+                    own = [each.value for each in more if each.arg == "reason"]
+                    found |= {*spelled((own or [code])[0])}
+    return found
+
+
+def test_each_reason_of_a_refusal_is_an_alarm_or_is_not_ours_to_mend():
+    (rule,) = (each for each in rules("recording.yml") if each.name.startswith("callscribe:refus"))
+    (pattern,) = set(re.findall(r'reason=~"([^"]+)"', rule.expr))
+    counted = refusals()
+    alarmed = {reason for reason in counted if re.fullmatch(pattern, reason)}
+    assert {"unavailable", "max_files", "vad_slots", "asr_legs"} <= alarmed
+    assert counted - alarmed == NO_ALARM
+
+
+def test_the_page_of_refusals_says_what_to_do_for_each_reason():
+    _, _, todo = (PAGES / "CallsRefused.md").read_text().partition("## What to do")
+    told = {each for line in todo.splitlines() if line.startswith("- ") for each in named(line)}
+    by_stage = {f"{stage.name}{end}" for stage in PIPELINE for end in ("_slots", "_backlog")}
+    assert told | by_stage == refusals() - NO_ALARM | by_stage
+
+
+def named(line: str) -> list[str]:
+    return re.findall(r"`(\w+)`", line.partition("**:")[0])
