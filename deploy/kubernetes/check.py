@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from common.errors import SettingsError
 from common.redis.address import Address
 from common.settings import PREFIX, check_variables, definitions, load, settings_classes
-from deploy.kubernetes import monitoring, rule, secrets
+from deploy.kubernetes import monitoring, rule, secrets, webhooks
 from deploy.kubernetes.processes import (
     ADMIN_PORT,
     HTTP_PORT,
@@ -21,7 +21,7 @@ from deploy.kubernetes.processes import (
     telephone_ports,
 )
 from deploy.kubernetes.scaling import per_pod
-from deploy.kubernetes.values import Asr, Redis, Service, Values
+from deploy.kubernetes.values import Asr, Gateway, Redis, Service, Values
 
 BUNDLED_CALLS = 700
 """What one Redis carries with frames of 32 ms: docs/scaling.md."""
@@ -38,6 +38,7 @@ def problems(values: Values) -> list[str]:
     return [
         *_redis(values),
         *_secrets(values),
+        *_webhooks(values.gateway),
         *_ways_in(values),
         *_collector(values),
         *_models(values),
@@ -99,9 +100,6 @@ def _users(redis: Redis) -> Iterator[str]:
 
 def _secrets(values: Values) -> Iterator[str]:
     gateway, way = values.gateway, values.ingress
-    webhooks = {"webhook_url", "webhook_hosts"} & gateway.settings.keys()
-    if webhooks and not gateway.webhook_secret:
-        yield "gateway.webhook_secret: name the Secret that holds the signing keys under secrets"
     for name in ("keys_secret", "jwt_secret"):
         if getattr(gateway, name) and gateway.settings.get("no_auth"):
             yield f"gateway.{name}: not together with gateway.settings.no_auth"
@@ -116,6 +114,18 @@ def _secrets(values: Values) -> Iterator[str]:
         and way.annotations.get(_BACKEND) != "HTTPS"
     ):
         yield f'ingress.annotations: gateway.tls_secret needs "{_BACKEND}" = "HTTPS"'
+
+
+def _webhooks(gateway: Gateway) -> Iterator[str]:
+    wanted = webhooks.active(gateway)
+    if wanted and not gateway.webhook_secret:
+        yield "gateway.webhook_secret: name the Secret that holds the signing keys under secrets"
+    if gateway.webhook_secret and not wanted:
+        yield "gateway.webhook_secret: it signs nothing; name gateway.settings.webhook_url"
+    try:
+        webhooks.ports(gateway)
+    except ValueError as error:
+        yield f"gateway.settings.webhook_url: {error}"
 
 
 def _ways_in(values: Values) -> Iterator[str]:

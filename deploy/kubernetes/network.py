@@ -1,9 +1,10 @@
 """Who reaches whom: the gateways' Service and Ingress, and a policy for each allowed way."""
 
+import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from deploy.kubernetes import models, redis
+from deploy.kubernetes import models, redis, webhooks
 from deploy.kubernetes.processes import (
     ADMIN_PORT,
     HTTP_PORT,
@@ -84,8 +85,10 @@ def policies(values: Values) -> list[dict[str, Any]]:
         found.append(_policy(values, "gateway-metrics", gateway, _in(scraper, [ADMIN_PORT])))
         found.append(_policy(values, "metrics", workers, _in(scraper, [METRICS_PORT])))
     public = [{"ipBlock": {"cidr": "0.0.0.0/0", "except": _PRIVATE}}]
-    if values.gateway.webhook_secret:
-        found.append(_policy(values, "webhooks", gateway, _out(public, [443])))
+    if webhooks.active(values.gateway):
+        peers = public + _blocks(webhooks.networks(values.gateway))
+        ports = webhooks.ports(values.gateway)
+        found.append(_policy(values, "webhooks", gateway, _out(peers, ports)))
     if values.collector:
         there = values.collector
         peers = [_namespace(there.namespace)] if there.namespace else _blocks(there.networks)
@@ -129,7 +132,8 @@ def _namespace(name: str) -> dict[str, Any]:
 
 
 def _blocks(networks: Iterable[str]) -> list[dict[str, Any]]:
-    return [{"ipBlock": {"cidr": each}} for each in networks]
+    # An address alone is no CIDR.
+    return [{"ipBlock": {"cidr": str(ipaddress.ip_network(each))}} for each in networks]
 
 
 def _any_of(names: Iterable[str]) -> dict[str, Any]:

@@ -83,6 +83,17 @@ WRONG = [
     ),
     ("large", {"monitoring": None}, "monitoring: KEDA scales by what Prometheus scrapes"),
     ("small", {"gateway.settings.webhook_url": "https://x"}, "gateway.webhook_secret: name the"),
+    ("small", {"gateway.webhook_secret": "hooks"}, "gateway.webhook_secret: it signs nothing"),
+    (
+        "small",
+        {"gateway.settings.webhook_url": "hooks:80", "gateway.webhook_secret": "hooks"},
+        "gateway.settings.webhook_url: 'hooks:80' is not a URL with http or https",
+    ),
+    (
+        "small",
+        {"gateway.settings.webhook_networks": "10.0.0.300"},
+        "gateway: --webhook-networks: '10.0.0.300'",
+    ),
     (
         "small",
         {"gateway.keys_secret": "keys", "gateway.settings.no_auth": True},

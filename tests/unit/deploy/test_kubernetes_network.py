@@ -183,6 +183,68 @@ def test_a_collector_outside_is_reached_in_its_networks_alone(scheme, port):
     assert not reaches(site, ours("gateway"), Peer(address="10.41.0.7"), port)
 
 
+PRIVATE = Peer(address="10.50.0.7")
+
+
+@pytest.mark.parametrize(
+    ("settings", "reached", "refused"),
+    [
+        (
+            {"webhook_url": "https://hooks.example.com/calls"},
+            [(INTERNET, 443)],
+            [(INTERNET, 80), (INTERNET, 8443), (PRIVATE, 443)],
+        ),
+        (
+            {"webhook_url": "http://hooks:8080/", "webhook_networks": "10.50.0.7, 10.51.0.0/16"},
+            [(INTERNET, 8080), (PRIVATE, 8080), (Peer(address="10.51.3.3"), 8080)],
+            [(PRIVATE, 443), (Peer(address="10.50.0.8"), 8080), (Peer(address="10.52.0.1"), 8080)],
+        ),
+        ({"webhook_url": "http://hooks.example.com/"}, [(INTERNET, 80)], [(INTERNET, 443)]),
+        (
+            {"webhook_url": "https://10.50.0.7:9443/"},
+            [(PRIVATE, 9443)],
+            [(PRIVATE, 443), (Peer(address="10.50.0.8"), 9443)],
+        ),
+        (
+            {"webhook_hosts": "hooks.example.com, 10.50.0.7"},
+            [(INTERNET, 443), (PRIVATE, 443)],
+            [(INTERNET, 80), (Peer(address="10.50.0.8"), 443)],
+        ),
+    ],
+)
+def test_gateways_alone_reach_where_webhooks_go(settings, reached, refused):
+    changes = {f"gateway.settings.{name}": each for name, each in settings.items()}
+    site = rendered("small", {"gateway.webhook_secret": "hooks", **changes})
+    for peer, port in reached:
+        assert reaches(site, ours("gateway"), peer, port)
+        assert not reaches(site, ours("vad"), peer, port)
+        assert not reaches("small", ours("gateway"), peer, port)
+    for peer, port in refused:
+        assert not reaches(site, ours("gateway"), peer, port)
+
+
+def test_the_page_shows_a_receiver_in_the_cluster():
+    shown = tomllib.loads(block("docs/kubernetes.md", "[gateway]"))["gateway"]
+    changes = {f"gateway.settings.{name}": each for name, each in shown["settings"].items()}
+    site = rendered("small", {"gateway.webhook_secret": shown["webhook_secret"], **changes})
+    assert reaches(site, ours("gateway"), Peer(address="10.1.2.3"), 8080)
+    assert not reaches(site, ours("gateway"), Peer(address="192.168.1.1"), 8080)
+
+
+def test_an_address_alone_becomes_a_network():
+    site = rendered("large", {"redis.networks": ["10.20.0.7"]})
+    blocks = [
+        peer["ipBlock"]["cidr"]
+        for policy in policies(site)
+        for rule in policy["spec"].get("egress", ())
+        for peer in rule["to"]
+        if "ipBlock" in peer
+    ]
+    assert "10.20.0.7/32" in blocks
+    assert all("/" in each for each in blocks)
+    assert reaches(site, ours("gateway"), Peer(address="10.20.0.7"), 6379)
+
+
 def test_names_are_resolved_by_everything():
     (policy,) = [
         each

@@ -76,6 +76,8 @@ RUN: dict[str, dict[str, str]] = {
         "callscribe redis-acl": f"{_BUNDLED}::test_with_users_each_service_may_do_what_is_its_own",
         "[gateway.settings]": "tests/unit/deploy/test_kubernetes_network.py"
         "::test_gateways_alone_send_spans_to_the_collector",
+        "[gateway]": "tests/unit/deploy/test_kubernetes_network.py"
+        "::test_the_page_shows_a_receiver_in_the_cluster",
         "printf": f"{_BUNDLED}::test_an_operator_makes_a_key",
     },
     "docs/prove.md": {
