@@ -2,19 +2,35 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
+
+from ruamel.yaml import YAML
 
 from deploy.kubernetes import render
 from deploy.kubernetes.values import Values, read
+from deploy.kubernetes.yaml_text import Text
 from tests.conftest import ROOT
+
+
+@cache
+def _meant(text: Text) -> Any:
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def objects(values: Values) -> list[dict[str, Any]]:
+    """Return the objects of a site, with what their YAML says in its place."""
+    return [
+        {key: _meant(value) if isinstance(value, Text) else value for key, value in each.items()}
+        for each in render.objects(values)
+    ]
+
 
 FILES = {path.stem: path for path in (ROOT / "deploy" / "kubernetes" / "sites").iterdir()}
 VALUES: dict[str, Values] = {
     name: read(tomllib.loads(path.read_text())) for name, path in FILES.items()
 }
-SITES: dict[str, list[dict[str, Any]]] = {
-    name: render.objects(values) for name, values in VALUES.items()
-}
+SITES: dict[str, list[dict[str, Any]]] = {name: objects(values) for name, values in VALUES.items()}
 
 
 def changed(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,8 +50,8 @@ def changed(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
 
 def rendered(name: str, changes: Mapping[str, Any]) -> dict[tuple[str, str], Any]:
     """Return the objects of a changed file by kind and name."""
-    objects = render.objects(read(changed(name, changes)))
-    return {(each["kind"], each["metadata"]["name"]): each for each in objects}
+    found = objects(read(changed(name, changes)))
+    return {(each["kind"], each["metadata"]["name"]): each for each in found}
 
 
 def of_kind(site: str, kind: str) -> dict[str, Any]:
@@ -51,9 +67,9 @@ def pod(workload: Any) -> Any:
 
 def workloads() -> Iterator[Any]:
     """Yield everything that has pods, with an id for pytest."""
-    for site, objects in SITES.items():
-        for each in objects:
-            if "template" in each["spec"]:
+    for site, found in SITES.items():
+        for each in found:
+            if "template" in each.get("spec", {}):
                 yield site, each
 
 

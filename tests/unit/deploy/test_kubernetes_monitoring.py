@@ -1,6 +1,7 @@
 """deploy/kubernetes: what an operator's Prometheus and Grafana get are our rules and dashboards."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import jsonschema
@@ -10,22 +11,18 @@ from ruamel.yaml import YAML
 from deploy.kubernetes import render, yaml_text
 from deploy.kubernetes.values import read
 from tests.conftest import ROOT
-from tests.unit.deploy.sites import SITES, changed
+from tests.unit.deploy.sites import SITES, VALUES, changed, rendered
 
 CRDS = json.loads((ROOT / "tests" / "unit" / "deploy" / "crds.json").read_text())
 RULES = ROOT / "deploy" / "prometheus" / "rules"
 DASHBOARDS = ROOT / "deploy" / "grafana" / "dashboards"
-CHANGES = {
-    "monitoring.labels": {"release": "prometheus"},
-    "monitoring.rules": True,
-    "monitoring.dashboards": True,
-}
+LABELS = {"monitoring.labels": {"release": "prometheus"}}
 
 
 @pytest.fixture(scope="module")
 def printed() -> dict[tuple[str, str], Any]:
     """Return the objects by kind and name, as they are printed and read."""
-    text = yaml_text.dump(render.objects(read(changed("large", CHANGES))))
+    text = yaml_text.dump(render.objects(read(changed("large", LABELS))))
     documents = YAML(typ="safe", pure=True).load_all(text)
     return {(each["kind"], each["metadata"]["name"]): each for each in documents}
 
@@ -54,6 +51,25 @@ def test_the_operator_finds_them_by_its_labels(printed):
             assert each["metadata"]["labels"]["app.kubernetes.io/part-of"] == "callscribe"
 
 
-def test_without_a_wish_there_are_neither():
-    for objects in SITES.values():
-        assert not {"PrometheusRule", "ConfigMap"} & {each["kind"] for each in objects}
+BOTH = {"PrometheusRule", "ConfigMap"}
+
+
+def kinds(objects: Iterable[Any]) -> set[str]:
+    """Return those of both that are among some objects."""
+    return BOTH & {each["kind"] for each in objects}
+
+
+def test_sites_with_autoscaling_have_alarms_and_dashboards():
+    assert {name for name, each in VALUES.items() if each.autoscaling} == {"large", "gpu"}
+    assert {name: kinds(objects) for name, objects in SITES.items()} == {
+        "small": set(),
+        "large": BOTH,
+        "gpu": BOTH,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "left"), [("rules", {"ConfigMap"}), ("dashboards", {"PrometheusRule"})]
+)
+def test_without_a_wish_there_is_none(name, left):
+    assert kinds(rendered("large", {f"monitoring.{name}": None}).values()) == left
