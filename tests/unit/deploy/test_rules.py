@@ -95,7 +95,8 @@ def spelled(argument: ast.expr) -> Iterator[str]:
     """Yield the reasons that an argument may be; a name of a stage in it is any stage's."""
     if isinstance(argument, ast.JoinedStr):
         first, rest = argument.values
-        assert isinstance(first, ast.FormattedValue) and isinstance(rest, ast.Constant)
+        assert isinstance(first, ast.FormattedValue)
+        assert isinstance(rest, ast.Constant)
         stages = [ASR] if ast.unparse(first.value) == "ASR.name" else PIPELINE
         yield from (f"{stage.name}{rest.value}" for stage in stages)
     elif isinstance(argument, ast.IfExp):
