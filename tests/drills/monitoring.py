@@ -57,12 +57,14 @@ class _Server:
         return False
 
 
-class Alertmanager(_Server):
-    """Gets the alerts; tells nobody."""
+_NOBODY = json.dumps({"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]})
 
-    def __init__(self, directory: Path) -> None:
-        config = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
-        (directory / "alertmanager.yml").write_text(json.dumps(config))
+
+class Alertmanager(_Server):
+    """Gets the alerts; tells nobody, unless `config` says otherwise."""
+
+    def __init__(self, directory: Path, config: str = _NOBODY) -> None:
+        (directory / "alertmanager.yml").write_text(config)
         super().__init__(
             directory,
             "prometheus-alertmanager",
