@@ -91,6 +91,13 @@ async def test_an_attack_goes_on_until_it_is_stopped(name, server, holdings):
     assert not tally.errors
 
 
+async def test_cookies_are_sent_again_once_they_were_answered(server, holdings):
+    tally, target = aimed(server, holdings)
+    await attack_for(0.5, ATTACKS["cookies"], target)
+    assert tally.statuses["101"] > 4, "more than its sockets, which the server leaves open"
+    assert tally.sent > 30_000 * tally.statuses["101"]
+
+
 @pytest.mark.parametrize(
     "name", ["wrong-keys", "guessed-keys", "forged-tokens", "foreign-calls", "many-addresses"]
 )
