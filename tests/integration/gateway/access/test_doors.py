@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 from base64 import b64encode
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import websockets.asyncio.client as ws
@@ -19,7 +21,7 @@ from gateway.access.rules import NEEDS, Need
 from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import Carrier, Transport
 from tests.documents import block
-from tests.integration.conftest import page
+from tests.integration.conftest import RunningStack, page
 from tests.integration.gateway.access.asking import (
     api,
     ask,
@@ -34,7 +36,23 @@ from tests.integration.pipeline.resuming import gateway
 PORTED = [each for each in PROTOCOLS if each.port]
 
 
-HANDSHAKES = [each for each in PROTOCOLS if each.path and not each.port]
+HANDSHAKES = [each for each in PROTOCOLS if each.transport is Transport.WEBSOCKET]
+
+
+@pytest.fixture(scope="module")
+def doors(guarded: RunningStack) -> Iterator[dict[str, int]]:
+    """The port of each protocol over WebSockets, by its name."""
+    own = [each for each in HANDSHAKES if each.port]
+    assert {each.name for each in own} == {"vosk_ws", "stream_ws"}
+    ports = dict(zip((each.port for each in own), free_ports(len(own)), strict=True))
+    flags = [f"--{name.replace('_', '-')}={port}" for name, port in ports.items()]
+    with gateway(guarded.redis_url, *flags):
+        yield {each.name: ports.get(each.port, guarded.port) for each in HANDSHAKES}
+
+
+def knock(port: int, path: str, **more: Any) -> Any:
+    """Shake hands at a port."""
+    return ws.connect(f"ws://127.0.0.1:{port}{path}", proxy=None, **more)
 
 
 ASKED = "intent=transcription&encoding=linear16&sample_rate=16000"
@@ -66,32 +84,32 @@ async def test_paths_that_need_nothing_answer(guarded, http):
 
 
 @pytest.mark.parametrize("protocol", HANDSHAKES, ids=lambda each: each.name)
-async def test_every_protocol_denies_a_handshake_without_a_key(guarded, acme, operator, protocol):
-    path = f"{protocol.path}?{ASKED}"
+async def test_every_protocol_denies_a_handshake_without_a_key(doors, acme, operator, protocol):
+    port, path = doors[protocol.name], f"{protocol.path}?{ASKED}"
     attempts = [bearer("nonsense"), bearer(f"{acme[:-4]}AAAA"), {"X-Api-Key": operator}]
     if protocol.credential_in is not Carrier.MESSAGES:
         attempts.append({})
     for headers in attempts:
         with pytest.raises(InvalidStatus) as refused:
-            async with handshake(guarded, path, additional_headers=headers):
+            async with knock(port, path, additional_headers=headers):
                 pass
         expected = 403 if headers.get("X-Api-Key") else 401
         assert refused.value.response.status_code == expected
-    async with handshake(guarded, path, additional_headers=bearer(acme)):
+    async with knock(port, path, additional_headers=bearer(acme)):
         pass
 
 
 @pytest.mark.parametrize("protocol", HANDSHAKES, ids=lambda each: each.name)
 async def test_a_url_carries_a_key_only_where_the_protocol_has_no_other_place(
-    guarded, acme, protocol
+    doors, acme, protocol
 ):
-    path = f"{protocol.path}?token={acme}&{ASKED}"
+    port, path = doors[protocol.name], f"{protocol.path}?token={acme}&{ASKED}"
     if protocol.credential_in is Carrier.HEADERS:
         with pytest.raises(InvalidStatus):
-            async with handshake(guarded, path):
+            async with knock(port, path):
                 pass
         return
-    async with handshake(guarded, path):
+    async with knock(port, path):
         pass
 
 
