@@ -9,7 +9,7 @@ from common.redis.link import Link
 from gateway.calls.directory import Known
 from gateway.protocols.events import Final, Word, Words
 from gateway.readers.reading import Reading
-from gateway.transcripts.captions import Caption, srt, vtt
+from gateway.transcripts.captions import Caption, one_line, srt, vtt
 
 FORMATS = ("json", "txt", "srt", "vtt")
 
@@ -92,7 +92,7 @@ def as_text(transcript: Transcript, form: str) -> str:
     """Return a transcript as ``txt``, ``srt`` or ``vtt``."""
     if form == "txt":
         return "".join(
-            f"{each.label}: {each.text}\n" if each.label else f"{each.text}\n"
+            f"{one_line(each.label)}: {each.text}\n" if each.label else f"{each.text}\n"
             for each in transcript.spoken
         )
     captions = [

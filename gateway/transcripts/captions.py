@@ -27,6 +27,15 @@ class Caption:
     words: Sequence[tuple[float, float]] = ()
 
 
+def one_line(label: str) -> str:
+    """Return a label without line ends, and with U+FFFD for what else is not printable.
+
+    A client chose it, and others read it in a file or at a terminal.
+    """
+    text = " ".join(label.split())
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
 def srt(captions: Iterable[Caption]) -> str:
     """Return the captions as a SubRip file; empty without any."""
     return "".join(
@@ -96,12 +105,8 @@ def _line_of_vtt(text: str) -> str:
 
 
 def _with_label(cue: Caption) -> str:
-    return f"{_one_line(cue.label)}: {cue.text}" if cue.label else cue.text
+    return f"{_line_of_srt(one_line(cue.label))}: {cue.text}" if cue.label else cue.text
 
 
 def _with_voice(cue: Caption) -> str:
-    return f"<v {_line_of_vtt(_one_line(cue.label))}>{cue.text}" if cue.label else cue.text
-
-
-def _one_line(label: str) -> str:
-    return " ".join(label.split())
+    return f"<v {_line_of_vtt(one_line(cue.label))}>{cue.text}" if cue.label else cue.text

@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import av
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gateway.transcripts.captions import Caption, srt, vtt
+from gateway.transcripts.captions import Caption, one_line, srt, vtt
 
 HELLO = Caption(0.5, 1.25, "Hello there.")
 LONG = "one two three four five six seven eight nine ten " * 4
@@ -45,6 +47,17 @@ def test_a_voice_is_tagged_and_markup_is_text():
 
 def test_no_text_of_a_subrip_file_looks_like_a_time():
     assert "a -> c" in srt([Caption(0, 1, "a --> c")])
+    assert "b->: a" in srt([Caption(0, 1, "a", "b-->")])
+
+
+@given(st.text())
+def test_a_label_is_one_printable_line(label):
+    assert one_line(label).isprintable()
+
+
+def test_a_label_keeps_what_is_printable():
+    assert one_line("the agent") == "the agent"
+    assert one_line("the\n agent\u2028:\x1b[2J\x9b\u202e") == "the agent :\ufffd[2J\ufffd\ufffd"
 
 
 def spans(file: str) -> list[tuple[float, float]]:
