@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from docs.figures import attacks, bus, calls, proof, recognisers
+from docs.figures import alerts, attacks, bus, calls, proof, recognisers
 from docs.figures.writing import DOCS, read, recorded, table
 
 DOCUMENTS = (
@@ -12,6 +12,7 @@ DOCUMENTS = (
     DOCS / "overload.md",
     DOCS / "prove.md",
     DOCS / "attacks.md",
+    DOCS / "runbooks" / "README.md",
     DOCS / "protocols" / "deepgram.md",
     DOCS / "protocols" / "openai.md",
 )
@@ -65,4 +66,5 @@ _PLACES: Mapping[str, Callable[[], str]] = {
     "proof": proof.proof,
     "profile": bus.profile,
     "attacks": attacks.attacks,
+    "alerts": alerts.alerts,
 }

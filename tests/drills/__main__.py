@@ -9,8 +9,10 @@ import asyncio
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
-from tests.drills.exercise import run
+from bench import record
+from tests.drills.exercise import as_json, run
 from tests.drills.monitoring import missing
 from tests.drills.registry import DRILLS
 
@@ -19,6 +21,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the drills; return the process's exit code."""
     parser = argparse.ArgumentParser(prog="tests.drills", description=__doc__)
     parser.add_argument("--only", nargs="*", default=[], help="drills, or alerts, by name")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what came of each there")
     parser.add_argument("--list", action="store_true", help="tell what there is")
     given = parser.parse_args(argv)
     if given.list:
@@ -37,6 +40,8 @@ def main(argv: Sequence[str]) -> int:
     ]
     begun = time.monotonic()
     outcomes = asyncio.run(run(chosen))
+    if given.json is not None:
+        record.write(given.json, as_json(outcomes))
     good = sum(each.good for each in outcomes)
     print(f"{good} of {len(outcomes)} drills in {time.monotonic() - begun:.0f} s")
     return 0 if good == len(outcomes) else 1

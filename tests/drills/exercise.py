@@ -4,11 +4,13 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.drills import calls, capacity, processes
+from tests.drills.monitoring import FASTER
 from tests.drills.registry import Drill
 from tests.drills.system import System, running_system
 from tests.integration.callscribe.processes import until_true
@@ -65,6 +67,33 @@ async def _run(system: System, drill: Drill) -> Outcome:
         outcome.trouble = f"{type(error).__name__}: {error}"
     _tell(outcome, time.monotonic() - come)
     return outcome
+
+
+def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return what came of the drills: of each alert how it was provoked, and when it fired, in s.
+
+    The time is that of the shortened rules, None where the alert did not come.
+    """
+    alerts = [
+        {
+            "alert": name,
+            "severity": severity,
+            "drill": outcome.drill.name,
+            "provoked_by": outcome.drill.text,
+            "fired_after_s": _rounded(outcome.seconds.get((name, severity))),
+        }
+        for outcome in outcomes
+        for name, severity in outcome.drill.alerts
+    ]
+    return {"faster": FASTER, "alerts": sorted(alerts, key=_of_alert)}
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
+
+
+def _of_alert(told: Mapping[str, Any]) -> tuple[str, str]:
+    return told["alert"], told["severity"]
 
 
 def _tell(outcome: Outcome, seconds: float) -> None:

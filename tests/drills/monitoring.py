@@ -17,6 +17,8 @@ from tests.promql import RULES
 
 PROGRAMS = ("prometheus", "prometheus-alertmanager")
 SCRAPE = "1s"
+FASTER = 60
+"""By how much time passes faster in the rules."""
 
 
 def missing() -> list[str]:
@@ -83,7 +85,7 @@ class Prometheus(_Server):
     """Scrapes each second what `targets` names, with the rules of the repository, shortened."""
 
     def __init__(
-        self, directory: Path, *, alertmanager: int | None = None, faster: int = 60
+        self, directory: Path, *, alertmanager: int | None = None, faster: int = FASTER
     ) -> None:
         for path in RULES.glob("*.yml"):
             (directory / path.name).write_text(shortened(path.read_text(), faster))

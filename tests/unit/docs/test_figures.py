@@ -12,6 +12,9 @@ from callscribe.prove import report
 from docs.figures import places, recognisers, writing
 from tests.attack.report import as_json
 from tests.attack.scoring import Answer, Bounds, Footprint, Newcomer, Outcome
+from tests.drills import calls, exercise
+from tests.drills.registry import Drill
+from tests.promql import rules
 from tests.unit.callscribe.prove.conftest import PLAN, KnownMachine
 from tests.unit.callscribe.prove.conftest import proof as proof_on
 
@@ -40,7 +43,7 @@ def test_what_is_not_recorded_by_hand_is_what_a_benchmark_writes():
     assert recorded >= BY_HAND
     clients = (writing.DOCS.parent / "tests" / "clients").glob("test_*.py")
     others = {path.stem.replace("test_", "clients-") for path in clients}
-    others |= {"profile", "attacks", "scaler"}
+    others |= {"profile", "attacks", "alerts", "scaler"}
     assert recorded - BY_HAND <= {entry.name for entry in suite.ENTRIES} | others
     for name in recorded:
         assert writing.read(name).keys() == {"date", "machine", "figures"}
@@ -142,6 +145,25 @@ def test_attacks_are_shown_as_the_suite_writes_them(folder):
     assert "40 words; none were lost" in " ".join(text.split())
     row = "| 2.5 MB | `101` 4, `1008` 3 | 200 → 150 | 0 | 1 / 1 | 90, 95, 91 |"
     assert f"(`pings`) {row}" in text
+
+
+def test_alerts_are_shown_as_the_drills_write_them(folder):
+    found = {("FinalsLate", "page"): 12.34}
+    both = frozenset({("FinalsLate", "page"), ("AudioLost", "ticket")})
+    given = Drill("slow", "speech is slow", both, calls.slow_recognisers)
+    record.write(folder / "alerts.json", exercise.as_json([exercise.Outcome(given, found)]))
+    (text,) = places.render_of("alerts")
+    assert "1 of 2 alerts fired" in text
+    assert "time passes 60 times faster" in " ".join(text.split())
+    assert "| `FinalsLate` | page | speech is slow | 12 |" in text
+    assert "| `AudioLost` | ticket | speech is slow | never |" in text
+
+
+def test_each_alert_of_the_rules_was_provoked():
+    told = writing.read("alerts")["figures"]["alerts"]
+    assert [each["alert"] for each in told if each["fired_after_s"] is None] == []
+    alerts = {(rule.name, rule.labels["severity"]) for rule in rules("alerts.yml")}
+    assert {(each["alert"], each["severity"]) for each in told} == alerts
 
 
 async def test_a_proof_is_shown_as_it_is_reported(folder):
