@@ -22,7 +22,9 @@ PATHS = (b"/health", b"/v1/listen?encoding=linear16&sample_rate=16000", b"/ws/as
 
 
 def head(path: bytes, *fields: bytes, method: bytes = b"POST") -> bytes:
-    return b"\r\n".join([method + b" " + path + b" HTTP/1.1", b"Host: localhost", *fields, b"", b""])
+    return b"\r\n".join(
+        [method + b" " + path + b" HTTP/1.1", b"Host: localhost", *fields, b"", b""]
+    )
 
 
 def attempts(path: bytes) -> dict[str, bytes]:

@@ -98,11 +98,11 @@ def spelled(argument: ast.expr) -> Iterator[str]:
         assert isinstance(first, ast.FormattedValue)
         assert isinstance(rest, ast.Constant)
         stages = [ASR] if ast.unparse(first.value) == "ASR.name" else PIPELINE
-        yield from (f"{stage.name}{rest.value}" for stage in stages)
+        yield from (f"{stage.name}{rest.value!s}" for stage in stages)
     elif isinstance(argument, ast.IfExp):
         yield from (*spelled(argument.body), *spelled(argument.orelse))
     elif isinstance(argument, ast.Constant):
-        yield argument.value
+        yield str(argument.value)
 
 
 def refusals() -> set[str]:
