@@ -22,9 +22,10 @@ from vad_worker.tones import digits
 
 _LIVE_AHEAD = 2.0
 """Seconds that live audio may be ahead of the time since its leg was adopted: network bursts."""
+_PACE_OVER = 1.0
 _CAUGHT_UP = 0.5
-"""Seconds that the audio of a step may be ahead of the time since the step before, where a leg that
-was taken over has read all that came in between."""
+"""A leg that was taken over has read all that came in between when `_PACE_OVER` seconds bring no
+more than `_CAUGHT_UP` of audio beyond them. A single step says nothing: it reads a few entries."""
 _MOST_RECORDED = 2
 """Utterances of a recording that may wait for their final; then no more of it is read."""
 
@@ -53,11 +54,11 @@ class OwnedLeg:
     def note_pace(self, now: float) -> None:
         """Find out whether the audio arrives about as fast as it is spoken."""
         ahead = seconds(self.leg.position - self.start) - (now - self.began)
-        if self.catching_up:
+        if not self.catching_up:
+            self.leg.live = ahead < _LIVE_AHEAD
+        elif now - self.began >= _PACE_OVER:
             self.catching_up = ahead > _CAUGHT_UP
             self.began, self.start = now, self.leg.position
-        else:
-            self.leg.live = ahead < _LIVE_AHEAD
 
 
 class VadStage(Stage[OwnedLeg, LegWork]):

@@ -12,7 +12,7 @@ from common.options import SessionOptions
 from common.pipeline.work import LegWork
 from common.stage.api import Assignment, Recovery
 from common.telemetry.metrics import VadMetrics
-from vad_worker.framing import FRAME
+from vad_worker.framing import FRAME, FRAME_BYTES
 from vad_worker.leg import VadLeg
 from vad_worker.settings import VadSettings
 from vad_worker.stage import OwnedLeg, VadStage
@@ -55,16 +55,27 @@ def test_a_leg_that_is_taken_over_amid_its_call_is_live():
     assert one.leg.live
 
 
-def test_a_live_call_that_had_no_owner_for_a_while_is_live_when_it_has_caught_up():
+@pytest.mark.parametrize("frame_s", [0.02, 0.032, 0.1])
+@pytest.mark.parametrize("backlog_s", [0.0, 3.0, 12.0])
+def test_a_live_call_that_had_no_owner_for_a_while_stays_live(frame_s, backlog_s):
     one = owned()
     one.catching_up = True
-    lives = []
-    # 6.72 s in one go, then 2.24 s as fast, as spoken, and as fast again.
-    for utterances, now in ((3, 100.1), (1, 100.2), (1, 102.4), (1, 102.5)):
-        hear(one, utterances)
+    came, now = 0.0, 100.0
+    while now < 110.0:
+        now += 0.02
+        there = backlog_s + now - 100.0
+        for _ in range(8):  # entries of one read
+            if came + frame_s <= there:
+                came += frame_s
+                chunk = Chunk(round(16_000 * came), bytes(2 * round(16_000 * frame_s)))
+                silence = [0.01] * (len(one.leg.ingest([chunk])) // FRAME_BYTES)
+                one.leg.conclude(silence, silence)
         one.note_pace(now)
-        lives.append(one.leg.live)
-    assert lives == [True, True, True, False]
+        assert one.leg.live
+    assert not one.catching_up
+    hear(one, 2)  # 4.48 s in one go
+    one.note_pace(now)
+    assert not one.leg.live, "what comes faster from then on is a recording"
 
 
 @pytest.mark.parametrize("live", [True, False])
