@@ -1,11 +1,11 @@
 -- Notes how far a call's webhook has been told, and keeps what is still to be told alive.
 -- KEYS: meta hash, then the call's texts.
 -- ARGV: the last seq that it was told, or '' for no change; seconds.
--- Answer: 1, or 0 when the call is gone or broke off.
+-- Answer: 1, 2 when the call broke off, or 0 when it is gone.
 
-if redis.call('HEXISTS', KEYS[1], 'secret') == 0 then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 if ARGV[1] ~= '' then redis.call('HSET', KEYS[1], 'told', ARGV[1]) end
 for _, key in ipairs(KEYS) do
   if redis.call('TTL', key) < tonumber(ARGV[2]) then redis.call('EXPIRE', key, ARGV[2]) end
 end
-return 1
+return redis.call('HEXISTS', KEYS[1], 'secret') == 1 and 1 or 2

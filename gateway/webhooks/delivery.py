@@ -18,7 +18,7 @@ from gateway.readers.following import LOOK_EVERY
 from gateway.readers.reading import Reading
 from gateway.readers.rendering import Message, Renderer
 from gateway.webhooks.addresses import Forbidden
-from gateway.webhooks.progress import Progress
+from gateway.webhooks.progress import Progress, Standing
 from gateway.webhooks.signing import Secrets
 
 _ANSWER_S = 15.0
@@ -91,7 +91,7 @@ class Delivery:
         self._sender = sender
         self._keep = keep
         self._renderer = Renderer(known)
-        self._present = True
+        self._standing = Standing.BROKEN if known.broken else Standing.THERE
 
     async def run(self) -> None:
         """Deliver until the call has ended and its receiver has everything, or gives up."""
@@ -114,17 +114,17 @@ class Delivery:
             yield f"{session}:0", self._renderer.begun(), 0
         reading = Reading(self._link, self._known, after=told or 0)
         while True:
-            last = not self._present
+            standing = self._standing
             for event in await reading.look():
                 name, seq = _name(event)
                 for number, message in enumerate(self._renderer.messages(event, time.time())):
                     if name:
                         suffix = f":{number}" if number else ""
                         yield f"{session}:{name}{suffix}", message, seq
-            if reading.ended:
+            if reading.ended or standing is Standing.BROKEN:
                 yield f"{session}:end", self._renderer.ended(), None
                 return
-            if last:
+            if standing is Standing.GONE:
                 return
             await asyncio.sleep(LOOK_EVERY)
 
@@ -139,9 +139,9 @@ class Delivery:
             await asyncio.sleep(max(pause, wanted))
 
     async def _renew(self) -> None:
-        """Keep what is still to be told, and note whether the call is gone."""
-        while self._present:
-            self._present = await self._progress.keep(self._known)
+        """Keep what is still to be told, and note how the call stands."""
+        while self._standing is not Standing.GONE:
+            self._standing = await self._progress.keep(self._known)
             await asyncio.sleep(_RENEW_EVERY)
 
 

@@ -4,6 +4,7 @@ So any gateway goes on where another one ended.
 """
 
 from collections.abc import Sequence
+from enum import Enum
 
 from common.bus import commands, keys, scripts
 from common.pipeline.streams import META, TEXT
@@ -15,6 +16,15 @@ _LEASE_S = 15.0
 _KEPT_S = 600
 """Seconds that a call lives in Redis after its webhook was looked after."""
 _MOST_CLAIMED = 100
+
+
+class Standing(Enum):
+    """How a call stands, by the answers of the script."""
+
+    GONE = 0
+    THERE = 1
+    BROKEN = 2
+    """It never came to its end; nothing follows what there is."""
 
 
 class Progress:
@@ -52,12 +62,12 @@ class Progress:
         """Take note that everything up to `seq` was told."""
         await self._touch(known, seq)
 
-    async def keep(self, known: Known) -> bool:
-        """Keep a call for a while longer; return whether it is still there."""
+    async def keep(self, known: Known) -> Standing:
+        """Keep a call for a while longer; return how it stands."""
         return await self._touch(known, "")
 
-    async def _touch(self, known: Known, seq: int | str) -> bool:
+    async def _touch(self, known: Known, seq: int | str) -> Standing:
         texts = [leg.key(TEXT) for leg in known.record.legs(known.session)]
         names = [keys.session_key(known.session, META), *texts]
         (there,) = await self._link.evaluate([(scripts.TOLD, names, (seq, _KEPT_S))])
-        return bool(there)
+        return Standing(there)

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+import redis.asyncio as redis
 from aiohttp import web
 
+from common.bus.keys import Leg
 from gateway.webhooks.signing import Secrets
 from tests.integration.conftest import RunningStack
 from tests.integration.pipeline.calls import (
@@ -125,6 +127,25 @@ async def test_a_receiver_in_trouble_delays_no_call_and_gets_all_later(
         one.status = 200
         await soon(lambda: ended(one))
     assert one.finals == transcript.texts
+
+
+async def test_a_call_that_broke_off_is_told_to_where_it_came(
+    stack: RunningStack, receiver, secret
+):
+    one, url = receiver
+    flags = ("--webhook-url", url, "--webhook-secret-file", secret)
+    with service("gateway", stack.redis_url, *flags) as gateway:
+        gateway.wait_ready()
+        async with line(gateway.url) as client, redis.from_url(stack.redis_url) as bus:
+            await client.say(config(), *messages(sentence()), FLUSH)
+            said_before = (await client.hear("final"))["text"]
+            text = Leg(client.transcript.session, 0).key("text")
+            # Nobody can read it: not the gateway for its client, nor for the webhook.
+            await bus.xadd(text, {"s": "no number"}, id="9-1")
+            assert (await client.hear_out()).errors == ["internal_error"]
+            await bus.xdel(text, "9-1")
+        await soon(lambda: ended(one))
+    assert one.finals == [said_before]
 
 
 async def test_another_gateway_goes_on_where_one_died(stack: RunningStack, receiver, secret):
