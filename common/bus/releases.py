@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import NamedTuple
 
 from common.bus import commands, keys
-from common.errors import Incompatible
+from common.errors import BusUnavailable, Incompatible
 from common.pipeline.record import WIRE_VERSION
 from common.pipeline.report import release_of
 from common.pipeline.stages import PIPELINE
@@ -48,10 +48,11 @@ class Strangers:
         """Return those that have reported since the last look. Raises BusUnavailable."""
         places = [(wire, kind) for wire in _WIRES for kind in _KINDS]
         replies = await self._link.run([commands.heartbeats(kind, wire) for wire, kind in places])
+        for reply in replies:
+            if isinstance(reply, CommandError):  # loading, failing over
+                raise BusUnavailable(f"heartbeats cannot be read: {reply}")
         before, self._reports = self._reports, {}
         for (wire, kind), reply in zip(places, replies, strict=True):
-            if isinstance(reply, CommandError):  # loading, failing over: the next look will tell
-                continue
             for name, report in pairs(reply):
                 self._reports[wire, kind, name] = report
         return [
