@@ -18,11 +18,15 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason="there is no Alertmanage
 
 SCENES = {
     "Redis is away": (
-        ["RedisTrouble page kind=connect", "AudioLost ticket", "CallsRefused page reason=asr_load"],
         [
-            "StageBehind page stage=asr",
+            "RedisTrouble page kind=connect",
+            "AudioLost ticket",
+            "CallsRefused page reason=asr_load",
             "NoWorkers page stage=vad",
             "NoWorkers ticket stage=denoise",
+        ],
+        [
+            "StageBehind page stage=asr",
             "FinalsLate page",
             "FinalsLate ticket",
             "ConnectionsBreak ticket",
@@ -44,8 +48,9 @@ SCENES = {
             "NoWorkers ticket stage=denoise",
             "ProcessDown ticket job=workers instance=a",
             "CallsRefused page reason=asr_slots",
+            "WorkTakenOver ticket stage=vad",
         ],
-        ["CallsRefused page reason=unavailable", "WorkTakenOver ticket stage=vad"],
+        ["CallsRefused page reason=unavailable", "ConnectionsBreak ticket"],
     ),
     "only a stage that calls can do without": (
         ["NoWorkers ticket stage=denoise", "CallsRefused page reason=unavailable"],
