@@ -10,10 +10,11 @@ from common.settings import definitions
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
 from gateway.access.gate import Gate
+from gateway.access.origins import is_here
 from gateway.admission.forwarded import TrustedProxies
 from gateway.admission.handshake import Handshakes
 from gateway.conversations.reception import Reception
-from gateway.http.guard import OPERATORS, Guard, check_operators
+from gateway.http.guard import OPERATORS, Guard, OperatorsGuard
 from gateway.http.site import Site
 from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import Protocol, Transport
@@ -67,7 +68,8 @@ class Ports:
         await self._listen(here, settings.host, settings.port, tls, "--port")
         if apart is not None:
             trusts = self._proxies.trusts
-            site_apart = Site(operators(), self._metrics, trusts, check_operators)
+            guard_apart = OperatorsGuard(here=is_here(settings.admin_host))
+            site_apart = Site(operators(), self._metrics, trusts, guard_apart.check)
             await site_apart.start()
             self._sites.append(site_apart)
             beside = self._web_sockets([], site_apart)

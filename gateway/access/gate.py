@@ -202,7 +202,7 @@ class Gate:
     def _check_host(self, need: Need, headers: Mapping[str, Sequence[str]]) -> None:
         # Without keys, only who is on this machine may come: no page whose name was led here.
         if not self._free and need is not Need.NOTHING and not self._origins.expects(headers):
-            text = "without keys this server answers as localhost alone (--allowed-origins)"
+            text = "without keys this server answers as localhost alone; --no-auth lets all in"
             raise Denied(HTTPStatus.FORBIDDEN, "origin", text)
 
     def _holder_of_key(self, name: str, said: str) -> Principal:

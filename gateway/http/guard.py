@@ -6,6 +6,7 @@ from aiohttp import web
 
 from common.telemetry.metrics import GatewayMetrics
 from gateway.access.gate import Denied, Gate
+from gateway.access.origins import Origins
 from gateway.access.principal import Principal
 from gateway.access.rules import AT_ADMIN_PORT, NEEDS, Need, is_for_operators, need_of
 from gateway.admission.forwarded import TrustedProxies
@@ -71,10 +72,18 @@ class Guard:
             )
 
 
-@web.middleware
-async def check_operators(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Carry out a request at the operators' port if the table of that port has it."""
-    resource = request.match_info.route.resource
-    if resource is not None and not is_for_operators(request.method, resource.canonical):
-        raise web.HTTPForbidden(text="nobody may do this\n")
-    return await handler(request)
+class OperatorsGuard:
+    """`here`: only this machine reaches the port, so no other machine's name may lead to it."""
+
+    def __init__(self, *, here: bool) -> None:
+        self._here = here
+
+    @web.middleware
+    async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Carry out a request at the operators' port if the table of that port has it."""
+        if self._here and not Origins().expects(by_name(request.headers.items())):
+            raise web.HTTPForbidden(text="this port answers as localhost alone (--admin-host)\n")
+        resource = request.match_info.route.resource
+        if resource is not None and not is_for_operators(request.method, resource.canonical):
+            raise web.HTTPForbidden(text="nobody may do this\n")
+        return await handler(request)

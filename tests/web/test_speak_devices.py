@@ -8,6 +8,7 @@ import pytest
 
 from common.audio import SAMPLE_RATE
 from tests.integration.conftest import RunningStack
+from tests.integration.pipeline.services import service
 from tests.web.conftest import Launch
 from tests.web.speaking import Speak, sentences, speak, write
 
@@ -86,8 +87,15 @@ def test_an_address_without_https_is_explained_and_takes_files(
     stack: RunningStack, launch: Launch, tmp_path: Path
 ):
     browser = launch(None, "--host-resolver-rules=MAP callscribe.test 127.0.0.1")
-    insecure = f"http://callscribe.test:{stack.port}"
-    with speak(browser, insecure, allowed=["Cross-Origin-Opener-Policy"]) as view:
+    with (
+        service("gateway", stack.redis_url, "--no-auth") as gateway,
+        speak(
+            browser,
+            f"http://callscribe.test:{gateway.port}",
+            allowed=["Cross-Origin-Opener-Policy"],
+        ) as view,
+    ):
+        gateway.wait_ready()
         view.open()
         assert view.page.evaluate("isSecureContext") is False
         assert "Open the page with https://" in view.page.locator(".insecure").inner_text()

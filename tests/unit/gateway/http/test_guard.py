@@ -14,7 +14,7 @@ from gateway.access.gate import Gate
 from gateway.access.keyring import Keyring
 from gateway.access.origins import Origins
 from gateway.admission.forwarded import TrustedProxies
-from gateway.http.guard import OPERATORS, Guard, check_operators
+from gateway.http.guard import OPERATORS, Guard, OperatorsGuard
 
 
 def public() -> Middleware:
@@ -32,7 +32,7 @@ def public() -> Middleware:
 
 
 def operators() -> Middleware:
-    return check_operators
+    return OperatorsGuard(here=True).check
 
 
 @asynccontextmanager
@@ -73,3 +73,13 @@ async def test_a_port_serves_what_its_table_has(
 ):
     async with answering(check()) as http, http.request(method, path) as answer:
         assert answer.status == status
+
+
+@pytest.mark.parametrize(("here", "status"), [(True, 403), (False, 200)])
+async def test_no_page_leads_its_own_name_to_the_operators_of_this_machine(here, status):
+    led = {"Host": "evil.example:9101"}
+    async with answering(OperatorsGuard(here=here).check) as http:
+        async with http.get("/metrics", headers=led) as answer:
+            assert answer.status == status
+        async with http.get("/metrics") as answer:
+            assert answer.status == 200
