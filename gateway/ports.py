@@ -52,10 +52,13 @@ class Ports:
     @property
     def shared(self) -> int:
         """The port for WebSockets and HTTP."""
-        return self._listeners[0].port
+        return self._listeners[-1].port
 
     async def open(self, public: Routes, operators: Routes, tls: SSLContext | None) -> None:
-        """Listen. `operators`: what `--admin-port` answers. Raises SettingsError."""
+        """Listen, at the shared port last: a gateway that says it is ready has them all.
+
+        `operators`: what `--admin-port` answers. Raises SettingsError.
+        """
         settings = self._settings
         apart = settings.admin_port
         hidden = OPERATORS if apart is not None else ()
@@ -64,8 +67,6 @@ class Ports:
         shared = [each for each in PROTOCOLS if not each.port]
         await site.start()
         self._sites.append(site)
-        here = self._web_sockets(shared, site)
-        await self._listen(here, settings.host, settings.port, tls, "--port")
         if apart is not None:
             trusts = self._proxies.trusts
             guard_apart = OperatorsGuard(here=is_here(settings.admin_host))
@@ -79,6 +80,8 @@ class Ports:
                 flag = definitions(GatewaySettings)[protocol.port].flag
                 own = self._listener_of(protocol, site)
                 await self._listen(own, settings.host, port, tls, flag)
+        here = self._web_sockets(shared, site)
+        await self._listen(here, settings.host, settings.port, tls, "--port")
 
     async def close(self) -> None:
         """Accept no more connections, and close those that there are."""
