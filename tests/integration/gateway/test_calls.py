@@ -9,7 +9,6 @@ from uuid import uuid4
 import aiohttp
 import pytest
 import redis
-import redis.asyncio
 
 from callscribe.cli import main
 from common.bus import keys
@@ -28,6 +27,7 @@ from tests.integration.pipeline.calls import (
     sentence,
     silence,
 )
+from tests.real_redis import admin
 
 pytestmark = pytest.mark.usefixtures("unharmed")
 
@@ -121,15 +121,16 @@ async def test_readers_that_come_early_and_late_get_what_the_client_gets(stack, 
 
 
 async def test_what_was_said_before_a_call_broke_off_is_read_afterwards(stack, http):
-    async with line(stack.url) as client, redis.asyncio.from_url(stack.redis_url) as bus:
+    async with line(stack.url) as client:
         await client.say(config(events=["audio_ack"]))
         token = (await client.hear("session_created"))["resume_token"]
         session = client.transcript.session
         await talk(client)
         text = Leg(session, 0).key("text")
-        await bus.xadd(text, {"s": "no number"}, id="9-1")
-        transcript = await client.hear_out()
-        await bus.xdel(text, "9-1")
+        with admin(stack.redis_url) as bus:
+            bus.xadd(text, {"s": "no number"}, id="9-1")
+            transcript = await client.hear_out()
+            bus.xdel(text, "9-1")
     assert (transcript.errors, transcript.close_code) == (["internal_error"], 1011)
     said_before = transcript.finals[0]["text"]
     async with http.get(api(stack, f"/{session}/transcript")) as answer:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-import redis.asyncio as redis
 from aiohttp import web
 
 from common.bus.keys import Leg
@@ -25,6 +24,7 @@ from tests.integration.pipeline.calls import (
     sentence,
 )
 from tests.integration.pipeline.services import service
+from tests.real_redis import admin
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -136,14 +136,15 @@ async def test_a_call_that_broke_off_is_told_to_where_it_came(
     flags = ("--webhook-url", url, "--webhook-secret-file", secret)
     with service("gateway", stack.redis_url, *flags) as gateway:
         gateway.wait_ready()
-        async with line(gateway.url) as client, redis.from_url(stack.redis_url) as bus:
+        async with line(gateway.url) as client:
             await client.say(config(), *messages(sentence()), FLUSH)
             said_before = (await client.hear("final"))["text"]
             text = Leg(client.transcript.session, 0).key("text")
             # Nobody can read it: not the gateway for its client, nor for the webhook.
-            await bus.xadd(text, {"s": "no number"}, id="9-1")
-            assert (await client.hear_out()).errors == ["internal_error"]
-            await bus.xdel(text, "9-1")
+            with admin(stack.redis_url) as bus:
+                bus.xadd(text, {"s": "no number"}, id="9-1")
+                assert (await client.hear_out()).errors == ["internal_error"]
+                bus.xdel(text, "9-1")
         await soon(lambda: ended(one))
     assert one.finals == [said_before]
 
