@@ -29,8 +29,6 @@ if redis.call('HGET', KEYS[2], awaits) ~= ARGV[2] then return 0 end
 redis.call('HDEL', KEYS[2], awaits)
 local seq = redis.call('HINCRBY', KEYS[3], 'seq', 1)
 redis.call('XADD', KEYS[1], last .. '-' .. order + 1, 's', seq, 'u', ARGV[1], 'w', ARGV[3])
-for _, key in ipairs({KEYS[1], KEYS[2]}) do
-  redis.call('EXPIRE', key, ARGV[4], 'NX')
-  redis.call('EXPIRE', key, ARGV[4], 'GT')
-end
+if redis.call('TTL', KEYS[1]) < tonumber(ARGV[4]) then redis.call('EXPIRE', KEYS[1], ARGV[4]) end
+redis.call('EXPIRE', KEYS[2], ARGV[4])
 return 1

@@ -39,8 +39,6 @@ while true do
   end
   redis.call('HDEL', KEYS[2], last, 'w' .. last)
 end
-for _, key in ipairs({KEYS[1], KEYS[2]}) do
-  redis.call('EXPIRE', key, ARGV[3], 'NX')
-  redis.call('EXPIRE', key, ARGV[3], 'GT')
-end
+if redis.call('TTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('EXPIRE', KEYS[1], ARGV[3]) end
+redis.call('EXPIRE', KEYS[2], ARGV[3])
 return added
