@@ -121,18 +121,8 @@ _GATEWAY_SCRIPTS = (
     scripts.USE,
 )
 _OPERATOR = {
-    *(
-        "expire",
-        "hexists",
-        "hgetall",
-        "hincrby",
-        "hlen",
-        "hset",
-        "unlink",
-        "xadd",
-        "xdel",
-        "xrange",
-    ),
+    *("expire", "hexists", "hgetall", "hincrby", "hlen", "hset"),
+    *("unlink", "xadd", "xdel", "xrange"),
 }
 _OPERATOR_SCRIPTS = (scripts.OFFER,)
 _METRICS = {"latency|latest", "slowlog|len", "xlen", "hlen", "zcard"}

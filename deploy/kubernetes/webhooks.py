@@ -1,6 +1,6 @@
 """Where the webhooks of a site's gateways go, as a policy has to know it."""
 
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from deploy.kubernetes.values import Gateway
@@ -36,7 +36,7 @@ def networks(gateway: Gateway) -> list[str]:
     """
     allowed = [str(each) for each in Addresses.parse(_text(gateway, "networks")).networks]
     hosts = [host_of(_text(gateway, "url")) or "", *_text(gateway, "hosts").split(",")]
-    return allowed + [f"{ip_network(each)}" for host in hosts if (each := _address(host))]
+    return allowed + [each for host in hosts if (each := _address(host))]
 
 
 def _address(host: str) -> str:

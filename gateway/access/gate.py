@@ -94,12 +94,10 @@ class Gate:
         """
         if need is None:
             raise Denied(HTTPStatus.FORBIDDEN, "forbidden", "nobody may do this")
-        if need is not Need.NOTHING and not self._origins.allows(headers):
-            text = "this page may not use this server (--allowed-origins)"
-            raise Denied(HTTPStatus.FORBIDDEN, "origin", text)
+        if need is not Need.NOTHING:
+            self._check_page(headers)
         said = credential(headers, query)
         if need is Need.NOTHING or self.open:
-            self._check_host(need, headers)
             return anonymous(address, said)
         if later and not said:
             return stranger(address)
@@ -199,9 +197,12 @@ class Gate:
         found = self._keyring.find(key) if key else None
         return 0 if found is None else found.audio_s
 
-    def _check_host(self, need: Need, headers: Mapping[str, Sequence[str]]) -> None:
+    def _check_page(self, headers: Mapping[str, Sequence[str]]) -> None:
+        if not self._origins.allows(headers):
+            text = "this page may not use this server (--allowed-origins)"
+            raise Denied(HTTPStatus.FORBIDDEN, "origin", text)
         # Without keys, only who is on this machine may come: no page whose name was led here.
-        if not self._free and need is not Need.NOTHING and not self._origins.expects(headers):
+        if self.open and not self._free and not self._origins.expects(headers):
             text = "without keys this server answers as localhost alone; --no-auth lets all in"
             raise Denied(HTTPStatus.FORBIDDEN, "origin", text)
 

@@ -113,9 +113,8 @@ class Following:
     async def _look(self) -> None:
         for index, call in enumerate(self._calls):
             if not call.over:
-                gone = call.gone
                 self._take(index, call, await call.reading.look())
-                if call.reading.ended or gone:
+                if call.reading.ended or call.gone:
                     self._end(call)
         if time.monotonic() - self._found >= _FIND_EVERY:
             await self._find_again()
