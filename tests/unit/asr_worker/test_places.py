@@ -1,5 +1,6 @@
 """Who is next, whatever waits."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,8 +74,9 @@ async def test_the_last_place_is_kept_for_live_calls():
     assert queue.next(last_is_kept=False, live_before=9.0) is None
 
 
-async def test_a_recording_waits_while_a_live_call_is_decoded_but_not_for_ever():
-    queue = Places(GatedEngine(concurrency=3))
+@pytest.mark.parametrize("number", [2, 3])
+async def test_a_recording_waits_while_a_live_call_is_decoded_but_not_for_ever(number):
+    queue = Places(GatedEngine(concurrency=number))
     live = Ticket(request("live", Priority.REFRESH), True, 0, 0.0, 0.0)
     recorded = Ticket(request("recorded", Priority.FINAL), False, 1, 5.0, 5.0)
     queue.running.append(Group([live], 0.0))
@@ -87,16 +89,6 @@ async def test_a_recording_waits_while_a_live_call_is_decoded_but_not_for_ever()
     queue.running = [begun]
     queue.waiting = []
     assert not queue.must_yield(begun)
-
-
-async def test_of_two_places_a_recording_that_has_waited_gets_the_one_that_is_free():
-    queue = Places(GatedEngine(concurrency=2))
-    live = Ticket(request("live", Priority.REFRESH), True, 0, 0.0, 0.0)
-    recorded = Ticket(request("recorded", Priority.FINAL), False, 1, 5.0, 5.0)
-    queue.running.append(Group([live], 0.0))
-    queue.waiting.append(recorded)
-    assert queue.next(last_is_kept=False, live_before=4.5) is None
-    assert queue.next(last_is_kept=False, live_before=5.5) is recorded
 
 
 async def test_an_only_place_is_everybodys():
