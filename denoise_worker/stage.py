@@ -12,7 +12,15 @@ from common.options import SessionOptions
 from common.pipeline.stages import DENOISE
 from common.pipeline.streams import AUDIO, Stream
 from common.pipeline.work import LegWork
-from common.stage.api import Assignment, Effect, Recovery, Snapshot, Stage, Work
+from common.stage.api import (
+    Assignment,
+    Outcome,
+    Recovery,
+    Snapshot,
+    Stage,
+    Work,
+    attempt,
+)
 from denoise_worker import engines
 from denoise_worker.api import State
 from denoise_worker.leg import DenoiseLeg
@@ -51,9 +59,10 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
         # Unlike `before_position`, this also reads a control at the position where audio begins.
         return {AUDIO: wire.entry_id(state.reads_from, wire.AUDIO_ORDER)}
 
-    async def step(self, work: Sequence[Work[OwnedLeg]]) -> Sequence[Sequence[Effect]]:
+    async def step(self, work: Sequence[Work[OwnedLeg]]) -> Sequence[Outcome]:
         """Advance every leg by what arrived for it."""
-        parts = [leg.ingest(entries) for leg, entries in work]
+        ingested = [attempt(leg.ingest, entries) for leg, entries in work]
+        parts = [[] if isinstance(each, Exception) else each for each in ingested]
         answers: list[list[FloatArray]] = [[] for _ in parts]
         # A leg's stretches one after another: how often it is in a batch may change the last bits.
         for turn in range(max(map(len, parts), default=0)):
@@ -61,7 +70,10 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
             found = await self._denoised([parts[leg][turn] for leg in here])
             for leg, answer in zip(here, found, strict=True):
                 answers[leg].append(answer)
-        return [leg.conclude(given) for (leg, _), given in zip(work, answers, strict=True)]
+        return [
+            had if isinstance(had, Exception) else attempt(leg.conclude, given)
+            for (leg, _), had, given in zip(work, ingested, answers, strict=True)
+        ]
 
     def collect(self, states: Sequence[OwnedLeg]) -> None:
         """See `Stage.collect`."""

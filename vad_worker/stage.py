@@ -11,7 +11,15 @@ from common.pipeline.report import VadLoad
 from common.pipeline.stages import VAD
 from common.pipeline.streams import SOURCES, Stream
 from common.pipeline.work import LegWork
-from common.stage.api import Assignment, Effect, Recovery, Snapshot, Stage, Work
+from common.stage.api import (
+    Assignment,
+    Outcome,
+    Recovery,
+    Snapshot,
+    Stage,
+    Work,
+    attempt,
+)
 from common.telemetry.metrics import VadMetrics
 from vad_worker.api import Engine, State
 from vad_worker.checkpoint import CHECKPOINT
@@ -97,10 +105,11 @@ class VadStage(Stage[OwnedLeg, LegWork]):
         """See `Stage.inputs`."""
         return {SOURCES[state.leg.source]: state.leg.cursor}
 
-    async def step(self, work: Sequence[Work[OwnedLeg]]) -> Sequence[Sequence[Effect]]:
+    async def step(self, work: Sequence[Work[OwnedLeg]]) -> Sequence[Outcome]:
         """Advance every leg by what arrived for it."""
         heard = time.time()
-        taken = [owned.leg.ingest(entries) for owned, entries in work]
+        ingested = [attempt(owned.leg.ingest, entries) for owned, entries in work]
+        taken = [each if isinstance(each, bytes) else b"" for each in ingested]
         now = time.monotonic()
         for owned, _ in work:
             owned.note_pace(now)
@@ -112,16 +121,16 @@ class VadStage(Stage[OwnedLeg, LegWork]):
         # Not in a thread: that costs a tenth more, and the turn would still wait for it.
         batch = self._vad.run([owned.model for owned, _ in work], counts, samples)
         probabilities, loudness = batch.tolist(), levels.tolist()
-        effects: list[Sequence[Effect]] = []
+        outcomes: list[Outcome] = []
         decided = time.time()
         end = 0
-        for (owned, _), count in zip(work, counts, strict=True):
+        for (owned, _), had, count in zip(work, ingested, counts, strict=True):
             start, end = end, end + count
-            effects.append(
-                owned.leg.conclude(
-                    probabilities[start:end], loudness[start:end], heard=heard, now=decided
-                )
-            )
+            if isinstance(had, Exception):
+                outcomes.append(had)
+                continue
+            heard_of = probabilities[start:end], loudness[start:end]
+            outcomes.append(attempt(owned.leg.conclude, *heard_of, heard=heard, now=decided))
             if owned.leg.missing:
                 self._metrics.gaps.inc(seconds(owned.leg.missing))
             settled = owned.settled(count)
@@ -130,7 +139,7 @@ class VadStage(Stage[OwnedLeg, LegWork]):
                 self._recordings.discard(owned)
             else:
                 self._recordings.add(owned)
-        return effects
+        return outcomes
 
     def collect(self, states: Sequence[OwnedLeg]) -> None:
         """See `Stage.collect`."""

@@ -10,7 +10,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from common.bus.keys import Leg
 from common.bus.wire import Chunk, Control, StreamId, entry_id
@@ -22,7 +22,9 @@ from common.pipeline.streams import Stream
 from common.pipeline.text import Item, Words
 from common.pipeline.work import WorkItem
 
+P = ParamSpec("P")
 S = TypeVar("S")
+T = TypeVar("T")
 W = TypeVar("W", bound=WorkItem | None, covariant=True)
 
 CANDIDATE_FROM = 3
@@ -190,6 +192,16 @@ class Done:
 
 Effect: TypeAlias = Emit | Audio | Relay | Show | Offer | Commit | Attach | DeadLetter | Done
 Work: TypeAlias = tuple[S, Sequence[Entry]]
+Outcome: TypeAlias = Sequence[Effect] | Exception
+"""What a step comes to for one work item: its effects, or why it cannot be worked on."""
+
+
+def attempt(do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Exception:
+    """Call something for one work item of many; return its exception instead of raising it."""
+    try:
+        return do(*args, **kwargs)
+    except Exception as error:
+        return error
 
 
 class Stage(ABC, Generic[S, W]):
@@ -217,8 +229,12 @@ class Stage(ABC, Generic[S, W]):
         """Return the streams to read for this work item, with the id to start after."""
 
     @abstractmethod
-    async def step(self, work: Sequence[Work[S]]) -> Sequence[Sequence[Effect]]:
-        """Consume entries of many work items; return the effects of each, in the same order."""
+    async def step(self, work: Sequence[Work[S]]) -> Sequence[Outcome]:
+        """Consume entries of many work items; return what comes of each, in the same order.
+
+        A work item whose entries fail gets its exception, and is dead-lettered. If it were raised,
+        it would end one worker after the other, with all their work items.
+        """
 
     def give_up(self, assignment: Assignment[W | None]) -> Sequence[Effect]:
         """Return the effects that tell the caller about a dead-lettered work item."""

@@ -1,10 +1,11 @@
 """What becomes of a command that Redis did not carry out: a retry, or the worker's end."""
 
 import asyncio
+from collections.abc import Container
 
 from common.errors import BusUnavailable
 from common.redis.link import CommandRefused, Link
-from common.stage.assignments import Assignments
+from common.stage.assignments import Assignments, Delivery
 from common.telemetry.logs import Log
 
 _log = Log(__name__)
@@ -37,3 +38,11 @@ class Retries:
                 await self._assignments.prepare()
             except (BusUnavailable, CommandRefused) as again:
                 await self.wait(self._link, again)
+
+    async def renew(self, known: Container[bytes]) -> tuple[set[bytes], list[Delivery]]:
+        """See `Assignments.renew`; waits as long as Redis is away."""
+        while True:
+            try:
+                return await self._assignments.renew(known)
+            except (BusUnavailable, CommandRefused) as trouble:
+                await self.wait(self._link, trouble)

@@ -311,21 +311,17 @@ class Runner(Generic[S]):
         self._publisher.generation = self._link.generation
         for slot in list(self._slots.values()):
             self._forget(slot, "reopened")
-        while True:
-            try:
-                _, new = await self._assignments.renew(known=())
-            except (BusUnavailable, CommandRefused) as trouble:
-                await self._retries.wait(self._link, trouble)
-            else:
-                break
+        _, new = await self._retries.renew(known=())
         self._adoptable = {}
         self._note(new)
 
     async def _give_up(self, broken: Sequence[Broken]) -> None:
-        """Dead-letter work items that no worker can handle."""
+        """Dead-letter work items that no worker can handle, if they are still this one's."""
+        mine, _ = await self._retries.renew(known=self._slots)
         work: list[tuple[Slot[Any], Sequence[Effect]]] = [
             (slot, [letter, *self._stage.give_up(slot.assignment), Done()])
             for slot, letter in broken
+            if slot.assignment.entry in mine
         ]
         await self._publish(work)
 
@@ -343,17 +339,22 @@ class Runner(Generic[S]):
     async def _step(self, news: Sequence[tuple[Slot[S], list[Entry]]]) -> None:
         self._metrics.batch_size.observe(len(news))
         started = time.perf_counter()
-        effects = await self._stage.step([(slot.state, entries) for slot, entries in news])
+        outcomes = await self._stage.step([(slot.state, entries) for slot, entries in news])
         took = time.perf_counter() - started
         self._portion.note(took)
         self._metrics.step.observe(took)
-        work: list[tuple[Slot[S], Sequence[Effect]]] = [
-            (slot, each) for (slot, _), each in zip(news, effects, strict=True) if each
-        ]
-        for slot, _ in news:
+        work: list[tuple[Slot[S], Sequence[Effect]]] = []
+        hopeless: list[Broken] = []
+        for (slot, _), each in zip(news, outcomes, strict=True):
+            if isinstance(each, Exception):
+                hopeless.append(broken(slot, each))
+            elif each:
+                work.append((slot, each))
             slot.full = self._stage.full(slot.state)
         if work:
             await self._publish(work)
+        if hopeless:
+            await self._give_up(hopeless)
 
     async def _publish(self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]) -> None:
         """Carry out effects, and drop the slots that are done, lost or held back."""

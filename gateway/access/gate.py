@@ -26,6 +26,8 @@ from gateway.access.signatures import is_signed
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="callscribe"'}
 """The header of each answer with the status 401 (RFC 6750, 3)."""
+_CLOCKS_DIFFER_S = 60
+"""By how much the clock of who signed a token may be ahead of ours."""
 
 
 class Denied(Exception):
@@ -222,6 +224,9 @@ class Gate:
         late = time.time() - claims.expires
         if late > tokens.RESUMES_FOR_S:
             raise _unknown("expired_token", "the token has expired")
+        if -late > tokens.LONGEST_S + _CLOCKS_DIFFER_S:
+            text = f"the token does not count: it would live for more than {tokens.LONGEST_S} s"
+            raise _unknown("unknown_token", text)
         return of_token(self._valid(key), claims, expired=late > 0)
 
     def _valid(self, key: AccessKey | None) -> AccessKey:

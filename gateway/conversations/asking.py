@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from websockets.frames import CloseCode
 
+from common.options import SessionOptions
 from gateway.access.gate import Denied, Gate
 from gateway.access.principal import Principal
 from gateway.admission.handshake import Handshakes
@@ -13,13 +13,18 @@ from gateway.calls.opening import Refused
 from gateway.calls.record import CallSpan, SessionRecord
 from gateway.protocols.api import ClientError
 from gateway.protocols.commands import Open
+from gateway.protocols.fields import fatal, read_fields
+from gateway.protocols.options import readers, with_changes
 
 
 def asked_by(
     gate: Gate, who: Principal, asked: Open, gateway: str, span: CallSpan | None
 ) -> SessionRecord:
-    """Return the terms that a client asks for; what its token binds comes before what it says."""
-    options = replace(asked.options, **who.bound)
+    """Return the terms that a client asks for. Raises ClientError, which is fatal."""
+    try:
+        options = bound_by(who, asked.options)
+    except ClientError as error:
+        raise fatal(error) from None
     return SessionRecord(
         options=options,
         audio=asked.audio,
@@ -33,6 +38,15 @@ def asked_by(
         retention=gate.retention_of(who.tenant),
         span=span,
     )
+
+
+def bound_by(who: Principal, asked: SessionOptions) -> SessionOptions:
+    """Return the options of a call: what its token binds comes before what its client says.
+
+    Raises ClientError. The holder of a key can sign a token without asking us, so what it binds is
+    read like what a client says.
+    """
+    return with_changes(asked, read_fields(readers(), who.bound))
 
 
 def vouched_for(gate: Gate, before: Principal, said: str) -> Principal:

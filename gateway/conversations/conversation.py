@@ -24,7 +24,14 @@ from gateway.calls.call import ELSEWHERE, Call, Ending
 from gateway.calls.opening import Refused
 from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.calls.state import State
-from gateway.conversations.asking import asked_by, check_again, not_new, recounted, vouched_for
+from gateway.conversations.asking import (
+    asked_by,
+    bound_by,
+    check_again,
+    not_new,
+    recounted,
+    vouched_for,
+)
 from gateway.conversations.client import Client
 from gateway.conversations.idle import Idle
 from gateway.conversations.surroundings import Surroundings
@@ -239,7 +246,7 @@ class Conversation:
             case commands.Digit(channel, digit):
                 self.call.intake.digit(channel, digit, self._ordinal)
             case commands.Configure(options):
-                self.call.configure(replace(options, **self.who.bound), self._ordinal)
+                self.call.configure(bound_by(self.who, options), self._ordinal)
             case commands.Flush():
                 self.call.intake.flush(self._ordinal)
             case commands.Finish():

@@ -22,7 +22,7 @@ _DENIED = 401
 _POLICY_VIOLATION = 1008
 
 
-@attack("36 kinds of wrong keys on every path and in every protocol", short=True, guarded=True)
+@attack("37 kinds of wrong keys on every path and in every protocol", short=True, guarded=True)
 async def wrong_keys(target: Target) -> None:
     async with victims_call(target) as created:
         session = created["session_id"]

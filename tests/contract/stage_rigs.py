@@ -43,6 +43,7 @@ from common.stage.api import (
     Emit,
     Entry,
     Offer,
+    Outcome,
     Recovery,
     Relay,
     Show,
@@ -205,11 +206,20 @@ def _rounded(event: object) -> object:
     return event
 
 
+def effects_of(outcome: Outcome) -> Sequence[Effect]:
+    """Return the effects of one work item in a step; raises why it could not be worked on."""
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
 class Rig(ABC):
     """A started stage and what to feed it."""
 
     seconds = 7.0
     """How much audio a run takes."""
+    unbearable: Entry | None = None
+    """An entry that a leg of this stage fails at; None if the stage itself sees to that."""
 
     def __init__(self) -> None:
         self.wakes: asyncio.Queue[Any] = asyncio.Queue()
@@ -238,8 +248,8 @@ class Rig(ABC):
         return effects
 
     async def step(self, state: Any, log: Log) -> Sequence[Effect]:
-        (effects,) = await self.stage.step([(state, [entry for _, _, entry in log])])
-        return await self.settled(state, effects)
+        (outcome,) = await self.stage.step([(state, [entry for _, _, entry in log])])
+        return await self.settled(state, effects_of(outcome))
 
     def unread(self, state: Any, log: Log) -> Log:
         """Return what the runtime would read for a new work item."""
@@ -273,6 +283,8 @@ def parts(log: Log, dice: random.Random, most: int) -> Iterator[Log]:
 
 
 class VadRig(Rig):
+    unbearable = Control(0, 1, Configure(replace(OPTIONS, max_utterance=0.0)))
+
     def __init__(self, engine: Literal["numpy", "torch", "official"] = "numpy") -> None:
         super().__init__()
         self._settings = VadSettings(vad_engine=engine)
@@ -283,6 +295,7 @@ class VadRig(Rig):
 
 
 class DenoiseRig(Rig):
+    unbearable = Chunk(1, b"\0")
     seconds = 2.5  # alone in its batch a leg costs a tenth of real time
 
     def __init__(self, engine: Literal["numpy", "torch"] = "numpy") -> None:
@@ -345,7 +358,7 @@ class AsrRig(Rig):
         while state.decodes or not self.wakes.empty():
             await self.wakes.get()
             (more,) = await self.stage.step([(state, [])])
-            effects += more
+            effects += effects_of(more)
         return effects
 
 
@@ -369,4 +382,4 @@ class AlignRig(Rig):
         while not state.request.done():
             await self.wakes.get()
         (answer,) = await self.stage.step([(state, [])])
-        return answer
+        return effects_of(answer)

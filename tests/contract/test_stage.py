@@ -28,6 +28,7 @@ from tests.contract.stage_rigs import (
     Rig,
     ToyRig,
     VadRig,
+    effects_of,
     parts,
 )
 
@@ -128,13 +129,30 @@ async def test_work_items_in_one_step_do_not_touch_each_other(rig):
     for turn in range(max(map(len, plans))):
         here = [i for i, plan in enumerate(plans) if turn < len(plan) and not outputs[i].done]
         work = [(states[i], [entry for _, _, entry in plans[i][turn]]) for i in here]
-        for i, effects in zip(here, await rig.stage.step(work), strict=True):
-            effects = await rig.settled(states[i], effects)
+        for i, outcome in zip(here, await rig.stage.step(work), strict=True):
+            effects = await rig.settled(states[i], effects_of(outcome))
             outputs[i].add(effects, rig.stage.spec.output is TEXT)
     for state, output in zip(states, outputs, strict=True):
         rig.stage.close(state)
         assert output.content() == reference.content()
         np.testing.assert_allclose(output.samples, reference.samples, rtol=0, atol=ROUNDING)
+
+
+async def test_a_work_item_that_fails_harms_no_other_in_its_step(rig):
+    if rig.unbearable is None:
+        pytest.skip("tested where the stage sees to it")
+    reference, output = await rig.reference(), Output()
+    good, bad = rig.open(), rig.open()
+    for turn, part in enumerate(parts(rig.unread(good, rig.log(0)), random.Random(0), 5)):
+        work = [(good, [entry for _, _, entry in part])]
+        work += [(bad, [rig.unbearable])] if turn == 1 else []
+        outcome, *failed = await rig.stage.step(work)
+        assert all(isinstance(each, Exception) for each in failed)
+        output.add(effects_of(outcome), by_item=False)
+    for state in (good, bad):
+        rig.stage.close(state)
+    assert output.content() == reference.content()
+    np.testing.assert_allclose(output.samples, reference.samples, rtol=0, atol=ROUNDING)
 
 
 @cases("seed", range(6))

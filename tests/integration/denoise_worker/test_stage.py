@@ -27,6 +27,7 @@ from denoise_worker.stage import DenoiseStage
 from gateway.protocols.api import Request
 from gateway.protocols.commands import Open
 from gateway.protocols.native import NativeCodec
+from tests.contract.stage_rigs import effects_of
 
 LEGS = 40
 WORK = LegWork(
@@ -53,9 +54,9 @@ async def step(threads, entries):
         (stage.open(assignment, fresh, lambda: None), entries if n % 3 else entries[1:])
         for n, assignment in enumerate(assignments)
     ]
-    effects = await stage.step(work)
+    outcomes = await stage.step(work)
     await stage.stop()
-    return [[e.pcm for e in each if isinstance(e, Audio)] for each in effects]
+    return [[e.pcm for e in effects_of(each) if isinstance(e, Audio)] for each in outcomes]
 
 
 async def test_threads_change_nothing(entries):
@@ -104,8 +105,9 @@ async def test_a_call_chooses_and_null_leaves_it_to_the_worker(shared_speech, op
     assignment = Assignment("call/0", Leg("call", 0), asked(**options), b"1-0", 1)
     leg = stage.open(assignment, Recovery(None, NOTHING), lambda: None)
     audio: list[Entry] = [Chunk(len(heard), float_to_pcm16(heard)), Control(len(heard), 2, End())]
-    (effects,) = await stage.step([(leg, audio)])
+    (outcome,) = await stage.step([(leg, audio)])
     await stage.stop()
+    effects = effects_of(outcome)
     clean = np.frombuffer(b"".join(e.pcm for e in effects if isinstance(e, Audio)), "<i2")
 
     model = DeepFilter()

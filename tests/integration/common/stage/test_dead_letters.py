@@ -105,6 +105,21 @@ async def test_a_work_item_with_an_unreadable_entry_is_put_aside(link, workers):
     await nothing_left(link)
 
 
+async def test_a_work_item_whose_entries_fail_is_put_aside_and_the_worker_lives(link, workers):
+    worker = await workers.add()
+    good, bad = await calls(link, 2)
+    await bad.control("fail")
+    while not (found := await dead_letters.letters(link, "toy")):
+        await asyncio.sleep(0.01)
+    assert found[0].key == "call1.0"
+    assert found[0].reason == "ValueError: a control that nobody can carry out"
+    await wait_until(lambda: worker.owned == {"call0.0"}, "it is dropped")
+    await good.say(3000)
+    await finish(good)
+    await nothing_left(link)
+    assert worker.died() == []
+
+
 async def test_a_work_item_that_cannot_be_opened_is_put_aside(link, workers):
     worker = await workers.add()
     worker.stage.hopeless.add("call0.0")

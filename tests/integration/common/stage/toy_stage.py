@@ -29,10 +29,12 @@ from common.stage.api import (
     Done,
     Effect,
     Emit,
+    Outcome,
     Recovery,
     Snapshot,
     Stage,
     Work,
+    attempt,
 )
 
 EVERY = 1000
@@ -159,13 +161,11 @@ class ToyStage(Stage[State, ToyWork]):
     def inputs(self, state: State) -> Mapping[Stream, bytes]:
         return {AUDIO: wire.entry_id(*state.read)}
 
-    async def step(self, work: Sequence[Work[State]]) -> Sequence[Sequence[Effect]]:
+    async def step(self, work: Sequence[Work[State]]) -> Sequence[Outcome]:
         self.held += 1
         await self.gate.wait()
         self.held -= 1
-        return [
-            [e for entry in entries for e in self._take(state, entry)] for state, entries in work
-        ]
+        return [attempt(self._take_all, state, entries) for state, entries in work]
 
     def collect(self, states: Sequence[State]) -> None:
         self.collected += states
@@ -188,6 +188,9 @@ class ToyStage(Stage[State, ToyWork]):
     async def stop(self) -> None:
         self.stopped = True
 
+    def _take_all(self, state: State, entries: Sequence[object]) -> list[Effect]:
+        return [effect for entry in entries for effect in self._take(state, entry)]
+
     def _take(self, state: State, entry: object) -> list[Effect]:
         effects: list[Effect] = []
         match entry:
@@ -198,6 +201,8 @@ class ToyStage(Stage[State, ToyWork]):
                 state.read = entry.stream_id
             case Control(_, _, command) if named(command) == "poison" and self.poison:
                 return [DeadLetter("poison"), Commit(1, GIVEN_UP, "gw"), Done()]
+            case Control(_, _, command) if named(command) == "fail":
+                raise ValueError("a control that nobody can carry out")
             case Control(position, order, command):
                 state.read = entry.stream_id
                 event = Noted(named(command), state.crc, state.position - position)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from common.pipeline.access import digest, key_id
+from gateway.access.tokens import mint
 from tests.integration.gateway.access.asking import (
     api,
     ask,
@@ -97,6 +99,45 @@ async def test_a_token_opens_one_call_with_its_options(guarded, acme, http):
         api(guarded, "/v1/tokens"), json={}, headers=bearer(made["token"])
     ) as answer:
         assert answer.status == 403, "a token makes no tokens"
+
+
+def signed(key: str, seconds: int, **options: Any) -> str:
+    """Return a token that the holder of a key made without asking."""
+    expires = int(time.time()) + seconds
+    return mint(key_id(key) or "", digest(key), expires, options)
+
+
+@pytest.mark.parametrize(
+    "options", [{"max_utterance": 0}, {"keywords": 5}, {"nonsense": 1}, {"min_speech_duration": 40}]
+)
+async def test_impossible_options_of_a_token_that_was_signed_elsewhere_end_its_call_alone(
+    guarded, acme, options
+):
+    heard = await call(guarded, signed(acme, 60, **options))
+    assert heard.close_code == 1008
+    assert heard.errors[0] in ("invalid_option", "unknown_option")
+    resumable = {"events": ["audio_ack"]}
+    async with handshake(guarded, "/ws/asr", additional_headers=bearer(acme)) as client:
+        line = Line(client)
+        await line.say(config(**resumable), *list(messages(sentence()))[:5])
+        created = await line.hear("session_created")
+        client.transport.abort()
+    again = json.dumps({"type": "config", "resume": created["resume_token"], "seq": 0})
+    token = signed(acme, 60, **options)
+    async with handshake(guarded, "/ws/asr?resume=1", additional_headers=bearer(token)) as client:
+        line = Line(client)
+        await line.say(again)
+        await line.hear("session_created")
+        await line.say(config(language="en"))
+        assert (await line.hear("error"))["code"] in ("invalid_option", "unknown_option")
+        await line.say(*messages(sentence()), FINALIZE)
+        assert "fox" in (await line.hear_out()).texts[0], "the call goes on as it was"
+
+
+async def test_a_token_that_would_live_longer_than_any_does_not_count(guarded, acme):
+    with pytest.raises(InvalidStatus) as refused:
+        await call(guarded, signed(acme, 4000))
+    assert refused.value.response.status_code == 401
 
 
 @pytest.mark.parametrize(
