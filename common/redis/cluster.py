@@ -83,6 +83,7 @@ class Cluster:
 
     def __init__(self, address: Address, name: str, metrics: BusMetrics | None) -> None:
         self._metrics = metrics
+        self._refused = 0
         self._topology = Topology(address, name, metrics)
         self.connect = self._topology.connect
         self.close = self._topology.close
@@ -97,6 +98,11 @@ class Cluster:
     def connected(self) -> bool:
         """Whether a reachable node serves every slot."""
         return self._topology.connected
+
+    @property
+    def refusing(self) -> bool:
+        """Whether a node refuses for now what must be done; see `Connection.refusing`."""
+        return self._refused > 0
 
     async def wait_connected(self) -> None:
         """Wait until a reachable node serves every slot."""
@@ -114,6 +120,12 @@ class Cluster:
         Raises BusUnavailable when a node cannot be reached or breaks before its last reply.
         """
         return (await self._carry_out(parts, timeout, insist=False))[0]
+
+    async def everywhere(self, command: Command) -> list[Reply]:
+        """Run a command on every master; see `Link.everywhere`."""
+        asked = [node.everywhere(command) for node in self._topology.masters() if node.connected]
+        replies = await asyncio.gather(*asked, return_exceptions=True)
+        return [reply for each in replies if isinstance(each, list) for reply in each]
 
     async def insist(
         self, parts: Sequence[Part], generation: int | None

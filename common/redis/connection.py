@@ -53,6 +53,8 @@ class Connection:
         self._run_id = b""
         self._connected = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
+        self._refused = 0
+        """Batches that the server refuses for now, and that are repeated."""
 
     async def connect(self) -> None:
         """Connect now, or raise BusUnavailable, and keep connected from then on."""
@@ -82,6 +84,11 @@ class Connection:
         """Whether a batch sent now would reach a socket."""
         return self._pipe is not None and not self._pipe.lost.is_set()
 
+    @property
+    def refusing(self) -> bool:
+        """Whether the server refuses for now what must be done: it is full, or cannot write."""
+        return self._refused > 0
+
     async def wait_connected(self) -> None:
         """Wait until there is a connection again."""
         if not self.connected:
@@ -108,6 +115,10 @@ class Connection:
         data, count = _join(parts)
         return await self.send(data, count, timeout) if count else []
 
+    async def everywhere(self, command: Command) -> list[Reply]:
+        """Run a command; see `Link.everywhere`."""
+        return await self.send(encode([command]), 1, REPLY_TIMEOUT)
+
     async def insist(
         self, parts: Sequence[Part], generation: int | None
     ) -> tuple[list[Reply], bool]:
@@ -128,7 +139,11 @@ class Connection:
                 if not any_passing(replies):
                     return replies, repeated
                 self._count("refused")
-                await asyncio.sleep(pause)
+                self._refused += 1
+                try:
+                    await asyncio.sleep(pause)
+                finally:
+                    self._refused -= 1
             repeated = True
         return [], False
 

@@ -46,12 +46,15 @@ class _Servers(Protocol):
     def generation(self) -> int: ...
     @property
     def connected(self) -> bool: ...
+    @property
+    def refusing(self) -> bool: ...
     async def connect(self) -> None: ...
     async def close(self) -> None: ...
     async def wait_connected(self) -> None: ...
     def abort(self) -> None: ...
     def parts(self, commands: Sequence[Command]) -> list[Part]: ...
     async def run(self, parts: Sequence[Part], timeout: float) -> list[Reply]: ...
+    async def everywhere(self, command: Command) -> list[Reply]: ...
     async def insist(
         self, parts: Sequence[Part], generation: int | None
     ) -> tuple[list[Reply], bool]: ...
@@ -99,6 +102,11 @@ class Link:
         """Whether a batch sent now would reach a socket, for every server."""
         return self._servers.connected
 
+    @property
+    def refusing(self) -> bool:
+        """Whether Redis refuses for now what is insisted on: it is full, or cannot write."""
+        return self._servers.refusing
+
     async def wait_connected(self) -> None:
         """Wait until there is a connection again, to every server."""
         await self._servers.wait_connected()
@@ -140,6 +148,13 @@ class Link:
         A part is repeated as a whole, so a transaction is one part. `generation`: see `insist`.
         """
         return await self._servers.insist(parts, generation)
+
+    async def everywhere(self, command: Command) -> list[Reply]:
+        """Run a command that has no key on every server; return the replies of those reached.
+
+        Raises BusUnavailable when the only server cannot be reached.
+        """
+        return await self._servers.everywhere(command)
 
     async def call(self, *command: Argument, timeout: float = REPLY_TIMEOUT) -> Reply:
         """Run one command; CommandRefused if Redis refuses it."""

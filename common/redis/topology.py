@@ -82,6 +82,10 @@ class Topology:
             async with asyncio.timeout(timeout):
                 await self._change.wait()
 
+    def masters(self) -> list[Connection]:
+        """Return the nodes that serve slots."""
+        return [self._nodes[each] for each in self._masters]
+
     def serving(self, slot: int) -> Connection:
         """Return the node of a slot; BusUnavailable when there is none."""
         if (endpoint := self._map[slot]) is None:
@@ -142,6 +146,8 @@ class Topology:
             _log.warning("redis.other", link=self._name, generation=self.generation)
         self._map = new
         self._masters = set(new) - {None}  # type: ignore[assignment]  # None is taken out
+        # One that serves slots stays for that alone: it leaves when it serves none any more.
+        self._receiving -= self._masters
         joined = [self._join(each) for each in self._masters - self._nodes.keys()]
         for endpoint in self._nodes.keys() - self._masters - self._receiving:
             self._leave(endpoint)

@@ -1,12 +1,15 @@
 """What becomes of a command that Redis did not carry out: a retry, or the worker's end."""
 
 import asyncio
-from collections.abc import Container
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from common.errors import BusUnavailable
 from common.redis.link import CommandRefused, Link
-from common.stage.assignments import Assignments, Delivery
+from common.stage.assignments import Assignments
 from common.telemetry.logs import Log
+
+T = TypeVar("T")
 
 _log = Log(__name__)
 
@@ -39,10 +42,10 @@ class Retries:
             except (BusUnavailable, CommandRefused) as again:
                 await self.wait(self._link, again)
 
-    async def renew(self, known: Container[bytes]) -> tuple[set[bytes], list[Delivery]]:
-        """See `Assignments.renew`; waits as long as Redis is away."""
+    async def insist(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Do something that may be repeated until Redis carries it out."""
         while True:
             try:
-                return await self._assignments.renew(known)
+                return await act()
             except (BusUnavailable, CommandRefused) as trouble:
                 await self.wait(self._link, trouble)

@@ -81,8 +81,11 @@ class Runner(Generic[S]):
         self._ready = False
 
     def live(self) -> str | None:
-        """Tell why this worker should be restarted, or None. Redis being away is no reason."""
-        if not self._ready or not self._link.connected:
+        """Tell why this worker should be restarted, or None.
+
+        That Redis is away or full is no reason: each turn waits for it.
+        """
+        if not self._ready or not self._link.connected or self._link.refusing:
             return None
         return self._turning.check()
 
@@ -106,10 +109,10 @@ class Runner(Generic[S]):
         self._publisher: Publisher[S] = Publisher(self._link, self._stage.spec.name, self._consumer)
         self._breaker = Breaker(self._link, self._stage.spec.name, self._metrics)
         self._upkeep = Upkeep(self._link, self._stage, self._assignments, self._publisher)
-        await self._assignments.prepare()
+        await self._retries.insist(self._assignments.prepare)
         await self._stage.start()
         self._metrics.slots.set(self._most)
-        await self._renew()
+        await self._retries.insist(self._renew)
         self._ready = True
         _log.info("worker.ready", consumer=self._consumer, slots=self._most)
 
@@ -311,13 +314,13 @@ class Runner(Generic[S]):
         self._publisher.generation = self._link.generation
         for slot in list(self._slots.values()):
             self._forget(slot, "reopened")
-        _, new = await self._retries.renew(known=())
+        _, new = await self._retries.insist(lambda: self._assignments.renew(known=()))
         self._adoptable = {}
         self._note(new)
 
     async def _give_up(self, broken: Sequence[Broken]) -> None:
         """Dead-letter work items that no worker can handle, if they are still this one's."""
-        mine, _ = await self._retries.renew(known=self._slots)
+        mine, _ = await self._retries.insist(lambda: self._assignments.renew(known=self._slots))
         work: list[tuple[Slot[Any], Sequence[Effect]]] = [
             (slot, [letter, *self._stage.give_up(slot.assignment), Done()])
             for slot, letter in broken

@@ -122,7 +122,8 @@ class Workers:
         self._busyness = CpuShare()
         self._done = _Done()
         self.memory = 0.0
-        """Share of Redis's maxmemory in use at the last look; 0 where it has none."""
+        """Share of Redis's maxmemory in use at the last look; 0 where it has none. In a cluster it
+        is that of the fullest node: what that one refuses holds up every worker."""
 
     def missing(self, stages: Sequence[StageSpec]) -> list[str]:
         """Return the names of the given stages that have no live worker."""
@@ -188,7 +189,8 @@ class Workers:
         stages = list(self._pools)
         questions = [commands.heartbeats(stage) for stage in stages]
         questions += [commands.groups(stage) for stage in stages]
-        *replies, memory = await self._link.run([*questions, commands.memory()])
+        replies = await self._link.run(questions)
+        memories = await self._link.everywhere(commands.memory())
         now = time.monotonic()
         for stage, reply in zip(stages, replies, strict=False):
             if isinstance(reply, CommandError):  # loading, failing over: the next look will tell
@@ -200,7 +202,8 @@ class Workers:
                 await self._link.run([commands.forget_workers(stage, *forgotten)])
         await self._look_for_unread(dict(zip(stages, replies[len(stages) :], strict=True)), now)
         looks, pools = {s: p.look(now) for s, p in self._pools.items()}, self._pools.values()
-        used = None if isinstance(memory, CommandError) else memory_used(memory)
+        shares = [memory_used(each) for each in memories if not isinstance(each, CommandError)]
+        used = max((each for each in shares if each is not None), default=None)
         self.memory = used or 0.0
         busy = self._busyness.share()
         done, self._done = self._done, _Done()

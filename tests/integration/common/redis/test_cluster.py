@@ -69,6 +69,11 @@ async def test_what_goes_to_many_nodes_comes_back_in_order(cluster, link):
     assert all(node.client.dbsize() > 50 for node in cluster.masters), "it is spread"
 
 
+async def test_every_master_is_asked(cluster, link):
+    replies = await link.everywhere(("CONFIG", "GET", "port"))
+    assert sorted(int(port) for _, port in replies) == sorted(n.port for n in cluster.masters)
+
+
 async def test_parts_are_answered_in_their_order(cluster, link):
     names = one_per_node(cluster)
     parts = []

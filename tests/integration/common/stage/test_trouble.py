@@ -173,6 +173,35 @@ async def test_an_emptied_server_that_has_no_room_is_waited_for(server, own_link
     await new_calls_work(own_link)
 
 
+async def test_a_worker_that_a_full_server_holds_up_is_not_restarted_for_that(
+    server, own_link, own_workers, monkeypatch
+):
+    monkeypatch.setattr("common.stage.runner._STUCK_AFTER", 0.3)
+    worker = await own_workers.add(settings=BRISK)
+    (call,) = await calls(own_link, 1)
+    async with speaking(call):
+        await wait_until(lambda: call.position > 5000, "it speaks")
+        await asyncio.to_thread(server.fill)
+        await wait_until(lambda: worker.runner._link.refusing, "its writes are refused")
+        await asyncio.sleep(1.0)
+        assert worker.runner.live() is None
+        await asyncio.to_thread(server.make_room)
+    await finish(call)
+    await nothing_left(own_link)
+
+
+async def test_a_worker_that_starts_while_there_is_no_room_begins_when_there_is(
+    server, own_link, own_workers
+):
+    await asyncio.to_thread(server.fill)
+    starting = asyncio.create_task(own_workers.add(settings=BRISK))
+    await asyncio.sleep(0.5)
+    assert not starting.done()
+    await asyncio.to_thread(server.make_room)
+    await starting
+    await new_calls_work(own_link)
+
+
 async def test_a_full_server_is_waited_for(server, own_link, own_workers):
     started, made = await two_workers(own_workers, own_link)
     async with speaking(*made):

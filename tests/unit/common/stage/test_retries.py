@@ -35,18 +35,11 @@ class Group:
     def __init__(self, *troubles):
         self.troubles = [*troubles]
         self.prepared = 0
-        self.renewed = 0
 
     async def prepare(self):
         if self.troubles:
             raise self.troubles.pop(0)
         self.prepared += 1
-
-    async def renew(self, known):
-        if self.troubles:
-            raise self.troubles.pop(0)
-        self.renewed += 1
-        return set(known), []
 
 
 @pytest.fixture
@@ -107,8 +100,8 @@ async def test_a_right_that_is_missing_for_the_group_is_raised(pauses):
         await waited(NO_GROUP, Group(DENIED))
 
 
-async def test_a_renewal_waits_for_redis(pauses):
+async def test_what_is_insisted_on_waits_for_redis(pauses):
     renewals: Any = Redis()
     group: Any = Group(AWAY, LOADING)
-    assert await Retries(renewals, group, 0.5).renew({b"1-0"}) == ({b"1-0"}, [])
-    assert (renewals.waited, pauses, group.renewed) == (1, [0.5], 1)
+    await Retries(renewals, group, 0.5).insist(group.prepare)
+    assert (renewals.waited, pauses, group.prepared) == (1, [0.5], 1)

@@ -29,7 +29,7 @@ class Redis:
         self.signs: dict[str, dict[bytes, bytes]] = {stage: {} for stage in STAGES}
         self.work_items: dict[str, list[bytes]] = {stage: [] for stage in STAGES}
         """Ids of work items without an owner."""
-        self.memory = (0, 0)
+        self.memories = [(0, 0)]
         self.full = False
 
     def beat(
@@ -51,6 +51,9 @@ class Redis:
     async def run(self, commands: list[Command]) -> list[Reply]:
         return [self._answer(*command) for command in commands]
 
+    async def everywhere(self, command: Command) -> list[Reply]:
+        return [self._info(*each) for each in self.memories]
+
     def _answer(self, *command: object) -> Reply:
         signs = {keys.workers(stage): signs for stage, signs in self.signs.items()}
         work_items = {
@@ -70,16 +73,13 @@ class Redis:
                 for worker in workers:
                     del signs[key][cast(bytes, worker)]
                 return len(workers)
-            case ("INFO", "memory"):
-                used, most = self.memory
-                counts = {
-                    "used_memory": used + 5,
-                    "mem_not_counted_for_evict": 5,
-                    "maxmemory": most,
-                }
-                lines = [f"{name}:{value}\r\n" for name, value in counts.items()]
-                return "".join(["# Memory\r\n", *lines]).encode()
         raise AssertionError(command)
+
+    @staticmethod
+    def _info(used: int, most: int) -> bytes:
+        counts = {"used_memory": used + 5, "mem_not_counted_for_evict": 5, "maxmemory": most}
+        lines = [f"{name}:{value}\r\n" for name, value in counts.items()]
+        return "".join(["# Memory\r\n", *lines]).encode()
 
 
 @pytest.fixture
@@ -307,15 +307,17 @@ async def test_a_worker_that_is_slow_to_read_is_behind_after_a_second(live, redi
     assert live.refusal(1).reason == "lag"
 
 
-async def test_who_runs_it_is_told_when_redis_fills_up_and_when_it_drains(live, redis, monkeypatch):
+async def test_who_runs_it_is_told_when_a_redis_fills_up_and_when_it_drains(
+    live, redis, monkeypatch
+):
     monkeypatch.setattr("gateway.admission.workers.LOOK_EVERY", 0.0)
     told: asyncio.Queue[bool] = asyncio.Queue()
     running = asyncio.create_task(live.run(told.put_nowait))
-    redis.memory = (93, 100)
+    redis.memories = [(12, 100), (93, 100)]
     assert await told.get() is True
-    redis.memory = (87, 100)
+    redis.memories = [(12, 100), (87, 100)]
     assert await told.get() is False
-    redis.memory = (93, 0)
+    redis.memories = [(93, 0)]
     await live.look()
     running.cancel()
     assert told.empty()
