@@ -101,7 +101,7 @@ class StageSettings(CommonSettings):
         minimum=0.05,
         maximum=30,
     )
-    metrics_host: str = setting("0.0.0.0", "address of the worker's health and metrics endpoint")
+    metrics_host: str = setting("127.0.0.1", "address of the worker's health and metrics endpoint")
     metrics_port: int | None = setting(
         None,
         "port of the worker's /health, /ready and /metrics; 0 takes a free one, none is off",

@@ -120,9 +120,7 @@ def lay_out(
             continue
         settings = load(cls, [], env)
         assert isinstance(settings, StageSettings)
-        given = settings.metrics_port or 0
-        # Without a given port no other host is expected to ask, so loopback is enough.
-        host = settings.metrics_host if given else "127.0.0.1"
+        given, host = settings.metrics_port or 0, settings.metrics_host
         wanted = counts.get(service, 0)
         for number in range(wanted):
             worker_port = _port(given, [each.port for each in plans])

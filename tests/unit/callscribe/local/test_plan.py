@@ -24,6 +24,11 @@ def test_a_given_metrics_port_is_counted_up_from():
     env = {"CALLSCRIBE_METRICS_PORT": "9464"}
     workers = lay_out(COUNTS, env)[1:]
     assert [plan.port for plan in workers] == [9464, 9465, 9466]
+    assert {plan.host for plan in workers} == {"127.0.0.1"}
+
+
+def test_a_given_metrics_host_is_every_workers():
+    workers = lay_out(COUNTS, {"CALLSCRIBE_METRICS_HOST": "0.0.0.0"})[1:]
     assert {plan.env["CALLSCRIBE_METRICS_HOST"] for plan in workers} == {"0.0.0.0"}
     assert {plan.host for plan in workers} == {"127.0.0.1"}
 
