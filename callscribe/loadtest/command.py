@@ -46,7 +46,7 @@ def parser() -> FlagParser:
     """Return the command's flags."""
     flags = FlagParser(prog="callscribe loadtest", allow_abbrev=False)
     flags.description = (
-        "Open many concurrent calls to a server, with real speech at the pace of speech, and report"
+        "Open many concurrent calls to a server, with speech at its own pace, and report"
         " how they went. Ctrl-C ends it early, with the report."
     )
     add = flags.add_argument

@@ -50,7 +50,7 @@ def parser() -> FlagParser:
     """Return the command's flags, with those of every setting and of the number of workers."""
     flags = stack_parser(
         "prove",
-        "Find how many calls this machine carries: more and more of them, with real speech, until"
+        "Find how many calls this machine carries: more and more of them, with speech, until"
         " the objective breaks; then that figure for a while, and more calls than it. It starts a"
         " system of its own, with the settings given. Ctrl-C ends everything.",
     )

@@ -1,4 +1,4 @@
-"""One load on a running stack: staggered calls with real speech, and what they measured."""
+"""One load on a running stack: staggered calls with speech, and what they measured."""
 
 import asyncio
 import dataclasses
