@@ -134,22 +134,22 @@ export class Follower implements AsyncIterable<ReaderMessage> {
     } catch (error) {
       const failure = asFailure(error, "disconnected");
       if (failure.code !== "disconnected") return this.#end("failed", failure);
-      this.#lost();
+      this.#failed(0);
     }
   }
 
   #attend(socket: WebSocketLike): void {
     let opened = false;
     this.#socket = socket;
-    this.#await(OPEN_TIMEOUT_MS);
+    this.#await(OPEN_TIMEOUT_MS, () => this.#failed(0));
     socket.onopen = () => {
       opened = true;
       this.#redialling.connected(this.#url, now());
       this.#move("reading");
-      this.#await(SILENCE_MS);
+      this.#await(SILENCE_MS, () => this.#lost());
     };
     socket.onmessage = ((event: { data: unknown }) => {
-      this.#await(SILENCE_MS);
+      this.#await(SILENCE_MS, () => this.#lost());
       this.#receive(event.data);
     }) as never;
     socket.onerror = () => undefined;
@@ -160,18 +160,28 @@ export class Follower implements AsyncIterable<ReaderMessage> {
     }) as never;
   }
 
-  /** Connects again unless something is heard before. */
-  #await(ms: number): void {
+  /** Gives the connection up unless something is heard before. */
+  #await(ms: number, giveUp: () => void): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#lost(), ms);
+    this.#timer = setTimeout(giveUp, ms);
   }
 
+  /** Connects again after a connection that was open. */
   #lost(): void {
     this.#detach();
     if (this.#isOver()) return;
-    const quietly = this.#state === "reading" && navigatorIsOnline();
+    const quietly = navigatorIsOnline();
     if (!quietly) this.#move("reconnecting");
     this.#redialling.lost(now(), quietly);
+    this.#connect();
+  }
+
+  /** Tries again after an attempt that did not get as far as a connection. */
+  #failed(retryAfterS: number): void {
+    this.#detach();
+    if (this.#isOver()) return;
+    this.#redialling.failed(this.#url, now(), retryAfterS);
+    if (this.#state !== "connecting") this.#move("reconnecting");
     this.#connect();
   }
 
@@ -187,10 +197,7 @@ export class Follower implements AsyncIterable<ReaderMessage> {
     if (answer?.status === 404) {
       return this.#end("failed", new CallscribeError("unknown_call", "there is no such call"));
     }
-    if (this.#isOver()) return;
-    this.#redialling.failed(this.#url, now(), Number(answer?.headers.get("Retry-After") ?? 0));
-    if (this.#state !== "connecting") this.#move("reconnecting");
-    this.#connect();
+    this.#failed(Number(answer?.headers.get("Retry-After") ?? 0));
   }
 
   #receive(data: unknown): void {

@@ -117,6 +117,40 @@ test("after a long silence it connects again, in case the server is gone", async
   });
 });
 
+test("pauses grow where no token is to be had after a connection, until patience ends", async () => {
+  const script = async (peer: Peer): Promise<void> => {
+    tell(peer, 1);
+    await peer.closed();
+  };
+  await serving(script, async (url) => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const chance = vi.spyOn(Math, "random").mockReturnValue(1);
+    const asked: number[] = [];
+    const token = async (): Promise<string> => {
+      if (asked.push(performance.now() / 1000) > 1) throw new Error("HTTP 500");
+      return "t";
+    };
+    const follower = follow(base(url), "c", { token });
+    const states: string[] = [];
+    follower.on("state", (state) => states.push(state));
+    const said = new Promise((resolve) => follower.on("message", resolve));
+    await vi.advanceTimersByTimeAsync(1);
+    await said;
+    await vi.advanceTimersByTimeAsync(95_000);
+    vi.useRealTimers();
+    chance.mockRestore();
+    const pauses = asked.slice(2).map((at, index) => at - (asked[index + 1] as number));
+    expect(pauses.slice(0, 6).map((pause) => pause.toFixed(1))).toEqual([
+      ...["0.2", "0.4", "0.8", "1.6", "3.2", "5.0"],
+    ]);
+    expect(asked.length).toBeLessThan(25);
+    expect([states, follower.failure?.code]).toEqual([
+      ["reading", "reconnecting", "failed"],
+      "disconnected",
+    ]);
+  });
+});
+
 test.each(["", "x", "1..2", "-1"])("a place that is none is refused: %j", (from) => {
   expect(() => follow("http://h", "c", { from })).toThrow("from is a place");
 });
