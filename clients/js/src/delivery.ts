@@ -11,7 +11,7 @@ export class Delivery {
   seq: number;
   /** The newest utterance, by type of message and channel. */
   readonly #utterances = new Map<string, number>();
-  /** Gaps, keywords of open utterances and utterances that failed; few. */
+  /** Gaps, keywords of open utterances, digits and utterances that failed; few. */
   readonly #delivered = new Set<string>();
 
   constructor(seq = 0) {
@@ -39,6 +39,8 @@ export class Delivery {
         const { channel, utterance, keyword, offset } = message;
         return this.#firstTime(`keyword ${channel} ${utterance} ${offset} ${keyword}`);
       }
+      case "dtmf":
+        return this.#firstTime(`dtmf ${message.channel} ${message.at} ${message.digit}`);
       case "error":
         return message.code !== "utterance_failed" || this.#firstTime(`failed ${message.message}`);
       default:

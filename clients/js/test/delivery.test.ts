@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import { Delivery } from "../src/delivery.js";
 import type { ServerMessage } from "../src/messages.js";
-import { error, final, keyword, partial, speechEnded, words } from "./said.js";
+import { dtmf, error, final, keyword, partial, speechEnded, words } from "./said.js";
 
 const gap: ServerMessage = { type: "gap", channel: 0, start: 1, end: 2 };
 
@@ -30,7 +30,7 @@ test("no partial comes after the final of its utterance", () => {
   expect(delivery.isNew(partial({ utterance: 2 }))).toBe(true);
 });
 
-test.each([gap, speechEnded(), keyword(), error("utterance_failed")])(
+test.each([gap, speechEnded(), keyword(), dtmf(), error("utterance_failed")])(
   "what a resumed server repeats is passed once: $type",
   (message) => {
     const delivery = new Delivery();
@@ -45,6 +45,13 @@ test("each occurrence of a keyword passes, also behind another utterance's final
   expect(delivery.isNew(keyword({ offset: 9 }))).toBe(true);
   delivery.isNew(final());
   expect(delivery.isNew(keyword({ offset: 5 }))).toBe(false);
+});
+
+test("the same digit passes again when it is pressed again", () => {
+  const delivery = new Delivery();
+  for (const pressed of [dtmf(), dtmf({ at: 3 }), dtmf({ at: 3, channel: 1 })]) {
+    expect(delivery.isNew(pressed)).toBe(true);
+  }
 });
 
 test("other messages pass as often as they come", () => {

@@ -1,4 +1,5 @@
 import type {
+  DtmfMessage,
   ErrorMessage,
   FinalMessage,
   KeywordMessage,
@@ -28,6 +29,10 @@ export function speechEnded(fields: Partial<SpeechEndedMessage> = {}): SpeechEnd
 
 export function keyword(fields: Partial<KeywordMessage> = {}): KeywordMessage {
   return { type: "keyword", ...PLACE, keyword: "a b", text: "A b", offset: 0, ...fields };
+}
+
+export function dtmf(fields: Partial<DtmfMessage> = {}): DtmfMessage {
+  return { type: "dtmf", channel: 0, digit: "5", at: 2, ...fields };
 }
 
 export function error(code: string, message = "why"): ErrorMessage {
