@@ -42,7 +42,7 @@ def parser() -> FlagParser:
     )
     text = "any name of it: session id, conversation id, callSid, UUID"
     flags.add_argument("call", nargs="?", metavar="CALL", help=text)
-    text = "what you have already: a seq, or an event's id (default 0, nothing)"
+    text = "what you have: an event's id, or the seq of a session id's final (default 0, nothing)"
     flags.add_argument("--from", default="0", dest="place", metavar="PLACE", help=text)
     flags.add_argument("--json", action="store_true", help="print the messages as JSON lines")
     add_server_flags(flags, PAGES)

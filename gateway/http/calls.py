@@ -90,11 +90,12 @@ class CallResources:
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         found = await self._find(request)
+        name = request.match_info["id"]
         said = request.headers.get("Last-Event-ID") or request.query.get("from") or "0"
-        place = Place.parse(said)
+        place = Place.parse(said, name)
         if place is None:
             raise bad_request("from", f"from is a seq, or the last event's id, not {said[:40]!a}")
-        again = partial(find, self._directory, request.match_info["id"], request[WHO])
+        again = partial(find, self._directory, name, request[WHO])
         following = Following(self._link, found, again, place)
         may = partial(self._gate.still_good, request[WHO])
         if request.headers.get("Upgrade", "").lower() == "websocket":

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -21,34 +21,50 @@ _MOST_CALLS = 64
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far a reader is: the last `seq` that it has of each call, in the order of the calls.
+    """How far a reader of a name's calls is: the last `seq` that it has of each, by session id.
 
-    Written with dots between: ``7`` for a single call, ``7.3`` for two.
+    Written ``<session>-<seq>`` with dots between, or ``<seq>`` where the name is the session id of
+    the only call. A call that it does not name is read from its beginning.
     """
 
-    seqs: tuple[int, ...] = ()
+    name: str
+    seqs: Mapping[str, int]
 
     @classmethod
-    def parse(cls, text: str) -> Self | None:
-        """Read `str(place)`; None if the text is none."""
-        parts = text.split(".")
-        plausible = len(parts) <= _MOST_CALLS and all(
-            part.isascii() and part.isdigit() and len(part) <= 15 for part in parts
-        )
-        return cls(tuple(map(int, parts))) if plausible else None
+    def parse(cls, text: str, name: str) -> Self | None:
+        """Read `str(place)`; None if the text is none.
+
+        Numbers with dots between do not say whose they are, so they count for no call.
+        """
+        parts = [part.rpartition("-") for part in text.split(".")]
+        if not all(_is_seq(seq) for _, _, seq in parts):
+            return None
+        if not any(dash for _, dash, _ in parts):
+            return cls(name, {name: int(text)} if len(parts) == 1 else {})
+        if not all(session.isascii() and session.isalnum() for session, _, _ in parts):
+            return None
+        return cls(name, {session: int(seq) for session, _, seq in parts})
 
     def __str__(self) -> str:
-        return ".".join(map(str, self.seqs))
+        if self.seqs.keys() == {self.name}:
+            return str(self.seqs[self.name])
+        return ".".join(f"{session}-{seq}" for session, seq in self.seqs.items()) or "0"
 
-    def of(self, call: int) -> int:
+    def of(self, session: str) -> int:
         """Return the last `seq` of one call."""
-        return self.seqs[call] if call < len(self.seqs) else 0
+        return self.seqs.get(session, 0)
 
-    def at(self, call: int, seq: int) -> "Place":
+    def among(self, sessions: Iterable[str]) -> "Place":
+        """Return the place in these calls, without those that are gone."""
+        return Place(self.name, {session: self.of(session) for session in sessions})
+
+    def at(self, session: str, seq: int) -> "Place":
         """Return the place after `seq` of one call."""
-        padded = [self.of(each) for each in range(max(len(self.seqs), call + 1))]
-        padded[call] = max(padded[call], seq)
-        return Place(tuple(padded))
+        return Place(self.name, {**self.seqs, session: max(self.of(session), seq)})
+
+
+def _is_seq(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 15
 
 
 class _Call:
@@ -75,15 +91,16 @@ class Following:
         link: Link,
         calls: Sequence[Known],
         find: Callable[[], Awaitable[Sequence[Known]]],
-        place: Place = Place(),
+        place: Place,
     ) -> None:
         self._link = link
         self._find = find
-        self._place = place
+        present = calls[:_MOST_CALLS]
+        self._place = place.among(known.session for known in present)
         self._calls: list[_Call] = []
         self._waiting: list[tuple[Place, Message]] = []
         self._found = time.monotonic()
-        for known in calls[:_MOST_CALLS]:
+        for known in present:
             self._join(known)
 
     async def exhausted(self) -> bool:
@@ -106,24 +123,24 @@ class Following:
             await asyncio.sleep(LOOK_EVERY)
 
     def _join(self, known: Known) -> None:
-        call = _Call(Reading(self._link, known, after=self._place.of(len(self._calls))))
+        call = _Call(Reading(self._link, known, after=self._place.of(known.session)))
         self._calls.append(call)
         self._waiting.append((self._place, call.renderer.begun()))
 
     async def _look(self) -> None:
-        for index, call in enumerate(self._calls):
+        for call in self._calls:
             if not call.over:
-                self._take(index, call, await call.reading.look())
+                self._take(call, await call.reading.look())
                 if call.reading.ended or call.gone:
                     self._end(call)
         if time.monotonic() - self._found >= _FIND_EVERY:
             await self._find_again()
 
-    def _take(self, index: int, call: _Call, events: Sequence[Event]) -> None:
-        now = time.time()
+    def _take(self, call: _Call, events: Sequence[Event]) -> None:
+        now, session = time.time(), call.reading.known.session
         for event in events:
             if isinstance(event, Final | Words):
-                self._place = self._place.at(index, event.seq)
+                self._place = self._place.at(session, event.seq)
             self._waiting += [(self._place, each) for each in call.renderer.messages(event, now)]
 
     async def _find_again(self) -> None:

@@ -28,7 +28,7 @@ export interface FollowEvents {
 }
 
 export interface FollowSettings {
-  /** A place to go on from; by default the beginning. */
+  /** A `place` to go on from, or for a session id a `seq`; by default the beginning. */
   from?: string;
   /** A key or JSON Web Token with the scope `read`, or what fetches one before each connection. */
   token?: TokenSource;
@@ -75,7 +75,7 @@ export class Follower implements AsyncIterable<ReaderMessage> {
     this.#url = `${root}/v1/sessions/${encodeURIComponent(call)}`;
     this.#settings = settings;
     this.#headers = withKey(settings.headers, settings.apiKey);
-    this.#place = new Place(settings.from);
+    this.#place = new Place(call, settings.from);
     this.#redialling = new Redialling([this.#url], PATIENCE_S);
     this.#redialling.lost(now(), true);
     queueMicrotask(() => this.#connect());

@@ -50,20 +50,21 @@ test("a call is read to its end, over broken connections, and nothing twice", as
     expect(await read(follower)).toEqual([
       ...["session_created", "1", "2", "3", "speech_started", "5", "session_ended"],
     ]);
-    expect([follower.place, follower.failure]).toEqual(["5", null]);
+    expect([follower.place, follower.failure]).toEqual(["s1-5", null]);
     expect(states).toEqual(["reading", "ended"]);
   });
   const path = "/v1/sessions/ticket%201/events";
-  expect(paths).toEqual([`${path}?from=0`, `${path}?from=2`, `${path}?from=3`]);
+  expect(paths).toEqual([`${path}?from=0`, `${path}?from=s1-2`, `${path}?from=s1-3`]);
 });
 
 test("it goes on from a place", async () => {
   const script = async (peer: Peer): Promise<void> => {
-    expect(peer.request.url).toContain("from=7.3");
+    expect(peer.request.url).toContain("from=s0-9.s1-7");
     tell(peer, 7, 8);
   };
   await serving(script, async (url) => {
-    expect(await read(follow(base(url), "c", { from: "7.3" }))).toEqual(["session_created", "8"]);
+    const follower = follow(base(url), "c", { from: "s0-9.s1-7" });
+    expect(await read(follower)).toEqual(["session_created", "8"]);
   });
 });
 
@@ -151,6 +152,6 @@ test("pauses grow where no token is to be had after a connection, until patience
   });
 });
 
-test.each(["", "x", "1..2", "-1"])("a place that is none is refused: %j", (from) => {
-  expect(() => follow("http://h", "c", { from })).toThrow("from is a place");
+test.each(["", "x", "1..2", "-1", "a-1.2", "a-x"])("what is no place is refused: %j", (from) => {
+  expect(() => follow("http://h", "c", { from })).toThrow("from is a seq");
 });

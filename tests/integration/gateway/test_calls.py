@@ -190,6 +190,37 @@ async def test_two_sockets_of_one_conversation_are_read_together(stack, http):
     ]
 
 
+async def test_a_reader_by_name_misses_nothing_when_an_earlier_call_of_the_name_is_gone(
+    stack, http
+):
+    conversation = str(uuid4())
+    url = api(stack, f"/{conversation}/events")
+    opening = config(conversation_id=conversation)
+    first = await converse(
+        stack.url, opening, *messages(sentence()), FLUSH, *messages(sentence()), FINALIZE
+    )
+    async with line(stack.url) as client:
+        await client.say(opening)
+        await client.hear("session_created")
+        early = asyncio.create_task(read_stream(http, url))
+        await talk(client)
+        await client.say(*messages(said(clip("hello_world"), 1.0)), FINALIZE)
+        second = await client.hear_out()
+    told = await early
+    assert finals([m for _, m in told]) == finals(first.messages + second.messages)
+    heard = next(m for m in second.messages if m["type"] == "final")
+    session = second.session
+    place = next(p for p, m in told if m["session_id"] == session and m.get("seq") == heard["seq"])
+    async with http.delete(api(stack, f"/{first.session}")) as answer:
+        assert answer.status == 200
+    rest = finals(second.messages)[1:]
+    assert rest
+    assert finals([m for _, m in await read_stream(http, url, last=place)]) == rest
+    assert finals(await read_socket(http, f"{url}?from={place}")) == rest
+    # A number does not say whose it is.
+    assert finals(await read_socket(http, f"{url}?from=1")) == finals(second.messages)
+
+
 async def test_a_transcript_comes_in_every_form_while_the_call_runs_and_after(stack, http):
     async with line(stack.url) as client:
         await client.say(config(channel_labels=["agent"], words=True))
@@ -300,7 +331,7 @@ async def test_calls_are_listed_while_they_run(stack, http):
         await client.hear_out()
 
 
-@pytest.mark.parametrize("place", ["x", "-1", "1..2", "9" * 30, "1.x"])
+@pytest.mark.parametrize("place", ["x", "-1", "1..2", "9" * 30, "1.x", "a-1.2"])
 async def test_a_place_that_is_none_is_refused(stack, http, place):
     transcript = await converse(stack.url, config(), FINALIZE)
     url = api(stack, f"/{transcript.session}/events?from={place}")

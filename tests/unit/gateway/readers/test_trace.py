@@ -2,82 +2,15 @@
 
 from typing import Any, cast
 
-from common.bus import keys, wire
-from common.bus.keys import Leg
-from common.options import SessionOptions
-from common.pipeline import text
-from common.pipeline.record import pack
-from common.pipeline.trace import PARTS, Decoding, Endpoint, SentFinal, SentWords
-from common.redis.link import Command, Link
+from common.pipeline.trace import PARTS, SentFinal, SentWords
+from common.redis.link import Link
 from gateway.calls.directory import Known
-from gateway.calls.record import SessionRecord
-from gateway.protocols.commands import About, AudioFormat
 from gateway.readers.trace import read_trace
+from tests.unit.gateway.readers.stored import KNOWN, LATER, WORDS, Redis, final
 
-RECORD = SessionRecord(
-    SessionOptions(words=True),
-    AudioFormat("pcm16", 16_000, 1),
-    frozenset(),
-    About(labels=("agent",)),
-    align=True,
-    doorbell="gw",
-    denoised=False,
-)
-KNOWN = Known("s", RECORD, "gw", 5_000)
-LATER = Known("t", RECORD, "gw", 6_500)
-ENDPOINT = Endpoint(heard=3.0, decided=3.125, worker="vad", denoised=2.5, denoiser="dfn")
-DECODING = Decoding(begun=3.25, ended=3.5, worker="asr")
-WORDS = text.Words((text.TimedWord("secret", 8_000, 16_000, 0.5),))
 SENT = SentFinal(
     channel=0, utterance=1, gateway="gw", spoken=1.0, received=2.0, stored=2.25, sent=4.0
 )
-
-
-class Redis:
-    """Stands in for the link: texts and traces by key."""
-
-    def __init__(self) -> None:
-        self.streams: dict[bytes, list[Any]] = {}
-
-    def neighbours(self, partition: int) -> int:
-        return partition
-
-    async def insist(self, commands: list[Command]) -> list[Any]:
-        return [self._answer(command) for command in commands]
-
-    def _answer(self, command: Command) -> Any:
-        if command[0] == "XRANGE":
-            return self.streams.get(cast(bytes, command[1]), [])
-        after = command[list(command).index(b"STREAMS") + 1 :]
-        names, cursors = after[: len(after) // 2], after[len(after) // 2 :]
-        return [
-            (name, [each for each in self.streams[name] if each[0] > cast(bytes, at)])
-            for name, at in zip(names, cursors, strict=True)
-            if isinstance(name, bytes) and name in self.streams
-        ]
-
-    def tell(self, session: str, *finals: text.Final, words: bool = False) -> None:
-        entries = [
-            (
-                b"%d-1" % number,
-                [b"s", b"%d" % number, b"p", pack(final), wire.COMMITTED_FIELD, b"3.75"],
-            )
-            for number, final in enumerate(finals, 1)
-        ]
-        if words:
-            entries.append((b"1-2", [b"s", b"9", b"u", b"1", b"w", pack(WORDS)]))
-        self.streams[Leg(session, 0).key("text")] = entries
-
-    def trace(self, session: str, *entries: Any) -> None:
-        self.streams[keys.session_key(session, "trace")] = [
-            (b"%d-1" % n, [b"p", pack(each)]) for n, each in enumerate(entries, 1)
-        ]
-
-
-def final(**given: Any) -> text.Final:
-    usual: dict[str, Any] = {"start": 0, "end": 16_000, "at": 32_000, "text": "secret"}
-    usual |= {"reason": "silence", "endpoint": ENDPOINT, "decoding": DECODING}
-    return text.Final(**(usual | given))
 
 
 async def traced(redis: Redis, *calls: Known) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from gateway.calls.record import CallSpan
 from gateway.protocols.tracing import Parent
 from gateway.spans.description import Described
 from gateway.spans.recorder import SpanRecorder
-from tests.unit.gateway.readers.test_trace import SENT, Redis, final
+from tests.unit.gateway.readers.stored import Redis, final
+from tests.unit.gateway.readers.test_trace import SENT
 from tests.unit.gateway.spans.examples import RECORD, SPAN
 
 
