@@ -197,7 +197,7 @@ export class Follower implements AsyncIterable<ReaderMessage> {
     if (answer?.status === 404) {
       return this.#end("failed", new CallscribeError("unknown_call", "there is no such call"));
     }
-    this.#failed(Number(answer?.headers.get("Retry-After") ?? 0));
+    this.#failed(Number(answer?.headers.get("Retry-After")) || 0); // it may be a date
   }
 
   #receive(data: unknown): void {
