@@ -1,14 +1,14 @@
 """When to decode one utterance, and what of the results to publish.
 
-Feed it events (`audio`, `paused`, `resumed`, `ended`, `decoded`, `failed`), then carry out the
-actions of `due()` in order. Positions are 16 kHz samples since the session began; there is no other
-time. Events may be fed in bulk before one `due()`: an utterance that is repeated after a crash
-costs one decode for each of its clauses, not all of its earlier ones.
+Feed it events (`audio`, `gone`, `paused`, `resumed`, `ended`, `decoded`, `failed`), then carry out
+the actions of `due()` in order. Positions are 16 kHz samples since the session began; there is no
+other time. Events may be fed in bulk before one `due()`: an utterance that is repeated after a
+crash costs one decode for each of its clauses, not all of its earlier ones.
 
 `TRANSITIONS` has the states and what moves between them; anything else raises Misuse. `audio`,
-`decoded` and `failed` are allowed in every state. A long utterance is decoded clause by clause
-(`asr_worker.clauses`), each once; a text is that of its clauses, joined. At most one decode is in
-flight:
+`gone`, `decoded` and `failed` are allowed in every state. A long utterance is decoded clause by
+clause (`asr_worker.clauses`), each once; a text is that of its clauses, joined. At most one
+decode is in flight:
 - OPEN: a clause that is over, has no text and has not failed; else a partial of the last clause
   whenever there is enough new audio; audio that arrives meanwhile waits.
 - PAUSED: the clauses without a text, tentatively; a partial in flight is cancelled for them. If
@@ -93,6 +93,7 @@ class UtteranceScheduler:
         self._live = live
         self._state = State.OPEN
         self._available = start
+        self._gone = False
         self._end: int | None = None
         """The end of speech, as far as known: set while PAUSED, CLOSING and DONE."""
         self._reason: EndReason = "silence"
@@ -141,6 +142,10 @@ class UtteranceScheduler:
     def audio(self, position: int) -> None:
         """Note that all audio of the leg before `position` can be read now."""
         self._available = max(self._available, position)
+
+    def gone(self) -> None:
+        """Note that none of its audio will come: once it has ended, the final is failed."""
+        self._gone = True
 
     def paused(self, end: int) -> None:
         """Note that speech seems to have ended at `end`; it may resume."""
@@ -297,7 +302,7 @@ class UtteranceScheduler:
         elif clauses and self._without_text(clauses) is None:
             hypothesis, failed = self._joined(clauses), False
             token, _ = self._texts[clauses[-1]]
-        elif any(self._failures[clause] >= _ATTEMPTS for clause in clauses):
+        elif self._gone or any(self._failures[clause] >= _ATTEMPTS for clause in clauses):
             hypothesis, failed = self._heard, True
         else:
             return None

@@ -6,7 +6,7 @@ from hashlib import sha1
 from asr_worker.actions import Decode, PublishFinal, PublishPartial
 from asr_worker.api import DecodeRequest, Hypothesis, Word
 from asr_worker.clauses import Clauses, quietest
-from asr_worker.recording import Recording
+from asr_worker.recording import GONE, Recording
 from asr_worker.scheduler import UtteranceScheduler
 from common.audio import SAMPLE_RATE, float_to_pcm16, samples
 from common.bus.keys import Leg
@@ -89,6 +89,9 @@ class Utterance:
             if isinstance(entry, Chunk):
                 self._recording.add(entry)
         self.scheduler.audio(self._recording.end)
+        if self._recording.gone:
+            self.trouble = GONE
+            self.scheduler.gone()
         for entry in entries:
             if isinstance(entry, SpeechEntry):
                 for event in entry.events:

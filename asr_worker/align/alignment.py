@@ -5,7 +5,7 @@ from enum import Enum
 
 from asr_worker.align.units import units
 from asr_worker.api import Word
-from asr_worker.recording import Recording
+from asr_worker.recording import GONE, Recording
 from common.audio import FloatArray, samples
 from common.bus.wire import Chunk
 from common.pipeline.text import TimedWord, Words
@@ -21,7 +21,7 @@ class Trouble(Enum):
 
     TOO_LONG = "the utterance is longer than 180 s"
     NOTHING_SPOKEN = "nothing in the text can be placed in time"
-    AUDIO_GONE = "its audio is no longer kept"
+    AUDIO_GONE = GONE
     FULL = "the aligner is full"
     FAILED = "the aligner failed"
 
@@ -58,10 +58,9 @@ class Alignment:
         """Take entries of the source stream; they may continue behind the end."""
         for entry in entries:
             if isinstance(entry, Chunk) and not self.complete:
-                if self._recording.end == self.start < entry.start:
-                    # Streams are trimmed from their beginning; no utterance begins inside a gap.
-                    self.trouble = self.trouble or Trouble.AUDIO_GONE
                 self._recording.add(entry)
+        if self._recording.gone:
+            self.trouble = self.trouble or Trouble.AUDIO_GONE
 
     def words(self, words: Sequence[Word]) -> Attach:
         """Return the effect of answering with `words`, timed from `start`."""

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_worker.recording import Recording
+from asr_worker.recording import LONGEST, Recording
 from common.audio import float_to_pcm16, pcm16_to_float
 from common.bus.wire import Chunk
 
@@ -53,12 +53,22 @@ def test_what_was_skipped_is_silence():
     assert np.array_equal(audio[59_000:], said(60_000, 61_000))
 
 
-def test_what_begins_later_begins_with_silence():
+def test_what_begins_later_is_gone_and_stays_empty():
     recording = Recording(START)
     recording.add(chunk(START + 5, START + 9))
-    assert np.array_equal(
-        recording.until(10**9), np.concatenate((np.zeros(5), said(START + 5, START + 9)))
-    )
+    recording.add(chunk(START, START + 9))
+    assert recording.gone
+    assert (recording.end, recording.until(10**9).shape) == (START, (0,))
+
+
+def test_it_never_holds_more_than_the_longest_utterance():
+    recording = Recording(START)
+    recording.add(chunk(START, START + 10))
+    recording.add(Chunk(START + LONGEST + 500, bytes(2 * 1000)))
+    assert recording.end == START + LONGEST
+    recording.add(Chunk(START + 9 * LONGEST, bytes(2 * 1000)))
+    assert recording.end == START + LONGEST
+    assert not recording.gone
 
 
 def test_it_ends_where_asked():

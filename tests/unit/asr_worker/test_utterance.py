@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from asr_worker.actions import Cancel, Decode, PublishFinal
 from asr_worker.api import DecodeRequest, Hypothesis, Word
+from asr_worker.recording import GONE
 from asr_worker.utterance import BROKEN, Utterance, unreadable
 from common.audio import SAMPLE_RATE, float_to_pcm16
 from common.bus.keys import Leg
@@ -209,6 +210,33 @@ def test_one_that_comes_from_the_dead_letters_does_not_go_there_again():
     one = candidate(replay=True)
     assert one.candidate
     assert one.given_up("why", 1000) == []
+
+
+def test_one_whose_audio_was_cut_off_before_it_was_read_is_a_failed_final():
+    one = utterance()
+    entry = Chunk(700 * SAMPLE_RATE, bytes(3200))
+    one.feed([entry, ended(49_000, 60_000)])
+    body = final(one)
+    assert (body.failed, body.shown, body.trouble) == (True, True, GONE)
+    assert (body.start, body.end, body.text) == (1000, 49_000, "")
+    assert one.seconds == 0
+
+
+def test_nothing_is_decoded_of_one_whose_audio_was_cut_off():
+    one = utterance()
+    for position in range(700, 720):
+        one.feed([Chunk(position * SAMPLE_RATE, bytes(2 * SAMPLE_RATE))])
+        assert one.scheduler.due() == []
+    paused(one, 9000)
+    assert one.scheduler.due() == []
+
+
+def test_audio_without_events_is_kept_up_to_the_longest_utterance():
+    one = utterance()
+    for second in range(600):
+        end = 1000 + (second + 1) * SAMPLE_RATE
+        one.feed([Chunk(end, bytes(2 * SAMPLE_RATE))])
+    assert one.seconds == 300
 
 
 def test_an_abandoned_one_is_a_failed_final_of_what_there_is():
