@@ -17,6 +17,14 @@ def renew(names: Iterable[bytes], seconds: int = keys.SESSION_TTL) -> list[Comma
     return [("EXPIRE", key, seconds) for key in names]
 
 
+def lengthen(names: Iterable[bytes]) -> list[Command]:
+    """Let keys live for the lifetime of a session from now, or for what they have left if longer.
+
+    Each must have a TTL or be missing.
+    """
+    return [("EXPIRE", key, keys.SESSION_TTL, "GT") for key in names]
+
+
 def limit(key: bytes) -> Command:
     """Give a key without a TTL the lifetime of a session."""
     return ("EXPIRE", key, keys.SESSION_TTL, "NX")

@@ -74,7 +74,8 @@ class Upkeep(Generic[S]):
                 orphans.add(slot)
                 continue
             kinds = {*self._stage.spec.fences_of(slot.assignment.key), self._stage.spec.output}
-            renewals += commands.renew(map(slot.assignment.leg.key, kinds))
+            # The text of an ended call lives longer already.
+            renewals += commands.lengthen(map(slot.assignment.leg.key, kinds))
         if orphans:
             await self._assignments.release(
                 [(s.assignment.entry, s.assignment.key) for s in orphans]

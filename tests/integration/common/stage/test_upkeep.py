@@ -133,6 +133,24 @@ async def test_keys_live_on_while_the_session_does(link, workers):
     await finish(call)
 
 
+async def test_what_is_to_live_longer_is_not_shortened(link, workers, monkeypatch):
+    """A call's text outlives it for the retention, also while a worker still has some of it."""
+    monkeypatch.setattr(upkeep, "_REFRESH_EVERY", 0.05)
+    worker = await workers.add()
+    (call,) = await calls(link, 1)
+    await wait_until(lambda: worker.owned, "it owns it")
+    await call.say(5000)
+    await call.complete()
+    output, checkpoint = call.leg.key(worker.stage.spec.output), call.leg.key("ckpt:toy")
+    await link.call("EXPIRE", output, 5000)
+    for _ in range(2):
+        await link.call("EXPIRE", checkpoint, 2)
+        while await link.call("TTL", checkpoint) < keys.SESSION_TTL - 5:
+            await asyncio.sleep(0.01)
+    assert await link.call("TTL", output) > 4000
+    await finish(call)
+
+
 async def test_a_session_whose_streams_are_gone_is_not_brought_back(link, workers):
     """What a late step writes must not stay for ever."""
     worker = await workers.add()
