@@ -35,6 +35,7 @@ from asr_worker.api import (
 )
 from asr_worker.meter import USUAL_S, Meter
 from asr_worker.places import Decoded, Group, Places, Ticket
+from asr_worker.watchdog import Watchdog
 from common.errors import AtCapacity, Misuse
 from common.pipeline.report import AsrLoad
 
@@ -92,6 +93,8 @@ class Dispatcher:
         self._closed = False
         self._decode_seconds = 0.0
         self.meter = Meter(speech)
+        self.watchdog = Watchdog()
+        """Knows what the engine has to decode."""
         self._load = 1.0
         self._load_read = clock()
         self._live_at = -math.inf
@@ -269,7 +272,8 @@ class Dispatcher:
         tickets = group.tickets
         try:
             async with asyncio.timeout(group.alone):
-                outcomes = await self._decode(group)
+                with self.watchdog.request(sum(ticket.seconds for ticket in tickets)):
+                    outcomes = await self._decode(group)
         except AtCapacity as full:
             for ticket in tickets:
                 self._drop(ticket, str(full))

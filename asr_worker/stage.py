@@ -150,9 +150,13 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
         return replace(self._dispatcher.report(), legs=self._legs)
 
     async def watch(self) -> None:
-        """See `Stage.watch`; the cause of a death is published before the process ends."""
+        """See `Stage.watch`; the cause of a death is published before the process ends.
+
+        Only an isolated engine can hang apart from this process.
+        """
+        death = self._engine.watch()
         try:
-            await self._engine.watch()
+            await (self._dispatcher.watchdog.watch(death) if self._engine.isolated else death)
         except EngineDead:
             await self._isolated.all_settled()
             raise

@@ -9,6 +9,8 @@ from asr_worker.align.alignment import Alignment, Trouble
 from asr_worker.align.api import Aligner
 from asr_worker.align.settings import AlignSettings
 from asr_worker.api import EngineDead, Word
+from asr_worker.watchdog import Watchdog
+from common.audio import SAMPLE_RATE
 from common.bus import wire
 from common.errors import AtCapacity, CallscribeError
 from common.pipeline.stages import ALIGN
@@ -44,6 +46,7 @@ class AlignStage(Stage[OwnedText, TextWork]):
     def __init__(self, settings: AlignSettings, aligner: Aligner, metrics: AlignMetrics) -> None:
         self.tick = settings.align_tick_ms / 1000
         self._aligner = aligner
+        self._watchdog = Watchdog()
         self._metrics = metrics
 
     async def start(self) -> None:
@@ -52,7 +55,7 @@ class AlignStage(Stage[OwnedText, TextWork]):
 
     async def watch(self) -> None:
         """See `Stage.watch`."""
-        await self._aligner.watch()
+        await self._watchdog.watch(self._aligner.watch())
 
     def open(
         self, assignment: Assignment[TextWork], recovery: Recovery, wake: Callable[[], None]
@@ -126,7 +129,9 @@ class AlignStage(Stage[OwnedText, TextWork]):
 
     async def _align(self, alignment: Alignment) -> tuple[Word, ...]:
         began = time.monotonic()
-        words = await self._aligner.align(alignment.id, alignment.audio, alignment.units)
+        audio = alignment.audio
+        with self._watchdog.request(len(audio) / SAMPLE_RATE):
+            words = await self._aligner.align(alignment.id, audio, alignment.units)
         self._metrics.align.observe(time.monotonic() - began)
         return words
 

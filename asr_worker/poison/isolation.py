@@ -14,11 +14,9 @@ from asr_worker.api import DecodePoisoned, DecodeRequest, Engine
 from asr_worker.dispatch import Dispatcher
 from asr_worker.places import Decoded
 from asr_worker.poison.child import ChildEngine
+from asr_worker.watchdog import patience
 from common.audio import SAMPLE_RATE
 
-_LEAST, _PER_SECOND = 30.0, 4.0
-"""Seconds for a decode at most, plus seconds per second of its audio. An engine at a quarter of
-real time serves no live call, so a decode that takes longer hangs."""
 _REPORT_WITHIN = 2.0
 """Seconds that the end of the process waits for results to be published."""
 
@@ -47,7 +45,7 @@ class IsolatedDecoder:
         Waits as long as no child can be started. Other errors and cancellation are as in
         `Dispatcher.decode`.
         """
-        limit = _LEAST + _PER_SECOND * len(request.audio) / SAMPLE_RATE
+        limit = patience(len(request.audio) / SAMPLE_RATE)
         if self._child is None:
             return await self._decode_alone(request, limit)
         began = time.monotonic()

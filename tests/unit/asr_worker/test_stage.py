@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 from prometheus_client import CollectorRegistry
 
+from asr_worker import watchdog
 from asr_worker.api import EngineDead, Hypothesis, Priority, Usage
 from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
@@ -244,6 +245,27 @@ class Waiting(StandIn):
         if request.utterance != "probe":
             await self.may.wait()
         return Hypothesis(str(len(request.audio) // 16_000), "English")
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+async def test_an_engine_that_hangs_ends_the_worker_if_it_is_isolated(monkeypatch, isolated):
+    """In this process it cannot hang apart; on a busy processor it would only seem to."""
+    monkeypatch.setattr(watchdog, "_LOOK_S", 0.001)
+    monkeypatch.setattr(watchdog, "_LEAST", 0.01)
+    monkeypatch.setattr(watchdog, "_PER_SECOND", 0.01)
+    engine = Waiting(in_clauses=False)
+    engine.isolated = isolated
+    stage, woken = await started(engine)
+    state = opened(stage, assignment(1), woken)
+    await stage.step([(state, [Chunk(16_000, bytes(32_000)), ENDED])])
+    watching = asyncio.create_task(stage.watch())
+    done, _ = await asyncio.wait({watching}, timeout=None if isolated else 0.1)
+    assert bool(done) == isolated
+    if isolated:
+        assert isinstance(watching.exception(), EngineDead)
+    watching.cancel()
+    stage.close(state)
+    await stage.stop()
 
 
 def spoken_until(seconds):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
+from asr_worker import watchdog
 from asr_worker.align import stage as module
 from asr_worker.align.alignment import Trouble
 from asr_worker.align.settings import AlignSettings
@@ -153,6 +154,17 @@ async def test_as_long_as_audio_comes_it_is_waited_for(rig, monkeypatch):
     assert await rig.step(state, Chunk(20_000, bytes(2 * 5_000))) == []
     await rig.woken.get()
     await rig.asked(state)
+    rig.stage.close(state)
+
+
+async def test_an_aligner_that_hangs_ends_the_worker(rig, monkeypatch):
+    monkeypatch.setattr(watchdog, "_LOOK_S", 0.001)
+    monkeypatch.setattr(watchdog, "_LEAST", 0.01)
+    monkeypatch.setattr(watchdog, "_PER_SECOND", 0.01)
+    state = await rig.open()
+    await rig.asked(state)
+    with pytest.raises(EngineDead, match="no answer in"):
+        await rig.stage.watch()
     rig.stage.close(state)
 
 

@@ -95,8 +95,8 @@ async def test_an_engine_that_dies_of_something_else_is_no_proof(engine, dispatc
 
 
 async def test_an_engine_that_does_not_answer_is_proof_as_well(engine, isolated, monkeypatch):
-    monkeypatch.setattr("asr_worker.poison.isolation._LEAST", 0.01)
-    monkeypatch.setattr("asr_worker.poison.isolation._PER_SECOND", 0.01)
+    monkeypatch.setattr("asr_worker.watchdog._LEAST", 0.01)
+    monkeypatch.setattr("asr_worker.watchdog._PER_SECOND", 0.01)
     with pytest.raises(DecodePoisoned, match="decoded alone: no answer in 0 s"):
         await isolated.decode(request("candidate"))
 
