@@ -8,7 +8,7 @@ from uuid import uuid4
 from common.audio import SAMPLE_RATE, seconds
 from common.bus import commands, keys, wire
 from common.pipeline.stages import VAD
-from common.pipeline.streams import CHECKPOINT, SOURCES
+from common.pipeline.streams import AUDIO, CHECKPOINT, CLEAN, SOURCES
 from common.redis.link import CommandError, Link, Reply
 from common.telemetry.logs import Log
 from gateway.access.meter import Meter
@@ -24,7 +24,8 @@ RENEW_EVERY = 10.0
 _LOOK_EVERY = 1.0
 _STORES_EVERY = 0.25
 _AUDIO_KEPT = 300 * SAMPLE_RATE
-"""Hard cap of a leg's audio in Redis: reached only when nothing consumes it for five minutes."""
+"""Hard cap of a leg's audio in Redis, and of its denoised audio: reached only when nothing consumes
+it for five minutes."""
 
 _HEARD = CHECKPOINT.of(VAD.name)
 """Tells how far a leg's audio was heard: recognition is not ahead of that."""
@@ -151,8 +152,9 @@ class Maintenance:
         await self._store.renew([(call.id, call.intake.record) for call in alive])
         await self._account(alive)
         trims = [
-            commands.trim(leg.key, leg.position - _AUDIO_KEPT)
+            commands.trim(leg.leg.key(kind), leg.position - _AUDIO_KEPT)
             for call in alive
+            for kind in ((AUDIO, CLEAN) if call.intake.record.denoised else (AUDIO,))
             for leg in call.intake.legs
             if leg.position > _AUDIO_KEPT
         ]

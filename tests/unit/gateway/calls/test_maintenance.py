@@ -114,8 +114,20 @@ async def test_audio_that_nobody_consumes_is_cut_off_after_five_minutes():
     (leg,) = table.call.intake.legs
     leg.position = 310 * 16_000
     await rig.round()
-    (trim, *_) = [command for command in rig.around.commands if command[0] == "XTRIM"]
-    assert trim == ("XTRIM", leg.key, "MINID", "~", 10 * 16_000)
+    trims = {command for command in rig.around.commands if command[0] == "XTRIM"}
+    assert trims == {("XTRIM", leg.key, "MINID", "~", 10 * 16_000)}
+
+
+async def test_denoised_audio_that_nobody_consumes_is_cut_off_too():
+    table = await a_call(json.dumps({"type": "config", "encoding": "pcm16", "denoise": True}))
+    rig = Rig(table)
+    (leg,) = table.call.intake.legs
+    leg.position = 310 * 16_000
+    await rig.round()
+    trims = {command for command in rig.around.commands if command[0] == "XTRIM"}
+    assert trims == {
+        ("XTRIM", leg.leg.key(kind), "MINID", "~", 10 * 16_000) for kind in ("audio", "clean")
+    }
 
 
 async def test_a_call_that_redis_has_lost_is_lost():
