@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from common.audio import SAMPLE_RATE, pcm16_to_float, seconds
@@ -29,18 +29,19 @@ from vad_worker.settings import VadSettings
 from vad_worker.tones import digits
 
 _LIVE_AHEAD = 2.0
-"""Seconds that live audio may be ahead of the time since its leg was adopted: network bursts."""
-_PACE_OVER = 1.0
-_CAUGHT_UP = 0.5
-"""A leg that was taken over has read all that came in between when `_PACE_OVER` seconds bring no
-more than `_CAUGHT_UP` of audio beyond them. A single step says nothing: it reads a few entries."""
+"""Seconds that live audio may be ahead of the time that has passed: network bursts."""
+_PACE_OVER = 3.0
+_PACE_WITHIN = 0.5
+"""All that came before is read when `_PACE_OVER` seconds or more bring their own length of audio,
+within `_PACE_WITHIN`. A single step says nothing: it reads a few entries. In a shorter time, what
+comes at 1.3 times its pace would look the same."""
 _MOST_RECORDED = 2
 """Utterances of a recording that may wait for their final; then no more of it is read."""
 
 
 @dataclass(slots=True, eq=False)
 class OwnedLeg:
-    """A leg, its recurrent state, and when and at which position this worker began with it."""
+    """A leg, its recurrent state, and since when and from which position its pace is measured."""
 
     leg: VadLeg
     model: State
@@ -48,8 +49,21 @@ class OwnedLeg:
     start: int
     catching_up: bool = False
     """Whether it is read faster than it came because it had no owner for a while."""
+    paused: bool = False
+    """Whether nothing of it was read since the last step, because it was full."""
+    _looked: tuple[float, int] = field(init=False)
+    """Since when and from which position it may have kept pace."""
     unsettled: int = 0
     """Frames of the open utterance, whose recognition has not cost anything yet."""
+
+    def __post_init__(self) -> None:
+        self._looked = self.began, self.leg.position
+
+    @property
+    def full(self) -> bool:
+        """See `VadStage.full`."""
+        leg = self.leg
+        return not leg.live and not leg.speaking and leg.unfinished >= _MOST_RECORDED
 
     def settled(self, frames: int) -> int:
         """Count new frames; return those whose utterances have ended, or that are silence."""
@@ -60,13 +74,32 @@ class OwnedLeg:
         return frames
 
     def note_pace(self, now: float) -> None:
-        """Find out whether the audio arrives about as fast as it is spoken."""
-        ahead = seconds(self.leg.position - self.start) - (now - self.began)
-        if not self.catching_up:
-            self.leg.live = ahead < _LIVE_AHEAD
-        elif now - self.began >= _PACE_OVER:
-            self.catching_up = ahead > _CAUGHT_UP
+        """Find out whether the audio arrives about as fast as it is spoken.
+
+        What had gathered before, while the leg had no owner or its client none to send to, does not
+        count any more once it is read.
+        """
+        kept_pace = self._kept_pace(now)
+        if kept_pace and (self.catching_up or not self.leg.live):
+            self.catching_up = False
             self.began, self.start = now, self.leg.position
+        if not self.catching_up:
+            self.leg.live = self._ahead(self.began, self.start, now) < _LIVE_AHEAD
+
+    def _kept_pace(self, now: float) -> bool:
+        """Whether another `_PACE_OVER` seconds have passed that brought their own length of audio.
+
+        A recording that is paused meanwhile may come as slowly.
+        """
+        began, start = self._looked
+        ahead = self._ahead(began, start, now)
+        if not self.paused and ahead <= _PACE_WITHIN and now - began < _PACE_OVER:
+            return False
+        self._looked = now, self.leg.position
+        return not self.paused and abs(ahead) <= _PACE_WITHIN
+
+    def _ahead(self, began: float, start: int, now: float) -> float:
+        return seconds(self.leg.position - start) - (now - began)
 
 
 class VadStage(Stage[OwnedLeg, LegWork]):
@@ -133,6 +166,7 @@ class VadStage(Stage[OwnedLeg, LegWork]):
             outcomes.append(attempt(owned.leg.conclude, *heard_of, heard=heard, now=decided))
             if owned.leg.missing:
                 self._metrics.gaps.inc(seconds(owned.leg.missing))
+            owned.paused = owned.full
             settled = owned.settled(count)
             if owned.leg.live:
                 self._settled += settled
@@ -160,8 +194,7 @@ class VadStage(Stage[OwnedLeg, LegWork]):
         of arrival, so a live call's utterance would wait for all those of the recordings. An open
         utterance is read to its end: the recogniser goes on reading until that is known.
         """
-        leg = state.leg
-        return not leg.live and not leg.speaking and leg.unfinished >= _MOST_RECORDED
+        return state.full
 
     def close(self, state: OwnedLeg) -> None:
         """See `Stage.close`."""

@@ -78,6 +78,61 @@ def test_a_live_call_that_had_no_owner_for_a_while_stays_live(frame_s, backlog_s
     assert not one.leg.live, "what comes faster from then on is a recording"
 
 
+def hear_silence(one: OwnedLeg, until: float) -> None:
+    """Hear all up to a time in seconds."""
+    end = round(16_000 * until)
+    chunk = Chunk(end, bytes(2 * (end - one.leg.position)))
+    silence = [0.01] * (len(one.leg.ingest([chunk])) // FRAME_BYTES)
+    one.leg.conclude(silence, silence)
+
+
+@pytest.mark.parametrize("backlog_s", [3.0, 30.0])
+def test_a_live_call_that_begins_with_a_backlog_is_live_once_that_is_read(backlog_s):
+    one = owned()
+    hear_silence(one, backlog_s)
+    one.note_pace(100.0)
+    assert not one.leg.live
+    for tenth in range(1, 100):
+        hear_silence(one, backlog_s + tenth / 10)
+        one.note_pace(100.0 + tenth / 10)
+        assert one.leg.live == (tenth >= 30)
+    hear(one, 2)  # 4.48 s in one go
+    one.note_pace(110.0)
+    assert not one.leg.live, "what comes faster from then on is a recording"
+
+
+def test_a_recording_stays_one_however_long_it_is_paused():
+    """It comes at 16 times its pace, and nothing of it is read while finals are awaited."""
+    one = owned()
+    now = 100.0
+    hear(one, 1)
+    for number in range(1, 30):
+        hear(one, 1)
+        one.note_pace(now)
+        assert not one.leg.live
+        one.paused = one.full
+        assert one.paused
+        one.leg.committed(number)
+        now += 2.2  # about its own length
+
+
+def test_what_comes_a_little_faster_than_it_is_spoken_is_a_recording_from_some_time_on():
+    one = owned()
+    for tenth in range(1, 400):
+        hear_silence(one, 1.3 * tenth / 10)
+        one.note_pace(100.0 + tenth / 10)
+        assert one.leg.live == (0.3 * tenth / 10 < 2.0)
+
+
+def test_a_recording_whose_worker_stands_still_stays_one():
+    one = owned()
+    for second in range(20):
+        for sixteenth in range(16):
+            hear_silence(one, 60.0 + 16 * second + sixteenth)
+            one.note_pace(100.0 + 2 * second + sixteenth / 16)
+            assert not one.leg.live
+
+
 @pytest.mark.parametrize("live", [True, False])
 def test_a_leg_that_is_taken_over_is_what_it_was(live):
     one, worker = owned(), stage()
