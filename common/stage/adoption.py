@@ -5,7 +5,7 @@ Redis refuses the former owner's writes. One script writes the markers and reads
 state cannot change any more.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -49,11 +49,13 @@ async def adopt(
     stage: Stage[S, Any],
     delivered: Sequence[Delivery],
     owner: str,
+    reopened: Mapping[bytes, int],
     wake: Callable[[bytes], None],
 ) -> tuple[list[Slot[S]], list[Broken]]:
     """Open slots for work items just adopted; also return those that cannot be opened.
 
-    `wake` asks for a step of the work item with the given entry. Waits as long as Redis is away.
+    `wake` asks for a step of the work item with the given entry. `reopened`: see `Assignment`, by
+    entry. Waits as long as Redis is away.
     """
     slots: list[Slot[S]] = []
     hopeless: list[Broken] = []
@@ -68,7 +70,8 @@ async def adopt(
         try:
             work = stage.spec.work.unpack(each.raw)
             emitted = _last_output(stage.spec.output, output)
-            assignment = Assignment(each.key, leg, work, each.entry, epoch, each.raw, owner)
+            again = reopened.get(each.entry, 0)
+            assignment = Assignment(each.key, leg, work, each.entry, epoch, each.raw, owner, again)
             recovery = Recovery(state[1][1] if state else None, emitted)
             opened = stage.open(assignment, recovery, partial(wake, each.entry))
             inputs = {leg.key(stream): (stream, i) for stream, i in stage.inputs(opened).items()}

@@ -28,7 +28,7 @@ T = TypeVar("T")
 W = TypeVar("W", bound=WorkItem | None, covariant=True)
 
 CANDIDATE_FROM = 3
-"""Epoch from which on a work item is a poison candidate: two owners did not finish it."""
+"""The owner from which on a work item is a poison candidate: two others did not finish it."""
 
 
 class Events(Protocol):
@@ -47,7 +47,8 @@ class Assignment(Generic[W]):
     """One owned work item. `epoch` is this owner's fencing token; a later owner's is higher.
 
     `raw` is the work item as stored in Redis; `work` is None if it cannot be read. `owner` is the
-    name of this worker.
+    name of this worker. `reopened`: how often it had acquired the work item before, and then opened
+    it again only because Redis may have lost writes.
     """
 
     key: str
@@ -57,6 +58,7 @@ class Assignment(Generic[W]):
     epoch: int
     raw: bytes = b""
     owner: str = ""
+    reopened: int = 0
 
     @property
     def candidate(self) -> bool:
@@ -65,7 +67,7 @@ class Assignment(Generic[W]):
         Harmless changes of owner count as well, so a candidate is handled with care and nothing
         worse. For a leg this means nothing: legs change owners all the time.
         """
-        return self.epoch >= CANDIDATE_FROM
+        return self.epoch - self.reopened >= CANDIDATE_FROM
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ class Runner(Generic[S]):
         self._slots: dict[bytes, Slot[S]] = {}
         self._adoptable: dict[bytes, Delivery] = {}
         self._lost: set[bytes] = set()
+        self._reopened: dict[bytes, int] = {}
         self._notified: set[Leg] = set()
         self._woken: set[bytes] = set()
         self._alarm = asyncio.Event()
@@ -288,13 +289,14 @@ class Runner(Generic[S]):
 
     async def _apply_notes(self) -> None:
         lost, self._lost = self._lost, set()
-        for entry in lost:
-            if entry in self._slots:
-                self._forget(self._slots[entry], "lost")
+        for entry in lost & self._slots.keys():
+            self._forget(self._slots[entry], "lost")
         if not self._adoptable:
             return
         new = [h for entry, h in self._adoptable.items() if entry not in self._slots]
-        slots, hopeless = await adopt(self._link, self._stage, new, self._consumer, self._wake)
+        slots, hopeless = await adopt(
+            self._link, self._stage, new, self._consumer, self._reopened, self._wake
+        )
         self._adoptable = {k: h for k, h in self._adoptable.items() if h not in new}
         if hopeless:
             await self._give_up(hopeless)
@@ -312,6 +314,7 @@ class Runner(Generic[S]):
     async def _reopen(self) -> None:
         """Open every work item again from the data in Redis, which may have lost writes."""
         self._publisher.generation = self._link.generation
+        self._reopened = {at: s.assignment.reopened + 1 for at, s in self._slots.items()}
         for slot in list(self._slots.values()):
             self._forget(slot, "reopened")
         _, new = await self._retries.insist(lambda: self._assignments.renew(known=()))

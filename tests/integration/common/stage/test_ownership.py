@@ -281,6 +281,34 @@ async def test_a_work_item_taken_away_behind_its_owners_back_is_dropped(link, wo
     await finish(call)
 
 
+async def test_an_owner_that_opens_a_work_item_again_counts_once(link, workers):
+    """A failover, or a slot that moves, proves nothing against it."""
+    worker = await workers.add(settings=BRISK)
+    (call,) = await calls(link, 1)
+    await wait_until(lambda: worker.owned, "it owns it")
+    for times in range(2, 5):
+        worker.runner._publisher.generation -= 1  # as if the link's had risen
+        opened = worker.stage.opened
+        await wait_until(lambda: len(opened) == times, "it is opened again")  # noqa: B023
+    await wait_until(lambda: worker.runner._slots, "it owns it again")
+    (slot,) = worker.runner._slots.values()
+    assert (slot.assignment.epoch, slot.assignment.candidate) == (4, False)
+    await call.say(5000)
+    await finish(call)
+
+
+async def test_a_work_item_that_two_other_owners_did_not_finish_is_a_candidate(link, workers):
+    (call,) = await calls(link, 1)
+    for candidate in (False, False, True):
+        worker = await workers.add(settings=BRISK)
+        await wait_until(lambda: worker.runner._slots, "it owns it")  # noqa: B023
+        (slot,) = worker.runner._slots.values()
+        assert slot.assignment.candidate == candidate
+        if not candidate:
+            await worker.kill()
+    await finish(call)
+
+
 async def test_a_doorbell_wakes_and_a_lost_one_costs_only_time(link, workers):
     worker = await workers.add(woken=True)
     worker.stage.tick = 30.0
