@@ -8,7 +8,7 @@ from importlib.metadata import version
 import uvloop
 
 from common import lifecycle
-from common.errors import BusUnavailable, Incompatible, SettingsError
+from common.errors import Incompatible, Retryable, SettingsError
 from common.settings import load
 from common.telemetry import logs, metrics
 from gateway.server import GatewayServer
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = load(GatewaySettings, sys.argv[1:] if argv is None else argv, os.environ)
         logs.configure(level=settings.log_level, format=settings.log_format, service="gateway")
         return uvloop.run(_run(settings))
-    except (SettingsError, BusUnavailable, Incompatible) as error:
+    except (SettingsError, Retryable, Incompatible) as error:
         print(f"callscribe gateway: {error}", file=sys.stderr)  # noqa: T201 - for the operator
         misuse = isinstance(error, SettingsError)
         return lifecycle.EXIT_MISUSE if misuse else lifecycle.EXIT_FAILED

@@ -1,6 +1,6 @@
 """Makes the gate that the settings ask for."""
 
-from common.errors import SettingsError
+from common.errors import Retryable
 from common.telemetry.logs import Log
 from gateway.access.gate import Gate
 from gateway.access.keyring import Keyring
@@ -11,9 +11,10 @@ _log = Log(__name__)
 
 
 def gatekeeper(settings: GatewaySettings, keyring: Keyring) -> Gate:
-    """Return the gate. Raises SettingsError for a gateway that all may use without being told so.
+    """Return the gate. Raises Retryable for a gateway that all may use without being told so.
 
-    `keyring`: as it is when the gateway starts.
+    `keyring`: as it is when the gateway starts. Keys are made and lost while settings stay, so a
+    later start may succeed.
     """
     here = is_here(settings.host) and not settings.trusted_proxies
     gate = Gate(
@@ -34,5 +35,5 @@ def gatekeeper(settings: GatewaySettings, keyring: Keyring) -> Gate:
         )
         text = "is reached from other machines, and there are no keys"
         remedy = "make one with `callscribe keys create`, or say --no-auth"
-        raise SettingsError(f"{which} {text}: {remedy}")
+        raise Retryable(f"{which} {text}: {remedy}")
     return gate

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from common.errors import SettingsError
+from common.errors import Retryable
 from common.pipeline.access import AccessKey, new_key
 from common.settings import load
 from gateway.access.gate import Denied, Gate
@@ -31,7 +31,7 @@ def record(**more: Any) -> AccessKey:
 
 @pytest.mark.parametrize("host", PUBLIC)
 def test_a_public_address_without_keys_is_refused_and_the_remedies_are_named(host: str):
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(Retryable) as refused:
         made("--host", host)
     said = str(refused.value)
     assert said.startswith(f"--host: {host} is reached from other machines")
@@ -41,7 +41,7 @@ def test_a_public_address_without_keys_is_refused_and_the_remedies_are_named(hos
 
 @pytest.mark.parametrize("host", PUBLIC)
 def test_a_port_of_one_tenant_is_no_key(host: str):
-    with pytest.raises(SettingsError, match="there are no keys"):
+    with pytest.raises(Retryable, match="there are no keys"):
         made("--host", host, "--port-tenant", "pbx")
 
 
@@ -54,7 +54,7 @@ def test_on_this_machine_alone_nobody_needs_a_key_before_there_is_one(host: str)
 @pytest.mark.parametrize("host", HERE)
 def test_behind_a_proxy_even_this_machines_address_needs_keys(host: str):
     flags = ("--host", host, "--trusted-proxies", "127.0.0.1")
-    with pytest.raises(SettingsError, match="--trusted-proxies: what is behind a proxy is reached"):
+    with pytest.raises(Retryable, match="--trusted-proxies: what is behind a proxy is reached"):
         made(*flags)
     assert not made(*flags, one=record()).open
     assert made(*flags, "--no-auth").open
