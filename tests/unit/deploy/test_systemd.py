@@ -87,6 +87,14 @@ def test_a_unit_on_a_gpu_sees_the_devices_of_every_driver_and_of_mig(name):
     }
 
 
+@pytest.mark.parametrize("name", UNITS)
+def test_what_runs_vllm_alone_may_ask_for_network_interfaces(name):
+    vllm = name in ("callscribe-asr-vllm", "callscribe-align")
+    families = {each for line in Unit(name).all("RestrictAddressFamilies") for each in line.split()}
+    # systemd adds one allowed list to another.
+    assert families == {"AF_INET", "AF_INET6", "AF_UNIX", *(["AF_NETLINK"] if vllm else [])}
+
+
 def test_a_password_is_read_from_where_systemd_puts_it(tmp_path):
     found = dict(
         line.split("=", 1) for line in PASSWORD.read_text().splitlines() if re.match(r"\w+=", line)
