@@ -19,7 +19,7 @@ PROMETHEUS = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 PASSWORD = "0123abcd"
 """Of Redis, without which nothing starts."""
 
-_VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+):(?P<kind>[-?]))")
+_VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+):(?P<kind>[-?+]))")
 
 
 _REPLACED = {"command", "entrypoint", "test"}
@@ -142,9 +142,9 @@ def _interpolate(node: Any, env: Mapping[str, str]) -> Any:
 
 
 def _replace(text: str, env: Mapping[str, str]) -> str:
-    """Replace `$$`, `${NAME:-default}` and `${NAME:?message}`; what stands for one may hold others.
+    """Replace `$$`, `${NAME:-default}`, `${NAME:?message}` and `${NAME:+instead}`.
 
-    Both take an empty value for none.
+    What stands for one may hold others. An empty value counts as none.
     """
     done = ""
     while found := _VARIABLE.search(text):
@@ -155,7 +155,10 @@ def _replace(text: str, env: Mapping[str, str]) -> str:
         end = _closing(text, found.end())
         inner = text[found.end() : end]
         text = text[end + 1 :]
-        if value := env.get(found["name"]):
+        value = env.get(found["name"])
+        if found["kind"] == "+":
+            done += _replace(inner, env) if value else ""
+        elif value:
             done += value
         elif found["kind"] == "?":
             raise Missing(f"{found['name']}: {inner}")

@@ -7,7 +7,9 @@ import pytest
 
 from asr_worker import engines
 from callscribe.commands.stack_flags import usual_ports
+from common.errors import SettingsError
 from common.settings import PREFIX, definitions, load, merge, settings_classes
+from gateway.settings import GatewaySettings
 from tests.conftest import ROOT
 from tests.documents import pages
 from tests.unit.deploy import compose
@@ -113,6 +115,19 @@ def test_tls_may_be_opened_to_others_without_the_other_ports(variable, plain):
     assert services["nginx"]["ports"] == ["0.0.0.0:443:443", "0.0.0.0:80:80"]
     for name in ("proxy", "haproxy"):
         assert all(each.startswith(f"{plain}:") for each in services[name]["ports"])
+
+
+@pytest.mark.parametrize("variable", ["TLS_PUBLISH", "PUBLISH"])
+def test_what_others_may_reach_is_open_to_all_only_where_that_is_said(variable):
+    def no_auth(**env):
+        given = compose.environment(compose.services(env)["gateway"], env)
+        return load(GatewaySettings, [], given).no_auth
+
+    assert no_auth()
+    with pytest.raises(SettingsError, match=f"NO_AUTH: 'with {variable} say false or true' is not"):
+        no_auth(**{variable: "0.0.0.0"})
+    assert no_auth(**{variable: "0.0.0.0", "CALLSCRIBE_NO_AUTH": "true"})
+    assert not no_auth(**{variable: "0.0.0.0", "CALLSCRIBE_NO_AUTH": "false"})
 
 
 def test_containers_are_called_as_the_documents_say_whatever_the_folder_is_called():
