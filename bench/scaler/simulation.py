@@ -1,4 +1,7 @@
-"""A site under load, second by second: calls, pods that start and drain, and what is refused."""
+"""A site under load, second by second: calls, pods that start and drain, and what is refused.
+
+It refuses a call only where no pod has room: the balancer passes over full gateways.
+"""
 
 import heapq
 from collections import deque

@@ -21,7 +21,7 @@ from deploy.kubernetes.processes import (
     telephone_ports,
 )
 from deploy.kubernetes.scaling import per_pod
-from deploy.kubernetes.values import Asr, Gateway, Redis, Service, Values
+from deploy.kubernetes.values import Asr, Gateway, Ingress, Redis, Service, Values
 
 BUNDLED_CALLS = 700
 """What one Redis carries with frames of 32 ms: docs/scaling.md."""
@@ -29,7 +29,8 @@ _CAPACITY = {"gateway": "max_sessions", "vad": "vad_slots", "denoise": "denoise_
 """The setting that bounds what a pod accepts."""
 _FILES = {"webhook_url", "webhook_hosts", "dfn_model", "otlp_endpoint"}
 """Settings that need files or packages of the container, besides the files of Secrets."""
-_BACKEND = "nginx.ingress.kubernetes.io/backend-protocol"
+_OF_NGINX = "nginx.ingress.kubernetes.io/"
+_ANNOTATIONS = ("backend-protocol", "proxy-next-upstream", "enable-access-log")
 _OF_TOKENS = ("jwt_issuer", "jwt_audience", "jwt_tenant")
 
 
@@ -99,7 +100,7 @@ def _users(redis: Redis) -> Iterator[str]:
 
 
 def _secrets(values: Values) -> Iterator[str]:
-    gateway, way = values.gateway, values.ingress
+    gateway = values.gateway
     for name in ("keys_secret", "jwt_secret"):
         if getattr(gateway, name) and gateway.settings.get("no_auth"):
             yield f"gateway.{name}: not together with gateway.settings.no_auth"
@@ -107,13 +108,6 @@ def _secrets(values: Values) -> Iterator[str]:
         for name in _OF_TOKENS:
             if name in gateway.settings:
                 yield f"gateway.settings.{name}: without gateway.jwt_secret no token counts"
-    if (
-        gateway.tls_secret
-        and way is not None
-        and way.class_name == "nginx"
-        and way.annotations.get(_BACKEND) != "HTTPS"
-    ):
-        yield f'ingress.annotations: gateway.tls_secret needs "{_BACKEND}" = "HTTPS"'
 
 
 def _webhooks(gateway: Gateway) -> Iterator[str]:
@@ -143,6 +137,8 @@ def _ways_in(values: Values) -> Iterator[str]:
                 "gateway.settings.trusted_proxies: name the network of the ingress controller's"
                 " pods, or every client has its address and shares its limits"
             )
+        if way.class_name == "nginx":
+            yield from _ingress_of_nginx(way, tls=bool(gateway.tls_secret))
     if access is not None:
         if not access.networks:
             yield "access.networks: name the networks that may reach the gateways"
@@ -162,6 +158,24 @@ def _ways_in(values: Values) -> Iterator[str]:
             setting = f"{name.replace('-', '_')}_port"
             yield f"gateway.settings.{setting}: {port} is taken by another port of a gateway"
         taken.add(port)
+
+
+def _ingress_of_nginx(way: Ingress, *, tls: bool) -> Iterator[str]:
+    """`tls`: the gateways themselves speak it."""
+    said = {name: way.annotations.get(_OF_NGINX + name, "") for name in _ANNOTATIONS}
+    if tls and said["backend-protocol"] != "HTTPS":
+        needed = f'"{_OF_NGINX}backend-protocol" = "HTTPS"'
+        yield f"ingress.annotations: gateway.tls_secret needs {needed}"
+    if "http_503" not in said["proxy-next-upstream"].split():
+        yield (
+            f'ingress.annotations: "{_OF_NGINX}proxy-next-upstream" = "error timeout http_503" is'
+            " needed, or a full gateway refuses calls for which others have room"
+        )
+    if said["enable-access-log"] != "false":
+        yield (
+            f'ingress.annotations: "{_OF_NGINX}enable-access-log" = "false" is needed, or the log'
+            " of the controller has the keys that clients put into URLs"
+        )
 
 
 def _collector(values: Values) -> Iterator[str]:

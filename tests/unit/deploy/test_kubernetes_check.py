@@ -13,6 +13,8 @@ def test_the_files_of_values_are_right(name):
     assert check.problems(VALUES[name]) == []
 
 
+NGINX = "nginx.ingress.kubernetes.io/"
+
 WRONG = [
     ("small", {"redis.secret": None}, "redis.secret: name the Secret"),
     ("small", {"redis.url": "redis://x"}, "redis.url: the Secret redis.secret holds it"),
@@ -42,6 +44,16 @@ WRONG = [
     ("small", {"ingress.host": None}, "ingress.host: it is needed"),
     ("small", {"ingress.tls_secret": None}, "ingress.tls_secret: name the Secret"),
     ("small", {"gateway.settings.trusted_proxies": None}, "gateway.settings.trusted_proxies: name"),
+    (
+        "small",
+        {"ingress.annotations": {f"{NGINX}proxy-next-upstream": "error timeout"}},
+        f'ingress.annotations: "{NGINX}proxy-next-upstream" = "error timeout http_503" is needed',
+    ),
+    (
+        "small",
+        {"ingress.annotations": {f"{NGINX}enable-access-log": "true"}},
+        f'ingress.annotations: "{NGINX}enable-access-log" = "false" is needed',
+    ),
     ("small", {"gateway.settings.vosk_port": 2700}, "access.networks: an ingress does not pass"),
     ("large", {"gateway.settings.port_tenant": None}, "gateway.settings.port_tenant: clients of"),
     (
@@ -171,6 +183,11 @@ def test_a_sentence_names_the_value(name, changes, sentence):
     with pytest.raises(Rejected) as rejected:
         render.objects(read(changed(name, changes)))
     assert [line for line in str(rejected.value).splitlines() if line.startswith(sentence)]
+
+
+def test_another_controller_has_annotations_of_its_own():
+    other = {"ingress.class_name": "haproxy", "ingress.annotations": {}}
+    assert not check.problems(read(changed("small", other)))
 
 
 @pytest.mark.parametrize(

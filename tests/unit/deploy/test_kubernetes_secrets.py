@@ -16,7 +16,14 @@ from gateway.tls.keeping import kept
 from tests.keys import Keys
 from tests.unit.deploy.sites import SITES, VALUES, changed, of_kind, pod, rendered
 
-NGINX = {"nginx.ingress.kubernetes.io/backend-protocol": "HTTPS"}
+NGINX = {
+    f"nginx.ingress.kubernetes.io/{name}": value
+    for name, value in (
+        ("backend-protocol", "HTTPS"),
+        ("proxy-next-upstream", "error timeout http_503"),
+        ("enable-access-log", "false"),
+    )
+}
 PEM = """-----BEGIN PUBLIC KEY-----
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEVs/o5+uQbTjL3chynL4wXgUg2R9
 q9UU8I5mEovUf86QZ7kOBIjJwqnzD1omageEHWwHdBO6B+dFabmdT9POxg==
