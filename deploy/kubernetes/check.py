@@ -21,7 +21,8 @@ from deploy.kubernetes.processes import (
     telephone_ports,
 )
 from deploy.kubernetes.scaling import per_pod
-from deploy.kubernetes.values import Asr, Gateway, Ingress, Redis, Service, Values
+from deploy.kubernetes.values import Access, Asr, Gateway, Ingress, Redis, Service, Values
+from gateway.admission.forwarded import TrustedProxies
 
 BUNDLED_CALLS = 700
 """What one Redis carries with frames of 32 ms: docs/scaling.md."""
@@ -143,6 +144,7 @@ def _ways_in(values: Values) -> Iterator[str]:
         if not access.networks:
             yield "access.networks: name the networks that may reach the gateways"
         yield from _networks("access.networks", access.networks)
+        yield from _believed(gateway, access)
     elif telephone_ports(gateway):
         ports = ", ".join(telephone_ports(gateway))
         yield f"access.networks: an ingress does not pass on {ports}; name who may reach them"
@@ -158,6 +160,20 @@ def _ways_in(values: Values) -> Iterator[str]:
             setting = f"{name.replace('-', '_')}_port"
             yield f"gateway.settings.{setting}: {port} is taken by another port of a gateway"
         taken.add(port)
+
+
+def _believed(gateway: Gateway, access: Access) -> Iterator[str]:
+    try:
+        proxies = TrustedProxies.parse(str(gateway.settings.get("trusted_proxies", ""))).networks
+        callers = TrustedProxies.parse(",".join(access.networks)).networks
+    except ValueError:
+        return  # said where each is checked by itself
+    for each in callers:
+        if any(one.version == each.version and one.overlaps(each) for one in proxies):
+            yield (
+                f"gateway.settings.trusted_proxies: they overlap access.networks ({each}), whose"
+                " callers could then name any address as theirs"
+            )
 
 
 def _ingress_of_nginx(way: Ingress, *, tls: bool) -> Iterator[str]:

@@ -26,12 +26,21 @@ def gateway_service(values: Values) -> dict[str, Any]:
     The operators' port is not in it: Prometheus asks each pod, and nobody else may.
     """
     named = {"http": HTTP_PORT, **telephone_ports(values.gateway)}
+    outside: dict[str, Any] = {}
+    if values.access and values.access.service_type == "LoadBalancer":
+        outside = {
+            # Otherwise a node would put its own address in place of the caller's, which the
+            # policy and the limits by client need.
+            "externalTrafficPolicy": "Local",
+            "loadBalancerSourceRanges": _cidrs(values.access.networks),
+        }
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": metadata(values, "gateway"),
         "spec": {
             "type": values.access.service_type if values.access else "ClusterIP",
+            **outside,
             "selector": labels("gateway"),
             "ports": [
                 {"name": name, "port": port, "targetPort": name} for name, port in named.items()
@@ -132,8 +141,12 @@ def _namespace(name: str) -> dict[str, Any]:
 
 
 def _blocks(networks: Iterable[str]) -> list[dict[str, Any]]:
+    return [{"ipBlock": {"cidr": each}} for each in _cidrs(networks)]
+
+
+def _cidrs(networks: Iterable[str]) -> list[str]:
     # An address alone is no CIDR.
-    return [{"ipBlock": {"cidr": str(ipaddress.ip_network(each))}} for each in networks]
+    return [str(ipaddress.ip_network(each)) for each in networks]
 
 
 def _any_of(names: Iterable[str]) -> dict[str, Any]:

@@ -67,6 +67,11 @@ WRONG = [
         "gateway.settings.audiosocket_port: 2700 is taken by another port",
     ),
     ("small", {"gateway.settings.admin_port": 9}, "gateway.settings.admin_port: the manifests"),
+    (
+        "large",
+        {"gateway.settings.trusted_proxies": "192.0.2.1,10.30.4.0/24"},
+        "gateway.settings.trusted_proxies: they overlap access.networks (10.30.0.0/16)",
+    ),
     ("large", {"access.networks": []}, "access.networks: name the networks"),
     ("gpu", {"asr.model": None}, "asr.model: the engine vllm needs one"),
     ("gpu", {"models": None}, "models: asr.model lies in a volume"),

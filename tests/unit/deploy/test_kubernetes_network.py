@@ -136,6 +136,17 @@ def test_telephones_reach_their_ports_from_their_networks():
     assert not reaches("large", INGRESS, ours("gateway"), 9092)
 
 
+def test_a_load_balancer_leaves_callers_their_addresses_and_admits_their_networks_alone():
+    spec = of_kind("large", "Service")["gateway"]["spec"]
+    assert spec["type"] == "LoadBalancer"
+    assert spec["externalTrafficPolicy"] == "Local"
+    assert spec["loadBalancerSourceRanges"] == ["10.30.0.0/16"]
+    alone = rendered("large", {"access.networks": ["10.30.0.7"]})["Service", "gateway"]["spec"]
+    assert alone["loadBalancerSourceRanges"] == ["10.30.0.7/32"]
+    inside = rendered("large", {"access.service_type": "ClusterIP"})["Service", "gateway"]["spec"]
+    assert not {"externalTrafficPolicy", "loadBalancerSourceRanges"} & inside.keys()
+
+
 @pytest.mark.parametrize("site", ["large", "gpu"])
 def test_prometheus_alone_reaches_the_workers(site):
     for name in VALUES[site].services().keys() - {"gateway"}:
