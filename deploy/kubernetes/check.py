@@ -14,14 +14,16 @@ from deploy.kubernetes.processes import (
     HTTP_PORT,
     OWNED,
     collector_port,
+    default_of,
     environment,
     model,
+    on_gpu,
     plain_tcp,
     set_or_default,
     telephone_ports,
 )
 from deploy.kubernetes.scaling import per_pod
-from deploy.kubernetes.values import Access, Asr, Gateway, Ingress, Redis, Service, Values
+from deploy.kubernetes.values import Access, Asr, Filter, Gateway, Ingress, Redis, Service, Values
 from gateway.admission.forwarded import TrustedProxies
 
 BUNDLED_CALLS = 700
@@ -32,6 +34,8 @@ _FILES = {"webhook_url", "webhook_hosts", "dfn_model", "otlp_endpoint"}
 """Settings that need files or packages of the container, besides the files of Secrets."""
 _OF_NGINX = "nginx.ingress.kubernetes.io/"
 _ANNOTATIONS = ("backend-protocol", "proxy-next-upstream", "enable-access-log")
+_CUDA_GIB = 3
+"""What a filter on a GPU needs of main memory at least: CUDA and PyTorch themselves."""
 _OF_TOKENS = ("jwt_issuer", "jwt_audience", "jwt_tenant")
 
 
@@ -295,6 +299,8 @@ def _service(name: str, service: Service) -> Iterator[str]:
         if not re.fullmatch(pattern, text):
             yield f"{name}.{value}: {text!r} is not a quantity such as 2, 500m or 4Gi"
             return
+    if isinstance(service, Filter) and on_gpu(service):
+        yield from _filter_on_gpu(name, service)
     cls = settings_classes()[name]
     own = {each for each in service.settings if each in OWNED}
     for each in sorted(own):
@@ -316,6 +322,28 @@ def _service(name: str, service: Service) -> Iterator[str]:
         yield f"{name}: {error}"
     if service.drain_s != int(service.drain_s):
         yield f"{name}.drain_s: {service.drain_s:g} is not a whole number of seconds"
+
+
+def _filter_on_gpu(name: str, service: Filter) -> Iterator[str]:
+    """The defaults are those of a core."""
+    if _gib(service.memory) < _CUDA_GIB:
+        yield f"{name}.memory: {service.memory} is too little for CUDA; at least {_CUDA_GIB}Gi"
+    slots = f"{name}_slots"
+    if slots not in service.settings:
+        yield (
+            f"{name}.settings.{slots}: name it; {default_of(name, slots)} are for a core, and"
+            " docs/gpu.md says what a process with a GPU carries"
+        )
+    elif service.per_pod == type(service).per_pod:
+        yield f"{name}.per_pod: name it; {service.per_pod} are for a core, {slots} are more"
+
+
+def _gib(quantity: str) -> float:
+    """Return a quantity of memory in Gi."""
+    digits = quantity.rstrip("KMGTi")
+    unit = quantity.removeprefix(digits)
+    base = 1024.0 if unit.endswith("i") else 1000.0
+    return int(digits) * base ** ("KMGT".index(unit[0]) + 1) / 2**30
 
 
 def _most(values: Values, service: Service) -> int:

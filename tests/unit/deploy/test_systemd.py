@@ -47,7 +47,8 @@ def test_the_settings_are_accepted_and_those_of_compose(name):
     port = "port" if command == "gateway" else "metrics_port"
     assert getattr(settings, port) == 9300
     devices = [f"{each}_device" for each in ("vad", "denoise", "asr", "align")]
-    for each in ("log_format", "drain_s", "asr_engine", *devices):
+    slots = [f"{each}_slots" for each in ("vad", "denoise")]
+    for each in ("log_format", "drain_s", "asr_engine", *devices, *slots):
         assert getattr(settings, each, None) == getattr(theirs, each, None)
 
 
