@@ -18,5 +18,6 @@ def require(device: str, flag: str, engine: str = "") -> None:
     if device == "cuda" and not torch.cuda.is_available():
         raise SettingsError(
             f"{flag} cuda: PyTorch {torch.__version__} finds no CUDA device here: it needs an"
-            " NVIDIA driver, a GPU that this process may use, and a build of PyTorch for CUDA"
+            " NVIDIA driver, for CUDA 13 of version 580 or newer, a GPU that this process may use,"
+            " and a build of PyTorch for CUDA"
         )

@@ -32,5 +32,6 @@ def test_a_missing_gpu_is_named_and_the_cpu_is_there(monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     devices.require("cpu", "--vad-device")
-    with pytest.raises(SettingsError, match=r"^--vad-device cuda: PyTorch .* no CUDA device here"):
+    refused = r"^--vad-device cuda: PyTorch .* no CUDA device here: .* version 580 or newer"
+    with pytest.raises(SettingsError, match=refused):
         devices.require("cuda", "--vad-device")
