@@ -2,6 +2,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from itertools import product
 
 import pytest
 
@@ -303,6 +304,13 @@ def test_vad_and_denoise_may_share_a_device_that_is_chosen_for_both():
         assert (env[device], on_cpu[device]) == ("cuda", "cpu")
         assert env.keys() == on_cpu.keys()
         assert chosen[f"{name}-gpu"]["profiles"] == [f"{name}-gpu"]
+
+
+def test_what_may_share_a_device_starts_one_after_the_other():
+    filters, vllm = ["vad-gpu", "denoise-gpu"], ["asr-vllm", "align"]
+    for before, name in [*product(filters, vllm), tuple(vllm)]:
+        waits = SERVICES[name]["depends_on"][before]
+        assert waits == {"condition": "service_healthy", "required": False}
 
 
 def test_a_service_for_another_gpu_is_the_same_on_another_device():
