@@ -2,6 +2,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from ipaddress import IPv4Address, IPv4Network
 from itertools import product
 
 import pytest
@@ -169,6 +170,27 @@ def test_what_a_service_waits_for_is_there():
 def test_networks_are_declared():
     used = {n for each in FILE["services"].values() for n in each.get("networks", {})}
     assert used == {*FILE["networks"]}
+
+
+@pytest.mark.parametrize(
+    ("env", "first"), [({}, "10.213.77"), ({"PROXY_NET": "192.168.9"}, "192.168.9")]
+)
+def test_the_proxies_lie_in_a_network_that_can_be_chosen_and_are_trusted_there(env, first):
+    file = compose.read(env)
+    (config,) = file["networks"]["proxy"]["ipam"]["config"]
+    subnet, given = IPv4Network(config["subnet"]), IPv4Network(config["ip_range"])
+    assert config["subnet"] == f"{first}.0/24"
+    assert given.subnet_of(subnet)
+    fixed = [
+        each["networks"]["proxy"]["ipv4_address"]
+        for each in file["services"].values()
+        if isinstance(each.get("networks"), dict)
+    ]
+    trusted = file["services"]["gateway"]["environment"]["CALLSCRIBE_TRUSTED_PROXIES"].split(",")
+    assert sorted(fixed) == sorted(trusted) == [f"{first}.{last}" for last in (3, 4, 5)]
+    for each in (*fixed, config["gateway"]):
+        assert IPv4Address(each) in subnet
+        assert IPv4Address(each) not in given
 
 
 def test_without_a_password_of_redis_nothing_starts():
