@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from common.audio import rounded_seconds
+from common.languages import code_of
 from common.options import SessionOptions
 from gateway.files.refusal import bad_request
 from gateway.files.transcript import Answer, Asked, Fields, Form, Raw, Transcript
@@ -70,7 +71,7 @@ def _channel(whole: Transcript, channel: int) -> Body:
     words = [word for final in finals for word in _words(final)]
     body: Body = {"alternatives": [alternative(whole.text(channel), words, float(bool(finals)))]}
     if whole.language is None and (heard := whole.spoken_language):
-        body["detected_language"] = messages.CODES[heard]
+        body["detected_language"] = code_of(heard)
     return body
 
 

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from common.audio import rounded_seconds
-from common.languages import NAMES_BY_CODE
+from common.languages import code_of
 from gateway.protocols.events import Word
 
 Body = dict[str, Any]
@@ -22,8 +22,6 @@ MODEL_INFO: Mapping[str, str] = {
     "version": version("callscribe"),
     "arch": "callscribe",
 }
-CODES: Mapping[str, str] = {name: code for code, name in NAMES_BY_CODE.items()}
-"""Code of each language."""
 
 
 def alternative(
@@ -41,7 +39,7 @@ def alternative(
         "words": [_word(word) for word in words],
     }
     if language is not None:
-        body["languages"] = [CODES[language]]
+        body["languages"] = [code_of(language)]
     return body
 
 

@@ -17,14 +17,13 @@ from difflib import SequenceMatcher
 from typing import Any, TypeAlias
 
 from common.audio import SAMPLE_RATE, rounded_seconds
-from common.languages import NAMES_BY_CODE
+from common.languages import code_of
 from gateway.protocols.events import Final, Partial, SpeechEnded, SpeechStarted
 
 Fields: TypeAlias = dict[str, Any]
 """A message to the client, without its `event_id`."""
 
 _TRANSCRIPTION = "conversation.item.input_audio_transcription"
-_CODES = {name: code for code, name in NAMES_BY_CODE.items()}
 # A character counts as a word in scripts written without spaces.
 _WORD = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3041-\u30ff\u3400-\u9fff]|[^\W_]+")
 
@@ -229,8 +228,9 @@ def _completed(item: Item) -> Fields:
         "transcript": item.text,
         "usage": {"type": "duration", "seconds": rounded_seconds(item.end - item.start)},
     }
-    code = _CODES.get(item.language or "")
-    return message | ({"languages": [{"code": code}]} if code else {})
+    if not item.language:
+        return message
+    return message | {"languages": [{"code": code_of(item.language)}]}
 
 
 def _place(item: Item) -> Fields:

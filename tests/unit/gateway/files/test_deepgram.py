@@ -47,6 +47,11 @@ def test_each_channel_has_its_words():
     assert channels[0]["detected_language"] == "en"
 
 
+def test_a_language_without_a_name_is_told_by_its_code():
+    said = body(transcript(final("Bore da.", 1, language="cy")))
+    assert said["results"]["channels"][0]["detected_language"] == "cy"
+
+
 def test_metadata_describe_the_request():
     said = body(STEREO)["metadata"]
     assert (said["request_id"], said["duration"], said["channels"]) == ("call", 10.0, 2)

@@ -200,6 +200,14 @@ def test_a_language_is_told_only_where_it_is_detected():
     assert result["channel"]["alternatives"][0]["languages"] == ["en"]
 
 
+def test_a_language_without_a_name_is_told_by_its_code():
+    one = codec(language="multi", interim_results="true")
+    partial = Partial(0, 1, 0, 16_000, "bore da", 0, "cy")
+    for event in (partial, replace(FINAL, language="cy")):
+        (result,) = told(one, event)
+        assert result["channel"]["alternatives"][0]["languages"] == ["cy"]
+
+
 def test_speech_starts_are_told_if_asked_for():
     started = SpeechStarted(1, 1, 8_000, 9_000)
     assert told(codec(channels="2"), started) == []

@@ -1,5 +1,6 @@
 """Which utterances are one item, and what a client is told of it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -243,3 +244,11 @@ def test_the_rest_of_a_final_begins_behind_the_words_that_were_sent(text, sent, 
 def test_the_rest_is_the_end_of_the_final(text, sent):
     assert text.endswith(unsent(text, sent))
     assert unsent(sent + text, sent) == text
+
+
+def test_a_language_without_a_name_is_told_by_its_code():
+    some = items()
+    some.started(started(1, 1_600))
+    some.ended(ended(1, 1_600, 17_600))
+    welsh = replace(final(1, 1_600, 17_600, "bore da"), language="cy")
+    assert some.final(welsh)[-1]["languages"] == [{"code": "cy"}]
