@@ -131,7 +131,7 @@ class FileCall:
     def _hear(self, event: Event) -> None:
         if not isinstance(event, Failed):
             self._news.put_nowait(event)
-        elif event.fatal:
+        elif event.fatal or event.code in OF_KEYS:
             self._failure = event
 
     # --- from the conversation ---
@@ -142,7 +142,7 @@ class FileCall:
     def close_soon(self, code: int, reason: str) -> None:
         """See `Client`."""
         self._closed = True
-        well = code == CloseCode.NORMAL_CLOSURE
+        well = code == CloseCode.NORMAL_CLOSURE and self._failure is None
         self._news.put_nowait(None if well else _failed(code, self._failure))
 
     def set_paused(self, paused: bool) -> None:

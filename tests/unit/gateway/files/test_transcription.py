@@ -145,6 +145,19 @@ async def test_a_call_that_ends_early_is_told(close_code, failed, status, code, 
     assert refused.value.retry_after == again
 
 
+async def test_a_file_that_its_key_has_no_audio_for_is_refused_though_its_call_ends_well():
+    house = House()
+    hearing = Hearing(house)
+    await house.ended.wait()
+    house.tell(final("half", 1))
+    house.tell(Failed("key_audio", "used up", fatal=False))
+    house.tell(Ended())
+    house.close(CloseCode.NORMAL_CLOSURE)
+    with pytest.raises(FileRefused) as refused:
+        await hearing.task
+    assert (refused.value.status, refused.value.code) == (429, "key_audio")
+
+
 async def test_a_paused_call_sends_nothing():
     house = House()
     hearing = Hearing(house)
