@@ -8,10 +8,11 @@ left out: a file must not make the gateway read another.
 import threading
 from collections.abc import Generator, Iterator
 from http import HTTPStatus
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import av
 import numpy as np
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.container import InputContainer
@@ -147,7 +148,11 @@ def _open(file: BinaryIO, raw: Raw | None) -> InputContainer:
 def _channels(container: InputContainer, *, apart: bool) -> int:
     if not container.streams.audio:
         raise _no_audio("it has no audio stream")
-    channels = container.streams.audio[0].codec_context.channels
+    # FFmpeg has none for a codec that it does not know, which PyAV's types leave out.
+    codec = cast(AudioCodecContext | None, container.streams.audio[0].codec_context)
+    if codec is None:
+        raise _no_audio("its codec is not known")
+    channels = codec.channels
     if apart and channels > MAX_CHANNELS:
         text = f"it has {channels} channels; at most {MAX_CHANNELS} can be kept apart"
         raise bad_request("too_many_channels", text)

@@ -126,6 +126,14 @@ def test_what_is_no_audio_is_refused(data):
     assert (refused.value.status, refused.value.code) == (415, "not_audio")
 
 
+def test_a_codec_that_nobody_knows_is_refused():
+    data = bytearray(file(tones(16_000, 440), 16_000, "wav", "pcm_s16le"))
+    data[20:22] = b"\x34\x12"  # the tag of the format
+    with pytest.raises(FileRefused, match="its codec is not known") as refused:
+        decoded(bytes(data))
+    assert (refused.value.status, refused.value.code) == (415, "not_audio")
+
+
 @pytest.mark.parametrize(
     ("container", "codec", "rate"), [kind for kind in KINDS if kind[0] != "ipod"]
 )
