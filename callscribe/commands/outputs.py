@@ -38,16 +38,21 @@ def destinations(
             raise SettingsError(f"--output: several files need a directory, {output} is none")
         if not output.parent.is_dir():
             raise SettingsError(f"--output: there is no directory {output.parent}")
+        _check_apart(output, sources)
         return [output]
     found: dict[Path, Path] = {}
     for source in sources:
         path = output / (source.stem + _ENDINGS.get(form, f".{form}"))
         if path in found:
             raise SettingsError(f"--output: {found[path]} and {source} would both be {path}")
-        if path.resolve() == source.resolve():
-            raise SettingsError(f"--output: {path} is what is to be transcribed")
+        _check_apart(path, sources)
         found[path] = source
     return list(found)
+
+
+def _check_apart(path: Path, sources: Sequence[Path]) -> None:
+    if path.resolve() in [source.resolve() for source in sources]:
+        raise SettingsError(f"--output: {path} is what is to be transcribed")
 
 
 @contextmanager

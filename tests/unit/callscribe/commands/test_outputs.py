@@ -30,6 +30,8 @@ def test_a_directory_gets_a_file_for_each(tmp_path):
         ([ONE], "text", "/nope/a.txt", "--output: there is no directory /nope"),
         ([ONE, Path("a/one.mp3")], "srt", ".", "one.wav and a/one.mp3 would both be one.srt"),
         ([Path("one.txt")], "text", ".", "one.txt is what is to be transcribed"),
+        ([ONE, Path("one.txt")], "text", ".", "one.txt is what is to be transcribed"),
+        ([ONE], "text", "one.wav", "one.wav is what is to be transcribed"),
     ],
 )
 def test_misuse_is_said(sources, form, output, line, tmp_path, monkeypatch):
