@@ -31,6 +31,10 @@ _UNWANTED, _UNWANTED_S = 1 << 20, 0.2
 """Bytes of it that are received, and the seconds in which they are."""
 _GONE_AFTER = 1.0
 """Seconds that a request with a body has for its answer once its peer has closed its side."""
+_STUCK_S = 30.0
+"""Seconds after which a peer is cut off that has taken little of what waits for it."""
+_LITTLE = 1 << 16
+"""Bytes of it, unless nothing is left."""
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
 
 _log = Log(__name__)
@@ -144,12 +148,16 @@ class _Connection(asyncio.Protocol):
         """Whether aiohttp no longer gets what arrives: it would receive any amount of it."""
         self._unwanted = 0
         """Bytes that came since reading was paused last, after the answer."""
+        self._stuck: asyncio.TimerHandle | None = None
+        """Ends the connection; None while all that was written has left the process."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the socket, or refuse it where there are too many."""
         address = transport.get_extra_info("peername")
         self._peer = str(address[0]) if address is not None else ""
         self._transport = cast(asyncio.Transport, transport)
+        # The rest of an answer keeps its socket open however short it is.
+        self._transport.set_write_buffer_limits(high=0)
         if self._site.enter(self._peer):
             self._server.connection_made(transport)
         else:
@@ -195,17 +203,38 @@ class _Connection(asyncio.Protocol):
         return True
 
     def pause_writing(self) -> None:
-        """Pass it on."""
+        """Pass it on, and expect that the peer reads."""
+        self._watch()
         if not self._refused:
             self._server.pause_writing()
 
+    def _watch(self) -> None:
+        assert self._transport is not None
+        waiting = self._transport.get_write_buffer_size()
+        loop = asyncio.get_running_loop()
+        self._stuck = loop.call_later(_STUCK_S, self._cut_off_unless_below, waiting - _LITTLE)
+
+    def _cut_off_unless_below(self, most: int) -> None:
+        assert self._transport is not None
+        if self._transport.get_write_buffer_size() > most:
+            self._transport.abort()
+        else:
+            self._watch()
+
+    def _unwatch(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
+
     def resume_writing(self) -> None:
         """Pass it on."""
+        self._unwatch()
         if not self._refused:
             self._server.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Pass it on."""
+        self._unwatch()
         self._site.leave(self._peer)
         if not self._refused:
             self._server.connection_lost(exc)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -15,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from common.telemetry.metrics import GatewayMetrics
 from gateway.http import site
 from gateway.http.site import Handler, Site
+from tests.integration.conftest import wait_until
 
 REQUEST = b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -164,3 +166,49 @@ async def test_a_body_that_nobody_reads_is_received_slowly(monkeypatch):
     size = 16 << 20
     received = await flooded(monkeypatch, b"Content-Length: %d" % size, bytes(size - 1))
     assert 0 < received <= 2 << 20
+
+
+@pytest.mark.parametrize("size", [40_000, 8 << 20])
+async def test_a_peer_that_does_not_read_its_answer_is_cut_off(monkeypatch, size: int):
+    monkeypatch.setattr(site, "_STUCK_S", 0.2)
+    asked = asyncio.Event()
+
+    async def much(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        accepted = request.transport.get_extra_info("socket")
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        asked.set()
+        return web.Response(body=bytes(size))
+
+    metrics = GatewayMetrics.build(CollectorRegistry())
+    one = Site([web.get("/much", much)], metrics, lambda peer: False, let_through)
+    await one.start()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: one.connection(False), "127.0.0.1", 0)
+    with socket.socket() as idle:
+        idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        idle.setblocking(False)
+        await loop.sock_connect(idle, server.sockets[0].getsockname())
+        await loop.sock_sendall(idle, REQUEST % b"much")
+        await asked.wait()
+        await wait_until(lambda: not one._peers, "it is cut off")
+    server.close()
+    await one.close()
+
+
+async def test_a_peer_that_reads_its_answer_slowly_gets_all_of_it(monkeypatch):
+    monkeypatch.setattr(site, "_STUCK_S", 0.3)
+    monkeypatch.setattr(site, "_LITTLE", 1)
+
+    async def much(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=bytes(8 << 20))
+
+    async with listening(web.get("/much", much)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16)
+        writer.write(REQUEST % b"much")
+        received = 0
+        while data := await reader.read(1 << 18):
+            received += len(data)
+            await asyncio.sleep(0.02)
+        writer.close()
+    assert received > 8 << 20
