@@ -15,6 +15,9 @@ from gateway.protocols.events import Failed
 from gateway.tcp.connection import TcpConnection
 from gateway.turns.crowd import Crowd
 
+_MOST_HANDSHAKE = 10.0
+"""Seconds that a client has for its TLS handshake: until then nothing counts it."""
+
 
 class TcpListener:
     """Admits the clients of one protocol.
@@ -45,7 +48,11 @@ class TcpListener:
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
-                lambda: TcpConnection(self, self._crowd), host, port, ssl=tls
+                lambda: TcpConnection(self, self._crowd),
+                host,
+                port,
+                ssl=tls,
+                ssl_handshake_timeout=_MOST_HANDSHAKE if tls is not None else None,
             )
         except OSError as error:
             reason = error.strerror or str(error)

@@ -22,6 +22,7 @@ from gateway.admission.handshake import OWN_DOING, Handshakes
 from gateway.conversations.reception import Reception
 from gateway.protocols import api
 from gateway.turns.crowd import Crowd
+from gateway.websocket import limits
 from gateway.websocket.arrival import Arrival
 from gateway.websocket.connection import WebSocketConnection
 
@@ -81,6 +82,8 @@ class WebSocketListener:
                 host,
                 port,
                 ssl=tls,
+                # Until it is over, nothing counts the client.
+                ssl_handshake_timeout=limits.MOST_HEAD if tls is not None else None,
                 process_request=self._let_in,
                 select_subprotocol=self._subprotocol,
                 create_connection=cast(Any, self._arrival),

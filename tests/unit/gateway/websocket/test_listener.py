@@ -1,12 +1,19 @@
 """Requests as protocols see them, and answers to those that are refused."""
 
+import asyncio
+from pathlib import Path
+from typing import Any, cast
+
 import pytest
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from gateway.admission.capacity import Refusal
 from gateway.protocols.api import plain_denial
-from gateway.websocket.listener import read, turned_away
+from gateway.turns.crowd import Crowd
+from gateway.websocket import limits
+from gateway.websocket.listener import WebSocketListener, read, turned_away
+from tests.certificates import identity
 
 
 @pytest.mark.parametrize(
@@ -45,3 +52,27 @@ def test_who_is_refused_is_told_why_and_when_to_come_again(reason, status):
     assert answer.headers["Retry-After"] == "7"
     assert answer.headers["Content-Length"] == str(len(answer.body))
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_client_that_never_shakes_hands_is_cut_off(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(limits, "MOST_HEAD", 0.1)
+    nothing = cast(Any, None)  # no client comes so far
+    one = WebSocketListener(
+        [],
+        nothing,
+        nothing,
+        Crowd(),
+        nothing,
+        nothing,
+        nothing,
+        proxies=nothing,
+        opening_s=60.0,
+        max_size=1 << 20,
+    )
+    await one.listen("127.0.0.1", 0, identity(tmp_path, "calls", "localhost").server())
+    reader, writer = await asyncio.open_connection("127.0.0.1", one.port)
+    async with asyncio.timeout(10):
+        assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+    await one.close()
