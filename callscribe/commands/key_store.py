@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import sys
 import time
 from collections.abc import Mapping
@@ -66,7 +67,7 @@ class RedisKeys:
 
 
 class FileKeys:
-    """Those of a file, for `--keys-file`; only its owner may read it."""
+    """Those of a file, for `--keys-file`; only its owner may read a new one."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -88,9 +89,14 @@ class FileKeys:
         beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
             beside.touch(mode=0o600)
+            if self._path.exists():  # the gateway that reads it may be another user's
+                former = self._path.stat()
+                os.chown(beside, former.st_uid, former.st_gid)
+                beside.chmod(stat.S_IMODE(former.st_mode))
             beside.write_text(text + "\n", "utf-8")
             beside.replace(self._path)  # a gateway never reads half of it
         except OSError as error:
+            beside.unlink(missing_ok=True)
             raise SettingsError(f"--file: {self._path}: {error.strerror}") from None
 
 

@@ -1,6 +1,7 @@
 """The flags of `callscribe keys`."""
 
 import asyncio
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def _parser() -> FlagParser:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError(text)
-    return number
+    # Without digits of other scripts, signs and spaces, which `int` takes.
+    if not (text.isascii() and text.isdecimal()):
+        raise ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)

@@ -37,6 +37,29 @@ def test_a_key_is_printed_once_and_kept_as_a_digest(keys, file):
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_a_changed_file_stays_readable_for_those_who_read_it(keys, file):
+    key = keys("create", "--tenant", "acme")
+    file.chmod(0o640)
+    before = file.stat()
+    keys("revoke", key[3:11])
+    after = file.stat()
+    assert stat.S_IMODE(after.st_mode) == 0o640
+    assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
+
+
+def test_a_file_whose_owner_cannot_be_kept_is_not_changed(keys, file, monkeypatch):
+    key = keys("create", "--tenant", "acme")
+    text = file.read_text()
+
+    def refuse(*arguments):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.chown", refuse)
+    assert "Operation not permitted" in keys("revoke", key[3:11], code=2)
+    assert file.read_text() == text
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
+
+
 def test_the_list_tells_what_became_of_each(keys, file):
     one = keys("create", "--tenant", "acme", "--scope", "read")
     other = keys("create", "--tenant", "bank", "--scope", "admin")
@@ -72,7 +95,8 @@ def test_who_is_over_is_not_rotated(keys):
         (("create", "--tenant", "A"), "a tenant's name has"),
         (("create",), "--tenant"),
         (("create", "--tenant", "a", "--scope", "fly"), "fly"),
-        (("create", "--tenant", "a", "--days", "-1"), "--days"),
+        (("create", "--tenant", "a", "--days", "-1"), "--days: '-1' is not a whole number of 0"),
+        (("create", "--tenant", "a", "--days", "x"), "--days: 'x' is not a whole number of 0"),
         (("revoke", "nobody"), "there is no key 'nobody'"),
         (("rotate", "nobody"), "there is no key 'nobody'"),
     ],
