@@ -82,10 +82,7 @@ class Runner(Generic[S]):
         self._ready = False
 
     def live(self) -> str | None:
-        """Tell why this worker should be restarted, or None.
-
-        That Redis is away or full is no reason: each turn waits for it.
-        """
+        """Tell why this worker should be restarted, or None; a Redis away or full is no reason."""
         if not self._ready or not self._link.connected or self._link.refusing:
             return None
         return self._turning.check()
