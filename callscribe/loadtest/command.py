@@ -22,6 +22,7 @@ from callscribe.audiofile import AudioFileError
 from callscribe.client.dialling import check_url
 from callscribe.client.messages import Options
 from callscribe.commands.server_flags import CALLS, Server, add_server_flags, server_of
+from callscribe.commands.writable import check_writable
 from callscribe.loadtest.caller import Callees, Callers
 from callscribe.loadtest.load import Load, Shape
 from callscribe.loadtest.pacing import Pacer
@@ -111,8 +112,8 @@ def _check(arguments: Namespace) -> None:
     if length != 0 and not 2 * LEAST_CALL_S <= length < float("inf"):
         raise SettingsError(f"--call-length: {length:g} is neither 0 nor at least 10")
     for flag, file in (("json", arguments.json), ("plot", arguments.plot)):
-        if file is not None and not file.parent.is_dir():
-            raise SettingsError(f"--{flag}: there is no folder {file.parent}")
+        if file is not None:
+            check_writable(f"--{flag}", file)
     if arguments.plot is not None and arguments.plot.suffix not in PICTURES:
         raise SettingsError(f"--plot: {arguments.plot} ends in none of {', '.join(PICTURES)}")
     check_libraries(plot=arguments.plot is not None)

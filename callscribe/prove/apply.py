@@ -1,10 +1,10 @@
 """Writes a proved figure into the environment file that the services read."""
 
-import os
 import re
 from pathlib import Path
 
 from asr_worker.settings import AsrSettings
+from callscribe.commands.writable import check_writable
 from common.errors import SettingsError
 from common.settings import definitions
 
@@ -36,20 +36,6 @@ def check(file: Path) -> None:
             file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"--apply: {file} cannot be used: {error}") from error
-
-
-def check_writable(flag: str, file: Path) -> None:
-    """Raise SettingsError if the file of `flag` cannot be written; nothing is made or changed."""
-    folder = file.parent
-    try:
-        if file.exists():
-            file.open("ab").close()
-        elif not folder.is_dir():
-            raise SettingsError(f"{flag}: there is no folder {folder}")
-        elif not os.access(folder, os.W_OK | os.X_OK):
-            raise SettingsError(f"{flag}: no file can be made in {folder}")
-    except OSError as error:
-        raise SettingsError(f"{flag}: {file} cannot be used: {error}") from error
 
 
 def write(file: Path, legs: int) -> None:

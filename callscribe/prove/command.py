@@ -17,6 +17,7 @@ from asr_worker.settings import AsrSettings
 from callscribe.audiofile import AudioFileError
 from callscribe.commands.invocation import Invocation
 from callscribe.commands.stack_flags import beside, stack_options, stack_parser
+from callscribe.commands.writable import check_writable
 from callscribe.loadtest.command import PICTURES, check_libraries
 from callscribe.loadtest.speech import Format, Speech, load
 from callscribe.local.stack import until_stopped
@@ -175,7 +176,7 @@ def _files(given: Mapping[str, str]) -> _Files:
     found = {name: Path(given[name]) for name in ("json", "plot", "apply") if name in given}
     for name in ("json", "plot"):
         if name in found:
-            apply.check_writable(f"--{name}", found[name])
+            check_writable(f"--{name}", found[name])
     plot = found.get("plot")
     if plot is not None and plot.suffix not in PICTURES:
         raise SettingsError(f"--plot: {plot} ends in none of {', '.join(PICTURES)}")

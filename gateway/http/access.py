@@ -76,7 +76,8 @@ class AccessResources:
             text = "another tenant's usage needs a key with the scope admin"
             raise forbidden("scope", text)
         last = _day(request, "to", date.today())
-        first = _day(request, "from", last - timedelta(days=30))
+        month_ago = last - min(timedelta(days=30), last - date.min)
+        first = _day(request, "from", month_ago)
         days = (last - first).days + 1
         if not 1 <= days <= _MOST_DAYS:
             raise bad_request("from", f"from is at most {_MOST_DAYS - 1} days before to")

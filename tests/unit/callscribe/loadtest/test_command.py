@@ -40,6 +40,7 @@ def test_it_has_help(capsys):
         (["--url", "ws://[::1/"], "ws://[::1/ is no ws:// or wss:// URL"),
         (["--url", "ws://here", "--fingerprint", "ab" * 32], "--fingerprint: ws://here has no TLS"),
         (["--json", "/nonexistent/a.json"], "--json: there is no folder /nonexistent"),
+        (["--json", "/tmp"], "--json: /tmp cannot be used: "),
         (["--plot", "/nonexistent/a.png"], "--plot: there is no folder /nonexistent"),
         (["--plot", "a.docx"], "--plot: a.docx ends in none of .png, .svg, .pdf"),
         (["--loud"], "unrecognized arguments: --loud"),
