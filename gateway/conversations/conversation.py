@@ -41,6 +41,8 @@ from gateway.protocols.events import Created, Event, Failed, Resumed
 from gateway.protocols.tracing import Parent
 from gateway.uplink.throttle import Throttle
 
+_CONTROLS = (commands.Configure, commands.Digit, commands.Finish, commands.Flush)
+
 _log = Log(__name__)
 
 
@@ -95,7 +97,8 @@ class Conversation:
         self._present = True
         self._hung_up = False
         self._ordinal = 0
-        """How many text messages the client has sent since it opened the call."""
+        """How many text messages the client has sent since it opened the call, and how many
+        controls in bytes."""
         self._task: asyncio.Task[None] | None = None
         self._idle = Idle(idle_s, self._end_idle, self._may_be_idle)
         around.unopened.add(self._came_as, self)
@@ -137,11 +140,11 @@ class Conversation:
             except ClientError as error:
                 self._object(error)
         else:
-            self._translate(lambda: self._codec.receive_binary(message))
+            self._translate(lambda: self._codec.receive_binary(message), numbered=True)
 
     def receive_end(self) -> None:
         """Take note that the client sends nothing more, but still listens."""
-        self._translate(self._codec.receive_end)
+        self._translate(self._codec.receive_end, numbered=True)
 
     def fail(self, error: Exception) -> None:
         """End this call because of a bug of ours; other calls go on."""
@@ -214,14 +217,22 @@ class Conversation:
 
     # --- how it goes ---
 
-    def _translate(self, read: Callable[[], Sequence[commands.Command]]) -> None:
+    def _translate(
+        self, read: Callable[[], Sequence[commands.Command]], *, numbered: bool = False
+    ) -> None:
+        """Carry out what is read; `numbered`: each control in it has an ordinal of its own."""
         try:
-            for command in read():
+            asked, mistake = read(), None
+        except ClientError as error:
+            asked, mistake = error.before, error
+        try:
+            for command in asked:
+                self._ordinal += numbered and isinstance(command, _CONTROLS)
                 self._carry_out(command)
         except ClientError as error:
-            for command in error.before:
-                self._carry_out(command)
-            self._object(error)
+            mistake = error
+        if mistake is not None:
+            self._object(mistake)
 
     def _carry_out(self, command: commands.Command) -> None:
         match command:
