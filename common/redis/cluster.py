@@ -65,6 +65,11 @@ class _Request:
         return None
 
     @property
+    def refused(self) -> bool:
+        """Whether the node answered that it cannot carry it out now."""
+        return isinstance(self.answer, list) and self.redirection is None
+
+    @property
     def untouched(self) -> bool:
         """Whether the last attempt certainly changed nothing."""
         answer = self.answer
@@ -84,6 +89,7 @@ class Cluster:
     def __init__(self, address: Address, name: str, metrics: BusMetrics | None) -> None:
         self._metrics = metrics
         self._refused = 0
+        """Batches with a part that a node refuses for now, and that are repeated."""
         self._topology = Topology(address, name, metrics)
         self.connect = self._topology.connect
         self.close = self._topology.close
@@ -170,7 +176,12 @@ class Cluster:
                     del queues[slot]
             # Two redirections are normal while a slot moves; more mean that nodes disagree.
             if queues and (wait or attempts > 2):
-                await self._topology.change(next(pauses))
+                refused = any(queue[0].refused for queue in queues.values())
+                self._refused += refused
+                try:
+                    await self._topology.change(next(pauses))
+                finally:
+                    self._refused -= refused
         return [reply for request in requests for reply in request.replies], repeated
 
     @staticmethod

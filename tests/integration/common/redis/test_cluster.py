@@ -211,6 +211,20 @@ async def test_a_node_that_breaks_holds_up_only_its_own(cluster, link):
     assert await stuck == [b"OK"] * 3
 
 
+async def test_a_node_that_is_full_is_waited_for_and_said_to_refuse(cluster, link):
+    names = one_per_node(cluster)
+    full = cluster.serving(names[1])
+    full.client.config_set("maxmemory", 1)
+    try:
+        stuck = asyncio.create_task(link.insist([("SET", name, 1, "EX", TTL) for name in names]))
+        await wait_until(lambda: link.refusing, "it refuses")
+        assert not stuck.done()
+    finally:
+        full.client.config_set("maxmemory", 0)
+    assert await stuck == [b"OK"] * 3
+    assert not link.refusing
+
+
 async def test_no_cluster_at_start_is_said(cluster, tmp_path):
     link = Link(Address.parse("redis+cluster://127.0.0.1:1,127.0.0.1:2"), "test")
     with pytest.raises(BusUnavailable, match=r"no Redis at 127\.0\.0\.1:[12]: .*; no Redis at"):
