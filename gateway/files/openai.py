@@ -31,13 +31,14 @@ def read(given: Fields, defaults: SessionOptions) -> Asked:
         fields.one_of((_SEGMENT, _WORD))("timestamp_granularities[]", each)
         for name in ("timestamp_granularities[]", "timestamp_granularities")
         for each in given.get(name, ())
+        if each
     ] or [_SEGMENT]
     stream = _last(given, "stream").lower()
     fields.one_of(("true", "false", "1", "0", ""))("stream", stream)
     timed = form in ("srt", "vtt") or (form == "verbose_json" and _WORD in granularities)
     changes: dict[str, Any] = {"words": timed, "interim_results": False}
-    if language := _last(given, "language"):
-        changes["language"] = fields.language("language", language)
+    if "language" in given:
+        changes["language"] = fields.language("language", _last(given, "language"))
     if prompt := _last(given, "prompt"):
         changes["context"] = _CONTEXT("prompt", prompt)
     options = with_changes(defaults, changes)

@@ -10,6 +10,7 @@ from typing import Protocol
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from gateway.http import problems
 from gateway.http.site import Handler
 
 _STARTED = time.monotonic()
@@ -43,8 +44,7 @@ def routes(subject: Subject, calls: Iterable[str]) -> list[web.AbstractRouteDef]
         return answer
 
     async def no_handshake(request: web.Request) -> web.StreamResponse:
-        text = "this is for WebSocket clients: a handshake is expected\n"
-        return web.Response(status=426, text=text, headers={"Upgrade": "websocket"})
+        return problems.no_handshake(request.path)
 
     return [
         *(web.get(path, page(build)) for path, build in PAGES.items()),

@@ -15,6 +15,7 @@ from aiohttp.typedefs import Middleware
 
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
+from gateway.http import problems
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -112,14 +113,13 @@ class Site:
         except web.HTTPNotFound as unknown:
             self._metrics.refusals.labels("bad_request").inc()
             if unknown.text == "404: Not Found":  # the router's
-                known = ", ".join(sorted(self.paths))
-                raise web.HTTPNotFound(text=f"there are {known}\n") from None
+                raise problems.no_such_path(request.path, self.paths) from None
             raise
-        except web.HTTPException as refused:
-            if refused.status == HTTPStatus.METHOD_NOT_ALLOWED:
-                self._metrics.refusals.labels("bad_request").inc()
-            raise
-        except (asyncio.CancelledError, ConnectionError):
+        except web.HTTPMethodNotAllowed as wrong:
+            self._metrics.refusals.labels("bad_request").inc()
+            known = wrong.allowed_methods
+            raise problems.wrong_method(request.path, wrong.method, known) from None
+        except (asyncio.CancelledError, ConnectionError, web.HTTPException):
             raise
         except Exception as error:
             _log.exception("request.failed", error, path=request.path)

@@ -4,6 +4,7 @@ A reader takes the field's name and its JSON value and raises `ClientError` with
 ``invalid_option`` (not fatal by itself; the codec decides).
 """
 
+import binascii
 import json
 from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
@@ -27,6 +28,15 @@ def fatal(error: ClientError) -> ClientError:
         return error
     close_code = _CLOSE_CODES.get(error.code, _POLICY_VIOLATION)
     return ClientError(error.code, error.message, close_code=close_code)
+
+
+def unchanged(error: ClientError, unless: str = "") -> ClientError:
+    """Return the error of a refused update, which says that none of it took effect.
+
+    `unless` says what is still in effect.
+    """
+    text = f"{error.message}; nothing of this update took effect{unless}"
+    return ClientError(error.code, text, close_code=error.close_code)
 
 
 def check_length(message: str, most: int) -> None:
@@ -123,13 +133,13 @@ def texts(most: int, longest: int) -> Reader:
     """Read a list of at most `most` strings of 1 to `longest` characters, as a tuple."""
 
     def read(name: str, value: object) -> tuple[str, ...]:
-        if isinstance(value, list) and len(value) <= most:
-            items = [v for v in value if isinstance(v, str) and 0 < len(v) <= longest]
-            if len(items) == len(value) and all(map(_is_unicode, items)):
-                return tuple(items)
-        raise _invalid(
-            name, value, f"a list of at most {most} strings of 1 to {longest} characters"
-        )
+        allowed = f"a list of at most {most} strings of 1 to {longest} characters"
+        if not isinstance(value, list) or len(value) > most:
+            raise _invalid(name, value, allowed)
+        for item in value:
+            if not (isinstance(item, str) and 0 < len(item) <= longest and _is_unicode(item)):
+                raise _refused(name, f"a list with {_shown(item)}", allowed)
+        return tuple(value)
 
     return read
 
@@ -151,11 +161,35 @@ def subset_of(allowed: Collection[str]) -> Reader:
     """Read a list of allowed strings, as a frozenset."""
 
     def read(name: str, value: object) -> frozenset[str]:
-        if isinstance(value, list) and all(isinstance(v, str) and v in allowed for v in value):
-            return frozenset(value)
-        raise _invalid(name, value, f"a list of {_listed(allowed)}")
+        if not isinstance(value, list):
+            raise _invalid(name, value, f"a list of {_listed(allowed)}")
+        for item in value:
+            if not isinstance(item, str) or item not in allowed:
+                shown = f"a list with {_shown(item)}"
+                raise _refused(name, shown, f"a list of {_listed(allowed)}")
+        return frozenset(value)
 
     return read
+
+
+def base64(name: str, value: object) -> bytes:
+    """Read audio in base64, whose padding may be missing. Code ``invalid_audio``.
+
+    No character is looked at in Python: such messages come all the time.
+    """
+    try:
+        if isinstance(value, str):
+            padded = value if len(value) % 4 == 0 else value + "=" * (-len(value) % 4)
+            return binascii.a2b_base64(padded, strict_mode=True)
+    except ValueError:
+        pass
+    text = f"{name} must be a string of base64 (RFC 4648, 4), not {_shown(value)}"
+    raise ClientError("invalid_audio", text)
+
+
+def filled(value: object) -> object:
+    """Return a list without its empty strings: a field that is left empty asks for nothing."""
+    return [each for each in value if each != ""] if isinstance(value, list) else value
 
 
 def or_null(read: Reader) -> Reader:
@@ -173,7 +207,7 @@ def or_null(read: Reader) -> Reader:
 
 
 def language(name: str, value: object) -> str | None:
-    """Read a language by name or code; null and "auto" are None. Code ``unknown_language``."""
+    """Read a language by name or code; null, "auto" and "" are None. Code ``unknown_language``."""
     if value is None:
         return None
     if not isinstance(value, str):
@@ -185,7 +219,12 @@ def language(name: str, value: object) -> str | None:
 
 
 def _invalid(name: str, value: object, allowed: str) -> ClientError:
-    return ClientError("invalid_option", f"{name} must be {allowed}, not {_shown(value)}")
+    shown = f"a list of {len(value)}" if isinstance(value, list) else _shown(value)
+    return _refused(name, shown, allowed)
+
+
+def _refused(name: str, shown: str, allowed: str) -> ClientError:
+    return ClientError("invalid_option", f"{name} must be {allowed}, not {shown}")
 
 
 def _refuse_constant(constant: str) -> NoReturn:
@@ -200,9 +239,10 @@ def _is_unicode(value: str) -> bool:
 def _shown(value: object) -> str:
     """Show a value that a client sent: short, ASCII, and never a whole structure."""
     if isinstance(value, str):
-        return ascii(value) if len(value) <= 40 else f"a string of {len(value)} characters"
+        shown = ascii(value) if len(value) <= 40 else f"a string of {len(value)} characters"
+        return shown if _is_unicode(value) else f"{shown}, which is not Unicode"
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return f"{value:.12g}" if abs(value) < 1e300 else "a number beyond measure"
+        return repr(value) if abs(value) < 1e300 else "a number beyond measure"
     return _kind(value)
 
 

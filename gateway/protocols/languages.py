@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from common.errors import PeerMisbehaved
 from common.languages import NAMES_BY_CODE
 
-AUTO = "auto"
+_AUTO = ("auto", "")
 """What a client may send instead of null to have the language detected."""
 
 _BY_SPELLING = dict(NAMES_BY_CODE) | {name.lower(): name for name in NAMES_BY_CODE.values()}
@@ -16,12 +16,14 @@ class UnknownLanguage(PeerMisbehaved):
 
 
 def resolve(spelling: str) -> str | None:
-    """Return the language's name (``English``) for a name or code in any case; None for auto.
+    """Return the language's name (``English``) for a name or code in any case.
+
+    None for "auto" and for an empty one, which leave it to be detected.
 
     A region after the code is accepted and ignored (``pt-BR``). Raises `UnknownLanguage`.
     """
     wanted = spelling.strip().lower()
-    if wanted == AUTO:
+    if wanted in _AUTO:
         return None
     name = _BY_SPELLING.get(wanted) or _by_primary_subtag(wanted)
     if name is None:

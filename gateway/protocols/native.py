@@ -159,10 +159,13 @@ class NativeCodec(Codec):
         if body.get("resume") is not None:
             return self._resume(body)
         body.pop("resume", None)
+        if self._state is _State.OPEN:
+            try:
+                return self._reconfigure(fields.read_fields(_CONFIG, body))
+            except ClientError as error:
+                raise fields.unchanged(error) from None
         given = fields.read_fields(_CONFIG, body)
         options = with_changes(self._opened.options, given)
-        if self._state is _State.OPEN:
-            return self._reconfigure(given, options)
         audio = AudioFormat(**{name: given[name] for name in _AUDIO if name in given})
         about = _about(given, audio.channels)
         self._opened = Open(options, audio, given.get("events", frozenset()), about)
@@ -178,8 +181,9 @@ class NativeCodec(Codec):
         self._state = _State.RESUMING
         return (Resume(given["resume"], given.get("seq", 0), given.get("attempt", 0)),)
 
-    def _reconfigure(self, given: dict[str, Any], options: SessionOptions) -> Sequence[Command]:
+    def _reconfigure(self, given: dict[str, Any]) -> Sequence[Command]:
         """Change what may change; any other option may be repeated but not changed."""
+        options = with_changes(self._opened.options, given)
         for name, value in given.items():
             if value == self._current(name):
                 continue

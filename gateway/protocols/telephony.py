@@ -45,8 +45,15 @@ READERS: Mapping[str, fields.Reader] = {
 
 
 def pick(known: Mapping[str, fields.Reader], given: Mapping[str, object]) -> dict[str, Any]:
-    """Read the fields that are known; others are left out, and so are empty texts."""
-    wanted = {name: value for name, value in given.items() if name in known and value != ""}
+    """Read the fields that are known; others are left out, and so are empty texts.
+
+    An empty language is one to detect.
+    """
+    wanted = {
+        name: value
+        for name, value in given.items()
+        if name in known and (value != "" or name == "language")
+    }
     return fields.read_fields(known, wanted)
 
 
@@ -98,4 +105,6 @@ def _typed(kind: Kind, value: object) -> object:
                 return float(value)
         case Kind.TEXTS, str():
             return [part.strip() for part in value.split(",") if part.strip()]
+        case Kind.TEXTS, _:
+            return fields.filled(value)
     return value

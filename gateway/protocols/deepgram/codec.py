@@ -130,7 +130,10 @@ class DeepgramCodec(Codec):
         answer: Body = {"type": "ConfigureSuccess", "request_id": self._request_id}
         commands: list[Command] = []
         if body.get("keyterms") is not None:
-            found = parameters.terms("keyterms", body["keyterms"])
+            try:
+                found = parameters.terms("keyterms", body["keyterms"])
+            except ClientError as error:
+                raise fields.unchanged(error) from None
             answer["keyterms"] = [*found]
             self._options = replace(self._options, keywords=found)
             commands.append(Configure(self._options))

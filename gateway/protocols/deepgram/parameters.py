@@ -76,8 +76,8 @@ def recognition(query: Query, defaults: SessionOptions) -> SessionOptions:
 
 
 def terms(name: str, given: object) -> tuple[str, ...]:
-    """Read a list of terms to expect. Raises ClientError."""
-    found: tuple[str, ...] = _TERMS(name, given)
+    """Read a list of terms to expect; empty ones ask for nothing. Raises ClientError."""
+    found: tuple[str, ...] = _TERMS(name, fields.filled(given))
     return found
 
 

@@ -1,8 +1,6 @@
 """The codec of OpenAI's Realtime API for transcription: events of its client, events for it."""
 
-import binascii
 import json
-from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
@@ -91,8 +89,11 @@ class RealtimeCodec(Codec):
             case "input_audio_buffer.clear":
                 return self._clear()
             case "session.update" | "transcription_session.update" as kind:
-                session = fields.mapping("session", body.get("session"))
-                return self._update(session, f"{kind}d")
+                try:
+                    session = fields.mapping("session", body.get("session"))
+                    return self._update(session, f"{kind}d")
+                except ClientError as error:
+                    raise self._unchanged(error) from None
             case kind:
                 shown = ascii(kind[:80]) if isinstance(kind, str) else "missing"
                 text = f"type is {shown}; this server transcribes, and knows {', '.join(_KINDS)}"
@@ -113,11 +114,13 @@ class RealtimeCodec(Codec):
         said = self._say([self._described(answer)])
         return (Configure(options), said) if self._opened and options != before else (said,)
 
+    def _unchanged(self, error: ClientError) -> ClientError:
+        audio = self._session.audio
+        still = f"{self._session.format['type']} at {audio.sample_rate} Hz"
+        return fields.unchanged(error, f": audio is still read as {still}")
+
     def _append(self, audio: object) -> Sequence[Command]:
-        try:
-            data = b64decode(audio if isinstance(audio, str) else "?", validate=True)
-        except (binascii.Error, ValueError):
-            raise ClientError("invalid_audio", "audio must be a string of base64") from None
+        data = fields.base64("audio", audio)
         commands: list[Command] = []
         if not self._opened:
             self._opened, self._denoised = True, self._session.options.denoise

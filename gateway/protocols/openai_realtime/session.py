@@ -47,7 +47,7 @@ _TRANSCRIPTION: Mapping[str, fields.Reader] = {
     "language": lambda name, value: _language(name, value),
     "languages": lambda name, value: [_language(name, each) for each in _listed(name, value)],
     "prompt": _TEXTS["context"],
-    "keywords": _TEXTS["keywords"],
+    "keywords": lambda name, value: _TEXTS["keywords"](name, fields.filled(value)),
 }
 _TURNS: Mapping[str, fields.Reader] = {
     "type": fields.one_of(("server_vad", "semantic_vad")),
@@ -247,5 +247,5 @@ def _language(name: str, value: object) -> str:
 
 
 def _listed(name: str, value: object) -> tuple[str, ...]:
-    listed: tuple[str, ...] = fields.texts(100, 40)(name, value)
+    listed: tuple[str, ...] = fields.texts(100, 40)(name, fields.filled(value))
     return listed

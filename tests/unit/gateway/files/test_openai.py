@@ -32,6 +32,19 @@ def test_json_is_the_default():
     assert body(response_format="json", model="whisper-1", temperature="0") == expected
 
 
+def test_an_empty_field_asks_for_nothing():
+    assert body(response_format="", stream="", prompt="", **{WORDS: ""}) == body()
+    said = body(response_format="verbose_json", **{WORDS: ""})
+    assert "words" not in said
+    assert said["segments"]
+
+
+def test_an_empty_language_is_one_to_detect():
+    german = SessionOptions(language="German")
+    assert read({}, german).options.language == "German"
+    assert read({"language": [""]}, german).options.language is None
+
+
 def test_text_is_a_line():
     answer = asked({"response_format": "text"}).answer(WHOLE)
     assert (answer.content_type, answer.body) == ("text/plain", b"Good morning. Bye.\n")

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -97,6 +98,35 @@ async def test_an_unknown_path_is_told_what_there_is():
         said = await answer(port, b"nothing")
     assert said.startswith(b"HTTP/1.1 404 ")
     assert said.endswith(b"there are /b/{id}, /late\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (b"v1/models", ("error", "message")),
+        (b"v1/audio/transcriptionz", ("error", "message")),
+        (b"v1/listen/flux", ("err_msg",)),
+        (b"v1/projects", ("err_msg",)),
+    ],
+)
+async def test_a_stray_path_of_a_public_api_is_answered_in_its_json(path, message):
+    async with listening(web.post("/v1/listen", wait), web.post("/v1/models", wait)) as port:
+        said = await answer(port, path)
+    head, _, body = said.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 405 " if path == b"v1/models" else b"HTTP/1.1 404 ")
+    assert b"Content-Type: application/json" in head
+    told = json.loads(body)
+    for name in message:
+        told = told[name]
+    assert "POST" in told if path == b"v1/models" else "/v1/listen" in told
+
+
+async def test_a_wrong_method_elsewhere_is_told_in_a_line():
+    async with listening(web.post("/late", wait)) as port:
+        said = await answer(port, b"late")
+    assert said.startswith(b"HTTP/1.1 405 ")
+    assert b"Allow: POST" in said
+    assert said.endswith(b"GET is not answered here, but POST\n")
 
 
 async def test_one_peer_gets_only_so_many_requests_unless_it_is_a_proxy(monkeypatch):

@@ -1,5 +1,7 @@
 """Readers of JSON fields: what they accept, and that they name what they refuse."""
 
+from base64 import b64decode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +45,7 @@ READERS = {
         ("or_null", 1, 1.0),
         ("language", None, None),
         ("language", "auto", None),
+        ("language", "", None),
         ("language", "de", "German"),
     ],
 )
@@ -90,6 +93,54 @@ def test_refuses_and_names_the_field(reader, value):
         READERS[reader]("field", value)
     assert caught.value.code == "invalid_option"
     assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize(
+    ("reader", "value", "told"),
+    [
+        (
+            "texts",
+            ["a", "b", "c"],
+            "a list of at most 2 strings of 1 to 5 characters, not a list of 3",
+        ),
+        (
+            "texts",
+            ["a", ""],
+            "a list of at most 2 strings of 1 to 5 characters, not a list with ''",
+        ),
+        (
+            "texts",
+            [["a"]],
+            "a list of at most 2 strings of 1 to 5 characters, not a list with a list",
+        ),
+        ("subset_of", ["a", "c"], "a list of a, b, not a list with 'c'"),
+        ("integer", 2.0, "a whole number from 1 to 10, not 2.0"),
+        ("number", 1.0000000000001, "a number from 0 to 1, not 1.0000000000001"),
+        ("one_of", 1.0, "one of 1, 2, not 1.0"),
+        (
+            "text",
+            "\ud83d",
+            "a string of at most 5 characters, "
+            r"not '\ud83d', which is not Unicode",
+        ),
+    ],
+)
+def test_an_error_never_asks_for_what_it_got(reader, value, told):
+    with pytest.raises(ClientError) as caught:
+        READERS[reader]("field", value)
+    assert caught.value.message == f"field must be {told}"
+
+
+@pytest.mark.parametrize("text", ["", "AA==", "AA", "AAA", "AAA=", "AAAA", "+/+/"])
+def test_base64_is_read_with_and_without_its_padding(text):
+    assert fields.base64("field", text) == b64decode(text + "=" * (-len(text) % 4))
+
+
+@pytest.mark.parametrize("wrong", ["A", "AAAAA", "!!!!", "AA=A", "AA\n==", "-_-_", "\xe9", None, 7])
+def test_what_is_no_base64_is_refused(wrong):
+    with pytest.raises(ClientError, match=r"^field must be a string of base64.*, not ") as caught:
+        fields.base64("field", wrong)
+    assert caught.value.code == "invalid_audio"
 
 
 @given(st.sampled_from(sorted(READERS)), JSON)

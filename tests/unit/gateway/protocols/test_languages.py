@@ -15,8 +15,9 @@ def test_name_and_code_in_any_case(code, name):
     assert {resolve(s) for s in (code, code.upper(), name, name.lower(), name.upper())} == {name}
 
 
-def test_auto_is_detection():
-    assert resolve("Auto") is None
+@pytest.mark.parametrize("spelling", ["Auto", "", " "])
+def test_auto_and_nothing_are_detection(spelling):
+    assert resolve(spelling) is None
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ def test_a_region_is_ignored(tag, name):
     assert resolve(tag) == name
 
 
-@pytest.mark.parametrize("wrong", ["", "xx", "zh-yue", "en-", "english-US", "klingon", "\ud800"])
+@pytest.mark.parametrize("wrong", ["xx", "zh-yue", "en-", "english-US", "klingon", "\ud800"])
 def test_what_is_no_language_is_refused(wrong):
     with pytest.raises(UnknownLanguage):
         resolve(wrong)

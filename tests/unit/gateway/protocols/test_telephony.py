@@ -21,7 +21,9 @@ from gateway.protocols.commands import About, Digit
         ("vad_threshold", 1, 1.0),
         ("keywords", "Ada, Grace Hopper ,", ("Ada", "Grace Hopper")),
         ("keywords", ["Ada"], ("Ada",)),
+        ("keywords", ["Ada", ""], ("Ada",)),
         ("language", "en", "English"),
+        ("language", "", None),
         ("context", "a, b", "a, b"),
         ("channel_labels", "agent,customer", ("agent", "customer")),
         ("conversation_id", "c-1", "c-1"),
@@ -54,7 +56,7 @@ def test_a_value_that_is_none_is_refused_by_name(name, value):
 
 
 def test_other_fields_and_empty_texts_are_left_out():
-    given = {"crm_id": "7", "language": "", "words": "true"}
+    given = {"crm_id": "7", "context": "", "words": "true"}
     assert telephony.pick(telephony.READERS, given) == {"words": True}
 
 

@@ -125,6 +125,12 @@ def test_media_is_audio():
     assert media(one, LOUD, 20) == [Audio(LOUD)]
 
 
+def test_base64_may_lack_its_padding():
+    one = started()
+    (audio,) = say(one, "media", media={"payload": b64encode(b"abcd").decode().rstrip("=")})
+    assert audio == Audio(b"abcd")
+
+
 def test_lost_packets_are_skipped():
     one = started()
     media(one, LOUD, 0)

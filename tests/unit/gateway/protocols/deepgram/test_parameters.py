@@ -68,6 +68,12 @@ def test_a_parameter_of_no_use_is_named(name, value, message):
     assert message in complaint(**{name: value})
 
 
+@pytest.mark.parametrize("name", ["keyterm", "keywords"])
+def test_an_empty_term_asks_for_nothing(name):
+    assert live(**{name: ""}) == live()
+    assert live(**{name: ["", "Ada"]}).options.keywords == ("Ada",)
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [("true", 0.7), ("", 0.7), ("false", 60.0), ("500", 0.5), ("25", 0.025), ("0", 0.01)],

@@ -206,6 +206,35 @@ def test_a_mistake_is_named_and_changes_nothing(message, code, named):
     assert isinstance(send(one, append(b""))[0], Open)
 
 
+def test_a_refused_update_says_that_nothing_of_it_took_effect():
+    one = codec()
+    input_ = {"format": {"type": "audio/pcmu"}, "transcription": {"language": "Klingon"}}
+    caught, _ = error(one, json.dumps(update(audio={"input": input_})))
+    still = "nothing of this update took effect: audio is still read as audio/pcm at 24000 Hz"
+    assert caught.message.endswith(still)
+    (opened,) = send(one, append(b""))
+    assert isinstance(opened, Open)
+    assert opened.audio == AudioFormat("pcm16", 24_000)
+
+
+def test_a_language_left_empty_is_detected_and_the_rest_of_the_update_counts():
+    one = codec()
+    input_ = {
+        "format": {"type": "audio/pcmu"},
+        "transcription": {"language": "", "languages": [""], "keywords": ["", "Ada"]},
+    }
+    send(one, update(audio={"input": input_}))
+    (opened,) = send(one, append(b""))
+    assert isinstance(opened, Open)
+    assert opened.audio == AudioFormat("mulaw", 8_000)
+    assert (opened.options.language, opened.options.keywords) == (None, ("Ada",))
+
+
+def test_base64_may_lack_its_padding():
+    *_, audio = send(codec(), {**append(b""), "audio": b64encode(b"abcd").decode().rstrip("=")})
+    assert audio == Audio(b"abcd")
+
+
 def test_an_error_names_the_event_that_caused_it():
     one = codec()
     assert error(one, '{"type": "x", "event_id": "mine"}')[1]["event_id"] == "mine"
