@@ -1,16 +1,12 @@
-"""Fixtures shared by every suite."""
+"""Fixtures shared by every suite, and what a run tells."""
 
 import os
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-
-# Time is no property of an example: what is slow on a busy machine is not wrong.
-settings.register_profile("callscribe", deadline=None)
-if "CI" not in os.environ:  # there Hypothesis's own profile holds: the same examples each time
-    settings.load_profile("callscribe")
 
 # What a shell runs in the background ignores SIGINT, and so would the processes that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -18,19 +14,47 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 ROOT = Path(__file__).resolve().parent.parent
 
 _LONGEST = (
-    *("integration/test_redis_users.py", "chaos/test_run.py", "web/test_listen.py"),
+    *("chaos/test_run.py", "web/test_listen.py"),
     *("integration/deploy/test_rolling.py", "integration/callscribe/test_prove.py"),
     *("integration/gateway/test_calls.py", "web/test_speak.py", "web/test_speak_trouble.py"),
     *("integration/bench/test_context.py", "integration/pipeline/test_trace.py"),
 )
-"""The files whose tests take a minute or more together. They come first: where several processes
-share the files, one of these at the end would run alone."""
+"""The files whose tests take longest. They come first: where several processes share the files,
+one of these at the end would run alone."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the longest files begin; the order within a file stays."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make test-all` ask for the tests that take long."""
+    parser.addoption("--nightly", action="store_true", help="run the tests marked nightly, too")
+
+
+def pytest_configure() -> None:
+    """Choose the examples of property tests."""
+    # Time is no property of an example: what is slow on a busy machine is not wrong.
+    settings.register_profile("callscribe", deadline=None)
+    if "CI" not in os.environ:  # there Hypothesis's own profile holds: the same examples each time
+        settings.load_profile("callscribe")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is nightly; let the longest files begin. Order within a file stays."""
+    if not config.getoption("--nightly"):
+        nightly = [item for item in items if item.get_closest_marker("nightly")]
+        items[:] = [item for item in items if item not in {*nightly}]
+        config.hook.pytest_deselected(items=nightly)
     places = {ROOT / "tests" / name: place for place, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was skipped and why, each reason once."""
+    reasons = Counter(
+        str(report.longrepr[2]).removeprefix("Skipped: ")
+        for report in terminalreporter.getreports("skipped")
+        if isinstance(report.longrepr, tuple)
+    )
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"skipped {count}: {reason}")
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ GOOD, FULL, SLOW, DEADLY = 0.1, 0.18, 0.3, 0.7
 """Loudness of speech that is recognised, without partials, slowly, and not without an end."""
 SLOTS = 6
 """Legs of each of the two VAD workers."""
-_ENV = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _COMMANDS = {
     "gateway": ["callscribe", "gateway"],
     "vad": ["bench.dummies", "vad"],
@@ -54,7 +54,7 @@ class Process:
         where = "" if kind == "gateway" else "metrics-"
         self._command = [sys.executable, "-m", *_COMMANDS[kind], *flags, "--drain-s", "1"]
         self._command += [f"--{where}host", "127.0.0.1", f"--{where}port", str(self.port)]
-        self._env = _ENV | (env or {})
+        self._env = {**os.environ, **_ONE_THREAD, **(env or {})}
         self._log = directory / f"{kind}-{self.port}.log"
         self.start()
 

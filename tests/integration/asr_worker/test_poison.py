@@ -20,7 +20,7 @@ from tests.integration.pipeline.calls import FINALIZE, config, converse, message
 from tests.integration.pipeline.services import Service, service
 from tests.real_redis import admin, real_redis
 
-ENV = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 GOOD, DEADLY = 0.1, 0.7
 """Loudness of what can be recognised, and of what ends the engine."""
 
@@ -36,7 +36,7 @@ def gateway(redis_of_its_own: str) -> Iterator[Service]:
     """A gateway, and a VAD that calls speech what is loud."""
     vad = [sys.executable, "-m", "bench.dummies", "vad", "--redis-url", redis_of_its_own]
     with service("gateway", redis_of_its_own) as gateway:
-        process = subprocess.Popen(vad, env=ENV)
+        process = subprocess.Popen(vad, env={**os.environ, **ONE_THREAD})
         try:
             yield gateway
         finally:
@@ -51,7 +51,7 @@ class Workers:
         flags = ("--lease-s", "0.5", "--heartbeat-s", "0.1", "--drain-s", "3")
         module = "tests.integration.asr_worker.deadly"
         self._command = [sys.executable, "-m", module, "--redis-url", redis_url, *flags]
-        self._env = {**ENV, **env}
+        self._env = {**os.environ, **ONE_THREAD, **env}
         self.deaths = 0
         self.workers = [self._start() for _ in range(count)]
 
@@ -109,7 +109,9 @@ def call(*loudness: float) -> list[bytes]:
 
 def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
     words = [sys.executable, "-m", "callscribe", "dead-letters", *arguments]
-    return subprocess.run(words, env=ENV, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        words, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, check=False
+    )
 
 
 async def ready(gateway: Service) -> None:

@@ -9,9 +9,9 @@ from gateway.protocols.commands import AudioFormat
 from gateway.uplink.decoder import AudioDecoder
 from tests.chaos.scripts import Configure, Flush, Say, Script, others, scripts
 
-_NOISE = np.random.default_rng(2)
 CLIPS: list[FloatArray] = [
-    _NOISE.uniform(-0.5, 0.5, seconds * 16_000).astype(np.float32) for seconds in (1, 2, 3)
+    np.random.default_rng(seconds).uniform(-0.5, 0.5, seconds * 16_000).astype(np.float32)
+    for seconds in (1, 2, 3)
 ]
 SCRIPTS = scripts(7, 8, CLIPS, seconds=(4.0, 8.0), denoise=True)
 

@@ -7,7 +7,6 @@ import numpy as np
 
 Shapes: TypeAlias = Mapping[str, Sequence[tuple[int, ...]]]
 
-RNG = np.random.default_rng(11)
 GRU = [(1, 768, 256), (1, 768, 256), (1, 1536)]
 SEPARABLE = [(64, 1, 1, 3)], [(64, 64, 1, 1), (64,)]
 ENCODER: Shapes = {
@@ -57,10 +56,14 @@ COEFFICIENT_DECODER: Shapes = {
 FILES: Sequence[Shapes] = [ENCODER, GAIN_DECODER, COEFFICIENT_DECODER]
 
 
-def drawn(shape):
-    return (RNG.standard_normal(shape) / 8).astype(np.float32)
+def drawn(shape, generator=None):
+    generator = generator or np.random.default_rng(11)
+    return (generator.standard_normal(shape) / 8).astype(np.float32)
 
 
 def operations():
     """The three files' constants."""
-    return [{k: [drawn(s) for s in shapes] for k, shapes in file.items()} for file in FILES]
+    generator = np.random.default_rng(12)
+    return [
+        {k: [drawn(s, generator) for s in shapes] for k, shapes in file.items()} for file in FILES
+    ]

@@ -5,11 +5,11 @@ import pytest
 
 from denoise_worker.layers import Depthwise, Gru, Pointwise, Scaled, grouped, sigmoid_of_double
 
-RNG = np.random.default_rng(5)
 
-
-def noise(*shape):
-    return RNG.standard_normal(shape).astype(np.float32)
+@pytest.fixture
+def noise():
+    generator = np.random.default_rng(5)
+    return lambda *shape: generator.standard_normal(shape, dtype=np.float32)
 
 
 def close(found, wanted):
@@ -17,7 +17,7 @@ def close(found, wanted):
 
 
 @pytest.fixture
-def taps():
+def taps(noise):
     return noise(3, 4)
 
 
@@ -27,22 +27,22 @@ def convolved(values, taps):
     return sum(padded[:, tap : tap + values.shape[1]] * taps[tap] for tap in range(3))
 
 
-def test_same_is_a_convolution(taps):
+def test_same_is_a_convolution(taps, noise):
     values = noise(2, 6, 4)
     close(Depthwise(taps).same(values), convolved(values, taps))
 
 
-def test_halved_is_a_convolution_of_stride_two(taps):
+def test_halved_is_a_convolution_of_stride_two(taps, noise):
     values = noise(2, 6, 4)
     close(Depthwise(taps).halved(values), convolved(values, taps)[:, ::2])
 
 
-def test_doubled_is_the_transpose_of_halved(taps):
+def test_doubled_is_the_transpose_of_halved(taps, noise):
     layer, few, many = Depthwise(taps), noise(1, 3, 4), noise(1, 6, 4)
     close((layer.doubled(few) * many).sum(), (few * layer.halved(many)).sum())
 
 
-def test_grouped_is_a_linear_layer_per_group():
+def test_grouped_is_a_linear_layer_per_group(noise):
     values, weights = noise(5, 6), noise(3, 2, 4)
     close(
         grouped(values, weights),
@@ -50,7 +50,7 @@ def test_grouped_is_a_linear_layer_per_group():
     )
 
 
-def test_pointwise_and_scaled_end_in_relu():
+def test_pointwise_and_scaled_end_in_relu(noise):
     values, weights, bias = noise(2, 3, 64), noise(64, 64), noise(64)
     close(Pointwise(weights, bias)(values), np.maximum(values @ weights + bias, 0))
     close(Scaled(weights[0], bias)(values), np.maximum(values * weights[0] + bias, 0))
@@ -60,12 +60,12 @@ def sigmoid(values):
     return 1 / (1 + np.exp(-values))
 
 
-def test_sigmoid_of_double():
+def test_sigmoid_of_double(noise):
     values = noise(20)
     close(sigmoid_of_double(values.copy()), sigmoid(2 * values))
 
 
-def test_gru_is_onnx_s_with_the_reset_after_the_product():
+def test_gru_is_onnx_s_with_the_reset_after_the_product(noise):
     given, hidden, bias = noise(768, 256) / 16, noise(768, 256) / 16, noise(1536)
     values, state = noise(3, 256), noise(3, 256)
     x = np.split(values @ given.T + bias[:768], 3, axis=1)

@@ -1,7 +1,7 @@
 """What tenants use, in a real Redis."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -12,7 +12,10 @@ from gateway.access.principal import Limits, Principal
 from gateway.access.tenant_metrics import TenantMetrics
 
 CALL = Used(session="s", tenant="acme", key="k", legs=2, audio=3_000, speech=0)
-TODAY = datetime.now(UTC).date()
+
+
+def today() -> date:
+    return datetime.now(UTC).date()
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ def holder(**limits: int) -> Principal:
 
 
 async def used(meter, tenant="acme"):
-    (day,) = await meter.usage(tenant, TODAY, 1)
+    (day,) = await meter.usage(tenant, today(), 1)
     return day
 
 
@@ -39,7 +42,7 @@ async def test_what_is_told_twice_counts_once(meter):
     assert await meter.tell([CALL]) == {"k": 3_000}
     assert await meter.tell([replace(CALL, audio=5_000, speech=1_500)]) == {"k": 5_000}
     assert await meter.tell([replace(CALL, audio=4_000)]) == {"k": 5_000}, "an older gateway"
-    day = {"day": TODAY.isoformat(), "calls": 1, "legs": 2, "audio_s": 5.0, "speech_s": 1.5}
+    day = {"day": today().isoformat(), "calls": 1, "legs": 2, "audio_s": 5.0, "speech_s": 1.5}
     assert await used(meter) == day
 
 
@@ -55,7 +58,7 @@ async def test_tenants_are_apart(meter):
     await meter.tell([CALL, replace(CALL, session="t", tenant="other", audio=1_000)])
     assert (await used(meter))["audio_s"] == 3.0
     assert (await used(meter, "other"))["audio_s"] == 1.0
-    assert await meter.usage("third", TODAY, 1) == []
+    assert await meter.usage("third", today(), 1) == []
 
 
 FIGURES = ("calls", "legs", "audio_seconds", "speech_seconds")
@@ -113,6 +116,6 @@ async def test_a_token_opens_one_call(meter):
 async def test_nothing_of_it_stays_for_ever(link, meter):
     await meter.tell([CALL])
     await meter.may_call(replace(holder(calls=1), once="a"), "s")
-    day = TODAY.isoformat()
+    day = today().isoformat()
     for key in (keys.usage("acme", day), keys.counted("acme", "s"), keys.spent("a")):
         assert await link.call("TTL", key) > 0

@@ -7,14 +7,12 @@ from asr_worker.moonshine.sound import POSITION, SHORTEST, Sound
 from asr_worker.moonshine.weights import WIDTH
 from common.audio import FloatArray
 
-GENERATOR = np.random.default_rng(7)
+
+def values(*shape: int, seed: int = 0) -> FloatArray:
+    return np.random.default_rng(seed).normal(0, 0.1, shape).astype(np.float32)
 
 
-def values(*shape: int) -> FloatArray:
-    return GENERATOR.normal(0, 0.1, shape).astype(np.float32)
-
-
-KERNEL, GAIN, OFFSET = values(WIDTH, 127), values(WIDTH), values(WIDTH)
+KERNEL, GAIN, OFFSET = values(WIDTH, 127), values(WIDTH, seed=1), values(WIDTH, seed=2)
 SOUND = Sound(KERNEL, GAIN, OFFSET)
 
 

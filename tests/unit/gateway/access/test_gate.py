@@ -12,8 +12,11 @@ from gateway.access.keyring import Keyring
 from gateway.access.origins import Origins
 from gateway.access.rules import Need
 
-NOW = int(time.time())
 HERE = "192.0.2.1"
+
+
+def now(later: int = 0) -> int:
+    return int(time.time()) + later
 
 
 class StandInKeyring(dict[str, AccessKey]):
@@ -41,7 +44,7 @@ def gate(keyring: StandInKeyring, **more: Any) -> Gate:
 
 def given(keyring: StandInKeyring, *scopes: str, tenant: str = "acme", **more: Any) -> str:
     asked: Any = scopes or ("transcribe", "read")
-    key, record = new_key(tenant, asked, NOW, **more)
+    key, record = new_key(tenant, asked, now(), **more)
     keyring[record.id] = record
     return key
 
@@ -66,7 +69,7 @@ def test_without_keys_everybody_may_do_everything(keyring):
 def test_the_first_key_ends_that_and_so_does_a_revoked_one(keyring):
     here = gate(keyring)
     assert here.open
-    given(keyring, revoked=NOW)
+    given(keyring, revoked=now())
     assert code(lambda: here.admit(Need.READ, {}, HERE)) == ("missing_key", 401)
 
 
@@ -88,15 +91,15 @@ def test_a_key_says_tenant_scopes_and_limits(keyring):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "later", "said"),
     [
-        ({"revoked": NOW}, "revoked_key"),
-        ({"expires": NOW - 1}, "expired_key"),
-        ({"expires": NOW + 3600}, None),
+        ("revoked", 0, "revoked_key"),
+        ("expires", -1, "expired_key"),
+        ("expires", 3600, None),
     ],
 )
-def test_a_key_that_is_over_does_not_count(keyring, change, said):
-    key = given(keyring, **change)
+def test_a_key_that_is_over_does_not_count(keyring, change, later, said):
+    key = given(keyring, **dict[str, Any]({change: now(later)}))
     if said is None:
         gate(keyring).admit(Need.READ, bearer(key), HERE)
     else:
@@ -114,9 +117,9 @@ def test_another_secret_with_a_known_id_does_not_count(keyring):
         )
 
 
-@pytest.mark.parametrize("change", [{"revoked": NOW}, {"expires": NOW - 1}])
-def test_only_its_holder_is_told_what_became_of_a_key(keyring, change):
-    key = given(keyring, **change)
+@pytest.mark.parametrize(("change", "later"), [("revoked", 0), ("expires", -1)])
+def test_only_its_holder_is_told_what_became_of_a_key(keyring, change, later):
+    key = given(keyring, **dict[str, Any]({change: now(later)}))
     forged = key[:-1] + ("A" if key[-1] != "A" else "B")
     assert code(lambda: gate(keyring).admit(Need.READ, bearer(forged), HERE))[0] == "unknown_key"
 
@@ -124,7 +127,7 @@ def test_only_its_holder_is_told_what_became_of_a_key(keyring, change):
 def test_bytes_that_are_no_text_are_no_key(keyring):
     key = given(keyring)
     here, free = gate(keyring), gate(StandInKeyring())
-    token = minted(keyring, key, NOW + 60)
+    token = minted(keyring, key, now(60))
     body, _, signature = token.partition(".")
     for said in ("\udcff", f"{key[:-1]}\udcff", f"{body}.\udcff{signature}", "a.\udcff.c"):
         assert code(lambda said=said: here.admit(Need.READ, bearer(said), HERE))[1] == 401
@@ -160,7 +163,7 @@ def minted(keyring: StandInKeyring, key: str, expires: int, **options: Any) -> s
 
 def test_a_token_makes_calls_and_reads_none(keyring):
     key = given(keyring, "transcribe", "read", "admin")
-    token = minted(keyring, key, NOW + 3600, language="en")
+    token = minted(keyring, key, now(3600), language="en")
     here = gate(keyring)
     who = here.admit(Need.TRANSCRIBE, bearer(token), HERE)
     assert (who.tenant, *who.scopes, *who.bound.items()) == (
@@ -175,10 +178,10 @@ def test_a_token_makes_calls_and_reads_none(keyring):
 
 def test_an_expired_token_only_resumes_and_not_for_ever(keyring):
     here, key = gate(keyring), given(keyring)
-    late = minted(keyring, key, NOW - 10)
+    late = minted(keyring, key, now(-10))
     assert code(lambda: here.admit(Need.TRANSCRIBE, bearer(late), HERE)) == ("expired_token", 401)
     assert here.admit(Need.TRANSCRIBE, bearer(late), HERE, resuming=True).resumes_only
-    ancient = minted(keyring, key, NOW - tokens.RESUMES_FOR_S - 10)
+    ancient = minted(keyring, key, now(-tokens.RESUMES_FOR_S - 10))
     assert code(lambda: here.admit(Need.TRANSCRIBE, bearer(ancient), HERE, resuming=True)) == (
         "expired_token",
         401,
@@ -187,8 +190,8 @@ def test_an_expired_token_only_resumes_and_not_for_ever(keyring):
 
 def test_a_token_ends_with_its_key(keyring):
     key = given(keyring)
-    token = minted(keyring, key, NOW + 3600)
-    keyring[key[3:11]] = new_key("acme", ["transcribe"], NOW).record
+    token = minted(keyring, key, now(3600))
+    keyring[key[3:11]] = new_key("acme", ["transcribe"], now()).record
     assert code(lambda: gate(keyring).admit(Need.TRANSCRIBE, bearer(token), HERE)) == (
         "unknown_token",
         401,
@@ -224,10 +227,10 @@ def test_a_revoked_key_ends_its_calls_and_an_expired_one_does_not(keyring):
     who = here.admit(Need.TRANSCRIBE, bearer(key), HERE)
     record = keyring[key[3:11]]
     assert here.still_good(who)
-    keyring[record.id] = new_key("acme", ["read"], NOW, expires=NOW - 1).record
+    keyring[record.id] = new_key("acme", ["read"], now(), expires=now(-1)).record
     assert here.still_good(who)
     here.check_again(who)
-    keyring[record.id] = new_key("acme", ["read"], NOW, revoked=NOW).record
+    keyring[record.id] = new_key("acme", ["read"], now(), revoked=now()).record
     assert not here.still_good(who)
     assert code(lambda: here.check_again(who)) == ("revoked_key", 401)
     del keyring[record.id]

@@ -7,8 +7,11 @@ from cryptography import x509
 
 from gateway.tls.certificate import chain_expiry, make
 
-NOW = datetime.now(UTC)
 NAMES = ["localhost", "127.0.0.1", "::1", "calls.example"]
+
+
+def now(days: int = 0) -> datetime:
+    return datetime.now(UTC) + timedelta(days)
 
 
 def handshake(server: ssl.SSLContext, client: ssl.SSLContext, host: str) -> bytes:
@@ -52,26 +55,26 @@ FLAGS = [(), (ssl.VERIFY_X509_STRICT,), (ssl.VERIFY_X509_STRICT, ssl.VERIFY_X509
 @pytest.mark.parametrize("host", NAMES)
 @pytest.mark.parametrize("flags", FLAGS)
 def test_it_is_its_own_authority_for_its_names(host, flags, tmp_path):
-    certificate = make(NAMES, NOW)
+    certificate = make(NAMES, now())
     shown = handshake(serving(certificate, tmp_path), trusting(certificate, *flags), host)
     assert hashlib.sha256(shown).digest().hex(":").upper() == certificate.fingerprint
 
 
 def test_it_is_not_valid_for_others(tmp_path):
-    certificate = make(NAMES, NOW)
+    certificate = make(NAMES, now())
     with pytest.raises(ssl.SSLCertVerificationError, match="elsewhere"):
         handshake(serving(certificate, tmp_path), trusting(certificate), "elsewhere.example")
 
 
 def test_it_is_authority_for_nothing_else():
-    own = x509.load_pem_x509_certificate(make(NAMES, NOW).pem)
+    own = x509.load_pem_x509_certificate(make(NAMES, now()).pem)
     assert own.extensions.get_extension_for_class(x509.BasicConstraints).value.ca is False
 
 
 def test_its_names_are_those_given():
-    assert make(NAMES, NOW).names == NAMES
+    assert make(NAMES, now()).names == NAMES
     many = [f"host-{number}" for number in range(200)]
-    assert make([*NAMES, *many], NOW).names == [*NAMES, *many][:100]
+    assert make([*NAMES, *many], now()).names == [*NAMES, *many][:100]
 
 
 @pytest.mark.parametrize(
@@ -86,22 +89,22 @@ def test_its_names_are_those_given():
     ],
 )
 def test_it_serves_for_its_names_until_a_month_before_its_end(names, days, serves):
-    assert make(NAMES, NOW).serves(names, NOW + timedelta(days=days)) is serves
+    assert make(NAMES, now()).serves(names, now(days)) is serves
 
 
 def test_it_does_not_serve_with_the_key_of_another():
-    one, other = make(NAMES, NOW), make(NAMES, NOW)
+    one, other = make(NAMES, now()), make(NAMES, now())
     for key in (other.key, b"", b"no key"):
-        assert not type(one)(one.pem, key).serves(NAMES, NOW)
+        assert not type(one)(one.pem, key).serves(NAMES, now())
 
 
 def test_a_chain_ends_with_its_first_certificate():
-    later, sooner = make(NAMES, NOW), make(NAMES, NOW - timedelta(days=90))
+    later, sooner = make(NAMES, now()), make(NAMES, now(-90))
     for chain in (later.pem + sooner.pem, sooner.pem + later.pem, sooner.pem + sooner.key):
-        ends = NOW + timedelta(days=275)
+        ends = now(275)
         assert chain_expiry(chain) == pytest.approx(ends.timestamp(), abs=1)
 
 
 def test_what_holds_no_certificate_has_no_end():
     with pytest.raises(ValueError, match="PEM"):
-        chain_expiry(make(NAMES, NOW).key)
+        chain_expiry(make(NAMES, now()).key)

@@ -40,11 +40,13 @@ def test_it_is_renewed_before_it_ends(tmp_path):
     assert kept(tmp_path, NAMES) != old
 
 
-@pytest.mark.parametrize("left", [b"", b"half a k", make(NAMES, datetime.now(UTC)).key])
+@pytest.mark.parametrize("left", ["nothing", "half a key", "another key"])
 def test_what_a_crash_left_is_made_again(left, tmp_path):
     (tmp_path / "fullchain.pem").write_bytes(make(NAMES, datetime.now(UTC)).pem)
-    if left:
-        (tmp_path / "privkey.pem").write_bytes(left)
+    if left != "nothing":
+        whole = make(NAMES, datetime.now(UTC)).key
+        key = whole if left == "another key" else whole[: len(whole) // 2]
+        (tmp_path / "privkey.pem").write_bytes(key)
     (tmp_path / ".privkey.pem.new").write_bytes(b"half")
     assert kept(tmp_path, NAMES).serves(NAMES, datetime.now(UTC))
 
