@@ -71,6 +71,7 @@ async def server() -> AsyncIterator[Seen]:
         create_connection=cast(Any, arrival),
         select_subprotocol=lambda connection, offered: None,
         compression=None,
+        close_timeout=0.1,  # no conversation reads the client's answer
     ) as listening:
         seen.port = next(iter(listening.sockets)).getsockname()[1]
         yield seen
