@@ -2,8 +2,9 @@
 
 CallscribeError
 ├── Retryable       try the same thing again after a pause; nothing was lost
-│   └── BusUnavailable   Redis cannot be reached or answered too late
-│       └── OtherServer  look up what the server has before adding anything
+│   ├── BusUnavailable   Redis cannot be reached or answered too late
+│   │   └── OtherServer  look up what the server has before adding anything
+│   └── PortTaken        another process has the port
 ├── AtCapacity      go elsewhere, or try again after `retry_after` seconds
 ├── Unavailable     start the requested part of the system, which is not running
 ├── PeerMisbehaved  the other side broke the contract; tell it what and close
@@ -35,6 +36,10 @@ class BusUnavailable(Retryable):
 
 class OtherServer(BusUnavailable):
     """Another Redis server answers than before; it may lack what the former one acknowledged."""
+
+
+class PortTaken(Retryable):
+    """Another process listens on a port, or has it for a connection; the message names its flag."""
 
 
 class AtCapacity(CallscribeError):

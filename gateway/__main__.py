@@ -33,7 +33,8 @@ async def _run(settings: GatewaySettings) -> int:
     lifecycle.return_memory()
     with lifecycle.stop_on_signals() as stop:
         server = GatewayServer(settings, registry, lifecycle.process_name(), stop)
-        await server.start(_tls(settings))
+        if not await lifecycle.unless_stopped(server.start(_tls(settings)), stop):
+            return lifecycle.EXIT_OK
         lifecycle.settle_memory()
         code = await lifecycle.supervise(
             server.services(), stop, drain=server.drain, deadline=settings.drain_s

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from aiohttp import web
 
+from common.listening import listen
 from common.settings import definitions
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
@@ -57,7 +58,7 @@ class Ports:
     async def open(self, public: Routes, operators: Routes, tls: SSLContext | None) -> None:
         """Listen, at the shared port last: a gateway that says it is ready has them all.
 
-        `operators`: what `--admin-port` answers. Raises SettingsError.
+        `operators`: what `--admin-port` answers. Raises what `common.listening.listen` raises.
         """
         settings = self._settings
         apart = settings.admin_port
@@ -98,7 +99,7 @@ class Ports:
         tls: SSLContext | None,
         flag: str,
     ) -> None:
-        await listener.listen(host, port, tls, flag)
+        await listen(flag, host, port, lambda: listener.listen(host, port, tls))
         self._listeners.append(listener)
         _log.info("gateway.listening", host=host, port=listener.port)
 

@@ -81,7 +81,7 @@ class GatewayServer:
         self._tls: Tls | None = None
 
     async def start(self, tls: Tls | None) -> None:
-        """Connect to Redis and listen. Raises BusUnavailable, SettingsError or Incompatible."""
+        """Connect to Redis and listen. Raises Retryable, SettingsError or Incompatible."""
         settings = self._settings
         address = Address.parse(settings.redis_url, GATEWAY)
 

@@ -1,7 +1,6 @@
 """A process that is kept running: it is restarted whenever it dies, with growing pauses.
 
-A restart cannot help if a setting must change (exit code 2), or if the process was never ready:
-then the keeper fails.
+A restart may not help a process that was never ready: then the keeper fails.
 """
 
 import asyncio
@@ -14,7 +13,6 @@ from typing import Generic, NoReturn, Protocol, TypeVar
 from callscribe.local.backoff import Backoff
 from callscribe.terminal.telling import tell
 from common.errors import Unavailable
-from common.lifecycle import EXIT_MISUSE
 
 _POLL = 0.05
 _LONGEST_QUOTE = 300
@@ -130,7 +128,7 @@ class Keeper(Generic[P]):
         if await until_ready(self.program, process):
             self._note_ready(process)
         code = await process.wait()
-        if code == EXIT_MISUSE or self.first_ready is None:
+        if self.first_ready is None:
             raise Unavailable(obituary(self.name, process, code), stage=self.name)
         return f" (pid {process.pid}) ended with {ending(code)}{_reason(process, code)}"
 

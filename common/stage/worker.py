@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from common import lifecycle
 from common.bus.releases import refuse_beside_strangers
 from common.errors import CallscribeError, SettingsError
+from common.listening import listen
 from common.redis.address import Address
 from common.redis.link import Link
 from common.settings import StageSettings, load
@@ -64,17 +65,14 @@ async def _run(
     metrics = StageMetrics.build(registry, stage.spec.name)
     runner = Runner(stage, settings, slots=slots, consumer=consumer, metrics=metrics, dial=dial)
     with lifecycle.stop_on_signals() as stop, ExitStack() as endpoint:
-        if settings.metrics_port is not None:
-            endpoint.enter_context(
-                Endpoint(
-                    settings.metrics_host,
-                    settings.metrics_port,
-                    registry=registry,
-                    live=runner.live,
-                    ready=runner.ready,
-                )
-            )
-        if not await lifecycle.unless_stopped(_start(runner, dial), stop):
+
+        async def start() -> None:
+            if (port := settings.metrics_port) is not None:
+                host = settings.metrics_host
+                endpoint.enter_context(await _pages(host, port, registry, runner))
+            await _start(runner, dial)
+
+        if not await lifecycle.unless_stopped(start(), stop):
             return lifecycle.EXIT_OK
         lifecycle.settle_memory()
         code = await lifecycle.supervise(
@@ -82,6 +80,15 @@ async def _run(
         )
         await runner.stop()
     return code
+
+
+async def _pages(
+    host: str, port: int, registry: CollectorRegistry, runner: Runner[Any]
+) -> Endpoint:
+    async def bind() -> Endpoint:
+        return Endpoint(host, port, registry=registry, live=runner.live, ready=runner.ready)
+
+    return await listen("--metrics-port", host, port, bind)
 
 
 async def _start(runner: Runner[Any], dial: Callable[[str], Awaitable[Link]]) -> None:

@@ -14,8 +14,6 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-from common.errors import SettingsError
-
 Check = Callable[[], str | None]
 """Returns None when all is well, else the reason in a few words. Called from any thread."""
 
@@ -55,7 +53,7 @@ class Endpoint:
     """Serves while its context is open.
 
     /health answers 200 while `live` passes and /ready while both checks do, else 503 with the
-    reason. SettingsError when the port cannot be bound; port 0 takes a free one, see `port`.
+    reason. OSError when the port cannot be bound; port 0 takes a free one, see `port`.
     """
 
     def __init__(
@@ -64,13 +62,7 @@ class Endpoint:
         self._metrics = make_wsgi_app(registry)
         self._live = live
         self._ready = ready
-        try:
-            self._server = make_server(host, port, self._answer, _Server, _QuietHandler)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise SettingsError(
-                f"--metrics-port: cannot listen on {host}:{port}: {reason}"
-            ) from error
+        self._server = make_server(host, port, self._answer, _Server, _QuietHandler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.1,), name="endpoint", daemon=True
         )

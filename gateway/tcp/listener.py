@@ -4,7 +4,6 @@ import asyncio
 import ssl
 from uuid import uuid4
 
-from common.errors import SettingsError
 from gateway.access.gate import Denied, Gate
 from gateway.access.principal import Principal
 from gateway.admission.capacity import Refusal
@@ -43,20 +42,15 @@ class TcpListener:
         self._opening_s = opening_s
         self._asking: set[asyncio.Task[None]] = set()
 
-    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None, flag: str) -> None:
-        """Listen. Raises SettingsError, which names the port's `flag`."""
-        loop = asyncio.get_running_loop()
-        try:
-            self._server = await loop.create_server(
-                lambda: TcpConnection(self, self._crowd),
-                host,
-                port,
-                ssl=tls,
-                ssl_handshake_timeout=_MOST_HANDSHAKE if tls is not None else None,
-            )
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise SettingsError(f"{flag}: cannot listen on {host}:{port}: {reason}") from error
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        """Listen. Raises OSError."""
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: TcpConnection(self, self._crowd),
+            host,
+            port,
+            ssl=tls,
+            ssl_handshake_timeout=_MOST_HANDSHAKE if tls is not None else None,
+        )
 
     @property
     def port(self) -> int:

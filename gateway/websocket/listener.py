@@ -12,7 +12,6 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from common.errors import SettingsError
 from common.telemetry.metrics import GatewayMetrics
 from gateway.access.gate import Denied, Gate
 from gateway.access.rules import HANDSHAKE
@@ -70,32 +69,26 @@ class WebSocketListener:
         port: int = next(iter(self._server.sockets)).getsockname()[1]
         return port
 
-    async def listen(
-        self, host: str, port: int, tls: ssl.SSLContext | None, flag: str = "--port"
-    ) -> None:
-        """Listen. Raises SettingsError, which names the port's `flag`."""
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        """Listen. Raises OSError."""
         # At info the library reports every connection and every probe.
         logging.getLogger("websockets").setLevel(logging.WARNING)
-        try:
-            self._server = await serve(
-                self._handle,
-                host,
-                port,
-                ssl=tls,
-                # Until it is over, nothing counts the client.
-                ssl_handshake_timeout=limits.MOST_HEAD if tls is not None else None,
-                process_request=self._let_in,
-                select_subprotocol=self._subprotocol,
-                create_connection=cast(Any, self._arrival),
-                # Audio hardly compresses and a deflate context costs each session 16 KB and more.
-                compression=None,
-                max_size=self._max_size,
-                backlog=_BACKLOG,
-                server_header=None,
-            )
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise SettingsError(f"{flag}: cannot listen on {host}:{port}: {reason}") from error
+        self._server = await serve(
+            self._handle,
+            host,
+            port,
+            ssl=tls,
+            # Until it is over, nothing counts the client.
+            ssl_handshake_timeout=limits.MOST_HEAD if tls is not None else None,
+            process_request=self._let_in,
+            select_subprotocol=self._subprotocol,
+            create_connection=cast(Any, self._arrival),
+            # Audio hardly compresses and a deflate context costs each session 16 KB and more.
+            compression=None,
+            max_size=self._max_size,
+            backlog=_BACKLOG,
+            server_header=None,
+        )
 
     async def close(self) -> None:
         """Accept no more connections, and close every one."""

@@ -2,10 +2,12 @@
 
 import re
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from typing import IO, TypeAlias
 
 import pytest
 
@@ -15,6 +17,8 @@ from tests.integration.callscribe.processes import until
 from tests.integration.pipeline.calls import config, converse
 from tests.integration.pipeline.services import service
 from tests.real_redis import admin, real_redis
+
+Process: TypeAlias = "subprocess.Popen[str]"
 
 
 @pytest.fixture
@@ -55,14 +59,74 @@ def test_without_redis_a_service_names_the_address_and_ends(
             assert "secret" not in line
 
 
-def test_a_port_that_is_taken_is_named(silent: int):
-    with real_redis() as redis:
-        command = [sys.executable, "-m", "callscribe", "gateway", "--redis-url", redis.url]
-        command += ["--host", "127.0.0.1", "--port", str(silent)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == 2
-    assert "--port" in done.stderr
-    assert str(silent) in done.stderr
+_PORTS = ("--port", "--admin-port", "--stream-port", "--stream-ws-port", "--metrics-port")
+
+
+@contextmanager
+def listening(redis_url: str, flag: str, port: int, host: str = "127.0.0.1") -> Iterator[Process]:
+    """Start a service with one of its ports given, the others free."""
+    worker = flag == "--metrics-port"
+    command = [sys.executable, "-m", "callscribe", "vad" if worker else "gateway"]
+    command += ["--redis-url", redis_url]
+    if not worker:
+        command += ["--host", host, "--no-auth", *(() if flag == "--port" else ("--port", "0"))]
+    command += [flag, str(port)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("flag", _PORTS)
+def test_a_port_that_is_taken_is_named_and_no_wrong_setting(flag: str, silent: int, redis_url: str):
+    with listening(redis_url, flag, silent) as process:
+        _, log = process.communicate(timeout=40)
+    lines = log.splitlines()
+    taken, last = [each for each in lines if " port.taken " in each], lines[-1]
+    assert len(taken) == 1, log
+    assert process.returncode == 1
+    for line in (taken[0], last):
+        assert f"{flag}: cannot listen on 127.0.0.1:{silent}" in line
+        assert "in use" in line
+
+
+@pytest.mark.parametrize("flag", _PORTS)
+def test_a_port_that_is_free_again_is_taken(flag: str, redis_url: str):
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as other:
+        # As an outgoing connection has a port that the kernel gave it.
+        other.connect(server.getsockname())
+        port = other.getsockname()[1]
+        with listening(redis_url, flag, port) as process:
+            assert process.stderr is not None
+            _read_until(process.stderr, "port.taken")
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            other.close()
+            assert f"port={port}" in _read_until(process.stderr, "port.free")
+            process.terminate()
+            process.stderr.read()
+        assert process.returncode == 0
+
+
+def test_a_signal_ends_the_wait_for_a_port(silent: int, redis_url: str):
+    with listening(redis_url, "--port", silent) as process:
+        assert process.stderr is not None
+        _read_until(process.stderr, "port.taken")
+        process.terminate()
+        rest = process.stderr.read()
+    assert process.returncode == 0
+    assert "Traceback" not in rest
+
+
+def test_an_address_of_another_machine_is_a_wrong_setting(redis_url: str):
+    with listening(redis_url, "--port", free_ports(1)[0], "192.0.2.1") as process:
+        _, log = process.communicate(timeout=40)
+    assert process.returncode == 2
+    assert "--port: cannot listen on 192.0.2.1:" in log
+
+
+def _read_until(log: IO[str], text: str) -> str:
+    return next(line for line in log if text in line)
 
 
 async def test_without_workers_a_gateway_is_not_ready_and_refuses_calls():

@@ -14,7 +14,7 @@ async def test_a_client_that_never_shakes_hands_is_cut_off(tmp_path: Path, monke
     monkeypatch.setattr(listener, "_MOST_HANDSHAKE", 0.1)
     nothing = cast(Any, None)  # no client comes so far
     one = TcpListener(nothing, nothing, nothing, Crowd(), gate=nothing, opening_s=60.0)
-    await one.listen("127.0.0.1", 0, identity(tmp_path, "calls", "localhost").server(), "--port")
+    await one.listen("127.0.0.1", 0, identity(tmp_path, "calls", "localhost").server())
     reader, writer = await asyncio.open_connection("127.0.0.1", one.port)
     async with asyncio.timeout(10):
         assert await reader.read() == b""
