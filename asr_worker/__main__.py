@@ -15,7 +15,7 @@ from common.telemetry.metrics import AsrMetrics
 
 def build(settings: AsrSettings, registry: CollectorRegistry) -> AsrStage:
     """Return the stage with the engine that the settings name."""
-    make = partial(engines.build, settings.asr_engine, settings.engine_settings())
+    make = partial(engines.build, settings.asr_engine, engines.settings_of(settings))
     engine = make()
     metrics = AsrMetrics.build(registry)
     return AsrStage(settings, engine, metrics, build=None if engine.isolated else make)
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return worker.main(
         AsrSettings,
         build,
-        lambda settings: settings.slots,
+        engines.slots,
         argv,
     )
 

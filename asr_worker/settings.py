@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from asr_worker import engines
-from asr_worker.api import EngineSettings
-from common.settings import StageSettings, json_object, setting
+from common.settings import StageSettings, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,21 +69,3 @@ class AsrSettings(StageSettings):
         maximum=10,
         also=("STREAM_MIN_CHUNK",),
     )
-
-    @property
-    def slots(self) -> int:
-        """Utterances that one worker carries at most. SettingsError for an unknown engine."""
-        return self.asr_slots or engines.slots(self.asr_engine)
-
-    def engine_settings(self) -> EngineSettings:
-        """Return the settings to build the engine from."""
-        return EngineSettings(
-            model=self.asr_model,
-            device=self.asr_device,
-            compute_type=self.asr_compute_type,
-            threads=self.asr_threads,
-            concurrency=self.asr_concurrency,
-            max_new_tokens=self.max_new_tokens,
-            beam_size=self.asr_beam_size,
-            vllm_options=json_object(self.asr_vllm_options, "--asr-vllm-options"),
-        )

@@ -82,7 +82,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
         self._engine = engine
         self._dispatcher = Dispatcher(
             engine,
-            bound=settings.slots,
+            bound=engines.slots(settings),
             patience=settings.partial_cadence_s,
             clock=time.monotonic,
             speech=engines.speech(settings.asr_engine),

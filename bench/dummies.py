@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 from prometheus_client import CollectorRegistry
 
+from asr_worker import engines
 from asr_worker.api import DecodeRequest, EngineSettings, Hypothesis
 from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
@@ -81,7 +82,7 @@ def _vad(settings: VadSettings, registry: CollectorRegistry) -> VadStage:
 
 
 def _asr(settings: AsrSettings, registry: CollectorRegistry) -> AsrStage:
-    make = partial(FixedTextEngine, settings.engine_settings())
+    make = partial(FixedTextEngine, engines.settings_of(settings))
     return AsrStage(settings, make(), AsrMetrics.build(registry), build=make)
 
 
@@ -90,7 +91,7 @@ def main(argv: Sequence[str]) -> int:
     service, *flags = argv
     if service == "vad":
         return worker.main(VadSettings, _vad, lambda settings: settings.vad_slots, flags)
-    return worker.main(AsrSettings, _asr, lambda settings: settings.slots, flags)
+    return worker.main(AsrSettings, _asr, engines.slots, flags)
 
 
 if __name__ == "__main__":

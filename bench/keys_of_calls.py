@@ -35,6 +35,7 @@ from gateway.access.gate import Gate
 from gateway.access.gatekeeper import gatekeeper
 from gateway.access.keyring import Keyring
 from gateway.access.rules import HANDSHAKE
+from gateway.policies import Policies
 from gateway.settings import GatewaySettings
 
 _CALLS, _ROUNDS = 24, 60
@@ -177,7 +178,7 @@ async def _gate(link: Link, *flags: str) -> Gate:
     settings = load(GatewaySettings, flags, {})
     keyring = Keyring(link, settings.keys_file, lambda: None)
     await keyring.start()
-    return gatekeeper(settings, keyring)
+    return gatekeeper(settings, Policies.of(settings), keyring)
 
 
 def _token(made: NewKey) -> str:

@@ -1,8 +1,17 @@
-"""`python -m callscribe` is the callscribe command."""
+"""The callscribe command; `python -m callscribe` is the same."""
 
 import sys
 
-from callscribe.cli import main
+from callscribe import services
+
+
+def main() -> int:
+    """Run the command that the arguments name; return its exit code."""
+    services.make_importable()
+    from callscribe import cli
+
+    return cli.main()
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,13 +9,14 @@ import errno
 import importlib
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import EntryPoint
 
 from callscribe import __version__
 from callscribe.terminal import stdout
 from callscribe.terminal.telling import tell
+from common import setting_names
 from common.errors import CallscribeError, SettingsError
 from common.lifecycle import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISUSE
-from common.settings import settings_classes
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,7 +56,8 @@ def _run(name: str, arguments: list[str]) -> int:
 
 
 def _command(name: str) -> Callable[[list[str]], int]:
-    commands = {**COMMANDS, **{each: _service(each) for each in settings_classes()}}
+    services = {each.name: _service(each) for each in setting_names.entries()}
+    commands = {**COMMANDS, **services}
     if name not in commands:
         raise SettingsError(f"no such command; there are {', '.join(commands)}")
     return commands[name]
@@ -65,8 +67,9 @@ def _usage() -> str:
     lines = ["usage: callscribe COMMAND [--help] ...", "", "commands:"]
     lines += [f"  {name:14}{_summary(command)}" for name, command in COMMANDS.items()]
     lines += ["", "services, each a process of its own:"]
-    for name, cls in settings_classes().items():
-        lines.append(f"  {name:14}{_summary(sys.modules[_package(cls)])}")
+    for entry in setting_names.entries():
+        package = importlib.import_module(setting_names.package_of(entry))
+        lines.append(f"  {entry.name:14}{_summary(package)}")
     return "\n".join([*lines, "", "  --version     print the version"])
 
 
@@ -74,21 +77,15 @@ def _summary(documented: object) -> str:
     return (documented.__doc__ or "").partition("\n")[0]
 
 
-def _package(settings: type) -> str:
-    """Return the package of a service, given its settings: the one that its `settings` is in."""
-    return settings.__module__.rpartition(".")[0]
-
-
-def _service(name: str) -> Callable[[list[str]], int]:
+def _service(entry: EntryPoint) -> Callable[[list[str]], int]:
     """Return the command that runs a service in this process, by its package's `__main__.main`."""
 
     def run(argv: list[str]) -> int:
-        package = _package(settings_classes()[name])
         try:
-            module = importlib.import_module(f"{package}.__main__")
+            module = importlib.import_module(f"{setting_names.package_of(entry)}.__main__")
             result: int = module.main(argv)
         except ModuleNotFoundError as error:
-            raise SettingsError(f"{error}; is callscribe[{name}] installed?") from error
+            raise SettingsError(f"{error}; is callscribe[{entry.name}] installed?") from error
         return result
 
     return run

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from common.errors import CallscribeError, SettingsError
+from callscribe.errors import CallscribeError, SettingsError
 
 RATE = 16_000
 """Hz: what the recognisers hear. A device that cannot do it is asked for its own rate."""

@@ -19,7 +19,7 @@ from typing import Any, Self, TypeAlias, TypeVar, Unpack
 from callscribe import client
 from callscribe.client.errors import Disconnected
 from callscribe.client.messages import Changes, Event, Options
-from common.errors import CallscribeError, reason_of
+from callscribe.errors import CallscribeError, reason_of
 
 T = TypeVar("T")
 _Requests: TypeAlias = SimpleQueue[asyncio.Future[bytes | None] | None]

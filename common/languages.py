@@ -1,10 +1,13 @@
-"""The languages Qwen3-ASR knows: English names and ISO 639 codes.
+"""The languages Qwen3-ASR knows: English names, ISO 639 codes, and how people spell them.
 
 Names as in QwenLM/Qwen3-ASR, qwen_asr/inference/utils.py; codes as in transformers'
 qwen3_asr processor (ISO 639-1, or 639-3 where there is no shorter one).
 """
 
+from difflib import get_close_matches
 from types import MappingProxyType
+
+from common.errors import PeerMisbehaved
 
 NAMES_BY_CODE = MappingProxyType(
     {
@@ -69,3 +72,45 @@ def code_of(language: str) -> str:
 def name_of(code: str) -> str:
     """Return the English name of an ISO 639 code, or the code if the table lacks it."""
     return NAMES_BY_CODE.get(code, code)
+
+
+_AUTO = ("auto", "")
+"""What a client may send instead of null to have the language detected."""
+
+_BY_SPELLING = dict(NAMES_BY_CODE) | {name.lower(): name for name in NAMES_BY_CODE.values()}
+
+
+class UnknownLanguage(PeerMisbehaved):
+    """No such language; the message suggests one, or lists all."""
+
+
+def resolve(spelling: str) -> str | None:
+    """Return the language's name (``English``) for a name or code in any case.
+
+    None for "auto" and for an empty one, which leave it to be detected.
+
+    A region after the code is accepted and ignored (``pt-BR``). Raises `UnknownLanguage`.
+    """
+    wanted = spelling.strip().lower()
+    if wanted in _AUTO:
+        return None
+    name = _BY_SPELLING.get(wanted) or _by_primary_subtag(wanted)
+    if name is None:
+        raise UnknownLanguage(f"unknown language {spelling[:40]!a}; {_suggestion(wanted)}")
+    return name
+
+
+def _by_primary_subtag(tag: str) -> str | None:
+    code, hyphen, region = tag.replace("_", "-").partition("-")
+    # Only a region (BCP 47: two letters or three digits). A longer subtag can name another
+    # language: zh-yue is Cantonese, not Chinese.
+    is_region = (len(region) == 2 and region.isalpha()) or (len(region) == 3 and region.isdigit())
+    return NAMES_BY_CODE.get(code) if hyphen and is_region else None
+
+
+def _suggestion(wanted: str) -> str:
+    close = get_close_matches(wanted[:40], _BY_SPELLING, n=1)
+    if close:
+        return f"did you mean {_BY_SPELLING[close[0]]!r}?"
+    known = ", ".join(f"{name} ({code})" for code, name in NAMES_BY_CODE.items())
+    return f"known are auto, {known}"

@@ -2,10 +2,10 @@
 
 Field `silence_threshold` is flag ``--silence-threshold`` and variable
 ``CALLSCRIBE_SILENCE_THRESHOLD``. The names of all services form one flat namespace, so that one
-environment file can serve every process; the services are found through the entry point group
-`callscribe.settings`. A flag wins over a variable, a variable over the default. In the command of
-one service its name may be left out: to `callscribe asr`, ``--model`` is ``--asr-model``. A setting
-may have further variables, by which other servers know it: its own name wins over them.
+environment file can serve every process; `common.setting_names` has them. A flag wins over a
+variable, a variable over the default. In the command of one service its name may be left out: to
+`callscribe asr`, ``--model`` is ``--asr-model``. A setting may have further variables, by which
+other servers know it: its own name wins over them.
 """
 
 import argparse
@@ -18,16 +18,15 @@ import typing
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
 
+from common import setting_names
 from common.errors import Misuse, SettingsError
 from common.secret_url import SecretUrl
 
 PREFIX = "CALLSCRIBE_"
 API_KEY = PREFIX + "API_KEY"  # not a setting: commands that call a server read it
-ENTRY_POINT_GROUP = "callscribe.settings"
 
 _BOOLEANS = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
@@ -118,6 +117,14 @@ class StageSettings(CommonSettings):
             )
 
 
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
 S = TypeVar("S", bound=CommonSettings)
 SettingsClass = type[CommonSettings]
 
@@ -141,12 +148,12 @@ class Definition:
     @property
     def flag(self) -> str:
         """The command-line spelling, ``--silence-threshold``."""
-        return "--" + self.name.replace("_", "-")
+        return _flag(self.name)
 
     @property
     def variable(self) -> str:
         """The environment spelling, ``CALLSCRIBE_SILENCE_THRESHOLD``."""
-        return PREFIX + self.name.upper()
+        return _variable(self.name)
 
     def given_by(self, env: Mapping[str, str]) -> str | None:
         """Return the variable of `env` that gives this setting, None if none does."""
@@ -246,15 +253,8 @@ def _definition(name: str, hint: Any, declared: "dataclasses.Field[Any]") -> Def
 
 
 def settings_classes() -> dict[str, SettingsClass]:
-    """Return the settings class of every installed service, by service name.
-
-    Raises Misuse when two of them define one name differently.
-    """
-    # Sorted, because installers give entry points any order.
-    found = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name)
-    classes: dict[str, SettingsClass] = {each.name: each.load() for each in found}
-    merge(classes.values())
-    return classes
+    """Return the settings class of every service, by its name."""
+    return {each.name: each.load() for each in setting_names.entries()}
 
 
 def merge(classes: Iterable[SettingsClass]) -> dict[str, Definition]:
@@ -298,7 +298,8 @@ def resolve(cls: type[S], argv: Sequence[str], env: Mapping[str, str]) -> tuple[
 
 def check_variables(classes: Iterable[SettingsClass], env: Mapping[str, str]) -> None:
     """Raise SettingsError for a CALLSCRIBE_* variable that belongs to no service."""
-    known = {each.variable for each in merge([*classes, *settings_classes().values()]).values()}
+    names = set(merge([*classes, StageSettings])).union(*setting_names.declared().values())
+    known = {_variable(each) for each in names}
     for variable in sorted(env):
         if variable.startswith(PREFIX) and variable not in {*known, API_KEY}:
             raise SettingsError(f"{variable}: no such setting{_suggestion(variable, known)}")
@@ -388,8 +389,8 @@ def parse_flags(parser: FlagParser, argv: Sequence[str]) -> dict[str, str]:
 def _stray(argument: str, parser: FlagParser) -> str:
     if not argument.startswith("-"):
         return f"{argument}: unexpected argument"
-    for service, cls in settings_classes().items():
-        if argument in {each.flag for each in definitions(cls).values()}:
+    for service, names in setting_names.declared().items():
+        if argument in {_flag(each) for each in names}:
             return f"{argument}: a setting of {service}, not of this process"
     return f"{argument}: no such flag{_suggestion(argument, parser.flags)}"
 

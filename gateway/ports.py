@@ -35,6 +35,7 @@ class Ports:
     def __init__(
         self,
         settings: GatewaySettings,
+        proxies: TrustedProxies,
         reception: Reception,
         handshakes: Handshakes,
         metrics: GatewayMetrics,
@@ -45,7 +46,7 @@ class Ports:
         self._handshakes = handshakes
         self._metrics = metrics
         self._gate = gate
-        self._proxies = TrustedProxies.parse(settings.trusted_proxies or "")
+        self._proxies = proxies
         self._crowd = Crowd()
         self._sites: list[Site] = []
         self._listeners: list[WebSocketListener | TcpListener] = []

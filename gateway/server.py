@@ -42,10 +42,12 @@ from gateway.conversations.reception import Reception
 from gateway.conversations.surroundings import Surroundings
 from gateway.downlink.reader import Downlink
 from gateway.downlink.traces import Traces
+from gateway.files.limits import FileLimits
 from gateway.http import page, pages
 from gateway.http.access import AccessResources
 from gateway.http.calls import CallResources
 from gateway.http.files import Files
+from gateway.policies import Policies
 from gateway.ports import Ports
 from gateway.protocols import PROTOCOLS
 from gateway.settings import GatewaySettings
@@ -70,6 +72,7 @@ class GatewayServer:
         self, settings: GatewaySettings, registry: CollectorRegistry, name: str, stop: Stop
     ) -> None:
         self._settings = settings
+        self._policies = Policies.of(settings)
         self._registry = registry
         self._name = name
         self._stop = stop
@@ -97,7 +100,7 @@ class GatewayServer:
         self._downlink = Downlink(down, self._name, self._bus_metrics, dial)
         self._keyring = Keyring(work, settings.keys_file, self._end_revoked)
         await self._keyring.start()
-        self._gate = gatekeeper(settings, self._keyring)
+        self._gate = gatekeeper(settings, self._policies, self._keyring)
         self._workers = workers = Workers(work, PIPELINE, Capacity(settings.asr_load))
         self._metrics.recognisers_busy.set_function(lambda: workers.busy)
         self._metrics.redis_memory.set_function(lambda: workers.memory)
@@ -110,7 +113,14 @@ class GatewayServer:
         if tls is not None:
             TlsMetrics.build(self._registry).expiry.set_function(lambda: tls.expiry)
         context = None if tls is None else tls.context
-        self._ports = Ports(settings, self._reception, self._handshakes, self._metrics, self._gate)
+        self._ports = Ports(
+            settings,
+            self._policies.proxies,
+            self._reception,
+            self._handshakes,
+            self._metrics,
+            self._gate,
+        )
         await self._ports.open(self._public, self._operators, context)
 
     def _end_revoked(self) -> None:
@@ -136,11 +146,10 @@ class GatewayServer:
         self._directory = Directory(link, store)
         self._spans = self._span_recorder(link)
         spans = self._spans or NoSpans()
-        self._webhook_rules = settings.webhook_rules()
         self._webhooks = Webhooks(
             link,
             self._directory,
-            self._webhook_rules,
+            self._policies.webhooks,
             lambda outcome: self._metrics.webhooks.labels(outcome).inc(),
             keep=settings.webhook_keep_s,
         )
@@ -170,7 +179,7 @@ class GatewayServer:
             self._calls,
             connected=lambda: link.connected,
             undenoised=settings.denoise_unavailable == "continue",
-            webhooks=self._webhook_rules,
+            webhooks=self._policies.webhooks,
             meter=meter,
         )
         around = Surroundings(
@@ -197,7 +206,11 @@ class GatewayServer:
             self._handshakes,
             self._metrics,
             defaults=settings.session_defaults(),
-            limits=settings.file_limits(),
+            limits=FileLimits(
+                places=settings.max_files,
+                bytes=settings.max_upload_bytes,
+                seconds=settings.max_file_s,
+            ),
             gate=self._gate,
         )
         self._maintenance = Maintenance(
@@ -263,7 +276,7 @@ class GatewayServer:
             "renew": self._maintenance.renew_for_ever(),
             "lag": self._maintenance.tell_lag_for_ever(),
             "stores": self._maintenance.bound_stores_for_ever(),
-            **({"webhooks": self._webhooks.run()} if self._webhook_rules.active else {}),
+            **({"webhooks": self._webhooks.run()} if self._policies.webhooks.active else {}),
             **({} if self._tls is None else self._tls.services()),
         }
 

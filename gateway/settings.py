@@ -1,24 +1,14 @@
 """The settings of the gateway."""
 
-import importlib.util
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from common import languages
 from common.defaults import default_of
 from common.errors import SettingsError
 from common.options import OPTIONS, SessionOptions
-from common.pipeline.access import check_tenant
 from common.settings import CommonSettings, setting
-from gateway.access.authority import Authority
-from gateway.access.origins import Origins
-from gateway.admission.forwarded import TrustedProxies
-from gateway.files.limits import FileLimits
-from gateway.protocols import languages
-from gateway.webhooks.rules import WebhookRules
-
-_OTLP = "opentelemetry.exporter.otlp.proto.http"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,17 +229,21 @@ class GatewaySettings(CommonSettings):
                 f"--min-speech-duration: {self.min_speech_duration:g} s is not less than "
                 f"--max-utterance ({self.max_utterance:g} s)"
             )
-        try:
-            TrustedProxies.parse(self.trusted_proxies or "")
-        except ValueError as error:
-            raise SettingsError(f"--trusted-proxies: {error}") from None
-        self.webhook_rules()
-        self.authority()
-        self.auth_token()
-        self.origins()
         self._check_access()
-        if self.otlp_endpoint is not None:
-            _check_collector(self.otlp_endpoint)
+        self._check_tls()
+
+    def _check_access(self) -> None:
+        given = {
+            "--keys-file": self.keys_file,
+            "--jwt-secret-file": self.jwt_secret_file,
+            "--jwt-public-key-file": self.jwt_public_key_file,
+            "--jwt-jwks-file": self.jwt_jwks_file,
+        }
+        for flag, path in given.items():
+            if path is not None and self.no_auth:
+                raise SettingsError(f"{flag}: not together with --no-auth")
+
+    def _check_tls(self) -> None:
         if self.self_signed_cert_dir is not None and not self.generate_self_signed_cert:
             raise SettingsError("--self-signed-cert-dir: only with --generate-self-signed-cert")
         for flag, path, other in (
@@ -265,67 +259,6 @@ class GatewaySettings(CommonSettings):
             if not path.is_file():
                 raise SettingsError(f"{flag}: there is no file {path}")
 
-    def _check_access(self) -> None:
-        if self.port_tenant is not None:
-            try:
-                check_tenant(self.port_tenant)
-            except ValueError as error:
-                raise SettingsError(f"--port-tenant: {error}") from None
-        given = {
-            "--keys-file": self.keys_file,
-            "--jwt-secret-file": self.jwt_secret_file,
-            "--jwt-public-key-file": self.jwt_public_key_file,
-            "--jwt-jwks-file": self.jwt_jwks_file,
-        }
-        for flag, path in given.items():
-            if path is not None and self.no_auth:
-                raise SettingsError(f"{flag}: not together with --no-auth")
-
-    def authority(self) -> Authority | None:
-        """Return what checks JSON Web Tokens, None if nothing does. Raises SettingsError."""
-        try:
-            return Authority.given(
-                self.jwt_secret_file,
-                self.jwt_public_key_file,
-                self.jwt_jwks_file,
-                issuer=self.jwt_issuer,
-                audience=self.jwt_audience,
-                tenant=self.jwt_tenant,
-            )
-        except ValueError as error:
-            raise SettingsError(str(error)) from None
-
-    def auth_token(self) -> bytes | None:
-        """Return the auth token of a Twilio account, None without one. Raises SettingsError."""
-        if self.twilio_auth_token_file is None:
-            return None
-        try:
-            token = self.twilio_auth_token_file.read_bytes().strip()
-        except OSError as error:
-            raise SettingsError(f"--twilio-auth-token-file: {error}") from None
-        if not token:
-            raise SettingsError(f"--twilio-auth-token-file: {self.twilio_auth_token_file} is empty")
-        return token
-
-    def origins(self) -> Origins:
-        """Return which web pages may use the server. Raises SettingsError."""
-        try:
-            return Origins.parse(self.allowed_origins or "")
-        except ValueError as error:
-            raise SettingsError(f"--allowed-origins: {error}") from None
-
-    def webhook_rules(self) -> WebhookRules:
-        """Return where webhooks may go. Raises SettingsError."""
-        try:
-            return WebhookRules.parse(
-                self.webhook_url or "",
-                self.webhook_hosts or "",
-                self.webhook_networks or "",
-                self.webhook_secret_file,
-            )
-        except ValueError as error:
-            raise SettingsError(str(error)) from None
-
     def session_defaults(self) -> SessionOptions:
         """Return the options of a session that asks for nothing."""
         settings = {each.name: each.setting for each in OPTIONS.values() if each.setting}
@@ -335,25 +268,3 @@ class GatewaySettings(CommonSettings):
         if self.language is not None:
             values["language"] = languages.resolve(self.language)
         return SessionOptions(**values)
-
-    def file_limits(self) -> FileLimits:
-        """Return the bounds of what files take."""
-        return FileLimits(
-            places=self.max_files, bytes=self.max_upload_bytes, seconds=self.max_file_s
-        )
-
-
-def _check_collector(url: str) -> None:
-    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", url):
-        raise SettingsError(f"--otlp-endpoint: {url!r} is not a URL with http or https")
-    if not _installed(_OTLP):
-        raise SettingsError(
-            "--otlp-endpoint: OpenTelemetry is not installed: pip install 'callscribe[otel]'"
-        )
-
-
-def _installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # not even the package that it would be in
-        return False

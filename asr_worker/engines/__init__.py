@@ -11,7 +11,9 @@ from pkgutil import iter_modules
 from typing import Any
 
 from asr_worker.api import Engine, EngineSettings
+from asr_worker.settings import AsrSettings
 from common.errors import SettingsError
+from common.settings import json_object
 
 
 def available() -> tuple[str, ...]:
@@ -19,16 +21,30 @@ def available() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in iter_modules(__path__)))
 
 
+def settings_of(settings: AsrSettings) -> EngineSettings:
+    """Return what the engine is built from. SettingsError for options that are not JSON."""
+    return EngineSettings(
+        model=settings.asr_model,
+        device=settings.asr_device,
+        compute_type=settings.asr_compute_type,
+        threads=settings.asr_threads,
+        concurrency=settings.asr_concurrency,
+        max_new_tokens=settings.max_new_tokens,
+        beam_size=settings.asr_beam_size,
+        vllm_options=json_object(settings.asr_vllm_options, "--asr-vllm-options"),
+    )
+
+
+def slots(settings: AsrSettings) -> int:
+    """Return how many utterances one worker carries at most."""
+    suited: int = _module(settings.asr_engine).SLOTS
+    return settings.asr_slots or suited
+
+
 def build(name: str, settings: EngineSettings) -> Engine:
     """Build engine `name`, unstarted. Raises SettingsError that lists the known engines."""
     engine: Engine = _module(name).build(settings)
     return engine
-
-
-def slots(name: str) -> int:
-    """Return how many utterances a worker with engine `name` carries by default."""
-    suited: int = _module(name).SLOTS
-    return suited
 
 
 def speech(name: str) -> float:

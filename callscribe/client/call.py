@@ -11,7 +11,7 @@ from callscribe.client.dialling import check_url, handshake_headers
 from callscribe.client.errors import Disconnected
 from callscribe.client.line import Line
 from callscribe.client.messages import Changes, Event, Options
-from common.errors import Misuse, SettingsError
+from callscribe.errors import Misuse, SettingsError
 
 _LEAST_REPLAY_S = 5.0
 """Servers acknowledge about once a second, without the audio inside their resamplers."""

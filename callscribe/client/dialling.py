@@ -31,7 +31,7 @@ from callscribe.client.errors import (
     WrongAddress,
 )
 from callscribe.client.messages import Created, Error, parse_object
-from common.errors import CallscribeError, SettingsError
+from callscribe.errors import CallscribeError, SettingsError
 
 # RFC 6455, 7.4.1, and its registry.
 _NORMAL_CLOSURE = 1000

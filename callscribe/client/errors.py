@@ -12,7 +12,7 @@ CallscribeError
     └── ResumedElsewhere      another connection has taken the call over
 """
 
-from common.errors import AtCapacity, CallscribeError, Retryable
+from callscribe.errors import AtCapacity, CallscribeError, Retryable
 
 
 class Refused(AtCapacity):

@@ -34,7 +34,7 @@ from callscribe.client.messages import (
 )
 from callscribe.client.redialling import Redialling
 from callscribe.client.replay_buffer import ReplayBuffer
-from common.errors import Misuse
+from callscribe.errors import Misuse
 
 _OPEN_TIMEOUT = 10.0
 _RESUME_TIMEOUT = 5.0

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal, Self, TypeAlias, TypedDict
 
-from common.errors import PeerMisbehaved, SettingsError
+from callscribe.errors import PeerMisbehaved, SettingsError
 
 EventName: TypeAlias = Literal[
     "speech_started", "speech_ended", "gap", "dtmf", "keyword", "lag", "audio_ack"

@@ -8,8 +8,6 @@ at the same time.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from common.backoff import doubled
-
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
 """Bounds of the longest wait, in seconds; each wait is a random part of it."""
@@ -65,7 +63,7 @@ class Redialling:
         if left <= 0:
             return None
         url = min(self._urls, key=lambda each: max(now, self._barred.get(each, now)))
-        wait = chance * doubled(FIRST_WAIT, self._tries, LONGEST_WAIT)
+        wait = chance * min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self._tries, 64))
         wait = 0.0 if self._immediately else wait
         self._immediately = False
         self._tries += 1

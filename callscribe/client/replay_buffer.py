@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from callscribe.client.errors import SessionLost
-from common.errors import PeerMisbehaved
+from callscribe.errors import PeerMisbehaved
 
 LONGEST_MESSAGE = 65_536
 """Bytes of audio in one message at most; servers accept at least 1 MiB."""

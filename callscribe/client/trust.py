@@ -12,7 +12,7 @@ import socket
 import ssl
 from pathlib import Path
 
-from common.errors import SettingsError
+from callscribe.errors import SettingsError
 
 _FINGERPRINT = re.compile(r"[0-9a-fA-F]{64}|[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){31}")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from common.errors import BusUnavailable, SettingsError
 from common.redis.address import Address
@@ -44,10 +45,19 @@ def _steps(settings: CommonSettings, user: str) -> Iterator[Callable[[], object]
     match type(settings).__name__:
         case "GatewaySettings":
             yield lambda: _tls(settings)
+            yield from _policies(settings)
         case "AsrSettings":
             yield lambda: _engine(settings)
         case "AlignSettings":
             yield lambda: _aligner(settings)
+
+
+def _policies(settings: CommonSettings) -> Iterator[Callable[[], object]]:
+    from gateway.policies import CHECKS
+    from gateway.settings import GatewaySettings
+
+    assert isinstance(settings, GatewaySettings)
+    yield from (partial(check, settings) for check in CHECKS)
 
 
 def _tls(settings: CommonSettings) -> None:
@@ -64,8 +74,8 @@ def _engine(settings: CommonSettings) -> None:
     from asr_worker.settings import AsrSettings
 
     assert isinstance(settings, AsrSettings)
-    settings.engine_settings()
-    engines.slots(settings.asr_engine)
+    engines.settings_of(settings)
+    engines.slots(settings)
 
 
 def _aligner(settings: CommonSettings) -> None:

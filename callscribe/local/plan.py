@@ -16,6 +16,7 @@ from typing import TextIO
 
 from callscribe.local.child import Child, free_ports
 from common.settings import PREFIX, StageSettings, load, settings_classes
+from gateway.policies import Policies
 from gateway.settings import GatewaySettings
 from gateway.tls import CERTIFICATE
 
@@ -100,6 +101,7 @@ def lay_out(
     `counts` is the number of workers by service; there is one gateway.
     """
     gateway = load(GatewaySettings, [], env)
+    Policies.of(gateway)
     kept_in = gateway.self_signed_cert_dir
     port = gateway.port or free_ports(1)[0]
     plans = [

@@ -46,7 +46,7 @@ def versions() -> dict[str, str]:
 
 def model(settings: AsrSettings) -> dict[str, str | None]:
     """Return the recogniser's engine and model, with the digest of its weights if they are here."""
-    weights = engines.weights(settings.asr_engine, settings.engine_settings())
+    weights = engines.weights(settings.asr_engine, engines.settings_of(settings))
     return {
         "engine": settings.asr_engine,
         "model": settings.asr_model,

@@ -5,12 +5,13 @@ from common.telemetry.logs import Log
 from gateway.access.gate import Gate
 from gateway.access.keyring import Keyring
 from gateway.access.origins import is_here
+from gateway.policies import Policies
 from gateway.settings import GatewaySettings
 
 _log = Log(__name__)
 
 
-def gatekeeper(settings: GatewaySettings, keyring: Keyring) -> Gate:
+def gatekeeper(settings: GatewaySettings, policies: Policies, keyring: Keyring) -> Gate:
     """Return the gate. Raises Retryable for a gateway that all may use without being told so.
 
     `keyring`: as it is when the gateway starts. Keys are made and lost while settings stay, so a
@@ -19,10 +20,10 @@ def gatekeeper(settings: GatewaySettings, keyring: Keyring) -> Gate:
     here = is_here(settings.host) and not settings.trusted_proxies
     gate = Gate(
         keyring,
-        settings.authority(),
-        settings.origins(),
+        policies.authority,
+        policies.origins,
         port_tenant=settings.port_tenant,
-        auth_token=settings.auth_token(),
+        auth_token=policies.twilio_auth_token,
         free=settings.no_auth,
         guarded=not here,
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from gateway.protocols import languages
+from common import languages
 from gateway.protocols.api import ClientError
 
 Reader = Callable[[str, object], Any]

@@ -12,6 +12,7 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry
 
+from asr_worker import engines
 from asr_worker.api import DecodeRequest, EngineSettings, Hypothesis
 from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
@@ -53,13 +54,13 @@ class BlockEngine:
 
 
 def _build(settings: AsrSettings, registry: CollectorRegistry) -> AsrStage:
-    make = partial(BlockEngine, settings.engine_settings())
+    make = partial(BlockEngine, engines.settings_of(settings))
     return AsrStage(settings, make(), AsrMetrics.build(registry), build=make)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the worker with these settings; return the process's exit code."""
-    return worker.main(AsrSettings, _build, lambda settings: settings.slots, argv)
+    return worker.main(AsrSettings, _build, engines.slots, argv)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 from prometheus_client import CollectorRegistry
 
+from asr_worker import engines
 from asr_worker.api import DecodeRequest, EngineSettings, EngineUnusable, Hypothesis, Priority
 from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
@@ -70,13 +71,13 @@ class DeadlyEngine:
 
 def build(settings: AsrSettings, registry: CollectorRegistry) -> AsrStage:
     """Return the stage."""
-    make = partial(DeadlyEngine, settings.engine_settings())
+    make = partial(DeadlyEngine, engines.settings_of(settings))
     return AsrStage(settings, make(), AsrMetrics.build(registry), build=make)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the worker with these settings; return the process's exit code."""
-    return worker.main(AsrSettings, build, lambda settings: settings.slots, argv)
+    return worker.main(AsrSettings, build, engines.slots, argv)
 
 
 if __name__ == "__main__":

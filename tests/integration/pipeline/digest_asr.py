@@ -10,6 +10,7 @@ from zlib import crc32
 
 from prometheus_client import CollectorRegistry
 
+from asr_worker import engines
 from asr_worker.api import DecodeRequest, Hypothesis
 from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
@@ -30,14 +31,14 @@ class DigestEngine(FixedTextEngine):
 
 def _stage(settings: AsrSettings, registry: CollectorRegistry) -> AsrStage:
     def build() -> DigestEngine:
-        return DigestEngine(settings.engine_settings())
+        return DigestEngine(engines.settings_of(settings))
 
     return AsrStage(settings, build(), AsrMetrics.build(registry), build=build)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the worker."""
-    return worker.main(AsrSettings, _stage, lambda settings: settings.slots, argv)
+    return worker.main(AsrSettings, _stage, engines.slots, argv)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import pytest
 from common.settings import load
 from gateway.access.authority import Rejected
 from gateway.access.keyring import read_file
+from gateway.policies import Policies
 from gateway.settings import GatewaySettings
 from tests.attack.guarded import Guards, guards
 from tests.attack.holdings import Holdings
@@ -28,7 +29,8 @@ def settings(made: Guards) -> GatewaySettings:
 
 
 def test_a_neighbour_s_token_counts_and_forged_ones_do_not(made, settings):
-    authority = settings.authority()
+    authority = Policies.of(settings).authority
+    assert authority is not None
     assert authority.check(made.neighbour).tenant == "polite"
     forged = [each for each in made.holdings.wrong if each.name.startswith("JWT")]
     assert len(forged) > 20

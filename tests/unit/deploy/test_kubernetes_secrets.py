@@ -11,6 +11,7 @@ from common.redis.address import Address
 from common.settings import load
 from deploy.kubernetes.check import problems
 from deploy.kubernetes.values import read
+from gateway.policies import Policies
 from gateway.settings import GatewaySettings
 from gateway.tls.keeping import kept
 from tests.keys import Keys
@@ -146,11 +147,11 @@ def test_a_gateway_reads_all_that_its_secrets_hold(kind, tmp_path):
     settings = load(GatewaySettings, [], environment(gateway, tmp_path))
     assert settings.keys_file is not None
     assert settings.keys_file.read_bytes() == keys.file.read_bytes()
-    authority = settings.authority()
+    authority = Policies.of(settings).authority
     assert authority is not None
     assert bool(authority.secret) == (kind == "secret")
     assert bool(authority.public_key) == (kind == "public_key")
-    assert settings.auth_token() == b"token"
+    assert Policies.of(settings).twilio_auth_token == b"token"
     assert settings.ssl_certfile is not None
     assert settings.ssl_certfile.read_bytes() == made.pem
     assert settings.webhook_secret_file is not None

@@ -10,6 +10,7 @@ from jwt.algorithms import ECAlgorithm
 
 from common.bus import acl
 from common.settings import load
+from gateway.policies import Policies
 from gateway.settings import GatewaySettings
 from tests.conftest import ROOT
 from tests.documents import block
@@ -57,20 +58,22 @@ def test_each_file_reaches_the_gateway(variable, tmp_path):
     if "WEBHOOK" in variable:
         env["CALLSCRIBE_WEBHOOK_URL"] = "https://receiver.example/"
     settings = loaded(env, tmp_path)
+    policies = Policies.of(settings)
     name = variable.removeprefix("CALLSCRIBE_").lower()
     assert getattr(settings, name) == tmp_path / "deploy" / "secrets" / "gateway" / "it"
-    assert (settings.authority() is None) == ("JWT" not in variable)
-    assert (settings.auth_token() is None) == ("TWILIO" not in variable)
-    assert bool(settings.webhook_rules().secrets.keys) == ("WEBHOOK" in variable)
+    assert (policies.authority is None) == ("JWT" not in variable)
+    assert (policies.twilio_auth_token is None) == ("TWILIO" not in variable)
+    assert bool(policies.webhooks.secrets.keys) == ("WEBHOOK" in variable)
 
 
 def test_the_files_of_the_page_reach_the_gateway(tmp_path):
     text = block("docs/compose.md", "CALLSCRIBE_NO_AUTH=false")
     env = dict(line.split("=", 1) for line in text.splitlines())
     settings = loaded({**env, "CALLSCRIBE_WEBHOOK_URL": "https://receiver.example/"}, tmp_path)
+    policies = Policies.of(settings)
     assert settings.keys_file is not None
-    assert settings.authority() is not None
-    assert settings.auth_token() is not None
+    assert policies.authority is not None
+    assert policies.twilio_auth_token is not None
     assert not settings.no_auth
 
 

@@ -14,6 +14,7 @@ from gateway.access.gate import Denied, Gate
 from gateway.access.gatekeeper import gatekeeper
 from gateway.access.keyring import Keyring
 from gateway.access.rules import Need
+from gateway.policies import Policies
 from gateway.settings import GatewaySettings
 
 PUBLIC = ("0.0.0.0", "::", "192.0.2.1", "desk.example")
@@ -22,7 +23,7 @@ HERE = ("127.0.0.1", "::1", "localhost")
 
 def made(*flags: str, **keys: AccessKey) -> Gate:
     settings = load(GatewaySettings, flags, {})
-    return gatekeeper(settings, cast(Keyring, dict(keys)))
+    return gatekeeper(settings, Policies.of(settings), cast(Keyring, dict(keys)))
 
 
 def record(**more: Any) -> AccessKey:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from common.errors import SettingsError
 from common.settings import load
 from gateway.admission.forwarded import TrustedProxies
+from gateway.policies import Policies
 from gateway.settings import GatewaySettings
 
 PROXIES = TrustedProxies.parse("10.0.0.0/8, 192.0.2.1,2001:db8:f::/48")
@@ -126,5 +127,5 @@ def test_whatever_is_sent_leaves_an_address_and_never_what_is_left_of_a_proxys_e
 )
 def test_a_bad_network_stops_the_start_and_is_named(text, named):
     with pytest.raises(SettingsError) as caught:
-        load(GatewaySettings, ["--trusted-proxies", text], {})
+        Policies.of(load(GatewaySettings, ["--trusted-proxies", text], {}))
     assert str(caught.value).startswith(f"--trusted-proxies: {named}")

@@ -1,0 +1,137 @@
+"""What the settings say of whom to trust, read by the packages that will enforce it.
+
+They need the gateway's own libraries, which the settings do not: any service may load those.
+"""
+
+import importlib.util
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from common.errors import SettingsError
+from common.pipeline.access import check_tenant
+from gateway.access.authority import Authority
+from gateway.access.origins import Origins
+from gateway.admission.forwarded import TrustedProxies
+from gateway.settings import GatewaySettings
+from gateway.webhooks.rules import WebhookRules
+
+_OTLP = "opentelemetry.exporter.otlp.proto.http"
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Whose tokens, pages, proxies and handshakes count, and where webhooks may go."""
+
+    authority: Authority | None
+    """What checks JSON Web Tokens."""
+    twilio_auth_token: bytes | None
+    origins: Origins
+    proxies: TrustedProxies
+    webhooks: WebhookRules
+
+    @classmethod
+    def of(cls, settings: GatewaySettings) -> Self:
+        """Read the settings and the files that they name. SettingsError names a flag."""
+        _port_tenant(settings)
+        _collector(settings)
+        return cls(
+            authority=_authority(settings),
+            twilio_auth_token=_twilio_auth_token(settings),
+            origins=_origins(settings),
+            proxies=_proxies(settings),
+            webhooks=_webhooks(settings),
+        )
+
+
+def _authority(settings: GatewaySettings) -> Authority | None:
+    try:
+        return Authority.given(
+            settings.jwt_secret_file,
+            settings.jwt_public_key_file,
+            settings.jwt_jwks_file,
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+            tenant=settings.jwt_tenant,
+        )
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _twilio_auth_token(settings: GatewaySettings) -> bytes | None:
+    path = settings.twilio_auth_token_file
+    if path is None:
+        return None
+    try:
+        token = path.read_bytes().strip()
+    except OSError as error:
+        raise SettingsError(f"--twilio-auth-token-file: {error}") from None
+    if not token:
+        raise SettingsError(f"--twilio-auth-token-file: {path} is empty")
+    return token
+
+
+def _origins(settings: GatewaySettings) -> Origins:
+    try:
+        return Origins.parse(settings.allowed_origins or "")
+    except ValueError as error:
+        raise SettingsError(f"--allowed-origins: {error}") from None
+
+
+def _proxies(settings: GatewaySettings) -> TrustedProxies:
+    try:
+        return TrustedProxies.parse(settings.trusted_proxies or "")
+    except ValueError as error:
+        raise SettingsError(f"--trusted-proxies: {error}") from None
+
+
+def _webhooks(settings: GatewaySettings) -> WebhookRules:
+    try:
+        return WebhookRules.parse(
+            settings.webhook_url or "",
+            settings.webhook_hosts or "",
+            settings.webhook_networks or "",
+            settings.webhook_secret_file,
+        )
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _port_tenant(settings: GatewaySettings) -> None:
+    if settings.port_tenant is not None:
+        try:
+            check_tenant(settings.port_tenant)
+        except ValueError as error:
+            raise SettingsError(f"--port-tenant: {error}") from None
+
+
+def _collector(settings: GatewaySettings) -> None:
+    url = settings.otlp_endpoint
+    if url is None:
+        return
+    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", url):
+        raise SettingsError(f"--otlp-endpoint: {url!r} is not a URL with http or https")
+    if not _installed(_OTLP):
+        raise SettingsError(
+            "--otlp-endpoint: OpenTelemetry is not installed: pip install 'callscribe[otel]'"
+        )
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package that it would be in
+        return False
+
+
+CHECKS: tuple[Callable[[GatewaySettings], object], ...] = (
+    _authority,
+    _twilio_auth_token,
+    _origins,
+    _proxies,
+    _webhooks,
+    _port_tenant,
+    _collector,
+)
+"""Each raises SettingsError for its own part, so that all that is wrong can be told."""
