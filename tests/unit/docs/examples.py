@@ -184,6 +184,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "no live worker": f"{OUTPUT}; test_releases.py reads it",
     },
     "README.md": {
+        "[   0.60": OUTPUT,
         "            ┌": "a picture",
         'echo "REDIS_PASSWORD': CONTAINERS,
     },
