@@ -2,15 +2,15 @@
 #
 #   make demo [AUDIO=call.wav]   the whole system on one recorded call, then everything ends
 #   make up [ARGS="--asr 2"]     the whole system until Ctrl-C
-#   make test                    every test but those that need vLLM or PyTorch: they skip themselves
-#   make test-vllm               those, without a GPU, in .venv-vllm
+#   make check                   format, lint, types and import rules
+#   make test                    the tests, on a real Redis, real sockets and real models
+#   make test-web                those of the page, with a real server and Debian's Chromium
+#   make test-all                all of these, and what takes hours: vLLM, attacks, drills, soaks
+#   make test-vllm               what needs vLLM or PyTorch, without a GPU, in .venv-vllm
 #   make test-clients            unmodified clients of other systems, against the real one
 #   make web                     build the page and the JavaScript client; needs Node 20 and npm
-#   make test-web                their tests, with a real server and Debian's Chromium
 #   make screenshots             take the documents' pictures anew, with Debian's Chromium
-#   make test-redis [REDIS=tls]  the tests with a Redis that has users, and TLS if asked
 #   make test-plain-cpu [ISA=GENERIC]   the tests of a model's text, as without VNNI
-#   make check                   format, lint, types, import rules and unit tests
 #   make bench [ARGS="live"]     all benchmarks, in under 20 minutes, or one
 #   make chaos [FAULTS=500 SEED=7 CALLS=20]   calls under random faults; nothing may be lost
 #   make drills [ARGS="--list"]  each alert, provoked on a real stack
@@ -28,8 +28,13 @@ INSTALL = -m pip install --quiet
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo up web test-web screenshots test test-clients test-redis test-plain-cpu test-vllm check bench \
-	chaos fuzz drills attack lock sbom clean
+# A file stays in one process, which starts its system once. Most of the time goes by in calls at
+# their own pace, which leave the processor idle: so there are more processes than two cores.
+PROCESSES ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores > 3 ? cores : 3)))
+PYTEST = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+
+.PHONY: demo up web test-web screenshots test test-all test-clients test-plain-cpu test-vllm check \
+	bench chaos fuzz drills attack lock sbom clean
 
 demo: .venv/local.stamp
 	$(BIN)/callscribe demo $(if $(AUDIO),"$(AUDIO)") $(ARGS)
@@ -38,7 +43,16 @@ up: .venv/local.stamp
 	$(BIN)/callscribe up $(ARGS)
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest $(ARGS)
+	@echo "Every stage alone, and the whole system: on a real Redis, real sockets and real models, in"
+	@echo "$(PROCESSES) processes. About 8 minutes on two cores; the end tells what was skipped, and why."
+	$(PYTEST) $(ARGS)
+
+# Everything is tried, whatever fails before it.
+test-all:
+	@failed=; for each in check test\ ARGS=--nightly test-web\ ARGS=--nightly sbom test-plain-cpu \
+			test-vllm test-clients bench drills attack\ ARGS=--share chaos\ FAULTS=500; do \
+		echo "== make $$each"; $(MAKE) $$each || failed="$$failed; $$each"; \
+	done; [ -z "$$failed" ] || { echo "failed$$failed"; exit 1; }
 
 # What this builds is committed: a clone serves the page without Node.
 web: clients/node_modules/.package-lock.json
@@ -47,7 +61,7 @@ web: clients/node_modules/.package-lock.json
 test-web: web .venv/web.stamp
 	npm --prefix clients run check
 	npm --prefix clients test
-	$(BIN)/python -m pytest tests/web $(ARGS)
+	$(PYTEST) tests/web $(ARGS)
 
 screenshots: .venv/web.stamp
 	$(BIN)/python -m docs.screenshots
@@ -62,16 +76,11 @@ test-clients: .venv/dev.stamp
 	$(BIN)/python -m tests.clients.environments
 	$(BIN)/python -m pytest tests/clients $(ARGS)
 
-# TLS needs a Redis of the system: the one in the wheel has none.
-test-redis: .venv/dev.stamp
-	TEST_REDIS=$(or $(REDIS),acl) $(BIN)/python -m pytest tests/contract tests/integration tests/chaos \
-		$(ARGS)
-
 # CTranslate2's kernels for AVX, and oneDNN's for AVX2, whatever the processor has. No processor with
 # AVX2 takes the former by itself, so this differs from `make test`. GENERIC takes twice as long.
 test-plain-cpu: .venv/dev.stamp
 	CT2_FORCE_CPU_ISA=$(or $(ISA),AVX) CT2_USE_MKL=0 ONEDNN_MAX_CPU_ISA=AVX2 \
-		$(BIN)/python -m pytest -m model_text $(ARGS)
+		$(PYTEST) --nightly -m model_text $(ARGS)
 
 # What computes with PyTorch, which the environment of vLLM has: on its CPU device.
 TORCH_TESTS = tests/unit/common/test_devices.py tests/unit/vad_worker tests/unit/denoise_worker \
@@ -91,7 +100,6 @@ check: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/unit --numprocesses auto
 
 bench: .venv/dev.stamp
 	$(BIN)/python -m bench $(or $(ARGS),all)

@@ -14,13 +14,19 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 ROOT = Path(__file__).resolve().parent.parent
 
 _LONGEST = (
-    *("chaos/test_run.py", "web/test_listen.py"),
-    *("integration/deploy/test_rolling.py", "integration/callscribe/test_prove.py"),
-    *("integration/gateway/test_calls.py", "web/test_speak.py", "web/test_speak_trouble.py"),
-    *("integration/bench/test_context.py", "integration/pipeline/test_trace.py"),
+    *("integration/deploy/test_rolling.py", "integration/gateway/test_files.py"),
+    *("integration/callscribe/test_keys.py", "integration/gateway/test_hostile_names.py"),
+    *("integration/gateway/test_other_protocols.py", "integration/gateway/test_telephony.py"),
+    *("chaos/test_run.py", "web/test_listen.py", "web/test_speak.py", "web/test_speak_trouble.py"),
 )
 """The files whose tests take longest. They come first: where several processes share the files,
 one of these at the end would run alone."""
+
+_NIGHTLY = (
+    *("attack", "integration/bench", "integration/callscribe/test_prove.py"),
+    "web/client/test_soak.py",
+)
+"""Folders and files that are nightly: they test what only measures, or take long."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,6 +44,10 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is nightly; let the longest files begin. Order within a file stays."""
+    late = tuple(ROOT / "tests" / name for name in _NIGHTLY)
+    for item in items:
+        if any(item.path.is_relative_to(path) for path in late):
+            item.add_marker(pytest.mark.nightly)
     if not config.getoption("--nightly"):
         nightly = [item for item in items if item.get_closest_marker("nightly")]
         items[:] = [item for item in items if item not in {*nightly}]

@@ -1,37 +1,44 @@
-"""The Redis of the integration tests: open, or with users, or with users and TLS.
+"""The Redis of the integration tests, with a user for each service, and TLS where it can.
 
-``TEST_REDIS=acl`` or ``TEST_REDIS=tls`` protects it. Each service then logs in as its own user, and
-nothing that any of them did may have been refused. The password of a user is its name.
+Each service logs in as its own user, and nothing that any of them did may have been refused. The
+password of a user is its name. The server in the wheel has no TLS, that of Debian has.
 """
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import cast
 
 import redis
 
-from bench.redis_server import PROTECTIONS, Guard, GuardedRedis, Protection, admin_url
+from bench.redis_server import Guard, GuardedRedis, Protection, admin_url
 from common.bus import acl
+from common.errors import Unavailable
 from common.redis.address import Address
 
-PROTECTION = cast(Protection, os.environ.get("TEST_REDIS", "none"))
-assert PROTECTION in PROTECTIONS, f"TEST_REDIS is one of {', '.join(PROTECTIONS)}"
+
+@cache
+def protection() -> Protection:
+    """Return the most that this machine's server can do."""
+    try:
+        with GuardedRedis("tls"):
+            return "tls"
+    except Unavailable:
+        return "acl"
 
 
 @contextmanager
-def real_redis(protection: Protection = PROTECTION) -> Iterator[GuardedRedis]:
+def real_redis(protected: Protection | None = None) -> Iterator[GuardedRedis]:
     """Start a server and end it on leaving; nothing may have been refused by then."""
-    with GuardedRedis(protection) as server:
+    with GuardedRedis(protected or protection()) as server:
         yield server
         assert server.denials() == [], "a service lacks a right"
 
 
 def guard(directory: Path) -> Guard:
     """Return what protects a server that keeps its data in this directory."""
-    return Guard(Path(tempfile.mkdtemp(prefix="guard-", dir=directory)), PROTECTION)
+    return Guard(Path(tempfile.mkdtemp(prefix="guard-", dir=directory)), protection())
 
 
 def admin(url: str) -> redis.Redis:

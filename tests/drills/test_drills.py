@@ -15,6 +15,7 @@ def test_every_alert_has_a_drill_or_a_reason():
     assert {name for name, _ in alerts - drilled} == {*WITHOUT}
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(bool(missing()), reason="there is no Prometheus")
 @pytest.mark.timeout(240)
 async def test_the_short_drills_are_seen():

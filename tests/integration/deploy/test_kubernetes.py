@@ -21,7 +21,7 @@ from gateway.tls.keeping import kept
 from tests.conftest import ROOT
 from tests.integration.callscribe.processes import until
 from tests.keys import Keys
-from tests.real_redis import PROTECTION, real_redis
+from tests.real_redis import protection, real_redis
 from tests.unit.deploy import compose
 from tests.unit.deploy.sites import pod, rendered
 
@@ -157,8 +157,8 @@ def cluster(
     made = tmp_path_factory.mktemp("cluster")
     Keys(made / "keys.json")
     kept(made, ["127.0.0.1"])
-    protection = "acl" if "users" in request.param else PROTECTION
-    with real_redis(protection) as redis, ExitStack() as resources:
+    protected = "acl" if "users" in request.param else protection()
+    with real_redis(protected) as redis, ExitStack() as resources:
         pods = {}
         for name in STARTED:
             workload, directory = objects["Deployment", name], made / name

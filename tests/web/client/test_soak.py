@@ -18,7 +18,6 @@ MOST_GROWTH = 3_000_000
 """Bytes: the audio in the replay buffer is a few seconds, and what it was made from is gone."""
 
 
-@pytest.mark.nightly
 @pytest.mark.timeout(SECONDS + 120)
 def test_a_long_call_keeps_its_memory(stack, drive: Drive, tmp_path: Path):
     audio, rate = soundfile.read(sample.AUDIO, dtype="float32", always_2d=True)
