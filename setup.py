@@ -5,18 +5,18 @@ code they would be in the way, so that the wheel has them in `callscribe/_servic
 `callscribe` command looks into: callscribe/services.py.
 """
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 
 SERVICES = ("common", "gateway", "vad_worker", "denoise_worker", "asr_worker")
 WITHIN = "callscribe._services"
 
 setup(
     packages=[
-        *find_packages(include=["callscribe", "callscribe.*"]),
+        *find_namespace_packages(include=["callscribe", "callscribe.*"]),
         *(
             f"{WITHIN}.{each}"
             for top in SERVICES
-            for each in find_packages(include=[top, f"{top}.*"])
+            for each in find_namespace_packages(include=[top, f"{top}.*"])
         ),
     ],
     package_dir={f"{WITHIN}.{top}": top for top in SERVICES},
