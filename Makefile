@@ -117,10 +117,11 @@ drills: .venv/dev.stamp
 attack: .venv/dev.stamp
 	$(BIN)/python -m tests.attack $(ARGS)
 
-# Python and the platform are those of deploy/Dockerfile. No address of an index is written: a lock
-# names what is installed, not where it comes from.
+# The platform is that of deploy/Dockerfile, Python the oldest 3.11 that images may be built on:
+# Debian 12's. No address of an index is written: a lock names what is installed, not where it comes
+# from.
 LOCK = build/tools/bin/uv pip compile --quiet --no-config --no-header --no-annotate \
-	--generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11.15 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11.2 \
 	--python-platform x86_64-manylinux_2_28 $(ARGS)
 
 lock: build/tools.stamp
