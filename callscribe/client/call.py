@@ -53,9 +53,12 @@ class Call:
     async def flush(self) -> None:
         """Have the open utterances ended and answered by a final now; the call goes on.
 
+        The audio before and after it are whole frames each: a part of one is dropped, which an
+        Error with the code ``truncated_sample`` tells.
+
         Cancelling stops the waiting, not the request.
         """
-        await self._line.control(json.dumps({"type": "flush"}))
+        await self._line.flush(json.dumps({"type": "flush"}))
 
     async def finalize(self) -> None:
         """Have the open utterances answered and the call ended; then read on until it ends.

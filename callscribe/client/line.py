@@ -108,11 +108,19 @@ class Line:
         self._ring.add_control(text)
         await self._taken()
 
+    async def flush(self, text: str) -> None:
+        """Add a control behind which audio begins with a frame; wait as for audio."""
+        self.check()
+        self._end_frame()
+        self._ring.add_control(text)
+        await self._taken()
+
     async def finalize(self, text: str) -> None:
         """Add the last control; wait as for audio. Once it was added, do nothing."""
         self._check_over()
         if not self.finalized:
             self.finalized = True
+            self._end_frame()
             self._ring.add_control(text)
             await self._taken()
 
@@ -137,6 +145,13 @@ class Line:
         if not self._over:
             self._over, self._failure = True, failure
         self._wake()
+
+    def _end_frame(self) -> None:
+        """Drop a part of a frame, as the server does at the same place, and tell as it does."""
+        if part := self._ring.cut():
+            size = self._options.frame_bytes
+            text = f"the audio stops {part} bytes into a frame of {size}; they are not used"
+            self._inbox.append(Error(code="truncated_sample", message=text))
 
     async def _taken(self) -> None:
         self._wake()

@@ -91,6 +91,19 @@ class ReplayBuffer:
         """Append audio, split anywhere, even inside a sample."""
         self._audio += data
 
+    def cut(self) -> int:
+        """Drop a part of a frame before a boundary, behind which the server begins with a frame.
+
+        Returns its bytes; 0 if the server got any of it, since it then tells.
+        """
+        part = self._end % self._frame_bytes
+        if not part:
+            return 0
+        del self._audio[-part:]
+        untold = self._sent <= self._end
+        self._sent = min(self._sent, self._end)
+        return part if untold else 0
+
     def add_control(self, text: str) -> None:
         """Append a control behind the audio added so far."""
         self._numbered += 1

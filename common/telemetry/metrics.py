@@ -180,6 +180,9 @@ class GatewayMetrics:
     `gateway_busy`: gateways; `redis_memory`: a larger maxmemory; `key_sessions`: a client has its
     most calls already; `unavailable`: a stage has no live worker; `draining`: a deployment. Any
     other is a client's error code."""
+    mistakes: Counter
+    """Clients' mistakes that ended no call, by `code`: what was sent was not used. Rising with one
+    code: a client or its adapter is wrong; `session.mistake` in the log says what it sent."""
     traces_dropped: Counter
     """Trace entries that were not kept, because Redis was away or full. No result depends on them.
     """
@@ -227,6 +230,12 @@ class GatewayMetrics:
                 "callscribe_refusals_total",
                 "Sessions refused",
                 ["reason"],
+                registry=registry,
+            ),
+            mistakes=Counter(
+                "callscribe_client_mistakes_total",
+                "Messages of clients that were not used",
+                ["code"],
                 registry=registry,
             ),
             webhooks=Counter(

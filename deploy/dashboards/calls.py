@@ -166,10 +166,13 @@ GATEWAY = Dashboard(
             bad_from=0.5,
         ),
         Panel(
-            title="Refusals a minute",
+            title="Refusals and clients' mistakes a minute",
             text="max_sessions and gateway_busy are this gateway's own: start another one.",
             unit="short",
-            queries=[each("callscribe_refusals_total", "reason", _GATEWAY)],
+            queries=[
+                each("callscribe_refusals_total", "reason", _GATEWAY),
+                each("callscribe_client_mistakes_total", "code", _GATEWAY),
+            ],
         ),
         Panel(
             title="Calls resumed, a minute",

@@ -34,6 +34,7 @@ from gateway.conversations.asking import (
 )
 from gateway.conversations.client import Client
 from gateway.conversations.idle import Idle
+from gateway.conversations.mistakes import Mistakes
 from gateway.conversations.surroundings import Surroundings
 from gateway.protocols import commands
 from gateway.protocols.api import ClientError, Codec, Message
@@ -99,6 +100,7 @@ class Conversation:
         self._ordinal = 0
         """How many text messages the client has sent since it opened the call, and how many
         controls in bytes."""
+        self._mistakes = Mistakes(around.metrics)
         self._task: asyncio.Task[None] | None = None
         self._idle = Idle(idle_s, self._end_idle, self._may_be_idle)
         around.unopened.add(self._came_as, self)
@@ -117,6 +119,10 @@ class Conversation:
     def divisible(self) -> bool:
         """See `gateway.protocols.api.Codec`."""
         return self._codec.divisible
+
+    def is_control(self, data: bytes) -> bool:
+        """See `gateway.protocols.api.Codec`."""
+        return self._codec.is_control(data)
 
     # --- from the client ---
 
@@ -239,6 +245,8 @@ class Conversation:
             case commands.Say(messages):
                 if self._client is not None:
                     self._client.send_soon(messages)
+            case commands.Mistake(code, message):
+                self._object(ClientError(code, message))
             case commands.Open():
                 if self._returning:
                     raise not_new()
@@ -252,18 +260,26 @@ class Conversation:
                 raise AssertionError(f"{command} without a call")
             case commands.Audio(data):
                 self.call.intake.push(data)
-            case commands.Skip(frames):
-                self.call.intake.skip(frames)
+            case commands.Skip() | commands.Reformat() | commands.Flush() | commands.Finish():
+                self._cut(self.call, command)
             case commands.Digit(channel, digit):
                 self.call.intake.digit(channel, digit, self._ordinal)
             case commands.Configure(options):
                 self.call.configure(bound_by(self.who, options), self._ordinal)
+
+    def _cut(self, call: Call, boundary: commands.Boundary) -> None:
+        """End the audio so far at a boundary; tell of a part of a frame, which is not used."""
+        if (truncated := call.intake.truncated) is not None:
+            self._object(truncated)
+        match boundary:
+            case commands.Skip(frames):
+                call.intake.skip(frames)
+            case commands.Reformat(audio):
+                call.intake.reformat(audio)
             case commands.Flush():
-                self.call.intake.flush(self._ordinal)
+                call.intake.flush(self._ordinal)
             case commands.Finish():
-                if (truncated := self.call.intake.truncated) is not None:
-                    self.tell([truncated.event])
-                self.call.finish(self._ordinal)
+                call.finish(self._ordinal)
 
     def _open(self, opened: commands.Open) -> None:
         around = self._around
@@ -365,7 +381,9 @@ class Conversation:
 
     def _object(self, error: ClientError) -> None:
         self.tell([error.event])
-        if error.close_code is not None:
+        if error.close_code is None:
+            self._mistakes.note(self.id, error)
+        else:
             self._around.metrics.refusals.labels(error.code).inc()
             # A mistake while resuming does not end the call.
             self._leave(hung_up=self._state is not _State.RESUMING)

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from common.errors import PeerMisbehaved
 from common.options import SessionOptions
 from gateway.protocols.commands import Command, Finish, Open
+from gateway.protocols.controls import is_object
 from gateway.protocols.events import Event, Failed
 
 Message: TypeAlias = str | bytes
@@ -100,6 +101,13 @@ class Codec(ABC):
     def connected(self) -> Sequence[Command]:
         """Return what follows from the request alone: a greeting, or a call that its URL opens."""
         return ()
+
+    def is_control(self, data: bytes) -> bool:
+        """Whether a binary message of a WebSocket is a text message, and no audio.
+
+        Some clients send everything as bytes. By default a JSON object is one.
+        """
+        return is_object(data)
 
     @abstractmethod
     def receive_text(self, message: str) -> Sequence[Command]:

@@ -12,6 +12,7 @@ JSON carries. Results are read elsewhere, by the channel's id
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 from common.options import SessionOptions
@@ -40,6 +41,7 @@ _START: Mapping[str, fields.Reader] = {
     "channel_variables": fields.mapping,
 }
 _PREFIX = "callscribe_"
+_PLAIN = re.compile(rb"(?:MEDIA_START|DTMF_END|HANGUP)(?: [\x20-\x7e]*)?\s*")
 
 
 class AsteriskCodec(Codec):
@@ -56,6 +58,10 @@ class AsteriskCodec(Codec):
     def verbatim(self) -> bool:
         """See `Codec`."""
         return self._open and not self._finished
+
+    def is_control(self, data: bytes) -> bool:
+        """See `Codec`: its controls need be no JSON."""
+        return _PLAIN.fullmatch(data) is not None or super().is_control(data)
 
     def receive_text(self, message: str) -> Sequence[Command]:
         """See `Codec`."""

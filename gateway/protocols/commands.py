@@ -1,9 +1,12 @@
 """What a client's message asks of its call: the commands that every protocol translates to.
 
 Positions are counts of 16 kHz samples since the call began.
+
+`Skip`, `Flush`, `Reformat` and `Finish` are boundaries: the audio before one and the audio after it
+are whole frames each. A part of a frame before a boundary is not used, and the client is told.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -12,6 +15,7 @@ from common.options import SessionOptions
 Encoding: TypeAlias = Literal["float32", "pcm16", "mulaw", "alaw"]
 
 ENCODINGS: tuple[Encoding, ...] = ("float32", "pcm16", "mulaw", "alaw")
+SAMPLE_BYTES: Mapping[Encoding, int] = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw": 1}
 MIN_SAMPLE_RATE = 4_000
 MAX_SAMPLE_RATE = 192_000
 MAX_CHANNELS = 2
@@ -35,6 +39,11 @@ class AudioFormat:
     encoding: Encoding = "float32"
     sample_rate: int = 16_000
     channels: int = 1
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of a frame: one sample of each channel."""
+        return SAMPLE_BYTES[self.encoding] * self.channels
 
 
 LONGEST_NAME = 128
@@ -102,6 +111,13 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
+class Reformat:
+    """From here on the client's audio has this sample rate and encoding; its channels stay."""
+
+    audio: AudioFormat
+
+
+@dataclass(frozen=True, slots=True)
 class Digit:
     """A DTMF digit, ``0-9A-D*#``, was signalled on a channel after the audio received so far."""
 
@@ -133,4 +149,16 @@ class Say:
     messages: Sequence[str | bytes]
 
 
-Command: TypeAlias = Say | Open | Resume | Audio | Skip | Digit | Configure | Flush | Finish
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Something of the client's was not understood and left out; what follows it counts.
+
+    It is for bytes that have several messages; elsewhere a codec raises `ClientError`.
+    """
+
+    code: str
+    message: str
+
+
+Boundary: TypeAlias = Skip | Reformat | Flush | Finish
+Command: TypeAlias = Say | Open | Resume | Audio | Digit | Configure | Boundary | Mistake

@@ -35,6 +35,7 @@ from gateway.protocols.commands import Audio, AudioFormat, Command, Flush, Open,
 from gateway.protocols.events import Event, Failed, Final, GoingAway
 
 _FORMAT = AudioFormat("pcm16", SAMPLE_RATE, 1)
+_FLUSH = "flush"
 
 
 class _StreamingCodec(Codec):
@@ -90,9 +91,13 @@ class WebSocketCodec(_StreamingCodec):
         """See `Codec`."""
         return (Say(_text({"type": "ready", "sample_rate": SAMPLE_RATE})), *super().connected())
 
+    def is_control(self, data: bytes) -> bool:
+        """See `Codec`: its only control is no JSON."""
+        return data.strip() == _FLUSH.encode() or super().is_control(data)
+
     def receive_text(self, message: str) -> Sequence[Command]:
         """See `Codec`."""
-        if message.strip() == "flush":
+        if message.strip() == _FLUSH:
             return (Flush(),)
         raise ClientError("unknown_type", f"the only text message is flush, not {message[:40]!a}")
 

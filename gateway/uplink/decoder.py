@@ -5,12 +5,11 @@ from math import ceil, gcd
 import numpy as np
 import numpy.typing as npt
 
-from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
+from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16, seconds
 from gateway.protocols.api import ClientError
-from gateway.protocols.commands import AudioFormat, Encoding
+from gateway.protocols.commands import AudioFormat
+from gateway.uplink.containers import CONTAINER_HEAD, container_of
 from gateway.uplink.resampler import REACH, Resampler
-
-_SAMPLE_BYTES: dict[Encoding, int] = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw": 1}
 
 # RFC 6455, 7.4.1: data inconsistent with the type of the message.
 _INVALID_DATA = 1007
@@ -64,15 +63,19 @@ class AudioDecoder:
     on the bytes and on where among them `flush` was called, never on their split into messages.
     Samples beyond full scale are clipped; float32 full scale is 1.0.
 
-    `start` is the client's first frame, from `resume_frame` or 0.
+    `start` is the client's first frame, from `resume_frame` or 0. Where the audio follows some in
+    another format, `origin` is the position at which it begins.
     """
 
-    def __init__(self, audio: AudioFormat, *, start: int = 0) -> None:
+    def __init__(self, audio: AudioFormat, *, start: int = 0, origin: int = 0) -> None:
         self._audio = audio
-        self._frame_bytes = _SAMPLE_BYTES[audio.encoding] * audio.channels
+        self._frame_bytes = audio.frame_bytes
         self._rest = b""
+        self._head: bytes | None = None if start or origin else b""
+        """The call's first bytes, until there are enough to tell a container from samples."""
         self._frames = start
-        self._position = start * SAMPLE_RATE // audio.sample_rate
+        self._origin = origin
+        self._position = origin + start * SAMPLE_RATE // audio.sample_rate
         self._resampler = (
             None
             if audio.sample_rate == SAMPLE_RATE
@@ -87,13 +90,18 @@ class AudioDecoder:
 
     @property
     def truncated(self) -> ClientError | None:
-        """The error for a client that finishes inside a sample; None between samples."""
+        """The error for a client whose audio ends inside a frame here; None between frames.
+
+        It is for a boundary: elsewhere the rest of the frame may follow.
+        """
         if not self._rest:
             return None
+        sound = f"{self._audio.channels} x {self._audio.encoding}"
         return ClientError(
             "truncated_sample",
-            f"the audio ended {len(self._rest)} bytes into a frame of {self._frame_bytes} "
-            f"({self._audio.channels} x {self._audio.encoding}); these bytes were not used",
+            f"at {seconds(self._position):.2f} s the audio stops {len(self._rest)} bytes into a "
+            f"frame of {self._frame_bytes} ({sound}); these bytes are not used, and if bytes were "
+            "lost or added before, what came after them was misread",
         )
 
     def push(self, data: bytes) -> list[bytes]:
@@ -102,8 +110,11 @@ class AudioDecoder:
         At another rate the newest samples (the resampler's lookahead: 6 ms at 8 kHz, 3 ms from
         16 kHz up) wait for those that follow, or for `flush`.
 
-        Raises `ClientError` where float32 audio holds NaN or infinity; then it uses none of it.
+        Raises `ClientError` where float32 audio holds NaN or infinity, or the call begins with a
+        container's first bytes; then it uses none of `data`.
         """
+        if self._head is not None:
+            self._look_at_head(data)
         if self._untouched and not self._rest and not len(data) % self._frame_bytes:
             frames = len(data) // self._frame_bytes
             self._frames += frames
@@ -122,10 +133,11 @@ class AudioDecoder:
     def flush(self) -> list[bytes]:
         """Return what waits in the resampler, so that all audio pushed so far is out.
 
-        Later audio continues the same timeline; the last milliseconds before the flush are computed
-        as if silence followed, since a flush says so. It is called at the end of the session, too.
-        A part of a frame still waits.
+        It is for a boundary. Later audio continues the same timeline; the last milliseconds before
+        the flush are computed as if silence followed, since a flush says so. A part of a frame is
+        dropped: what follows begins with a frame.
         """
+        self._rest = b""
         if self._resampler is None:
             return [b""] * self._audio.channels
         legs = _encoded(self._resampler.flush())
@@ -133,15 +145,27 @@ class AudioDecoder:
         return legs
 
     def skip(self, frames: int) -> None:
-        """Leave out the client's next frames; to be called after `flush`. A part of one is lost."""
-        self._rest = b""
+        """Leave out the client's next frames; to be called after `flush`."""
         self._frames += frames
         # What follows is not resampled across the gap; at odd rates it shifts by half a sample.
         self._position = max(
-            self._position, round(self._frames * SAMPLE_RATE / self._audio.sample_rate)
+            self._position,
+            self._origin + round(self._frames * SAMPLE_RATE / self._audio.sample_rate),
         )
         if self._resampler is not None:
             self._resampler = Resampler(self._audio.sample_rate, self._audio.channels)
+
+    def _look_at_head(self, data: bytes) -> None:
+        """Refuse a container: read as samples it is noise, in which a recogniser hears words."""
+        head = (self._head or b"") + data[:CONTAINER_HEAD]
+        self._head = head if len(head) < CONTAINER_HEAD else None
+        if (found := container_of(head)) is not None:
+            raise ClientError(
+                "invalid_audio",
+                f"the audio is {found}, by its first bytes, and no {self._audio.encoding}: send "
+                "raw samples, or the whole file over HTTP",
+                close_code=_INVALID_DATA,
+            )
 
     def _legs(self, data: bytes) -> list[bytes]:
         if self._untouched:

@@ -12,7 +12,7 @@ from common.telemetry.metrics import GatewayMetrics
 from gateway.calls.record import SessionRecord
 from gateway.calls.store import StoredLeg
 from gateway.protocols.api import ClientError
-from gateway.protocols.commands import ACK
+from gateway.protocols.commands import ACK, AudioFormat
 from gateway.uplink.arrivals import Arrivals
 from gateway.uplink.decoder import AudioDecoder, resume_frame
 from gateway.uplink.leg import LegUplink
@@ -96,6 +96,11 @@ class Intake:
         """Accept audio in the client's format."""
         self._grow(self._ingest.push(data))
         self._wake()
+
+    def reformat(self, audio: AudioFormat) -> None:
+        """Read the client's audio in another format from here on; its channels stay."""
+        self._grow(self._ingest.flush())
+        self._ingest = AudioDecoder(audio, origin=self._ingest.position)
 
     def skip(self, frames: int) -> None:
         """Leave out frames of the client that will never come: workers report a gap."""

@@ -198,7 +198,7 @@ class WebSocketConnection(ServerConnection):
         size, conversation = end - payload, self._conversation
         message = None if self._amid_message else binary_message(data, frame)
         if message is not None and conversation is not None:
-            if size > PIECE and conversation.divisible:
+            if size > PIECE and conversation.divisible and not conversation.is_control(message):
                 self._pieces.extend(message[at : at + PIECE] for at in range(0, size, PIECE))
             else:
                 self._message(conversation, False, message)
@@ -382,6 +382,8 @@ class WebSocketConnection(ServerConnection):
             self._message(conversation, self._fragments_are_text, message)
 
     def _message(self, conversation: Conversation, is_text: bool, data: bytes) -> None:
+        if not is_text and (is_text := conversation.is_control(data)):
+            self._trifle(len(data), monotonic())
         if self._closing is not None:
             return
         message: str | bytes = data

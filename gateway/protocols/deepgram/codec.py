@@ -33,14 +33,13 @@ from gateway.protocols.events import (
     Partial,
     SpeechStarted,
 )
+from gateway.protocols.frames import Frames
 
 IDLE = 10.0
 """Seconds that a client may send nothing, not even `KeepAlive`."""
 MOST_TEXT = 1 << 16
 """Characters of a text message."""
 
-_BYTES = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw": 1}
-"""Bytes of a sample."""
 _CLOSINGS = {
     "idle": (1011, "NET-0001: no audio and no KeepAlive within the timeout"),
     "finished": (1000, ""),
@@ -116,6 +115,7 @@ class DeepgramCodec(Codec):
         if self._finishing or kind == "KeepAlive":
             return ()
         if kind == "Finalize":
+            self._clock.frames.cut()
             return (Flush(),)
         if kind == "Configure":
             return self._configure(body)
@@ -245,17 +245,16 @@ class _Clock:
 
     def __init__(self, audio: AudioFormat) -> None:
         self.digest = hashlib.sha256()
-        self._frame = _BYTES[audio.encoding] * audio.channels
+        self.frames = Frames(audio)
         self._rate = audio.sample_rate
-        self._bytes = 0
 
     def push(self, data: bytes) -> None:
-        self._bytes += len(data)
+        self.frames.push(len(data))
         self.digest.update(data)
 
     @property
     def position(self) -> int:
-        return self._bytes // self._frame * SAMPLE_RATE // self._rate
+        return self.frames.whole * SAMPLE_RATE // self._rate
 
 
 def _error(variant: str, text: str) -> Body:

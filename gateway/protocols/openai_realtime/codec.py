@@ -20,6 +20,7 @@ from gateway.protocols.events import (
     SpeechEnded,
     SpeechStarted,
 )
+from gateway.protocols.frames import Frames
 from gateway.protocols.openai_realtime.items import Fields, Items
 from gateway.protocols.openai_realtime.session import Session
 
@@ -29,6 +30,8 @@ MOST_TEXT = 1 << 20
 _LEAST_COMMIT = SAMPLE_RATE // 10
 """Samples of the shortest audio that may be committed."""
 _SUBPROTOCOL = "realtime"
+_OF_CLIENTS = ("truncated_sample", "invalid_audio")
+"""Mistakes of clients that show only in their audio."""
 _KINDS = (
     "session.update",
     "transcription_session.update",
@@ -49,8 +52,8 @@ class RealtimeCodec(Codec):
         self._opened = False
         self._denoised = False
         """Whether the call was opened with noise reduction, which can be switched then."""
-        self._bytes = 0
-        """How much audio came."""
+        self._frames = Frames(self._session.audio)
+        """How much audio came, once the call is open."""
         self._count = 0
         """How many events were sent."""
         self._asked: str | None = None
@@ -126,8 +129,9 @@ class RealtimeCodec(Codec):
             self._opened, self._denoised = True, self._session.options.denoise
             speech = frozenset({"speech_started", "speech_ended"})
             opened = self._session.options, self._session.audio
+            self._frames = Frames(self._session.audio)
             commands.append(Open(*opened, speech, self._about))
-        self._bytes += len(data)
+        self._frames.push(len(data))
         return [*commands, Audio(data)] if data else commands
 
     def _commit(self) -> Sequence[Command]:
@@ -136,21 +140,21 @@ class RealtimeCodec(Codec):
             least, most = _LEAST_COMMIT * 1000 // SAMPLE_RATE, max(buffered, 0) * 1000
             text = f"the buffer has {most // SAMPLE_RATE} ms of audio, and needs at least {least}"
             raise ClientError("input_audio_buffer_commit_empty", text)
+        self._frames.cut()
         return (self._say(self._items.commit(self._position)), Flush())
 
     def _clear(self) -> Sequence[Command]:
         cleared = self._say([{"type": "input_audio_buffer.cleared"}])
-        if self._position <= self._items.buffered_from:
+        if self._position <= self._items.buffered_from and not self._frames.split:
             return (cleared,)
+        self._frames.cut()
         self._items.clear(self._position)
         return (cleared, Flush())
 
     @property
     def _position(self) -> int:
         """Where a flush would take effect: behind all whole samples that came."""
-        audio = self._session.audio
-        samples = self._bytes // (2 if audio.encoding == "pcm16" else 1)
-        return -(-samples * SAMPLE_RATE // audio.sample_rate)
+        return -(-self._frames.whole * SAMPLE_RATE // self._session.audio.sample_rate)
 
     def _messages(self, event: Event) -> Sequence[Fields]:
         match event:
@@ -170,9 +174,9 @@ class RealtimeCodec(Codec):
                 return []  # The call goes on, but clients give up at any error.
             case Failed(code, text):
                 asked, self._asked = self._asked, None
-                if asked is None:
+                if asked is None and code not in _OF_CLIENTS:
                     return [self._error("server_error", code, text)]
-                return [self._error("invalid_request_error", code, text, asked)]
+                return [self._error("invalid_request_error", code, text, asked or "")]
         return []
 
     def _error(self, kind: str, code: str, text: str, asked: str = "") -> Fields:

@@ -45,6 +45,22 @@ def test_a_rewind_sends_again_exactly_what_the_server_lacks():
     assert taken(ring) == [b"g"]
 
 
+@pytest.mark.parametrize(("sent_before", "dropped"), [(False, 1), (True, 0)])
+def test_a_part_of_a_frame_ends_at_a_boundary(sent_before, dropped):
+    ring = buffer()
+    ring.add_audio(b"abc")
+    assert taken(ring) == [b"abc"] if sent_before else True
+    assert ring.cut() == dropped
+    ring.add_control("flush")
+    ring.add_audio(b"de")
+    assert ring.cut() == 0
+    assert taken(ring) == ([] if sent_before else [b"ab"]) + ["flush", b"de"]
+    ring.rewind(1, 1)
+    assert taken(ring) == [b"de"]
+    ring.rewind(0, 0)
+    assert taken(ring) == [b"ab", "flush", b"de"]
+
+
 def test_acknowledged_audio_is_forgotten_and_what_follows_kept():
     ring = buffer()
     ring.add_audio(b"abcdef")

@@ -223,6 +223,29 @@ async def test_half_a_sample_is_reported(table):
     assert table.written() == [bytes(2), b"end"]
 
 
+async def test_half_a_sample_before_a_flush_is_reported_and_shifts_nothing(table):
+    await table.open()
+    table.conversation.receive(bytes(3))
+    table.conversation.receive(FLUSH)
+    assert table.client.kinds == ["session_created", "truncated_sample"]
+    assert "at 0.00 s the audio stops 1 bytes into" in table.client.messages[-1]["message"]
+    table.conversation.receive(b"\x01\x02")
+    table.conversation.receive(FINALIZE)
+    assert table.client.kinds == ["session_created", "truncated_sample"]
+    assert table.written() == [bytes(2), b"flush", b"\x01\x02", b"end"]
+
+
+async def test_mistakes_that_end_nothing_are_counted_and_logged_once(table, caplog):
+    await table.open()
+    for _ in range(3):
+        table.conversation.receive("{}")
+    table.conversation.receive("hello")
+    count = table.metrics.mistakes.labels
+    assert count("unknown_type")._value.get() == 3
+    assert count("invalid_json")._value.get() == 1
+    assert [each.message for each in caplog.records].count("session.mistake") == 2
+
+
 async def test_a_bug_of_ours_ends_only_this_call(table):
     await table.open()
     table.conversation.fail(ZeroDivisionError())

@@ -140,6 +140,66 @@ def test_nothing_is_lost_at_the_end(rate):
     assert len(leg) // 2 == -(-frames * 16_000 // rate)
 
 
+@pytest.mark.parametrize("audio", FORMATS)
+def test_a_part_of_a_frame_before_a_boundary_is_dropped(audio):
+    size = audio.frame_bytes
+    before, after = speechlike(audio, 20 * size, 1), speechlike(audio, 30 * size, 2)
+    cut, clean = AudioDecoder(audio), AudioDecoder(audio)
+    for decoder, more in ((cut, before[: size - 1]), (clean, b"")):
+        decoder.push(before + more)
+        decoder.flush()
+    assert cut.truncated is None
+    assert cut.push(after) == clean.push(after)
+    assert (cut.flush(), cut.position) == (clean.flush(), clean.position)
+
+
+@pytest.mark.parametrize(
+    ("head", "named"),
+    [
+        (b"\x1aE\xdf\xa3\x9fB\x86\x81", "WebM"),
+        (b"OggS\x00\x02\x00\x00", "Ogg"),
+        (b"fLaC\x00\x00\x00\x22", "FLAC"),
+        (b"ID3\x04\x00\x00\x00\x00", "MP3"),
+        (b"\x00\x00\x00\x20ftypM4A ", "MP4"),
+        (b"#!AMR\n\x3c\x08", "AMR"),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 3, 100])
+@pytest.mark.parametrize("audio", [FORMATS[0], FORMATS[3], AudioFormat("pcm16", 16_000)])
+def test_a_container_is_named_by_its_first_bytes(audio, head, named, step):
+    ingest, data = AudioDecoder(audio), head + bytes(100)
+
+    def push_all() -> None:
+        for at in range(0, len(data), step):
+            ingest.push(data[at : at + step])
+
+    with pytest.raises(ClientError, match=f"the audio is {named}") as caught:
+        push_all()
+    assert (caught.value.code, caught.value.close_code) == ("invalid_audio", 1007)
+    assert audio.encoding in caught.value.message
+
+
+def test_a_container_is_only_looked_for_where_a_call_begins():
+    audio = AudioFormat("pcm16", 16_000)
+    for ingest in (AudioDecoder(audio, start=1), AudioDecoder(audio, origin=1)):
+        ingest.push(b"OggS" * 10)
+    ingest = AudioDecoder(audio)
+    ingest.push(bytes(8))
+    assert ingest.push(b"OggS" * 10) == [b"OggS" * 10]
+    AudioDecoder(audio).push(b"RIFF" + bytes(4) + b"WAVEfmt ")
+
+
+def test_another_format_goes_on_where_the_one_before_ended():
+    first = AudioDecoder(AudioFormat("pcm16", 8_000))
+    first.push(bytes(2 * 801))
+    first.flush()
+    second = AudioDecoder(AudioFormat("pcm16", 16_000), origin=first.position)
+    assert second.position == first.position == 1_602
+    second.push(bytes(20))
+    second.skip(10)
+    assert second.position == 1_622
+
+
 def test_finishing_amid_a_frame_is_reported_and_not_fatal():
     audio = AudioFormat("float32", 16_000, 2)
     assert AudioDecoder(audio).truncated is None

@@ -10,6 +10,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Opcode
 
+from gateway.protocols.controls import is_object
 from gateway.turns.crowd import Crowd
 from gateway.websocket.arrival import Arrival
 from gateway.websocket.connection import WebSocketConnection
@@ -34,6 +35,9 @@ class Session:
     def receive(self, message: str | bytes) -> None:
         self.received.append(message)
         self.react(message)
+
+    def is_control(self, data: bytes) -> bool:
+        return is_object(data)
 
     def fail(self, error: Exception) -> None:
         self.failures.append(error)

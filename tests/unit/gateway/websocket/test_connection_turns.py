@@ -96,6 +96,22 @@ async def test_a_long_message_of_a_stream_of_audio_is_handled_in_pieces(session,
         assert (len(pieces) > 1) is divisible
 
 
+@pytest.mark.parametrize("size", [10, 20_000])
+async def test_a_control_in_bytes_is_a_text_and_counts_as_one(session, monkeypatch, size):
+    monkeypatch.setattr(budget, "_TRIFLES_BURST", 50.0)
+    control = '{"type": "KeepAlive", "padding": "%s"}' % ("x" * size)
+    async with call(session, max_size=None) as client:
+        session.connection.protocol.max_message_size = 1 << 20
+        await client.send(bytes(20_000))
+        await client.send(control.encode())
+        await until(lambda: session.received[-1:] == [control])
+        assert b"".join(session.received[:-1]) == bytes(20_000)
+        while not session.floods:
+            await client.send(control.encode())
+            await asyncio.sleep(0)
+        assert set(session.received[-2:]) == {control}
+
+
 async def test_tiny_messages_are_read_slowly_and_none_is_lost(session, monkeypatch):
     monkeypatch.setattr(budget, "_BURST", 0.001)
     async with call(session) as client:
