@@ -17,6 +17,7 @@ from common.lifecycle import Stop
 from common.pipeline.stages import PIPELINE, REQUIRED
 from common.redis.address import Address
 from common.redis.link import Link
+from common.redis.refusals import Refusals
 from common.telemetry.logs import Log
 from common.telemetry.metrics import BusMetrics, GatewayMetrics, TlsMetrics
 from gateway.access.gatekeeper import gatekeeper
@@ -77,6 +78,7 @@ class GatewayServer:
         self._name = name
         self._stop = stop
         self._bus_metrics = BusMetrics.build(registry)
+        self._refusals = Refusals(self._bus_metrics)
         self._metrics = GatewayMetrics.build(registry)
         self._unopened: Standby[Newcomer] = Standby(_OPENING_GRACE, time.monotonic)
         self._absent: Standby[Absence] = Standby()
@@ -89,7 +91,7 @@ class GatewayServer:
         address = Address.parse(settings.redis_url, GATEWAY)
 
         async def dial(role: str) -> Link:
-            link = Link(address, f"{self._name}:{role}", self._bus_metrics)
+            link = Link(address, f"{self._name}:{role}", self._bus_metrics, self._refusals)
             await link.connect()
             return link
 
@@ -178,6 +180,7 @@ class GatewayServer:
             store,
             self._calls,
             connected=lambda: link.connected,
+            refusal=lambda: link.refusal,
             undenoised=settings.denoise_unavailable == "continue",
             webhooks=self._policies.webhooks,
             meter=meter,
@@ -361,6 +364,8 @@ class GatewayServer:
         missing = self._workers.missing(REQUIRED)
         if not missing:
             return None
+        if (refusal := self._refusals.reason) is not None:
+            return refusal
         ignored = self._presence.ignored
         return f"no live worker: {', '.join(missing)}{f'; {ignored}' if ignored else ''}"
 

@@ -11,14 +11,13 @@ from typing import TypeAlias
 from common.errors import BusUnavailable, OtherServer
 from common.redis.address import Address, Endpoint
 from common.redis.connection import REPLY_TIMEOUT, Connection, backoff
+from common.redis.refusals import Refusals
 from common.redis.resp import (
     Command,
-    CommandError,
     Part,
     Reply,
     asking,
     encode,
-    is_passing,
     key_of,
     redirection,
 )
@@ -36,7 +35,7 @@ def slot_of(key: bytes) -> int:
 class _Request:
     """A part to run: where it was sent last and what came back."""
 
-    __slots__ = ("answer", "ask", "count", "data", "host", "replies")
+    __slots__ = ("answer", "ask", "at", "count", "data", "replies")
 
     def __init__(self, data: bytes, count: int) -> None:
         self.data = data
@@ -44,7 +43,7 @@ class _Request:
         self.replies: list[Reply] = []
         self.ask: Endpoint | None = None
         """The node that already has the part's key, though not yet its slot."""
-        self.host = ""
+        self.at = Address()
         """Where it was sent last."""
         self.answer: list[Reply] | BusUnavailable | None = None
         """The result of the last attempt; None if the part was not sent in it."""
@@ -61,13 +60,8 @@ class _Request:
         """MOVED or ASK and the target, if the answer redirects this part."""
         if isinstance(self.answer, list):
             for kind, host, port in filter(None, map(redirection, self.answer)):
-                return kind, (host or self.host, port)
+                return kind, (host or self.at.host, port)
         return None
-
-    @property
-    def refused(self) -> bool:
-        """Whether the node answered that it cannot carry it out now."""
-        return isinstance(self.answer, list) and self.redirection is None
 
     @property
     def untouched(self) -> bool:
@@ -86,11 +80,11 @@ class Cluster:
 
     in_order = False
 
-    def __init__(self, address: Address, name: str, metrics: BusMetrics | None) -> None:
-        self._metrics = metrics
-        self._refused = 0
-        """Batches with a part that a node refuses for now, and that are repeated."""
-        self._topology = Topology(address, name, metrics)
+    def __init__(
+        self, address: Address, name: str, metrics: BusMetrics | None, refusals: Refusals
+    ) -> None:
+        self._refusals = refusals
+        self._topology = Topology(address, name, metrics, refusals)
         self.connect = self._topology.connect
         self.close = self._topology.close
         self.abort = self._topology.abort
@@ -104,11 +98,6 @@ class Cluster:
     def connected(self) -> bool:
         """Whether a reachable node serves every slot."""
         return self._topology.connected
-
-    @property
-    def refusing(self) -> bool:
-        """Whether a node refuses for now what must be done; see `Connection.refusing`."""
-        return self._refused > 0
 
     async def wait_connected(self) -> None:
         """Wait until a reachable node serves every slot."""
@@ -176,22 +165,15 @@ class Cluster:
                     del queues[slot]
             # Two redirections are normal while a slot moves; more mean that nodes disagree.
             if queues and (wait or attempts > 2):
-                refused = any(queue[0].refused for queue in queues.values())
-                self._refused += refused
-                try:
-                    await self._topology.change(next(pauses))
-                finally:
-                    self._refused -= refused
+                await self._topology.change(next(pauses))
         return [reply for request in requests for reply in request.replies], repeated
 
-    @staticmethod
-    def _done(request: _Request, insist: bool) -> bool:
+    def _done(self, request: _Request, insist: bool) -> bool:
         answer = request.answer
         if not isinstance(answer, list):
             return False
-        if any(isinstance(reply, CommandError) for reply in answer) and (
-            request.redirection or (insist and any(map(is_passing, answer)))
-        ):
+        refused = self._refusals.note(request.at, answer)
+        if request.redirection or (insist and refused):
             return False
         request.replies = answer
         return True
@@ -208,7 +190,6 @@ class Cluster:
             self._topology.doubt()
             return True
         if request.redirection is None:
-            self._count("refused")
             self._topology.doubt()
             return True
         kind, target = request.redirection
@@ -234,10 +215,6 @@ class Cluster:
                 queue[0].answer = trouble
         await _exchange(batches, timeout)
 
-    def _count(self, kind: str) -> None:
-        if self._metrics is not None:
-            self._metrics.errors.labels(kind).inc()
-
 
 async def _exchange(batches: dict[Connection, list[_Request]], timeout: float) -> None:
     """Send each node its batch and distribute the answers."""
@@ -247,7 +224,7 @@ async def _exchange(batches: dict[Connection, list[_Request]], timeout: float) -
         encoded = [request.encoded() for request in requests]
         total = sum(count for _, _, count in encoded)
         for request in requests:
-            request.host = node.address.host
+            request.at = node.address
         try:
             flight = node.send(b"".join([data for data, _, _ in encoded]), total, timeout)
         except BusUnavailable as trouble:

@@ -8,7 +8,8 @@ from common.backoff import pauses
 from common.errors import BusUnavailable, OtherServer
 from common.redis.address import Address
 from common.redis.pipe import ConnectionRefused, Pipe, open_pipe
-from common.redis.resp import Command, Part, Reply, any_passing, encode
+from common.redis.refusals import Refusals
+from common.redis.resp import Command, Part, Reply, encode
 from common.redis.sentinel import Sentinels
 from common.telemetry.logs import Log
 from common.telemetry.metrics import BusMetrics
@@ -40,12 +41,14 @@ class Connection:
         address: Address,
         name: str,
         metrics: BusMetrics | None,
+        refusals: Refusals,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.generation = 0
         self.address = address
         self._name = name
         self._metrics = metrics
+        self._refusals = refusals
         self._changed = changed
         self._sentinels = Sentinels(address) if address.sentinels else None
         self._server = address
@@ -53,8 +56,6 @@ class Connection:
         self._run_id = b""
         self._connected = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
-        self._refused = 0
-        """Batches that the server refuses for now, and that are repeated."""
 
     async def connect(self) -> None:
         """Connect now, or raise BusUnavailable, and keep connected from then on."""
@@ -84,11 +85,6 @@ class Connection:
         """Whether a batch sent now would reach a socket."""
         return self._pipe is not None and not self._pipe.lost.is_set()
 
-    @property
-    def refusing(self) -> bool:
-        """Whether the server refuses for now what must be done: it is full, or cannot write."""
-        return self._refused > 0
-
     async def wait_connected(self) -> None:
         """Wait until there is a connection again."""
         if not self.connected:
@@ -113,7 +109,11 @@ class Connection:
         Raises BusUnavailable when there is no connection or it breaks before the last reply.
         """
         data, count = _join(parts)
-        return await self.send(data, count, timeout) if count else []
+        if not count:
+            return []
+        replies = await self.send(data, count, timeout)
+        self._refusals.note(self._server, replies)
+        return replies
 
     async def everywhere(self, command: Command) -> list[Reply]:
         """Run a command; see `Link.everywhere`."""
@@ -136,14 +136,9 @@ class Connection:
             except BusUnavailable:
                 await self.wait_connected()
             else:
-                if not any_passing(replies):
+                if not self._refusals.note(self._server, replies):
                     return replies, repeated
-                self._count("refused")
-                self._refused += 1
-                try:
-                    await asyncio.sleep(pause)
-                finally:
-                    self._refused -= 1
+                await asyncio.sleep(pause)
             repeated = True
         return [], False
 

@@ -8,6 +8,7 @@ from common.errors import CallscribeError, Misuse
 from common.redis.address import Address
 from common.redis.cluster import Cluster
 from common.redis.connection import REPLY_TIMEOUT, Connection
+from common.redis.refusals import Refusals
 from common.redis.resp import Argument, Command, CommandError, Part, Reply, encode, is_passing
 from common.redis.script import ScriptCall, by_digest, by_source
 from common.telemetry.metrics import BusMetrics
@@ -46,8 +47,6 @@ class _Servers(Protocol):
     def generation(self) -> int: ...
     @property
     def connected(self) -> bool: ...
-    @property
-    def refusing(self) -> bool: ...
     async def connect(self) -> None: ...
     async def close(self) -> None: ...
     async def wait_connected(self) -> None: ...
@@ -69,10 +68,20 @@ class Link:
 
     The keys of one command share a slot. In a cluster the commands of a batch take effect in order
     within a slot, in any order between slots.
+
+    `refusals`: what is refused is noted there, as by the other links of the process.
     """
 
-    def __init__(self, address: Address, name: str, metrics: BusMetrics | None = None) -> None:
-        self._servers: _Servers = (Cluster if address.nodes else Connection)(address, name, metrics)
+    def __init__(
+        self,
+        address: Address,
+        name: str,
+        metrics: BusMetrics | None = None,
+        refusals: Refusals | None = None,
+    ) -> None:
+        self._refusals = refusals or Refusals(metrics)
+        kind = Cluster if address.nodes else Connection
+        self._servers: _Servers = kind(address, name, metrics, self._refusals)
 
     @property
     def generation(self) -> int:
@@ -103,9 +112,9 @@ class Link:
         return self._servers.connected
 
     @property
-    def refusing(self) -> bool:
-        """Whether Redis refuses for now what is insisted on: it is full, or cannot write."""
-        return self._servers.refusing
+    def refusal(self) -> str | None:
+        """Say that Redis refuses writes for now, and why; None while it does not."""
+        return self._refusals.reason
 
     async def wait_connected(self) -> None:
         """Wait until there is a connection again, to every server."""

@@ -65,10 +65,21 @@ class Pipe(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail what is in flight."""
         self.lost.set()
+        words = self._parting_words()
         for batch in self.batches:
             if not batch.waiter.done():
-                batch.waiter.set_exception(BusUnavailable("the connection to Redis broke"))
+                batch.waiter.set_exception(_broken(self._address, words))
         self.batches.clear()
+
+    def _parting_words(self) -> CommandError | None:
+        """Return why the server hung up: what it said last, in the place of an answer or unasked.
+
+        A server that has too many clients, or no password, says so and hangs up.
+        """
+        unasked = self._reader.gets()
+        answers = self.batches[0].replies if self.batches else ()
+        last = unasked if unasked is not False else next(reversed(answers), None)
+        return last if isinstance(last, CommandError) else None
 
     def data_received(self, data: bytes) -> None:
         """Distribute the complete replies."""
@@ -96,7 +107,7 @@ class Pipe(asyncio.Protocol):
     def send(self, data: bytes, count: int, timeout: float) -> asyncio.Future[list[Reply]]:
         """Send `count` encoded commands; the future has their replies, or BusUnavailable."""
         if self.transport is None or self.lost.is_set():
-            raise BusUnavailable("not connected to Redis")
+            raise _broken(self._address, self._parting_words(), "not connected to Redis")
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[list[Reply]] = loop.create_future()
         self.batches.append(_Batch(data, count, loop.time() + timeout, waiter))
@@ -137,6 +148,8 @@ async def open_pipe(
             async with asyncio.timeout(timeout):
                 await _open_socket(pipe, address)
                 replies = await pipe.send(encode(commands), len(commands), timeout)
+        except ConnectionRefused:
+            raise
         except (OSError, TimeoutError, BusUnavailable) as error:
             reason = str(error) or ("no answer to TLS" if address.tls else "no answer")
             raise BusUnavailable(f"no Redis at {address}: {reason}") from error
@@ -144,13 +157,23 @@ async def open_pipe(
             raise ConnectionRefused(f"Redis refuses the connection: {error}") from None
         for reply in replies:
             if isinstance(reply, CommandError):
-                user = f" (user {address.username})" if address.username else ""
-                raise ConnectionRefused(f"Redis at {address} refuses the connection: {reply}{user}")
+                raise _refused(address, reply)
     except BaseException:
         # Close the socket however the attempt ends: else they would pile up at a frozen server.
         pipe.abort()
         raise
     return pipe, replies[len(commands) - len(greeting) :]
+
+
+def _broken(
+    address: Address, words: CommandError | None, otherwise: str = "the connection to Redis broke"
+) -> BusUnavailable:
+    return BusUnavailable(otherwise) if words is None else _refused(address, words)
+
+
+def _refused(address: Address, words: CommandError) -> ConnectionRefused:
+    user = f" (user {address.username})" if address.username else ""
+    return ConnectionRefused(f"Redis at {address} refuses the connection: {words}{user}")
 
 
 async def ask(address: Address, commands: Sequence[Command], timeout: float) -> list[Reply]:

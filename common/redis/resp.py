@@ -73,21 +73,27 @@ def asking(data: bytes, count: int) -> tuple[bytes, list[int]]:
     return encode(asked), places
 
 
-def is_passing(reply: Reply) -> bool:
-    """Tell a temporary refusal: the server is full, loading or failing over.
+def passing_refusal(reply: Reply) -> str | None:
+    """Return the words of a temporary refusal: the server is full, loading or failing over.
 
     In a transaction any command may have one: a script finds Redis full only as it runs.
     """
     if isinstance(reply, list):
         # Replies to reads begin with a stream or an entry; they are not searched on every tick.
-        return bool(reply) and not isinstance(reply[0], list) and any(map(is_passing, reply))
-    return isinstance(reply, hiredis.ReplyError) and str(reply).partition(" ")[0] in _PASSING
+        if not reply or isinstance(reply[0], list):
+            return None
+        return next((words for each in reply if (words := passing_refusal(each))), None)
+    if not isinstance(reply, hiredis.ReplyError):
+        return None
+    words = str(reply)
+    if words.partition(" ")[0] not in _PASSING:
+        return None
+    return words.removeprefix(_DISCARDED)
 
 
-def any_passing(replies: Sequence[Reply]) -> bool:
-    """Tell whether any reply is a temporary refusal."""
-    # Nearly all replies are ids; recognising these first costs a tenth.
-    return any(is_passing(reply) for reply in replies if type(reply) is not bytes)
+def is_passing(reply: Reply) -> bool:
+    """Tell a temporary refusal; see `passing_refusal`."""
+    return passing_refusal(reply) is not None
 
 
 def is_denied(refusal: CommandError) -> bool:

@@ -9,6 +9,7 @@ from common.errors import BusUnavailable
 from common.redis.address import Address, Endpoint
 from common.redis.connection import Connection, backoff
 from common.redis.pipe import ask
+from common.redis.refusals import Refusals
 from common.redis.resp import Reply
 from common.telemetry.logs import Log
 from common.telemetry.metrics import BusMetrics
@@ -25,10 +26,13 @@ _log = Log(__name__)
 class Topology:
     """A self-restoring connection to every master, and a map that is reloaded when in doubt."""
 
-    def __init__(self, address: Address, name: str, metrics: BusMetrics | None) -> None:
+    def __init__(
+        self, address: Address, name: str, metrics: BusMetrics | None, refusals: Refusals
+    ) -> None:
         self._address = address
         self._name = name
         self._metrics = metrics
+        self._refusals = refusals
         self._nodes: dict[Endpoint, Connection] = {}
         self._map: Map = [None] * SLOTS
         self._masters: set[Endpoint] = set()
@@ -155,7 +159,8 @@ class Topology:
         return joined
 
     def _join(self, endpoint: Endpoint) -> Connection:
-        node = Connection(self._address.at(endpoint), self._name, self._metrics, self._notice)
+        at = self._address.at(endpoint)
+        node = Connection(at, self._name, self._metrics, self._refusals, self._notice)
         self._nodes[endpoint] = node
         return node
 

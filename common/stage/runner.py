@@ -83,7 +83,7 @@ class Runner(Generic[S]):
 
     def live(self) -> str | None:
         """Tell why this worker should be restarted, or None; a Redis away or full is no reason."""
-        if not self._ready or not self._link.connected or self._link.refusing:
+        if not self._ready or not self._link.connected or self._link.refusal is not None:
             return None
         return self._turning.check()
 

@@ -16,6 +16,7 @@ from common.errors import CallscribeError, SettingsError
 from common.listening import listen
 from common.redis.address import Address
 from common.redis.link import Link
+from common.redis.refusals import Refusals
 from common.settings import StageSettings, load
 from common.stage.api import Stage
 from common.stage.runner import Runner
@@ -56,9 +57,10 @@ async def _run(
     consumer = lifecycle.process_name()
     address = Address.parse(settings.redis_url, stage.spec.name)
     bus_metrics = BusMetrics.build(registry)
+    refusals = Refusals(bus_metrics)
 
     async def dial(role: str) -> Link:
-        link = Link(address, f"{stage.spec.name}:{consumer}:{role}", bus_metrics)
+        link = Link(address, f"{stage.spec.name}:{consumer}:{role}", bus_metrics, refusals)
         await link.connect()
         return link
 
@@ -69,7 +71,7 @@ async def _run(
         async def start() -> None:
             if (port := settings.metrics_port) is not None:
                 host = settings.metrics_host
-                endpoint.enter_context(await _pages(host, port, registry, runner))
+                endpoint.enter_context(await _pages(host, port, registry, runner, refusals))
             await _start(runner, dial)
 
         if not await lifecycle.unless_stopped(start(), stop):
@@ -83,10 +85,14 @@ async def _run(
 
 
 async def _pages(
-    host: str, port: int, registry: CollectorRegistry, runner: Runner[Any]
+    host: str, port: int, registry: CollectorRegistry, runner: Runner[Any], refusals: Refusals
 ) -> Endpoint:
+    def ready() -> str | None:
+        # A worker whose writes are refused may wait for that to begin.
+        return refusals.reason or runner.ready()
+
     async def bind() -> Endpoint:
-        return Endpoint(host, port, registry=registry, live=runner.live, ready=runner.ready)
+        return Endpoint(host, port, registry=registry, live=runner.live, ready=ready)
 
     return await listen("--metrics-port", host, port, bind)
 

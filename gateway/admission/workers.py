@@ -1,6 +1,7 @@
 """Which stages are alive, how loaded they are, and how full Redis is."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -147,7 +148,8 @@ class Workers:
     def admit(self, name: object, stages: Sequence[StageSpec], legs: int) -> None:
         """Admit and count a call. Raises Unavailable without a stage, AtCapacity without room."""
         for stage in self.missing(stages):
-            raise Unavailable(f"no {stage} worker is running", stage=stage)
+            text = self._link.refusal or f"no {stage} worker is running"
+            raise Unavailable(text, stage=stage)
         refusal = self.refusal(legs, stages=stages, name=name)
         if refusal is not None:
             raise AtCapacity(refusal.text, reason=refusal.reason, retry_after=refusal.retry_after)
@@ -163,8 +165,10 @@ class Workers:
         """See `Capacity.busy`."""
         return self._capacity.busy
 
-    def alive(self, stage: str) -> int:
-        """Return how many workers of a stage live."""
+    def alive(self, stage: str) -> float:
+        """Return how many workers of a stage live; NaN while Redis cannot have their heartbeats."""
+        if not self._link.connected or self._link.refusal is not None:
+            return math.nan
         return len(self._pools[stage].alive(time.monotonic()))
 
     def summary(self) -> dict[str, dict[str, int]]:

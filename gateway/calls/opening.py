@@ -65,6 +65,7 @@ class Openings:
     """Opens calls of one gateway.
 
     `undenoised`: without denoising if no worker offers it. `webhooks` says where they may go.
+    `refusal` says why Redis refuses writes, if it does.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Openings:
         calls: Calls,
         *,
         connected: Callable[[], bool],
+        refusal: Callable[[], str | None],
         undenoised: bool,
         webhooks: WebhookRules,
         meter: Meter,
@@ -82,6 +84,7 @@ class Openings:
         self._store = store
         self._calls = calls
         self._connected = connected
+        self._refusal = refusal
         self._undenoised = undenoised
         self._webhooks = webhooks
         self._meter = meter
@@ -106,13 +109,13 @@ class Openings:
         except (Unavailable, BusUnavailable) as missing:
             raise Refused("unavailable", str(missing)) from missing
         # Only now: a call without room uses up no token, and none of its key's calls.
-        async with _patience():
+        async with self._patience():
             why = await self._meter.may_call(who, token.session)
         if why is not None:
             raise _overdrawn(why)
         denoised = terms.options.denoise
         record = replace(asked, options=terms.options, align=terms.align, denoised=denoised)
-        async with _patience():  # Redis may execute it later: `retire` then follows it
+        async with self._patience():  # Redis may execute it later: `retire` then follows it
             await self._store.open(token, owner, record)
         return record
 
@@ -136,7 +139,7 @@ class Openings:
                 raise Refused("unavailable", text, reason="resume_rate", retry_after=ceil(wait))
             whose = (token.session, holder.owner)
             try:
-                async with _patience():
+                async with self._patience():
                     acquired = await self._store.acquire(*whose, proof=proof, attempt=attempt)
             except Superseded as later:
                 closing = CloseCode.POLICY_VIOLATION
@@ -163,6 +166,14 @@ class Openings:
             raise Refused("session_lost", "the call is gone")
         return Resumption(acquired, await self._calls.take_over(holder, acquired))
 
+    @asynccontextmanager
+    async def _patience(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                yield
+        except TimeoutError:
+            raise Refused("unavailable", self._refusal() or "Redis does not answer") from None
+
 
 def _overdrawn(reason: Overdrawn) -> Refused:
     closing = CloseCode.POLICY_VIOLATION
@@ -176,12 +187,3 @@ def _overdrawn(reason: Overdrawn) -> Refused:
         case "spent_token":
             text = "the token has opened its call already"
             return Refused("spent_token", text, close_code=closing)
-
-
-@asynccontextmanager
-async def _patience() -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            yield
-    except TimeoutError:
-        raise Refused("unavailable", "Redis does not answer") from None

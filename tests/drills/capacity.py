@@ -75,3 +75,13 @@ async def redis_away(system: System, fired: Callable[[], bool]) -> None:
     finally:
         system.server.restart()
         await until_true(system.gateway.ready, 60)
+
+
+@drill("RedisTrouble/page", says="Redis has no replica, and refuses writes without one")
+async def writes_refused(system: System, fired: Callable[[], bool]) -> None:
+    system.redis.config_set("min-replicas-to-write", 1)
+    try:
+        await until_true(fired, 60)
+    finally:
+        system.redis.config_set("min-replicas-to-write", 0)
+        await until_true(system.gateway.ready, 60)

@@ -22,10 +22,10 @@ SCENES = {
             "RedisTrouble page kind=connect",
             "AudioLost ticket",
             "CallsRefused page reason=asr_load",
-            "NoWorkers page stage=vad",
-            "NoWorkers ticket stage=denoise",
         ],
         [
+            "NoWorkers page stage=vad",
+            "NoWorkers ticket stage=denoise",
             "StageBehind page stage=asr",
             "FinalsLate page",
             "FinalsLate ticket",

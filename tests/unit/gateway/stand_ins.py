@@ -356,6 +356,7 @@ class Table:
             self.store,
             self.calls,
             connected=lambda: self.around.connected,
+            refusal=lambda: None,
             webhooks=WebhookRules(),
             meter=self.meter,
             undenoised=settings.denoise_unavailable == "continue",

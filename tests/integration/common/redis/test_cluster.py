@@ -217,12 +217,12 @@ async def test_a_node_that_is_full_is_waited_for_and_said_to_refuse(cluster, lin
     full.client.config_set("maxmemory", 1)
     try:
         stuck = asyncio.create_task(link.insist([("SET", name, 1, "EX", TTL) for name in names]))
-        await wait_until(lambda: link.refusing, "it refuses")
+        await wait_until(lambda: link.refusal, "it refuses")
         assert not stuck.done()
     finally:
         full.client.config_set("maxmemory", 0)
     assert await stuck == [b"OK"] * 3
-    assert not link.refusing
+    await wait_until(lambda: link.refusal is None, "the episode is over")
 
 
 async def test_no_cluster_at_start_is_said(cluster, tmp_path):

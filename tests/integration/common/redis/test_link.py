@@ -331,6 +331,17 @@ async def test_closing_fails_what_is_in_flight(server, own_link):
         await own_link.run([("PING",)])
 
 
+async def test_what_a_server_says_as_it_hangs_up_is_told(server):
+    server.client.config_set("maxclients", 1)
+    for _ in range(20):  # it may hang up before it has read anything, or after
+        link = Link(Address.parse(server.url), "test")
+        with pytest.raises(BusUnavailable) as caught:
+            await link.connect()
+        assert f"Redis at 127.0.0.1:{server.port} refuses the connection:" in str(caught.value)
+        assert "ERR max number of clients reached" in str(caught.value)
+        await link.close()
+
+
 async def test_unix_sockets_work_as_well(tmp_path):
     path = tmp_path / "redis.sock"
     with Server(tmp_path, "--unixsocket", str(path)):

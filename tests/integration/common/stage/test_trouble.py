@@ -182,7 +182,7 @@ async def test_a_worker_that_a_full_server_holds_up_is_not_restarted_for_that(
     async with speaking(call):
         await wait_until(lambda: call.position > 5000, "it speaks")
         await asyncio.to_thread(server.fill)
-        await wait_until(lambda: worker.runner._link.refusing, "its writes are refused")
+        await wait_until(lambda: worker.runner._link.refusal, "its writes are refused")
         await asyncio.sleep(1.0)
         assert worker.runner.live() is None
         await asyncio.to_thread(server.make_room)

@@ -40,6 +40,7 @@ async def test_a_call_without_room_uses_up_no_token_and_none_of_its_keys_calls(l
         SessionStore(link, "gw"),
         cast(Calls, None),
         connected=lambda: True,
+        refusal=lambda: None,
         undenoised=False,
         webhooks=WebhookRules(),
         meter=meter,

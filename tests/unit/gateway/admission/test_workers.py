@@ -1,4 +1,5 @@
 import asyncio
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -31,6 +32,8 @@ class Redis:
         """Ids of work items without an owner."""
         self.memories = [(0, 0)]
         self.full = False
+        self.connected = True
+        self.refusal: str | None = None
 
     def beat(
         self,
@@ -112,6 +115,23 @@ async def test_a_stage_without_a_worker_is_missing(live, redis):
     with pytest.raises(Unavailable, match="no asr worker is running") as refusal:
         live.admit("call", REQUIRED, 1)
     assert refusal.value.stage == "asr"
+
+
+@pytest.mark.parametrize("trouble", ["away", "refuses"])
+async def test_nobody_knows_which_workers_live_while_redis_cannot_tell(live, redis, trouble):
+    redis.beat("vad", "v", 1)
+    await live.look()
+    assert live.alive("vad") == 1
+    redis.connected = trouble != "away"
+    redis.refusal = "Redis refuses writes: MISCONF" if trouble == "refuses" else None
+    assert math.isnan(live.alive("vad"))
+
+
+async def test_a_new_call_is_told_what_redis_says(live, redis):
+    await live.look()
+    redis.refusal = "Redis refuses writes: MISCONF"
+    with pytest.raises(Unavailable, match="Redis refuses writes: MISCONF"):
+        live.admit("call", REQUIRED, 1)
 
 
 async def test_a_worker_lives_while_its_sign_changes(live, redis, clock):
