@@ -131,6 +131,19 @@ def test_the_gateway_stops_first():
 
 
 @needs_systemd
+@pytest.mark.parametrize("target", ["callscribe.target", "callscribe-workers.target"])
+def test_what_is_enabled_has_an_order(target, tmp_path):
+    directory = installed(tmp_path, sys.executable)
+    for name in UNITS:
+        wants = directory / f"{Unit(name).one('WantedBy')}.wants"
+        wants.mkdir(exist_ok=True)
+        (wants / f"{name}@9300.service").symlink_to(directory / f"{name}@.service")
+    check = analyze(directory, "verify", "--man=no", target)
+    ours = [line for line in check.stderr.splitlines() if "callscribe" in line]
+    assert (check.returncode, ours) == (0, [])
+
+
+@needs_systemd
 @pytest.mark.parametrize("name", UNITS)
 def test_systemd_understands_every_line(name, tmp_path):
     directory = installed(tmp_path, sys.executable)
