@@ -10,6 +10,7 @@
 #   make test-clients            unmodified clients of other systems, against the real one
 #   make web                     build the page and the JavaScript client; needs Node 20 and npm
 #   make screenshots             take the documents' pictures anew, with Debian's Chromium
+#   make test-hosts              docs/hosts.md as it is printed, on three hosts; needs root and Debian
 #   make test-plain-cpu [ISA=GENERIC]   the tests of a model's text, as without VNNI
 #   make bench [ARGS="live"]     all benchmarks, in under 20 minutes, or one
 #   make chaos [FAULTS=500 SEED=7 CALLS=20]   calls under random faults; nothing may be lost
@@ -33,8 +34,8 @@ export OPENBLAS_NUM_THREADS ?= 1
 PROCESSES ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores > 3 ? cores : 3)))
 PYTEST = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo up web test-web screenshots test test-all test-clients test-plain-cpu test-vllm check \
-	bench chaos fuzz drills attack lock sbom clean
+.PHONY: demo up web test-web screenshots test test-all test-clients test-hosts test-plain-cpu test-vllm \
+	check bench chaos fuzz drills attack lock sbom clean
 
 demo: .venv/local.stamp
 	$(BIN)/callscribe demo $(if $(AUDIO),"$(AUDIO)") $(ARGS)
@@ -50,7 +51,7 @@ test: .venv/dev.stamp
 # Everything is tried, whatever fails before it.
 test-all:
 	@failed=; for each in check test\ ARGS=--nightly test-web\ ARGS=--nightly sbom test-plain-cpu \
-			test-vllm test-clients bench drills attack\ ARGS=--share chaos\ FAULTS=500; do \
+			test-vllm test-clients test-hosts bench drills attack\ ARGS=--share chaos\ FAULTS=500; do \
 		echo "== make $$each"; $(MAKE) $$each || failed="$$failed; $$each"; \
 	done; [ -z "$$failed" ] || { echo "failed$$failed"; exit 1; }
 
@@ -75,6 +76,10 @@ clients/node_modules/.package-lock.json: clients/package-lock.json
 test-clients: .venv/dev.stamp
 	$(BIN)/python -m tests.clients.environments
 	$(BIN)/python -m pytest tests/clients $(ARGS)
+
+# Systemd boots each host, in a namespace of its own; without root or its packages it skips itself.
+test-hosts: .venv/dev.stamp
+	$(BIN)/python -m pytest tests/hosts -rP $(ARGS)
 
 # CTranslate2's kernels for AVX, and oneDNN's for AVX2, whatever the processor has. No processor with
 # AVX2 takes the former by itself, so this differs from `make test`. GENERIC takes twice as long.

@@ -175,6 +175,13 @@ def _redis_acl(argv: list[str]) -> int:
     return redis_acl.main(argv)
 
 
+def _hosts(argv: list[str]) -> int:
+    """Write the files of every host of a site, from one inventory."""
+    from callscribe.commands import hosts
+
+    return hosts.main(argv)
+
+
 def _check_config(argv: list[str]) -> int:
     """Print the settings in effect with their sources, or what is wrong with them."""
     from callscribe.commands import check_config
@@ -195,5 +202,6 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "dead-letters": _dead_letters,
     "certificate": _certificate,
     "redis-acl": _redis_acl,
+    "hosts": _hosts,
     "check-config": _check_config,
 }

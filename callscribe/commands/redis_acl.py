@@ -19,15 +19,19 @@ def main(argv: Sequence[str]) -> int:
         " services find theirs by --redis-url redis://HOST?passwords=DIR."
     )
     parser.add_argument("directory", type=Path, metavar="DIR", help="made if it is missing")
-    directory: Path = parser.parse_args(argv).directory
+    print(acl_file(parser.parse_args(argv).directory), end="")
+    return 0
+
+
+def acl_file(directory: Path) -> str:
+    """Return an ACL file for the passwords in a directory, where the missing ones are made."""
     users = [*acl.users(), acl.ADMIN, *acl.SERVERS]
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lines = [user.line(_password(directory / user.name)) for user in users]
     except OSError as error:
         raise SettingsError(f"{error.filename}: {error.strerror}") from error
-    print("\n".join([acl.LOCKED, *lines]))
-    return 0
+    return "\n".join([acl.LOCKED, *lines, ""])
 
 
 def _password(path: Path) -> str:

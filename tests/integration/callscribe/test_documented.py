@@ -19,7 +19,7 @@ from tests.integration.pipeline.calls import pcm16, said, sample_call, sentence
 PAGE = (ROOT / "docs" / "cli.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 LINES = [shlex.split(line)[1:] for block in BLOCKS for line in block.splitlines()]
-ELSEWHERE = ("up", "demo", "loadtest", "keys", "prove")
+ELSEWHERE = ("up", "demo", "loadtest", "keys", "prove", "hosts")
 """Commands that have tests of their own with the real thing."""
 
 

@@ -19,6 +19,7 @@ _WEB = "tests/web/test_documents.py"
 _HERE = "tests/unit/docs/test_examples.py"
 _REDIS = "tests/integration/common/redis/test_documented.py"
 _BUNDLED = "tests/integration/deploy/test_bundled_redis.py"
+_STEPS = "tests/hosts/test_hosts.py::test_twelve_steps_lead_to_a_call"
 _TELEPHONES = "tests/integration/gateway/test_vosk.py"
 
 RUN: dict[str, dict[str, str]] = {
@@ -59,6 +60,8 @@ RUN: dict[str, dict[str, str]] = {
         "callscribe keys": f"{_ACCESS}::test_the_printed_commands_run",
         "callscribe dead-letters": f"{_COMMAND}::test_dead_letters",
         "callscribe redis-acl": f"{_COMMAND}::test_what_needs_no_server",
+        "callscribe hosts": "tests/unit/callscribe/commands/test_hosts.py"
+        "::test_the_printed_command_runs",
         "callscribe check-config": f"{_COMMAND}::test_what_needs_no_server",
     },
     "docs/compose.md": {
@@ -68,6 +71,20 @@ RUN: dict[str, dict[str, str]] = {
         "::test_each_service_is_a_user_of_its_own",
         "COMPOSE_PROFILES=sentinel": f"{_HERE}::test_the_urls_of_redis_name_services",
         "COMPOSE_PROFILES=cluster": f"{_HERE}::test_the_urls_of_redis_name_services",
+    },
+    "docs/hosts.md": {
+        "python3 -m venv build/operator": _STEPS,
+        "build/operator/bin/pip wheel --wheel-dir build/wheels '": _STEPS,
+        "build/operator/bin/pip wheel --wheel-dir build/wheels --no-deps": _STEPS,
+        "[hosts.one]": _STEPS,
+        "build/operator/bin/callscribe hosts render": _STEPS,
+        "for host in one two three; do\n  tar --create --directory build/hosts": _STEPS,
+        "for host in one two three; do\n  ssh root@$host 'apt-get": _STEPS,
+        "for host in one two three; do\n  tar --create --directory build/wheels": _STEPS,
+        "for host in one two three; do\n  ssh root@$host 'systemctl": _STEPS,
+        "(umask 077": _STEPS,
+        "until curl": _STEPS,
+        "build/operator/bin/callscribe transcribe": _STEPS,
     },
     "docs/kubernetes.md": {
         ".venv/bin/python -m deploy.kubernetes": "tests/unit/deploy/test_kubernetes.py"
