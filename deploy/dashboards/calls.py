@@ -72,7 +72,7 @@ OVERVIEW = Dashboard(
         ),
         Panel(
             title="Alarms",
-            text="Alerts that fire. Each has a page in docs/runbooks.",
+            text="Alerts that fire. docs/runbooks.md says what to do.",
             unit="short",
             queries=[Query('count(ALERTS{alertstate="firing"}) or vector(0)', "firing")],
             bad_from=1,

@@ -33,7 +33,9 @@ def attacks() -> str:
         f" {len(figures) - harmful} kept every bound. The neighbours said {number(said)} words;"
         f" {lost or 'none'} were lost."
     )
-    tables = [f"## {kin.capitalize()}\n\n{table(_COLUMNS, each)}" for kin, each in families.items()]
+    tables = [
+        f"### {kin.capitalize()}\n\n{table(_COLUMNS, each)}" for kin, each in families.items()
+    ]
     return recorded("attacks", "\n\n".join([head, *tables]))
 
 

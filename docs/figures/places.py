@@ -11,8 +11,7 @@ DOCUMENTS = (
     DOCS / "performance.md",
     DOCS / "overload.md",
     DOCS / "prove.md",
-    DOCS / "attacks.md",
-    DOCS / "runbooks" / "README.md",
+    DOCS / "runbooks.md",
     DOCS / "protocols" / "deepgram.md",
     DOCS / "protocols" / "openai.md",
 )

@@ -80,7 +80,7 @@ def test_a_ticket_hides_no_page(each):
 
 
 def test_the_page_of_runbooks_tells_what_follows_from_what():
-    page = (ROOT / "docs" / "runbooks" / "README.md").read_text()
+    page = (ROOT / "docs" / "runbooks.md").read_text()
     _, _, table = page.partition("| while this fires |")
     told = [
         tuple(re.findall(r"`([^`]+)`", cell) for cell in line.split("|")[1:3])

@@ -8,7 +8,6 @@ import pytest
 
 from deploy.dashboards.__main__ import FOLDER, files
 from deploy.dashboards.description import DASHBOARDS, OTHERS
-from tests.conftest import ROOT
 from tests.metric_table import families
 from tests.promql import labels, mistakes, names, recorded, rules
 from tests.unit.deploy.promtool import promtool
@@ -88,9 +87,3 @@ def test_every_recorded_metric_is_used():
     used = {name for rule in rules("alerts.yml") for name in names(rule.expr)}
     used |= {n for d in DASHBOARDS for p in d.panels for q in p.queries for n in names(q.expr)}
     assert {*recorded()} - used == set()
-
-
-def test_every_dashboard_is_pictured():
-    page = (ROOT / "docs" / "dashboards.md").read_text()
-    pictured = re.findall(r"\(images/([\w-]+)\.png\)", page)
-    assert pictured == [dashboard.name for dashboard in DASHBOARDS]

@@ -15,8 +15,8 @@ from tests.unit.deploy.promtool import promtool
 
 FOLDER = ROOT / "deploy" / "prometheus"
 TESTS = sorted((FOLDER / "tests").glob("*.yml"))
-PAGES = ROOT / "docs" / "runbooks"
-SECTIONS = ["What it means", "What to look at", "What to do"]
+RUNBOOKS = (ROOT / "docs" / "runbooks.md").read_text()
+PARTS = ["Look at", "Do"]
 ALERTS = rules("alerts.yml")
 NAMES = sorted({alert.name for alert in ALERTS})
 NO_ALARM = {
@@ -64,25 +64,30 @@ def test_a_test_sees_an_alert_fire_and_not_fire(alert):
 def test_an_alert_says_how_urgent_it_is_what_happens_and_what_to_do(alert):
     assert alert.labels["severity"] in ("page", "ticket")
     assert {*alert.annotations} == {"summary", "runbook"}
-    assert alert.annotations["runbook"] == f"docs/runbooks/{alert.name}.md"
+    assert alert.annotations["runbook"] == f"docs/runbooks.md#{alert.name.lower()}"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_runbook_has_its_sections_and_queries_that_work(name):
-    page = (PAGES / f"{name}.md").read_text()
-    assert page.startswith(f"# {name}\n")
-    assert re.findall(r"^## (.+)$", page, re.MULTILINE) == SECTIONS
-    queries = [each for each in re.findall(r"`([^`]+)`", page) if "callscribe_" in each]
-    assert queries
+def runbook(name: str) -> str:
+    """Return the section of an alert."""
+    _, _, section = RUNBOOKS.partition(f"\n## {name}\n")
+    return section.partition("\n## ")[0]
+
+
+def test_a_runbook_has_its_parts_and_queries_that_work():
     known = labels()
-    assert [wrong for each in queries for wrong in mistakes(each, known)] == []
+    for name in NAMES:
+        assert re.findall(r"^\*\*(.+)\*\*$", runbook(name), re.MULTILINE) == PARTS, name
+        queries = [
+            each for each in re.findall(r"`([^`]+)`", runbook(name)) if "callscribe_" in each
+        ]
+        assert queries, name
+        assert [wrong for each in queries for wrong in mistakes(each, known)] == []
 
 
 def test_every_runbook_is_of_an_alert_and_listed():
-    assert sorted(p.stem for p in PAGES.glob("*.md") if p.stem != "README") == NAMES
-    index = (PAGES / "README.md").read_text()
-    told = re.findall(r"^\| \[(\w+)\]\((\w+)\.md\) \| ([\w, ]+) \|", index, re.MULTILINE)
-    assert [name for name, _, _ in told] == [page for _, page, _ in told]
+    assert sorted(re.findall(r"^## (\w+)$", RUNBOOKS, re.MULTILINE)) == NAMES
+    told = re.findall(r"^\| \[(\w+)\]\(#(\w+)\) \| ([\w, ]+) \|", RUNBOOKS, re.MULTILINE)
+    assert [name.lower() for name, _, _ in told] == [anchor for _, anchor, _ in told]
     severities: dict[str, list[str]] = {}
     for alert in ALERTS:
         severities.setdefault(alert.name, []).append(alert.labels["severity"])
@@ -134,7 +139,7 @@ def test_each_reason_of_a_refusal_is_an_alarm_or_is_not_ours_to_mend():
 
 
 def test_the_page_of_refusals_says_what_to_do_for_each_reason():
-    _, _, todo = (PAGES / "CallsRefused.md").read_text().partition("## What to do")
+    _, _, todo = runbook("CallsRefused").partition("**Do**")
     told = {each for line in todo.splitlines() if line.startswith("- ") for each in named(line)}
     by_stage = {f"{stage.name}{end}" for stage in PIPELINE for end in ("_slots", "_backlog")}
     assert told | by_stage == refusals() - NO_ALARM | by_stage

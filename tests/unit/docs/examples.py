@@ -194,7 +194,6 @@ RUN: dict[str, dict[str, str]] = {
 """The test that runs a block, or that holds it against the code."""
 
 NOT_RUN: dict[str, dict[str, str]] = {
-    "docs/traces.md": {"docker run": "needs containers"},
     "docs/upgrade.md": {
         "redis-cli": "removes what another release left",
         "callscribe vad": f"{OUTPUT}; test_releases.py reads it",
@@ -210,14 +209,11 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "import { connect, microphone }": f"{FRAGMENT}; test_examples.py runs browser.html",
         "import { microphone }": f"{FRAGMENT}; test_examples.py runs examples/react",
     },
-    "docs/calls.md": {"id: 0": OUTPUT},
+    "docs/calls.md": {"id: 0": OUTPUT, "docker run": "needs containers"},
     "docs/gpu.md": {"docker compose": CONTAINERS},
     "examples/README.md": {
         "npm": f"{INSTALLS}; tests/web does the same before its tests",
         "python3 -m http.server": "runs until it is ended; test_examples.py serves the same folder",
-    },
-    "examples/react/README.md": {
-        "npm --prefix clients ci": f"{INSTALLS}; test_examples.py builds it",
     },
     "docs/compose.md": {
         'echo "REDIS_PASSWORD': CONTAINERS,

@@ -167,7 +167,7 @@ def test_how_soon_a_renewed_certificate_is_served_is_that_of_the_code():
     rows = {coded(row[0])[0]: row[3] for row in table("Metrics")}
     said = rows["callscribe_certificate_expiry_timestamp_seconds"]
     assert f"serves the new files within {LOOK_S:g} s" in said
-    runbook = " ".join((ROOT / "docs" / "runbooks" / "CertificateEnds.md").read_text().split())
+    runbook = " ".join((ROOT / "docs" / "runbooks.md").read_text().split())
     assert f"every {LOOK_S:g} s, and serves new ones without a restart" in runbook
     assert f"within {LOOK_S:g} s, without a restart" in CERTIFICATE.text
 
