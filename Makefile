@@ -66,7 +66,6 @@ test-web: web .venv/web.stamp
 
 screenshots: .venv/web.stamp
 	$(BIN)/python -m docs.screenshots
-	$(BIN)/python -m docs.terminal
 
 clients/node_modules/.package-lock.json: clients/package-lock.json
 	npm --prefix clients ci
