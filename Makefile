@@ -13,7 +13,7 @@
 #   make test-hosts              docs/hosts.md as it is printed, on three hosts; needs root and Debian
 #   make test-plain-cpu [ISA=GENERIC]   the tests of a model's text, as without VNNI
 #   make bench [ARGS="live"]     all benchmarks, in under 20 minutes, or one
-#   make chaos [FAULTS=500 SEED=7 CALLS=20]   calls under random faults; nothing may be lost
+#   make chaos hour [FAULTS=500 SEED=7 CALLS=20]   calls under random faults; nothing may be lost
 #   make drills [ARGS="--list"]  each alert, provoked on a real stack
 #   make attack [ARGS="--short"] one rude client after another; the others may notice nothing
 #   make lock [ARGS=--upgrade]   write deploy/locks anew: what images are installed from
@@ -111,6 +111,9 @@ bench: .venv/dev.stamp
 chaos: .venv/dev.stamp
 	$(BIN)/python -m tests.chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(CALLS),--calls $(CALLS)) $(ARGS)
+
+hour: .venv/dev.stamp
+	HOUR=3600 $(BIN)/python -m pytest -q tests/integration/hour
 
 fuzz: .venv/dev.stamp
 	$(BIN)/python -m tests.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED))

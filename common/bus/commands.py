@@ -17,12 +17,12 @@ def renew(names: Iterable[bytes], seconds: int = keys.SESSION_TTL) -> list[Comma
     return [("EXPIRE", key, seconds) for key in names]
 
 
-def lengthen(names: Iterable[bytes]) -> list[Command]:
-    """Let keys live for the lifetime of a session from now, or for what they have left if longer.
+def lengthen(names: Iterable[bytes], seconds: int = keys.SESSION_TTL) -> list[Command]:
+    """Let keys live for `seconds` from now, or for what they have left if that is longer.
 
     Each must have a TTL or be missing.
     """
-    return [("EXPIRE", key, keys.SESSION_TTL, "GT") for key in names]
+    return [("EXPIRE", key, seconds, "GT") for key in names]
 
 
 def limit(key: bytes) -> Command:
@@ -95,6 +95,11 @@ def facts(stream: bytes) -> Command:
 def trim(stream: bytes, before: int) -> Command:
     """Remove most entries before a position: whole nodes of the stream."""
     return ("XTRIM", stream, "MINID", "~", before)
+
+
+def drop(stream: bytes, *entries: bytes) -> Command:
+    """Remove entries of a stream."""
+    return ("XDEL", stream, *entries)
 
 
 # Sessions

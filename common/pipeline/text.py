@@ -9,6 +9,9 @@ from typing import ClassVar, Literal, NamedTuple, Self, TypeAlias
 from common.pipeline.record import Message, sparse
 from common.pipeline.trace import Decoding, Endpoint
 
+ANSWERS_KEPT = 512
+"""Answers to flushes with nothing open that stay in a text: more than wait for any reader."""
+
 EndReason: TypeAlias = Literal["silence", "flush", "finish", "length", "gap", "failed"]
 
 

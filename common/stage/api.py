@@ -9,7 +9,7 @@ so that nothing shows when a work item is taken over from a dead owner.
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from common.bus.keys import Leg
@@ -290,6 +290,8 @@ class Slot(Generic[S]):
     """Whether nothing is read for it now, see `Stage.full`."""
     snapshot_due: float = 0.0
     refresh_due: float = 0.0
+    obeyed: list[bytes] = field(default_factory=list)
+    """Ids of the controls that the state has obeyed and no checkpoint holds yet."""
 
     def next_id(self) -> bytes:
         """Return the next id under this owner's epoch."""

@@ -14,6 +14,7 @@ from common.errors import Misuse, OtherServer
 from common.pipeline.record import names_of, pack
 from common.pipeline.stream_ids import BEGINNING
 from common.pipeline.streams import CLEAN, PARKED, PARTIAL, TEXT
+from common.pipeline.text import ANSWERS_KEPT
 from common.redis.link import Argument, Command, CommandError, Link, Part, Reply, ScriptCall, encode
 from common.redis.resp import is_known_id, transaction
 from common.stage.api import (
@@ -243,7 +244,8 @@ def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
                 calls.append(offer(stage, name, item, **late))
             case Commit(number, item):
                 streams = (leg.key(TEXT), leg.key(PARKED), leg.meta, leg.key(PARTIAL.of(number)))
-                calls.append((scripts.COMMIT, streams, (number, pack(item), keys.SESSION_TTL)))
+                arguments = (number, pack(item), keys.SESSION_TTL, ANSWERS_KEPT)
+                calls.append((scripts.COMMIT, streams, arguments))
             case Attach(number, digest, words):
                 calls.append(attach(leg, number, digest, words))
             case DeadLetter() | Done():

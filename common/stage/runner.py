@@ -354,6 +354,7 @@ class Runner(Generic[S]):
             elif each:
                 work.append((slot, each))
             slot.full = self._stage.full(slot.state)
+        self._upkeep.note(news)
         if work:
             await self._publish(work)
         if hopeless:
@@ -378,9 +379,8 @@ class Runner(Generic[S]):
         done = [slot for slot, each in carried_out if any(isinstance(e, Done) for e in each)]
         if done:
             finished = [(slot.assignment.entry, slot.assignment.key) for slot in done]
-            generation = self._publisher.generation
             with suppress(OtherServer):  # all are opened again, as this one's end may be lost
-                await self._assignments.release(finished, generation=generation)
+                await self._assignments.release(finished, generation=self._publisher.generation)
             for slot in done:
                 self._forget(slot, "done")
 

@@ -6,10 +6,11 @@ from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from common.bus import commands, wire
+from common.bus.wire import Control
 from common.errors import OtherServer
 from common.pipeline.streams import TEXT
 from common.redis.link import Command, Link
-from common.stage.api import Slot, Snapshot, Stage
+from common.stage.api import Entry, Slot, Snapshot, Stage
 from common.stage.assignments import Assignments
 from common.stage.publisher import Publisher
 
@@ -37,6 +38,13 @@ class Upkeep(Generic[S]):
     def begin(self, slot: Slot[S], now: float) -> None:
         """Schedule a new slot, staggered: legs adopted together are not saved together."""
         slot.snapshot_due = now + random.uniform(0.5, 1.0) * SNAPSHOT_EVERY
+
+    def note(self, news: Iterable[tuple[Slot[S], Sequence[Entry]]]) -> None:
+        """Take note of the controls that slots have just obeyed."""
+        if self._stage.spec.checkpoints:
+            for slot, entries in news:
+                controls = (each.stream_id for each in entries if isinstance(each, Control))
+                slot.obeyed += [wire.entry_id(*at) for at in controls]
 
     async def attend(self, slots: Iterable[Slot[S]], now: float) -> list[tuple[Slot[S], str]]:
         """Do what is due; return the slots that are no longer owned, each with the reason.
@@ -95,7 +103,10 @@ class Upkeep(Generic[S]):
                 slot.full = self._stage.full(slot.state)
 
     async def _save(self, slots: Sequence[Slot[S]]) -> set[Slot[S]]:
-        """Write checkpoints, then trim the inputs before them; return the fenced slots."""
+        """Write checkpoints, then trim the inputs before them; return the fenced slots.
+
+        Controls are removed singly: any number of them may be where the audio that is kept ends.
+        """
         states: list[tuple[Slot[S], bytes, Snapshot]] = []
         trims: dict[Slot[S], list[Command]] = {}
         self._stage.collect([slot.state for slot in slots])
@@ -107,6 +118,9 @@ class Upkeep(Generic[S]):
             states.append((slot, key, snapshot))
             floor = min([snapshot.floor, *snapshot.pins.values()])
             trims[slot] = [commands.trim(source, floor) for source in slot.cursors]
+            if slot.obeyed:
+                trims[slot] += [commands.drop(source, *slot.obeyed) for source in slot.cursors]
+                slot.obeyed = []
         fenced = await self._publisher.save(states)
         superfluous = [c for slot, each in trims.items() if slot not in fenced for c in each]
         # Not on another server, which may lack these checkpoints.

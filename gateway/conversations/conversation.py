@@ -233,7 +233,9 @@ class Conversation:
             asked, mistake = error.before, error
         try:
             for command in asked:
-                self._ordinal += numbered and isinstance(command, _CONTROLS)
+                if isinstance(command, _CONTROLS):
+                    self._ordinal += numbered
+                    self.throttle.control()
                 self._carry_out(command)
         except ClientError as error:
             mistake = error

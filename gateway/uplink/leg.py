@@ -8,6 +8,7 @@ after a broken connection, and that counts as done.
 import itertools
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import TypeAlias
 
 from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE
@@ -23,15 +24,17 @@ _LONGEST_ENTRY = 8_000
 """Bytes of audio in one entry (0.25 s): readers limit a step by entries, not by bytes."""
 _MOST_ENTRIES = 8
 """Entries written at a time: a live caller's audio must not wait behind a minute of another's."""
-_REPEATABLE = 3 * SAMPLE_RATE
-"""Samples of written audio that are kept to be written again. A Redis that failed over, or
-restarted with an AOF that is synced each second, comes back at most some two seconds older than
-what it acknowledged."""
+_REPEATABLE_S = 3.0
+"""Seconds, of the clock and of audio, for which what was written is kept to be written again. A
+Redis that failed over, or restarted with an AOF that is synced each second, comes back at most some
+two seconds older than what it acknowledged. Audio alone would not do: a client that sends none may
+still send controls."""
+_REPEATABLE = round(_REPEATABLE_S * SAMPLE_RATE)
 
 
 _Entry: TypeAlias = tuple[int, int, bytes]
-"""Position and order of an entry, and its audio, or a control's whole command. A hundred are kept
-of each leg, as tuples of plain values, which the garbage collector stops tracking."""
+"""Position and order of an entry, and its audio, or what `AudioWriter.control` returned. A hundred
+are kept of each leg, as tuples of plain values, which the garbage collector stops tracking."""
 
 
 class LegUplink:
@@ -45,7 +48,7 @@ class LegUplink:
     __slots__ = (
         *("key", "leg", "on_superseded", "on_written", "position", "waiting", "written"),
         *("_audio", "_flying", "_fresh", "_held", "_order", "_recent", "_sealed"),
-        *("_stored", "_superseded", "_writer"),
+        *("_settled", "_stored", "_superseded", "_writer"),
     )
 
     def __init__(
@@ -75,7 +78,9 @@ class LegUplink:
         self._audio: list[bytes] = []
         self._sealed: list[_Entry] = []
         self._flying: list[_Entry] = []
-        self._recent: deque[_Entry] = deque()
+        self._recent: deque[tuple[float, _Entry]] = deque()
+        """What was written, and since when that is known."""
+        self._settled = -inf
         self._superseded = False
         self._order = wire.AUDIO_ORDER
         self._fresh = True
@@ -108,9 +113,9 @@ class LegUplink:
         self._seal()
         self._order += 1
         at = (self.position, self._order)
-        command = self._writer.control(*at, asked, ordinal=ordinal, ends=ends, options=options)
-        self._sealed.append((*at, command))
-        self.waiting += len(command)
+        variable = self._writer.control(*at, asked, ordinal=ordinal, ends=ends, options=options)
+        self._sealed.append((*at, variable))
+        self.waiting += len(variable)
 
     def dequeue(self) -> Part | None:
         """Return what is to be written next, None if nothing is; `settle` or `put_back` follows.
@@ -134,7 +139,7 @@ class LegUplink:
         commands = [
             self._writer.audio(at, content, begin=self._fresh)
             if order == wire.AUDIO_ORDER
-            else content
+            else self._writer.write_control(content)
             for at, order, content in self._flying
         ]
         if self._fresh:
@@ -163,8 +168,10 @@ class LegUplink:
         else:
             self._stored.control(end, now)
         recent, oldest = self._recent, self.written - _REPEATABLE
-        recent.extend(flying)
-        while recent and recent[0][0] < oldest:
+        # What flew left after the last settling, so Redis lived then. It may be dead by `now`.
+        before, self._settled = self._settled - _REPEATABLE_S, now
+        recent.extend([(now, entry) for entry in flying])
+        while recent and (recent[0][1][0] < oldest or recent[0][0] < before):
             recent.popleft()
         if self.on_written is not None:
             self.on_written()
@@ -179,7 +186,7 @@ class LegUplink:
 
         This is for a Redis that has come back with older data than it had acknowledged.
         """
-        lost = [entry for entry in self._recent if entry[:2] > last]
+        lost = [entry for _, entry in self._recent if entry[:2] > last]
         for _ in lost:
             self._recent.pop()
         self._sealed[:0] = lost

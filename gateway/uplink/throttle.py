@@ -11,8 +11,11 @@ from common.telemetry.logs import Log
 from gateway.uplink.pacing import PauseReasons
 from gateway.uplink.writer import MOST_WAITING
 
-_OFTEN = ("pace", "redis", "store")
+_OFTEN = ("pace", "controls", "redis", "store")
 """Reasons that pause a client many times a second; only the first time is logged."""
+_CONTROLS_RATE, _CONTROLS_BURST = 5.0, 200.0
+"""Flushes, digits and changed options of one call: each is work for Redis, VAD and recognisers. A
+client that resumes repeats some."""
 
 _log = Log(__name__)
 
@@ -35,9 +38,10 @@ class Throttle:
         """Whether it is paused because too much of it is not recognised yet."""
         self._pause_client = pause_client
         self._pace = Bucket(rate, burst)
+        self._controls = Bucket(_CONTROLS_RATE, _CONTROLS_BURST)
         self._reasons = PauseReasons()
         self._logged: set[str] = set()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timers: dict[str, asyncio.TimerHandle] = {}
 
     @property
     def paused(self) -> bool:
@@ -63,12 +67,11 @@ class Throttle:
 
     def pace(self, samples: int) -> None:
         """Count new audio of one leg; a client far ahead of real time has to wait."""
-        pause = self._pace.add(seconds(samples), time.monotonic())
-        if pause:
-            self.set_paused("pace", True)
-            self.close()
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(pause, self.set_paused, "pace", False)
+        self._wait("pace", self._pace.add(seconds(samples), time.monotonic()))
+
+    def control(self) -> None:
+        """Count a control; a client that sends more than any client needs has to wait."""
+        self._wait("controls", self._controls.add(1.0, time.monotonic()))
 
     def store(self, waiting: int) -> None:
         """Take note of how many bytes of a leg wait for Redis."""
@@ -88,6 +91,14 @@ class Throttle:
         self._pause_client = lambda paused: None
 
     def close(self) -> None:
-        """Cancel the end of a pause."""
-        if self._timer is not None:
-            self._timer.cancel()
+        """Cancel the end of every pause."""
+        for timer in self._timers.values():
+            timer.cancel()
+
+    def _wait(self, why: str, pause: float) -> None:
+        if pause:
+            self.set_paused(why, True)
+            if why in self._timers:
+                self._timers[why].cancel()
+            loop = asyncio.get_running_loop()
+            self._timers[why] = loop.call_later(pause, self.set_paused, why, False)

@@ -13,7 +13,7 @@ from common.bus.attachments import attach
 from common.bus.keys import Leg
 from common.bus.offers import offer
 from common.pipeline.record import pack
-from common.pipeline.text import FINAL, WORDS, Final, TimedWord, Words
+from common.pipeline.text import ANSWERS_KEPT, FINAL, WORDS, Final, TimedWord, Words
 from common.redis.replies import pairs
 from common.redis.resp import is_known_id
 from tests.integration.common.stage.toy_stage import TOY, ToyWork
@@ -34,7 +34,7 @@ def commit(number, text="", leg=LEG, align=None):
     final = replace(Final.empty(0, "silence"), text=text or f"item {number}", align=align)
     body = pack(final)
     names = (leg.key("text"), leg.key("parked"), leg.meta, leg.key(f"part:{number}"))
-    return (scripts.COMMIT, names, (number, body, keys.SESSION_TTL))
+    return (scripts.COMMIT, names, (number, body, keys.SESSION_TTL, ANSWERS_KEPT))
 
 
 async def items(link, leg=LEG):
@@ -51,6 +51,23 @@ class TestCommit:
         await open_session(link)
         assert await link.evaluate([commit(1), commit(2), commit(3)]) == [1, 1, 1]
         assert await items(link) == [(1, 1, "item 1"), (2, 2, "item 2"), (3, 3, "item 3")]
+
+    async def test_of_answers_to_flushes_the_newest_stay_and_every_word(self, link):
+        await open_session(link)
+        names = (LEG.key("text"), LEG.key("parked"), LEG.meta, LEG.key("part:1"))
+        spoken = {10, 11, 700, 1500}
+        for number in range(1, 2001):
+            final = Final.empty(16_000 * number, "flush")
+            if number in spoken:
+                final = replace(final, start=16_000 * number - 8_000, text="hello")
+            elif number == 12:
+                final = Final.lost(16_000 * number, "no engine")
+            arguments = (number, pack(final), keys.SESSION_TTL, ANSWERS_KEPT)
+            assert await link.evaluate([(scripts.COMMIT, names, arguments)]) == [1]
+        entries = await link.call("XRANGE", LEG.key("text"), "-", "+")
+        kept = {wire.id_halves(at)[0] for at, _ in entries}
+        assert kept == spoken | {12} | {*range(2001 - ANSWERS_KEPT, 2001)}
+        assert int(entries[-1][1][1]) == 2000, "they are numbered as before"
 
     async def test_an_item_waits_for_its_predecessor(self, link):
         await open_session(link)

@@ -40,6 +40,25 @@ async def test_audio_and_checkpoints_stay_bounded_however_long_a_call_is(link, w
     await finish(call)
 
 
+async def test_controls_do_not_pile_up_where_no_audio_follows_them(link, workers):
+    """Whatever was obeyed goes, one by one: the audio before it is still needed."""
+    worker = await workers.add(settings=BRISK)
+    (call,) = await calls(link, 1)
+    await call.say(16_000)
+    for _ in range(20):
+        for _ in range(50):
+            await call.control("mark")
+        await call.complete()
+    while await link.call("XLEN", call.leg.key("audio")) > 200:
+        await asyncio.sleep(0.01)
+    assert await first_position(link, call) < 16_000
+    heir = await workers.add(settings=BRISK)
+    await worker.kill()
+    await wait_until(lambda: heir.owned, "the lease has run out")
+    await call.control("mark")
+    await finish(call)
+
+
 async def test_events_are_bounded_too(link, workers, monkeypatch):
     monkeypatch.setattr(EVENTS, "most", 100)
     await workers.add()
@@ -63,7 +82,7 @@ async def test_a_pin_holds_audio_until_its_item_is_in_the_text(link, workers):
     await asyncio.sleep(0.3)
     assert await first_position(link, call) <= 40_000, "… and no further"
     commit = (*map(call.leg.key, ("text", "parked")), call.leg.meta, call.leg.key("part:1"))
-    await link.evaluate([(scripts.COMMIT, commit, (1, pack(Final.empty(0, "silence")), 60))])
+    await link.evaluate([(scripts.COMMIT, commit, (1, pack(Final.empty(0, "silence")), 60, 8))])
     await wait_until(lambda: worker.stage.learned.get("call0.0") == 1, "the stage has learned it")
     while await first_position(link, call) < 300_000:
         await asyncio.sleep(0.01)

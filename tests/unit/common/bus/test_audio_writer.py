@@ -30,9 +30,15 @@ def test_the_first_audio_makes_the_stream(end, pcm):
 
 def test_a_control_is_the_script_by_its_source():
     arguments = ("owner", 320, 2, pack(Flush()), 1, 7, "1", b"options")
-    assert WRITER.control(320, 2, Flush(), ordinal=7, ends=True, options=b"options") == encode(
+    variable = WRITER.control(320, 2, Flush(), ordinal=7, ends=True, options=b"options")
+    assert WRITER.write_control(variable) == encode(
         [("EVAL", scripts.CONTROL.source, 2, KEY, LEG.meta, *arguments)]
     )
+
+
+def test_of_a_control_only_what_varies_is_kept():
+    variable = WRITER.control(320, 2, Flush(), ordinal=7, ends=False, options=b"")
+    assert len(variable) < 100 < len(scripts.CONTROL.source)
 
 
 def test_the_stream_lives_as_long_as_a_session():

@@ -365,6 +365,40 @@ def test_no_more_than_some_seconds_are_kept_to_be_repeated():
     assert 16 * 16_000 <= again[0] <= 17.5 * 16_000
 
 
+def test_an_hour_of_controls_without_audio_keeps_those_of_three_seconds(leg):
+    leg.audio(SECOND)
+    written(leg)
+    for tick in range(3600 * 40):
+        leg.control(Flush(), ordinal=tick + 1)
+        leg.dequeue()
+        leg.settle(owned=True, now=tick / 40)
+        assert len(leg._recent) <= 5 + 40 * 3.1
+    leg.rewind(wire.NOTHING)
+    again = entries(leg)
+    assert 40 * 3 <= len(again) <= 5 + 40 * 3.1
+    assert again[-1] == (f"16000-{3600 * 40 + 1}", "flush")
+
+
+def test_what_redis_may_lose_is_kept_however_long_this_process_was_stopped(leg):
+    """Redis answers and dies; the answer is read ten seconds later, and then it is back."""
+    for number, now in ((1, 0.0), (2, 1.0), (3, 11.0)):
+        leg.control(Flush(), ordinal=number)
+        taken(leg)
+        leg.settle(owned=True, now=now)
+    leg.rewind(wire.NOTHING)
+    assert [i for i, _ in entries(leg)] == ["0-2", "0-3", "0-4"]
+
+
+@pytest.mark.parametrize("lost_first", [False, True])
+def test_a_control_is_written_once_whether_redis_comes_back_before_or_after_it(leg, lost_first):
+    leg.audio(bytes(200))
+    written(leg)
+    steps = [lambda: leg.rewind(StreamId(100, 1)), lambda: leg.control(Flush(), ordinal=1)]
+    for step in steps if lost_first else reversed(steps):
+        step()
+    assert [i for i, _ in entries(leg)] == ["100-2"]
+
+
 def test_what_is_repeated_waits_like_what_is_new():
     leg = uplink()
     leg.audio(bytes(200))

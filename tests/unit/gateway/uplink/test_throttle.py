@@ -50,6 +50,22 @@ async def test_who_is_far_ahead_of_what_he_says_waits_and_goes_on():
     assert client.paused == [True, False]
 
 
+async def test_a_client_that_sends_more_controls_than_any_needs_waits_and_goes_on(monkeypatch):
+    monkeypatch.setattr("gateway.uplink.throttle._CONTROLS_RATE", 1_000.0)
+    throttle, client = throttled()
+    for _ in range(200):
+        throttle.control()
+    assert client.paused == []
+    throttle.control()
+    throttle.control()
+    assert client.paused == [True]
+    throttle.pace(0)
+    async with asyncio.timeout(5):
+        while client.paused == [True]:
+            await asyncio.sleep(0.001)
+    assert client.paused == [True, False]
+
+
 async def test_no_pause_outlives_the_connection():
     throttle, client = throttled(rate=1_000.0, burst=0.0)
     throttle.pace(16_000)
