@@ -13,7 +13,7 @@
 #   make test-hosts              docs/hosts.md as it is printed, on three hosts; needs root and Debian
 #   make test-plain-cpu [ISA=GENERIC]   the tests of a model's text, as without VNNI
 #   make bench [ARGS="live"]     all benchmarks, in under 20 minutes, or one
-#   make chaos hour [FAULTS=500 SEED=7 CALLS=20]   calls under random faults; nothing may be lost
+#   make chaos [FAULTS=500 SEED=7 CALLS=20]   calls under random faults; nothing may be lost
 #   make drills [ARGS="--list"]  each alert, provoked on a real stack
 #   make attack [ARGS="--short"] one rude client after another; the others may notice nothing
 #   make lock [ARGS=--upgrade]   write deploy/locks anew: what images are installed from

@@ -55,14 +55,22 @@ class Meter:
         limits = who.limits
         if not (limits.audio_s or limits.calls):
             return None
-        usage = keys.usage(who.tenant, _today())
         minute = int(time.time() // 60)
         most = (limits.audio_s * 1000, limits.calls)
+        arguments = (who.key, *most, minute, _USAGE_TTL, _COUNTED_TTL)
         (answer,) = await self._link.evaluate(
-            [(scripts.MAY_CALL, [usage], (who.key, *most, minute, session, _USAGE_TTL))]
+            [(scripts.MAY_CALL, _figures(who.tenant, session), arguments)]
         )
         reasons: dict[int, Overdrawn] = {1: "key_audio", 2: "key_calls"}
         return reasons.get(int(answer))
+
+    async def forgo(self, who: Principal, session: str) -> None:
+        """Take back what `may_call` counted: the call was refused after that."""
+        if who.once:
+            await self._link.evaluate([(scripts.GIVE_BACK, [keys.spent(who.once)], (session,))])
+        if who.limits.calls:
+            figures = _figures(who.tenant, session)
+            await self._link.evaluate([(scripts.FORGO_CALL, figures, (who.key,))])
 
     async def tell(self, used: Iterable[Used]) -> dict[str, int]:
         """Tell what calls have used so far; return each key's audio of the day, in ms."""
@@ -94,9 +102,14 @@ class Meter:
 def _use(used: Used) -> ScriptCall:
     return (
         scripts.USE,
-        [keys.usage(used.tenant, _today()), keys.counted(used.tenant, used.session)],
+        _figures(used.tenant, used.session),
         (used.key, used.legs, used.audio, used.speech, _USAGE_TTL, _COUNTED_TTL),
     )
+
+
+def _figures(tenant: str, session: str) -> list[bytes]:
+    """Return the keys of a tenant's usage of the day, and of what it has of one call."""
+    return [keys.usage(tenant, _today()), keys.counted(tenant, session)]
 
 
 def _today() -> str:

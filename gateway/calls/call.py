@@ -146,6 +146,8 @@ class Call:
         self._audience = audience
         self._state = State.OPENING
         self._ordinal = 0
+        self._ran = False
+        """Whether it was ever running: a call that was refused has used nothing."""
         self._released = False
         self._remains = Remains.NOTHING
         self._reason = ""
@@ -234,6 +236,7 @@ class Call:
 
     def stored(self) -> None:
         """Go on: Redis holds it now, and this gateway owns it."""
+        self._ran = True
         self._services.metrics.sessions.inc()
         self._services.downlink.add(self.id, self.output, self.intake.record.doorbell)
         self.intake.attach()
@@ -341,9 +344,11 @@ class Call:
         if self._released:
             return
         await services.traces.write()  # before its lifetime is set
-        await services.meter.tell([self.used])
+        if self._ran:
+            await services.meter.tell([self.used])
         kept = self.intake.record.retention or services.patience.retention
-        await services.store.retire(self.id, self.intake.record, kept, self._remains)
+        mine = (self.id, self.owner, self.intake.record)
+        await services.store.retire(*mine, retention=kept, remains=self._remains)
         if self._reason:
             services.spans.end(self.id, self.intake.record, self._reason, self.intake.position)
         spoken = round(seconds(self.intake.position), 2)

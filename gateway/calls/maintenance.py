@@ -133,7 +133,9 @@ class Maintenance:
             await asyncio.sleep(_LOOK_EVERY)
 
     async def _renew(self, calls: Sequence[Call]) -> None:
-        owners = await self._store.owners([call.id for call in calls])
+        owners = await self._store.renew(
+            [(call.id, call.owner, call.intake.record) for call in calls]
+        )
         alive: list[Call] = []
         now = time.monotonic()
         for call, owner in zip(calls, owners, strict=True):
@@ -149,7 +151,6 @@ class Maintenance:
             else:
                 call.output.forgo_overdue_words()
                 alive.append(call)
-        await self._store.renew([(call.id, call.intake.record) for call in alive])
         await self._account(alive)
         trims = [
             commands.trim(leg.leg.key(kind), leg.position - _AUDIO_KEPT)

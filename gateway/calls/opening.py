@@ -119,6 +119,10 @@ class Openings:
             await self._store.open(token, owner, record)
         return record
 
+    async def forgo(self, who: Principal, session: str) -> None:
+        """Take back what was counted for a call that `register` refused. Waits for Redis."""
+        await self._meter.forgo(who, session)
+
     def _with_webhook(self, about: About) -> About:
         if about.webhook and not self._webhooks.allows(about.webhook):
             text = "webhook: this server sends nothing there (--webhook-hosts)"

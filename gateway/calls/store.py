@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, auto
+from enum import Enum
 
 from common.bus import commands, keys, scripts, wire
 from common.bus.doorbells import notify
@@ -51,11 +51,11 @@ class Acquired:
 class Remains(Enum):
     """What stays of a call for its retention, beside its text and trace."""
 
-    WHOLE = auto()
+    WHOLE = "whole"
     """It came to its end: it can be read, and resumed to be told again."""
-    BROKEN = auto()
+    BROKEN = "broken"
     """It did not: what there is can be read. Workers may still have work of it, and drop that."""
-    NOTHING = auto()
+    NOTHING = "nothing"
     """It never began; workers drop it likewise."""
 
 
@@ -88,10 +88,10 @@ class SessionStore:
             names.append(commands.due(token.session))
         await self._link.insist([described, *commands.renew([meta])])
         # Only now: nobody who finds it there may think that it is gone.
-        await self._link.insist(
-            [*names, *commands.renew(keys.named(record.tenant, name) for name in record.names)]
-        )
-        await self._link.evaluate([_renewal([token.session]), *work_items(token.session, record)])
+        # Others may have that name, and be kept for longer.
+        named = [keys.named(record.tenant, name) for name in record.names]
+        await self._link.insist([*names, *map(commands.limit, named), *commands.lengthen(named)])
+        await self._link.evaluate([_listing([token.session]), *work_items(token.session, record)])
 
     async def acquire(
         self, session: str, owner: str, *, proof: str = "", attempt: int = 0, former: str = ""
@@ -110,7 +110,7 @@ class SessionStore:
         if not found:
             return None
         # Only if the call exists: a client may ask for any name.
-        await self._link.evaluate([_renewal([session])])
+        await self._link.evaluate([_listing([session])])
         terms, options, gateway, seq, *per_channel = found
         record = SessionRecord.unpack(terms, options)
         controls = [int(count or 0) for count in per_channel[::2]]
@@ -143,46 +143,65 @@ class SessionStore:
         """Return the owner of each session, None if Redis does not hold it."""
         metas = [keys.session_key(session, META) for session in sessions]
         replies = await self._link.insist([commands.owner(meta) for meta in metas])
-        return [owner.decode() if isinstance(owner, bytes) else None for owner in replies]
+        return [_decoded(owner) for owner in replies]
 
-    async def renew(self, sessions: Sequence[tuple[str, SessionRecord]]) -> None:
-        """Keep these sessions alive for `SESSION_TTL` more."""
-        if not sessions:
-            return
-        legs = [leg for session, record in sessions for leg in record.legs(session)]
-        named = {keys.named(record.tenant, name) for _, record in sessions for name in record.names}
-        # Checkpoints too: without a worker nothing else renews them, and a worker that starts later
-        # must not count utterances from the beginning again.
-        streams = [leg.key(kind) for leg in legs for kind in RENEWED]
-        await self._link.evaluate([_renewal([session for session, _ in sessions])])
-        kept = [keys.session_key(name, kind) for name, _ in sessions for kind in OF_A_SESSION]
-        await self._link.insist(commands.renew((*kept, *streams, *named)))
+    async def renew(self, calls: Sequence[tuple[str, str, SessionRecord]]) -> list[str | None]:
+        """Keep calls alive for `SESSION_TTL` more, each given as id, owner and terms, if it is so.
 
-    async def retire(
-        self, session: str, record: SessionRecord, retention: float, remains: Remains
-    ) -> None:
-        """Remove a session's working keys; what remains stays for `retention` seconds."""
-        meta, legs = keys.session_key(session, META), record.legs(session)
-        kept = [*(leg.key(TEXT) for leg in legs), keys.session_key(session, TRACE)]
-        kept += [] if remains is Remains.NOTHING else [meta]
-        first = {
-            Remains.NOTHING: [commands.remove(meta)],
-            Remains.BROKEN: [commands.break_off(meta)],
-        }
-        named = [keys.named(record.tenant, name) for name in record.names]
-        await self._link.insist(
+        Returns who owns each in truth, None if Redis does not hold it.
+        """
+        if not calls:
+            return []
+        found = await self._link.evaluate(
             [
-                *first.get(remains, ()),
-                *(commands.remove(leg.key(kind)) for leg in legs for kind in WORKING),
-                *commands.renew(kept, round(retention)),
-                *commands.renew(named, max(keys.SESSION_TTL, round(retention))),
+                (scripts.RENEW_CALL, _living(session, record), (owner, keys.SESSION_TTL))
+                for session, owner, record in calls
             ]
         )
+        owners = [_decoded(owner) for owner in found]
+        mine = [
+            (session, record)
+            for (session, owner, record), by in zip(calls, owners, strict=True)
+            if by == owner
+        ]
+        named = {keys.named(record.tenant, name) for _, record in mine for name in record.names}
+        await self._link.insist(commands.lengthen(named))
+        if mine:
+            await self._link.evaluate([_renewal(session for session, _ in mine)])
+        return owners
+
+    async def retire(
+        self,
+        session: str,
+        owner: str,
+        record: SessionRecord,
+        *,
+        retention: float,
+        remains: Remains,
+    ) -> None:
+        """Remove a call's working keys; what remains stays for `retention` seconds.
+
+        Nothing of a call changes that has another owner by now.
+        """
+        legs = record.legs(session)
+        kept = [*(leg.key(TEXT) for leg in legs), keys.session_key(session, TRACE)]
+        working = [leg.key(kind) for leg in legs for kind in WORKING]
+        names = [keys.session_key(session, META), *kept, *working]
+        arguments = (owner, round(retention), len(kept), remains.value)
+        (found,) = await self._link.evaluate([(scripts.RETIRE_CALL, names, arguments)])
+        if _decoded(found) not in (owner, None, ERASED):
+            return
+        named = [keys.named(record.tenant, name) for name in record.names]
+        await self._link.insist(commands.lengthen(named, max(keys.SESSION_TTL, round(retention))))
         await self.strike(session)
 
     async def reopen(self, sessions: Iterable[tuple[str, SessionRecord]]) -> None:
-        """Offer the legs of running sessions once more: Redis may have lost the work items."""
-        await self._link.evaluate([call for each in sessions for call in work_items(*each)])
+        """List running sessions and offer their legs once more: Redis may have lost that."""
+        running = list(sessions)
+        listing = _listing(session for session, _ in running)
+        await self._link.evaluate(
+            [listing, *(call for each in running for call in work_items(*each))]
+        )
 
     async def orphans(self, silence: float) -> list[tuple[str, str]]:
         """Return sessions that no gateway has renewed for `silence` seconds, for this one to end.
@@ -229,5 +248,21 @@ def work_items(session: str, record: SessionRecord) -> list[ScriptCall]:
     return [offer(stage, str(leg), work) for leg in record.legs(session) for stage in per_leg]
 
 
-def _renewal(sessions: Sequence[str]) -> ScriptCall:
-    return (scripts.RENEW_SESSIONS, [keys.sessions()], tuple(sessions))
+def _living(session: str, record: SessionRecord) -> list[bytes]:
+    """Return what lives as long as a session, its meta hash first."""
+    # Checkpoints too: without a worker nothing else renews them, and a worker that starts later
+    # must not count utterances from the beginning again.
+    streams = [leg.key(kind) for leg in record.legs(session) for kind in RENEWED]
+    return [*(keys.session_key(session, kind) for kind in OF_A_SESSION), *streams]
+
+
+def _listing(sessions: Iterable[str]) -> ScriptCall:
+    return (scripts.RENEW_SESSIONS, [keys.sessions()], ("", *sessions))
+
+
+def _renewal(sessions: Iterable[str]) -> ScriptCall:
+    return (scripts.RENEW_SESSIONS, [keys.sessions()], ("XX", *sessions))
+
+
+def _decoded(owner: object) -> str | None:
+    return owner.decode() if isinstance(owner, bytes) else None

@@ -329,7 +329,11 @@ class Conversation:
         if late:
             await recounted(self._around.handshakes, self.id, self.who)
         token = ResumeToken.issue(self.id)
-        record = await self._around.openings.register(token, self.owner, asked, self.who)
+        try:
+            record = await self._around.openings.register(token, self.owner, asked, self.who)
+        except Refused:
+            call.spawn(self._around.openings.forgo(self.who, self.id), "forgo")
+            raise
         if call.state is State.ENDED:  # released meanwhile
             return
         denoised = record.denoised

@@ -145,10 +145,12 @@ class Output:
             return event
         match event:
             case Partial():
-                self._metrics.partial_latency.observe(self._arrivals.age(event.end) or 0.0)
+                if (age := self._arrivals.age(event.end)) is not None:
+                    self._metrics.partial_latency.observe(age)
             case Final() if event.text:
                 spoken, decided = map(self._arrivals.age, (event.end, event.at))
-                self._metrics.endpoint_to_final.observe(decided or 0.0)
+                if decided is not None:
+                    self._metrics.endpoint_to_final.observe(decided)
                 if spoken is not None and decided is not None:
                     return replace(event, timing=Timing(max(0.0, spoken - decided), spoken))
         return event

@@ -32,6 +32,7 @@ class Progress:
 
     def __init__(self, link: Link) -> None:
         self._link = link
+        self._generation = link.generation
 
     async def claim(self) -> list[str]:
         """Return sessions whose webhooks nobody looks after; now this gateway does."""
@@ -40,10 +41,12 @@ class Progress:
         return [session.decode() for session in found]
 
     async def renew(self, sessions: Sequence[str]) -> None:
-        """Go on looking after these."""
+        """Go on looking after these, apart from those that were finished meanwhile."""
+        # A Redis that came back with older data may list none of them any more.
+        anew, self._generation = self._generation != self._link.generation, self._link.generation
         if sessions:
-            renewal = (scripts.RENEW_SESSIONS, [keys.webhooks()], tuple(sessions))
-            await self._link.evaluate([renewal])
+            arguments = ("" if anew else "XX", *sessions)
+            await self._link.evaluate([(scripts.RENEW_SESSIONS, [keys.webhooks()], arguments)])
 
     async def leave(self, sessions: Sequence[str]) -> None:
         """Leave these to another gateway, immediately."""

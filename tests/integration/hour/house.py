@@ -13,6 +13,7 @@ from uuid import uuid4
 import redis
 from prometheus_client import CollectorRegistry
 
+from asr_worker import engines
 from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
 from common.lifecycle import Stop
@@ -91,7 +92,7 @@ class House:
     async def start(self) -> None:
         """Start all services."""
         settings = AsrSettings(redis_url=self._where)
-        engine = DigestEngine(settings.engine_settings())
+        engine = DigestEngine(engines.settings_of(settings))
         vad = VadSettings(redis_url=self._where, vad_tick_ms=_TICK_MS)
         await self._work(VadStage(vad, SileroVad, VadMetrics.build(CollectorRegistry())), vad)
         await self._work(

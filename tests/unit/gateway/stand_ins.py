@@ -149,6 +149,12 @@ class Surroundings:
         self.extra: Callable[[Command], object] = lambda command: None
         """Answers questions of no interest to tests of one session."""
         self.orphans: Callable[[int, bool], list[bytes]] = lambda silence_ms, take: []
+        self.ran: dict[Script, list[tuple[Any, ...]]] = {}
+        """The arguments of every script that was run."""
+        self.answers: dict[Script, object] = {}
+        """What scripts answer here instead; an exception is raised."""
+        self.hangs_at = ""
+        """A command at which Redis stops to answer, until `gate` is set."""
 
     # --- the gate ---
 
@@ -162,6 +168,8 @@ class Surroundings:
     # --- the link ---
 
     async def insist(self, commands: Sequence[Command]) -> list[object]:
+        if self.hangs_at and any(command[0] == self.hangs_at for command in commands):
+            self.gate.clear()
         await self.gate.wait()
         self.commands += commands
         return [self._answer(command) for command in commands]
@@ -175,13 +183,18 @@ class Surroundings:
         if command[0] == "HGET":
             return self.owner
         found = self.extra(command)
-        return 1 if found is None else found
+        return 1 if found is None and command[0] != "SET" else found
 
     async def evaluate(self, calls: Sequence[tuple[Any, Any, tuple[Any, ...]]]) -> list[object]:
         await self.gate.wait()
         return [self._run(*call) for call in calls]
 
     def _run(self, script: Script, keys: Any, arguments: tuple[Any, ...]) -> object:
+        self.ran.setdefault(script, []).append(arguments)
+        if isinstance(answer := self.answers.get(script), Exception):
+            raise answer
+        if answer is not None:
+            return answer
         if script is scripts.ATTACH:
             words = text.WORDS.unpack(arguments[2])
             assert words.words is None
@@ -204,12 +217,29 @@ class Surroundings:
                 self.attempt = attempt
             self.owner = owner.encode()
             return self.call.meta()
+        elif script is scripts.RENEW_CALL:
+            owner, seconds = arguments
+            if self.owner == owner.encode():
+                self.commands += [("EXPIRE", key, seconds) for key in keys]
+            return self.owner
+        elif script is scripts.RETIRE_CALL:
+            _, seconds, stay, remains = arguments
+            if remains != "whole":
+                broken = remains == "broken"
+                self.commands.append(("HDEL", keys[0], "secret") if broken else ("UNLINK", keys[0]))
+            self.commands += [("UNLINK", key) for key in keys[stay + 1 :]]
+            kept = keys[: stay + 1] if remains != "nothing" else keys[1 : stay + 1]
+            self.commands += [("EXPIRE", key, seconds) for key in kept]
+        elif script is scripts.MAY_CALL:
+            return 0
+        elif script in (scripts.GIVE_BACK, scripts.FORGO_CALL):
+            return 1
         elif script is scripts.ORPHANS:
             silence, _, take = arguments
             return self.orphans(silence, bool(take))
         else:
             assert script is scripts.RENEW_SESSIONS
-            self.renewed.append(arguments)
+            self.renewed.append(arguments[1:])
         return 1
 
     # --- uplink, downlink, workers, handshakes ---

@@ -14,7 +14,10 @@ from tests.integration.common.stage.toy_stage import asked, named
 SESSION = "call"
 LEG, OTHER = Leg(SESSION, 0), Leg(SESSION, 1)
 META = LEG.meta
-SCRIPTS = (scripts.CONTROL, scripts.ACQUIRE_CALL, scripts.RENEW_SESSIONS, scripts.ORPHANS)
+SCRIPTS = (
+    *(scripts.CONTROL, scripts.ACQUIRE_CALL, scripts.RENEW_SESSIONS, scripts.ORPHANS),
+    *(scripts.RENEW_CALL, scripts.RETIRE_CALL, scripts.FORGO_CALL, scripts.GIVE_BACK),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -268,7 +271,7 @@ class TestTake:
 
 class TestOrphans:
     async def renew(self, link, *sessions):
-        await link.evaluate([(scripts.RENEW_SESSIONS, [keys.sessions()], sessions)])
+        await link.evaluate([(scripts.RENEW_SESSIONS, [keys.sessions()], ("", *sessions))])
 
     async def orphans(self, link, silence_ms, most=50, take="1"):
         arguments = (silence_ms, most, take)
@@ -291,6 +294,13 @@ class TestOrphans:
     async def test_renewing_none_is_allowed(self, link):
         await self.renew(link)
         assert await link.call("EXISTS", keys.sessions()) == 0
+
+    async def test_what_was_struck_off_is_not_listed_by_a_renewal_under_way(self, link):
+        await self.renew(link, "a", "b")
+        await link.call("ZREM", keys.sessions(), "a")
+        renewal = (scripts.RENEW_SESSIONS, [keys.sessions()], ("XX", "a", "b"))
+        await link.evaluate([renewal])
+        assert await link.call("ZRANGE", keys.sessions(), 0, -1) == [b"b"]
 
     async def test_only_those_are_found_that_are_silent_for_long(self, link):
         await self.renew(link, "young")

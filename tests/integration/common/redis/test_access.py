@@ -86,7 +86,7 @@ async def test_a_script_may_do_no_more_than_its_user(guarded):
     link = Link(Address.parse(guarded.url, "asr"), "test")
     await link.connect()
     with pytest.raises(NotPermitted, match=f"EVALSHA {keys.sessions().decode()}"):
-        await link.evaluate([(scripts.RENEW_SESSIONS, [keys.sessions()], ("s",))])
+        await link.evaluate([(scripts.RENEW_SESSIONS, [keys.sessions()], ("", "s"))])
     for line in ("redis.call('SET', KEYS[1], 1)", "redis.call('XTRIM', 'other', 'MAXLEN', 1)"):
         with pytest.raises(NotPermitted, match="user asr may not run EVAL"):
             await link.call("EVAL", line, 1, LEG.meta)

@@ -119,3 +119,39 @@ async def test_nothing_of_it_stays_for_ever(link, meter):
     day = today().isoformat()
     for key in (keys.usage("acme", day), keys.counted("acme", "s"), keys.spent("a")):
         assert await link.call("TTL", key) > 0
+
+
+async def test_a_call_that_was_refused_gives_its_token_and_its_count_back(meter):
+    who = replace(holder(calls=1), once="token")
+    assert await meter.may_call(who, "first") is None
+    await meter.forgo(who, "first")
+    assert await meter.may_call(who, "second") is None
+    assert await meter.may_call(who, "third") == "spent_token"
+    await meter.forgo(who, "third")
+    assert await meter.may_call(replace(who, once=""), "fourth") == "key_calls"
+    await meter.forgo(who, "fourth")
+    assert await meter.may_call(replace(who, once=""), "fifth") == "key_calls"
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_of_two_that_ask_for_one_token_the_other_s_end_frees_nothing(meter, first):
+    who = replace(holder(), once="token")
+    sessions = ["a", "b"]
+    assert await meter.may_call(who, sessions[first]) is None
+    assert await meter.may_call(who, sessions[1 - first]) == "spent_token"
+    await meter.forgo(who, sessions[1 - first])
+    assert await meter.may_call(who, "c") == "spent_token"
+
+
+async def test_calls_that_ask_again_by_turns_count_once_each(meter):
+    """Two retries, while Redis comes and goes, each count once."""
+    for _ in range(5):
+        assert await meter.may_call(holder(calls=2), "a") is None
+        assert await meter.may_call(holder(calls=2), "b") is None
+    assert await meter.may_call(holder(calls=2), "c") == "key_calls"
+
+
+async def test_what_was_asked_for_is_no_call_yet(meter, registry):
+    await meter.may_call(holder(calls=2), "s")
+    assert await meter.tell([CALL]) == {"k": 3_000}
+    assert counted(registry) == [1, 2, 3, 0]

@@ -14,7 +14,6 @@ from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.calls.store import (
     MOST_ORPHANS,
     Acquired,
-    Remains,
     SessionStore,
     StoredLeg,
     Superseded,
@@ -24,7 +23,6 @@ from gateway.calls.store import (
 from gateway.protocols.commands import MAX_CHANNELS, About, AudioFormat
 
 META = keys.session_key("call", "meta")
-TRACE = keys.session_key("call", "trace")
 
 
 class Redis:
@@ -124,7 +122,7 @@ async def test_one_that_is_taken_is_renewed():
     terms = record()
     store, redis = connected([terms.pack(), terms.pack_options(), *[None] * 6])
     await store.acquire("call", "owner")
-    assert redis.done[1:] == [(scripts.RENEW_SESSIONS, keys.sessions(), "call")]
+    assert redis.done[1:] == [(scripts.RENEW_SESSIONS, keys.sessions(), "", "call")]
     # Not together with the question: only an existing session is renewed.
     assert [len(calls) for calls in redis.evaluated] == [1, 1]
 
@@ -207,20 +205,6 @@ async def test_owners_are_told_or_none():
     assert await store.owners(["a", "b"]) == ["someone", None]
 
 
-async def test_renewing_keeps_all_of_a_session_alive_and_dates_it_once():
-    store, redis = connected()
-    legs = [Leg("call", 0), Leg("call", 1)]
-    await store.renew([("call", record(channels=2))])
-    (dated,) = [step for step in redis.done if step[0] is scripts.RENEW_SESSIONS]
-    assert dated == (scripts.RENEW_SESSIONS, keys.sessions(), "call")
-    kept = {step[1] for step in redis.done if step[0] == "EXPIRE"}
-    kinds = ("text", "audio", "clean", "speech", "parked", "ckpt:vad", "ckpt:denoise")
-    assert kept == {META, TRACE, *(leg.key(kind) for leg in legs for kind in kinds)}
-    redis.done.clear()
-    await store.renew([])
-    assert redis.done == []
-
-
 async def test_who_is_silent_for_long_is_asked_for_in_milliseconds():
     store, redis = connected([b"a", b"b"], b"dead", None, [b"b", b"a"])
     assert await store.orphans(70.0) == [("b", ""), ("a", "dead")]
@@ -236,30 +220,3 @@ async def test_where_nobody_is_silent_nothing_is_taken():
     store, redis = connected([])
     assert await store.orphans(70.0) == []
     assert [step[-1] for step in redis.done] == [0]
-
-
-async def test_a_session_that_is_over_is_off_the_list():
-    store, redis = connected()
-    await store.retire("call", record(), 300.4, Remains.WHOLE)
-    assert redis.done[-1] == ("ZREM", keys.sessions(), "call")
-    kept = {step[1]: step[2] for step in redis.done if step[0] == "EXPIRE"}
-    assert kept == {META: 300, TRACE: 300, Leg("call", 0).key("text"): 300}
-    assert ("UNLINK", META) not in redis.done
-
-
-async def test_one_that_broke_off_stays_without_what_lets_it_go_on():
-    store, redis = connected()
-    await store.retire("call", record(), 300.4, Remains.BROKEN)
-    assert redis.done[0] == ("HDEL", META, "secret")
-    kept = {step[1]: step[2] for step in redis.done if step[0] == "EXPIRE"}
-    assert kept == {META: 300, TRACE: 300, Leg("call", 0).key("text"): 300}
-    assert redis.done[-1] == ("ZREM", keys.sessions(), "call")
-
-
-async def test_workers_let_go_at_once_of_one_that_never_began():
-    store, redis = connected()
-    await store.retire("call", record(), 300.4, Remains.NOTHING)
-    assert redis.done[0] == ("UNLINK", META)
-    kept = {step[1]: step[2] for step in redis.done if step[0] == "EXPIRE"}
-    assert kept == {TRACE: 300, Leg("call", 0).key("text"): 300}
-    assert redis.done[-1] == ("ZREM", keys.sessions(), "call")

@@ -174,6 +174,20 @@ async def test_latency_is_measured_of_what_came_live_to_this_gateway(monkeypatch
     assert finals._sum.get() - before == pytest.approx(0.25)
 
 
+async def test_a_latency_that_is_not_known_is_not_observed():
+    """After a resumption nothing is known of the audio before: it is no 0 s."""
+    heard = Heard(start=16_000)
+    finals, partials = (
+        cast(Any, each) for each in (heard.metrics.endpoint_to_final, heard.metrics.partial_latency)
+    )
+    heard.output.deliver({TEXT: [item(1, 1)]})
+    list(heard.output.cursors({Leg("s", 0): {"part:2"}}))
+    heard.output.deliver({Leg("s", 0).key("part:2"): [partial(1, 2, "hello")]})
+    assert {type(each) for each in heard.events} >= {Final, Partial}
+    observed = [sum(bucket.get() for bucket in each._buckets) for each in (finals, partials)]
+    assert observed == [0, 0]
+
+
 async def test_switched_off_partials_are_neither_told_nor_searched_for_keywords():
     heard = Heard("keyword")
     options = SessionOptions(keywords=("hello",))
