@@ -10,13 +10,21 @@ from asr_worker import engines
 from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
 from common.stage import worker
+from common.telemetry.logs import Log
 from common.telemetry.metrics import AsrMetrics
+
+_SHORT = 128
+"""Tokens that 30 s of fast speech takes. Other servers count those of one chunk, and so have 32."""
+
+_log = Log(__name__)
 
 
 def build(settings: AsrSettings, registry: CollectorRegistry) -> AsrStage:
     """Return the stage with the engine that the settings name."""
     make = partial(engines.build, settings.asr_engine, engines.settings_of(settings))
     engine = make()
+    if settings.max_new_tokens is not None and settings.max_new_tokens < _SHORT:
+        _log.warning("asr.max_new_tokens", tokens=settings.max_new_tokens, reason="finals are cut")
     metrics = AsrMetrics.build(registry)
     return AsrStage(settings, engine, metrics, build=None if engine.isolated else make)
 

@@ -53,7 +53,9 @@ class AsrSettings(StageSettings):
         3, "beam of final decodes; partials are decoded greedily", minimum=1, maximum=20
     )
     asr_vllm_options: str | None = setting(
-        None, "options of vLLM's own for the engine vllm, as a JSON object by their Python names"
+        None,
+        "options of vLLM's own for the engine vllm, as a JSON object by their Python names, such as"
+        " gpu_memory_utilization",
     )
     max_new_tokens: int | None = setting(
         None,

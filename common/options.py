@@ -108,7 +108,7 @@ class SessionOptions:
     )
     unfixed_chunk_num: int = option(
         4,
-        "first decodes, which start afresh",
+        "first chunks, where partials start anew",
         low=0,
         high=1000,
         used_by=("asr",),
@@ -124,7 +124,7 @@ class SessionOptions:
     )
     chunk_size_sec: float = option(
         1.0,
-        "new audio per decode",
+        "length of those chunks; sets no pace",
         low=0.01,
         high=60,
         unit="s",

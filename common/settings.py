@@ -11,8 +11,8 @@ other servers know it: its own name wins over them.
 import argparse
 import dataclasses
 import difflib
-import json
 import math
+import re
 import types
 import typing
 from collections import Counter
@@ -211,17 +211,6 @@ def _convert(kind: type, text: str) -> Any:
     return kind(text)
 
 
-def json_object(text: str | None, source: str) -> dict[str, Any]:
-    """Read a JSON object, empty for None; SettingsError names `source`, the flag."""
-    try:
-        value = json.loads(text or "{}")
-    except ValueError as error:
-        raise SettingsError(f"{source}: not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise SettingsError(f"{source}: {text!r} is not a JSON object")
-    return value
-
-
 def definitions(cls: SettingsClass) -> dict[str, Definition]:
     """Return the settings of a class by field name, in the order of their declaration."""
     hints = typing.get_type_hints(cls)
@@ -317,6 +306,11 @@ class FlagParser(argparse.ArgumentParser):
         """Every flag that has been added."""
         return list(self._option_string_actions)
 
+    @property
+    def helps(self) -> list[tuple[str, str]]:
+        """Every flag with its help."""
+        return [(flag, each.help or "") for flag, each in self._option_string_actions.items()]
+
 
 class _Formatter(argparse.HelpFormatter):
     """Shows two spellings with one value: ``--asr-slots, --slots n``, as Python 3.13 does."""
@@ -392,6 +386,11 @@ def _stray(argument: str, parser: FlagParser) -> str:
     for service, names in setting_names.declared().items():
         if argument in {_flag(each) for each in names}:
             return f"{argument}: a setting of {service}, not of this process"
+    # A setting that is part of another one here is named in its help.
+    name = argument.lstrip("-").replace("-", "_")
+    for flag, text in parser.helps:
+        if re.search(rf"\b{re.escape(name)}\b", text):
+            return f"{argument}: no such flag; {flag} has it"
     return f"{argument}: no such flag{_suggestion(argument, parser.flags)}"
 
 

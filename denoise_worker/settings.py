@@ -42,7 +42,10 @@ class DenoiseSettings(StageSettings):
         f"{BUNDLED}, which is installed, or the path of another export of it (.tar.gz)",
     )
     dfn_post_filter: bool = default_of("post_filter", False, " at some cost to the voice")
-    dfn_attenuation_limit: float | None = default_of("attenuation_limit", note=" (none: no limit)")
+    # Without a limit recognisers hear more wrong words than in the noise: docs/troubleshooting.md.
+    dfn_attenuation_limit: float | None = default_of(
+        "attenuation_limit", 12.0, note=" (none: no limit)"
+    )
 
     def __post_init__(self) -> None:
         """Refuse a model that does not exist, and an engine that cannot use the device."""

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from asr_worker.align.model import QwenAligner
 from asr_worker.align.settings import AlignSettings
 from asr_worker.align.stage import AlignStage
-from common.settings import json_object
+from asr_worker.json_options import json_object
 from common.stage import worker
 from common.telemetry.metrics import AlignMetrics
 

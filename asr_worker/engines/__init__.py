@@ -11,9 +11,9 @@ from pkgutil import iter_modules
 from typing import Any
 
 from asr_worker.api import Engine, EngineSettings
+from asr_worker.json_options import json_object
 from asr_worker.settings import AsrSettings
 from common.errors import SettingsError
-from common.settings import json_object
 
 
 def available() -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from asr_worker.json_options import json_object
 from bench import record
 from bench.gpu import burst, checkpoint, long, sessions, table
 from bench.gpu.burst import Burst
@@ -30,7 +31,6 @@ from bench.gpu.long import Cost, Kept
 from bench.gpu.processes import gpu_memory_mb
 from bench.gpu.tally import Figures
 from common.errors import CallscribeError, SettingsError
-from common.settings import json_object
 
 _SIZES = [1, 8, 32, 64, 128]
 _WARM_UP_S = 3.0

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from asr_worker.json_options import json_object
 from common.errors import BusUnavailable, SettingsError
 from common.redis.address import Address
 from common.redis.link import Link
-from common.settings import CommonSettings, json_object
+from common.settings import CommonSettings
 
 _PATIENCE = 10.0
 """Seconds for Redis to answer."""

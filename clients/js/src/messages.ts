@@ -42,11 +42,11 @@ export interface ChangeableOptions {
 
 /** The options of a call; what is left out is up to the server's settings. */
 export interface CallOptions extends ChangeableOptions {
-  /** First decodes, which start afresh, 0 to 1000. */
+  /** First chunks, where partials start anew, 0 to 1000. */
   unfixed_chunk_num?: number;
   /** Last tokens that a decode may change, 0 to 1000. */
   unfixed_token_num?: number;
-  /** New audio per decode, 0.01 to 60 s. */
+  /** Length of those chunks; sets no pace, 0.01 to 60 s. */
   chunk_size_sec?: number;
   /** Filter very noisy stretches further. */
   post_filter?: boolean | null;

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr_worker.json_options import json_object
+from asr_worker.settings import AsrSettings
 from common.errors import Misuse, SettingsError
 from common.options import SessionOptions
 from common.secret_url import SecretUrl
@@ -14,7 +16,6 @@ from common.settings import (
     StageSettings,
     definitions,
     flag_parser,
-    json_object,
     load,
     merge,
     resolve,
@@ -340,3 +341,11 @@ def test_the_language_of_calls_that_name_none_is_a_setting():
     assert load(GatewaySettings, ["--language", "auto"], env).session_defaults().language is None
     with pytest.raises(SettingsError, match="--language: unknown language 'klingon'"):
         load(GatewaySettings, ["--language", "klingon"], {})
+
+
+def test_an_option_that_is_part_of_another_setting_here_is_found_in_its_help():
+    with pytest.raises(SettingsError) as refused:
+        load(AsrSettings, ["--gpu-memory-utilization", "0.8"], {})
+    assert str(refused.value) == (
+        "--gpu-memory-utilization: no such flag; --asr-vllm-options has it"
+    )

@@ -199,6 +199,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "callscribe vad": f"{OUTPUT}; test_releases.py reads it",
         "no live worker": f"{OUTPUT}; test_releases.py reads it",
     },
+    "docs/recognisers.md": {"python -c": "downloads from the model hub"},
     "README.md": {
         "[   0.60": OUTPUT,
         "            ┌": "a picture",

@@ -11,12 +11,13 @@ import pytest
 
 from asr_worker.api import EngineSettings
 from asr_worker.engines import vllm
+from asr_worker.json_options import json_object
 from asr_worker.serving import loading, model_kind
 from asr_worker.settings import AsrSettings
 from common.errors import SettingsError
 from common.languages import ALIGNABLE, NAMES_BY_CODE
 from common.options import SessionOptions
-from common.settings import Definition, definitions, json_object, settings_classes
+from common.settings import Definition, definitions, settings_classes
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "qwen.md").read_text()
