@@ -16,6 +16,7 @@
 #   make chaos [FAULTS=500 SEED=7 CALLS=20]   calls under random faults; nothing may be lost
 #   make drills [ARGS="--list"]  each alert, provoked on a real stack
 #   make attack [ARGS="--short"] one rude client after another; the others may notice nothing
+#   make faults [ARGS=--quick]  seeded faults: which of them the tests find
 #   make lock [ARGS=--upgrade]   write deploy/locks anew: what images are installed from
 #   make sbom                    list what images and the page are made of, into build/sbom
 #   make clean                   remove what these made
@@ -35,7 +36,7 @@ PROCESSES ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores > 3 ? c
 PYTEST = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo up web test-web screenshots test test-all test-clients test-hosts test-plain-cpu test-vllm \
-	check bench chaos fuzz drills attack lock sbom clean
+	check bench chaos fuzz faults drills attack lock sbom clean
 
 demo: .venv/local.stamp
 	$(BIN)/callscribe demo $(if $(AUDIO),"$(AUDIO)") $(ARGS)
@@ -51,7 +52,7 @@ test: .venv/dev.stamp
 # Everything is tried, whatever fails before it.
 test-all:
 	@failed=; for each in check test\ ARGS=--nightly test-web\ ARGS=--nightly sbom test-plain-cpu \
-			test-vllm test-clients test-hosts bench drills attack\ ARGS=--share chaos\ FAULTS=500; do \
+			test-vllm test-clients test-hosts bench drills faults attack\ ARGS=--share chaos\ FAULTS=500; do \
 		echo "== make $$each"; $(MAKE) $$each || failed="$$failed; $$each"; \
 	done; [ -z "$$failed" ] || { echo "failed$$failed"; exit 1; }
 
@@ -117,6 +118,9 @@ hour: .venv/dev.stamp
 
 fuzz: .venv/dev.stamp
 	$(BIN)/python -m tests.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED))
+
+faults: .venv/dev.stamp
+	$(BIN)/python -m tests.faults $(ARGS)
 
 drills: .venv/dev.stamp
 	$(BIN)/python -m tests.drills $(ARGS)
