@@ -1,11 +1,12 @@
 """Asterisk's WebSocket channel (chan_websocket), ``/asterisk``: binary audio, control as text.
 
-    client   MEDIA_START connection_id:… channel:… channel_id:… format:ulaw …      first
+    client   MEDIA_START connection_id:… channel:… channel_id:… format:ulaw …
              binary audio in that format
              DTMF_END digit:5 …, HANGUP; other events are not used
     server   HANGUP                                                         the call cannot go on
 
-A control message is plain text as above, or JSON: ``{"event": "MEDIA_START", "channel_id": …}``.
+Asterisk may send audio and events before `MEDIA_START`: they wait for it. A control message is
+plain text as above, or JSON: ``{"event": "MEDIA_START", "channel_id": …}``.
 Options are parameters of the URL, or channel variables with the prefix ``CALLSCRIBE_``, which only
 JSON carries. Results are read elsewhere, by the channel's id
 (https://docs.asterisk.org/Configuration/Channel-Drivers/WebSocket/).
@@ -13,12 +14,12 @@ JSON carries. Results are read elsewhere, by the channel's id
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from common.options import SessionOptions
 from gateway.protocols import fields, telephony
 from gateway.protocols.api import Carrier, ClientError, Codec, Message, Protocol, Request
-from gateway.protocols.commands import Audio, AudioFormat, Command, Finish, Open
+from gateway.protocols.commands import Audio, AudioFormat, Command, Finish, Mistake, Open
 from gateway.protocols.events import Event, Failed, GoingAway
 
 MOST_TEXT = 1 << 16
@@ -52,6 +53,7 @@ class AsteriskCodec(Codec):
         self._query = {name: values[-1] for name, values in request.query.items() if values}
         self._open = self._finished = False
         self._speaks_json = False
+        self._early: telephony.Early[bytes | Mapping[str, object]] = telephony.Early("MEDIA_START")
         self._complaint = ""
 
     @property
@@ -67,18 +69,17 @@ class AsteriskCodec(Codec):
         """See `Codec`."""
         fields.check_length(message, MOST_TEXT)
         try:
-            return self._receive(self._fields(message))
+            body = self._fields(message)
         except ClientError as error:
             raise error if self._open else fields.fatal(error) from None
+        return self._receive(body, len(message))
 
     def receive_binary(self, data: bytes) -> Sequence[Command]:
         """See `Codec`."""
-        if self._finished:
-            return ()
         if not self._open:
-            error = ClientError("start_expected", "audio before MEDIA_START")
-            raise fields.fatal(error)
-        return (Audio(data),)
+            self._early.hold(data, len(data))
+            return ()
+        return () if self._finished else (Audio(data),)
 
     def render(self, event: Event, now: float) -> Sequence[Message]:
         """See `Codec`: Asterisk understands commands only."""
@@ -100,24 +101,37 @@ class AsteriskCodec(Codec):
         name, *pairs = message.split() or [""]
         return {"event": name} | {key: value for key, _, value in (p.partition(":") for p in pairs)}
 
-    def _receive(self, body: Mapping[str, object]) -> Sequence[Command]:
-        event = body.get("event")
-        if event == "MEDIA_START":
+    def _receive(self, body: Mapping[str, object], size: int) -> Sequence[Command]:
+        if body.get("event") == "MEDIA_START":
             return self._start(body)
         if not self._open:
-            raise ClientError("start_expected", "the first message is MEDIA_START")
+            self._early.hold(body, size)
+            return ()
+        return self._heard(body)
+
+    def _heard(self, body: Mapping[str, object]) -> Sequence[Command]:
+        """Return what an event of an open call means."""
         if self._finished:
             return ()
-        if event == "DTMF_END":
-            return (telephony.digit(0, body.get("digit")),)
-        if event == "HANGUP":
-            self._finished = True
-            return (Finish(),)
+        match body.get("event"):
+            case "DTMF_END":
+                return (telephony.digit(0, body.get("digit")),)
+            case "HANGUP":
+                self._finished = True
+                return (Finish(),)
         return ()  # about media that is played, and what Asterisk may add
 
     def _start(self, body: Mapping[str, object]) -> Sequence[Command]:
         if self._open:
-            raise ClientError("started", "MEDIA_START is the first message, and comes once")
+            raise ClientError("started", "MEDIA_START comes once")
+        try:
+            opening = self._opening(body)
+        except ClientError as error:
+            raise fields.fatal(error) from None
+        self._open = True
+        return [opening, *self._caught_up()]
+
+    def _opening(self, body: Mapping[str, object]) -> Open:
         given = telephony.pick(_START, body)
         if "format" not in given:
             raise ClientError("invalid_option", "MEDIA_START has a format")
@@ -126,8 +140,18 @@ class AsteriskCodec(Codec):
         names = (given.get(key, "") for key in ("channel_id", "channel", "connection_id"))
         name = next(filter(None, names), "")
         options, about = telephony.terms(self._defaults, asked, labels=("",), name=name)
-        self._open = True
-        return (Open(options, _FORMATS[given["format"]], telephony.EVENTS, about),)
+        return Open(options, _FORMATS[given["format"]], telephony.EVENTS, about)
+
+    def _caught_up(self) -> Iterator[Command]:
+        """Go through what came before the call was open."""
+        for early in self._early.release():
+            try:
+                if isinstance(early, bytes):
+                    yield from self.receive_binary(early)
+                else:
+                    yield from self._heard(early)
+            except ClientError as error:
+                yield Mistake(error.code, error.message)
 
 
 def _options(variables: Mapping[str, object]) -> Mapping[str, object]:

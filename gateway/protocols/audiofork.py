@@ -1,13 +1,14 @@
 """FreeSWITCH's audio fork (mod_audio_fork, mod_audio_stream), ``/audiofork``: PCM16, texts back.
 
-    client   a JSON object, the metadata of the call                        first; may be left out
+    client   any text, the metadata of the call                             first; may be left out
              binary PCM16; two channels with the mix type stereo
              {"event": "dtmf", "digit": "5"}; other texts are not used
     server   {"type": "transcription", "data": {"text", "is_final", …}}     a final
              {"type": "error", "data": {"code", "message"}}
 
-Metadata are session options, and those of `_METADATA`; parameters of the URL mean the same. Other
-fields are the customer's own. Two connections with one `conversation_id` are two legs of one call,
+Metadata that are a JSON object may have session options, and those of `_METADATA`; parameters of
+the URL mean the same. All else in them is the customer's own, also where it is called like an
+option. Two connections with one `conversation_id` are two legs of one call,
 and `role` labels the leg. The two other names of each pair are those that jambonz sends
 (https://github.com/drachtio/drachtio-freeswitch-modules/tree/main/modules/mod_audio_fork).
 """
@@ -60,6 +61,8 @@ class AudioForkCodec(Codec):
         self._query = {name: values[-1] for name, values in request.query.items() if values}
         self._labels: tuple[str, ...] = ()
         self._open = False
+        self._unasked = False
+        """Whether audio opened the call, before any metadata."""
 
     @property
     def verbatim(self) -> bool:
@@ -69,24 +72,21 @@ class AudioForkCodec(Codec):
     def receive_text(self, message: str) -> Sequence[Command]:
         """See `Codec`."""
         fields.check_length(message, MOST_TEXT)
+        body = _fields(message)
         if not self._open:
-            try:
-                return self._opening(fields.parse_object(message))
-            except ClientError as error:
-                raise fields.fatal(error) from None
-        try:
-            body = _spelled(fields.parse_object(message))
-        except ClientError:
-            return ()  # any text that an application sends
-        return (telephony.digit(0, body.get("digit")),) if body.get("event") == "dtmf" else ()
+            return (*self._opening(body), *self._signalled(body))
+        if self._unasked and not _METADATA.keys().isdisjoint(body):
+            self._unasked = False
+            text = "metadata behind the first audio were not used: send them first"
+            raise ClientError("late_metadata", text)
+        return self._signalled(body)
 
     def receive_binary(self, data: bytes) -> Sequence[Command]:
         """See `Codec`."""
-        try:
-            opening = () if self._open else self._opening({})
-        except ClientError as error:
-            raise fields.fatal(error) from None
-        return (*opening, Audio(data))
+        if self._open:
+            return (Audio(data),)
+        self._unasked = True
+        return (*self._opening({}), Audio(data))
 
     def render(self, event: Event, now: float) -> Sequence[Message]:
         """See `Codec`."""
@@ -104,7 +104,20 @@ class AudioForkCodec(Codec):
         return ()
 
     def _opening(self, metadata: Mapping[str, object]) -> Sequence[Command]:
-        given = telephony.pick(_METADATA, {**_spelled(self._query), **_spelled(metadata)})
+        given, mistakes = telephony.pick_own(_METADATA, metadata)
+        try:
+            asked = telephony.pick(_METADATA, _spelled(self._query))
+            try:
+                opening = self._described({**asked, **given})
+            except ClientError as error:
+                mistakes.append(telephony.left_out(error))
+                opening = self._described(asked)
+        except ClientError as error:
+            raise fields.fatal(error) from None
+        self._open, self._labels = True, opening.about.labels
+        return (opening, *mistakes)
+
+    def _described(self, given: Mapping[str, Any]) -> Open:
         channels = given.get("channels", 2 if given.get("mix_type") == "stereo" else 1)
         role = given.get("role", "")
         if role and channels != 1:
@@ -116,9 +129,11 @@ class AudioForkCodec(Codec):
             labels=(role,) * channels,
             name=given.get("call_id", ""),
         )
-        self._open, self._labels = True, about.labels
         audio = AudioFormat("pcm16", given.get("sample_rate", _RATE), channels)
-        return (Open(options, audio, telephony.EVENTS, about),)
+        return Open(options, audio, telephony.EVENTS, about)
+
+    def _signalled(self, body: Mapping[str, object]) -> Sequence[Command]:
+        return (telephony.digit(0, body.get("digit")),) if body.get("event") == "dtmf" else ()
 
     def _spoken(self, final: Final) -> dict[str, Any]:
         label = {"label": self._labels[final.channel]} if self._labels else {}
@@ -131,6 +146,14 @@ class AudioForkCodec(Codec):
             "end": rounded_seconds(final.end),
             "language": final.language,
         }
+
+
+def _fields(message: str) -> Mapping[str, object]:
+    """Return the fields of a text; none of one that is no JSON object."""
+    try:
+        return _spelled(fields.parse_object(message))
+    except ClientError:
+        return {}
 
 
 def _spelled(given: Mapping[str, object]) -> dict[str, object]:

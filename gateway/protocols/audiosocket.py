@@ -6,8 +6,10 @@
              0x00 hang up, 0xff an error           last
     server   0x00                                  the call cannot go on
 
-The call opens with its first audio, which tells the rate; a digit before it opens a call of 8 kHz.
-The protocol has no message for text: results are read elsewhere, by the UUID
+The call opens with its first audio; digits before it wait for it. Each kind of audio tells a rate,
+which may change in mid-call. To close the connection would end the caller's own call, so what is
+not understood behind the UUID is left out. The protocol has no message for text: results are read
+elsewhere, by the UUID
 (https://docs.asterisk.org/Configuration/Channel-Drivers/AudioSocket/).
 """
 
@@ -15,7 +17,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from common.options import SessionOptions
-from gateway.protocols import fields, telephony
+from gateway.protocols import telephony
 from gateway.protocols.api import (
     Carrier,
     ClientError,
@@ -25,7 +27,17 @@ from gateway.protocols.api import (
     Request,
     Transport,
 )
-from gateway.protocols.commands import About, Audio, AudioFormat, Command, Finish, Open
+from gateway.protocols.commands import (
+    About,
+    Audio,
+    AudioFormat,
+    Command,
+    Digit,
+    Finish,
+    Mistake,
+    Open,
+    Reformat,
+)
 from gateway.protocols.events import Event, Failed, GoingAway
 
 HANG_UP = b"\x00\x00\x00"
@@ -37,6 +49,8 @@ _RATES = {
     **{0x15: 44_100, 0x16: 48_000, 0x17: 96_000, 0x18: 192_000},
 }
 _POLICY_VIOLATION = 1008
+_MOST_DIGITS = 64
+"""Digits that wait for the first audio."""
 
 
 class AudioSocketCodec(Codec):
@@ -49,7 +63,9 @@ class AudioSocketCodec(Codec):
         """The beginning of a frame."""
         self._name: str | None = None
         self._rate: int | None = None
-        """The sample rate of the call, once it is open."""
+        """The sample rate of the audio, once the call is open."""
+        self._digits: list[Digit] = []
+        """Those that came before any audio."""
         self._finished = False
 
     def receive_text(self, message: str) -> Sequence[Command]:
@@ -88,8 +104,8 @@ class AudioSocketCodec(Codec):
     def _frame(self) -> tuple[int, bytes] | None:
         """Remove and return the next whole frame's kind and payload."""
         rest = self._rest
-        if rest and rest[0] not in _KINDS:
-            raise _broken("unknown_type", f"there is no kind {rest[0]:#04x}")
+        if self._name is None and rest and rest[0] != _UUID:
+            raise _broken("uuid_expected", f"kind {rest[0]:#04x} before the UUID")
         if len(rest) < _HEADER:
             return None
         end = _HEADER + int.from_bytes(rest[1:_HEADER], "big")
@@ -100,47 +116,55 @@ class AudioSocketCodec(Codec):
         return kind, payload
 
     def _read(self, kind: int, payload: bytes) -> Sequence[Command]:
-        if kind == _UUID:
-            return self._identify(payload)
         if self._name is None:
-            raise _broken("uuid_expected", f"kind {kind:#04x} before the UUID")
+            return self._identify(payload)
         if kind == _DIGIT:
-            return (*self._opening(_RATES[0x10]), _digit(payload))
+            return self._signalled(payload)
         if kind in (_HANG_UP, _ERROR):
             return self._end()
-        rate = _RATES[kind]
-        if self._rate not in (None, rate):
-            raise _broken("audio_format_fixed", f"audio of {rate} Hz in a call of {self._rate} Hz")
-        return (*self._opening(rate), Audio(payload))
+        if (rate := _RATES.get(kind)) is None:
+            text = f"a frame of kind {kind:#04x} with {len(payload)} bytes was left out"
+            return (Mistake("unknown_type", text),)
+        if self._rate is None:
+            return (*self._opening(rate), Audio(payload))
+        if self._rate == rate:
+            return (Audio(payload),)
+        self._rate = rate
+        return (Reformat(AudioFormat("pcm16", rate, 1)), Audio(payload))
 
     def _identify(self, payload: bytes) -> Sequence[Command]:
-        if self._name is not None or len(payload) != 16:
-            raise _broken("invalid_uuid", "a UUID has 16 bytes, and comes once")
+        if len(payload) != 16:
+            raise _broken("invalid_uuid", "a UUID has 16 bytes")
         self._name = str(UUID(bytes=payload))
         return ()
 
-    def _opening(self, rate: int) -> Sequence[Command]:
+    def _signalled(self, payload: bytes) -> Sequence[Command]:
+        try:
+            digit = telephony.digit(0, payload.decode("ascii", "replace"))
+        except ClientError as error:
+            return (Mistake(error.code, f"{error.message}, not {payload[:8]!r}"),)
         if self._rate is not None:
-            return ()
+            return (digit,)
+        if len(self._digits) == _MOST_DIGITS:
+            text = f"more than {_MOST_DIGITS} digits before any audio"
+            return (Mistake("invalid_digit", text),)
+        self._digits.append(digit)
+        return ()
+
+    def _opening(self, rate: int) -> Sequence[Command]:
         self._rate = rate
         about = About(name=self._name or "")
-        return (Open(self._options, AudioFormat("pcm16", rate, 1), telephony.EVENTS, about),)
+        audio = AudioFormat("pcm16", rate, 1)
+        return (Open(self._options, audio, telephony.EVENTS, about), *self._digits)
 
     def _end(self) -> Sequence[Command]:
+        opening: Sequence[Command] = ()
         if self._rate is None:
-            raise _broken("no_audio", "the connection ended without audio")
+            if not self._digits:
+                raise _broken("no_audio", "the connection ended without audio")
+            opening = self._opening(_RATES[0x10])
         self._finished = True
-        return (Finish(),)
-
-
-_KINDS = {_HANG_UP, _UUID, _DIGIT, _ERROR, *_RATES}
-
-
-def _digit(payload: bytes) -> Command:
-    try:
-        return telephony.digit(0, payload.decode("ascii", "replace"))
-    except ClientError as error:
-        raise fields.fatal(error) from None
+        return (*opening, Finish())
 
 
 def _joined(audio: list[bytes]) -> Sequence[Command]:

@@ -6,19 +6,32 @@ of the customer's own, so fields that are no options are left out.
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from common.options import OPTIONS, Kind, SessionOptions
 from gateway.protocols import fields, naming
 from gateway.protocols.api import ClientError
-from gateway.protocols.commands import LONGEST_NAME, LONGEST_URL, MAX_CHANNELS, About, Digit
+from gateway.protocols.commands import (
+    LONGEST_NAME,
+    LONGEST_URL,
+    MAX_CHANNELS,
+    About,
+    Digit,
+    Mistake,
+)
 from gateway.protocols.options import readers, with_changes
+
+T = TypeVar("T")
 
 EVENTS = frozenset({"gap", "dtmf"})
 """What a call reports beside its text; a telephone line loses audio and signals digits."""
 
 MOST_REASON = 123
 """Bytes of the reason in a close frame (RFC 6455, 5.5)."""
+MOST_EARLY = 1 << 17
+"""Bytes that are held of what comes before the message that opens its call: 3 s at 16 kHz."""
+_EACH = 256
+"""Bytes that a held message takes beside its own."""
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _DIGITS = "0123456789ABCD*#"
@@ -55,6 +68,54 @@ def pick(known: Mapping[str, fields.Reader], given: Mapping[str, object]) -> dic
         if name in known and (value != "" or name == "language")
     }
     return fields.read_fields(known, wanted)
+
+
+def pick_own(
+    known: Mapping[str, fields.Reader], given: Mapping[str, object]
+) -> tuple[dict[str, Any], list[Mistake]]:
+    """Read like `pick`, of fields that are the customer's own as well.
+
+    One that only happens to be called like an option must not end a call: what cannot be read is
+    left out, and told.
+    """
+    read: dict[str, Any] = {}
+    mistakes: list[Mistake] = []
+    for name, value in given.items():
+        try:
+            read |= pick(known, {name: value})
+        except ClientError as error:
+            mistakes.append(left_out(error))
+    return read, mistakes
+
+
+def left_out(error: ClientError) -> Mistake:
+    """Return what is told of fields that were not used."""
+    return Mistake(error.code, f"{error.message}; it was left out, and the call goes on")
+
+
+class Early(Generic[T]):
+    """Holds what comes before the message that opens its call, in order.
+
+    Of more than `MOST_EARLY` bytes the newest are left out.
+    """
+
+    def __init__(self, opening: str) -> None:
+        self._opening = opening
+        self._held: list[T] = []
+        self._bytes = 0
+
+    def hold(self, message: T, size: int) -> None:
+        """Hold one of `size` bytes. Raises `ClientError` ``start_expected`` if it is left out."""
+        self._bytes += size + _EACH
+        if self._bytes > MOST_EARLY:
+            text = f"too much came before {self._opening}: the newest of it is left out"
+            raise ClientError("start_expected", text)
+        self._held.append(message)
+
+    def release(self) -> list[T]:
+        """Return what was held: the call is open."""
+        held, self._held = self._held, []
+        return held
 
 
 def terms(

@@ -14,12 +14,12 @@ frame.
 Lost audio shows in the timestamps: Twilio numbers what it sends, not what it lost.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from common.options import Kind, SessionOptions
 from gateway.protocols import fields, telephony
 from gateway.protocols.api import Carrier, ClientError, Codec, Message, Protocol, Request
-from gateway.protocols.commands import AudioFormat, Command, Finish, Open
+from gateway.protocols.commands import AudioFormat, Command, Finish, Mistake, Open
 from gateway.protocols.events import Event, Failed
 from gateway.protocols.tracks import Tracks
 
@@ -64,6 +64,7 @@ class TwilioCodec(Codec):
         self._channels: dict[str, int] = {}
         """The channel of each track; empty before the call is open."""
         self._tracks = Tracks(1, _SILENCE)
+        self._early: telephony.Early[Mapping[str, object]] = telephony.Early("start")
         self._stopped = False
         self._complaint = ""
 
@@ -71,9 +72,18 @@ class TwilioCodec(Codec):
         """See `Codec`."""
         fields.check_length(message, MOST_TEXT)
         try:
-            return self._receive(fields.parse_object(message))
+            body = fields.parse_object(message)
         except ClientError as error:
             raise error if self._channels else fields.fatal(error) from None
+        kind = body.get("event")
+        if kind == "start":
+            return self._start(body)
+        if kind not in ("media", "dtmf", "stop"):
+            return ()  # connected, mark, and what Twilio may add
+        if not self._channels:
+            self._early.hold(body, len(message))
+            return ()
+        return self._heard(body)
 
     def receive_binary(self, data: bytes) -> Sequence[Command]:
         """See `Codec`."""
@@ -90,14 +100,9 @@ class TwilioCodec(Codec):
         """See `Codec`: the only place to say what was wrong."""
         return close_code, telephony.reason(self._complaint) or reason
 
-    def _receive(self, body: Mapping[str, object]) -> Sequence[Command]:
+    def _heard(self, body: Mapping[str, object]) -> Sequence[Command]:
+        """Return what a message of an open call means."""
         kind = body.get("event")
-        if kind == "start":
-            return self._start(_part(body, "start"))
-        if kind not in ("media", "dtmf", "stop"):
-            return ()  # connected, mark, and what Twilio may add
-        if not self._channels:
-            raise ClientError("start_expected", f"{kind} before start")
         if self._stopped:
             raise ClientError("stopped", f"{kind} after stop was not used")
         if kind == "media":
@@ -107,24 +112,41 @@ class TwilioCodec(Codec):
         self._stopped = True
         return (*self._tracks.flush(), Finish())
 
-    def _start(self, start: Mapping[str, object]) -> Sequence[Command]:
+    def _start(self, body: Mapping[str, object]) -> Sequence[Command]:
         if self._channels:
-            raise ClientError("started", "start is the first message, and comes once")
+            raise ClientError("started", "start comes once")
+        try:
+            opening = self._opening(_part(body, "start"))
+        except ClientError as error:
+            raise fields.fatal(error) from None
+        return [*opening, *self._caught_up()]
+
+    def _opening(self, start: Mapping[str, object]) -> Sequence[Command]:
         given = telephony.pick(_START, start)
         carried = given.get("tracks") or {"inbound"}
         tracks = [track for track in _LABELS if track in carried]
         custom = given.get("customParameters", {})
-        options, about = telephony.terms(
-            self._defaults,
-            telephony.pick(telephony.READERS, custom),
-            labels=tuple(_LABELS[track] for track in tracks),
-            name=given.get("callSid", ""),
-        )
+        asked, mistakes = telephony.pick_own(telephony.READERS, custom)
+        labels = tuple(_LABELS[track] for track in tracks)
+        name = given.get("callSid", "")
+        try:
+            options, about = telephony.terms(self._defaults, asked, labels=labels, name=name)
+        except ClientError as error:
+            mistakes.append(telephony.left_out(error))
+            options, about = telephony.terms(self._defaults, {}, labels=labels, name=name)
         self._channels = {track: channel for channel, track in enumerate(tracks)}
         self._tracks = Tracks(len(tracks), _SILENCE)
         audio = AudioFormat("mulaw", _RATE, len(tracks))
         said = str(custom.get("token", ""))
-        return (Open(options, audio, telephony.EVENTS, about, credential=said),)
+        return (Open(options, audio, telephony.EVENTS, about, credential=said), *mistakes)
+
+    def _caught_up(self) -> Iterator[Command]:
+        """Go through what came before the call was open."""
+        for early in self._early.release():
+            try:
+                yield from self._heard(early)
+            except ClientError as error:
+                yield Mistake(error.code, error.message)
 
     def _media(self, media: Mapping[str, object]) -> Sequence[Command]:
         given = telephony.pick(_MEDIA, media)

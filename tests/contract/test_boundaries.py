@@ -180,6 +180,7 @@ WAYS = [
         name="audiosocket",
         sound=AudioFormat("pcm16", 16_000),
         opening=[audio_socket(0x01, bytes(16))],
+        between=[audio_socket(0x03, b"5"), audio_socket(0x03, b""), audio_socket(0x42, b"what")],
         audio=lambda data: [audio_socket(0x12, data)],
         told=False,
     ),

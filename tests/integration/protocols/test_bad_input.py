@@ -82,6 +82,51 @@ async def test_a_call_goes_on_as_if_it_had_not_been_said(exact: Ports, name: str
         assert ours.told.text() == expected
 
 
+@pytest.mark.parametrize("name", ["twilio", "asterisk"])
+async def test_what_comes_before_the_opening_message_is_heard(exact: Ports, name: str):
+    sound = format_of(name)
+    audio, early = spoken(sound), seconds(sound, 0.6)
+    expected = await undisturbed(exact, sound, len(audio))
+    ours = Call(name, exact, sound)
+    await ours.wire.connect(exact, ours.client.path(BY_NAME[name].path, ours.name, sound))
+    await ours.say(audio[:early])
+    await ours.wire.send(ours.client.opening(ours.name, sound))
+    await ours.say(audio[early:])
+    await ours.finish([expected])
+    await ours.wire.leave()
+    assert await transcript(exact, ours.name) == [expected]
+
+
+FLUSHED = [
+    pytest.param(name, sound, id=f"{name}-{sound.channels}")
+    for name, client in CLIENTS.items()
+    for sound in client.formats
+    if client.flush and sound.encoding == "pcm16"
+]
+
+
+@pytest.mark.parametrize(("name", "sound"), FLUSHED)
+async def test_odd_bytes_before_a_flush_shift_nothing_behind_it(
+    exact: Ports, name: str, sound: AudioFormat
+):
+    expected = await flushed("native", exact, sound, b"")
+    assert await flushed(name, exact, sound, bytes(sound.channels * 2 - 1)) == expected
+
+
+async def flushed(name: str, ports: Ports, sound: AudioFormat, odd: bytes) -> list[str]:
+    """Say something, flush, and say it again; return what was transcribed of each channel."""
+    audio = spoken(sound)
+    async with call(name, ports, sound) as ours:
+        await ours.say(audio)
+        session = await ours.session()
+        if odd:
+            await ours.say(odd)
+        await ours.flush()
+        await ours.say(audio)
+        await ours.finish(["one two three four"] * sound.channels)
+    return await transcript(ports, session, sound.channels)
+
+
 @with_some("fatal")
 async def test_what_was_said_before_a_fatal_mistake_is_kept(exact: Ports, name: str):
     sound = format_of(name)

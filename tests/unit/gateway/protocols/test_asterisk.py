@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from common.options import SessionOptions
+from gateway.protocols import telephony
 from gateway.protocols.api import ClientError, Request
 from gateway.protocols.asterisk import PROTOCOL, AsteriskCodec
-from gateway.protocols.commands import About, Audio, AudioFormat, Digit, Finish, Open
+from gateway.protocols.commands import About, Audio, AudioFormat, Digit, Finish, Mistake, Open
 from gateway.protocols.events import Failed, Final, GoingAway
 
 PLAIN = (
@@ -103,8 +104,6 @@ def test_options_are_channel_variables_with_a_prefix():
         ("MEDIA_START channel_id:1", "format"),
         (as_json(channel_variables={"CALLSCRIBE_WORDS": "?"}), "words"),
         (as_json(channel_variables=[]), "channel_variables"),
-        ("DTMF_END digit:5", "MEDIA_START"),
-        ("", "MEDIA_START"),
         ("{", "JSON"),
     ],
 )
@@ -124,12 +123,41 @@ def test_binary_messages_are_audio_as_they_stand():
     assert one.receive_binary(b"ab") == (Audio(b"ab"),)
 
 
-def test_audio_follows_media_start():
+@pytest.mark.parametrize("opening", [PLAIN, as_json()])
+def test_what_comes_before_media_start_waits_for_it(opening):
     one = codec()
     assert not one.verbatim
-    with pytest.raises(ClientError) as caught:
-        one.receive_binary(b"ab")
-    assert (caught.value.code, caught.value.fatal) == ("start_expected", True)
+    early = [b"ab", "MEDIA_XOFF", "DTMF_END digit:5", "DTMF_END digit:55", "", b"cd", "HANGUP"]
+    for message in early:
+        said = isinstance(message, str)
+        assert (one.receive_text(message) if said else one.receive_binary(message)) == ()
+    opened, *rest = one.receive_text(opening)
+    assert isinstance(opened, Open)
+    mistake = Mistake("invalid_digit", "a DTMF digit is one of 0123456789ABCD*#")
+    assert rest == [Audio(b"ab"), Digit(0, "5"), mistake, Audio(b"cd"), Finish()]
+    assert not one.verbatim
+
+
+def test_only_so_much_waits():
+    one = codec()
+    packets = telephony.MOST_EARLY // (160 + 256)
+    for _ in range(packets):
+        assert one.receive_binary(bytes(160)) == ()
+    for _ in range(2):
+        with pytest.raises(ClientError, match="too much came before MEDIA_START") as caught:
+            one.receive_binary(bytes(160))
+        assert not caught.value.fatal
+    assert len(one.receive_text(PLAIN)) == 1 + packets
+
+
+@pytest.mark.parametrize("message", [PLAIN, "DTMF_END digit:5", "HANGUP", as_json(), "HANGUP\n"])
+def test_a_control_may_come_in_bytes(message):
+    assert codec().is_control(message.encode())
+
+
+@pytest.mark.parametrize("audio", [bytes(160), b"HANGUPS", b"MEDIA_START\x80", b""])
+def test_audio_is_no_control(audio):
+    assert not codec().is_control(audio)
 
 
 @pytest.mark.parametrize(

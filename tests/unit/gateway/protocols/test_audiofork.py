@@ -8,7 +8,7 @@ import pytest
 from common.options import SessionOptions
 from gateway.protocols.api import ClientError, Request
 from gateway.protocols.audiofork import PROTOCOL, AudioForkCodec
-from gateway.protocols.commands import About, Audio, AudioFormat, Digit, Open
+from gateway.protocols.commands import About, Audio, AudioFormat, Digit, Mistake, Open
 from gateway.protocols.events import Ended, Failed, Final, GoingAway, Partial
 
 EVENTS = frozenset({"gap", "dtmf"})
@@ -75,25 +75,53 @@ def test_metadata_may_be_left_out():
     assert one.verbatim
 
 
+DEFAULT = Open(SessionOptions(), AudioFormat("pcm16", 8_000, 1), EVENTS, About())
+
+
+@pytest.mark.parametrize("text", ["abc", "", "4711", '"4711"', "[1,2]", "null", "{", "[" * 60_000])
+def test_metadata_are_any_text(text):
+    assert codec().receive_text(text) == (DEFAULT,)
+
+
 @pytest.mark.parametrize(
     ("message", "named"),
     [
-        ("hello", "JSON"),
-        ("[]", "object"),
         ('{"encoding": "opus"}', "encoding"),
         ('{"channels": 3}', "channels"),
         ('{"role": "agent", "channels": 2}', "role"),
-        ('{"role": "a", "channel_labels": ["b", "c"]}', "channel_labels"),
+        ('{"channel_labels": ["b", "c"]}', "channel_labels"),
         ('{"sample_rate": "fast"}', "sample_rate"),
+        ('{"language": "see profile 7"}', "language"),
+        ('{"context": {"crm": 7}}', "context"),
     ],
 )
-def test_metadata_that_cannot_be_read_close_the_connection(message, named):
-    with pytest.raises(ClientError, match=named) as caught:
-        codec().receive_text(message)
-    assert caught.value.fatal
-    (error,) = told(codec(), caught.value.event)
-    assert error["type"] == "error"
-    assert named in error["data"]["message"]
+def test_a_field_that_is_only_called_like_an_option_ends_no_call(message, named):
+    opened, mistake = codec().receive_text(message)
+    assert opened == DEFAULT
+    assert isinstance(mistake, Mistake)
+    assert named in mistake.message
+    assert "left out" in mistake.message
+
+
+def test_the_other_fields_count():
+    opened, _ = codec().receive_text('{"words": "?", "sample_rate": 16000, "role": "agent"}')
+    assert isinstance(opened, Open)
+    assert (opened.audio.sample_rate, opened.about.labels) == (16_000, ("agent",))
+
+
+def test_metadata_behind_audio_are_told_once():
+    one = codec()
+    one.receive_binary(b"ab")
+    assert one.receive_text('{"hello": 1}') == ()
+    with pytest.raises(ClientError) as caught:
+        one.receive_text('{"sampleRate": 16000}')
+    assert (caught.value.code, caught.value.fatal) == ("late_metadata", False)
+    assert one.receive_text('{"sampleRate": 16000}') == ()
+    assert started().receive_text('{"sampleRate": 16000}') == ()
+
+
+def test_a_digit_may_come_first():
+    assert codec().receive_text('{"event": "dtmf", "digit": "5"}') == (DEFAULT, Digit(0, "5"))
 
 
 def test_a_bad_url_closes_the_connection_too():

@@ -8,7 +8,17 @@ import pytest
 
 from common.options import SessionOptions
 from gateway.protocols.api import ClientError, Request
-from gateway.protocols.commands import About, Audio, AudioFormat, Command, Digit, Finish, Open, Skip
+from gateway.protocols.commands import (
+    About,
+    Audio,
+    AudioFormat,
+    Command,
+    Digit,
+    Finish,
+    Mistake,
+    Open,
+    Skip,
+)
 from gateway.protocols.events import Failed, Final
 from gateway.protocols.twilio import MOST_TEXT, TwilioCodec
 
@@ -96,8 +106,6 @@ def test_custom_parameters_are_options_or_the_customers_own():
 @pytest.mark.parametrize(
     ("body", "named"),
     [
-        ({"customParameters": {"words": "perhaps"}}, "words"),
-        ({"customParameters": {"channel_labels": "a,b"}}, "channel_labels"),
         ({"customParameters": 1}, "customParameters"),
         ({"mediaFormat": {"encoding": "audio/opus"}}, "encoding"),
         ({"mediaFormat": {"sampleRate": 16000}}, "sampleRate"),
@@ -195,11 +203,27 @@ def test_nothing_is_used_after_stop():
     assert (caught.value.code, caught.value.fatal) == ("stopped", False)
 
 
-@pytest.mark.parametrize("event", ["media", "dtmf", "stop"])
-def test_start_comes_first(event):
-    with pytest.raises(ClientError) as caught:
-        say(codec(), event)
-    assert (caught.value.code, caught.value.fatal) == ("start_expected", True)
+def test_what_comes_before_start_waits_for_it():
+    one = codec()
+    assert media(one, LOUD, 0) == []
+    assert say(one, "media") == []
+    assert say(one, "dtmf", dtmf={"digit": "5"}) == []
+    opened, audio, mistake, digit = start(one)
+    assert isinstance(opened, Open)
+    assert (audio, digit) == (Audio(LOUD), Digit(0, "5"))
+    assert isinstance(mistake, Mistake)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("words", "perhaps"), ("channel_labels", "a,b"), ("language", "see profile 7")],
+)
+def test_a_parameter_that_is_only_called_like_an_option_ends_no_call(name, value):
+    opened, mistake = start(codec(), **{name: value})
+    assert isinstance(opened, Open)
+    assert opened.options == DEFAULTS
+    assert isinstance(mistake, Mistake)
+    assert name in mistake.message
 
 
 def test_start_comes_once():
