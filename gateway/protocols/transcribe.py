@@ -5,9 +5,11 @@
     server   {"type": "status"}, {"type": "partial"}, {"type": "transcription"}, {"type": "error"}
 
 Such clients append the text of each transcription, so only finals are sent as transcriptions.
+They may leave when they are told that a recording has stopped, so that follows its last one.
 """
 
 import json
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -31,6 +33,8 @@ from gateway.protocols.events import Event, Failed, Final, GoingAway, Partial, W
 MOST_TEXT = 1 << 16
 """Characters of a text message."""
 
+_RECORDING, _STOPPED = "recording", "stopped"
+
 _MESSAGE: Mapping[str, fields.Reader] = {
     "type": fields.one_of(("start_recording", "stop_recording")),
     "config": lambda name, value: _known(_CONFIG, fields.mapping(name, value)),
@@ -50,6 +54,9 @@ class TranscribeCodec(Codec):
         self._rate: int | None = None
         """The sample rate of the call, once it is open."""
         self._recording = False
+        self._waiting: deque[str] = deque()
+        """Statuses to tell: ``stopped`` waits for the last text of its recording, and what follows
+        waits for that."""
         self._objected = False
         """Whether the client was told that its audio is not used."""
 
@@ -60,7 +67,7 @@ class TranscribeCodec(Codec):
 
     def connected(self) -> Sequence[Command]:
         """See `Codec`."""
-        return (self._status("ready"),)
+        return (Say((self._status("ready"),)),)
 
     def receive_text(self, message: str) -> Sequence[Command]:
         """See `Codec`."""
@@ -74,7 +81,8 @@ class TranscribeCodec(Codec):
         if not self._recording:
             raise ClientError("not_recording", "stop_recording without start_recording")
         self._recording = False
-        return (Flush(), self._status("stopped"))
+        self._waiting.append(_STOPPED)
+        return (Flush(),)
 
     def receive_binary(self, data: bytes) -> Sequence[Command]:
         """See `Codec`."""
@@ -88,7 +96,11 @@ class TranscribeCodec(Codec):
 
     def render(self, event: Event, now: float) -> Sequence[Message]:
         """See `Codec`."""
-        return [json.dumps(message, ensure_ascii=False) for message in _messages(event, now)]
+        told = [json.dumps(message, ensure_ascii=False) for message in _messages(event, now)]
+        # Of an utterance that nobody could read, it is not known what ended it.
+        if isinstance(event, Final) and event.reason in ("flush", "failed"):
+            told += self._due()
+        return told
 
     def _start(self, rate: int) -> Sequence[Command]:
         if self._recording:
@@ -98,14 +110,23 @@ class TranscribeCodec(Codec):
             text = f"sample_rate cannot change on one connection; it is {self._rate}"
             raise ClientError("audio_format_fixed", text)
         self._recording, self._objected = True, False
-        status = self._status("recording")
+        if self._waiting:
+            self._waiting.append(_RECORDING)
+            return ()
+        status = Say((self._status(_RECORDING),))
         if opened:
             return (status,)
         return (Open(self._options, AudioFormat("pcm16", rate, 1), about=self._about), status)
 
-    def _status(self, status: str) -> Say:
-        message = {"type": "status", "status": status, "client_id": self._client}
-        return Say((json.dumps(message),))
+    def _due(self) -> list[str]:
+        """Return the status of the recording whose last text is told, and what waited for it."""
+        told = [self._status(self._waiting.popleft())] if self._waiting else []
+        while self._waiting and self._waiting[0] != _STOPPED:
+            told.append(self._status(self._waiting.popleft()))
+        return told
+
+    def _status(self, status: str) -> str:
+        return json.dumps({"type": "status", "status": status, "client_id": self._client})
 
 
 def _known(readers: Mapping[str, fields.Reader], given: Mapping[str, object]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from common.options import SessionOptions
+from common.pipeline.text import EndReason
 from gateway.protocols.api import ClientError, Request
 from gateway.protocols.commands import Audio, AudioFormat, Command, Flush, Open, Say
 from gateway.protocols.events import Created, Failed, Final, GoingAway, Partial, Word, Words
@@ -58,14 +59,37 @@ def test_a_recording_opens_the_call_with_words():
     assert status(recording)["status"] == "recording"
 
 
-def test_the_end_of_a_recording_is_answered_and_the_next_is_of_the_same_call():
+def final(text: str, reason: EndReason) -> Final:
+    return Final(0, 1, 1, 0, 8_000, 9_000, text, None, None, reason)
+
+
+def told(one: TranscribeCodec, event: Any) -> list[str]:
+    """Return the statuses and texts of an event's messages."""
+    messages = [json.loads(message) for message in one.render(event, 1.0)]
+    return [message.get("status") or message["text"] for message in messages]
+
+
+def test_a_recording_has_stopped_once_its_last_text_is_told():
     one = started()
-    flush, stopped = one.receive_text(STOP)
-    assert flush == Flush()
-    assert status(stopped)["status"] == "stopped"
+    assert one.receive_text(STOP) == (Flush(),)
+    assert told(one, final("before", "silence")) == ["before"]
+    assert told(one, final("at the end", "flush")) == ["at the end", "stopped"]
     (again,) = one.receive_text(START)
     assert status(again)["status"] == "recording"
     assert one.receive_binary(b"ab") == (Audio(b"ab"),)
+    one.receive_text(STOP)
+    assert told(one, final("", "flush")) == ["stopped"]
+
+
+def test_statuses_keep_their_order():
+    one = started()
+    for _ in range(2):
+        assert one.receive_text(STOP) == (Flush(),)
+        assert one.receive_text(START) == ()
+        assert one.receive_binary(b"ab") == (Audio(b"ab"),)
+    assert told(one, final("one", "flush")) == ["one", "stopped", "recording"]
+    assert told(one, final("", "failed")) == ["stopped", "recording"]
+    assert told(one, final("", "flush")) == []
 
 
 def test_audio_outside_of_a_recording_is_told_once():
