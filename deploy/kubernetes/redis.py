@@ -9,7 +9,10 @@ from deploy.kubernetes.values import Redis, Values
 from deploy.kubernetes.workloads import CONFINED, pod_security
 
 PORT = 6379
-IMAGE = "valkey/valkey:9.0-alpine"
+IMAGE = (
+    "valkey/valkey:9.0.1-alpine"
+    "@sha256:1be494495248d53e3558b198a1c704e6b559d5e99fe4c926e14a8ad24d76c6fa"
+)
 # The image's own user and group.
 _USER, _GROUP = 999, 1000
 _USERS = f"{FILES}/redis-users"

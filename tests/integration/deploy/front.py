@@ -1,7 +1,7 @@
 """A proxy in front of a host's gateways, which it finds by their name, as in docker-compose.yml."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 
@@ -28,8 +28,13 @@ def page(address: str, port: int) -> int:
 
 
 @contextmanager
-def proxy_before(host: Host, service: str) -> Iterator[Proxy]:
-    """Start one of `FRONTS` at `ADDRESS`; skip the test where its program is missing."""
+def proxy_before(
+    host: Host, service: str, others: Mapping[str, str] | None = None
+) -> Iterator[Proxy]:
+    """Start one of `FRONTS` at `ADDRESS`; skip the test where its program is missing.
+
+    `others` are further changes of its files.
+    """
     directory = host.directory / service
     directory.mkdir()
     if service == "proxy":
@@ -48,7 +53,7 @@ def proxy_before(host: Host, service: str) -> Iterator[Proxy]:
             pytest.skip("there is no HAProxy")
         changes = {"127.0.0.11:53": host.names.endpoint, "bind :": f"bind {ADDRESS}:"}
         kind, folder = Proxy, "haproxy"
-    moved(folder, directory, changes)
+    moved(folder, directory, {**changes, **(others or {})})
     for path in directory.iterdir():
         path.write_text(host.moved(path.read_text()))
     proxy = kind(service, directory, (ADDRESS, host.ports[8000]))

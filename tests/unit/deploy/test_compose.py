@@ -32,6 +32,10 @@ FIXED_IN_A_CONTAINER = {
     "vad_engine",
     "denoise_engine",
 }
+IMAGES = {
+    *("NGINX_IMAGE", "HAPROXY_IMAGE", "REDIS_IMAGE", "PROMETHEUS_IMAGE", "ALERTMANAGER_IMAGE"),
+    *("GRAFANA_IMAGE", "REDIS_EXPORTER_IMAGE", "NODE_EXPORTER_IMAGE", "DCGM_EXPORTER_IMAGE"),
+}
 
 
 def settings_class(service):
@@ -141,12 +145,72 @@ def test_containers_are_called_as_the_documents_say_whatever_the_folder_is_calle
         assert service in FILE["services"]
 
 
-def test_images_have_versions():
-    for service in FILE["services"].values():
+def test_images_of_others_are_named_by_their_content_and_may_be_others():
+    without = {"redis-exporter", "dcgm-exporter"}  # docs/supply-chain.md
+    for name, service in FILE["services"].items():
         if "build" not in service:
-            name, _, version = service["image"].rpartition(":")
-            assert name
-            assert re.match(r"v?\d+\.\d+", version), service["image"]
+            image, _, digest = service["image"].partition("@")
+            assert re.search(r":v?\d+\.\d+", image), image
+            assert re.fullmatch(r"sha256:[0-9a-f]{64}", digest) or name in without, name
+    mine = compose.read(dict.fromkeys(IMAGES, "mine:1"))["services"].values()
+    assert {each["image"] for each in mine if "build" not in each} == {"mine:1"}
+    assert compose.variables() >= IMAGES
+
+
+def test_images_of_ours_have_a_tag_that_can_be_chosen_and_are_built_once():
+    chosen = {"COMPOSE_PROJECT_NAME": "second", "IMAGE_TAG": "0.1.0"}
+    services = compose.read(chosen, compose.USERS)["services"]
+    for name, service in compose.read({}, compose.USERS)["services"].items():
+        if "build" in service:
+            extra = service["build"]["args"]["EXTRA"]
+            assert service["image"] == f"callscribe-{extra}:latest"
+            assert services[name]["image"] == f"second-{extra}:0.1.0"
+
+
+def test_every_container_has_a_limit_of_memory_and_is_started_again():
+    once = {"certificate", "cluster", "operator"}
+    for name, service in compose.read({}, compose.USERS)["services"].items():
+        assert re.fullmatch(r"\d+[mg]", service["mem_limit"]), name
+        assert service["restart"] == ("no" if name in once else "unless-stopped")
+    chosen = compose.read({"ASR_MEMORY": "6g", "VLLM_MEMORY": "24g"})["services"]
+    assert chosen["asr"]["mem_limit"] == "6g"
+    assert chosen["align"]["mem_limit"] == chosen["asr-vllm"]["mem_limit"] == "24g"
+
+
+def test_another_maxmemory_of_redis_needs_another_limit():
+    def limit(**env):
+        return compose.read(env)["services"]["redis"]["mem_limit"]
+
+    assert limit() == "4g"
+    assert limit(REDIS_MAXMEMORY="8gb", REDIS_MEMORY="16g") == "16g"
+    assert limit(REDIS_MAXMEMORY="8gb") == "give REDIS_MEMORY twice REDIS_MAXMEMORY, not 4g"
+
+
+def test_prometheus_keeps_what_it_has_for_a_time_and_in_a_space_that_can_be_chosen():
+    def flags(**env):
+        return dict(
+            each.removeprefix("--storage.tsdb.retention.").split("=")
+            for each in compose.read(env)["services"]["prometheus"]["command"]
+            if "retention" in each
+        )
+
+    assert flags() == {"time": "30d", "size": "10GB"}
+    chosen = flags(PROMETHEUS_RETENTION="90d", PROMETHEUS_DISK="50GB")
+    assert chosen == {"time": "90d", "size": "50GB"}
+
+
+@pytest.mark.parametrize("password", ["", "0123abcd"])
+def test_grafana_starts_with_a_password_of_its_own_alone(tmp_path, password):
+    service = compose.read({"GRAFANA_PASSWORD": password})["services"]["grafana"]
+    started = tmp_path / "run.sh"
+    started.write_text("#!/bin/sh\necho started\n")
+    started.chmod(0o755)
+    command = [each.replace("/run.sh", str(started)) for each in service["entrypoint"]]
+    env = {"GF_SECURITY_ADMIN_PASSWORD": service["environment"]["GF_SECURITY_ADMIN_PASSWORD"]}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == bool(password)
+    assert done.stdout == ("started\n" if password else "")
+    assert bool(password) or "put GRAFANA_PASSWORD into .env" in done.stderr
 
 
 def test_no_container_can_do_more_than_it_must():

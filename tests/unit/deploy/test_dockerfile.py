@@ -1,3 +1,4 @@
+import re
 import shlex
 import subprocess
 import sysconfig
@@ -22,9 +23,17 @@ def test_the_build_sees_what_the_distribution_is_made_of_and_nothing_else():
     assert rules[0] == "*"
     admitted = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    packages = project["tool"]["setuptools"]["packages"]["find"]["include"]
-    files = {"pyproject.toml", project["project"]["readme"], *project["project"]["license-files"]}
-    assert admitted == {*(each.rstrip("*") for each in packages), *files, *copied()}
+    (services,) = re.findall(
+        r"^SERVICES = \((.+)\)$", (ROOT / "setup.py").read_text(), re.MULTILINE
+    )
+    packages = {"callscribe", *re.findall(r'"(\w+)"', services)}
+    files = {
+        "pyproject.toml",
+        "setup.py",
+        project["project"]["readme"],
+        *project["project"]["license-files"],
+    }
+    assert admitted == {*packages, *files, *copied()}
     assert all((ROOT / each).exists() for each in admitted)
 
 

@@ -218,6 +218,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
     },
     "docs/compose.md": {
         'echo "REDIS_PASSWORD': CONTAINERS,
+        'echo "GRAFANA_PASSWORD': CONTAINERS,
         "docker compose": CONTAINERS,
         "KEY=$(docker compose": f"{CONTAINERS}; test_monitoring.py starts them with keys",
         "chmod 700 deploy/secrets\necho": f"{CONTAINERS}; test_secrets.py reads such files",
