@@ -17,6 +17,7 @@
 #   make drills [ARGS="--list"]  each alert, provoked on a real stack
 #   make attack [ARGS="--short"] one rude client after another; the others may notice nothing
 #   make faults [ARGS=--quick]  seeded faults: which of them the tests find
+#   make test-containers [ARGS=--short]   docker-compose.yml on a Docker Engine of its own; Debian, root
 #   make lock [ARGS=--upgrade]   write deploy/locks anew: what images are installed from
 #   make sbom                    list what images and the page are made of, into build/sbom
 #   make clean                   remove what these made
@@ -35,8 +36,8 @@ export OPENBLAS_NUM_THREADS ?= 1
 PROCESSES ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores > 3 ? cores : 3)))
 PYTEST = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo up web test-web screenshots test test-all test-clients test-hosts test-plain-cpu test-vllm \
-	check bench chaos fuzz faults drills attack lock sbom clean
+.PHONY: demo up web test-web screenshots test test-all test-clients test-hosts test-containers test-plain-cpu \
+	test-vllm check bench chaos fuzz faults drills attack lock sbom clean
 
 demo: .venv/local.stamp
 	$(BIN)/callscribe demo $(if $(AUDIO),"$(AUDIO)") $(ARGS)
@@ -80,6 +81,10 @@ test-clients: .venv/dev.stamp
 # Systemd boots each host, in a namespace of its own; without root or its packages it skips itself.
 test-hosts: .venv/dev.stamp
 	$(BIN)/python -m pytest tests/hosts -rP $(ARGS)
+
+# It makes its own engine and images, and leaves nothing but what is in build/containers.
+test-containers: .venv/dev.stamp
+	$(BIN)/python -m pytest tests/containers $(ARGS)
 
 # CTranslate2's kernels for AVX, and oneDNN's for AVX2, whatever the processor has. No processor with
 # AVX2 takes the former by itself, so this differs from `make test`. GENERIC takes twice as long.
