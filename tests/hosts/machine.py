@@ -6,12 +6,12 @@ there but sshd. It sees its own processes, and its network is a namespace of `ne
 
 import os
 import shutil
-import signal
 import subprocess
 import uuid
 from functools import partial
 from pathlib import Path
 
+from callscribe.local.child import die_with_parent
 from tests.hosts import network
 from tests.integration.callscribe.processes import until
 
@@ -71,11 +71,17 @@ class Machine:
         script = _BOOT.format(
             self._directory, uuid.uuid4().hex, self.name, self._space, " ".join(_CGROUPS)
         )
-        # Its mounts end with it.
-        command = ["unshare", "--mount", "--propagation", "private", "sh", "-euc", script]
+        # Its mounts and all its processes end with `unshare`, which ends with this test.
+        command = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork"]
+        command += ["--kill-child", "--mount-proc", "sh", "-euc", script]
         with (self._directory / "console").open("wb") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                process_group=0,
+                preexec_fn=die_with_parent(),
             )
         until(self._listens, 60)
 
@@ -88,25 +94,25 @@ class Machine:
     def run(self, *words: str) -> str:
         """Run a command in it as its root, though its cable be out; return what it writes."""
         assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        (init,) = children.read_text().split()
+        (nspawn,) = _children(str(self._process.pid))
+        (init,) = _children(nspawn)
         command = ["nsenter", "--target", init, "--all", *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{self.name}: {words}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def journal(self) -> str:
-        """Return its newest log."""
-        return self.run("journalctl", "--no-pager", "--lines", "200")
-
     def close(self) -> None:
         """End it as a power cut would."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
+            self._process.kill()
             self._process.wait()
         shutil.rmtree(f"/run/systemd/nspawn/propagate/{self._space}", ignore_errors=True)
         for each in _CGROUPS:
             until(partial(_removed, Path(each, self._space)), 10)
+
+
+def _children(pid: str) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 def _removed(cgroup: Path) -> bool:
