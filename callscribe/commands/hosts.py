@@ -7,8 +7,8 @@ from pathlib import Path
 
 from callscribe.commands import redis_acl
 from callscribe.hosts.file import File, Files
-from callscribe.hosts.files import Given, render
 from callscribe.hosts.inventory import SECRETS, Host, Inventory, parse
+from callscribe.hosts.rendering import Given, render
 from common.errors import SettingsError
 from common.settings import FlagParser
 

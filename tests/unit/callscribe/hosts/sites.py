@@ -1,7 +1,7 @@
 """The inventory of the page, and what its files are made of."""
 
-from callscribe.hosts.files import Given
 from callscribe.hosts.inventory import Inventory, parse
+from callscribe.hosts.rendering import Given
 from tests.conftest import ROOT
 from tests.documents import block
 

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from callscribe.hosts.authority import Authority
 from callscribe.hosts.file import Files
-from callscribe.hosts.files import render
+from callscribe.hosts.rendering import render
 from tests.conftest import ROOT
 from tests.unit.callscribe.hosts.sites import USERS, given, site
 
