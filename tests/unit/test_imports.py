@@ -5,6 +5,7 @@ either kind is two files that can only be understood together.
 """
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -16,6 +17,8 @@ PACKAGES = (*PRODUCTION, "bench", "deploy", "docs", "tests")
 
 IN_A_CIRCLE: frozenset[str] = frozenset()
 """Modules that are still in one."""
+
+RELATIVE_IMPORT = re.compile(r"""(?:from|import\()\s*"(\.[^"]+)\.js\"""")
 
 Graph = Mapping[str, frozenset[str]]
 
@@ -44,6 +47,17 @@ def needs(tree: ast.AST, modules: Iterable[str]) -> frozenset[str]:
     known = frozenset(modules)
     named = ((f"{module}.{name}", module) for module, name in imported(tree))
     return frozenset(next((each for each in pair if each in known), "") for pair in named) - {""}
+
+
+def typescript() -> dict[str, frozenset[str]]:
+    """What each module of the JavaScript client and the page imports, types included, by path."""
+    needed = {}
+    for folder in ("js", "page"):
+        for path in sorted((ROOT / "clients" / folder / "src").rglob("*.ts*")):
+            named = RELATIVE_IMPORT.findall(path.read_text())
+            targets = [(path.parent / each).resolve().with_suffix("") for each in named]
+            needed[str(path.with_suffix(""))] = frozenset(map(str, targets)) - {str(path)}
+    return {name: others & needed.keys() for name, others in needed.items()}
 
 
 def graph(trees: Mapping[str, ast.AST]) -> dict[str, frozenset[str]]:
@@ -83,6 +97,11 @@ def test_there_is_no_circle_but_the_known_ones():
     unknown = [sorted(circle) for circle in found if not circle <= IN_A_CIRCLE]
     assert unknown == []
     assert IN_A_CIRCLE - frozenset().union(*found) == set()
+
+
+def test_no_module_in_typescript_needs_itself():
+    assert len(typescript()) > 100
+    assert circles(typescript()) == set()
 
 
 @pytest.mark.parametrize(

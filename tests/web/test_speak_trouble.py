@@ -144,6 +144,23 @@ def test_no_word_into_a_microphone_is_missing_when_the_gateway_is_killed(
     browser.close()
 
 
+def test_a_lost_network_is_told_while_the_socket_is_still_open(
+    server: Server, chromium: "Browser", call: Path
+):
+    with speak(chromium, server.address) as view:
+        view.open("#speak?source=file&channels=2")
+        view.choose(call)
+        view.start()
+        view.wait_for_state("Live")
+        told = view.page.get_by_role("alert").filter(has_text="no network")
+        view.page.context.set_offline(True)
+        told.wait_for(timeout=3000)
+        view.wait_for_state("Live")
+        view.page.context.set_offline(False)
+        told.wait_for(state="detached", timeout=3000)
+        view.stop()
+
+
 def test_a_server_that_stays_away_is_explained_and_the_text_stays(
     server: Server, chromium: "Browser", call: Path
 ):

@@ -3,7 +3,8 @@ import { pageAddress, socketUrl } from "./address.js";
 import { type Call, RunningCall } from "./call.js";
 import { CallscribeError } from "./errors.js";
 import type { AudioFormat, CallOptions } from "./messages.js";
-import type { Handshake, Tls, WebSocketConstructor } from "./socket.js";
+import type { Handshake } from "./socket.js";
+import type { Tls, WebSocketConstructor } from "./opening.js";
 import type { AudioSource } from "./sources/source.js";
 
 /** Servers acknowledge about once a second, without the audio inside their resamplers. */

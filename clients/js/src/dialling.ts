@@ -2,7 +2,8 @@ import { closingFailure } from "./closing.js";
 import { asFailure, CallscribeError } from "./errors.js";
 import type { ErrorMessage, ServerMessage, SessionCreated } from "./messages.js";
 import { parseMessage } from "./parsing.js";
-import { type Handshake, openSocket, type WebSocketLike } from "./socket.js";
+import { type Handshake, openSocket } from "./socket.js";
+import type { WebSocketLike } from "./opening.js";
 
 /** A close code of our own: a gateway goes on waiting for a client that closes with it. */
 const LEFT = 4000;

@@ -9,7 +9,8 @@ import type { ReaderMessage, ServerMessage } from "./messages.js";
 import { parseReaderMessage } from "./parsing.js";
 import { Place } from "./place.js";
 import { Redialling } from "./redialling.js";
-import { openSocket, type Tls, type WebSocketLike } from "./socket.js";
+import { openSocket } from "./socket.js";
+import type { Tls, WebSocketLike } from "./opening.js";
 
 const NORMAL_CLOSURE = 1000;
 const PATIENCE_S = 60;

@@ -35,7 +35,7 @@ export {
 export type { Latency, Measure } from "./latency.js";
 export * from "./messages.js";
 export { heard, NOTHING_SAID, type Transcript } from "./transcript.js";
-export type { Tls, WebSocketConstructor, WebSocketLike } from "./socket.js";
+export type { Tls, WebSocketConstructor, WebSocketLike } from "./opening.js";
 export type { CaptureOptions } from "./sources/capture.js";
 export { file, type FileChannels } from "./sources/file.js";
 export { mediaStream } from "./sources/media-stream.js";

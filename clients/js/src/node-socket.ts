@@ -5,7 +5,7 @@ import type { ClientOptions, WebSocket as WsSocket } from "ws";
 import { RETRY_AFTER_S } from "./closing.js";
 import { denial } from "./access.js";
 import { CallscribeError } from "./errors.js";
-import type { Opening, Tls } from "./socket.js";
+import type { Opening, Tls } from "./opening.js";
 
 // Hidden from bundlers, which would look for Node's modules when they build for a browser.
 const MOST_SAID = 1000;

@@ -1,16 +1,9 @@
 import { address } from "../server.js";
 import clipUrl from "./clip.wav?url";
-import { readWav } from "./wav.js";
+import { readWav, type Clip } from "./wav.js";
 
 /** What is said in the clip: a sentence of the project's sample call, cut by make_clip.py. */
 export const CLIP_TEXT = "So the amount on your bill is only an estimate.";
-
-export interface Clip {
-  readonly samples: Float32Array;
-  /** Hz. */
-  readonly rate: number;
-  readonly seconds: number;
-}
 
 /** Loads the clip. Rejects where the server does not give it. */
 export async function loadClip(signal: AbortSignal): Promise<Clip> {

@@ -1,4 +1,10 @@
-import type { Clip } from "./clip.js";
+/** Sound of one channel. */
+export interface Clip {
+  readonly samples: Float32Array;
+  /** Hz. */
+  readonly rate: number;
+  readonly seconds: number;
+}
 
 /** Reads a WAV file of one channel of PCM16; throws an error for any other. */
 export function readWav(file: ArrayBuffer): Clip {

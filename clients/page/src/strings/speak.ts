@@ -39,6 +39,7 @@ export const speak = {
     failed: "Ended by a failure",
   },
   waiting: (since: string, audio: string) => `${since} so far. ${audio} of sound wait here to be sent; nothing is lost.`,
+  offline: "This device has no network. What is said is kept and sent when it is back.",
   muted: "The system has muted this microphone: what is said now is not heard. Unmute it, for example with the key on the headset or keyboard.",
   silent: "Nothing comes from this microphone. Check that it is plugged in and switched on, or choose another one and start again.",
   clipping: "too loud",

@@ -1,7 +1,7 @@
 import type { AudioFormat, CallscribeError } from "callscribe";
 
 import { CLIP_TEXT, loadClip } from "../clip.js";
-import type { Clip } from "../clip.js";
+import type { Clip } from "../wav.js";
 import { messageOf, speak, wasRefused } from "../probe.js";
 import { runner } from "../runner.js";
 import { wordErrors } from "../words.js";
