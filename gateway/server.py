@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import time
 from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
@@ -38,7 +37,7 @@ from gateway.calls.spans import NoSpans
 from gateway.calls.standby import Standby
 from gateway.calls.store import SessionStore
 from gateway.calls.table import Calls
-from gateway.conversations.client import Newcomer
+from gateway.conversations.newcomers import Newcomers
 from gateway.conversations.reception import Reception
 from gateway.conversations.surroundings import Surroundings
 from gateway.downlink.reader import Downlink
@@ -57,9 +56,6 @@ from gateway.tls.serving import Tls
 from gateway.uplink.writer import Uplink
 from gateway.webhooks.service import Webhooks
 
-_OPENING_GRACE = 1.0
-"""Seconds in which a connection's first message is under way: it is not ended for another's sake,
-unless its client has more of them."""
 _LAST_WRITES = 1.0
 _LAST_SPANS = 2.0
 
@@ -80,7 +76,7 @@ class GatewayServer:
         self._bus_metrics = BusMetrics.build(registry)
         self._refusals = Refusals(self._bus_metrics)
         self._metrics = GatewayMetrics.build(registry)
-        self._unopened: Standby[Newcomer] = Standby(_OPENING_GRACE, time.monotonic)
+        self._newcomers = Newcomers(settings.max_unopened_per_key)
         self._absent: Standby[Absence] = Standby()
         self._idle = asyncio.Event()
         self._tls: Tls | None = None
@@ -140,7 +136,7 @@ class GatewayServer:
             most=settings.max_sessions,
             most_of_one=settings.max_sessions_per_key,
             quota=Quota(link),
-            free_connection=self._free_connection,
+            free_connection=self._newcomers.make_room,
             free_call=self._free_call,
         )
         store = SessionStore(link, self._name)
@@ -194,7 +190,7 @@ class GatewayServer:
             handshakes=self._handshakes,
             metrics=self._metrics,
             spans=spans,
-            unopened=self._unopened,
+            newcomers=self._newcomers,
         )
         self._reception = Reception(
             around,
@@ -325,13 +321,6 @@ class GatewayServer:
         for call in self._calls:
             if call.running and not call.attended:
                 call.release()
-
-    def _free_connection(self, caller: str) -> bool:
-        """End one connection that has no call, for a caller; tell whether there was one."""
-        unopened = self._unopened.first_to_go(caller)
-        if unopened is not None:
-            unopened.give_up()
-        return unopened is not None
 
     def _free_call(self) -> bool:
         """End one call that has no client; tell whether there was one."""

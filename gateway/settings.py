@@ -79,6 +79,12 @@ class GatewaySettings(CommonSettings):
         "calls of one key that may wait for their clients; beyond it the oldest one ends",
         minimum=0,
     )
+    max_unopened_per_key: int = setting(
+        100,
+        "connections of one key that may wait with their calls longer than --opening-s; beyond it"
+        " the oldest one is closed",
+        minimum=0,
+    )
     trusted_proxies: str | None = setting(
         None,
         "addresses and networks, with commas, of proxies whose X-Forwarded-For or Forwarded"
@@ -144,7 +150,11 @@ class GatewaySettings(CommonSettings):
         30.0, "audio accepted in one go before --max-audio-rate holds", unit="s", minimum=0
     )
     opening_s: float = setting(
-        30.0, "time that a connection has to open its call", unit="s", minimum=0.1
+        30.0,
+        "time that a connection has to open its call; an hour more in protocols whose clients"
+        " connect long before they speak",
+        unit="s",
+        minimum=0.1,
     )
     max_message_bytes: int = setting(
         1 << 20, "largest message accepted from a client", unit="bytes", minimum=1024

@@ -59,7 +59,8 @@ class Conversation:
 
     `name` is the call's id, unless the client resumes another call; with `returning` it must.
     `who` makes it; unless `vouched`, the message that opens the call says who. `resumable`: a call
-    whose connection breaks waits for its client. `idle_s`: see `gateway.protocols.api.Protocol`.
+    whose connection breaks waits for its client. `idle_s`, `waits_s`: see
+    `gateway.protocols.api.Protocol`.
     `parent` is the client's span.
     """
 
@@ -77,6 +78,7 @@ class Conversation:
         returning: bool = False,
         resumable: bool = False,
         idle_s: float = 0.0,
+        waits_s: float = 0.0,
         parent: Parent | None = None,
     ) -> None:
         self.id = name
@@ -92,6 +94,7 @@ class Conversation:
         self._ended = ended
         self._returning = returning
         self._resumable = resumable
+        self._waits_s = waits_s
         self._parent = parent
         self._state = _State.NEW
         self._vouched = vouched
@@ -103,7 +106,7 @@ class Conversation:
         self._mistakes = Mistakes(around.metrics)
         self._task: asyncio.Task[None] | None = None
         self._idle = Idle(idle_s, self._end_idle, self._may_be_idle)
-        around.unopened.add(self._came_as, self)
+        around.newcomers.add(self._came_as, self)
 
     @property
     def present(self) -> bool:
@@ -180,6 +183,15 @@ class Conversation:
         """Drop the connection, which has ended, and with it the last message it received."""
         self._client = None
         self.throttle.forget()
+
+    def overdue(self) -> None:
+        """Close a client that has not opened its call in time, unless its protocol lets it wait."""
+        if self._state is not _State.NEW:
+            return
+        if self._waits_s and self._codec.introduced:
+            self._around.newcomers.late(self._came_as, self, self._waits_s)
+        else:
+            self.give_up()
 
     def give_up(self) -> None:
         """Close a client that has not opened its call, to make room for one that will."""
@@ -305,7 +317,7 @@ class Conversation:
     def _begin(self, state: _State) -> None:
         check_again(self._around.gate, self.who)
         self._state = state
-        self._around.unopened.discard(self._came_as, self)
+        self._around.newcomers.discard(self._came_as, self)
 
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -444,5 +456,5 @@ class Conversation:
         if self._state is not _State.OVER:
             self._state = _State.OVER
             self._idle.close()
-            self._around.unopened.discard(self._came_as, self)
+            self._around.newcomers.discard(self._came_as, self)
             self._ended(self)

@@ -82,6 +82,7 @@ class Reception:
             returning=returning,
             resumable=protocol.resumable,
             idle_s=protocol.idle_s,
+            waits_s=protocol.waits_s,
             vouched=protocol.credential_in is not Carrier.MESSAGES,
             parent=parent_of(request),
         )

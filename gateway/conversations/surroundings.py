@@ -7,9 +7,8 @@ from gateway.access.gate import Gate
 from gateway.admission.handshake import Handshakes
 from gateway.calls.opening import Openings
 from gateway.calls.spans import Spans
-from gateway.calls.standby import Standby
 from gateway.calls.table import Calls
-from gateway.conversations.client import Newcomer
+from gateway.conversations.newcomers import Newcomers
 from gateway.downlink.reader import Downlink
 
 
@@ -25,5 +24,4 @@ class Surroundings:
     handshakes: Handshakes
     metrics: GatewayMetrics
     spans: Spans
-    unopened: Standby[Newcomer]
-    """Conversations that have no call yet."""
+    newcomers: Newcomers

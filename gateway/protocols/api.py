@@ -91,6 +91,11 @@ class Codec(ABC):
         return False
 
     @property
+    def introduced(self) -> bool:
+        """Whether the client has said enough to wait before it opens its call; see `Protocol`."""
+        return True
+
+    @property
     def divisible(self) -> bool:
         """Whether a long binary message may be handed over in pieces, as other calls run between.
 
@@ -140,6 +145,10 @@ class Codec(ABC):
     def closing(self, close_code: int, reason: str) -> tuple[int, str]:
         """Return the protocol's own close code and reason for one of ours."""
         return close_code, reason
+
+
+WARM = 3600.0
+"""Seconds that a client may wait with its call where clients connect long before they speak."""
 
 
 class Transport(Enum):
@@ -198,7 +207,8 @@ class Protocol:
 
     `speaks_in_text`: its audio comes in text messages, so a client may send many. `subprotocol`
     chooses from what a client offers. `denial` gets an HTTP status and a reason. A client that
-    sends nothing for `idle_s` seconds is closed with the reason ``idle``; 0 lets it be silent.
+    sends nothing for `idle_s` seconds is closed with the reason ``idle``; 0 lets it be silent. Its
+    clients may open their calls `waits_s` seconds later than others; 0 where they open them soon.
     """
 
     name: str
@@ -214,6 +224,7 @@ class Protocol:
     subprotocol: Callable[[Sequence[str]], str | None] = no_subprotocol
     denial: Callable[[int, str], Denial] = plain_denial
     idle_s: float = 0.0
+    waits_s: float = 0.0
 
     def port_in(self, settings: object) -> int | None:
         """Return the port that settings give it; None where it has none of its own."""

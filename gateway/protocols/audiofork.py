@@ -20,7 +20,15 @@ from typing import Any
 from common.audio import rounded_seconds, seconds
 from common.options import Kind, SessionOptions
 from gateway.protocols import fields, telephony
-from gateway.protocols.api import Carrier, ClientError, Codec, Message, Protocol, Request
+from gateway.protocols.api import (
+    WARM,
+    Carrier,
+    ClientError,
+    Codec,
+    Message,
+    Protocol,
+    Request,
+)
 from gateway.protocols.commands import (
     MAX_CHANNELS,
     MAX_SAMPLE_RATE,
@@ -176,4 +184,5 @@ PROTOCOL = Protocol(
     path="/audiofork",
     subprotocol=_first,
     credential_in=Carrier.QUERY,
+    waits_s=WARM,
 )

@@ -19,6 +19,7 @@ from uuid import UUID
 from common.options import SessionOptions
 from gateway.protocols import telephony
 from gateway.protocols.api import (
+    WARM,
     Carrier,
     ClientError,
     Codec,
@@ -67,6 +68,11 @@ class AudioSocketCodec(Codec):
         self._digits: list[Digit] = []
         """Those that came before any audio."""
         self._finished = False
+
+    @property
+    def introduced(self) -> bool:
+        """See `Codec`: a line may be silent, but it begins with its UUID."""
+        return self._name is not None
 
     def receive_text(self, message: str) -> Sequence[Command]:
         """See `Codec`."""
@@ -185,4 +191,5 @@ PROTOCOL = Protocol(
     port="audiosocket_port",
     usual_port=9092,
     credential_in=Carrier.NOWHERE,
+    waits_s=WARM,
 )

@@ -17,7 +17,15 @@ from typing import Any
 from common.audio import SAMPLE_RATE, rounded_seconds, seconds
 from common.options import SessionOptions
 from gateway.protocols import fields, naming
-from gateway.protocols.api import Carrier, ClientError, Codec, Message, Protocol, Request
+from gateway.protocols.api import (
+    WARM,
+    Carrier,
+    ClientError,
+    Codec,
+    Message,
+    Protocol,
+    Request,
+)
 from gateway.protocols.commands import (
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
@@ -179,5 +187,9 @@ def _error(code: str, message: str) -> dict[str, Any]:
 
 
 PROTOCOL = Protocol(
-    "transcribe", TranscribeCodec, path="/ws/transcribe", credential_in=Carrier.QUERY
+    "transcribe",
+    TranscribeCodec,
+    path="/ws/transcribe",
+    credential_in=Carrier.QUERY,
+    waits_s=WARM,
 )

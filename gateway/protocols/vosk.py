@@ -20,7 +20,15 @@ from typing import Any
 from common.audio import rounded_seconds
 from common.options import Kind, SessionOptions
 from gateway.protocols import fields, telephony
-from gateway.protocols.api import Carrier, ClientError, Codec, Message, Protocol, Request
+from gateway.protocols.api import (
+    WARM,
+    Carrier,
+    ClientError,
+    Codec,
+    Message,
+    Protocol,
+    Request,
+)
 from gateway.protocols.commands import (
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
@@ -183,7 +191,7 @@ def _json(message: Mapping[str, Any]) -> str:
     return json.dumps(message, ensure_ascii=False)
 
 
-PROTOCOL = Protocol("vosk", VoskCodec, path="/vosk", credential_in=Carrier.QUERY)
+PROTOCOL = Protocol("vosk", VoskCodec, path="/vosk", credential_in=Carrier.QUERY, waits_s=WARM)
 OWN_PORT = Protocol(
     "vosk_ws",
     VoskCodec,
@@ -191,5 +199,6 @@ OWN_PORT = Protocol(
     port="vosk_port",
     usual_port=2700,
     credential_in=Carrier.QUERY,
+    waits_s=WARM,
 )
 """For clients that cannot be given a path: vosk-server's own port has none."""

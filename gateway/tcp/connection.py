@@ -103,14 +103,14 @@ class TcpConnection(asyncio.Protocol):
     def serve(self, conversation: Conversation, patience: float) -> None:
         """Begin to read, for this conversation.
 
-        A client that has not opened its call after `patience` seconds is closed.
+        A client that has not opened its call after `patience` seconds is overdue.
         """
         self._conversation = conversation
         if self._transport.is_closing():  # lost while it was asked whether there is room
             self.connection_lost(None)
             return
         loop = asyncio.get_running_loop()
-        self._opening = loop.call_later(patience, conversation.give_up)
+        self._opening = loop.call_later(patience, conversation.overdue)
         conversation.begin()
         if not self._closing:
             self._waiting = False

@@ -296,13 +296,13 @@ class WebSocketConnection(ServerConnection):
     ) -> None:
         """Connect the client and its conversation until either ends.
 
-        A client that has not opened its call after `patience` seconds is closed. `speaks_in_text`:
+        A client that has not opened its call after `patience` seconds is overdue. `speaks_in_text`:
         its audio comes in text messages.
         """
         self._conversation = conversation
         if speaks_in_text:
             self._budget.expect_texts()
-        opening = self.loop.call_later(patience, conversation.give_up)
+        opening = self.loop.call_later(patience, conversation.overdue)
         conversation.begin()
         self.go_on()
         if self._ended:

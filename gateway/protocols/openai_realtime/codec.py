@@ -9,7 +9,15 @@ from typing import Any
 from common.audio import SAMPLE_RATE
 from common.options import SessionOptions
 from gateway.protocols import fields, naming
-from gateway.protocols.api import ClientError, Codec, Denial, Message, Protocol, Request
+from gateway.protocols.api import (
+    WARM,
+    ClientError,
+    Codec,
+    Denial,
+    Message,
+    Protocol,
+    Request,
+)
 from gateway.protocols.commands import Audio, Command, Configure, Flush, Open, Say
 from gateway.protocols.events import (
     Event,
@@ -222,4 +230,5 @@ PROTOCOL = Protocol(
     speaks_in_text=True,
     subprotocol=_subprotocol,
     denial=_denial,
+    waits_s=WARM,
 )

@@ -12,6 +12,7 @@ import pytest
 import soxr
 import websockets.asyncio.client as ws
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from common.audio import FloatArray
@@ -257,6 +258,43 @@ async def test_asterisk_is_told_to_hang_up_where_there_is_no_call(telephony):
         await client.wait_closed()
     assert client.close_code == 1008
     assert "format must be one of ulaw" in (client.close_reason or "")
+
+
+# --- warm connections ---
+
+
+async def time_to_open_a_call(telephony: Telephony) -> None:
+    """Wait for as long as a client has that must open its call soon."""
+    async with connected(f"{telephony.url}/ws/asr") as cold:
+        await cold.wait_closed()
+    assert (cold.close_code, cold.close_reason) == (1008, "open_timeout")
+
+
+@pytest.mark.parametrize("path", ["/ws/transcribe", "/v1/realtime", "/vosk", "/audiofork"])
+async def test_a_warm_connection_may_wait_with_its_call(telephony, path):
+    async with connected(f"{telephony.url}{path}") as warm:
+        await time_to_open_a_call(telephony)
+        await (await warm.ping())
+        assert warm.state is State.OPEN
+    until(lambda: telephony.sessions == 0)
+
+
+async def test_an_audio_socket_may_be_silent_at_first(telephony, bus):
+    name = uuid4()
+    with dial(telephony) as sock:
+        sock.sendall(frame(0x01, name.bytes) + frame(0x03, b"5"))
+        await time_to_open_a_call(telephony)
+        sock.sendall(
+            frame(0x12, pcm16(sentence())[:60_000]) + frame(0x03, b"f") + frame(0x42, b"?")
+        )
+        narrow = soxr.resample(sentence()[30_000:], 16_000, 8_000)
+        sock.sendall(b"".join(frame(0x10, part) for part in split(pcm16(narrow), 320)))
+        until(
+            lambda: [c.of(Dtmf) for c in stored_calls(bus, name=str(name))] == [[Dtmf(0, 0, "5")]]
+        )
+        sock.sendall(frame(0x00))
+        assert heard(sock) == b""
+    assert ended(telephony, bus, name=str(name)).texts() == [FOX]
 
 
 # --- FreeSWITCH ---

@@ -36,6 +36,7 @@ from gateway.calls.state import State
 from gateway.calls.store import SessionStore
 from gateway.calls.table import Calls
 from gateway.conversations.conversation import Conversation
+from gateway.conversations.newcomers import Newcomers
 from gateway.conversations.surroundings import Surroundings as ConversationSurroundings
 from gateway.downlink.traces import Traces
 from gateway.protocols import native
@@ -400,7 +401,7 @@ class Table:
             handshakes=link,
             metrics=self.metrics,
             spans=NoSpans(),
-            unopened=Standby(),
+            newcomers=Newcomers(settings.max_unopened_per_key),
         )
 
     def maintenance(self) -> Maintenance:

@@ -191,6 +191,7 @@ async def test_one_that_never_opens_its_call_is_sent_away(table):
 async def test_an_open_call_is_not_given_up(table):
     await table.open()
     table.conversation.give_up()
+    table.conversation.overdue()
     assert table.client.closed is None
 
 

@@ -338,10 +338,16 @@ async def test_a_client_that_floods_is_told_and_what_it_said_is_still_transcribe
 
 
 async def test_a_connection_without_a_call_is_one_that_may_go_first(table):
-    unopened = table.shared.unopened
-    assert unopened.first_to_go() is table.conversation
-    await table.open()
-    assert len(unopened) == 0
+    second = Table(beside=table)
+    newcomers = table.shared.newcomers
+    assert len(newcomers) == 2
+    await second.open()
+    assert not newcomers.make_room("another"), "its first message is under way"
+    third = Table(beside=table)
+    assert newcomers.make_room("another"), "it keeps as many as the other has"
+    assert table.client.closed == (1008, "open_timeout")
+    await third.open()
+    assert len(newcomers) == 0
 
 
 async def test_of_the_calls_of_one_client_that_is_gone_the_oldest_ends_beyond_a_bound():

@@ -72,11 +72,11 @@ async def test_the_call_is_the_tenants_with_the_options_that_its_token_binds(tab
 
 
 async def test_it_no_longer_waits_among_those_without_a_call(table):
-    waiting = len(table.shared.unopened)
+    waiting = len(table.shared.newcomers)
     talk = conversation(table)
-    assert len(table.shared.unopened) == waiting + 1
+    assert len(table.shared.newcomers) == waiting + 1
     talk.receive("good")
-    assert len(table.shared.unopened) == waiting
+    assert len(table.shared.newcomers) == waiting
 
 
 async def test_without_one_that_counts_there_is_no_call(table):
@@ -84,7 +84,7 @@ async def test_without_one_that_counts_there_is_no_call(table):
     talk.receive("bad")
     assert talk.call is None
     assert table.over == [talk]
-    assert len(table.shared.unopened) == 1, "the table's own"
+    assert len(table.shared.newcomers) == 1, "the table's own"
     assert [message["code"] for message in table.client.messages] == ["unknown_key"]
 
 

@@ -44,7 +44,7 @@ class Listener:
     def receive_end(self) -> None:
         self.told.append("end")
 
-    def give_up(self) -> None:
+    def overdue(self) -> None:
         self.told.append("give up")
         self.connection.close_soon(1008, "open_timeout")
 

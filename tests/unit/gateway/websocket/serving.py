@@ -51,7 +51,7 @@ class Session:
     def begin(self) -> None:
         self.began += 1
 
-    def give_up(self) -> None:
+    def overdue(self) -> None:
         self.given_up += 1
 
     def forget_client(self) -> None:
