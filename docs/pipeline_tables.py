@@ -51,7 +51,7 @@ def _key(stream: Stream, writers: str) -> Sequence[str]:
 def _stage(spec: StageSpec) -> Sequence[str]:
     need = "every call" if spec.required else f"calls with `{spec.wanted_by}`"
     if spec.beside:
-        need += ", which do without if they must"
+        need += ", which go on without it"
     writes = dict.fromkeys([*spec.fences, spec.output])
     return (spec.name, spec.unit.value, _named(spec.reads), _named(writes), need)
 

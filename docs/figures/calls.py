@@ -130,15 +130,14 @@ def overload_in_short() -> str:
     phases = {row["phase"]: row for row in figures["phases"]}
     alone, full = phases["alone"], phases["twice"]
     return wrapped(
-        f"Measured with whisper tiny.en and the sample call ({report['machine']}): of twice the"
-        " calls that fit, for 60 s (`python -m bench overload`),"
-        f" {full['calls']:.0f} were let in, finals came at p95"
-        f" {full['final']['p95']:.0f} ms after their endpoint against"
-        f" {alone['final']['p95']:.0f} with two calls alone"
-        f" ({figures['final_p95_ratio']:.2f} times), partials each"
-        f" {full['partial_every']['p50'] / 1000:.2f} s instead of"
-        f" {alone['partial_every']['p50'] / 1000:.2f};"
-        f" the others were refused within {figures['refused']['p95']:.1f} ms at p95."
+        "`python -m bench overload` brings twice the calls that fit, for 60 s. Measured with"
+        f" whisper tiny.en and the sample call ({report['machine']}):"
+        f" {full['calls']:.0f} calls were let in."
+        f" The others were refused within {figures['refused']['p95']:.1f} ms at p95. Finals came"
+        f" {full['final']['p95']:.0f} ms after their endpoint at p95; with two calls alone it was"
+        f" {alone['final']['p95']:.0f} ms ({figures['final_p95_ratio']:.2f} times). A partial came"
+        f" every {full['partial_every']['p50'] / 1000:.2f} s; alone, every"
+        f" {alone['partial_every']['p50'] / 1000:.2f} s."
     )
 
 

@@ -7,8 +7,8 @@ The recognisers are the limit. For a leg they must decode the ends of utterances
 elastic (their cadence stretches), so they are no load. The cost of that work per second of audio is
 learned, over all calls of all gateways; one leg brings a second of audio per second, from its
 admission on. Audio is evidence only after its utterance has ended, because its work shows only
-then. The less evidence there is, the more the estimate from one decode's time counts. What was
-learned fades within minutes.
+then. While there is little evidence, the time of one decode gives an estimate, which loses weight
+as evidence comes in. What was learned fades within minutes.
 
 A recogniser that was not busy recently has room, whatever was learned and however late a final was.
 So recognisers are a reason to refuse a call only if they were busy, or will be with the legs that

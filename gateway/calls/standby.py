@@ -46,8 +46,8 @@ class Standby(Generic[T]):
     def first_to_go(self, newcomer: str = "") -> T | None:
         """Return the oldest call of the client that has the most, of those that may go.
 
-        In its grace it goes only where its client keeps at least as many as `newcomer`, the client
-        that is short of a place, has with it.
+        `newcomer`: the client that needs a place. A call in its grace goes only if its client then
+        still has at least as many calls as the newcomer will have.
         """
         latest = self._clock() - self._grace
         fair = len(self._clients.get(newcomer, ())) + 1
