@@ -5,7 +5,7 @@ import json
 import random
 import re
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.resources import files
 from itertools import pairwise
 
@@ -32,6 +32,22 @@ from tests.integration.pipeline.calls import (
 pytestmark = pytest.mark.model_text
 
 CHANNELS = range(2)
+MESSAGE_SECONDS = 0.1
+
+
+@pytest.fixture(scope="module", autouse=True)
+def real_pace(stack: RunningStack) -> Iterator["Future[Transcript]"]:
+    """The transcript of the sample call as a telephone would send it, beside the other tests."""
+    audio = split(pcm16(sample_call()), round(8_000 * MESSAGE_SECONDS) * 4)
+    opening = config(sample_rate=8_000, channels=2, events=SPEECH_EVENTS)
+    call = converse(stack.url, opening, *audio, FINALIZE, pace=MESSAGE_SECONDS)
+    loop = asyncio.new_event_loop()
+    with ThreadPoolExecutor(1) as thread:
+        task = loop.create_task(call)
+        running = thread.submit(loop.run_until_complete, task)
+        yield running
+        loop.call_soon_threadsafe(task.cancel)
+    loop.close()
 
 
 def normal(text: str) -> str:

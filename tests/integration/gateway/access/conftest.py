@@ -10,7 +10,7 @@ from tests.integration.gateway.access.asking import create, known
 from tests.real_redis import real_redis
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def guarded() -> Iterator[RunningStack]:
     with real_redis() as own:
         create("operations", "admin", url=own.url)
