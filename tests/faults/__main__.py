@@ -47,14 +47,13 @@ USES_METER = ("common/bus/use.lua", "common/bus/may_call.lua")
 
 
 def suites(fault: Fault, *, quick: bool) -> Iterator[Sequence[str]]:
-    """Yield the suites that may find a fault: the nearest unit tests, those above, then slower."""
+    """Yield the suites that may find a fault: its unit tests, those beside, then slower ones."""
     folders = [str(each) for each in Path(fault.path).parents if each.name]
     near = Path("tests/unit", Path(fault.path).with_name(f"test_{Path(fault.path).stem}.py"))
     if (ROOT / near).exists():
         yield [str(near)]
-    for folder in folders:
-        if (ROOT / "tests" / "unit" / folder).exists():
-            yield [f"tests/unit/{folder}"]
+    if (ROOT / "tests" / "unit" / folders[0]).exists():
+        yield [f"tests/unit/{folders[0]}"]
     if quick:
         return
     if fault.path in USES_METER:
