@@ -14,7 +14,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 ROOT = Path(__file__).resolve().parent.parent
 
 _LONGEST = (
-    *("integration/deploy/test_rolling.py", "integration/gateway/test_files.py"),
+    *("integration/pipeline/test_sample_call.py", "integration/gateway/test_files.py"),
     *("integration/callscribe/test_keys.py", "integration/gateway/test_hostile_names.py"),
     *("integration/gateway/test_other_protocols.py", "integration/gateway/test_telephony.py"),
     *("chaos/test_run.py", "web/test_listen.py", "web/test_speak.py", "web/test_speak_trouble.py"),
@@ -24,7 +24,7 @@ one of these at the end would run alone."""
 
 _NIGHTLY = (
     *("attack", "integration/bench", "integration/callscribe/test_prove.py"),
-    "web/client/test_soak.py",
+    *("integration/deploy/test_rolling.py", "web/client/test_soak.py"),
 )
 """Folders and files that are nightly: they test what only measures, or take long."""
 

@@ -148,7 +148,7 @@ def gone(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] == "Z"
 
 
-def until(condition: Callable[[], bool], limit: float = 30.0) -> None:
+def until(condition: Callable[[], bool], limit: float = 60.0) -> None:
     """Wait for a condition; `limit` only bounds a failing test."""
     end = time.monotonic() + limit
     while not condition():

@@ -89,7 +89,7 @@ async def undisturbed(url: str, spoken: list[Script]) -> dict[str, list[Spoken]]
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("service", [FRONTS[0], pytest.param(FRONTS[1], marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("service", FRONTS)
 async def test_a_rolling_restart_under_calls_loses_nothing(host: Host, service: str):
     spoken = scripts(11, SCRIPTS, clips(), seconds=(8.0, 16.0), denoise=True)
     with proxy_before(host, service) as proxy:
