@@ -1,8 +1,8 @@
 """Conversations that have no call yet, by client: who may wait, and who goes first.
 
-Some clients connect long before they speak, and others must not lack places for it. One client has
-at most so many connections that wait, each for a bounded time. Where places are short, the client
-that has the most loses its oldest one.
+Some clients connect long before they speak, and others must not lack places for it. The connections
+of one client that wait are bounded in number and time. Where places are short, the client that has
+the most loses its oldest one.
 """
 
 import asyncio

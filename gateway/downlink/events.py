@@ -286,7 +286,7 @@ def _seen(leg: LegResults, event: SpeechStarted | SpeechEnded | Gap | Dtmf) -> b
     if isinstance(event, Gap):
         return event.end <= leg.seen_until
     if isinstance(event, Dtmf):
-        return event.at <= leg.seen_until
+        return event.at <= leg.seen_until > 0  # before the first audio, a digit is at 0
     return event.utterance <= leg.seen_item
 
 

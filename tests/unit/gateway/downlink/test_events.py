@@ -13,6 +13,7 @@ from common.pipeline.record import pack
 from common.pipeline.trace import Decoding, Endpoint
 from gateway.downlink.events import AwaitedWords, Results
 from gateway.protocols.events import (
+    Dtmf,
     Event,
     Final,
     Gap,
@@ -387,3 +388,17 @@ def test_a_final_has_its_stamps():
     (older,) = Results([LEG], speech=False).read({LEG.key("text"): [item(1, 1)]})
     assert isinstance(older, Final)
     assert (older.endpoint, older.decoding, older.committed) == (None, None, None)
+
+
+def test_a_digit_before_the_first_audio_is_told():
+    for after in (0, 5):
+        results = Results([LEG], speech=True, after=after)
+        news = {LEG.key("speech"): [speech(1, bus.Dtmf(0, "5"))]}
+        assert results.read(news) == [Dtmf(0, 0, "5")]
+
+
+def test_a_digit_that_a_client_had_before_it_resumed_is_not_told_again():
+    results = Results([LEG], speech=True, after=1)
+    results.read({LEG.key("text"): [item(1, 1)]})
+    news = {LEG.key("speech"): [speech(1, bus.Dtmf(0, "5"), bus.Dtmf(20, "6"), bus.Dtmf(21, "7"))]}
+    assert results.read(news) == [Dtmf(0, 21, "7")]
