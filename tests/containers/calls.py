@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
+from callscribe.client import connect
 from tests.chaos.caller import Course, hold
 from tests.chaos.judge import Spoken, Verdict, judge
 from tests.chaos.scripts import Script, scripts
@@ -12,8 +14,6 @@ from tests.integration.callscribe.processes import until_true
 
 CALLS = 10
 _SCRIPTS = 5
-_AHEAD = 3.0
-"""How many times as fast as they are spoken the undisturbed calls are held."""
 _PATIENCE = 120
 
 
@@ -38,19 +38,10 @@ class Callers:
         self._scripts = scripts(11, _SCRIPTS, clips(), seconds=(8.0, 16.0), denoise=True)
         self._truth: dict[str, list[Spoken]] = {}
 
-    def hear(self, url: str) -> int:
-        """Hold the calls undisturbed; return the number of their words."""
-        courses = [Course(number, script) for number, script in enumerate(self._scripts)]
-        asyncio.run(_hold_all(url, courses, _AHEAD))
-        for course in courses:
-            told = (course.failure, course.errors, course.gaps)
-            assert told == ("", [], []), course.script.name
-            self._truth[course.script.name] = course.finals
-        return sum(len(spoken.words) for course in courses for spoken in course.finals)
-
     def under(self, url: str, *disturbances: Callable[[], None]) -> Tally:
         """Call all the time while one disturbance after the other is done."""
-        assert self._truth, "the calls were never held undisturbed"
+        if not self._truth:
+            self._truth = self._hear(url)
         courses = asyncio.run(_Calling(url, self._scripts).during(disturbances))
         tally = Tally(calls=len(courses))
         for course in courses:
@@ -61,13 +52,26 @@ class Callers:
             tally.resumed += len(course.outages)
             tally.outage = max(tally.outage, *course.outages, 0.0)
             tally.refused += course.turned_away
-            told = [course.failure, verdict.first if verdict.wrong else ""]
-            tally.troubles += filter(None, [*told, *course.errors, *course.gaps])
+            tally.troubles += [*_troubles(course), *([verdict.first] if verdict.wrong else [])]
         return tally
 
+    def _hear(self, url: str) -> dict[str, list[Spoken]]:
+        """Hold each call undisturbed; return what it was told."""
+        courses = [Course(number, script) for number, script in enumerate(self._scripts)]
+        asyncio.run(_hold_all(url, courses))
+        troubles = {each.script.name: _troubles(each) for each in courses}
+        assert not any(troubles.values()), troubles
+        return {course.script.name: course.finals for course in courses}
 
-async def _hold_all(url: str, courses: list[Course], pace: float) -> None:
-    await asyncio.gather(*(hold(url, course, pace) for course in courses))
+
+def _troubles(course: Course) -> list[str]:
+    """Return what went wrong in a call. Some callers flush within a sample, and are told of it."""
+    errors = [each for each in course.errors if not each.startswith("truncated_sample")]
+    return [*filter(None, [course.failure]), *errors, *course.gaps]
+
+
+async def _hold_all(url: str, courses: list[Course]) -> None:
+    await asyncio.gather(*(hold(url, course) for course in courses))
 
 
 class _Calling:
@@ -100,3 +104,14 @@ class _Calling:
 
     def _open(self) -> int:
         return sum(bool(course.session) for course in self._courses)
+
+
+def hold_open(url: str, count: int) -> list[str]:
+    """Open so many calls beside each other, and end them; return the ids of their sessions."""
+
+    async def opened() -> list[str]:
+        async with AsyncExitStack() as calls:
+            each = [await calls.enter_async_context(connect(url)) for _ in range(count)]
+            return [call.session_id for call in each]
+
+    return asyncio.run(opened())

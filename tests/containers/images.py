@@ -49,9 +49,10 @@ def write_override(engine: Engine, path: Path, *others: Path) -> None:
     """
     services: dict[str, Any] = {}
     for name, service in compose.read({}, *others)["services"].items():
+        services[name] = {}
         if "build" in service:
-            services[name] = {"build": {"network": "host", "args": _BASE}}
-        elif "ulimits" in service:
-            services[name] = {"ulimits": {"nofile": engine.open_files}}
+            services[name]["build"] = {"network": "host", "args": _BASE}
+        if "ulimits" in service:
+            services[name]["ulimits"] = {"nofile": engine.open_files}
     with path.open("w") as file:
         YAML().dump({"services": services}, file)

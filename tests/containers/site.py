@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -42,9 +42,18 @@ class Container:
 
 
 class Site:
-    """The clone, and what runs there. `variables` are further lines of its .env."""
+    """The clone, and what runs there.
 
-    def __init__(self, engine: Engine, folder: Path, variables: Mapping[str, str]) -> None:
+    `variables` are further lines of its .env, `files` those of COMPOSE_FILE that a document adds.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        folder: Path,
+        variables: Mapping[str, str],
+        files: Sequence[Path] = (),
+    ) -> None:
         self.engine, self.folder = engine, folder
         folder.mkdir(exist_ok=True)
         self._clone()
@@ -52,9 +61,9 @@ class Site:
         texts = [path.read_text() for path in (compose.FILE, *compose.included())]
         names = sorted({found[1] for text in texts for found in _PORTS.finditer(text)})
         self.ports = dict(zip(names, free_ports(len(names)), strict=True))
-        write_override(engine, folder / "override.yml")
-        files = {"COMPOSE_FILE": "docker-compose.yml:override.yml"}
-        self.say({**files, **VARIABLES, **{n: str(p) for n, p in self.ports.items()}, **variables})
+        write_override(engine, folder / "override.yml", *files)
+        self.say({"COMPOSE_FILE": "docker-compose.yml:override.yml", **VARIABLES})
+        self.say({**{name: str(port) for name, port in self.ports.items()}, **variables})
 
     def _clone(self) -> None:
         listed = subprocess.run(
@@ -81,9 +90,13 @@ class Site:
 
     def sh(self, command: str, *more: str, check: bool = True) -> str:
         """Run a command that one of the documents has; `more` follows it, and is ours."""
-        texts = [(ROOT / each).read_text() for each in _COMMANDS]
-        assert any(command in text for text in texts), f"no document says: {command}"
+        assert command in _text(), f"no document says: {command}"
         return self.run(" ".join([command, *more]), check=check)
+
+    def block(self, first: str) -> None:
+        """Run a document's block of commands, by how it begins; our file is the last of Compose."""
+        (text,) = re.findall(rf"```sh\n({re.escape(first)}.*?)```", _text(), re.DOTALL)
+        self.run(re.sub(r"(COMPOSE_FILE=[^\"]+)", r"\1:override.yml", text))
 
     def run(self, command: str, *, check: bool = True) -> str:
         """Run a shell's command in the clone; return what it prints."""
@@ -165,3 +178,7 @@ class Site:
         self.compose("--profile", "'*'", "down", "--volumes", "--timeout", "5")
         assert not any(self.engine.left().values()), self.engine.left()
         assert not {f"br-{each[:12]}" for each in networks} & {*os.listdir("/sys/class/net")}
+
+
+def _text() -> str:
+    return "\n".join((ROOT / each).read_text() for each in _COMMANDS)

@@ -7,6 +7,7 @@ import pytest
 from tests.containers import checks
 from tests.containers.conftest import running_site
 from tests.containers.site import Site
+from tests.integration.callscribe.processes import until
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -48,8 +49,34 @@ def test_an_image_shows_no_secret_and_has_no_root(site, results, image):
 
 @pytest.mark.short
 def test_each_container_is_killed_under_calls(site, callers, results):
-    callers.hear(url(site))
     victims = site.containers()
     tally = callers.under(url(site), *(checks.killed(site, each) for each in victims))
     results.of("default").add(tally, killed=len(victims))
     assert (tally.troubles, tally.words.wrong) == ([], 0)
+
+
+def test_each_process_that_dies_is_started_again(site, results):
+    victims = site.containers()
+    for each in victims:
+        checks.crashed(site, each)()
+    results.of("default").killed += len(victims)
+
+
+def test_ports_are_opened_with_keys_alone(site):
+    """127.0.0.2 stands for the host's other addresses."""
+    opened = "127.0.0.2"
+    site.say({"PUBLISH": opened})
+    site.run("docker compose up --detach --scale gateway=1 --no-deps gateway")
+    until(lambda: "with PUBLISH say false or true" in site.logs("gateway"), 60)
+    site.say({"CALLSCRIBE_NO_AUTH": "false"})
+    key = site.sh("docker compose run --rm -T gateway keys create --tenant acme").split()[-1]
+    site.up("docker compose up --detach")
+    place = f"{opened}:{site.ports['CALLSCRIBE_PORT']}"
+    page = "/v1/sessions"
+    assert site.request("CALLSCRIBE_PORT", page, address=opened)[0] == 401
+    authorized = {"Authorization": f"Bearer {key}"}
+    assert site.request("CALLSCRIBE_PORT", page, address=opened, **authorized)[0] == 200
+    checks.check_call(f"ws://{place}/ws/asr", "--api-key", key)
+    checks.check_file(f"http://{place}", key)
+    with pytest.raises(ConnectionRefusedError):
+        site.request("CALLSCRIBE_PORT", page)
