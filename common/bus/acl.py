@@ -122,6 +122,7 @@ _GATEWAY_SCRIPTS = (
     scripts.RETIRE_CALL,
     scripts.RESERVE_CALLS,
     scripts.TOLD,
+    scripts.TRYING,
     scripts.USE,
 )
 _OPERATOR = {

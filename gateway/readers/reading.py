@@ -14,14 +14,18 @@ from gateway.protocols.events import Event, SpeechStarted
 
 
 class Reading:
-    """What follows `after`, the last `seq` that the reader has, of one call."""
+    """What follows `after`, the last `seq` that the reader has, of one call.
 
-    def __init__(self, link: Link, known: Known, *, after: int = 0) -> None:
+    `partials`: whether the reader wants those, if the call has them.
+    """
+
+    def __init__(self, link: Link, known: Known, *, after: int = 0, partials: bool = True) -> None:
         self.known = known
         self._link = link
         legs, options = known.record.legs(known.session), known.record.options
-        partials = options.interim_results
-        self._results = Results(legs, speech=True, partials=partials, after=after)
+        self._partials = partials
+        wanted = partials and options.interim_results
+        self._results = Results(legs, speech=True, partials=wanted, after=after)
         self._keywords = KeywordSpotter(options)
 
     @property
@@ -32,7 +36,7 @@ class Reading:
     def configure(self, known: Known) -> None:
         """Take note that the call's options may have changed."""
         options = known.record.options
-        self._results.partials = options.interim_results
+        self._results.partials = self._partials and options.interim_results
         self._keywords.configure(options)
 
     async def look(self) -> Sequence[Event]:

@@ -13,8 +13,7 @@ from common.backoff import pauses
 from common.redis.link import Link
 from common.telemetry.logs import Log
 from gateway.calls.directory import Known
-from gateway.protocols.events import Dtmf, Event, Final, Keyword, Words
-from gateway.readers.following import LOOK_EVERY
+from gateway.protocols.events import Dtmf, Event, Final, Keyword, SpeechStarted, Words
 from gateway.readers.reading import Reading
 from gateway.readers.rendering import Message, Renderer
 from gateway.webhooks.addresses import Forbidden
@@ -27,6 +26,9 @@ _PAUSES = (1.0, 60.0)
 """Seconds between attempts: the first pause, and the longest."""
 _MOST_RETRY_AFTER = 300.0
 _RENEW_EVERY = 5.0
+_LOOK_EVERY, _LOOK_SILENT = 0.25, 1.0
+"""Seconds between looks for what is new, while a final is to come, and while all are silent. A
+gateway may look after thousands of calls."""
 
 _log = Log(__name__)
 
@@ -76,7 +78,7 @@ class Sender:
         self.counted("refused")
         if status == HTTPStatus.GONE:
             raise Gone
-        return min(_MOST_RETRY_AFTER, float(again)) if again.isdigit() else 0.0
+        return min(_MOST_RETRY_AFTER, float(again)) if again.isdecimal() else 0.0
 
 
 class Delivery:
@@ -92,19 +94,27 @@ class Delivery:
         self._keep = keep
         self._renderer = Renderer(known)
         self._standing = Standing.BROKEN if known.broken else Standing.THERE
+        self._awaited: set[tuple[int, int]] = set()
+        """Channel and utterance of what is to come soon."""
 
     async def run(self) -> None:
-        """Deliver until the call has ended and its receiver has everything, or gives up."""
-        renewing = asyncio.create_task(self._renew())
-        try:
-            async for message_id, message, seq in self._messages():
-                await self._insist(message_id, message)
-                if seq is not None:
-                    await self._progress.note(self._known, seq)
-        except Gone:
-            _log.warning("webhook.given_up", session=self._known.session)
-        finally:
+        """Deliver until the call has ended and its receiver has everything, or gives up.
+
+        Raises what goes wrong in either of its tasks, in a group.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            renewing = tasks.create_task(self._renew())
+            try:
+                await self._deliver()
+            except Gone:
+                _log.warning("webhook.given_up", session=self._known.session)
             renewing.cancel()
+
+    async def _deliver(self) -> None:
+        async for message_id, message, seq in self._messages():
+            await self._insist(message_id, message)
+            if seq is not None:
+                await self._progress.note(self._known, seq)
 
     async def _messages(self) -> AsyncIterator[tuple[str, Message, int | None]]:
         """Yield what is to be sent: its id, and the `seq` that has been told with it."""
@@ -112,10 +122,11 @@ class Delivery:
         told = await self._progress.told(self._known)
         if told is None:
             yield f"{session}:0", self._renderer.begun(), 0
-        reading = Reading(self._link, self._known, after=told or 0)
+        reading = Reading(self._link, self._known, after=told or 0, partials=False)
         while True:
             standing = self._standing
             for event in await reading.look():
+                self._expect(event)
                 name, seq = _name(event)
                 for number, message in enumerate(self._renderer.messages(event, time.time())):
                     if name:
@@ -126,15 +137,22 @@ class Delivery:
                 return
             if standing is Standing.GONE:
                 return
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(_LOOK_EVERY if self._awaited else _LOOK_SILENT)
+
+    def _expect(self, event: Event) -> None:
+        """Take note of what follows soon on an event."""
+        match event:
+            case SpeechStarted() | Final(words_pending=True):
+                self._awaited.add((event.channel, event.utterance))
+            case Final() | Words():
+                self._awaited.discard((event.channel, event.utterance))
 
     async def _insist(self, message_id: str, message: Message) -> None:
-        began = time.monotonic()
         for pause in pauses(*_PAUSES):
             wanted = await self._sender.post(self._known.record.about.webhook, message_id, message)
             if wanted is None:
                 return
-            if time.monotonic() - began > self._keep:
+            if await self._progress.tried(self._known, message_id) > self._keep:
                 raise Gone
             await asyncio.sleep(max(pause, wanted))
 

@@ -69,6 +69,12 @@ class Progress:
         """Keep a call for a while longer; return how it stands."""
         return await self._touch(known, "")
 
+    async def tried(self, known: Known, message_id: str) -> float:
+        """Return for how many seconds a message was tried in vain, by any gateway; 0.0 at first."""
+        meta = keys.session_key(known.session, META)
+        (since,) = await self._link.evaluate([(scripts.TRYING, [meta], (message_id,))])
+        return int(since or 0) / 1000
+
     async def _touch(self, known: Known, seq: int | str) -> Standing:
         texts = [leg.key(TEXT) for leg in known.record.legs(known.session)]
         names = [keys.session_key(known.session, META), *texts]

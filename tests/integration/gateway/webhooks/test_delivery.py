@@ -1,0 +1,244 @@
+"""One call's webhook between a real Redis and a receiver over HTTP, as far as time matters."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any, cast
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from common.bus import commands, keys, scripts
+from common.bus.keys import Leg
+from common.options import SessionOptions
+from common.pipeline import text
+from common.pipeline.record import pack
+from common.pipeline.streams import META
+from common.pipeline.text import ANSWERS_KEPT
+from common.redis.link import CommandRefused, Link
+from gateway.calls.directory import Directory, Known
+from gateway.calls.record import SessionRecord
+from gateway.protocols.commands import About, AudioFormat
+from gateway.webhooks import delivery, service
+from gateway.webhooks.addresses import Addresses
+from gateway.webhooks.delivery import Delivery, Sender
+from gateway.webhooks.progress import Progress
+from gateway.webhooks.rules import WebhookRules
+from gateway.webhooks.service import Webhooks
+from gateway.webhooks.signing import Secrets
+
+LEG = Leg("s", 0)
+META_KEY = keys.session_key("s", META)
+
+
+class Receiver:
+    """Answers with `status`; `retry_after` is what it asks for."""
+
+    def __init__(self) -> None:
+        self.got: list[str] = []
+        self.status = 200
+        self.retry_after = ""
+        self.refused = 0
+
+    async def take(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if self.status != 200:
+            self.refused += 1
+            return web.Response(status=self.status, headers={"Retry-After": self.retry_after})
+        self.got.append(body["type"])
+        return web.Response()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[tuple[Receiver, str]]:
+    one = Receiver()
+    app = web.Application()
+    app.add_routes([web.post("/", one.take)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield one, f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    await runner.cleanup()
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "_PAUSES", (0.05, 0.1))
+    monkeypatch.setattr(delivery, "_LOOK_SILENT", 0.05)
+    monkeypatch.setattr(service, "_CLAIM_EVERY", 0.02)
+
+
+async def opened(link: Link, url: str) -> Known:
+    """Write a running call with a webhook, which is due."""
+    record = SessionRecord(
+        options=SessionOptions(),
+        audio=AudioFormat("pcm16", 16_000, 1),
+        events=frozenset(),
+        about=About(webhook=url),
+        align=False,
+        denoised=False,
+        doorbell="gw",
+    )
+    about = {"session": record.pack(), "options": record.pack_options(), "secret": b"x"}
+    described = commands.describe(META_KEY, **about, gateway="gw", opened=5_000, owner="o")
+    await link.insist([described, *commands.renew([META_KEY]), commands.due("s")])
+    return Known("s", record, "gw", 5_000)
+
+
+async def say(link: Link, number: int, item: text.Item) -> None:
+    names = (LEG.key("text"), LEG.key("parked"), META_KEY, LEG.key(f"part:{number}"))
+    arguments = (number, pack(item), keys.SESSION_TTL, ANSWERS_KEPT)
+    await link.evaluate([(scripts.COMMIT, names, arguments)])
+
+
+def final(said: str) -> text.Final:
+    return replace(text.Final.empty(16_000, "silence"), start=0, text=said)
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def sender(http: aiohttp.ClientSession) -> Sender:
+    return Sender(http, Secrets((bytes(24),)), lambda outcome: None)
+
+
+def webhooks(link: Link, keep: float = 60.0) -> Webhooks:
+    rules = WebhookRules("", frozenset(), Addresses.parse("127.0.0.0/8"), Secrets((bytes(24),)))
+    directory = Directory(link, cast(Any, SimpleNamespace()))
+    return Webhooks(link, directory, rules, lambda outcome: None, keep=keep)
+
+
+async def test_a_message_is_tried_for_its_time_whichever_gateway_tries_it(link, receiver):
+    one, url = receiver
+    one.status = 500
+    known = await opened(link, url)
+    await say(link, 1, final("hello"))
+    progress = Progress(link)
+    began = time.monotonic()
+    async with aiohttp.ClientSession() as http:
+        tries = 0
+        while await progress.tried(known, "s:0") < 1.0:  # each gateway dies after a while
+            task = asyncio.create_task(Delivery(link, known, progress, sender(http), 1.2).run())
+            await asyncio.wait({task}, timeout=0.3)
+            tries += 1
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        assert tries > 2
+        await asyncio.wait_for(Delivery(link, known, progress, sender(http), 1.2).run(), 5)
+    assert one.got == []
+    assert time.monotonic() - began >= 1.2
+    one.status = 200
+    assert await progress.tried(known, "s:1") == 0.0, "the next message has a time of its own"
+
+
+@pytest.mark.parametrize("asked", ["²", "-1", "soon", "", "1e3", "٣"])
+async def test_whatever_a_receiver_asks_for_it_is_tried_again(link, receiver, asked, monkeypatch):
+    monkeypatch.setattr(delivery, "_MOST_RETRY_AFTER", 0.1)
+    one, url = receiver
+    one.status, one.retry_after = 503, asked
+    known = await opened(link, url)
+    await say(link, 1, text.End())
+    async with aiohttp.ClientSession() as http:
+        running = asyncio.create_task(Delivery(link, known, Progress(link), sender(http), 9).run())
+        await until(lambda: one.refused > 1 or running.done())
+        one.status = 200
+        await asyncio.wait_for(running, 10)
+    assert one.got == ["session_created", "session_ended"]
+
+
+async def test_a_delivery_whose_renewal_fails_ends_and_says_why(link, receiver, monkeypatch):
+    _, url = receiver
+    known = await opened(link, url)
+    progress = Progress(link)
+    monkeypatch.setattr(delivery, "_RENEW_EVERY", 0.01)
+    denied = CommandRefused(("EVALSHA",), cast(Any, Exception("NOPERM")))
+    told: list[int] = []
+
+    async def keep(known: Known) -> Any:
+        told.append(1)
+        if len(told) > 2:
+            raise denied
+        return delivery.Standing.THERE
+
+    monkeypatch.setattr(progress, "keep", keep)
+    async with aiohttp.ClientSession() as http:
+        with pytest.raises(ExceptionGroup) as caught:
+            await asyncio.wait_for(Delivery(link, known, progress, sender(http), 9).run(), 10)
+    assert caught.value.exceptions == (denied,)
+
+
+@pytest.mark.parametrize("renewed_first", [False, True])
+async def test_a_call_is_told_its_end_once_whether_a_renewal_comes_before_or_after(
+    link, receiver, renewed_first, monkeypatch
+):
+    """The renewal names the call as long as the reply to its end is awaited."""
+    one, url = receiver
+    monkeypatch.setattr("gateway.webhooks.progress._LEASE_S", 0.1)
+    await opened(link, url)
+    await say(link, 1, text.End())
+    hooks = webhooks(link)
+    finish = hooks._progress.finish
+
+    async def finishing(session: str) -> None:
+        if renewed_first:
+            await hooks._progress.renew([session])
+        await finish(session)
+        if not renewed_first:
+            await hooks._progress.renew([session])
+
+    monkeypatch.setattr(hooks._progress, "finish", finishing)
+    running = asyncio.create_task(hooks.run())
+    await until(lambda: "session_ended" in one.got)
+    await until(lambda: not hooks._running)
+    assert await link.call("ZCARD", keys.webhooks()) == 0
+    await asyncio.sleep(0.3)  # longer than the lease
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert one.got.count("session_ended") == 1
+
+
+async def test_a_redis_that_came_back_without_the_list_gets_it_again(link, receiver):
+    progress = Progress(link)
+    await opened(link, receiver[1])
+    await link.call("UNLINK", keys.webhooks())
+    await progress.renew(["s"])
+    assert await link.call("ZCARD", keys.webhooks()) == 0, "it may have been finished"
+    progress._generation -= 1
+    await progress.renew(["s"])
+    assert await link.call("ZRANGE", keys.webhooks(), 0, -1) == [b"s"]
+
+
+async def test_a_silent_call_is_seldom_looked_at_and_partials_never(link, receiver, monkeypatch):
+    monkeypatch.setattr(delivery, "_LOOK_SILENT", 0.3)
+    monkeypatch.setattr(delivery, "_LOOK_EVERY", 0.02)
+    one, url = receiver
+    known = await opened(link, url)
+    looks: list[float] = []
+    read: set[bytes] = set()
+    insist = link.insist
+
+    async def counting(told: Any, **how: Any) -> Any:
+        for command in told:
+            if command[0] == b"XREAD":
+                looks.append(time.monotonic())
+                read.update(key for key in command if isinstance(key, bytes))
+        return await insist(told, **how)
+
+    monkeypatch.setattr(link, "insist", counting)
+    async with aiohttp.ClientSession() as http:
+        running = asyncio.create_task(Delivery(link, known, Progress(link), sender(http), 9).run())
+        await until(lambda: len(looks) >= 6)
+        gaps = [b - a for a, b in pairwise(looks)]
+        assert max(gaps) >= 0.3
+        await say(link, 1, final("hello"))
+        await say(link, 2, text.End())
+        await asyncio.wait_for(running, 10)
+    assert one.got == ["session_created", "final", "session_ended"]
+    assert not [key for key in read if b":part:" in key]
