@@ -13,6 +13,7 @@ from functools import partial
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from common.redis.link import Link
+from common.telemetry.logs import Log
 from gateway.access.gate import Gate
 from gateway.access.principal import Principal
 from gateway.calls.directory import Directory, Known
@@ -28,6 +29,8 @@ _KEEPALIVE_S = 15.0
 """Seconds between comments of a silent event stream, so that proxies keep it open."""
 _STUCK_S = 30.0
 """Seconds that a reader may take for what is sent to it."""
+
+_log = Log(__name__)
 
 
 class CallResources:
@@ -117,14 +120,33 @@ async def _over_websocket(
     socket = web.WebSocketResponse(heartbeat=20, max_msg_size=4096, protocols=("callscribe",))
     await socket.prepare(request)
     sending = asyncio.create_task(_send_all(socket, following, may))
+    listening = asyncio.create_task(_listen(socket))
+    tasks = (sending, listening)
     try:
-        async for message in socket:  # a reader has nothing to say
-            if message.type is WSMsgType.ERROR:
-                break
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        found, _ = await asyncio.gather(*tasks, return_exceptions=True)
+    if isinstance(found, Exception):
+        _tell_failure(request, found)
+        await socket.close(code=WSCloseCode.INTERNAL_ERROR, message=b"internal_error")
     return socket
+
+
+async def _listen(socket: web.WebSocketResponse) -> None:
+    """Return when the reader is gone; it has nothing to say."""
+    async for message in socket:
+        if message.type is WSMsgType.ERROR:
+            return
+
+
+def _tell_failure(request: web.Request, error: Exception) -> None:
+    session = request.match_info["id"]
+    if isinstance(error, TimeoutError | ConnectionError):
+        _log.info("reader.stuck", session=session)
+    else:
+        _log.exception("reader.failed", error, session=session)
 
 
 async def _send_all(
@@ -149,20 +171,28 @@ async def _as_event_stream(
         return web.Response(status=204)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
+    try:
+        await _stream_all(response, following, may)
+    except Exception as error:
+        _tell_failure(request, error)
+        if request.transport is not None:  # not as a stream that has come to its end
+            request.transport.abort()
+    return response
+
+
+async def _stream_all(
+    response: web.StreamResponse, following: Following, may: Callable[[], bool]
+) -> None:
     written = time.monotonic()
     async for messages in following:
         if not may():
-            break
+            return
         chunk = "".join(_event(place, message) for place, message in messages)
         if not chunk and time.monotonic() - written < _KEEPALIVE_S:
             continue
         written = time.monotonic()
-        try:
-            async with asyncio.timeout(_STUCK_S):
-                await response.write((chunk or ": still here\n\n").encode())
-        except TimeoutError:
-            break
-    return response
+        async with asyncio.timeout(_STUCK_S):
+            await response.write((chunk or ": still here\n\n").encode())
 
 
 def _event(place: Place, message: Message) -> str:
