@@ -67,6 +67,14 @@ class Transcript:
         return said
 
     @property
+    def failure(self) -> str:
+        """Why none of what was said could be recognised; empty where some was, or none said."""
+        if not self.finals or any(final.text for final in self.finals):
+            return ""
+        reasons = dict.fromkeys(final.trouble for final in self.finals if final.trouble)
+        return f"nothing of it could be recognised: {'; '.join(reasons) or 'no reason is known'}"
+
+    @property
     def warnings(self) -> list[str]:
         """What could not be recognised, in words."""
         return [

@@ -149,6 +149,9 @@ class Files:
                         more = continuation(said, final)
                         said += more
                         await reply.tell(more)
+            if whole.failure:
+                unreadable = HTTPStatus.UNPROCESSABLE_ENTITY
+                raise FileRefused(unreadable, "utterance_failed", whole.failure)
         except FileRefused as refused:
             if not reply.begun:
                 raise

@@ -101,6 +101,7 @@ class AudioForkCodec(Codec):
         match event:
             case Final(failed=True):
                 text = f"speech from {seconds(event.start):.2f} s on could not be recognised"
+                text += f": {event.trouble}" if event.trouble else ""
                 return _message("error", {"code": "utterance_failed", "message": text})
             case Final() if event.text:
                 return _message("transcription", self._spoken(event) | event.timed)

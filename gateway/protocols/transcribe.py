@@ -148,6 +148,7 @@ def _messages(event: Event, now: float) -> Sequence[dict[str, Any]]:
             return [_spoken("partial", event, now)]
         case Final(failed=True):
             text = f"speech from {seconds(event.start):.2f} s on could not be recognised"
+            text += f": {event.trouble}" if event.trouble else ""
             return [_error("utterance_failed", text)]
         case Final() if event.text:
             words = {"words": _listed(event.words or ())}

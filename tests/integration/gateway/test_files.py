@@ -165,6 +165,36 @@ async def test_silence_has_no_text(stack: RunningStack):
     assert json.loads(body) == {"text": "", "words": [], "language": None, "duration": 3.0}
 
 
+UNKNOWN = "language 'German': this model knows English only"
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/v1/audio/transcriptions", lambda told: told["error"]["message"]),
+        ("/v1/listen?language=de", lambda told: told["err_msg"]),
+        ("/transcribe?language=de", lambda told: told["message"]),
+    ],
+)
+async def test_a_file_of_which_nothing_was_recognised_is_refused_with_the_reason(
+    stack: RunningStack, path, message
+):
+    data = encoded(sentences(), 16_000)
+    if path == "/v1/audio/transcriptions":
+        answered, body = await transcribe(stack.port, data, language="de")
+    else:
+        answered, body, _ = await post(stack.port, path, data)
+    assert answered == 422
+    assert UNKNOWN in message(json.loads(body))
+
+
+async def test_a_stream_of_which_nothing_was_recognised_is_refused_too(stack: RunningStack):
+    data = encoded(sentences(), 16_000)
+    answered, body = await transcribe(stack.port, data, language="de", stream="true")
+    assert answered == 422
+    assert UNKNOWN in json.loads(body)["error"]["message"]
+
+
 async def test_words_have_times(stack: RunningStack):
     data = encoded(sentences(), 16_000)
     answered, body, _ = await post(stack.port, "/transcribe?language=en", data)

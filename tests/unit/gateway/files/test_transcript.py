@@ -49,3 +49,15 @@ def test_some_languages_have_no_spaces():
     assert transcript(first, second).text() == "你好你好"
     assert continuation("a", final("b", 1)) == " b"
     assert continuation("", final("b", 1)) == "b"
+
+
+def test_a_file_of_which_nothing_was_recognised_says_why():
+    failed = {"failed": True, "words": None}
+    lost = [final("", at, utterance=1 + at, trouble="no German", **failed) for at in (0, 3)]
+    why = "nothing of it could be recognised: "
+    assert transcript(*lost).failure == f"{why}no German"
+    other = final("", 6, utterance=8, trouble="no engine", **failed)
+    assert transcript(*lost, other).failure == f"{why}no German; no engine"
+    assert transcript(final("", 0, **failed)).failure == f"{why}no reason is known"
+    assert transcript(*lost, final("hello", 6, utterance=8)).failure == ""
+    assert transcript().failure == ""
