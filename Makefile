@@ -37,7 +37,7 @@ PROCESSES ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores > 3 ? c
 PYTEST = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo up web test-web screenshots test test-all test-clients test-hosts test-containers test-plain-cpu \
-	test-vllm check bench chaos fuzz faults drills attack lock sbom clean
+	test-vllm check bench chaos hour fuzz faults drills attack lock sbom clean
 
 demo: .venv/local.stamp
 	$(BIN)/callscribe demo $(if $(AUDIO),"$(AUDIO)") $(ARGS)

@@ -1,7 +1,7 @@
 """How often something may happen. Pure: times are seconds of any clock."""
 
 _MOST_NAMES = 4096
-"""Buckets kept before empty ones are removed."""
+"""Buckets kept before empty ones are removed, and then twice those that were left."""
 
 
 class Bucket:
@@ -53,12 +53,14 @@ class Rates:
         self._rate = rate
         self._burst = burst
         self._buckets: dict[str, Bucket] = {}
+        self._tidy_at = _MOST_NAMES
 
     def try_add(self, name: str, now: float) -> float:
         """Count one more if it is within the rate; else return in how many seconds it will be."""
         bucket = self._buckets.get(name)
         if bucket is None:
-            if len(self._buckets) >= _MOST_NAMES:
+            if len(self._buckets) >= self._tidy_at:
                 self._buckets = {n: b for n, b in self._buckets.items() if not b.empty(now)}
+                self._tidy_at = max(_MOST_NAMES, 2 * len(self._buckets))
             bucket = self._buckets[name] = Bucket(self._rate, self._burst)
         return bucket.try_add(1.0, now)

@@ -27,7 +27,9 @@ class Delivery:
         self._utterances: dict[tuple[type[Event], int], int] = {}
         """The newest utterance, by kind of event and channel."""
         self._delivered: set[tuple[object, ...]] = set()
-        """Gaps, keywords, digits and utterances that failed; few."""
+        """Gaps, digits and utterances that failed; few."""
+        self._keywords: dict[tuple[int, int], set[tuple[object, ...]]] = {}
+        """Those of open utterances, by channel and utterance."""
 
     def is_new(self, event: Event) -> bool:
         """Return whether the event is new, and remember it."""
@@ -39,19 +41,33 @@ class Delivery:
                 self.seq = max(self.seq, event.seq)
                 if isinstance(event, Final) and new:
                     self._rises(event)
+                    self._forget_keywords(event)
                 return new
             case SpeechStarted() | SpeechEnded():
                 return self._rises(event)
             case Gap():
                 return self._first_time(event.channel, event.start, event.end)
             case Keyword():
-                place = (event.channel, event.utterance, event.offset)
-                return self._first_time(event.keyword, *place)
+                return self._spotted(event)
             case Dtmf():
                 return self._first_time(event.digit, event.channel, event.at)
             case Error(code="utterance_failed"):
                 return self._first_time(event.message)
         return True
+
+    def _spotted(self, event: Keyword) -> bool:
+        """Return whether a keyword is new. After its final, it comes once, and directly."""
+        told = self._keywords.setdefault((event.channel, event.utterance), set())
+        place = (event.keyword, event.offset)
+        known = place in told
+        told.add(place)
+        return not known
+
+    def _forget_keywords(self, final: Final) -> None:
+        """Drop the keywords of utterances before a final's; its own may still follow it."""
+        for channel, utterance in list(self._keywords):
+            if channel == final.channel and utterance < final.utterance:
+                del self._keywords[channel, utterance]
 
     def _newest(self, kind: type[Event], channel: int) -> int:
         return self._utterances.get((kind, channel), 0)

@@ -283,6 +283,8 @@ class Call:
 
     def overdraw(self) -> None:
         """End it because its API key has no audio left; what was said is still transcribed."""
+        if self.finishing_since is not None:
+            return
         self.tell(
             [Failed("key_audio", "the key's audio of the day is used up", fatal=False)], False
         )

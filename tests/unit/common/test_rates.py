@@ -76,3 +76,19 @@ def test_of_many_names_those_that_did_nothing_lately_are_forgotten():
         rates.try_add(str(name), name)
     assert len(rates._buckets) <= 4_096
     assert rates.try_add("9999", 9_999.0) == 1.0
+
+
+def test_however_many_counts_still_stand_they_are_seldom_gone_through(monkeypatch):
+    rates, looked = Rates(rate=0.001, burst=1.0), 0
+    empty = Bucket.empty
+
+    def counted(bucket: Bucket, now: float) -> bool:
+        nonlocal looked
+        looked += 1
+        return empty(bucket, now)
+
+    monkeypatch.setattr(Bucket, "empty", counted)
+    for name in range(20_000):
+        rates.try_add(str(name), 0.0)
+    assert looked < 2 * 20_000
+    assert [rates.try_add(str(name), 0.0) > 0 for name in (0, 9_999, 19_999)] == [True] * 3

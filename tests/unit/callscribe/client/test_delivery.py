@@ -75,3 +75,14 @@ def test_what_is_only_news_is_always_let_through():
     for event in (Lag(seconds=3.0), AudioAck(position=5)):
         assert delivery.is_new(event)
         assert delivery.is_new(event)
+
+
+def test_of_a_long_call_no_keywords_of_earlier_utterances_are_kept():
+    delivery = Delivery()
+    for number in range(1, 10_001):
+        for channel in (0, 1):
+            spotted = Keyword(keyword="a", text="A", offset=0, **span(number, channel))
+            assert [delivery.is_new(spotted) for _ in range(2)] == [True, False]
+            assert delivery.is_new(final(2 * number + channel, number, channel))
+            assert not delivery.is_new(spotted), "it follows its final once more"
+    assert sum(map(len, delivery._keywords.values())) == 2
