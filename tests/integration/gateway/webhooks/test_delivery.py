@@ -26,7 +26,7 @@ from gateway.protocols.commands import About, AudioFormat
 from gateway.webhooks import delivery, service
 from gateway.webhooks.addresses import Addresses
 from gateway.webhooks.delivery import Delivery, Sender
-from gateway.webhooks.progress import Progress
+from gateway.webhooks.progress import Progress, Standing
 from gateway.webhooks.rules import WebhookRules
 from gateway.webhooks.service import Webhooks
 from gateway.webhooks.signing import Secrets
@@ -165,7 +165,7 @@ async def test_a_delivery_whose_renewal_fails_ends_and_says_why(link, receiver, 
         told.append(1)
         if len(told) > 2:
             raise denied
-        return delivery.Standing.THERE
+        return Standing.THERE
 
     monkeypatch.setattr(progress, "keep", keep)
     async with aiohttp.ClientSession() as http:

@@ -1,5 +1,7 @@
 """What becomes of a call's events."""
 
+from typing import Any
+
 from gateway.files.transcript import continuation
 from gateway.protocols.events import Ended, Partial, Word, Words
 from tests.unit.gateway.files.results import SECOND, final, transcript
@@ -52,7 +54,7 @@ def test_some_languages_have_no_spaces():
 
 
 def test_a_file_of_which_nothing_was_recognised_says_why():
-    failed = {"failed": True, "words": None}
+    failed: dict[str, Any] = {"failed": True, "words": None}
     lost = [final("", at, utterance=1 + at, trouble="no German", **failed) for at in (0, 3)]
     why = "nothing of it could be recognised: "
     assert transcript(*lost).failure == f"{why}no German"
