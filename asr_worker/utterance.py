@@ -6,6 +6,7 @@ from hashlib import sha1
 from asr_worker.actions import Decode, PublishFinal, PublishPartial
 from asr_worker.api import DecodeRequest, Hypothesis, Word
 from asr_worker.clauses import Clauses, quietest
+from asr_worker.prompting import distinct, without_circles
 from asr_worker.recording import GONE, Recording
 from asr_worker.scheduler import UtteranceScheduler
 from common.audio import SAMPLE_RATE, float_to_pcm16, samples
@@ -52,6 +53,8 @@ class Utterance:
         """Whether its leg's audio arrived about as fast as it was spoken when it began."""
         self._offered: set[str] = set()
         self._options = work.options
+        self._context = without_circles(work.options.context)
+        self._keywords = distinct(work.options.keywords)
         self.spare = self._options.silence_threshold / 2
         """Seconds from an announced pause to a possible end, at least."""
         self._recording = Recording(self.start)
@@ -106,8 +109,8 @@ class Utterance:
             priority=decode.priority,
             tenant=self._work.tenant,
             language=self._options.language or decode.language,
-            context=self._options.context,
-            keywords=self._options.keywords,
+            context=self._context,
+            keywords=self._keywords,
             words=self._options.words,
             previous=decode.previous,
             unfixed_s=self._options.unfixed_chunk_num * self._options.chunk_size_sec,
