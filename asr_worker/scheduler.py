@@ -16,6 +16,8 @@ decode is in flight:
   a partial, so that short pauses cannot starve the partials; without partials it is cancelled.
 - CLOSING: the clauses that still have no text. The final is published once all have one; nothing
   follows it.
+Words that were shown are never followed by nothing: where an engine, with more audio, takes what a
+clause says for silence, the clause keeps the last words that a partial had of it.
 The decode in flight is as urgent as what it is for now. A clause whose decode fails waits for the
 end; partials lack its text. There it is decoded once more; if that fails too, the final is failed.
 """
@@ -110,6 +112,8 @@ class UtteranceScheduler:
         """The last hypothesis of everything up to some position."""
         self._texts: dict[Clause, tuple[int, Hypothesis]] = {}
         """What clauses say, with the decode that gave it."""
+        self._said: dict[int, Hypothesis] = {}
+        """The last words that were shown of what begins at a position."""
         self._failures: Counter[Clause] = Counter()
         self._stabilizer = Stabilizer()
         self._shown = StabilizedText("", 0)
@@ -177,6 +181,8 @@ class UtteranceScheduler:
         if decode is None:
             return
         self._took = took
+        if not hypothesis.text:
+            hypothesis = self._said.get(decode.start, hypothesis)
         self._last = decode.start, hypothesis
         wanted = self._end is not None or self._clauses.keeps(decode.clause)
         if decode.kind is Kind.CLAUSE or (decode.kind is not Kind.PARTIAL and wanted):
@@ -185,6 +191,8 @@ class UtteranceScheduler:
             return
         self._heard = self._joined(decode.clause.earlier, (decode.start, hypothesis))
         if self._interim and self._state in (State.OPEN, State.PAUSED):
+            if hypothesis.text:
+                self._said[decode.start] = hypothesis
             self._show(self._heard, decode.end)
 
     def failed(self, token: int, *, again: bool = True) -> None:

@@ -305,6 +305,71 @@ class TestMisuse:
             scheduler().failed(0)
 
 
+class TestShownWords:
+    """A caller who was shown words gets a final with words."""
+
+    def shown(self, utterance: UtteranceScheduler, *texts: str) -> list[str]:
+        """Answer a partial with each of the texts; return what is published."""
+        published: list[str] = []
+        position = START + FIRST
+        for text in texts:
+            utterance.audio(position)
+            utterance.decoded(only_decode(utterance.due()).token, heard(text))
+            position += 2 * CADENCE
+            published += [each.text for each in utterance.due() if isinstance(each, PublishPartial)]
+        return published
+
+    def test_a_final_that_the_engine_takes_for_silence_says_what_was_shown(self):
+        utterance = scheduler()
+        assert self.shown(utterance, "four", "four one one") == ["four", "four one one"]
+        utterance.ended(START + FIRST, "silence")
+        utterance.decoded(only_decode(utterance.due()).token, heard(""))
+        final = only_final(utterance.due())
+        assert (final.hypothesis.text, final.failed) == ("four one one", False)
+
+    def test_so_does_a_tentative_one_and_what_is_shown_is_not_taken_back(self):
+        utterance = scheduler()
+        self.shown(utterance, "four one")
+        utterance.paused(START + FIRST)
+        utterance.decoded(only_decode(utterance.due()).token, heard(""))
+        told = [each.text for each in utterance.due() if isinstance(each, PublishPartial)]
+        assert set(told) <= {"four one"}
+        utterance.ended(START + FIRST, "silence")
+        assert only_final(utterance.due()).hypothesis.text == "four one"
+
+    def test_a_partial_without_words_takes_none_back(self):
+        utterance = scheduler()
+        assert self.shown(utterance, "four", "", "four one") == ["four", "four one"]
+
+    def test_what_was_never_shown_may_be_dropped(self):
+        for utterance in (scheduler(), scheduler(interim=False)):
+            utterance.audio(START + FIRST)
+            if decodes := utterance.due():
+                utterance.decoded(only_decode(decodes).token, heard(""))
+            utterance.ended(START + FIRST, "silence")
+            utterance.decoded(only_decode(utterance.due()).token, heard(""))
+            assert only_final(utterance.due()).hypothesis.text == ""
+
+    @pytest.mark.parametrize("answered_first", [False, True])
+    def test_words_that_come_when_all_is_over_were_not_shown(self, answered_first):
+        """A partial's answer beside the end: shown before it, or cancelled by it."""
+        utterance = scheduler()
+        utterance.audio(START + FIRST)
+        token = only_decode(utterance.due()).token
+        steps = [
+            lambda: utterance.decoded(token, heard("four")),
+            lambda: utterance.ended(START + FIRST, "silence"),
+        ]
+        for step in steps if answered_first else reversed(steps):
+            step()
+        actions = utterance.due()
+        told = [each.text for each in actions if isinstance(each, PublishPartial)]
+        (decode,) = (each for each in actions if isinstance(each, Decode))
+        utterance.decoded(decode.token, heard(""))
+        assert told == (["four"] if answered_first else [])
+        assert only_final(utterance.due()).hypothesis.text == ("four" if answered_first else "")
+
+
 @given(data=st.data(), interim=st.booleans())
 def test_whatever_happens_the_promises_hold(data: st.DataObject, interim: bool) -> None:
     """Random histories: one decode in flight, one final, of the right audio, nothing after it."""
@@ -325,7 +390,8 @@ def test_whatever_happens_the_promises_hold(data: st.DataObject, interim: bool) 
     def answer(succeeds: bool) -> None:
         token, decode = in_flight.popitem()
         if succeeds:
-            utterance.decoded(token, Hypothesis(str(decode.end)))
+            said = str(decode.end) if data.draw(st.booleans()) else ""
+            utterance.decoded(token, Hypothesis(said))
         else:
             utterance.failed(token)
 
@@ -356,6 +422,9 @@ def test_whatever_happens_the_promises_hold(data: st.DataObject, interim: bool) 
     finals = [action for action in log if isinstance(action, PublishFinal)]
     assert len(finals) == 1
     assert log[-1] is finals[0]
-    assert finals[0].failed or finals[0].hypothesis.text == (str(end) if end > START else "")
+    said = finals[0].hypothesis.text
+    shown = {each.text for each in log if isinstance(each, PublishPartial)}
+    assert finals[0].failed or said in {*shown, str(end), ""}
+    assert finals[0].failed or said or not shown - {""} or end <= START
     if not interim:
         assert not any(isinstance(action, PublishPartial) for action in log)
