@@ -1,0 +1,1 @@
+"""The Helm chart, what is made from it, and the program that renders it."""
