@@ -1,6 +1,6 @@
 """The benchmarks' command: ``python -m bench <benchmark> [options]``, from the repository's root.
 
-    python -m bench all             every benchmark but gpu, profile, frames, scaler; JSON and plots
+    python -m bench all             every benchmark but gpu, profile, frames; JSON and plots
     python -m bench vad             the VAD's network against the official ones
     python -m bench denoise         noise suppression against the official runtime
     python -m bench asr             Whisper's decodes against faster-whisper's own; CPU engines
@@ -15,7 +15,6 @@
     python -m bench admission       who is refused, and how late finals are, as callers grow
     python -m bench startup         imports, and the local stack until it is ready
     python -m bench scaling         how many processes 10 000 calls take, from what was measured
-    python -m bench scaler          the rule that scales pods, over simulated and recorded calls
     python -m bench profile         where gateway and workers spend their time, as text
     python -m bench gpu             the vLLM engine with models of the real shapes and no weights
     python -m bench bus --help      its options; so with every benchmark
@@ -51,7 +50,6 @@ _BENCHMARKS = {
         )
     },
     "scaling": "bench.scaling",
-    "scaler": "bench.scaler.command",
     "profile": "bench.profile",
 }
 

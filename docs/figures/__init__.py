@@ -5,8 +5,6 @@
 ``python -m bench all --record`` measures anew, as does ``python -m bench profile --json
 docs/measurements/profile.json`` and ``make attack ARGS="--share --json
 docs/measurements/attacks.json"``; ``make test-clients ARGS=--record`` measures the clients.
-``python -m bench scaler --record docs/measurements/scaler.json`` records calls, which ``python -m
-bench scaler --write`` replays. What no single run measures is recorded by hand: `targets`,
-`bus-before` (the release before) and `other-servers`. So is `proof`, which is a report of
-``callscribe prove`` without its samples.
+What no single run measures is recorded by hand: `targets`, `bus-before` (the release before) and
+`other-servers`. So is `proof`, which is a report of ``callscribe prove`` without its samples.
 """

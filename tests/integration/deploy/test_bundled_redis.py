@@ -1,32 +1,31 @@
 """The command line of the bundled Redis, run by a real server in other directories."""
 
-import dataclasses
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError, ConnectionError, NoPermissionError
+from ruamel.yaml import YAML
 
 from callscribe.local.embedded_redis import find_server
 from common.bus import keys
-from deploy.kubernetes import redis, secrets
-from deploy.kubernetes.values import Redis as Section
-from deploy.kubernetes.values import Values, read
 from tests.conftest import ROOT
 from tests.documents import block
+from tests.unit.deploy.sites import Objects, container, pod, rendered
 
 PASSWORD = "p4ss word#1"
-ONE_USER = Section(secret="callscribe-redis", bundled=True, memory_mb=64)
-USERS = Section(user_secrets="callscribe-redis", bundled=True, memory_mb=64)
+ONE_USER = rendered("small", {"redis.memoryMb": 64})
+SHOWN = YAML(typ="safe").load(block("docs/kubernetes.md", "redis:"))["redis"]
+USERS = rendered("small", {"redis": {**SHOWN, "memoryMb": 64}})
 SERVICES = ("gateway", "vad", "denoise", "asr")
 PAGE = "docs/kubernetes.md"
 CLI = shutil.which("valkey-cli") or shutil.which("redis-cli")
@@ -41,16 +40,15 @@ def moved(program: str, folder: Path) -> str:
 
 
 @contextmanager
-def started(section: Section, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the container of a section; its socket is in the folder."""
+def started(site: Objects, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the container of a site's Redis; its socket is in the folder."""
     for name in ("data", "tmp", "etc"):
         (folder / name).mkdir(exist_ok=True)
-    spec = redis.stateful_set(Values(redis=section))["spec"]["template"]["spec"]
-    (container,) = spec["containers"]
-    shell, option, program = container["command"]
+    server = container(site["StatefulSet", "redis"])
+    shell, option, program = server["command"]
     process = subprocess.Popen(
         [shell, option, f"{moved(program, folder)} --port 0 --unixsocket {folder / 'socket'}"],
-        env={**os.environ, **{each["name"]: PASSWORD for each in container["env"]}},
+        env={**os.environ, **{each["name"]: PASSWORD for each in server.get("env", ())}},
         stdout=subprocess.DEVNULL,
     )
     try:
@@ -74,10 +72,11 @@ def connected(folder: Path, password: str, user: str | None = None) -> Redis:
             time.sleep(0.02)
 
 
-def probed(section: Section, folder: Path, **variables: str) -> int:
+def probed(site: Objects, folder: Path, **variables: str) -> int:
     """Return the exit code of the readiness probe."""
-    program = moved(redis.asks(section), folder)
-    return subprocess.run(["sh", "-c", program], env=variables, check=False).returncode
+    asked = container(site["StatefulSet", "redis"])["readinessProbe"]["exec"]["command"]
+    program = [*asked[:2], moved(asked[2], folder)]
+    return subprocess.run(program, env=variables, check=False).returncode
 
 
 def test_it_asks_for_the_password_keeps_a_log_and_stops_when_told(tmp_path):
@@ -132,17 +131,23 @@ def run_documented(first: str, folder: Path, replaced: str = "", by: str = "") -
     return done.stdout.decode()
 
 
+def held(workload: Any, volume: str) -> list[str]:
+    """Return the Secret of a volume."""
+    return [
+        each["secret"]["secretName"] for each in pod(workload)["volumes"] if each["name"] == volume
+    ]
+
+
 @pytest.fixture
 def passwords(tmp_path: Path) -> Path:
     """Make the Secrets as the page says; return where the passwords are."""
-    section = read(tomllib.loads(block(PAGE, "[redis]"))).redis
-    assert section == dataclasses.replace(USERS, memory_mb=section.memory_mb)
     run_documented("callscribe redis-acl", tmp_path)
     made = tmp_path / "etc"
     for name in SERVICES:
-        (only,) = secrets.of_redis(section, name)
-        assert (made / only.secret / name).read_text() == (tmp_path / "redis" / name).read_text()
-    (made / secrets.user_secret(section, "server")).rename(made / "redis-users")
+        (only,) = held(USERS["Deployment", name], "redis-user")
+        assert (made / only / name).read_text() == (tmp_path / "redis" / name).read_text()
+    (server,) = held(USERS["StatefulSet", "redis"], "users")
+    (made / server).rename(made / "redis-users")
     return tmp_path / "redis"
 
 
@@ -166,7 +171,10 @@ def test_an_operator_makes_a_key(tmp_path: Path, passwords: Path):
     operator = (passwords / "operator").read_text().strip()
     with started(USERS, tmp_path):
         connected(tmp_path, operator, "operator").close()
-        where = ("redis://operator:%s@redis:6379/0", f"unix://operator:%s@{tmp_path / 'socket'}")
+        where = (
+            "redis://operator:%s@callscribe-redis:6379/0",
+            f"unix://operator:%s@{tmp_path / 'socket'}",
+        )
         said = run_documented("printf", tmp_path, *where)
         with connected(tmp_path, operator, "operator") as client:
             assert b"acme" in b"".join(client.hgetall(keys.access()).values())
@@ -185,16 +193,14 @@ def test_with_users_calls_outlive_a_restart(tmp_path: Path, passwords: Path):
 
 
 @pytest.mark.skipif(CLI is None, reason="the command line of Redis is not installed")
-@pytest.mark.parametrize("section", [ONE_USER, USERS], ids=["one user", "users"])
-def test_the_probe_succeeds_while_the_server_runs(
-    section: Section, tmp_path: Path, passwords: Path
-):
-    told = {"REDISCLI_AUTH": PASSWORD} if section is ONE_USER else {}
-    assert probed(section, tmp_path, **told) != 0
-    with started(section, tmp_path):
-        if section is ONE_USER:
+@pytest.mark.parametrize("site", [ONE_USER, USERS], ids=["one user", "users"])
+def test_the_probe_succeeds_while_the_server_runs(site: Objects, tmp_path: Path, passwords: Path):
+    told = {"REDISCLI_AUTH": PASSWORD} if site is ONE_USER else {}
+    assert probed(site, tmp_path, **told) != 0
+    with started(site, tmp_path):
+        if site is ONE_USER:
             connected(tmp_path, PASSWORD).close()
-            assert probed(section, tmp_path) != 0
+            assert probed(site, tmp_path) != 0
         else:
             connected(tmp_path, (passwords / "admin").read_text().strip(), "admin").close()
-        assert probed(section, tmp_path, **told) == 0
+        assert probed(site, tmp_path, **told) == 0

@@ -28,16 +28,16 @@ from tests.unit.deploy.sites import pod, rendered
 STARTED = ("vad", "asr", "gateway")
 """What a gateway needs to be ready, and itself."""
 SITES = {
-    "one user of Redis": rendered("large", {"gateway.keys_secret": "keys"}),
+    "one user of Redis": rendered("large", {"gateway.keysSecret": "keys"}),
     "users, and TLS": rendered(
         "small",
         {
             "redis.secret": None,
-            "redis.user_secrets": "callscribe-redis",
-            "gateway.keys_secret": "keys",
-            "gateway.tls_secret": "tls",
-            "ingress.class_name": "haproxy",
-            "monitoring.namespace": "monitoring",
+            "redis.userSecrets": "callscribe-redis",
+            "gateway.keysSecret": "keys",
+            "gateway.tlsSecret": "tls",
+            "ingress.className": "haproxy",
+            "monitoring.enabled": True,
         },
     ),
 }
@@ -93,7 +93,7 @@ class Cluster:
 def mount(workload: Any, directory: Path, made: Path) -> None:
     """Put into a directory what the pod's Secrets hold below /etc/callscribe."""
     spec = pod(workload)
-    name = workload["metadata"]["name"]
+    (name,) = spec["containers"][0]["args"]
     held = {
         "keys": {"keys.json": (made / "keys.json").read_bytes()},
         "tls": {
@@ -122,7 +122,7 @@ def running(workload: Any, directory: Path, redis: GuardedRedis) -> Iterator[Pod
     env = {each["name"]: each.get("value", redis.url) for each in container["env"]}
     env = {each: moved[value] if each.endswith("_PORT") else value for each, value in env.items()}
     files = ("/etc/callscribe", str(directory))
-    bundled = ("//redis:6379", f"//127.0.0.1:{redis.port}")
+    bundled = ("//callscribe-redis:6379", f"//127.0.0.1:{redis.port}")
     env = {each: value.replace(*files).replace(*bundled) for each, value in env.items()}
     own = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(directory)}
     # The addresses of a machine that others use too.

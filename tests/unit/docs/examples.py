@@ -87,13 +87,14 @@ RUN: dict[str, dict[str, str]] = {
         "build/operator/bin/callscribe transcribe": _STEPS,
     },
     "docs/kubernetes.md": {
-        ".venv/bin/python -m deploy.kubernetes": "tests/unit/deploy/test_kubernetes.py"
-        "::test_what_is_printed_is_read_as_what_was_meant",
-        "[redis]": f"{_BUNDLED}::test_with_users_each_service_may_do_what_is_its_own",
+        "helm install": "tests/unit/deploy/test_helm.py::test_the_printed_command_installs",
+        "autoscaling:": "tests/unit/deploy/test_helm_scaling.py"
+        "::test_keda_shows_prometheus_what_it_asks_for",
+        "redis:": f"{_BUNDLED}::test_with_users_each_service_may_do_what_is_its_own",
         "callscribe redis-acl": f"{_BUNDLED}::test_with_users_each_service_may_do_what_is_its_own",
-        "[gateway.settings]": "tests/unit/deploy/test_kubernetes_network.py"
+        "gateway:\n  settings:": "tests/unit/deploy/test_helm_network.py"
         "::test_gateways_alone_send_spans_to_the_collector",
-        "[gateway]": "tests/unit/deploy/test_kubernetes_network.py"
+        "gateway:\n  webhookSecret": "tests/unit/deploy/test_helm_network.py"
         "::test_the_page_shows_a_receiver_in_the_cluster",
         "printf": f"{_BUNDLED}::test_an_operator_makes_a_key",
     },

@@ -63,7 +63,7 @@ OTHERS = {
     "tls.md": "cacert insecure silent input-type eval dereference",
     "": "vad asr denoise align json version record clients redis bare keys mode connect "
     "build wait scale profile rm no-deps entrypoint local-dir build-arg from-literal "
-    "prefix workspace no-save",
+    "prefix workspace no-save namespace values",
 }
 """Flags that no parser here can list, by the page that may show them; the last ones: any page."""
 

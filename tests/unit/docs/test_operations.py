@@ -26,7 +26,7 @@ PAGE = (ROOT / "docs" / "operations.md").read_text()
 PACKAGES = ("common", "gateway", "vad_worker", "denoise_worker", "asr_worker")
 NO_EVENTS = {
     *("docs/kubernetes.md", "docs/protocols/openai.md"),  # values of a site, OpenAI's messages
-    *("`words.py`", "`words.mjs`", "`redis.user_secrets`"),
+    *("`words.py`", "`words.mjs`", "`redis.userSecrets`"),
 }
 """Pages and words that only look as if they named events."""
 

@@ -1,1 +1,0 @@
-"""A simulation of the scaler's rule in deploy/kubernetes."""
