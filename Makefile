@@ -53,7 +53,7 @@ test: .venv/dev.stamp
 # Everything is tried, whatever fails before it.
 test-all:
 	@failed=; for each in check test\ ARGS=--nightly test-web\ ARGS=--nightly sbom test-plain-cpu \
-			test-vllm test-clients test-hosts bench drills faults attack\ ARGS=--share chaos\ FAULTS=500; do \
+			test-vllm test-clients test-hosts test-containers bench drills faults attack\ ARGS=--share chaos\ FAULTS=500; do \
 		echo "== make $$each"; $(MAKE) $$each || failed="$$failed; $$each"; \
 	done; [ -z "$$failed" ] || { echo "failed$$failed"; exit 1; }
 
