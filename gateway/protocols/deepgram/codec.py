@@ -61,7 +61,11 @@ class DeepgramCodec(Codec):
         self._clock = _Clock(asked.audio)
         self._pauses = None
         if asked.utterance_end is not None:
-            self._pauses = Pauses(self._channels, asked.utterance_end)
+            self._pauses = Pauses(self._channels, asked.utterance_end, partials=asked.interim)
+        self._silences = None
+        """Ends of speech, where those of utterances are not; None without them."""
+        if asked.speech_end:
+            self._silences = Pauses(self._channels, asked.speech_end, partials=asked.interim)
         self._request_id = ""
         self._created = 0.0
         self._waiting: list[Body] = []
@@ -86,10 +90,9 @@ class DeepgramCodec(Codec):
         if not data:
             return self._finish()
         self._clock.push(data)
-        if self._pauses is None:
-            return (Audio(data),)
-        self._pauses.heard(self._clock.position)
-        ends = self._utterance_ends()
+        for pauses in self._following:
+            pauses.heard(self._clock.position)
+        ends = self._ends()
         return (Audio(data), Say(_texts(ends))) if ends else (Audio(data),)
 
     def receive_text(self, message: str) -> Sequence[Command]:
@@ -151,7 +154,7 @@ class DeepgramCodec(Codec):
                 waiting, self._waiting = self._waiting, []
                 return [{**answer, "request_id": session_id} for answer in waiting]
             case Partial() if event.text:
-                return [self._partial(event)]
+                return self._partial(event)
             case Final():
                 return self._final(event)
             case SpeechStarted():
@@ -164,10 +167,20 @@ class DeepgramCodec(Codec):
                 return [self._metadata()]
         return []
 
-    def _partial(self, event: Partial) -> Body:
+    @property
+    def _following(self) -> list[Pauses]:
+        return [each for each in (self._pauses, self._silences) if each is not None]
+
+    def _partial(self, event: Partial) -> list[Body]:
+        found: list[Body] = []
+        said = (event.channel, event.utterance, event.end, event.text)
+        if self._silences is not None:
+            found += map(self._speech_end, self._silences.partial(*said))
+        if self._pauses is not None:
+            found += map(self._utterance_end, self._pauses.partial(*said))
         certain = event.stable / len(event.text)
         best = messages.alternative(event.text, (), certain, self._told(event.language))
-        return messages.results(
+        result = messages.results(
             self._request_id,
             self._channel(event.channel),
             self._span(event),
@@ -175,6 +188,7 @@ class DeepgramCodec(Codec):
             is_final=False,
             speech_final=False,
         )
+        return [*found, result]
 
     def _final(self, event: Final) -> Sequence[Body]:
         words = event.words or ()
@@ -188,36 +202,55 @@ class DeepgramCodec(Codec):
             span,
             best,
             is_final=True,
-            # An utterance that is cut for its length goes on.
-            speech_final=event.reason != "length",
+            speech_final=self._ends_speech(event),
             from_finalize=event.reason == "flush",
         )
         failure = [_error("utterance_failed", event.trouble)] if event.failed else []
-        if self._pauses is not None and event.text and event.reason != "length":
-            last = words[-1].end if words else event.end
-            self._pauses.ended(event.channel, event.utterance, last)
-        return [*failure, result | event.timed, *self._utterance_ends()]
+        last = words[-1].end if words else event.end
+        for pauses in self._following:
+            if not event.text or (pauses is self._silences and self._ends_speech(event)):
+                pauses.wordless(event.channel, event.utterance)
+            else:
+                pauses.ended(event.channel, event.utterance, last)
+        return [*failure, result | event.timed, *self._ends()]
+
+    def _ends_speech(self, event: Final) -> bool:
+        """Whether speech ends with a final: it may also be cut, or end early for `UtteranceEnd`."""
+        early = event.reason == "silence" and self._asked.speech_end is not None
+        return event.reason != "length" and not early
 
     def _started(self, event: SpeechStarted) -> Sequence[Body]:
-        if self._pauses is not None:
-            self._pauses.started(event.channel, event.utterance, event.start)
-        ends = self._utterance_ends()
+        for pauses in self._following:
+            pauses.started(event.channel, event.utterance, event.start)
+        ends = self._ends()
         if not self._asked.vad_events:
             return ends
         channel = self._channel(event.channel)
         at = rounded_seconds(event.start)
         return [*ends, {"type": "SpeechStarted", "channel": channel, "timestamp": at}]
 
-    def _utterance_ends(self) -> list[Body]:
-        over = [] if self._pauses is None else self._pauses.over()
-        return [
-            {
-                "type": "UtteranceEnd",
-                "channel": self._channel(channel),
-                "last_word_end": rounded_seconds(last),
-            }
-            for channel, last in over
-        ]
+    def _ends(self) -> list[Body]:
+        speech = [] if self._silences is None else self._silences.over()
+        utterances = [] if self._pauses is None else self._pauses.over()
+        return [*map(self._utterance_end, utterances), *map(self._speech_end, speech)]
+
+    def _utterance_end(self, pause: tuple[int, int]) -> Body:
+        channel, last = pause
+        place = {"channel": self._channel(channel), "last_word_end": rounded_seconds(last)}
+        return {"type": "UtteranceEnd", **place}
+
+    def _speech_end(self, pause: tuple[int, int]) -> Body:
+        """Return the result without words that tells that speech has ended."""
+        channel, _ = pause
+        until = self._until[channel]
+        return messages.results(
+            self._request_id,
+            self._channel(channel),
+            (until, until),
+            messages.alternative("", (), 0.0),
+            is_final=True,
+            speech_final=True,
+        )
 
     def _metadata(self) -> Body:
         return messages.metadata(

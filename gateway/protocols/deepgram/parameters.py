@@ -37,7 +37,10 @@ _TERMS = readers(("keywords",))["keywords"]
 class Live:
     """What a request for live audio asks for.
 
-    `utterance_end` is in samples at 16 kHz, None if ends of utterances are not wanted.
+    `utterance_end` is in samples at 16 kHz, None if ends of utterances are not wanted. They follow
+    finals, so no utterance waits longer for its own. `speech_end`: the samples of silence that end
+    speech, where they are more; None where the end of an utterance is that of speech, 0 where
+    silence ends none. `interim`: whether partials are wanted.
     `detects_language`: the language is told with each result.
     """
 
@@ -45,21 +48,30 @@ class Live:
     audio: AudioFormat
     vad_events: bool
     utterance_end: int | None
+    speech_end: int | None
+    interim: bool
     detects_language: bool
 
 
 def live(query: Query, defaults: SessionOptions) -> Live:
     """Read a request for live audio. Raises ClientError, which names the parameter."""
-    silence = _endpointing(query, defaults)
+    silence, end = _endpointing(query, defaults), _utterance_end(query)
+    speech_end = None
+    if end is not None and end < silence * SAMPLE_RATE:
+        speech_end = 0 if _endless(query) else round(silence * SAMPLE_RATE)
+        silence = max(end / SAMPLE_RATE, OPTIONS["silence_threshold"].low)
+    interim = flag(query, "interim_results")
     options = with_changes(
         recognition(query, defaults),
-        {"interim_results": flag(query, "interim_results"), "silence_threshold": silence},
+        {"interim_results": interim, "silence_threshold": silence},
     )
     return Live(
         options=options,
         audio=audio(query),
         vad_events=flag(query, "vad_events"),
-        utterance_end=_utterance_end(query),
+        utterance_end=end,
+        speech_end=speech_end,
+        interim=interim,
         detects_language=options.language is None,
     )
 
@@ -120,6 +132,11 @@ def _endpointing(query: Query, defaults: SessionOptions) -> float:
         case _:
             asked = _number(query, "endpointing", 0, round(option.high * 1000)) / 1000
             return max(asked, option.low)
+
+
+def _endless(query: Query) -> bool:
+    """Whether silence ends no speech."""
+    return _last(query, "endpointing").lower() == "false"
 
 
 def _utterance_end(query: Query) -> int | None:

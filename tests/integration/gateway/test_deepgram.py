@@ -116,6 +116,23 @@ async def test_a_call_from_the_first_word_to_the_metadata(stack):
     assert code == 1000
 
 
+@pytest.mark.model_text
+@pytest.mark.parametrize("asked", [{"endpointing": "false"}, {"endpointing": "5000"}])
+@pytest.mark.parametrize("interim", ["true", "false"])
+async def test_the_end_of_an_utterance_comes_whatever_ends_speech(stack, asked, interim):
+    query = LINEAR | {"utterance_end_ms": "1000", "interim_results": interim} | asked
+    async with dial(stack, query) as connection:
+        for piece in messages(said(sentence(), 1.6)):
+            await connection.send(piece)
+        heard = await until(connection, "UtteranceEnd")
+        await connection.send(CLOSE)
+        await until_closed(connection)
+    *_, final, end = heard
+    assert (final["is_final"], final["speech_final"]) == (True, False)
+    assert best(final)["transcript"] == FOX
+    assert end["last_word_end"] == best(final)["words"][-1]["end"]
+
+
 async def test_finalize_ends_the_open_utterance_and_the_call_goes_on(stack):
     async with dial(stack, LINEAR | {"endpointing": "false"}) as connection:
         for _ in range(2):

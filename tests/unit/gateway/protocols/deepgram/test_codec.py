@@ -243,6 +243,44 @@ def test_the_end_of_an_utterance_comes_before_the_next_start():
     assert kinds == ["UtteranceEnd", "SpeechStarted"]
 
 
+@pytest.mark.parametrize(("endpointing", "ends_later"), [("false", False), ("5000", True)])
+def test_the_end_of_an_utterance_does_not_wait_for_that_of_speech(endpointing, ends_later):
+    one = codec(utterance_end_ms="1000", endpointing=endpointing)
+    (opening,) = one.connected()
+    assert isinstance(opening, Open)
+    assert opening.options.silence_threshold == 1.0
+    told(one, SpeechStarted(0, 1, 0, 512))
+    for _ in range(2):
+        one.receive_binary(SECOND)
+    result, end = told(one, FINAL)
+    assert (result["is_final"], result["speech_final"]) == (True, False)
+    assert end["type"] == "UtteranceEnd"
+    commands = [command for _ in range(8) for command in one.receive_binary(SECOND)]
+    later = [m for command in commands if isinstance(command, Say) for m in said(command)]
+    assert [(m["type"], m["speech_final"]) for m in later] == ends_later * [("Results", True)]
+    assert [each["channel"]["alternatives"][0]["transcript"] for each in later] == ends_later * [""]
+
+
+def test_the_end_of_an_utterance_follows_a_cut_behind_which_nothing_is_said():
+    one = codec(utterance_end_ms="1000", interim_results="true")
+    told(one, SpeechStarted(0, 1, 0, 512))
+    (result,) = told(one, replace(FINAL, reason="length"))
+    assert not result["speech_final"]
+    assert told(one, SpeechStarted(0, 2, FINAL.end, FINAL.end)) == []
+    for _ in range(3):
+        one.receive_binary(SECOND)
+    empty = replace(FINAL, utterance=2, text="", words=())
+    assert [each["type"] for each in told(one, empty)] == ["Results", "UtteranceEnd"]
+
+
+def test_the_end_of_an_utterance_follows_words_that_stand_still():
+    one = codec(utterance_end_ms="1000", interim_results="true")
+    partial = Partial(0, 1, 0, 8_000, "hello", 5, None)
+    assert [each["type"] for each in told(one, partial)] == ["Results"]
+    kinds = [each["type"] for each in told(one, replace(partial, end=24_000))]
+    assert kinds == ["UtteranceEnd", "Results"]
+
+
 def test_the_last_message_tells_of_the_whole_request():
     one = codec(encoding="mulaw", sample_rate="8000", channels="2")
     told(one, Created("id", "token"))

@@ -68,6 +68,26 @@ def test_a_parameter_of_no_use_is_named(name, value, message):
     assert message in complaint(**{name: value})
 
 
+@pytest.mark.parametrize(
+    ("endpointing", "utterance_end", "silence", "speech_end"),
+    [
+        ("300", "1000", 0.3, None),
+        ("1000", "1000", 1.0, None),
+        ("", "1000", 0.7, None),
+        ("5000", "1000", 1.0, 80_000),
+        ("false", "1500", 1.5, 0),
+        ("false", "1", 0.01, 0),
+        ("false", "", 60.0, None),
+    ],
+)
+def test_no_utterance_waits_longer_than_for_its_end(
+    endpointing, utterance_end, silence, speech_end
+):
+    asked = live(endpointing=endpointing, utterance_end_ms=utterance_end)
+    assert asked.options.silence_threshold == silence
+    assert asked.speech_end == speech_end
+
+
 @pytest.mark.parametrize("name", ["keyterm", "keywords"])
 def test_an_empty_term_asks_for_nothing(name):
     assert live(**{name: ""}) == live()
