@@ -139,8 +139,10 @@ def _verdict(problems: Sequence[str], reaching: CommonSettings | None, user: str
         return EXIT_MISUSE
     if reaching is not None:
         try:
-            asyncio.run(connected(reaching, user))
+            warning = asyncio.run(connected(reaching, user))
         except BusUnavailable as error:
             print(f"{_PROG}: {error}", file=sys.stderr)
             return EXIT_FAILED
+        if warning is not None:
+            print(f"{_PROG}: warning: {warning}", file=sys.stderr)
     return 0

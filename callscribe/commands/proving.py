@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from asr_worker.json_options import json_object
+from common.bus import eviction
 from common.errors import BusUnavailable, SettingsError
 from common.redis.address import Address
 from common.redis.link import Link
@@ -28,12 +29,16 @@ def proven(settings: CommonSettings, user: str) -> list[str]:
     return problems
 
 
-async def connected(settings: CommonSettings, user: str) -> None:
-    """Connect to Redis once. Raises BusUnavailable or SettingsError, with the reason."""
+async def connected(settings: CommonSettings, user: str) -> str | None:
+    """Connect to Redis once; return what is wrong with how Redis is set up, or None.
+
+    Raises BusUnavailable or SettingsError, with the reason.
+    """
     link = Link(Address.parse(settings.redis_url, user), "check-config")
     try:
         async with asyncio.timeout(_PATIENCE):
             await link.connect()
+            return await eviction.look(link)
     except TimeoutError:
         raise BusUnavailable(f"Redis did not answer within {_PATIENCE:g} s") from None
     finally:

@@ -11,6 +11,8 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from common import lifecycle
+from common.bus import commands
+from common.bus.eviction import Eviction
 from common.bus.releases import refuse_beside_strangers
 from common.errors import CallscribeError, SettingsError
 from common.listening import listen
@@ -101,6 +103,7 @@ async def _start(runner: Runner[Any], dial: Callable[[str], Awaitable[Link]]) ->
     link = await dial("releases")
     try:
         await refuse_beside_strangers(link)
+        Eviction().note(await link.everywhere(commands.memory()))
     finally:
         await link.close()
     await runner.start()

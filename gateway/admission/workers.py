@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from common.bus import commands, keys
+from common.bus.eviction import Eviction
 from common.errors import AtCapacity, BusUnavailable, Unavailable
 from common.pipeline.report import WORKER_REPORT, AsrLoad, VadLoad, WorkerReport
 from common.pipeline.stages import REQUIRED, StageSpec
@@ -122,6 +123,7 @@ class Workers:
         self._capacity = capacity
         self._busyness = CpuShare()
         self._done = _Done()
+        self._eviction = Eviction()
         self.memory = 0.0
         """Share of Redis's maxmemory in use at the last look; 0 where it has none. In a cluster it
         is that of the fullest node: what that one refuses holds up every worker."""
@@ -195,6 +197,7 @@ class Workers:
         questions += [commands.groups(stage) for stage in stages]
         replies = await self._link.run(questions)
         memories = await self._link.everywhere(commands.memory())
+        self._eviction.note(memories)
         now = time.monotonic()
         for stage, reply in zip(stages, replies, strict=False):
             if isinstance(reply, CommandError):  # loading, failing over: the next look will tell
