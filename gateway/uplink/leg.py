@@ -46,7 +46,7 @@ class LegUplink:
     """
 
     __slots__ = (
-        *("key", "leg", "on_superseded", "on_written", "position", "waiting", "written"),
+        *("key", "leg", "on_superseded", "on_written", "owner", "position", "waiting", "written"),
         *("_audio", "_flying", "_fresh", "_held", "_order", "_recent", "_sealed"),
         *("_settled", "_stored", "_superseded", "_writer"),
     )
@@ -63,6 +63,7 @@ class LegUplink:
         on_superseded: Callable[[], None],
     ) -> None:
         self.leg = leg
+        self.owner = owner
         self.position = start
         """Where the audio accepted so far ends, in 16 kHz samples."""
         self.written = last.position
@@ -184,7 +185,8 @@ class LegUplink:
     def rewind(self, last: StreamId) -> int:
         """Write everything after `last` again, as far as it is kept; return the samples.
 
-        This is for a Redis that has come back with older data than it had acknowledged.
+        This is for a Redis that has come back with older data than it had acknowledged, or that has
+        deleted the stream.
         """
         lost = [entry for _, entry in self._recent if entry[:2] > last]
         for _ in lost:

@@ -3,8 +3,9 @@
 import asyncio
 import time
 from contextlib import suppress
+from enum import Enum, auto
 
-from common.bus import commands
+from common.bus import commands, wire
 from common.errors import Misuse, OtherServer
 from common.redis.link import CommandError, Link
 from common.redis.resp import is_known_id
@@ -108,27 +109,55 @@ class Uplink:
                 self._dirty[leg] = None
             raise
         read, now = 0, time.monotonic()
+        gone: list[LegUplink] = []
         for leg, (_, _, count) in taken:
             # Nearly always one id, of one write: it needs no check.
             plain = count == 1 and type(replies[read]) is bytes
-            owned = plain or _check(replies[read : read + count])
+            fate = _Fate.WRITTEN if plain else _fate(replies[read : read + count])
             read += count
-            if leg.settle(owned, now):
+            if fate is _Fate.GONE:
+                gone.append(leg)
+            elif leg.settle(fate is _Fate.WRITTEN, now):
                 self._dirty[leg] = None
+        if gone:
+            await self._make_again(gone, now)
         if not self._dirty:
             self._settled.set()
 
+    async def _make_again(self, gone: list[LegUplink], now: float) -> None:
+        """Write streams again that somebody deleted, or Redis, if the calls are still ours."""
+        owners = await self._link.insist([commands.owner(leg.leg.meta) for leg in gone])
+        for leg, owner in zip(gone, owners, strict=True):
+            if owner != leg.owner.encode():
+                leg.settle(False, now)
+                continue
+            leg.put_back()
+            _log.error("audio.deleted", leg=str(leg.leg), restored=leg.rewind(wire.NOTHING))
+            self._dirty[leg] = None
 
-def _check(replies: list[object]) -> bool:
-    """Tell whether the writer still owns the session; raises Misuse for a permanent error."""
-    owned = True
+
+class _Fate(Enum):
+    """What became of a leg's batch."""
+
+    WRITTEN = auto()
+    SUPERSEDED = auto()
+    """The session has another owner."""
+    GONE = auto()
+    """Redis has no such stream any more."""
+
+
+def _fate(replies: list[object]) -> _Fate:
+    """Tell what became of a batch; raises Misuse for a permanent error."""
+    fates = {_Fate.WRITTEN}
     for reply in replies:
         if isinstance(reply, list):
-            owned = _check(reply) and owned
+            fates.add(_fate(reply))
         elif isinstance(reply, CommandError):
             # A known id: an earlier attempt at this very batch had arrived.
             if not is_known_id(reply):
                 raise Misuse(f"Redis refuses audio: {reply}")
+        elif reply is None:
+            fates.add(_Fate.GONE)
         elif reply == _SUPERSEDED:
-            owned = False
-    return owned
+            fates.add(_Fate.SUPERSEDED)
+    return next(each for each in (_Fate.SUPERSEDED, _Fate.GONE, _Fate.WRITTEN) if each in fates)

@@ -48,6 +48,9 @@ class Redis:
         self.away.set()
         self.generation = 0
         self.last: StreamId | None = None
+        self.owner: bytes | None = b"owner"
+        self.deleted = False
+        """Whether the streams are gone until they are begun again."""
         self._replies = replies
 
     async def insist_parts(
@@ -59,9 +62,14 @@ class Redis:
         await self.away.wait()
         if generation != self.generation:
             raise OtherServer("another one")
+        if self.deleted and any(b"NOMKSTREAM" in command for command in batch):
+            return [None] * len(batch), False
+        self.deleted = False
         return [*self._replies] or [b"1-1"] * len(batch), False
 
     async def insist(self, asked: Sequence[Command]) -> list[object]:
+        if asked[0][0] == "HGET":
+            return [self.owner] * len(asked)
         assert all(command[:2] == ("XINFO", "STREAM") for command in asked)
         if self.last is None:
             return [CommandError("ERR no such key")] * len(asked)
@@ -227,6 +235,36 @@ async def test_what_another_redis_lacks_comes_before_what_was_on_its_way(heard):
     await uplink.settle(5)
     assert redis.ids == [[b"50-1", b"100-1"]]
     assert (leg.waiting, leg.written) == (0, 100)
+    task.cancel()
+
+
+async def test_a_stream_that_was_deleted_is_made_again_with_what_is_kept(heard):
+    redis, leg = Redis(), heard.leg()
+    uplink, task = running(redis)
+    await write(uplink, leg)
+    redis.deleted = True
+    redis.batches.clear()
+    leg.audio(bytes(100))
+    uplink.touch(leg)
+    await uplink.settle(5)
+    assert redis.ids == [[b"100-1"], [b"50-1", b"100-1"]]
+    assert (leg.waiting, leg.written) == (0, 100)
+    assert heard.superseded == []
+    task.cancel()
+
+
+@pytest.mark.parametrize("owner", [None, b"another"])
+async def test_a_stream_of_a_call_that_is_over_or_anothers_is_not_made_again(heard, owner):
+    redis, leg = Redis(), heard.leg()
+    uplink, task = running(redis)
+    await write(uplink, leg)
+    redis.deleted, redis.owner = True, owner
+    redis.batches.clear()
+    leg.audio(bytes(100))
+    uplink.touch(leg)
+    await uplink.settle(5)
+    assert redis.ids == [[b"100-1"]]
+    assert heard.superseded == [0]
     task.cancel()
 
 

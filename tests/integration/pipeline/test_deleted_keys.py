@@ -1,0 +1,110 @@
+"""Somebody, or Redis itself, deletes keys of a running call."""
+
+import asyncio
+import io
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import redis
+
+from callscribe.local.stack import Stack, StackOptions, running_stack
+from common.bus import keys
+from common.pipeline.streams import AUDIO
+from tests.integration.conftest import leaked_keys, wait_until
+from tests.integration.pipeline.calls import (
+    FINALIZE,
+    SPEECH_EVENTS,
+    Line,
+    config,
+    line,
+    messages,
+    said,
+    sentence,
+)
+
+FOX = "The quick brown fox jumps over the lazy dog."
+
+
+class Own:
+    """A stack of its own, its Redis, and what its processes say."""
+
+    def __init__(self, stack: Stack, log: io.StringIO) -> None:
+        assert stack.redis is not None
+        self.stack = stack
+        self.url = f"ws{stack.url.removeprefix('http')}/ws/asr"
+        self.redis = redis.Redis(port=stack.redis.port)
+        self._log = log
+
+    def told(self, event: str) -> list[str]:
+        """Return the lines of an event."""
+        return [each for each in self._log.getvalue().splitlines() if f" {event} " in each]
+
+    def delete(self, pattern: str) -> int:
+        """Delete the keys of a pattern; return how many there were."""
+        found = [*self.redis.scan_iter(pattern)]
+        return int(self.redis.delete(*found)) if found else 0
+
+
+@pytest.fixture
+async def own() -> AsyncIterator[Own]:
+    log = io.StringIO()
+    env = {**os.environ, "CALLSCRIBE_PORT": "0", "CALLSCRIBE_HOST": "127.0.0.1"}
+    options = StackOptions(
+        counts={"vad": 1, "asr": 1},
+        env={**env, "CALLSCRIBE_ASR_LOAD": "0"},
+        embedded_redis=True,
+        echo=log,
+    )
+    async with running_stack(options) as stack:
+        running = Own(stack, log)
+        yield running
+        assert leaked_keys(running.redis) == []
+        running.redis.close()
+
+
+@asynccontextmanager
+async def call(own: Own, **more: object) -> AsyncIterator[Line]:
+    """Open a call and say nothing yet."""
+    async with line(own.url) as client:
+        await client.say(config(events=SPEECH_EVENTS, **more))
+        await client.hear("session_created")
+        yield client
+
+
+async def test_audio_that_is_deleted_in_mid_call_is_written_again(own):
+    async with call(own) as client:
+        *first, rest = messages(sentence())
+        await client.say(*first, pace=0.05)
+        assert own.delete(f"cs:*:{AUDIO}") == 1
+        await client.say(rest, *messages(said(1.5, sentence())), pace=0.05)
+        await client.say(FINALIZE)
+        transcript = await client.hear_out()
+    assert transcript.texts == [FOX, FOX]
+    assert transcript.errors == []
+    assert transcript.of("gap") == [], "nothing was missed"
+    assert len(own.told("audio.deleted")) == 1
+
+
+async def test_deleted_audio_that_was_not_heard_is_a_gap_and_words_follow_it(own):
+    vad = own.stack.pids["vad"]
+    async with call(own) as client:
+        await client.say(*messages(sentence()), *messages(said(2.0)))
+        await client.hear("final")
+        os.kill(vad, signal.SIGSTOP)
+        try:
+            await client.say(*messages(said(8.0)), pace=0.01)
+            stream = next(own.redis.scan_iter(f"cs:*:{AUDIO}"))
+            await wait_until(lambda: own.redis.xlen(stream) > 20, "it is written")
+            assert own.delete(f"cs:*:{AUDIO}") == 1
+            await client.say(*messages(said(0.5)), pace=0.01)
+            await wait_until(lambda: own.told("audio.deleted"), "it is noticed")
+        finally:
+            os.kill(vad, signal.SIGCONT)
+        gap = await client.hear("gap", timeout=10)
+        await client.say(*messages(sentence()), FINALIZE)
+        transcript = await client.hear_out()
+    assert 1.0 < gap["end"] - gap["start"] < 8.5
+    assert transcript.texts == [FOX, FOX]
