@@ -31,6 +31,7 @@ from gateway.admission.workers import Workers
 from gateway.calls.absence import Absence
 from gateway.calls.call import Patience, Services
 from gateway.calls.directory import Directory
+from gateway.calls.lost_work import LostWork
 from gateway.calls.maintenance import Maintenance
 from gateway.calls.opening import Openings
 from gateway.calls.spans import NoSpans
@@ -223,6 +224,7 @@ class GatewayServer:
             self._gate.audio_a_day,
             resume_s=settings.resume_s,
         )
+        self._lost_work = LostWork(link, store, self._calls)
         self._presence = Presence(
             link,
             self._name,
@@ -275,6 +277,7 @@ class GatewayServer:
             "renew": self._maintenance.renew_for_ever(),
             "lag": self._maintenance.tell_lag_for_ever(),
             "stores": self._maintenance.bound_stores_for_ever(),
+            "work": self._lost_work.run(),
             **({"webhooks": self._webhooks.run()} if self._policies.webhooks.active else {}),
             **({} if self._tls is None else self._tls.services()),
         }

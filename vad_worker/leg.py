@@ -95,6 +95,11 @@ class VadLeg:
         return len(self._offers)
 
     @property
+    def awaited(self) -> dict[int, Offer]:
+        """The offer of every utterance that has no final yet, as far as this leg knows."""
+        return {number: self._offered(work) for number, work in self._offers.items()}
+
+    @property
     def speaking(self) -> bool:
         """Whether an utterance is open."""
         return self._endpointer.speaking

@@ -13,6 +13,7 @@ from common.pipeline.streams import SOURCES, Stream
 from common.pipeline.work import LegWork
 from common.stage.api import (
     Assignment,
+    Offer,
     Outcome,
     Recovery,
     Snapshot,
@@ -186,6 +187,10 @@ class VadStage(Stage[OwnedLeg, LegWork]):
     def committed(self, state: OwnedLeg, number: int) -> None:
         """See `Stage.committed`."""
         state.leg.committed(number)
+
+    def awaited(self, state: OwnedLeg) -> Mapping[int, Offer]:
+        """See `Stage.awaited`."""
+        return state.leg.awaited
 
     def full(self, state: OwnedLeg) -> bool:
         """See `Stage.full`.

@@ -82,6 +82,11 @@ def first_after(stream: bytes, at: bytes) -> Command:
     return ("XRANGE", stream, b"(" + at, "+", "COUNT", 1)
 
 
+def entry_at(stream: bytes, at: bytes) -> Command:
+    """Read the entry with an id: a list of one, or none."""
+    return ("XRANGE", stream, at, at)
+
+
 def last(stream: bytes) -> Command:
     """Read a stream's last entry: a list of one, or none."""
     return ("XREVRANGE", stream, "+", "-", "COUNT", 1)
@@ -199,6 +204,16 @@ def count_workers(stage: str) -> Command:
 def forget_workers(stage: str, *workers: str | bytes) -> Command:
     """Remove workers from the list of their stage."""
     return ("HDEL", keys.workers(stage), *workers)
+
+
+def entry_of(stage: str, key: str) -> Command:
+    """Ask for the entry of a work item; None if it has none."""
+    return ("HGET", keys.index(stage), key)
+
+
+def parked(hash_: bytes) -> Command:
+    """Read what waits to enter a leg's text; see `commit.lua`."""
+    return ("HGETALL", hash_)
 
 
 def groups(stage: str) -> Command:

@@ -1,11 +1,12 @@
-"""Offering work items to a stage: how work enters the system."""
+"""Offering work items to a stage: how work enters the system, and whether it is still there."""
 
 import time
+from collections.abc import Sequence
 
-from common.bus import keys, scripts
+from common.bus import commands, keys, scripts, wire
 from common.pipeline.record import pack
 from common.pipeline.work import WorkItem
-from common.redis.link import ScriptCall
+from common.redis.link import Link, ScriptCall
 
 
 def offer(stage: str, key: str, item: WorkItem, **late: bytes) -> ScriptCall:
@@ -20,3 +21,24 @@ def offer(stage: str, key: str, item: WorkItem, **late: bytes) -> ScriptCall:
 def offer_packed(stage: str, key: str, item: bytes) -> ScriptCall:
     """Return the same call for an item as it was packed for an earlier offer."""
     return (scripts.OFFER, (keys.work_items(stage), keys.index(stage)), (key, item))
+
+
+async def missing(link: Link, items: Sequence[tuple[str, str]]) -> list[bool]:
+    """Tell of each work item, given as (stage, key), whether Redis has none: done, or lost.
+
+    If the stream of a stage was lost and not its index, all its items are missing; now and then
+    they seem so for a moment, when one of them has just ended. Waits as long as Redis is away.
+    """
+    entries = await link.insist([commands.entry_of(stage, key) for stage, key in items])
+    oldest: dict[str, bytes] = {}
+    for (stage, _), entry in zip(items, entries, strict=True):
+        if isinstance(entry, bytes):
+            oldest[stage] = min(entry, oldest.get(stage, entry), key=wire.id_halves)
+    found = await link.insist(
+        [commands.entry_at(keys.work_items(stage), entry) for stage, entry in oldest.items()]
+    )
+    emptied = {stage for stage, there in zip(oldest, found, strict=True) if not there}
+    return [
+        not isinstance(entry, bytes) or stage in emptied
+        for (stage, _), entry in zip(items, entries, strict=True)
+    ]

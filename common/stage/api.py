@@ -252,6 +252,10 @@ class Stage(ABC, Generic[S, W]):
     def committed(self, state: S, number: int) -> None:
         """Learn that every item up to `number` is in the leg's text."""
 
+    def awaited(self, state: S) -> Mapping[int, Offer]:
+        """Return its offers whose items are not in the leg's text yet, by their numbers."""
+        return {}
+
     def full(self, state: S) -> bool:
         """Whether a work item has too much unfinished work to read more for it now.
 

@@ -6,15 +6,20 @@ from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from common.bus import commands, wire
+from common.bus.offers import missing
 from common.bus.wire import Control
 from common.errors import OtherServer
-from common.pipeline.streams import TEXT
+from common.pipeline.streams import PARKED, TEXT
 from common.redis.link import Command, Link
+from common.redis.replies import pairs
 from common.stage.api import Entry, Slot, Snapshot, Stage
 from common.stage.assignments import Assignments
 from common.stage.publisher import Publisher
+from common.telemetry.logs import Log
 
 S = TypeVar("S")
+
+_log = Log(__name__)
 
 SNAPSHOT_EVERY = 1.0
 """Seconds between checkpoints of a work item: the most audio a take-over replays."""
@@ -94,6 +99,7 @@ class Upkeep(Generic[S]):
     async def _learn_commits(self, slots: Sequence[Slot[S]]) -> None:
         if not self._stage.learns_commits:
             return
+        suspects = await self._missing(slots)
         tops = await self._link.insist(
             [commands.last(slot.assignment.leg.key(TEXT)) for slot in slots]
         )
@@ -101,6 +107,32 @@ class Upkeep(Generic[S]):
             if top:
                 self._stage.committed(slot.state, wire.id_halves(top[0][0])[0])
                 slot.full = self._stage.full(slot.state)
+        if suspects:
+            await self._offer_again(suspects)
+
+    async def _missing(self, slots: Sequence[Slot[S]]) -> list[tuple[Slot[S], int]]:
+        """Return the awaited items whose work items are gone: those are done, or lost.
+
+        Asked before the commits: an item is in the text, or parked, before its work item goes.
+        """
+        awaited = [
+            (slot, number, (offer.stage, offer.key))
+            for slot in slots
+            for number, offer in self._stage.awaited(slot.state).items()
+        ]
+        gone = await missing(self._link, [work for _, _, work in awaited])
+        return [each[:2] for each, is_gone in zip(awaited, gone, strict=True) if is_gone]
+
+    async def _offer_again(self, suspects: Sequence[tuple[Slot[S], int]]) -> None:
+        """Offer those again that are lost."""
+        waiting = await self._link.insist(
+            [commands.parked(slot.assignment.leg.key(PARKED)) for slot, _ in suspects]
+        )
+        for (slot, number), parked in zip(suspects, waiting, strict=True):
+            offer = self._stage.awaited(slot.state).get(number)
+            if offer is not None and b"%d" % number not in dict(pairs(parked)):
+                _log.warning("work_item.lost", stage=offer.stage, work_item=offer.key)
+                await self._publisher.publish([(slot, [offer])])
 
     async def _save(self, slots: Sequence[Slot[S]]) -> set[Slot[S]]:
         """Write checkpoints, then trim the inputs before them; return the fenced slots.

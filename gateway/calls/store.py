@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 from common.bus import commands, keys, scripts, wire
 from common.bus.doorbells import notify
@@ -23,6 +24,13 @@ ERASED = "erased"
 """Owner of a session that is being erased."""
 MOST_ORPHANS = 50
 """Orphaned calls that a gateway adopts at a time: other gateways may have room as well."""
+
+
+class Work(NamedTuple):
+    """A work item of a leg, by its stage."""
+
+    stage: str
+    leg: Leg
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +211,10 @@ class SessionStore:
             [listing, *(call for each in running for call in work_items(*each))]
         )
 
+    async def offer(self, session: str, record: SessionRecord, work: Work) -> None:
+        """Offer one work item of a running session once more."""
+        await self._link.evaluate(work_items(session, record, [work]))
+
     async def orphans(self, silence: float) -> list[tuple[str, str]]:
         """Return sessions that no gateway has renewed for `silence` seconds, for this one to end.
 
@@ -233,9 +245,18 @@ def last_id(reply: object) -> StreamId:
     return StreamId(*wire.id_halves(facts[b"last-generated-id"]))
 
 
-def work_items(session: str, record: SessionRecord) -> list[ScriptCall]:
-    """Return the script calls that create the work items of a session's legs, each once."""
-    work = LegWork(
+def works(session: str, record: SessionRecord) -> list[Work]:
+    """Return what has to be done for a session's legs."""
+    admitted = replace(record.options, denoise=record.denoised)
+    per_leg = [spec.name for spec in for_call(admitted) if spec.unit is Unit.LEG]
+    return [Work(stage, leg) for leg in record.legs(session) for stage in per_leg]
+
+
+def work_items(
+    session: str, record: SessionRecord, wanted: Sequence[Work] | None = None
+) -> list[ScriptCall]:
+    """Return the script calls that create work items of a session, each once; all by default."""
+    item = LegWork(
         options=record.options,
         gateway=record.doorbell,
         source="clean" if record.denoised else "audio",
@@ -243,9 +264,8 @@ def work_items(session: str, record: SessionRecord) -> list[ScriptCall]:
         align=record.align,
         tenant=record.tenant,
     )
-    admitted = replace(record.options, denoise=record.denoised)
-    per_leg = [spec.name for spec in for_call(admitted) if spec.unit is Unit.LEG]
-    return [offer(stage, str(leg), work) for leg in record.legs(session) for stage in per_leg]
+    which = works(session, record) if wanted is None else wanted
+    return [offer(work.stage, str(work.leg), item) for work in which]
 
 
 def _living(session: str, record: SessionRecord) -> list[bytes]:

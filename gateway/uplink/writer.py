@@ -125,7 +125,7 @@ class Uplink:
             self._settled.set()
 
     async def _make_again(self, gone: list[LegUplink], now: float) -> None:
-        """Write streams again that somebody deleted, or Redis, if the calls are still ours."""
+        """Write streams again that were deleted, if this gateway still owns their calls."""
         owners = await self._link.insist([commands.owner(leg.leg.meta) for leg in gone])
         for leg, owner in zip(gone, owners, strict=True):
             if owner != leg.owner.encode():

@@ -4,7 +4,7 @@ import asyncio
 import io
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -108,3 +108,61 @@ async def test_deleted_audio_that_was_not_heard_is_a_gap_and_words_follow_it(own
         transcript = await client.hear_out()
     assert 1.0 < gap["end"] - gap["start"] < 8.5
     assert transcript.texts == [FOX, FOX]
+
+
+@pytest.mark.parametrize("stages", [["vad"], ["asr"], ["vad", "asr"]])
+async def test_work_that_is_deleted_in_mid_call_is_offered_again(own, stages):
+    async with call(own) as client:
+        await client.say(*messages(sentence()))
+        *first, rest = messages(said(1.0, sentence()))
+        await client.say(*first, pace=0.04)
+        await client.hear("speech_started")
+        assert sum(own.delete(f"cs:*{{{stage}}}:*") for stage in stages) >= 3
+        await client.say(rest, *messages(said(1.5, sentence())), pace=0.04)
+        await client.say(FINALIZE)
+        async with asyncio.timeout(30):
+            transcript = await client.hear_out()
+    assert transcript.texts == [FOX, FOX, FOX]
+    assert transcript.errors == []
+    assert own.told("work_item.lost")
+
+
+@pytest.mark.parametrize("kinds", ["work", "work index"])
+async def test_work_that_is_deleted_after_the_call_was_finished_is_offered_again(own, kinds):
+    async with call(own) as client:
+        asr = own.stack.pids["asr"]
+        await client.say(*messages(said(sentence(), 0.2)))
+        await client.hear("speech_started")
+        os.kill(asr, signal.SIGSTOP)
+        try:
+            await client.say(FINALIZE)
+            await wait_until(
+                lambda: not own.redis.hlen(keys.index("vad")), "VAD has heard it to its end"
+            )
+            for stage in ("vad", "asr"):
+                for kind in kinds.split():
+                    own.delete(f"cs:*{{{stage}}}:{kind}")
+        finally:
+            os.kill(asr, signal.SIGCONT)
+        async with asyncio.timeout(30):
+            transcript = await client.hear_out()
+    assert transcript.texts == [FOX]
+    assert transcript.errors == []
+
+
+async def test_a_finished_call_whose_audio_is_deleted_before_it_is_heard_is_told(own):
+    vad = own.stack.pids["vad"]
+    async with call(own) as client:
+        await client.say(*messages(sentence()))
+        await client.hear("speech_started")
+        os.kill(vad, signal.SIGSTOP)
+        try:
+            await client.say(*messages(said(1.0)), FINALIZE)
+            await wait_until(lambda: own.redis.hlen(keys.index("vad")) == 1, "it is open")
+            await asyncio.sleep(0.5)
+            assert own.delete(f"cs:*:{AUDIO}") == 1
+        finally:
+            os.kill(vad, signal.SIGCONT)
+        async with asyncio.timeout(30):
+            transcript = await client.hear_out()
+    assert transcript.errors == ["session_lost"]
