@@ -30,7 +30,7 @@ CALLS = 4
 CUT_AT_S = 10.0
 CUT_S = {"two": 20.0, "three": 20.0, "one": 10.0}
 """How long each host is cut off, in this order: longer than its calls take to go elsewhere."""
-STEPS = [each for each in blocks("docs/hosts.md") if each.language in ("sh", "toml")][:12]
+STEPS = [each for each in blocks("docs/hosts.md") if each.language in ("sh", "toml")]
 INVENTORY = "inventory.toml"
 # What a busy machine measures must not send calls away.
 SETTINGS = "\n[settings]\nasr_load = 0\n"
