@@ -36,6 +36,8 @@ _PACE_WITHIN = 0.5
 """All that came before is read when `_PACE_OVER` seconds or more bring their own length of audio,
 within `_PACE_WITHIN`. A single step says nothing: it reads a few entries. In a shorter time, what
 comes at 1.3 times its pace would look the same."""
+_QUIET_AFTER = 5.0
+"""Seconds without audio after which a leg is quiet: less is a stall of its network."""
 _MOST_RECORDED = 2
 """Utterances of a recording that may wait for their final; then no more of it is read."""
 
@@ -118,6 +120,8 @@ class VadStage(Stage[OwnedLeg, LegWork]):
         self._settled = 0
         """Frames of live legs, see `OwnedLeg.settled`."""
         self._recordings: set[OwnedLeg] = set()
+        self._heard: dict[OwnedLeg, float] = {}
+        """When audio of each leg came last."""
 
     async def start(self) -> None:
         """Load the model."""
@@ -133,7 +137,9 @@ class VadStage(Stage[OwnedLeg, LegWork]):
         # A recording goes on as one: it is ahead already.
         start = leg.position - (0 if leg.live else round(_LIVE_AHEAD * SAMPLE_RATE))
         taken_over = saved is not None and leg.live
-        return OwnedLeg(leg, model, time.monotonic(), start, catching_up=taken_over)
+        owned = OwnedLeg(leg, model, time.monotonic(), start, catching_up=taken_over)
+        self._heard[owned] = owned.began
+        return owned
 
     def inputs(self, state: OwnedLeg) -> Mapping[Stream, bytes]:
         """See `Stage.inputs`."""
@@ -145,8 +151,10 @@ class VadStage(Stage[OwnedLeg, LegWork]):
         ingested = [attempt(owned.leg.ingest, entries) for owned, entries in work]
         taken = [each if isinstance(each, bytes) else b"" for each in ingested]
         now = time.monotonic()
-        for owned, _ in work:
+        for (owned, _), pcm in zip(work, taken, strict=True):
             owned.note_pace(now)
+            if pcm:
+                self._heard[owned] = now
         # One conversion for all legs: each call into numpy costs as much as a whole frame.
         samples = pcm16_to_float(b"".join(taken))
         levels = energies(samples)
@@ -204,8 +212,12 @@ class VadStage(Stage[OwnedLeg, LegWork]):
     def close(self, state: OwnedLeg) -> None:
         """See `Stage.close`."""
         self._recordings.discard(state)
+        self._heard.pop(state, None)
 
     def load(self) -> VadLoad:
         """See `Stage.load`."""
         settled = self._settled * FRAME / SAMPLE_RATE
-        return VadLoad(audio=settled, recordings=len(self._recordings))
+        since = time.monotonic() - _QUIET_AFTER
+        # Audio of a recording may wait here for the recogniser; that is no silence.
+        quiet = sum(at < since for each, at in self._heard.items() if each.leg.live)
+        return VadLoad(audio=settled, recordings=len(self._recordings), quiet=quiet)

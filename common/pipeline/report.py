@@ -12,11 +12,13 @@ from common.pipeline.record import Message, flat, sparse
 class VadLoad:
     """`audio`: seconds of live legs since the start whose utterances have ended, or silence.
 
-    `recordings`: legs whose audio arrives faster than it was spoken.
+    `recordings`: legs whose audio arrives faster than it was spoken. `quiet`: legs of which no
+    audio has come for a while, so that recognisers have nothing of them.
     """
 
     audio: float
     recordings: int
+    quiet: int = sparse(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,14 +68,16 @@ class StageLook:
 
     `lag`: longest time that arrived audio waited to be read. `backlog`: how long the oldest work
     item without an owner has waited. `recordings`: legs whose audio comes faster than it was
-    spoken; their work waits for that of live calls. Only for ASR: `places` for decodes, of each
-    worker, the time that a final's `decode` takes, 0.0 if not known, and the `legs` that all of
-    them were proved to carry, 0 unless each reports it.
+    spoken; their work waits for that of live calls. `quiet`: legs of which nothing comes: they have
+    places of VAD, and are no work for recognisers until they speak. Only for ASR: `places` for
+    decodes, of each worker, the time that a final's `decode` takes, 0.0 if not known, and the
+    `legs` that all of them were proved to carry, 0 unless each reports it.
     """
 
     slots: int
     used: int
     recordings: int = 0
+    quiet: int = 0
     lag: float = 0.0
     backlog: float = 0.0
     places: Sequence[int] = ()
@@ -346,7 +348,7 @@ class Capacity:
 
     def _legs(self, now: float, name: object) -> int:
         vad = self._look.stages.get(VAD.name)
-        live = vad.used - vad.recordings if vad else 0
+        live = max(0, vad.used - vad.recordings - vad.quiet) if vad else 0
         return live + self._coming(now, name, VAD)
 
     def _coming(self, now: float, name: object, stage: StageSpec) -> int:

@@ -95,6 +95,7 @@ class _Pool:
             # What a draining worker still owns will need a slot elsewhere.
             used=sum(w.used for w in self.fresh(now)),
             recordings=sum(w.vad.recordings for w in self.fresh(now)),
+            quiet=sum(w.vad.quiet for w in self.fresh(now)),
             lag=max((w.report.lag for w in alive), default=0.0),
             backlog=now - self.unread[1] if self.unread else 0.0,
             places=[places for w in alive if (places := w.asr.places)],

@@ -7,13 +7,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from common.bus.keys import Leg
-from common.bus.wire import NOTHING, Chunk
+from common.bus.wire import NOTHING, Chunk, Control
 from common.options import SessionOptions
+from common.pipeline.control import Flush
 from common.pipeline.work import LegWork
-from common.stage.api import Assignment, Recovery
+from common.stage.api import Assignment, Recovery, Work
 from common.telemetry.metrics import VadMetrics
 from vad_worker.framing import FRAME, FRAME_BYTES
 from vad_worker.leg import VadLeg
+from vad_worker.model import SileroVad
 from vad_worker.settings import VadSettings
 from vad_worker.stage import OwnedLeg, VadStage
 
@@ -195,3 +197,36 @@ def test_what_is_offered_says_whether_its_leg_was_live():
     one.leg.ingest([Chunk(30 * FRAME, bytes(2 * FRAME * 30))])
     (*_, offer) = one.leg.conclude(heard, [0.01] * 30)
     assert cast(Any, offer).work.live is False
+
+
+async def test_a_live_leg_of_which_nothing_comes_is_quiet_until_it_speaks(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("vad_worker.stage.time.monotonic", lambda: now)
+    worker = stage()
+    worker._vad = SileroVad()
+    legs = [
+        worker.open(
+            Assignment(f"s.{channel}", Leg("s", channel), WORK, b"1-0", 1),
+            Recovery(None, NOTHING),
+            lambda: None,
+        )
+        for channel in (0, 1)
+    ]
+    assert worker.load().quiet == 0
+    position = 0
+    while now < 110.0:
+        now, position = now + 0.5, position + 8_000
+        flush = Control(0, 2, Flush())
+        work: list[Work[OwnedLeg]] = [
+            (legs[0], [Chunk(position, bytes(16_000))]),
+            (legs[1], [flush]),
+        ]
+        await worker.step(work if now == 100.5 else work[:1])
+    assert worker.load().quiet == 1, "a control is no audio"
+    await worker.step([(legs[1], [Chunk(8_000, bytes(16_000))])])
+    assert worker.load().quiet == 0
+    now += 6.0
+    assert worker.load().quiet == 2
+    for leg in legs:
+        worker.close(leg)
+    assert worker.load().quiet == 0

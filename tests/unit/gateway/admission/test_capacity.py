@@ -1,5 +1,7 @@
 """Room, by measurement: Whisper on one place with half of its time for ends, by default."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -410,6 +412,30 @@ def test_a_busy_gateway_lets_in_where_nobody_is_or_nothing_is_measured(asr_load,
     capacity = Capacity(asr_load)
     now = watch(capacity, *[look(legs, busy=1.0)] * 9)
     assert reason(capacity, now) is None
+
+
+def with_quiet(legs: int, quiet: int, *, share: float) -> Look:
+    """Two legs speak, at the usual cost."""
+    plain = look(2, work=0.125 * 0.25, share=share)
+    return replace(plain, stages={**plain.stages, "vad": StageLook(400, legs, quiet=quiet)})
+
+
+def test_legs_that_say_nothing_shut_nobody_out():
+    """300 that one client opens beside two callers: no recogniser has work of them."""
+    capacity = Capacity(0.5)
+    now = watch(capacity, *[with_quiet(2, 0, share=0.2)] * 40)
+    now = watch(capacity, *[with_quiet(302, 0, share=0.2)] * 10, start=now + 0.5)
+    assert reason(capacity, now) == "asr_load", "they may be about to speak"
+    now = watch(capacity, *[with_quiet(302, 300, share=0.2)] * 4, start=now + 0.5)
+    assert reason(capacity, now) is None
+
+
+def test_quiet_legs_that_begin_to_speak_together_count_as_new_ones():
+    capacity = Capacity(0.5)
+    now = watch(capacity, *[with_quiet(302, 300, share=0.2)] * 60)
+    assert reason(capacity, now) is None
+    now = watch(capacity, with_quiet(302, 0, share=0.2), start=now + 0.5)
+    assert reason(capacity, now) == "asr_load"
 
 
 def test_recordings_are_no_load_to_who_speaks():
