@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import which
+from shutil import rmtree, which
 
 import pytest
 
@@ -88,6 +88,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     operator = Operator(directory / "operator")
     operator.meet(addresses)
     with ExitStack() as resources:
+        resources.callback(rmtree, directory)  # gigabytes
         resources.enter_context(network.lan(addresses, OWN_ADDRESS))
         machines = {
             name: Machine(name, address, directory / name, operator.public_key)
