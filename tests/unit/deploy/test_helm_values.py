@@ -259,3 +259,18 @@ def test_the_base_is_the_chart_without_helms_labels_and_takes_patches(tmp_path):
     assert vad["metadata"]["namespace"] == "night"
     assert vad["spec"]["replicas"] == 7
     assert container(vad)["image"].startswith("registry.example.com/callscribe-vad:")
+
+
+DIGITS = {
+    **{"redis.secret": "1", "redis.storageClass": "2", "redis.priorityClassName": "3"},
+    **{"gateway.keysSecret": "4", "gateway.priorityClassName": "5", "ingress.tlsSecret": "6"},
+    **{"ingress.className": "7", "images.pullSecrets": ["8"], "ingress.annotations": {"a": "9"}},
+}
+
+
+def test_a_name_of_digits_stays_a_text():
+    objects = rendered("small", DIGITS, release="10")
+    kubernetes_validate = pytest.importorskip("kubernetes_validate")
+    for each in objects.values():
+        kubernetes_validate.validate(each, "1.30", strict=True)
+    assert '"10"' in json.dumps(objects["Service", "10-callscribe-gateway"])

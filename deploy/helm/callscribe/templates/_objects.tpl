@@ -3,10 +3,10 @@
 {{- $name | trunc 40 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Labels of everything that this release has; those of pods are in no selector twice. */}}
+{{/* Labels by which everything of this release is found; they never change. */}}
 {{- define "callscribe.release" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{/* Labels of one kind of process. Takes (list $root $component). */}}
@@ -19,7 +19,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- define "callscribe.metadata" -}}
 {{- $root := index . 0 -}}
 name: {{ include "callscribe.fullname" $root }}{{ with index . 1 }}-{{ . }}{{ end }}
-namespace: {{ $root.Release.Namespace }}
+namespace: {{ $root.Release.Namespace | quote }}
 labels:
   {{- include "callscribe.release" $root | nindent 2 }}
   {{- if gt (len .) 2 }}
@@ -46,13 +46,13 @@ labels:
 enableServiceLinks: false
 automountServiceAccountToken: false
 {{- with index . 2 }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 securityContext: {{- toYaml (index . 1) | nindent 2 }}
 {{- with $root.Values.images.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- end }}

@@ -33,7 +33,7 @@ redis://{{ include "callscribe.fullname" . }}-redis:6379/0
   value: {{ printf "%s%s%s" $url (ternary "&" "?" (contains "?" $url)) (join "&" $options) | quote }}
 {{- else }}
   valueFrom:
-    secretKeyRef: {name: {{ $redis.secret }}, key: url}
+    secretKeyRef: {name: {{ $redis.secret | quote }}, key: url}
 {{- end }}
 {{- end }}
 
