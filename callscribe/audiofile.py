@@ -1,103 +1,122 @@
-"""Audio files as blocks of samples, never whole in memory.
+"""Recordings as blocks of samples, never whole in memory: files, pipes, and stdin as ``-``.
 
-WAV (PCM, float, G.711), FLAC, Ogg Vorbis, Opus and MP3, through libsndfile.
+They are read as the server reads uploads (`common.media`).
 """
 
+import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
-import soundfile
 
 from common.audio import FloatArray
 from common.errors import CallscribeError
+from common.media import Media, NotAudio
 from gateway.protocols.commands import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 MIX = 0
-"""In place of a channel's number: the mean of all channels."""
+"""In place of a channel's number: all channels in one."""
+STDIN = Path("-")
 
 
 class AudioFileError(CallscribeError):
     """The file is missing, not audio, broken, or unusable for a call; the message names it."""
 
 
+def is_read_once(path: Path) -> bool:
+    """Whether what was read is gone: a pipe. Raises AudioFileError if nothing can be read there."""
+    if path == STDIN:
+        return True
+    if not path.exists():
+        raise AudioFileError(f"{path}: no such file")
+    if path.is_dir():
+        raise AudioFileError(f"{path}: not a file")
+    return not path.is_file()
+
+
 class AudioFile:
-    """An open audio file; a context manager.
+    """An open recording; a context manager.
 
     `rate` in Hz and `channels` are valid for a call; `duration` in seconds comes from the file's
-    header. With `channel`, only that one of the file's is read, counted from 1, or the mean of all
-    of them (`MIX`). Opening raises AudioFileError.
+    header, 0 where it says nothing. With `channel`, only that one of the file's is read, counted
+    from 1, or all of them in one (`MIX`). Opening raises AudioFileError.
     """
 
     def __init__(self, path: Path, channel: int | None = None) -> None:
-        if not path.is_file():
-            raise AudioFileError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
-        try:
-            self._file = soundfile.SoundFile(path)
-        except (OSError, soundfile.SoundFileError) as error:
-            raise AudioFileError(f"{path}: not an audio file that can be read") from error
+        is_read_once(path)
         self.path = path
-        self.rate: int = self._file.samplerate
         self._channel = channel
-        self.channels: int = self._file.channels if channel is None else 1
-        self.duration: float = self._file.frames / self.rate
-        self._position = 0
-        """Samples read of each channel."""
+        self._file: BinaryIO | None = None
+        try:
+            self._file = sys.stdin.buffer if path == STDIN else path.open("rb")
+            self._media = Media(self._file)
+            self._blocks = self._media.blocks(mono=channel == MIX)
+            self._first = next(self._blocks)  # or NotAudio
+        except (OSError, NotAudio) as error:
+            self._close_file()
+            reason = error.strerror if isinstance(error, OSError) else error
+            text = f"{path}: not an audio file that can be read: {reason}"
+            raise AudioFileError(text) from error
+        self.rate = self._media.rate
+        self.channels = self._media.channels if channel is None else 1
+        self.duration = self._media.duration or 0.0
         problem = self._problem()
         if problem is not None:
             self.close()
             raise AudioFileError(f"{path}: {problem}")
 
     def _problem(self) -> str | None:
-        there = self._file.channels
+        there = self._media.channels
         if self._channel is not None and self._channel > there:
             return f"no channel {self._channel}; it has {there}"
         if self.channels > MAX_CHANNELS:
             return f"{self.channels} channels; a call has 1 or {MAX_CHANNELS}"
         if not MIN_SAMPLE_RATE <= self.rate <= MAX_SAMPLE_RATE:
             return f"{self.rate} Hz; a call has {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}"
-        return None if self._file.frames else "no audio in it"
+        return None
 
     def blocks(self, seconds: float) -> Iterator[FloatArray]:
-        """Yield float32 [n, channels] in [-1, 1], from where the last read ended to the end.
+        """Yield float32 [n, channels] in [-1, 1] to the end.
 
         n is `seconds` of samples, rounded, except in the last block. Values beyond 1 in a file of
-        floats are clipped. AudioFileError for a truncated file, or for a sample that is infinite or
-        not a number.
+        floats are clipped. AudioFileError, after all that could be read: for a file that is damaged
+        or broken off, and for a sample that is infinite or not a number.
         """
         size = max(1, round(seconds * self.rate))
-        while True:
-            try:
-                block = self._file.read(size, dtype="float32", always_2d=True)
-            except soundfile.SoundFileError as error:
-                raise AudioFileError(f"{self.path}: broken audio: {error}") from error
-            if not len(block):
-                return
-            block = self._chosen(block)
-            self._check_finite(block)
-            self._position += len(block)
-            yield np.clip(block, -1, 1, out=block)
+        kept: list[FloatArray] = []
+        problem: object = None
+        try:
+            for block in chain([self._first], self._blocks):
+                kept.append(self._chosen(block))
+                if sum(map(len, kept)) >= size:
+                    whole = np.concatenate(kept)
+                    end = len(whole) - len(whole) % size
+                    yield from np.split(whole[:end], end // size)
+                    kept = [whole[end:]]
+        except NotAudio as error:
+            problem = error
+        if kept and len(rest := np.concatenate(kept)):
+            yield rest
+        problem = problem or self._media.damage
+        if problem is not None:
+            raise AudioFileError(f"{self.path}: {problem}")
 
     def _chosen(self, block: FloatArray) -> FloatArray:
-        if self._channel is None:
+        if self._channel is None or self._channel == MIX:
             return block
-        if self._channel == MIX:
-            mean: FloatArray = block.mean(axis=1, keepdims=True)
-            return mean
         return block[:, self._channel - 1 : self._channel]
-
-    def _check_finite(self, block: FloatArray) -> None:
-        finite = np.isfinite(block).all(axis=1)
-        if not finite.all():
-            at = self._position + int(finite.argmin())
-            where = f"sample {at}, at {at / self.rate:.3f} s"
-            raise AudioFileError(f"{self.path}: {where}, is infinite or not a number")
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""
-        self._file.close()
+        self._media.close()
+        self._close_file()
+
+    def _close_file(self) -> None:
+        if self._file is not None and self.path != STDIN:
+            self._file.close()
 
     def __enter__(self) -> Self:
         return self

@@ -13,8 +13,7 @@ from callscribe.commands.render import JsonLines, Lines, Sheet
 from common.errors import CallscribeError, SettingsError
 
 Write: TypeAlias = Callable[[str], None]
-FORMATS = ("text", "jsonl", *WHOLE)
-_ENDINGS = {"text": ".txt"}
+FORMATS = ("txt", "jsonl", *WHOLE)
 
 
 class OutputError(CallscribeError):
@@ -42,7 +41,7 @@ def destinations(
         return [output]
     found: dict[Path, Path] = {}
     for source in sources:
-        path = output / (source.stem + _ENDINGS.get(form, f".{form}"))
+        path = output / f"{source.stem}.{form}"
         if path in found:
             raise SettingsError(f"--output: {found[path]} and {source} would both be {path}")
         _check_apart(path, sources)

@@ -48,10 +48,10 @@ def add_call_flags(parser: FlagParser) -> None:
     parser.add_argument("--chunk-ms", type=int, default=100, metavar="MS", help=text)
     output = parser.add_argument_group("output")
     text = (
-        "text: lines as they come; jsonl: all events as they come, as JSON lines; json, srt, vtt:"
-        " the whole transcript in the end, with the times of words (default text)"
+        "txt: lines as they come; jsonl: all events as they come, as JSON lines; json, srt, vtt:"
+        " the whole transcript in the end, with the times of words (default txt)"
     )
-    output.add_argument("--format", choices=FORMATS, default="text", dest="form", help=text)
+    output.add_argument("--format", choices=FORMATS, default="txt", dest="form", help=text)
     text = "where it goes; to a directory, one file for each call (default stdout)"
     output.add_argument("--output", type=Path, metavar="FILE|DIR", help=text)
     add_option_flags(parser)
@@ -81,7 +81,13 @@ def parser() -> FlagParser:
     """Return the command's flags."""
     flags = FlagParser(prog="callscribe transcribe", allow_abbrev=False)
     flags.description = "Send audio files, as if they were calls, and print what was said."
-    flags.add_argument("files", nargs="+", type=Path, metavar="FILE", help="wav, flac, ogg or mp3")
+    flags.add_argument(
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="a recording of any common kind, a pipe, or - for stdin",
+    )
     text = "times real time; 0 is as fast as it is accepted (default 1)"
     flags.add_argument("--speed", type=float, default=1.0, metavar="X", help=text)
     text = "files at the same time (default 1); the order of their transcripts is then any"

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from callscribe.audiofile import AudioFile, AudioFileError
+from callscribe.audiofile import AudioFile, AudioFileError, is_read_once
 from callscribe.client import Call
 from callscribe.client.latency import Sending
 from callscribe.client.messages import Options
@@ -21,7 +21,7 @@ from callscribe.commands.progress import Progress, Track
 from callscribe.commands.render import Display, Sheet, display_for
 from callscribe.commands.server_flags import Server
 from callscribe.commands.summary import Spent, summary, summary_text
-from common.audio import float_to_pcm16
+from common.audio import FloatArray, float_to_pcm16
 from common.errors import CallscribeError, SettingsError
 from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
 
@@ -37,7 +37,7 @@ class TranscribeOptions:
     server: Server
     asked: Options = field(default_factory=lambda: Options(events=SHOWN))
     """The options of every call, except the format of its audio."""
-    form: str = "text"
+    form: str = "txt"
     """One of `outputs.FORMATS`."""
     output: Path | None = None
     """A file, or a directory with one file for each; None is stdout."""
@@ -56,9 +56,10 @@ class TranscribeOptions:
 async def run(options: TranscribeOptions) -> int:
     """Transcribe the files; return the exit code.
 
-    0: done; 1: a call broke, was refused, or some of its audio went untranscribed; 2: a file, the
-    URL or an option is unusable. Files whose own call fails do not keep the others from being
-    transcribed; once a call cannot be opened, no further one is tried. An error is one line on
+    0: done; 1: a call broke, was refused, some of its audio went untranscribed, or one of several
+    files cannot be read; 2: the only file, the URL or an option is unusable, or a file is missing.
+    A file that fails does not keep the others from being transcribed; once a call cannot be opened,
+    no further one is tried. An error is one line on
     stderr, except errors of stdout, which are raised. Cancelling ends the calls immediately and
     leaves the terminal in order.
     """
@@ -69,7 +70,7 @@ async def run(options: TranscribeOptions) -> int:
             raise SettingsError(f"speed is {options.speed:g}; it is 0 or more")
         places = destinations(options.files, options.form, options.output)
         for path in options.files:
-            AudioFile(path, options.channel).close()
+            is_read_once(path)  # or AudioFileError: there is nothing of that name
         return await _Batch(options).run(list(zip(options.files, places, strict=True)))
     except (AudioFileError, SettingsError) as error:
         return _failed(error, EXIT_MISUSE)
@@ -88,7 +89,8 @@ class _FileFailed(CallscribeError):
     def __init__(self, path: Path, error: CallscribeError, *, alone: bool) -> None:
         named = alone or str(path) in str(error)
         super().__init__(str(error) if named else f"{path}: {error}")
-        self.code = EXIT_MISUSE if isinstance(error, AudioFileError) else EXIT_FAILED
+        unusable = alone and isinstance(error, AudioFileError)
+        self.code = EXIT_MISUSE if unusable else EXIT_FAILED
 
 
 class _Batch:
@@ -165,7 +167,7 @@ class _Batch:
         """
         options = self._options
         alone = len(options.files) == 1
-        with AudioFile(path, options.channel) as audio:
+        with self._opened(path, alone=alone) as audio:
             asked = replace(options.asked, sample_rate=audio.rate, channels=audio.channels)
             opening = admitted(options.server, asked, resume=options.resume, tell=self._say)
             async with opening as call:
@@ -173,16 +175,29 @@ class _Batch:
                     names = asked.channel_labels or CHANNEL_NAMES[audio.channels]
                     begun = {"file": str(path), "duration": round(audio.duration, 3)}
                     sheet.begin(call.session_id, names, begun, None if alone else str(path))
+                    source = Source(audio, options.chunk_s, options.speed)
                     try:
-                        return await self._spoken(audio, call, sheet)
+                        faultless = await self._spoken(source, call, sheet)
                     except CallscribeError as error:
                         raise _FileFailed(path, error, alone=alone) from error
+        if source.damage is not None:
+            self._say(str(source.damage))
+            return False
+        return faultless
 
-    async def _spoken(self, audio: AudioFile, call: Call, sheet: Sheet) -> bool:
+    def _opened(self, path: Path, *, alone: bool) -> AudioFile:
+        try:
+            return AudioFile(path, self._options.channel)
+        except AudioFileError as error:
+            raise _FileFailed(path, error, alone=alone) from error
+
+    async def _spoken(self, source: "Source", call: Call, sheet: Sheet) -> bool:
+        audio = source.audio
         spent = Spent(audio.duration)
         with self._progress.file(str(audio.path), audio.duration) as track:
-            recording = self._recording(audio, spent.latencies.sending, track)
+            recording = self._recording(source, spent.latencies.sending, track)
             faultless = await converse(call, recording, sheet, spent.latencies)
+        spent.audio = max(spent.audio, source.sent)
         self._spent.append(spent)
         return faultless
 
@@ -200,26 +215,43 @@ class _Batch:
             sys.stdout.flush()
 
     async def _recording(
-        self, audio: AudioFile, sending: Sending, track: Track
+        self, source: "Source", sending: Sending, track: Track
     ) -> AsyncIterator[bytes]:
-        async for end, pcm in recording(audio, self._options.chunk_s, self._options.speed):
+        async for end, pcm in source.messages():
             sending.sent(end, time.monotonic())
             track.sent = end
             yield pcm
 
 
-async def recording(
-    audio: AudioFile, chunk_s: float, speed: float
-) -> AsyncIterator[tuple[float, bytes]]:
-    """Yield each message when its last sample would have been recorded, on an absolute clock.
+class Source:
+    """The messages of one recording, paced at `speed` times real time; 0 does not pace them."""
 
-    With it comes its end, in seconds of audio. The messages are interleaved PCM16 of `chunk_s`
-    seconds.
-    """
-    start, sent = time.monotonic(), 0
-    for block in audio.blocks(chunk_s):
-        sent += len(block)
-        position = sent / audio.rate
-        due = start + position / speed if speed else 0.0
-        await asyncio.sleep(max(0.0, due - time.monotonic()))  # 0 lets the receiver have its turn
-        yield position, float_to_pcm16(block.ravel())
+    def __init__(self, audio: AudioFile, chunk_s: float, speed: float) -> None:
+        self.audio = audio
+        self.damage: AudioFileError | None = None
+        """Why the recording ended before its end: what was heard until then counts."""
+        self.sent = 0.0
+        """Seconds of audio."""
+        self._blocks = audio.blocks(chunk_s)
+        self._speed = speed
+
+    async def messages(self) -> AsyncIterator[tuple[float, bytes]]:
+        """Yield each when its last sample would have been recorded, on an absolute clock.
+
+        With it comes its end, in seconds of audio. It is interleaved PCM16.
+        """
+        start, frames = time.monotonic(), 0
+        # A pipe keeps its reader waiting, and a call must go on meanwhile.
+        while (block := await asyncio.to_thread(self._next)) is not None:
+            frames += len(block)
+            self.sent = frames / self.audio.rate
+            due = start + self.sent / self._speed if self._speed else 0.0
+            await asyncio.sleep(max(0.0, due - time.monotonic()))  # 0: the receiver has its turn
+            yield self.sent, float_to_pcm16(block.ravel())
+
+    def _next(self) -> FloatArray | None:
+        try:
+            return next(self._blocks, None)
+        except AudioFileError as error:
+            self.damage = error
+            return None

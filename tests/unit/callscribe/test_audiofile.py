@@ -29,11 +29,12 @@ def write(path, channels=1, seconds=0.25, rate=RATE, **arguments):
 def test_formats(tmp_path, name, subtype, channels):
     path = write(tmp_path / name, channels, subtype=subtype)
     with AudioFile(path) as audio:
-        assert (audio.rate, audio.channels) == (RATE, channels)
+        rate = 48_000 if subtype == "OPUS" else RATE  # a decoder of Opus has no other
+        assert (audio.rate, audio.channels) == (rate, channels)
         assert audio.duration == pytest.approx(0.25, abs=0.1)
         samples = np.concatenate(list(audio.blocks(0.1)))
     assert samples.dtype == np.float32
-    assert samples.shape == (pytest.approx(0.25 * RATE, abs=0.1 * RATE), channels)
+    assert samples.shape == (pytest.approx(0.25 * rate, abs=0.1 * rate), channels)
     assert 0.4 < np.abs(samples).max() < 0.65
 
 
@@ -80,7 +81,7 @@ def test_a_sample_that_is_no_number_is_named_with_its_place(tmp_path, value):
     soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
     with AudioFile(tmp_path / "a.wav") as audio:
         blocks = audio.blocks(0.1)
-        assert len(next(blocks)) == len(next(blocks)) == 800
+        assert [len(next(blocks)) for _ in range(3)] == [800, 800, 100]
         with pytest.raises(AudioFileError, match=r"a\.wav: sample 1700, at 0\.212 s, is infinite"):
             next(blocks)
 
@@ -94,13 +95,13 @@ def test_what_is_beyond_full_scale_is_clipped(tmp_path):
 
 
 def test_one_channel_or_the_mean_of_all_is_read(tmp_path):
-    samples = np.array([[0.5, 0.25, 0.0], [-0.5, 0.5, 0.75]])
+    samples = np.array([[0.5, 0.25], [-0.5, 0.75]])
     soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
-    for channel, values in ((1, [0.5, -0.5]), (3, [0.0, 0.75]), (MIX, [0.25, 0.25])):
+    for channel, values in ((1, [0.5, -0.5]), (2, [0.25, 0.75]), (MIX, [0.375, 0.125])):
         with AudioFile(tmp_path / "a.wav", channel) as audio:
             assert audio.channels == 1
             (block,) = audio.blocks(1)
         assert block.shape == (2, 1)
         assert block.ravel().tolist() == values
-    with pytest.raises(AudioFileError, match=r"a\.wav: no channel 4; it has 3"):
-        AudioFile(tmp_path / "a.wav", 4)
+    with pytest.raises(AudioFileError, match=r"a\.wav: no channel 3; it has 2"):
+        AudioFile(tmp_path / "a.wav", 3)

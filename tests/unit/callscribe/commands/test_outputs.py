@@ -13,7 +13,7 @@ ONE, TWO = Path("one.wav"), Path("two.mp3")
 
 
 def test_a_directory_gets_a_file_for_each(tmp_path):
-    assert destinations([ONE, TWO], "text", tmp_path) == [
+    assert destinations([ONE, TWO], "txt", tmp_path) == [
         tmp_path / "one.txt",
         tmp_path / "two.txt",
     ]
@@ -26,12 +26,12 @@ def test_a_directory_gets_a_file_for_each(tmp_path):
     ("sources", "form", "output", "line"),
     [
         ([ONE, TWO], "json", None, "--format json: several files need --output DIRECTORY"),
-        ([ONE, TWO], "text", "a.txt", "--output: several files need a directory, a.txt is none"),
-        ([ONE], "text", "/nope/a.txt", "--output: there is no directory /nope"),
+        ([ONE, TWO], "txt", "a.txt", "--output: several files need a directory, a.txt is none"),
+        ([ONE], "txt", "/nope/a.txt", "--output: there is no directory /nope"),
         ([ONE, Path("a/one.mp3")], "srt", ".", "one.wav and a/one.mp3 would both be one.srt"),
-        ([Path("one.txt")], "text", ".", "one.txt is what is to be transcribed"),
-        ([ONE, Path("one.txt")], "text", ".", "one.txt is what is to be transcribed"),
-        ([ONE], "text", "one.wav", "one.wav is what is to be transcribed"),
+        ([Path("one.txt")], "txt", ".", "one.txt is what is to be transcribed"),
+        ([ONE, Path("one.txt")], "txt", ".", "one.txt is what is to be transcribed"),
+        ([ONE], "txt", "one.wav", "one.wav is what is to be transcribed"),
     ],
 )
 def test_misuse_is_said(sources, form, output, line, tmp_path, monkeypatch):
@@ -85,4 +85,4 @@ def test_a_file_that_cannot_be_written_is_named(form):
 
 def test_a_file_that_cannot_be_opened_is_named(tmp_path):
     with pytest.raises(OutputError, match="is a directory"):
-        show("text", tmp_path)
+        show("txt", tmp_path)

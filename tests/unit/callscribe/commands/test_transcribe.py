@@ -9,7 +9,7 @@ from common.lifecycle import EXIT_MISUSE
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [
-        ([], {"form": "text", "output": None, "jobs": 1, "chunk_s": 0.1, "channel": None}),
+        ([], {"form": "txt", "output": None, "jobs": 1, "chunk_s": 0.1, "channel": None}),
         (["--chunk-ms", "20", "--jobs", "3"], {"chunk_s": 0.02, "jobs": 3}),
         (["--channel", "2"], {"channel": 2}),
         (["--channel", "mix", "--speed", "0"], {"channel": 0, "speed": 0}),

@@ -1,6 +1,7 @@
 import asyncio
 import dataclasses
 import json
+import os
 import sys
 import time
 from typing import Any
@@ -9,11 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from callscribe.audiofile import MIX, AudioFile, AudioFileError
+from callscribe.audiofile import MIX, AudioFile
 from callscribe.client.latency import MEASURES
 from callscribe.client.messages import Options
 from callscribe.commands.server_flags import Server
-from callscribe.commands.transcription import TranscribeOptions, recording, run
+from callscribe.commands.transcription import Source, TranscribeOptions, run
 from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
 
 
@@ -241,7 +242,8 @@ async def test_one_channel_of_a_file_is_a_call_of_one_channel(serving, stereo):
         for channel in (2, MIX):
             options = asking(files=[stereo], url=url, speed=0, channel=channel)
             assert await run(options) == 0
-    assert seen == [1, [0, -1, -2], 1, [0, 0, 0]]
+    # The channels cancel each other out, so that one of them is taken.
+    assert seen == [1, [0, -1, -2], 1, [0, 1, 2]]
 
 
 @pytest.mark.parametrize("trouble", ["gap", "error"])
@@ -301,7 +303,7 @@ async def test_misuse_is_one_line_before_anything_is_sent(stereo, tmp_path, caps
         (asking(files=[stereo], url="ws://h:99999/"), "no ws:// or wss:// URL"),
         (asking(files=[stereo], url="ws://[::1/"), "no ws:// or wss:// URL"),
         (asking(files=[stereo], url="ws://localhost:1", speed=-1), "speed is -1"),
-        (asking(files=[stereo, fast], url="ws://localhost:1"), "384000 Hz"),
+        (asking(files=[fast], url="ws://localhost:1"), "384000 Hz"),
         (asking(files=[stereo], url="ws://localhost:1", channel=3), "no channel 3; it has 2"),
     ]
     for options, reason in cases:
@@ -312,34 +314,54 @@ async def test_misuse_is_one_line_before_anything_is_sent(stereo, tmp_path, caps
         assert printed.out == ""
 
 
-async def test_a_file_that_breaks_off_ends_the_call(serving, stereo, monkeypatch, capsys):
-    def broken(self, seconds):
-        yield np.zeros((800, 2), np.float32)
-        raise AudioFileError(f"{self.path}: broken audio")
+async def test_what_was_heard_before_the_damage_is_written(serving, tmp_path, capsys):
+    """Broken off, and with samples that are no numbers: the call ends in order all the same."""
+    whole = tmp_path / "whole.wav"
+    soundfile.write(whole, np.zeros(8_000), 8_000)
+    (tmp_path / "off.wav").write_bytes(whole.read_bytes()[:9_000])
+    samples = np.zeros(8_000)
+    samples[6_000:] = np.nan
+    soundfile.write(tmp_path / "nan.wav", samples, 8_000, subtype="FLOAT")
+    cases = {"off.wav": "broken off at 0.6 s", "nan.wav": "sample 6000, at 0.750 s"}
 
     async def script(peer):
-        await peer.accept()
-        with pytest.raises(ConnectionError, match="the client left"):
-            await peer.until("finalize")
+        await answer(peer)
 
-    monkeypatch.setattr(AudioFile, "blocks", broken)
     async with serving(script) as url:
-        options = asking(files=[stereo], url=url, speed=0)
-        assert await run(options) == EXIT_MISUSE
-    assert "broken audio" in capsys.readouterr().err
+        for name, reason in cases.items():
+            options = asking(files=[tmp_path / name], url=url, speed=0)
+            assert await run(options) == EXIT_FAILED
+            printed = capsys.readouterr()
+            assert "hello" in printed.out
+            assert reason in printed.err
 
 
-async def test_a_file_with_samples_that_are_no_numbers_ends_the_call(serving, tmp_path, capsys):
+async def test_a_file_that_cannot_be_read_does_not_stop_the_others(
+    serving, stereo, tmp_path, capsys
+):
     async def script(peer):
-        await peer.accept()
-        with pytest.raises(ConnectionError, match="the client left"):
-            await peer.until("finalize")
+        await answer(peer)
 
-    soundfile.write(tmp_path / "a.wav", np.full(8_000, np.nan), 8_000, subtype="FLOAT")
+    text = tmp_path / "text.wav"
+    text.write_text("no audio")
     async with serving(script) as url:
-        options = asking(files=[tmp_path / "a.wav"], url=url, speed=0)
-        assert await run(options) == EXIT_MISUSE
-    assert "sample 0, at 0.000 s, is infinite or not a number" in capsys.readouterr().err
+        assert await run(asking(files=[text, stereo], url=url, speed=0)) == EXIT_FAILED
+    printed = capsys.readouterr()
+    assert "hello" in printed.out
+    assert "text.wav: not an audio file" in printed.err
+
+
+async def test_a_pipe_is_transcribed(serving, tmp_path, stereo):
+    async def script(peer):
+        await answer(peer)
+
+    os.mkfifo(tmp_path / "pipe")
+    async with serving(script) as url:
+        feeding = asyncio.create_task(
+            asyncio.to_thread((tmp_path / "pipe").write_bytes, stereo.read_bytes())
+        )
+        assert await run(asking(files=[tmp_path / "pipe"], url=url, speed=0)) == 0
+        await feeding
 
 
 async def test_a_closed_stdout_is_one_line(stereo, monkeypatch, capsys):
@@ -393,7 +415,7 @@ async def test_audio_is_paced_on_an_absolute_clock(stereo, monkeypatch, speed):
     monkeypatch.setattr(time, "monotonic", clock.monotonic)
     monkeypatch.setattr(asyncio, "sleep", clock.sleep)
     with AudioFile(stereo) as audio:
-        async for end, _ in recording(audio, 0.1, speed):
+        async for end, _ in Source(audio, 0.1, speed).messages():
             sent.append((end, clock.now))
             clock.now += 0.021  # sending takes a while
     recorded = [0.1, 0.2, 0.3, 0.4, 0.5, 0.55]
