@@ -77,7 +77,20 @@ def name_of(code: str) -> str:
 _AUTO = ("auto", "")
 """What a client may send instead of null to have the language detected."""
 
-_BY_SPELLING = dict(NAMES_BY_CODE) | {name.lower(): name for name in NAMES_BY_CODE.values()}
+_ISO_639_2 = (
+    *("ara ar", "ces cs", "cze cs", "dan da", "deu de", "ger de", "ell el", "gre el", "eng en"),
+    *("spa es", "fas fa", "per fa", "fin fi", "fra fr", "fre fr", "hin hi", "hun hu", "ind id"),
+    *("ita it", "jpn ja", "kor ko", "mkd mk", "mac mk", "msa ms", "may ms", "nld nl", "dut nl"),
+    *("pol pl", "por pt", "ron ro", "rum ro", "rus ru", "swe sv", "tha th", "tur tr", "vie vi"),
+    *("zho zh", "chi zh", "cmn zh"),
+)
+_BY_SPELLING = {
+    **NAMES_BY_CODE,
+    **{name.lower(): name for name in NAMES_BY_CODE.values()},
+    **{pair[:3]: NAMES_BY_CODE[pair[4:]] for pair in _ISO_639_2},
+}
+_SHORTEST_MISSPELT = 4
+"""Characters; each short code is close to another one."""
 
 
 class UnknownLanguage(PeerMisbehaved):
@@ -89,7 +102,8 @@ def resolve(spelling: str) -> str | None:
 
     None for "auto" and for an empty one, which leave it to be detected.
 
-    A region after the code is accepted and ignored (``pt-BR``). Raises `UnknownLanguage`.
+    A script or a region after the code is accepted and ignored (``zh-Hans``, ``pt-BR``). Raises
+    `UnknownLanguage`.
     """
     wanted = spelling.strip().lower()
     if wanted in _AUTO:
@@ -101,16 +115,19 @@ def resolve(spelling: str) -> str | None:
 
 
 def _by_primary_subtag(tag: str) -> str | None:
-    code, hyphen, region = tag.replace("_", "-").partition("-")
-    # Only a region (BCP 47: two letters or three digits). A longer subtag can name another
-    # language: zh-yue is Cantonese, not Chinese.
-    is_region = (len(region) == 2 and region.isalpha()) or (len(region) == 3 and region.isdigit())
-    return NAMES_BY_CODE.get(code) if hyphen and is_region else None
+    code, *subtags = tag.replace("_", "-").split("-")
+    # Only scripts and regions (BCP 47: four letters; two letters or three digits). Three letters
+    # can name another language: zh-yue is Cantonese, not Chinese.
+    passed_over = [
+        (len(each) in (2, 4) and each.isalpha()) or (len(each) == 3 and each.isdigit())
+        for each in subtags
+    ]
+    return _BY_SPELLING.get(code) if subtags and len(code) <= 3 and all(passed_over) else None
 
 
 def _suggestion(wanted: str) -> str:
     close = get_close_matches(wanted[:40], _BY_SPELLING, n=1)
-    if close:
+    if close and len(wanted) >= _SHORTEST_MISSPELT:
         return f"did you mean {_BY_SPELLING[close[0]]!r}?"
     known = ", ".join(f"{name} ({code})" for code, name in NAMES_BY_CODE.items())
     return f"known are auto, {known}"

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import BinaryIO
 
 from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE, float_to_pcm16
-from common.media import Media, NotAudio, Samples
+from common.media import Media, NotAudio, Samples, is_contained
 from gateway.files.refusal import FileRefused, bad_request
 from gateway.files.transcript import Raw
 from gateway.protocols.commands import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Encoding
@@ -29,14 +29,16 @@ class AudioFile:
     """The audio of one file. Its methods block; any thread may call them, one after another.
 
     Two channels are kept apart if `apart`; otherwise all channels are mixed to one. `most` is how
-    many seconds of audio it may have. `raw` is for samples without a container. All methods raise
-    FileRefused for what is no audio, or too long.
+    many seconds of audio it may have. `raw` is what the samples are if the file has no container.
+    All methods raise FileRefused for what is no audio, or too long.
     """
 
     def __init__(self, file: BinaryIO, *, apart: bool, most: float, raw: Raw | None = None) -> None:
         self._most = most
         self._lock = threading.Lock()
-        samples = None if raw is None else Samples(_RAW[raw.encoding], raw.rate, raw.channels)
+        # Clients name an encoding for files that have it in their header.
+        bare = raw is not None and not is_contained(file)
+        samples = Samples(_RAW[raw.encoding], raw.rate, raw.channels) if raw and bare else None
         try:
             self._media = Media(file, samples)
         except NotAudio as error:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 _LINE = 42
 """Characters of a line: what subtitling guides allow at most."""
 _LINES = 2
+_LEAST = 12
+"""Characters of the text that a first line has behind the longest label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +42,45 @@ def srt(captions: Iterable[Caption]) -> str:
     """Return the captions as a SubRip file; empty without any."""
     return "".join(
         f"{number}\n{_span(cue, ',')}\n{_with_label(cue)}\n\n"
-        for number, cue in enumerate(_cues(captions, _line_of_srt), 1)
+        for number, cue in enumerate(_cues(captions, _line_of_srt, _prefix), 1)
     )
 
 
 def vtt(captions: Iterable[Caption]) -> str:
     """Return the captions as a WebVTT file."""
-    cues = (f"{_span(cue, '.')}\n{_with_voice(cue)}\n\n" for cue in _cues(captions, _line_of_vtt))
+    cues = (
+        f"{_span(cue, '.')}\n{_with_voice(cue)}\n\n"
+        for cue in _cues(captions, _line_of_vtt, _no_prefix)
+    )
     return "WEBVTT\n\n" + "".join(cues)
 
 
-def _cues(captions: Iterable[Caption], line: Callable[[str], str]) -> Iterator[Caption]:
-    """Split captions into what fits a screen, in the order of their starts."""
-    cues = (cue for caption in captions for cue in _split(caption, line))
+def _cues(
+    captions: Iterable[Caption], line: Callable[[str], str], prefix: Callable[[str], str]
+) -> Iterator[Caption]:
+    """Split captions into what fits a screen, in the order of their starts.
+
+    `prefix` gives what a label takes of a screen's first line.
+    """
+    cues = (cue for caption in captions for cue in _split(caption, line, prefix(caption.label)))
     return iter(sorted(cues, key=lambda cue: cue.start))
 
 
-def _split(caption: Caption, line: Callable[[str], str]) -> Iterator[Caption]:
-    lines = textwrap.wrap(caption.text, _LINE, break_on_hyphens=False)
-    screens = [lines[at : at + _LINES] for at in range(0, len(lines), _LINES)]
+def _split(caption: Caption, line: Callable[[str], str], prefix: str) -> Iterator[Caption]:
+    screens = list(_screens(caption.text, prefix))
     spans = _spans(caption, [" ".join(screen) for screen in screens])
     for screen, (start, end) in zip(screens, spans, strict=True):
         yield Caption(start, end, "\n".join(map(line, screen)), caption.label)
+
+
+def _screens(text: str, prefix: str) -> Iterator[list[str]]:
+    """Yield the lines of each screen, without the prefix that its first line has room for."""
+    indent = " " * min(len(prefix), _LINE - _LEAST)
+    rest = text
+    while rest.strip():
+        lines = textwrap.wrap(rest, _LINE, initial_indent=indent, break_on_hyphens=False)
+        yield [each.strip() for each in lines[:_LINES]]
+        rest = " ".join(lines[_LINES:])
 
 
 def _spans(caption: Caption, texts: Sequence[str]) -> Iterator[tuple[float, float]]:
@@ -104,8 +123,16 @@ def _line_of_vtt(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def _prefix(label: str) -> str:
+    return f"{_line_of_srt(one_line(label))}: " if label else ""
+
+
+def _no_prefix(label: str) -> str:
+    return ""  # a voice tag is not shown
+
+
 def _with_label(cue: Caption) -> str:
-    return f"{_line_of_srt(one_line(cue.label))}: {cue.text}" if cue.label else cue.text
+    return _prefix(cue.label) + cue.text
 
 
 def _with_voice(cue: Caption) -> str:

@@ -54,3 +54,25 @@ def test_the_close_match_is_named():
 def test_without_a_close_match_all_are_listed():
     with pytest.raises(UnknownLanguage, match=r"known are auto, .*Cantonese \(yue\)"):
         resolve("qqqqq")
+
+
+@pytest.mark.parametrize(
+    ("tag", "name"),
+    [
+        ("eng", "English"),
+        ("ger", "German"),
+        ("deu", "German"),
+        ("zh-Hans", "Chinese"),
+        ("zh_Hant_TW", "Chinese"),
+        ("spa-419", "Spanish"),
+        ("yue-Hant-HK", "Cantonese"),
+    ],
+)
+def test_other_codes_scripts_and_regions_are_understood(tag, name):
+    assert resolve(tag) == name
+
+
+@pytest.mark.parametrize("code", ["uk", "he", "ukr", "xx"])
+def test_a_short_code_is_no_misspelt_other_one(code):
+    with pytest.raises(UnknownLanguage, match="known are auto, Arabic"):
+        resolve(code)

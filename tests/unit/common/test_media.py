@@ -12,6 +12,7 @@ from av.audio.frame import AudioFrame
 from common.audio import FloatArray
 from common.media import Media, NotAudio
 
+Samples = np.ndarray[tuple[int, ...], np.dtype[np.int16]]
 RATE = 16_000
 TONE = np.round(8_000 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.int16)
 
@@ -70,22 +71,19 @@ def test_what_is_no_number_is_told_behind_what_was_read():
     floats = np.zeros(RATE, np.float32)
     floats[12_000] = np.inf
     media = Media(io.BytesIO(wav(chunk(b"data", floats.tobytes()), bits=32, tag=3)))
-    read_before = 0
+    read_before: list[FloatArray] = []
     with pytest.raises(NotAudio, match=r"sample 12000, at 0\.750 s, is infinite"):
-        for block in media.blocks():
-            read_before += len(block)
-    assert read_before == 12_000
+        read_before.extend(media.blocks())
+    assert sum(map(len, read_before)) == 12_000
 
 
-def recorded(
-    container: str, codec: str, pieces: list[tuple[float, FloatArray]], late: float
-) -> bytes:
-    """Return a video of which the sound begins `late` s after the picture, in timed pieces."""
+def video(pieces: list[tuple[float, Samples]], late: float) -> bytes:
+    """Return a video whose sound begins `late` s after the picture, in pieces with their times."""
     file = io.BytesIO()
-    with av.open(file, "w", format=container) as output:
+    with av.open(file, "w", format="matroska") as output:
         picture = output.add_stream("mpeg4", rate=1)
         picture.width = picture.height = 32
-        sound = output.add_stream(codec, rate=RATE, layout="mono")
+        sound = output.add_stream("pcm_s16le", rate=RATE, layout="mono")
         for number in range(12):
             image = av.VideoFrame(32, 32, "yuv420p")
             image.pts = number
@@ -103,7 +101,7 @@ def recorded(
 
 @pytest.mark.parametrize(("late", "hole"), [(4.0, 0.0), (0.0, 3.0), (2.0, 5.0)])
 def test_times_are_those_of_the_container(late, hole):
-    data = recorded("matroska", "pcm_s16le", [(0.0, TONE), (1.0 + hole, TONE)], late)
+    data = video([(0.0, TONE), (1.0 + hole, TONE)], late)
     samples, _ = read(data)
     loud = np.abs(samples[:, 0]) > 0.1
     first, last = np.flatnonzero(loud)[[0, -1]] / RATE

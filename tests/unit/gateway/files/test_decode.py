@@ -173,3 +173,11 @@ def test_a_piece_is_small():
     pieces = [*iter(audio.read, b"")]
     audio.close()
     assert max(map(len, pieces)) < 32_000
+
+
+@pytest.mark.parametrize("container", ["wav", "flac", "webm", "ogg"])
+def test_an_encoding_does_not_make_samples_of_a_container(container):
+    codec = {"wav": "pcm_s16le", "flac": "flac"}.get(container, "libopus")
+    data = file(tones(48_000, 440), 48_000, container, codec)
+    expected = decoded(data)
+    assert (decoded(data, raw=Raw("mulaw", 8_000, 1)) == expected).all()

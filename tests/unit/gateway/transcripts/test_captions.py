@@ -98,3 +98,12 @@ def test_ffmpeg_reads_the_same_times(form):
         found = [(p.pts or 0, p.duration or 0) for p in container.demux() if p.size]
     assert found[:2] == [(500, 750), (2000, 1000)]
     assert sum(found[-1]) == 90_000
+
+
+@pytest.mark.parametrize("label", ["", "agent", "a customer in the queue"])
+def test_a_label_is_counted_in_the_columns(label):
+    text = " ".join(["several words of a long utterance"] * 6)
+    lines = srt([Caption(0, 20, text, label)]).splitlines()
+    shown = [each for each in lines if each and not each.isdigit() and "-->" not in each]
+    assert max(map(len, shown)) <= 42
+    assert " ".join(each.removeprefix(f"{label}: ") for each in shown) == text
