@@ -3,8 +3,9 @@
 import contextlib
 import io
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from http.client import HTTPConnection
 from typing import Any, TypeAlias
 
 import aiohttp
@@ -12,6 +13,7 @@ import websockets.asyncio.client as ws
 from websockets.exceptions import ConnectionClosed
 
 from callscribe.cli import main
+from tests.integration.callscribe.processes import until
 from tests.integration.conftest import RunningStack
 from tests.integration.pipeline.calls import (
     FINALIZE,
@@ -49,7 +51,14 @@ def keys(*arguments: str, url: str) -> str:
 
 
 def known(stack: Where, key: str) -> str:
-    time.sleep(0.6)  # gateways look four times a second
+    """Wait until the gateway knows a new key; return it."""
+
+    def counts() -> bool:
+        with contextlib.closing(HTTPConnection("127.0.0.1", stack.port, timeout=10)) as gateway:
+            gateway.request("GET", "/v1/access", headers=bearer(key))
+            return gateway.getresponse().status == HTTPStatus.OK
+
+    until(counts)
     return key
 
 

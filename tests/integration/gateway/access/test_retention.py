@@ -28,12 +28,12 @@ SECRET = "0123456789abcdef" * 2
 
 
 @pytest.fixture(scope="module")
-def key(guarded: RunningStack) -> str:
+def key(guarded: RunningStack, both: Service) -> str:
     """The key that says that transcripts may stay for long; another of its tenant says less."""
     for flags in ((), ("--retention-s", str(STAYS_S))):
         create(TENANT, "read", url=guarded.redis_url, flags=flags)
     scopes, long = ("transcribe", "read"), ("--retention-s", "3600")
-    return known(guarded, create(TENANT, *scopes, url=guarded.redis_url, flags=long))
+    return known(both, create(TENANT, *scopes, url=guarded.redis_url, flags=long))
 
 
 @pytest.fixture(scope="module")

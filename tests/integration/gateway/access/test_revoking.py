@@ -36,8 +36,9 @@ SILENCE = file(np.zeros((MINUTES * 60 * 8_000, 1), np.int16), 8_000, "wav", "pcm
 
 
 @pytest.fixture
-def key(guarded: RunningStack) -> str:
-    return known(guarded, create("gone", "transcribe", "read", url=guarded.redis_url))
+def key(guarded: RunningStack, second: Service) -> str:
+    made = create("gone", "transcribe", "read", url=guarded.redis_url)
+    return known(second, known(guarded, made))
 
 
 @pytest.fixture(scope="module")
