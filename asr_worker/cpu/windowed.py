@@ -47,7 +47,8 @@ class WindowedRecogniser(ABC, Generic[C]):
             try:
                 heard[number] = Heard(request, self.language(request.language))
             except LanguageUnsupported as error:
-                outcomes[number] = error
+                # Its traceback has this frame, which has the error and all audio.
+                outcomes[number] = error.with_traceback(None)
         try:
             # An unknown language is that of the window before.
             for turn in range(max((len(each.cuts) for each in heard.values()), default=0)):

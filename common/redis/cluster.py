@@ -212,7 +212,8 @@ class Cluster:
                 else:
                     batches.setdefault(self._topology.serving(slot), []).extend(queue)
             except BusUnavailable as trouble:
-                queue[0].answer = trouble
+                # Its traceback has this frame, and so all that is in the queue.
+                queue[0].answer = trouble.with_traceback(None)
         await _exchange(batches, timeout)
 
 
@@ -229,7 +230,7 @@ async def _exchange(batches: dict[Connection, list[_Request]], timeout: float) -
             flight = node.send(b"".join([data for data, _, _ in encoded]), total, timeout)
         except BusUnavailable as trouble:
             for request in requests:
-                request.answer = trouble
+                request.answer = trouble.with_traceback(None)
         else:
             flights.append((flight, requests, encoded))
     await asyncio.gather(*(flight for flight, _, _ in flights), return_exceptions=True)
@@ -238,7 +239,7 @@ async def _exchange(batches: dict[Connection, list[_Request]], timeout: float) -
             replies = flight.result()
         except BusUnavailable as trouble:
             for request in requests:
-                request.answer = trouble
+                request.answer = trouble.with_traceback(None)
             continue
         start = 0
         for request, (_, places, count) in zip(requests, encoded, strict=True):

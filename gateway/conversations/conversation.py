@@ -253,6 +253,8 @@ class Conversation:
             mistake = error
         if mistake is not None:
             self._object(mistake)
+            # Its traceback has this frame, which has the message: a cycle, of a megabyte maybe.
+            del mistake
 
     def _carry_out(self, command: commands.Command) -> None:
         match command:
