@@ -37,6 +37,7 @@ from gateway.protocols.commands import (
     Command,
     Finish,
     Flush,
+    Mistake,
     Open,
     Say,
 )
@@ -114,7 +115,10 @@ class VoskCodec(Codec):
         if self._finished:
             return ()
         if "config" in body:
-            return self._opening(fields.mapping("config", body["config"]))
+            config = fields.mapping("config", body["config"])
+            if self._open:
+                return (Mistake("late_config", "a config behind the first is not used"),)
+            return self._opening(config)
         if "reset" in body:
             opening = self._opening({})
             self._owed.append(True)

@@ -24,7 +24,7 @@ class _Channel:
     began: int = 0
     """Where it began."""
     settled: int = 0
-    """The newest utterance of which it is known whether it has words."""
+    """The newest utterance that is known to have words, or to have none."""
     ended: int | None = None
     """Where the last word ended that no pause has followed yet."""
     words: tuple[int, list[str]] = (0, [])

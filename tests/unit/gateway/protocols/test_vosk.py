@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from common.options import SessionOptions
 from gateway.protocols.api import ClientError, Request
-from gateway.protocols.commands import About, Audio, AudioFormat, Command, Finish, Flush, Open, Say
+from gateway.protocols.commands import (
+    About,
+    Audio,
+    AudioFormat,
+    Command,
+    Finish,
+    Flush,
+    Mistake,
+    Open,
+    Say,
+)
 from gateway.protocols.events import Ended, Failed, Final, Partial, Word, Words
 from gateway.protocols.vosk import VoskCodec
 
@@ -75,9 +85,11 @@ def test_a_config_opens_it_without_a_reply():
     )
 
 
-def test_a_later_config_is_ignored_as_by_vosk_server():
+def test_a_later_config_is_left_out_as_by_vosk_server_and_counted():
     one = codec(sample_rate=8_000)
-    assert one.receive_text('{"config": {"sample_rate": 16000}}') == ()
+    (mistake,) = one.receive_text('{"config": {"sample_rate": 16000}}')
+    assert isinstance(mistake, Mistake)
+    assert mistake.code == "late_config"
 
 
 @pytest.mark.parametrize(
