@@ -9,6 +9,7 @@
     python -m bench bus             what bus and gateway cost: CPU and latency with dummy engines
     python -m bench frames          what a frame costs before a session has it
     python -m bench live            how many live calls two cores recognise, and how late
+    python -m bench distance        how late results are with Redis far away
     python -m bench calls           one call at a time: word error rate against offline, latencies
     python -m bench narrowband      what mu-law at 8 kHz costs in words, beside 16 kHz
     python -m bench overload        twice the calls that fit: refusals, and the effect on the others
@@ -42,6 +43,7 @@ _BENCHMARKS = {
             "bus",
             "frames",
             "live",
+            "distance",
             "calls",
             "narrowband",
             "overload",

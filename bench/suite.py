@@ -50,6 +50,7 @@ ENTRIES = (
     Entry("bus-clients", ("bus", "--clients"), short=True),
     Entry("bus-keys", ("bus", "--keys"), short=True),
     Entry("live", ("live",), short=True),
+    Entry("distance", ("distance",), short=True),
     Entry("overload", ("overload",)),
     Entry("admission", ("admission", "--callers", "4", "8", "16", "28")),
     *(
