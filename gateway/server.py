@@ -96,6 +96,7 @@ class GatewayServer:
         up, down, work = self._links
         await refuse_beside_strangers(work)
         self._uplink = Uplink(up, period=settings.flush_ms / 1000)
+        await self._uplink.clock.ask(up)
         self._downlink = Downlink(down, self._name, self._bus_metrics, dial)
         self._keyring = Keyring(work, settings.keys_file, self._end_revoked)
         await self._keyring.start()
@@ -268,6 +269,7 @@ class GatewayServer:
             "access": self._keyring.run(),
             **self._gate.services(),
             "uplink": self._uplink.run(),
+            "clock": self._uplink.keep_time(),
             "downlink": self._downlink.run(),
             "sweep": self._downlink.sweep(),
             "traces": self._traces.run(),

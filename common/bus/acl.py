@@ -84,6 +84,7 @@ _WORKER = {
         "hexists",
         "hgetall",
         "hset",
+        "time",
         "xack",
         "xadd",
         "xautoclaim",
@@ -102,7 +103,7 @@ _WORKER_SCRIPTS = (
     scripts.RELEASE,
 )
 _GATEWAY = {
-    *("expire", "hdel", "hget", "hgetall", "hmget", "hset", "set", "unlink", "xadd"),
+    *("expire", "hdel", "hget", "hgetall", "hmget", "hset", "set", "time", "unlink", "xadd"),
     *("xinfo|groups", "xinfo|stream", "xrange", "xread", "xrevrange", "xtrim"),
     *("zadd", "zrange", "zrem"),
 }

@@ -13,18 +13,20 @@ from common.redis.resp import encode
 from common.redis.script import by_source
 
 _FIELD = b"$%d\r\n%b\r\n" % (len(wire.AUDIO_FIELD), wire.AUDIO_FIELD)
+_CAME = b"$%d\r\n%b\r\n" % (len(wire.CAME_FIELD), wire.CAME_FIELD)
 
 
 class AudioWriter:
     """Encodes the writes of the session's owner `owner` to the audio stream of a leg."""
 
-    __slots__ = ("_append", "_begin", "_evaluate", "_leg", "key")
+    __slots__ = ("_append", "_begin", "_evaluate", "_leg", "_stamp", "key")
 
     def __init__(self, leg: Leg, owner: str) -> None:
         self.key = key = leg.key(AUDIO)
         self._leg = leg
         self._begin = b"*5\r\n$4\r\nXADD\r\n$%d\r\n%b\r\n" % (len(key), key)
         self._append = b"*6" + self._begin[2:] + b"$10\r\nNOMKSTREAM\r\n"
+        self._stamp = b"*8" + self._append[2:]
         # Not by its digest: Redis may have restarted in the middle of this batch, and know none.
         self._evaluate = (*by_source(scripts.CONTROL, (key, leg.meta), ()), owner)
 
@@ -33,9 +35,14 @@ class AudioWriter:
 
         Only with `begin` does it create a missing stream.
         """
-        name = b"%d-%d" % (end, wire.AUDIO_ORDER)
         head = self._begin if begin else self._append
-        return b"%b$%d\r\n%b\r\n%b$%d\r\n%b\r\n" % (head, len(name), name, _FIELD, len(pcm), pcm)
+        return self._entry(head, end, pcm)
+
+    def stamped(self, end: int, pcm: bytes, came: float) -> bytes:
+        """Return the same, not to create the stream, with a stamp: when the audio came."""
+        stamp = wire.came(came)
+        entry = self._entry(self._stamp, end, pcm)
+        return b"%b%b$%d\r\n%b\r\n" % (entry, _CAME, len(stamp), stamp)
 
     def control(
         self,
@@ -59,3 +66,8 @@ class AudioWriter:
     def renew(self) -> bytes:
         """Return the command that renews the stream for the lifetime of a session."""
         return encode(commands.renew([self.key]))
+
+    @staticmethod
+    def _entry(head: bytes, end: int, pcm: bytes) -> bytes:
+        name = b"%d-%d" % (end, wire.AUDIO_ORDER)
+        return b"%b$%d\r\n%b\r\n%b$%d\r\n%b\r\n" % (head, len(name), name, _FIELD, len(pcm), pcm)

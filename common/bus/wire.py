@@ -29,6 +29,7 @@ ENTRY_FIELD = b"e"
 REASON_FIELD = b"r"
 ATTEMPTS_FIELD = b"t"
 DENOISED_FIELD = b"d"
+CAME_FIELD = b"t"
 COMMITTED_FIELD = b"c"
 """In a text, where no control is; see `commit.lua`."""
 
@@ -63,12 +64,15 @@ def before_position(position: int) -> bytes:
 class Chunk(NamedTuple):
     """PCM16LE mono 16 kHz whose last sample is at position `end` - 1.
 
-    `denoised`: when and by whom, see `read_denoised`; empty for audio as it came.
+    `denoised`: when and by whom, see `read_denoised`; empty for audio as it came. `came`: when it
+    came, s since 1970 by Redis's clock: to the gateway, or out of the denoiser. It is on some of a
+    live call's audio, and 0 elsewhere.
     """
 
     end: int
     pcm: bytes
     denoised: bytes = b""
+    came: float = 0.0
 
     @property
     def start(self) -> int:
@@ -102,9 +106,23 @@ def read_source(entry: RawEntry) -> Chunk | Control:
     """Decode an entry of an audio or clean stream."""
     stream_id, fields = entry
     if fields[0] == AUDIO_FIELD:
-        denoised = fields[3] if len(fields) > 2 else b""
-        return Chunk(int(stream_id.partition(b"-")[0]), fields[1], denoised)
+        end = int(stream_id.partition(b"-")[0])
+        if len(fields) == 2:
+            return Chunk(end, fields[1])
+        stamps = dict(pairs(fields))
+        came = read_came(stamps.get(CAME_FIELD, b"0"))
+        return Chunk(end, fields[1], stamps.get(DENOISED_FIELD, b""), came)
     return Control(*id_halves(stream_id), COMMAND.unpack(fields[1]))
+
+
+def came(at: float) -> bytes:
+    """Return the stamp of audio that came at a time: ms since 1970."""
+    return b"%d" % (1000 * at)
+
+
+def read_came(stamp: bytes) -> float:
+    """Read such a stamp, in s since 1970."""
+    return int(stamp) / 1000
 
 
 def denoised(at: float, worker: str) -> bytes:

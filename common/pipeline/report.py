@@ -47,7 +47,7 @@ Load: TypeAlias = VadLoad | AsrLoad
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReport:
-    """A worker's slots, how many are `used`, and the longest time (s) that audio waited.
+    """A worker's slots, how many are `used`, and its greatest `lag` (s), see `common.stage.lag`.
 
     `at`: wall-clock time, which changes with each report. `release`: the version of its package.
     `load`: what its stage adds. A gateway reports itself so, too: its calls are its slots.

@@ -120,6 +120,11 @@ class Link:
         """Wait until there is a connection again, to every server."""
         await self._servers.wait_connected()
 
+    @property
+    def in_order(self) -> bool:
+        """Whether the commands of a batch take effect in order even if their slots differ."""
+        return self._servers.in_order
+
     def neighbours(self, tag: int) -> int:
         """Return the group of a hash tag: one command may have keys with all tags of a group.
 

@@ -292,6 +292,10 @@ class Slot(Generic[S]):
     """Second half of the last id written under this epoch; the marker has 1."""
     full: bool = False
     """Whether nothing is read for it now, see `Stage.full`."""
+    since: float = 0.0
+    """When this worker acquired it, s since 1970 by Redis's clock."""
+    timed: bool = False
+    """Whether the audio of the step in hand says when it came."""
     snapshot_due: float = 0.0
     refresh_due: float = 0.0
     obeyed: list[bytes] = field(default_factory=list)

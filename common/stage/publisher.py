@@ -1,11 +1,12 @@
 """Carrying out effects: fenced writes first, then what follows from them, releases last."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, assert_never
 
 from common.bus import commands, keys, scripts, wire
 from common.bus.attachments import attach
+from common.bus.clock import Clock
 from common.bus.dead_letters import dead_letter
 from common.bus.doorbells import notify
 from common.bus.keys import Leg
@@ -64,10 +65,11 @@ class Published(NamedTuple):
 class Publisher(Generic[S]):
     """Writes the effects of one worker's work items."""
 
-    def __init__(self, link: Link, stage: str, worker: str) -> None:
+    def __init__(self, link: Link, stage: str, worker: str, clock: Clock) -> None:
         self._link = link
         self._stage = stage
         self._worker = worker
+        self._clock = clock
         self.generation = link.generation
         """The server that the states are about. Nothing is written to another one, which may lack
         earlier writes. See `Link.generation`."""
@@ -86,25 +88,30 @@ class Publisher(Generic[S]):
             return Published({slot for slot, _ in work}, set())
 
     async def _publish(self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]) -> Published:
-        planned = [(slot, effects, *self._planned(slot, effects)) for slot, effects in work]
-        fenced = await self._write([write for _, _, writes, _ in planned for write in writes])
+        now = self._clock.now()
+        planned = [(slot, *self._planned(slot, effects, now)) for slot, effects in work]
+        heard = [(slot, effect) for slot, effects in work for effect in effects]
+        # On one server notifications of fenced writes go with them: one round trip less to wait.
+        with_writes = [each for each in heard if self._link.in_order and _is_fenced(each[1])]
+        writes = [write for _, each, _ in planned for write in each]
+        fenced = await self._write(writes, _hints(with_writes))
         held_back = await self._write_dead_letters([e for e in work if e[0] not in fenced])
-        calls: list[ScriptCall] = []
-        notifications: dict[bytes, list[Argument]] = {}
-        for slot, effects, _, following in planned:
-            if slot in fenced or slot in held_back:
-                continue
-            calls += following
-            for effect in effects:
-                _notify(notifications, slot.assignment.leg, effect)
-        hints = [notify(key, fields) for key, fields in notifications.items()]
+        stopped = fenced | held_back
+        calls = [call for slot, _, each in planned if slot not in stopped for call in each]
+        hints = _hints(
+            (slot, effect)
+            for slot, effect in heard
+            if slot not in stopped and not (self._link.in_order and _is_fenced(effect))
+        )
         if calls or hints:
             await self._link.evaluate(calls, then=hints, generation=self.generation)
         return Published(fenced, held_back)
 
     @staticmethod
-    def _planned(slot: Slot[S], effects: Sequence[Effect]) -> tuple[list[_Write], list[ScriptCall]]:
-        plan = _plan(slot, effects)
+    def _planned(
+        slot: Slot[S], effects: Sequence[Effect], now: float | None
+    ) -> tuple[list[_Write], list[ScriptCall]]:
+        plan = _plan(slot, effects, now)
         # Its ids are used from here on, even if the writes fail.
         slot.emitted, slot.serial = plan.emitted, plan.serial
         return plan.writes, plan.calls
@@ -150,13 +157,16 @@ class Publisher(Generic[S]):
             audio=letter.audio,
         )
 
-    async def _write(self, writes: Sequence[_Write]) -> set[Slot[S]]:
-        if not writes:
+    async def _write(self, writes: Sequence[_Write], hints: Sequence[Command] = ()) -> set[Slot[S]]:
+        """Write, with hints behind it; return the fenced slots."""
+        if not writes and not hints:
             return set()
         groups: dict[bytes, list[_Write]] = {}
         for write in writes:
             groups.setdefault(write.key, []).append(write)
         parts = [_part(key, group) for key, group in groups.items()]
+        if hints:
+            parts.append((b"", encode(hints), len(hints)))
         replies, repeated = await self._link.insist_parts(parts, generation=self.generation)
         coming = iter(replies)
         refused: list[_Write] = []
@@ -204,8 +214,11 @@ def _answers(replies: Iterator[Reply], group: Sequence[_Write]) -> Sequence[Repl
     return each
 
 
-def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
-    """Return the fenced writes of a step and the scripts that follow from them."""
+def _plan(slot: Slot[S], effects: Sequence[Effect], now: float | None) -> _Plan:
+    """Return the fenced writes of a step and the scripts that follow from them.
+
+    `now`: the time by Redis's clock, if it is known.
+    """
     leg, epoch = slot.assignment.leg, slot.assignment.epoch
     emitted, serial = slot.emitted, slot.serial
     writes: list[_Write] = []
@@ -231,9 +244,10 @@ def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
                 if (stream_id := wire.StreamId(end, wire.AUDIO_ORDER)) > emitted:
                     emitted = stream_id
                     stamp = wire.denoised(time.time(), slot.assignment.owner)
-                    writes.append(
-                        _clean(slot, emitted, wire.AUDIO_FIELD, pcm, wire.DENOISED_FIELD, stamp)
-                    )
+                    stamps = [wire.DENOISED_FIELD, stamp]
+                    if slot.timed and now is not None:
+                        stamps += [wire.CAME_FIELD, wire.came(now)]
+                    writes.append(_clean(slot, emitted, wire.AUDIO_FIELD, pcm, *stamps))
             case Relay(control):
                 if control.stream_id > emitted:
                     emitted = control.stream_id
@@ -258,6 +272,19 @@ def _plan(slot: Slot[S], effects: Sequence[Effect]) -> _Plan:
 def _clean(slot: Slot[S], at: wire.StreamId, *fields: bytes) -> _Write:
     key = slot.assignment.leg.key(CLEAN)
     return _Write(slot, key, commands.append(key, wire.entry_id(*at), *fields), by_epoch=False)
+
+
+def _is_fenced(effect: Effect) -> bool:
+    """Tell whether an effect is a fenced write that others are notified of."""
+    return isinstance(effect, Emit | Show)
+
+
+def _hints(effects: Iterable[tuple[Slot[Any], Effect]]) -> list[Command]:
+    """Return the notifications of effects, one for each doorbell."""
+    notifications: dict[bytes, list[Argument]] = {}
+    for slot, effect in effects:
+        _notify(notifications, slot.assignment.leg, effect)
+    return [notify(key, fields) for key, fields in notifications.items()]
 
 
 def _notify(notifications: dict[bytes, list[Argument]], leg: Leg, effect: Effect) -> None:

@@ -1,34 +1,42 @@
 """The loop every stage worker runs: adopt, read, step, publish, checkpoint, renew, drain.
 
-One task runs the turns: it alone touches the slots' states, so a stage needs no locks. Three tasks
-beside it adopt new work items, renew the leases, and listen to the doorbells; they only leave notes
-for the next turn. While Redis is away the turn waits. Nothing is dropped: positions say where to
+One task runs the turns: it alone touches the slots' states, so a stage needs no locks. Tasks beside
+it adopt new work items, renew the leases, and listen to the doorbells; they only leave notes for
+the next turn. While Redis is away the turn waits. Nothing is dropped: positions say where to
 continue.
+
+A turn costs one round trip where nothing is published, two where something is: while it reads,
+Redis carries out the effects of the step before, opens new work items, and is told checkpoints. A
+step waits until the effects of the one before are carried out.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from common.bus import commands, doorbells, keys
+from common.bus.clock import Clock
 from common.bus.keys import Leg
 from common.bus.releases import RELEASE
-from common.errors import BusUnavailable, NotPermitted, OtherServer
+from common.errors import BusUnavailable, NotPermitted
 from common.pipeline.record import pack
 from common.pipeline.report import WorkerReport
 from common.redis.link import CommandRefused, Link
 from common.settings import StageSettings
 from common.stage.adoption import Broken, adopt, broken
-from common.stage.api import DeadLetter, Done, Effect, Entry, Slot, Stage
-from common.stage.assignments import Assignments, Delivery
+from common.stage.api import Done, Effect, Entry, Slot, Stage
+from common.stage.assignments import Assignments
 from common.stage.breaker import Breaker
-from common.stage.lag import Lag
+from common.stage.carrying import Carried, Carrying
+from common.stage.lag import Lag, newest
+from common.stage.leases import Leases
 from common.stage.passes import Passes
 from common.stage.portion import Portion
 from common.stage.publisher import Publisher
-from common.stage.reader import read
+from common.stage.reader import News, read
 from common.stage.retries import Retries
 from common.stage.upkeep import Upkeep
 from common.telemetry.endpoint import Freshness
@@ -37,11 +45,10 @@ from common.telemetry.metrics import StageMetrics
 
 S = TypeVar("S")
 
+
 _STUCK_AFTER = 10.0
 _MOST_IDLE = 1.0
 """Seconds between two turns of a worker without work items, at most: far below `_STUCK_AFTER`."""
-_ADOPT_MOST = 32
-_BLOCK_MS = 500
 _MOMENT = 0.004
 
 _log = Log(__name__)
@@ -67,8 +74,6 @@ class Runner(Generic[S]):
         self._metrics = metrics
         self._dial = dial
         self._slots: dict[bytes, Slot[S]] = {}
-        self._adoptable: dict[bytes, Delivery] = {}
-        self._lost: set[bytes] = set()
         self._reopened: dict[bytes, int] = {}
         self._notified: set[Leg] = set()
         self._woken: set[bytes] = set()
@@ -78,7 +83,9 @@ class Runner(Generic[S]):
         self._portion = Portion(settings.lease_s / 5)
         self._turning = Freshness(_STUCK_AFTER)
         self._pace = Freshness(settings.lease_s)
+        self._clock = Clock()
         self._lag = Lag()
+        self._opening: asyncio.Task[bool] | None = None
         self._ready = False
 
     def live(self) -> str | None:
@@ -104,10 +111,27 @@ class Runner(Generic[S]):
             self._link, self._stage.spec.name, self._consumer, self._settings.lease_s
         )
         self._retries = Retries(self._link, self._assignments, self._settings.heartbeat_s)
-        self._publisher: Publisher[S] = Publisher(self._link, self._stage.spec.name, self._consumer)
+        self._publisher: Publisher[S] = Publisher(
+            self._link, self._stage.spec.name, self._consumer, self._clock
+        )
         self._breaker = Breaker(self._link, self._stage.spec.name, self._metrics)
+        self._leases = Leases(
+            self._assignments,
+            self._retries,
+            self._settings,
+            self._metrics,
+            most=self._most,
+            opened=self._slots.keys(),
+            held_back=lambda entry: self._breaker.holds(entry, _now()),
+            stuck=lambda: self._pace.check() is not None,
+            noted=self._alarm.set,
+        )
+        self._carrying = Carrying(
+            self._publisher, self._assignments, lambda: self._lag.handled(self._clock.now())
+        )
         self._upkeep = Upkeep(self._link, self._stage, self._assignments, self._publisher)
         await self._retries.insist(self._assignments.prepare)
+        await self._retries.insist(partial(self._clock.ask, self._link))
         await self._stage.start()
         self._metrics.slots.set(self._most)
         await self._retries.insist(self._renew)
@@ -118,8 +142,9 @@ class Runner(Generic[S]):
         """Return the coroutines that make up the running worker, by name."""
         services: dict[str, Coroutine[Any, Any, None]] = {
             "turn": self._turn_for_ever(),
-            "adopt": self._adopt_for_ever(self._adopting),
+            "adopt": self._leases.adopt_for_ever(self._adopting),
             "renew": self._renew_for_ever(),
+            "clock": self._clock.keep(self._link),
             "watch": self._stage.watch(),
         }
         if self._hearing is not None:
@@ -128,7 +153,7 @@ class Runner(Generic[S]):
 
     async def drain(self) -> None:
         """Adopt no more work items; finish the owned ones, or leave them ready to hand over."""
-        self._draining = True
+        self._draining = self._leases.closed = True
         self._alarm.set()
         await self._empty.wait()
 
@@ -147,22 +172,6 @@ class Runner(Generic[S]):
 
     # The tasks beside the turns: they use Redis and leave notes.
 
-    async def _adopt_for_ever(self, reader: Link) -> None:
-        try:
-            while True:
-                free = self._most - len(self._slots) - len(self._adoptable)
-                if free <= 0 or self._draining:
-                    await asyncio.sleep(self._stage.tick)
-                    continue
-                try:
-                    new = await self._assignments.adopt(reader, min(free, _ADOPT_MOST), _BLOCK_MS)
-                except (BusUnavailable, CommandRefused) as trouble:
-                    await self._retries.wait(reader, trouble)
-                    continue
-                self._note(new)
-        finally:
-            await reader.close()
-
     async def _renew_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._settings.heartbeat_s)
@@ -175,20 +184,12 @@ class Runner(Generic[S]):
                 await self._retries.wait(self._link, trouble)
 
     async def _renew(self) -> None:
-        mine, strangers = await self._assignments.renew(known=self._slots)
-        self._lost |= self._slots.keys() - mine
-        self._note(strangers)
-        free = self._most - len(self._slots) - len(self._adoptable)
-        if free > 0 and not self._draining:
-            adopted = await self._assignments.take_over(min(free, _ADOPT_MOST))
-            strangers = [h for h in adopted if h.entry not in self._slots]
-            self._metrics.takeovers.inc(len(strangers))
-            self._note(strangers)
-        lag = self._lag.worst(time.monotonic())
+        owned = await self._leases.renew()
+        lag = self._lag.worst(self._clock.now())
         report = WorkerReport(
             at=time.time(),
             slots=0 if self._draining else self._most,
-            used=len(mine),
+            used=owned,
             lag=lag,
             release=RELEASE,
             load=self._stage.load(),
@@ -208,14 +209,6 @@ class Runner(Generic[S]):
         finally:
             await reader.close()
 
-    def _note(self, new: Sequence[Delivery]) -> None:
-        now = asyncio.get_running_loop().time()
-        # Each renewal returns all owned work items, so it finds those that the breaker holds back.
-        free = [h for h in new if not self._breaker.holds(h.entry, now)]
-        self._adoptable.update((h.entry, h) for h in free)
-        if free:
-            self._alarm.set()
-
     def _wake(self, entry: bytes) -> None:
         if entry in self._slots:
             self._woken.add(entry)
@@ -224,39 +217,43 @@ class Runner(Generic[S]):
     # The turns: the only task that touches slots.
 
     async def _turn_for_ever(self) -> None:
-        loop = asyncio.get_running_loop()
-        passes = Passes(min(self._settings.heartbeat_s, _MOST_IDLE), loop.time())
+        passes = Passes(min(self._settings.heartbeat_s, _MOST_IDLE), _now())
         more = False
-        while True:
-            everything = more or passes.is_due(loop.time())
-            more = await self._turn(everything=everything)
-            self._turning.beat()
-            self._pace.beat()
-            if everything:
-                passes.done(loop.time(), self._stage.tick, len(self._slots))
-            if self._draining and self._drained():
-                self._empty.set()
-            if not more:
-                await self._sleep_until(passes.due)
+        try:
+            while True:
+                everything = more or passes.is_due(_now())
+                more = await self._turn(everything=everything)
+                self._turning.beat()
+                self._pace.beat()
+                if everything:
+                    passes.done(_now(), self._stage.tick, len(self._slots))
+                if self._draining:
+                    await self._finish_step()
+                    if not (self._slots and self._stage.spec.finishes):
+                        self._empty.set()
+                if not more:
+                    await self._sleep_until(passes.due)
+        finally:
+            self._upkeep.stop()
+            self._carrying.stop()
+            if self._opening is not None:
+                self._opening.cancel()
 
     async def _sleep_until(self, due: float) -> None:
         if self._stage.spec.woken:
             # Collect notifications for a moment: a pass over fifty costs about as much as one.
             await asyncio.sleep(min(_MOMENT, self._stage.tick))
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout_at(due):
                 await self._alarm.wait()
-        except TimeoutError:
-            pass
         self._alarm.clear()
 
     async def _turn(self, *, everything: bool) -> bool:
-        """Do one round; return whether more is waiting to be read."""
+        """Do one round; return whether the next is to follow immediately."""
         if self._publisher.generation != self._link.generation:
             await self._reopen()
-        await self._apply_notes()
-        if self._slots and everything:
-            self._lag.passed(time.monotonic())
+        for entry in self._leases.lost() & self._slots.keys():
+            self._forget(self._slots[entry], "lost")
         notified, self._notified = self._notified, set()
         woken, self._woken = self._woken, set()
         chosen = [
@@ -264,59 +261,57 @@ class Runner(Generic[S]):
             for slot in self._slots.values()
             if not slot.full and (everything or slot.assignment.leg in notified)
         ]
-        news: list[tuple[Slot[S], list[Entry]]] = []
-        more = False
-        if chosen:
-            news, more, unreadable = await read(self._link, chosen, self._portion.entries)
-            if unreadable:
-                await self._give_up([broken(slot, error) for slot, error in unreadable])
-        woken -= {slot.assignment.entry for slot, _ in news}
-        news += [(self._slots[entry], []) for entry in self._slots.keys() & woken]
-        if news:
-            await self._step(news)
+        if self._leases.waiting:
+            self._opening = asyncio.create_task(self._open(), name="open")
+        news = await read(self._link, chosen, self._portion.entries)
+        opened = self._opening is not None and await self._opening
+        self._opening = None
+        await self._finish_step()
         if everything:
-            now = asyncio.get_running_loop().time()
-            for slot, why in await self._upkeep.attend(self._slots.values(), now):
+            for slot, why in self._upkeep.attend(self._slots.values(), _now()):
                 self._forget(slot, why)
-            self._breaker.attend(now)
-        if not self._slots:
-            # The next turn may be as far away as the next work item.
-            self._lag.idle()
-        return more
+            self._breaker.attend(_now())
+        await self._step(self._due(news, woken), more=news.more)
+        if unreadable := [each for each in news.unreadable if self._owns(each[0])]:
+            await self._give_up([broken(slot, error) for slot, error in unreadable])
+        return news.more or opened
 
-    async def _apply_notes(self) -> None:
-        lost, self._lost = self._lost, set()
-        for entry in lost & self._slots.keys():
-            self._forget(self._slots[entry], "lost")
-        if not self._adoptable:
-            return
-        new = [h for entry, h in self._adoptable.items() if entry not in self._slots]
+    def _due(self, news: News[S], woken: set[bytes]) -> list[tuple[Slot[S], list[Entry]]]:
+        """Return what is due for a step: new entries, or none for those that ask for it."""
+        found = [(slot, entries) for slot, entries in news.entries if self._owns(slot)]
+        woken = woken & self._slots.keys() - {slot.assignment.entry for slot, _ in found}
+        return found + [(self._slots[entry], []) for entry in woken]
+
+    async def _open(self) -> bool:
+        """Open the work items that are noted; return whether there are any."""
         slots, hopeless = await adopt(
-            self._link, self._stage, new, self._consumer, self._reopened, self._wake
+            self._link, self._stage, self._leases.take(), self._consumer, self._reopened, self._wake
         )
-        self._adoptable = {k: h for k, h in self._adoptable.items() if h not in new}
         if hopeless:
             await self._give_up(hopeless)
         if self._stage.spec.finishes:
             slots = await self._hold_candidates_back(slots)
-        now = asyncio.get_running_loop().time()
         for slot in slots:
-            self._upkeep.begin(slot, now)
+            slot.since = self._clock.now() or 0.0
+            self._upkeep.begin(slot, _now())
             self._slots[slot.assignment.entry] = slot
             self._woken.add(slot.assignment.entry)
             item = slot.assignment
             self._metrics.queue_wait.observe(max(0.0, time.time() - item.work.offered))
             _log.debug("work_item.adopted", work_item=item.key, epoch=item.epoch)
+        self._leases.settle()
+        return bool(slots)
 
     async def _reopen(self) -> None:
         """Open every work item again from the data in Redis, which may have lost writes."""
+        await self._finish_step()
+        await self._upkeep.settle()
         self._publisher.generation = self._link.generation
         self._reopened = {at: s.assignment.reopened + 1 for at, s in self._slots.items()}
         for slot in list(self._slots.values()):
             self._forget(slot, "reopened")
         _, new = await self._retries.insist(lambda: self._assignments.renew(known=()))
-        self._adoptable = {}
-        self._note(new)
+        self._leases.renote(new)
 
     async def _give_up(self, broken: Sequence[Broken]) -> None:
         """Dead-letter work items that no worker can handle, if they are still this one's."""
@@ -326,25 +321,30 @@ class Runner(Generic[S]):
             for slot, letter in broken
             if slot.assignment.entry in mine
         ]
-        await self._publish(work)
+        self._learn(await self._carrying.carry_out(work))
 
     async def _hold_candidates_back(self, slots: list[Slot[S]]) -> list[Slot[S]]:
         """Hold poison candidates back while the breaker is open; return the others."""
         candidates = {slot for slot in slots if slot.assignment.candidate}
         if not candidates or not await self._breaker.is_open():
             return slots
-        now = asyncio.get_running_loop().time()
         for slot in candidates:
             self._stage.close(slot.state)
-            self._breaker.hold_back(slot.assignment, now)
+            self._breaker.hold_back(slot.assignment, _now())
         return [slot for slot in slots if slot not in candidates]
 
-    async def _step(self, news: Sequence[tuple[Slot[S], list[Entry]]]) -> None:
+    async def _step(self, news: Sequence[tuple[Slot[S], list[Entry]]], *, more: bool) -> None:
+        if not news:
+            return
         self._metrics.batch_size.observe(len(news))
+        came = {slot: newest(entries, slot.since) for slot, entries in news}
+        for slot, moment in came.items():
+            slot.timed = moment is not None
+        self._lag.took(moment for moment in came.values() if moment is not None)
         started = time.perf_counter()
         outcomes = await self._stage.step([(slot.state, entries) for slot, entries in news])
         took = time.perf_counter() - started
-        self._portion.note(took)
+        self._portion.note(took, more=more)
         self._metrics.step.observe(took)
         work: list[tuple[Slot[S], Sequence[Effect]]] = []
         hopeless: list[Broken] = []
@@ -356,36 +356,30 @@ class Runner(Generic[S]):
             slot.full = self._stage.full(slot.state)
         self._upkeep.note(news)
         if work:
-            await self._publish(work)
+            self._carrying.begin(work)
+        else:
+            self._lag.handled(self._clock.now())
         if hopeless:
             await self._give_up(hopeless)
 
-    async def _publish(self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]) -> None:
-        """Carry out effects, and drop the slots that are done, lost or held back."""
-        fenced, held_back = await self._publisher.publish(work)
-        now = asyncio.get_running_loop().time()
-        for slot in fenced:
-            self._forget(slot, "fenced")
-        for slot in held_back:
-            self._forget(slot, "breaker open")
-            self._breaker.hold_back(slot.assignment, now)
-        carried_out = [each for each in work if each[0] not in fenced | held_back]
-        for slot, each in carried_out:
-            key = slot.assignment.key
-            for letter in each:
-                if isinstance(letter, DeadLetter):
-                    self._metrics.dead_letters.inc()
-                    _log.error("dead_letter.written", work_item=key, reason=letter.reason)
-        done = [slot for slot, each in carried_out if any(isinstance(e, Done) for e in each)]
-        if done:
-            finished = [(slot.assignment.entry, slot.assignment.key) for slot in done]
-            with suppress(OtherServer):  # all are opened again, as this one's end may be lost
-                await self._assignments.release(finished, generation=self._publisher.generation)
-            for slot in done:
-                self._forget(slot, "done")
+    async def _finish_step(self) -> None:
+        """Wait until the effects of the last step are carried out."""
+        if (carried := await self._carrying.finish()) is not None:
+            self._learn(carried)
 
-    def _drained(self) -> bool:
-        return not self._slots or not self._stage.spec.finishes
+    def _learn(self, carried: Carried[S]) -> None:
+        """Drop the slots that are done, lost or held back."""
+        for slot in carried.fenced:
+            self._forget(slot, "fenced")
+        for slot in carried.held_back:
+            self._forget(slot, "breaker open")
+            self._breaker.hold_back(slot.assignment, _now())
+        for slot, letter in carried.letters:
+            self._metrics.dead_letters.inc()
+            key = slot.assignment.key
+            _log.error("dead_letter.written", work_item=key, reason=letter.reason)
+        for slot in carried.done:
+            self._forget(slot, "done")
 
     def _owns(self, slot: Slot[S]) -> bool:
         return self._slots.get(slot.assignment.entry) is slot
@@ -398,3 +392,7 @@ class Runner(Generic[S]):
         self._stage.close(slot.state)
         if why != "done":
             _log.warning("work_item.dropped", work_item=slot.assignment.key, reason=why)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,9 +1,14 @@
-"""Care for owned work items between steps: write checkpoints, trim inputs, renew keys."""
+"""Care for owned work items between steps: write checkpoints, trim inputs, renew keys.
 
+What Redis is asked and told goes on beside the turns. The turn calls `attend` at a moment at which
+everything that the states have decided is written, so that a checkpoint is never ahead of that.
+"""
+
+import asyncio
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from common.bus import commands, wire
 from common.bus.offers import missing
@@ -12,7 +17,7 @@ from common.errors import OtherServer
 from common.pipeline.streams import PARKED, TEXT
 from common.redis.link import Command, Link
 from common.redis.replies import pairs
-from common.stage.api import Entry, Slot, Snapshot, Stage
+from common.stage.api import Entry, Offer, Slot, Snapshot, Stage
 from common.stage.assignments import Assignments
 from common.stage.publisher import Publisher
 from common.telemetry.logs import Log
@@ -28,6 +33,25 @@ _ATTEND_EVERY = 0.25
 """Seconds between checks of what is due: five round trips for many work items, not for each."""
 
 
+class _Awaited(NamedTuple, Generic[S]):
+    """An offer of a slot whose item is not in the leg's text yet, and its number."""
+
+    slot: Slot[S]
+    number: int
+    offer: Offer
+
+
+class _Found(NamedTuple, Generic[S]):
+    """What Redis said: which slots are no longer owned and why, and what is in the others' text."""
+
+    gone: Sequence[tuple[Slot[S], str]]
+    commits: Sequence[tuple[Slot[S], int]] = ()
+    due: Sequence[Slot[S]] = ()
+    """The slots to be saved next."""
+    lost: Sequence[_Awaited[S]] = ()
+    """What is neither a work item nor parked: lost, unless it is in the text."""
+
+
 class Upkeep(Generic[S]):
     """Looks after the work items of one worker. Only the worker's turns call it."""
 
@@ -39,6 +63,7 @@ class Upkeep(Generic[S]):
         self._assignments = assignments
         self._publisher = publisher
         self._look_due = 0.0
+        self._asking: asyncio.Task[_Found[S]] | None = None
 
     def begin(self, slot: Slot[S], now: float) -> None:
         """Schedule a new slot, staggered: legs adopted together are not saved together."""
@@ -51,26 +76,66 @@ class Upkeep(Generic[S]):
                 controls = (each.stream_id for each in entries if isinstance(each, Control))
                 slot.obeyed += [wire.entry_id(*at) for at in controls]
 
-    async def attend(self, slots: Iterable[Slot[S]], now: float) -> list[tuple[Slot[S], str]]:
-        """Do what is due; return the slots that are no longer owned, each with the reason.
+    def attend(self, slots: Collection[Slot[S]], now: float) -> Sequence[tuple[Slot[S], str]]:
+        """Begin what is due; return the slots that are no longer owned, each with the reason."""
+        found = _Found[S](())
+        if self._asking is not None:
+            if not self._asking.done():
+                return ()
+            found, self._asking = self._asking.result(), None
+        mine = set(slots) - {slot for slot, _ in found.gone}
+        for slot, number in found.commits:
+            if slot in mine:
+                self._stage.committed(slot.state, number)
+                slot.full = self._stage.full(slot.state)
+        lost = [
+            (slot, [offer])
+            for slot, number, offer in found.lost
+            if slot in mine and number in self._stage.awaited(slot.state)
+        ]
+        for _, (offer,) in lost:
+            _log.warning("work_item.lost", stage=offer.stage, work_item=offer.key)
+        if ready := [slot for slot in found.due if slot in mine]:
+            self._ask(self._save(*self._snapshots(ready), lost))
+        elif now >= self._look_due:
+            self._look_due = now + _ATTEND_EVERY
+            if due := [slot for slot in mine if slot.snapshot_due <= now]:
+                awaited = [
+                    _Awaited(slot, number, offer)
+                    for slot in due
+                    if self._stage.learns_commits
+                    for number, offer in self._stage.awaited(slot.state).items()
+                ]
+                self._ask(self._prepare(due, awaited, now))
+        return found.gone
 
-        Waits as long as Redis is away.
-        """
-        if now < self._look_due:
-            return []
-        self._look_due = now + _ATTEND_EVERY
-        due = [slot for slot in slots if slot.snapshot_due <= now]
-        if not due:
-            return []
+    async def settle(self) -> None:
+        """Wait until nothing is under way, and forget what came of it."""
+        if self._asking is not None:
+            asking, self._asking = self._asking, None
+            await asking
+
+    def stop(self) -> None:
+        """Abandon what is under way."""
+        if self._asking is not None:
+            self._asking.cancel()
+
+    def _ask(self, asking: Coroutine[Any, Any, _Found[S]]) -> None:
+        self._asking = asyncio.create_task(asking, name="upkeep")
+
+    async def _prepare(
+        self, due: Sequence[Slot[S]], awaited: Sequence[_Awaited[S]], now: float
+    ) -> _Found[S]:
+        """Find out which sessions live, and what of them is in their text."""
         for slot in due:
             # A full slot waits for a commit, so check each time.
             slot.snapshot_due = now + (_ATTEND_EVERY if slot.full else SNAPSHOT_EVERY)
         orphans = await self._renew([slot for slot in due if slot.refresh_due <= now], now)
         due = [slot for slot in due if slot not in orphans]
-        await self._learn_commits(due)
-        fenced = await self._save(due)
         gone = [(slot, "session gone") for slot in orphans]
-        return gone + [(slot, "fenced") for slot in fenced]
+        suspects = await self._missing([each for each in awaited if each.slot not in orphans])
+        commits = await self._commits(due)
+        return _Found(gone, commits, due, await self._not_parked(suspects))
 
     async def _renew(self, slots: Sequence[Slot[S]], now: float) -> set[Slot[S]]:
         """Renew the keys of live sessions; release and return the work items of ended ones."""
@@ -96,46 +161,40 @@ class Upkeep(Generic[S]):
         await self._link.insist(renewals)
         return orphans
 
-    async def _learn_commits(self, slots: Sequence[Slot[S]]) -> None:
+    async def _commits(self, slots: Sequence[Slot[S]]) -> list[tuple[Slot[S], int]]:
         if not self._stage.learns_commits:
-            return
-        suspects = await self._missing(slots)
+            return []
         tops = await self._link.insist(
             [commands.last(slot.assignment.leg.key(TEXT)) for slot in slots]
         )
-        for slot, top in zip(slots, tops, strict=True):
-            if top:
-                self._stage.committed(slot.state, wire.id_halves(top[0][0])[0])
-                slot.full = self._stage.full(slot.state)
-        if suspects:
-            await self._offer_again(suspects)
+        return [
+            (slot, wire.id_halves(top[0][0])[0])
+            for slot, top in zip(slots, tops, strict=True)
+            if top
+        ]
 
-    async def _missing(self, slots: Sequence[Slot[S]]) -> list[tuple[Slot[S], int]]:
+    async def _missing(self, awaited: Sequence[_Awaited[S]]) -> list[_Awaited[S]]:
         """Return the awaited items whose work items are gone: those are done, or lost.
 
         Asked before the commits: an item is in the text, or parked, before its work item goes.
         """
-        awaited = [
-            (slot, number, (offer.stage, offer.key))
-            for slot in slots
-            for number, offer in self._stage.awaited(slot.state).items()
-        ]
-        gone = await missing(self._link, [work for _, _, work in awaited])
-        return [each[:2] for each, is_gone in zip(awaited, gone, strict=True) if is_gone]
+        gone = await missing(self._link, [(offer.stage, offer.key) for _, _, offer in awaited])
+        return [each for each, is_gone in zip(awaited, gone, strict=True) if is_gone]
 
-    async def _offer_again(self, suspects: Sequence[tuple[Slot[S], int]]) -> None:
-        """Offer those again that are lost."""
+    async def _not_parked(self, suspects: Sequence[_Awaited[S]]) -> list[_Awaited[S]]:
         waiting = await self._link.insist(
-            [commands.parked(slot.assignment.leg.key(PARKED)) for slot, _ in suspects]
+            [commands.parked(slot.assignment.leg.key(PARKED)) for slot, _, _ in suspects]
         )
-        for (slot, number), parked in zip(suspects, waiting, strict=True):
-            offer = self._stage.awaited(slot.state).get(number)
-            if offer is not None and b"%d" % number not in dict(pairs(parked)):
-                _log.warning("work_item.lost", stage=offer.stage, work_item=offer.key)
-                await self._publisher.publish([(slot, [offer])])
+        return [
+            each
+            for each, parked in zip(suspects, waiting, strict=True)
+            if b"%d" % each.number not in dict(pairs(parked))
+        ]
 
-    async def _save(self, slots: Sequence[Slot[S]]) -> set[Slot[S]]:
-        """Write checkpoints, then trim the inputs before them; return the fenced slots.
+    def _snapshots(
+        self, slots: Sequence[Slot[S]]
+    ) -> tuple[list[tuple[Slot[S], bytes, Snapshot]], dict[Slot[S], list[Command]]]:
+        """Return the checkpoints of slots, and what to trim once they are written.
 
         Controls are removed singly: any number of them may be where the audio that is kept ends.
         """
@@ -153,9 +212,20 @@ class Upkeep(Generic[S]):
             if slot.obeyed:
                 trims[slot] += [commands.drop(source, *slot.obeyed) for source in slot.cursors]
                 slot.obeyed = []
+        return states, trims
+
+    async def _save(
+        self,
+        states: Sequence[tuple[Slot[S], bytes, Snapshot]],
+        trims: dict[Slot[S], list[Command]],
+        lost: Sequence[tuple[Slot[S], Sequence[Offer]]],
+    ) -> _Found[S]:
+        """Offer again what is lost, write checkpoints, then trim the inputs before them."""
+        if lost:
+            await self._publisher.publish(lost)
         fenced = await self._publisher.save(states)
         superfluous = [c for slot, each in trims.items() if slot not in fenced for c in each]
         # Not on another server, which may lack these checkpoints.
         with suppress(OtherServer):
             await self._link.insist(superfluous, generation=self._publisher.generation)
-        return fenced
+        return _Found([(slot, "fenced") for slot in fenced])

@@ -71,8 +71,9 @@ class StageMetrics:
     slots: Gauge
     """Most that this worker may own; their sum over all workers limits admission."""
     lag: Gauge
-    """Longest time (s) that audio waited to be read, since the last report: how far behind live
-    legs are. The measure to scale by: above 0.5 for long, start another worker."""
+    """Greatest age (s) of the newest audio of live calls when it was handled, since the last
+    report; see `common.stage.lag`. The measure to scale by: above 0.5 for long, start another
+    worker."""
     queue_wait: Histogram
     """Seconds from the offer of a work item to its adoption. Above one tick: no free slots."""
     batch_size: Histogram
@@ -107,7 +108,7 @@ class StageMetrics:
             ).labels(stage),
             lag=Gauge(
                 "callscribe_lag_seconds",
-                "Longest recent time that arrived audio waited to be read",
+                "Greatest recent age of the newest audio of live calls when it was handled",
                 labels,
                 registry=registry,
             ).labels(stage),

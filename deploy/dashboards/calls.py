@@ -34,7 +34,7 @@ _FULLNESS = Panel(
 )
 _LAG = Panel(
     title="Behind the audio",
-    text="One tick, about 0.05 s. From 0.5 s on calls are refused.",
+    text="Below 0.1 s beside Redis. From 0.5 s on calls are refused.",
     unit="s",
     queries=[Query("callscribe:lag:seconds", "{{stage}}")],
     bad_from=0.5,

@@ -26,7 +26,7 @@ STAGE = Dashboard(
         ),
         Panel(
             title="Behind the audio, each worker",
-            text="One tick. One worker alone: a slow machine. All: start another.",
+            text="Below 0.1 s. One alone: a slow machine. All: start another, or Redis is far.",
             unit="s",
             queries=[Query(f"callscribe_lag_seconds{_STAGE}", "{{instance}}")],
             bad_from=0.5,

@@ -66,7 +66,7 @@ makes room. At 1 Redis refuses every write, the workers' too, and nothing would 
 class StageLook:
     """A stage: the places of its live workers, and how far behind its work is, in seconds.
 
-    `lag`: longest time that arrived audio waited to be read. `backlog`: how long the oldest work
+    `lag`: how old the newest audio was when it was handled. `backlog`: how long the oldest work
     item without an owner has waited. `recordings`: legs whose audio comes faster than it was
     spoken; their work waits for that of live calls. `quiet`: legs of which nothing comes: they have
     places of VAD, and are no work for recognisers until they speak. Only for ASR: `places` for

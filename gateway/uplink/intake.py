@@ -71,6 +71,7 @@ class Intake:
                 start=self._ingest.position,
                 last=stored[channel].last if stored else wire.NOTHING,
                 stored=self.arrivals.stored,
+                came=self._came,
                 on_written=self._written if self._on_ack is not None else None,
                 on_superseded=on_superseded,
             )
@@ -140,6 +141,13 @@ class Intake:
         """Stop repeating what Redis loses."""
         for leg in self.legs:
             self._uplink.remove(leg)
+
+    def _came(self, position: int) -> float | None:
+        """Return when the audio before a position came, by Redis's clock, if it comes live."""
+        if not self.arrivals.live:
+            return None
+        received = self.arrivals.received.when(position)
+        return None if received is None else self._uplink.clock.at(received)
 
     def _grow(self, pieces: Sequence[bytes]) -> None:
         if not pieces[0]:

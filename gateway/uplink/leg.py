@@ -22,6 +22,9 @@ from gateway.uplink.marks import Marks
 
 _LONGEST_ENTRY = 8_000
 """Bytes of audio in one entry (0.25 s): readers limit a step by entries, not by bytes."""
+_STAMPED_EVERY = SAMPLE_RATE // 4
+"""Samples between two entries that say when their audio came: workers tell by them how late they
+are, each half second."""
 _MOST_ENTRIES = 8
 """Entries written at a time: a live caller's audio must not wait behind a minute of another's."""
 _REPEATABLE_S = 3.0
@@ -41,14 +44,16 @@ class LegUplink:
     """One leg's side of the uplink, written as the session's owner `owner`.
 
     A resumed leg begins at position `start`; what Redis has, up to `last`, is not written again.
-    `stored` takes note of what Redis has. `on_written` is called each time Redis has everything
-    taken before. `on_superseded` is called when Redis says that the session has another owner.
+    `stored` takes note of what Redis has. `came` tells when the audio before a position came, s
+    since 1970 by Redis's clock, None where that does not matter or is not known. `on_written` is
+    called each time Redis has everything taken before. `on_superseded` is called when Redis says
+    that the session has another owner.
     """
 
     __slots__ = (
         *("key", "leg", "on_superseded", "on_written", "owner", "position", "waiting", "written"),
-        *("_audio", "_flying", "_fresh", "_held", "_order", "_recent", "_sealed"),
-        *("_settled", "_stored", "_superseded", "_writer"),
+        *("_audio", "_came", "_flying", "_fresh", "_held", "_order", "_recent", "_sealed"),
+        *("_settled", "_stamp_due", "_stored", "_superseded", "_writer"),
     )
 
     def __init__(
@@ -59,6 +64,7 @@ class LegUplink:
         start: int = 0,
         last: StreamId = wire.NOTHING,
         stored: Marks,
+        came: Callable[[int], float | None],
         on_written: Callable[[], None] | None,
         on_superseded: Callable[[], None],
     ) -> None:
@@ -73,6 +79,8 @@ class LegUplink:
         self.on_written = on_written
         self.on_superseded = on_superseded
         self._stored = stored
+        self._came = came
+        self._stamp_due = start + _STAMPED_EVERY
         self._writer = AudioWriter(leg, owner)
         self._held = last.position
         self.key = self._writer.key
@@ -131,18 +139,11 @@ class LegUplink:
             return None
         if len(self._sealed) == 1 and _is_audio(self._sealed[0]) and not self._fresh:
             self._flying, self._sealed = self._sealed, []
-            end, _, pcm = self._flying[0]
-            return self.key, self._writer.audio(end, pcm), 1
+            return self.key, self._command(*self._flying[0]), 1
         first = itertools.islice(self._sealed, _MOST_ENTRIES)
         count = next((i for i, each in enumerate(first, 1) if not _is_audio(each)), _MOST_ENTRIES)
         self._flying, self._sealed = self._sealed[:count], self._sealed[count:]
-        # Only the first may create the stream: a late one would recreate it after the call is over.
-        commands = [
-            self._writer.audio(at, content, begin=self._fresh)
-            if order == wire.AUDIO_ORDER
-            else self._writer.write_control(content)
-            for at, order, content in self._flying
-        ]
+        commands = [self._command(*entry) for entry in self._flying]
         if self._fresh:
             commands.append(self._writer.renew())
         if len(commands) == 1:
@@ -181,6 +182,7 @@ class LegUplink:
     def put_back(self) -> None:
         """Put back what was taken, to be taken again: it is unknown whether Redis has it."""
         self._sealed[:0], self._flying = self._flying, []
+        self._stamp_due = 0
 
     def rewind(self, last: StreamId) -> int:
         """Write everything after `last` again, as far as it is kept; return the samples.
@@ -195,6 +197,17 @@ class LegUplink:
         self.waiting += sum(len(content) for _, _, content in lost)
         self._fresh = True
         return max(0, self.written - last.position) if lost else 0
+
+    def _command(self, at: int, order: int, content: bytes) -> bytes:
+        if order != wire.AUDIO_ORDER:
+            return self._writer.write_control(content)
+        # Only the first may create the stream: a late one would recreate it after the call is over.
+        if self._fresh:
+            return self._writer.audio(at, content, begin=True)
+        if at < self._stamp_due or (came := self._came(at)) is None:
+            return self._writer.audio(at, content)
+        self._stamp_due = at + _STAMPED_EVERY
+        return self._writer.stamped(at, content, came)
 
     def _seal(self) -> None:
         if not self._audio:

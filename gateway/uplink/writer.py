@@ -6,6 +6,7 @@ from contextlib import suppress
 from enum import Enum, auto
 
 from common.bus import commands, wire
+from common.bus.clock import Clock
 from common.errors import Misuse, OtherServer
 from common.redis.link import CommandError, Link
 from common.redis.resp import is_known_id
@@ -27,6 +28,8 @@ class Uplink:
     """The one writer of this gateway's audio streams."""
 
     def __init__(self, link: Link, *, period: float) -> None:
+        self.clock = Clock()
+        """Redis's clock, by which audio says when it came."""
         self._link = link
         self._period = period
         self._legs: set[LegUplink] = set()
@@ -69,6 +72,10 @@ class Uplink:
             if self._dirty:
                 with suppress(OtherServer):  # first comes what that server lacks
                     await self._flush()
+
+    async def keep_time(self) -> None:
+        """Keep `clock` right for ever."""
+        await self.clock.keep(self._link)
 
     async def _something(self) -> None:
         """Return when there is something to write, or after `_LOOK_EVERY`."""

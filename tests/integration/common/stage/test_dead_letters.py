@@ -4,10 +4,12 @@ import asyncio
 
 import pytest
 
+from bench.far import far_away
 from common.bus import dead_letters, keys, scripts, wire
 from common.bus.dead_letters import BURST, MOST_AUDIO_BYTES
 from common.pipeline.text import ITEM
 from common.redis.link import CommandError
+from common.settings import StageSettings
 from tests.integration.common.stage.toy import Call, calls, finish, nothing_left
 from tests.integration.common.stage.toy_stage import GIVEN_UP
 from tests.integration.conftest import wait_until
@@ -89,6 +91,26 @@ async def test_a_work_item_that_cannot_be_read_is_put_aside_and_the_worker_lives
     assert worker.died() == []
     ((_, fields),) = await link.call("XRANGE", bad.leg.key("text"), "-", "+")
     assert ITEM.unpack(fields[3]) == GIVEN_UP
+
+
+async def test_what_is_renewed_while_it_is_given_up_is_not_opened_again(
+    link, redis_server, workers
+):
+    async with far_away(redis_server.port, 0.2) as port:
+        worker = await workers.add(settings=StageSettings(heartbeat_s=0.05), port=port)
+        worker.stage.hopeless.add("call0.0")
+        await calls(link, 1)
+        while not await dead_letters.letters(link, "toy"):
+            await asyncio.sleep(0.01)
+        await nothing_left(link)
+        before = await link.call("XLEN", keys.dead("toy"))
+        good = Call(link, "good")
+        await good.open()
+        await finish(good)
+        await nothing_left(link)
+        assert await link.call("XLEN", keys.dead("toy")) == before == 1
+        assert not worker.runner._leases.waiting
+        await worker.drain()
 
 
 async def test_a_work_item_with_an_unreadable_entry_is_put_aside(link, workers):

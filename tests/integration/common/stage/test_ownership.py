@@ -2,15 +2,12 @@
 
 import asyncio
 import random
-import time
 
 import pytest
 
 from common.bus import keys, wire
 from common.pipeline.report import WORKER_REPORT, VadLoad
 from common.pipeline.text import ITEM, End
-from common.settings import StageSettings
-from common.stage import runner
 from tests.integration.common.stage.toy import (
     BRISK,
     Call,
@@ -33,7 +30,7 @@ async def test_a_call_from_its_first_sample_to_its_last(link, workers):
     await call.control("flush")
     await finish(call)
     await nothing_left(link)
-    assert worker.owned == set()
+    await wait_until(lambda: not worker.owned, "it has let go")
     assert worker.stage.opened == [("call0.0", 1, False)]
     ((number, fields),) = await link.call("XRANGE", call.leg.key("text"), "-", "+")
     assert number == b"1-1"
@@ -70,6 +67,24 @@ async def test_what_finds_no_slot_waits_until_one_is_free(link, workers):
     first = [call for call in made if str(call.leg) in owned(*started)]
     await finish(*first)
     await finish(*(call for call in made if call not in first))
+    await nothing_left(link)
+
+
+async def test_no_worker_adopts_more_than_it_has_slots_for(link, workers):
+    """Not even what it takes over while it waits for new ones."""
+    victim = await workers.add(settings=BRISK)
+    made = await calls(link, 8)
+    await wait_until(lambda: len(victim.owned) == 8, "it owns them all")
+    heir = await workers.add(settings=BRISK)
+    await victim.kill()
+    await wait_until(lambda: heir.owned, "the lease has run out")
+    more = [Call(link, f"more{number}") for number in range(8)]
+    for call in more:
+        await call.open()
+    other = await workers.add()
+    await wait_until(lambda: len(heir.owned) + len(other.owned) == 16, "all are adopted")
+    assert len(heir.owned) == len(other.owned) == 8
+    await finish(*made, *more)
     await nothing_left(link)
 
 
@@ -374,15 +389,3 @@ async def test_reports_say_how_much_room_there_is(link, workers: ToyWorkers):
     await worker.drain()
     assert await link.call("HEXISTS", keys.workers("toy"), "worker") == 0
     assert worker.runner.ready() == "draining"
-
-
-async def test_nothing_lags_once_the_last_work_item_has_ended(link, workers, monkeypatch):
-    monkeypatch.setattr(runner, "_MOST_IDLE", 60.0)  # no turn comes that would find no work items
-    worker = await workers.add(settings=StageSettings(lease_s=600, heartbeat_s=60))
-    (call,) = await calls(link, 1)
-    await call.say(16_000)
-    await call.complete()
-    await finish(call)
-    await wait_until(lambda: not worker.owned, "the call has ended")
-    lag = worker.runner._lag
-    await wait_until(lambda: lag.worst(time.monotonic() + 60) < 60, "it waits for nothing")

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from itertools import takewhile
 from typing import Any
 from zlib import crc32
@@ -44,6 +46,8 @@ class Call:
     def __init__(self, link: Link, name: str) -> None:
         self.leg = Leg(name, 0)
         self.position = 0
+        self.live = False
+        """Whether its audio says when it came."""
         self.expected: list[tuple[tuple[int, int], str, int]] = []
         self._link = link
         self._random = random.Random(name)
@@ -74,7 +78,8 @@ class Call:
             pcm = self._random.randbytes(2 * size)
             self._hear(pcm)
             entry = wire.entry_id(self.position, wire.AUDIO_ORDER)
-            commands.append(("XADD", self.leg.key(AUDIO), entry, wire.AUDIO_FIELD, pcm))
+            stamp = (wire.CAME_FIELD, wire.came(time.time())) if self.live else ()
+            commands.append(("XADD", self.leg.key(AUDIO), entry, wire.AUDIO_FIELD, pcm, *stamp))
         self._order = wire.AUDIO_ORDER
         await self._write(commands)
 
@@ -150,11 +155,14 @@ class Worker:
         *,
         slots: int = 8,
         settings: StageSettings = PATIENT,
+        port: int | None = None,
         **kind: bool,
     ) -> None:
         self.stage = ToyStage(**kind)
         self.links: list[Link] = []
-        self._url = url
+        self._address = admin_address(url)
+        if port is not None:
+            self._address = replace(self._address, host="127.0.0.1", port=port, path=None)
         self._name = name
         self._registry = CollectorRegistry()
         metrics = StageMetrics.build(self._registry, "toy")
@@ -164,7 +172,7 @@ class Worker:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def _dial(self, role: str) -> Link:
-        link = Link(admin_address(self._url), f"{self._name}:{role}")
+        link = Link(self._address, f"{self._name}:{role}")
         await link.connect()
         self.links.append(link)
         return link

@@ -28,6 +28,14 @@ def test_the_first_audio_makes_the_stream(end, pcm):
     assert WRITER.audio(end, pcm, begin=True) == begun
 
 
+@given(st.integers(1, 2**40), st.binary(max_size=40), st.integers(1, 2**42))
+def test_a_stamp_says_when_the_audio_came(end, pcm, milliseconds):
+    entry = (b"%d-%d" % (end, wire.AUDIO_ORDER), wire.AUDIO_FIELD, pcm)
+    stamp = (wire.CAME_FIELD, b"%d" % milliseconds)
+    asked = encode([("XADD", KEY, "NOMKSTREAM", *entry, *stamp)])
+    assert WRITER.stamped(end, pcm, (milliseconds + 0.5) / 1000) == asked
+
+
 def test_a_control_is_the_script_by_its_source():
     arguments = ("owner", 320, 2, pack(Flush()), 1, 7, "1", b"options")
     variable = WRITER.control(320, 2, Flush(), ordinal=7, ends=True, options=b"options")

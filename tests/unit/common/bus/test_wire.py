@@ -41,6 +41,15 @@ def test_denoised_audio_says_when_and_by_whom(at, worker):
     assert read_worker == worker
 
 
+def test_audio_says_when_it_came_denoised_or_not():
+    came = [wire.CAME_FIELD, wire.came(1_700_000_000.25)]
+    raw = (b"320-1", [wire.AUDIO_FIELD, b"ab", *came])
+    assert wire.read_source(raw) == Chunk(320, b"ab", came=1_700_000_000.25)
+    denoised = [wire.DENOISED_FIELD, b"1.0 w"]
+    raw = (b"320-1", [wire.AUDIO_FIELD, b"ab", *denoised, *came])
+    assert wire.read_source(raw) == Chunk(320, b"ab", b"1.0 w", 1_700_000_000.25)
+
+
 @given(POSITIONS, st.integers(2, 99), COMMANDS)
 def test_controls_read_back_with_their_order(position, order, command):
     raw = (wire.entry_id(position, order), [wire.CONTROL_FIELD, pack(command)])

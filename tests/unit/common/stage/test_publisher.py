@@ -1,12 +1,14 @@
 """What a refused write means, and which effects become writes at all."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import hiredis
 import pytest
 
 from common.bus import keys, scripts, wire
+from common.bus.clock import Clock
 from common.bus.keys import Leg
 from common.bus.wire import Control, StreamId
 from common.errors import Misuse
@@ -66,11 +68,14 @@ def decoded(data):
 class ScriptedLink:
     """Answers writes as told; everything else succeeds. Remembers what it was asked."""
 
-    def __init__(self, replies=(), *, repeated=False, tops=()):
+    def __init__(self, replies=(), *, repeated=False, tops=(), in_order=True):
+        self.in_order = in_order
         self.replies = list(replies)
         self.repeated = repeated
         self.tops = list(tops)
         self.writes = []
+        self.hints = []
+        """The notifications that went with the writes."""
         self.scripts = []
         self.others = []
         self.generation = 0
@@ -82,6 +87,10 @@ class ScriptedLink:
         for key, data, count in parts:
             commands = decoded(data)
             assert len(commands) == count
+            if not key:
+                self.hints += commands
+                replies += [b"1-1"] * count
+                continue
             assert all(command[1] == key for command in commands if len(command) > 1)
             self.writes += commands
             writes = [next(scripted, b"1-1") for c in commands if c[0] == b"XADD"]
@@ -112,8 +121,9 @@ def emit(position, order=0):
     return Emit(SPEECH, SpeechEntry(StreamId(position, order), ()), wake=("asr",), notify="gw")
 
 
-def publisher(link: Any) -> Publisher[Any]:
-    return Publisher(link, "toy", "worker")
+def publisher(link: Any, clock: Clock | None = None) -> Publisher[Any]:
+    clock = clock or Clock()
+    return Publisher(link, "toy", "worker", clock)
 
 
 async def fenced(link, effects, **given):
@@ -143,11 +153,11 @@ async def test_effects_become_the_commands_they_stand_for():
         (LEG.key("clean"), b"320-2"),
     ]
     assert len(link.scripts) == 2
-    notified = {command[1]: command[command.index("*") + 1 :] for command in link.others}
-    assert notified == {
-        keys.doorbell("asr", LEG.doorbell): ("s.0", "speech"),
-        keys.out("gw"): ("s.0", "speech", "s.0", "part:3", "s.0", "text"),
-    }
+    assert [(c[1], c[c.index(b"*") + 1 :]) for c in link.hints] == [
+        (keys.doorbell("asr", LEG.doorbell), (b"s.0", b"speech")),
+        (keys.out("gw"), (b"s.0", b"speech", b"s.0", b"part:3")),
+    ]
+    assert [c[c.index("*") + 1 :] for c in link.others] == [("s.0", "text")]
 
 
 async def test_only_the_owners_marker_makes_an_epoch_stream():
@@ -212,7 +222,7 @@ async def test_a_refused_epoch_is_a_newer_owner_unless_the_entry_is_mine(
     link = ScriptedLink(replies, repeated=repeated, tops=[top])
     assert await fenced(link, [emit(512), Commit(1, FINAL, "gw")]) is is_fenced
     assert bool(link.scripts) is not is_fenced, "nothing follows from a fenced write"
-    assert bool(link.others) is not is_fenced
+    assert bool(link.others) is not is_fenced, "nobody is told of it either"
 
 
 @pytest.mark.parametrize("repeated", [True, False])
@@ -339,7 +349,8 @@ class FullForAMoment(ScriptedLink):
 
 async def test_a_write_that_was_refused_for_a_moment_is_not_overtaken_by_the_next():
     link = FullForAMoment()
-    assert not await fenced(link, [emit(512), emit(1024), emit(1536)])
+    silent = [replace(emit(at), wake=(), notify=None) for at in (512, 1024, 1536)]
+    assert not await fenced(link, silent)
     assert link.ids == [b"5-2", b"5-3", b"5-4"]
 
 
@@ -398,5 +409,42 @@ async def test_another_writer_of_events_has_a_stream_of_its_own():
     assert not await fenced(link, [events])
     (write,) = link.writes
     assert write[:5] == (b"XADD", LEG.key("keywords"), b"NOMKSTREAM", b"MAXLEN", b"~")
-    (notification,) = link.others
-    assert notification[-2:] == ("s.0", "keywords")
+    (notification,) = link.hints
+    assert notification[-2:] == (b"s.0", b"keywords")
+
+
+async def test_denoised_audio_of_a_live_call_says_when_it_came_out():
+    link, clock = ScriptedLink(), Clock()
+    clock.note(0.0, 1e9)
+    live, other = slot(), slot()
+    live.timed = True
+    effects = [Audio(320, b"\0\0" * 320)]
+    await publisher(link, clock).publish([(live, effects), (other, effects)])
+    with_stamp, without = [c for c in link.writes if c[0] == b"XADD"]
+    *_, field, stamp = with_stamp
+    assert field == wire.CAME_FIELD
+    assert wire.read_came(stamp) == pytest.approx(clock.now(), abs=60)
+    assert wire.CAME_FIELD not in without
+
+
+async def test_those_who_wait_for_a_fenced_write_are_told_with_it():
+    link = ScriptedLink()
+    await fenced(link, [emit(512), Commit(3, FINAL, "gw")])
+    rung = [command[1] for command in link.hints]
+    assert rung == [keys.doorbell("asr", LEG.doorbell), keys.out("gw")]
+    assert [command[1] for command in link.others] == [keys.out("gw")]
+    assert len(link.scripts) == 1
+
+
+async def test_in_a_cluster_they_are_told_after_it():
+    link = ScriptedLink(in_order=False)
+    await fenced(link, [emit(512)])
+    assert link.hints == []
+    assert len(link.others) == 2
+
+
+async def test_they_are_told_of_what_an_earlier_owner_wrote():
+    link = ScriptedLink()
+    await fenced(link, [emit(512)], emitted=StreamId(512, 0))
+    assert link.writes == []
+    assert len(link.hints) == 2

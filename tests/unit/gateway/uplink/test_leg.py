@@ -1,5 +1,6 @@
 """One leg's commands: what is written, once, in order, and again after Redis lost it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,7 +22,10 @@ SECOND = bytes(32_000)
 
 
 def uplink(
-    start: int = 0, last: StreamId = wire.NOTHING, told: list[str] | None = None
+    start: int = 0,
+    last: StreamId = wire.NOTHING,
+    told: list[str] | None = None,
+    came: Callable[[int], float | None] = lambda _: None,
 ) -> LegUplink:
     heard: list[str] = [] if told is None else told
     return LegUplink(
@@ -29,6 +33,7 @@ def uplink(
         start=start,
         last=last,
         stored=Marks(start),
+        came=came,
         on_written=lambda: heard.append("written"),
         on_superseded=lambda: heard.append("superseded"),
     )
@@ -417,3 +422,39 @@ def test_what_was_just_written_is_kept_however_much_waits_behind_it():
     assert [c[0] for c in written(leg)] == [b"MULTI", b"XADD", b"EVAL", b"EXPIRE", b"EXEC"]
     assert leg.rewind(wire.NOTHING) == 100
     assert [i for i, _ in entries(leg)][:3] == ["100-1", "100-2", "4100-1"]
+
+
+def stamps(leg: LegUplink, count: int, samples: int = 1600) -> list[float | None]:
+    """Write entries; return what each says of when it came."""
+    found: list[float | None] = []
+    for _ in range(count):
+        leg.audio(bytes(2 * samples))
+        for command in written(leg):
+            if command[0] == b"XADD":
+                stamped = command[-2] == wire.CAME_FIELD
+                found.append(wire.read_came(command[-1]) if stamped else None)
+    return found
+
+
+def test_a_few_entries_a_second_say_when_their_audio_came():
+    leg = uplink(came=lambda position: position / 16_000)
+    assert stamps(leg, 7) == [None, None, 0.3, None, None, 0.6, None]
+
+
+def test_audio_that_is_not_live_says_nothing_until_it_is():
+    live = [False]
+    leg = uplink(came=lambda position: position / 16_000 if live[0] else None)
+    assert stamps(leg, 4) == [None] * 4
+    live[0] = True
+    assert stamps(leg, 2) == [0.5, None]
+
+
+def test_a_stamp_that_may_not_have_arrived_is_given_again():
+    leg = uplink(came=lambda position: position / 16_000)
+    assert stamps(leg, 2) == [None, None]
+    leg.audio(bytes(3200))
+    (first,) = taken(leg)
+    leg.put_back()
+    (second,) = taken(leg)
+    assert first == second
+    assert first[-2] == wire.CAME_FIELD

@@ -34,6 +34,7 @@ class Heard:
             start=start,
             last=last,
             stored=Marks(start),
+            came=lambda _: None,
             on_written=lambda: self.written.append(channel),
             on_superseded=lambda: self.superseded.append(channel),
         )
