@@ -103,14 +103,21 @@ _Step: TypeAlias = _Input[M] | _Clean | _Unprocessed | Control
 class DenoiseLeg(Generic[M]):
     """Pure; `make` opens a model state: a fresh one, or one with a dumped memory.
 
-    `on`: whether the call is denoised at its beginning.
+    `on`: whether the call is denoised at its beginning. `able`: whether it can be; otherwise all
+    audio is written as it came, whatever the call asks for.
     """
 
     def __init__(
-        self, make: Callable[[bytes | None], M], recovery: Recovery, *, on: bool = True
+        self,
+        make: Callable[[bytes | None], M],
+        recovery: Recovery,
+        *,
+        on: bool = True,
+        able: bool = True,
     ) -> None:
         self._make = make
-        self._on = on
+        self._able = able
+        self._on = on and able
         self._written = recovery.emitted.position
         """End of the clean stream."""
         self._taken = 0
@@ -209,7 +216,7 @@ class DenoiseLeg(Generic[M]):
                 self._drain()
             case Configure(options):
                 self._pass_on()
-                self._on = options.denoise
+                self._on = options.denoise and self._able
                 if not self._on:
                     self._stretch = None
             case _:

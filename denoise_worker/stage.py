@@ -14,6 +14,9 @@ from common.pipeline.streams import AUDIO, Stream
 from common.pipeline.work import LegWork
 from common.stage.api import (
     Assignment,
+    Effect,
+    Fail,
+    Offer,
     Outcome,
     Recovery,
     Snapshot,
@@ -28,6 +31,8 @@ from denoise_worker.settings import DenoiseSettings
 
 OwnedLeg: TypeAlias = DenoiseLeg[State]
 
+_AS_IT_CAME = "raw"
+"""Ends the key of the work item of a leg that cannot be denoised."""
 _WORTH_A_THREAD = 16
 """Legs per thread at least: in smaller batches each costs more."""
 
@@ -52,6 +57,8 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
         """See `Stage.open`."""
         options = assignment.work.options
         make = partial(self._make, options)
+        if assignment.key != str(assignment.leg):
+            return DenoiseLeg(make, Recovery(None, recovery.emitted), able=False)
         return DenoiseLeg(make, recovery, on=options.denoise)
 
     def inputs(self, state: OwnedLeg) -> Mapping[Stream, bytes]:
@@ -74,6 +81,13 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
             had if isinstance(had, Exception) else attempt(leg.conclude, given)
             for (leg, _), had, given in zip(work, ingested, answers, strict=True)
         ]
+
+    def give_up(self, assignment: Assignment[LegWork | None]) -> Sequence[Effect]:
+        """See `Stage.give_up`; what cannot be denoised is passed on as it came."""
+        work, leg = assignment.work, str(assignment.leg)
+        if work is None or assignment.key != leg:
+            return [Fail(work.gateway if work else None)]
+        return [Offer(DENOISE.name, f"{leg}/{_AS_IT_CAME}", work)]
 
     def collect(self, states: Sequence[OwnedLeg]) -> None:
         """See `Stage.collect`."""

@@ -13,6 +13,8 @@ from common.pipeline.streams import SOURCES, Stream
 from common.pipeline.work import LegWork
 from common.stage.api import (
     Assignment,
+    Effect,
+    Fail,
     Offer,
     Outcome,
     Recovery,
@@ -183,6 +185,10 @@ class VadStage(Stage[OwnedLeg, LegWork]):
             else:
                 self._recordings.add(owned)
         return outcomes
+
+    def give_up(self, assignment: Assignment[LegWork | None]) -> Sequence[Effect]:
+        """See `Stage.give_up`; without its speech the leg has no text, so its call is over."""
+        return [Fail(assignment.work.gateway if assignment.work else None)]
 
     def collect(self, states: Sequence[OwnedLeg]) -> None:
         """See `Stage.collect`."""

@@ -10,6 +10,8 @@ from common.bus import keys, wire
 from common.errors import BusUnavailable
 from common.redis.link import Argument, Command, Link
 
+CALL = b"owner"
+"""What is rung when something has become of a call itself; any other kind is a stream's."""
 _MOST = 4096
 """Entries kept."""
 _BLOCK_MS = 500

@@ -98,7 +98,7 @@ class Snapshot:
 
 
 # Effects, in the order in which a step carries them out: fenced writes first (Emit, Audio, Relay,
-# Show), then a DeadLetter, then what follows (Offer, Commit, Attach), Done last. If a worker
+# Show), then a DeadLetter, then what follows (Offer, Commit, Attach, Fail), Done last. If a worker
 # dies in between, the next owner replays from the checkpoint and repeats them; each is idempotent.
 
 
@@ -188,11 +188,21 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class Fail:
+    """Let the leg's checkpoint say that the stage has given it up, and tell the gateway `notify`.
+
+    It follows from a dead letter. A gateway that is not known, None, finds out within 10 s.
+    """
+
+    notify: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The work item is finished; the runtime releases it and drops its state."""
 
 
-Effect: TypeAlias = Emit | Audio | Relay | Show | Offer | Commit | Attach | DeadLetter | Done
+Effect: TypeAlias = Emit | Audio | Relay | Show | Offer | Commit | Attach | DeadLetter | Fail | Done
 Work: TypeAlias = tuple[S, Sequence[Entry]]
 Outcome: TypeAlias = Sequence[Effect] | Exception
 """What a step comes to for one work item: its effects, or why it cannot be worked on."""

@@ -8,13 +8,14 @@ from common.bus import commands, keys, scripts, wire
 from common.bus.attachments import attach
 from common.bus.clock import Clock
 from common.bus.dead_letters import dead_letter
-from common.bus.doorbells import notify
+from common.bus.doorbells import CALL, notify
 from common.bus.keys import Leg
 from common.bus.offers import offer
 from common.errors import Misuse, OtherServer
+from common.pipeline.progress import Progress
 from common.pipeline.record import names_of, pack
 from common.pipeline.stream_ids import BEGINNING
-from common.pipeline.streams import CLEAN, PARKED, PARTIAL, TEXT
+from common.pipeline.streams import CHECKPOINT, CLEAN, PARKED, PARTIAL, TEXT
 from common.pipeline.text import ANSWERS_KEPT
 from common.redis.link import Argument, Command, CommandError, Link, Part, Reply, ScriptCall, encode
 from common.redis.resp import is_known_id, transaction
@@ -26,6 +27,7 @@ from common.stage.api import (
     Done,
     Effect,
     Emit,
+    Fail,
     Offer,
     Relay,
     Show,
@@ -103,8 +105,14 @@ class Publisher(Generic[S]):
             for slot, effect in heard
             if slot not in stopped and not (self._link.in_order and _is_fenced(effect))
         )
-        if calls or hints:
-            await self._link.evaluate(calls, then=hints, generation=self.generation)
+        given_up = [
+            _gravestone(slot, self._stage)
+            for slot, effect in heard
+            if slot not in stopped and isinstance(effect, Fail)
+        ]
+        if calls or hints or given_up:
+            then = [*given_up, *hints]
+            await self._link.evaluate(calls, then=then, generation=self.generation)
         return Published(fenced, held_back)
 
     @staticmethod
@@ -262,8 +270,8 @@ def _plan(slot: Slot[S], effects: Sequence[Effect], now: float | None) -> _Plan:
                 calls.append((scripts.COMMIT, streams, arguments))
             case Attach(number, digest, words):
                 calls.append(attach(leg, number, digest, words))
-            case DeadLetter() | Done():
-                pass  # not a fenced write, nor a consequence of one
+            case DeadLetter() | Fail() | Done():
+                pass  # not a fenced write, nor a script that follows from one
             case _:
                 assert_never(effect)
     return _Plan(writes, calls, emitted, serial)
@@ -279,6 +287,13 @@ def _is_fenced(effect: Effect) -> bool:
     return isinstance(effect, Emit | Show)
 
 
+def _gravestone(slot: Slot[Any], stage: str) -> Command:
+    """Return the command that writes a last checkpoint, without a state."""
+    key = slot.assignment.leg.key(CHECKPOINT.of(stage))
+    head = pack(Progress(wire.NOTHING, failed=True))
+    return commands.replace(key, slot.next_id(), b"", head)
+
+
 def _hints(effects: Iterable[tuple[Slot[Any], Effect]]) -> list[Command]:
     """Return the notifications of effects, one for each doorbell."""
     notifications: dict[bytes, list[Argument]] = {}
@@ -289,6 +304,7 @@ def _hints(effects: Iterable[tuple[Slot[Any], Effect]]) -> list[Command]:
 
 def _notify(notifications: dict[bytes, list[Argument]], leg: Leg, effect: Effect) -> None:
     """Add the notifications of this effect: fields are leg -> kind of stream to look into."""
+    kind: Argument
     match effect:
         case Emit(stream, _, wake, gateway):
             for stage in wake:
@@ -300,6 +316,8 @@ def _notify(notifications: dict[bytes, list[Argument]], leg: Leg, effect: Effect
             kind = PARTIAL.of(utterance)
         case Commit(notify=gateway) | Attach(notify=gateway):
             kind = TEXT
+        case Fail(gateway):
+            kind = CALL
         case Audio() | Relay() | Offer() | DeadLetter() | Done():
             return
         case _:

@@ -273,6 +273,10 @@ class Call:
             self._remains = Remains.BROKEN
             self._end(Ending(Failed(code, text, fatal=True), CloseCode.INTERNAL_ERROR, code))
 
+    def lose_leg(self, channel: int) -> None:
+        """Give the call up because a stage has given up this channel: its client may call again."""
+        self.lose("internal_error", f"channel {channel} can no longer be transcribed; call again")
+
     def tell(self, events: Sequence[Event], complete: bool) -> None:
         """See `gateway.downlink.output.Told`."""
         if self._audience is not None and events:
@@ -302,6 +306,8 @@ class Call:
             self.lose("erased", "the call was erased")
         elif owner != self.owner:
             self.supersede()
+        elif given_up := await self._services.store.given_up([(self.id, self.intake.record)]):
+            self.lose_leg(given_up[self.id][0])
 
     def _move(self, step: Step) -> None:
         before, self._state = self._state, after(self._state, step)

@@ -151,6 +151,10 @@ class Maintenance:
             else:
                 call.output.forgo_overdue_words()
                 alive.append(call)
+        given_up = await self._store.given_up([(call.id, call.intake.record) for call in alive])
+        for call in alive:
+            if call.running and (channels := given_up.get(call.id)):
+                call.lose_leg(channels[0])
         await self._account(alive)
         trims = [
             commands.trim(leg.leg.key(kind), leg.position - _AUDIO_KEPT)

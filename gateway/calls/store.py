@@ -7,17 +7,16 @@ from enum import Enum
 from typing import NamedTuple
 
 from common.bus import commands, keys, scripts, wire
-from common.bus.doorbells import notify
+from common.bus.doorbells import CALL, notify
 from common.bus.keys import Leg
 from common.bus.offers import offer
 from common.bus.wire import StreamId
-from common.pipeline.stages import RENEWED, WORKING, Unit, for_call
-from common.pipeline.streams import AUDIO, META, OF_A_SESSION, TEXT, TRACE
+from common.pipeline.stages import DENOISE, RENEWED, VAD, WORKING, Unit, for_call
+from common.pipeline.streams import AUDIO, CHECKPOINT, META, OF_A_SESSION, TEXT, TRACE
 from common.pipeline.work import LegWork
 from common.redis.link import CommandError, Link, ScriptCall
 from common.redis.replies import pairs
 from gateway.calls.record import ResumeToken, SessionRecord
-from gateway.downlink.reader import OWNER
 from gateway.protocols.commands import MAX_CHANNELS
 
 ERASED = "erased"
@@ -145,13 +144,29 @@ class SessionStore:
 
     async def announce(self, session: str, gateway: str) -> None:
         """Ring a session's former gateway, which then looks up the owner."""
-        await self._link.insist([notify(keys.out(gateway), (str(Leg(session, 0)), OWNER))])
+        await self._link.insist([notify(keys.out(gateway), (str(Leg(session, 0)), CALL))])
 
     async def owners(self, sessions: Sequence[str]) -> list[str | None]:
         """Return the owner of each session, None if Redis does not hold it."""
         metas = [keys.session_key(session, META) for session in sessions]
         replies = await self._link.insist([commands.owner(meta) for meta in metas])
         return [_decoded(owner) for owner in replies]
+
+    async def given_up(self, sessions: Sequence[tuple[str, SessionRecord]]) -> dict[str, list[int]]:
+        """Return the channels of sessions whose leg a stage has given up, where there are any."""
+        legs = [
+            (leg, CHECKPOINT.of(stage.name))
+            for session, record in sessions
+            for leg in record.legs(session)
+            for stage in ((DENOISE, VAD) if record.denoised else (VAD,))
+        ]
+        newest = await self._link.insist([commands.last(leg.key(kind)) for leg, kind in legs])
+        found: dict[str, list[int]] = {}
+        for (leg, _), entries in zip(legs, newest, strict=True):
+            progress = wire.read_progress(entries[0]) if entries else None
+            if progress is not None and progress.failed:
+                found.setdefault(leg.session, []).append(leg.channel)
+        return found
 
     async def renew(self, calls: Sequence[tuple[str, str, SessionRecord]]) -> list[str | None]:
         """Keep calls alive for `SESSION_TTL` more, each given as id, owner and terms, if it is so.

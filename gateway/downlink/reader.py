@@ -19,8 +19,6 @@ from common.redis.replies import pairs
 from common.telemetry.metrics import BusMetrics
 
 SWEEP_EVERY = 1.0
-OWNER = b"owner"
-"""What is rung when a session's owner changes; any other kind is a stream's."""
 _MOMENT = 0.004
 
 
@@ -34,7 +32,7 @@ class Listener(Protocol):
         """Take new entries by stream key; all of one session come in one call."""
 
     def doubt(self) -> None:
-        """Learn that the session may have another owner by now."""
+        """Learn that the session may have another owner by now, or a leg that was given up."""
 
     def fail(self, error: Exception) -> None:
         """End this session because of a bug of ours."""
@@ -137,7 +135,7 @@ class Downlink:
                 if not name:
                     continue
                 leg = Leg.parse(name.decode())
-                if kind == OWNER:
+                if kind == doorbells.CALL:
                     if listener := self._sessions.get(leg.session):
                         listener.doubt()
                     continue

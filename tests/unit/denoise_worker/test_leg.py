@@ -265,6 +265,14 @@ def test_a_leg_may_begin_switched_off():
     assert_clean(effects, raw(0, 3000), denoised(3000, 5000, 3000))
 
 
+def test_a_leg_that_cannot_be_denoised_goes_on_as_it_came_where_its_clean_audio_ended():
+    leg = DenoiseLeg(Inverter, Recovery(None, StreamId(2000, AUDIO_ORDER)), able=False)
+    effects = advance(leg, [chunk(1000, 3000), control(3000, "on"), chunk(3000, 5000)])
+    effects += advance(leg, [control(5000, "end")])
+    assert_clean(effects, absent(2000), raw(2000, 5000))
+    assert leg.memory is None
+
+
 @given(st.binary(min_size=2, max_size=200).filter(lambda data: len(data) % 2 == 0))
 def test_what_passes_is_the_same_bit_by_bit(data):
     leg = DenoiseLeg(Inverter, FRESH, on=False)

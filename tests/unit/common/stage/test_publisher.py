@@ -9,6 +9,7 @@ import pytest
 
 from common.bus import keys, scripts, wire
 from common.bus.clock import Clock
+from common.bus.doorbells import CALL
 from common.bus.keys import Leg
 from common.bus.wire import Control, StreamId
 from common.errors import Misuse
@@ -29,6 +30,7 @@ from common.stage.api import (
     DeadLetter,
     Done,
     Emit,
+    Fail,
     Offer,
     Relay,
     Show,
@@ -448,3 +450,20 @@ async def test_they_are_told_of_what_an_earlier_owner_wrote():
     await fenced(link, [emit(512)], emitted=StreamId(512, 0))
     assert link.writes == []
     assert len(link.hints) == 2
+
+
+async def test_a_leg_that_is_given_up_has_a_last_checkpoint_once_its_dead_letter_is_written():
+    link = ScriptedLink()
+    assert not await fenced(link, [DeadLetter("why"), Fail("gw"), Done()])
+    checkpoint, bell = link.others
+    assert checkpoint[1] == LEG.key("ckpt:toy")
+    progress = wire.read_progress((b"5-2", [b"p", b"", b"h", checkpoint[-1]]))
+    assert progress is not None
+    assert progress.failed
+    assert (bell[1], bell[-2:]) == (keys.out("gw"), ("s.0", CALL))
+
+
+async def test_the_gateway_finds_out_by_itself_where_it_is_not_known():
+    link = ScriptedLink()
+    await fenced(link, [DeadLetter("why"), Fail(None), Done()])
+    assert len(link.others) == 1
