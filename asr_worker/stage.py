@@ -126,16 +126,19 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
         effects: list[list[Effect]] = []
         for owned, entries in work:
             try:
-                self._settle_answers(owned)
-                owned.utterance.feed(entries)
-                self._await(owned)
-                effects.append(self._act(owned, load))
+                if not owned.utterance.broken:
+                    self._settle_answers(owned)
+                    owned.utterance.feed(entries)
+                    self._await(owned)
+                    effects.append(self._act(owned, load))
+                    continue
             except EngineDead:
                 raise
             except Exception as error:
                 # If it were raised, it would end one worker after the other, with all utterances.
                 _log.exception("utterance.broken", error, utterance=owned.utterance.id)
-                effects.append(owned.utterance.abandoned(reason_of(error)))
+                owned.utterance.broken = reason_of(error)
+            effects.append(owned.utterance.abandoned(entries))
         return effects
 
     def close(self, state: OwnedUtterance) -> None:

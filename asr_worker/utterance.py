@@ -1,6 +1,6 @@
 """One utterance in an ASR worker: its audio by position, its schedule, its results."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha1
 
 from asr_worker.actions import Decode, PublishFinal, PublishPartial
@@ -15,7 +15,15 @@ from common.bus.wire import Chunk
 from common.languages import ALIGNABLE
 from common.pipeline import stages
 from common.pipeline.partial import PartialText
-from common.pipeline.speech import Dtmf, Ended, Event, Gap, Paused, Resumed, SpeechEntry
+from common.pipeline.speech import (
+    Dtmf,
+    Ended,
+    Gap,
+    Paused,
+    Resumed,
+    SpeechEntry,
+    UtteranceEvent,
+)
 from common.pipeline.text import Final, TimedWord
 from common.pipeline.trace import Decoding, Endpoint
 from common.pipeline.work import TextWork, UtteranceWork
@@ -73,8 +81,11 @@ class Utterance:
         )
         self.trouble = ""
         """Why the last decode failed, for the client to read."""
+        self.broken = ""
+        """Why it cannot be worked on, for the operator; empty if it can."""
         self.poison = ""
         """What its decode does to the engine, for the operator; empty if nothing is known."""
+        self._ended: Ended | None = None
         self._decided_at = self.start
         self._endpoint: Endpoint | None = None
         self._decodings: dict[int, Decoding] = {}
@@ -95,11 +106,8 @@ class Utterance:
         if self._recording.gone:
             self.trouble = GONE
             self.scheduler.gone()
-        for entry in entries:
-            if isinstance(entry, SpeechEntry):
-                for event in entry.events:
-                    if not isinstance(event, Gap | Dtmf) and event.utterance == self.number:
-                        self._happened(event, entry.endpoint)
+        for event, endpoint in self._events(entries):
+            self._happened(event, endpoint)
 
     def request(self, decode: Decode) -> DecodeRequest:
         """Return the decode the scheduler asked for, with its audio."""
@@ -184,14 +192,22 @@ class Utterance:
             return []
         return [DeadLetter(reason, float_to_pcm16(self._recording.until(end)))]
 
-    def abandoned(self, reason: str) -> list[Effect]:
-        """Return the effects that end the utterance now, after a bug of ours."""
-        self.trouble = BROKEN
-        end = self._recording.end
-        action = PublishFinal(self.start, end, "failed", Hypothesis(""), failed=True)
-        return [*self.given_up(reason, end), self.final(action), Done()]
+    def abandoned(self, entries: Sequence[Entry]) -> list[Effect]:
+        """Return the effects that end a `broken` utterance once its end is known.
 
-    def _happened(self, event: Event, endpoint: Endpoint | None) -> None:
+        Not earlier: a client that flushes waits for a final of that reason.
+        """
+        for event, endpoint in self._events(entries):
+            if isinstance(event, Ended):
+                self._note_end(event, endpoint)
+        if self._ended is None:
+            return []
+        self.trouble = BROKEN
+        end, reason = self._ended.end, self._ended.reason
+        action = PublishFinal(self.start, end, reason, Hypothesis(""), failed=True)
+        return [*self.given_up(self.broken, end), self.final(action), Done()]
+
+    def _happened(self, event: UtteranceEvent, endpoint: Endpoint | None) -> None:
         match event:
             case Paused(end=end):
                 self._pause = end
@@ -201,11 +217,22 @@ class Utterance:
                 self._pauses.append(self._pause)
             case Resumed():
                 self.scheduler.resumed()
-            case Ended(end=end, at=at, reason=reason):
-                self._decided_at, self._endpoint = at, endpoint
+            case Ended(end=end, reason=reason):
+                self._note_end(event, endpoint)
                 for pause in self._pauses:
                     self._clauses.resumed(pause)
                 self.scheduler.ended(end, reason)
+
+    def _events(self, entries: Sequence[Entry]) -> Iterator[tuple[UtteranceEvent, Endpoint | None]]:
+        """Yield what happened to this utterance, with the stamps of its end."""
+        for entry in entries:
+            if isinstance(entry, SpeechEntry):
+                for event in entry.events:
+                    if not isinstance(event, Gap | Dtmf) and event.utterance == self.number:
+                        yield event, entry.endpoint
+
+    def _note_end(self, event: Ended, endpoint: Endpoint | None) -> None:
+        self._ended, self._decided_at, self._endpoint = event, event.at, endpoint
 
     def _quietest(self, start: int, end: int) -> int:
         return start + quietest(self._recording.until(end, start))

@@ -99,7 +99,8 @@ class VoskCodec(Codec):
                 self._partial = ""
                 if event.text:
                     self._finals.append(event)
-                if event.reason == "flush":
+                # Of an utterance that nobody could read, it is not known what ended it.
+                if event.reason in ("flush", "failed"):
                     return self._after_reset()
             case Words():
                 self._attach(event)

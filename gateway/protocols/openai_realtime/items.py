@@ -107,7 +107,7 @@ class Items:
     def final(self, event: Final) -> list[Fields]:
         """Return the rest of an utterance's text, and its item if that is complete."""
         item: Item | None
-        if event.reason == "flush" and self._flushes:
+        if self._answers_flush(event):
             (_, item), completes = self._flushes.popleft(), True
         else:
             item = self._item(event.utterance, event.start, event.end)
@@ -122,6 +122,18 @@ class Items:
             return messages
         messages = [*messages, *self._stop(item, event.end, event.at)]
         return [] if item.discarded else [*messages, _completed(item) | event.timed]
+
+    def _answers_flush(self, event: Final) -> bool:
+        """Tell whether a final completes the item of the oldest flush.
+
+        What ended an utterance that nobody could read is not known.
+        """
+        if not self._flushes or event.reason not in ("flush", "failed"):
+            return False
+        flushed = self._flushes[0][1]
+        return event.reason == "flush" or flushed is self._item(
+            event.utterance, event.start, event.end
+        )
 
     def _item(self, utterance: int, start: int, position: int) -> Item | None:
         """Return the item of an utterance heard up to `position`; None if its final came."""

@@ -133,12 +133,12 @@ async def test_a_mistake_over_one_utterance_costs_that_one_alone():
     bad, good = (opened(stage, assignment(number), woken) for number in (1, 2))
     resumed = SpeechEntry(StreamId(1, 0), (Resumed(1, 1),))
     audio = Chunk(16_000, bytes(32_000))
-    given_up, nothing = await stage.step([(bad, [audio, resumed]), (good, [audio, resumed])])
-    letter, final, done = given_up
+    assert await stage.step([(bad, [audio, resumed]), (good, [audio, resumed])]) == [[], []]
+    ended = SpeechEntry(StreamId(2, 0), (Ended(1, 0, 16_000, 16_000, "flush"),))
+    ((letter, final, done),) = await stage.step([(bad, [ended])])
     assert letter == DeadLetter("Misuse: resumed: the utterance at 0 is OPEN", bytes(32_000))
-    assert final.item.failed
+    assert (final.item.failed, final.item.reason) == (True, "flush")
     assert done == Done()
-    assert nothing == []
     await woken.get()
     for state in (bad, good):
         stage.close(state)

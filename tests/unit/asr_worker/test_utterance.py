@@ -239,14 +239,28 @@ def test_audio_without_events_is_kept_up_to_the_longest_utterance():
     assert one.seconds == 300
 
 
-def test_an_abandoned_one_is_a_failed_final_of_what_there_is():
+def test_a_broken_one_is_a_failed_final_of_its_end_and_reason():
     one = candidate()
     one.feed([Chunk(1003, bytes(6))])
-    letter, final, done = one.abandoned("ValueError: why")
+    one.broken = "ValueError: why"
+    assert one.abandoned([Chunk(1006, bytes(6)), RESUMED]) == [], "its end is not known"
+    flushed = happened(Ended(3, 1000, 1006, 1007, "flush"))
+    letter, final, done = one.abandoned([flushed])
     assert letter == DeadLetter("ValueError: why", bytes(6))
     assert isinstance(final, Commit)
-    assert (final.number, final.item) == (3, replace(Final.lost(1000, BROKEN), end=1003))
+    told = replace(Final.lost(1000, BROKEN), end=1006, at=1007, reason="flush")
+    assert (final.number, final.item) == (3, told)
     assert done == Done()
+
+
+def test_one_that_breaks_after_its_end_is_over():
+    one = utterance()
+    one.feed([Chunk(9000, bytes(16_000)), ended(9000, 9100)])
+    one.broken = "ValueError: why"
+    _, final, _ = one.abandoned([])
+    assert isinstance(final, Commit)
+    assert isinstance(final.item, Final)
+    assert (final.item.failed, final.item.reason) == (True, "silence")
 
 
 @pytest.mark.parametrize("work", [None, WORK])

@@ -187,6 +187,15 @@ def test_a_reset_has_one_reply_and_the_call_goes_on():
     assert reply(one) == {"partial": ""}
 
 
+def test_a_reset_whose_utterance_nobody_could_read_has_its_reply():
+    one = codec()
+    reply(one)
+    one.receive_text(RESET)
+    assert told(one, final("", 1, "failed")) == [{"text": ""}]
+    assert reply(one) == {"partial": ""}
+    assert told(one, final("", 2, "failed")) == [], "no reset waits"
+
+
 def test_replies_keep_the_order_of_the_messages():
     one = codec()
     one.receive_text(RESET)

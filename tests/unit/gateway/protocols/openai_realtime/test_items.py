@@ -252,3 +252,13 @@ def test_a_language_without_a_name_is_told_by_its_code():
     some.ended(ended(1, 1_600, 17_600))
     welsh = replace(final(1, 1_600, 17_600, "bore da"), language="cy")
     assert some.final(welsh)[-1]["languages"] == [{"code": "cy"}]
+
+
+def test_a_commit_whose_utterance_nobody_could_read_is_completed_before_the_next():
+    some = items(manual=True)
+    some.commit(SECOND)
+    lost = some.final(final(1, 0, 0, "", "failed", failed=True))
+    assert lost[-1]["item_id"] == "item_call_1"
+    some.commit(2 * SECOND)
+    (*_, completed) = some.final(final(2, SECOND, 2 * SECOND, "hello", "flush"))
+    assert (completed["item_id"], completed["transcript"]) == ("item_call_2", "hello")
