@@ -9,6 +9,7 @@ import asyncio
 import ctypes
 import gc
 import os
+import resource
 import signal
 import socket
 import sys
@@ -26,6 +27,8 @@ EXIT_MISUSE = 2
 EXIT_INTERRUPTED = 130
 """Ctrl-C, by the convention of shells: 128 plus the signal's number."""
 
+_MOST_FILES = 1 << 20
+"""No process of ours needs more; where there is no limit the kernel's is larger than that."""
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 _log = Log(__name__)
@@ -83,6 +86,17 @@ def return_memory() -> None:
         return
     mallopt(_M_TRIM_THRESHOLD, 4 << 20)
     mallopt(_M_MMAP_THRESHOLD, 1 << 16)
+
+
+def raise_file_limit(need: int) -> None:
+    """Raise the limit of open files as far as it goes; warn if that is below `need`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < need:
+        reason = f"{need} open files may be needed, and the hard limit is {most} (ulimit -Hn)"
+        _log.warning("process.few_descriptors", reason=reason)
 
 
 class Stop:

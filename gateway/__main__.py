@@ -15,6 +15,9 @@ from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
 from gateway.tls.serving import Given, Tls
 
+_OTHER_FILES = 256
+"""Open files of a gateway beside its calls: Redis, files, requests, and what is kept for probes."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a gateway until it is stopped; return the process's exit code."""
@@ -31,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 async def _run(settings: GatewaySettings) -> int:
     registry = metrics.new_registry(version=version("callscribe"), service="gateway")
     lifecycle.return_memory()
+    lifecycle.raise_file_limit(settings.max_sessions + _OTHER_FILES)
     with lifecycle.stop_on_signals() as stop:
         server = GatewayServer(settings, registry, lifecycle.process_name(), stop)
         if not await lifecycle.unless_stopped(server.start(_tls(settings)), stop):

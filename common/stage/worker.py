@@ -26,6 +26,9 @@ from common.telemetry import logs
 from common.telemetry.endpoint import Endpoint
 from common.telemetry.metrics import BusMetrics, StageMetrics, new_registry
 
+_FILES = 128
+"""Open files of a worker, at most."""
+
 Settings = TypeVar("Settings", bound=StageSettings)
 
 
@@ -56,6 +59,7 @@ def main(
 async def _run(
     stage: Stage[Any, Any], settings: StageSettings, registry: CollectorRegistry, slots: int
 ) -> int:
+    lifecycle.raise_file_limit(_FILES)
     consumer = lifecycle.process_name()
     address = Address.parse(settings.redis_url, stage.spec.name)
     bus_metrics = BusMetrics.build(registry)

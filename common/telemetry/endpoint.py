@@ -3,16 +3,26 @@
 Threads serve it, so that it can report a stuck event loop.
 """
 
+import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
 from socketserver import ThreadingMixIn
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
+
+from common.telemetry.spare import Spare
+
+_NO_ROOM_S = 0.1
+"""Pause where a connection waits and there is no descriptor for it, not even the spare one."""
+
+_SHORT_S = 1.0
+"""Seconds that a peer has for its request where there are no descriptors."""
 
 Check = Callable[[], str | None]
 """Returns None when all is well, else the reason in a few words. Called from any thread."""
@@ -41,9 +51,39 @@ class _Server(ThreadingMixIn, WSGIServer):
     # A probe that never finishes its request must not delay the process's exit.
     block_on_close = False
 
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection, if need be with the descriptor that is kept for that."""
+        try:
+            return self.spare.use(super().get_request)
+        except OSError:
+            time.sleep(_NO_ROOM_S)  # it would be called again immediately
+            raise
+
+    def server_bind(self) -> None:
+        """Take the port."""
+        self.spare = Spare()
+        super().server_bind()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log nothing of a peer that is gone, or says nothing."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+    def server_close(self) -> None:
+        """Listen no more."""
+        super().server_close()
+        self.spare.close()
+
 
 class _QuietHandler(WSGIRequestHandler):
+    server: _Server
     timeout = 10.0
+
+    def setup(self) -> None:
+        """Give a peer less time where its connection took the spare descriptor."""
+        super().setup()
+        if self.server.spare.out:
+            self.connection.settimeout(_SHORT_S)
 
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing: probes come every few seconds."""

@@ -61,6 +61,10 @@ class TcpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the socket."""
         self._transport = cast(asyncio.Transport, transport)
+        if self._crowd.descriptors.scarce(transport):
+            self._closing = True
+            self._transport.abort()
+            return
         self._transport.pause_reading()
         peer = transport.get_extra_info("peername")
         self.peer = str(peer[0]) if peer is not None else ""

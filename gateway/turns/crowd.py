@@ -12,6 +12,7 @@ from typing import Protocol
 
 from gateway.calls.standby import Standby
 from gateway.turns.budget import slow_lane
+from gateway.turns.descriptors import Descriptors
 
 _MOST_STRANGERS = 2048
 """Most connections without a whole request; beyond it the client with the most of them loses its
@@ -36,6 +37,7 @@ class Crowd:
 
     def __init__(self) -> None:
         self.lane = slow_lane()
+        self.descriptors = Descriptors()
         self._strangers: Standby[Member] = Standby()
         self._queue: deque[Member] = deque()
         self._serving = False

@@ -6,9 +6,17 @@ from typing import Protocol, cast
 from websockets.server import ServerProtocol
 
 from gateway.turns.crowd import Crowd
+from gateway.turns.descriptors import is_probe
 from gateway.websocket import limits
 from gateway.websocket.connection import WebSocketConnection
 from gateway.websocket.request import HeadReader
+
+_SHORT_S = 1.0
+"""Seconds that a peer has for its request's head where descriptors are scarce."""
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n"
+    b"Content-Length: 0\r\n\r\n"
+)
 
 
 class Host(Protocol):
@@ -34,6 +42,8 @@ class Arrival(asyncio.Protocol):
         self._host = host
         self._crowd = crowd
         self._head = HeadReader()
+        self._scarce = False
+        """Whether this socket is one of the last, which are for probes."""
 
     @property
     def protocol(self) -> ServerProtocol:
@@ -46,9 +56,11 @@ class Arrival(asyncio.Protocol):
         # The peer may already be gone, and then has no address.
         if (peer := transport.get_extra_info("peername")) is not None:
             self.peer = str(peer[0])
+        self._scarce = self._crowd.descriptors.scarce(transport)
         self._crowd.enter(self)
         loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(limits.MOST_HEAD, self._transport.abort)
+        patience = _SHORT_S if self._scarce else limits.MOST_HEAD
+        self._deadline = loop.call_later(patience, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
         """Read the request's head; then hand the socket over."""
@@ -56,6 +68,11 @@ class Arrival(asyncio.Protocol):
         if head is None:
             return
         self._leave()
+        if self._scarce and not is_probe(head.data):
+            self.connection.discard()
+            self._transport.write(_FULL)
+            self._transport.close()
+            return
         if head.path is not None and self._host.serves(head.path):
             self._transport.set_protocol(self.connection)
             self.connection.connection_made(self._transport)
