@@ -35,7 +35,7 @@ def distinct(keywords: Sequence[str]) -> tuple[str, ...]:
 
 
 def _without_phrases(words: list[str], length: int) -> list[str]:
-    """Return words in which no phrase of so many words repeats itself, in linear time."""
+    """Return words in which no phrase of that length repeats itself, in linear time."""
     kept: list[str] = []
     at = run = 0
     while at < len(words):

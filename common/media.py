@@ -216,7 +216,7 @@ def _begin(file: BinaryIO, size: int) -> bytes:
 
 
 def _is_cut(file: BinaryIO, begin: bytes) -> bool:
-    """Whether a RIFF file lacks its end, of which FFmpeg says nothing. A stream's size is none."""
+    """Whether a RIFF file lacks its end: FFmpeg does not tell. A stream has no true size."""
     form, size = begin[:4], begin[4:8]
     if form not in _BYTE_ORDER or not file.seekable():
         return False

@@ -12,8 +12,8 @@ from common.pipeline.record import Message, flat, sparse
 class VadLoad:
     """`audio`: seconds of live legs since the start whose utterances have ended, or silence.
 
-    `recordings`: legs whose audio arrives faster than it was spoken. `quiet`: legs of which no
-    audio has come for a while, so that recognisers have nothing of them.
+    `recordings`: legs whose audio arrives faster than it was spoken. `quiet`: legs that
+    sent no audio for a while, so that recognisers have nothing of them.
     """
 
     audio: float

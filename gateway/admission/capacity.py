@@ -68,7 +68,7 @@ class StageLook:
 
     `lag`: how old the newest audio was when it was handled. `backlog`: how long the oldest work
     item without an owner has waited. `recordings`: legs whose audio comes faster than it was
-    spoken; their work waits for that of live calls. `quiet`: legs of which nothing comes: they have
+    spoken; their work waits for that of live calls. `quiet`: legs that send nothing: they have
     places of VAD, and are no work for recognisers until they speak. Only for ASR: `places` for
     decodes, of each worker, the time that a final's `decode` takes, 0.0 if not known, and the
     `legs` that all of them were proved to carry, 0 unless each reports it.
