@@ -10,7 +10,7 @@ from common.redis.link import CommandError, CommandRefused, Link
 
 _ASK_EVERY = 1.0
 _ANSWERS = 30
-"""Answers of which the best counts: those of half a minute, in which clocks drift by a few ms."""
+"""Answers whose best one counts: those of half a minute, in which clocks drift by a few ms."""
 
 
 class _Answer(NamedTuple):
