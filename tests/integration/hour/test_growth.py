@@ -84,7 +84,7 @@ async def _rude(caller: Caller) -> None:
 
 async def _muted(caller: Caller) -> None:
     """Flush by a timer, while nothing is said."""
-    await every(1.0, caller, *(caller.said.flush or _CONTROLS[caller.protocol][:1]))
+    await every(0.4, caller, *(caller.said.flush or _CONTROLS[caller.protocol][:1]))
 
 
 async def _silent(caller: Caller) -> None:
