@@ -6,6 +6,7 @@ The same seed and clips give the same scripts; nothing in them depends on the cl
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TypeAlias
 
 import numpy as np
@@ -161,7 +162,7 @@ def _script(
     data = _encode(joined, kind.options)
     steps = list(_cut(data, kind, dice))
     if kind.changes:
-        _control(steps, kind.changes, dice)
+        _control(steps, kind, dice)
     options = replace(kind.options, events=("gap", "audio_ack", "lag"))
     return Script(name, options, tuple(steps), kind.protocol)
 
@@ -194,10 +195,14 @@ def _mulaw(pcm: "np.ndarray[tuple[int], np.dtype[np.int16]]") -> bytes:
     return bytes(code.astype(np.uint8))
 
 
+def _frame(options: Options) -> int:
+    """Return the bytes of a sample of every channel."""
+    return _WIDTH[options.encoding] * options.channels
+
+
 def _cut(data: bytes, kind: _Kind, dice: random.Random) -> list[Step]:
-    options = kind.options
-    frame = _WIDTH[options.encoding] * options.channels
-    per_second = frame * options.sample_rate
+    frame = _frame(kind.options)
+    per_second = frame * kind.options.sample_rate
     steps: list[Step] = []
     at = 0
     while at < len(data):
@@ -210,8 +215,12 @@ def _cut(data: bytes, kind: _Kind, dice: random.Random) -> list[Step]:
     return steps
 
 
-def _control(steps: list[Step], changes: Sequence[Changes], dice: random.Random) -> None:
-    """Put flushes and new options between the messages."""
+def _control(steps: list[Step], kind: _Kind, dice: random.Random) -> None:
+    """Put flushes and new options between the messages, where a sample ends."""
     for _ in range(dice.randint(2, 4)):
-        control: Step = dice.choice((Flush(), Configure(dice.choice(changes))))
-        steps.insert(dice.randrange(1, len(steps)), control)
+        control: Step = dice.choice((Flush(), Configure(dice.choice(kind.changes))))
+        sizes = (len(step.data) if isinstance(step, Say) else 0 for step in steps)
+        whole = [
+            at for at, sent in enumerate(accumulate(sizes), 1) if not sent % _frame(kind.options)
+        ]
+        steps.insert(dice.choice(whole[:-1]), control)
