@@ -101,8 +101,8 @@ class Conversation:
         self._present = True
         self._hung_up = False
         self._ordinal = 0
-        """How many text messages the client has sent since it opened the call, and how many
-        controls in bytes."""
+        """The number of the newest control. A client that resumes counts its text messages since
+        it opened the call; of others each control has a number."""
         self._mistakes = Mistakes(around.metrics)
         self._task: asyncio.Task[None] | None = None
         self._idle = Idle(idle_s, self._end_idle, self._may_be_idle)
@@ -141,8 +141,10 @@ class Conversation:
         """Handle one message; a mistake of the client is answered, and ends the call if fatal."""
         self._idle.heard()
         if isinstance(message, str):
-            self._ordinal += self._state is not _State.NEW
-            self._translate(lambda: self._codec.receive_text(message))
+            # Clients that resume count their texts; else one text may have several controls.
+            self._ordinal += self._resumable and self._state is not _State.NEW
+            numbered = not self._resumable
+            self._translate(lambda: self._codec.receive_text(message), numbered=numbered)
         elif self._codec.verbatim and self.call is not None:
             try:
                 self.call.intake.push(message)

@@ -47,3 +47,14 @@ async def test_each_control_in_bytes_has_a_number_of_its_own(table, monkeypatch)
     talk.receive(b"3")
     talk.receive("4")  # a client counts its text messages
     assert heard == [("1", 1), ("2", 2), ("3", 3), ("4", 4)]
+
+
+async def test_each_control_in_a_text_has_one_where_the_client_does_not_resume(table, monkeypatch):
+    heard: list[int] = []
+    talk: Any = table.conversation
+    talk._codec, talk._resumable = Digits(), False
+    talk.begin()
+    monkeypatch.setattr(talk.call.intake, "digit", lambda _, digit, ordinal: heard.append(ordinal))
+    for message in ("12", "", "3"):
+        talk.receive(message)
+    assert heard == [1, 2, 3]
