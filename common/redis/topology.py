@@ -35,6 +35,8 @@ class Topology:
         self._refusals = refusals
         self._nodes: dict[Endpoint, Connection] = {}
         self._map: Map = [None] * SLOTS
+        self._whole = False
+        """Whether every slot has a node; asked far more often than the map changes."""
         self._masters: set[Endpoint] = set()
         self._receiving: set[Endpoint] = set()
         """Nodes that already have keys of slots in migration; they may serve no slot yet."""
@@ -57,10 +59,13 @@ class Topology:
         """Load the map and connect to all masters, or raise BusUnavailable; then maintain both."""
         joined = await self._learn()
         ends = await asyncio.gather(*(node.connect() for node in joined), return_exceptions=True)
-        for error in filter(None, ends):
-            raise error
-        if None in self._map:
-            raise BusUnavailable(f"no Redis at {self._address}: no node serves one of the slots")
+        troubles = [error for error in ends if error is not None]
+        if not self._whole:
+            reason = f"no Redis at {self._address}: no node serves one of the slots"
+            troubles.append(BusUnavailable(reason))
+        if troubles:
+            await self.close()  # others may have connected
+            raise troubles[0]
         self._keeper = asyncio.create_task(self._keep(), name=f"topology:{self._name}")
 
     async def close(self) -> None:
@@ -78,7 +83,7 @@ class Topology:
     @property
     def connected(self) -> bool:
         """Whether a reachable node serves every slot."""
-        return None not in self._map and all(self._nodes[each].connected for each in self._masters)
+        return self._whole and all(self._nodes[each].connected for each in self._masters)
 
     async def change(self, timeout: float) -> None:
         """Wait until a connection or the map has changed, at most `timeout` seconds."""
@@ -149,6 +154,7 @@ class Topology:
             self._past += 1
             _log.warning("redis.other", link=self._name, generation=self.generation)
         self._map = new
+        self._whole = None not in new
         self._masters = set(new) - {None}  # type: ignore[assignment]  # None is taken out
         # One that serves slots stays for that alone: it leaves when it serves none any more.
         self._receiving -= self._masters

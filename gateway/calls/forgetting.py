@@ -1,7 +1,7 @@
 """Removing what stages and doorbells have of erased calls, for many of them in one go."""
 
 import asyncio
-from collections.abc import Set
+from collections.abc import Iterable, Set
 
 from common.bus.erasing import forget, silence
 from common.bus.keys import Leg
@@ -34,14 +34,23 @@ class Forgetting:
                 return  # another's round had room for it
             await asyncio.sleep(self._due - loop.time())
             waiting = dict(self._waiting)
-            await self._link.evaluate(
-                forget([*waiting], PIPELINE),
-                then=silence(
-                    {leg for each, _ in waiting.values() for leg in each},
-                    {gateway for _, each in waiting.values() for gateway in each},
-                    PIPELINE,
-                ),
-            )
-            for each in waiting:
-                del self._waiting[each]
+            try:
+                await self._link.evaluate(
+                    forget([*waiting], PIPELINE),
+                    then=silence(
+                        {leg for each, _ in waiting.values() for leg in each},
+                        {gateway for _, each in waiting.values() for gateway in each},
+                        PIPELINE,
+                    ),
+                )
+            except asyncio.CancelledError:  # the next round makes up for it
+                raise
+            except BaseException:
+                self._drop(waiting)  # otherwise no later round would succeed either
+                raise
+            self._drop(waiting)
             self._due = loop.time() + ROUND_S
+
+    def _drop(self, forgotten: Iterable[str]) -> None:
+        for each in forgotten:
+            del self._waiting[each]

@@ -14,7 +14,7 @@ from common.telemetry.logs import Log
 from gateway.access.meter import Meter
 from gateway.admission.handshake import Handshakes
 from gateway.calls.call import Call
-from gateway.calls.opening import Openings, Refused
+from gateway.calls.opening import Openings, Refused, Resumption
 from gateway.calls.store import SessionStore
 from gateway.calls.table import Calls
 from gateway.uplink.stored import Stored, to_pause
@@ -196,6 +196,15 @@ class Maintenance:
             return
         if adoption.superseded:
             return
+        try:
+            self._end_orphan(session, adoption, found)
+        except Exception as error:
+            # It would end one gateway after the other, as each adopts it.
+            _log.exception("session.open_failed", error, session=session)
+            self._calls.let_go(adoption, session)
+            await self._store.strike(session)
+
+    def _end_orphan(self, session: str, adoption: "_Adoption", found: Resumption) -> None:
         acquired = found.acquired
         call = self._calls.begin(
             acquired.record,

@@ -200,7 +200,8 @@ class _Connection(asyncio.Protocol):
         """
         if self._goes_on and self._transport is not None:
             asyncio.get_running_loop().call_later(_GONE_AFTER, self._transport.close)
-        return True
+        # Over TLS it closes anyway, and the loop would warn of any other wish.
+        return self._transport is not None and not self._transport.get_extra_info("sslcontext")
 
     def pause_writing(self) -> None:
         """Pass it on, and expect that the peer reads."""

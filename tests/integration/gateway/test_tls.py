@@ -4,7 +4,9 @@ import asyncio
 import hashlib
 import os
 import re
+import select
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -96,6 +98,20 @@ async def talk(url: str, tls: ssl.SSLContext) -> str:
 async def test_a_client_that_trusts_it_is_served(gateway: Secured, by: str):
     tls = trust(gateway.certfile) if by == "file" else trust(fingerprint=gateway.fingerprint)
     assert "fox" in await talk(gateway.url, tls)
+
+
+def test_probes_leave_nothing_in_the_log(gateway: Secured):
+    for _ in range(5):
+        with (
+            socket.create_connection(("localhost", gateway.port), timeout=5) as plain,
+            trust(gateway.certfile).wrap_socket(plain, server_hostname="localhost") as probe,
+        ):
+            probe.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            probe.setblocking(False)
+            with suppress(ssl.SSLError):
+                probe.unwrap()  # it says that it sends nothing more
+            assert select.select([probe], [], [], 5)[0]
+    assert "eof_received" not in (gateway.directory / "log").read_text()
 
 
 async def test_a_client_that_was_told_nothing_refuses_it(gateway: Secured):

@@ -2,9 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from common.bus import keys
 from common.bus.keys import Leg
 from common.bus.offers import offer
+from common.errors import Misuse
 from common.redis.address import Address
 from common.redis.link import Link
 from gateway.calls.forgetting import Forgetting
@@ -32,3 +35,16 @@ async def test_many_calls_are_forgotten_in_two_rounds(link, redis_url):
         scripts = sum(runs[each]["calls"] for each in runs if each.startswith("cmdstat_eval"))
         assert scripts <= 2 * 2 * 8, "eight scripts a round, once more where Redis knew none"
     await gateway.close()
+
+
+async def test_a_round_that_fails_does_not_make_the_next_one_fail(link, redis_url):
+    with admin(redis_url) as client:
+        client.set(keys.work_items("vad"), "of another type", ex=60)
+        forgetting = Forgetting(link)
+        with pytest.raises(Misuse):
+            await forgetting.forget("broken", {Leg("broken", 0)}, {"gw"})
+        client.delete(keys.work_items("vad"))
+        await link.evaluate([offer("vad", "later.0", ToyWork())])
+        assert forgetting._waiting == {}
+        await forgetting.forget("later", {Leg("later", 0)}, {"gw"})
+        assert client.hkeys(keys.index("vad")) == []

@@ -224,6 +224,21 @@ async def test_what_has_another_owner_by_then_is_no_orphan():
     assert not len(rig.table.calls)
 
 
+async def test_an_orphan_that_cannot_be_begun_ends_no_gateway(monkeypatch):
+    rig = Rig()
+    rig.around.call = StoredCall(StreamId(1600, 1))
+    rig.around.owner = b"former"
+    rig.orphans = [b"call"]
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise ValueError("a record that cannot be begun")
+
+    monkeypatch.setattr(rig.table.calls, "begin", fails)
+    async with rig.running("renew_for_ever"):
+        await until(lambda: len(rig.adopted_in) > 1)
+    assert "call" not in rig.table.calls
+
+
 @pytest.mark.parametrize("outage", ["late", "older"])
 async def test_after_an_outage_gateways_get_the_time_to_renew_their_calls(clock, outage):
     rig = Rig()
