@@ -60,7 +60,7 @@ BUS = (
     ),
     Fault("common/bus/may_call.lua", "opened >= most_calls", "opened > most_calls"),
     Fault("common/bus/release.lua", "== entry then", "~= '' then"),
-    Fault("common/bus/wire.py", "if len(fields) > 2 else", "if len(fields) > 9 else"),
+    Fault("common/bus/wire.py", "if len(fields) == 2:", "if len(fields) >= 2:"),
     Fault("common/rates.py", "max(0.0, now - self._at) * self._rate", "self._rate"),
     Fault("common/backoff.py", "first * 2.0", "first * 1.0"),
     Fault("common/redis/connection.py", "self.generation += 1", "self.generation += 0"),
@@ -77,7 +77,7 @@ STAGE = (
     ),
     Fault("common/stage/publisher.py", "if control.stream_id > emitted:", "if True:"),
     Fault("common/stage/publisher.py", "if events.at > emitted", "if events.at >= emitted"),
-    Fault("common/stage/portion.py", "min(MOST_ENTRIES, 2 * self.entries)", "2 * self.entries"),
+    Fault("common/stage/portion.py", "min(LARGEST if more else MOST_ENTRIES,", "min(LARGEST,"),
     Fault("common/stage/upkeep.py", "min([snapshot.floor,", "max([snapshot.floor,"),
     Fault("common/stage/breaker.py", "now - self._last > _CLOSED_AFTER", "now - self._last < 0"),
 )
