@@ -56,8 +56,8 @@ class Program(Protocol[P_co]):
 class Keeper(Generic[P]):
     """Keeps one process of `program` running from `keep` until `let_go`.
 
-    If it cannot help, or fails itself, the error becomes the exception of `failed`, which several
-    keepers may share.
+    If the process was never ready, or the keeper fails itself, the error becomes the exception of
+    `failed`, which several keepers may share.
     """
 
     def __init__(self, program: Program[P], failed: asyncio.Future[NoReturn]) -> None:

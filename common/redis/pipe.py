@@ -72,14 +72,13 @@ class Pipe(asyncio.Protocol):
         self.batches.clear()
 
     def _parting_words(self) -> CommandError | None:
-        """Return why the server hung up: what it said last, in the place of an answer or unasked.
+        """Return why the server hung up: its only answer to a batch, or what it said unasked.
 
         A server that has too many clients, or no password, says so and hangs up.
         """
-        unasked = self._reader.gets()
-        answers = self.batches[0].replies if self.batches else ()
-        last = unasked if unasked is not False else next(reversed(answers), None)
-        return last if isinstance(last, CommandError) else None
+        answers = self.batches[0].replies if self.batches else []
+        words = answers[0] if len(answers) == 1 else self._reader.gets()
+        return words if isinstance(words, CommandError) else None
 
     def data_received(self, data: bytes) -> None:
         """Distribute the complete replies."""
