@@ -19,4 +19,6 @@ class Mistakes:
         self._metrics.mistakes.labels(error.code).inc()
         if error.code not in self._logged:
             self._logged.add(error.code)
-            _log.warning("session.mistake", session=session, code=error.code, reason=error.message)
+            _log.warning("session.mistake", session=session, code=error.code)
+            # It quotes the client, who may have sent words of the call.
+            _log.debug("session.mistake_text", session=session, reason=error.message)
