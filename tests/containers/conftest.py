@@ -5,7 +5,7 @@ Images are built with the product's own Dockerfile. `make test-containers` runs 
 reached, so images of others are replaced by stand-ins (`images`); Grafana has none.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,11 +77,9 @@ def callers() -> Callers:
 
 
 @contextmanager
-def running_site(
-    engine: Engine, folder: Path, variables: Mapping[str, str], files: Sequence[Path] = ()
-) -> Iterator[Site]:
+def running_site(engine: Engine, folder: Path, files: Sequence[Path] = ()) -> Iterator[Site]:
     """Make a clone; see that nothing of it is left on leaving."""
-    site = Site(engine, folder, variables, files)
+    site = Site(engine, folder, files)
     try:
         yield site
     finally:

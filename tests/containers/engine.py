@@ -20,7 +20,7 @@ from callscribe.local.child import die_with_parent
 from tests.containers.roots import CACHE, compose_plugin
 from tests.integration.callscribe.processes import until
 
-_PROGRAMS = ("dockerd", "docker", "mmdebstrap", "apt-get", "dpkg-deb")
+_PROGRAMS = ("dockerd", "unshare", "docker", "mmdebstrap", "apt-get", "dpkg-deb")
 _RELEASES = ("12", "13")
 _LIMIT = 20_000
 """Open files of a container at most, where this machine allows as many."""
@@ -92,7 +92,8 @@ class Engine:
         file.write_text(json.dumps(config))
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["dockerd", "--config-file", str(file)],
+                # For a container that sees the host's file systems: systemd shares them.
+                ["unshare", "--mount", "--propagation", "shared", "dockerd", "--config-file", file],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -12,13 +12,12 @@ from tests.integration.callscribe.processes import until
 pytestmark = pytest.mark.timeout(900)
 
 IMAGES = ("gateway", "vad", "denoise", "asr-cpu")
+SCALED = "--scale gateway=3 --scale vad=2 --scale asr=2"
 
 
 @pytest.fixture(scope="module")
 def site(engine, results, tmp_path_factory) -> Iterator[Site]:
-    # What a busy machine measures must not send callers away.
-    variables = {"CALLSCRIBE_ASR_LOAD": "0"}
-    with running_site(engine, tmp_path_factory.mktemp("default"), variables) as site:
+    with running_site(engine, tmp_path_factory.mktemp("default")) as site:
         site.compose("build")
         results.of("default").healthy_s = site.up("docker compose up --build --detach --wait")
         yield site
@@ -60,6 +59,43 @@ def test_each_process_that_dies_is_started_again(site, results):
     for each in victims:
         checks.crashed(site, each)()
     results.of("default").killed += len(victims)
+
+
+def test_more_of_each_are_restarted_under_calls(site, callers, results):
+    site.up("docker compose up --detach --scale gateway=3 --scale vad=2 --scale asr=4", SCALED)
+    assert [len(site.containers(each)) for each in ("gateway", "vad", "asr")] == [3, 2, 2]
+    victims = site.containers()
+    tally = callers.under(url(site), *(checks.restarted(site, each) for each in victims))
+    results.of("scaled").add(tally, restarted=len(victims))
+    assert (tally.troubles, tally.words.wrong) == ([], 0)
+
+
+def test_more_of_each_are_killed_under_calls(site, callers, results):
+    victims = [
+        each for name in ("gateway", "vad", "asr", "redis") for each in site.containers(name)
+    ]
+    tally = callers.under(url(site), *(checks.killed(site, each) for each in victims))
+    results.of("scaled").add(tally, killed=len(victims))
+    assert (tally.troubles, tally.words.wrong) == ([], 0)
+
+
+def test_images_of_another_tag_replace_all_under_calls(site, callers, results):
+    """What Compose replaces together comes back within the time that a call is kept for."""
+    with (site.folder / "callscribe" / "__init__.py").open("a") as file:
+        file.write("# Another state of the sources.\n")
+    before = {each.state["Image"] for each in site.containers("gateway")}
+    site.say({"IMAGE_TAG": "another"})
+    site.compose("build")
+
+    def replace():
+        site.up("docker compose up --build --detach --wait", SCALED)
+
+    tally = callers.under(url(site), replace)
+    results.of("scaled").add(tally, restarted=len(site.containers()))
+    assert (tally.troubles, tally.words.wrong) == ([], 0)
+    after = {each.state["Image"] for each in site.containers("gateway")}
+    assert len(after) == 1
+    assert not after & before
 
 
 def test_ports_are_opened_with_keys_alone(site):
