@@ -105,7 +105,7 @@ class Media:
         if mono and self.channels > _STEREO:
             self._layout, self._width = "mono", 1  # by FFmpeg: where each speaker stands counts
         blocks = self._timed()
-        yield from map(_mixed, blocks) if mono else blocks
+        yield from map(mixed, blocks) if mono else blocks
 
     def _timed(self) -> Iterator[FloatArray]:
         start = self._container.start_time or 0
@@ -182,7 +182,7 @@ class Media:
             self.damage = f"broken off at {heard:.1f} s"
 
 
-def _mixed(block: FloatArray) -> FloatArray:
+def mixed(block: FloatArray) -> FloatArray:
     """Return the mean of one or two channels as [n, 1].
 
     Of two that cancel each other out, as after a phase inverter, the louder one.

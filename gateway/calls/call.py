@@ -27,8 +27,9 @@ from gateway.calls.store import ERASED, Remains, SessionStore, StoredLeg
 from gateway.downlink.output import Output
 from gateway.downlink.reader import Downlink
 from gateway.downlink.traces import Traces
-from gateway.protocols.commands import ACK, LAG
-from gateway.protocols.events import AudioAck, Ended, Event, Failed, GoingAway
+from gateway.protocols.api import ClientError
+from gateway.protocols.commands import ACK, LAG, Coding
+from gateway.protocols.events import AudioAck, Ended, Event, Failed, GoingAway, Heard
 from gateway.uplink.intake import Intake
 from gateway.uplink.throttle import Throttle
 from gateway.uplink.writer import Uplink
@@ -52,6 +53,9 @@ class Audience(Protocol):
 
     def tell(self, events: Sequence[Event]) -> None:
         """Tell the client of these events."""
+
+    def object(self, error: ClientError) -> None:
+        """Learn what is wrong with audio that was decoded meanwhile."""
 
     def over(self, ending: Ending) -> None:
         """Learn that the call is over for this client."""
@@ -93,7 +97,7 @@ class Call:
 
     `owner` tells this connection from all others of the call; `caller` identifies its client. For a
     call that goes on, `stored` is what Redis has of its audio, and `seq` is the last that its
-    client has. `over` is called once, when it has ended.
+    client has. `coding`: what its audio is compressed as. `over` is called once, when it has ended.
     """
 
     def __init__(
@@ -109,6 +113,7 @@ class Call:
         audience: Audience | None = None,
         stored: Sequence[StoredLeg] = (),
         seq: int = 0,
+        coding: Coding | None = None,
     ) -> None:
         self.id = name
         self.owner = owner
@@ -125,6 +130,8 @@ class Call:
             stored=stored,
             on_ack=lambda frame: self.tell([AudioAck(frame)], False),
             on_superseded=self.doubt,
+            coding=coding,
+            on_decoded=self._decoded,
         )
         """Its audio."""
         self.output = Output(
@@ -297,6 +304,14 @@ class Call:
     def doubt(self) -> None:
         """See `gateway.downlink.output.Told`."""
         self.spawn(self._look_who_owns(), "owner")
+
+    def _decoded(self, news: int | ClientError) -> None:
+        if self._audience is None:
+            return
+        if isinstance(news, ClientError):
+            self._audience.object(news)
+        else:
+            self._audience.tell([Heard(news)])
 
     async def _look_who_owns(self) -> None:
         (owner,) = await self._services.store.owners([self.id])

@@ -7,6 +7,7 @@ from typing import Protocol
 from gateway.calls.call import Audience, Call, Services
 from gateway.calls.record import SessionRecord
 from gateway.calls.store import Acquired, StoredLeg
+from gateway.protocols.commands import Coding
 from gateway.uplink.throttle import Throttle
 
 
@@ -51,6 +52,7 @@ class Calls:
         audience: Audience | None = None,
         stored: Sequence[StoredLeg] = (),
         seq: int = 0,
+        coding: Coding | None = None,
     ) -> Call:
         """Return a call that is to be opened, or to go on; see `Call`."""
         call = Call(
@@ -64,6 +66,7 @@ class Calls:
             audience=audience,
             stored=stored,
             seq=seq,
+            coding=coding,
         )
         self._calls.add(call)
         return call

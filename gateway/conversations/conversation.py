@@ -229,6 +229,10 @@ class Conversation:
         for event in events:
             self._client.send_soon(self._codec.render(event, time.time()))
 
+    def object(self, error: ClientError) -> None:
+        """See `gateway.calls.call.Audience`."""
+        self._object(error)
+
     def over(self, ending: Ending) -> None:
         """See `gateway.calls.call.Audience`."""
         self.tell([ending.event])
@@ -306,6 +310,8 @@ class Conversation:
             self.who = vouched_for(around.gate, self.who, opened.credential)
             self._vouched = True
         self._begin(_State.TALKING)
+        # Nothing tells where in a stream to go on.
+        self._resumable = self._resumable and opened.coding is None
         span = around.spans.begin(self._parent)
         asked = asked_by(around.gate, self.who, opened, around.gateway, span)
         self.call = self._around.calls.begin(
@@ -315,6 +321,7 @@ class Conversation:
             owner=self.owner,
             caller=self.who.caller,
             audience=self,
+            coding=opened.coding,
         )
         self.call.spawn(self._guard(self._register(self.call, asked, late)), "open")
 
@@ -361,7 +368,7 @@ class Conversation:
         call.intake.record = replace(record, options=options)
         self._around.calls.stored(call)
         _log.info("session.opened", session=self.id, legs=record.audio.channels, denoise=denoised)
-        self.tell([Created(self.id, str(token))])
+        self.tell([Created(self.id, str(token) if self._resumable else "")])
         self._go_on(call)
 
     async def _resume(self, asked: commands.Resume) -> None:

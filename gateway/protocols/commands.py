@@ -15,6 +15,13 @@ from common.options import SessionOptions
 Encoding: TypeAlias = Literal["float32", "pcm16", "mulaw", "alaw"]
 
 ENCODINGS: tuple[Encoding, ...] = ("float32", "pcm16", "mulaw", "alaw")
+Coding: TypeAlias = Literal[
+    "webm", "ogg", "opus", "flac", "mp3", "aac", "mp4", "amr-nb", "amr-wb", "g729", "any"
+]
+
+CODINGS: tuple[Coding, ...] = ("webm", "ogg", "opus", "flac", "mp3", "aac", "mp4")
+"""What live audio may be compressed as, in the native protocol. ``opus``: in Ogg, or one packet a
+message."""
 SAMPLE_BYTES: Mapping[Encoding, int] = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw": 1}
 MIN_SAMPLE_RATE = 4_000
 MAX_SAMPLE_RATE = 192_000
@@ -46,6 +53,11 @@ class AudioFormat:
         return SAMPLE_BYTES[self.encoding] * self.channels
 
 
+def decoded(channels: int) -> AudioFormat:
+    """Return the format that compressed audio has once it is decoded."""
+    return AudioFormat("pcm16", 16_000, channels)
+
+
 LONGEST_NAME = 128
 """Characters of a label, of a conversation's name, and of a call's."""
 
@@ -74,7 +86,9 @@ class Open:
     """Begin the call; the first command except `Say`, and never repeated.
 
     `events` are those of `EVENTS` that the client wants. `credential`: the key or token that came
-    in the message, where the protocol has no other place.
+    in the message, where the protocol has no other place. `coding`: what the audio is compressed
+    as, ``any`` for what its first bytes say; it is decoded to `audio`, as `decoded`
+    says, and such a call cannot be resumed.
     """
 
     options: SessionOptions
@@ -82,6 +96,7 @@ class Open:
     events: frozenset[str] = frozenset()
     about: About = About()
     credential: str = field(default="", repr=False)
+    coding: Coding | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The session exists; `resume_token` lets the client resume it."""
+    """The session exists; `resume_token` lets the client resume it; empty where none can."""
 
     session_id: str
     resume_token: str
@@ -46,6 +46,13 @@ class Resumed:
 @dataclass(frozen=True, slots=True)
 class AudioAck:
     """Frames of the client before `position` will not be asked for again."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Compressed audio was decoded up to `position`: its bytes do not tell."""
 
     position: int
 
@@ -241,6 +248,7 @@ Event: TypeAlias = (
     | Dtmf
     | Keyword
     | AudioAck
+    | Heard
     | Lag
     | GoingAway
     | Failed

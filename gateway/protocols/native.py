@@ -24,6 +24,8 @@ from common.options import OPTIONS, SessionOptions
 from gateway.protocols import fields, naming
 from gateway.protocols.api import ClientError, Codec, Message, Protocol, Request
 from gateway.protocols.commands import (
+    ACK,
+    CODINGS,
     ENCODINGS,
     EVENTS,
     LONGEST_NAME,
@@ -34,12 +36,14 @@ from gateway.protocols.commands import (
     About,
     Audio,
     AudioFormat,
+    Coding,
     Command,
     Configure,
     Finish,
     Flush,
     Open,
     Resume,
+    decoded,
 )
 from gateway.protocols.events import Event, Failed
 from gateway.protocols.native_messages import messages
@@ -49,7 +53,7 @@ MOST_TEXT = 1 << 17
 """Characters of a text message: more than every option at its longest, each character escaped."""
 
 _AUDIO: Mapping[str, fields.Reader] = {
-    "encoding": fields.one_of(ENCODINGS),
+    "encoding": fields.one_of((*ENCODINGS, *CODINGS)),
     "sample_rate": fields.integer(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE),
     "channels": fields.one_of(range(1, MAX_CHANNELS + 1)),
 }
@@ -166,9 +170,10 @@ class NativeCodec(Codec):
                 raise fields.unchanged(error) from None
         given = fields.read_fields(_CONFIG, body)
         options = with_changes(self._opened.options, given)
-        audio = AudioFormat(**{name: given[name] for name in _AUDIO if name in given})
+        audio, coding = _audio(given)
         about = _about(given, audio.channels)
-        self._opened = Open(options, audio, given.get("events", frozenset()), about)
+        events = given.get("events", frozenset())
+        self._opened = Open(options, audio, events, about, coding=coding)
         self._denoised = options.denoise
         self._state = _State.OPEN
         return (self._opened,)
@@ -177,6 +182,9 @@ class NativeCodec(Codec):
         if self._state is not _State.NEW:
             raise ClientError("option_fixed", "resume opens a connection; this one has a call")
         given = fields.read_fields({**_RESUME, **_CONFIG}, body)
+        if given.get("encoding") in CODINGS:
+            text = "compressed audio cannot be resumed in the middle: open another call"
+            raise ClientError("invalid_option", f"resume: {text}")
         self._repeated = {name: value for name, value in given.items() if name in _CONFIG}
         self._state = _State.RESUMING
         return (Resume(given["resume"], given.get("seq", 0), given.get("attempt", 0)),)
@@ -205,6 +213,8 @@ class NativeCodec(Codec):
             return opened.events
         if name in _ABOUT:
             return getattr(opened.about, _ABOUT[name])
+        if name == "encoding" and opened.coding is not None:
+            return opened.coding
         return getattr(opened.audio if name in _AUDIO else opened.options, name)
 
     def _out_of_order(self, what: str) -> ClientError:
@@ -220,6 +230,21 @@ class NativeCodec(Codec):
         if self._state not in (_State.NEW, _State.RESUMING):
             return error
         return fields.fatal(error)
+
+
+def _audio(given: Mapping[str, Any]) -> tuple[AudioFormat, Coding | None]:
+    """Return the format of a call's audio, and what it is compressed as."""
+    audio = {name: given[name] for name in _AUDIO if name in given}
+    coding = audio.get("encoding")
+    if coding not in CODINGS:
+        return AudioFormat(**audio), None
+    if "sample_rate" in audio:
+        text = f"sample_rate: audio in {coding} tells its own; leave it out"
+        raise ClientError("invalid_option", text)
+    if ACK in given.get("events", ()):
+        text = f"events: {ACK} is for audio that can be resumed, which {coding} cannot"
+        raise ClientError("invalid_option", text)
+    return decoded(audio.get("channels", 1)), coding
 
 
 def _about(given: Mapping[str, Any], channels: int) -> About:

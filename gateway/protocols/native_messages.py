@@ -15,6 +15,7 @@ from gateway.protocols.events import (
     Final,
     Gap,
     GoingAway,
+    Heard,
     Keyword,
     Lag,
     Partial,
@@ -58,7 +59,7 @@ def messages(opened: Open, event: Event, now: float) -> Sequence[dict[str, Any]]
         case Failed(code, text, _, retry_after):
             error = {"type": "error", "code": code, "message": text}
             return [error if retry_after is None else error | {"retry_after": retry_after}]
-        case Ended():
+        case Heard() | Ended():
             return []
 
 

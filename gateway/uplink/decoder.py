@@ -162,8 +162,9 @@ class AudioDecoder:
         if (found := container_of(head)) is not None:
             raise ClientError(
                 "invalid_audio",
-                f"the audio is {found}, by its first bytes, and no {self._audio.encoding}: send "
-                "raw samples, or the whole file over HTTP",
+                f"the audio is {found}, by its first bytes, and no {self._audio.encoding}: name it "
+                "as `encoding` where the protocol has that, send raw samples, or send the whole "
+                "file over HTTP",
                 close_code=_INVALID_DATA,
             )
 

@@ -12,9 +12,10 @@ from common.telemetry.metrics import GatewayMetrics
 from gateway.calls.record import SessionRecord
 from gateway.calls.store import StoredLeg
 from gateway.protocols.api import ClientError
-from gateway.protocols.commands import ACK, AudioFormat
+from gateway.protocols.commands import ACK, AudioFormat, Coding
 from gateway.uplink.arrivals import Arrivals
 from gateway.uplink.decoder import AudioDecoder, resume_frame
+from gateway.uplink.inflow import Inflow
 from gateway.uplink.leg import LegUplink
 from gateway.uplink.stored import AHEAD
 from gateway.uplink.throttle import Throttle
@@ -34,6 +35,9 @@ class Intake:
     client's frame `start`. If the client wants acknowledgements, `on_ack` gets about once a second
     a frame before which the client need keep nothing. `on_superseded` is called when Redis says
     that the call has another owner, or is gone.
+
+    Compressed audio (`coding`) is decoded in a thread; what was asked for behind it waits until it
+    is. `on_decoded` gets the position of its end, and what is wrong with it.
     """
 
     def __init__(
@@ -48,6 +52,8 @@ class Intake:
         stored: Sequence[StoredLeg] = (),
         on_ack: Callable[[int], None],
         on_superseded: Callable[[], None],
+        coding: Coding | None = None,
+        on_decoded: Callable[[int | ClientError], None] = lambda news: None,
     ) -> None:
         self.record = record
         """The terms of the call; whether it is denoised was settled when it was opened."""
@@ -64,6 +70,12 @@ class Intake:
         self._unnoted = 0
         self._noted = False
         self._attached = False
+        self._on_decoded = on_decoded
+        self._inflow = None
+        if coding is not None:
+            self._inflow = Inflow(
+                coding, record.audio.channels, throttle, self._decoded, on_decoded
+            )
         self.legs = [
             LegUplink(
                 Leg(session, channel),
@@ -95,6 +107,9 @@ class Intake:
 
     def push(self, data: bytes) -> None:
         """Accept audio in the client's format."""
+        if self._inflow is not None:
+            self._inflow.push(data)
+            return
         self._grow(self._ingest.push(data))
         self._wake()
 
@@ -112,23 +127,24 @@ class Intake:
 
     def digit(self, channel: int, digit: str, ordinal: int) -> None:
         """Report a DTMF digit after the audio so far."""
-        self._control(Digit(channel, digit), ordinal)
+        self._behind(lambda: self._control(Digit(channel, digit), ordinal))
 
     def flush(self, ordinal: int) -> None:
         """End the legs' open utterances after the audio so far."""
-        self._grow(self._ingest.flush())
-        self._control(Flush(), ordinal)
+        self._behind(lambda: self._flush(ordinal))
 
     def configure(self, options: SessionOptions, ordinal: int) -> None:
         """Let new options take effect after the audio so far."""
         self.record = replace(self.record, options=options)
-        self._control(Configure(options), ordinal, options=self.record.pack_options())
+        packed = self.record.pack_options()
+        self._behind(lambda: self._control(Configure(options), ordinal, options=packed))
 
     def finish(self, ordinal: int) -> None:
         """End the legs after the audio so far."""
-        self._grow(self._ingest.flush())
-        self._note()
-        self._control(End(), ordinal, ends=True)
+        if self._inflow is not None:
+            self._inflow.finish(lambda: self._finish(ordinal))
+        else:
+            self._finish(ordinal)
 
     def attach(self) -> None:
         """Begin to write: Redis holds the call."""
@@ -138,7 +154,9 @@ class Intake:
         self._wake()
 
     def detach(self) -> None:
-        """Stop repeating what Redis loses."""
+        """Stop decoding, and repeating what Redis loses."""
+        if self._inflow is not None:
+            self._inflow.close()
         for leg in self.legs:
             self._uplink.remove(leg)
 
@@ -148,6 +166,27 @@ class Intake:
             return None
         received = self.arrivals.received.when(position)
         return None if received is None else self._uplink.clock.at(received)
+
+    def _behind(self, action: Callable[[], None]) -> None:
+        """Do something once all audio so far is decoded."""
+        if self._inflow is not None:
+            self._inflow.then(action)
+        else:
+            action()
+
+    def _decoded(self, pcm: bytes) -> None:
+        self._grow(self._ingest.push(pcm))
+        self._wake()
+        self._on_decoded(self.position)
+
+    def _flush(self, ordinal: int) -> None:
+        self._grow(self._ingest.flush())
+        self._control(Flush(), ordinal)
+
+    def _finish(self, ordinal: int) -> None:
+        self._grow(self._ingest.flush())
+        self._note()
+        self._control(End(), ordinal, ends=True)
 
     def _grow(self, pieces: Sequence[bytes]) -> None:
         if not pieces[0]:

@@ -16,6 +16,10 @@ class PauseReasons:
         self._reasons.add(reason)
         return first
 
+    def beside(self, reason: str) -> bool:
+        """Return whether there is another reason."""
+        return not self._reasons <= {reason}
+
     def remove(self, reason: str) -> bool:
         """Take a reason away; return whether it was the last, so that reading may go on."""
         if reason not in self._reasons:

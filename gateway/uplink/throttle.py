@@ -11,7 +11,7 @@ from common.telemetry.logs import Log
 from gateway.uplink.pacing import PauseReasons
 from gateway.uplink.writer import MOST_WAITING
 
-_OFTEN = ("pace", "controls", "redis", "store")
+_OFTEN = ("pace", "controls", "redis", "store", "decode")
 """Reasons that pause a client many times a second; only the first time is logged."""
 _CONTROLS_RATE, _CONTROLS_BURST = 5.0, 200.0
 """Flushes, digits and changed options of one call: each is work for Redis, VAD and recognisers. A
@@ -36,6 +36,8 @@ class Throttle:
         """Whether it is paused because too much of it waits for Redis."""
         self.stored = False
         """Whether it is paused because too much of it is not recognised yet."""
+        self.on_resumed: Callable[[], None] = lambda: None
+        """Called when a reason is gone."""
         self._pause_client = pause_client
         self._pace = Bucket(rate, burst)
         self._controls = Bucket(_CONTROLS_RATE, _CONTROLS_BURST)
@@ -48,6 +50,10 @@ class Throttle:
         """Whether there is a reason."""
         return bool(self._reasons)
 
+    def paused_beside(self, why: str) -> bool:
+        """Return whether there is a reason beside this one."""
+        return self._reasons.beside(why)
+
     @classmethod
     def idle(cls, session: str) -> Self:
         """Return one that pauses nothing, for a call without a connection."""
@@ -57,13 +63,9 @@ class Throttle:
         """Stop reading for a reason, or go on once no reason is left."""
         if self._reasons.add(why) if paused else self._reasons.remove(why):
             self._pause_client(paused)
-            if why in _OFTEN:
-                if why in self._logged:
-                    return
-                self._logged.add(why)
-            _log.info(
-                "session.held" if paused else "session.released", session=self.session, reason=why
-            )
+            self._tell(why, paused)
+        if not paused:
+            self.on_resumed()
 
     def pace(self, samples: int) -> None:
         """Count new audio of one leg; a client far ahead of real time has to wait."""
@@ -87,8 +89,9 @@ class Throttle:
         self.set_paused("store", paused)
 
     def forget(self) -> None:
-        """Pause nothing any more: the connection has ended."""
+        """Pause nothing any more: the connection has ended, and nobody ends what others began."""
         self._pause_client = lambda paused: None
+        self.set_paused("memory", False)
 
     def close(self) -> None:
         """Cancel the end of every pause."""
@@ -102,3 +105,12 @@ class Throttle:
                 self._timers[why].cancel()
             loop = asyncio.get_running_loop()
             self._timers[why] = loop.call_later(pause, self.set_paused, why, False)
+
+    def _tell(self, why: str, paused: bool) -> None:
+        if why in _OFTEN:
+            if why in self._logged:
+                return
+            self._logged.add(why)
+        _log.info(
+            "session.held" if paused else "session.released", session=self.session, reason=why
+        )

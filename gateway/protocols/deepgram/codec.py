@@ -30,6 +30,7 @@ from gateway.protocols.events import (
     Failed,
     Final,
     GoingAway,
+    Heard,
     Partial,
     SpeechStarted,
 )
@@ -41,6 +42,7 @@ MOST_TEXT = 1 << 16
 """Characters of a text message."""
 
 _CLOSINGS = {
+    "invalid_audio": (1008, "DATA-0000: the payload cannot be decoded as audio"),
     "idle": (1011, "NET-0001: no audio and no KeepAlive within the timeout"),
     "finished": (1000, ""),
 }
@@ -58,7 +60,7 @@ class DeepgramCodec(Codec):
         self._about = naming.about(request, channels=self._channels)
         self._until = [0] * self._channels
         """Where the last final of each channel ended."""
-        self._clock = _Clock(asked.audio)
+        self._clock = _Clock(asked.audio, compressed=asked.coding is not None)
         self._pauses = None
         if asked.utterance_end is not None:
             self._pauses = Pauses(self._channels, asked.utterance_end, partials=asked.interim)
@@ -81,7 +83,8 @@ class DeepgramCodec(Codec):
         """See `Codec`."""
         wanted = self._asked.vad_events or self._pauses is not None
         events = frozenset({"speech_started"} if wanted else ())
-        return (Open(self._options, self._asked.audio, events, self._about),)
+        asked = self._asked
+        return (Open(self._options, asked.audio, events, self._about, coding=asked.coding),)
 
     def receive_binary(self, data: bytes) -> Sequence[Command]:
         """Translate audio; an empty message, which older clients send, is a `CloseStream`."""
@@ -90,9 +93,9 @@ class DeepgramCodec(Codec):
         if not data:
             return self._finish()
         self._clock.push(data)
-        for pauses in self._following:
-            pauses.heard(self._clock.position)
-        ends = self._ends()
+        if self._asked.coding is not None:
+            return (Audio(data),)
+        ends = self._heard(self._clock.position)
         return (Audio(data), Say(_texts(ends))) if ends else (Audio(data),)
 
     def receive_text(self, message: str) -> Sequence[Command]:
@@ -153,6 +156,9 @@ class DeepgramCodec(Codec):
                 self._request_id, self._created = session_id, now
                 waiting, self._waiting = self._waiting, []
                 return [{**answer, "request_id": session_id} for answer in waiting]
+            case Heard(position):
+                self._clock.decoded = position
+                return self._heard(position)
             case Partial() if event.text:
                 return self._partial(event)
             case Final():
@@ -170,6 +176,12 @@ class DeepgramCodec(Codec):
     @property
     def _following(self) -> list[Pauses]:
         return [each for each in (self._pauses, self._silences) if each is not None]
+
+    def _heard(self, position: int) -> list[Body]:
+        """Take note that there is audio up to a position; return the pauses that it ends."""
+        for pauses in self._following:
+            pauses.heard(position)
+        return self._ends()
 
     def _partial(self, event: Partial) -> list[Body]:
         found: list[Body] = []
@@ -276,8 +288,10 @@ class DeepgramCodec(Codec):
 class _Clock:
     """Where the audio received so far ends, in samples at 16 kHz, and its SHA-256."""
 
-    def __init__(self, audio: AudioFormat) -> None:
+    def __init__(self, audio: AudioFormat, *, compressed: bool) -> None:
         self.digest = hashlib.sha256()
+        self.decoded = 0 if compressed else None
+        """Where compressed audio ends, whose size does not tell."""
         self.frames = Frames(audio)
         self._rate = audio.sample_rate
 
@@ -287,6 +301,8 @@ class _Clock:
 
     @property
     def position(self) -> int:
+        if self.decoded is not None:
+            return self.decoded
         return self.frames.whole * SAMPLE_RATE // self._rate
 
 

@@ -14,7 +14,9 @@ from gateway.protocols.commands import (
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
     AudioFormat,
+    Coding,
     Encoding,
+    decoded,
 )
 from gateway.protocols.options import readers, with_changes
 
@@ -26,6 +28,19 @@ ENCODINGS: Mapping[str, Encoding] = {
     "mulaw": "mulaw",
     "alaw": "alaw",
 }
+CODINGS: Mapping[str, Coding] = {
+    "": "any",
+    "opus": "opus",
+    "ogg-opus": "ogg",
+    "flac": "flac",
+    "mp3": "mp3",
+    "aac": "aac",
+    "amr-nb": "amr-nb",
+    "amr-wb": "amr-wb",
+    "g729": "g729",
+    "speex": "ogg",
+}
+"""What compressed audio is; without an encoding, its first bytes tell."""
 _MOST_UTTERANCE_END = 60_000
 """Milliseconds."""
 
@@ -40,12 +55,13 @@ class Live:
     `utterance_end` is in samples at 16 kHz, None if ends of utterances are not wanted. They follow
     finals, so no utterance waits longer for its own. `speech_end`: the samples of silence that end
     speech, where they are more; None where the end of an utterance is that of speech, 0 where
-    silence ends none. `interim`: whether partials are wanted.
-    `detects_language`: the language is told with each result.
+    silence ends none. `coding`: what the audio is compressed as. `interim`: whether partials are
+    wanted. `detects_language`: the language is told with each result.
     """
 
     options: SessionOptions
     audio: AudioFormat
+    coding: Coding | None
     vad_events: bool
     utterance_end: int | None
     speech_end: int | None
@@ -61,13 +77,15 @@ def live(query: Query, defaults: SessionOptions) -> Live:
         speech_end = 0 if _endless(query) else round(silence * SAMPLE_RATE)
         silence = max(end / SAMPLE_RATE, OPTIONS["silence_threshold"].low)
     interim = flag(query, "interim_results")
+    coding = CODINGS.get(_last(query, "encoding"))
     options = with_changes(
         recognition(query, defaults),
         {"interim_results": interim, "silence_threshold": silence},
     )
     return Live(
         options=options,
-        audio=audio(query),
+        audio=audio(query) if coding is None else decoded(_channels(query)),
+        coding=coding,
         vad_events=flag(query, "vad_events"),
         utterance_end=end,
         speech_end=speech_end,
@@ -107,18 +125,18 @@ def flag(query: Query, name: str) -> bool:
 def audio(query: Query) -> AudioFormat:
     """Read the format of raw audio. Raises ClientError."""
     encoding = _last(query, "encoding")
-    known = ", ".join(ENCODINGS)
-    if not encoding:
-        text = "audio in a container (WAV, Ogg, WebM) cannot be read from a stream"
-        raise _invalid(f"encoding is missing: {text}; send raw audio as one of {known}")
+    known = ", ".join((*ENCODINGS, *filter(None, CODINGS)))
     if encoding not in ENCODINGS:
         raise _invalid(f"encoding must be one of {known}, not {encoding[:40]!a}")
     if not _last(query, "sample_rate"):
         raise _invalid("sample_rate is missing: raw audio does not tell it")
     rate = _number(query, "sample_rate", MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)
-    channels = _number(query, "channels", 1, MAX_CHANNELS) if _last(query, "channels") else 1
+    return AudioFormat(ENCODINGS[encoding], rate, _channels(query))
+
+
+def _channels(query: Query) -> int:
     flag(query, "multichannel")  # two channels are recognised apart in any case
-    return AudioFormat(ENCODINGS[encoding], rate, channels)
+    return _number(query, "channels", 1, MAX_CHANNELS) if _last(query, "channels") else 1
 
 
 def _endpointing(query: Query, defaults: SessionOptions) -> float:

@@ -87,8 +87,7 @@ BAD: Mapping[str, Bad] = {
     ),
     "deepgram": Bad(
         queries=(
-            "",
-            "encoding=opus&sample_rate=48000",
+            "encoding=vorbis&sample_rate=48000",
             "encoding=linear16",
             "encoding=linear16&sample_rate=16_000",
             "encoding=linear16&sample_rate=16000&channels=9",

@@ -112,6 +112,7 @@ RUN: dict[str, dict[str, str]] = {
         "import socket": f"{_TELEPHONES}::test_the_example_for_asterisk_runs",
     },
     "docs/protocols/deepgram.md": {
+        "const recorder": "tests/web/test_recorder.py::test_the_printed_lines_bring_words",
         "import asyncio": "tests/clients/test_deepgram.py::test_the_example_of_the_documents_runs",
     },
     "docs/protocols/files.md": {

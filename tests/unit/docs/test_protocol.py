@@ -18,7 +18,7 @@ from gateway.downlink.late_words import MOST_AWAITED
 from gateway.http import page, pages
 from gateway.protocols import PROTOCOLS, commands, native
 from gateway.protocols.api import ClientError, Request
-from gateway.protocols.commands import ENCODINGS, AudioFormat
+from gateway.protocols.commands import CODINGS, ENCODINGS, AudioFormat
 from gateway.protocols.events import (
     AudioAck,
     Created,
@@ -145,6 +145,8 @@ def test_from_when_a_change_holds_is_told_of_each_option_that_may_change():
 def test_the_encodings_and_events_are_those_of_the_code():
     encodings = [name for row in tables("Audio")[0] for name in coded(row[0])]
     assert sorted(encodings) == sorted(ENCODINGS)
+    compressed = [coded(row[0])[0] for row in tables("Audio")[1]]
+    assert sorted(compressed) == sorted(CODINGS)
     types = [coded(row[0])[0] for row in tables("Server messages")[0]]
     opt_in = [row for row in tables("Server messages")[0] if row[2].startswith("opt-in")]
     assert [coded(row[0])[0] for row in opt_in] == list(commands.EVENTS)

@@ -18,7 +18,7 @@ from gateway.protocols.commands import (
     Open,
     Resume,
 )
-from gateway.protocols.events import Failed
+from gateway.protocols.events import Created, Failed
 from gateway.protocols.native import PROTOCOL, NativeCodec
 
 DEFAULTS = SessionOptions(silence_threshold=0.6)
@@ -123,7 +123,7 @@ def test_a_config_of_everything():
         ("sample_rate", 8000.5, "invalid_option"),
         ("channels", 3, "invalid_option"),
         ("channels", True, "invalid_option"),
-        ("encoding", "opus", "invalid_option"),
+        ("encoding", "vorbis", "invalid_option"),
         ("events", ["partial"], "invalid_option"),
         ("keywords", "word", "invalid_option"),
         ("context", None, "invalid_option"),
@@ -292,3 +292,29 @@ def test_any_config_is_taken_or_refused_with_a_client_error(config, second):
 def test_a_token_beside_the_name_is_not_chosen():
     assert PROTOCOL.subprotocol(["callscribe", "token.abc"]) == "callscribe"
     assert PROTOCOL.subprotocol(["token.abc"]) is None
+
+
+def test_compressed_audio_tells_its_own_rate_and_is_not_resumed():
+    codec = NativeCodec(DEFAULTS, Request())
+    config = {"type": "config", "encoding": "webm", "channels": 2}
+    (opening,) = codec.receive_text(json.dumps(config))
+    assert isinstance(opening, Open)
+    assert (opening.coding, opening.audio) == ("webm", AudioFormat("pcm16", 16_000, 2))
+    assert codec.receive_text(json.dumps(config))  # the same again changes nothing
+    assert config_error(codec, encoding="ogg").code == "audio_format_fixed"
+    created = rendered(codec, Created("s", ""))
+    assert created == [{"type": "session_created", "session_id": "s", "resume_token": ""}]
+
+
+@pytest.mark.parametrize(
+    ("beside", "code", "named"),
+    [
+        ({"sample_rate": 48_000}, "invalid_option", "sample_rate"),
+        ({"events": ["audio_ack"]}, "invalid_option", "audio_ack"),
+        ({"resume": "s.t"}, "invalid_option", "cannot be resumed"),
+    ],
+)
+def test_what_compressed_audio_has_not_is_refused(beside, code, named):
+    error = config_error(NativeCodec(DEFAULTS, Request()), encoding="opus", **beside)
+    assert (error.code, error.fatal) == (code, True)
+    assert named in error.message

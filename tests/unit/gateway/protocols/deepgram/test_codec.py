@@ -28,6 +28,7 @@ from gateway.protocols.events import (
     Failed,
     Final,
     GoingAway,
+    Heard,
     Lag,
     Partial,
     SpeechStarted,
@@ -82,8 +83,21 @@ def test_starts_of_speech_are_asked_for_where_they_are_needed(query):
 
 
 def test_a_request_of_no_use_has_no_codec():
-    with pytest.raises(ClientError, match="encoding is missing"):
-        DeepgramCodec(DEFAULTS, Request())
+    with pytest.raises(ClientError, match="encoding must be one of"):
+        DeepgramCodec(DEFAULTS, Request(query={"encoding": ["pcm"]}))
+
+
+def test_compressed_audio_tells_where_it_ends_once_it_is_decoded():
+    one = DeepgramCodec(DEFAULTS, Request(query={"utterance_end_ms": ["1000"]}))
+    (opening,) = one.connected()
+    assert isinstance(opening, Open)
+    assert (opening.coding, opening.audio) == ("any", AudioFormat("pcm16", 16_000, 1))
+    told(one, Created("s", ""), FINAL)
+    assert one.receive_binary(bytes(10**6)) == (Audio(bytes(10**6)),)
+    assert told(one, Heard(8_000 + 16_000)) == []
+    (end,) = told(one, Heard(8_000 + 16_000 + UNDECIDED))
+    assert (end["type"], end["last_word_end"]) == ("UtteranceEnd", 0.5)
+    assert told(one, Ended())[0]["duration"] == 1.8
 
 
 def test_client_messages():
