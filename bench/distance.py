@@ -43,8 +43,8 @@ def main(argv: Sequence[str]) -> int:
     )
     distances = [0, 20, 50, 100, 200, 300]
     parser.add_argument("--rtt", type=int, nargs="+", default=distances, metavar="MS")
-    parser.add_argument("--calls", type=int, default=2, metavar="N")
-    parser.add_argument("--seconds", type=float, default=50.0, metavar="S")
+    parser.add_argument("--calls", type=int, default=1, metavar="N")
+    parser.add_argument("--seconds", type=float, default=40.0, metavar="S")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--short", action="store_true", help="0 and 100 ms, for 15 seconds")
     options = parser.parse_args(argv)

@@ -8,6 +8,7 @@ _PHASES = {
     "twice": "twice as many as fit",
 }
 
+_FAR = ("endpoint_to_final", "partial_lag")
 _STARTED = {
     "gateway": "gateway",
     "vad": "VAD worker",
@@ -37,6 +38,23 @@ def live() -> str:
         for run in read("live")["figures"]["runs"]
     ]
     return recorded("live", "Latencies in ms, p50 / p95:\n\n" + table(columns, rows))
+
+
+def distance() -> str:
+    """Return how late finals are with Redis far away, and the lag that is reported."""
+    columns = ["round trip ms", "endpoint to final", "partial behind its audio"]
+    columns += ["lag of VAD", "lag of ASR", "words right", "lost"]
+    rows = [
+        [
+            number(run["rtt_ms"]),
+            *(pair(run["latency_ms"][each], "p50", "p95") for each in _FAR),
+            *(pair(run["lag_ms"][stage], "p50", "p95") for stage in ("vad", "asr")),
+            f"{run['right_percent']:.1f} %",
+            number(run["lost"]),
+        ]
+        for run in read("distance")["figures"]
+    ]
+    return recorded("distance", "In ms, p50 / p95:\n\n" + table(columns, rows))
 
 
 def other_servers() -> str:

@@ -45,6 +45,7 @@ def _targets() -> str:
 _PLACES: Mapping[str, Callable[[], str]] = {
     "targets": _targets,
     "live": calls.live,
+    "distance": calls.distance,
     "other-servers": calls.other_servers,
     "clients-deepgram": partial(calls.unmodified, "deepgram"),
     "clients-openai": partial(calls.unmodified, "openai"),
