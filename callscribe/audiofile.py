@@ -4,8 +4,8 @@ They are read as the server reads uploads (`common.media`).
 """
 
 import sys
+import threading
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -20,6 +20,8 @@ from gateway.protocols.commands import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE
 MIX = 0
 """In place of a channel's number: all channels in one."""
 STDIN = Path("-")
+_PATIENCE = 1.0
+"""Seconds for a read under way when the file is closed."""
 
 
 class AudioFileError(CallscribeError):
@@ -50,6 +52,8 @@ class AudioFile:
         self.path = path
         self._channel = channel
         self._file: BinaryIO | None = None
+        self._reading = threading.Lock()
+        self._closed = False
         try:
             self._file = sys.stdin.buffer if path == STDIN else path.open("rb")
             self._media = Media(self._file)
@@ -89,7 +93,7 @@ class AudioFile:
         kept: list[FloatArray] = []
         problem: object = None
         try:
-            for block in chain([self._first], self._blocks):
+            for block in self._read():
                 kept.append(self._chosen(block))
                 if sum(map(len, kept)) >= size:
                     whole = np.concatenate(kept)
@@ -104,15 +108,33 @@ class AudioFile:
         if problem is not None:
             raise AudioFileError(f"{self.path}: {problem}")
 
+    def _read(self) -> Iterator[FloatArray]:
+        """Yield what the file holds; ends when another thread closes it."""
+        yield self._first
+        while True:
+            with self._reading:
+                block = None if self._closed else next(self._blocks, None)
+            if block is None:
+                return
+            yield block
+
     def _chosen(self, block: FloatArray) -> FloatArray:
         if self._channel is None or self._channel == MIX:
             return block
         return block[:, self._channel - 1 : self._channel]
 
     def close(self) -> None:
-        """Close the file; a second time does nothing."""
-        self._media.close()
-        self._close_file()
+        """Close the file; a second time does nothing.
+
+        A thread that reads it has its turn first. A pipe that gives nothing is left to that thread.
+        """
+        self._closed = True
+        if self._reading.acquire(timeout=_PATIENCE):
+            try:
+                self._media.close()
+                self._close_file()
+            finally:
+                self._reading.release()
 
     def _close_file(self) -> None:
         if self._file is not None and self.path != STDIN:

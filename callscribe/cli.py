@@ -7,6 +7,7 @@ Every command does its own imports, so that none waits for another's libraries.
 
 import errno
 import importlib
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint
@@ -21,6 +22,8 @@ from common.lifecycle import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISUSE
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    # A command says itself what went wrong; a service configures its log.
+    logging.lastResort = None
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments.pop(0) if arguments else "--help"
     try:

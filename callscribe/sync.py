@@ -11,18 +11,16 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
-from queue import SimpleQueue
+from contextlib import contextmanager
 from ssl import SSLContext
-from typing import Any, Self, TypeAlias, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 from callscribe import client
+from callscribe.client.blocking import SourceExit, in_thread
 from callscribe.client.errors import Disconnected
 from callscribe.client.messages import Changes, Event, Options
-from callscribe.errors import CallscribeError, reason_of
 
 T = TypeVar("T")
-_Requests: TypeAlias = SimpleQueue[asyncio.Future[bytes | None] | None]
 
 _LEFT = "the call was left"
 
@@ -67,11 +65,11 @@ class SyncCall:
         reads the source. If the source still blocks when the call is left, that thread stays, but
         does not keep the process alive.
         """
-        events = self._call.transcribe(_read_in_thread(source))
+        events = self._call.transcribe(in_thread(source))
         try:
             while (event := self._worker.run(_next(events))) is not None:
                 yield event
-        except _SourceExit as end:
+        except SourceExit as end:
             raise end.raised from None
 
     def __iter__(self) -> Self:
@@ -163,58 +161,5 @@ class _Worker:
         self._loop.close()
 
 
-class _SourceExit(CallscribeError):
-    """Wraps a BaseException of a source, which would otherwise end the loop."""
-
-    def __init__(self, raised: BaseException) -> None:
-        super().__init__(f"the source ended by {reason_of(raised)}")
-        self.raised = raised
-
-
 async def _next(events: AsyncIterator[Event]) -> Event | None:
     return await anext(events, None)
-
-
-async def _read_in_thread(source: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """Yield the pieces of the source; a thread reads each on request."""
-    requests: _Requests = SimpleQueue()
-    name = "callscribe-source"
-    threading.Thread(target=_answer, args=(source, requests), name=name, daemon=True).start()
-    loop = asyncio.get_running_loop()
-    try:
-        while True:
-            answer: asyncio.Future[bytes | None] = loop.create_future()
-            requests.put(answer)
-            piece = await answer
-            if piece is None:
-                return
-            yield piece
-    finally:
-        requests.put(None)
-
-
-def _answer(source: Iterable[bytes], requests: _Requests) -> None:
-    pieces: Iterator[bytes] | None = None
-    while (answer := requests.get()) is not None:
-        piece: bytes | None = None
-        failure: Exception | None = None
-        try:
-            pieces = iter(source) if pieces is None else pieces
-            piece = next(pieces, None)
-        except Exception as error:
-            failure = error
-        except BaseException as error:
-            failure = _SourceExit(error)
-        with suppress(RuntimeError):  # the loop is closed: nothing waits any more
-            answer.get_loop().call_soon_threadsafe(_resolve, answer, piece, failure)
-
-
-def _resolve(
-    answer: asyncio.Future[bytes | None], piece: bytes | None, failure: Exception | None
-) -> None:
-    if answer.done():  # cancelled
-        return
-    if failure is None:
-        answer.set_result(piece)
-    else:
-        answer.set_exception(failure)

@@ -1,12 +1,16 @@
 """Fixtures shared by every suite, and what a run tells."""
 
+import logging
 import os
 import signal
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from common.telemetry.logs import ConsoleFormatter, JsonFormatter
 
 # What a shell runs in the background ignores SIGINT, and so would the processes that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -65,6 +69,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     )
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"skipped {count}: {reason}")
+
+
+@pytest.fixture(autouse=True)
+def no_log_beyond_a_test() -> Iterator[None]:
+    """Take away the log that a test configured: its stream is closed by then."""
+    yield
+    root = logging.getLogger()
+    ours = (ConsoleFormatter, JsonFormatter)
+    root.handlers[:] = [each for each in root.handlers if not isinstance(each.formatter, ours)]
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,13 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from callscribe.audiofile import AudioFile, AudioFileError, is_read_once
 from callscribe.client import Call
+from callscribe.client.blocking import in_thread
 from callscribe.client.latency import Sending
 from callscribe.client.messages import Options
 from callscribe.commands.conversing import CHANNEL_NAMES, admitted, converse
@@ -21,7 +22,7 @@ from callscribe.commands.progress import Progress, Track
 from callscribe.commands.render import Display, Sheet, display_for
 from callscribe.commands.server_flags import Server
 from callscribe.commands.summary import Spent, summary, summary_text
-from common.audio import FloatArray, float_to_pcm16
+from common.audio import float_to_pcm16
 from common.errors import CallscribeError, SettingsError
 from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
 
@@ -241,17 +242,13 @@ class Source:
         With it comes its end, in seconds of audio. It is interleaved PCM16.
         """
         start, frames = time.monotonic(), 0
-        # A pipe keeps its reader waiting, and a call must go on meanwhile.
-        while (block := await asyncio.to_thread(self._next)) is not None:
-            frames += len(block)
-            self.sent = frames / self.audio.rate
-            due = start + self.sent / self._speed if self._speed else 0.0
-            await asyncio.sleep(max(0.0, due - time.monotonic()))  # 0: the receiver has its turn
-            yield self.sent, float_to_pcm16(block.ravel())
-
-    def _next(self) -> FloatArray | None:
         try:
-            return next(self._blocks, None)
+            async with aclosing(in_thread(self._blocks)) as blocks:
+                async for block in blocks:
+                    frames += len(block)
+                    self.sent = frames / self.audio.rate
+                    due = start + self.sent / self._speed if self._speed else 0.0
+                    await asyncio.sleep(max(0.0, due - time.monotonic()))  # 0: the receiver's turn
+                    yield self.sent, float_to_pcm16(block.ravel())
         except AudioFileError as error:
             self.damage = error
-            return None

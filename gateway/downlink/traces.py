@@ -95,7 +95,8 @@ class CallTrace:
             if isinstance(event, Words):
                 if event.words:
                     self._traces.add(self._session, event.seq, self._late(event, offset))
-            elif event.text or event.failed:  # an answer to a flush may not stay in the text
+            # The answer to a flush that has no words is trimmed from the text.
+            elif event.text or event.failed or event.reason == "finish":
                 self._traces.add(self._session, event.seq, self._final(event, now, offset))
 
     def _final(self, event: Final, now: float, offset: float) -> SentFinal:

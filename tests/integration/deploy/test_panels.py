@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 from tests.drills.monitoring import missing
 from tests.drills.system import FULL, GOOD, SLOW, System, running_system
 from tests.integration.deploy.monitoring import PROGRAMS, mounted, moved
-from tests.integration.pipeline.calls import config, line
+from tests.integration.pipeline.calls import FINALIZE, config, line
 from tests.promql import names
 from tests.unit.deploy import compose
 
@@ -90,7 +90,7 @@ def exporters(system: System) -> Iterator[set[str]]:
 
 
 async def provoke(system: System) -> None:
-    """Do what counters with labels wait for: lose connections to Redis, refuse calls."""
+    """Do what labelled counters wait for: lost connections, refused calls, a client's mistake."""
     system.redis.client_kill_filter(_type="normal")
     with suppress(InvalidStatus):
         async with connect(system.url, origin=Origin("https://elsewhere.example"), proxy=None):
@@ -98,6 +98,10 @@ async def provoke(system: System) -> None:
     with suppress(InvalidStatus, WebSocketException):
         async with line(system.url) as client:
             await client.say(config(encoding="none such"))
+            await client.hear_out()
+    with suppress(WebSocketException):
+        async with line(system.url) as client:  # a mistake that ends no call
+            await client.say(config(), '{"type": "config", "language": "klingon"}', FINALIZE)
             await client.hear_out()
 
 

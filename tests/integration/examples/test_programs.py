@@ -5,10 +5,8 @@ import re
 import signal
 import subprocess
 import sys
-import tomllib
 import urllib.parse
 import urllib.request
-from fnmatch import fnmatch
 from uuid import uuid4
 from xml.etree import ElementTree
 
@@ -52,13 +50,6 @@ def test_the_readme_names_every_example():
     told = set(re.findall(r"^\| [^|]+ \| \[([\w.]+)\]", readme, re.MULTILINE))
     files = {path.name for glob in PROGRAMS for path in EXAMPLES.glob(glob)} - {"captions.tsx"}
     assert told == files | {"asterisk", "react"}
-
-
-def test_the_wheel_has_no_examples():
-    settings = tomllib.loads((EXAMPLES.parent / "pyproject.toml").read_text())
-    packages = settings["tool"]["setuptools"]["packages"]["find"]["include"]
-    assert "callscribe*" in packages
-    assert not any(fnmatch("examples", pattern) for pattern in packages)
 
 
 def test_the_bot_stops_when_its_caller_speaks_and_answers_what_was_said(place, run, recording):

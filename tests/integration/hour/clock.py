@@ -19,7 +19,6 @@ from common.redis.pipe import Pipe
 _PATIENCE = 1.0
 """Real seconds that the loop waits for a reply before it lets its timers run."""
 _YEAR = 3e7
-_real = time.monotonic
 
 
 class Clock:
@@ -30,10 +29,11 @@ class Clock:
         self.owed = 0
         """Batches that Redis has not answered, apart from those that wait for news."""
         self._skipped = 0.0
+        self._real = time.monotonic  # before it is replaced by `now`
 
     def now(self) -> float:
         """Return the time, in seconds."""
-        return _real() + self._skipped
+        return self._real() + self._skipped
 
     def skip(self, seconds: float) -> None:
         """Let so much time have passed."""
