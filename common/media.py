@@ -14,7 +14,9 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 
 from common.audio import FloatArray
 from common.errors import CallscribeError
@@ -37,6 +39,8 @@ _BYTE_ORDER: dict[bytes, Literal["little", "big"]] = {b"RIFF": "little", b"RIFX"
 _ENDLESS = 0x7FFF_0000
 """A size from here on stands for one that was not known."""
 _FULL_SCALE = np.float32(32_768)
+_MOST_ERRORS = 4_096
+"""Times that a reader may find no packet, one after another. Each time it leaves out some bytes."""
 _CUT_SHORT = 0.98
 """Less than this share of what the header announces was broken off. Headers round."""
 _CANCELLED = 0.01
@@ -158,20 +162,36 @@ class Media:
                 raise NotAudio(f"{where}, is infinite or not a number")
 
     def _frames(self) -> Iterator[AudioFrame]:
-        packets = self._container.demux(self._container.streams.audio[0])
-        while True:
+        stream = self._container.streams.audio[0]
+        packets = self._container.demux(stream)
+        errors = 0
+        while errors < _MOST_ERRORS:
             try:
                 packet = next(packets, None)
+            except av.InvalidDataError:
+                packets = self._container.demux(stream)  # it ends where it raises
+                frames = None
+            except (av.FFmpegError, OSError):
+                break
+            else:
                 if packet is None:
                     return
-                frames = packet.decode()
-            except av.InvalidDataError:
+                frames = self._decoded(packet)
+            if frames is None:
                 self.damage = f"damaged at {self._position / self.rate:.1f} s"
+                errors += 1
                 continue
-            except (av.FFmpegError, OSError):
-                self.damage = f"broken off at {self._position / self.rate:.1f} s"
-                return
-            yield from (each for each in frames if isinstance(each, AudioFrame))
+            errors = 0
+            yield from frames
+        self.damage = f"broken off at {self._position / self.rate:.1f} s"
+
+    def _decoded(self, packet: "Packet[AudioStream]") -> list[AudioFrame] | None:
+        """Return the frames of a packet, None if a decoder can make nothing of it."""
+        try:
+            decoded: list[object] = [*packet.decode()]
+        except (av.FFmpegError, OSError):
+            return None
+        return [each for each in decoded if isinstance(each, AudioFrame)]
 
     def _note_end(self) -> None:
         if not self._position:

@@ -11,6 +11,7 @@ from av.audio.frame import AudioFrame
 
 from common.audio import FloatArray
 from common.media import Media, NotAudio
+from tests.unit.gateway.files.recordings import file, tones
 
 Samples = np.ndarray[tuple[int, ...], np.dtype[np.int16]]
 RATE = 16_000
@@ -122,3 +123,13 @@ def test_a_voice_on_one_channel_is_mixed():
     stereo = np.stack([TONE, np.zeros_like(TONE)], axis=1)
     samples, _ = read(wav(chunk(b"data", stereo.tobytes()), channels=2), mono=True)
     assert np.abs(samples).max() == pytest.approx(4_000 / 32_768, rel=0.01)
+
+
+@pytest.mark.parametrize(("container", "codec"), [("adts", "aac"), ("mp3", "mp3")])
+def test_what_comes_behind_damage_is_read(container, codec):
+    whole = file(np.tile(tones(48_000, 440), (3, 1)), 48_000, container, codec)
+    garbage = np.random.default_rng(1).bytes(6_000)
+    samples, media = read(whole[: len(whole) // 2] + garbage + whole[len(whole) // 2 :])
+    assert len(samples) / media.rate == pytest.approx(6, abs=0.3)
+    assert media.damage is not None
+    assert media.damage.startswith("damaged at ")
