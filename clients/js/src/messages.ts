@@ -88,7 +88,7 @@ export interface SessionCreated {
   type: "session_created";
   /** 32 hexadecimal digits; the call's name in the logs. */
   session_id: string;
-  /** Proves the right to resume this call: keep it secret. */
+  /** Proves the right to resume this call: keep it secret; empty if it cannot be. */
   resume_token: string;
   /** As the client gave them. */
   channel_labels?: readonly string[];
