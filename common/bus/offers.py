@@ -26,19 +26,39 @@ def offer_packed(stage: str, key: str, item: bytes) -> ScriptCall:
 async def missing(link: Link, items: Sequence[tuple[str, str]]) -> list[bool]:
     """Tell of each work item, given as (stage, key), whether Redis has none: done, or lost.
 
-    If the stream of a stage was lost and not its index, all its items are missing; now and then
-    they seem so for a moment, when one of them has just ended. Waits as long as Redis is away.
+    If the stream of a stage was lost and not its index, all its items are missing. Waits as long
+    as Redis is away.
     """
-    entries = await link.insist([commands.entry_of(stage, key) for stage, key in items])
-    oldest: dict[str, bytes] = {}
-    for (stage, _), entry in zip(items, entries, strict=True):
-        if isinstance(entry, bytes):
-            oldest[stage] = min(entry, oldest.get(stage, entry), key=wire.id_halves)
-    found = await link.insist(
-        [commands.entry_at(keys.work_items(stage), entry) for stage, entry in oldest.items()]
-    )
-    emptied = {stage for stage, there in zip(oldest, found, strict=True) if not there}
+    entries = await link.insist([commands.entry_of(*item) for item in items])
+    oldest: dict[str, tuple[bytes, str]] = {}
+    for (stage, key), entry in zip(items, entries, strict=True):
+        if isinstance(entry, bytes) and (
+            stage not in oldest or wire.id_halves(entry) < wire.id_halves(oldest[stage][0])
+        ):
+            oldest[stage] = entry, key
+    emptied = await _without_streams(link, oldest)
     return [
         not isinstance(entry, bytes) or stage in emptied
         for (stage, _), entry in zip(items, entries, strict=True)
     ]
+
+
+async def _without_streams(link: Link, indexed: dict[str, tuple[bytes, str]]) -> set[str]:
+    """Return the stages of which the index names an entry that the stream does not have.
+
+    The index is asked again after the stream: an item that ended in between is in neither.
+    """
+    found = await link.insist(
+        [commands.entry_at(keys.work_items(stage), entry) for stage, (entry, _) in indexed.items()]
+    )
+    suspects = {
+        stage: at for (stage, at), there in zip(indexed.items(), found, strict=True) if not there
+    }
+    again = await link.insist(
+        [commands.entry_of(stage, key) for stage, (_, key) in suspects.items()]
+    )
+    return {
+        stage
+        for (stage, (entry, _)), now in zip(suspects.items(), again, strict=True)
+        if now == entry
+    }

@@ -252,8 +252,6 @@ class Runner(Generic[S]):
         """Do one round; return whether the next is to follow immediately."""
         if self._publisher.generation != self._link.generation:
             await self._reopen()
-        for entry in self._leases.lost() & self._slots.keys():
-            self._forget(self._slots[entry], "lost")
         notified, self._notified = self._notified, set()
         woken, self._woken = self._woken, set()
         chosen = [
@@ -267,6 +265,9 @@ class Runner(Generic[S]):
         opened = self._opening is not None and await self._opening
         self._opening = None
         await self._finish_step()
+        # After that: what a step has just released is done, not lost.
+        for entry in self._leases.lost() & self._slots.keys():
+            self._forget(self._slots[entry], "lost")
         if everything:
             for slot, why in self._upkeep.attend(self._slots.values(), _now()):
                 self._forget(slot, why)
