@@ -6,7 +6,7 @@ clause is long enough; where no pause comes for long, at the quietest moment. An
 leave only a word or two behind it does not count.
 
 Cuts follow from the positions of pauses and from the audio, never from load or time, so an
-utterance that is repeated elsewhere has the same clauses and the same text.
+utterance that is repeated elsewhere has the same clauses.
 
 Measured with tiny.en on 3 032 words in utterances of 19 to 27 s: 3.3 % of the words wrong, instead
 of 3.1 % uncut. With the text of the clause before as a prompt it is 3.8 %.

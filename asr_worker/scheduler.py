@@ -16,8 +16,9 @@ decode is in flight:
   a partial, so that short pauses cannot starve the partials; without partials it is cancelled.
 - CLOSING: the clauses that still have no text. The final is published once all have one; nothing
   follows it.
-Words that were shown are never followed by nothing: where an engine, with more audio, takes what a
-clause says for silence, the clause keeps the last words that a partial had of it.
+The final begins with the stable words. Words that were shown are never followed by nothing: where
+an engine, with more audio, takes what a clause says for silence, the clause keeps the last words
+that a partial had of it.
 The decode in flight is as urgent as what it is for now. A clause whose decode fails waits for the
 end; partials lack its text. There it is decoded once more; if that fails too, the final is failed.
 """
@@ -39,6 +40,7 @@ from asr_worker.actions import (
 from asr_worker.api import Hypothesis, Priority
 from asr_worker.clauses import Clause, Clauses
 from asr_worker.joining import joined
+from asr_worker.respelling import respelled
 from asr_worker.stabilizer import StabilizedText, Stabilizer
 from common.audio import SAMPLE_RATE
 from common.errors import Misuse
@@ -75,6 +77,7 @@ class UtteranceScheduler:
     partials come at a fifth of the cadence, until one has text.
     `interim` False: no partials. `clauses` None: it is never cut. `live`: its audio does not come
     ahead of its events; else clauses before an unknown pause are not decoded early, in vain.
+    `stable_until` and `stable`: see `Stabilizer`.
     """
 
     def __init__(
@@ -86,6 +89,8 @@ class UtteranceScheduler:
         first: int = 3 * SAMPLE_RATE // 10,
         clauses: Clauses | None = None,
         live: bool = True,
+        stable_until: int | None = None,
+        stable: str = "",
     ) -> None:
         self._start = start
         self._interim = interim
@@ -115,7 +120,7 @@ class UtteranceScheduler:
         self._said: dict[int, Hypothesis] = {}
         """The last words that were shown of what begins at a position."""
         self._failures: Counter[Clause] = Counter()
-        self._stabilizer = Stabilizer()
+        self._stabilizer = Stabilizer(stable_until, stable)
         self._shown = StabilizedText("", 0)
         self._publications: list[Action] = []
 
@@ -135,7 +140,7 @@ class UtteranceScheduler:
         clauses = self._wanted()
         if not clauses or self._without_text(clauses) is not None:
             return None
-        return clauses[-1].end, self._joined(clauses)
+        return clauses[-1].end, self._settled(clauses)
 
     @property
     def rest(self) -> int:
@@ -244,7 +249,7 @@ class UtteranceScheduler:
 
     def _show(self, hypothesis: Hypothesis, end: int) -> None:
         """Publish a partial unless its text is shown already."""
-        partial = self._stabilizer.update(hypothesis.text, hypothesis.complete)
+        partial = self._stabilizer.update(hypothesis.text, hypothesis.complete, end)
         if partial != self._shown:
             self._shown = partial
             self._publications.append(
@@ -279,6 +284,11 @@ class UtteranceScheduler:
             ((at - self._start) / SAMPLE_RATE, hypothesis) for at, hypothesis in (*texts, *more)
         )
 
+    def _settled(self, clauses: Sequence[Clause]) -> Hypothesis:
+        """Return the whole of the clauses, as the final says it: stable words stay."""
+        whole = self._joined(clauses)
+        return respelled(whole, self._stabilizer.settled(whole.text))
+
     def _superseded(self) -> bool:
         """Whether the decode in flight blocks the wanted one."""
         decode = self._in_flight
@@ -308,7 +318,7 @@ class UtteranceScheduler:
         if self._end <= self._start:
             hypothesis, failed = Hypothesis(""), False
         elif clauses and self._without_text(clauses) is None:
-            hypothesis, failed = self._joined(clauses), False
+            hypothesis, failed = self._settled(clauses), False
             token, _ = self._texts[clauses[-1]]
         elif self._gone or any(self._failures[clause] >= _ATTEMPTS for clause in clauses):
             hypothesis, failed = self._heard, True

@@ -25,6 +25,7 @@ from asr_worker.utterance import POISONED, Utterance, unreadable
 from common.audio import SAMPLE_RATE, samples
 from common.bus import wire
 from common.errors import reason_of
+from common.pipeline.partial import PARTIAL_TEXT
 from common.pipeline.report import AsrLoad
 from common.pipeline.stages import ASR
 from common.pipeline.streams import SOURCES, SPEECH, Stream
@@ -97,7 +98,11 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
     def open(
         self, assignment: Assignment[UtteranceWork], recovery: Recovery, wake: Callable[[], None]
     ) -> OwnedUtterance:
-        """See `Stage.open`; `recovery.emitted` is the last item in the leg's text."""
+        """See `Stage.open`.
+
+        `recovery.emitted` is the last item in the leg's text, `recovery.state` the newest partial.
+        """
+        shown = None if recovery.state is None else PARTIAL_TEXT.unpack(recovery.state)
         utterance = Utterance(
             assignment.leg,
             assignment.work,
@@ -105,6 +110,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
             cadence=self._cadence,
             candidate=assignment.candidate,
             in_clauses=self._engine.in_clauses,
+            stable="" if shown is None else shown.text[: shown.stable],
         )
         self._dispatcher.meter.opened(utterance.id)
         began = time.monotonic() if assignment.epoch == 1 else 0.0

@@ -45,7 +45,9 @@ class Utterance:
         cadence: int,
         candidate: bool = False,
         in_clauses: bool = False,
+        stable: str = "",
     ) -> None:
+        """Begin; `stable` is what former owners showed of it as stable text."""
         self._work = work
         self.number = work.utterance
         self.source = work.source
@@ -78,6 +80,9 @@ class Utterance:
             first=samples(self._options.min_speech_duration),
             clauses=self._clauses,
             live=self.live and not self.candidate,
+            # VAD cuts a long utterance somewhere in its last third.
+            stable_until=self.start + 2 * samples(self._options.max_utterance) // 3,
+            stable=stable,
         )
         self.trouble = ""
         """Why the last decode failed, for the client to read."""

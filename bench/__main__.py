@@ -12,6 +12,7 @@
     python -m bench distance        how late results are with Redis far away
     python -m bench calls           one call at a time: word error rate against offline, latencies
     python -m bench narrowband      what mu-law at 8 kHz costs in words, beside 16 kHz
+    python -m bench stable          how stable stable text is, what that costs, how late it comes
     python -m bench overload        twice the calls that fit: refusals, and the effect on the others
     python -m bench admission       who is refused, and how late finals are, as callers grow
     python -m bench startup         imports, and the local stack until it is ready
@@ -46,6 +47,7 @@ _BENCHMARKS = {
             "distance",
             "calls",
             "narrowband",
+            "stable",
             "overload",
             "admission",
             "startup",

@@ -35,6 +35,7 @@ ENTRIES = (
     Entry("asr", ("asr",), short=True),
     Entry("clauses", ("clauses",), short=True),
     Entry("context", ("context",)),
+    Entry("stable", ("stable",), short=True),
     Entry("calls", ("calls",)),
     Entry("bus", ("bus", "--sessions", "50", "200", "500"), short=True),
     Entry("bus-talk", ("bus", "--pattern", "talk", "--sessions", "50", "200", "500")),

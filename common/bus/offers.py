@@ -44,7 +44,7 @@ async def missing(link: Link, items: Sequence[tuple[str, str]]) -> list[bool]:
 
 
 async def _without_streams(link: Link, indexed: dict[str, tuple[bytes, str]]) -> set[str]:
-    """Return the stages of which the index names an entry that the stream does not have.
+    """Return the stages whose index names an entry that the stream does not have.
 
     The index is asked again after the stream: an item that ended in between is in neither.
     """

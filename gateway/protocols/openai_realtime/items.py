@@ -5,9 +5,10 @@
 An item that VAD commits has one utterance. One that the client commits has all that was said since
 the last commit. It ends with a flush, whose final completes it.
 
-Its deltas only append. They hold stable text of partials, then the rest of the final. A final may
-put words otherwise than the partials before it did. `completed` then has the final, and the last
-delta has what the final says behind the words that were sent.
+Its deltas only append. They hold stable text of partials, then the rest of the final. A final has
+the same words, and may spell and punctuate them otherwise. `completed` then has them as the deltas
+did. If the words differ nevertheless, because an utterance's recogniser was lost, `completed` has
+the final, and the last delta has what the final says behind the words that were sent.
 """
 
 import re
@@ -210,6 +211,8 @@ class Items:
         """Add an utterance's text to its item."""
         text = event.text.strip()
         messages = self._append(item, unsent(text, item.sent))
+        if _words(item.sent) == _words(text):
+            text = item.sent
         item.text = f"{item.text} {text}".strip()
         item.sent = ""
         item.language = event.language or item.language
@@ -222,12 +225,16 @@ def unsent(text: str, sent: str) -> str:
     """Return the part of `text` behind what was `sent`, where words may stand otherwise there."""
     if text.startswith(sent):
         return text[len(sent) :]
-    known = [word.casefold() for word in _WORD.findall(sent)]
+    known = _words(sent)
     words = [*_WORD.finditer(text)]
-    matcher = SequenceMatcher(None, known, [word[0].casefold() for word in words], autojunk=False)
+    matcher = SequenceMatcher(None, known, _words(text), autojunk=False)
     *_, last, _ = [(0, 0, 0), *matcher.get_matching_blocks()]
     cut = min(last[1] + len(known) - last[0], len(words))
     return text[words[cut - 1].end() :] if cut else ""
+
+
+def _words(text: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(text)]
 
 
 def _completed(item: Item) -> Fields:

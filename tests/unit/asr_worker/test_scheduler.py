@@ -13,7 +13,7 @@ from asr_worker.actions import (
     PublishFinal,
     PublishPartial,
 )
-from asr_worker.api import Hypothesis, Priority
+from asr_worker.api import Hypothesis, Priority, Word
 from asr_worker.scheduler import State, UtteranceScheduler
 from common.errors import Misuse
 from tests.unit.asr_worker.scheduling import (
@@ -105,14 +105,35 @@ class TestPartials:
 
     def test_stability_comes_from_agreement(self):
         utterance = scheduler()
-        for count, text in enumerate(["ask not", "ask not what"], start=1):
+        for count, text in enumerate(["ask not", "ask not what", "ask not what"], start=1):
             utterance.audio(START + count * CADENCE)
             decode = utterance.due()[-1]
             assert isinstance(decode, Decode)
             utterance.decoded(decode.token, heard(text))
         assert utterance.due() == [
-            PublishPartial("ask not what", len("ask not"), "English", START + 2 * CADENCE)
+            PublishPartial("ask not what", len("ask not"), "English", START + 3 * CADENCE)
         ]
+
+    def test_the_final_continues_what_was_stable(self):
+        utterance = scheduler()
+        for count in (1, 2, 3):
+            utterance.audio(START + count * CADENCE)
+            decode = utterance.due()[-1]
+            assert isinstance(decode, Decode)
+            utterance.decoded(decode.token, heard("ask not what"))
+        utterance.paused(START + 3 * CADENCE)
+        *_, decode = utterance.due()
+        assert isinstance(decode, Decode)
+        words = tuple(Word(text, n, n + 1.0, 0.5) for n, text in enumerate(["Ask", "nut", "why"]))
+        utterance.decoded(decode.token, Hypothesis("Ask nut why", "English", words))
+        assert utterance.whole is not None
+        assert utterance.whole[1].text == "ask not why"
+        utterance.ended(START + 3 * CADENCE, "silence")
+        *_, final = utterance.due()
+        assert isinstance(final, PublishFinal)
+        assert final.hypothesis.text == "ask not why"
+        assert final.hypothesis.words is not None
+        assert [word.text for word in final.hypothesis.words] == ["ask", "not", "why"]
 
     def test_a_failed_one_waits_for_more_audio(self):
         utterance = scheduler()

@@ -1,16 +1,18 @@
 """Stability of partials: agreement, monotonicity, scripts without spaces, contradiction."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_worker.stabilizer import StabilizedText, Stabilizer
+from asr_worker.stabilizer import AGREED, StabilizedText, Stabilizer
 
 
 def shown(*texts: str) -> list[tuple[str, str]]:
     """Feed complete hypotheses; return (stable part, rest) of each partial."""
     stabilizer = Stabilizer()
-    partials = [stabilizer.update(text, True) for text in texts]
+    partials = [stabilizer.update(text, True, n * AGREED) for n, text in enumerate(texts)]
     return [
         (partial.text[: partial.stable], partial.text[partial.stable :]) for partial in partials
     ]
@@ -23,6 +25,45 @@ def test_one_hypothesis_alone_is_not_stable():
 def test_two_that_agree_make_all_but_the_last_word_stable():
     assert shown("Ask not", "Ask not what your")[1] == ("Ask not", " what your")
     assert shown("Ask not what", "Ask not what")[1] == ("Ask not", " what")
+
+
+def test_agreement_must_last():
+    stabilizer = Stabilizer()
+    assert stabilizer.update("ask not what", True, 0).stable == 0
+    assert stabilizer.update("ask not what", True, AGREED - 1).stable == 0
+    assert stabilizer.update("ask not what your", True, AGREED).stable == len("ask not what")
+    # A word that came later has its own time.
+    assert stabilizer.update("ask not what your", True, AGREED + 1).stable == len("ask not what")
+    assert stabilizer.update("ask not what your uncle", True, 2 * AGREED).stable == len(
+        "ask not what your"
+    )
+
+
+def test_a_final_that_contradicts_stable_words_continues_them():
+    stabilizer = Stabilizer()
+    assert stabilizer.settled("Had he married") == "Had he married"
+    for at in (0, AGREED):
+        stabilizer.update("how do you marry the more", True, at)
+    assert stabilizer.settled("Had he married a more amiable woman.") == (
+        "how do you marry the more amiable woman."
+    )
+    assert stabilizer.settled("How do you marry, the woman?") == "How do you marry, the woman?"
+    assert stabilizer.settled("") == "how do you marry the"
+
+
+def test_what_a_former_owner_showed_as_stable_stays():
+    stabilizer = Stabilizer(stable="how do you marry")
+    assert stabilizer.update("how do he marry her", True, AGREED) == StabilizedText(
+        "how do you marry her", len("how do you marry")
+    )
+
+
+def test_words_that_may_belong_to_the_next_utterance_are_not_stable():
+    stabilizer = Stabilizer(until=AGREED)
+    stabilizer.update("ask not", True, 0)
+    stabilizer.update("ask not what your", True, AGREED + 1)
+    later = stabilizer.update("ask not what your country", True, 3 * AGREED)
+    assert later.stable == len("ask not")
 
 
 def test_case_and_punctuation_do_not_break_agreement_and_closing_marks_stay_open():
@@ -44,11 +85,11 @@ def test_each_hypothesis_is_compared_with_the_one_before_only():
 
 def test_an_incomplete_hypothesis_adds_nothing():
     stabilizer = Stabilizer()
-    stabilizer.update("ask not what", True)
-    assert stabilizer.update("ask not what what what", False) == StabilizedText(
+    stabilizer.update("ask not what", True, 0)
+    assert stabilizer.update("ask not what what what", False, AGREED) == StabilizedText(
         "ask not what what what", 0
     )
-    assert stabilizer.update("ask not what your", True).stable == len("ask not what")
+    assert stabilizer.update("ask not what your", True, 2 * AGREED).stable == len("ask not what")
 
 
 def test_scripts_without_spaces_go_by_character():
@@ -96,16 +137,23 @@ TEXTS = st.lists(st.tuples(WORDS, st.sampled_from([" ", "", "  "])), max_size=12
 )
 
 
+def spelled(text: str) -> str:
+    normal = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(each for each in normal if each.isalnum())
+
+
 @given(st.lists(st.tuples(TEXTS, st.booleans()), max_size=8))
 def test_stability_never_decreases_and_stable_text_never_changes(updates: list[tuple[str, bool]]):
     stabilizer = Stabilizer()
     before = StabilizedText("", 0)
-    for text, complete in updates:
-        partial = stabilizer.update(text, complete)
+    for number, (text, complete) in enumerate(updates):
+        partial = stabilizer.update(text, complete, number * AGREED)
         assert before.stable <= partial.stable <= len(partial.text)
         assert partial.text.startswith(before.text[: before.stable])
         if not complete:
             assert partial.stable == before.stable
+        final = spelled(stabilizer.settled(text))
+        assert final.startswith(spelled(partial.text[: partial.stable]))
         before = partial
 
 
@@ -114,6 +162,6 @@ def test_a_growing_text_is_shown_as_it_is_and_becomes_stable(words: list[str]):
     stabilizer = Stabilizer()
     for count in range(1, len(words) + 1):
         text = " ".join(words[:count])
-        partial = stabilizer.update(text, True)
+        partial = stabilizer.update(text, True, count * AGREED)
         assert partial.text == text
         assert partial.stable == len(" ".join(words[: count - 1]))

@@ -16,6 +16,8 @@ from asr_worker.utterance import POISONED
 from common.bus.keys import Leg
 from common.bus.wire import NOTHING, Chunk, StreamId
 from common.options import SessionOptions
+from common.pipeline.partial import PartialText
+from common.pipeline.record import pack
 from common.pipeline.speech import Ended, Paused, Resumed, SpeechEntry
 from common.pipeline.work import UtteranceWork
 from common.stage.api import Assignment, DeadLetter, Done, Recovery
@@ -78,6 +80,19 @@ async def test_the_tokens_of_a_decode_are_counted_where_the_engine_counts_them(u
     priority = {"priority": "first_partial"}
     assert registry.get_sample_value("callscribe_decode_seconds_count", priority) == 1
     stage.close(state)
+    await stage.stop()
+
+
+async def test_a_new_owner_continues_the_text_that_was_shown_as_stable():
+    stage, woken = await started(StandIn(None))
+    shown = PartialText(0, 9_000, "good day hello", len("good day"), "English")
+    one = assignment(1, epoch=2)
+    recovery = Recovery(pack(shown), NOTHING)
+    state = stage.open(one, recovery, partial(woken.put_nowait, 1))
+    await stage.step([(state, [Chunk(16_000, bytes(32_000)), ENDED])])
+    await woken.get()
+    ((final, _),) = await stage.step([(state, [])])
+    assert final.item.text == "good day"
     await stage.stop()
 
 

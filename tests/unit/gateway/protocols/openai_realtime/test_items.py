@@ -94,6 +94,20 @@ def test_only_stable_text_is_sent_and_only_once():
     assert deltas([one, two, *more]) == "so my fellow Americans."
 
 
+def test_the_transcript_is_what_the_deltas_said():
+    some = items()
+    sent = some.partial(partial(1, 0, 16_000, "So my fellow americans", 12))
+    more = some.final(final(1, 0, 30_000, "so, my fellow Americans."))
+    assert deltas([*sent, *more]) == "So my fellow Americans." == more[-1]["transcript"]
+
+
+def test_a_final_with_other_words_is_the_transcript():
+    some = items()
+    some.partial(partial(1, 0, 16_000, "how do you marry", 10))
+    *_, completed = some.final(final(1, 0, 30_000, "Had he married"))
+    assert completed["transcript"] == "Had he married"
+
+
 def test_a_partial_of_a_worker_that_took_over_waits_until_it_agrees():
     some = items()
     some.partial(partial(1, 0, 16_000, "so my fellow", 5))
