@@ -32,9 +32,9 @@ from common.redis.link import Link
 from common.settings import load
 from gateway.access import tokens
 from gateway.access.gate import Gate
-from gateway.access.gatekeeper import gatekeeper
 from gateway.access.keyring import Keyring
 from gateway.access.rules import HANDSHAKE
+from gateway.gatekeeper import gatekeeper
 from gateway.policies import Policies
 from gateway.settings import GatewaySettings
 

@@ -19,7 +19,6 @@ from common.redis.link import Link
 from common.redis.refusals import Refusals
 from common.telemetry.logs import Log
 from common.telemetry.metrics import BusMetrics, GatewayMetrics, TlsMetrics
-from gateway.access.gatekeeper import gatekeeper
 from gateway.access.keyring import Keyring
 from gateway.access.meter import Meter
 from gateway.access.tenant_metrics import TenantMetrics
@@ -35,7 +34,6 @@ from gateway.calls.lost_work import LostWork
 from gateway.calls.maintenance import Maintenance
 from gateway.calls.opening import Openings
 from gateway.calls.spans import NoSpans
-from gateway.calls.standby import Standby
 from gateway.calls.store import SessionStore
 from gateway.calls.table import Calls
 from gateway.conversations.newcomers import Newcomers
@@ -44,6 +42,7 @@ from gateway.conversations.surroundings import Surroundings
 from gateway.downlink.reader import Downlink
 from gateway.downlink.traces import Traces
 from gateway.files.limits import FileLimits
+from gateway.gatekeeper import gatekeeper
 from gateway.http import page, pages
 from gateway.http.access import AccessResources
 from gateway.http.calls import CallResources
@@ -53,6 +52,7 @@ from gateway.ports import Ports
 from gateway.protocols import PROTOCOLS
 from gateway.settings import GatewaySettings
 from gateway.spans.recorder import SpanRecorder
+from gateway.standby import Standby
 from gateway.tls.serving import Tls
 from gateway.uplink.writer import Uplink
 from gateway.webhooks.service import Webhooks
@@ -180,7 +180,7 @@ class GatewayServer:
             connected=lambda: link.connected,
             refusal=lambda: link.refusal,
             undenoised=settings.denoise_unavailable == "continue",
-            webhooks=self._policies.webhooks,
+            webhook=self._policies.webhooks.chosen,
             meter=meter,
         )
         around = Surroundings(

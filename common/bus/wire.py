@@ -15,6 +15,7 @@ from common.pipeline.record import Message
 from common.pipeline.stream_ids import NOTHING as NOTHING
 from common.pipeline.stream_ids import StreamId as StreamId
 from common.redis.replies import pairs
+from common.redis.resp import CommandError
 
 AUDIO_FIELD = b"a"
 CONTROL_FIELD = b"c"
@@ -51,6 +52,17 @@ def id_halves(stream_id: bytes) -> tuple[int, int]:
     """Return the two halves of a stream id."""
     major, _, minor = stream_id.partition(b"-")
     return int(major), int(minor)
+
+
+def last_id(reply: object) -> StreamId:
+    """Return the last id ever written to a stream, from Redis's answer to XINFO STREAM.
+
+    That is `NOTHING` for a stream that does not exist.
+    """
+    if isinstance(reply, CommandError) or not isinstance(reply, list):
+        return NOTHING
+    facts = dict(pairs(reply))
+    return StreamId(*id_halves(facts[b"last-generated-id"]))
 
 
 def before_position(position: int) -> bytes:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from gateway.calls.standby import Standby
+from gateway.standby import Standby
 
 
 class Absence:

@@ -19,18 +19,19 @@ from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
 from gateway.access.meter import Meter, Used
 from gateway.calls.absence import Absence
-from gateway.calls.record import SessionRecord
 from gateway.calls.spans import Spans
-from gateway.calls.standby import Standby
 from gateway.calls.state import RUNNING, State, Step, after
-from gateway.calls.store import ERASED, Remains, SessionStore, StoredLeg
+from gateway.calls.store import ERASED, Remains, SessionStore
 from gateway.downlink.output import Output
 from gateway.downlink.reader import Downlink
 from gateway.downlink.traces import Traces
 from gateway.protocols.api import ClientError
 from gateway.protocols.commands import ACK, LAG, Coding
 from gateway.protocols.events import AudioAck, Ended, Event, Failed, GoingAway, Heard
+from gateway.record import SessionRecord
+from gateway.standby import Standby
 from gateway.uplink.intake import Intake
+from gateway.uplink.leg import StoredLeg
 from gateway.uplink.throttle import Throttle
 from gateway.uplink.writer import Uplink
 

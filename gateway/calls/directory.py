@@ -5,15 +5,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from common.bus import commands, keys
+from common.bus import commands, keys, wire
 from common.bus.keys import Leg
 from common.pipeline.stages import PIPELINE
 from common.pipeline.streams import CHECKPOINT, META, OF_A_LEG, TEXT, TRACE
 from common.redis.link import Link
 from common.telemetry.logs import Log
 from gateway.calls.forgetting import Forgetting
-from gateway.calls.record import SessionRecord
-from gateway.calls.store import ERASED, SessionStore, last_id
+from gateway.calls.store import ERASED, SessionStore
+from gateway.record import SessionRecord
 
 _MOST_LISTED = 1000
 _NOTICE = 0.5
@@ -142,7 +142,7 @@ class Directory:
 
     async def _keys_of(self, leg: Leg) -> list[bytes]:
         (facts,) = await self._link.insist([commands.facts(leg.key(TEXT))])
-        return list(_keys_of(leg, last_id(facts).position + _OPEN_UTTERANCES))
+        return list(_keys_of(leg, wire.last_id(facts).position + _OPEN_UTTERANCES))
 
     async def _forget(self, known: Known) -> None:
         gateways = {known.gateway, known.record.doorbell}

@@ -17,11 +17,11 @@ from gateway.access.principal import Principal
 from gateway.admission.terms import admit
 from gateway.admission.workers import Workers
 from gateway.calls.call import ELSEWHERE
-from gateway.calls.record import ResumeToken, SessionRecord
-from gateway.calls.store import Acquired, SessionStore, StoredLeg, Superseded
+from gateway.calls.store import Acquired, SessionStore, Superseded
 from gateway.calls.table import Calls, Holder
 from gateway.protocols.commands import About
-from gateway.webhooks.rules import WebhookRules
+from gateway.record import ResumeToken, SessionRecord
+from gateway.uplink.leg import StoredLeg
 
 NOT_DENOISED = "denoise: no worker for it is running; the call goes on without"
 RESUMES = (0.5, 10.0)
@@ -64,7 +64,8 @@ class Resumption:
 class Openings:
     """Opens calls of one gateway.
 
-    `undenoised`: without denoising if no worker offers it. `webhooks` says where they may go.
+    `undenoised`: without denoising if no worker offers it. `webhook` returns the one that a call
+    gets, from the one that it names; None where it may not name that.
     `refusal` says why Redis refuses writes, if it does.
     """
 
@@ -77,7 +78,7 @@ class Openings:
         connected: Callable[[], bool],
         refusal: Callable[[], str | None],
         undenoised: bool,
-        webhooks: WebhookRules,
+        webhook: Callable[[str], str | None],
         meter: Meter,
     ) -> None:
         self._workers = workers
@@ -86,7 +87,7 @@ class Openings:
         self._connected = connected
         self._refusal = refusal
         self._undenoised = undenoised
-        self._webhooks = webhooks
+        self._webhook = webhook
         self._meter = meter
         self._resumes = Rates(*RESUMES)
 
@@ -124,11 +125,12 @@ class Openings:
         await self._meter.forgo(who, session)
 
     def _with_webhook(self, about: About) -> About:
-        if about.webhook and not self._webhooks.allows(about.webhook):
+        webhook = self._webhook(about.webhook)
+        if webhook is None:
             text = "webhook: this server sends nothing there (--webhook-hosts)"
             closing = CloseCode.POLICY_VIOLATION
             raise Refused("webhook_refused", text, close_code=closing)
-        return replace(about, webhook=about.webhook or self._webhooks.url)
+        return replace(about, webhook=webhook)
 
     async def resume(self, holder: Holder, text: str, attempt: int, tenant: str) -> Resumption:
         """Find the call that a tenant's client resumes, and hand it to `holder`. Raises Refused."""

@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from gateway.calls.record import CallSpan, SessionRecord
 from gateway.protocols.tracing import Parent
+from gateway.record import CallSpan, SessionRecord
 
 
 class Spans(Protocol):

@@ -14,10 +14,10 @@ from common.bus.wire import StreamId
 from common.pipeline.stages import DENOISE, RENEWED, VAD, WORKING, Unit, for_call
 from common.pipeline.streams import AUDIO, CHECKPOINT, META, OF_A_SESSION, TEXT, TRACE
 from common.pipeline.work import LegWork
-from common.redis.link import CommandError, Link, ScriptCall
-from common.redis.replies import pairs
-from gateway.calls.record import ResumeToken, SessionRecord
+from common.redis.link import Link, ScriptCall
 from gateway.protocols.commands import MAX_CHANNELS
+from gateway.record import ResumeToken, SessionRecord
+from gateway.uplink.leg import StoredLeg
 
 ERASED = "erased"
 """Owner of a session that is being erased."""
@@ -30,14 +30,6 @@ class Work(NamedTuple):
 
     stage: str
     leg: Leg
-
-
-@dataclass(frozen=True, slots=True)
-class StoredLeg:
-    """What Redis has of a leg's audio: everything up to `last`; if `ended`, nothing follows."""
-
-    last: StreamId
-    ended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +130,9 @@ class SessionStore:
         replies = await self._link.insist([commands.facts(leg.key(AUDIO)) for leg in legs])
         # When a session is over, its audio is gone and its end is known.
         return [
-            StoredLeg(max(last_id(reply), StreamId(end or 0, wire.AUDIO_ORDER)), end is not None)
+            StoredLeg(
+                max(wire.last_id(reply), StreamId(end or 0, wire.AUDIO_ORDER)), end is not None
+            )
             for reply, end in zip(replies, acquired.ends, strict=True)
         ]
 
@@ -250,14 +244,6 @@ class SessionStore:
     async def strike(self, session: str) -> None:
         """Remove a session from the list: no gateway needs to end it any more."""
         await self._link.insist([commands.strike(session)])
-
-
-def last_id(reply: object) -> StreamId:
-    """Return the last id ever written to a stream, from Redis's answer to XINFO STREAM."""
-    if isinstance(reply, CommandError) or not isinstance(reply, list):
-        return wire.NOTHING
-    facts = dict(pairs(reply))
-    return StreamId(*wire.id_halves(facts[b"last-generated-id"]))
 
 
 def works(session: str, record: SessionRecord) -> list[Work]:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from gateway.calls.call import Audience, Call, Services
-from gateway.calls.record import SessionRecord
-from gateway.calls.store import Acquired, StoredLeg
+from gateway.calls.store import Acquired
 from gateway.protocols.commands import Coding
+from gateway.record import SessionRecord
+from gateway.uplink.leg import StoredLeg
 from gateway.uplink.throttle import Throttle
 
 

@@ -10,11 +10,11 @@ from gateway.access.gate import Denied, Gate
 from gateway.access.principal import Principal
 from gateway.admission.handshake import Handshakes
 from gateway.calls.opening import Refused
-from gateway.calls.record import CallSpan, SessionRecord
 from gateway.protocols.api import ClientError
 from gateway.protocols.commands import Open
 from gateway.protocols.fields import fatal, read_fields
 from gateway.protocols.options import readers, with_changes
+from gateway.record import CallSpan, SessionRecord
 
 
 def asked_by(

@@ -22,7 +22,6 @@ from gateway.access.principal import Principal
 from gateway.calls import opening
 from gateway.calls.call import ELSEWHERE, Call, Ending
 from gateway.calls.opening import Refused
-from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.calls.state import State
 from gateway.conversations.asking import (
     asked_by,
@@ -40,6 +39,7 @@ from gateway.protocols import commands
 from gateway.protocols.api import ClientError, Codec, Message
 from gateway.protocols.events import Created, Event, Failed, Resumed
 from gateway.protocols.tracing import Parent
+from gateway.record import ResumeToken, SessionRecord
 from gateway.uplink.throttle import Throttle
 
 _CONTROLS = (commands.Configure, commands.Digit, commands.Finish, commands.Flush)

@@ -9,8 +9,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from gateway.calls.standby import Standby
 from gateway.conversations.client import Newcomer
+from gateway.standby import Standby
 
 _GRACE = 1.0
 """Seconds in which a connection's first message is under way: it is not ended for another's sake,

@@ -12,13 +12,13 @@ from common.options import SessionOptions
 from common.redis.link import Link
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
-from gateway.calls.record import SessionRecord
 from gateway.downlink.events import Results
 from gateway.downlink.keywords import KeywordSpotter
 from gateway.downlink.late_words import LateWords
 from gateway.downlink.traces import CallTrace, Traces
 from gateway.protocols.commands import KEYWORD, LAG
 from gateway.protocols.events import Event, Final, Lag, Partial, Timing
+from gateway.record import SessionRecord
 from gateway.uplink.arrivals import Arrivals
 
 _log = Log(__name__)

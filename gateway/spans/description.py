@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from common.audio import seconds
-from gateway.calls.record import CallSpan, SessionRecord
 from gateway.readers.trace import Traced
+from gateway.record import CallSpan, SessionRecord
 
 AttributeValue = str | bool | int | float
 FINISHED = "finished"

@@ -27,8 +27,8 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 
 from common.errors import SettingsError
 from common.telemetry.metrics import GatewayMetrics
-from gateway.calls.record import CallSpan
 from gateway.protocols.tracing import Parent
+from gateway.record import CallSpan
 from gateway.spans.description import Described
 
 _PATH = "/v1/traces"

@@ -14,9 +14,9 @@ from common.redis.link import Link
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
 from gateway.calls.directory import Known
-from gateway.calls.record import CallSpan, SessionRecord
 from gateway.protocols.tracing import Parent
 from gateway.readers.trace import read_utterances
+from gateway.record import CallSpan, SessionRecord
 from gateway.spans.description import Described, call_span, utterance_span
 
 _MOST_WAITING = 1000

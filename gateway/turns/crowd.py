@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from time import monotonic
 from typing import Protocol
 
-from gateway.calls.standby import Standby
+from gateway.standby import Standby
 from gateway.turns.budget import slow_lane
 from gateway.turns.descriptors import Descriptors
 

@@ -9,14 +9,13 @@ from common.bus.keys import Leg
 from common.options import SessionOptions
 from common.pipeline.control import Command, Configure, Digit, End, Flush
 from common.telemetry.metrics import GatewayMetrics
-from gateway.calls.record import SessionRecord
-from gateway.calls.store import StoredLeg
 from gateway.protocols.api import ClientError
 from gateway.protocols.commands import ACK, AudioFormat, Coding
+from gateway.record import SessionRecord
 from gateway.uplink.arrivals import Arrivals
 from gateway.uplink.decoder import AudioDecoder, resume_frame
 from gateway.uplink.inflow import Inflow
-from gateway.uplink.leg import LegUplink
+from gateway.uplink.leg import LegUplink, StoredLeg
 from gateway.uplink.stored import AHEAD
 from gateway.uplink.throttle import Throttle
 from gateway.uplink.writer import MOST_WAITING, Uplink

@@ -9,7 +9,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from math import inf
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE
 from common.bus import wire
@@ -38,6 +38,13 @@ _REPEATABLE = round(_REPEATABLE_S * SAMPLE_RATE)
 _Entry: TypeAlias = tuple[int, int, bytes]
 """Position and order of an entry, and its audio, or what `AudioWriter.control` returned. A hundred
 are kept of each leg, as tuples of plain values, which the garbage collector stops tracking."""
+
+
+class StoredLeg(NamedTuple):
+    """What Redis has of a leg's audio: everything up to `last`; if `ended`, nothing follows."""
+
+    last: StreamId
+    ended: bool
 
 
 class LegUplink:

@@ -12,7 +12,6 @@ from common.redis.link import CommandError, Link
 from common.redis.resp import is_known_id
 from common.telemetry.logs import Log
 from common.ticks import stretch
-from gateway.calls.store import last_id
 from gateway.uplink.leg import LegUplink
 
 MOST_WAITING = 1 << 19
@@ -100,7 +99,7 @@ class Uplink:
         repeated = 0
         for leg, reply in zip(legs, replies, strict=True):
             if leg in self._legs:
-                repeated += leg.rewind(last_id(reply))
+                repeated += leg.rewind(wire.last_id(reply))
                 self.touch(leg)
         _log.warning("audio.restored", legs=len(legs), samples=repeated)
 

@@ -48,9 +48,11 @@ class WebhookRules:
         """Whether there are any."""
         return bool(self.url or self.hosts)
 
-    def allows(self, url: str) -> bool:
-        """Whether a call may name this URL."""
-        return host_of(url) in self.hosts
+    def chosen(self, named: str) -> str | None:
+        """Return the URL of a call that names this one, or none; None if it may not name it."""
+        if not named:
+            return self.url
+        return named if host_of(named) in self.hosts else None
 
 
 def host_of(url: str) -> str | None:

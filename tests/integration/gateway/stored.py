@@ -7,9 +7,9 @@ from typing import TypeVar
 import redis
 
 from common.bus.keys import Leg
-from gateway.calls.record import SessionRecord
 from gateway.downlink.events import Results
 from gateway.protocols.events import Dtmf, Event, Final, Gap
+from gateway.record import SessionRecord
 
 E = TypeVar("E", Dtmf, Final, Gap)
 

@@ -15,10 +15,10 @@ from common.pipeline.streams import META
 from common.redis.link import Link
 from gateway.access.principal import anonymous
 from gateway.calls.directory import Directory
-from gateway.calls.record import SessionRecord
 from gateway.http.calls import CallResources
 from gateway.http.guard import WHO
 from gateway.protocols.commands import About, AudioFormat
+from gateway.record import SessionRecord
 
 RECORD = SessionRecord(
     options=SessionOptions(),

@@ -25,7 +25,6 @@ from common.stage.runner import Runner
 from common.telemetry.metrics import AsrMetrics, GatewayMetrics, StageMetrics, VadMetrics
 from gateway.access.principal import anonymous
 from gateway.calls.call import Services
-from gateway.calls.standby import Standby
 from gateway.calls.table import Calls
 from gateway.conversations.conversation import Conversation
 from gateway.conversations.reception import Reception
@@ -36,6 +35,7 @@ from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import Message, Request
 from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
+from gateway.standby import Standby
 from gateway.uplink.writer import Uplink
 from tests.integration.hour.clock import Clock
 from tests.integration.pipeline.digest_asr import DigestEngine

@@ -29,9 +29,7 @@ from gateway.access.tenant_metrics import TenantMetrics
 from gateway.calls.call import Call, Patience, Services
 from gateway.calls.maintenance import Maintenance
 from gateway.calls.opening import Openings
-from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.calls.spans import NoSpans
-from gateway.calls.standby import Standby
 from gateway.calls.state import State
 from gateway.calls.store import SessionStore
 from gateway.calls.table import Calls
@@ -42,7 +40,9 @@ from gateway.downlink.traces import Traces
 from gateway.protocols import native
 from gateway.protocols.api import Request
 from gateway.protocols.commands import About, AudioFormat
+from gateway.record import ResumeToken, SessionRecord
 from gateway.settings import GatewaySettings
+from gateway.standby import Standby
 from gateway.uplink.leg import LegUplink
 from gateway.uplink.throttle import Throttle
 from gateway.webhooks.rules import WebhookRules
@@ -388,7 +388,7 @@ class Table:
             self.calls,
             connected=lambda: self.around.connected,
             refusal=lambda: None,
-            webhooks=WebhookRules(),
+            webhook=WebhookRules().chosen,
             meter=self.meter,
             undenoised=settings.denoise_unavailable == "continue",
         )

@@ -10,9 +10,9 @@ from common.options import SessionOptions
 from common.pipeline.streams import META
 from common.redis.link import Link
 from gateway.calls.directory import Directory
-from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.calls.store import ERASED, SessionStore
 from gateway.protocols.commands import About, AudioFormat
+from gateway.record import ResumeToken, SessionRecord
 from tests.integration.conftest import wait_until
 from tests.real_redis import admin
 

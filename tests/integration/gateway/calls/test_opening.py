@@ -15,10 +15,10 @@ from gateway.access.tenant_metrics import TenantMetrics
 from gateway.admission.capacity import Capacity
 from gateway.admission.workers import Workers
 from gateway.calls.opening import Openings, Refused
-from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.calls.store import SessionStore
 from gateway.calls.table import Calls
 from gateway.protocols.commands import About, AudioFormat
+from gateway.record import ResumeToken, SessionRecord
 from gateway.webhooks.rules import WebhookRules
 
 ASKED = SessionRecord(
@@ -42,7 +42,7 @@ async def test_a_call_without_room_uses_up_no_token_and_none_of_its_keys_calls(l
         connected=lambda: True,
         refusal=lambda: None,
         undenoised=False,
-        webhooks=WebhookRules(),
+        webhook=WebhookRules().chosen,
         meter=meter,
     )
     who = Principal(caller="c", tenant="acme", key="k", limits=Limits(calls=1), once="a token")

@@ -9,9 +9,9 @@ from common.bus.keys import Leg
 from common.options import SessionOptions
 from common.pipeline.streams import META, TRACE
 from common.redis.link import Link
-from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.calls.store import ERASED, Remains, SessionStore
 from gateway.protocols.commands import About, AudioFormat
+from gateway.record import ResumeToken, SessionRecord
 
 TOKEN = ResumeToken("call", "secret")
 META_KEY, TRACE_KEY = (keys.session_key("call", kind) for kind in (META, TRACE))

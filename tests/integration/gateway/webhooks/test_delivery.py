@@ -21,8 +21,8 @@ from common.pipeline.streams import META
 from common.pipeline.text import ANSWERS_KEPT
 from common.redis.link import CommandRefused, Link
 from gateway.calls.directory import Directory, Known
-from gateway.calls.record import SessionRecord
 from gateway.protocols.commands import About, AudioFormat
+from gateway.record import SessionRecord
 from gateway.webhooks import delivery, service
 from gateway.webhooks.addresses import Addresses
 from gateway.webhooks.delivery import Delivery, Sender

@@ -11,6 +11,7 @@ from common.pipeline.control import Configure, End, Flush
 from common.pipeline.progress import Progress
 from common.pipeline.record import pack
 from common.pipeline.speech import SPEECH_ENTRY, Resumed, SpeechEntry
+from common.redis.resp import CommandError
 
 POSITIONS = st.integers(0, 2**62)
 COMMANDS = st.sampled_from([Flush(), End(), Configure(SessionOptions(context="c"))])
@@ -85,3 +86,9 @@ def test_audio_comes_before_the_controls_at_its_end_and_after_all_before():
 def test_a_cursor_before_a_position_skips_all_that_ends_there(position, order):
     cursor = wire.id_halves(wire.before_position(position))
     assert (position, order) <= cursor < (position + 1, wire.AUDIO_ORDER)
+
+
+def test_where_a_stream_ends_is_known_also_when_it_is_empty():
+    facts = [b"length", 0, b"last-generated-id", b"160-2"]
+    assert wire.last_id(facts) == wire.StreamId(160, 2)
+    assert wire.last_id(CommandError("ERR no such key")) == wire.NOTHING

@@ -1,7 +1,7 @@
 import asyncio
 
 from gateway.calls.absence import Absence
-from gateway.calls.standby import Standby
+from gateway.standby import Standby
 
 
 def absences(*callers: str) -> tuple[Standby[Absence], list[Absence], list[int]]:

@@ -12,7 +12,8 @@ from common.bus.wire import StreamId
 from common.options import SessionOptions
 from common.pipeline.record import WIRE_VERSION, pack
 from gateway.calls.state import State
-from gateway.calls.store import Acquired, StoredLeg
+from gateway.calls.store import Acquired
+from gateway.uplink.leg import StoredLeg
 from tests.unit.gateway.downlink.test_events import end, item
 from tests.unit.gateway.stand_ins import (
     CONFIG,

@@ -10,17 +10,16 @@ from common.bus.wire import StreamId
 from common.options import SessionOptions
 from common.pipeline.work import LEG_WORK
 from common.redis.link import CommandError, Link
-from gateway.calls.record import ResumeToken, SessionRecord
 from gateway.calls.store import (
     MOST_ORPHANS,
     Acquired,
     SessionStore,
-    StoredLeg,
     Superseded,
-    last_id,
     work_items,
 )
 from gateway.protocols.commands import MAX_CHANNELS, About, AudioFormat
+from gateway.record import ResumeToken, SessionRecord
+from gateway.uplink.leg import StoredLeg
 
 META = keys.session_key("call", "meta")
 
@@ -184,11 +183,6 @@ async def test_before_the_first_audio_there_is_none():
     store, _ = connected(CommandError("ERR no such key"))
     ((stream_id, ended),) = [(h.last, h.ended) for h in await store.stored(acquired)]
     assert (stream_id.position, ended) == (0, False)
-
-
-def test_where_a_stream_ends_is_known_also_when_it_is_empty():
-    assert last_id(info(b"160-2")) == StreamId(160, 2)
-    assert last_id(CommandError("ERR no such key")) == wire.NOTHING
 
 
 async def test_a_former_gateway_is_notified_only_if_it_is_there():

@@ -10,11 +10,11 @@ from common.bus.keys import Leg
 from common.options import SessionOptions
 from common.pipeline.speech import Started
 from common.redis.link import Link
-from gateway.calls.record import SessionRecord
 from gateway.downlink.output import Output
 from gateway.downlink.traces import Traces
 from gateway.protocols.commands import EVENTS, About, AudioFormat
 from gateway.protocols.events import Event, Final, Keyword, Lag, Partial, SpeechStarted, Words
+from gateway.record import SessionRecord
 from gateway.uplink.arrivals import Arrivals
 from tests.unit.gateway.downlink.test_events import end, item, later, partial, speech
 from tests.unit.gateway.stand_ins import Table

@@ -10,8 +10,8 @@ from common.pipeline.record import pack
 from common.pipeline.trace import Decoding, Endpoint
 from common.redis.link import Command
 from gateway.calls.directory import Known
-from gateway.calls.record import SessionRecord
 from gateway.protocols.commands import About, AudioFormat
+from gateway.record import SessionRecord
 
 RECORD = SessionRecord(
     SessionOptions(words=True),

@@ -6,10 +6,10 @@ from typing import Any
 from common.options import SessionOptions
 from common.pipeline.trace import Decoding, Endpoint, SentFinal
 from gateway.calls.directory import Known
-from gateway.calls.record import CallSpan, SessionRecord
 from gateway.protocols.commands import About, AudioFormat
 from gateway.protocols.events import Final, Word
 from gateway.readers.trace import Traced
+from gateway.record import CallSpan, SessionRecord
 
 SPAN = CallSpan(trace="0af7651916cd43dd8448eb211c80319c", span="00f067aa0ba902b7", begun=1000.0)
 RECORD = SessionRecord(

@@ -8,8 +8,8 @@ import pytest
 
 from common.errors import SettingsError
 from common.telemetry.metrics import GatewayMetrics, new_registry
-from gateway.calls.record import CallSpan
 from gateway.protocols.tracing import Parent
+from gateway.record import CallSpan
 from gateway.spans.description import call_span, utterance_span
 from tests.unit.gateway.spans.examples import RECORD, SPAN, traced
 

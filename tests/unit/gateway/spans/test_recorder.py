@@ -9,8 +9,8 @@ from common.bus import keys
 from common.pipeline.text import Final
 from common.redis.link import Command, Link
 from common.telemetry.metrics import GatewayMetrics, new_registry
-from gateway.calls.record import CallSpan
 from gateway.protocols.tracing import Parent
+from gateway.record import CallSpan
 from gateway.spans.description import Described
 from gateway.spans.recorder import SpanRecorder
 from tests.unit.gateway.readers.stored import Redis, final

@@ -5,10 +5,10 @@ from typing import cast
 from common.bus import wire
 from common.bus.wire import StreamId
 from common.options import SessionOptions
-from gateway.calls.record import SessionRecord
-from gateway.calls.store import StoredLeg
 from gateway.protocols.commands import About, AudioFormat
+from gateway.record import SessionRecord
 from gateway.uplink.intake import Intake
+from gateway.uplink.leg import StoredLeg
 from gateway.uplink.writer import MOST_WAITING, Uplink
 from tests.unit.gateway.stand_ins import Table, taken
 

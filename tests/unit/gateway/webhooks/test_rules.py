@@ -17,14 +17,14 @@ def secret_file(tmp_path):
 def test_without_settings_there_are_none():
     rules = WebhookRules.parse("", "", "", None)
     assert not rules.active
-    assert not rules.allows("https://example.com")
+    assert rules.chosen("https://example.com") is None
 
 
 def test_a_call_may_name_only_what_is_at_an_allowed_host(secret_file):
     rules = WebhookRules.parse("", "crm.example.com, Bot.example.com", "", secret_file)
     assert rules.active
-    assert rules.allows("https://crm.example.com/finals?x=1")
-    assert rules.allows("http://bot.example.com:8080")
+    assert rules.chosen(own := "https://crm.example.com/finals?x=1") == own
+    assert rules.chosen(own := "http://bot.example.com:8080") == own
     for url in (
         "https://example.com",
         "https://crm.example.com.evil.net",
@@ -35,9 +35,8 @@ def test_a_call_may_name_only_what_is_at_an_allowed_host(secret_file):
         "crm.example.com",
         "https://[::1",
         "https://evil.net\\@crm.example.com",
-        "",
     ):
-        assert not rules.allows(url), url
+        assert rules.chosen(url) is None, url
 
 
 @pytest.mark.parametrize("url", ["x", "file:///etc/passwd", "http://", "http://a b", "http://a:x"])
@@ -56,3 +55,10 @@ def test_webhooks_are_always_signed(secret_file, tmp_path):
     secret_file.write_text("\n")
     with pytest.raises(ValueError, match="is empty"):
         WebhookRules.parse("https://example.com", "", "", secret_file)
+
+
+def test_a_call_that_names_none_gets_that_of_the_settings(secret_file):
+    ours = "https://ours.example.com"
+    rules = WebhookRules.parse(ours, "", "", secret_file)
+    assert rules.chosen("") == ours
+    assert rules.chosen(ours) is None  # a call may name hosts alone that are allowed for it

@@ -1,4 +1,4 @@
-from gateway.calls.standby import Standby
+from gateway.standby import Standby
 
 
 def test_the_client_with_the_most_loses_its_oldest_call_first():

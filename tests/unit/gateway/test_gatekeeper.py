@@ -11,9 +11,9 @@ from common.errors import Retryable
 from common.pipeline.access import AccessKey, new_key
 from common.settings import load
 from gateway.access.gate import Denied, Gate
-from gateway.access.gatekeeper import gatekeeper
 from gateway.access.keyring import Keyring
 from gateway.access.rules import Need
+from gateway.gatekeeper import gatekeeper
 from gateway.policies import Policies
 from gateway.settings import GatewaySettings
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from common.options import SessionOptions
 from common.pipeline.record import WIRE_VERSION
-from gateway.calls.record import CallSpan, ResumeToken, SessionRecord
 from gateway.protocols.commands import ENCODINGS, EVENTS, About, AudioFormat
+from gateway.record import CallSpan, ResumeToken, SessionRecord
 
 RECORDS = st.builds(
     SessionRecord,
