@@ -6,6 +6,7 @@ from hashlib import sha1
 from asr_worker.actions import Decode, PublishFinal, PublishPartial
 from asr_worker.api import DecodeRequest, Hypothesis, Word
 from asr_worker.clauses import Clauses, quietest
+from asr_worker.loudness import amplified
 from asr_worker.prompting import distinct, without_circles
 from asr_worker.recording import GONE, Recording
 from asr_worker.scheduler import UtteranceScheduler
@@ -115,10 +116,10 @@ class Utterance:
             self._happened(event, endpoint)
 
     def request(self, decode: Decode) -> DecodeRequest:
-        """Return the decode the scheduler asked for, with its audio."""
+        """Return the decode the scheduler asked for, with its audio, amplified if it is quiet."""
         return DecodeRequest(
             utterance=self.id,
-            audio=self._recording.until(decode.end, decode.start),
+            audio=amplified(self._recording.until(decode.end, decode.start)),
             priority=decode.priority,
             tenant=self._work.tenant,
             language=self._options.language or decode.language,

@@ -9,6 +9,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+
 from asr_worker.actions import Decode, PublishFinal, PublishPartial
 from asr_worker.api import DecodeRequest, EngineError, Hypothesis
 from asr_worker.cpu.stepwise import StepwiseEngine
@@ -24,6 +26,7 @@ from common.pipeline.work import LegWork, UtteranceWork
 from common.stage.api import Effect, Emit, Entry, Offer
 from vad_worker.framing import FRAME, energies
 from vad_worker.leg import VadLeg
+from vad_worker.level import amplify
 from vad_worker.model import SileroVad
 from vad_worker.tones import digits
 
@@ -35,7 +38,9 @@ _TOGETHER = 8
 class Decoder(Protocol):
     """What a line needs of an engine."""
 
-    in_clauses: bool
+    @property
+    def in_clauses(self) -> bool:
+        """See `asr_worker.api.Engine`."""
 
     async def decode(self, request: DecodeRequest) -> Hypothesis:
         """See `asr_worker.api.Engine`."""
@@ -97,8 +102,11 @@ class Line:
     def _judged(self, leg: VadLeg, model: object, entries: Sequence[Entry]) -> list[Effect]:
         frames = pcm16_to_float(leg.ingest(entries))
         levels = energies(frames)
-        frames.reshape(-1, FRAME)[digits(frames, levels)] = 0.0
-        found = self._vad.run([model], [len(frames) // FRAME], frames)  # type: ignore[list-item]
+        tones = digits(frames, levels)
+        frames.reshape(-1, FRAME)[tones] = 0.0
+        counts = [len(levels)]
+        amplify(frames, np.where(tones, 0.0, levels), [leg.level], counts)
+        found = self._vad.run([model], counts, frames)  # type: ignore[list-item]
         return leg.conclude(found.tolist(), levels.tolist())
 
     async def _advance(self, utterance: Utterance, heard: Heard) -> bool:

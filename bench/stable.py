@@ -21,7 +21,7 @@ from bench import noisy, record, speech
 from bench.accounting import quantile
 from bench.in_process import Heard, Line
 from bench.noisy import SpokenLine
-from callscribe.loadtest.scoring import score
+from callscribe.loadtest.scoring import normalise, score
 from callscribe.loadtest.tally import Spoken
 from common.audio import seconds
 from common.options import SessionOptions
@@ -100,7 +100,7 @@ def _spoken(line: SpokenLine, heard: Sequence[Heard]) -> Spoken:
 
 
 def _words(text: str) -> list[str]:
-    return speech.normalise(text).split()
+    return normalise(text).split()
 
 
 def _percent(part: int, whole: int) -> float:

@@ -35,6 +35,8 @@ ENTRIES = (
     Entry("asr", ("asr",), short=True),
     Entry("clauses", ("clauses",), short=True),
     Entry("context", ("context",)),
+    Entry("level", ("level",), short=True),
+    Entry("noise", ("noise",), short=True),
     Entry("stable", ("stable",), short=True),
     Entry("calls", ("calls",)),
     Entry("bus", ("bus", "--sessions", "50", "200", "500"), short=True),

@@ -9,6 +9,7 @@ from common.pipeline.stream_ids import StreamId
 from common.pipeline.work import UtteranceWork
 from vad_worker.endpointer import EndpointerState
 from vad_worker.framing import FramerState
+from vad_worker.level import LevelState
 
 
 class Settled(NamedTuple):
@@ -27,7 +28,7 @@ class Settled(NamedTuple):
 class VadCheckpoint:
     """The state of a leg whose source was read up to `read`; `model` is the network's.
 
-    `live`: its audio arrived about as fast as it is spoken.
+    `live`: its audio arrived about as fast as it is spoken. `level`: None from earlier releases.
     """
 
     gateway: str
@@ -39,6 +40,7 @@ class VadCheckpoint:
     read: StreamId
     model: bytes
     live: bool = sparse(True)
+    level: LevelState | None = sparse(None)
 
 
 CHECKPOINT = Message(VadCheckpoint)

@@ -26,6 +26,7 @@ from common.stage.api import Commit, Done, Effect, Emit, Entry, Offer, Snapshot
 from vad_worker.checkpoint import Settled, VadCheckpoint
 from vad_worker.endpointer import Endpointer, EndpointerParams
 from vad_worker.framing import FRAME_BYTES, Framer
+from vad_worker.level import Level
 
 _ALIGNED_WITHIN = 10
 """Looks at the text, one a second, for which an utterance's audio is kept after its final if
@@ -63,6 +64,8 @@ class VadLeg:
         self._heard = self._now = 0.0
         self._offers = {offer.utterance: offer for offer in (saved.offers if saved else ())}
         """The offer of every utterance whose final is not in the text yet."""
+        self.level = Level(saved.level if saved else None)
+        """Decides how much its audio is amplified before the model hears it."""
         self._unsure = list(self._offers.values())
         """Offers of a former owner, made again because Redis may have lost them."""
         self._settled = {each.number: each for each in (saved.settled if saved else ())}
@@ -196,6 +199,7 @@ class VadLeg:
             read=self._read,
             model=model_state,
             live=self.live,
+            level=self.level.snapshot(),
         )
         pins = {number: each.start for number, each in self._settled.items()} | self._pins
         progress = Progress(self._read)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from common.audio import SAMPLE_RATE, pcm16_to_float, seconds
 from common.pipeline.report import VadLoad
 from common.pipeline.stages import VAD
@@ -28,6 +30,7 @@ from vad_worker.api import Engine, State
 from vad_worker.checkpoint import CHECKPOINT
 from vad_worker.framing import FRAME, FRAME_BYTES, energies
 from vad_worker.leg import VadLeg
+from vad_worker.level import amplify
 from vad_worker.settings import VadSettings
 from vad_worker.tones import digits
 
@@ -160,8 +163,10 @@ class VadStage(Stage[OwnedLeg, LegWork]):
         # One conversion for all legs: each call into numpy costs as much as a whole frame.
         samples = pcm16_to_float(b"".join(taken))
         levels = energies(samples)
-        samples.reshape(-1, FRAME)[digits(samples, levels)] = 0.0
+        tones = digits(samples, levels)
+        samples.reshape(-1, FRAME)[tones] = 0.0
         counts = [len(pcm) // FRAME_BYTES for pcm in taken]
+        amplify(samples, np.where(tones, 0.0, levels), [o.leg.level for o, _ in work], counts)
         # Not in a thread: that costs a tenth more, and the turn would still wait for it.
         batch = self._vad.run([owned.model for owned, _ in work], counts, samples)
         probabilities, loudness = batch.tolist(), levels.tolist()

@@ -374,11 +374,11 @@ def recognised(one: Utterance, entries: list[Chunk | SpeechEntry], dice: Random)
 def test_however_it_is_read_and_decoded_its_clauses_and_its_text_are_the_same(dice):
     entries = history(dice)
 
-    def again(**more: bool) -> str:
+    def again(*, candidate: bool = False) -> str:
         work = replace(WORK, live=dice.random() < 0.5)
         options = replace(work.options, interim_results=dice.random() < 0.5)
         work = replace(work, options=options)
-        one = Utterance(LEG, work, committed=2, cadence=8000, in_clauses=True, **more)
+        one = Utterance(LEG, work, committed=2, cadence=8000, in_clauses=True, candidate=candidate)
         return recognised(one, entries, dice)
 
     first = again()

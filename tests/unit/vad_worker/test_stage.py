@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -133,6 +134,46 @@ def test_a_recording_whose_worker_stands_still_stays_one():
             hear_silence(one, 60.0 + 16 * second + sixteenth)
             one.note_pace(100.0 + 2 * second + sixteenth / 16)
             assert not one.leg.live
+
+
+class Listening:
+    """Notes the samples that the network would hear."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+
+    def open(self) -> Any:
+        return SimpleNamespace(dump=lambda: b"")
+
+    def load_state(self, data: bytes) -> Any:
+        return self.open()
+
+    def run(self, states: Any, counts: Any, samples: Any) -> Any:
+        self.heard += samples.tolist()
+        return np.zeros(sum(counts), np.float32)
+
+
+@pytest.mark.parametrize("taken_over_at", [0, 17, 64])
+async def test_quiet_speech_is_amplified_and_equally_so_by_the_next_owner(taken_over_at):
+    worker = stage()
+    worker._vad = cast(Any, Listening())
+    dice = np.random.default_rng(1)
+    loudness = np.where(np.arange(64) // 5 % 2, 30, 2).repeat(FRAME)
+    spoken = (loudness * dice.standard_normal(64 * FRAME)).astype("<i2")
+
+    async def heard(owner: int, left: Recovery, first: int, last: int) -> Recovery:
+        assignment = Assignment("s.0", Leg("s", 0), WORK, b"1-0", owner)
+        one = worker.open(assignment, left, lambda: None)
+        for frame in range(first, last):
+            end = (frame + 1) * FRAME
+            await worker.step([(one, [Chunk(end, spoken[end - FRAME : end].tobytes())])])
+        return Recovery(one.leg.snapshot(b"").state, NOTHING)
+
+    await heard(1, Recovery(None, NOTHING), 0, 64)
+    whole, worker._vad.heard = worker._vad.heard, []  # type: ignore[attr-defined]
+    await heard(2, await heard(1, Recovery(None, NOTHING), 0, taken_over_at), taken_over_at, 64)
+    assert worker._vad.heard == whole  # type: ignore[attr-defined]
+    assert np.abs(whole[-5 * FRAME :]).max() > 10 * np.abs(spoken[-5 * FRAME :]).max() / 32768
 
 
 @pytest.mark.parametrize("live", [True, False])
