@@ -15,7 +15,9 @@ from gateway.uplink.throttle import Throttle
 class Holder(Protocol):
     """What a call's id refers to in this process: the call, or what is about to take it over."""
 
-    owner: str
+    @property
+    def owner(self) -> str:
+        """Tells it from all others that have the call, or had it."""
 
     def supersede(self) -> None:
         """Release the call: its client has resumed it over another connection."""

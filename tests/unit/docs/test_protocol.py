@@ -254,9 +254,7 @@ def spoken_by_the_gateway():
                     codes |= strings(code)
                 case ast.Call(func=ast.Attribute(attr="lose"), args=[code, _]):
                     codes |= strings(code)
-                case ast.Call(
-                    func=ast.Attribute(attr="_dismiss" | "_break_off"), args=[_, code, *_]
-                ):
+                case ast.Call(func=ast.Name(id="Reason"), args=[_, code, *_]):
                     codes |= strings(code)
                 case ast.Call(func=ast.Attribute(attr="close_soon"), args=[_, reason]):
                     reasons |= strings(reason)

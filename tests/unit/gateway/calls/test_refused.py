@@ -75,7 +75,7 @@ def test_every_reason_is_tried_here():
 
 def _with_token(table: Table) -> None:
     who = replace(table.conversation.who, once=_TOKEN, key="k", limits=Limits(1, 60, 5))
-    table.conversation.who = who
+    table.conversation.opening.who = who
 
 
 async def _send_ahead(table: Table, config: str) -> None:

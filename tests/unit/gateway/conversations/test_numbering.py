@@ -36,7 +36,7 @@ def table() -> Table:
 async def test_each_control_in_bytes_has_a_number_of_its_own(table, monkeypatch):
     heard: list[tuple[str, int]] = []
     talk: Any = table.conversation
-    talk._codec = Digits()
+    talk._hearing._codec = Digits()
     talk.begin()
 
     def digit(channel: int, digit: str, ordinal: int) -> None:
@@ -52,7 +52,7 @@ async def test_each_control_in_bytes_has_a_number_of_its_own(table, monkeypatch)
 async def test_each_control_in_a_text_has_one_where_the_client_does_not_resume(table, monkeypatch):
     heard: list[int] = []
     talk: Any = table.conversation
-    talk._codec, talk._resumable = Digits(), False
+    talk._hearing._codec, talk.opening.resumable = Digits(), False
     talk.begin()
     monkeypatch.setattr(talk.call.intake, "digit", lambda _, digit, ordinal: heard.append(ordinal))
     for message in ("12", "", "3"):
