@@ -15,6 +15,8 @@ and with one that has TLS as well: by turns, so that a machine that slows down s
 `--bare` runs each size with the bare chain too (`bench.bare`), by turns, and says in the end how
 many times as much ours costs.
 
+`--readers N`: N readers follow each call over HTTP; they are in this process, too.
+
 `--clients`: what commands cost through our Redis client and through redis-py, instead.
 
 `--keys`: what it costs the gateway to check who opens a call, instead.
@@ -39,6 +41,7 @@ from bench import keys_of_calls, record, redis_clients
 from bench.accounting import cpu_seconds, quantile, resident_bytes
 from bench.load import MIN_SPEECH_S, SILENCE_S, Client, Pattern, pace
 from bench.processes import bare_commands_of, commands_of, ready, running_process
+from bench.readers import following
 from bench.redis_server import PROTECTIONS, GuardedRedis, Protection
 from bench.table import Figures, beside, kept_up, show
 from callscribe.local.child import free_ports
@@ -86,6 +89,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="of each kind")
     parser.add_argument("--pattern", choices=PATTERNS, default="dense", help="see above")
     parser.add_argument("--message-ms", type=int, choices=(32, 100), default=32, metavar="MS")
+    parser.add_argument("--readers", type=int, default=0, metavar="N", help="of each call")
     parser.add_argument("--interim", action="store_true", help="with partials, every 0.5 s")
     parser.add_argument(
         "--redis", choices=PROTECTIONS, nargs="+", default=["none"], help="see above"
@@ -110,6 +114,7 @@ def main(argv: Sequence[str]) -> int:
             bare=bare,
             protection=protection,
             interim=options.interim,
+            readers=options.readers,
             pattern=options.pattern,
             message_ms=options.message_ms,
             workers=options.workers,
@@ -150,6 +155,7 @@ async def measure(
     bare: bool = False,
     protection: Protection = "none",
     interim: bool = False,
+    readers: int = 0,
     pattern: str = "dense",
     message_ms: int = 32,
     workers: int = 1,
@@ -164,13 +170,14 @@ async def measure(
         empty = await stack.redis_bytes()
         clients = await open_clients(stack.ports, said, sessions, config)
         try:
-            begin = perf_counter()
-            warm = round(_WARM_UP_S / said.message_s)
-            end = round((_WARM_UP_S + seconds) / said.message_s)
-            await pace(clients, said, begin, 0, warm)
-            before, since = stack.cpu(), perf_counter()
-            late = await pace(clients, said, begin, warm, end)
-            after, window = stack.cpu(), perf_counter() - since
+            async with following(stack.ports, readers):
+                begin = perf_counter()
+                warm = round(_WARM_UP_S / said.message_s)
+                end = round((_WARM_UP_S + seconds) / said.message_s)
+                await pace(clients, said, begin, 0, warm)
+                before, since = stack.cpu(), perf_counter()
+                late = await pace(clients, said, begin, warm, end)
+                after, window = stack.cpu(), perf_counter() - since
             held = (await stack.redis_bytes() - empty) / sessions / 1e3
             resident = {
                 name: sum(map(resident_bytes, pids)) / 1e6 for name, pids in stack.pids.items()

@@ -39,8 +39,8 @@ from gateway.calls.table import Calls
 from gateway.conversations.newcomers import Newcomers
 from gateway.conversations.reception import Reception
 from gateway.conversations.surroundings import Surroundings
-from gateway.downlink.reader import Downlink
 from gateway.downlink.traces import Traces
+from gateway.feed.feed import Feed
 from gateway.files.limits import FileLimits
 from gateway.gatekeeper import gatekeeper
 from gateway.http import page, pages
@@ -97,7 +97,7 @@ class GatewayServer:
         await refuse_beside_strangers(work)
         self._uplink = Uplink(up, period=settings.flush_ms / 1000)
         await self._uplink.clock.ask(up)
-        self._downlink = Downlink(down, self._name, self._bus_metrics, dial)
+        self._feed = Feed(down, self._name, self._bus_metrics, dial)
         self._keyring = Keyring(work, settings.keys_file, self._end_revoked)
         await self._keyring.start()
         self._gate = gatekeeper(settings, self._policies, self._keyring)
@@ -148,6 +148,7 @@ class GatewayServer:
         spans = self._spans or NoSpans()
         self._webhooks = Webhooks(
             link,
+            self._feed,
             self._directory,
             self._policies.webhooks,
             lambda outcome: self._metrics.webhooks.labels(outcome).inc(),
@@ -157,7 +158,7 @@ class GatewayServer:
         services = Services(
             link=link,
             uplink=self._uplink,
-            downlink=self._downlink,
+            feed=self._feed,
             traces=self._traces,
             spans=spans,
             store=store,
@@ -188,7 +189,7 @@ class GatewayServer:
             gate=self._gate,
             calls=self._calls,
             openings=openings,
-            downlink=self._downlink,
+            feed=self._feed,
             handshakes=self._handshakes,
             metrics=self._metrics,
             spans=spans,
@@ -247,7 +248,7 @@ class GatewayServer:
         return [
             *page.routes(),
             *pages.routes(self, [each.path for each in PROTOCOLS if each.path]),
-            *CallResources(self._links[2], self._directory, self._gate).routes(),
+            *CallResources(self._links[2], self._feed, self._directory, self._gate).routes(),
             *AccessResources(self._gate, self._meter).routes(),
             *self._files.routes(),
         ]
@@ -270,8 +271,8 @@ class GatewayServer:
             **self._gate.services(),
             "uplink": self._uplink.run(),
             "clock": self._uplink.keep_time(),
-            "downlink": self._downlink.run(),
-            "sweep": self._downlink.sweep(),
+            "feed": self._feed.run(),
+            "sweep": self._feed.sweep(),
             "traces": self._traces.run(),
             **({"spans": self._spans.run()} if self._spans is not None else {}),
             "workers": self._workers.run(self._reception.pause_all),

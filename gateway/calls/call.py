@@ -23,8 +23,8 @@ from gateway.calls.spans import Spans
 from gateway.calls.state import RUNNING, State, Step, after
 from gateway.calls.store import ERASED, Remains, SessionStore
 from gateway.downlink.output import Output
-from gateway.downlink.reader import Downlink
 from gateway.downlink.traces import Traces
+from gateway.feed.feed import Feed
 from gateway.protocols.api import ClientError
 from gateway.protocols.commands import ACK, LAG, Coding
 from gateway.protocols.events import AudioAck, Ended, Event, Failed, GoingAway, Heard
@@ -82,7 +82,7 @@ class Services:
 
     link: Link
     uplink: Uplink
-    downlink: Downlink
+    feed: Feed
     traces: Traces
     spans: Spans
     store: SessionStore
@@ -246,7 +246,7 @@ class Call:
         """Go on: Redis holds it now, and this gateway owns it."""
         self._ran = True
         self._services.metrics.sessions.inc()
-        self._services.downlink.add(self.id, self.output, self.intake.record.doorbell)
+        self._services.feed.add(self.id, self.output, self.intake.record.doorbell)
         self.intake.attach()
         self._move(Step.STORED)
         if self.ended_before:
@@ -363,7 +363,7 @@ class Call:
         services = self._services
         if not self._released:
             await services.forget(self.id)
-        services.downlink.remove(self.id, self.output, self.intake.record.doorbell)
+        services.feed.remove(self.id, self.output, self.intake.record.doorbell)
         self.intake.detach()
         if self._released:
             return

@@ -330,7 +330,7 @@ class Conversation:
         self._hearing.ordinal = min(acquired.controls)
         self.tell([self.opening.resumed(call, found, asked)])
         self._go_on(call)
-        await self._around.downlink.look_for(self.id)
+        await self._around.feed.look_for(self.id)
 
     def _go_on(self, call: Call) -> None:
         """Go on with a call that is open now."""

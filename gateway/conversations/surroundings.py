@@ -9,7 +9,7 @@ from gateway.calls.opening import Openings
 from gateway.calls.spans import Spans
 from gateway.calls.table import Calls
 from gateway.conversations.newcomers import Newcomers
-from gateway.downlink.reader import Downlink
+from gateway.feed.feed import Feed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Surroundings:
     gate: Gate
     calls: Calls
     openings: Openings
-    downlink: Downlink
+    feed: Feed
     handshakes: Handshakes
     metrics: GatewayMetrics
     spans: Spans

@@ -8,7 +8,7 @@ from common.bus.attachments import attach
 from common.pipeline.text import Words
 from common.redis.link import Link, ScriptCall
 from common.telemetry.logs import Log
-from gateway.downlink.events import AwaitedWords
+from gateway.feed.results import AwaitedWords
 
 MOST_AWAITED = 60.0
 """Seconds after its final that a call in progress awaits words. A live aligner answers long before,

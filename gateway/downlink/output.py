@@ -12,10 +12,10 @@ from common.options import SessionOptions
 from common.redis.link import Link
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
-from gateway.downlink.events import Results
-from gateway.downlink.keywords import KeywordSpotter
 from gateway.downlink.late_words import LateWords
 from gateway.downlink.traces import CallTrace, Traces
+from gateway.feed.keywords import KeywordSpotter
+from gateway.feed.results import Results
 from gateway.protocols.commands import KEYWORD, LAG
 from gateway.protocols.events import Event, Final, Lag, Partial, Timing
 from gateway.record import SessionRecord
@@ -34,7 +34,7 @@ class Told(Protocol):
         """Tell the client of these events; `complete`: they were the last."""
 
     def doubt(self) -> None:
-        """See `gateway.downlink.reader.Listener`."""
+        """See `gateway.feed.feed.Listener`."""
 
     def lose(self, code: str, text: str) -> None:
         """Give the call up, and tell the client why."""
@@ -45,7 +45,7 @@ class Output:
 
     `words_wait`: seconds that the end of the call waits for words still to come.
 
-    Implements `gateway.downlink.reader.Listener` for the session, which is `told`.
+    Implements `gateway.feed.feed.Listener` for the session, which is `told`.
     """
 
     def __init__(

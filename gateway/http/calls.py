@@ -17,6 +17,7 @@ from common.telemetry.logs import Log
 from gateway.access.gate import Gate
 from gateway.access.principal import Principal
 from gateway.calls.directory import Directory, Known
+from gateway.feed.feed import Feed
 from gateway.http.guard import WHO
 from gateway.http.problems import bad_request, forbidden, unknown_call
 from gateway.readers.following import Following, Place
@@ -36,8 +37,9 @@ _log = Log(__name__)
 class CallResources:
     """Answers for all calls that Redis holds."""
 
-    def __init__(self, link: Link, directory: Directory, gate: Gate) -> None:
+    def __init__(self, link: Link, feed: Feed, directory: Directory, gate: Gate) -> None:
         self._link = link
+        self._feed = feed
         self._directory = directory
         self._gate = gate
 
@@ -99,11 +101,14 @@ class CallResources:
         if place is None:
             raise bad_request("from", f"from is a seq, or the last event's id, not {said[:40]!a}")
         again = partial(find, self._directory, name, request[WHO])
-        following = Following(self._link, found, again, place)
+        following = Following(self._feed, found, again, place)
         may = partial(self._gate.still_good, request[WHO])
-        if request.headers.get("Upgrade", "").lower() == "websocket":
-            return await _over_websocket(request, following, may)
-        return await _as_event_stream(request, following, may)
+        try:
+            if request.headers.get("Upgrade", "").lower() == "websocket":
+                return await _over_websocket(request, following, may)
+            return await _as_event_stream(request, following, may)
+        finally:
+            following.close()
 
 
 async def find(directory: Directory, name: str, who: Principal) -> list[Known]:

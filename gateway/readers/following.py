@@ -3,19 +3,19 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
-from common.redis.link import Link
 from gateway.calls.directory import Known
+from gateway.feed.feed import Feed
 from gateway.protocols.events import Event, Final, Words
 from gateway.readers.reading import Reading
 from gateway.readers.rendering import Message, Renderer
+from gateway.readers.subscription import Subscription
 
-LOOK_EVERY = 0.1
-"""Seconds between looks for new results."""
 _FIND_EVERY = 1.0
-"""Seconds between looks for calls that have joined, or that are gone without an end."""
+"""Seconds between looks for calls that have joined, or that are gone without an end, at least."""
 _MOST_CALLS = 64
 
 
@@ -70,31 +70,33 @@ def _is_seq(text: str) -> bool:
 class _Call:
     """One of the calls."""
 
-    def __init__(self, reading: Reading) -> None:
-        self.reading = reading
-        self.renderer = Renderer(reading.known)
+    def __init__(self, subscription: Subscription) -> None:
+        self.subscription = subscription
+        self.known = subscription.known
+        self.renderer = Renderer(self.known)
         self.over = False
-        self.gone = reading.known.broken
+        self.gone = self.known.broken
         """Whether nothing follows what can be read now: it broke off, was lost or erased."""
 
 
 class Following:
     """Messages of calls from `place` on, each with the place of a reader that has it.
 
-    As an asynchronous iterator it yields what every look has found, which may be nothing. `find`
-    returns the calls again, so that one that joins later is read, too, and one that is gone is not
-    waited for.
+    As an asynchronous iterator it yields what is new, which may be nothing, at least once a second.
+    `find` returns the calls again, so that one that joins later is read, too, and one that is gone
+    is not waited for. `close` must be called in the end.
     """
 
     def __init__(
         self,
-        link: Link,
+        feed: Feed,
         calls: Sequence[Known],
         find: Callable[[], Awaitable[Sequence[Known]]],
         place: Place,
     ) -> None:
-        self._link = link
+        self._feed = feed
         self._find = find
+        self._news = asyncio.Event()
         present = calls[:_MOST_CALLS]
         self._place = place.among(known.session for known in present)
         self._calls: list[_Call] = []
@@ -110,51 +112,77 @@ class Following:
         new = [message for _, message in self._waiting if message["type"] not in frame]
         return not new and all(call.over for call in self._calls)
 
+    def close(self) -> None:
+        """Follow the calls no more."""
+        for call in self._calls:
+            call.subscription.close()
+
     def __aiter__(self) -> AsyncIterator[list[tuple[Place, Message]]]:
         return self._messages()
 
     async def _messages(self) -> AsyncIterator[list[tuple[Place, Message]]]:
+        await self._look()
         while True:
-            await self._look()
             messages, self._waiting = self._waiting, []
             yield messages
             if all(call.over for call in self._calls):
                 return
-            await asyncio.sleep(LOOK_EVERY)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_FIND_EVERY):
+                    await self._news.wait()
+            self._news.clear()
+            await self._take()
+            if time.monotonic() - self._found >= _FIND_EVERY:
+                await self._find_again()
 
     def _join(self, known: Known) -> None:
-        call = _Call(Reading(self._link, known, after=self._place.of(known.session)))
+        reading = Reading(known, after=self._place.of(known.session))
+        call = _Call(Subscription(self._feed, reading, self._news))
+        call.subscription.open()
         self._calls.append(call)
         self._waiting.append((self._place, call.renderer.begun()))
 
     async def _look(self) -> None:
+        """Look at all calls now, beside what their doorbells tell."""
         for call in self._calls:
             if not call.over:
-                self._take(call, await call.reading.look())
-                if call.reading.ended or call.gone:
+                self._tell(call, await call.subscription.everything())
+                if call.subscription.ended or call.gone:
                     self._end(call)
-        if time.monotonic() - self._found >= _FIND_EVERY:
-            await self._find_again()
 
-    def _take(self, call: _Call, events: Sequence[Event]) -> None:
-        now, session = time.time(), call.reading.known.session
+    async def _take(self) -> None:
+        for call in self._calls:
+            if not call.over:
+                self._tell(call, await call.subscription.take())
+                if call.subscription.ended:
+                    self._end(call)
+
+    def _tell(self, call: _Call, events: Sequence[Event]) -> None:
+        now, session = time.time(), call.known.session
         for event in events:
             if isinstance(event, Final | Words):
                 self._place = self._place.at(session, event.seq)
             self._waiting += [(self._place, each) for each in call.renderer.messages(event, now)]
 
     async def _find_again(self) -> None:
+        """Find calls that have joined, and those that are gone without an end."""
         self._found = time.monotonic()
         present = {known.session: known for known in await self._find()}
+        changed = False
         for call in self._calls:
-            known = present.pop(call.reading.known.session, None)
+            known = present.pop(call.known.session, None)
             if known is not None:
-                call.reading.configure(known)
+                call.subscription.configure(known)
             call.gone = known is None or known.broken
+            changed = changed or (call.gone and not call.over)
         for known in present.values():
             if len(self._calls) < _MOST_CALLS:
                 self._join(known)
+                changed = True
+        if changed:
+            await self._look()
 
     def _end(self, call: _Call) -> None:
         call.over = True
+        call.subscription.close()
         self._waiting.append((self._place, call.renderer.ended()))

@@ -1,15 +1,17 @@
-"""One reader of one call: its results from Redis, wherever its client and its gateway are.
+"""The results of one call for one reader, wherever its client and its gateway are.
 
-No doorbell rings for readers, so they look at intervals. Any number may read one call.
+Any number may read one call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from common.bus.reading import MOST_ENTRIES, read_streams
+from common.bus import wire
+from common.bus.keys import Leg
+from common.bus.reading import MOST_ENTRIES, Cursor, read_streams
 from common.redis.link import Link
 from gateway.calls.directory import Known
-from gateway.downlink.events import Results
-from gateway.downlink.keywords import KeywordSpotter
+from gateway.feed.keywords import KeywordSpotter
+from gateway.feed.results import Results
 from gateway.protocols.events import Event, SpeechStarted
 
 
@@ -19,9 +21,8 @@ class Reading:
     `partials`: whether the reader wants those, if the call has them.
     """
 
-    def __init__(self, link: Link, known: Known, *, after: int = 0, partials: bool = True) -> None:
+    def __init__(self, known: Known, *, after: int = 0, partials: bool = True) -> None:
         self.known = known
-        self._link = link
         legs, options = known.record.legs(known.session), known.record.options
         self._partials = partials
         wanted = partials and options.interim_results
@@ -39,24 +40,38 @@ class Reading:
         self._results.partials = self._partials and options.interim_results
         self._keywords.configure(options)
 
-    async def look(self) -> Sequence[Event]:
-        """Return the events since the last look, in order. Waits while Redis is away."""
-        events: list[Event] = []
-        full = True
-        while full:
-            cursors: dict[int, dict[bytes, bytes]] = {}
-            whole: dict[int, dict[bytes, bytes]] = {}
-            for cursor in self._results.cursors(None):
-                group = self._link.neighbours(cursor.partition)
-                (whole if cursor.whole else cursors).setdefault(group, {})[cursor.key] = (
-                    cursor.after
-                )
-            news = await read_streams(self._link, cursors, whole=whole)
-            fresh = self._results.read(dict(news))
-            for event in fresh:
-                if isinstance(event, SpeechStarted):
-                    self._results.follow(event.channel, event.utterance)
-            events += (each for e in fresh for each in (e, *self._keywords.spot(e)))
-            limited = {key for group in cursors.values() for key in group}
-            full = any(key in limited and len(entries) >= MOST_ENTRIES for key, entries in news)
-        return events
+    def cursors(self, kinds: Mapping[Leg, set[str]] | None) -> Iterable[Cursor]:
+        """Return what to read; see `Results.cursors`."""
+        return self._results.cursors(kinds)
+
+    def read(self, news: Mapping[bytes, list[wire.RawEntry]]) -> list[Event]:
+        """Read new entries by stream key; return the events they mean, in order."""
+        fresh = self._results.read(news)
+        for event in fresh:
+            # A reader that comes amid an utterance has missed its first doorbells.
+            if isinstance(event, SpeechStarted):
+                self._results.follow(event.channel, event.utterance)
+        return [each for event in fresh for each in (event, *self._keywords.spot(event))]
+
+
+async def read_now(link: Link, known: Known) -> tuple[Sequence[Event], bool]:
+    """Return the events of a call as it is now, and whether nothing will follow.
+
+    Waits while Redis is away.
+    """
+    reading = Reading(known)
+    events: list[Event] = []
+    full = True
+    while full:
+        cursors: dict[int, dict[bytes, bytes]] = {}
+        whole: dict[int, dict[bytes, bytes]] = {}
+        for cursor in reading.cursors(None):
+            streams = (whole if cursor.whole else cursors).setdefault(
+                link.neighbours(cursor.partition), {}
+            )
+            streams[cursor.key] = cursor.after
+        news = await read_streams(link, cursors, whole=whole)
+        events += reading.read(dict(news))
+        limited = {key for group in cursors.values() for key in group}
+        full = any(key in limited and len(entries) >= MOST_ENTRIES for key, entries in news)
+    return events, reading.ended

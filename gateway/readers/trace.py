@@ -15,7 +15,7 @@ from common.redis.link import Link
 from common.redis.replies import pairs
 from gateway.calls.directory import Known
 from gateway.protocols.events import Final, Word, Words
-from gateway.readers.reading import Reading
+from gateway.readers.reading import read_now
 
 _PLACES = 6
 """Decimals of a stamp: microseconds."""
@@ -86,10 +86,10 @@ async def read_utterances(link: Link, calls: Sequence[Known]) -> tuple[list[Trac
     traced: list[Traced] = []
     complete = True
     for known in calls:
-        reading = Reading(link, known)
+        events, ended = await read_now(link, known)
         finals: dict[tuple[int, int], Final] = {}
         words: dict[tuple[int, int], Sequence[Word] | None] = {}
-        for event in await reading.look():
+        for event in events:
             match event:
                 case Final() if event.shown:
                     finals[event.channel, event.utterance] = event
@@ -102,7 +102,7 @@ async def read_utterances(link: Link, calls: Sequence[Known]) -> tuple[list[Trac
             Traced(known, offset, final, words[place], sent.get(place), heard.get(place, ()))
             for place, final in finals.items()
         ]
-        complete = complete and reading.ended
+        complete = complete and ended
     traced.sort(key=lambda each: seconds(each.final.start) + each.offset)
     return traced, complete
 

@@ -8,7 +8,7 @@ from common.audio import seconds
 from common.redis.link import Link
 from gateway.calls.directory import Known
 from gateway.protocols.events import Final, Word, Words
-from gateway.readers.reading import Reading
+from gateway.readers.reading import read_now
 from gateway.transcripts.captions import Caption, one_line, srt, vtt
 
 FORMATS = ("json", "txt", "srt", "vtt")
@@ -46,9 +46,9 @@ async def read_transcript(link: Link, calls: Sequence[Known]) -> Transcript:
     spoken: list[Spoken] = []
     complete = True
     for known in calls:
-        reading = Reading(link, known)
+        events, ended = await read_now(link, known)
         finals: dict[tuple[int, int], Final] = {}
-        for event in await reading.look():
+        for event in events:
             match event:
                 case Final() if event.text:
                     finals[event.channel, event.utterance] = event
@@ -57,7 +57,7 @@ async def read_transcript(link: Link, calls: Sequence[Known]) -> Transcript:
                     finals[place] = replace(finals[place], words=words)
         offset = (known.opened - calls[0].opened) / 1000
         spoken += [_spoken(known, final, offset) for final in finals.values()]
-        complete = complete and reading.ended
+        complete = complete and ended
     return Transcript(calls, sorted(spoken, key=lambda each: each.start), complete)
 
 

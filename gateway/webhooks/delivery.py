@@ -3,19 +3,21 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import aiohttp
 
 from common.backoff import pauses
-from common.redis.link import Link
 from common.telemetry.logs import Log
 from gateway.calls.directory import Known
-from gateway.protocols.events import Dtmf, Event, Final, Keyword, SpeechStarted, Words
+from gateway.feed.feed import Feed
+from gateway.protocols.events import Dtmf, Event, Final, Keyword, Words
 from gateway.readers.reading import Reading
 from gateway.readers.rendering import Message, Renderer
+from gateway.readers.subscription import Subscription
 from gateway.webhooks.addresses import Forbidden
 from gateway.webhooks.progress import Progress, Standing
 from gateway.webhooks.signing import Secrets
@@ -26,9 +28,6 @@ _PAUSES = (1.0, 60.0)
 """Seconds between attempts: the first pause, and the longest."""
 _MOST_RETRY_AFTER = 300.0
 _RENEW_EVERY = 5.0
-_LOOK_EVERY, _LOOK_SILENT = 0.25, 1.0
-"""Seconds between looks for what is new, while a final is to come, and while all are silent. A
-gateway may look after thousands of calls."""
 
 _log = Log(__name__)
 
@@ -85,17 +84,16 @@ class Delivery:
     """Delivers one call; `keep` is for how many seconds each message is tried."""
 
     def __init__(
-        self, link: Link, known: Known, progress: Progress, sender: Sender, keep: float
+        self, feed: Feed, known: Known, progress: Progress, sender: Sender, keep: float
     ) -> None:
-        self._link = link
+        self._feed = feed
         self._known = known
         self._progress = progress
         self._sender = sender
         self._keep = keep
         self._renderer = Renderer(known)
         self._standing = Standing.BROKEN if known.broken else Standing.THERE
-        self._awaited: set[tuple[int, int]] = set()
-        """Channel and utterance of what is to come soon."""
+        self._news = asyncio.Event()
 
     async def run(self) -> None:
         """Deliver until the call has ended and its receiver has everything, or gives up.
@@ -111,41 +109,43 @@ class Delivery:
             renewing.cancel()
 
     async def _deliver(self) -> None:
-        async for message_id, message, seq in self._messages():
-            await self._insist(message_id, message)
-            if seq is not None:
-                await self._progress.note(self._known, seq)
+        async with aclosing(self._messages()) as messages:
+            async for message_id, message, seq in messages:
+                await self._insist(message_id, message)
+                if seq is not None:
+                    await self._progress.note(self._known, seq)
 
-    async def _messages(self) -> AsyncIterator[tuple[str, Message, int | None]]:
+    async def _messages(self) -> AsyncGenerator[tuple[str, Message, int | None], None]:
         """Yield what is to be sent: its id, and the `seq` that has been told with it."""
         session = self._known.session
+        standing = self._standing
         told = await self._progress.told(self._known)
         if told is None:
             yield f"{session}:0", self._renderer.begun(), 0
-        reading = Reading(self._link, self._known, after=told or 0, partials=False)
-        while True:
-            standing = self._standing
-            for event in await reading.look():
-                self._expect(event)
-                name, seq = _name(event)
-                for number, message in enumerate(self._renderer.messages(event, time.time())):
-                    if name:
-                        suffix = f":{number}" if number else ""
-                        yield f"{session}:{name}{suffix}", message, seq
-            if reading.ended or standing is Standing.BROKEN:
-                yield f"{session}:end", self._renderer.ended(), None
-                return
-            if standing is Standing.GONE:
-                return
-            await asyncio.sleep(_LOOK_EVERY if self._awaited else _LOOK_SILENT)
-
-    def _expect(self, event: Event) -> None:
-        """Take note of what follows soon on an event."""
-        match event:
-            case SpeechStarted() | Final(words_pending=True):
-                self._awaited.add((event.channel, event.utterance))
-            case Final() | Words():
-                self._awaited.discard((event.channel, event.utterance))
+        reading = Reading(self._known, after=told or 0, partials=False)
+        subscription = Subscription(self._feed, reading, self._news)
+        subscription.open()
+        try:
+            events = await subscription.everything()
+            while True:
+                for event in events:
+                    name, seq = _name(event)
+                    for number, message in enumerate(self._renderer.messages(event, time.time())):
+                        if name:
+                            suffix = f":{number}" if number else ""
+                            yield f"{session}:{name}{suffix}", message, seq
+                if subscription.ended or standing is not Standing.THERE:
+                    break
+                await self._news.wait()
+                self._news.clear()
+                standing = self._standing
+                over = standing is not Standing.THERE
+                # Nothing rings for a call that has broken off: this is the last look at it.
+                events = await (subscription.everything() if over else subscription.take())
+        finally:
+            subscription.close()
+        if subscription.ended or standing is Standing.BROKEN:
+            yield f"{session}:end", self._renderer.ended(), None
 
     async def _insist(self, message_id: str, message: Message) -> None:
         for pause in pauses(*_PAUSES):
@@ -160,6 +160,8 @@ class Delivery:
         """Keep what is still to be told, and note how the call stands."""
         while self._standing is not Standing.GONE:
             self._standing = await self._progress.keep(self._known)
+            if self._standing is not Standing.THERE:
+                self._news.set()
             await asyncio.sleep(_RENEW_EVERY)
 
 

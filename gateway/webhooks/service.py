@@ -9,6 +9,7 @@ import aiohttp
 from common.redis.link import Link
 from common.telemetry.logs import Log
 from gateway.calls.directory import Directory
+from gateway.feed.feed import Feed
 from gateway.webhooks.addresses import Resolver
 from gateway.webhooks.delivery import Delivery, Sender
 from gateway.webhooks.progress import Progress
@@ -30,13 +31,14 @@ class Webhooks:
     def __init__(
         self,
         link: Link,
+        feed: Feed,
         directory: Directory,
         rules: WebhookRules,
         counted: Callable[[str], None],
         *,
         keep: float,
     ) -> None:
-        self._link = link
+        self._feed = feed
         self._directory = directory
         self._rules = rules
         self._counted = counted
@@ -81,7 +83,7 @@ class Webhooks:
         try:
             for known in await self._directory.find(session, None):
                 if known.session == session and known.record.about.webhook:
-                    await Delivery(self._link, known, self._progress, sender, self._keep).run()
+                    await Delivery(self._feed, known, self._progress, sender, self._keep).run()
             await self._progress.finish(session)
         except Exception as error:
             # It is claimed again when its lease has ended.

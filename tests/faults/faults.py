@@ -31,14 +31,10 @@ GATEWAY = (
     Fault(
         "gateway/access/meter.py", "if by not in (None, session.encode()):", "if by is not None:"
     ),
-    Fault(
-        "gateway/downlink/events.py", "if utterance > self.last_item and", "if utterance >= 0 and"
-    ),
-    Fault(
-        "gateway/downlink/events.py", "max(self.seen_item, number)", "min(self.seen_item, number)"
-    ),
+    Fault("gateway/feed/results.py", "if utterance > self.last_item and", "if utterance >= 0 and"),
+    Fault("gateway/feed/results.py", "max(self.seen_item, number)", "min(self.seen_item, number)"),
     Fault("gateway/downlink/output.py", "seconds(max(0, position - until))", "seconds(position)"),
-    Fault("gateway/downlink/keywords.py", "word.end <= event.stable", "word.start <= event.stable"),
+    Fault("gateway/feed/keywords.py", "word.end <= event.stable", "word.start <= event.stable"),
     Fault("gateway/admission/capacity.py", "if value > self._close:", "if value > self._open:"),
     Fault("gateway/turns/budget.py", "min(seconds, _MOST)", "seconds"),
     Fault("gateway/websocket/frames.py", "extra = 2 if length", "extra = 4 if length"),

@@ -7,7 +7,7 @@ from typing import TypeVar
 import redis
 
 from common.bus.keys import Leg
-from gateway.downlink.events import Results
+from gateway.feed.results import Results
 from gateway.protocols.events import Dtmf, Event, Final, Gap
 from gateway.record import SessionRecord
 

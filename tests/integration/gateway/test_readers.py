@@ -19,6 +19,7 @@ from gateway.http.calls import CallResources
 from gateway.http.guard import WHO
 from gateway.protocols.commands import About, AudioFormat
 from gateway.record import SessionRecord
+from tests.integration.gateway.feeding import sweeping
 
 RECORD = SessionRecord(
     options=SessionOptions(),
@@ -55,12 +56,13 @@ async def events(link: Link) -> AsyncIterator[str]:
 
     app = web.Application(middlewares=[known])
     directory = Directory(link, cast(Any, None))
-    app.add_routes(CallResources(link, directory, cast(Any, Gate())).routes())
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1/sessions/s/events"
-    await runner.cleanup()
+    async with sweeping(link) as feed:
+        app.add_routes(CallResources(link, feed, directory, cast(Any, Gate())).routes())
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1/sessions/s/events"
+        await runner.cleanup()
 
 
 async def spoil(link: Link) -> None:

@@ -29,8 +29,8 @@ from gateway.calls.table import Calls
 from gateway.conversations.conversation import Conversation
 from gateway.conversations.reception import Reception
 from gateway.conversations.surroundings import Surroundings
-from gateway.downlink.reader import Downlink
 from gateway.downlink.traces import Traces
+from gateway.feed.feed import Feed
 from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import Message, Request
 from gateway.server import GatewayServer
@@ -51,7 +51,7 @@ _TICK_MS = 200
 with the usual ones the hour would take a quarter of an hour."""
 _SHARED = (
     *(ModuleType, type, FunctionType, BuiltinFunctionType, asyncio.AbstractEventLoop),
-    *(Services, Surroundings, Link, Uplink, Downlink, Traces, GatewayMetrics),
+    *(Services, Surroundings, Link, Uplink, Feed, Traces, GatewayMetrics),
     *(GatewayServer, Calls, Reception, Standby),
 )
 """What a call refers to and does not own."""

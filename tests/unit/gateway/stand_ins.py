@@ -366,7 +366,7 @@ class Table:
         services = Services(
             link=link,
             uplink=link,
-            downlink=link,
+            feed=link,
             traces=Traces(link, "g", self.metrics),
             spans=NoSpans(),
             store=self.store,
@@ -397,7 +397,7 @@ class Table:
             gate=link,
             calls=self.calls,
             openings=self.openings,
-            downlink=link,
+            feed=link,
             handshakes=link,
             metrics=self.metrics,
             spans=NoSpans(),

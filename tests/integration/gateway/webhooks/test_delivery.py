@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -21,6 +20,7 @@ from common.pipeline.streams import META
 from common.pipeline.text import ANSWERS_KEPT
 from common.redis.link import CommandRefused, Link
 from gateway.calls.directory import Directory, Known
+from gateway.feed.feed import Feed
 from gateway.protocols.commands import About, AudioFormat
 from gateway.record import SessionRecord
 from gateway.webhooks import delivery, service
@@ -30,6 +30,7 @@ from gateway.webhooks.progress import Progress, Standing
 from gateway.webhooks.rules import WebhookRules
 from gateway.webhooks.service import Webhooks
 from gateway.webhooks.signing import Secrets
+from tests.integration.gateway.feeding import sweeping
 
 LEG = Leg("s", 0)
 META_KEY = keys.session_key("s", META)
@@ -65,10 +66,16 @@ async def receiver() -> AsyncIterator[tuple[Receiver, str]]:
     await runner.cleanup()
 
 
+@pytest.fixture
+async def feed(link: Link) -> AsyncIterator[Feed]:
+    async with sweeping(link) as feed:
+        yield feed
+
+
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "_PAUSES", (0.05, 0.1))
-    monkeypatch.setattr(delivery, "_LOOK_SILENT", 0.05)
+    monkeypatch.setattr("gateway.feed.feed.SWEEP_EVERY", 0.05)
     monkeypatch.setattr(service, "_CLAIM_EVERY", 0.02)
 
 
@@ -109,13 +116,13 @@ def sender(http: aiohttp.ClientSession) -> Sender:
     return Sender(http, Secrets((bytes(24),)), lambda outcome: None)
 
 
-def webhooks(link: Link, keep: float = 60.0) -> Webhooks:
+def webhooks(link: Link, feed: Feed, keep: float = 60.0) -> Webhooks:
     rules = WebhookRules("", frozenset(), Addresses.parse("127.0.0.0/8"), Secrets((bytes(24),)))
     directory = Directory(link, cast(Any, SimpleNamespace()))
-    return Webhooks(link, directory, rules, lambda outcome: None, keep=keep)
+    return Webhooks(link, feed, directory, rules, lambda outcome: None, keep=keep)
 
 
-async def test_a_message_is_tried_for_its_time_whichever_gateway_tries_it(link, receiver):
+async def test_a_message_is_tried_for_its_time_whichever_gateway_tries_it(link, feed, receiver):
     one, url = receiver
     one.status = 500
     known = await opened(link, url)
@@ -125,13 +132,13 @@ async def test_a_message_is_tried_for_its_time_whichever_gateway_tries_it(link, 
     async with aiohttp.ClientSession() as http:
         tries = 0
         while await progress.tried(known, "s:0") < 1.0:  # each gateway dies after a while
-            task = asyncio.create_task(Delivery(link, known, progress, sender(http), 1.2).run())
+            task = asyncio.create_task(Delivery(feed, known, progress, sender(http), 1.2).run())
             await asyncio.wait({task}, timeout=0.3)
             tries += 1
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         assert tries > 2
-        await asyncio.wait_for(Delivery(link, known, progress, sender(http), 1.2).run(), 5)
+        await asyncio.wait_for(Delivery(feed, known, progress, sender(http), 1.2).run(), 5)
     assert one.got == []
     assert time.monotonic() - began >= 1.2
     one.status = 200
@@ -139,21 +146,23 @@ async def test_a_message_is_tried_for_its_time_whichever_gateway_tries_it(link, 
 
 
 @pytest.mark.parametrize("asked", ["²", "-1", "soon", "", "1e3", "٣"])
-async def test_whatever_a_receiver_asks_for_it_is_tried_again(link, receiver, asked, monkeypatch):
+async def test_whatever_a_receiver_asks_for_it_is_tried_again(
+    link, feed, receiver, asked, monkeypatch
+):
     monkeypatch.setattr(delivery, "_MOST_RETRY_AFTER", 0.1)
     one, url = receiver
     one.status, one.retry_after = 503, asked
     known = await opened(link, url)
     await say(link, 1, text.End())
     async with aiohttp.ClientSession() as http:
-        running = asyncio.create_task(Delivery(link, known, Progress(link), sender(http), 9).run())
+        running = asyncio.create_task(Delivery(feed, known, Progress(link), sender(http), 9).run())
         await until(lambda: one.refused > 1 or running.done())
         one.status = 200
         await asyncio.wait_for(running, 10)
     assert one.got == ["session_created", "session_ended"]
 
 
-async def test_a_delivery_whose_renewal_fails_ends_and_says_why(link, receiver, monkeypatch):
+async def test_a_delivery_whose_renewal_fails_ends_and_says_why(link, feed, receiver, monkeypatch):
     _, url = receiver
     known = await opened(link, url)
     progress = Progress(link)
@@ -170,20 +179,20 @@ async def test_a_delivery_whose_renewal_fails_ends_and_says_why(link, receiver, 
     monkeypatch.setattr(progress, "keep", keep)
     async with aiohttp.ClientSession() as http:
         with pytest.raises(ExceptionGroup) as caught:
-            await asyncio.wait_for(Delivery(link, known, progress, sender(http), 9).run(), 10)
+            await asyncio.wait_for(Delivery(feed, known, progress, sender(http), 9).run(), 10)
     assert caught.value.exceptions == (denied,)
 
 
 @pytest.mark.parametrize("renewed_first", [False, True])
 async def test_a_call_is_told_its_end_once_whether_a_renewal_comes_before_or_after(
-    link, receiver, renewed_first, monkeypatch
+    link, feed, receiver, renewed_first, monkeypatch
 ):
     """The renewal names the call as long as the reply to its end is awaited."""
     one, url = receiver
     monkeypatch.setattr("gateway.webhooks.progress._LEASE_S", 0.1)
     await opened(link, url)
     await say(link, 1, text.End())
-    hooks = webhooks(link)
+    hooks = webhooks(link, feed)
     finish = hooks._progress.finish
 
     async def finishing(session: str) -> None:
@@ -215,28 +224,22 @@ async def test_a_redis_that_came_back_without_the_list_gets_it_again(link, recei
     assert await link.call("ZRANGE", keys.webhooks(), 0, -1) == [b"s"]
 
 
-async def test_a_silent_call_is_seldom_looked_at_and_partials_never(link, receiver, monkeypatch):
-    monkeypatch.setattr(delivery, "_LOOK_SILENT", 0.3)
-    monkeypatch.setattr(delivery, "_LOOK_EVERY", 0.02)
+async def test_partials_are_never_read_for_a_webhook(link, feed, receiver, monkeypatch):
     one, url = receiver
     known = await opened(link, url)
-    looks: list[float] = []
     read: set[bytes] = set()
     insist = link.insist
 
-    async def counting(told: Any, **how: Any) -> Any:
+    async def noting(told: Any, **how: Any) -> Any:
         for command in told:
             if command[0] == b"XREAD":
-                looks.append(time.monotonic())
                 read.update(key for key in command if isinstance(key, bytes))
         return await insist(told, **how)
 
-    monkeypatch.setattr(link, "insist", counting)
+    monkeypatch.setattr(link, "insist", noting)
     async with aiohttp.ClientSession() as http:
-        running = asyncio.create_task(Delivery(link, known, Progress(link), sender(http), 9).run())
-        await until(lambda: len(looks) >= 6)
-        gaps = [b - a for a, b in pairwise(looks)]
-        assert max(gaps) >= 0.3
+        running = asyncio.create_task(Delivery(feed, known, Progress(link), sender(http), 9).run())
+        await until(lambda: LEG.key("text") in read)
         await say(link, 1, final("hello"))
         await say(link, 2, text.End())
         await asyncio.wait_for(running, 10)

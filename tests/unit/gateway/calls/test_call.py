@@ -11,7 +11,7 @@ from common.errors import AtCapacity, BusUnavailable, Unavailable
 from gateway.calls import opening
 from gateway.downlink.late_words import MOST_AWAITED
 from gateway.uplink.writer import MOST_WAITING
-from tests.unit.gateway.downlink.test_events import end, item, later
+from tests.unit.gateway.feed.test_results import end, item, later
 from tests.unit.gateway.stand_ins import (
     CONFIG,
     FINALIZE,

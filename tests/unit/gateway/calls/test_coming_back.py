@@ -14,7 +14,7 @@ from common.errors import BusUnavailable
 from common.options import SessionOptions
 from gateway.calls import opening
 from gateway.protocols.commands import AudioFormat
-from tests.unit.gateway.downlink.test_events import end, item
+from tests.unit.gateway.feed.test_results import end, item
 from tests.unit.gateway.stand_ins import (
     CONFIG,
     FINALIZE,

@@ -14,7 +14,7 @@ from common.pipeline.record import WIRE_VERSION, pack
 from gateway.calls.state import State
 from gateway.calls.store import Acquired
 from gateway.uplink.leg import StoredLeg
-from tests.unit.gateway.downlink.test_events import end, item
+from tests.unit.gateway.feed.test_results import end, item
 from tests.unit.gateway.stand_ins import (
     CONFIG,
     FINALIZE,

@@ -6,8 +6,8 @@ import pytest
 from common.bus import scripts
 from common.bus.keys import Leg
 from common.pipeline.text import WORDS
-from gateway.downlink.events import AwaitedWords
 from gateway.downlink.late_words import MOST_AWAITED, LateWords
+from gateway.feed.results import AwaitedWords
 
 FIRST, SECOND = (AwaitedWords(Leg("s", 0), n, f"d{n}", 10, 20) for n in (1, 2))
 

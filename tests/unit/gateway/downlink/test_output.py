@@ -16,7 +16,7 @@ from gateway.protocols.commands import EVENTS, About, AudioFormat
 from gateway.protocols.events import Event, Final, Keyword, Lag, Partial, SpeechStarted, Words
 from gateway.record import SessionRecord
 from gateway.uplink.arrivals import Arrivals
-from tests.unit.gateway.downlink.test_events import end, item, later, partial, speech
+from tests.unit.gateway.feed.test_results import end, item, later, partial, speech
 from tests.unit.gateway.stand_ins import Table
 
 STARTED = Started(1, 3, 4, 0.9)

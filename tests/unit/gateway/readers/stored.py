@@ -8,8 +8,10 @@ from common.options import SessionOptions
 from common.pipeline import text
 from common.pipeline.record import pack
 from common.pipeline.trace import Decoding, Endpoint
-from common.redis.link import Command
+from common.redis.link import Command, Link
+from common.telemetry.metrics import BusMetrics, new_registry
 from gateway.calls.directory import Known
+from gateway.feed.feed import Feed
 from gateway.protocols.commands import About, AudioFormat
 from gateway.record import SessionRecord
 
@@ -74,3 +76,9 @@ def final(**given: Any) -> text.Final:
     usual: dict[str, Any] = {"start": 0, "end": 16_000, "at": 32_000, "text": "secret"}
     usual |= {"reason": "silence", "endpoint": ENDPOINT, "decoding": DECODING}
     return text.Final(**(usual | given))
+
+
+def feed_of(redis: Redis) -> Feed:
+    """Return a feed that looks when it is asked to."""
+    metrics = BusMetrics.build(new_registry(version="0", service="gateway"))
+    return Feed(cast(Link, redis), "gw", metrics, cast(Any, None))

@@ -1,15 +1,13 @@
 """How far a reader of several calls is, and what it is told from there on."""
 
 from dataclasses import replace
-from typing import cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.redis.link import Link
 from gateway.calls.directory import Known
 from gateway.readers.following import Following, Place
-from tests.unit.gateway.readers.stored import KNOWN, LATER, Redis, final
+from tests.unit.gateway.readers.stored import KNOWN, LATER, Redis, feed_of, final
 
 SESSIONS = st.text("0123456789abcdef", min_size=1, max_size=32)
 SEQS = st.integers(0, 10**15 - 1)
@@ -33,8 +31,9 @@ async def read(redis: Redis, place: Place, *calls: Known) -> list[tuple[str, str
     async def find() -> tuple[Known, ...]:
         return calls
 
-    following = Following(cast(Link, redis), calls, find, place)
+    following = Following(feed_of(redis), calls, find, place)
     told = [each async for messages in following for each in messages]
+    following.close()
     return [(str(behind), said["text"]) for behind, said in told if said["type"] == "final"]
 
 
@@ -90,7 +89,7 @@ async def test_each_message_says_where_the_reader_is_in_every_call():
     async def find() -> tuple[Known, ...]:
         return A, B
 
-    following = Following(cast(Link, redis), await find(), find, parsed("s-3.t-1"))
+    following = Following(feed_of(redis), await find(), find, parsed("s-3.t-1"))
     places = {str(place) async for messages in following for place, _ in messages}
     assert places == {"s-3.t-1"}
 

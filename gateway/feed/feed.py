@@ -2,7 +2,10 @@
 
 A doorbell may be lost or cut off. The sweep looks everywhere once a second, so a lost doorbell
 costs latency and nothing else. The workers of a call always ring its first gateway: a gateway that
-has resumed the call listens there as well.
+has resumed the call, or tells others of it, listens there as well.
+
+A call's streams are read once for all who follow it, each from its own place on. The feed keeps
+nothing: a listener that has enough asks for nothing, and is read on for when it looks again.
 """
 
 import asyncio
@@ -23,10 +26,13 @@ _MOMENT = 0.004
 
 
 class Listener(Protocol):
-    """A session as the downlink sees it."""
+    """Who follows a session, as the feed sees it: the call itself, a reader, a webhook."""
 
     def cursors(self, kinds: Mapping[Leg, set[str]] | None) -> Iterable[Cursor]:
-        """Return what to read, for the kinds of streams rung per leg; None: for everything."""
+        """Return what to read, for the kinds of streams rung per leg; None: for everything.
+
+        Nothing is returned by one that has enough for now.
+        """
 
     def deliver(self, news: Mapping[bytes, list[wire.RawEntry]]) -> None:
         """Take new entries by stream key; all of one session come in one call."""
@@ -38,8 +44,8 @@ class Listener(Protocol):
         """End this session because of a bug of ours."""
 
 
-class Downlink:
-    """The one reader of this gateway's doorbell and of its sessions' results."""
+class Feed:
+    """The one reader of this gateway's doorbell, and of the results that anything here follows."""
 
     def __init__(
         self,
@@ -53,6 +59,9 @@ class Downlink:
         self._metrics = metrics
         self._dial = dial
         self._sessions: dict[str, Listener] = {}
+        """The calls of this gateway."""
+        self._followed: dict[str, list[Listener]] = {}
+        """Who else follows a session, whichever gateway has its call."""
         self._doorbells: Counter[str] = Counter()
         self._followers: dict[str, asyncio.Task[None]] = {}
         self._broken: asyncio.Future[None] = asyncio.Future()
@@ -63,17 +72,36 @@ class Downlink:
     def add(self, session: str, listener: Listener, doorbell: str) -> None:
         """Deliver this session's results from now on; `doorbell`: where its workers ring."""
         self._sessions[session] = listener
+        self._listen(doorbell)
+
+    def follow(self, session: str, listener: Listener, doorbell: str) -> None:
+        """Deliver a session's results to one more, beside all others that follow it."""
+        self._followed.setdefault(session, []).append(listener)
+        self._listen(doorbell)
+
+    def _listen(self, doorbell: str) -> None:
         if doorbell != self._own:
             self._doorbells[doorbell] += 1
             if doorbell not in self._followers:
                 following = asyncio.create_task(self._follow(doorbell), name=f"out:{doorbell}")
-                following.add_done_callback(self._followed)
+                following.add_done_callback(self._ended)
                 self._followers[doorbell] = following
 
     def remove(self, session: str, listener: Listener, doorbell: str) -> None:
         """Stop delivering to a session, unless another listener has taken its place."""
         if self._sessions.get(session) is listener:
             del self._sessions[session]
+        self._listen_no_more(doorbell)
+
+    def leave(self, session: str, listener: Listener, doorbell: str) -> None:
+        """Deliver nothing more to one that follows a session."""
+        followers = self._followed[session]
+        followers.remove(listener)
+        if not followers:
+            del self._followed[session]
+        self._listen_no_more(doorbell)
+
+    def _listen_no_more(self, doorbell: str) -> None:
         if doorbell != self._own:
             self._doorbells[doorbell] -= 1
             if not self._doorbells[doorbell]:
@@ -94,7 +122,7 @@ class Downlink:
             for follower in (own, *self._followers.values()):
                 follower.cancel()
 
-    def _followed(self, follower: "asyncio.Task[None]") -> None:
+    def _ended(self, follower: "asyncio.Task[None]") -> None:
         """Let a failed follower end `run`, and so the process."""
         failed = not follower.cancelled() and follower.exception()
         if failed and not self._broken.done():
@@ -126,7 +154,7 @@ class Downlink:
             await asyncio.sleep(SWEEP_EVERY)
             await self._renew([self._own, *self._doorbells])
             await self._tidy()
-            await self._look(dict.fromkeys(self._sessions))
+            await self._look(dict.fromkeys((*self._sessions, *self._followed)))
 
     async def _answer(self, entries: list[wire.RawEntry]) -> None:
         notified: dict[str, dict[Leg, set[str]] | None] = {}
@@ -136,7 +164,7 @@ class Downlink:
                     continue
                 leg = Leg.parse(name.decode())
                 if kind == doorbells.CALL:
-                    if listener := self._sessions.get(leg.session):
+                    for listener in self._listeners(leg.session):
                         listener.doubt()
                     continue
                 legs = notified.setdefault(leg.session, {})
@@ -153,34 +181,43 @@ class Downlink:
     async def _look_alone(self, notified: Mapping[str, Mapping[Leg, set[str]] | None]) -> bool:
         found = False
         while notified:
-            readers: dict[bytes, tuple[str, Listener]] = {}
+            looks: list[tuple[str, Listener, dict[bytes, bytes]]] = []
             cursors: dict[int, dict[bytes, bytes]] = {}
             whole: dict[int, dict[bytes, bytes]] = {}
+            limited: dict[bytes, str] = {}
             for session, kinds in notified.items():
-                listener = self._sessions.get(session)
-                if listener is None:
-                    continue
-                for cursor in listener.cursors(kinds):
-                    readers[cursor.key] = (session, listener)
-                    group = self._link.neighbours(cursor.partition)
-                    reads = whole if cursor.whole else cursors
-                    reads.setdefault(group, {})[cursor.key] = cursor.after
-            news = await read_streams(self._link, cursors, whole=whole)
-            by_reader: dict[tuple[str, Listener], dict[bytes, list[wire.RawEntry]]] = {}
-            for key, entries in news:
-                by_reader.setdefault(readers[key], {})[key] = entries
-            for (session, listener), streams in by_reader.items():
+                for listener in self._listeners(session):
+                    places: dict[bytes, bytes] = {}
+                    for cursor in listener.cursors(kinds):
+                        places[cursor.key] = cursor.after
+                        group = self._link.neighbours(cursor.partition)
+                        streams = (whole if cursor.whole else cursors).setdefault(group, {})
+                        known = streams.get(cursor.key, cursor.after)
+                        streams[cursor.key] = min(known, cursor.after, key=wire.id_halves)
+                        if not cursor.whole:
+                            limited[cursor.key] = session
+                    if places:
+                        looks.append((session, listener, places))
+            news = dict(await read_streams(self._link, cursors, whole=whole))
+            for session, listener, places in looks:
+                fresh = _behind(news, places)
                 # It may have been replaced while its streams were read.
-                if self._sessions.get(session) is listener:
-                    self._deliver(listener, streams)
+                if fresh and listener in self._listeners(session):
+                    self._deliver(listener, fresh)
             found = found or bool(news)
             full = {
-                readers[key][0]
-                for key, entries in news
-                if len(entries) >= MOST_ENTRIES and not any(key in each for each in whole.values())
+                limited[key]
+                for key, entries in news.items()
+                if len(entries) >= MOST_ENTRIES and key in limited
             }
             notified = {session: kinds for session, kinds in notified.items() if session in full}
         return found
+
+    def _listeners(self, session: str) -> list[Listener]:
+        """Return all that follow a session, the call of this gateway first."""
+        own = self._sessions.get(session)
+        others = self._followed.get(session, ())
+        return [*others] if own is None else [own, *others]
 
     @staticmethod
     def _deliver(listener: Listener, streams: Mapping[bytes, list[wire.RawEntry]]) -> None:
@@ -202,3 +239,18 @@ class Downlink:
         await self._link.insist(
             [doorbells.clear_heard(keys.out(gateway), last) for gateway, last in heard.items()]
         )
+
+
+def _behind(
+    news: Mapping[bytes, list[wire.RawEntry]], places: Mapping[bytes, bytes]
+) -> dict[bytes, list[wire.RawEntry]]:
+    """Return what is new to one that is at these places; others may be further behind."""
+    found: dict[bytes, list[wire.RawEntry]] = {}
+    for key, place in places.items():
+        if entries := news.get(key):
+            at = wire.id_halves(place)
+            if wire.id_halves(entries[0][0]) <= at:
+                entries = [each for each in entries if wire.id_halves(each[0]) > at]
+            if entries:
+                found[key] = entries
+    return found

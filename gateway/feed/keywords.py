@@ -7,7 +7,7 @@ told again, though the final may have it at a slightly other place.
 from collections.abc import Iterator, Sequence
 
 from common.options import SessionOptions
-from gateway.downlink.folding import Spelled, resemble, spelled
+from gateway.feed.folding import Spelled, resemble, spelled
 from gateway.protocols.events import Event, Final, Keyword, Partial, Word
 
 _Folded = tuple[str, ...]

@@ -11,7 +11,7 @@ from common.pipeline import text
 from common.pipeline.partial import PartialText
 from common.pipeline.record import pack
 from common.pipeline.trace import Decoding, Endpoint
-from gateway.downlink.events import AwaitedWords, Results
+from gateway.feed.results import AwaitedWords, Results
 from gateway.protocols.events import (
     Dtmf,
     Event,

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.downlink.folding import fold, resemble, spelled
+from gateway.feed.folding import fold, resemble, spelled
 
 
 def folded(text):

@@ -1,4 +1,4 @@
-"""A downlink's surroundings: a Redis with doorbells that a test notifies, and its listeners."""
+"""A feed's surroundings: a Redis with doorbells that a test notifies, and its listeners."""
 
 import asyncio
 from collections import defaultdict
@@ -12,7 +12,7 @@ from common.bus.reading import Cursor
 from common.errors import BusUnavailable, Misuse
 from common.redis.link import Command, Link
 from common.telemetry.metrics import BusMetrics, new_registry
-from gateway.downlink.reader import Downlink
+from gateway.feed.feed import Feed
 
 OWN, OTHER = "own", "other"
 
@@ -23,6 +23,7 @@ class Redis:
     def __init__(self) -> None:
         self.streams: dict[bytes, list[wire.RawEntry]] = defaultdict(list)
         self.commands: list[Command] = []
+        self.reads: list[Command] = []
         self.notified = asyncio.Event()
         self.reading: list[bytes] = []
         """The doorbells that are followed now."""
@@ -60,6 +61,7 @@ class Redis:
                 self.commands.append(command)
                 found.append(1)
                 continue
+            self.reads.append(command)
             names = command[command.index(b"STREAMS") + 1 :]
             half = len(names) // 2
             most = command[command.index(b"COUNT") + 1] if b"COUNT" in command else 1000
@@ -132,10 +134,13 @@ class Session:
         self.doubts = 0
         self.failures: list[Exception] = []
         self.unreadable: Exception | None = None
+        self.full = False
         self._after = b"0-0"
 
     def cursors(self, kinds: Mapping[Leg, set[str]] | None) -> Iterable[Cursor]:
         self.asked.append(kinds)
+        if self.full:
+            return []
         return [Cursor(self.leg.partition, self.leg.key("text"), self._after, self._whole)]
 
     def deliver(self, news: Mapping[bytes, list[wire.RawEntry]]) -> None:
@@ -155,13 +160,13 @@ class Session:
 
 
 class House:
-    """A downlink with its doorbell and nothing else running."""
+    """A feed with its doorbell and nothing else running."""
 
     def __init__(self) -> None:
         self.redis = Redis()
         metrics = BusMetrics.build(new_registry(version="0", service="gateway"))
         self.metrics = metrics
-        self.downlink = Downlink(cast(Link, self.redis), OWN, metrics, self._dial)
+        self.feed = Feed(cast(Link, self.redis), OWN, metrics, self._dial)
 
     async def _dial(self, role: str) -> Link:
         if self.redis.away:

@@ -19,6 +19,7 @@ from common.pipeline.stream_ids import BEGINNING
 from common.pipeline.streams import PARTIAL, SPEECH, TEXT
 from common.pipeline.text import Item
 from common.redis.replies import pairs
+from gateway.feed import showing
 from gateway.protocols.events import (
     Dtmf,
     Event,
@@ -154,7 +155,10 @@ class Results:
                 results.follow_partial(utterance)
 
     def read(self, news: Mapping[bytes, list[wire.RawEntry]]) -> list[Event]:
-        """Read new entries by stream key; return the events they mean, in order."""
+        """Read new entries by stream key; return what is shown of them, in order."""
+        return [showing.shown(event) for event in self._events(news)]
+
+    def _events(self, news: Mapping[bytes, list[wire.RawEntry]]) -> list[Event]:
         fresh = {
             (leg, key): news[key]
             for leg in self._legs.values()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.options import SessionOptions
-from gateway.downlink.keywords import KeywordSpotter
+from gateway.feed.keywords import KeywordSpotter
 from gateway.protocols.events import Ended, Final, Keyword, Partial, Word
 
 START, END = 16_000, 48_000
