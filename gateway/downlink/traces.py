@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from common.bus import commands, keys, wire
 from common.pipeline.record import pack
 from common.pipeline.streams import TRACE
+from common.pipeline.text import TimedWord
 from common.pipeline.trace import SentFinal, SentWords, TraceEntry
 from common.redis.link import Link
 from common.redis.resp import CommandError, is_known_id
 from common.telemetry.metrics import GatewayMetrics
-from gateway.protocols.events import Event, Final, Word, Words
+from gateway.protocols.events import Event, Final, Words
 from gateway.uplink.arrivals import Arrivals
 
 _MOMENT = 0.05
@@ -118,7 +119,7 @@ class CallTrace:
         words = self._received(event.words or (), offset)
         return SentWords(channel=event.channel, utterance=event.utterance, words=words)
 
-    def _received(self, words: Sequence[Word], offset: float) -> tuple[float | None, ...]:
+    def _received(self, words: Sequence[TimedWord], offset: float) -> tuple[float | None, ...]:
         when = self._arrivals.received.when
         return tuple(_moved(when(word.end), offset) for word in words)
 

@@ -10,7 +10,7 @@ nothing: a listener that has enough asks for nothing, and is read on for when it
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
 from typing import Protocol
 
 from common.bus import doorbells, keys, wire
@@ -66,6 +66,8 @@ class Feed:
         self._followers: dict[str, asyncio.Task[None]] = {}
         self._broken: asyncio.Future[None] = asyncio.Future()
         self._looking = asyncio.Lock()
+        self._asked_for: dict[str, None] = {}
+        """Sessions that `look_for` has yet to look for."""
         self._heard: dict[str, bytes] = {}
         """The last entries of doorbells that were heard since the last sweep."""
 
@@ -109,8 +111,18 @@ class Feed:
                 self._followers.pop(doorbell).cancel()
 
     async def look_for(self, session: str) -> None:
-        """Look into this session's streams now."""
-        await self._look({session: None})
+        """Look into this session's streams now; who asks meanwhile shares the next look."""
+        # A gateway that takes over many webhooks must not hold up its callers with a look for each.
+        self._asked_for[session] = None
+        async with self._looking:
+            if session not in self._asked_for:
+                return
+            sessions, self._asked_for = self._asked_for, {}
+            try:
+                await self._look_alone(sessions)
+            except BaseException:
+                self._asked_for |= sessions
+                raise
 
     async def run(self) -> None:
         """Follow the doorbell for ever."""
@@ -185,6 +197,8 @@ class Feed:
             cursors: dict[int, dict[bytes, bytes]] = {}
             whole: dict[int, dict[bytes, bytes]] = {}
             limited: dict[bytes, str] = {}
+            apart: set[bytes] = set()
+            """Streams in which not all are at the same place."""
             for session, kinds in notified.items():
                 for listener in self._listeners(session):
                     places: dict[bytes, bytes] = {}
@@ -192,15 +206,17 @@ class Feed:
                         places[cursor.key] = cursor.after
                         group = self._link.neighbours(cursor.partition)
                         streams = (whole if cursor.whole else cursors).setdefault(group, {})
-                        known = streams.get(cursor.key, cursor.after)
-                        streams[cursor.key] = min(known, cursor.after, key=wire.id_halves)
+                        known = streams.setdefault(cursor.key, cursor.after)
+                        if known != cursor.after:
+                            apart.add(cursor.key)
+                            streams[cursor.key] = min(known, cursor.after, key=wire.id_halves)
                         if not cursor.whole:
                             limited[cursor.key] = session
                     if places:
                         looks.append((session, listener, places))
             news = dict(await read_streams(self._link, cursors, whole=whole))
             for session, listener, places in looks:
-                fresh = _behind(news, places)
+                fresh = _behind(news, places, apart)
                 # It may have been replaced while its streams were read.
                 if fresh and listener in self._listeners(session):
                     self._deliver(listener, fresh)
@@ -242,14 +258,14 @@ class Feed:
 
 
 def _behind(
-    news: Mapping[bytes, list[wire.RawEntry]], places: Mapping[bytes, bytes]
+    news: Mapping[bytes, list[wire.RawEntry]], places: Mapping[bytes, bytes], apart: Set[bytes]
 ) -> dict[bytes, list[wire.RawEntry]]:
-    """Return what is new to one that is at these places; others may be further behind."""
+    """Return what is new to one that is at these places; in `apart` others are further behind."""
     found: dict[bytes, list[wire.RawEntry]] = {}
     for key, place in places.items():
         if entries := news.get(key):
-            at = wire.id_halves(place)
-            if wire.id_halves(entries[0][0]) <= at:
+            if key in apart:
+                at = wire.id_halves(place)
                 entries = [each for each in entries if wire.id_halves(each[0]) > at]
             if entries:
                 found[key] = entries

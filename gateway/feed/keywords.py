@@ -7,8 +7,9 @@ told again, though the final may have it at a slightly other place.
 from collections.abc import Iterator, Sequence
 
 from common.options import SessionOptions
+from common.pipeline.text import TimedWord
 from gateway.feed.folding import Spelled, resemble, spelled
-from gateway.protocols.events import Event, Final, Keyword, Partial, Word
+from gateway.protocols.events import Event, Final, Keyword, Partial
 
 _Folded = tuple[str, ...]
 """The words of a keyword, folded."""
@@ -126,7 +127,7 @@ class KeywordSpotter:
         event: Partial | Final,
         keyword: _Folded,
         said: Sequence[Spelled],
-        timed: Sequence[Word],
+        timed: Sequence[TimedWord],
     ) -> Keyword:
         offset, end = said[0].start, said[-1].end
         times = _times(event.text, timed, offset, end) or (event.start, event.end)
@@ -141,7 +142,7 @@ class KeywordSpotter:
         )
 
 
-def _times(text: str, timed: Sequence[Word], offset: int, end: int) -> tuple[int, int] | None:
+def _times(text: str, timed: Sequence[TimedWord], offset: int, end: int) -> tuple[int, int] | None:
     """Return the positions of the words that hold these characters; None if they are not found."""
     inside = []
     cursor = 0

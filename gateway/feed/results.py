@@ -28,7 +28,6 @@ from gateway.protocols.events import (
     Partial,
     SpeechEnded,
     SpeechStarted,
-    Word,
     Words,
 )
 
@@ -210,7 +209,7 @@ class Results:
                 at=item.at,
                 text=item.text,
                 language=item.language,
-                words=_listed(words),
+                words=words,
                 reason=item.reason,
                 failed=item.failed,
                 trouble=item.trouble,
@@ -234,7 +233,7 @@ class Results:
                 seq=entry.seq,
                 start=awaited.start,
                 end=awaited.end,
-                words=_listed(entry.words.words),
+                words=entry.words.words,
                 unavailable=entry.words.trouble,
             )
         ]
@@ -292,10 +291,6 @@ def _seen(leg: LegResults, event: SpeechStarted | SpeechEnded | Gap | Dtmf) -> b
     if isinstance(event, Dtmf):
         return event.at <= leg.seen_until > 0  # before the first audio, a digit is at 0
     return event.utterance <= leg.seen_item
-
-
-def _listed(words: Sequence[text.TimedWord] | None) -> tuple[Word, ...] | None:
-    return None if words is None else tuple(Word(*word) for word in words)
 
 
 def _speech_event(

@@ -6,12 +6,13 @@ from typing import Any
 from common.audio import rounded_seconds
 from common.languages import code_of
 from common.options import SessionOptions
+from common.pipeline.text import TimedWord
 from gateway.files.refusal import bad_request
 from gateway.files.transcript import Answer, Asked, Fields, Form, Raw, Transcript
 from gateway.protocols.deepgram import messages, parameters
 from gateway.protocols.deepgram.codec import denial
 from gateway.protocols.deepgram.messages import Body, alternative
-from gateway.protocols.events import Final, Word
+from gateway.protocols.events import Final
 from gateway.protocols.options import with_changes
 
 
@@ -88,7 +89,7 @@ def _utterance(whole: Transcript, final: Final) -> Body:
     }
 
 
-def _words(final: Final) -> tuple[Word, ...]:
+def _words(final: Final) -> tuple[TimedWord, ...]:
     return final.words or ()
 
 

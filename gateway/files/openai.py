@@ -12,10 +12,11 @@ from typing import Any
 
 from common.audio import rounded_seconds, seconds
 from common.options import SessionOptions
+from common.pipeline.text import TimedWord
 from gateway.files.refusal import bad_request
 from gateway.files.transcript import Answer, Asked, Fields, Form, Transcript
 from gateway.protocols import fields
-from gateway.protocols.events import Final, Word
+from gateway.protocols.events import Final
 from gateway.protocols.options import readers, with_changes
 from gateway.transcripts.captions import Caption, srt, vtt
 
@@ -132,7 +133,7 @@ def _segment(number: int, final: Final) -> dict[str, Any]:
     }
 
 
-def _word(word: Word) -> dict[str, Any]:
+def _word(word: TimedWord) -> dict[str, Any]:
     return {
         "word": word.text.strip(),
         "start": rounded_seconds(word.start),

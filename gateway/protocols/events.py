@@ -6,18 +6,8 @@ Positions are counts of 16 kHz samples since the call began; a channel is the le
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from common.pipeline.text import EndReason
+from common.pipeline.text import EndReason, TimedWord
 from common.pipeline.trace import Decoding, Endpoint
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One word of a final; `start` and `end` are positions, `probability` is 0..1."""
-
-    text: str
-    start: int
-    end: int
-    probability: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +108,7 @@ class Final:
     at: int
     text: str
     language: str | None
-    words: tuple[Word, ...] | None
+    words: tuple[TimedWord, ...] | None
     reason: EndReason
     failed: bool = False
     trouble: str = ""
@@ -156,7 +146,7 @@ class Words:
     seq: int
     start: int
     end: int
-    words: tuple[Word, ...] | None
+    words: tuple[TimedWord, ...] | None
     unavailable: str = ""
 
 

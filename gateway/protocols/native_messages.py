@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from common.audio import rounded_seconds
+from common.pipeline.text import TimedWord
 from gateway.protocols.commands import Open
 from gateway.protocols.events import (
     AudioAck,
@@ -22,7 +23,6 @@ from gateway.protocols.events import (
     Resumed,
     SpeechEnded,
     SpeechStarted,
-    Word,
     Words,
 )
 
@@ -139,7 +139,7 @@ def _words(event: Words, now: float) -> dict[str, Any]:
     return message | ({"words_unavailable": event.unavailable} if event.unavailable else {})
 
 
-def _listed(words: Sequence[Word] | None) -> list[dict[str, Any]] | None:
+def _listed(words: Sequence[TimedWord] | None) -> list[dict[str, Any]] | None:
     return None if words is None else [_word(word) for word in words]
 
 
@@ -167,7 +167,7 @@ def _keyword(event: Keyword, now: float) -> dict[str, Any]:
     return {"type": "keyword"} | _place(event, now) | said
 
 
-def _word(word: Word) -> dict[str, Any]:
+def _word(word: TimedWord) -> dict[str, Any]:
     return {
         "word": word.text,
         "start": rounded_seconds(word.start),

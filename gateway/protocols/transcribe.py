@@ -16,6 +16,7 @@ from typing import Any
 
 from common.audio import SAMPLE_RATE, rounded_seconds, seconds
 from common.options import SessionOptions
+from common.pipeline.text import TimedWord
 from gateway.protocols import fields, naming
 from gateway.protocols.api import (
     WARM,
@@ -36,7 +37,7 @@ from gateway.protocols.commands import (
     Open,
     Say,
 )
-from gateway.protocols.events import Event, Failed, Final, GoingAway, Partial, Word, Words
+from gateway.protocols.events import Event, Failed, Final, GoingAway, Partial, Words
 
 MOST_TEXT = 1 << 16
 """Characters of a text message."""
@@ -176,7 +177,7 @@ def _spoken(kind: str, event: Partial | Final, now: float) -> dict[str, Any]:
     }
 
 
-def _listed(words: Sequence[Word]) -> list[dict[str, Any]]:
+def _listed(words: Sequence[TimedWord]) -> list[dict[str, Any]]:
     return [
         {"word": word.text, "start": rounded_seconds(word.start), "end": rounded_seconds(word.end)}
         for word in words

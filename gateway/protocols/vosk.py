@@ -19,6 +19,7 @@ from typing import Any
 
 from common.audio import rounded_seconds
 from common.options import Kind, SessionOptions
+from common.pipeline.text import TimedWord
 from gateway.protocols import fields, telephony
 from gateway.protocols.api import (
     WARM,
@@ -41,7 +42,7 @@ from gateway.protocols.commands import (
     Open,
     Say,
 )
-from gateway.protocols.events import Ended, Event, Failed, Final, Partial, Word, Words
+from gateway.protocols.events import Ended, Event, Failed, Final, Partial, Words
 
 MOST_TEXT = 1 << 17
 """Characters of a text message: `phrase_list` at its longest, each character escaped."""
@@ -183,7 +184,7 @@ class VoskCodec(Codec):
                 self._finals[index] = replace(final, words=late.words)
 
 
-def _word(word: Word) -> dict[str, Any]:
+def _word(word: TimedWord) -> dict[str, Any]:
     return {
         "conf": round(word.probability, 6),
         "end": rounded_seconds(word.end),

@@ -10,11 +10,12 @@ from typing import Any
 from common.audio import seconds
 from common.bus import commands, keys, wire
 from common.pipeline.streams import TRACE
+from common.pipeline.text import TimedWord
 from common.pipeline.trace import PARTS, TRACE_ENTRY, SentFinal, spans
 from common.redis.link import Link
 from common.redis.replies import pairs
 from gateway.calls.directory import Known
-from gateway.protocols.events import Final, Word, Words
+from gateway.protocols.events import Final, Words
 from gateway.readers.reading import read_now
 
 _PLACES = 6
@@ -32,7 +33,7 @@ class Traced:
     offset: float
     """When its call began, in seconds since the first did."""
     final: Final
-    words: Sequence[Word] | None
+    words: Sequence[TimedWord] | None
     sent: SentFinal | None
     heard: Sequence[float | None]
 
@@ -88,7 +89,7 @@ async def read_utterances(link: Link, calls: Sequence[Known]) -> tuple[list[Trac
     for known in calls:
         events, ended = await read_now(link, known)
         finals: dict[tuple[int, int], Final] = {}
-        words: dict[tuple[int, int], Sequence[Word] | None] = {}
+        words: dict[tuple[int, int], Sequence[TimedWord] | None] = {}
         for event in events:
             match event:
                 case Final() if event.shown:
@@ -147,7 +148,7 @@ def _json(each: Traced) -> dict[str, Any]:
     return message
 
 
-def _word(each: Traced, index: int, word: Word) -> dict[str, Any]:
+def _word(each: Traced, index: int, word: TimedWord) -> dict[str, Any]:
     return {
         "index": index + 1,
         "start": round(seconds(word.start) + each.offset, 3),

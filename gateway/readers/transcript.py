@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from common.audio import seconds
+from common.pipeline.text import TimedWord
 from common.redis.link import Link
 from gateway.calls.directory import Known
-from gateway.protocols.events import Final, Word, Words
+from gateway.protocols.events import Final, Words
 from gateway.readers.reading import read_now
 from gateway.transcripts.captions import Caption, one_line, srt, vtt
 
@@ -26,7 +27,7 @@ class Spoken:
     end: float
     text: str
     language: str | None
-    words: tuple[Word, ...] | None
+    words: tuple[TimedWord, ...] | None
     offset: float
     """When its call began, in seconds since the first did."""
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.options import SessionOptions
+from common.pipeline.text import TimedWord
 from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import ClientError, Codec, Protocol, Request, Transport
 from gateway.protocols.commands import (
@@ -42,7 +43,6 @@ from gateway.protocols.events import (
     SpeechEnded,
     SpeechStarted,
     Timing,
-    Word,
     Words,
 )
 from gateway.settings import GatewaySettings
@@ -151,14 +151,14 @@ EVENTS = [
     *[
         Final(0, 1, 1, 0, 8_000, 20_000, text, "English", words, reason, failed)
         for text in ("", "hello \N{GRINNING FACE}")
-        for words in (None, (Word("hello", 0, 4_000, 0.5),))
+        for words in (None, (TimedWord("hello", 0, 4_000, 0.5),))
         for reason in ("silence", "flush", "finish", "length", "gap")
         for failed in (False, True)
     ],
     Final(0, 1, 1, 0, 8_000, 20_000, "hello", "English", None, "silence", words_pending=True),
     Final(0, 1, 1, 0, 8_000, 20_000, "hello", "English", None, "silence", words_unavailable="why"),
     Final(0, 1, 1, 0, 8_000, 20_000, "hello", None, None, "silence", timing=Timing(0.8, 0.9)),
-    Words(0, 1, 2, 0, 8_000, (Word("hello", 0, 4_000, 0.5),)),
+    Words(0, 1, 2, 0, 8_000, (TimedWord("hello", 0, 4_000, 0.5),)),
     Words(0, 1, 2, 0, 8_000, None, "why"),
     SpeechStarted(0, 1, 0, 512),
     SpeechEnded(0, 1, 0, 8_000, 20_000, "silence"),

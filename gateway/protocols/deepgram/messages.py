@@ -11,7 +11,7 @@ from typing import Any
 
 from common.audio import rounded_seconds
 from common.languages import code_of
-from gateway.protocols.events import Word
+from common.pipeline.text import TimedWord
 
 Body = dict[str, Any]
 
@@ -25,7 +25,7 @@ MODEL_INFO: Mapping[str, str] = {
 
 
 def alternative(
-    text: str, words: Sequence[Word], certain: float, language: str | None = None
+    text: str, words: Sequence[TimedWord], certain: float, language: str | None = None
 ) -> Body:
     """Return one alternative of a channel.
 
@@ -92,7 +92,7 @@ def metadata(request_id: str, *, created: float, sha256: str, duration: int, cha
     }
 
 
-def _word(word: Word) -> Body:
+def _word(word: TimedWord) -> Body:
     text = word.text.strip()
     bare = "".join(each for each in text if each.isalnum() or each in "'-").strip("'-")
     return {

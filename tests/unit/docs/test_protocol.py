@@ -11,7 +11,7 @@ import pytest
 
 from common.languages import ALIGNABLE
 from common.options import OPTIONS
-from common.pipeline.text import EndReason
+from common.pipeline.text import EndReason, TimedWord
 from gateway.access import gate
 from gateway.access.meter import Overdrawn
 from gateway.downlink.late_words import MOST_AWAITED
@@ -34,7 +34,6 @@ from gateway.protocols.events import (
     SpeechEnded,
     SpeechStarted,
     Timing,
-    Word,
     Words,
 )
 from gateway.settings import GatewaySettings
@@ -206,7 +205,7 @@ def test_every_explained_field_is_sent():
 
 
 def test_words_are_told_as_they_are_sent():
-    word = Word("a", 0, 1, 1.0)
+    word = TimedWord("a", 0, 1, 1.0)
     final = Final(**PLACE, seq=1, at=1, text="a", language=None, words=(word,), reason="flush")
     (message,) = map(json.loads, opened(words=True).render(final, 0.0))
     (row,) = [row for row in tables("Server messages")[1] if row[0] == "`words`"]

@@ -7,16 +7,17 @@ from typing import Any, cast
 import pytest
 
 from common.bus import keys
+from common.pipeline.text import TimedWord
 from common.pipeline.trace import TRACE_ENTRY, SentFinal, SentWords
 from common.redis.link import Command, CommandError, Link
 from common.telemetry.metrics import GatewayMetrics, new_registry
 from gateway.downlink.traces import CallTrace, Traces
-from gateway.protocols.events import Final, Partial, Word, Words
+from gateway.protocols.events import Final, Partial, Words
 from gateway.uplink.arrivals import Arrivals
 
 KEY = keys.session_key("s", "trace")
 STALE = "ERR The ID specified in XADD is equal or smaller than the target stream top item"
-WORDS = (Word("Hello.", 0, 8_000, 1.0), Word("You.", 8_000, 900_000, 1.0))
+WORDS = (TimedWord("Hello.", 0, 8_000, 1.0), TimedWord("You.", 8_000, 900_000, 1.0))
 
 
 class Redis:

@@ -341,3 +341,20 @@ async def test_the_sweep_looks_for_those_who_follow_too(house, monkeypatch):
     sweeping = asyncio.create_task(house.feed.sweep())
     await until(lambda: reader.told)
     sweeping.cancel()
+
+
+async def test_many_who_ask_meanwhile_share_one_look_that_a_cancelled_one_leaves_to_them(house):
+    sessions = [Session(name) for name in ("a", "b", "c", "d")]
+    for each in sessions:
+        house.feed.follow(each.leg.session, each, OWN)
+        text(house, each)
+    house.redis.gate.clear()
+    looks = [asyncio.create_task(house.feed.look_for("a"))]
+    await until(lambda: sessions[0].asked)
+    looks += [asyncio.create_task(house.feed.look_for(name)) for name in "bcd"]
+    await quiet()
+    looks[0].cancel()
+    house.redis.gate.set()
+    await asyncio.gather(*looks, return_exceptions=True)
+    assert [len(each.told) for each in sessions] == [1, 1, 1, 1]
+    assert len(house.redis.reads) == 2

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.options import SessionOptions
+from common.pipeline.text import TimedWord
 from gateway.feed.keywords import KeywordSpotter
-from gateway.protocols.events import Ended, Final, Keyword, Partial, Word
+from gateway.protocols.events import Ended, Final, Keyword, Partial
 
 START, END = 16_000, 48_000
 
@@ -107,17 +108,19 @@ def test_channels_and_utterances_are_apart():
 
 def test_words_give_the_times_and_the_utterance_does_where_there_are_none():
     timed = (
-        Word(" my", 16_000, 17_000, 1.0),
-        Word(" New", 18_000, 19_000, 1.0),
-        Word(" York.", 20_000, 21_000, 1.0),
-        Word(" So", 22_000, 23_000, 1.0),
+        TimedWord(" my", 16_000, 17_000, 1.0),
+        TimedWord(" New", 18_000, 19_000, 1.0),
+        TimedWord(" York.", 20_000, 21_000, 1.0),
+        TimedWord(" So", 22_000, 23_000, 1.0),
     )
     text = "my New York. So"
     (event,) = spotter("new york").spot(final(text, words=timed))
     assert (event.start, event.end) == (18_000, 21_000)
     (event,) = spotter("new york").spot(final(text))
     assert (event.start, event.end) == (START, END)
-    (event,) = spotter("new york").spot(final("my New York", words=(Word("other", 1, 2, 1.0),)))
+    (event,) = spotter("new york").spot(
+        final("my New York", words=(TimedWord("other", 1, 2, 1.0),))
+    )
     assert (event.start, event.end) == (START, END)
 
 

@@ -20,13 +20,11 @@ from gateway.protocols.events import (
     Partial,
     SpeechEnded,
     SpeechStarted,
-    Word,
     Words,
 )
 
 LEG, OTHER = Leg("s", 0), Leg("s", 1)
 WORDS = (text.TimedWord("hello", 11, 19, 0.5),)
-TIMED = (Word("hello", 11, 19, 0.5),)
 
 
 def item(number: int, seq: int, **body: Any) -> RawEntry:
@@ -97,7 +95,7 @@ def test_a_final_is_read_whole(results):
             at=25,
             text="hello",
             language="English",
-            words=TIMED,
+            words=WORDS,
             reason="flush",
             failed=True,
         )
@@ -211,7 +209,7 @@ def word_fields(event: Event) -> tuple[object, bool, str]:
 def test_words_that_were_there_before_their_item_come_with_the_final(results):
     texts = [timed(item(1, 1, align="d")), timed(item(2, 2, align="e"), None, "no audio")]
     first, second = results.read({LEG.key("text"): texts})
-    assert word_fields(first) == (TIMED, False, "")
+    assert word_fields(first) == (WORDS, False, "")
     assert word_fields(second) == (None, False, "no audio")
     assert results.awaited == []
 
@@ -228,7 +226,7 @@ def test_words_that_come_later_are_an_event_of_their_own(results):
     assert word_fields(event) == (None, True, "")
     assert results.awaited == [AwaitedWords(LEG, 1, "d", 10, 20)]
     assert results.read({texts: [item(2, 2), later(2, 3, 1)]})[1:] == [
-        Words(0, 1, 3, 10, 20, TIMED)
+        Words(0, 1, 3, 10, 20, WORDS)
     ]
     assert results.awaited == []
     assert keys_of(results, None)[texts] == b"2-3"
@@ -295,7 +293,7 @@ def test_words_of_a_final_that_it_has_are_told_if_it_has_them_not():
     results = Results([LEG], speech=False, after=2)
     texts = [item(1, 1, align="d"), item(2, 2, align="e"), later(2, 3, 1)]
     events = results.read({LEG.key("text"): texts})
-    assert events == [Words(0, 1, 3, 10, 20, TIMED)]
+    assert events == [Words(0, 1, 3, 10, 20, WORDS)]
     assert results.awaited == [AwaitedWords(LEG, 2, "e", 10, 20)]
     assert told(results.read({LEG.key("text"): [later(2, 4, 2)]})) == [("Words", 4)]
     assert results.awaited == []

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from common.pipeline.text import TimedWord
 from gateway.files.transcript import Transcript
-from gateway.protocols.events import Final, Word
+from gateway.protocols.events import Final
 
 SECOND = 16_000
 
@@ -12,7 +13,8 @@ def final(text: str, start: float, *, channel: int = 0, utterance: int = 1, **mo
     """An English final that lasts a second for each word, with the times of its words."""
     parts, at = text.split(), round(start * SECOND)
     words = [
-        Word(part, at + n * SECOND, at + n * SECOND + 8_000, 0.5) for n, part in enumerate(parts)
+        TimedWord(part, at + n * SECOND, at + n * SECOND + 8_000, 0.5)
+        for n, part in enumerate(parts)
     ]
     given: dict[str, Any] = {
         "channel": channel,

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from common.pipeline.text import TimedWord
 from gateway.files.transcript import continuation
-from gateway.protocols.events import Ended, Partial, Word, Words
+from gateway.protocols.events import Ended, Partial, Words
 from tests.unit.gateway.files.results import SECOND, final, transcript
 
 
@@ -25,7 +26,7 @@ def test_what_has_no_text_is_left_out():
 def test_late_words_join_their_final():
     pending = final("one", 1, words=None, words_pending=True)
     whole = transcript(pending, final("two", 3, utterance=2))
-    words = (Word("one", SECOND, 2 * SECOND, 1.0),)
+    words = (TimedWord("one", SECOND, 2 * SECOND, 1.0),)
     whole.hear(Words(0, 1, 3, SECOND, 2 * SECOND, words))
     assert whole.finals[0].words == words
     assert not whole.finals[0].words_pending

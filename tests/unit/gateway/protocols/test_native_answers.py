@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from common.pipeline.text import TimedWord
 from gateway.protocols.api import Request
 from gateway.protocols.events import (
     AudioAck,
@@ -17,7 +18,6 @@ from gateway.protocols.events import (
     Partial,
     SpeechEnded,
     SpeechStarted,
-    Word,
     Words,
 )
 from gateway.protocols.native import NativeCodec
@@ -82,7 +82,7 @@ def final(text="Hi there", reason="silence", words=None, failed=False) -> Final:
     return Final(1, 3, 2, 16_001, 24_000, 36_800, text, "English", words, reason, failed)
 
 
-WORDS = (Word("Hi", 16_001, 18_000, 0.98765), Word("there", 18_000, 24_000, 1.0))
+WORDS = (TimedWord("Hi", 16_001, 18_000, 0.98765), TimedWord("there", 18_000, 24_000, 1.0))
 
 
 def test_final():

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from common.options import SessionOptions
-from common.pipeline.text import EndReason
+from common.pipeline.text import EndReason, TimedWord
 from gateway.protocols.api import ClientError, Request
 from gateway.protocols.commands import Audio, AudioFormat, Command, Flush, Open, Say
-from gateway.protocols.events import Created, Failed, Final, GoingAway, Partial, Word, Words
+from gateway.protocols.events import Created, Failed, Final, GoingAway, Partial, Words
 from gateway.protocols.transcribe import MOST_TEXT, TranscribeCodec
 
 START, STOP = '{"type": "start_recording"}', '{"type": "stop_recording"}'
-SPOKEN = (Word("hello", 0, 4_000, 0.5),)
+SPOKEN = (TimedWord("hello", 0, 4_000, 0.5),)
 
 
 def codec(**query: str) -> TranscribeCodec:

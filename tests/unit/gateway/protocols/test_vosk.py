@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.options import SessionOptions
+from common.pipeline.text import TimedWord
 from gateway.protocols.api import ClientError, Request
 from gateway.protocols.commands import (
     About,
@@ -21,12 +22,12 @@ from gateway.protocols.commands import (
     Open,
     Say,
 )
-from gateway.protocols.events import Ended, Failed, Final, Partial, Word, Words
+from gateway.protocols.events import Ended, Failed, Final, Partial, Words
 from gateway.protocols.vosk import VoskCodec
 
 DEFAULTS = SessionOptions(language="German")
 EOF, RESET = '{"eof" : 1}', '{"reset" : 1}'
-HELLO = (Word(" hello", 0, 8_000, 0.5),)
+HELLO = (TimedWord(" hello", 0, 8_000, 0.5),)
 
 
 def codec(**config: Any) -> VoskCodec:

@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 from common.options import SessionOptions
+from common.pipeline.text import TimedWord
 from common.pipeline.trace import Decoding, Endpoint, SentFinal
 from gateway.calls.directory import Known
 from gateway.protocols.commands import About, AudioFormat
-from gateway.protocols.events import Final, Word
+from gateway.protocols.events import Final
 from gateway.readers.trace import Traced
 from gateway.record import CallSpan, SessionRecord
 
@@ -32,7 +33,7 @@ FINAL = Final(
     at=56_000,
     text="secret words",
     language="English",
-    words=(Word("secret", 32_000, 40_000, 0.5), Word("words", 40_000, 48_000, 0.5)),
+    words=(TimedWord("secret", 32_000, 40_000, 0.5), TimedWord("words", 40_000, 48_000, 0.5)),
     reason="silence",
     endpoint=Endpoint(heard=1003.625, decided=1003.75, worker="vad-1"),
     decoding=Decoding(begun=1003.25, ended=1003.5, worker="asr-1"),

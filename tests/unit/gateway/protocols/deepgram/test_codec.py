@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from common.options import SessionOptions
+from common.pipeline.text import TimedWord
 from gateway.protocols.api import ClientError, Request
 from gateway.protocols.commands import (
     Audio,
@@ -32,12 +33,11 @@ from gateway.protocols.events import (
     Lag,
     Partial,
     SpeechStarted,
-    Word,
     Words,
 )
 
 DEFAULTS = SessionOptions()
-WORD = Word("Hello.", 1_600, 8_000, 0.5)
+WORD = TimedWord("Hello.", 1_600, 8_000, 0.5)
 FINAL = Final(0, 1, 1, 0, 16_000, 20_000, "Hello.", "English", (WORD,), "silence")
 SECOND = bytes(32_000)
 

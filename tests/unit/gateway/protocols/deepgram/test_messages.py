@@ -2,10 +2,10 @@
 
 import pytest
 
+from common.pipeline.text import TimedWord
 from gateway.protocols.deepgram import messages
-from gateway.protocols.events import Word
 
-WORDS = (Word(" Hello,", 1_600, 8_000, 0.5), Word(" it's", 8_000, 16_000, 0.9))
+WORDS = (TimedWord(" Hello,", 1_600, 8_000, 0.5), TimedWord(" it's", 8_000, 16_000, 0.9))
 
 
 def test_a_word_is_bare_and_punctuated():
@@ -37,7 +37,7 @@ def test_a_word_is_bare_and_punctuated():
     [("\u2014", "\u2014"), ("well-known.", "well-known"), ("'Ja!'", "ja"), ("20%", "20")],
 )
 def test_a_word_is_never_empty(text, bare):
-    (word,) = messages.alternative(text, [Word(text, 0, 1, 1.0)], 1.0)["words"]
+    (word,) = messages.alternative(text, [TimedWord(text, 0, 1, 1.0)], 1.0)["words"]
     assert (word["word"], word["punctuated_word"]) == (bare, text)
 
 
