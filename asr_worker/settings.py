@@ -19,6 +19,11 @@ class AsrSettings(StageSettings):
     asr_model: str | None = setting(
         None, "model name or path; none means the engine's own default", also=("STREAM_MODEL",)
     )
+    asr_multilingual: bool = setting(
+        True,
+        "hear with Whisper base what is not English, where the Whisper model knows nothing else and"
+        " the extra asr-languages is installed",
+    )
     asr_slots: int | None = setting(
         None,
         "utterances that one worker carries at most; none takes what suits the engine",

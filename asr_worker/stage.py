@@ -29,6 +29,7 @@ from common.pipeline.partial import PARTIAL_TEXT
 from common.pipeline.report import AsrLoad
 from common.pipeline.stages import ASR
 from common.pipeline.streams import SOURCES, SPEECH, Stream
+from common.pipeline.text import ITEM, Final
 from common.pipeline.trace import Decoding
 from common.pipeline.work import UtteranceWork
 from common.stage.api import Assignment, Done, Effect, Recovery, Stage, Work
@@ -100,7 +101,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
     ) -> OwnedUtterance:
         """See `Stage.open`.
 
-        `recovery.emitted` is the last item in the leg's text, `recovery.state` the newest partial.
+        `recovery.item` is the last item in the leg's text, `recovery.state` the newest partial.
         """
         shown = None if recovery.state is None else PARTIAL_TEXT.unpack(recovery.state)
         utterance = Utterance(
@@ -111,6 +112,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
             candidate=assignment.candidate,
             in_clauses=self._engine.in_clauses,
             stable="" if shown is None else shown.text[: shown.stable],
+            likely=_language(recovery.item),
         )
         self._dispatcher.meter.opened(utterance.id)
         began = time.monotonic() if assignment.epoch == 1 else 0.0
@@ -278,3 +280,9 @@ def _live(owned: OwnedUtterance, seconds: float) -> bool:
     if not owned.utterance.live:
         return False
     return seconds < time.monotonic() - owned.began + _LIVE_AHEAD
+
+
+def _language(item: bytes | None) -> str | None:
+    """Return the language of a leg's last final, None if it has none or says nothing."""
+    last = None if item is None else ITEM.unpack(item)
+    return last.language if isinstance(last, Final) else None

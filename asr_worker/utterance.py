@@ -47,8 +47,12 @@ class Utterance:
         candidate: bool = False,
         in_clauses: bool = False,
         stable: str = "",
+        likely: str | None = None,
     ) -> None:
-        """Begin; `stable` is what former owners showed of it as stable text."""
+        """Begin; `stable` is what former owners showed of it as stable text.
+
+        `likely` is the language of the leg's last final, None if not known.
+        """
         self._work = work
         self.number = work.utterance
         self.source = work.source
@@ -64,6 +68,7 @@ class Utterance:
         """Whether its leg's audio arrived about as fast as it was spoken when it began."""
         self._offered: set[str] = set()
         self._options = work.options
+        self._likely = likely
         self._context = without_circles(work.options.context)
         self._keywords = distinct(work.options.keywords)
         self.spare = self._options.silence_threshold / 2
@@ -123,6 +128,7 @@ class Utterance:
             priority=decode.priority,
             tenant=self._work.tenant,
             language=self._options.language or decode.language,
+            likely=self._likely,
             context=self._context,
             keywords=self._keywords,
             words=self._options.words,

@@ -25,6 +25,7 @@ from typing import TypeVar
 from asr_worker import engines
 from asr_worker.api import EngineSettings
 from asr_worker.engines import whisper
+from asr_worker.whisper.weights import bundled
 from asr_worker.whisper.windows import FULL, Window, attempts
 from bench import asr_engines, record, speech
 from callscribe.loadtest.scoring import word_errors
@@ -118,9 +119,9 @@ def measure(cuts: Sequence[Sequence[FloatArray]], repeat: int) -> dict[str, Way]
 async def _measure(cuts: Sequence[Sequence[FloatArray]], repeat: int) -> dict[str, Way]:
     from faster_whisper import WhisperModel
 
-    engine = whisper.build(EngineSettings(concurrency=1))
+    engine = whisper.build(EngineSettings(concurrency=1, multilingual=False))
     await engine.start()
-    model = WhisperModel(whisper.bundled(), device="cpu", compute_type="int8", cpu_threads=1)
+    model = WhisperModel(bundled(), device="cpu", compute_type="int8", cpu_threads=1)
     names = [*WINDOWS, _FINAL_BASELINE, _PARTIAL_BASELINE]
     ways = {name: Way(texts=[[] for _ in cuts]) for name in names}
 

@@ -39,7 +39,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Choose the examples of property tests."""
+    """Choose the examples of property tests, and the smaller model."""
+    # Few tests speak other languages, and each worker would load 145 MB for them.
+    os.environ.setdefault("CALLSCRIBE_ASR_MULTILINGUAL", "false")
     # Time is no property of an example: what is slow on a busy machine is not wrong.
     settings.register_profile("callscribe", deadline=None)
     if "CI" not in os.environ:  # there Hypothesis's own profile holds: the same examples each time

@@ -18,6 +18,8 @@ class Heard:
 
     request: DecodeRequest
     language: str | None
+    in_doubt: bool = False
+    """Whether it may be another language: then no part of the text is certain."""
     cuts: list[tuple[int, int]] = field(init=False)
     pieces: list[Written] = field(default_factory=list)
     words: list[Word] = field(default_factory=list)
@@ -33,7 +35,7 @@ class Heard:
             text=text,
             language=name_of(self.language) if self.language and text else None,
             words=tuple(self.words) if self.request.words else None,
-            complete=all(piece.complete for piece in self.pieces),
+            complete=not self.in_doubt and all(piece.complete for piece in self.pieces),
         )
 
 

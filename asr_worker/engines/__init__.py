@@ -31,6 +31,7 @@ def settings_of(settings: AsrSettings) -> EngineSettings:
         concurrency=settings.asr_concurrency,
         max_new_tokens=settings.max_new_tokens,
         beam_size=settings.asr_beam_size,
+        multilingual=settings.asr_multilingual,
         vllm_options=json_object(settings.asr_vllm_options, "--asr-vllm-options"),
     )
 

@@ -82,8 +82,9 @@ class _Recogniser(WindowedRecogniser[Clip]):
         self._sound, self._tokens, self._model = _load(settings, concurrency)
         self._prompt = [len(self._tokens)]
 
-    def language(self, wanted: str | None) -> str:
+    def language(self, request: DecodeRequest) -> str:
         """See `WindowedRecogniser`."""
+        wanted = request.language
         if wanted is not None and code_of(wanted) != "en":
             raise LanguageUnsupported(f"language {wanted!r}: this model knows English only")
         return "en"

@@ -51,11 +51,18 @@ def attempts(frames: int, *, final: bool) -> list[Window]:
     Each costs more than the one before; a partial does not try the dearest.
     """
     plan = _FINAL if final else _PARTIAL
+    second = whole(frames, final=final)
+    short = Window(min(second.shown, _ceil(frames + plan.margin, _STEP)), second.shown)
+    windows = [short, second, Window(FULL, FULL)]
+    return list(dict.fromkeys(windows if final else windows[:2]))
+
+
+def whole(frames: int, *, final: bool) -> Window:
+    """Return the shortest window for a clip of `frames` that has no stored silence."""
+    plan = _FINAL if final else _PARTIAL
     more = _ceil(frames + _SILENCE - plan.shortest, _SHOWN_STEP)
     shown = min(FULL, plan.shortest + more)
-    short = Window(min(shown, _ceil(frames + plan.margin, _STEP)), shown)
-    windows = [short, Window(shown, shown), Window(FULL, FULL)]
-    return list(dict.fromkeys(windows if final else windows[:2]))
+    return Window(shown, shown)
 
 
 def _ceil(value: int, step: int) -> int:

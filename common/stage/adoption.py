@@ -15,6 +15,7 @@ from common.errors import reason_of
 from common.pipeline.stages import StageSpec
 from common.pipeline.streams import Stream
 from common.redis.link import Link, ScriptCall
+from common.redis.replies import pairs
 from common.stage.api import Assignment, DeadLetter, Events, Recovery, Slot, Stage
 from common.stage.assignments import Delivery
 from common.telemetry.logs import Log
@@ -72,7 +73,8 @@ async def adopt(
             emitted = _last_output(stage.spec.output, output)
             again = reopened.get(each.entry, 0)
             assignment = Assignment(each.key, leg, work, each.entry, epoch, each.raw, owner, again)
-            recovery = Recovery(state[1][1] if state else None, emitted)
+            item = _last_item(stage.spec.output, output)
+            recovery = Recovery(state[1][1] if state else None, emitted, item)
             opened = stage.open(assignment, recovery, partial(wake, each.entry))
             inputs = {leg.key(stream): (stream, i) for stream, i in stage.inputs(opened).items()}
         except Exception as error:
@@ -98,3 +100,10 @@ def _last_output(stream: Stream, entry: wire.RawEntry | tuple[()]) -> wire.Strea
         events: Events | None = wire.read_owned(entry, stream.entries)
         return events.at if events else wire.NOTHING
     return wire.StreamId(*wire.id_halves(entry[0]))
+
+
+def _last_item(stream: Stream, entry: wire.RawEntry | tuple[()]) -> bytes | None:
+    """Return the body of a text's last entry; None for other streams."""
+    if not entry or stream.entries is not None:
+        return None
+    return dict(pairs(entry[1])).get(wire.BODY_FIELD)

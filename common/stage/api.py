@@ -75,11 +75,13 @@ class Recovery:
     """What earlier owners left behind.
 
     `state` is that of the last checkpoint, None without one. `emitted` is the place of the last
-    output (in a text: the item's number); outputs up to it must not be written again.
+    output (in a text: the item's number); outputs up to it must not be written again. `item` is
+    that output of a text, packed; None of any other stream, or if there is none.
     """
 
     state: bytes | None
     emitted: StreamId
+    item: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

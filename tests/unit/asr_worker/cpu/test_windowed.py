@@ -15,8 +15,8 @@ from asr_worker.cpu.windowed import WindowedRecogniser
 class Deaf(WindowedRecogniser[Clip[Any]]):
     """Knows no language."""
 
-    def language(self, wanted: str | None) -> str | None:
-        raise LanguageUnsupported(f"language {wanted!r}: this model knows none")
+    def language(self, request: DecodeRequest) -> str | None:
+        raise LanguageUnsupported(f"language {request.language!r}: this model knows none")
 
     def clip(self, heard: Heard, start: int, end: int) -> Clip[Any] | None:
         raise AssertionError

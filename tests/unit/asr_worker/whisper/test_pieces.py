@@ -1,5 +1,6 @@
 """What Whisper's results are believed to mean, without a model."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,15 @@ from asr_worker.whisper.pieces import Clip, Piece
 from asr_worker.whisper.windows import Window
 from common.audio import SAMPLE_RATE
 
+MODEL: Any = None
+
 
 def piece(text: str, **more: Any) -> Piece:
     facts: dict[str, Any] = {"tokens": [1], "logprob": -0.2, "no_speech": 0.1, "complete": True}
-    return Piece(text=text, tokenizer=None, encoded=None, frames=100, **(facts | more))
+    spoken = SimpleNamespace(language_code="en")
+    return Piece(
+        text=text, model=MODEL, tokenizer=spoken, encoded=None, frames=100, **(facts | more)
+    )
 
 
 @pytest.mark.parametrize("final", [False, True])
@@ -102,7 +108,12 @@ def clip(attempts: int, *, final: bool = True) -> Clip:
     features = np.zeros((80, 100), np.float32)
     windows = [Window(400, 400)] * attempts
     return Clip(
-        heard=heard(final=final), start=0, length=SAMPLE_RATE, features=features, windows=windows
+        heard=heard(final=final),
+        start=0,
+        length=SAMPLE_RATE,
+        features=features,
+        windows=windows,
+        model=MODEL,
     )
 
 
@@ -129,3 +140,47 @@ def test_what_two_windows_agree_on_is_not_tried_again():
         assert twice.wants_more
         twice.hear(piece("Call me back, call me back."))
     assert not twice.wants_more
+
+
+def test_doubtful_words_in_an_assumed_language_are_tried_in_another_and_are_not_stable():
+    assumed = clip(0)
+    assumed.assumed = True
+    assumed.hear(piece("if it is united", logprob=-0.7))
+    assert assumed.looks
+    assert assumed.wants_more
+    assert not assumed.heard.hypothesis().complete
+
+
+def test_clear_words_in_an_assumed_language_are_not_tried_in_another():
+    assumed = clip(2)
+    assumed.assumed = True
+    assumed.hear(piece("ask not what", logprob=-0.3))
+    assert not assumed.looks
+    assert not assumed.wants_more
+    assert assumed.heard.hypothesis().complete
+
+
+def test_too_little_audio_tells_no_language():
+    short = clip(0)
+    short.assumed, short.long_enough = True, False
+    short.hear(piece("if", logprob=-0.7))
+    assert not short.looks
+    assert not short.wants_more
+    assert not short.heard.hypothesis().complete
+
+
+@pytest.mark.parametrize(("logprob", "said"), [(-1.3, ""), (-0.5, "Пароль")])
+def test_where_the_first_model_hears_no_speech_the_other_must_be_sure(logprob: float, said: str):
+    assumed = clip(2)
+    assumed.assumed = True
+    assumed.hear(piece("you", logprob=-1.3, no_speech=0.9))
+    assumed.assumed, assumed.best = False, None
+    best = heard_by(assumed, piece("Пароль", logprob=logprob, no_speech=0.4))
+    assert best.settled().text == said
+    assert not assumed.wants_more
+
+
+def heard_by(listening: Clip, attempt: Piece) -> Piece:
+    listening.hear(attempt)
+    assert listening.best is not None
+    return listening.best

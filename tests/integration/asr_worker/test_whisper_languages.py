@@ -1,0 +1,71 @@
+"""Whisper base beside tiny.en: other languages than English, told or found."""
+
+from collections.abc import AsyncIterator
+from importlib.resources import files
+
+import numpy as np
+import pytest
+import pytest_asyncio
+import soundfile
+import soxr
+
+from asr_worker.api import DecodeRequest, EngineSettings, Hypothesis, Priority
+from asr_worker.engines import whisper
+from asr_worker.engines.whisper import WhisperEngine
+from common.audio import SAMPLE_RATE, FloatArray
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.model_text]
+
+RECORDINGS = {
+    "English": ("en/quick_brown_fox", "fox"),
+    "French": ("fr/pangrama", "whisky"),
+    "Spanish": ("es/conteo", "5"),
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine() -> AsyncIterator[WhisperEngine]:
+    engine = whisper.build(EngineSettings(threads=1))
+    await engine.start()
+    yield engine
+    await engine.close()
+
+
+def recording(name: str) -> FloatArray:
+    with (files("pytest_audioeval") / f"samples/audio/{name}.wav").open("rb") as file:
+        audio, rate = soundfile.read(file, dtype="float32")
+    return np.asarray(soxr.resample(audio, rate, SAMPLE_RATE), np.float32)
+
+
+async def heard(engine: WhisperEngine, name: str, **more: object) -> Hypothesis:
+    return await engine.decode(
+        DecodeRequest(
+            utterance="u",
+            audio=recording(name),
+            priority=Priority.FINAL,
+            final=True,
+            **more,  # type: ignore[arg-type]
+        )
+    )
+
+
+@pytest.mark.parametrize("language", RECORDINGS)
+async def test_the_language_of_speech_is_found(engine: WhisperEngine, language: str):
+    name, word = RECORDINGS[language]
+    found = await heard(engine, name)
+    assert found.language == language
+    assert word in found.text.lower()
+
+
+async def test_a_call_goes_on_in_its_language_until_another_is_spoken(engine: WhisperEngine):
+    name, word = RECORDINGS["Spanish"]
+    assert word in (await heard(engine, name, likely="Spanish")).text.lower()
+    switched = await heard(engine, RECORDINGS["English"][0], likely="Spanish")
+    assert switched.language == "English"
+
+
+async def test_a_language_that_is_told_is_not_looked_for(engine: WhisperEngine):
+    told = await heard(engine, RECORDINGS["French"][0], language="fr", words=True)
+    assert told.language == "French"
+    assert told.words
+    assert told.words[-1].text.lower() in told.text.lower()
