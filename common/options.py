@@ -162,12 +162,12 @@ class SessionOptions:
     )
     max_utterance: float = option(
         30.0,
-        "length that cuts an utterance",
+        "cuts an utterance",
         low=2,
         high=300,
         unit="s",
         changeable=True,
-        used_by=("gateway", "vad"),
+        used_by=("gateway", "vad", "asr"),
         setting="max_utterance",
     )
     denoise: bool = option(

@@ -113,7 +113,7 @@ def test_every_service_of_the_product_knows_its_flags_without_its_name():
         for each in own:
             short = "--" + each.flag.removeprefix(f"--{service}-")
             text = "none" if each.default is None else str(each.default)
-            _, sources = resolve(cls, [short, text], {})
+            _, sources = resolve(cls, [short] if each.type is bool else [short, text], {})
             assert sources[each.name] == each.flag, short
 
 

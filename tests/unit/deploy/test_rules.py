@@ -123,6 +123,10 @@ def refusals() -> set[str]:
                     found |= {*spelled(reason)}
                 case ast.Call(func=ast.Name(id="Refusal"), args=[reason, *_]):
                     found |= {*spelled(reason)}
+                case ast.Call(
+                    func=ast.Name(id="Reason"), args=[ast.Name(id="_POLICY"), reason, *_]
+                ):
+                    found |= {*spelled(reason)}
                 case ast.Call(func=ast.Name(id="Refused"), args=[code, *_], keywords=more):
                     own = [each.value for each in more if each.arg == "reason"]
                     found |= {*spelled((own or [code])[0])}
