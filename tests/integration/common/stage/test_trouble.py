@@ -99,7 +99,7 @@ async def test_two_workers_sort_it_out_after_a_freeze(server, own_link, own_work
             await asyncio.sleep(0.2)
     await finish(*made)
     await nothing_left(own_link)
-    assert owned(*started) == []
+    await wait_until(lambda: owned(*started) == [], "their workers know it")
 
 
 async def test_connections_that_are_cut_again_and_again_cost_nothing(server, own_link, own_workers):
