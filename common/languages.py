@@ -1,7 +1,8 @@
-"""The languages Qwen3-ASR knows: English names, ISO 639 codes, and how people spell them.
+"""The languages that recognisers know: English names, ISO 639 codes, and how people spell them.
 
-Names as in QwenLM/Qwen3-ASR, qwen_asr/inference/utils.py; codes as in transformers'
-qwen3_asr processor (ISO 639-1, or 639-3 where there is no shorter one).
+Qwen3-ASR's names are as in QwenLM/Qwen3-ASR, qwen_asr/inference/utils.py; its codes as in
+transformers' qwen3_asr processor (ISO 639-1, or 639-3 where there is no shorter one). Whisper's are
+those of openai/whisper, whisper/tokenizer.py.
 """
 
 from difflib import get_close_matches
@@ -9,7 +10,7 @@ from types import MappingProxyType
 
 from common.errors import PeerMisbehaved
 
-NAMES_BY_CODE = MappingProxyType(
+QWEN_BY_CODE = MappingProxyType(
     {
         "ar": "Arabic",
         "cs": "Czech",
@@ -44,6 +45,84 @@ NAMES_BY_CODE = MappingProxyType(
     }
 )
 
+_WHISPER_ONLY = {
+    "af": "Afrikaans",
+    "am": "Amharic",
+    "as": "Assamese",
+    "az": "Azerbaijani",
+    "ba": "Bashkir",
+    "be": "Belarusian",
+    "bg": "Bulgarian",
+    "bn": "Bengali",
+    "bo": "Tibetan",
+    "br": "Breton",
+    "bs": "Bosnian",
+    "ca": "Catalan",
+    "cy": "Welsh",
+    "et": "Estonian",
+    "eu": "Basque",
+    "fo": "Faroese",
+    "gl": "Galician",
+    "gu": "Gujarati",
+    "ha": "Hausa",
+    "haw": "Hawaiian",
+    "he": "Hebrew",
+    "hr": "Croatian",
+    "ht": "Haitian",
+    "hy": "Armenian",
+    "is": "Icelandic",
+    "jv": "Javanese",
+    "ka": "Georgian",
+    "kk": "Kazakh",
+    "km": "Khmer",
+    "kn": "Kannada",
+    "la": "Latin",
+    "lb": "Luxembourgish",
+    "ln": "Lingala",
+    "lo": "Lao",
+    "lt": "Lithuanian",
+    "lv": "Latvian",
+    "mg": "Malagasy",
+    "mi": "Maori",
+    "ml": "Malayalam",
+    "mn": "Mongolian",
+    "mr": "Marathi",
+    "mt": "Maltese",
+    "my": "Burmese",
+    "ne": "Nepali",
+    "nn": "Nynorsk",
+    "no": "Norwegian",
+    "oc": "Occitan",
+    "pa": "Punjabi",
+    "ps": "Pashto",
+    "sa": "Sanskrit",
+    "sd": "Sindhi",
+    "si": "Sinhala",
+    "sk": "Slovak",
+    "sl": "Slovenian",
+    "sn": "Shona",
+    "so": "Somali",
+    "sq": "Albanian",
+    "sr": "Serbian",
+    "su": "Sundanese",
+    "sw": "Swahili",
+    "ta": "Tamil",
+    "te": "Telugu",
+    "tg": "Tajik",
+    "tk": "Turkmen",
+    "tt": "Tatar",
+    "uk": "Ukrainian",
+    "ur": "Urdu",
+    "uz": "Uzbek",
+    "yi": "Yiddish",
+    "yo": "Yoruba",
+}
+NAMES_BY_CODE = MappingProxyType(dict(sorted({**QWEN_BY_CODE, **_WHISPER_ONLY}.items())))
+"""All that some recogniser knows; one that does not know a call's says so."""
+
+_WHISPER_CODES = {"jw": "jv", "tl": "fil"}
+"""Whisper's codes that are not those of ISO 639."""
+
 ALIGNABLE = frozenset(
     {
         "Cantonese",
@@ -70,8 +149,8 @@ def code_of(language: str) -> str:
 
 
 def name_of(code: str) -> str:
-    """Return the English name of an ISO 639 code, or the code if the table lacks it."""
-    return NAMES_BY_CODE.get(code, code)
+    """Return the English name of a code of ISO 639 or Whisper, or the code if it has none."""
+    return NAMES_BY_CODE.get(_WHISPER_CODES.get(code, code), code)
 
 
 _AUTO = ("auto", "")
@@ -82,7 +161,11 @@ _ISO_639_2 = (
     *("spa es", "fas fa", "per fa", "fin fi", "fra fr", "fre fr", "hin hi", "hun hu", "ind id"),
     *("ita it", "jpn ja", "kor ko", "mkd mk", "mac mk", "msa ms", "may ms", "nld nl", "dut nl"),
     *("pol pl", "por pt", "ron ro", "rum ro", "rus ru", "swe sv", "tha th", "tur tr", "vie vi"),
-    *("zho zh", "chi zh", "cmn zh"),
+    *("zho zh", "chi zh", "cmn zh", "ukr uk", "heb he", "cat ca", "bul bg", "hrv hr", "srp sr"),
+    *("slk sk", "slo sk", "slv sl", "lit lt", "lav lv", "est et", "nor no", "nob no", "nno nn"),
+    *("isl is", "ice is", "ben bn", "tam ta", "tel te", "urd ur", "mar mr", "guj gu", "pan pa"),
+    *("swa sw", "afr af", "cym cy", "wel cy", "eus eu", "baq eu", "glg gl", "kat ka", "geo ka"),
+    *("hye hy", "arm hy", "kaz kk", "aze az", "uzb uz", "sqi sq", "alb sq", "bel be", "lat la"),
 )
 _BY_SPELLING = {
     **NAMES_BY_CODE,
@@ -94,7 +177,7 @@ _SHORTEST_MISSPELT = 4
 
 
 class UnknownLanguage(PeerMisbehaved):
-    """No such language; the message suggests one, or lists all."""
+    """No such language; the message suggests one, or says what to write."""
 
 
 def resolve(spelling: str) -> str | None:
@@ -129,5 +212,4 @@ def _suggestion(wanted: str) -> str:
     close = get_close_matches(wanted[:40], _BY_SPELLING, n=1)
     if close and len(wanted) >= _SHORTEST_MISSPELT:
         return f"did you mean {_BY_SPELLING[close[0]]!r}?"
-    known = ", ".join(f"{name} ({code})" for code, name in NAMES_BY_CODE.items())
-    return f"known are auto, {known}"
+    return "write its English name or its ISO 639 code, such as 'German' or 'de', or auto"

@@ -47,7 +47,7 @@ _CERTAIN = 0.5
 """Probability from which a language counts that is not that of the call so far."""
 
 # Whisper's codes that differ from ISO 639 in `common.languages`: Tagalog for Filipino.
-_WHISPER_CODES = {"fil": "tl"}
+_WHISPER_CODES = {"fil": "tl", "jv": "jw"}
 
 
 class WhisperEngine(StepwiseEngine):

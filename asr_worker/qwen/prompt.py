@@ -9,7 +9,7 @@ import re
 
 from asr_worker.api import LanguageUnsupported
 from common.errors import Misuse
-from common.languages import NAMES_BY_CODE, code_of
+from common.languages import QWEN_BY_CODE, code_of
 
 _BRACKET = re.compile(r"([<>])")
 _TAG_NAME = re.compile(r"/?\w+", re.ASCII)
@@ -54,10 +54,10 @@ def language_name(language: str) -> str:
 
     Raises LanguageUnsupported for any other.
     """
-    name = NAMES_BY_CODE.get(code_of(language))
+    name = QWEN_BY_CODE.get(code_of(language))
     if name is None:
         raise LanguageUnsupported(
-            f"language {language[:40]!r}: Qwen3-ASR knows {len(NAMES_BY_CODE)} languages only"
+            f"language {language[:40]!r}: Qwen3-ASR knows {len(QWEN_BY_CODE)} languages only"
         )
     return name
 

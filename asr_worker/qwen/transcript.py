@@ -17,12 +17,12 @@ Beyond that parser, which would show markup to readers:
 import re
 from dataclasses import dataclass
 
-from common.languages import NAMES_BY_CODE
+from common.languages import QWEN_BY_CODE
 
 _TAG = "<asr_text>"
 _HEADER_WORD = "language"
 _SPLIT = re.compile(_TAG, re.IGNORECASE)
-_NAMES = {name.lower(): name for name in NAMES_BY_CODE.values()}
+_NAMES = {name.lower(): name for name in QWEN_BY_CODE.values()}
 _NOBODY = "none"
 _UNFINISHED = " \t\r\n\u00a0\u3000\ufffd"
 

@@ -15,7 +15,7 @@ from asr_worker.json_options import json_object
 from asr_worker.serving import loading, model_kind
 from asr_worker.settings import AsrSettings
 from common.errors import SettingsError
-from common.languages import ALIGNABLE, NAMES_BY_CODE
+from common.languages import ALIGNABLE, QWEN_BY_CODE
 from common.options import SessionOptions
 from common.settings import Definition, definitions, settings_classes
 from tests.conftest import ROOT
@@ -88,8 +88,8 @@ def test_the_options_of_a_call_have_these_defaults():
 def test_the_languages_are_those_of_the_model():
     _, _, rest = PAGE.partition("<!-- languages -->")
     told = re.findall(r"(\w+) `(\w+)`( †)?", rest.partition("<!-- /languages -->")[0])
-    assert [name for name, *_ in told] == sorted(NAMES_BY_CODE.values())
-    assert {code: name for name, code, _ in told} == NAMES_BY_CODE
+    assert [name for name, *_ in told] == sorted(QWEN_BY_CODE.values())
+    assert {code: name for name, code, _ in told} == QWEN_BY_CODE
     assert {name for name, _, timed in told if timed} == ALIGNABLE
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from asr_worker.api import LanguageUnsupported
 from asr_worker.qwen.prompt import language_name, prompt, sanitised, system_text
 from common.errors import Misuse
-from common.languages import NAMES_BY_CODE
+from common.languages import QWEN_BY_CODE
 
 OPENING = "<|im_start|>system\n"
 CLIP = "<|im_start|>user\n<|audio_start|><|audio_pad|><|audio_end|><|im_end|>\n"
@@ -105,7 +105,7 @@ def test_hostile_nesting_takes_linear_time(text: str):
     assert not set(sanitised(text * repeats + ">" * repeats)) & {"<", ">"}
 
 
-@pytest.mark.parametrize(("code", "name"), NAMES_BY_CODE.items())
+@pytest.mark.parametrize(("code", "name"), QWEN_BY_CODE.items())
 def test_every_language_goes_by_code_and_name_in_any_case(code: str, name: str):
     for spelling in (code, code.upper(), name, name.lower(), f" {name.upper()} "):
         assert language_name(spelling) == name

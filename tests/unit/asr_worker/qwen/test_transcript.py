@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_worker.qwen.transcript import Transcript, parse
-from common.languages import NAMES_BY_CODE
+from common.languages import QWEN_BY_CODE
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_further_headers_go_and_the_text_around_them_stays():
     assert parse("language None<asr_text>language Thai<asr_text>ดี", None) == Transcript("Thai", "ดี")
 
 
-@pytest.mark.parametrize("name", [*NAMES_BY_CODE.values(), "None"])
+@pytest.mark.parametrize("name", [*QWEN_BY_CODE.values(), "None"])
 def test_an_answer_cut_anywhere_inside_its_header_shows_nothing(name: str):
     header = f"language {name}<asr_text>"
     for end in range(len(header)):
@@ -101,7 +101,7 @@ def test_no_markup_and_no_unfinished_character_is_shown(raw: str, forced: str | 
     assert "<asr_text>" not in result.text
     assert result.text == result.text.strip()
     assert not result.text.endswith("\ufffd")
-    assert result.language in {forced, None, *NAMES_BY_CODE.values()}
+    assert result.language in {forced, None, *QWEN_BY_CODE.values()}
 
 
 @pytest.mark.timeout(20)
