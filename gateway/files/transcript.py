@@ -13,7 +13,7 @@ from gateway.protocols.events import Event, Final, Words
 Fields: TypeAlias = Mapping[str, Sequence[str]]
 """The parameters of a request: the values of each, in order."""
 
-_UNSPACED = frozenset({"Cantonese", "Chinese", "Japanese", "Thai"})
+_UNSPACED = frozenset({"Burmese", "Cantonese", "Chinese", "Japanese", "Lao", "Thai"})
 """Languages that are written without spaces."""
 
 

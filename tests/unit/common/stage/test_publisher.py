@@ -256,6 +256,8 @@ async def test_one_fenced_work_item_does_not_harm_the_others():
         (emit(513), True),
         (Audio(512, b"\0\0"), True),
         (Relay(Control(512, 2, Flush())), True),
+        (Relay(Control(512, 0, Flush())), False),
+        (Relay(Control(511, 1, Flush())), False),
     ],
 )
 async def test_what_an_earlier_owner_wrote_is_not_written_again(effect, written):

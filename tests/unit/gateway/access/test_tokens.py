@@ -45,6 +45,17 @@ def test_other_texts_are_no_tokens(body):
     assert tokens.claims_of(f"cst_{'a' * 5000}.x") is None
 
 
+def test_a_token_of_any_length_up_to_the_longest_counts():
+    spare = len(tokens.mint("abcdefgh", DIGEST, 1234, {"context": ""}))
+    fits, longer = (
+        tokens.mint("abcdefgh", DIGEST, 1234, {"context": "x" * size})
+        for size in ((4096 - spare) * 3 // 4 - 3, (4096 - spare) * 3 // 4 + 3)
+    )
+    assert len(fits) <= 4096 < len(longer)
+    assert tokens.claims_of(fits) is not None
+    assert tokens.claims_of(longer) is None
+
+
 @given(st.text(max_size=60))
 def test_any_text_is_a_token_or_none(text):
     tokens.claims_of(text)

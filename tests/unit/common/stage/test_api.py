@@ -1,0 +1,21 @@
+"""What stages are told of their work."""
+
+import pytest
+
+from common.bus.keys import Leg
+from common.stage.api import CANDIDATE_FROM, Assignment
+
+
+@pytest.mark.parametrize(
+    ("epoch", "reopened", "candidate"),
+    [
+        (CANDIDATE_FROM - 1, 0, False),
+        (CANDIDATE_FROM, 0, True),
+        (CANDIDATE_FROM + 1, 1, True),
+        (CANDIDATE_FROM + 1, 2, False),
+    ],
+)
+def test_owners_that_were_only_reconnected_make_no_poison_candidate(epoch, reopened, candidate):
+    leg = Leg.parse("0" * 32 + ".0")
+    assignment = Assignment("key", leg, None, b"1-0", epoch, b"", "owner", reopened)
+    assert assignment.candidate is candidate
