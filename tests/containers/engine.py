@@ -37,7 +37,8 @@ def why_not() -> str | None:
     if os.geteuid() != 0:
         return "These tests start a Docker Engine, which needs root."
     if missing := [each for each in _PROGRAMS if shutil.which(each) is None]:
-        return f"These tests need {', '.join(missing)}: apt-get install docker.io mmdebstrap."
+        more = " docker-cli" if system["VERSION_ID"] == "13" else ""
+        return f"These tests need {', '.join(missing)}: apt-get install docker.io{more} mmdebstrap."
     return None
 
 
