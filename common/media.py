@@ -5,6 +5,7 @@ FFmpeg's libraries read containers and codecs. The formats that name other files
 """
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, cast
@@ -38,7 +39,7 @@ _MAGIC = (b"\x1aE\xdf\xa3", b"OggS", b"fLaC", b"ID3", b"#!AMR", b"caff", b"FORM"
 _BYTE_ORDER: dict[bytes, Literal["little", "big"]] = {b"RIFF": "little", b"RIFX": "big"}
 _ENDLESS = 0x7FFF_0000
 """A size from here on stands for one that was not known."""
-_FULL_SCALE = np.float32(32_768)
+_LITTLE_ENDIAN = re.compile(r"pcm_[sf](16|24|32|64)le")
 _MOST_ERRORS = 4_096
 """Times that a reader may find no packet, one after another. Each time it leaves out some bytes."""
 _CUT_SHORT = 0.98
@@ -76,9 +77,9 @@ class Media:
         try:
             codec = _codec(self._container)
             # FFmpeg reads the header of RIFX, and takes its samples for those of RIFF.
-            self._swapped = backwards and codec.name.startswith("pcm_")
-            if self._swapped and codec.name != "pcm_s16le":
-                raise NotAudio("it is a RIFX file, and of these only 16-bit samples are read")
+            little = _LITTLE_ENDIAN.fullmatch(codec.name) if backwards else None
+            self._swapped = int(little[1]) // 8 if little else 0
+            """Bytes of a sample that has them the other way round; 0 for any other."""
         except BaseException:
             self._container.close()
             raise
@@ -144,11 +145,7 @@ class Media:
 
     def _floats(self, frames: list[AudioFrame]) -> Iterator[FloatArray]:
         for each in frames:
-            floats = each.to_ndarray().reshape(-1, self._width).astype(np.float32, copy=False)
-            if self._swapped:
-                samples = np.rint(floats * _FULL_SCALE).astype(np.int16).byteswap()
-                floats = samples.astype(np.float32) / _FULL_SCALE
-            yield floats
+            yield each.to_ndarray().reshape(-1, self._width).astype(np.float32, copy=False)
 
     def _checked(self, blocks: Iterator[FloatArray]) -> Iterator[FloatArray]:
         """Yield what can be computed with; NotAudio for the first sample that cannot."""
@@ -188,10 +185,20 @@ class Media:
     def _decoded(self, packet: "Packet[AudioStream]") -> list[AudioFrame] | None:
         """Return the frames of a packet, None if a decoder can make nothing of it."""
         try:
-            decoded: list[object] = [*packet.decode()]
+            decoded: list[object] = [*self._in_order(packet).decode()]
         except (av.FFmpegError, OSError):
             return None
         return [each for each in decoded if isinstance(each, AudioFrame)]
+
+    def _in_order(self, packet: "Packet[AudioStream]") -> "Packet[AudioStream]":
+        if not self._swapped or not packet.size:
+            return packet
+        whole = np.frombuffer(bytes(packet), np.uint8)[: packet.size - packet.size % self._swapped]
+        swapped = whole.reshape(-1, self._swapped)[:, ::-1].tobytes()
+        turned = cast("Packet[AudioStream]", Packet(swapped))
+        turned.stream, turned.time_base = packet.stream, packet.time_base
+        turned.pts, turned.dts, turned.duration = packet.pts, packet.dts, packet.duration
+        return turned
 
     def _note_end(self) -> None:
         if not self._position:

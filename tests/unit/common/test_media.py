@@ -55,10 +55,18 @@ def test_a_wav_file_is_read_whatever_wrote_it(data):
     assert (media.rate, media.channels) == (RATE, 1)
 
 
-def test_a_riff_file_of_other_samples_in_the_wrong_order_is_refused():
-    data = wav(chunk(b"data", bytes(4_000), ">"), order=">", bits=32, tag=3)
-    with pytest.raises(NotAudio, match="RIFX"):
-        Media(io.BytesIO(data))
+@pytest.mark.parametrize(("bits", "tag"), [(24, 1), (32, 1), (32, 3), (64, 3)])
+def test_samples_of_any_width_are_read_in_the_other_order(bits: int, tag: int):
+    if tag == 3:
+        data = (TONE / 32_768).astype(f">f{bits // 8}").tobytes()
+    else:
+        wide = (TONE.astype(np.int64) << (bits - 16)).astype(">i8").view(np.uint8).reshape(-1, 8)
+        data = wide[:, 8 - bits // 8 :].tobytes()
+    samples, media = read(wav(chunk(b"data", data, ">"), order=">", bits=bits, tag=tag))
+    np.testing.assert_array_equal(np.round(samples[:, 0] * 32_768), TONE)
+    assert media.damage is None
+    cut = wav(chunk(b"data", data[:-1], ">"), order=">", bits=bits, tag=tag)
+    np.testing.assert_array_equal(read(cut)[0][:-1], samples[: len(read(cut)[0]) - 1])
 
 
 def test_the_end_that_a_file_lacks_is_told():
