@@ -92,7 +92,13 @@ class Media:
         self.duration = None if duration is None else duration / av.time_base
         self.damage: str | None = None
         """What was left out, once `blocks` has ended."""
-        self._position = 0
+        self._position = self._cancelled = 0
+        """Samples so far, and how many of them are of one channel for two that cancel out."""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether most of what was mixed so far is of one channel, since two cancel each other."""
+        return 2 * self._cancelled > self._position
 
     def close(self) -> None:
         """Free what it holds."""
@@ -110,7 +116,7 @@ class Media:
         if mono and self.channels > _STEREO:
             self._layout, self._width = "mono", 1  # by FFmpeg: where each speaker stands counts
         blocks = self._timed()
-        yield from map(mixed, blocks) if mono else blocks
+        yield from map(self._mixed, blocks) if mono else blocks
 
     def _timed(self) -> Iterator[FloatArray]:
         start = self._container.start_time or 0
@@ -200,6 +206,12 @@ class Media:
         turned.pts, turned.dts, turned.duration = packet.pts, packet.dts, packet.duration
         return turned
 
+    def _mixed(self, block: FloatArray) -> FloatArray:
+        single = mixed(block)
+        if np.shares_memory(single, block):
+            self._cancelled += len(block)
+        return single
+
     def _note_end(self) -> None:
         if not self._position:
             raise NotAudio("it holds no audio that can be decoded")
@@ -212,7 +224,7 @@ class Media:
 def mixed(block: FloatArray) -> FloatArray:
     """Return the mean of one or two channels as [n, 1].
 
-    Of two that cancel each other out, as after a phase inverter, the louder one.
+    Of two that cancel each other out, as after a phase inverter, a view of the louder one.
     """
     mean: FloatArray = block.mean(axis=1, keepdims=True)
     if block.shape[1] == _STEREO:

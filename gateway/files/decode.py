@@ -53,9 +53,12 @@ class AudioFile:
         self._pieces = self._read()
 
     @property
-    def damage(self) -> str | None:
-        """What of the file was left out, once all is read."""
-        return self._media.damage
+    def remarks(self) -> list[str]:
+        """What is wrong with the file, in words, once all is read."""
+        found = [] if self._media.damage is None else [f"the file is {self._media.damage}"]
+        if self._media.cancelled:
+            found.append("its channels cancel each other out, so the louder one was taken for both")
+        return found
 
     def read(self) -> bytes:
         """Return the next piece, its channels interleaved; empty at the end."""

@@ -57,9 +57,11 @@ def _answer(whole: Transcript, *, utterances: bool) -> Answer:
     )
     del metadata["type"]
     if whole.warnings:
+        kinds = {"damaged_audio": whole.remarks, "utterance_failed": whole.unrecognised}
         metadata["warnings"] = [
-            {"parameter": "audio", "type": "utterance_failed", "message": text}
-            for text in whole.warnings
+            {"parameter": "audio", "type": kind, "message": text}
+            for kind, texts in kinds.items()
+            for text in texts
         ]
     results: Body = {"channels": [_channel(whole, each) for each in range(whole.channels)]}
     if utterances:

@@ -33,6 +33,8 @@ class Transcript:
     """What the request asked for; None detects it."""
     duration: int = 0
     finals: list[Final] = field(default_factory=list)
+    remarks: Sequence[str] = ()
+    """What is wrong with the file, once nothing follows."""
 
     def hear(self, event: Event) -> Final | None:
         """Take an event of the call; return a final that has text."""
@@ -44,9 +46,9 @@ class Transcript:
                 self.finals = [_with_words(final, event) for final in self.finals]
         return None
 
-    def finish(self, duration: int) -> None:
+    def finish(self, duration: int, remarks: Sequence[str] = ()) -> None:
         """Take note that nothing follows."""
-        self.duration = duration
+        self.duration, self.remarks = duration, remarks
         self.finals.sort(key=lambda final: (final.start, final.channel))
 
     @property
@@ -76,6 +78,11 @@ class Transcript:
 
     @property
     def warnings(self) -> list[str]:
+        """What is wrong with the file and what could not be recognised, in words."""
+        return [*self.remarks, *self.unrecognised]
+
+    @property
+    def unrecognised(self) -> list[str]:
         """What could not be recognised, in words."""
         return [
             f"speech from {seconds(final.start):.2f} s to {seconds(final.end):.2f} s of channel"

@@ -89,6 +89,11 @@ class FileCall:
         self._closed = False
         self._failure: Failed | None = None
 
+    @property
+    def remarks(self) -> list[str]:
+        """See `AudioFile.remarks`."""
+        return self._audio.remarks
+
     async def events(
         self, reception: Reception, handshakes: Handshakes, request: Request, who: Principal
     ) -> AsyncGenerator[Event, None]:

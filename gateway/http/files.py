@@ -156,7 +156,7 @@ class Files:
             if not reply.begun:
                 raise
             return await reply.break_off(refused)
-        whole.finish(call.duration)
+        whole.finish(call.duration, call.remarks)
         return await reply.finish(whole)
 
     def _refused(self, form: Form, refused: FileRefused) -> web.Response:

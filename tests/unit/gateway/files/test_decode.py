@@ -149,6 +149,26 @@ def test_damage_in_the_middle_costs_little(container, codec, rate):
     assert len(decoded(bytes(data))) / 16_000 > 1.8
 
 
+def remarks(data: bytes) -> list[str]:
+    audio = AudioFile(io.BytesIO(data), apart=False, most=60.0)
+    try:
+        assert all(iter(audio.read, b""))
+        return audio.remarks
+    finally:
+        audio.close()
+
+
+def test_what_is_wrong_with_a_file_is_told():
+    tone = tones(16_000, 440)
+    whole = file(tone, 16_000, "wav", "pcm_s16le")
+    assert remarks(whole) == []
+    (broken_off,) = remarks(whole[: len(whole) // 2])
+    assert broken_off.startswith("the file is broken off at ")
+    opposed = np.concatenate([tone, -tone], axis=1)
+    (cancelled,) = remarks(file(opposed, 16_000, "wav", "pcm_s16le"))
+    assert "cancel each other" in cancelled
+
+
 def test_a_file_that_says_it_is_too_long_is_refused_unread():
     data = file(tones(16_000, 440), 16_000, "flac", "flac")
     with pytest.raises(FileRefused) as refused:

@@ -82,6 +82,18 @@ def test_speech_that_was_not_recognised_is_told():
     assert warning["type"] == "utterance_failed"
 
 
+def test_what_is_wrong_with_the_file_is_told():
+    whole = transcript(final("hello", 1))
+    whole.finish(160_000, ["the file is damaged at 3.2 s"])
+    assert body(whole)["metadata"]["warnings"] == [
+        {
+            "parameter": "audio",
+            "type": "damaged_audio",
+            "message": "the file is damaged at 3.2 s",
+        }
+    ]
+
+
 def test_options_are_those_of_the_live_protocol():
     wanted = asked(language="de", keyterm="Dashwood", model="nova-3", smart_format="true")
     assert (wanted.options.language, wanted.options.keywords) == ("German", ("Dashwood",))
