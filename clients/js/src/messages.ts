@@ -30,7 +30,7 @@ export interface ChangeableOptions {
   silence_threshold?: number;
   /** Speech to start an utterance, 0.01 to 60 s. */
   min_speech_duration?: number;
-  /** Length that cuts an utterance, 2 to 300 s. */
+  /** Cuts an utterance, 2 to 300 s. */
   max_utterance?: number;
   /** Remove noise before recognising. */
   denoise?: boolean;

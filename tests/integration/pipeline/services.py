@@ -38,6 +38,8 @@ class Service:
             where = "--metrics-host", "127.0.0.1", "--metrics-port", str(self.port)
         command = [sys.executable, "-m", "callscribe", name, "--redis-url", redis_url]
         env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        if tree is not None:  # another release may not know it, and refuses to start
+            env.pop("CALLSCRIBE_ASR_MULTILINGUAL", None)
         command += [*where, "--drain-s", "3", *flags]
         if tree is not None:
             env["PYTHONPATH"] = str(tree)
