@@ -6,10 +6,7 @@ from functools import reduce
 from operator import add
 
 from asr_worker.api import Hypothesis
-from common.languages import code_of
-
-UNSPACED_LANGUAGES = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
-"""Codes of languages whose texts are joined without spaces."""
+from common.languages import UNSPACED, code_of
 
 
 def joined(parts: Iterable[tuple[float, Hypothesis]]) -> Hypothesis:
@@ -22,7 +19,7 @@ def joined(parts: Iterable[tuple[float, Hypothesis]]) -> Hypothesis:
         return found[0][1]
     hypotheses = [hypothesis for _, hypothesis in found]
     language = next((each.language for each in hypotheses if each.language), None)
-    space = "" if language and code_of(language) in UNSPACED_LANGUAGES else " "
+    space = "" if language and code_of(language) in UNSPACED else " "
     words = [
         replace(word, start=at + word.start, end=at + word.end)
         for at, each in found

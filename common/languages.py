@@ -120,8 +120,12 @@ _WHISPER_ONLY = {
 NAMES_BY_CODE = MappingProxyType(dict(sorted({**QWEN_BY_CODE, **_WHISPER_ONLY}.items())))
 """All that some recogniser knows; one that does not know a call's says so."""
 
-_WHISPER_CODES = {"jw": "jv", "tl": "fil"}
-"""Whisper's codes that are not those of ISO 639."""
+WHISPER_CODES = MappingProxyType({"fil": "tl", "jv": "jw"})
+"""Whisper's codes where they are not those of ISO 639: Tagalog for Filipino."""
+_BY_WHISPER_CODE = {code: NAMES_BY_CODE[iso] for iso, code in WHISPER_CODES.items()}
+
+UNSPACED = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
+"""Codes of languages whose texts are joined without spaces."""
 
 ALIGNABLE = frozenset(
     {
@@ -150,7 +154,7 @@ def code_of(language: str) -> str:
 
 def name_of(code: str) -> str:
     """Return the English name of a code of ISO 639 or Whisper, or the code if it has none."""
-    return NAMES_BY_CODE.get(_WHISPER_CODES.get(code, code), code)
+    return NAMES_BY_CODE.get(code) or _BY_WHISPER_CODE.get(code, code)
 
 
 _AUTO = ("auto", "")

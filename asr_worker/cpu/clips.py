@@ -6,8 +6,7 @@ from typing import Any, Generic, TypeVar
 from asr_worker.api import DecodeRequest, Hypothesis, Word
 from asr_worker.cpu.cuts import cuts
 from asr_worker.cpu.guards import Written
-from asr_worker.joining import UNSPACED_LANGUAGES
-from common.languages import name_of
+from common.languages import UNSPACED, name_of
 
 P = TypeVar("P", bound=Written)
 
@@ -29,7 +28,7 @@ class Heard:
 
     def hypothesis(self) -> Hypothesis:
         """Return the whole of it."""
-        space = "" if self.language in UNSPACED_LANGUAGES else " "
+        space = "" if self.language in UNSPACED else " "
         text = space.join(piece.text for piece in self.pieces if piece.text)
         return Hypothesis(
             text=text,

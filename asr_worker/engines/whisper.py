@@ -27,7 +27,7 @@ from asr_worker.whisper.model import Model
 from asr_worker.whisper.pieces import Clip, Piece
 from asr_worker.whisper.windows import attempts, whole
 from common.audio import SAMPLE_RATE
-from common.languages import code_of
+from common.languages import WHISPER_CODES, code_of
 
 _FRAME = 160
 """Samples per feature frame."""
@@ -45,9 +45,6 @@ _SHORTEST_LOOK = 3 * SAMPLE_RATE // 2
 """Audio of a partial, in samples, from which its language is looked for."""
 _CERTAIN = 0.5
 """Probability from which a language counts that is not that of the call so far."""
-
-# Whisper's codes that differ from ISO 639 in `common.languages`: Tagalog for Filipino.
-_WHISPER_CODES = {"fil": "tl", "jv": "jw"}
 
 
 class WhisperEngine(StepwiseEngine):
@@ -134,8 +131,9 @@ class _Recogniser(WindowedRecogniser[Clip]):
             heard.language, clip.best = found, None
 
     def _model(self, language: str | None) -> Model:
-        english = self._all is None or (language or "en") in self._main.languages
-        return self._main if english or self._all is None else self._all
+        if self._all is None or (language or "en") in self._main.languages:
+            return self._main
+        return self._all
 
     def _known(self, wanted: str) -> str:
         """Return Whisper's code of a language; LanguageUnsupported if no model knows it."""
@@ -152,7 +150,7 @@ class _Recogniser(WindowedRecogniser[Clip]):
     @staticmethod
     def _code(language: str) -> str:
         code = code_of(language)
-        return _WHISPER_CODES.get(code, code)
+        return WHISPER_CODES.get(code, code)
 
     def generate(self, alike: Sequence[Clip]) -> None:
         """See `WindowedRecogniser`."""

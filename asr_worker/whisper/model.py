@@ -7,9 +7,9 @@ import numpy as np
 
 from asr_worker.api import Word
 from asr_worker.cpu.word_times import joined, within, without_pauses
-from asr_worker.joining import UNSPACED_LANGUAGES
 from asr_worker.whisper.windows import FULL, Window
 from common.audio import FloatArray
+from common.languages import UNSPACED
 
 
 class Spoken(NamedTuple):
@@ -82,7 +82,7 @@ class Model:
         (aligned,) = self._loaded.find_alignment(
             piece.tokenizer, [piece.tokens], self._storage(piece.encoded), piece.frames
         )
-        spaced = piece.tokenizer.language_code not in UNSPACED_LANGUAGES
+        spaced = piece.tokenizer.language_code not in UNSPACED
         yield from within(without_pauses(joined(aligned, spaced)), offset, duration)
 
     def _encode(self, features: FloatArray) -> FloatArray:

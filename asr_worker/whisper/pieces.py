@@ -86,12 +86,9 @@ class Clip(clips.Clip[Piece]):
             # The greater model writes more of noise: "1.5g of sugar", at -1.3.
             piece = replace(piece, no_speech=1.0)
         clips.Clip.hear(self, piece)  # super() knows no class with slots
-        in_doubt = self.assumed and piece.foreign
-        self.heard.in_doubt = in_doubt
-        self.looks = in_doubt and self.long_enough
+        self.heard.in_doubt = self.assumed and piece.foreign
+        self.looks = self.heard.in_doubt and self.long_enough
         if self.looks:
-            self.silent = piece.silent
-        if self.looks:
-            self.wants_more = True
+            self.silent, self.wants_more = piece.silent, True
         elif self.best is not None:
             self.heard.language = self.best.language

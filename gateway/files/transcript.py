@@ -6,15 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from common.audio import seconds
+from common.languages import UNSPACED, code_of
 from common.options import SessionOptions
 from gateway.protocols.commands import Encoding
 from gateway.protocols.events import Event, Final, Words
 
 Fields: TypeAlias = Mapping[str, Sequence[str]]
 """The parameters of a request: the values of each, in order."""
-
-_UNSPACED = frozenset({"Burmese", "Cantonese", "Chinese", "Japanese", "Lao", "Thai"})
-"""Languages that are written without spaces."""
 
 
 @dataclass(slots=True)
@@ -94,7 +92,8 @@ class Transcript:
 
 def continuation(before: str, final: Final) -> str:
     """Return the text of a final as it continues the text before it."""
-    return final.text if not before or final.language in _UNSPACED else f" {final.text}"
+    unspaced = final.language is not None and code_of(final.language) in UNSPACED
+    return final.text if not before or unspaced else f" {final.text}"
 
 
 @dataclass(frozen=True, slots=True)

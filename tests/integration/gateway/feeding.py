@@ -5,9 +5,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+from common.options import SessionOptions
 from common.redis.link import Link
 from common.telemetry.metrics import BusMetrics, new_registry
 from gateway.feed.feed import Feed
+from gateway.protocols.commands import About, AudioFormat
+from gateway.record import SessionRecord
+
+RECORD = SessionRecord(
+    options=SessionOptions(),
+    audio=AudioFormat("pcm16", 16_000, 1),
+    events=frozenset(),
+    about=About(),
+    align=False,
+    denoised=False,
+    doorbell="gw",
+)
+"""The record of a call of the gateway `gw`."""
 
 
 @asynccontextmanager

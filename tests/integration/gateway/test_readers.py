@@ -10,26 +10,14 @@ from aiohttp import WSMsgType, web
 
 from common.bus import commands, keys
 from common.bus.keys import Leg
-from common.options import SessionOptions
 from common.pipeline.streams import META
 from common.redis.link import Link
 from gateway.access.principal import anonymous
 from gateway.calls.directory import Directory
 from gateway.http.calls import CallResources
 from gateway.http.guard import WHO
-from gateway.protocols.commands import About, AudioFormat
-from gateway.record import SessionRecord
-from tests.integration.gateway.feeding import sweeping
+from tests.integration.gateway.feeding import RECORD, sweeping
 
-RECORD = SessionRecord(
-    options=SessionOptions(),
-    audio=AudioFormat("pcm16", 16_000, 1),
-    events=frozenset(),
-    about=About(),
-    align=False,
-    denoised=False,
-    doorbell="gw",
-)
 TEXT = Leg("s", 0).key("text")
 
 

@@ -6,7 +6,6 @@ from typing import cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from common.options import SessionOptions
 from common.pipeline.stages import PIPELINE
 from common.redis.link import Link
 from gateway.access.meter import Meter
@@ -17,20 +16,11 @@ from gateway.admission.workers import Workers
 from gateway.calls.opening import Openings, Refused
 from gateway.calls.store import SessionStore
 from gateway.calls.table import Calls
-from gateway.protocols.commands import About, AudioFormat
-from gateway.record import ResumeToken, SessionRecord
+from gateway.record import ResumeToken
 from gateway.webhooks.rules import WebhookRules
+from tests.integration.gateway.feeding import RECORD
 
-ASKED = SessionRecord(
-    options=SessionOptions(),
-    audio=AudioFormat("pcm16", 16_000, 1),
-    events=frozenset(),
-    about=About(),
-    align=False,
-    denoised=False,
-    doorbell="gw",
-    tenant="acme",
-)
+ASKED = replace(RECORD, tenant="acme")
 
 
 async def test_a_call_without_room_uses_up_no_token_and_none_of_its_keys_calls(link: Link):

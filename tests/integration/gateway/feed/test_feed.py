@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import cast
 
 from common.bus import commands, keys, scripts
 from common.bus.doorbells import notify
 from common.bus.keys import Leg
-from common.options import SessionOptions
 from common.pipeline import text
 from common.pipeline.record import pack
 from common.pipeline.streams import META
@@ -16,24 +16,15 @@ from common.redis.link import Link
 from common.telemetry.metrics import BusMetrics, new_registry
 from gateway.calls.directory import Known
 from gateway.feed.feed import Feed
-from gateway.protocols.commands import About, AudioFormat
 from gateway.protocols.events import Final
 from gateway.readers.reading import Reading
 from gateway.readers.subscription import Subscription
-from gateway.record import SessionRecord
+from tests.integration.gateway import feeding
 from tests.real_redis import admin_address
 
 LEG = Leg("s", 0)
 META_KEY = keys.session_key("s", META)
-RECORD = SessionRecord(
-    options=SessionOptions(),
-    audio=AudioFormat("pcm16", 16_000, 1),
-    events=frozenset(),
-    about=About(),
-    align=False,
-    denoised=False,
-    doorbell="theirs",
-)
+RECORD = replace(feeding.RECORD, doorbell="theirs")
 
 
 @asynccontextmanager
