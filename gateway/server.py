@@ -33,6 +33,7 @@ from gateway.calls.directory import Directory
 from gateway.calls.lost_work import LostWork
 from gateway.calls.maintenance import Maintenance
 from gateway.calls.opening import Openings
+from gateway.calls.silence import give_place, quiet_legs
 from gateway.calls.spans import NoSpans
 from gateway.calls.store import SessionStore
 from gateway.calls.table import Calls
@@ -140,6 +141,8 @@ class GatewayServer:
             quota=Quota(link),
             free_connection=self._newcomers.make_room,
             free_call=self._free_call,
+            free_silent=lambda caller: give_place(self._calls, caller),
+            quiet=lambda caller: quiet_legs(self._calls, caller),
         )
         store = SessionStore(link, self._name)
         self._traces = Traces(link, self._name, self._metrics)

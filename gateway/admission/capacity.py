@@ -112,12 +112,9 @@ class Refusal:
     text: str
 
 
-SHORT_OF_PLACES = frozenset(
-    {
-        *(f"{ASR.name}_load", f"{ASR.name}_legs"),
-        *(f"{each.name}_slots" for each in PIPELINE if each.unit is Unit.LEG),
-    }
-)
+SHORT_OF_SLOTS = frozenset(f"{each.name}_slots" for each in PIPELINE if each.unit is Unit.LEG)
+"""Reasons that pass as soon as another call ends, even one that says nothing."""
+SHORT_OF_PLACES = SHORT_OF_SLOTS | {f"{ASR.name}_load", f"{ASR.name}_legs"}
 """Reasons that pass as soon as another call ends."""
 
 
@@ -274,11 +271,12 @@ class Capacity:
         *,
         stages: Sequence[StageSpec] = REQUIRED,
         name: object = None,
+        silent: int = 0,
     ) -> Refusal | None:
         """Return why no call with this number of legs can be admitted, or None.
 
         `stages`: those that it passes through. `name`: the call's, if `admit` has counted it
-        already.
+        already. `silent`: quiet legs of the same client, which count for it as if they spoke.
         """
         if self._memory.closed:
             return Refusal("redis_memory", 10, "Redis is nearly full")
@@ -288,7 +286,7 @@ class Capacity:
             refusal = self._places(stage, legs, now, name) if stage.unit is Unit.LEG else None
             if refusal is not None:
                 return refusal
-        running = self._legs(now, name)
+        running = self._legs(now, name) + silent
         # An idle system admits a call, whatever was measured.
         if not running:
             return None

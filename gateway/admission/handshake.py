@@ -12,7 +12,7 @@ from math import ceil
 from common.rates import Rates
 from common.telemetry.metrics import GatewayMetrics
 from gateway.access.principal import Principal
-from gateway.admission.capacity import SHORT_OF_PLACES, Refusal
+from gateway.admission.capacity import SHORT_OF_PLACES, SHORT_OF_SLOTS, Refusal
 from gateway.admission.quota import Quota
 from gateway.admission.workers import Workers
 
@@ -28,9 +28,11 @@ class Handshakes:
     `most_of_one`: calls of one client at a time, where its key says nothing else; 0 for no limit.
 
     An admitted call counts as one leg until its options are known; `Workers.admit` then counts it
-    under the same name. Where places are short, calls that do not use theirs make room:
+    under the same name. `quiet` returns how many legs of a caller say nothing: they count for
+    its own calls alone. Where places are short, calls that do not use theirs make room:
     `free_connection` ends a connection without a call for a caller, `free_call` a call without a
-    client; each tells whether there was one.
+    client, `free_silent` a silent call of a client that has more of them than the caller; each
+    tells whether there was one.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class Handshakes:
         quota: Quota,
         free_connection: Callable[[str], bool] = lambda caller: False,
         free_call: Callable[[], bool] = lambda: False,
+        free_silent: Callable[[str], bool] = lambda caller: False,
+        quiet: Callable[[str], int] = lambda caller: 0,
     ) -> None:
         self._workers = workers
         self._metrics = metrics
@@ -51,6 +55,8 @@ class Handshakes:
         self._quota = quota
         self._free_connection = free_connection
         self._free_call = free_call
+        self._free_silent = free_silent
+        self._quiet = quiet
         self._rates = Rates(*_HANDSHAKES)
         self._keys: dict[str, str] = {}
         """The key of each call, where calls are limited by key."""
@@ -126,14 +132,20 @@ class Handshakes:
         if returning:
             return None
         if present >= self._most and not self._free_connection(key):
-            return Refusal("max_sessions", 5, f"all {self._most} calls are taken")
-        refusal = self._workers.refusal(1)
+            full = Refusal("max_sessions", 5, f"all {self._most} calls are taken")
+            return self._soon(full, freed=self._free_silent(key))
+        refusal = self._workers.refusal(1, silent=self._quiet(key))
         if refusal is None:
             self._workers.reserve(call, 1)
-        elif refusal.reason in SHORT_OF_PLACES and self._free_call():
-            # The workers need a moment to release the call that ends.
-            return replace(refusal, retry_after=2)
-        return refusal
+            return None
+        freed = refusal.reason in SHORT_OF_PLACES and self._free_call()
+        if not freed and refusal.reason in SHORT_OF_SLOTS:
+            freed = self._free_silent(key)
+        return self._soon(refusal, freed=freed)
+
+    def _soon(self, refusal: Refusal, *, freed: bool) -> Refusal:
+        """Return the refusal; where a place was freed, its call needs only a moment to end."""
+        return replace(refusal, retry_after=2) if freed else refusal
 
     async def _reserve(self, call: str, key: str, most: int) -> Refusal | None:
         refusal = await self._quota.reserve(key, call, most)

@@ -135,10 +135,16 @@ class Workers:
         return [stage.name for stage in stages if not self._pools[stage.name].alive(now)]
 
     def refusal(
-        self, legs: int, *, stages: Sequence[StageSpec] = REQUIRED, name: object = None
+        self,
+        legs: int,
+        *,
+        stages: Sequence[StageSpec] = REQUIRED,
+        name: object = None,
+        silent: int = 0,
     ) -> Refusal | None:
         """See `Capacity.refusal`."""
-        return self._capacity.refusal(legs, time.monotonic(), stages=stages, name=name)
+        now = time.monotonic()
+        return self._capacity.refusal(legs, now, stages=stages, name=name, silent=silent)
 
     def reserve(self, name: object, legs: int, *, stages: Sequence[StageSpec] = REQUIRED) -> None:
         """Count an admitted call until its legs show in the workers' reports."""

@@ -188,6 +188,12 @@ class Call:
         return self.running and self.attended and LAG in self.intake.record.events
 
     @property
+    def silence(self) -> float:
+        """Seconds in which it was open and no audio came; 0 where none is read, or due any more."""
+        waits = self._state in (State.OPEN, State.WAITING) and not self.throttle.paused
+        return self.intake.arrivals.silence if waits else 0.0
+
+    @property
     def used(self) -> Used:
         """What it has used so far."""
         record = self.intake.record
@@ -300,6 +306,14 @@ class Call:
         self.tell(
             [Failed("key_audio", "the key's audio of the day is used up", fatal=False)], False
         )
+        self.finish()
+
+    def give_place(self) -> None:
+        """End it because another client needs its place, and nothing was heard for long."""
+        silence = round(self.silence)
+        _log.info("session.silent", session=self.id, seconds=silence)
+        text = f"no audio came for {silence} s, and another client needs the place"
+        self.tell([Failed("silent", text, fatal=False)], False)
         self.finish()
 
     def doubt(self) -> None:

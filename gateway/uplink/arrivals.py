@@ -20,11 +20,13 @@ class Arrivals:
         """Both by the monotonic clock."""
         self._position = start
         self._began: float | None = None
+        self._newest = time.monotonic()
 
     def note(self, position: int) -> None:
         """Take note that the audio before `position` has arrived."""
         now = time.monotonic()
         self._position = position
+        self._newest = now
         if self._began is None:
             self._began = now
         self.received.audio(position, now)
@@ -37,6 +39,11 @@ class Arrivals:
     def live(self) -> bool:
         """Whether the audio comes at the pace it is spoken; latencies mean nothing in an upload."""
         return self.ahead < _LIVE_AHEAD
+
+    @property
+    def silence(self) -> float:
+        """Seconds since audio came last, or else since this began."""
+        return time.monotonic() - self._newest
 
     @property
     def ahead(self) -> float:

@@ -11,6 +11,7 @@ from tests.attack.rude import PATH, Rude, Target
 
 _LINES = 8
 _BREAK_OFF = 250
+_SILENT = 300
 
 
 async def _churn(target: Target, opening: bytes) -> None:
@@ -104,6 +105,15 @@ async def broken_off_calls(target: Target) -> None:
 
     await asyncio.gather(*(line() for _ in range(_LINES)))
     await asyncio.Event().wait()
+
+
+@attack("300 open calls that say nothing")
+async def silent_calls(target: Target) -> None:
+    async def visit(rude: Rude) -> None:
+        if await rude.open_call() is not None:
+            await rude.ended()
+
+    await target.again_and_again(visit, sockets=_SILENT)
 
 
 @attack("two sockets that take one call from each other by its token", short=True)

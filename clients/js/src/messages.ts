@@ -379,6 +379,7 @@ export const ERROR_CODES = [
   "invalid_audio",
   "utterance_failed",
   "denoise_unavailable",
+  "silent",
   "unavailable",
   "at_capacity",
   "going_away",
@@ -416,5 +417,6 @@ export const WARNING_CODES = [
   "truncated_sample",
   "utterance_failed",
   "denoise_unavailable",
+  "silent",
   "key_audio",
 ] as const satisfies readonly ErrorCode[];

@@ -430,6 +430,23 @@ def test_legs_that_say_nothing_shut_nobody_out():
     assert reason(capacity, now) is None
 
 
+def test_a_client_that_says_nothing_itself_gets_no_more_than_fits():
+    """Nothing is decoded, but its legs may all begin to speak."""
+    capacity = Capacity(0.5)
+    now = watch(capacity, *[with_quiet(22, 20, share=0.2)] * 60)
+    assert reason(capacity, now) is None
+    assert reason(capacity, now, silent=2) is None
+    assert reason(capacity, now, silent=20) == "asr_load"
+
+
+def test_a_client_is_not_alone_with_its_own_silent_calls():
+    """An idle system takes any call, but not one after the other from who says nothing."""
+    capacity = Capacity(0.5)
+    now = watch(capacity, *[with_quiet(20, 20, share=0.9)] * 60)
+    assert reason(capacity, now) is None
+    assert reason(capacity, now, silent=20) == "asr_load"
+
+
 def test_quiet_legs_that_begin_to_speak_together_count_as_new_ones():
     capacity = Capacity(0.5)
     now = watch(capacity, *[with_quiet(302, 300, share=0.2)] * 60)

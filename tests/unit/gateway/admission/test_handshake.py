@@ -18,10 +18,11 @@ class StandInWorkers:
 
     def __init__(self) -> None:
         self.full: Refusal | None = None
+        self.most = 1000
         self.reserved: dict[object, int] = {}
 
-    def refusal(self, legs: int) -> Refusal | None:
-        return self.full
+    def refusal(self, legs: int, *, silent: int) -> Refusal | None:
+        return self.full or (Refusal("asr_load", 5, "") if legs + silent > self.most else None)
 
     def reserve(self, name: object, legs: int) -> None:
         self.reserved[name] = legs
@@ -88,6 +89,7 @@ def counting(
 
 SOMEBODY = anonymous("192.0.2.1")
 ANOTHER = anonymous("192.0.2.1", "another")
+SILENT = f"silent for {SOMEBODY.caller}"
 KEY, OTHER = SOMEBODY.caller, ANOTHER.caller
 
 
@@ -163,11 +165,18 @@ def test_a_key_that_tries_all_the_time_is_told_to_wait_and_others_are_not(
 
 
 def spare(
-    workers: StandInWorkers, registry: CollectorRegistry, freed: list[str], more: bool
+    workers: StandInWorkers,
+    registry: CollectorRegistry,
+    freed: list[str],
+    more: bool = False,
+    *,
+    only: str = "",
 ) -> Handshakes:
+    """Handshakes that note what is asked to make room: everything can (`more`), or `only` one."""
+
     def free(what: str) -> bool:
         freed.append(what)
-        return more
+        return more or what == only
 
     return Handshakes(
         cast(Workers, workers),
@@ -177,6 +186,8 @@ def spare(
         quota=cast(Quota, StandInQuota()),
         free_connection=lambda caller: free(f"connection for {caller}"),
         free_call=lambda: free("call"),
+        free_silent=lambda caller: free(f"silent for {caller}"),
+        quiet=lambda caller: 2 if caller == SOMEBODY.caller else 0,
     )
 
 
@@ -188,8 +199,31 @@ def test_where_all_calls_are_taken_a_connection_without_one_makes_room(workers, 
 
 def test_without_such_a_connection_the_gateway_stays_full(workers, registry):
     freed: list[str] = []
-    assert reason(attempt(spare(workers, registry, freed, False), present=3)) == "max_sessions"
-    assert freed == [f"connection for {SOMEBODY.caller}"]
+    refusal = attempt(spare(workers, registry, freed, False), present=3)
+    assert refusal is not None
+    assert (refusal.reason, refusal.retry_after) == ("max_sessions", 5)
+    assert freed == [f"connection for {SOMEBODY.caller}", SILENT]
+
+
+def test_a_silent_call_of_another_client_makes_room_where_all_calls_are_taken(workers, registry):
+    refusal = attempt(spare(workers, registry, [], only=SILENT), present=3)
+    assert refusal is not None
+    assert (refusal.reason, refusal.retry_after) == ("max_sessions", 2)
+
+
+@pytest.mark.parametrize(("reason", "wait"), [("vad_slots", 2), ("asr_load", 7)])
+def test_a_silent_call_makes_room_where_it_holds_some(workers, registry, reason, wait):
+    workers.full = Refusal(reason, 7, "too much")
+    refusal = attempt(spare(workers, registry, [], only=SILENT))
+    assert refusal is not None
+    assert refusal.retry_after == wait
+
+
+def test_legs_that_say_nothing_count_for_their_own_client_alone(workers, registry):
+    workers.most = 2
+    handshakes = spare(workers, registry, [])
+    assert reason(attempt(handshakes)) == "asr_load"
+    assert attempt(handshakes, who=ANOTHER) is None
 
 
 @pytest.mark.parametrize(
