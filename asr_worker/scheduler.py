@@ -44,6 +44,7 @@ from asr_worker.respelling import respelled
 from asr_worker.stabilizer import StabilizedText, Stabilizer
 from common.audio import SAMPLE_RATE
 from common.errors import Misuse
+from common.pipeline.partial import PartialText
 from common.pipeline.text import EndReason
 
 _ATTEMPTS = 2
@@ -77,7 +78,8 @@ class UtteranceScheduler:
     partials come at a fifth of the cadence, until one has text.
     `interim` False: no partials. `clauses` None: it is never cut. `live`: its audio does not come
     ahead of its events; else clauses before an unknown pause are not decoded early, in vain.
-    `stable_until` and `stable`: see `Stabilizer`.
+    `stable_until`: see `Stabilizer`. `shown`: the last partial of a former owner. `silence`: what
+    VAD waits for behind an end of speech.
     """
 
     def __init__(
@@ -90,7 +92,8 @@ class UtteranceScheduler:
         clauses: Clauses | None = None,
         live: bool = True,
         stable_until: int | None = None,
-        stable: str = "",
+        shown: PartialText | None = None,
+        silence: int = 8 * SAMPLE_RATE // 10,
     ) -> None:
         self._start = start
         self._interim = interim
@@ -117,10 +120,12 @@ class UtteranceScheduler:
         """The last hypothesis of everything up to some position."""
         self._texts: dict[Clause, tuple[int, Hypothesis]] = {}
         """What clauses say, with the decode that gave it."""
-        self._said: dict[int, Hypothesis] = {}
-        """The last words that were shown of what begins at a position."""
+        self._said: dict[int, list[tuple[int, Hypothesis]]] = {}
+        """The words that were shown of what begins at a position, with the ends of their audio."""
         self._failures: Counter[Clause] = Counter()
-        self._stabilizer = Stabilizer(stable_until, stable)
+        self._silence = silence
+        stable, end = ("", 0) if shown is None else (shown.text[: shown.stable], shown.end)
+        self._stabilizer = Stabilizer(stable_until, stable, end)
         self._shown = StabilizedText("", 0)
         self._publications: list[Action] = []
 
@@ -187,7 +192,7 @@ class UtteranceScheduler:
             return
         self._took = took
         if not hypothesis.text:
-            hypothesis = self._said.get(decode.start, hypothesis)
+            hypothesis = self._said_of(decode.start, decode.end, hypothesis)
         self._last = decode.start, hypothesis
         wanted = self._end is not None or self._clauses.keeps(decode.clause)
         if decode.kind is Kind.CLAUSE or (decode.kind is not Kind.PARTIAL and wanted):
@@ -197,7 +202,7 @@ class UtteranceScheduler:
         self._heard = self._joined(decode.clause.earlier, (decode.start, hypothesis))
         if self._interim and self._state in (State.OPEN, State.PAUSED):
             if hypothesis.text:
-                self._said[decode.start] = hypothesis
+                self._said.setdefault(decode.start, []).append((decode.end, hypothesis))
             self._show(self._heard, decode.end)
 
     def failed(self, token: int, *, again: bool = True) -> None:
@@ -287,7 +292,12 @@ class UtteranceScheduler:
     def _settled(self, clauses: Sequence[Clause]) -> Hypothesis:
         """Return the whole of the clauses, as the final says it: stable words stay."""
         whole = self._joined(clauses)
-        return respelled(whole, self._stabilizer.settled(whole.text))
+        return respelled(whole, self._stabilizer.settled(whole.text, clauses[-1].end))
+
+    def _said_of(self, start: int, end: int, otherwise: Hypothesis) -> Hypothesis:
+        """Return the last words that were shown of [start, end) and the silence behind it."""
+        said = self._said.get(start, [])
+        return next((each for at, each in reversed(said) if at <= end + self._silence), otherwise)
 
     def _superseded(self) -> bool:
         """Whether the decode in flight blocks the wanted one."""

@@ -11,7 +11,8 @@ arriving.
 Promises: `stable` never decreases, `text[:stable]` of one partial is a prefix of the next, and its
 words begin the final, which may spell and punctuate them otherwise. If a hypothesis contradicts
 stable words, its text is used only behind the part most similar to them. What that costs in words
-is in docs/quality.md.
+is in docs/quality.md. One case breaks the last promise: while VAD is away, words of the next
+utterance may be heard in this one. They are in the final of the other only.
 """
 
 import re
@@ -53,6 +54,14 @@ class _Word(NamedTuple):
     """Offset in the text just behind the word, without its closing punctuation."""
 
 
+class _Stable(NamedTuple):
+    key: str
+    end: int
+    """Offset in the stable text just behind the word."""
+    since: int
+    """End of the audio of the first hypothesis that had it, or a later position."""
+
+
 class Stabilizer:
     """The stability of one utterance; feed it every hypothesis in order. Not thread-safe.
 
@@ -60,11 +69,11 @@ class Stabilizer:
     utterance may be cut, they may belong to the next one.
     """
 
-    def __init__(self, until: int | None = None, stable: str = "") -> None:
-        """Begin with what is `stable` already, as a former owner of the utterance showed it."""
+    def __init__(self, until: int | None = None, stable: str = "", end: int = 0) -> None:
+        """Begin with what is `stable` already, as a former owner showed it of audio before `end`."""
         self._until = until
         self._stable_text = stable
-        self._stable_keys = [word.key for word in _split(stable)]
+        self._stable = [_Stable(*word, end - AGREED) for word in _split(stable)]
         self._previous: list[tuple[str, int]] = []
         """The words of the last hypothesis behind the stable ones, and since where they agree."""
 
@@ -74,32 +83,41 @@ class Stabilizer:
         It is of the audio before position `end`. `complete` False (the decode hit a length limit)
         shows the text but adds no stability.
         """
-        shown, behind = self._continued(text)
+        shown, behind = self._continued(text, len(self._stable))
         if complete:
             keys = [word.key for word in behind]
             same = _common(keys, [key for key, _ in self._previous])
             agree = [*self._previous[:same], *((key, end) for key in keys[same:])]
             latest = end - AGREED if self._until is None else min(end - AGREED, self._until)
             if old := sum(since <= latest for _, since in agree[:-1]):
-                self._stable_text = shown[: len(shown) - (len(text) - behind[old - 1].end)]
-                self._stable_keys += keys[:old]
+                moved = len(shown) - len(text)
+                for word, (key, since) in zip(behind, agree[:old], strict=False):
+                    self._stable.append(_Stable(key, word.end + moved, since))
+                self._stable_text = shown[: self._stable[-1].end]
             self._previous = agree[old:]
         return StabilizedText(shown, len(self._stable_text))
 
-    def settled(self, text: str) -> str:
-        """Return the final text: `text`, or if it contradicts stable words, these and the rest."""
-        count = len(self._stable_keys)
-        if [word.key for word in _split(text)[:count]] == self._stable_keys:
-            return text
-        return self._continued(text)[0]
+    def settled(self, text: str, end: int) -> str:
+        """Return the final text of the audio before position `end`.
 
-    def _continued(self, text: str) -> tuple[str, list[_Word]]:
-        """Return the stable text with what `text` says behind it, and the words of that."""
+        It is `text`, or if that contradicts stable words, these and the rest.
+        """
+        count = sum(word.since <= end for word in self._stable)
+        keys = [word.key for word in self._stable[:count]]
+        if [word.key for word in _split(text)[:count]] == keys:
+            return text
+        return self._continued(text, count)[0]
+
+    def _continued(self, text: str, count: int) -> tuple[str, list[_Word]]:
+        """Return the first `count` stable words with what `text` says behind, and its words."""
         words = _split(text)
-        ahead = self._previous[0][0] if self._previous else ""
-        cut = _continuation([word.key for word in words], self._stable_keys, ahead)
+        stable = self._stable[:count]
+        shown = self._stable_text[: stable[-1].end] if stable else ""
+        following = [word.key for word in self._stable[count:]] + [key for key, _ in self._previous]
+        ahead = following[0] if following else ""
+        cut = _continuation([word.key for word in words], [word.key for word in stable], ahead)
         tail = text[words[cut - 1].end if cut else 0 :]
-        return self._stable_text + (tail if self._stable_text else tail.lstrip()), words[cut:]
+        return shown + (tail if shown else tail.lstrip()), words[cut:]
 
 
 def _split(text: str) -> list[_Word]:

@@ -103,7 +103,6 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
 
         `recovery.item` is the last item in the leg's text, `recovery.state` the newest partial.
         """
-        shown = None if recovery.state is None else PARTIAL_TEXT.unpack(recovery.state)
         utterance = Utterance(
             assignment.leg,
             assignment.work,
@@ -111,7 +110,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
             cadence=self._cadence,
             candidate=assignment.candidate,
             in_clauses=self._engine.in_clauses,
-            stable="" if shown is None else shown.text[: shown.stable],
+            shown=None if recovery.state is None else PARTIAL_TEXT.unpack(recovery.state),
             likely=_language(recovery.item),
         )
         self._dispatcher.meter.opened(utterance.id)

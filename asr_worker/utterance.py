@@ -46,10 +46,10 @@ class Utterance:
         cadence: int,
         candidate: bool = False,
         in_clauses: bool = False,
-        stable: str = "",
+        shown: PartialText | None = None,
         likely: str | None = None,
     ) -> None:
-        """Begin; `stable` is what former owners showed of it as stable text.
+        """Begin; `shown` is the last partial that a former owner showed of it.
 
         `likely` is the language of the leg's last final, None if not known.
         """
@@ -88,7 +88,8 @@ class Utterance:
             live=self.live and not self.candidate,
             # VAD cuts a long utterance somewhere in its last third.
             stable_until=self.start + 2 * samples(self._options.max_utterance) // 3,
-            stable=stable,
+            shown=shown,
+            silence=samples(self._options.silence_threshold),
         )
         self.trouble = ""
         """Why the last decode failed, for the client to read."""

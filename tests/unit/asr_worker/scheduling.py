@@ -12,10 +12,11 @@ from common.audio import SAMPLE_RATE
 START = 100_000
 CADENCE = 8_000
 FIRST = 4_800
+SILENCE = 12_800
 
 
 def scheduler(*, interim: bool = True) -> UtteranceScheduler:
-    return UtteranceScheduler(START, interim=interim, cadence=CADENCE, first=FIRST)
+    return UtteranceScheduler(START, interim=interim, cadence=CADENCE, first=FIRST, silence=SILENCE)
 
 
 def at(seconds: float) -> int:

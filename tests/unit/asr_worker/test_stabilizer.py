@@ -41,14 +41,34 @@ def test_agreement_must_last():
 
 def test_a_final_that_contradicts_stable_words_continues_them():
     stabilizer = Stabilizer()
-    assert stabilizer.settled("Had he married") == "Had he married"
+    assert stabilizer.settled("Had he married", AGREED) == "Had he married"
     for at in (0, AGREED):
         stabilizer.update("how do you marry the more", True, at)
-    assert stabilizer.settled("Had he married a more amiable woman.") == (
+    assert stabilizer.settled("Had he married a more amiable woman.", AGREED) == (
         "how do you marry the more amiable woman."
     )
-    assert stabilizer.settled("How do you marry, the woman?") == "How do you marry, the woman?"
-    assert stabilizer.settled("") == "how do you marry the"
+    assert (
+        stabilizer.settled("How do you marry, the woman?", AGREED) == "How do you marry, the woman?"
+    )
+    assert stabilizer.settled("", AGREED) == "how do you marry the"
+
+
+def test_words_that_were_first_heard_behind_the_end_are_not_the_finals():
+    """VAD was away, and the recogniser heard the next utterance in this one."""
+    stabilizer = Stabilizer()
+    for at in (0, AGREED):
+        stabilizer.update("ask not what", True, at)
+    for at in (2 * AGREED, 3 * AGREED):
+        shown = stabilizer.update("ask not what your uncle can", True, at)
+    assert shown.text[: shown.stable] == "ask not what your uncle"
+    assert stabilizer.settled("ask nuts what.", 2 * AGREED - 1) == "ask not what."
+    assert stabilizer.settled("ask nuts what.", 2 * AGREED).startswith("ask not what your uncle")
+
+
+@pytest.mark.parametrize(("end", "final"), [(AGREED - 1, "how he"), (AGREED, "how do you")])
+def test_so_it_is_where_a_former_owner_heard_them(end, final):
+    stabilizer = Stabilizer(stable="how do you", end=2 * AGREED)
+    assert stabilizer.settled("how he", end) == final
 
 
 def test_what_a_former_owner_showed_as_stable_stays():
@@ -152,7 +172,7 @@ def test_stability_never_decreases_and_stable_text_never_changes(updates: list[t
         assert partial.text.startswith(before.text[: before.stable])
         if not complete:
             assert partial.stable == before.stable
-        final = spelled(stabilizer.settled(text))
+        final = spelled(stabilizer.settled(text, len(updates) * AGREED))
         assert final.startswith(spelled(partial.text[: partial.stable]))
         before = partial
 
