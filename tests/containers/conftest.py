@@ -5,6 +5,7 @@ Images are built with the product's own Dockerfile. `make test-containers` runs 
 reached, so images of others are replaced by stand-ins (`images`); Grafana has none.
 """
 
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,7 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker of the short form."""
+    """Declare the marker of the short form; leave nothing behind when asked to end."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line("markers", "short: a part of the short form")
     config.stash[_results] = Results()
 

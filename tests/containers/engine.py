@@ -24,6 +24,8 @@ _PROGRAMS = ("dockerd", "unshare", "docker", "mmdebstrap", "apt-get", "dpkg-deb"
 _RELEASES = ("12", "13")
 _LIMIT = 20_000
 """Open files of a container at most, where this machine allows as many."""
+_KEPT = "4GB"
+"""What builds keep from run to run, at most."""
 
 
 def why_not() -> str | None:
@@ -146,6 +148,8 @@ class Engine:
         """End it; see that nothing of it is left but what builds keep."""
         if self._process is not None and self._process.poll() is None:
             self.clear()
+            self.run("image", "prune", "--force")
+            self.run("builder", "prune", "--force", "--keep-storage", _KEPT)
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(60)
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -39,6 +39,8 @@ def _import(engine: Engine, image: str, root: Path) -> None:
     if not engine.lines("images", "--quiet", f"{image}:{root.stem}"):
         engine.run("import", str(root), f"{image}:{root.stem}")
     engine.run("tag", f"{image}:{root.stem}", image)
+    for tag in set(engine.lines("images", "--format", "{{.Tag}}", image)) - {root.stem, "latest"}:
+        engine.run("rmi", f"{image}:{tag}")
 
 
 def write_override(engine: Engine, path: Path, *others: Path) -> None:

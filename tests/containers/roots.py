@@ -55,6 +55,9 @@ def _root(suite: str, packages: Sequence[str]) -> Path:
         begun = archive.with_suffix(".begun.tar")
         _run([*command, suite, str(begun)])
         begun.rename(archive)
+        for older in CACHE.glob(f"{suite}-*.tar"):
+            if older != archive:
+                older.unlink()
     return archive
 
 
