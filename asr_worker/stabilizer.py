@@ -70,7 +70,7 @@ class Stabilizer:
     """
 
     def __init__(self, until: int | None = None, stable: str = "", end: int = 0) -> None:
-        """Begin with what is `stable` already, as a former owner showed it of audio before `end`."""
+        """Begin with what is `stable` already: a former owner showed it of audio before `end`."""
         self._until = until
         self._stable_text = stable
         self._stable = [_Stable(*word, end - AGREED) for word in _split(stable)]
