@@ -149,6 +149,8 @@ class Engine:
         if self._process is not None and self._process.poll() is None:
             self.clear()
             self.run("image", "prune", "--force")
+            # Debian 13 has no buildx, which the command would ask otherwise.
+            self.env = {**self.env, "DOCKER_BUILDKIT": "0"}
             self.run("builder", "prune", "--force", "--keep-storage", _KEPT)
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(60)
