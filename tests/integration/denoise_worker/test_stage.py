@@ -41,14 +41,17 @@ def entries():
     return [Chunk(4_000, float_to_pcm16(noise)), Control(4_000, 2, End())]
 
 
+def assigned(leg: Leg, work: LegWork) -> Assignment[LegWork]:
+    """Return the work item of a leg that has not been given up."""
+    return Assignment(str(leg), leg, work, b"1-0", 1)
+
+
 async def step(threads, entries):
     """The clean audio of every leg."""
     stage = DenoiseStage(DenoiseSettings(denoise_threads=threads))
     await stage.start()
     fresh = Recovery(None, NOTHING)
-    assignments = [
-        Assignment(f"call{n}/0", Leg(f"call{n}", 0), WORK, b"1-0", 1) for n in range(LEGS)
-    ]
+    assignments = [assigned(Leg(f"call{n}", 0), WORK) for n in range(LEGS)]
     # Every third leg hears something, so that the legs of a thread differ in what they bring.
     work = [
         (stage.open(assignment, fresh, lambda: None), entries if n % 3 else entries[1:])
@@ -102,7 +105,7 @@ async def test_a_call_chooses_and_null_leaves_it_to_the_worker(shared_speech, op
     heard = pcm16_to_float(float_to_pcm16(heard))
     stage = DenoiseStage(DenoiseSettings(dfn_post_filter=True, dfn_attenuation_limit=20.0))
     await stage.start()
-    assignment = Assignment("call/0", Leg("call", 0), asked(**options), b"1-0", 1)
+    assignment = assigned(Leg("call", 0), asked(**options))
     leg = stage.open(assignment, Recovery(None, NOTHING), lambda: None)
     audio: list[Entry] = [Chunk(len(heard), float_to_pcm16(heard)), Control(len(heard), 2, End())]
     (outcome,) = await stage.step([(leg, audio)])

@@ -39,6 +39,8 @@ Entries: TypeAlias = list[tuple[bytes, dict[bytes, bytes]]]
 
 NAME, LABEL, KEYWORD = "case-zyxgate", "Miss Quillfeather", "Bramblewick"
 SAID = "quick brown fox"
+RARE = 16
+"""Values that 64 bytes have at least which are speech, or of a model's memory."""
 TEXT = TextWork(
     utterance=9,
     digest="0123",
@@ -99,10 +101,14 @@ def of_the_denoiser(client: redis.Redis, leg: Leg) -> dict[str, bytes]:
 
 
 def piece(entries: Entries) -> bytes:
-    """Return those 64 bytes that have the most values, so that they are nowhere else by chance."""
+    """Return those 64 bytes that have the most values, so that they are nowhere else by chance.
+
+    Silence, which comes first, is everywhere: nothing is returned while there is only that.
+    """
     values = [value for _, entry in entries for value in entry.values()]
     pieces = (value[at : at + 64] for value in values for at in range(0, len(value) - 64, 32))
-    return max(pieces, key=lambda part: len({*part}), default=b"")
+    found = max(pieces, key=lambda part: len({*part}), default=b"")
+    return found if len({*found}) >= RARE else b""
 
 
 def kinds(found: set[str]) -> set[str]:
