@@ -30,6 +30,8 @@ INSTALL = -m pip install --quiet
 # Number libraries would otherwise take every core in every process.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
+# Tests start hundreds of processes. Where this is set, each would compile all sources anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 # A file stays in one process, which starts its system once. Most of the time goes by in calls at
 # their own pace, which leave the processor idle: so there are more processes than two cores.

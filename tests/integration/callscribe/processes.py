@@ -148,12 +148,12 @@ def gone(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] == "Z"
 
 
-def until(condition: Callable[[], bool], limit: float = 60.0) -> None:
-    """Wait for a condition; `limit` only bounds a failing test."""
+def until(condition: Callable[[], bool], limit: float = 60.0, pause: float = 0.01) -> None:
+    """Wait for a condition, asked every `pause` seconds; `limit` only bounds a failing test."""
     end = time.monotonic() + limit
     while not condition():
         assert time.monotonic() < end, "the condition never came true"
-        time.sleep(0.01)
+        time.sleep(pause)
 
 
 async def until_true(condition: Callable[[], bool], limit: float = 30.0) -> None:

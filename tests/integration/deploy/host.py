@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,8 @@ _PORTS = (6379, 8000, 43007, 43008, 9092, 2700, 9100, 9101)
 _NUMBERS = re.compile(rf"\b({'|'.join(map(str, _PORTS))})\b")
 _REDIS = re.compile(r"(?<=[@/])redis:(?=\d)")
 _NETWORK = "127.77.0"
+_PAUSE_S = 0.2
+"""Between two health checks, each a process that takes time from those that are starting."""
 _PROXY_SEEN_AS = "127.0.0.1"
 SECRETS = "/run/secrets"
 """Where containers see files of the host's folder `deploy/secrets`."""
@@ -84,8 +87,11 @@ class Container:
             )
 
     def healthy(self) -> bool:
-        """Run the service's own health check once."""
+        """Run the service's own health check once; it cannot pass before the port is open."""
         assert self.runs, f"{self.name} ended: {self.log()}"
+        with socket.socket() as client:
+            if client.connect_ex((self.address, self.port)) != 0:
+                return False
         _, _, option, program = self._host.services[self.service]["healthcheck"]["test"]
         program = self._host.moved(program).replace("127.0.0.1", self.address)
         check = subprocess.run([sys.executable, option, program], capture_output=True, check=False)
@@ -237,7 +243,7 @@ class Host:
         for each in others:
             each.start()
         for each in others:
-            until(each.healthy, 60)
+            until(each.healthy, 60, _PAUSE_S)
 
     def close(self) -> None:
         """End everything."""

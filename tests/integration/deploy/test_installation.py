@@ -115,6 +115,7 @@ def ready(port: int) -> bool:
     return False
 
 
+@pytest.mark.nightly  # images are installed from the same locks, and the gate calls them
 @pytest.mark.timeout(300)
 async def test_a_call_goes_through_services_that_have_their_own_lock_each(installed, tmp_path):
     names = ("vad", "denoise", "asr-cpu", "gateway")

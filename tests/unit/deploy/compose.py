@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Mapping
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,11 @@ def included() -> list[Path]:
 
 def load(text: str) -> Any:
     """Return what a file says; a list that replaces another (`!override`) as a list."""
+    return deepcopy(_loaded(text))
+
+
+@cache
+def _loaded(text: str) -> Any:
     yaml = YAML(typ="safe", pure=True)
     yaml.constructor.add_constructor(
         "!override", lambda self, node: self.construct_sequence(node, deep=True)

@@ -105,7 +105,8 @@ def test_the_proxies_differ_from_those_of_one_host_in_nothing_else():
 
 
 def test_prometheus_asks_every_process():
-    read = YAML(typ="safe").load(text("one", f"{ETC}/prometheus.yml"))
+    # The parser in C takes the colon of an address in brackets for a mistake; Go's does not.
+    read = YAML(typ="safe", pure=True).load(text("one", f"{ETC}/prometheus.yml"))
     jobs = {job["job_name"]: job for job in read["scrape_configs"]}
     asked = {
         each["labels"]["service"]: each["targets"]
