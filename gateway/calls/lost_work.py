@@ -1,29 +1,32 @@
-"""Work items that Redis has lost although it holds their calls: they are offered again.
+"""What Redis has lost although it holds the call: work items, and flushes before they were heard.
 
-A stage's streams were deleted by hand, or by Redis to make room. A leg whose work item is gone is
-done, given up, or lost; its clean audio, its text and the dead letters tell which.
+Both are offered again. Streams were deleted by hand, or by Redis to make room. A leg whose work
+item is gone is done, given up, or lost; its clean audio, its text and the dead letters tell which.
 """
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from enum import Enum, auto
 
 from common.bus import commands, keys, wire
 from common.bus.dead_letters import Letter
 from common.bus.keys import Leg
 from common.bus.offers import missing
 from common.pipeline import control, text
-from common.pipeline.stages import ASR, DENOISE
-from common.pipeline.streams import AUDIO, CLEAN, PARKED, TEXT
+from common.pipeline.stages import ASR, DENOISE, VAD
+from common.pipeline.streams import AUDIO, CHECKPOINT, CLEAN, PARKED, SOURCES, TEXT
 from common.redis.link import CommandError, Link
 from common.redis.replies import pairs
 from common.telemetry.logs import Log
 from gateway.calls.call import Call
 from gateway.calls.store import SessionStore, Work, works
+from gateway.uplink.intake import Flushed
 
 _LOOK_EVERY = 2.0
 _UNHEARD_S = 5.0
-"""Seconds after its end within which a call's audio is read to its end, unless it is gone."""
+"""Seconds within which the end of a call, or a flush, is heard, unless it is gone."""
+_HEARD = CHECKPOINT.of(VAD.name)
 
 _log = Log(__name__)
 
@@ -55,9 +58,41 @@ class LostWork:
             if is_gone and await self._is_lost(work) and call.running:
                 _log.warning("work_item.lost", stage=work.stage, work_item=str(work.leg))
                 await self._store.offer(call.id, call.intake.record, work)
+        for call in [each for each in self._calls if _waits_for_a_flush(each)]:
+            await self._follow_flushes(call)
         for call in self._calls:
             if _waits_for_its_end(call) and not await self._audible(call) and call.running:
                 call.lose("session_lost", "Redis lost the audio of this call")
+
+    async def _follow_flushes(self, call: Call) -> None:
+        """Forget flushes that VAD has heard; flush once more for each that is gone before."""
+        flushes = list(call.intake.flushes)
+        fates = [await self._fates(leg.leg, flushes) for leg in call.intake.legs]
+        for flush, *of_legs in zip(flushes, *fates, strict=True):
+            if not call.running or flush not in call.intake.flushes:
+                continue
+            if all(fate is _Fate.HEARD for fate in of_legs):
+                call.intake.flushes.remove(flush)
+            elif _Fate.GONE in of_legs and time.monotonic() - flush.since > _UNHEARD_S:
+                call.intake.repeat(flush)
+
+    async def _fates(self, leg: Leg, flushes: Sequence[Flushed]) -> "list[_Fate]":
+        """Tell what became of flushes on one leg."""
+        entries = [wire.entry_id(*flush.at) for flush in flushes]
+        # In this order: a flush goes from one to the next, and then the checkpoint covers it.
+        *found, checkpoints = await self._link.insist(
+            [
+                *(commands.entry_at(leg.key(kind), at) for kind in SOURCES for at in entries),
+                commands.last(leg.key(_HEARD)),
+            ]
+        )
+        progress = wire.read_progress(checkpoints[0]) if checkpoints else None
+        heard = wire.NOTHING if progress is None else progress.heard
+        waits = [any(found[at :: len(flushes)]) for at in range(len(flushes))]
+        return [
+            _Fate.HEARD if flush.at <= heard else _Fate.WAITS if waiting else _Fate.GONE
+            for flush, waiting in zip(flushes, waits, strict=True)
+        ]
 
     async def _is_lost(self, work: Work) -> bool:
         done = self._denoised if work.stage == DENOISE.name else self._heard
@@ -112,6 +147,20 @@ class LostWork:
 
 def _item(body: bytes | None) -> text.Item | None:
     return None if body is None else text.ITEM.unpack(body)
+
+
+class _Fate(Enum):
+    """What became of a flush on one leg."""
+
+    HEARD = auto()
+    WAITS = auto()
+    GONE = auto()
+
+
+def _waits_for_a_flush(call: Call) -> bool:
+    """Whether VAD may not have heard a flush that Redis had."""
+    written = not any(leg.waiting for leg in call.intake.legs)
+    return call.running and written and bool(call.intake.flushes) and call.finishing_since is None
 
 
 def _waits_for_its_end(call: Call) -> bool:

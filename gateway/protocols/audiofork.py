@@ -17,7 +17,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from common.audio import rounded_seconds, seconds
+from common.audio import rounded_seconds
 from common.options import Kind, SessionOptions
 from gateway.protocols import fields, telephony
 from gateway.protocols.api import (
@@ -100,9 +100,7 @@ class AudioForkCodec(Codec):
         """See `Codec`."""
         match event:
             case Final(failed=True):
-                text = f"speech from {seconds(event.start):.2f} s on could not be recognised"
-                text += f": {event.trouble}" if event.trouble else ""
-                return _message("error", {"code": "utterance_failed", "message": text})
+                return _message("error", {"code": "utterance_failed", "message": event.failure})
             case Final() if event.text:
                 return _message("transcription", self._spoken(event) | event.timed)
             case Failed():

@@ -6,6 +6,7 @@ Positions are counts of 16 kHz samples since the call began; a channel is the le
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from common.audio import seconds
 from common.pipeline.text import EndReason, TimedWord
 from common.pipeline.trace import Decoding, Endpoint
 
@@ -123,6 +124,12 @@ class Final:
     def shown(self) -> bool:
         """Whether its client is told: it is no noise that was taken for speech."""
         return bool(self.text) or self.failed or self.reason in ("flush", "finish")
+
+    @property
+    def failure(self) -> str:
+        """What to tell of it to a client's developer if it `failed`."""
+        text = f"speech from {seconds(self.start):.2f} s on could not be recognised"
+        return f"{text}: {self.trouble}" if self.trouble else text
 
     @property
     def timed(self) -> dict[str, dict[str, float]]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from common.audio import SAMPLE_RATE, rounded_seconds, seconds
+from common.audio import SAMPLE_RATE, rounded_seconds
 from common.options import SessionOptions
 from common.pipeline.text import TimedWord
 from gateway.protocols import fields, naming
@@ -148,9 +148,7 @@ def _messages(event: Event, now: float) -> Sequence[dict[str, Any]]:
         case Partial() if event.text:
             return [_spoken("partial", event, now)]
         case Final(failed=True):
-            text = f"speech from {seconds(event.start):.2f} s on could not be recognised"
-            text += f": {event.trouble}" if event.trouble else ""
-            return [_error("utterance_failed", text)]
+            return [_error("utterance_failed", event.failure)]
         case Final() if event.text:
             words = {"words": _listed(event.words or ())}
             return [_spoken("transcription", event, now) | words | event.timed]

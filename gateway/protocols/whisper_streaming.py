@@ -108,6 +108,10 @@ class WebSocketCodec(_StreamingCodec):
                 begin, end = self._span(event)
                 final = {"type": "final", "beg_ms": begin, "end_ms": end, "text": event.text}
                 return _text(final | event.timed)
+            case Final(failed=True):
+                return _text(
+                    {"type": "error", "code": "utterance_failed", "message": event.failure}
+                )
             case Failed():
                 return _text({"type": "error", "code": event.code, "message": event.message})
             case GoingAway():

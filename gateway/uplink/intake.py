@@ -1,13 +1,19 @@
 """From a client's bytes to the audio streams of its legs: what one connection adds to a call."""
 
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
 from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE, seconds
 from common.bus import wire
 from common.bus.keys import Leg
+from common.bus.wire import StreamId
 from common.options import SessionOptions
 from common.pipeline.control import Command, Configure, Digit, End, Flush
+from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
 from gateway.protocols.api import ClientError
 from gateway.protocols.commands import ACK, AudioFormat, Coding
@@ -25,6 +31,18 @@ _NOTE_EVERY = SAMPLE_RATE // 2
 _ACK_BEHIND = 2 * SAMPLE_RATE
 """Samples between an acknowledgement and what is written: a Redis that fails over, or whose machine
 dies with an AOF synced each second, may come back without the newest second."""
+
+_FLUSHES_KEPT = 64
+
+
+_log = Log(__name__)
+
+
+class Flushed(NamedTuple):
+    """A flush: its id in the audio, and since when it is known (monotonic clock, s)."""
+
+    at: StreamId
+    since: float
 
 
 class Intake:
@@ -70,6 +88,8 @@ class Intake:
         self._noted = False
         self._attached = False
         self._on_decoded = on_decoded
+        self.flushes: deque[Flushed] = deque(maxlen=_FLUSHES_KEPT)
+        """Those that VAD may not have heard, oldest first."""
         self._inflow = None
         if coding is not None:
             self._inflow = Inflow(
@@ -85,6 +105,7 @@ class Intake:
                 came=self._came,
                 on_written=self._written if self._on_ack is not None else None,
                 on_superseded=on_superseded,
+                on_deleted=partial(self._flush_again, channel),
             )
             for channel in range(record.audio.channels)
         ]
@@ -131,6 +152,12 @@ class Intake:
     def flush(self, ordinal: int) -> None:
         """End the legs' open utterances after the audio so far."""
         self._behind(lambda: self._flush(ordinal))
+
+    def repeat(self, lost: "Flushed") -> None:
+        """Flush once more, for one that Redis has lost."""
+        _log.warning("flush.lost", session=self.legs[0].leg.session, position=lost.at.position)
+        self.flushes.remove(lost)
+        self._flush(0)
 
     def configure(self, options: SessionOptions, ordinal: int) -> None:
         """Let new options take effect after the audio so far."""
@@ -181,6 +208,13 @@ class Intake:
     def _flush(self, ordinal: int) -> None:
         self._grow(self._ingest.flush())
         self._control(Flush(), ordinal)
+        self.flushes.append(Flushed(self.legs[0].end, time.monotonic()))
+
+    def _flush_again(self, channel: int) -> None:
+        """Flush once more for each flush that was lost with the stream of a leg."""
+        leg = self.legs[channel]
+        for lost in [each for each in self.flushes if not leg.holds(each.at)]:
+            self.repeat(lost)
 
     def _finish(self, ordinal: int) -> None:
         self._grow(self._ingest.flush())

@@ -54,11 +54,13 @@ class LegUplink:
     `stored` takes note of what Redis has. `came` tells when the audio before a position came, s
     since 1970 by Redis's clock, None where that does not matter or is not known. `on_written` is
     called each time Redis has everything taken before. `on_superseded` is called when Redis says
-    that the session has another owner.
+    that the session has another owner, `on_deleted` when it has lost the stream, and what is kept
+    of it is about to be written again.
     """
 
     __slots__ = (
-        *("key", "leg", "on_superseded", "on_written", "owner", "position", "waiting", "written"),
+        *("key", "leg", "on_deleted", "on_superseded", "on_written", "owner", "position"),
+        *("waiting", "written"),
         *("_audio", "_came", "_flying", "_fresh", "_held", "_order", "_recent", "_sealed"),
         *("_settled", "_stamp_due", "_stored", "_superseded", "_writer"),
     )
@@ -74,6 +76,7 @@ class LegUplink:
         came: Callable[[int], float | None],
         on_written: Callable[[], None] | None,
         on_superseded: Callable[[], None],
+        on_deleted: Callable[[], None],
     ) -> None:
         self.leg = leg
         self.owner = owner
@@ -85,6 +88,7 @@ class LegUplink:
         """Bytes accepted and not yet written."""
         self.on_written = on_written
         self.on_superseded = on_superseded
+        self.on_deleted = on_deleted
         self._stored = stored
         self._came = came
         self._stamp_due = start + _STAMPED_EVERY
@@ -100,6 +104,11 @@ class LegUplink:
         self._superseded = False
         self._order = wire.AUDIO_ORDER
         self._fresh = True
+
+    @property
+    def end(self) -> StreamId:
+        """The id of the newest control, or of the audio accepted since."""
+        return StreamId(self.position, self._order)
 
     def audio(self, pcm: bytes) -> None:
         """Append PCM16LE at 16 kHz."""
@@ -185,6 +194,10 @@ class LegUplink:
         if self.on_written is not None:
             self.on_written()
         return bool(self._sealed)
+
+    def holds(self, written: StreamId) -> bool:
+        """Whether an entry is to be written, or to be written again."""
+        return any(entry[:2] == written for entry in self._sealed)
 
     def put_back(self) -> None:
         """Put back what was taken, to be taken again: it is unknown whether Redis has it."""

@@ -139,6 +139,7 @@ class Uplink:
                 continue
             leg.put_back()
             _log.error("audio.deleted", leg=str(leg.leg), restored=leg.rewind(wire.NOTHING))
+            leg.on_deleted()
             self._dirty[leg] = None
 
 

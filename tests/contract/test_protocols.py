@@ -307,9 +307,19 @@ def test_a_final_reaches_every_client(name):
     assert "hello" in (message if isinstance(message, str) else message.decode())
 
 
-@pytest.mark.parametrize(
-    "name", ["native", "transcribe", "deepgram", "openai_realtime", "stream_ws", "audiofork"]
-)
+IN_JSON = ["native", "transcribe", "deepgram", "openai_realtime", "stream_ws", "audiofork"]
+"""The protocols that send results, and have room for more than text."""
+
+
+@pytest.mark.parametrize("reason", ["silence", "flush", "failed"])
+@pytest.mark.parametrize("name", IN_JSON)
+def test_an_utterance_that_failed_is_told_with_the_reason(name, reason):
+    codec, _ = opened(name)
+    lost = Final(0, 1, 1, 0, 8_000, 9_000, "", None, None, reason, failed=True, trouble="too odd")
+    assert "too odd" in " ".join(map(str, codec.render(lost, 1.5)))
+
+
+@pytest.mark.parametrize("name", IN_JSON)
 def test_a_final_says_how_late_it_is_where_its_protocol_has_room(name):
     codec, _ = opened(name)
     late = Final(0, 1, 1, 0, 8_000, 9_000, "hello", None, None, "silence", timing=Timing(0.8, 0.91))

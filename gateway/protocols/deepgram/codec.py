@@ -73,6 +73,8 @@ class DeepgramCodec(Codec):
         self._waiting: list[Body] = []
         """Answers that have to name the request before it has its name."""
         self._finishing = False
+        self._finalizing = [0] * self._channels
+        """How many `Finalize` of each channel have no answer yet."""
 
     @property
     def divisible(self) -> bool:
@@ -122,6 +124,7 @@ class DeepgramCodec(Codec):
             return ()
         if kind == "Finalize":
             self._clock.frames.cut()
+            self._finalizing = [waiting + 1 for waiting in self._finalizing]
             return (Flush(),)
         if kind == "Configure":
             return self._configure(body)
@@ -215,7 +218,7 @@ class DeepgramCodec(Codec):
             best,
             is_final=True,
             speech_final=self._ends_speech(event),
-            from_finalize=event.reason == "flush",
+            from_finalize=self._answers_finalize(event),
         )
         failure = [_error("utterance_failed", event.trouble)] if event.failed else []
         last = words[-1].end if words else event.end
@@ -225,6 +228,17 @@ class DeepgramCodec(Codec):
             else:
                 pauses.ended(event.channel, event.utterance, last)
         return [*failure, result | event.timed, *self._ends()]
+
+    def _answers_finalize(self, event: Final) -> bool:
+        """Tell whether a final answers a `Finalize`.
+
+        What ended an utterance that nobody could read is not known.
+        """
+        waiting = self._finalizing[event.channel]
+        if event.reason != "flush" and not (event.reason == "failed" and waiting):
+            return False
+        self._finalizing[event.channel] = max(0, waiting - 1)
+        return True
 
     def _ends_speech(self, event: Final) -> bool:
         """Whether speech ends with a final: it may also be cut, or end early for `UtteranceEnd`."""

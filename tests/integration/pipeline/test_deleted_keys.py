@@ -6,16 +6,18 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import pytest
 import redis
 
 from callscribe.local.stack import Stack, StackOptions, running_stack
-from common.bus import keys
+from common.bus import keys, wire
 from common.pipeline.streams import AUDIO
 from tests.integration.conftest import leaked_keys, wait_until
 from tests.integration.pipeline.calls import (
     FINALIZE,
+    FLUSH,
     SPEECH_EVENTS,
     Line,
     config,
@@ -153,6 +155,40 @@ async def test_work_that_is_deleted_after_the_call_was_finished_is_offered_again
             transcript = await client.hear_out()
     assert transcript.texts == [FOX]
     assert transcript.errors == []
+
+
+@pytest.mark.parametrize("goes_on", [False, True], ids=["silent", "goes-on"])
+async def test_a_flush_that_is_deleted_before_it_is_heard_is_answered(own, goes_on):
+    vad = own.stack.pids["vad"]
+    async with call(own) as client:
+        await client.say(*messages(sentence()), *messages(said(2.0)))
+        await client.hear("final")
+        os.kill(vad, signal.SIGSTOP)
+        try:
+            await client.say(*messages(said(0.5)), FLUSH)
+            stream = next(own.redis.scan_iter(f"cs:*:{AUDIO}"))
+            await wait_until(lambda: holds_a_control(own.redis, stream), "it is written")
+            if goes_on:  # until it is no longer kept to be written again
+                await client.say(*messages(said(4.0)), pace=0.1)
+            assert own.delete(f"cs:*:{AUDIO}") == 1
+            if goes_on:
+                await client.say(*messages(said(0.5)))
+                await wait_until(lambda: own.told("audio.deleted"), "it is noticed")
+        finally:
+            os.kill(vad, signal.SIGCONT)
+        answer = await client.hear("final", timeout=30)
+        await client.say(FINALIZE)
+        transcript = await client.hear_out()
+    assert answer["text"] == ""
+    assert len(own.told("flush.lost")) == 1
+    assert transcript.texts == [FOX]
+    assert transcript.errors == []
+
+
+def holds_a_control(bus: redis.Redis, stream: bytes) -> bool:
+    """Whether the last entry of a leg's audio is a control."""
+    ((last, _),) = cast(list[tuple[bytes, object]], bus.xrevrange(stream, count=1))
+    return wire.id_halves(last)[1] > wire.AUDIO_ORDER
 
 
 async def test_a_finished_call_whose_audio_is_deleted_before_it_is_heard_is_told(own):

@@ -77,6 +77,31 @@ def test_a_control_reaches_every_leg_behind_the_audio_before_it():
     assert written(call) == [[audio, b"flush", rest, b"end"]] * 2
 
 
+def test_a_flush_that_is_lost_with_a_legs_stream_is_asked_for_again_in_step():
+    call = intake()
+    call.push(bytes(40))
+    call.flush(1)
+    (first,) = call.flushes
+    written(call)
+    for leg in call.legs:  # of what was written long ago, nothing is kept
+        leg.rewind(StreamId(10, 2))
+    call.legs[1].on_deleted()
+    (second,) = call.flushes
+    assert (first.at, second.at) == (StreamId(10, 2), StreamId(10, 3))
+    assert written(call) == [[b"flush"], [b"flush"]]
+
+
+def test_a_flush_that_is_written_again_is_not_asked_for_again():
+    call = intake()
+    call.flush(1)
+    (flush,) = call.flushes
+    written(call)
+    call.legs[1].rewind(wire.NOTHING)
+    call.legs[1].on_deleted()
+    assert list(call.flushes) == [flush]
+    assert written(call) == [[], [b"flush"]]
+
+
 def test_what_waits_in_the_resampler_comes_out_before_a_control():
     call = intake(TELEPHONE)
     call.push(bytes(800))

@@ -36,6 +36,7 @@ def uplink(
         came=came,
         on_written=lambda: heard.append("written"),
         on_superseded=lambda: heard.append("superseded"),
+        on_deleted=lambda: heard.append("deleted"),
     )
 
 

@@ -27,6 +27,7 @@ class Heard:
     def __init__(self) -> None:
         self.written: list[int] = []
         self.superseded: list[int] = []
+        self.deleted: list[int] = []
 
     def leg(self, channel: int = 0, start: int = 0, last: StreamId = wire.NOTHING) -> LegUplink:
         return LegUplink(
@@ -37,6 +38,7 @@ class Heard:
             came=lambda _: None,
             on_written=lambda: self.written.append(channel),
             on_superseded=lambda: self.superseded.append(channel),
+            on_deleted=lambda: self.deleted.append(channel),
         )
 
 
@@ -250,7 +252,7 @@ async def test_a_stream_that_was_deleted_is_made_again_with_what_is_kept(heard):
     await uplink.settle(5)
     assert redis.ids == [[b"100-1"], [b"50-1", b"100-1"]]
     assert (leg.waiting, leg.written) == (0, 100)
-    assert heard.superseded == []
+    assert (heard.superseded, heard.deleted) == ([], [0])
     task.cancel()
 
 
@@ -265,7 +267,7 @@ async def test_a_stream_of_a_call_that_is_over_or_anothers_is_not_made_again(hea
     uplink.touch(leg)
     await uplink.settle(5)
     assert redis.ids == [[b"100-1"]]
-    assert heard.superseded == [0]
+    assert (heard.superseded, heard.deleted) == ([0], [])
     task.cancel()
 
 

@@ -188,6 +188,24 @@ def test_finalize_is_always_answered(text):
     assert best["confidence"] == (1.0 if text else 0.0)
 
 
+def test_finalize_is_answered_by_an_utterance_that_nobody_could_read():
+    """What ended it is not known, so it answers the `Finalize` that waits, on its channel."""
+    one = codec(multichannel="true", channels="2")
+    lost = replace(FINAL, text="", words=None, reason="failed", failed=True)
+    assert not told(one, lost)[-1]["from_finalize"], "none waits"
+    ask(one, "Finalize")
+    answers = [told(one, replace(lost, channel=channel))[-1] for channel in (0, 0, 1)]
+    assert [answer["from_finalize"] for answer in answers] == [True, False, True]
+
+
+def test_a_finalize_that_is_answered_waits_no_more():
+    one = codec()
+    ask(one, "Finalize")
+    assert told(one, replace(FINAL, reason="flush"))[-1]["from_finalize"]
+    lost = replace(FINAL, text="", words=None, reason="failed", failed=True)
+    assert not told(one, lost)[-1]["from_finalize"]
+
+
 def test_interim_results_are_sent():
     partial = Partial(1, 1, 0, 8_000, "hello", 2, "English")
     (result,) = told(codec(channels="2", interim_results="true"), partial)
