@@ -16,10 +16,10 @@ from tests.real_redis import admin, real_redis
 
 
 @contextmanager
-def listening(redis_url: str) -> Iterator[Ports]:
+def listening(redis_url: str, *flags: str) -> Iterator[Ports]:
     """Run a gateway that speaks every protocol and hardly waits for a client that is gone."""
     own = own_ports()
-    with gateway(redis_url, "--resume-s", "0.2", *port_flags(own)) as running:
+    with gateway(redis_url, "--resume-s", "0.2", *flags, *port_flags(own)) as running:
         yield Ports(running.port, own)
 
 
