@@ -5,9 +5,12 @@ They need the gateway's own libraries, which the settings do not: any service ma
 
 import importlib.util
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
+
+from prometheus_client import Counter
 
 from common.errors import SettingsError
 from common.pipeline.access import check_tenant
@@ -15,14 +18,18 @@ from gateway.access.authority import Authority
 from gateway.access.origins import Origins
 from gateway.admission.forwarded import TrustedProxies
 from gateway.settings import GatewaySettings
+from gateway.sinks.metrics import SinkMetrics
+from gateway.sinks.rules import Planned, planned
+from gateway.sinks.sink import Sink
 from gateway.webhooks.rules import WebhookRules
+from gateway.webhooks.sink import Webhooks
 
 _OTLP = "opentelemetry.exporter.otlp.proto.http"
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """Whose tokens, pages, proxies and handshakes count, and where webhooks may go."""
+    """Whose tokens, pages, proxies and handshakes count, and where results go."""
 
     authority: Authority | None
     """What checks JSON Web Tokens."""
@@ -30,6 +37,7 @@ class Policies:
     origins: Origins
     proxies: TrustedProxies
     webhooks: WebhookRules
+    sinks: Sequence[Planned]
 
     @classmethod
     def of(cls, settings: GatewaySettings) -> Self:
@@ -42,7 +50,21 @@ class Policies:
             origins=_origins(settings),
             proxies=_proxies(settings),
             webhooks=_webhooks(settings),
+            sinks=_sinks(settings),
         )
+
+    def all_sinks(self, settings: GatewaySettings, metrics: SinkMetrics) -> Iterator[Sink]:
+        """Return those that get every call, and the one that brings calls to their own URLs."""
+        for each in self.sinks:
+            count = partial(_count, metrics.sinks.labels, each.name)
+            yield each.build(count, settings.sinks_keep_s)
+        if self.webhooks.active:
+            count = partial(_count, metrics.webhooks.labels)
+            yield Webhooks(self.webhooks, count, settings.webhook_keep_s)
+
+
+def _count(labels: Callable[..., Counter], *values: str) -> None:
+    labels(*values).inc()
 
 
 def _authority(settings: GatewaySettings) -> Authority | None:
@@ -98,6 +120,13 @@ def _webhooks(settings: GatewaySettings) -> WebhookRules:
         raise SettingsError(str(error)) from None
 
 
+def _sinks(settings: GatewaySettings) -> Sequence[Planned]:
+    try:
+        return planned(settings.sinks or "")
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
 def _port_tenant(settings: GatewaySettings) -> None:
     if settings.port_tenant is not None:
         try:
@@ -131,6 +160,7 @@ CHECKS: tuple[Callable[[GatewaySettings], object], ...] = (
     _origins,
     _proxies,
     _webhooks,
+    _sinks,
     _port_tenant,
     _collector,
 )

@@ -52,11 +52,12 @@ from gateway.policies import Policies
 from gateway.ports import Ports
 from gateway.protocols import PROTOCOLS
 from gateway.settings import GatewaySettings
+from gateway.sinks.metrics import SinkMetrics
+from gateway.sinks.service import SinkService
 from gateway.spans.recorder import SpanRecorder
 from gateway.standby import Standby
 from gateway.tls.serving import Tls
 from gateway.uplink.writer import Uplink
-from gateway.webhooks.service import Webhooks
 
 _LAST_WRITES = 1.0
 _LAST_SPANS = 2.0
@@ -144,19 +145,13 @@ class GatewayServer:
             free_silent=lambda caller: give_place(self._calls, caller),
             quiet=lambda caller: quiet_legs(self._calls, caller),
         )
-        store = SessionStore(link, self._name)
+        store = SessionStore(link, self._name, [each.name for each in self._policies.sinks])
         self._traces = Traces(link, self._name, self._metrics)
         self._directory = Directory(link, store)
         self._spans = self._span_recorder(link)
         spans = self._spans or NoSpans()
-        self._webhooks = Webhooks(
-            link,
-            self._feed,
-            self._directory,
-            self._policies.webhooks,
-            lambda outcome: self._metrics.webhooks.labels(outcome).inc(),
-            keep=settings.webhook_keep_s,
-        )
+        sinks = self._policies.all_sinks(settings, SinkMetrics.build(self._registry))
+        self._sinks = [SinkService(link, self._feed, self._directory, sink) for sink in sinks]
         self._meter = meter = Meter(link, TenantMetrics.build(self._registry))
         services = Services(
             link=link,
@@ -284,7 +279,7 @@ class GatewayServer:
             "lag": self._maintenance.tell_lag_for_ever(),
             "stores": self._maintenance.bound_stores_for_ever(),
             "work": self._lost_work.run(),
-            **({"webhooks": self._webhooks.run()} if self._policies.webhooks.active else {}),
+            **{f"sink {sink.name}": sink.run() for sink in self._sinks},
             **({} if self._tls is None else self._tls.services()),
         }
 
@@ -319,7 +314,8 @@ class GatewayServer:
         await self._calls.settle(_LAST_WRITES)
         if self._spans is not None:
             await self._spans.close(_LAST_SPANS)
-        await self._webhooks.leave()
+        for sink in self._sinks:
+            await sink.leave()
         await self._directory.close()
         await self._reception.settle(_LAST_WRITES)
         await self._presence.leave()

@@ -208,6 +208,17 @@ class GatewaySettings(CommonSettings):
         unit="s",
         minimum=1,
     )
+    sinks: str | None = setting(
+        None,
+        "where the results of every call go, with commas: NAME=file:/folder,"
+        " NAME=postgresql://host/database",
+    )
+    sinks_keep_s: float = setting(
+        86_400.0,
+        "how long a message is tried on a sink that does not take it",
+        unit="s",
+        minimum=1,
+    )
     otlp_endpoint: str | None = setting(
         None,
         "base URL of an OpenTelemetry collector that gets spans of calls over OTLP/HTTP, such as"

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from common.telemetry import metrics
 from gateway.access.tenant_metrics import TenantMetrics
+from gateway.sinks.metrics import SinkMetrics
 
 _SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",), "info": ("_info",)}
 
@@ -17,6 +18,7 @@ def families() -> tuple[dict[str, list[str]], set[str]]:
     metrics.BusMetrics.build(registry)
     metrics.GatewayMetrics.build(registry)
     TenantMetrics.build(registry)
+    SinkMetrics.build(registry)
     metrics.TlsMetrics.build(registry)
     metrics.VadMetrics.build(registry)
     metrics.AsrMetrics.build(registry)

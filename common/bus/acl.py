@@ -21,6 +21,7 @@ from common.pipeline.streams import (
     DEAD,
     DEAD_CONTENTS,
     DOORBELL,
+    DUE,
     INDEX,
     META,
     NAMED,
@@ -34,7 +35,6 @@ from common.pipeline.streams import (
     SPENT,
     TEXT,
     USAGE,
-    WEBHOOKS,
     WORK_ITEMS,
     WORKERS,
     Scope,
@@ -221,7 +221,7 @@ def _rights_of_stage(spec: StageSpec, pipeline: Sequence[StageSpec]) -> "_Rights
 def _rights_of_gateway(pipeline: Sequence[StageSpec]) -> "_Rights":
     """Return what a gateway touches: it begins, reads, renews, ends and erases calls."""
     rights = _Rights()
-    rights.add(Mode.RW, *OF_A_SESSION, *OF_A_LEG, OUT, CALLS, SESSIONS, NAMED, WEBHOOKS)
+    rights.add(Mode.RW, *OF_A_SESSION, *OF_A_LEG, OUT, CALLS, SESSIONS, NAMED, DUE)
     rights.add(Mode.R, ACCESS)
     rights.add(Mode.RW, SPENT, USAGE, COUNTED)
     rights.add(Mode.RW, WORKERS, stage=GATEWAY)
@@ -248,7 +248,7 @@ def _rights_of_operator(pipeline: Sequence[StageSpec]) -> "_Rights":
 def _rights_of_metrics(pipeline: Sequence[StageSpec]) -> "_Rights":
     """Return the keys that an exporter may measure; its commands return no content."""
     rights = _Rights()
-    rights.add(Mode.R, SESSIONS, WEBHOOKS)
+    rights.add(Mode.R, SESSIONS, DUE)
     for spec in pipeline:
         rights.add(Mode.R, WORK_ITEMS, WORKERS, DEAD, DEAD_CONTENTS, stage=spec.name)
     return rights
@@ -286,6 +286,7 @@ def _pattern(kind: Stream, stage: str, session: str) -> str:
         Scope.STAGE: f"{{{stage}}}:",
         Scope.CLIENT: "{*}:",
         Scope.NAME: "{*}:",
+        Scope.SINK: "{*}:",
         Scope.TENANT: "{t.*}:",
         Scope.GATEWAYS: "{gateway}:",
         Scope.BUS: "",

@@ -158,19 +158,29 @@ def call_no_more(tenant: str, name: str, *sessions: str) -> Command:
     return ("ZREM", keys.named(tenant, name), *sessions)
 
 
-def due(session: str) -> Command:
-    """Let any gateway look after a call's webhook, immediately."""
-    return ("ZADD", keys.webhooks(), 0, session)
+def due(sink: str, session: str) -> Command:
+    """Let any gateway look after a sink's part of a call, immediately."""
+    return ("ZADD", keys.due(sink), 0, session)
 
 
-def undue(session: str) -> Command:
-    """Take note that a call's webhook was told everything."""
-    return ("ZREM", keys.webhooks(), session)
+def undue(sink: str, session: str) -> Command:
+    """Take note that a sink was told everything of a call."""
+    return ("ZREM", keys.due(sink), session)
 
 
-def told(meta: bytes) -> Command:
-    """Read the last `seq` that a call's webhook was told; None for none."""
-    return ("HGET", meta, "told")
+def told(meta: bytes, sink: str) -> Command:
+    """Read the last `seq` that a sink was told of a call; None for none."""
+    return ("HGET", meta, told_of(sink))
+
+
+def told_of(sink: str) -> str:
+    """Return the field of a call's meta hash with the last `seq` that a sink was told."""
+    return f"told:{sink}"
+
+
+def trying_of(sink: str) -> str:
+    """Return the field of a call's meta hash with what is tried in vain on a sink."""
+    return f"trying:{sink}"
 
 
 def strike(session: str) -> Command:

@@ -19,6 +19,7 @@ from common.pipeline.streams import (
     DEAD,
     DEAD_CONTENTS,
     DOORBELL,
+    DUE,
     INDEX,
     META,
     NAMED,
@@ -27,7 +28,6 @@ from common.pipeline.streams import (
     SESSIONS,
     SPENT,
     USAGE,
-    WEBHOOKS,
     WORK_ITEMS,
     WORKERS,
     Stream,
@@ -131,9 +131,9 @@ def named(tenant: str, name: str) -> bytes:
     return _of(digest.hexdigest(), NAMED)
 
 
-def webhooks() -> bytes:
-    """Return the sorted set of the calls with a webhook: id -> when last looked after, in ms."""
-    return _of(GATEWAY, WEBHOOKS)
+def due(sink: str) -> bytes:
+    """Return the sorted set of the calls that a sink gets: id -> when last looked after, in ms."""
+    return _of(sink, DUE)
 
 
 def dead(stage: str) -> bytes:

@@ -1,6 +1,6 @@
--- Finds sessions that no gateway has renewed for long, or whose webhooks none looks after.
+-- Finds sessions that no gateway has renewed for long, or whose deliveries none looks after.
 -- Adopted sessions count as renewed, so that only one gateway gets each.
--- KEYS: sessions, or webhooks.
+-- KEYS: sessions, or what is due to a sink.
 -- ARGV: longest silence in ms, most to find, '1' to adopt them.
 -- Answer: the ids of these sessions.
 

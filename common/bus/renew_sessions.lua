@@ -1,6 +1,6 @@
--- Notes that sessions, or their webhooks, have a gateway. It uses Redis's clock: machines' clocks
+-- Notes that sessions, or their deliveries, have a gateway. It uses Redis's clock: machines' clocks
 -- are never compared.
--- KEYS: sessions, or webhooks.
+-- KEYS: sessions, or what is due to a sink.
 -- ARGV: 'XX' for those alone that are listed, since others may have been struck off meanwhile; or
 -- ''; then session ids.
 -- Answer: 1.

@@ -58,6 +58,7 @@ class Scope(Enum):
     STAGE = "{<stage>}:"
     CLIENT = "{<key>}:"
     NAME = "{<name>}:"
+    SINK = "{<sink>}:"
     TENANT = "{t.<tenant>}:"
     GATEWAYS = "{gateway}:"
     BUS = ""
@@ -325,13 +326,13 @@ NAMED = Stream(
     holds="calls of this name",
     reveals="ids of calls, digests of names",
 )
-WEBHOOKS = Stream(
-    "webhooks",
+DUE = Stream(
+    "due",
     Ids.NONE,
     Lifetime.PERMANENT,
-    scope=Scope.GATEWAYS,
+    scope=Scope.SINK,
     writers=("gateway",),
-    holds="calls with webhooks",
+    holds="calls that a sink lacks",
     reveals="ids of calls",
 )
 
@@ -383,6 +384,6 @@ SOURCES = {"audio": AUDIO, "clean": CLEAN}
 OF_A_SESSION = (META, TRACE)
 OF_A_LEG = (AUDIO, CLEAN, SPEECH, TEXT, PARKED, PARTIAL, ALIGN, CHECKPOINT)
 OF_A_STAGE = (WORK_ITEMS, INDEX, WORKERS, DEAD, DEAD_CONTENTS, DOORBELL)
-OTHERS = (OUT, CALLS, SESSIONS, NAMED, WEBHOOKS, ACCESS, SPENT, USAGE, COUNTED)
+OTHERS = (OUT, CALLS, SESSIONS, NAMED, DUE, ACCESS, SPENT, USAGE, COUNTED)
 ALL = OF_A_SESSION + OF_A_LEG + OF_A_STAGE + OTHERS
 PERMANENT = tuple(each for each in ALL if each.lifetime is Lifetime.PERMANENT)

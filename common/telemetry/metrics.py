@@ -171,10 +171,6 @@ class GatewayMetrics:
     do not finish within the silence; add ASR workers."""
     resumptions: Counter
     """Calls that their client resumed. Beyond deployments: networks or gateways break."""
-    webhooks: Counter
-    """Attempts by `outcome`: delivered, refused, unreachable, forbidden. `refused` or `unreachable`
-    rising: a receiver is in trouble; calls are not delayed by it. `forbidden`: a receiver's name
-    leads to an address outside `--webhook-networks`."""
     refusals: Counter
     """Sessions refused by `reason`. `asr_load`, `asr_legs`, `asr_wait`, `asr_backlog`: ASR workers;
     `lag`, `<stage>_slots`, `<stage>_backlog`: workers of that stage; `max_sessions`, `max_files`,
@@ -237,12 +233,6 @@ class GatewayMetrics:
                 "callscribe_client_mistakes_total",
                 "Messages of clients that were not used",
                 ["code"],
-                registry=registry,
-            ),
-            webhooks=Counter(
-                "callscribe_webhook_attempts_total",
-                "Messages posted to webhooks",
-                ["outcome"],
                 registry=registry,
             ),
             traces_dropped=Counter(

@@ -4,6 +4,7 @@ from deploy.dashboards.host import HOST
 from deploy.dashboards.panels import WINDOW, Choice, Dashboard, Panel, Query, each, quantiles
 
 _GATEWAY = '{instance=~"$gateway"}'
+_FAILED = '{instance=~"$gateway", outcome="failed"}'
 
 _FINALS = Panel(
     title="Finals after their endpoint",
@@ -185,6 +186,12 @@ GATEWAY = Dashboard(
             text="Mostly delivered. Otherwise a receiver is in trouble; no call is delayed.",
             unit="short",
             queries=[each("callscribe_webhook_attempts_total", "outcome", _GATEWAY)],
+        ),
+        Panel(
+            title="Writes to sinks that failed, a minute",
+            text="None. Otherwise a sink is away or full; what it lacks is kept and tried again.",
+            unit="short",
+            queries=[each("callscribe_sink_attempts_total", "sink", _FAILED)],
         ),
         Panel(
             title="Traces dropped, a minute",

@@ -19,8 +19,11 @@ from gateway.protocols.commands import MAX_CHANNELS
 from gateway.record import ResumeToken, SessionRecord
 from gateway.uplink.leg import StoredLeg
 
+_ERASE = "erase/"
 ERASED = "erased"
 """Owner of a session that is being erased."""
+WEBHOOK = "webhook"
+"""The sink of the calls that have a URL."""
 MOST_ORPHANS = 50
 """Orphaned calls that a gateway adopts at a time: other gateways may have room as well."""
 
@@ -47,6 +50,16 @@ class Acquired:
     ends: tuple[int | None, ...]
 
 
+def erasure(session: str) -> str:
+    """Return what is due to a sink that has to remove what it has of a session."""
+    return f"{_ERASE}{session}"
+
+
+def erased(due: str) -> str | None:
+    """Return the session that has to be removed; None if a sink gets this one."""
+    return due.removeprefix(_ERASE) if due.startswith(_ERASE) else None
+
+
 class Remains(Enum):
     """What stays of a call for its retention, beside its text and trace."""
 
@@ -63,11 +76,15 @@ class Superseded(Exception):
 
 
 class SessionStore:
-    """All sessions of all gateways. Every method waits while Redis is away."""
+    """All sessions of all gateways. Every method waits while Redis is away.
 
-    def __init__(self, link: Link, gateway: str) -> None:
+    `sinks`: the names of those that get every call.
+    """
+
+    def __init__(self, link: Link, gateway: str, sinks: Sequence[str] = ()) -> None:
         self._link = link
         self._gateway = gateway
+        self.sinks = sinks
 
     async def open(self, token: ResumeToken, owner: str, record: SessionRecord) -> None:
         """Write a session and offer its legs to the stages; may be repeated."""
@@ -83,8 +100,8 @@ class SessionStore:
             opened=(now := round(time.time() * 1000)),
         )
         names = [commands.call_by(record.tenant, name, token.session, now) for name in record.names]
-        if record.about.webhook:
-            names.append(commands.due(token.session))
+        sinks = [*self.sinks, *([WEBHOOK] if record.about.webhook else [])]
+        names += [commands.due(sink, token.session) for sink in sinks]
         await self._link.insist([described, *commands.renew([meta])])
         # Only now: nobody who finds it there may think that it is gone.
         # Others may have that name, and be kept for longer.

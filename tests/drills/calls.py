@@ -22,6 +22,12 @@ async def webhooks(system: System, fired: Callable[[], bool]) -> None:
         await until_true(fired, 120)
 
 
+@drill("SinksFail/ticket", says="calls go to a folder that cannot be made", beside=True)
+async def sinks(system: System, fired: Callable[[], bool]) -> None:
+    async with system.talking(GOOD, 1):
+        await until_true(fired, 120)
+
+
 @drill(
     "FinalsLate/page",
     "FinalsLate/ticket",

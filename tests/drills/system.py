@@ -114,11 +114,12 @@ class System:
         secret = directory / "webhook-secret"
         secret.write_text(f"whsec_{base64.b64encode(os.urandom(32)).decode()}\n")
         webhook = ("--webhook-url", f"http://127.0.0.1:{nowhere}/", "--webhook-secret-file")
+        sink = ("--sinks", "archive=file:/proc/callscribe")
         self.others: dict[str, list[int]] = {}
         """Ports of what else is scraped, by job."""
         self.processes: list[Process] = []
         self.secured: list[Process] = []
-        self.gateway = self.add("gateway", "--asr-load", "0", *webhook, str(secret))
+        self.gateway = self.add("gateway", "--asr-load", "0", *sink, *webhook, str(secret))
         self.vads = [self.add("vad", "--slots", str(SLOTS)) for _ in range(2)]
         self.asrs = [self.add("asr", "--lease-s", "0.5", "--heartbeat-s", "0.1") for _ in range(2)]
         self.denoise = self.add("denoise")

@@ -225,6 +225,11 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "KEY=$(docker compose": f"{CONTAINERS}; test_monitoring.py starts them with keys",
         "chmod 700 deploy/secrets\necho": f"{CONTAINERS}; test_secrets.py reads such files",
     },
+    "docs/sinks.md": {
+        "callscribe gateway": "its paths are an example's; test_sinks.py starts one with a sink",
+        '{"id": "7c9e': f"{OUTPUT}; test_files.py reads such lines",
+        "SELECT": "needs a database; test_postgres.py reads its tables",
+    },
     "docs/threat-model.md": {"flowchart": "a picture"},
     "docs/loadtest.md": {
         "pip install": f"{INSTALLS}; test_loadtest.py runs the command",

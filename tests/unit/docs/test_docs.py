@@ -99,7 +99,7 @@ def test_every_key_of_the_architecture_is_one_the_bus_builds():
         *(LEG.key(kind) for kind in ("align:<n>", "ckpt:<stage>")),
         *(keys.work_items(stage), keys.index(stage), keys.workers(stage)),
         *(keys.dead(stage), keys.dead_contents(stage), keys.sessions(), keys.calls("<key>")),
-        *(keys.doorbell(stage, 7), keys.out(gateway), keys.named("any", "any"), keys.webhooks()),
+        *(keys.doorbell(stage, 7), keys.out(gateway), keys.named("any", "any"), keys.due("<sink>")),
         *(keys.access(), keys.spent("<name>"), keys.usage("<tenant>", "<day>")),
         keys.counted("<tenant>", "<session>"),
     ]

@@ -144,6 +144,7 @@ def spelled(stream: streams.Stream, stage: str) -> bytes:
         streams.Scope.STAGE: keys.workers(stage).replace(b"workers", kind.encode()),
         streams.Scope.CLIENT: keys.calls("10.0.0.1"),
         streams.Scope.NAME: keys.named("tenant", "any"),
+        streams.Scope.SINK: keys.due("any"),
         streams.Scope.TENANT: keys.usage("tenant", "2026-01-01"),
         streams.Scope.GATEWAYS: b"%b:{gateway}:%b" % (kind.prefix.encode(), kind.encode()),
         streams.Scope.BUS: keys.out("gw"),

@@ -57,7 +57,7 @@ def test_what_is_permanent_is_what_the_table_says(stream):
 def test_every_builder_is_in_the_table():
     leg = Leg("s", 0)
     permanent = [keys.work_items("vad"), keys.index("vad"), keys.workers("vad"), keys.dead("asr")]
-    permanent += [keys.doorbell("asr", 3), keys.sessions(), keys.webhooks(), keys.access()]
+    permanent += [keys.doorbell("asr", 3), keys.sessions(), keys.due("webhook"), keys.access()]
     passing = [leg.meta, *map(leg.key, ("audio", "clean", "speech", "text", "parked", "part:1"))]
     passing += [
         leg.key("align:1"),

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from gateway.webhooks.addresses import Addresses, Forbidden, Resolver
-from gateway.webhooks.delivery import Sender
 from gateway.webhooks.rules import WebhookRules, host_of
+from gateway.webhooks.sender import Sender
 from gateway.webhooks.signing import Secrets
 
 NOT_PUBLIC = [

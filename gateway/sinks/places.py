@@ -1,4 +1,4 @@
-"""How far each call's webhook has been told, and which gateway looks after it; kept in Redis.
+"""How far each sink has been told of each call, and which gateway looks after it; kept in Redis.
 
 So any gateway goes on where another one ended.
 """
@@ -12,9 +12,9 @@ from common.redis.link import Link
 from gateway.calls.directory import Known
 
 _LEASE_S = 15.0
-"""Seconds after which another gateway looks after a webhook that none has renewed."""
+"""Seconds after which another gateway looks after a call that none has renewed."""
 _KEPT_S = 600
-"""Seconds that a call lives in Redis after its webhook was looked after."""
+"""Seconds that a call lives in Redis after its delivery was looked after."""
 _MOST_CLAIMED = 100
 
 
@@ -27,17 +27,22 @@ class Standing(Enum):
     """It never came to its end; nothing follows what there is."""
 
 
-class Progress:
-    """The webhooks of all calls. Every method waits while Redis is away."""
+class Places:
+    """Those of one sink in all calls. Every method waits while Redis is away."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, sink: str) -> None:
         self._link = link
+        self._sink = sink
+        self._due = keys.due(sink)
         self._generation = link.generation
 
     async def claim(self) -> list[str]:
-        """Return sessions whose webhooks nobody looks after; now this gateway does."""
+        """Return what is due and nobody looks after; now this gateway does.
+
+        Of a session that was erased it is what `gateway.calls.store.erasure` returns.
+        """
         arguments = (round(_LEASE_S * 1000), _MOST_CLAIMED, 1)
-        (found,) = await self._link.evaluate([(scripts.ORPHANS, [keys.webhooks()], arguments)])
+        (found,) = await self._link.evaluate([(scripts.ORPHANS, [self._due], arguments)])
         return [session.decode() for session in found]
 
     async def renew(self, sessions: Sequence[str]) -> None:
@@ -46,19 +51,19 @@ class Progress:
         anew, self._generation = self._generation != self._link.generation, self._link.generation
         if sessions:
             arguments = ("" if anew else "XX", *sessions)
-            await self._link.evaluate([(scripts.RENEW_SESSIONS, [keys.webhooks()], arguments)])
+            await self._link.evaluate([(scripts.RENEW_SESSIONS, [self._due], arguments)])
 
     async def leave(self, sessions: Sequence[str]) -> None:
         """Leave these to another gateway, immediately."""
-        await self._link.insist([commands.due(session) for session in sessions])
+        await self._link.insist([commands.due(self._sink, session) for session in sessions])
 
     async def finish(self, session: str) -> None:
         """Take note that nothing is left to be told of a call."""
-        await self._link.insist([commands.undue(session)])
+        await self._link.insist([commands.undue(self._sink, session)])
 
     async def told(self, known: Known) -> int | None:
         """Return the last `seq` that was told; None if nothing was."""
-        (told,) = await self._link.insist([commands.told(keys.session_key(known.session, META))])
+        (told,) = await self._link.insist([commands.told(self._meta(known), self._sink)])
         return None if told is None else int(told)
 
     async def note(self, known: Known, seq: int) -> None:
@@ -69,14 +74,22 @@ class Progress:
         """Keep a call for a while longer; return how it stands."""
         return await self._touch(known, "")
 
-    async def tried(self, known: Known, message_id: str) -> float:
-        """Return for how many seconds a message was tried in vain, by any gateway; 0.0 at first."""
-        meta = keys.session_key(known.session, META)
-        (since,) = await self._link.evaluate([(scripts.TRYING, [meta], (message_id,))])
-        return int(since or 0) / 1000
+    async def tried(self, known: Known, message_id: str) -> float | None:
+        """Return for how many seconds a message was tried in vain, by any gateway; 0.0 at first.
+
+        None: the call is gone.
+        """
+        arguments = (message_id, commands.trying_of(self._sink))
+        (since,) = await self._link.evaluate([(scripts.TRYING, [self._meta(known)], arguments)])
+        return None if since is None else int(since) / 1000
 
     async def _touch(self, known: Known, seq: int | str) -> Standing:
         texts = [leg.key(TEXT) for leg in known.record.legs(known.session)]
-        names = [keys.session_key(known.session, META), *texts]
-        (there,) = await self._link.evaluate([(scripts.TOLD, names, (seq, _KEPT_S))])
+        arguments = (seq, _KEPT_S, commands.told_of(self._sink))
+        names = [self._meta(known), *texts]
+        (there,) = await self._link.evaluate([(scripts.TOLD, names, arguments)])
         return Standing(there)
+
+    @staticmethod
+    def _meta(known: Known) -> bytes:
+        return keys.session_key(known.session, META)

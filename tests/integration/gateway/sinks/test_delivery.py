@@ -1,39 +1,30 @@
-"""One call's webhook between a real Redis and a receiver over HTTP, as far as time matters."""
+"""One call's delivery between a real Redis and a sink, a receiver of webhooks: times and order."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
-import aiohttp
 import pytest
 from aiohttp import web
 
-from common.bus import commands, keys, scripts
-from common.bus.keys import Leg
-from common.options import SessionOptions
+from common.bus import keys
 from common.pipeline import text
-from common.pipeline.record import pack
-from common.pipeline.streams import META
-from common.pipeline.text import ANSWERS_KEPT
 from common.redis.link import CommandRefused, Link
 from gateway.calls.directory import Directory, Known
-from gateway.feed.feed import Feed
-from gateway.protocols.commands import About, AudioFormat
-from gateway.record import SessionRecord
-from gateway.webhooks import delivery, service
+from gateway.calls.store import WEBHOOK
+from gateway.protocols.commands import About
+from gateway.sinks import delivery
+from gateway.sinks.delivery import Delivery
+from gateway.sinks.places import Places, Standing
+from gateway.sinks.service import SinkService
+from gateway.webhooks import sender
 from gateway.webhooks.addresses import Addresses
-from gateway.webhooks.delivery import Delivery, Sender
-from gateway.webhooks.progress import Progress, Standing
 from gateway.webhooks.rules import WebhookRules
-from gateway.webhooks.service import Webhooks
 from gateway.webhooks.signing import Secrets
-from tests.integration.gateway.feeding import sweeping
-
-LEG = Leg("s", 0)
-META_KEY = keys.session_key("s", META)
+from gateway.webhooks.sink import Webhooks
+from tests.integration.gateway.sinks.calls import LEG, final, opened, say, until
 
 
 class Receiver:
@@ -66,79 +57,33 @@ async def receiver() -> AsyncIterator[tuple[Receiver, str]]:
     await runner.cleanup()
 
 
-@pytest.fixture
-async def feed(link: Link) -> AsyncIterator[Feed]:
-    async with sweeping(link) as feed:
-        yield feed
-
-
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "_PAUSES", (0.05, 0.1))
-    monkeypatch.setattr("gateway.feed.feed.SWEEP_EVERY", 0.05)
-    monkeypatch.setattr(service, "_CLAIM_EVERY", 0.02)
-
-
-async def opened(link: Link, url: str) -> Known:
-    """Write a running call with a webhook, which is due."""
-    record = SessionRecord(
-        options=SessionOptions(),
-        audio=AudioFormat("pcm16", 16_000, 1),
-        events=frozenset(),
-        about=About(webhook=url),
-        align=False,
-        denoised=False,
-        doorbell="gw",
-    )
-    about = {"session": record.pack(), "options": record.pack_options(), "secret": b"x"}
-    described = commands.describe(META_KEY, **about, gateway="gw", opened=5_000, owner="o")
-    await link.insist([described, *commands.renew([META_KEY]), commands.due("s")])
-    return Known("s", record, "gw", 5_000)
-
-
-async def say(link: Link, number: int, item: text.Item) -> None:
-    names = (LEG.key("text"), LEG.key("parked"), META_KEY, LEG.key(f"part:{number}"))
-    arguments = (number, pack(item), keys.SESSION_TTL, ANSWERS_KEPT)
-    await link.evaluate([(scripts.COMMIT, names, arguments)])
-
-
-def final(said: str) -> text.Final:
-    return replace(text.Final.empty(16_000, "silence"), start=0, text=said)
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
-def sender(http: aiohttp.ClientSession) -> Sender:
-    return Sender(http, Secrets((bytes(24),)), lambda outcome: None)
-
-
-def webhooks(link: Link, feed: Feed, keep: float = 60.0) -> Webhooks:
+def webhooks(keep: float = 60.0) -> Webhooks:
     rules = WebhookRules("", frozenset(), Addresses.parse("127.0.0.0/8"), Secrets((bytes(24),)))
-    directory = Directory(link, cast(Any, SimpleNamespace()))
-    return Webhooks(link, feed, directory, rules, lambda outcome: None, keep=keep)
+    return Webhooks(rules, lambda outcome: None, keep)
+
+
+def places(link: Link) -> Places:
+    return Places(link, WEBHOOK)
 
 
 async def test_a_message_is_tried_for_its_time_whichever_gateway_tries_it(link, feed, receiver):
     one, url = receiver
     one.status = 500
-    known = await opened(link, url)
+    known = await opened(link, WEBHOOK, About(webhook=url))
     await say(link, 1, final("hello"))
-    progress = Progress(link)
+    progress = places(link)
     began = time.monotonic()
-    async with aiohttp.ClientSession() as http:
+    hooks = webhooks(keep=1.2)
+    async with hooks.opened():
         tries = 0
-        while await progress.tried(known, "s:0") < 1.0:  # each gateway dies after a while
-            task = asyncio.create_task(Delivery(feed, known, progress, sender(http), 1.2).run())
+        while (await progress.tried(known, "s:0") or 0.0) < 1.0:  # each gateway dies after a while
+            task = asyncio.create_task(Delivery(feed, known, progress, hooks).run())
             await asyncio.wait({task}, timeout=0.3)
             tries += 1
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         assert tries > 2
-        await asyncio.wait_for(Delivery(feed, known, progress, sender(http), 1.2).run(), 5)
+        await asyncio.wait_for(Delivery(feed, known, progress, hooks).run(), 5)
     assert one.got == []
     assert time.monotonic() - began >= 1.2
     one.status = 200
@@ -149,13 +94,14 @@ async def test_a_message_is_tried_for_its_time_whichever_gateway_tries_it(link, 
 async def test_whatever_a_receiver_asks_for_it_is_tried_again(
     link, feed, receiver, asked, monkeypatch
 ):
-    monkeypatch.setattr(delivery, "_MOST_RETRY_AFTER", 0.1)
+    monkeypatch.setattr(sender, "_MOST_RETRY_AFTER", 0.1)
     one, url = receiver
     one.status, one.retry_after = 503, asked
-    known = await opened(link, url)
+    known = await opened(link, WEBHOOK, About(webhook=url))
     await say(link, 1, text.End())
-    async with aiohttp.ClientSession() as http:
-        running = asyncio.create_task(Delivery(feed, known, Progress(link), sender(http), 9).run())
+    hooks = webhooks()
+    async with hooks.opened():
+        running = asyncio.create_task(Delivery(feed, known, places(link), hooks).run())
         await until(lambda: one.refused > 1 or running.done())
         one.status = 200
         await asyncio.wait_for(running, 10)
@@ -164,8 +110,8 @@ async def test_whatever_a_receiver_asks_for_it_is_tried_again(
 
 async def test_a_delivery_whose_renewal_fails_ends_and_says_why(link, feed, receiver, monkeypatch):
     _, url = receiver
-    known = await opened(link, url)
-    progress = Progress(link)
+    known = await opened(link, WEBHOOK, About(webhook=url))
+    progress = places(link)
     monkeypatch.setattr(delivery, "_RENEW_EVERY", 0.01)
     denied = CommandRefused(("EVALSHA",), cast(Any, Exception("NOPERM")))
     told: list[int] = []
@@ -177,9 +123,10 @@ async def test_a_delivery_whose_renewal_fails_ends_and_says_why(link, feed, rece
         return Standing.THERE
 
     monkeypatch.setattr(progress, "keep", keep)
-    async with aiohttp.ClientSession() as http:
+    hooks = webhooks()
+    async with hooks.opened():
         with pytest.raises(ExceptionGroup) as caught:
-            await asyncio.wait_for(Delivery(feed, known, progress, sender(http), 9).run(), 10)
+            await asyncio.wait_for(Delivery(feed, known, progress, hooks).run(), 10)
     assert caught.value.exceptions == (denied,)
 
 
@@ -189,24 +136,25 @@ async def test_a_call_is_told_its_end_once_whether_a_renewal_comes_before_or_aft
 ):
     """The renewal names the call as long as the reply to its end is awaited."""
     one, url = receiver
-    monkeypatch.setattr("gateway.webhooks.progress._LEASE_S", 0.1)
-    await opened(link, url)
+    monkeypatch.setattr("gateway.sinks.places._LEASE_S", 0.1)
+    await opened(link, WEBHOOK, About(webhook=url))
     await say(link, 1, text.End())
-    hooks = webhooks(link, feed)
-    finish = hooks._progress.finish
+    directory = Directory(link, cast(Any, SimpleNamespace()))
+    hooks = SinkService(link, feed, directory, webhooks())
+    finish = hooks._places.finish
 
     async def finishing(session: str) -> None:
         if renewed_first:
-            await hooks._progress.renew([session])
+            await hooks._places.renew([session])
         await finish(session)
         if not renewed_first:
-            await hooks._progress.renew([session])
+            await hooks._places.renew([session])
 
-    monkeypatch.setattr(hooks._progress, "finish", finishing)
+    monkeypatch.setattr(hooks._places, "finish", finishing)
     running = asyncio.create_task(hooks.run())
     await until(lambda: "session_ended" in one.got)
     await until(lambda: not hooks._running)
-    assert await link.call("ZCARD", keys.webhooks()) == 0
+    assert await link.call("ZCARD", keys.due(WEBHOOK)) == 0
     await asyncio.sleep(0.3)  # longer than the lease
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -214,19 +162,19 @@ async def test_a_call_is_told_its_end_once_whether_a_renewal_comes_before_or_aft
 
 
 async def test_a_redis_that_came_back_without_the_list_gets_it_again(link, receiver):
-    progress = Progress(link)
-    await opened(link, receiver[1])
-    await link.call("UNLINK", keys.webhooks())
+    progress = places(link)
+    await opened(link, WEBHOOK, About(webhook=receiver[1]))
+    await link.call("UNLINK", keys.due(WEBHOOK))
     await progress.renew(["s"])
-    assert await link.call("ZCARD", keys.webhooks()) == 0, "it may have been finished"
+    assert await link.call("ZCARD", keys.due(WEBHOOK)) == 0, "it may have been finished"
     progress._generation -= 1
     await progress.renew(["s"])
-    assert await link.call("ZRANGE", keys.webhooks(), 0, -1) == [b"s"]
+    assert await link.call("ZRANGE", keys.due(WEBHOOK), 0, -1) == [b"s"]
 
 
 async def test_partials_are_never_read_for_a_webhook(link, feed, receiver, monkeypatch):
     one, url = receiver
-    known = await opened(link, url)
+    known = await opened(link, WEBHOOK, About(webhook=url))
     read: set[bytes] = set()
     insist = link.insist
 
@@ -237,8 +185,9 @@ async def test_partials_are_never_read_for_a_webhook(link, feed, receiver, monke
         return await insist(told, **how)
 
     monkeypatch.setattr(link, "insist", noting)
-    async with aiohttp.ClientSession() as http:
-        running = asyncio.create_task(Delivery(feed, known, Progress(link), sender(http), 9).run())
+    hooks = webhooks()
+    async with hooks.opened():
+        running = asyncio.create_task(Delivery(feed, known, places(link), hooks).run())
         await until(lambda: LEG.key("text") in read)
         await say(link, 1, final("hello"))
         await say(link, 2, text.End())

@@ -1,0 +1,139 @@
+"""One call's delivery to one sink: each message is tried until the sink has it, in order."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
+
+from common.backoff import pauses
+from common.telemetry.logs import Log
+from gateway.calls.directory import Known
+from gateway.feed.feed import Feed
+from gateway.protocols.events import Dtmf, Event, Final, Keyword, Words
+from gateway.readers.reading import Reading
+from gateway.readers.rendering import Renderer
+from gateway.readers.subscription import Subscription
+from gateway.sinks.places import Places, Standing
+from gateway.sinks.sink import Gone, Note, Sink
+
+_PAUSES = (1.0, 60.0)
+"""Seconds between attempts: the first pause, and the longest."""
+_RENEW_EVERY = 5.0
+
+_log = Log(__name__)
+
+
+class Delivery:
+    """Delivers one call."""
+
+    def __init__(self, feed: Feed, known: Known, places: Places, sink: Sink) -> None:
+        self._feed = feed
+        self._known = known
+        self._places = places
+        self._sink = sink
+        self._renderer = Renderer(known)
+        self._standing = Standing.BROKEN if known.broken else Standing.THERE
+        self._news = asyncio.Event()
+
+    async def run(self) -> None:
+        """Deliver until the call has ended and the sink has everything, or it is given up.
+
+        Raises what goes wrong in either of its tasks, in a group.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            renewing = tasks.create_task(self._renew())
+            try:
+                await self._deliver()
+            except Gone:
+                _log.warning("sink.given_up", sink=self._sink.name, session=self._known.session)
+            renewing.cancel()
+
+    async def _deliver(self) -> None:
+        whole: list[Note] = []
+        async with aclosing(self._news_of_the_call()) as news:
+            async for notes in news:
+                if not self._sink.most:
+                    whole += notes
+                    continue
+                for some in _batches(notes, self._sink.most):
+                    await self._insist(some)
+                    if told := [note.seq for note in some if note.seq is not None]:
+                        await self._places.note(self._known, told[-1])
+        if whole and self._standing is not Standing.GONE:
+            await self._insist(whole)
+
+    async def _news_of_the_call(self) -> AsyncGenerator[list[Note]]:
+        """Yield what is to be told, as it comes."""
+        session = self._known.session
+        standing = self._standing
+        told = await self._places.told(self._known) if self._sink.most else None
+        if told is None:
+            yield [Note(f"{session}:0", self._renderer.begun(), 0)]
+        reading = Reading(self._known, after=told or 0, partials=False)
+        subscription = Subscription(self._feed, reading, self._news)
+        subscription.open()
+        try:
+            events = await subscription.everything()
+            while True:
+                yield [note for event in events for note in self._notes(event)]
+                if subscription.ended or standing is not Standing.THERE:
+                    break
+                await self._news.wait()
+                self._news.clear()
+                standing = self._standing
+                over = standing is not Standing.THERE
+                # Nothing rings for a call that has broken off: this is the last look at it.
+                events = await (subscription.everything() if over else subscription.take())
+        finally:
+            subscription.close()
+        if subscription.ended or standing is Standing.BROKEN:
+            yield [Note(f"{session}:end", self._renderer.ended(), None)]
+
+    def _notes(self, event: Event) -> Iterator[Note]:
+        name, seq = _name(event)
+        if name:
+            for number, message in enumerate(self._renderer.messages(event, time.time())):
+                suffix = f":{number}" if number else ""
+                yield Note(f"{self._known.session}:{name}{suffix}", message, seq)
+
+    async def _insist(self, notes: Sequence[Note]) -> None:
+        for pause in pauses(*_PAUSES):
+            wanted = await self._sink.put(self._known, notes)
+            if wanted is None:
+                return
+            tried = await self._places.tried(self._known, notes[0].id)
+            if tried is None or tried > self._sink.keep:
+                raise Gone
+            await asyncio.sleep(max(pause, wanted))
+            if self._standing is Standing.GONE:
+                raise Gone
+
+    async def _renew(self) -> None:
+        """Keep what is still to be told, and note how the call stands."""
+        while self._standing is not Standing.GONE:
+            self._standing = await self._places.keep(self._known)
+            if self._standing is not Standing.THERE:
+                self._news.set()
+            await asyncio.sleep(_RENEW_EVERY)
+
+
+def _batches(notes: Sequence[Note], most: int) -> Iterator[Sequence[Note]]:
+    return (notes[at : at + most] for at in range(0, len(notes), most))
+
+
+def _name(event: Event) -> tuple[str, int | None]:
+    """Return what distinguishes an event's message, and its `seq`; empty for one that is not told.
+
+    Only what will not change is told: a sink that is slow would get partials when they are old.
+    """
+    match event:
+        case Final(text="", failed=False):
+            return "", None
+        case Final() | Words():
+            return str(event.seq), event.seq
+        case Dtmf():
+            return f"dtmf:{event.channel}:{event.at}", None
+        case Keyword():
+            return f"keyword:{event.channel}:{event.utterance}:{event.offset}", None
+        case _:
+            return "", None

@@ -1,0 +1,99 @@
+"""What this gateway delivers to one sink, of the calls of all gateways."""
+
+import asyncio
+from time import monotonic
+
+from common.backoff import pauses
+from common.redis.link import Link
+from common.telemetry.logs import Log
+from gateway.calls.directory import Directory
+from gateway.calls.store import erased
+from gateway.feed.feed import Feed
+from gateway.sinks.delivery import Delivery
+from gateway.sinks.places import Places
+from gateway.sinks.sink import Sink
+
+_CLAIM_EVERY = 0.5
+_RENEW_EVERY = 5.0
+_MOST = 2000
+"""Calls that one gateway looks after for a sink; the rest waits for others."""
+_PAUSES = (1.0, 60.0)
+"""Seconds between attempts to erase: the first pause, and the longest."""
+_LATE_S = 30.0
+"""Seconds after which nothing is put any more of a call that was erased meanwhile."""
+
+_log = Log(__name__)
+
+
+class SinkService:
+    """Delivers to one sink."""
+
+    def __init__(self, link: Link, feed: Feed, directory: Directory, sink: Sink) -> None:
+        self._feed = feed
+        self._directory = directory
+        self._sink = sink
+        self._places = Places(link, sink.name)
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def name(self) -> str:
+        """The sink's name."""
+        return self._sink.name
+
+    async def run(self) -> None:
+        """Look after deliveries for ever."""
+        async with self._sink.opened():
+            try:
+                await self._attend()
+            finally:
+                for delivery in self._running.values():
+                    delivery.cancel()
+                await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def leave(self) -> None:
+        """Let other gateways go on, once `run` has ended."""
+        await self._places.leave(list(self._running))
+
+    async def _attend(self) -> None:
+        renewed = monotonic()
+        while True:
+            if monotonic() - renewed >= _RENEW_EVERY:
+                renewed = monotonic()
+                await self._places.renew(list(self._running))
+            if len(self._running) < _MOST:
+                for name in await self._places.claim():
+                    self._begin(name)
+            await asyncio.sleep(_CLAIM_EVERY)
+
+    def _begin(self, name: str) -> None:
+        if name not in self._running:
+            task = asyncio.create_task(self._look_after(name), name=f"{self._sink.name}:{name}")
+            self._running[name] = task
+
+    async def _look_after(self, name: str) -> None:
+        try:
+            session = erased(name)
+            await (self._deliver(name) if session is None else self._erase(session))
+            await self._places.finish(name)
+        except Exception as error:
+            # It is claimed again when its lease has ended.
+            _log.exception("sink.failed", error, sink=self._sink.name, session=name)
+        del self._running[name]
+
+    async def _deliver(self, session: str) -> None:
+        for known in await self._directory.find(session, None):
+            if known.session == session and self._sink.wants(known):
+                await Delivery(self._feed, known, self._places, self._sink).run()
+
+    async def _erase(self, session: str) -> None:
+        """Remove a call from the sink; once more when no gateway puts anything of it any more."""
+        await self._insist_on_erasing(session)
+        await asyncio.sleep(_LATE_S)
+        await self._insist_on_erasing(session)
+        _log.info("sink.erased", sink=self._sink.name, session=session)
+
+    async def _insist_on_erasing(self, session: str) -> None:
+        for pause in pauses(*_PAUSES):
+            if await self._sink.erase(session):
+                return
+            await asyncio.sleep(pause)

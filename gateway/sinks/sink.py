@@ -1,0 +1,56 @@
+"""What a place for results is, as the delivery of a call sees it."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.calls.directory import Known
+from gateway.readers.rendering import Message
+
+
+class Gone(Exception):
+    """The sink wants nothing more of this call, or it was tried for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A message with its `id`, which is the same each time that it is delivered.
+
+    `seq`: what has been told once this message has been; None if that does not change with it.
+    """
+
+    id: str
+    message: Message
+    seq: int | None
+
+
+class Sink(Protocol):
+    """Where the results of calls go. It may get a message again: its id tells."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in Redis, logs and metrics."""
+
+    @property
+    def most(self) -> int:
+        """How many messages it takes at a time; 0: all of a call, once that is over."""
+
+    @property
+    def keep(self) -> float:
+        """For how many seconds a message is tried."""
+
+    def wants(self, known: Known) -> bool:
+        """Tell whether it gets this call."""
+
+    def opened(self) -> AbstractAsyncContextManager[None]:
+        """Return what holds its connections. It does not need to reach anything to begin."""
+
+    async def put(self, known: Known, notes: Sequence[Note]) -> float | None:
+        """Take messages of a call, in order; None if it has them, else how long to leave it alone.
+
+        That is 0.0 where it does not say. Raises Gone if it wants no more of this call.
+        """
+
+    async def erase(self, session: str) -> bool:
+        """Remove what it has of a call, if that is its to remove; False: it cannot now."""

@@ -1,0 +1,52 @@
+"""The URLs of calls as a sink: what is final is posted there, one message at a time."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from gateway.calls.directory import Known
+from gateway.calls.store import WEBHOOK
+from gateway.sinks.sink import Note
+from gateway.webhooks.addresses import Resolver
+from gateway.webhooks.rules import WebhookRules
+from gateway.webhooks.sender import Sender
+
+_MOST_OF_A_HOST = 32
+"""Requests at a time to one receiver."""
+
+
+class Webhooks:
+    """Implements `gateway.sinks.sink.Sink`. `counted` gets the outcome of every attempt."""
+
+    name = WEBHOOK
+    most = 1
+
+    def __init__(self, rules: WebhookRules, counted: Callable[[str], None], keep: float) -> None:
+        self._rules = rules
+        self._counted = counted
+        self.keep = keep
+        self._sender: Sender | None = None
+
+    def wants(self, known: Known) -> bool:
+        """See `Sink`."""
+        return bool(known.record.about.webhook)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncGenerator[None]:
+        """See `Sink`."""
+        resolver = Resolver(self._rules.addresses, aiohttp.ThreadedResolver())
+        connector = aiohttp.TCPConnector(resolver=resolver, limit_per_host=_MOST_OF_A_HOST)
+        async with aiohttp.ClientSession(connector=connector) as http:
+            self._sender = Sender(http, self._rules.secrets, self._counted)
+            yield
+
+    async def put(self, known: Known, notes: Sequence[Note]) -> float | None:
+        """See `Sink`."""
+        assert self._sender is not None
+        (note,) = notes
+        return await self._sender.post(known.record.about.webhook, note.id, note.message)
+
+    async def erase(self, session: str) -> bool:
+        """Do nothing: what was posted is its receiver's."""
+        return True

@@ -1,0 +1,27 @@
+"""The feed of a gateway, and sinks that are tried again soon."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from common.redis.link import Link
+from gateway.feed.feed import Feed
+from gateway.sinks import delivery, service
+from tests.integration.gateway.feeding import sweeping
+
+
+@pytest.fixture
+async def feed(link: Link) -> AsyncIterator[Feed]:
+    """A gateway's feed, which looks everywhere all the time."""
+    async with sweeping(link) as feed:
+        yield feed
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for nothing that takes seconds."""
+    for module in (delivery, service):
+        monkeypatch.setattr(module, "_PAUSES", (0.05, 0.1))
+    monkeypatch.setattr("gateway.feed.feed.SWEEP_EVERY", 0.05)
+    monkeypatch.setattr(service, "_CLAIM_EVERY", 0.02)
+    monkeypatch.setattr(service, "_LATE_S", 0.2)

@@ -1,0 +1,27 @@
+"""Sinks at work, as a gateway runs them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any, cast
+
+from common.redis.link import Link
+from gateway.calls.directory import Directory
+from gateway.feed.feed import Feed
+from gateway.sinks.service import SinkService
+from gateway.sinks.sink import Sink
+
+
+@asynccontextmanager
+async def attending(link: Link, feed: Feed, sink: Sink) -> AsyncIterator[SinkService]:
+    """Run a gateway's part of a sink; let others go on with it on leaving."""
+    directory = Directory(link, cast(Any, SimpleNamespace()))
+    service = SinkService(link, feed, directory, sink)
+    running = asyncio.create_task(service.run())
+    try:
+        yield service
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await service.leave()

@@ -1,0 +1,83 @@
+"""A folder gets a file of each call: whole or not at all, and once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from common.bus import commands
+from common.pipeline import text
+from gateway.calls.store import erasure
+from gateway.sinks.files import Folder
+from tests.integration.gateway.sinks.calls import final, opened, say, until
+from tests.integration.gateway.sinks.running import attending
+
+
+class Outcomes(list[str]):
+    """What came of attempts, in order."""
+
+    def folder(self, path: Path) -> Folder:
+        """Return a sink that tells of its attempts here."""
+        return Folder("archive", path, self.append, 60.0)
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+async def test_a_call_is_written_when_it_is_over_whichever_gateway_is_there(link, feed, tmp_path):
+    outcomes = Outcomes()
+    await opened(link, "archive")
+    await say(link, 1, final("hello"))
+    async with attending(link, feed, outcomes.folder(tmp_path)) as service:
+        await until(lambda: service._running)
+        await say(link, 2, final("zwölf"))
+    assert list(tmp_path.iterdir()) == []
+    async with attending(link, feed, outcomes.folder(tmp_path)):
+        await say(link, 3, text.End())
+        await until(lambda: outcomes)
+    (path,) = tmp_path.glob("*/*")
+    assert path == tmp_path / "1970-01-01" / "s.ndjson"
+    assert path.stat().st_mode & 0o777 == 0o640
+    told = lines(path)
+    assert [each["type"] for each in told] == [
+        "session_created",
+        "final",
+        "final",
+        "session_ended",
+    ]
+    assert [each.get("text") for each in told] == [None, "hello", "zwölf", None]
+    assert [each["id"] for each in told] == ["s:0", "s:1", "s:2", "s:end"]
+    assert outcomes == ["delivered"]
+
+
+async def test_a_folder_that_cannot_be_written_gets_the_call_later(link, feed, tmp_path):
+    outcomes = Outcomes()
+    place = tmp_path / "folder"
+    place.write_text("a file where the folder should be")
+    await opened(link, "archive")
+    await say(link, 1, text.End())
+    async with attending(link, feed, outcomes.folder(place)):
+        await until(lambda: outcomes.count("failed") > 1)
+        place.unlink()
+        await until(lambda: "delivered" in outcomes)
+    assert len(lines(place / "1970-01-01" / "s.ndjson")) == 2
+
+
+async def test_an_erased_call_is_removed_even_if_it_is_written_late(link, feed, tmp_path):
+    outcomes = Outcomes()
+    known = await opened(link, "archive")
+    await say(link, 1, text.End())
+    folder = outcomes.folder(tmp_path)
+    async with attending(link, feed, folder) as service:
+        await until(lambda: "delivered" in outcomes and not service._running)
+        (path,) = tmp_path.glob("*/*")
+        other = path.with_name("other.ndjson")
+        other.write_text("{}")
+        await link.insist([commands.due("archive", erasure("s"))])
+        await until(lambda: not path.exists())
+        await folder.put(known, [])
+        assert path.exists()
+        await until(lambda: not path.exists())
+        await until(lambda: not service._running)
+    assert other.exists()
+    assert await link.call("ZCARD", b"cs:v2:{archive}:due") == 0
