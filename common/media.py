@@ -20,6 +20,7 @@ from av.container import InputContainer
 from av.packet import Packet
 
 from common.audio import FloatArray
+from common.containers import HEAD, form_of
 from common.errors import CallscribeError
 
 _FORMATS = (
@@ -33,9 +34,6 @@ _HOLE_S = 0.1
 _SILENCE_S = 1.0
 """Seconds of silence in one block."""
 _STEREO = 2
-_HEAD = 12
-_MAGIC = (b"\x1aE\xdf\xa3", b"OggS", b"fLaC", b"ID3", b"#!AMR", b"caff", b"FORM")
-"""Matroska and WebM, Ogg, FLAC, MP3, AMR, CAF, AIFF."""
 _BYTE_ORDER: dict[bytes, Literal["little", "big"]] = {b"RIFF": "little", b"RIFX": "big"}
 _ENDLESS = 0x7FFF_0000
 """A size from here on stands for one that was not known."""
@@ -237,9 +235,7 @@ def mixed(block: FloatArray) -> FloatArray:
 
 def is_contained(file: BinaryIO) -> bool:
     """Whether a file begins as one of the commonest containers; it is then read from there."""
-    begin = _begin(file, _HEAD)
-    riff = begin[:4] in _BYTE_ORDER and begin[8:12] == b"WAVE"
-    return riff or begin[4:8] == b"ftyp" or begin.startswith(_MAGIC)
+    return form_of(_begin(file, HEAD)) is not None
 
 
 def _begin(file: BinaryIO, size: int) -> bytes:

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16, seconds
+from common.containers import CONTAINER_HEAD, container_of
 from gateway.protocols.api import ClientError
 from gateway.protocols.commands import AudioFormat
-from gateway.uplink.containers import CONTAINER_HEAD, container_of
 from gateway.uplink.resampler import REACH, Resampler
 
 # RFC 6455, 7.4.1: data inconsistent with the type of the message.

@@ -17,11 +17,11 @@ from av.container import InputContainer
 from av.packet import Packet
 
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
+from common.containers import HEAD, Form, begins, form_of
 from common.media import mixed
 from gateway.protocols.api import ClientError
 from gateway.protocols.commands import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Coding
-from gateway.uplink import wav
-from gateway.uplink.containers import HEAD, Form, form_of
+from gateway.uplink import sync, wav
 from gateway.uplink.resampler import Resampler
 
 _INVALID_DATA = 1007
@@ -56,6 +56,12 @@ class _Kind:
     """Whether else a message is a packet of Opus."""
 
 
+_FRAMED = frozenset({Form.MP3, Form.AAC})
+"""What may begin anywhere."""
+_FILES = frozenset({Form.RIFX, Form.CAF, Form.AIFF})
+"""What is no live stream."""
+_SYNC_STEP = 64
+"""Bytes more in which a second header is looked for."""
 _KINDS: Mapping[Coding, _Kind] = {
     "webm": _Kind((Form.WEBM,)),
     "ogg": _Kind((Form.OGG,)),
@@ -67,7 +73,7 @@ _KINDS: Mapping[Coding, _Kind] = {
     "amr-nb": _Kind((Form.AMR,), bare="amrnb"),
     "amr-wb": _Kind((Form.AMR,), bare="amrwb"),
     "g729": _Kind((), bare="g729"),
-    "any": _Kind(tuple(Form)),
+    "any": _Kind(tuple(form for form in Form if form not in _FILES)),
 }
 
 
@@ -82,13 +88,9 @@ def decoded(
     """
     pipe = _Pipe(source)
     kind = _KINDS[coding]
-    form = form_of(pipe.head(HEAD))
-    if pipe.over:
+    if len(pipe.head(HEAD)) < HEAD:
         return
-    if form is Form.MP3:
-        pipe.head(_MP3_HEAD)
-    elif form is Form.MP4:
-        _gather_head_of_mp4(pipe)
+    form = _form(pipe, kind)
     if form not in kind.forms and not (kind.bare or kind.packets):
         raise _invalid(_unlike(coding, form))
     output = _Output(channels, pipe)
@@ -101,6 +103,31 @@ def decoded(
     if pipe.lost:
         text = f"{MOST_UNHEARD} bytes came without any audio in them"
         raise _invalid(text)
+
+
+def _form(pipe: "_Pipe", kind: _Kind) -> Form | None:
+    """Return what a stream is, and let what its reader needs together be read together."""
+    head = pipe.head(HEAD)
+    form = form_of(head)
+    if form is None and not _FRAMED.isdisjoint(kind.forms):
+        form = _synchronised(pipe)
+    if form is Form.MP3:
+        pipe.head(_MP3_HEAD)
+    elif form is Form.MP4:
+        _gather_head_of_mp4(pipe)
+    return form if form is not None and begins(form, head) else None
+
+
+def _synchronised(pipe: "_Pipe") -> Form | None:
+    """Leave out what comes before the first whole frame; return what frames there are."""
+    for size in range(HEAD, sync.MOST + 1, _SYNC_STEP):
+        data = pipe.head(size)
+        if (found := sync.find(data)) is not None:
+            pipe.drop(found.at)
+            return found.form
+        if len(data) < size:
+            break
+    return None
 
 
 def _frames(pipe: "_Pipe", form: Form | None, kind: _Kind) -> Iterator[AudioFrame | ClientError]:
@@ -126,6 +153,10 @@ class _Pipe:
         while len(self._rest) < size and (more := self._more()):
             self._rest += more
         return self._rest[:size]
+
+    def drop(self, size: int) -> None:
+        """Leave out bytes of the head."""
+        self._rest = self._rest[size:]
 
     def message(self) -> bytes:
         """Return what came as one message; empty at the end."""

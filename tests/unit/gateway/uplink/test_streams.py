@@ -160,8 +160,31 @@ def test_a_stream_without_its_header_is_refused(coding: Coding) -> None:
     assert "no encoding was named" in refusal([b"\0" + stream(coding)[5_000:]], "any")
 
 
-def test_samples_without_a_name_are_refused() -> None:
-    assert "no encoding was named" in refusal([tones(SAMPLE_RATE, 1).tobytes()], "any")
+@pytest.mark.parametrize("cut_at", [1, 500, 2_001])
+@pytest.mark.parametrize("coding", ["mp3", "aac"])
+def test_a_stream_may_begin_in_mid_frame(coding: Coding, cut_at: int) -> None:
+    data = stream(coding)
+    whole, rest = heard([data], coding), heard(cut(data[cut_at:], 100), coding)
+    lost = (len(whole) - len(rest)) / len(whole)
+    assert 0 <= lost < cut_at / len(data) + 0.1
+    assert pitch(rest) == pytest.approx(440, abs=1)
+    assert heard([data[cut_at:]], "any") == rest
+
+
+@pytest.mark.parametrize("frames", [2, 3])
+def test_a_stream_of_a_few_frames_is_no_less_one(frames: int) -> None:
+    data = stream("aac")
+    ends = [0]
+    while len(ends) <= frames:
+        head = data[ends[-1] :]
+        ends.append(ends[-1] + ((head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5))
+    assert len(heard([data[: ends[-1]]], "aac")) == frames * 1_024 * 2
+
+
+@pytest.mark.parametrize("first", [b"\xff\xfb", b"\xff\xf1", b"\xff\xff"])
+def test_samples_without_a_name_are_refused(first: bytes) -> None:
+    samples = first + tones(SAMPLE_RATE, 1).tobytes()
+    assert "no encoding was named" in refusal([samples], "any")
 
 
 def test_another_container_than_was_named_is_refused() -> None:
