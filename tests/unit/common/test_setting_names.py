@@ -70,7 +70,8 @@ print(*sorted({{each.partition(".")[0] for each in sys.modules}}))
         text=True,
         check=True,
     )
-    loaded = set(done.stdout.split()) - set(sys.stdlib_module_names)
+    # Debian's Python begins with a module of its own.
+    loaded = set(done.stdout.split()) - {*sys.stdlib_module_names, "sitecustomize"}
     services = {setting_names.package_of(each).partition(".")[0] for each in ENTRIES.values()}
     assert loaded & services == {entry.module.partition(".")[0]}
     third_party = {each for each in loaded - services - GROUND if not each.startswith("_")}

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from types import SimpleNamespace
 
 from gateway.uplink.throttle import Throttle
 from gateway.uplink.writer import MOST_WAITING
@@ -52,6 +53,8 @@ async def test_who_is_far_ahead_of_what_he_says_waits_and_goes_on():
 
 async def test_a_client_that_sends_more_controls_than_any_needs_waits_and_goes_on(monkeypatch):
     monkeypatch.setattr("gateway.uplink.throttle._CONTROLS_RATE", 1_000.0)
+    still = SimpleNamespace(monotonic=lambda: 100.0)
+    monkeypatch.setattr("gateway.uplink.throttle.time", still)
     throttle, client = throttled()
     for _ in range(200):
         throttle.control()
