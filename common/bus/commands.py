@@ -25,6 +25,11 @@ def lengthen(names: Iterable[bytes], seconds: int = keys.SESSION_TTL) -> list[Co
     return [("EXPIRE", key, seconds, "GT") for key in names]
 
 
+def shorten(names: Iterable[bytes], seconds: int) -> list[Command]:
+    """Let keys live for `seconds` from now, or for what they have left if that is shorter."""
+    return [("EXPIRE", key, seconds, "LT") for key in names]
+
+
 def limit(key: bytes) -> Command:
     """Give a key without a TTL the lifetime of a session."""
     return ("EXPIRE", key, keys.SESSION_TTL, "NX")
@@ -166,6 +171,11 @@ def due(sink: str, session: str) -> Command:
 def undue(sink: str, session: str) -> Command:
     """Take note that a sink was told everything of a call."""
     return ("ZREM", keys.due(sink), session)
+
+
+def lacks(sink: str, session: str) -> Command:
+    """Ask whether a sink lacks something of a call; None if not."""
+    return ("ZSCORE", keys.due(sink), session)
 
 
 def told(meta: bytes, sink: str) -> Command:

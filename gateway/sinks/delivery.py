@@ -34,11 +34,13 @@ class Delivery:
         self._renderer = Renderer(known)
         self._standing = Standing.BROKEN if known.broken else Standing.THERE
         self._news = asyncio.Event()
+        self._over = False
 
-    async def run(self) -> None:
+    async def run(self) -> bool:
         """Deliver until the call has ended and the sink has everything, or it is given up.
 
-        Raises what goes wrong in either of its tasks, in a group.
+        Return whether the call is known to be over. Raises what goes wrong in either of its tasks,
+        in a group.
         """
         async with asyncio.TaskGroup() as tasks:
             renewing = tasks.create_task(self._renew())
@@ -47,6 +49,7 @@ class Delivery:
             except Gone:
                 _log.warning("sink.given_up", sink=self._sink.name, session=self._known.session)
             renewing.cancel()
+        return self._over
 
     async def _deliver(self) -> None:
         whole: list[Note] = []
@@ -86,7 +89,8 @@ class Delivery:
                 events = await (subscription.everything() if over else subscription.take())
         finally:
             subscription.close()
-        if subscription.ended or standing is Standing.BROKEN:
+        self._over = subscription.ended or standing is Standing.BROKEN
+        if self._over:
             yield [Note(f"{session}:end", self._renderer.ended(), None)]
 
     def _notes(self, event: Event) -> Iterator[Note]:

@@ -30,9 +30,11 @@ class Standing(Enum):
 class Places:
     """Those of one sink in all calls. Every method waits while Redis is away."""
 
-    def __init__(self, link: Link, sink: str) -> None:
+    def __init__(self, link: Link, sink: str, every: Sequence[str] = ()) -> None:
+        """Of `sink`; `every`: the names of all sinks."""
         self._link = link
         self._sink = sink
+        self._all = every
         self._due = keys.due(sink)
         self._generation = link.generation
 
@@ -61,6 +63,15 @@ class Places:
         """Take note that nothing is left to be told of a call."""
         await self._link.insist([commands.undue(self._sink, session)])
 
+    async def release(self, known: Known, retention: float) -> None:
+        """Let a call that is over live for `retention` seconds more, unless another sink lacks it.
+
+        It has lived for longer if this sink needed that.
+        """
+        lacking = [commands.lacks(sink, known.session) for sink in self._all]
+        if all(since is None for since in await self._link.insist(lacking)):
+            await self._link.insist(commands.shorten(self._touched(known), round(retention)))
+
     async def told(self, known: Known) -> int | None:
         """Return the last `seq` that was told; None if nothing was."""
         (told,) = await self._link.insist([commands.told(self._meta(known), self._sink)])
@@ -84,11 +95,13 @@ class Places:
         return None if since is None else int(since) / 1000
 
     async def _touch(self, known: Known, seq: int | str) -> Standing:
-        texts = [leg.key(TEXT) for leg in known.record.legs(known.session)]
         arguments = (seq, _KEPT_S, commands.told_of(self._sink))
-        names = [self._meta(known), *texts]
-        (there,) = await self._link.evaluate([(scripts.TOLD, names, arguments)])
+        (there,) = await self._link.evaluate([(scripts.TOLD, self._touched(known), arguments)])
         return Standing(there)
+
+    def _touched(self, known: Known) -> list[bytes]:
+        texts = (leg.key(TEXT) for leg in known.record.legs(known.session))
+        return [self._meta(known), *texts]
 
     @staticmethod
     def _meta(known: Known) -> bytes:

@@ -1,12 +1,13 @@
 """What this gateway delivers to one sink, of the calls of all gateways."""
 
 import asyncio
+from collections.abc import Sequence
 from time import monotonic
 
 from common.backoff import pauses
 from common.redis.link import Link
 from common.telemetry.logs import Log
-from gateway.calls.directory import Directory
+from gateway.calls.directory import Directory, Known
 from gateway.calls.store import erased
 from gateway.feed.feed import Feed
 from gateway.sinks.delivery import Delivery
@@ -26,13 +27,23 @@ _log = Log(__name__)
 
 
 class SinkService:
-    """Delivers to one sink."""
+    """Delivers to one sink. `every`: the names of all sinks; `retention`: of a call, in seconds."""
 
-    def __init__(self, link: Link, feed: Feed, directory: Directory, sink: Sink) -> None:
+    def __init__(
+        self,
+        link: Link,
+        feed: Feed,
+        directory: Directory,
+        sink: Sink,
+        *,
+        every: Sequence[str],
+        retention: float,
+    ) -> None:
         self._feed = feed
+        self._retention = retention
         self._directory = directory
         self._sink = sink
-        self._places = Places(link, sink.name)
+        self._places = Places(link, sink.name, every)
         self._running: dict[str, asyncio.Task[None]] = {}
 
     @property
@@ -73,17 +84,26 @@ class SinkService:
     async def _look_after(self, name: str) -> None:
         try:
             session = erased(name)
-            await (self._deliver(name) if session is None else self._erase(session))
+            if session is not None:
+                await self._erase(session)
+            over = [] if session is not None else await self._deliver(name)
             await self._places.finish(name)
+            for known in over:
+                retention = known.record.retention or self._retention
+                await self._places.release(known, retention)
         except Exception as error:
             # It is claimed again when its lease has ended.
             _log.exception("sink.failed", error, sink=self._sink.name, session=name)
         del self._running[name]
 
-    async def _deliver(self, session: str) -> None:
+    async def _deliver(self, session: str) -> list[Known]:
+        """Deliver a call; return it if it is over."""
+        over = []
         for known in await self._directory.find(session, None):
             if known.session == session and self._sink.wants(known):
-                await Delivery(self._feed, known, self._places, self._sink).run()
+                delivery = Delivery(self._feed, known, self._places, self._sink)
+                over += [known] if await delivery.run() else []
+        return over
 
     async def _erase(self, session: str) -> None:
         """Remove a call from the sink; once more when no gateway puts anything of it any more."""

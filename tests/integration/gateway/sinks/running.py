@@ -1,7 +1,7 @@
 """Sinks at work, as a gateway runs them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,12 +12,18 @@ from gateway.feed.feed import Feed
 from gateway.sinks.service import SinkService
 from gateway.sinks.sink import Sink
 
+RETENTION = 60
+
 
 @asynccontextmanager
-async def attending(link: Link, feed: Feed, sink: Sink) -> AsyncIterator[SinkService]:
+async def attending(
+    link: Link, feed: Feed, sink: Sink, *, every: Sequence[str] = ()
+) -> AsyncIterator[SinkService]:
     """Run a gateway's part of a sink; let others go on with it on leaving."""
     directory = Directory(link, cast(Any, SimpleNamespace()))
-    service = SinkService(link, feed, directory, sink)
+    service = SinkService(
+        link, feed, directory, sink, every=every or (sink.name,), retention=RETENTION
+    )
     running = asyncio.create_task(service.run())
     try:
         yield service

@@ -140,7 +140,7 @@ async def test_a_call_is_told_its_end_once_whether_a_renewal_comes_before_or_aft
     await opened(link, WEBHOOK, About(webhook=url))
     await say(link, 1, text.End())
     directory = Directory(link, cast(Any, SimpleNamespace()))
-    hooks = SinkService(link, feed, directory, webhooks())
+    hooks = SinkService(link, feed, directory, webhooks(), every=(WEBHOOK,), retention=60)
     finish = hooks._places.finish
 
     async def finishing(session: str) -> None:

@@ -8,8 +8,8 @@ from common.bus import commands
 from common.pipeline import text
 from gateway.calls.store import erasure
 from gateway.sinks.files import Folder
-from tests.integration.gateway.sinks.calls import final, opened, say, until
-from tests.integration.gateway.sinks.running import attending
+from tests.integration.gateway.sinks.calls import LEG, META_KEY, final, opened, say, until
+from tests.integration.gateway.sinks.running import RETENTION, attending
 
 
 class Outcomes(list[str]):
@@ -81,3 +81,18 @@ async def test_an_erased_call_is_removed_even_if_it_is_written_late(link, feed, 
         await until(lambda: not service._running)
     assert other.exists()
     assert await link.call("ZCARD", b"cs:v2:{archive}:due") == 0
+
+
+async def test_a_call_lives_no_longer_for_it_than_it_must(link, feed, tmp_path):
+    outcomes = Outcomes()
+    await opened(link, "archive")
+    await link.insist([commands.due("other", "s")])
+    await say(link, 1, text.End())
+    async with attending(link, feed, outcomes.folder(tmp_path), every=("archive", "other")) as one:
+        await until(lambda: "delivered" in outcomes and not one._running)
+    # Another sink still needs it.
+    assert await link.call("TTL", META_KEY) > 500
+    async with attending(link, feed, Folder("other", tmp_path, outcomes.append, 60.0)) as two:
+        await until(lambda: outcomes.count("delivered") > 1 and not two._running)
+    for key in (META_KEY, LEG.key("text")):
+        assert 0 < await link.call("TTL", key) <= RETENTION

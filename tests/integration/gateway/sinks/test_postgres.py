@@ -57,7 +57,7 @@ async def test_rows_come_as_they_are_said(link, feed, server, rows):
     outcomes = Outcomes()
     about = About(conversation="case\0 7", name="sales", labels=("customer",))
     await opened(link, "crm", about)
-    async with attending(link, feed, outcomes.database(server)):
+    async with attending(link, feed, outcomes.database(server)) as service:
         await say(link, 1, final("hel\0lo"))
         await until(lambda: outcomes.count("delivered") > 1)
         (row,) = await rows.fetch(_FINALS)
@@ -69,7 +69,7 @@ async def test_rows_come_as_they_are_said(link, feed, server, rows):
         word = text.TimedWord("world", 160, 8_000, 0.9)
         await say(link, 2, replace(final("world"), words=(word,)))
         await say(link, 3, text.End())
-        await until(lambda: outcomes.count("delivered") > 2)
+        await until(lambda: not service._running)
     (listed,) = await rows.fetch("SELECT words FROM callscribe.finals WHERE seq = 2")
     assert json.loads(listed["words"]) == [
         {"word": "world", "start": 0.01, "end": 0.5, "probability": 0.9}
