@@ -62,13 +62,14 @@ class Prioritise:
 class PublishPartial:
     """Show `text`; its first `stable` characters will not change before the final.
 
-    It covers the samples up to `end`.
+    It covers the samples up to `end`. `paused`: these are all that were said before a pause.
     """
 
     text: str
     stable: int
     language: str | None
     end: int
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ class UtteranceScheduler:
     partials come at a fifth of the cadence, until one has text.
     `interim` False: no partials. `clauses` None: it is never cut. `live`: its audio does not come
     ahead of its events; else clauses before an unknown pause are not decoded early, in vain.
+    `tells_pauses`: what was said before a pause is published, whether or not it is new.
     `stable_until`: see `Stabilizer`. `shown`: the last partial of a former owner. `silence`: what
     VAD waits for behind an end of speech.
     """
@@ -91,6 +92,7 @@ class UtteranceScheduler:
         first: int = 3 * SAMPLE_RATE // 10,
         clauses: Clauses | None = None,
         live: bool = True,
+        tells_pauses: bool = False,
         stable_until: int | None = None,
         shown: PartialText | None = None,
         silence: int = 8 * SAMPLE_RATE // 10,
@@ -101,6 +103,9 @@ class UtteranceScheduler:
         self._first = first
         self._clauses = clauses or Clauses(start)
         self._live = live
+        self._tells_pauses = tells_pauses
+        self._untold = False
+        """Whether what was said before the pause is still to be published."""
         self._state = State.OPEN
         self._available = start
         self._gone = False
@@ -165,6 +170,7 @@ class UtteranceScheduler:
         """Note that speech seems to have ended at `end`; it may resume."""
         self._move("paused")
         self._end = end
+        self._untold = self._tells_pauses
 
     def resumed(self) -> None:
         """Note that speech goes on after the pause."""
@@ -220,6 +226,8 @@ class UtteranceScheduler:
         `load` >= 1 stretches the cadence of partials.
         """
         actions, self._publications = self._publications, []
+        if (said := self._said_before_pause()) is not None:
+            actions = [said]
         if self._superseded():
             assert self._in_flight is not None
             actions.append(Cancel(self._in_flight.token))
@@ -260,6 +268,16 @@ class UtteranceScheduler:
             self._publications.append(
                 PublishPartial(partial.text, partial.stable, hypothesis.language, end)
             )
+
+    def _said_before_pause(self) -> PublishPartial | None:
+        """Return the text of all that was said before the pause, once; it replaces a partial."""
+        if self._state is not State.PAUSED or not self._untold or (whole := self.whole) is None:
+            return None
+        self._untold = False
+        end, hypothesis = whole
+        self._shown = self._stabilizer.shown(hypothesis.text)
+        text, stable = self._shown.text, self._shown.stable
+        return PublishPartial(text, stable, hypothesis.language, end, paused=True)
 
     def _wanted(self) -> list[Clause]:
         """Return the clauses up to the end of speech; none if that or its audio is not known."""

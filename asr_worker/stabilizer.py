@@ -97,6 +97,10 @@ class Stabilizer:
             self._previous = agree[old:]
         return StabilizedText(shown, len(self._stable_text))
 
+    def shown(self, text: str) -> StabilizedText:
+        """Return what to show of a text that is no newer evidence than the last hypothesis."""
+        return StabilizedText(self._continued(text, len(self._stable))[0], len(self._stable_text))
+
     def settled(self, text: str, end: int) -> str:
         """Return the final text of the audio before position `end`.
 

@@ -71,8 +71,9 @@ class Utterance:
         self._likely = likely
         self._context = without_circles(work.options.context)
         self._keywords = distinct(work.options.keywords)
-        self.spare = self._options.silence_threshold / 2
-        """Seconds from an announced pause to a possible end, at least."""
+        by_words = self.live and self._options.endpointing == "turn"
+        self.spare = 0.0 if by_words else self._options.silence_threshold / 2
+        """Seconds from an announced pause to when its text is needed, at least."""
         self._recording = Recording(self.start)
         self._clauses = Clauses(self.start, self._quietest if in_clauses else None)
         self._pause = self.start
@@ -86,6 +87,7 @@ class Utterance:
             first=samples(self._options.min_speech_duration),
             clauses=self._clauses,
             live=self.live and not self.candidate,
+            tells_pauses=by_words and not self.candidate,
             # VAD cuts a long utterance somewhere in its last third.
             stable_until=self.start + 2 * samples(self._options.max_utterance) // 3,
             shown=shown,
@@ -98,7 +100,8 @@ class Utterance:
         self.poison = ""
         """What its decode does to the engine, for the operator; empty if nothing is known."""
         self._ended: Ended | None = None
-        self._decided_at = self.start
+        self.decided_at = self.start
+        """Where its end was decided, once it was."""
         self._endpoint: Endpoint | None = None
         self._decodings: dict[int, Decoding] = {}
         """When the decodes that gave an answer ran, by token."""
@@ -146,7 +149,8 @@ class Utterance:
 
     def partial(self, action: PublishPartial) -> Effect:
         """Return the effect of showing a partial."""
-        text = PartialText(self.start, action.end, action.text, action.stable, action.language)
+        told = (action.text, action.stable, action.language, action.paused)
+        text = PartialText(self.start, action.end, *told)
         return Show(self.number, text, self._work.gateway)
 
     def alignment(self) -> list[Effect]:
@@ -180,7 +184,7 @@ class Utterance:
         final = Final(
             start=action.start,
             end=action.end,
-            at=self._decided_at,
+            at=self.decided_at,
             text="" if failed else hypothesis.text,
             language=hypothesis.language,
             words=self._words(hypothesis),
@@ -245,7 +249,7 @@ class Utterance:
                         yield event, entry.endpoint
 
     def _note_end(self, event: Ended, endpoint: Endpoint | None) -> None:
-        self._ended, self._decided_at, self._endpoint = event, event.at, endpoint
+        self._ended, self.decided_at, self._endpoint = event, event.at, endpoint
 
     def _quietest(self, start: int, end: int) -> int:
         return start + quietest(self._recording.until(end, start))

@@ -15,6 +15,7 @@
     python -m bench level           words wrong at the levels that lines have
     python -m bench noise           words wrong in noise, by what VAD and the recogniser hear
     python -m bench stable          how stable stable text is, what that costs, how late it comes
+    python -m bench turns           when utterances end, by silence alone and by what was said
     python -m bench overload        twice the calls that fit: refusals, and the effect on the others
     python -m bench admission       who is refused, and how late finals are, as callers grow
     python -m bench startup         imports, and the local stack until it is ready
@@ -52,6 +53,7 @@ _BENCHMARKS = {
             "level",
             "noise",
             "stable",
+            "turns",
             "overload",
             "admission",
             "startup",

@@ -1,7 +1,8 @@
 """A leg through the real stages in this process, without Redis: as fast as the processor allows.
 
 What VAD decides and when the recogniser decodes is what the workers would do with a machine that is
-never late: decodes take no time. The audio comes in messages of 50 ms.
+never late: decodes take no time, and what was said before a pause reaches VAD a while later
+(`answer_s`). The audio comes in messages of 50 ms.
 """
 
 import asyncio
@@ -19,11 +20,12 @@ from common.audio import FloatArray, float_to_pcm16, pcm16_to_float, samples
 from common.bus.keys import Leg
 from common.bus.wire import Chunk, Control
 from common.options import SessionOptions
-from common.pipeline.control import End
+from common.pipeline.control import End, Hint
 from common.pipeline.speech import SpeechEntry
 from common.pipeline.trace import Decoding
 from common.pipeline.work import LegWork, UtteranceWork
 from common.stage.api import Effect, Emit, Entry, Offer
+from gateway.endpointing.tail import patience
 from vad_worker.framing import FRAME, energies
 from vad_worker.leg import VadLeg
 from vad_worker.level import amplify
@@ -48,10 +50,11 @@ class Decoder(Protocol):
 
 @dataclass
 class Heard:
-    """What came of one utterance: its final, and the partials before it."""
+    """What came of one utterance: its final, decided at `at`, and the partials before it."""
 
     start: int
     end: int = 0
+    at: int = 0
     text: str = ""
     partials: list[PublishPartial] = field(default_factory=list)
 
@@ -59,10 +62,17 @@ class Heard:
 class Line:
     """Engine and VAD for many legs, one after another."""
 
-    def __init__(self, engine: Decoder, vad: SileroVad, cadence_s: float = 0.5) -> None:
+    def __init__(
+        self,
+        engine: Decoder,
+        vad: SileroVad,
+        cadence_s: float = 0.5,
+        answer_s: float = 0.15,
+    ) -> None:
         self._engine = engine
         self._vad = vad
         self._cadence = samples(cadence_s)
+        self._answer = samples(answer_s)
 
     async def hear(
         self, audio: FloatArray, options: SessionOptions, for_vad: FloatArray | None = None
@@ -73,9 +83,13 @@ class Line:
         other = pcm if for_vad is None else float_to_pcm16(for_vad)
         heard: dict[int, Heard] = {}
         opened: list[Utterance] = []
+        hints: list[tuple[int, Hint]] = []
         for at in range(0, len(pcm), 2 * _MESSAGE):
             end = min(len(pcm), at + 2 * _MESSAGE) // 2
-            entries: list[Entry] = [Chunk(end, other[at : 2 * end])]
+            due = [hint for when, hint in hints if when <= at // 2]
+            hints = [each for each in hints if each[0] > at // 2]
+            entries: list[Entry] = [Control(at // 2, 2 + n, hint) for n, hint in enumerate(due)]
+            entries.append(Chunk(end, other[at : 2 * end]))
             if 2 * end == len(pcm):
                 entries.append(Control(end, 2, End()))
             effects = self._judged(leg, model, entries)
@@ -90,7 +104,11 @@ class Line:
                 heard[work.utterance] = Heard(work.start)
             for utterance in list(opened):
                 utterance.feed(spoken)
-                if await self._advance(utterance, heard[utterance.number]):
+                over, pauses = await self._advance(utterance, heard[utterance.number])
+                hints += [
+                    (end + self._answer, _hint(utterance.number, each, options)) for each in pauses
+                ]
+                if over:
                     opened.remove(utterance)
         return list(heard.values())
 
@@ -109,8 +127,14 @@ class Line:
         found = self._vad.run([model], counts, frames)  # type: ignore[list-item]
         return leg.conclude(found.tolist(), levels.tolist())
 
-    async def _advance(self, utterance: Utterance, heard: Heard) -> bool:
-        """Do what is due until nothing is; return whether the final is there."""
+    async def _advance(
+        self, utterance: Utterance, heard: Heard
+    ) -> tuple[bool, list[PublishPartial]]:
+        """Do what is due until nothing is.
+
+        Return whether the final is there, and what was said before new pauses.
+        """
+        pauses: list[PublishPartial] = []
         while actions := utterance.scheduler.due():
             for action in actions:
                 match action:
@@ -120,10 +144,18 @@ class Line:
                         utterance.decoded(action.token, found, 0, stamps)
                     case PublishPartial():
                         heard.partials.append(action)
+                        pauses += [action] if action.paused else []
                     case PublishFinal():
                         heard.end, heard.text = action.end, action.hypothesis.text
-                        return True
-        return False
+                        heard.at = utterance.decided_at
+                        return True, pauses
+        return False, pauses
+
+
+def _hint(utterance: int, said: PublishPartial, options: SessionOptions) -> Hint:
+    """Return what the gateway says of a pause."""
+    silence = patience(said.text, said.language, options.silence_threshold)
+    return Hint(utterance, said.end, samples(silence))
 
 
 def _work(options: SessionOptions) -> LegWork:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from enum import Enum, auto
 from types import MappingProxyType, NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 
 class Kind(Enum):
@@ -20,8 +20,14 @@ class Kind(Enum):
     TEXT = auto()
     TEXTS = auto()
     """A tuple of texts, none of them empty."""
+    CHOICE = auto()
+    """One of a few texts."""
     LANGUAGE = auto()
     """A name of `common.languages`; clients may write codes, too."""
+
+
+Endpointing: TypeAlias = Literal["silence", "turn"]
+"""What ends an utterance: silence of one length, or of a length that its words suggest."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,8 +35,9 @@ class Option:
     """One option; limits that do not concern its kind are 0, and both ends of a range belong to it.
 
     `nullable`: None is a value, too, and leaves the choice to the stage that uses the option.
-    `longest` is in characters of one text, `most` in texts. `used_by` names stages, and the
-    gateway where it acts on the option itself. `setting` gives the value where a call gives none.
+    `longest` is in characters of one text, `most` in texts; `choices` are those of a choice.
+    `used_by` names stages, and the gateway where it acts on the option itself. `setting` gives the
+    value where a call gives none.
     """
 
     name: str
@@ -42,6 +49,7 @@ class Option:
     high: float
     longest: int
     most: int
+    choices: tuple[str, ...]
     unit: str
     changeable: bool
     used_by: tuple[str, ...]
@@ -150,6 +158,9 @@ class SessionOptions:
         used_by=("vad", "asr"),
         setting="silence_threshold",
     )
+    endpointing: Endpointing = option(
+        "silence", "what ends an utterance", changeable=True, used_by=("gateway", "asr")
+    )
     min_speech_duration: float = option(
         0.2,
         "speech to start an utterance",
@@ -225,7 +236,9 @@ _KINDS: Mapping[Any, Kind] = {
 def _declared(each: "Field[Any]", hint: Any) -> Option:
     nullable = NoneType in get_args(hint)
     (plain,) = (kind for kind in get_args(hint) if kind is not NoneType) if nullable else (hint,)
-    facts = {**each.metadata, "kind": each.metadata["kind"] or _KINDS[plain]}
+    choices = get_args(plain) if get_origin(plain) is Literal else ()
+    kind = Kind.CHOICE if choices else each.metadata["kind"] or _KINDS[plain]
+    facts = {**each.metadata, "kind": kind, "choices": choices}
     return Option(name=each.name, nullable=nullable, default=each.default, **facts)
 
 

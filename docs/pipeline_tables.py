@@ -68,6 +68,8 @@ def _allowed(option: Option) -> str:
             name += f" {option.low:g}–{option.high:g}"
         case Kind.TEXT:
             name += f" up to {option.longest}"
+        case Kind.CHOICE:
+            name = " or ".join(option.choices)
         case Kind.TEXTS:
             name = f"{option.most} texts of 1–{option.longest}"
     return f"{name} or null" if option.nullable else name

@@ -2,15 +2,16 @@
 
 Time is audio. `push` takes frames of 512 samples (32 ms at 16 kHz) in order, and counts them to
 know its position; `skip` moves over audio that never came. `TRANSITIONS` has the states and what
-moves between them; anything else raises Misuse. `push`, `skip`, `flush`, `finish` and `configure`
-are allowed in every state.
+moves between them; anything else raises Misuse. `push`, `skip`, `hint`, `flush`, `finish` and
+`configure` are allowed in every state.
 
 - IDLE: nothing is open.
 - CANDIDATE: speech was heard, but less than `min_speech`; it is not announced. A silence as long as
   a pause drops it.
 - SPEECH: an utterance is open and announced.
 - PAUSED: it was silent for `pause`; a tentative end was announced, so that the utterance can be
-  decoded while the silence may still grow to `silence`. Exactly one of resumed and ended follows.
+  decoded while the silence may still grow to `silence`, or to what a hint about this pause says.
+  Exactly one of resumed and ended follows.
 
 A frame is speech or silence by the hysteresis of Silero's `get_speech_timestamps` (silero-vad 6,
 utils_vad.py): after silence, speech from `threshold` on; after speech, silence below `threshold` -
@@ -118,6 +119,7 @@ class Memory:
     voiced_end: int = 0  # end of the last frame of speech
     peak: float = 0.0  # highest probability since the start, or since the cut once there is one
     announced: int = 0  # end according to the last pause
+    hinted: int = 0  # silence that ends that pause; 0: what the parameters say
     cut: int = -1  # middle of the quietest frame of the last third before the cap; -1: none yet
     cut_level: int = 0
     cut_probability: float = 0.0
@@ -210,11 +212,27 @@ class Endpointer:
         is_open = m.state in (State.SPEECH, State.PAUSED)
         if m.state is State.CANDIDATE and self._full():
             self._move(Trigger.PAUSE)
-        elif is_open and (self._silent() >= self._params.silence or self._full()):
+        elif is_open and (self._silent() >= self._patience() or self._full()):
             self._end(m.announced if m.state is State.PAUSED else start, "gap", events)
         else:
             self._wait(start, events)
         m.floor = end
+        return tuple(events)
+
+    def hint(
+        self, position: int, utterance: int, end: int, silence: int
+    ) -> tuple[UtteranceEvent, ...]:
+        """Let the pause of `utterance` that began at `end` end it after `silence` samples.
+
+        `position` is less than a frame after the last one. A pause that is over is no matter.
+        """
+        m = self._m
+        self._advance(position)
+        events: list[UtteranceEvent] = []
+        if m.state is State.PAUSED and (m.number, m.announced) == (utterance, end):
+            m.hinted = silence
+            if self._silent() >= silence:
+                self._end(m.announced, "silence", events)
         return tuple(events)
 
     def flush(self, position: int) -> tuple[UtteranceEvent, ...]:
@@ -274,6 +292,11 @@ class Endpointer:
     def _silent(self) -> int:
         return self._m.heard - self._m.voiced_end
 
+    def _patience(self) -> int:
+        """Return the silence that ends the open utterance."""
+        hinted = self._m.hinted if self._m.state is State.PAUSED else 0
+        return hinted or self._params.silence
+
     def _full(self) -> bool:
         # A frame early: a flush may still add the beginning of the next one.
         return self._m.heard - self._m.start > self._m.limit - FRAME
@@ -302,10 +325,11 @@ class Endpointer:
                 return
             was_open = m.state is State.SPEECH
             self._move(Trigger.PAUSE)
+            m.hinted = 0
             if was_open:
                 m.announced = min(m.voiced_end + self._params.post_roll, audible)
                 events.append(Paused(m.number, m.start, m.announced, m.now))
-        if m.state is State.PAUSED and self._silent() >= self._params.silence:
+        if m.state is State.PAUSED and self._silent() >= self._patience():
             self._end(m.announced, "silence", events)
 
     def _open_at(self, start: int) -> None:

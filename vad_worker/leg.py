@@ -14,7 +14,7 @@ from common.bus.wire import NOTHING, Chunk, Control, StreamId, entry_id, read_de
 from common.errors import Misuse
 from common.options import SessionOptions
 from common.pipeline import text
-from common.pipeline.control import Configure, Digit, End, Flush
+from common.pipeline.control import Configure, Digit, End, Flush, Hint
 from common.pipeline.progress import Progress
 from common.pipeline.record import pack
 from common.pipeline.speech import Dtmf, Ended, Event, Flushed, Gap, SpeechEntry, Started
@@ -219,6 +219,9 @@ class VadLeg:
                 self._options = options
                 self._endpointer.configure(_params(options))
                 return []
+            case Hint(utterance, end, silence):
+                ended = self._endpointer.hint(control.position, utterance, end, silence)
+                return self._decided(ended, control.order)
             case Digit(channel, digit):
                 mine = channel == self._leg.channel
                 signalled = [Dtmf(control.position, digit)] if mine else []

@@ -42,6 +42,8 @@ class Options:
     """Most wrong characters in a word of four or more that counts as a keyword's, 0 to 2."""
     vad_threshold: float | None = None
     silence_threshold: float | None = None
+    endpointing: Literal["silence", "turn"] | None = None
+    """Whether silence alone ends an utterance, or what was said before it counts, too."""
     min_speech_duration: float | None = None
     max_utterance: float | None = None
     chunk_size_sec: float | None = None
@@ -87,6 +89,7 @@ class Changes(TypedDict, total=False):
     keyword_distance: int
     vad_threshold: float
     silence_threshold: float
+    endpointing: Literal["silence", "turn"]
     min_speech_duration: float
     max_utterance: float
     denoise: bool

@@ -34,7 +34,7 @@ def add_option_flags(parser: FlagParser) -> None:
             group.add_argument(flag, action=switch, default=SUPPRESS, dest=option.name, help=text)
         else:
             action = "append" if option.kind is Kind.TEXTS else "store"
-            metavar = option.unit or _METAVARS[option.kind]
+            metavar = "|".join(option.choices) or option.unit or _METAVARS[option.kind]
             group.add_argument(
                 flag,
                 action=action,

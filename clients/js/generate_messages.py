@@ -182,7 +182,8 @@ def _option(option: Option) -> str:
     bounds = f", {option.low:g} to {option.high:g}" if option.high else ""
     unit = f" {option.unit}" if option.unit else ""
     meaning = option.meaning[0].upper() + option.meaning[1:]
-    return f"  /** {meaning}{bounds}{unit}. */\n  {option.name}?: {_KINDS[option.kind]}{null};"
+    kind = _one_of(option.choices) if option.choices else _KINDS[option.kind]
+    return f"  /** {meaning}{bounds}{unit}. */\n  {option.name}?: {kind}{null};"
 
 
 def _structure(name: str, cls: Any) -> Iterator[str]:

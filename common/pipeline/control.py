@@ -1,4 +1,4 @@
-"""Requests of a client within its audio; they take effect at their entry's position."""
+"""Requests within a leg's audio, most of its client; they take effect at their position."""
 
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
@@ -38,6 +38,19 @@ class Digit:
     digit: str
 
 
-Command: TypeAlias = Flush | Configure | End | Digit
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What was said before a pause suggests that it end the utterance after `silence` samples.
 
-COMMAND: Message[Command] = Message(Flush, Configure, End, Digit)
+    `utterance` and `end`, where its speech ended, name the pause.
+    """
+
+    t: ClassVar[str] = "hint"
+    utterance: int
+    end: int
+    silence: int
+
+
+Command: TypeAlias = Flush | Configure | End | Digit | Hint
+
+COMMAND: Message[Command] = Message(Flush, Configure, End, Digit, Hint)

@@ -2,18 +2,22 @@
 
 from dataclasses import dataclass
 
-from common.pipeline.record import Message
+from common.pipeline.record import Message, sparse
 
 
 @dataclass(frozen=True, slots=True)
 class PartialText:
-    """The text of [start, end), in 16 kHz samples; its first `stable` characters stay."""
+    """The text of [start, end), in 16 kHz samples; its first `stable` characters stay.
+
+    `paused`: speech has paused at `end`, and this is the text of all of it.
+    """
 
     start: int
     end: int
     text: str
     stable: int
     language: str | None
+    paused: bool = sparse(False)
 
 
 PARTIAL_TEXT = Message(PartialText)

@@ -14,6 +14,7 @@ from websockets.frames import CloseCode
 
 from common.audio import seconds
 from common.options import SessionOptions
+from common.pipeline.control import Hint
 from common.redis.link import Link
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
@@ -298,6 +299,11 @@ class Call:
         if complete and self._state is not State.ENDED:
             self._remains = Remains.WHOLE
             self._end(Ending(Ended(), CloseCode.NORMAL_CLOSURE, "finished"))
+
+    def hint(self, channel: int, hint: Hint) -> None:
+        """See `gateway.downlink.output.Told`."""
+        if self.running and self.finishing_since is None:
+            self.intake.hint(channel, hint)
 
     def overdraw(self) -> None:
         """End it because its API key has no audio left; what was said is still transcribed."""

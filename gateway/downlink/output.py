@@ -4,18 +4,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from common.audio import seconds
+from common.audio import samples, seconds
 from common.bus import wire
 from common.bus.keys import Leg
 from common.bus.reading import Cursor
 from common.options import SessionOptions
+from common.pipeline.control import Hint
 from common.redis.link import Link
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
 from gateway.downlink.late_words import LateWords
 from gateway.downlink.traces import CallTrace, Traces
+from gateway.endpointing.tail import patience
 from gateway.feed.keywords import KeywordSpotter
-from gateway.feed.results import Results
+from gateway.feed.results import PauseText, Results
 from gateway.protocols.commands import KEYWORD, LAG
 from gateway.protocols.events import Event, Final, Lag, Partial, Timing
 from gateway.record import SessionRecord
@@ -32,6 +34,9 @@ class Told(Protocol):
 
     def tell(self, events: Sequence[Event], complete: bool) -> None:
         """Tell the client of these events; `complete`: they were the last."""
+
+    def hint(self, channel: int, hint: Hint) -> None:
+        """Let a pause of this channel be as long as its words suggest."""
 
     def doubt(self) -> None:
         """See `gateway.feed.feed.Listener`."""
@@ -69,7 +74,14 @@ class Output:
         self._metrics = metrics
         self._words_wait = words_wait
         partials = record.options.interim_results
-        self._results = Results(legs, speech=record.speech, partials=partials, after=after)
+        self._options = record.options
+        self._results = Results(
+            legs,
+            speech=record.speech,
+            partials=partials,
+            pauses=record.options.endpointing == "turn",
+            after=after,
+        )
         self._late_words = LateWords(link, session)
         self._keywords = KeywordSpotter(record.options) if KEYWORD in record.events else None
         self._tells_lag = LAG in record.events
@@ -83,7 +95,9 @@ class Output:
 
     def configure(self, options: SessionOptions) -> None:
         """Let new options take effect with the next results."""
+        self._options = options
         self._results.partials = options.interim_results
+        self._results.pauses = options.endpointing == "turn"
         if self._keywords is not None:
             self._keywords.configure(options)
 
@@ -93,6 +107,8 @@ class Output:
 
     def deliver(self, news: Mapping[bytes, list[wire.RawEntry]]) -> None:
         """See `Listener`."""
+        for pause in self._results.paused(news):
+            self._weigh(pause)
         events = [self._timed(event) for event in self._results.read(news)]
         if self._keywords is not None:
             events = [each for e in events for each in (e, *self._keywords.spot(e))]
@@ -138,6 +154,16 @@ class Output:
             self._late_words.forgo_after(self._words_wait)
             return False
         return True
+
+    def _weigh(self, pause: PauseText) -> None:
+        """Say how long a pause may be. Not of an upload, whose audio is far beyond it already."""
+        if not self._arrivals.live:
+            return
+        ordinary = self._options.silence_threshold
+        silence = patience(pause.said.text, pause.said.language, ordinary)
+        if silence != ordinary:
+            hint = Hint(pause.utterance, pause.said.end, samples(silence))
+            self._told.hint(pause.channel, hint)
 
     def _timed(self, event: Event) -> Event:
         """Measure how late an event is, and note it in a final."""

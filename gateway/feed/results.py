@@ -13,7 +13,7 @@ from common.bus import wire
 from common.bus.keys import Leg
 from common.bus.reading import Cursor
 from common.pipeline import speech, text
-from common.pipeline.partial import PARTIAL_TEXT
+from common.pipeline.partial import PARTIAL_TEXT, PartialText
 from common.pipeline.speech import SPEECH_ENTRY
 from common.pipeline.stream_ids import BEGINNING
 from common.pipeline.streams import PARTIAL, SPEECH, TEXT
@@ -41,6 +41,15 @@ class AwaitedWords:
     digest: str
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class PauseText:
+    """What was said before a pause."""
+
+    channel: int
+    utterance: int
+    said: PartialText
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,8 @@ class LegResults:
         self.speech = leg.key(SPEECH)
         self.cursors = {self.text: BEGINNING, self.speech: BEGINNING}
         self.partials: dict[bytes, int] = {}
+        self.newest: tuple[int, str, int] | None = None
+        """The partial told last: its utterance, text and stable characters."""
         self.awaited: dict[int, AwaitedWords] = {}
 
     def follow_partial(self, utterance: int) -> None:
@@ -101,14 +112,22 @@ class LegResults:
 class Results:
     """All legs of one session. `speech`: whether the client wants speech events.
 
-    `partials`: whether it wants partials; this may change at any time.
+    `partials`: whether it wants partials; `pauses`: whether `paused` is asked for. Both may change
+    at any time.
     `after` is the last `seq` that a resuming client has; nothing up to it is sent again.
     """
 
     def __init__(
-        self, legs: Sequence[Leg], *, speech: bool, partials: bool = True, after: int = 0
+        self,
+        legs: Sequence[Leg],
+        *,
+        speech: bool,
+        partials: bool = True,
+        pauses: bool = False,
+        after: int = 0,
     ) -> None:
         self.partials = partials
+        self.pauses = pauses
         self._legs = {leg: LegResults(leg) for leg in legs}
         self._speech = speech
         self._after = after
@@ -144,7 +163,7 @@ class Results:
             for kind in wanted:
                 if (utterance := PARTIAL.number_in(kind)) is not None:
                     results.follow_partial(int(utterance))
-            if self.partials and (kinds is None or wanted):
+            if (self.partials or self.pauses) and (kinds is None or wanted):
                 yield from map(results.cursor, results.partials)
 
     def follow(self, channel: int, utterance: int) -> None:
@@ -152,6 +171,16 @@ class Results:
         for leg, results in self._legs.items():
             if leg.channel == channel:
                 results.follow_partial(utterance)
+
+    def paused(self, news: Mapping[bytes, list[wire.RawEntry]]) -> list[PauseText]:
+        """Return what was said before new pauses; to be asked before `read`."""
+        found: list[PauseText] = []
+        for leg in self._legs.values() if self.pauses else ():
+            for key, utterance in leg.partials.items():
+                newest = wire.read_owned(news[key][-1], PARTIAL_TEXT) if news.get(key) else None
+                if newest is not None and newest.paused:
+                    found.append(PauseText(leg.leg.channel, utterance, newest))
+        return found
 
     def read(self, news: Mapping[bytes, list[wire.RawEntry]]) -> list[Event]:
         """Read new entries by stream key; return what is shown of them, in order."""
@@ -242,6 +271,9 @@ class Results:
     def _partial(leg: LegResults, utterance: int, entry: wire.RawEntry) -> list[Event]:
         partial = wire.read_owned(entry, PARTIAL_TEXT)
         if partial is None:
+            return []
+        before, leg.newest = leg.newest, (utterance, partial.text, partial.stable)
+        if partial.paused and leg.newest == before:
             return []
         return [
             Partial(

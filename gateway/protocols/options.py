@@ -37,6 +37,8 @@ def _reader(option: Option) -> fields.Reader:
             reader = fields.number(option.low, option.high)
         case Kind.TEXT:
             reader = fields.text(option.longest)
+        case Kind.CHOICE:
+            reader = fields.one_of(option.choices)
         case Kind.TEXTS:
             reader = fields.texts(option.most, option.longest)
     return fields.or_null(reader) if option.nullable else reader

@@ -12,7 +12,7 @@ from common.bus import wire
 from common.bus.keys import Leg
 from common.bus.wire import StreamId
 from common.options import SessionOptions
-from common.pipeline.control import Command, Configure, Digit, End, Flush
+from common.pipeline.control import Command, Configure, Digit, End, Flush, Hint
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
 from gateway.protocols.api import ClientError
@@ -148,6 +148,12 @@ class Intake:
     def digit(self, channel: int, digit: str, ordinal: int) -> None:
         """Report a DTMF digit after the audio so far."""
         self._behind(lambda: self._control(Digit(channel, digit), ordinal))
+
+    def hint(self, channel: int, hint: Hint) -> None:
+        """Say how long a pause of this channel may be, after the audio so far."""
+        leg = self.legs[channel]
+        leg.control(hint)
+        self._uplink.touch(leg)
 
     def flush(self, ordinal: int) -> None:
         """End the legs' open utterances after the audio so far."""

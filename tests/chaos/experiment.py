@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from tests.chaos.caller import Course, hold
+from tests.chaos.cuts import judge_cuts
 from tests.chaos.driver import Driver, Happened
 from tests.chaos.judge import Spoken, Verdict, judge
 from tests.chaos.plan import plan, troubles
@@ -60,7 +61,14 @@ class Setup:
     def spoken(self) -> list[Script]:
         """Return what is said in the calls, the protocols in turns."""
         speech = clips()
-        mine = scripts(self.seed, self.scripts, speech, seconds=self.seconds, denoise=self.denoise)
+        mine = scripts(
+            self.seed,
+            self.scripts,
+            speech,
+            seconds=self.seconds,
+            denoise=self.denoise,
+            turns=self.mode == _DETERMINISTIC,
+        )
         if self.protocols == NATIVE:
             return mine
         theirs = others(self.seed, speech, seconds=self.seconds)
@@ -74,6 +82,8 @@ class Setup:
         another size, as denoised ones may on some processors.
         """
         texts = self.mode == WHISPER or not script.options.denoise
+        if script.turns:
+            return judge_cuts(truth, heard, texts=texts)
         return judge(truth, heard, texts=texts)
 
     def layout(self, own: Mapping[str, int]) -> Layout:
@@ -217,7 +227,10 @@ async def _truth(
     truth: dict[str, list[Spoken]] = {}
     for pace in setup.paces:
         courses = [Course(0, script) for script in spoken]
-        await asyncio.gather(*(hold(url, course, pace) for course in courses))
+        # Words decide only about live calls.
+        await asyncio.gather(
+            *(hold(url, course, 1.0 if course.script.turns else pace) for course in courses)
+        )
         for course in courses:
             name, finals = course.script.name, course.finals
             if course.failure or course.errors or course.gaps:

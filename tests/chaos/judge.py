@@ -60,7 +60,7 @@ class Verdict:
         self.first = self.first or difference
 
 
-_ROUNDING = 0.0015
+ROUNDING = 0.0015
 """Seconds; times are told to the millisecond."""
 
 
@@ -82,17 +82,18 @@ def judge(truth: Sequence[Spoken], heard: Sequence[Spoken], *, texts: bool = Tru
         for again in given[1:]:
             verdict.doubled += len(again.words)
             verdict.note(f"told twice: {again}")
-        _compare(spoken, given[0], verdict, texts=texts)
+        compare(spoken, given[0], verdict, texts=texts)
     for extra in (spoken for given in by_key.values() for spoken in given):
         verdict.doubled += len(extra.words)
         verdict.note(f"not in the truth: {extra}")
-    _check_order(heard, verdict)
+    check_order(heard, verdict)
     return verdict
 
 
-def _compare(truth: Spoken, heard: Spoken, verdict: Verdict, *, texts: bool) -> None:
+def compare(truth: Spoken, heard: Spoken, verdict: Verdict, *, texts: bool = True) -> None:
+    """Count what is wrong with an utterance that was told once."""
     apart = max(abs(truth.start - heard.start), abs(truth.end - heard.end))
-    if apart > _ROUNDING:
+    if apart > ROUNDING:
         verdict.changed += len(truth.words)
         verdict.note(f"{heard} is elsewhere: {truth}")
         return
@@ -111,7 +112,8 @@ def _compare(truth: Spoken, heard: Spoken, verdict: Verdict, *, texts: bool) -> 
             verdict.changed += sum(word not in known for word in extra)
 
 
-def _check_order(heard: Iterable[Spoken], verdict: Verdict) -> None:
+def check_order(heard: Iterable[Spoken], verdict: Verdict) -> None:
+    """Count the words of utterances that came after later ones of their channel."""
     last: dict[int, Spoken] = {}
     for spoken in heard:
         before = last.get(spoken.channel)

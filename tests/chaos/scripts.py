@@ -63,6 +63,11 @@ class Script:
         return max(step.until for step in self.steps if isinstance(step, Say))
 
     @property
+    def turns(self) -> bool:
+        """Whether its words decide where an utterance ends: when they come matters then."""
+        return self.options.endpointing == "turn"
+
+    @property
     def partials(self) -> bool:
         """Whether it has partials from its beginning to its end."""
         changes = [step.changes for step in self.steps if isinstance(step, Configure)]
@@ -111,6 +116,10 @@ _DENOISED = _Kind(
 )
 
 
+# With partials, words may stay that were stable while a clause was longer: that is up to the pace.
+_TURNS = _Kind("turns", Options(endpointing="turn", interim_results=False))
+
+
 def scripts(
     seed: int,
     count: int,
@@ -118,9 +127,15 @@ def scripts(
     *,
     seconds: tuple[float, float] = (20.0, 60.0),
     denoise: bool = False,
+    turns: bool = False,
 ) -> list[Script]:
-    """Return `count` different scripts of so many seconds; with `denoise` the last one uses it."""
+    """Return `count` different scripts of so many seconds.
+
+    With `denoise` the last one uses it; with `turns` the first one's words end its utterances.
+    """
     kinds = [_KINDS[number % len(_KINDS)] for number in range(count)]
+    if turns:
+        kinds[0] = _TURNS
     if denoise:
         kinds[-1] = _DENOISED
     return [

@@ -19,7 +19,7 @@ from asr_worker.stage import AsrStage
 from common.audio import SAMPLE_RATE
 from common.stage import worker
 from common.telemetry.metrics import AsrMetrics
-from tests.chaos.blocks import words
+from tests.chaos.blocks import marked
 
 _CONCURRENCY = 16
 
@@ -43,7 +43,7 @@ class BlockEngine:
         """See `Engine.decode`."""
         seconds = len(request.audio) / SAMPLE_RATE
         await asyncio.sleep(self._least + seconds * self._per_second)
-        return Hypothesis(" ".join(words(request.audio)), language="English")
+        return Hypothesis(marked(request.audio), language="English")
 
     async def watch(self) -> None:
         """Nothing can die."""

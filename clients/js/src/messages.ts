@@ -28,6 +28,8 @@ export interface ChangeableOptions {
   vad_threshold?: number;
   /** Silence that ends an utterance, 0.01 to 60 s. */
   silence_threshold?: number;
+  /** What ends an utterance. */
+  endpointing?: "silence" | "turn";
   /** Speech to start an utterance, 0.01 to 60 s. */
   min_speech_duration?: number;
   /** Cuts an utterance, 2 to 300 s. */

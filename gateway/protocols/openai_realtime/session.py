@@ -127,6 +127,7 @@ class Session:
             denoise=self.defaults.denoise if self.noise == {} else self.noise is not None,
             vad_threshold=turns.get("threshold", self.defaults.vad_threshold),
             silence_threshold=self._silence,
+            endpointing="turn" if self._semantic else self.defaults.endpointing,
         )
 
     def shown(self) -> dict[str, Any]:
@@ -155,6 +156,10 @@ class Session:
         only = several[0] if len(several) == 1 else None
         language: str | None = self.transcription.get("language", only)
         return language
+
+    @property
+    def _semantic(self) -> bool:
+        return not self.manual and (self.turns or {}).get("type") == "semantic_vad"
 
     @property
     def _silence(self) -> float:

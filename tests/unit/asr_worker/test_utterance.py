@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr_worker.actions import Cancel, Decode, PublishFinal
+from asr_worker.actions import Cancel, Decode, PublishFinal, PublishPartial
 from asr_worker.api import DecodeRequest, Hypothesis, Word
 from asr_worker.recording import GONE
 from asr_worker.utterance import BROKEN, Utterance, unreadable
@@ -21,7 +21,7 @@ from common.pipeline.speech import Ended, Event, Paused, Resumed, SpeechEntry
 from common.pipeline.text import Final
 from common.pipeline.trace import Decoding, Endpoint
 from common.pipeline.work import TextWork, UtteranceWork
-from common.stage.api import Assignment, Commit, DeadLetter, Done, Offer
+from common.stage.api import Assignment, Commit, DeadLetter, Done, Offer, Show
 
 LEG = Leg("s", 0)
 WORK = UtteranceWork(
@@ -404,3 +404,24 @@ def test_a_clause_is_heard_alone_and_its_words_are_where_they_were_said():
         ("oui", 1000 + SAMPLE_RATE, 1000 + 24_000, 0.9),
         ("non", first + 8_000, first + SAMPLE_RATE, 0.8),
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "live", "told"),
+    [
+        (SessionOptions(endpointing="turn"), True, [True]),
+        (SessionOptions(endpointing="turn"), False, [False]),
+        (SessionOptions(), True, [False]),
+    ],
+)
+def test_what_was_said_before_a_pause_is_told_where_it_decides(
+    options: SessionOptions, live: bool, told: list[bool]
+):
+    one = Utterance(LEG, replace(WORK, options=options, live=live), committed=2, cadence=8000)
+    paused(one, 9000)
+    decoded(one, ENGLISH)
+    partials = [one.partial(e) for e in one.scheduler.due() if isinstance(e, PublishPartial)]
+    texts = [each.text for each in partials if isinstance(each, Show)]
+    assert [each.paused for each in texts] == told
+    assert [(each.text, each.end) for each in texts] == [("hello there", 9000)]
+    assert (one.spare == 0) is told[0]

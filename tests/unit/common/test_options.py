@@ -28,6 +28,8 @@ def allows(option: Option, value: object) -> bool:
             return len(value) <= option.longest
         case Kind.TEXTS, tuple():
             return len(value) <= option.most and all(0 < len(v) <= option.longest for v in value)
+        case Kind.CHOICE, str():
+            return value in option.choices
         case Kind.LANGUAGE, str():
             return value in NAMES_BY_CODE.values()
     return False

@@ -399,3 +399,61 @@ def test_positions_that_cannot_be_are_misuse() -> None:
 def test_impossible_parameters_are_misuse(values: dict[str, float]) -> None:
     with pytest.raises(Misuse):
         EndpointerParams(**values)  # type: ignore[arg-type]
+
+
+def hinted(endpointer: Endpointer, seconds: float) -> tuple[UtteranceEvent, ...]:
+    """Say how long the open pause may be."""
+    memory = endpointer.snapshot().memory
+    return endpointer.hint(memory.now, memory.number, memory.announced, samples(seconds))
+
+
+def test_a_hint_lets_a_pause_end_earlier() -> None:
+    endpointer = in_state(State.PAUSED)
+    assert hinted(endpointer, 0.5) == ()
+    (ended,) = feed(endpointer, HUSH, 0.3)
+    assert isinstance(ended, Ended)
+    assert (ended.reason, ended.at - ended.end) == ("silence", 16 * FRAME - PARAMS.post_roll)
+
+
+def test_a_pause_that_is_long_enough_for_its_hint_ends_there() -> None:
+    endpointer = in_state(State.PAUSED)
+    memory = endpointer.snapshot().memory
+    position = memory.heard + 100
+    (ended,) = endpointer.hint(position, 1, memory.announced, samples(0.25))
+    assert ended == Ended(1, memory.start, memory.announced, position, "silence")
+    assert kinds(feed(endpointer, TALK, 0.5)) == [Started]
+
+
+def test_a_hint_lets_a_pause_be_longer_and_the_next_is_as_before() -> None:
+    endpointer = in_state(State.PAUSED)
+    assert hinted(endpointer, 1.5) == ()
+    assert feed(endpointer, HUSH, 1.1) == []
+    assert kinds(feed(endpointer, TALK, 0.5)) == [Resumed]
+    assert kinds(feed(endpointer, HUSH, 0.9)) == [Paused, Ended]
+
+
+def test_a_gap_ends_a_pause_by_its_hint_too() -> None:
+    endpointer = in_state(State.PAUSED)
+    hinted(endpointer, 1.5)
+    at = heard(endpointer)
+    assert endpointer.skip(at, at + samples(0.8)) == ()
+    (ended,) = endpointer.skip(at + samples(0.8), at + samples(1.6))
+    assert isinstance(ended, Ended)
+    assert ended.reason == "gap"
+
+
+@pytest.mark.parametrize("wanted", list(State))
+def test_a_hint_about_another_pause_does_nothing(wanted: State) -> None:
+    endpointer = in_state(wanted)
+    memory = endpointer.snapshot().memory
+    for utterance, end in ((memory.number + 1, memory.announced), (memory.number, 5)):
+        assert endpointer.hint(memory.now, utterance, end, 1) == ()
+    assert endpointer.snapshot().memory == memory
+
+
+def test_a_hint_that_comes_after_speech_went_on_does_nothing() -> None:
+    endpointer = in_state(State.PAUSED)
+    end = endpointer.snapshot().memory.announced
+    feed(endpointer, TALK, 0.1)
+    assert endpointer.hint(heard(endpointer), 1, end, 1) == ()
+    assert kinds(feed(endpointer, HUSH, 0.7)) == [Paused]

@@ -47,13 +47,23 @@ class Skip:
     length: int
 
 
-Step: TypeAlias = Talk | Flush | Skip | EndpointerParams
+@dataclass(frozen=True)
+class Hint:
+    """A hint, `beyond` samples after the last frame, about the open pause or the one before."""
+
+    beyond: int
+    silence: int
+    late: bool
+
+
+Step: TypeAlias = Talk | Flush | Skip | Hint | EndpointerParams
 
 PROBABILITIES = st.sampled_from([0.1, 0.9, 0.1, 0.9, 0.34, 0.36, 0.5]) | st.floats(0, 1)
 ENERGIES = st.sampled_from([0.0, 1e-9, 1e-6, 1e-4, 1e-2, 1.0])
 WITHIN = st.integers(0, FRAME - 1)
 TALKS = st.builds(Talk, st.integers(1, 60), PROBABILITIES, ENERGIES)
-OTHERS = st.builds(Flush, WITHIN) | st.builds(Skip, WITHIN, st.integers(1, 30_000))
+HINTS = st.builds(Hint, WITHIN, st.integers(1, 30_000), st.booleans())
+OTHERS = st.builds(Flush, WITHIN) | st.builds(Skip, WITHIN, st.integers(1, 30_000)) | HINTS
 STEPS = st.lists(st.lists(TALKS, min_size=1, max_size=6) | OTHERS.map(lambda step: [step])).map(
     lambda groups: [step for group in groups for step in group]
 )
@@ -102,6 +112,12 @@ class Player:
                 self.heard = start + step.length
                 self.gaps.append((start, self.heard))
                 self.take(self.endpointer.skip(start, self.heard), self.heard)
+            case Hint():
+                position = max(self.now, self.heard + step.beyond)
+                pauses = [each for each in self.events if isinstance(each, Paused)]
+                for pause in pauses[-2:-1] if step.late else pauses[-1:]:
+                    about = (pause.utterance, pause.end, step.silence)
+                    self.take(self.endpointer.hint(position, *about), position)
             case EndpointerParams():
                 self.endpointer.configure(step)
 

@@ -10,8 +10,8 @@ from common.bus.keys import Leg
 from common.bus.wire import Chunk, Control, StreamId, denoised
 from common.options import SessionOptions
 from common.pipeline import text
-from common.pipeline.control import Configure, Digit, End, Flush
-from common.pipeline.speech import Dtmf, Event, Gap, SpeechEntry
+from common.pipeline.control import Configure, Digit, End, Flush, Hint
+from common.pipeline.speech import Dtmf, Ended, Event, Gap, Paused, SpeechEntry
 from common.pipeline.trace import Endpoint
 from common.pipeline.work import LegWork, UtteranceWork
 from common.stage.api import Commit, Done, Effect, Emit, Entry, Offer, Snapshot
@@ -232,3 +232,35 @@ def test_the_answer_to_a_flush_says_so_too():
     (final,) = [each.item for each in effects if isinstance(each, Commit)]
     assert isinstance(final, text.Final)
     assert (final.endpoint, final.decoding) == (endpoint, None)
+
+
+def test_a_hint_ends_a_pause_at_its_place_in_the_audio():
+    one = leg()
+    run(one, [frames(20, 20)], LOUD)
+    effects = run(one, [frames(8, 28)], QUIET)
+    ((paused,),) = [spoken(each) for each in effects if isinstance(each, Emit)]
+    assert isinstance(paused, Paused)
+    about = Hint(paused.utterance, paused.end, 7 * FRAME)
+    (emit,) = run(one, [Control(28 * FRAME, 2, about)], QUIET)
+    assert isinstance(emit, Emit)
+    assert emit.events.at == StreamId(28 * FRAME, 2)
+    assert spoken(emit) == (Ended(1, 0, paused.end, 28 * FRAME, "silence"),)
+
+
+@pytest.mark.parametrize("hinted", [0.4, 0.8, 1.6])
+def test_a_new_owner_decides_by_the_same_hint(hinted: float):
+    silence = round(hinted * 16_000)
+    told: list[list[Event]] = []
+    for moves in (False, True):
+        one = leg()
+        run(one, [frames(20, 20)], LOUD)
+        about = Hint(1, 20 * FRAME + 1_600, silence)
+        run(one, [frames(8, 28)], QUIET)
+        effects = run(one, [Control(28 * FRAME, 2, about)], QUIET)
+        one = leg(one.snapshot(b"")) if moves else one
+        effects += run(one, [frames(60, 88)], QUIET)
+        told.append([e for each in effects if isinstance(each, Emit) for e in spoken(each)])
+    (ended,) = told[0]
+    assert isinstance(ended, Ended)
+    assert ended.at - 20 * FRAME == -(-silence // FRAME) * FRAME
+    assert told[0] == told[1]

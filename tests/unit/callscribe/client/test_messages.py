@@ -208,6 +208,7 @@ def test_every_option_of_the_protocol_can_be_sent():
         keyword_distance=1,
         vad_threshold=0.4,
         silence_threshold=0.5,
+        endpointing="turn",
         min_speech_duration=0.1,
         max_utterance=20,
         chunk_size_sec=2,

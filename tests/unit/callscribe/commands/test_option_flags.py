@@ -13,6 +13,7 @@ GIVEN: dict[Kind, tuple[list[str], object]] = {
     Kind.FLOAT: (["1"], 1.0),
     Kind.TEXT: (["some words"], "some words"),
     Kind.TEXTS: (["some words"], ("some words",)),
+    Kind.CHOICE: (["turn"], "turn"),
     Kind.LANGUAGE: (["en"], "en"),
     Kind.BOOL: ([], True),
 }

@@ -23,6 +23,7 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
     "control-config": (control.COMMAND, control.Configure(OPTIONS)),
     "control-end": (control.COMMAND, control.End()),
     "control-digit": (control.COMMAND, control.Digit(channel=1, digit="#")),
+    "control-hint": (control.COMMAND, control.Hint(utterance=7, end=80_000, silence=6_400)),
     "work-leg": (
         work.LEG_WORK,
         work.LegWork(
@@ -86,6 +87,10 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
         ),
     ),
     "partial": (partial.PARTIAL_TEXT, partial.PartialText(48_000, 64_000, "Guten", 3, "German")),
+    "partial-paused": (
+        partial.PARTIAL_TEXT,
+        partial.PartialText(48_000, 80_000, "Guten Tag.", 5, "German", paused=True),
+    ),
     "text-final": (
         text.ITEM,
         text.Final(

@@ -8,6 +8,7 @@ import pytest
 
 from common.bus.keys import Leg
 from common.options import SessionOptions
+from common.pipeline.control import Hint
 from common.pipeline.speech import Started
 from common.redis.link import Link
 from gateway.downlink.output import Output
@@ -16,7 +17,14 @@ from gateway.protocols.commands import EVENTS, About, AudioFormat
 from gateway.protocols.events import Event, Final, Keyword, Lag, Partial, SpeechStarted, Words
 from gateway.record import SessionRecord
 from gateway.uplink.arrivals import Arrivals
-from tests.unit.gateway.feed.test_results import end, item, later, partial, speech
+from tests.unit.gateway.feed.test_results import (
+    before_pause,
+    end,
+    item,
+    later,
+    partial,
+    speech,
+)
 from tests.unit.gateway.stand_ins import Table
 
 STARTED = Started(1, 3, 4, 0.9)
@@ -25,16 +33,26 @@ STARTED = Started(1, 3, 4, 0.9)
 class Heard:
     """An output, and what it hands on."""
 
-    def __init__(self, *events: str, after: int = 0, channels: int = 1, start: int = 0) -> None:
+    def __init__(
+        self,
+        *events: str,
+        after: int = 0,
+        channels: int = 1,
+        start: int = 0,
+        options: SessionOptions | None = None,
+    ) -> None:
         self.events: list[Event] = []
         self.told: list[bool] = []
         """For each delivery, whether it was the last."""
+        self.hints: list[tuple[int, Hint]] = []
         self.doubts = 0
         self.lost: list[str] = []
         self.arrivals = Arrivals(start)
         sound = AudioFormat("pcm16", 16_000, channels)
         wanted = frozenset(events)
-        record = SessionRecord(SessionOptions(), sound, wanted, About(), False, False, "g")
+        record = SessionRecord(
+            options or SessionOptions(), sound, wanted, About(), False, False, "g"
+        )
         table = Table()
         self.metrics = table.metrics
         self.output = Output(
@@ -52,6 +70,9 @@ class Heard:
     def tell(self, events: Sequence[Event], complete: bool) -> None:
         self.events += events
         self.told.append(complete)
+
+    def hint(self, channel: int, hint: Hint) -> None:
+        self.hints.append((channel, hint))
 
     def doubt(self) -> None:
         self.doubts += 1
@@ -216,3 +237,38 @@ async def test_keywords_follow_the_result_that_they_stand_in_for_who_wants_them(
     unasked.output.configure(SessionOptions(keywords=("Hello",)))
     unasked.output.deliver({TEXT: [item(1, 1)]})
     assert [type(event) for event in unasked.events] == [Final]
+
+
+TURN = SessionOptions(endpointing="turn", silence_threshold=0.8)
+PART = Leg("s", 0).key("part:1")
+
+
+def hints(heard: Heard, said: str) -> list[float]:
+    """Return how long pauses behind this text may be, in seconds, as far as that was told."""
+    heard.hints.clear()
+    list(heard.output.cursors({Leg("s", 0): {"part:1"}}))
+    heard.output.deliver({PART: [before_pause(2, said)]})
+    assert all((channel, hint.utterance, hint.end) == (0, 1, 15) for channel, hint in heard.hints)
+    return [hint.silence / 16_000 for _, hint in heard.hints]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("That is all.", [0.4]),
+        ("I would like to", [1.6]),
+        ("It is five five", [1.6]),
+        ("?", []),
+    ],
+)
+async def test_a_pause_may_be_as_long_as_its_words_suggest(said, told):
+    assert hints(Heard(options=TURN), said) == told
+
+
+async def test_pauses_are_weighed_only_while_asked_for_and_live():
+    heard = Heard()
+    assert hints(heard, "That is all.") == []
+    heard.output.configure(replace(TURN, silence_threshold=0.5))
+    assert hints(heard, "That is all.") == [0.25]
+    heard.arrivals.note(60 * 16_000)  # an upload: a minute in a moment
+    assert hints(heard, "That is all.") == []

@@ -400,3 +400,36 @@ def test_a_digit_that_a_client_had_before_it_resumed_is_not_told_again():
     results.read({LEG.key("text"): [item(1, 1)]})
     news = {LEG.key("speech"): [speech(1, bus.Dtmf(0, "5"), bus.Dtmf(20, "6"), bus.Dtmf(21, "7"))]}
     assert results.read(news) == [Dtmf(0, 21, "7")]
+
+
+def before_pause(n: int, said: str, stable: int = 2) -> RawEntry:
+    packed = pack(PartialText(10, 15, said, stable, "English", paused=True))
+    return wire.entry_id(1, n), [wire.BODY_FIELD, packed]
+
+
+def test_what_was_said_before_a_pause_is_read_for_who_asks_for_it():
+    results = Results([LEG], speech=False, partials=False, pauses=True)
+    key = LEG.key("part:1")
+    assert key in keys_of(results, {LEG: {"part:1"}})
+    news = {key: [partial(1, 2, "hel"), before_pause(3, "hello.")]}
+    (pause,) = results.paused(news)
+    assert (pause.channel, pause.utterance, pause.said.text) == (0, 1, "hello.")
+    assert results.read(news) == []
+    assert results.paused({key: [partial(1, 4, "hello. And")]}) == []
+    results.pauses = False
+    assert results.paused(news) == []
+    assert key not in keys_of(results, {LEG: {"part:1"}})
+
+
+def test_a_partial_is_not_told_again_because_of_a_pause():
+    results = Results([LEG], speech=False)
+    key = LEG.key("part:1")
+    keys_of(results, {LEG: {"part:1"}})
+
+    def told(entry: RawEntry) -> list[str]:
+        return [e.text for e in results.read({key: [entry]}) if isinstance(e, Partial)]
+
+    assert told(partial(1, 2, "hello")) == ["hello"]
+    assert told(before_pause(3, "hello")) == []
+    assert told(before_pause(4, "hello.")) == ["hello."]
+    assert told(partial(1, 5, "hello.")) == ["hello."]

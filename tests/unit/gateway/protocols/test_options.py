@@ -41,6 +41,8 @@ def good(option: Option) -> list[tuple[object, object]]:
         case Kind.TEXTS:
             full = ["ü" * option.longest] * option.most
             return [([], ()), (full, tuple(full))]
+        case Kind.CHOICE:
+            return [(choice, choice) for choice in option.choices]
         case Kind.LANGUAGE:
             return [("de", "German"), ("English", "English"), ("auto", None)]
 
@@ -59,6 +61,9 @@ def beyond(option: Option) -> list[tuple[object, str]]:
             told = f"at most {option.most} strings of 1 to {option.longest} characters"
             too_long, too_many = ["a" * (option.longest + 1)], ["a"] * (option.most + 1)
             return [(too_long, told), (too_many, told), ([""], told)]
+        case Kind.CHOICE:
+            told = f"one of {', '.join(option.choices)}"
+            return [("", told), (option.choices[0].upper(), told), (None, told)]
         case Kind.LANGUAGE:
             return [("Klingonese", "unknown language 'Klingonese'")]
 

@@ -5,6 +5,7 @@ from typing import cast
 from common.bus import wire
 from common.bus.wire import StreamId
 from common.options import SessionOptions
+from common.pipeline.control import Hint
 from gateway.protocols.commands import About, AudioFormat
 from gateway.record import SessionRecord
 from gateway.uplink.intake import Intake
@@ -257,3 +258,10 @@ def test_a_digit_goes_to_every_leg_so_that_controls_are_counted_alike():
     call = intake(STEREO)
     call.digit(1, "#", 1)
     assert written(call) == [[b"digit"]] * 2
+
+
+def test_a_hint_goes_to_its_leg_alone():
+    call = intake()
+    call.push(bytes(40))
+    call.hint(1, Hint(3, 5, 6_400))
+    assert written(call) == [[bytes(20)], [bytes(20), b"hint"]]

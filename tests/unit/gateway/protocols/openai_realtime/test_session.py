@@ -1,5 +1,6 @@
 """What a client sets, in either form, and the options that it means."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -121,15 +122,17 @@ def test_a_model_whose_clients_commit_has_no_turn_detection_unless_asked_for(mod
 @pytest.mark.parametrize(
     ("eagerness", "silence"), [("low", 1.6), ("medium", 0.8), ("auto", 0.8), ("high", 0.4)]
 )
-def test_semantic_vad_is_a_length_of_silence(eagerness, silence):
+def test_semantic_vad_goes_by_words_and_a_length_of_silence(eagerness, silence):
     session = given(turns(type="semantic_vad", eagerness=eagerness))
     assert session.options.silence_threshold == pytest.approx(silence)
+    assert session.options.endpointing == "turn"
     assert session.shown()["turn_detection"] == {"type": "semantic_vad", "eagerness": eagerness}
 
 
 def test_another_kind_of_turn_detection_begins_with_its_defaults():
     session = given(turns(type="server_vad", threshold=0.9), turns(type="semantic_vad"))
-    assert session.options == DEFAULTS
+    assert session.options == replace(DEFAULTS, endpointing="turn")
+    assert session.updated(turns(type="server_vad")).options == DEFAULTS
 
 
 def test_noise_is_reduced_if_asked_for_or_by_default():

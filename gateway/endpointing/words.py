@@ -1,0 +1,58 @@
+"""Words by which a speaker is not done, by language: they lean on a word that is still to come.
+
+A word that ends sentences as often, such as `in` and `on` in English, is not among them.
+"""
+
+from collections.abc import Mapping
+
+_OPEN = {
+    "English": """
+        a an the my your our their its every and or but nor because if unless when while whereas
+        although though since until so that than as of to for from with without into onto between
+        during toward towards via per by at about against like i'm i'd i'll we'll you'll they'll
+        let's there's who's whose which very dot underscore hyphen dash double triple
+        um uh er erm hmm mm uhm eh""",
+    "Spanish": """
+        el la los las un una unos unas al del mi mis tu tus su sus nuestro nuestra cada este esta
+        y e o u pero sino porque si aunque cuando mientras como que donde de a ante con contra desde
+        en entre hacia hasta para por según sin sobre tras muy más arroba punto guion doble
+        eh em este pues o sea""",
+    "French": """
+        le la les un une des du de d l au aux mon ma mes ton ta tes son sa ses notre nos votre vos
+        leur leurs ce cet cette ces chaque et ou mais donc or ni car parce que puis quand lorsque si
+        comme dont où qui à avec chez contre dans depuis derrière dès devant en entre envers jusque
+        par pendant pour sans selon sous sur vers très plus arobase point tiret double
+        euh heu hum ben""",
+    "Italian": """
+        il lo la i gli le un uno una del dello della dei degli delle al allo alla ai agli alle dal
+        dalla dai dalle nel nella nei nelle sul sulla mio mia tuo tua suo sua nostro nostra ogni
+        e ed o oppure ma però perché se quando mentre come che dove cui di a ad da in con su per tra
+        fra senza verso molto più chiocciola punto trattino doppio ehm eh mh cioè""",
+    "German": """
+        der die das den dem des ein eine einen einem einer eines mein meine meinen meinem dein deine
+        sein seine ihr ihre unser unsere jede jeder jedes und oder aber denn sondern weil dass wenn
+        als ob obwohl während bevor nachdem damit sodass wie von vom zu zum zur für mit ohne bei
+        beim nach seit gegen durch um zwischen über unter sehr punkt bindestrich unterstrich
+        klammeraffe äh ähm öhm hm also""",
+    "Russian": """
+        и а но или либо что чтобы если когда пока хотя потому так как где который которая которое
+        которые в во на с со к ко у о об от до из за под над при про по для без через между
+        мой моя моё мои твой твоя ваш ваша ваше ваши наш наша их его её очень собака точка дефис
+        подчёркивание э эм ээ ну мм это""",
+}
+OPEN: Mapping[str, frozenset[str]] = {
+    language: frozenset(words.split()) for language, words in _OPEN.items()
+}
+
+_SPELLED = {
+    "English": "zero oh one two three four five six seven eight nine double triple",
+    "Spanish": "cero uno dos tres cuatro cinco seis siete ocho nueve",
+    "French": "zéro un deux trois quatre cinq six sept huit neuf",
+    "Italian": "zero uno due tre quattro cinque sei sette otto nove",
+    "German": "null eins zwei zwo drei vier fünf sechs sieben acht neun",
+    "Russian": "ноль нуль один два три четыре пять шесть семь восемь девять",
+}
+DIGITS: Mapping[str, frozenset[str]] = {
+    language: frozenset(words.split()) for language, words in _SPELLED.items()
+}
+"""Words that numbers are dictated with."""
