@@ -98,6 +98,11 @@ class Snapshot:
     floor: int
     pins: Mapping[int, int]
 
+    @property
+    def first_needed(self) -> int:
+        """The first position that a take-over, or the owner of an item, still reads."""
+        return min([self.floor, *self.pins.values()])
+
 
 # Effects, in the order in which a step carries them out: fenced writes first (Emit, Audio, Relay,
 # Show), then a DeadLetter, then what follows (Offer, Commit, Attach, Fail), Done last. If a worker

@@ -207,8 +207,8 @@ class Upkeep(Generic[S]):
                 continue
             key = slot.assignment.leg.key(self._stage.spec.fences_of(slot.assignment.key)[0])
             states.append((slot, key, snapshot))
-            floor = min([snapshot.floor, *snapshot.pins.values()])
-            trims[slot] = [commands.trim(source, floor) for source in slot.cursors]
+            needed = snapshot.first_needed
+            trims[slot] = [commands.trim(source, needed) for source in slot.cursors]
             if slot.obeyed:
                 trims[slot] += [commands.drop(source, *slot.obeyed) for source in slot.cursors]
                 slot.obeyed = []

@@ -74,7 +74,7 @@ STAGE = (
     Fault("common/stage/publisher.py", "if control.stream_id > emitted:", "if True:"),
     Fault("common/stage/publisher.py", "if events.at > emitted", "if events.at >= emitted"),
     Fault("common/stage/portion.py", "min(LARGEST if more else MOST_ENTRIES,", "min(LARGEST,"),
-    Fault("common/stage/upkeep.py", "min([snapshot.floor,", "max([snapshot.floor,"),
+    Fault("common/stage/api.py", "min([self.floor,", "max([self.floor,"),
     Fault("common/stage/breaker.py", "now - self._last > _CLOSED_AFTER", "now - self._last < 0"),
 )
 """Of the runtime of all stages: fencing, failover, what is read again."""

@@ -2,8 +2,10 @@
 
 import pytest
 
+from common.bus import wire
 from common.bus.keys import Leg
-from common.stage.api import CANDIDATE_FROM, Assignment
+from common.pipeline.progress import Progress
+from common.stage.api import CANDIDATE_FROM, Assignment, Snapshot
 
 
 @pytest.mark.parametrize(
@@ -19,3 +21,11 @@ def test_owners_that_were_only_reconnected_make_no_poison_candidate(epoch, reope
     leg = Leg.parse("0" * 32 + ".0")
     assignment = Assignment("key", leg, None, b"1-0", epoch, b"", "owner", reopened)
     assert assignment.candidate is candidate
+
+
+@pytest.mark.parametrize(
+    ("floor", "pins", "first"),
+    [(1000, {}, 1000), (1000, {3: 400}, 400), (400, {3: 1000}, 400), (1000, {3: 700, 4: 600}, 600)],
+)
+def test_nothing_that_somebody_still_reads_is_trimmed(floor, pins, first):
+    assert Snapshot(b"", Progress(wire.NOTHING), floor, pins).first_needed == first

@@ -66,6 +66,16 @@ def test_without_keys_everybody_may_do_everything(keyring):
     assert gate(keyring).at_port(HERE).tenant == "default"
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [("ab", "unknown_key"), ("a.b", "unknown_key"), ("a.b.c", "unknown_token")],
+)
+def test_what_has_the_form_of_a_json_web_token_alone_is_read_as_one(keyring, said, expected):
+    given(keyring)
+    here = gate(keyring, authority=Authority(secret=b"s" * 32))
+    assert code(lambda: here.identify(said)) == (expected, HTTPStatus.UNAUTHORIZED)
+
+
 def test_the_first_key_ends_that_and_so_does_a_revoked_one(keyring):
     here = gate(keyring)
     assert here.open

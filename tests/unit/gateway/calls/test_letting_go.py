@@ -95,6 +95,15 @@ async def test_a_doubt_is_settled_by_asking_redis(table):
     assert table.client.closed == (POLICY_VIOLATION, "resumed_elsewhere")
 
 
+async def test_a_call_that_was_erased_is_told_so(table):
+    await table.open()
+    table.around.owner = b"erased"
+    table.call.doubt()
+    await quiet()
+    assert table.client.kinds[-1] == "erased"
+    assert table.client.closed == (1011, "erased")
+
+
 async def test_who_learns_it_from_a_refused_control_lets_go(table):
     table.around.call = StoredCall(StreamId(1600, 1))
     await table.come_back()

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -106,6 +107,18 @@ async def test_living_calls_are_kept_alive():
     assert Leg(table.conversation.id, 0).meta in kept
     assert rig.around.counted[0] == [table.conversation.id]
     assert table.client.closed is None
+
+
+@pytest.mark.parametrize(("used_ms", "codes"), [(59_999, []), (60_000, ["key_audio"])])
+async def test_a_call_ends_when_its_keys_audio_is_used_up(used_ms, codes):
+    table = await a_call()
+    record = table.call.intake.record
+    table.call.intake.record = replace(record, key="key")
+    rig = Rig(table)
+    rig.around.most_audio, rig.around.audio_today = 60, used_ms
+    await rig.round()
+    assert table.client.kinds == ["session_created", *codes]
+    assert (table.call.finishing_since is not None) is bool(codes)
 
 
 async def test_audio_that_nobody_consumes_is_cut_off_after_five_minutes():
