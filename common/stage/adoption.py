@@ -83,7 +83,8 @@ async def adopt(
         else:
             streams = {key: stream for key, (stream, _) in inputs.items()}
             cursors = {key: after for key, (_, after) in inputs.items()}
-            slots.append(Slot(assignment, opened, streams, cursors, emitted))
+            screen = stage.screen(opened)
+            slots.append(Slot(assignment, opened, streams, cursors, emitted, screen))
     return slots, hopeless
 
 

@@ -21,6 +21,7 @@ from common.pipeline.stages import StageSpec
 from common.pipeline.streams import Stream
 from common.pipeline.text import Item, Words
 from common.pipeline.work import WorkItem
+from common.stage.screen import UNCHANGED, Screen
 
 P = ParamSpec("P")
 S = TypeVar("S")
@@ -255,6 +256,10 @@ class Stage(ABC, Generic[S, W]):
         it would end one worker after the other, with all their work items.
         """
 
+    def screen(self, state: S) -> Screen:
+        """Return what every text of this work item passes before it is stored."""
+        return UNCHANGED
+
     def give_up(self, assignment: Assignment[W | None]) -> Sequence[Effect]:
         """Return the effects that tell the caller about a dead-lettered work item."""
         return ()
@@ -305,6 +310,7 @@ class Slot(Generic[S]):
     """The streams read for it, by key."""
     cursors: dict[bytes, bytes]
     emitted: StreamId
+    screen: Screen = UNCHANGED
     serial: int = 1
     """Second half of the last id written under this epoch; the marker has 1."""
     full: bool = False

@@ -54,19 +54,13 @@ class Carrying(Generic[S]):
 
     async def carry_out(self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]) -> Carried[S]:
         """Carry out effects, and release the work items that are done."""
-        fenced, held_back = await self._publisher.publish(work)
+        fenced, held_back, letters = await self._publisher.publish(work)
         written = [each for each in work if each[0] not in fenced | held_back]
         done = [slot for slot, each in written if any(isinstance(e, Done) for e in each)]
         released = [(slot.assignment.entry, slot.assignment.key) for slot in done]
         with suppress(OtherServer):  # all are opened again, as this one's end may be lost
             generation = self._publisher.generation
             await self._assignments.release(released, generation=generation)
-        letters = [
-            (slot, effect)
-            for slot, effects in written
-            for effect in effects
-            if isinstance(effect, DeadLetter)
-        ]
         return Carried(list(fenced), list(held_back), done, letters)
 
     async def _step(self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]) -> Carried[S]:

@@ -34,6 +34,7 @@ from common.stage.api import (
     Slot,
     Snapshot,
 )
+from common.stage.texts import screened
 
 S = TypeVar("S")
 
@@ -58,10 +59,13 @@ class _Plan(NamedTuple):
 
 
 class Published(NamedTuple):
-    """The slots found fenced, and those that the open circuit breaker held back."""
+    """What became of the slots."""
 
     fenced: set[Slot[Any]]
     held_back: set[Slot[Any]]
+    """Those that the open circuit breaker held back."""
+    letters: list[tuple[Slot[Any], DeadLetter]]
+    """The dead letters that were written, as they were."""
 
 
 class Publisher(Generic[S]):
@@ -77,17 +81,18 @@ class Publisher(Generic[S]):
         earlier writes. See `Link.generation`."""
 
     async def publish(self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]) -> Published:
-        """Carry out the effects.
+        """Carry out the effects, their texts as the slots' screens leave them.
 
         Waits as long as Redis is away: every write may be repeated. For a fenced slot, nothing that
         follows from its fenced writes is carried out; likewise nothing that follows from a dead
         letter that the circuit breaker refused. If another server answers, every slot counts as
         fenced.
         """
+        shown = [(slot, [screened(e, slot.screen) for e in effects]) for slot, effects in work]
         try:
-            return await self._publish(work)
+            return await self._publish(shown)
         except OtherServer:
-            return Published({slot for slot, _ in work}, set())
+            return Published({slot for slot, _ in work}, set(), [])
 
     async def _publish(self, work: Sequence[tuple[Slot[S], Sequence[Effect]]]) -> Published:
         now = self._clock.now()
@@ -113,7 +118,12 @@ class Publisher(Generic[S]):
         if calls or hints or given_up:
             then = [*given_up, *hints]
             await self._link.evaluate(calls, then=then, generation=self.generation)
-        return Published(fenced, held_back)
+        letters = [
+            (slot, effect)
+            for slot, effect in heard
+            if slot not in stopped and isinstance(effect, DeadLetter)
+        ]
+        return Published(fenced, held_back, letters)
 
     @staticmethod
     def _planned(

@@ -388,7 +388,9 @@ async def test_what_follows_from_a_dead_letter_waits_for_it(written):
     given_up = [DeadLetter("why", b"pcm"), Commit(1, FINAL, "gw"), Done()]
     work = [(owned, given_up), (other, [Commit(2, FINAL, "gw")])]
     published = await publisher(link).publish(work)
-    assert published == (set(), set() if written else {owned})
+    assert published.held_back == (set() if written else {owned})
+    assert published.letters == ([(owned, given_up[0])] if written else [])
+    assert not published.fenced
     made = [call[0] for call in link.scripts]
     assert made == [scripts.DEAD_LETTER] + [scripts.COMMIT] * (2 if written else 1)
     _, streams, arguments = link.scripts[0]
