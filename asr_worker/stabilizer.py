@@ -124,6 +124,27 @@ class Stabilizer:
         return shown + (tail if shown else tail.lstrip()), words[cut:]
 
 
+def continued(stable: str, text: str) -> str:
+    """Return `stable` with what `text` says behind it."""
+    if text.startswith(stable):
+        return text
+    words = _split(text)
+    cut = _continuation([word.key for word in words], [word.key for word in _split(stable)], "")
+    end = words[cut - 1].end if cut else 0
+    while 0 < end < len(text) and not text[end].isspace():  # its closing punctuation is there
+        end += 1
+    tail = text[end:].lstrip()
+    return f"{stable} {tail}" if tail else stable
+
+
+def concluded(stable: str, text: str) -> str:
+    """Return a final text: `text` if it begins with the words of `stable`, else as `continued`."""
+    keys = [word.key for word in _split(stable)]
+    if [word.key for word in _split(text)[: len(keys)]] == keys:
+        return text
+    return continued(stable, text)
+
+
 def _split(text: str) -> list[_Word]:
     """Split into words; punctuation and combining marks belong to the word before them."""
     words: list[_Word] = []

@@ -33,6 +33,7 @@ from common.pipeline.text import ITEM, Final
 from common.pipeline.trace import Decoding
 from common.pipeline.work import UtteranceWork
 from common.stage.api import Assignment, Done, Effect, Recovery, Stage, Work
+from common.stage.screen import Screen
 from common.telemetry.logs import Log
 from common.telemetry.metrics import AsrMetrics
 
@@ -116,6 +117,10 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
         self._dispatcher.meter.opened(utterance.id)
         began = time.monotonic() if assignment.epoch == 1 else 0.0
         return OwnedUtterance(utterance, wake, began, assignment.owner)
+
+    def screen(self, state: OwnedUtterance) -> Screen:
+        """See `Stage.screen`; the options in force where the utterance began decide."""
+        return state.utterance.screen
 
     def give_up(self, assignment: Assignment[UtteranceWork | None]) -> Sequence[Effect]:
         """See `Stage.give_up`; the call goes on without this utterance's text."""
@@ -254,12 +259,14 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
                 if not self._isolated.unsettled:
                     raise
             except DecodePoisoned as error:
-                _log.error("decode.poisoned", utterance=owned.utterance.id, reason=str(error))
+                why = owned.utterance.screen.reason(str(error))
+                _log.error("decode.poisoned", utterance=owned.utterance.id, reason=why)
                 owned.utterance.poison = str(error)
                 owned.utterance.trouble = POISONED
                 owned.utterance.scheduler.failed(token, again=False)
             except (DecodeFailed, LanguageUnsupported) as error:
-                _log.warning("decode.failed", utterance=owned.utterance.id, reason=str(error))
+                why = owned.utterance.screen.reason(str(error))
+                _log.warning("decode.failed", utterance=owned.utterance.id, reason=why)
                 owned.utterance.trouble = str(error)
                 again = isinstance(error, DecodeFailed)
                 owned.utterance.scheduler.failed(token, again=again)

@@ -10,6 +10,7 @@ from asr_worker.loudness import amplified
 from asr_worker.prompting import distinct, without_circles
 from asr_worker.recording import GONE, Recording
 from asr_worker.scheduler import UtteranceScheduler
+from asr_worker.screening import screen_for
 from common.audio import SAMPLE_RATE, float_to_pcm16, samples
 from common.bus.keys import Leg
 from common.bus.wire import Chunk
@@ -29,6 +30,7 @@ from common.pipeline.text import Final, TimedWord
 from common.pipeline.trace import Decoding, Endpoint
 from common.pipeline.work import TextWork, UtteranceWork
 from common.stage.api import Assignment, Commit, DeadLetter, Done, Effect, Entry, Offer, Show
+from common.stage.screen import UNCHANGED
 
 POISONED = "every attempt ended the recogniser"
 BROKEN = "it could not be processed"
@@ -68,6 +70,8 @@ class Utterance:
         """Whether its leg's audio arrived about as fast as it was spoken when it began."""
         self._offered: set[str] = set()
         self._options = work.options
+        self.screen = screen_for(work.options, shown)
+        """What its texts pass before they are stored."""
         self._likely = likely
         self._context = without_circles(work.options.context)
         self._keywords = distinct(work.options.keywords)
@@ -90,7 +94,8 @@ class Utterance:
             tells_pauses=by_words and not self.candidate,
             # VAD cuts a long utterance somewhere in its last third.
             stable_until=self.start + 2 * samples(self._options.max_utterance) // 3,
-            shown=shown,
+            # A screen goes on by itself from what was shown: its words are not the engine's.
+            shown=shown if self.screen is UNCHANGED else None,
             silence=samples(self._options.silence_threshold),
         )
         self.trouble = ""
@@ -265,7 +270,9 @@ class Utterance:
             return None, f"no word times for {hypothesis.language or 'an unknown language'}"
         if not self._work.align:
             return None, "no aligner is running"
-        identity = f"{self.start} {end} {hypothesis.language} {hypothesis.text}"
+        # A digest of what is hidden could be searched for.
+        text = self.screen.text(hypothesis.text, hypothesis.language)
+        identity = f"{self.start} {end} {hypothesis.language} {text}"
         return sha1(identity.encode(), usedforsecurity=False).hexdigest()[:16], ""
 
     def _placed(self, word: Word) -> TimedWord:

@@ -157,6 +157,9 @@ def name_of(code: str) -> str:
     return NAMES_BY_CODE.get(code) or _BY_WHISPER_CODE.get(code, code)
 
 
+WITH_NUMBERS = frozenset({"English"})
+"""The languages in which numbers that are said in words are known."""
+
 _AUTO = ("auto", "")
 """What a client may send instead of null to have the language detected."""
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from enum import Enum, auto
 from types import MappingProxyType, NoneType
-from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeAlias, get_args, get_type_hints
+
+from common.languages import WITH_NUMBERS
 
 
 class Kind(Enum):
@@ -20,12 +22,18 @@ class Kind(Enum):
     TEXT = auto()
     TEXTS = auto()
     """A tuple of texts, none of them empty."""
-    CHOICE = auto()
-    """One of a few texts."""
     LANGUAGE = auto()
     """A name of `common.languages`; clients may write codes, too."""
+    CHOICE = auto()
+    """One of some texts."""
+    CHOICES = auto()
+    """A tuple of some of them, each once."""
 
 
+Numbers: TypeAlias = Literal["engine", "spoken", "digits", "grouped"]
+"""How numbers are written: as the recogniser does, in words, in figures without or with signs."""
+Redacted: TypeAlias = Literal["numbers", "pci", "phone", "ssn", "iban", "email"]
+"""What can be hidden in texts."""
 Endpointing: TypeAlias = Literal["silence", "turn"]
 """What ends an utterance: silence of one length, or of a length that its words suggest."""
 
@@ -66,6 +74,7 @@ def option(
     high: float = 0,
     longest: int = 0,
     most: int = 0,
+    choices: tuple[str, ...] = (),
     unit: str = "",
     changeable: bool = False,
     setting: str | None = None,
@@ -81,6 +90,7 @@ def option(
             "high": high,
             "longest": longest,
             "most": most,
+            "choices": choices,
             "unit": unit,
             "changeable": changeable,
             "setting": setting,
@@ -159,7 +169,12 @@ class SessionOptions:
         setting="silence_threshold",
     )
     endpointing: Endpointing = option(
-        "silence", "what ends an utterance", changeable=True, used_by=("gateway", "asr")
+        "silence",
+        "what ends an utterance",
+        kind=Kind.CHOICE,
+        choices=get_args(Endpointing),
+        changeable=True,
+        used_by=("gateway", "asr"),
     )
     min_speech_duration: float = option(
         0.2,
@@ -212,16 +227,42 @@ class SessionOptions:
     interim_results: bool = option(
         True, "send partials", changeable=True, used_by=("gateway", "asr")
     )
+    numbers: Numbers = option(
+        "engine",
+        "how numbers are written",
+        kind=Kind.CHOICE,
+        choices=get_args(Numbers),
+        changeable=True,
+        used_by=("asr",),
+    )
+    redact: tuple[Redacted, ...] = option(
+        (),
+        "hidden in texts",
+        kind=Kind.CHOICES,
+        choices=get_args(Redacted),
+        changeable=True,
+        used_by=("asr",),
+    )
 
     @property
     def contradiction(self) -> str | None:
         """Two options that do not go together, and the condition that they break; None if none."""
-        if self.min_speech_duration < self.max_utterance:
-            return None
-        return (
-            f"min_speech_duration ({self.min_speech_duration:g} s) must be less than "
-            f"max_utterance ({self.max_utterance:g} s)"
-        )
+        if self.min_speech_duration >= self.max_utterance:
+            return (
+                f"min_speech_duration ({self.min_speech_duration:g} s) must be less than "
+                f"max_utterance ({self.max_utterance:g} s)"
+            )
+        # Where the language is detected, it decides: what is said in others is left as it is.
+        if self.numbers != "engine" and self.language not in (None, *WITH_NUMBERS):
+            return f"numbers ({self.numbers}) knows {_KNOWN}, not the language {self.language}"
+        # A secret that is said in a language that nobody expected would be seen.
+        if self.redact and self.language not in WITH_NUMBERS:
+            given = "one that is detected" if self.language is None else self.language
+            return f"redact needs the language {_KNOWN}, not {given}"
+        return None
+
+
+_KNOWN = " or ".join(sorted(WITH_NUMBERS))
 
 
 _KINDS: Mapping[Any, Kind] = {
@@ -236,9 +277,7 @@ _KINDS: Mapping[Any, Kind] = {
 def _declared(each: "Field[Any]", hint: Any) -> Option:
     nullable = NoneType in get_args(hint)
     (plain,) = (kind for kind in get_args(hint) if kind is not NoneType) if nullable else (hint,)
-    choices = get_args(plain) if get_origin(plain) is Literal else ()
-    kind = Kind.CHOICE if choices else each.metadata["kind"] or _KINDS[plain]
-    facts = {**each.metadata, "kind": kind, "choices": choices}
+    facts = {**each.metadata, "kind": each.metadata["kind"] or _KINDS[plain]}
     return Option(name=each.name, nullable=nullable, default=each.default, **facts)
 
 

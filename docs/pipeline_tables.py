@@ -69,7 +69,9 @@ def _allowed(option: Option) -> str:
         case Kind.TEXT:
             name += f" up to {option.longest}"
         case Kind.CHOICE:
-            name = " or ".join(option.choices)
+            name = ", ".join(option.choices)
+        case Kind.CHOICES:
+            name = f"any of {', '.join(option.choices)}"
         case Kind.TEXTS:
             name = f"{option.most} texts of 1–{option.longest}"
     return f"{name} or null" if option.nullable else name

@@ -16,6 +16,9 @@ EventName: TypeAlias = Literal[
 ]
 """What a client may ask for beyond transcripts."""
 
+Redacted: TypeAlias = Literal["numbers", "pci", "phone", "ssn", "iban", "email"]
+"""What can be hidden in texts."""
+
 SAMPLE_BYTES: Mapping[str, int] = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw": 1}
 """By encoding."""
 
@@ -56,6 +59,10 @@ class Options:
     words: bool | None = None
     interim_results: bool | None = None
     """Whether partials are sent."""
+    numbers: Literal["engine", "spoken", "digits", "grouped"] | None = None
+    """How numbers are written: as the recogniser does, in words, in figures."""
+    redact: tuple[Redacted, ...] | None = None
+    """What is hidden in texts."""
     channel_labels: tuple[str, ...] | None = None
     """A name for each channel, such as agent and customer."""
     conversation_id: str | None = None
@@ -96,6 +103,8 @@ class Changes(TypedDict, total=False):
     """Only in a call that was opened with it."""
     words: bool
     interim_results: bool
+    numbers: Literal["engine", "spoken", "digits", "grouped"]
+    redact: tuple[Redacted, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -202,7 +211,8 @@ class Final(_Timed):
 
     If the call asked for `words`, they are None when they come later as a `Words` event
     (`words_pending`), or not at all (`words_unavailable` says why). `timing` is missing where audio
-    came faster than it was spoken.
+    came faster than it was spoken. `redacted`: how often something was hidden in the text, by what
+    it was.
     """
 
     kind = "final"
@@ -210,6 +220,7 @@ class Final(_Timed):
     language: str | None = None
     words_pending: bool = False
     timing: Timing | None = None
+    redacted: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

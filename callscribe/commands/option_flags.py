@@ -19,6 +19,8 @@ _METAVARS = {
     Kind.TEXT: "TEXT",
     Kind.TEXTS: "TEXT",
     Kind.LANGUAGE: "NAME",
+    Kind.CHOICE: "CHOICE",
+    Kind.CHOICES: "CHOICE",
 }
 
 
@@ -33,7 +35,7 @@ def add_option_flags(parser: FlagParser) -> None:
             switch = BooleanOptionalAction
             group.add_argument(flag, action=switch, default=SUPPRESS, dest=option.name, help=text)
         else:
-            action = "append" if option.kind is Kind.TEXTS else "store"
+            action = "append" if option.kind in (Kind.TEXTS, Kind.CHOICES) else "store"
             metavar = "|".join(option.choices) or option.unit or _METAVARS[option.kind]
             group.add_argument(
                 flag,
@@ -90,6 +92,9 @@ def _help(option: Option) -> str:
     facts = []
     if option.high:
         facts.append(f"{option.low:g} to {option.high:g}")
+    if option.choices:
+        several = " may be given several times" if option.kind is Kind.CHOICES else ""
+        facts.append(f"one of {', '.join(option.choices)}{';' if several else ''}{several}")
     if option.kind is Kind.TEXTS:
         facts.append(f"may be given {option.most} times")
     return f"{option.meaning} ({'; '.join(facts)})" if facts else option.meaning

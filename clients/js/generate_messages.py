@@ -87,6 +87,7 @@ _UNTOLD: Mapping[str, str] = {
     "resumed": "true",
     "ended": "true",
     "words_pending": "true",
+    "redacted": "Readonly<Record<string, number>>",
 }
 """Types of fields that the Python client does not keep, or keeps with a default in their place."""
 _NULLABLE = ("language", "words")
@@ -182,7 +183,9 @@ def _option(option: Option) -> str:
     bounds = f", {option.low:g} to {option.high:g}" if option.high else ""
     unit = f" {option.unit}" if option.unit else ""
     meaning = option.meaning[0].upper() + option.meaning[1:]
-    kind = _one_of(option.choices) if option.choices else _KINDS[option.kind]
+    kind = _KINDS.get(option.kind) or _one_of(option.choices)
+    if option.kind is Kind.CHOICES:
+        kind = f"readonly ({kind})[]"
     return f"  /** {meaning}{bounds}{unit}. */\n  {option.name}?: {kind}{null};"
 
 

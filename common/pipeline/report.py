@@ -50,7 +50,8 @@ class WorkerReport:
     """A worker's slots, how many are `used`, and its greatest `lag` (s), see `common.stage.lag`.
 
     `at`: wall-clock time, which changes with each report. `release`: the version of its package.
-    `load`: what its stage adds. A gateway reports itself so, too: its calls are its slots.
+    `redacts`: it knows what calls want hidden. `load`: what its stage adds. A gateway reports
+    itself so, too: its calls are its slots.
     """
 
     at: float
@@ -58,6 +59,7 @@ class WorkerReport:
     used: int
     lag: float
     release: str = sparse("")
+    redacts: bool = sparse(False)
     load: Load | None = flat()
 
 

@@ -24,15 +24,22 @@ class TimedWord(NamedTuple):
     probability: float
 
 
+class Hidden(NamedTuple):
+    """How often something of this kind was hidden in a text."""
+
+    entity: str
+    times: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Final:
     """The text of the utterance [start, end), whose end was decided at `at`.
 
     `words`: None if there are none, or none yet. `align`: the digest under which they come later;
     `unavailable`: why they do not. `failed`: there is no text, `trouble` says why. `shown`: it
-    counts in the numbers that clients get; otherwise it is noise without words. `endpoint` and
-    `decoding`: when its end was decided and its text was found; the final is the same whenever that
-    was.
+    counts in the numbers that clients get; otherwise it is noise without words. `hidden`: what the
+    text has masks for. `endpoint` and `decoding`: when its end was decided and its text was found;
+    the final is the same whenever that was.
     """
 
     t: ClassVar[str] = "final"
@@ -48,6 +55,7 @@ class Final:
     failed: bool = False
     trouble: str = ""
     shown: bool = True
+    hidden: tuple[Hidden, ...] | None = sparse(None)
     endpoint: Endpoint | None = sparse(None, compare=False)
     decoding: Decoding | None = sparse(None, compare=False)
 

@@ -192,6 +192,7 @@ class Runner(Generic[S]):
             used=owned,
             lag=lag,
             release=RELEASE,
+            redacts=True,
             load=self._stage.load(),
         )
         worker = (self._stage.spec.name, self._consumer)

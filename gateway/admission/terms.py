@@ -21,7 +21,8 @@ async def admit(
 ) -> Admission:
     """Admit a session and return its terms. Raises Unavailable or AtCapacity.
 
-    `undenoised`: without a denoise worker the session is admitted with `denoise` off. `name`: the
+    A call with `redact` is not admitted while an earlier release might recognise it. `undenoised`:
+    without a denoise worker the session is admitted with `denoise` off. `name`: the
     name under which the handshake counted its call, if it did.
     """
     if workers.missing([*for_call(options), *beside_call(options)]):
@@ -31,6 +32,11 @@ async def admit(
         if not undenoised:
             raise Unavailable("denoise: no worker for it is running", stage=DENOISE.name)
         options = replace(options, denoise=False)
+    if options.redact and (seeing := workers.seeing(for_call(options))):
+        text = (
+            f"redact: a worker of an earlier release is running, which hides nothing: {seeing[0]}"
+        )
+        raise Unavailable(text, stage=seeing[0])
     workers.admit(name, for_call(options), legs)
     # Also without `words`: the call may turn them on.
     return Admission(options, align=not workers.missing(OPTIONAL))

@@ -134,6 +134,15 @@ class Workers:
         now = time.monotonic()
         return [stage.name for stage in stages if not self._pools[stage.name].alive(now)]
 
+    def seeing(self, stages: Sequence[StageSpec]) -> list[str]:
+        """Return the names of the given stages with a worker that would hide nothing."""
+        now = time.monotonic()
+        return [
+            stage.name
+            for stage in stages
+            if not all(worker.report.redacts for worker in self._pools[stage.name].fresh(now))
+        ]
+
     def refusal(
         self,
         legs: int,

@@ -244,6 +244,7 @@ class Results:
                 trouble=item.trouble,
                 words_pending=number in leg.awaited,
                 words_unavailable=unavailable,
+                hidden=item.hidden or (),
                 endpoint=item.endpoint,
                 decoding=item.decoding,
                 committed=entry.committed,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from common.audio import seconds
-from common.pipeline.text import EndReason, TimedWord
+from common.pipeline.text import EndReason, Hidden, TimedWord
 from common.pipeline.trace import Decoding, Endpoint
 
 
@@ -97,7 +97,8 @@ class Final:
     `at` is the position at which its end was decided. `failed` marks an utterance that could not
     be recognised, and `trouble` says why; its text is then empty. Where `words` is None they may
     come later (`words_pending`), or `words_unavailable` says why they will not. `timing` is None
-    where audio came faster than it was spoken, or at another gateway. `endpoint`, `decoding` and
+    where audio came faster than it was spoken, or at another gateway. `hidden`: what the text has
+    masks for, and how many. `endpoint`, `decoding` and
     `committed`, when it entered the text, are for its trace (`common.pipeline.trace`).
     """
 
@@ -116,6 +117,7 @@ class Final:
     words_pending: bool = False
     words_unavailable: str = ""
     timing: Timing | None = None
+    hidden: tuple[Hidden, ...] = ()
     endpoint: Endpoint | None = None
     decoding: Decoding | None = None
     committed: float | None = None

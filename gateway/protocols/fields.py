@@ -6,7 +6,7 @@ A reader takes the field's name and its JSON value and raises `ClientError` with
 
 import binascii
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -153,6 +153,17 @@ def one_of(allowed: Collection[str] | Collection[int]) -> Reader:
             if type(value) is type(choice) and value == choice:
                 return choice
         raise _invalid(name, value, f"one of {_listed(allowed)}")
+
+    return read
+
+
+def some_of(allowed: Sequence[str]) -> Reader:
+    """Read a list of allowed strings, as a tuple of these in the order of `allowed`."""
+    read_subset = subset_of(allowed)
+
+    def read(name: str, value: object) -> tuple[str, ...]:
+        chosen = read_subset(name, value)
+        return tuple(each for each in allowed if each in chosen)
 
     return read
 

@@ -29,6 +29,10 @@ def _reader(option: Option) -> fields.Reader:
     match option.kind:
         case Kind.LANGUAGE:
             return fields.language
+        case Kind.CHOICE:
+            return fields.one_of(option.choices)
+        case Kind.CHOICES:
+            return fields.some_of(option.choices)
         case Kind.BOOL:
             reader: fields.Reader = fields.boolean
         case Kind.INT:
@@ -37,8 +41,6 @@ def _reader(option: Option) -> fields.Reader:
             reader = fields.number(option.low, option.high)
         case Kind.TEXT:
             reader = fields.text(option.longest)
-        case Kind.CHOICE:
-            reader = fields.one_of(option.choices)
         case Kind.TEXTS:
             reader = fields.texts(option.most, option.longest)
     return fields.or_null(reader) if option.nullable else reader

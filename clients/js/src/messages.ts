@@ -40,6 +40,10 @@ export interface ChangeableOptions {
   words?: boolean;
   /** Send partials. */
   interim_results?: boolean;
+  /** How numbers are written. */
+  numbers?: "engine" | "spoken" | "digits" | "grouped";
+  /** Hidden in texts. */
+  redact?: readonly ("numbers" | "pci" | "phone" | "ssn" | "iban" | "email")[];
 }
 
 /** The options of a call; what is left out is up to the server's settings. */
@@ -164,6 +168,8 @@ export interface FinalMessage {
   words_unavailable?: string;
   /** `endpoint` and `final`: s from when the last speech was received until the audio was that decided the end, and until this message was sent; left out where audio came faster than it was spoken. */
   timing?: Timing;
+  /** How often the text has a mask, by what was hidden: `{"credit_card": 1}`; left out where it has none. */
+  redacted?: Readonly<Record<string, number>>;
 }
 
 /** The words of a final with `words_pending`; or `words_unavailable` says why there are none. */

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from common.audio import SAMPLE_RATE
-from common.options import OPTIONS, SessionOptions
+from common.languages import WITH_NUMBERS
+from common.options import OPTIONS, Redacted, SessionOptions
 from gateway.protocols import fields
 from gateway.protocols.api import ClientError
 from gateway.protocols.commands import (
@@ -43,6 +44,22 @@ CODINGS: Mapping[str, Coding] = {
 """What compressed audio is; without an encoding, its first bytes tell."""
 _MOST_UTTERANCE_END = 60_000
 """Milliseconds."""
+
+_REDACTED: Mapping[str, Sequence[Redacted]] = {
+    "pci": ("pci",),
+    "credit_card": ("pci",),
+    "credit_card_expiration": ("pci",),
+    "cvv": ("pci",),
+    "numbers": ("numbers",),
+    "aggressive_numbers": ("numbers",),
+    "ssn": ("ssn",),
+    "phone_number": ("phone",),
+    "email_address": ("email",),
+    "bank_account": ("numbers", "iban"),
+    "false": (),
+    "": (),
+}
+"""What is hidden for a value of ``redact``."""
 
 _BOOST = re.compile(r"^(?P<term>.+?):(?P<boost>-?\d+(?:\.\d+)?)$")
 _TERMS = readers(("keywords",))["keywords"]
@@ -95,14 +112,40 @@ def live(query: Query, defaults: SessionOptions) -> Live:
 
 
 def recognition(query: Query, defaults: SessionOptions) -> SessionOptions:
-    """Read what concerns recorded audio, too: the language and the terms to expect."""
+    """Read what concerns recorded audio, too: the language, the terms to expect, the text."""
     words = [*query.get("keyterm", ()), *filter(None, map(_term, query.get("keywords", ())))]
     given: dict[str, Any] = {"words": True}
     if words:
         given["keywords"] = terms("keyterm", words)
     if "language" in query or flag(query, "detect_language"):
         given["language"] = _language(query)
-    return with_changes(defaults, given)
+    if (hidden := _redacted(query)) is not None:
+        given["redact"] = hidden
+    options = with_changes(defaults, given)
+    # It is asked for in any language, and there for some.
+    if options.language in (None, *WITH_NUMBERS):
+        options = with_changes(options, _numbers(query))
+    return options
+
+
+def _numbers(query: Query) -> dict[str, Any]:
+    """Read how numbers are written."""
+    if flag(query, "smart_format"):
+        return {"numbers": "grouped"}
+    return {"numbers": "digits"} if flag(query, "numerals") else {}
+
+
+def _redacted(query: Query) -> tuple[Redacted, ...] | None:
+    """Read what is hidden; None where nothing is said of that."""
+    if "redact" not in query:
+        return None
+    found: set[Redacted] = set()
+    for each in query["redact"]:
+        if each.lower() not in _REDACTED:
+            known = ", ".join(filter(None, _REDACTED))
+            raise _invalid(f"redact must be one of {known}, not {each[:40]!a}")
+        found.update(_REDACTED[each.lower()])
+    return tuple(each for each in get_args(Redacted) if each in found)
 
 
 def terms(name: str, given: object) -> tuple[str, ...]:

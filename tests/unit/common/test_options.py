@@ -30,6 +30,8 @@ def allows(option: Option, value: object) -> bool:
             return len(value) <= option.most and all(0 < len(v) <= option.longest for v in value)
         case Kind.CHOICE, str():
             return value in option.choices
+        case Kind.CHOICES, tuple():
+            return set(value) <= set(option.choices)
         case Kind.LANGUAGE, str():
             return value in NAMES_BY_CODE.values()
     return False
@@ -50,6 +52,7 @@ def test_an_option_has_the_limits_of_its_kind(option):
     assert (option.high > option.low) == (option.kind in (Kind.INT, Kind.FLOAT))
     assert (option.longest > 0) == (option.kind in (Kind.TEXT, Kind.TEXTS))
     assert (option.most > 0) == (option.kind is Kind.TEXTS)
+    assert bool(option.choices) == (option.kind in (Kind.CHOICE, Kind.CHOICES))
 
 
 @EACH
@@ -80,3 +83,29 @@ def test_an_utterance_is_not_cut_before_it_begins(speech, longest, fits):
     options = SessionOptions(min_speech_duration=speech, max_utterance=longest)
     expected = f"min_speech_duration ({speech} s) must be less than max_utterance ({longest} s)"
     assert options.contradiction == (None if fits else expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"numbers": "digits"}, None),
+        ({"numbers": "digits", "language": "English"}, None),
+        ({"numbers": "engine", "language": "German"}, None),
+        ({"redact": ("pci",), "language": "English"}, None),
+        ({"redact": (), "language": "German"}, None),
+        (
+            {"numbers": "digits", "language": "German"},
+            "numbers (digits) knows English, not the language German",
+        ),
+        (
+            {"redact": ("pci",)},
+            "redact needs the language English, not one that is detected",
+        ),
+        (
+            {"redact": ("pci",), "language": "German"},
+            "redact needs the language English, not German",
+        ),
+    ],
+)
+def test_numbers_are_known_only_in_some_languages(given, expected):
+    assert SessionOptions(**given).contradiction == expected

@@ -98,6 +98,9 @@ RUN: dict[str, dict[str, str]] = {
         "::test_the_page_shows_a_receiver_in_the_cluster",
         "printf": f"{_BUNDLED}::test_an_operator_makes_a_key",
     },
+    "docs/numbers.md": {
+        "→ {": f"{_HERE}::test_a_printed_conversation_is_one_that_the_codec_has",
+    },
     "docs/prove.md": {
         "callscribe prove": f"{_PROVE}::test_a_figure_is_found_proved_and_applied",
         "CALLSCRIBE_ASR_LEGS=": f"{_PROVE}::test_a_figure_is_found_proved_and_applied",

@@ -71,7 +71,12 @@ def codec_of(path: str) -> Codec:
     return protocol.build(GatewaySettings().session_defaults(), Request())
 
 
-CONVERSATIONS = [each for each in blocks("docs/protocol.md") if each.first.startswith(("→", "←"))]
+CONVERSATIONS = [
+    each
+    for page in ("docs/protocol.md", "docs/numbers.md")
+    for each in blocks(page)
+    if each.first.startswith(("→", "←"))
+]
 
 
 @pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda each: each.first[:40])

@@ -11,7 +11,7 @@ import pytest
 
 from common.languages import ALIGNABLE
 from common.options import OPTIONS
-from common.pipeline.text import EndReason, TimedWord
+from common.pipeline.text import EndReason, Hidden, TimedWord
 from gateway.access import gate
 from gateway.access.meter import Overdrawn
 from gateway.downlink.late_words import MOST_AWAITED
@@ -56,6 +56,7 @@ EVENTS = [
         words_pending=True,
         words_unavailable="why",
         timing=Timing(0.8, 0.9),
+        hidden=(Hidden("cvv", 1),),
     ),
     Words(**PLACE, seq=2, words=None, unavailable="why"),
     SpeechStarted(channel=0, utterance=1, start=0, at=1),

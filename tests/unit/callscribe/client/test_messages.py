@@ -219,6 +219,8 @@ def test_every_option_of_the_protocol_can_be_sent():
         attenuation_limit=12,
         words=True,
         interim_results=False,
+        numbers="digits",
+        redact=("pci", "email"),
         channel_labels=("agent",),
         conversation_id="case 7",
         webhook="https://example.com/finals",

@@ -13,7 +13,6 @@ GIVEN: dict[Kind, tuple[list[str], object]] = {
     Kind.FLOAT: (["1"], 1.0),
     Kind.TEXT: (["some words"], "some words"),
     Kind.TEXTS: (["some words"], ("some words",)),
-    Kind.CHOICE: (["turn"], "turn"),
     Kind.LANGUAGE: (["en"], "en"),
     Kind.BOOL: ([], True),
 }
@@ -35,7 +34,9 @@ def test_without_flags_all_is_left_to_the_server():
 
 @pytest.mark.parametrize("option", OPTIONS.values(), ids=lambda option: option.name)
 def test_every_option_has_a_flag(option):
-    texts, value = GIVEN[option.kind]
+    last = option.choices[-1:]
+    choices = {Kind.CHOICE: ([*last], "".join(last)), Kind.CHOICES: ([*last], last)}
+    texts, value = choices.get(option.kind) or GIVEN[option.kind]
     if option.low > 1:
         texts, value = [str(option.low)], float(option.low)
     options = parsed(flag_of(option), *texts)

@@ -52,7 +52,7 @@ def test_every_message_of_the_document_has_its_fields(row):
 def test_what_is_sometimes_left_out_is_optional():
     final = interface("FinalMessage")
     assert {name for name in final if name.endswith("?")} == {
-        *("label?", "words?", "words_pending?", "words_unavailable?", "timing?")
+        *("label?", "words?", "words_pending?", "words_unavailable?", "timing?", "redacted?")
     }
     assert final["language"] == "string | null"
     assert final["words?"] == "readonly Word[] | null"

@@ -8,14 +8,16 @@ import pytest
 
 from common.bus import keys
 from common.errors import AtCapacity, Unavailable
+from common.options import SessionOptions
 from common.pipeline.record import pack
 from common.pipeline.report import AsrLoad, VadLoad, WorkerReport
-from common.pipeline.stages import ASR, DENOISE, REQUIRED, VAD
+from common.pipeline.stages import ALIGN, ASR, DENOISE, REQUIRED, VAD
 from common.redis.link import Command, CommandError, Link, Reply
 from gateway.admission.capacity import Capacity
+from gateway.admission.terms import admit
 from gateway.admission.workers import Workers
 
-STAGES = ("denoise", "vad", "asr")
+STAGES = ("denoise", "vad", "asr", "align")
 WATCHED = (DENOISE, VAD, ASR)
 
 
@@ -44,11 +46,12 @@ class Redis:
         slots: int = 4,
         used: int = 0,
         lag: float = 0.0,
+        redacts: bool = True,
         **load: Any,
     ) -> None:
         loads: dict[str, Any] = {"vad": VAD_LOAD, "asr": ASR_LOAD}
         part = replace(loads[stage], **load) if stage in loads else None
-        report = WorkerReport(at=at, slots=slots, used=used, lag=lag, load=part)
+        report = WorkerReport(at=at, slots=slots, used=used, lag=lag, redacts=redacts, load=part)
         self.signs[stage][worker.encode()] = pack(report)
 
     async def run(self, commands: list[Command]) -> list[Reply]:
@@ -115,6 +118,27 @@ async def test_a_stage_without_a_worker_is_missing(live, redis):
     with pytest.raises(Unavailable, match="no asr worker is running") as refusal:
         live.admit("call", REQUIRED, 1)
     assert refusal.value.stage == "asr"
+
+
+@pytest.mark.parametrize("earlier", ["vad", "asr"])
+async def test_a_call_with_secrets_waits_for_the_last_worker_that_hides_nothing(
+    redis, capacity, earlier, clock
+):
+    live = Workers(cast(Link, redis), (*WATCHED, ALIGN), capacity)
+    options = SessionOptions(language="English", redact=("pci",))
+    for stage in ("vad", "asr"):
+        redis.beat(stage, "now", 1)
+    redis.beat(earlier, "before", 1, redacts=False, slots=0)  # it drains
+    await live.look()
+    await admit(live, SessionOptions(), 1, undenoised=False)
+    with pytest.raises(Unavailable, match="redact: a worker of an earlier release") as refusal:
+        await admit(live, options, 1, undenoised=False)
+    assert refusal.value.stage == earlier
+    clock[0] += 5
+    for stage in ("vad", "asr"):
+        redis.beat(stage, "now", 2)
+    await live.look()
+    assert (await admit(live, options, 1, undenoised=False)).options == options
 
 
 @pytest.mark.parametrize("trouble", ["away", "refuses"])

@@ -53,7 +53,7 @@ def test_compressed_audio_tells_its_own_rate(encoding, coding):
 
 
 def test_what_we_do_not_know_is_ignored():
-    assert live(model="nova-3", smart_format="true", diarize="maybe", tag=["a", "b"]) == live()
+    assert live(model="nova-3", punctuate="true", diarize="maybe", tag=["a", "b"]) == live()
 
 
 @pytest.mark.parametrize(
@@ -166,3 +166,47 @@ def test_recorded_audio_has_the_same_language_and_terms():
     query = {"language": ["de"], "keyterm": ["Strom"]}
     options = parameters.recognition(query, DEFAULTS)
     assert (options.language, options.keywords, options.words) == ("German", ("Strom",), True)
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ({}, "engine"),
+        ({"numerals": "true"}, "digits"),
+        ({"smart_format": "true"}, "grouped"),
+        ({"smart_format": "true", "numerals": "true"}, "grouped"),
+        ({"smart_format": "false", "numerals": "false"}, "engine"),
+        ({"smart_format": "true", "language": "en-GB"}, "grouped"),
+        ({"smart_format": "true", "language": "de"}, "engine"),
+    ],
+)
+def test_numbers_are_written_in_languages_that_are_known(query, numbers):
+    assert live(**query).options.numbers == numbers
+
+
+@pytest.mark.parametrize(
+    ("redact", "hidden"),
+    [
+        ("pci", ("pci",)),
+        (["ssn", "pci", "numbers"], ("numbers", "pci", "ssn")),
+        (["credit_card", "cvv"], ("pci",)),
+        (["email_address", "phone_number"], ("phone", "email")),
+        ("bank_account", ("numbers", "iban")),
+        ("false", ()),
+    ],
+)
+def test_secrets_are_hidden(redact, hidden):
+    assert live(redact=redact, language="en").options.redact == hidden
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"redact": "pii", "language": "en"}, "redact must be one of pci, "),
+        ({"redact": ["pci", "true"], "language": "en"}, "not 'true'"),
+        ({"redact": "pci", "language": "fr"}, "redact needs the language English, not French"),
+        ({"redact": "pci"}, "redact needs the language English"),
+    ],
+)
+def test_what_cannot_be_hidden_is_refused(query, message):
+    assert message in complaint(**query)

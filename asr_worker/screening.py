@@ -1,0 +1,112 @@
+"""What the texts of one utterance pass before they are stored: see `asr_worker.spoken`."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from asr_worker.api import Hypothesis, Word
+from asr_worker.respelling import respelled
+from asr_worker.spoken.rendering import Rendered, growing, rendered
+from asr_worker.stabilizer import AGREED, concluded, continued
+from common.languages import WITH_NUMBERS
+from common.options import Numbers, SessionOptions
+from common.pipeline.partial import PartialText
+from common.pipeline.text import Final, Hidden, TimedWord, Words
+from common.pipeline.work import TextWork
+from common.stage.screen import UNCHANGED, Screen
+
+
+def screen_for(options: SessionOptions, shown: PartialText | None) -> Screen:
+    """Return the screen of an utterance. `shown`: the last partial of a former owner."""
+    if options.numbers == "engine" and not options.redact:
+        return UNCHANGED
+    return TextScreen(options, shown)
+
+
+class _Promise(NamedTuple):
+    """A stable text, and the end of the audio in which it was heard already."""
+
+    text: str
+    since: int
+
+
+class TextScreen:
+    """Writes numbers as a call wants them, and hides what it wants hidden.
+
+    Every text goes on from the stable text that was shown last: by a former owner, that of `shown`.
+    """
+
+    def __init__(self, options: SessionOptions, shown: PartialText | None = None) -> None:
+        self._numbers = options.numbers
+        self._language = options.language
+        self._kinds: frozenset[str] = frozenset(options.redact)
+        self._promises = [_Promise("", 0)]
+        """What was stable, ever more of it."""
+        if shown is not None:
+            self._promise(shown.text[: shown.stable], shown.end)
+
+    def partial(self, partial: PartialText) -> PartialText:
+        """See `Screen`: what is not settled is not stable, and hidden where it may be secret."""
+        numbers = self._numbers_in(partial.language)
+        found = growing(partial.text, partial.stable, numbers, self._kinds)
+        text = continued(self._promises[-1].text, found.text)
+        settled = found.text[: found.settled]
+        if text.startswith(settled) and len(settled) > len(self._promises[-1].text):
+            self._promise(settled, partial.end)
+        return replace(partial, text=text, stable=len(self._promises[-1].text))
+
+    def final(self, final: Final) -> Final:
+        """See `Screen`: words share the time of what they stand for."""
+        found = self._rendered(final.text, final.language)
+        # What was heard behind the end is said by the next utterance.
+        promised = next(each for each in reversed(self._promises) if each.since <= final.end)
+        text = concluded(promised.text, found.text)
+        words = final.words
+        if words is not None:
+            words = _respelled(words, final.text, text)
+        return replace(
+            final,
+            text=text,
+            words=words,
+            trouble=self.reason(final.trouble),
+            hidden=tuple(Hidden(*each) for each in sorted(found.hidden.items())) or None,
+        )
+
+    def request(self, work: TextWork) -> TextWork:
+        """See `Screen`."""
+        return replace(work, text=self.text(work.text, work.language))
+
+    def words(self, words: Words) -> Words:
+        """See `Screen`: they are those of a text that has passed this already."""
+        return words
+
+    def reason(self, reason: str) -> str:
+        """See `Screen`."""
+        return rendered(reason, "engine", self._kinds).text if self._kinds else reason
+
+    def audio(self, pcm: bytes) -> bytes:
+        """See `Screen`: what must not be read must not be heard either."""
+        return b"" if self._kinds else pcm
+
+    def text(self, text: str, language: str | None) -> str:
+        """Return a whole text as a final would have it."""
+        return self._rendered(text, language).text
+
+    def _promise(self, stable: str, end: int) -> None:
+        self._promises.append(_Promise(stable, end - AGREED))
+
+    def _rendered(self, text: str, language: str | None) -> Rendered:
+        return rendered(text, self._numbers_in(language), self._kinds)
+
+    def _numbers_in(self, language: str | None) -> Numbers:
+        return self._numbers if (language or self._language) in WITH_NUMBERS else "engine"
+
+
+def _respelled(words: Sequence[TimedWord], said: str, text: str) -> tuple[TimedWord, ...]:
+    """Return the words of `text`, timed by those of what was `said`."""
+    heard = tuple(Word(each.text, each.start, each.end, each.probability) for each in words)
+    spelled = respelled(Hypothesis(said, words=heard), text).words
+    return tuple(
+        TimedWord(each.text, round(each.start), round(each.end), each.probability)
+        for each in spelled or ()
+    )

@@ -1,0 +1,1 @@
+"""Numbers and codes in what was said: as words, as figures, hidden."""

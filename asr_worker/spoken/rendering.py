@@ -1,0 +1,83 @@
+"""A text as a call wants it: its numbers in words or figures, its secrets hidden."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from asr_worker.spoken import figures, secrets, wording
+from asr_worker.spoken.figures import Piece
+from asr_worker.spoken.secrets import Mask
+from asr_worker.spoken.segments import segments
+from asr_worker.spoken.tokens import Chunk, chunks
+from common.options import Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A text; its first `settled` characters stay whatever is said next."""
+
+    text: str
+    settled: int
+    hidden: Mapping[str, int] = field(default_factory=dict)
+    """How often something was hidden, by what it was."""
+
+
+def rendered(text: str, numbers: Numbers, kinds: frozenset[str]) -> Rendered:
+    """Return a text that is complete, and hide these kinds of secrets in it."""
+    return _rendered(text, None, numbers, kinds)
+
+
+def growing(text: str, stable: int, numbers: Numbers, kinds: frozenset[str]) -> Rendered:
+    """Return a text that goes on; what is behind its first `stable` characters may change.
+
+    A segment is settled once the chunk behind it is stable. What is not settled is hidden while
+    it may be a part of a secret.
+    """
+    return _rendered(text, stable, numbers, kinds)
+
+
+def _rendered(text: str, stable: int | None, numbers: Numbers, kinds: frozenset[str]) -> Rendered:
+    found = chunks(text)
+    hidden: Counter[str] = Counter()
+    parts: list[str] = []
+    settled = 0
+    for segment in segments(found, *secrets.linking(kinds)):
+        is_settled = stable is None or (
+            segment.stop < len(found) and found[segment.stop].end <= stable
+        )
+        judge = secrets.masks if is_settled else secrets.pending
+        masks = judge(found, segment, kinds) if kinds else []
+        parts += filter(None, (each.text for each in _pieces(found, segment, masks, numbers)))
+        if is_settled:
+            settled = len(parts)
+            hidden.update(mask.entity.lower() for mask in masks)
+    return Rendered(" ".join(parts), len(" ".join(parts[:settled])), hidden)
+
+
+def _pieces(
+    found: Sequence[Chunk], segment: range, masks: Sequence[Mask], numbers: Numbers
+) -> Iterator[Piece]:
+    """Yield what is written for a segment: masks, and numbers between them."""
+    at = segment.start
+    for mask in masks:
+        yield from _written(found, at, mask.first, numbers)
+        opening, closing = found[mask.first].lead, found[mask.end - 1].closing
+        shown = mask.entity if mask.entity in ("", secrets.PENDING) else f"[{mask.entity}]"
+        yield Piece(f"{opening}{shown}{closing}" if shown else "", mask.first, mask.end)
+        at = mask.end
+    yield from _written(found, at, segment.stop, numbers)
+
+
+def _written(found: Sequence[Chunk], at: int, end: int, numbers: Numbers) -> Iterator[Piece]:
+    if at >= end:
+        return
+    match numbers:
+        case "engine":
+            yield from (Piece(found[i].text, i, i + 1) for i in range(at, end))
+        case "digits" | "grouped" if not any(map(figures.concerns, found[at:end])):
+            yield from (Piece(found[i].text, i, i + 1) for i in range(at, end))
+        case "spoken":
+            yield from wording.pieces(found[at:end], at)
+        case "digits" | "grouped":
+            before = found[at - 1].core if at else ""
+            yield from figures.pieces(found[at:end], at, before, numbers)

@@ -1,0 +1,303 @@
+"""Finding what must not be seen: cards, numbers of people and accounts, addresses."""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from asr_worker.spoken import english
+from asr_worker.spoken.codes import letter_of
+from asr_worker.spoken.grammar import number, row
+from asr_worker.spoken.tokens import NUMERIC, Chunk, Kind, atoms
+
+NUMERIC_KINDS = frozenset({"numbers", "pci", "phone", "ssn", "iban"})
+
+PENDING = "[...]"
+"""Stands in partials for what is not judged yet."""
+
+_FILLERS_BETWEEN = 3
+_WINDOW = 12
+"""Chunks before a number in which a cue counts."""
+_CARD_WINDOW = 40
+
+_CARD = re.compile(
+    r"\b(?:card number|(?:credit|debit|visa|amex) card|visa|mastercard|amex|card is)\b"
+)
+_CVV = re.compile(
+    r"\b(?:security code|cvv2?|cvc2?|cv2|card code|verification (?:code|number)|pin|"
+    r"(?:three|3) digits|back of (?:the|your|my) card)\b"
+)
+_EXPIRY = re.compile(r"\b(?:expir\w+|valid (?:through|thru|until|to))\b")
+_SOCIAL = re.compile(r"\b(?:social|ssn|socials)\b")
+_TELEPHONE = re.compile(
+    r"\b(?:phone|telephone|mobile|cell|call|reach|text|fax|landline|ring|dial|callback)\b"
+)
+_IBAN_CUE = re.compile(r"\biban\b")
+_IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
+_EMAIL = frozenset({"email", "e-mail", "mail"})
+_EMAIL_OPENINGS = frozenset(
+    english.words("email e-mail mail address is it's its that's my the would be at it was again")
+)
+_SPELLED = 3
+"""Letters that are spelled and may be a part of an address."""
+_SIGNS = frozenset({"dot", "underscore"})
+"""What is hardly said but in an address."""
+
+
+class Mask(NamedTuple):
+    """The chunks [first, end) are hidden, as being of this entity."""
+
+    entity: str
+    first: int
+    end: int
+
+
+class _Run(NamedTuple):
+    """Chunks [first, end) with this number of digits, and words that say nothing among them."""
+
+    first: int
+    end: int
+    digits: int
+
+
+def linking(kinds: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the fillers and cues with which to cut a text into segments for these kinds."""
+    fillers = english.FILLERS if kinds & NUMERIC_KINDS else frozenset()
+    return fillers, _EMAIL if "email" in kinds else frozenset()
+
+
+def masks(chunks: Sequence[Chunk], segment: range, kinds: frozenset[str]) -> list[Mask]:
+    """Return what to hide in a segment of a text whose end is known, or lies behind the next one.
+
+    A number at either end of the text may go on in the next one, or have begun before.
+    """
+    found = [*_addresses(chunks, segment)] if "email" in kinds else []
+    if kinds & NUMERIC_KINDS and _has_digits(chunks, segment):
+        if "iban" in kinds:
+            found += _ibans(chunks, segment)
+        for run in _runs(chunks, segment):
+            if (entity := _entity(chunks, run, kinds)) is not None:
+                found.append(Mask(entity, run.first, run.end))
+    return _apart(found)
+
+
+def pending(chunks: Sequence[Chunk], segment: range, kinds: frozenset[str]) -> list[Mask]:
+    """Return what to hide in a segment that may go on, or may still be heard otherwise."""
+    found: list[Mask] = []
+    if "email" in kinds and (begun := _begun(chunks, segment)) is not None:
+        found.append(Mask(PENDING, begun, segment.stop))
+    if kinds & NUMERIC_KINDS and _has_digits(chunks, segment):
+        for run in _runs(chunks, segment):
+            written = any(each.kind in _WRITTEN for each in chunks[run.first : run.end])
+            if run.digits > 1 or written or _is_all(chunks, run):
+                found.append(Mask(PENDING, run.first, run.end))
+    if "email" in kinds and segment.stop == len(chunks) and len(segment):
+        found.append(Mask("", segment.stop - 1, segment.stop))
+    return _apart(found)
+
+
+_WRITTEN = frozenset({Kind.FIGURE, Kind.SIGNED, Kind.CODE})
+
+
+def _has_digits(chunks: Sequence[Chunk], segment: range) -> bool:
+    return any(chunks[i].kind in NUMERIC or chunks[i].kind is Kind.CODE for i in segment)
+
+
+def _apart(found: list[Mask]) -> list[Mask]:
+    """Return masks in order that do not overlap: what is hidden twice counts as the first."""
+    apart: list[Mask] = []
+    for each in sorted(found, key=lambda mask: (mask.first, -mask.end)):
+        if apart and each.first < apart[-1].end:
+            end = max(apart[-1].end, each.end)
+            apart[-1] = Mask(apart[-1].entity or each.entity, apart[-1].first, end)
+        else:
+            apart.append(each)
+    return apart
+
+
+def _entity(chunks: Sequence[Chunk], run: _Run, kinds: frozenset[str]) -> str | None:
+    """Return what a number is, if it is to be hidden."""
+    before = _said(chunks, run.first, _WINDOW)
+    digits = run.digits
+    if "pci" in kinds:
+        if digits >= 12:
+            return "CREDIT_CARD"
+        if (announced := _announced(before, digits)) is not None:
+            return announced
+        if digits >= 3 and _CARD.search(_said(chunks, run.first, _CARD_WINDOW)):
+            return "CREDIT_CARD"
+    if "ssn" in kinds and (digits == 9 or (digits >= 3 and _SOCIAL.search(before))):
+        return "SSN"
+    if "iban" in kinds and digits >= 3 and _IBAN_CUE.search(before):
+        return "IBAN"
+    if "phone" in kinds and (
+        10 <= digits <= 15
+        or chunks[run.first].core.startswith("+")
+        or (digits >= 7 and (_TELEPHONE.search(before) or _is_plus(chunks, run)))
+    ):
+        return "PHONE"
+    if digits >= 3 and ("numbers" in kinds or _at_edge(chunks, run)):
+        return "NUMBER"
+    return "NUMBER" if _is_all(chunks, run) else None
+
+
+def _announced(before: str, digits: int) -> str | None:
+    """Return which of a card's short numbers the last cue announces."""
+    cvv = max((found.end() for found in _CVV.finditer(before)), default=-1)
+    expiry = max((found.end() for found in _EXPIRY.finditer(before)), default=-1)
+    if expiry > cvv and digits >= 2:
+        return "EXPIRY"
+    return "CVV" if cvv > expiry and 3 <= digits <= 4 else None
+
+
+def _said(chunks: Sequence[Chunk], end: int, count: int) -> str:
+    return " ".join(chunk.core for chunk in chunks[max(0, end - count) : end])
+
+
+def _is_plus(chunks: Sequence[Chunk], run: _Run) -> bool:
+    return run.first > 0 and chunks[run.first - 1].core == english.PLUS
+
+
+def _at_edge(chunks: Sequence[Chunk], run: _Run) -> bool:
+    return _is_idle(chunks[: run.first]) or _is_idle(chunks[run.end :])
+
+
+def _is_all(chunks: Sequence[Chunk], run: _Run) -> bool:
+    return _is_idle(chunks[: run.first]) and _is_idle(chunks[run.end :])
+
+
+def _is_idle(chunks: Sequence[Chunk]) -> bool:
+    """Whether the chunks say nothing."""
+    return all(_is_filler(chunk) for chunk in chunks)
+
+
+def _is_filler(chunk: Chunk) -> bool:
+    return (
+        chunk.silent or chunk.core in english.FILLERS or chunk.core in (english.AND, english.POINT)
+    )
+
+
+def _runs(chunks: Sequence[Chunk], segment: range) -> Iterator[_Run]:
+    """Yield the numbers of a segment, however they are grouped and punctuated."""
+    found: _Run | None = None
+    for first, end, digits in _numbers(chunks, segment):
+        if found is not None and _goes_on(chunks[found.end : first]):
+            found = _Run(found.first, end, found.digits + digits)
+            continue
+        if found is not None:
+            yield found
+        found = _Run(first, end, digits)
+    if found is not None:
+        yield found
+
+
+def _goes_on(between: Sequence[Chunk]) -> bool:
+    return len(between) <= _FILLERS_BETWEEN and _is_idle(between)
+
+
+def _numbers(chunks: Sequence[Chunk], segment: range) -> Iterator[_Run]:
+    own = chunks[segment.start : segment.stop]
+    line = row(atoms(own, segment.start), own, segment.start)
+    at = 0
+    while at < len(line.atoms):
+        atom, end, digits = line.atoms[at], at + 1, 0
+        if atom.kind in NUMERIC and (said := number(line, at)) is not None:
+            end, digits = said.end, len(said.digits)
+        elif atom.kind in _WRITTEN:
+            digits = len(atom.digits)
+        if digits:
+            yield _Run(atom.chunk, line.atoms[end - 1].chunk + 1, digits)
+        at = end
+
+
+def _ibans(chunks: Sequence[Chunk], segment: range) -> Iterator[Mask]:
+    """Yield numbers of accounts with the letters that they begin with."""
+    text, owners = "", []
+    for index in segment:
+        part = _alphanumeric(chunks[index])
+        text += part
+        owners += [index] * len(part)
+    for found in _IBAN.finditer(text):
+        yield Mask("IBAN", owners[found.start()], owners[found.end() - 1] + 1)
+
+
+def _alphanumeric(chunk: Chunk) -> str:
+    """Return letters and digits of a chunk that may be a part of a code; a blank of another."""
+    kind, core = chunk.kind, chunk.core
+    if kind in _WRITTEN or (kind is Kind.WORD and chunk.text.isupper()):
+        return "".join(filter(str.isalnum, core)).upper()
+    if (letter := letter_of(core)) is not None:
+        return letter
+    digits = "".join(atom.digits for atom in atoms([chunk]))
+    return digits or ("" if _is_filler(chunk) else " ")
+
+
+def _addresses(chunks: Sequence[Chunk], segment: range) -> Iterator[Mask]:
+    at = segment.start
+    while at < segment.stop:
+        end = _chain(chunks, at, segment.stop)
+        if end - at == 1:
+            if "@" in chunks[at].core:
+                yield Mask("EMAIL", at, end)
+            at = end
+            continue
+        if _is_address(chunks[at:end]) or _is_spelled(chunks, at, end):
+            yield Mask("EMAIL", _opened(chunks, at, end, segment.start), end)
+        else:
+            yield from (Mask("EMAIL", i, i + 1) for i in range(at, end) if "@" in chunks[i].core)
+        at = max(end, at + 1)
+
+
+def _chain(chunks: Sequence[Chunk], at: int, stop: int) -> int:
+    """Return the end of the labels at `at` that signs of an address connect."""
+    end = _label(chunks, at, stop)
+    while end < stop and chunks[end].core in english.CONNECTORS:
+        end = _label(chunks, end + 1, stop)
+    return end
+
+
+def _label(chunks: Sequence[Chunk], at: int, stop: int) -> int:
+    """Return the end of a word, or of what is spelled, with the digits behind it."""
+    if at >= stop or chunks[at].core in english.CONNECTORS:
+        return at
+    end = at + 1
+    while end < stop and chunks[end].kind not in (Kind.WORD, Kind.AND):
+        end += 1
+    return end
+
+
+def _is_address(chain: Sequence[Chunk]) -> bool:
+    cores = [each.core for each in chain]
+    if not _SIGNS.isdisjoint(cores):
+        return True
+    return any(sign == "at" and host in english.PROVIDERS for sign, host in pairwise(cores))
+
+
+def _opened(chunks: Sequence[Chunk], at: int, end: int, start: int) -> int:
+    """Return where an address begins that was announced: behind the words that announce it."""
+    cued = next((i for i in range(at, start - 1, -1) if chunks[i].core in _EMAIL), None)
+    if cued is None:
+        return at
+    while cued < end - 1 and chunks[cued].core in _EMAIL_OPENINGS:
+        cued += 1
+    return cued
+
+
+def _is_spelled(chunks: Sequence[Chunk], at: int, end: int) -> bool:
+    """Whether letters are spelled that may go on as an address."""
+    letters = sum(letter_of(each.core) is not None for each in chunks[at:end])
+    if letters < _SPELLED:
+        return False
+    announced = any(each.core in _EMAIL for each in chunks[max(0, at - _WINDOW) : at + 1])
+    return announced or _is_idle(chunks[:at]) or _is_idle(chunks[end:])
+
+
+def _begun(chunks: Sequence[Chunk], segment: range) -> int | None:
+    """Return where an address may begin that is not over: behind its announcement, if any."""
+    for index in segment:
+        if chunks[index].core in _EMAIL:
+            return index + 1 if index + 1 < segment.stop else None
+    cores = [chunks[index].core for index in segment]
+    spelled = sum(letter_of(core) is not None for core in cores) > 1
+    signs = any(core in english.CONNECTORS or "@" in core for core in cores)
+    return segment.start if signs or spelled else None
