@@ -1,8 +1,10 @@
 """A database gets every row once, whatever dies meanwhile, and keeps nothing of erased calls."""
 
 import json
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,17 +25,16 @@ _FINALS = "SELECT seq, channel, utterance, text FROM callscribe.finals ORDER BY 
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def server() -> Iterator[Database]:
     folder = programs()
     if folder is None:
         pytest.skip("needs Debian's postgresql")
-    place = tmp_path_factory.mktemp("postgres")
-    for parent in place.parents[:2]:
-        parent.chmod(0o755)  # the server's user has to get there
-    database = Database(place, folder)
-    database.start()
-    yield database
-    database.stop()
+    # pytest's own folders are closed to the user that runs the server.
+    with tempfile.TemporaryDirectory(prefix="callscribe-postgres-") as place:
+        database = Database(Path(place), folder)
+        database.start()
+        yield database
+        database.stop()
 
 
 @pytest.fixture
