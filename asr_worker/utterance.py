@@ -16,6 +16,7 @@ from common.bus.keys import Leg
 from common.bus.wire import Chunk
 from common.languages import ALIGNABLE
 from common.pipeline import stages
+from common.pipeline.control import SHORTEST_PAUSE
 from common.pipeline.partial import PartialText
 from common.pipeline.speech import (
     Dtmf,
@@ -75,6 +76,7 @@ class Utterance:
         self._likely = likely
         self._context = without_circles(work.options.context)
         self._keywords = distinct(work.options.keywords)
+        least = SHORTEST_PAUSE if self._options.endpointing == "turn" else 1.0
         by_words = self.live and self._options.endpointing == "turn"
         self.spare = 0.0 if by_words else self._options.silence_threshold / 2
         """Seconds from an announced pause to when its text is needed, at least."""
@@ -96,7 +98,7 @@ class Utterance:
             stable_until=self.start + 2 * samples(self._options.max_utterance) // 3,
             # A screen goes on by itself from what was shown: its words are not the engine's.
             shown=shown if self.screen is UNCHANGED else None,
-            silence=samples(self._options.silence_threshold),
+            silence=samples(self._options.silence_threshold * least),
         )
         self.trouble = ""
         """Why the last decode failed, for the client to read."""

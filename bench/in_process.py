@@ -155,7 +155,7 @@ class Line:
 def _hint(utterance: int, said: PublishPartial, options: SessionOptions) -> Hint:
     """Return what the gateway says of a pause."""
     silence = patience(said.text, said.language, options.silence_threshold)
-    return Hint(utterance, said.end, samples(silence))
+    return Hint(_LEG.channel, utterance, said.end, samples(silence))
 
 
 def _work(options: SessionOptions) -> LegWork:

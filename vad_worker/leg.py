@@ -219,7 +219,9 @@ class VadLeg:
                 self._options = options
                 self._endpointer.configure(_params(options))
                 return []
-            case Hint(utterance, end, silence):
+            case Hint(channel, utterance, end, silence):
+                if channel != self._leg.channel:
+                    return []
                 ended = self._endpointer.hint(control.position, utterance, end, silence)
                 return self._decided(ended, control.order)
             case Digit(channel, digit):

@@ -38,14 +38,20 @@ class Digit:
     digit: str
 
 
+SHORTEST_PAUSE = 0.5
+"""The least that a hint leaves of the silence that ends an utterance."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hint:
     """What was said before a pause suggests that it end the utterance after `silence` samples.
 
-    `utterance` and `end`, where its speech ended, name the pause.
+    `utterance` and `end`, where its speech ended, name the pause. Every leg gets it, so that their
+    controls are numbered alike, and that of `channel` obeys it.
     """
 
     t: ClassVar[str] = "hint"
+    channel: int
     utterance: int
     end: int
     silence: int

@@ -300,10 +300,10 @@ class Call:
             self._remains = Remains.WHOLE
             self._end(Ending(Ended(), CloseCode.NORMAL_CLOSURE, "finished"))
 
-    def hint(self, channel: int, hint: Hint) -> None:
+    def hint(self, hint: Hint) -> None:
         """See `gateway.downlink.output.Told`."""
         if self.running and self.finishing_since is None:
-            self.intake.hint(channel, hint)
+            self.intake.hint(hint)
 
     def overdraw(self) -> None:
         """End it because its API key has no audio left; what was said is still transcribed."""

@@ -35,8 +35,8 @@ class Told(Protocol):
     def tell(self, events: Sequence[Event], complete: bool) -> None:
         """Tell the client of these events; `complete`: they were the last."""
 
-    def hint(self, channel: int, hint: Hint) -> None:
-        """Let a pause of this channel be as long as its words suggest."""
+    def hint(self, hint: Hint) -> None:
+        """Let a pause be as long as its words suggest."""
 
     def doubt(self) -> None:
         """See `gateway.feed.feed.Listener`."""
@@ -162,8 +162,8 @@ class Output:
         ordinary = self._options.silence_threshold
         silence = patience(pause.said.text, pause.said.language, ordinary)
         if silence != ordinary:
-            hint = Hint(pause.utterance, pause.said.end, samples(silence))
-            self._told.hint(pause.channel, hint)
+            place = (pause.channel, pause.utterance, pause.said.end)
+            self._told.hint(Hint(*place, samples(silence)))
 
     def _timed(self, event: Event) -> Event:
         """Measure how late an event is, and note it in a final."""

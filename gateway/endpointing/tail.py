@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from enum import Enum, auto
 
+from common.pipeline.control import SHORTEST_PAUSE
 from gateway.endpointing.words import DIGITS, OPEN
 
 _CLOSING = "\"'”’»)] "
@@ -38,7 +39,7 @@ class Evidence(Enum):
 
 
 FACTORS: Mapping[Evidence, float] = {
-    Evidence.CLOSED: 0.5,
+    Evidence.CLOSED: SHORTEST_PAUSE,
     Evidence.OPEN: 2.0,
     Evidence.SPELLED: 2.0,
     Evidence.UNMARKED: 1.5,

@@ -149,11 +149,11 @@ class Intake:
         """Report a DTMF digit after the audio so far."""
         self._behind(lambda: self._control(Digit(channel, digit), ordinal))
 
-    def hint(self, channel: int, hint: Hint) -> None:
-        """Say how long a pause of this channel may be, after the audio so far."""
-        leg = self.legs[channel]
-        leg.control(hint)
-        self._uplink.touch(leg)
+    def hint(self, hint: Hint) -> None:
+        """Say how long a pause may be, after the audio so far."""
+        for leg in self.legs:
+            leg.control(hint)
+        self._wake()
 
     def flush(self, ordinal: int) -> None:
         """End the legs' open utterances after the audio so far."""

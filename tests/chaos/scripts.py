@@ -117,7 +117,10 @@ _DENOISED = _Kind(
 
 
 # With partials, words may stay that were stable while a clause was longer: that is up to the pace.
-_TURNS = _Kind("turns", Options(endpointing="turn", interim_results=False))
+# A sound too short for an utterance of its own is heard only where a pause before it ended none.
+_TURNS = _Kind(
+    "turns", Options(endpointing="turn", interim_results=False, min_speech_duration=0.01)
+)
 
 
 def scripts(

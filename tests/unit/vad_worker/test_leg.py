@@ -240,7 +240,7 @@ def test_a_hint_ends_a_pause_at_its_place_in_the_audio():
     effects = run(one, [frames(8, 28)], QUIET)
     ((paused,),) = [spoken(each) for each in effects if isinstance(each, Emit)]
     assert isinstance(paused, Paused)
-    about = Hint(paused.utterance, paused.end, 7 * FRAME)
+    about = Hint(0, paused.utterance, paused.end, 7 * FRAME)
     (emit,) = run(one, [Control(28 * FRAME, 2, about)], QUIET)
     assert isinstance(emit, Emit)
     assert emit.events.at == StreamId(28 * FRAME, 2)
@@ -254,7 +254,7 @@ def test_a_new_owner_decides_by_the_same_hint(hinted: float):
     for moves in (False, True):
         one = leg()
         run(one, [frames(20, 20)], LOUD)
-        about = Hint(1, 20 * FRAME + 1_600, silence)
+        about = Hint(0, 1, 20 * FRAME + 1_600, silence)
         run(one, [frames(8, 28)], QUIET)
         effects = run(one, [Control(28 * FRAME, 2, about)], QUIET)
         one = leg(one.snapshot(b"")) if moves else one
@@ -264,3 +264,11 @@ def test_a_new_owner_decides_by_the_same_hint(hinted: float):
     assert isinstance(ended, Ended)
     assert ended.at - 20 * FRAME == -(-silence // FRAME) * FRAME
     assert told[0] == told[1]
+
+
+def test_a_hint_about_another_channel_does_nothing():
+    one = leg()
+    run(one, [frames(20, 20)], LOUD)
+    run(one, [frames(8, 28)], QUIET)
+    about = Hint(1, 1, 20 * FRAME + 1_600, 7 * FRAME)
+    assert run(one, [Control(28 * FRAME, 2, about)], QUIET) == []

@@ -23,7 +23,10 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
     "control-config": (control.COMMAND, control.Configure(OPTIONS)),
     "control-end": (control.COMMAND, control.End()),
     "control-digit": (control.COMMAND, control.Digit(channel=1, digit="#")),
-    "control-hint": (control.COMMAND, control.Hint(utterance=7, end=80_000, silence=6_400)),
+    "control-hint": (
+        control.COMMAND,
+        control.Hint(channel=1, utterance=7, end=80_000, silence=6_400),
+    ),
     "work-leg": (
         work.LEG_WORK,
         work.LegWork(

@@ -44,7 +44,7 @@ class Heard:
         self.events: list[Event] = []
         self.told: list[bool] = []
         """For each delivery, whether it was the last."""
-        self.hints: list[tuple[int, Hint]] = []
+        self.hints: list[Hint] = []
         self.doubts = 0
         self.lost: list[str] = []
         self.arrivals = Arrivals(start)
@@ -71,8 +71,8 @@ class Heard:
         self.events += events
         self.told.append(complete)
 
-    def hint(self, channel: int, hint: Hint) -> None:
-        self.hints.append((channel, hint))
+    def hint(self, hint: Hint) -> None:
+        self.hints.append(hint)
 
     def doubt(self) -> None:
         self.doubts += 1
@@ -248,8 +248,8 @@ def hints(heard: Heard, said: str) -> list[float]:
     heard.hints.clear()
     list(heard.output.cursors({Leg("s", 0): {"part:1"}}))
     heard.output.deliver({PART: [before_pause(2, said)]})
-    assert all((channel, hint.utterance, hint.end) == (0, 1, 15) for channel, hint in heard.hints)
-    return [hint.silence / 16_000 for _, hint in heard.hints]
+    assert all((hint.channel, hint.utterance, hint.end) == (0, 1, 15) for hint in heard.hints)
+    return [hint.silence / 16_000 for hint in heard.hints]
 
 
 @pytest.mark.parametrize(

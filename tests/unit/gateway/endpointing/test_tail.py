@@ -3,7 +3,8 @@
 import pytest
 
 from common.languages import QWEN_BY_CODE
-from gateway.endpointing.tail import Evidence, evidence, patience
+from common.pipeline.control import SHORTEST_PAUSE
+from gateway.endpointing.tail import FACTORS, Evidence, evidence, patience
 from gateway.endpointing.words import DIGITS, OPEN
 
 
@@ -100,3 +101,8 @@ def test_the_words_are_of_known_languages_and_each_is_one_as_it_is_compared():
     assert OPEN.keys() == DIGITS.keys() <= set(QWEN_BY_CODE.values())
     for words in (*OPEN.values(), *DIGITS.values()):
         assert all(word == word.casefold().strip(".?!") for word in words)
+
+
+def test_every_evidence_has_its_factor_and_none_is_below_what_the_recogniser_counts_on():
+    assert FACTORS.keys() == set(Evidence)
+    assert min(FACTORS.values()) == SHORTEST_PAUSE

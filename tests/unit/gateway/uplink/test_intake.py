@@ -260,8 +260,10 @@ def test_a_digit_goes_to_every_leg_so_that_controls_are_counted_alike():
     assert written(call) == [[b"digit"]] * 2
 
 
-def test_a_hint_goes_to_its_leg_alone():
+def test_a_hint_goes_to_every_leg_so_that_controls_are_counted_alike():
     call = intake()
     call.push(bytes(40))
-    call.hint(1, Hint(3, 5, 6_400))
-    assert written(call) == [[bytes(20)], [bytes(20), b"hint"]]
+    call.hint(Hint(1, 3, 5, 6_400))
+    call.flush(1)
+    assert written(call) == [[bytes(20), b"hint", b"flush"]] * 2
+    assert len({leg.end for leg in call.legs}) == 1
