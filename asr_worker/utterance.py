@@ -76,8 +76,9 @@ class Utterance:
         self._likely = likely
         self._context = without_circles(work.options.context)
         self._keywords = distinct(work.options.keywords)
-        least = SHORTEST_PAUSE if self._options.endpointing == "turn" else 1.0
-        by_words = self.live and self._options.endpointing == "turn"
+        turns = self._options.endpointing == "turn"
+        least = SHORTEST_PAUSE if turns else 1.0
+        by_words = turns and self.live
         self.spare = 0.0 if by_words else self._options.silence_threshold / 2
         """Seconds from an announced pause to when its text is needed, at least."""
         self._recording = Recording(self.start)

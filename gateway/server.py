@@ -35,7 +35,7 @@ from gateway.calls.maintenance import Maintenance
 from gateway.calls.opening import Openings
 from gateway.calls.silence import give_place, quiet_legs
 from gateway.calls.spans import NoSpans
-from gateway.calls.store import WEBHOOK, SessionStore
+from gateway.calls.store import SessionStore
 from gateway.calls.table import Calls
 from gateway.conversations.newcomers import Newcomers
 from gateway.conversations.reception import Reception
@@ -150,10 +150,14 @@ class GatewayServer:
         self._directory = Directory(link, store)
         self._spans = self._span_recorder(link)
         spans = self._spans or NoSpans()
-        every = (*store.sinks, WEBHOOK)
         self._sinks = [
             SinkService(
-                link, self._feed, self._directory, sink, every=every, retention=settings.retention_s
+                link,
+                self._feed,
+                self._directory,
+                sink,
+                every=store.all_sinks,
+                retention=settings.retention_s,
             )
             for sink in self._policies.all_sinks(settings, SinkMetrics.build(self._registry))
         ]

@@ -12,7 +12,7 @@ from common.pipeline.streams import CHECKPOINT, META, OF_A_LEG, TEXT, TRACE
 from common.redis.link import Link
 from common.telemetry.logs import Log
 from gateway.calls.forgetting import Forgetting
-from gateway.calls.store import ERASED, WEBHOOK, SessionStore, erasure
+from gateway.calls.store import ERASED, SessionStore, erasure
 from gateway.record import SessionRecord
 
 _MOST_LISTED = 1000
@@ -117,9 +117,8 @@ class Directory:
         names = [
             commands.call_no_more(known.record.tenant, name, session) for name in known.record.names
         ]
-        sinks = self._store.sinks
-        undue = [commands.undue(sink, session) for sink in (WEBHOOK, *sinks)]
-        erasures = [commands.due(sink, erasure(session)) for sink in sinks]
+        undue = [commands.undue(sink, session) for sink in self._store.all_sinks]
+        erasures = [commands.due(sink, erasure(session)) for sink in self._store.sinks]
         gone = [commands.strike(session), *undue, *erasures, *names]
         (runs, *_) = await self._link.insist(gone)
         if not (ran and runs):

@@ -85,6 +85,8 @@ class SessionStore:
         self._link = link
         self._gateway = gateway
         self.sinks = sinks
+        self.all_sinks = (*sinks, WEBHOOK)
+        """Also the one that gets the calls that name a URL."""
 
     async def open(self, token: ResumeToken, owner: str, record: SessionRecord) -> None:
         """Write a session and offer its legs to the stages; may be repeated."""

@@ -16,7 +16,7 @@ from gateway.readers.subscription import Subscription
 from gateway.sinks.places import Places, Standing
 from gateway.sinks.sink import Gone, Note, Sink
 
-_PAUSES = (1.0, 60.0)
+PAUSES = (1.0, 60.0)
 """Seconds between attempts: the first pause, and the longest."""
 _RENEW_EVERY = 5.0
 
@@ -101,7 +101,7 @@ class Delivery:
                 yield Note(f"{self._known.session}:{name}{suffix}", message, seq)
 
     async def _insist(self, notes: Sequence[Note]) -> None:
-        for pause in pauses(*_PAUSES):
+        for pause in pauses(*PAUSES):
             wanted = await self._sink.put(self._known, notes)
             if wanted is None:
                 return

@@ -9,17 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from common.telemetry.logs import Log
 from gateway.calls.directory import Known
+from gateway.sinks.every_call import EveryCall
 from gateway.sinks.sink import Note
 
 _MODE = 0o640
 
-_log = Log(__name__)
 
-
-class Folder:
-    """Implements `gateway.sinks.sink.Sink`. `counted` gets the outcome of every attempt.
+class Folder(EveryCall):
+    """Implements `gateway.sinks.sink.Sink`; see `EveryCall`.
 
     A call is ``<folder>/<day on which it began, UTC>/<session>.ndjson``, a message a line. A file
     is there whole or not at all, and written again it is the same.
@@ -30,14 +28,8 @@ class Folder:
     def __init__(
         self, name: str, folder: Path, counted: Callable[[str], None], keep: float
     ) -> None:
-        self.name = name
-        self.keep = keep
+        super().__init__(name, counted, keep)
         self._folder = folder
-        self._counted = counted
-
-    def wants(self, known: Known) -> bool:
-        """See `Sink`."""
-        return True
 
     @asynccontextmanager
     async def opened(self) -> AsyncGenerator[None]:
@@ -54,7 +46,7 @@ class Folder:
         except OSError as error:
             self._failed(error)
             return 0.0
-        self._counted("delivered")
+        self._delivered()
         return None
 
     async def erase(self, session: str) -> bool:
@@ -65,10 +57,6 @@ class Folder:
             self._failed(error)
             return False
         return True
-
-    def _failed(self, error: OSError) -> None:
-        _log.warning("sink.unavailable", sink=self.name, reason=str(error))
-        self._counted("failed")
 
 
 def _name(session: str) -> str:

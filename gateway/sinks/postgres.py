@@ -6,6 +6,7 @@ call stays, empty but for its id: no message that comes late brings anything bac
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -14,9 +15,9 @@ from typing import Any
 
 import asyncpg
 
-from common.telemetry.logs import Log
 from gateway.calls.directory import Known
 from gateway.readers.rendering import Message, described
+from gateway.sinks.every_call import EveryCall
 from gateway.sinks.sink import Gone, Note
 
 _SCHEMA = Path(__file__).with_suffix(".sql")
@@ -27,6 +28,9 @@ _ANSWER_S = 15.0
 _CONNECTIONS = 4
 _UNAVAILABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+"""The character that PostgreSQL cannot hold, in JSON; and the backslashes before its own."""
+
 _CALL = """
 INSERT INTO callscribe.calls
     (session_id, conversation_id, name, channels, channel_labels, started)
@@ -36,8 +40,8 @@ RETURNING erased IS NOT NULL
 """
 _FINAL = """
 INSERT INTO callscribe.finals
-    (session_id, seq, channel, utterance, start_s, end_s, text, language, failed, words)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    (session_id, seq, channel, utterance, start_s, end_s, text, language, words)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT DO NOTHING
 """
 _WORDS = """
@@ -66,11 +70,9 @@ _EMPTIED = tuple(
     for table in ("finals", "keywords", "digits")
 )
 
-_log = Log(__name__)
 
-
-class Postgres:
-    """Implements `gateway.sinks.sink.Sink`. `counted` gets the outcome of every attempt.
+class Postgres(EveryCall):
+    """Implements `gateway.sinks.sink.Sink`; see `EveryCall`.
 
     `url` is libpq's, and what it lacks is read from libpq's environment and files. The tables are
     made in the schema ``callscribe`` where they are missing.
@@ -79,17 +81,11 @@ class Postgres:
     most = 100
 
     def __init__(self, name: str, url: str, counted: Callable[[str], None], keep: float) -> None:
-        self.name = name
-        self.keep = keep
+        super().__init__(name, counted, keep)
         self._url = url
-        self._counted = counted
         self._pool: Any = None
         self._prepared = False
         self._preparing = asyncio.Lock()
-
-    def wants(self, known: Known) -> bool:
-        """See `Sink`."""
-        return True
 
     @asynccontextmanager
     async def opened(self) -> AsyncGenerator[None]:
@@ -114,7 +110,7 @@ class Postgres:
         except _UNAVAILABLE as error:
             self._failed(error)
             return 0.0
-        self._counted("delivered")
+        self._delivered()
         return None
 
     async def erase(self, session: str) -> bool:
@@ -137,10 +133,6 @@ class Postgres:
                     self._prepared = True
             async with database.transaction():
                 yield database
-
-    def _failed(self, error: Exception) -> None:
-        _log.warning("sink.unavailable", sink=self.name, reason=str(error) or type(error).__name__)
-        self._counted("failed")
 
 
 async def _prepare(database: Any) -> None:
@@ -199,15 +191,14 @@ def _final(session: str, message: Message) -> tuple[Any, ...]:
         message["end"],
         _text(message["text"]),
         message["language"],
-        message.get("failed", False),
         _json(message.get("words")),
     )
 
 
 def _json(value: Any) -> str | None:
-    return None if value is None else _text(json.dumps(value, ensure_ascii=False))
+    return None if value is None else _NUL.sub(r"\1", json.dumps(value, ensure_ascii=False))
 
 
 def _text(value: str | None) -> str | None:
     """Return a text without what PostgreSQL cannot hold."""
-    return value and value.replace("\0", "").replace("\\u0000", "")
+    return value and value.replace("\0", "")

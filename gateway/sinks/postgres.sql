@@ -24,13 +24,11 @@ CREATE TABLE callscribe.finals (
     end_s double precision NOT NULL,
     text text NOT NULL,
     language text,
-    failed boolean NOT NULL,
     words jsonb,
     PRIMARY KEY (session_id, channel, utterance)
 );
 COMMENT ON COLUMN callscribe.finals.seq IS 'order of the finals of a call, over all of its channels';
 COMMENT ON COLUMN callscribe.finals.start_s IS 'seconds from the beginning of the call';
-COMMENT ON COLUMN callscribe.finals.failed IS 'whether it could not be recognised';
 CREATE INDEX ON callscribe.finals (session_id, seq);
 
 CREATE TABLE callscribe.keywords (

@@ -10,7 +10,7 @@ from common.telemetry.logs import Log
 from gateway.calls.directory import Directory, Known
 from gateway.calls.store import erased
 from gateway.feed.feed import Feed
-from gateway.sinks.delivery import Delivery
+from gateway.sinks.delivery import PAUSES, Delivery
 from gateway.sinks.places import Places
 from gateway.sinks.sink import Sink
 
@@ -18,8 +18,6 @@ _CLAIM_EVERY = 0.5
 _RENEW_EVERY = 5.0
 _MOST = 2000
 """Calls that one gateway looks after for a sink; the rest waits for others."""
-_PAUSES = (1.0, 60.0)
-"""Seconds between attempts to erase: the first pause, and the longest."""
 _LATE_S = 30.0
 """Seconds after which nothing is put any more of a call that was erased meanwhile."""
 
@@ -27,7 +25,7 @@ _log = Log(__name__)
 
 
 class SinkService:
-    """Delivers to one sink. `every`: the names of all sinks; `retention`: of a call, in seconds."""
+    """Delivers to one sink. `every`: the names of all sinks; `retention`: of a call, in s."""
 
     def __init__(
         self,
@@ -83,10 +81,11 @@ class SinkService:
 
     async def _look_after(self, name: str) -> None:
         try:
-            session = erased(name)
-            if session is not None:
+            over: list[Known] = []
+            if (session := erased(name)) is not None:
                 await self._erase(session)
-            over = [] if session is not None else await self._deliver(name)
+            else:
+                over = await self._deliver(name)
             await self._places.finish(name)
             for known in over:
                 retention = known.record.retention or self._retention
@@ -113,7 +112,7 @@ class SinkService:
         _log.info("sink.erased", sink=self._sink.name, session=session)
 
     async def _insist_on_erasing(self, session: str) -> None:
-        for pause in pauses(*_PAUSES):
+        for pause in pauses(*PAUSES):
             if await self._sink.erase(session):
                 return
             await asyncio.sleep(pause)

@@ -21,7 +21,7 @@ async def feed(link: Link) -> AsyncIterator[Feed]:
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for nothing that takes seconds."""
     for module in (delivery, service):
-        monkeypatch.setattr(module, "_PAUSES", (0.05, 0.1))
+        monkeypatch.setattr(module, "PAUSES", (0.05, 0.1))
     monkeypatch.setattr("gateway.feed.feed.SWEEP_EVERY", 0.05)
     monkeypatch.setattr(service, "_CLAIM_EVERY", 0.02)
     monkeypatch.setattr(service, "_LATE_S", 0.2)
