@@ -156,7 +156,7 @@ def until(condition: Callable[[], bool], limit: float = 60.0, pause: float = 0.0
         time.sleep(pause)
 
 
-async def until_true(condition: Callable[[], bool], limit: float = 30.0) -> None:
+async def until_true(condition: Callable[[], object], limit: float = 30.0) -> None:
     """Wait for a condition while tasks go on; `limit` only bounds a failing test."""
     async with asyncio.timeout(limit):
         while not condition():

@@ -1,13 +1,12 @@
 """Every call's results reach the sinks of a gateway, and leave them when the call is erased."""
 
-import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from tests.integration.callscribe.processes import until_true
 from tests.integration.conftest import RunningStack
 from tests.integration.pipeline.calls import (
     FINALIZE,
@@ -21,12 +20,6 @@ from tests.integration.pipeline.calls import (
     sentence,
 )
 from tests.integration.pipeline.services import service
-
-
-async def soon(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.05)
 
 
 def files(folder: Path) -> list[Path]:
@@ -43,7 +36,7 @@ async def test_a_call_is_a_file_until_it_is_erased(stack: RunningStack, unharmed
         audio = said(sentence(), 1.0, clip("hello_world"), 1.0)
         asked = config(conversation_id="case", words=True)
         transcript = await converse(gateway.url, asked, *messages(audio), FINALIZE)
-        await soon(lambda: files(tmp_path))
+        await until_true(lambda: files(tmp_path), 60.0)
         (path,) = files(tmp_path)
         lines = told(path)
         assert [each["text"] for each in lines if each["type"] == "final"] == transcript.texts
@@ -54,7 +47,7 @@ async def test_a_call_is_a_file_until_it_is_erased(stack: RunningStack, unharmed
         url = f"http://127.0.0.1:{gateway.port}/v1/sessions/{transcript.session}"
         async with aiohttp.ClientSession() as http, http.delete(url) as answer:
             assert answer.status == 200
-        await soon(lambda: not path.exists())
+        await until_true(lambda: not path.exists(), 60.0)
 
 
 async def test_a_call_whose_gateway_died_is_written_once_by_another(
@@ -77,7 +70,7 @@ async def test_a_call_whose_gateway_died_is_written_once_by_another(
             await client.hear("session_created")
             await client.say(FINALIZE)
             await client.hear_out()
-        await soon(lambda: files(tmp_path))
+        await until_true(lambda: files(tmp_path), 60.0)
     (path,) = files(tmp_path)
     lines = told(path)
     assert [each["text"] for each in lines if each["type"] == "final" and each["text"]] == [

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from aiohttp import web
 
 from common.bus.keys import Leg
 from gateway.webhooks.signing import Secrets
+from tests.integration.callscribe.processes import until_true
 from tests.integration.conftest import RunningStack
 from tests.integration.pipeline.calls import (
     FINALIZE,
@@ -82,12 +83,6 @@ def secret(tmp_path) -> str:
     return str(path)
 
 
-async def soon(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(40):
-        while not condition():
-            await asyncio.sleep(0.05)
-
-
 def ended(receiver: Receiver) -> bool:
     return bool(receiver.got) and receiver.got[-1][1]["type"] == "session_ended"
 
@@ -100,7 +95,7 @@ async def test_every_call_s_finals_are_told_in_order(stack: RunningStack, receiv
         audio = said(sentence(), 1.0, clip("hello_world"), 1.0)
         asked = config(conversation_id="case", words=True)
         transcript = await converse(gateway.url, asked, *messages(audio), FINALIZE)
-        await soon(lambda: ended(one))
+        await until_true(lambda: ended(one), 40.0)
     session = transcript.session
     assert one.finals == transcript.texts
     names = [name for name, _ in one.got]
@@ -122,10 +117,10 @@ async def test_a_receiver_in_trouble_delays_no_call_and_gets_all_later(
         asked = config(webhook=url)
         transcript = await converse(gateway.url, asked, *messages(sentence()), FINALIZE)
         assert transcript.close_code == 1000
-        await soon(lambda: one.attempts >= 2)
+        await until_true(lambda: one.attempts >= 2, 40.0)
         assert one.got == []
         one.status = 200
-        await soon(lambda: ended(one))
+        await until_true(lambda: ended(one), 40.0)
     assert one.finals == transcript.texts
 
 
@@ -145,7 +140,7 @@ async def test_a_call_that_broke_off_is_told_to_where_it_came(
                 bus.xadd(text, {"s": "no number"}, id="9-1")
                 assert (await client.hear_out()).errors == ["internal_error"]
                 bus.xdel(text, "9-1")
-        await soon(lambda: ended(one))
+        await until_true(lambda: ended(one), 40.0)
     assert one.finals == [said_before]
 
 
@@ -159,7 +154,7 @@ async def test_another_gateway_goes_on_where_one_died(stack: RunningStack, recei
             created = await client.hear("session_created")
             await client.say(*messages(sentence()), FLUSH)
             text = (await client.hear("final"))["text"]
-            await soon(lambda: one.finals == [text])
+            await until_true(lambda: one.finals == [text], 40.0)
             one.status = 503
             await client.say(*messages(said(clip("hello_world"), 0.5)), FLUSH)
             second = (await client.hear("final"))["text"]
@@ -172,7 +167,7 @@ async def test_another_gateway_goes_on_where_one_died(stack: RunningStack, recei
             await client.hear("session_created")
             await client.say(FINALIZE)
             await client.hear_out()
-        await soon(lambda: ended(one))
+        await until_true(lambda: ended(one), 40.0)
     assert one.finals[:2] == [text, second]
     names = [name for name, _ in one.got]
     assert len(set(names)) == len(names)
@@ -203,12 +198,12 @@ async def test_a_redirect_leads_nowhere(stack: RunningStack, receiver, secret):
     with service("gateway", stack.redis_url, *flags) as gateway:
         gateway.wait_ready()
         await converse(gateway.url, config(webhook=url), *messages(sentence()), FINALIZE)
-        await soon(lambda: one.attempts >= 2)
+        await until_true(lambda: one.attempts >= 2, 40.0)
         assert one.elsewhere == 0
         refused = 'callscribe_webhook_attempts_total{outcome="refused"}'
         assert refused in gateway.page("/metrics")[1]
         one.status = 200
-        await soon(lambda: ended(one))
+        await until_true(lambda: ended(one), 40.0)
 
 
 async def test_an_allowed_name_may_not_lead_into_the_own_network(
@@ -224,9 +219,9 @@ async def test_an_allowed_name_may_not_lead_into_the_own_network(
         )
         assert transcript.close_code == 1000
         forbidden = 'callscribe_webhook_attempts_total{outcome="forbidden"}'
-        await soon(lambda: forbidden in gateway.page("/metrics")[1])
+        await until_true(lambda: forbidden in gateway.page("/metrics")[1], 40.0)
         assert one.attempts == 0
     with service("gateway", stack.redis_url, *flags, "--webhook-networks", "127.0.0.1") as gateway:
         gateway.wait_ready()
-        await soon(lambda: ended(one))
+        await until_true(lambda: ended(one), 40.0)
     assert one.finals == transcript.texts

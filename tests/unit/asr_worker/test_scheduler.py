@@ -16,7 +16,6 @@ from asr_worker.actions import (
 from asr_worker.api import Hypothesis, Priority, Word
 from asr_worker.scheduler import State, UtteranceScheduler
 from common.errors import Misuse
-from common.pipeline.partial import PartialText
 from tests.unit.asr_worker.scheduling import (
     CADENCE,
     FIRST,
@@ -462,75 +461,3 @@ def test_whatever_happens_the_promises_hold(data: st.DataObject, interim: bool) 
     assert finals[0].failed or said or not shown - {""} or end <= START
     if not interim:
         assert not partials
-
-
-class TestWhatWasSaidBeforeAPause:
-    """It is told, so that what it says may decide how long the pause is."""
-
-    END = START + 16_000
-
-    def utterance(self, *, interim: bool = True) -> UtteranceScheduler:
-        one = UtteranceScheduler(
-            START, interim=interim, cadence=CADENCE, first=FIRST, tells_pauses=True
-        )
-        one.audio(self.END)
-        return one
-
-    @pytest.mark.parametrize("interim", [True, False])
-    def test_it_is_told_once_when_it_is_known(self, interim):
-        one = self.utterance(interim=interim)
-        one.paused(self.END)
-        decode = only_decode(one.due())
-        one.decoded(decode.token, heard("so be it."))
-        told = PublishPartial("so be it.", 0, "English", self.END, paused=True)
-        assert one.due() == [told]
-        assert one.due() == []
-
-    def test_it_is_told_even_if_a_partial_said_the_same(self):
-        one = self.utterance()
-        first = only_decode(one.due())
-        one.decoded(first.token, heard("so be it."))
-        (partial,) = one.due()
-        assert partial == PublishPartial("so be it.", 0, "English", self.END)
-        one.paused(self.END)
-        one.decoded(only_decode(one.due()).token, heard("so be it."))
-        assert one.due() == [PublishPartial("so be it.", 0, "English", self.END, paused=True)]
-
-    def test_each_pause_has_its_own(self):
-        one = self.utterance()
-        one.paused(self.END)
-        one.decoded(only_decode(one.due()).token, heard("so"))
-        one.due()
-        one.resumed()
-        later = self.END + 4_000
-        one.audio(later)
-        one.paused(later)
-        one.decoded(only_decode(one.due()).token, heard("so be it."))
-        assert one.due() == [PublishPartial("so be it.", 0, "English", later, paused=True)]
-
-    def test_it_keeps_what_was_stable(self):
-        one = UtteranceScheduler(
-            START,
-            cadence=CADENCE,
-            first=FIRST,
-            tells_pauses=True,
-            shown=PartialText(START, START, "So be", 5, None),
-        )
-        one.audio(self.END)
-        one.paused(self.END)
-        one.decoded(only_decode(one.due()).token, heard("so be it."))
-        assert one.due() == [PublishPartial("So be it.", 5, "English", self.END, paused=True)]
-
-    def test_it_is_not_told_when_speech_went_on_or_ended_meanwhile(self):
-        one = self.utterance()
-        one.paused(self.END)
-        token = only_decode(one.due()).token
-        one.resumed()
-        one.decoded(token, heard("so"))
-        assert not any(isinstance(each, PublishPartial) and each.paused for each in one.due())
-        other = self.utterance()
-        other.paused(self.END)
-        token = only_decode(other.due()).token
-        other.ended(self.END, "silence")
-        other.decoded(token, heard("so"))
-        assert only_final(other.due()).hypothesis == heard("so")

@@ -1,7 +1,5 @@
 """A call in Redis without a gateway or a worker, as sinks read it."""
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
 from common.bus import commands, keys, scripts
@@ -47,10 +45,3 @@ async def say(link: Link, number: int, item: text.Item) -> None:
 def final(said: str) -> text.Final:
     """Return a final of one second."""
     return replace(text.Final.empty(16_000, "silence"), start=0, text=said)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for something that a task is about to do."""
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.01)

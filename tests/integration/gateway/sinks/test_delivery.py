@@ -24,7 +24,8 @@ from gateway.webhooks.addresses import Addresses
 from gateway.webhooks.rules import WebhookRules
 from gateway.webhooks.signing import Secrets
 from gateway.webhooks.sink import Webhooks
-from tests.integration.gateway.sinks.calls import LEG, final, opened, say, until
+from tests.integration.callscribe.processes import until_true
+from tests.integration.gateway.sinks.calls import LEG, final, opened, say
 
 
 class Receiver:
@@ -102,7 +103,7 @@ async def test_whatever_a_receiver_asks_for_it_is_tried_again(
     hooks = webhooks()
     async with hooks.opened():
         running = asyncio.create_task(Delivery(feed, known, places(link), hooks).run())
-        await until(lambda: one.refused > 1 or running.done())
+        await until_true(lambda: one.refused > 1 or running.done())
         one.status = 200
         await asyncio.wait_for(running, 10)
     assert one.got == ["session_created", "session_ended"]
@@ -152,8 +153,8 @@ async def test_a_call_is_told_its_end_once_whether_a_renewal_comes_before_or_aft
 
     monkeypatch.setattr(hooks._places, "finish", finishing)
     running = asyncio.create_task(hooks.run())
-    await until(lambda: "session_ended" in one.got)
-    await until(lambda: not hooks._running)
+    await until_true(lambda: "session_ended" in one.got)
+    await until_true(lambda: not hooks._running)
     assert await link.call("ZCARD", keys.due(WEBHOOK)) == 0
     await asyncio.sleep(0.3)  # longer than the lease
     running.cancel()
@@ -188,7 +189,7 @@ async def test_partials_are_never_read_for_a_webhook(link, feed, receiver, monke
     hooks = webhooks()
     async with hooks.opened():
         running = asyncio.create_task(Delivery(feed, known, places(link), hooks).run())
-        await until(lambda: LEG.key("text") in read)
+        await until_true(lambda: LEG.key("text") in read)
         await say(link, 1, final("hello"))
         await say(link, 2, text.End())
         await asyncio.wait_for(running, 10)

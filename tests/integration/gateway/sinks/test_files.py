@@ -8,7 +8,8 @@ from common.bus import commands
 from common.pipeline import text
 from gateway.calls.store import erasure
 from gateway.sinks.files import Folder
-from tests.integration.gateway.sinks.calls import LEG, META_KEY, final, opened, say, until
+from tests.integration.callscribe.processes import until_true
+from tests.integration.gateway.sinks.calls import LEG, META_KEY, final, opened, say
 from tests.integration.gateway.sinks.running import RETENTION, attending
 
 
@@ -29,12 +30,12 @@ async def test_a_call_is_written_when_it_is_over_whichever_gateway_is_there(link
     await opened(link, "archive")
     await say(link, 1, final("hello"))
     async with attending(link, feed, outcomes.folder(tmp_path)) as service:
-        await until(lambda: service._running)
+        await until_true(lambda: service._running)
         await say(link, 2, final("zwölf"))
     assert list(tmp_path.iterdir()) == []
     async with attending(link, feed, outcomes.folder(tmp_path)):
         await say(link, 3, text.End())
-        await until(lambda: outcomes)
+        await until_true(lambda: outcomes)
     (path,) = tmp_path.glob("*/*")
     assert path == tmp_path / "1970-01-01" / "s.ndjson"
     assert path.stat().st_mode & 0o777 == 0o640
@@ -57,9 +58,9 @@ async def test_a_folder_that_cannot_be_written_gets_the_call_later(link, feed, t
     await opened(link, "archive")
     await say(link, 1, text.End())
     async with attending(link, feed, outcomes.folder(place)):
-        await until(lambda: outcomes.count("failed") > 1)
+        await until_true(lambda: outcomes.count("failed") > 1)
         place.unlink()
-        await until(lambda: "delivered" in outcomes)
+        await until_true(lambda: "delivered" in outcomes)
     assert len(lines(place / "1970-01-01" / "s.ndjson")) == 2
 
 
@@ -69,16 +70,16 @@ async def test_an_erased_call_is_removed_even_if_it_is_written_late(link, feed, 
     await say(link, 1, text.End())
     folder = outcomes.folder(tmp_path)
     async with attending(link, feed, folder) as service:
-        await until(lambda: "delivered" in outcomes and not service._running)
+        await until_true(lambda: "delivered" in outcomes and not service._running)
         (path,) = tmp_path.glob("*/*")
         other = path.with_name("other.ndjson")
         other.write_text("{}")
         await link.insist([commands.due("archive", erasure("s"))])
-        await until(lambda: not path.exists())
+        await until_true(lambda: not path.exists())
         await folder.put(known, [])
         assert path.exists()
-        await until(lambda: not path.exists())
-        await until(lambda: not service._running)
+        await until_true(lambda: not path.exists())
+        await until_true(lambda: not service._running)
     assert other.exists()
     assert await link.call("ZCARD", b"cs:v2:{archive}:due") == 0
 
@@ -89,10 +90,10 @@ async def test_a_call_lives_no_longer_for_it_than_it_must(link, feed, tmp_path):
     await link.insist([commands.due("other", "s")])
     await say(link, 1, text.End())
     async with attending(link, feed, outcomes.folder(tmp_path), every=("archive", "other")) as one:
-        await until(lambda: "delivered" in outcomes and not one._running)
+        await until_true(lambda: "delivered" in outcomes and not one._running)
     # Another sink still needs it.
     assert await link.call("TTL", META_KEY) > 500
     async with attending(link, feed, Folder("other", tmp_path, outcomes.append, 60.0)) as two:
-        await until(lambda: outcomes.count("delivered") > 1 and not two._running)
+        await until_true(lambda: outcomes.count("delivered") > 1 and not two._running)
     for key in (META_KEY, LEG.key("text")):
         assert 0 < await link.call("TTL", key) <= RETENTION

@@ -14,7 +14,8 @@ from common.pipeline import text
 from gateway.calls.store import erasure
 from gateway.protocols.commands import About
 from gateway.sinks.sink import Gone, Note
-from tests.integration.gateway.sinks.calls import final, opened, say, until
+from tests.integration.callscribe.processes import until_true
+from tests.integration.gateway.sinks.calls import final, opened, say
 from tests.integration.gateway.sinks.database import Database, programs
 from tests.integration.gateway.sinks.running import attending
 
@@ -60,7 +61,7 @@ async def test_rows_come_as_they_are_said(link, feed, server, rows):
     await opened(link, "crm", about)
     async with attending(link, feed, outcomes.database(server)) as service:
         await say(link, 1, final("hel\0lo"))
-        await until(lambda: outcomes.count("delivered") > 1)
+        await until_true(lambda: outcomes.count("delivered") > 1)
         (row,) = await rows.fetch(_FINALS)
         assert tuple(row) == (1, 0, 1, "hello")
         call = await rows.fetchrow("SELECT * FROM callscribe.calls")
@@ -70,7 +71,7 @@ async def test_rows_come_as_they_are_said(link, feed, server, rows):
         word = text.TimedWord("world", 160, 8_000, 0.9)
         await say(link, 2, replace(final("world"), words=(word,)))
         await say(link, 3, text.End())
-        await until(lambda: not service._running)
+        await until_true(lambda: not service._running)
     (listed,) = await rows.fetch("SELECT words FROM callscribe.finals WHERE seq = 2")
     assert json.loads(listed["words"]) == [
         {"word": "world", "start": 0.01, "end": 0.5, "probability": 0.9}
@@ -83,16 +84,16 @@ async def test_a_database_that_was_away_gets_everything_once(link, feed, server,
     await opened(link, "crm")
     async with attending(link, feed, outcomes.database(server)):
         await say(link, 1, final("one"))
-        await until(lambda: "delivered" in outcomes)
+        await until_true(lambda: "delivered" in outcomes)
         server.stop()
         await say(link, 2, final("two"))
-        await until(lambda: outcomes.count("failed") > 1)
+        await until_true(lambda: outcomes.count("failed") > 1)
     # Another gateway goes on, for which nothing was written of the second.
     server.start()
     outcomes.clear()
     async with attending(link, feed, outcomes.database(server)) as service:
         await say(link, 3, text.End())
-        await until(lambda: outcomes and not service._running)
+        await until_true(lambda: outcomes and not service._running)
     again = await asyncpg.connect(server.url)
     assert [row["text"] for row in await again.fetch(_FINALS)] == ["one", "two"]
     await again.close()
@@ -103,7 +104,8 @@ async def test_what_is_put_twice_is_there_once(link, server, rows):
     message = {"type": "final", "seq": 1, "channel": 0, "utterance": 1, "start": 0.0, "end": 1.0}
     note = Note("s:1", message | {"text": "one", "language": None}, 1)
     digit = {"type": "dtmf", "channel": 0, "at": 0.5, "digit": "#"}
-    keyword = {"type": "keyword", "channel": 0, "utterance": 1, "keyword": "one"}
+    word = "one \0 \\u0000"  # a character that PostgreSQL cannot hold, and six that it can
+    keyword = {"type": "keyword", "channel": 0, "utterance": 1, "keyword": word}
     notes = [note, Note("s:dtmf:0:8000", digit, None), Note("s:keyword:0:1:0", keyword, None)]
     sink = Outcomes().database(server)
     async with sink.opened():
@@ -111,6 +113,8 @@ async def test_what_is_put_twice_is_there_once(link, server, rows):
             assert await sink.put(known, notes) is None
     for table in ("calls", "finals", "digits", "keywords"):
         assert await rows.fetchval(f"SELECT count(*) FROM callscribe.{table}") == 1
+    said = await rows.fetchval("SELECT message FROM callscribe.keywords")
+    assert json.loads(said)["keyword"] == "one  \\u0000"
 
 
 async def test_an_erased_call_leaves_its_id_and_takes_nothing_more(link, feed, server, rows):
@@ -120,10 +124,10 @@ async def test_an_erased_call_leaves_its_id_and_takes_nothing_more(link, feed, s
     await say(link, 2, text.End())
     sink = outcomes.database(server)
     async with attending(link, feed, sink) as service:
-        await until(lambda: "delivered" in outcomes and not service._running)
+        await until_true(lambda: "delivered" in outcomes and not service._running)
         await link.insist([commands.due("crm", erasure("s"))])
-        await until(lambda: service._running)
-        await until(lambda: not service._running)
+        await until_true(lambda: service._running)
+        await until_true(lambda: not service._running)
         with pytest.raises(Gone):
             await sink.put(known, [])
     assert await rows.fetch(_FINALS) == []
