@@ -22,8 +22,9 @@ from tests.integration.pipeline.calls import (
 from tests.integration.pipeline.services import service
 
 
-def files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*/*.ndjson"))
+def files(folder: Path, session: str = "*") -> list[Path]:
+    """The files of calls in `folder`; a gateway also writes those of ended calls that it finds."""
+    return sorted(folder.glob(f"*/{session}.ndjson"))
 
 
 def told(path: Path) -> list[dict[str, Any]]:
@@ -36,14 +37,14 @@ async def test_a_call_is_a_file_until_it_is_erased(stack: RunningStack, unharmed
         audio = said(sentence(), 1.0, clip("hello_world"), 1.0)
         asked = config(conversation_id="case", words=True)
         transcript = await converse(gateway.url, asked, *messages(audio), FINALIZE)
-        await until_true(lambda: files(tmp_path), 60.0)
-        (path,) = files(tmp_path)
+        await until_true(lambda: files(tmp_path, transcript.session), 60.0)
+        (path,) = files(tmp_path, transcript.session)
         lines = told(path)
         assert [each["text"] for each in lines if each["type"] == "final"] == transcript.texts
         assert {each["conversation_id"] for each in lines} == {"case"}
         assert lines[-1]["type"] == "session_ended"
         delivered = 'callscribe_sink_attempts_total{outcome="delivered",sink="archive"} 1.0'
-        assert delivered in gateway.page("/metrics")[1]
+        await until_true(lambda: delivered in gateway.page("/metrics")[1], 60.0)
         url = f"http://127.0.0.1:{gateway.port}/v1/sessions/{transcript.session}"
         async with aiohttp.ClientSession() as http, http.delete(url) as answer:
             assert answer.status == 200
@@ -62,7 +63,8 @@ async def test_a_call_whose_gateway_died_is_written_once_by_another(
             await client.say(*messages(sentence()), FLUSH)
             said_before = (await client.hear("final"))["text"]
             first.kill()
-    assert files(tmp_path) == []
+    session = created["session_id"]
+    assert files(tmp_path, session) == []
     with service("gateway", stack.redis_url, *flags) as other:
         other.wait_ready()
         async with line(other.url) as client:
@@ -70,8 +72,8 @@ async def test_a_call_whose_gateway_died_is_written_once_by_another(
             await client.hear("session_created")
             await client.say(FINALIZE)
             await client.hear_out()
-        await until_true(lambda: files(tmp_path), 60.0)
-    (path,) = files(tmp_path)
+        await until_true(lambda: files(tmp_path, session), 60.0)
+    (path,) = files(tmp_path, session)
     lines = told(path)
     assert [each["text"] for each in lines if each["type"] == "final" and each["text"]] == [
         said_before
