@@ -11,7 +11,7 @@ from gateway.calls.directory import Known
 from gateway.feed.feed import Feed
 from gateway.protocols.events import Dtmf, Event, Final, Keyword, Words
 from gateway.readers.reading import Reading
-from gateway.readers.rendering import Renderer
+from gateway.readers.rendering import Message, Renderer
 from gateway.readers.subscription import Subscription
 from gateway.sinks.places import Places, Standing
 from gateway.sinks.sink import Gone, Note, Sink
@@ -67,11 +67,10 @@ class Delivery:
 
     async def _news_of_the_call(self) -> AsyncGenerator[list[Note]]:
         """Yield what is to be told, as it comes."""
-        session = self._known.session
         standing = self._standing
         told = await self._places.told(self._known) if self._sink.most else None
         if told is None:
-            yield [Note(f"{session}:0", self._renderer.begun(), 0)]
+            yield list(self._picked("0", [self._renderer.begun()], 0))
         reading = Reading(self._known, after=told or 0, partials=False)
         subscription = Subscription(self._feed, reading, self._news)
         subscription.open()
@@ -91,12 +90,16 @@ class Delivery:
             subscription.close()
         self._over = subscription.ended or standing is Standing.BROKEN
         if self._over:
-            yield [Note(f"{session}:end", self._renderer.ended(), None)]
+            yield list(self._picked("end", [self._renderer.ended()], None))
 
     def _notes(self, event: Event) -> Iterator[Note]:
         name, seq = _name(event)
         if name:
-            for number, message in enumerate(self._renderer.messages(event, time.time())):
+            yield from self._picked(name, self._renderer.messages(event, time.time()), seq)
+
+    def _picked(self, name: str, messages: Sequence[Message], seq: int | None) -> Iterator[Note]:
+        for number, message in enumerate(messages):
+            if self._sink.picks(message):
                 suffix = f":{number}" if number else ""
                 yield Note(f"{self._known.session}:{name}{suffix}", message, seq)
 

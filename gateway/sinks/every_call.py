@@ -1,27 +1,45 @@
 """What sinks that get every call have in common."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from common.telemetry.logs import Log
 from gateway.calls.directory import Known
+from gateway.readers.rendering import Message
+from gateway.sinks.filters import Filter
 
 _log = Log(__name__)
 
 
-class EveryCall:
-    """The name, the patience and the counts of such a sink.
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms such a sink gets results.
 
     `counted` gets the outcome of every attempt, each tried for `keep` seconds.
     """
 
-    def __init__(self, name: str, counted: Callable[[str], None], keep: float) -> None:
-        self.name = name
-        self.keep = keep
-        self._counted = counted
+    name: str
+    which: Filter
+    counted: Callable[[str], None]
+    keep: float
+
+
+class EveryCall:
+    """The name, the filter, the patience and the counts of such a sink."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.name = terms.name
+        self.keep = terms.keep
+        self._which = terms.which
+        self._counted = terms.counted
 
     def wants(self, known: Known) -> bool:
         """See `gateway.sinks.sink.Sink`."""
         return True
+
+    def picks(self, message: Message) -> bool:
+        """See `gateway.sinks.sink.Sink`."""
+        return self._which.passes(message)
 
     def _delivered(self) -> None:
         """Count an attempt that succeeded."""

@@ -3,14 +3,14 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
 from gateway.calls.directory import Known
-from gateway.sinks.every_call import EveryCall
+from gateway.sinks.every_call import EveryCall, Terms
 from gateway.sinks.sink import Note
 
 _MODE = 0o640
@@ -25,10 +25,8 @@ class Folder(EveryCall):
 
     most = 0
 
-    def __init__(
-        self, name: str, folder: Path, counted: Callable[[str], None], keep: float
-    ) -> None:
-        super().__init__(name, counted, keep)
+    def __init__(self, terms: Terms, folder: Path) -> None:
+        super().__init__(terms)
         self._folder = folder
 
     @asynccontextmanager

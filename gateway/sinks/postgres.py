@@ -7,7 +7,7 @@ call stays, empty but for its id: no message that comes late brings anything bac
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ import asyncpg
 
 from gateway.calls.directory import Known
 from gateway.readers.rendering import Message, described
-from gateway.sinks.every_call import EveryCall
+from gateway.sinks.every_call import EveryCall, Terms
 from gateway.sinks.sink import Gone, Note
 
 _SCHEMA = Path(__file__).with_suffix(".sql")
@@ -80,8 +80,8 @@ class Postgres(EveryCall):
 
     most = 100
 
-    def __init__(self, name: str, url: str, counted: Callable[[str], None], keep: float) -> None:
-        super().__init__(name, counted, keep)
+    def __init__(self, terms: Terms, url: str) -> None:
+        super().__init__(terms)
         self._url = url
         self._pool: Any = None
         self._prepared = False

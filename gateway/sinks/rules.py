@@ -4,33 +4,38 @@ import importlib.util
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from gateway.calls.store import WEBHOOK
+from gateway.sinks.every_call import Terms
 from gateway.sinks.files import Folder
+from gateway.sinks.filters import Filter
 from gateway.sinks.sink import Sink
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
-_FORM = "NAME=file:/folder or NAME=postgresql://host/database, with commas between"
+_FORM = (
+    "NAME=file:/folder or NAME=postgresql://host/database or NAME=amqp://host/vhost,"
+    " with commas between"
+)
+_AMQP_OPTIONS = ("heartbeat", "cafile", "certfile", "keyfile")
+_EXCHANGE = "callscribe"
+
+Make = Callable[[Terms], Sink]
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A sink that is to be built. `url` may hold a password."""
+    """A sink that is to be built."""
 
     name: str
-    url: str
-    folder: Path | None
-    """Where it is one of files."""
+    which: Filter
+    make: Make
 
     def build(self, counted: Callable[[str], None], keep: float) -> Sink:
         """Return the sink; `counted` gets the outcome of its attempts, for `keep` seconds each."""
-        if self.folder is not None:
-            return Folder(self.name, self.folder, counted, keep)
-        from gateway.sinks.postgres import Postgres  # asyncpg is an extra
-
-        return Postgres(self.name, self.url, counted, keep)
+        return self.make(Terms(self.name, self.which, counted, keep))
 
 
 def planned(sinks: str) -> list[Planned]:
@@ -54,20 +59,103 @@ def _named(sinks: str) -> Iterator[tuple[str, str]]:
 
 
 def _planned(name: str, url: str) -> Planned:
+    address, _, query = url.partition("?")
     try:
-        parts = urlsplit(url)
+        kind = _KINDS.get(urlsplit(address).scheme)
     except ValueError:
         raise ValueError(f"--sinks: {name} has no URL; expected {_FORM}") from None
-    match parts.scheme:
-        case "file":
-            folder = Path(unquote(parts.path))
-            if parts.netloc or not folder.is_absolute():
-                raise ValueError(f"--sinks: {name}: file: needs a folder from the root on")
-            return Planned(name, url, folder)
-        case "postgresql" | "postgres":
-            if importlib.util.find_spec("asyncpg") is None:
-                text = f"--sinks: {name}: PostgreSQL needs pip install 'callscribe[postgres]'"
-                raise ValueError(text)
-            return Planned(name, url, None)
-        case _:
-            raise ValueError(f"--sinks: {name} is of no known kind; expected {_FORM}")
+    if kind is None:
+        raise ValueError(f"--sinks: {name} is of no known kind; expected {_FORM}")
+    try:
+        which, rest = _filter(query)
+        return Planned(name, which, kind(address, rest))
+    except ValueError as error:
+        raise ValueError(f"--sinks: {name}: {error}") from None
+
+
+def _filter(query: str) -> tuple[Filter, str]:
+    """Return what a query says of messages, and the rest as it stands."""
+    (events, channels), rest = _taken(query, "event", "channel")
+    return Filter.parse(events, channels), rest
+
+
+def _taken(query: str, *names: str) -> tuple[list[list[str]], str]:
+    """Take options with these names out of a query; return their values, and the rest."""
+    found: dict[str, list[str]] = {name: [] for name in names}
+    rest = []
+    for each in query.split("&"):
+        name, _, value = each.partition("=")
+        if name in found:
+            found[name].append(unquote(value))
+        else:
+            rest.append(each)
+    return list(found.values()), "&".join(rest)
+
+
+def _folder(address: str, query: str) -> Make:
+    parts = urlsplit(address)
+    folder = Path(unquote(parts.path))
+    if parts.netloc or not folder.is_absolute():
+        raise ValueError("file: needs a folder from the root on")
+    if query:
+        raise ValueError("file: has no options but event and channel")
+    return partial(Folder, folder=folder)
+
+
+def _postgres(address: str, query: str) -> Make:
+    _need("asyncpg", "PostgreSQL", "postgres")
+    url = _joined(address, query)
+
+    def make(terms: Terms) -> Sink:
+        from gateway.sinks.postgres import Postgres  # asyncpg is an extra
+
+        return Postgres(terms, url)
+
+    return make
+
+
+def _amqp(address: str, query: str) -> Make:
+    _need("aio_pika", "AMQP", "amqp")
+    if not _has_a_host(address):
+        raise ValueError("AMQP needs a host, and a number as port")
+    (exchanges,), query = _taken(query, "exchange")
+    exchange = exchanges[-1] if exchanges else _EXCHANGE
+    if not exchange:
+        raise ValueError("the exchange needs a name")
+    if wrong := [name for name in parse_qs(query) if name not in _AMQP_OPTIONS]:
+        text = ", ".join(("event", "channel", "exchange", *_AMQP_OPTIONS))
+        raise ValueError(f"{wrong[0]} is none of the options {text}")
+    url = _joined(address, query)
+
+    def make(terms: Terms) -> Sink:
+        from gateway.sinks.amqp import Amqp  # aio-pika is an extra
+
+        return Amqp(terms, url, exchange)
+
+    return make
+
+
+def _has_a_host(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _joined(address: str, query: str) -> str:
+    return f"{address}?{query}" if query else address
+
+
+def _need(module: str, what: str, extra: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        raise ValueError(f"{what} needs pip install 'callscribe[{extra}]'")
+
+
+_KINDS: dict[str, Callable[[str, str], Make]] = {
+    "file": _folder,
+    "postgresql": _postgres,
+    "postgres": _postgres,
+    "amqp": _amqp,
+    "amqps": _amqp,
+}

@@ -43,6 +43,9 @@ class Sink(Protocol):
     def wants(self, known: Known) -> bool:
         """Tell whether it gets this call."""
 
+    def picks(self, message: Message) -> bool:
+        """Tell whether it gets this message of such a call."""
+
     def opened(self) -> AbstractAsyncContextManager[None]:
         """Return what holds its connections. It does not need to reach anything to begin."""
 

@@ -7,6 +7,7 @@ import aiohttp
 
 from gateway.calls.directory import Known
 from gateway.calls.store import WEBHOOK
+from gateway.readers.rendering import Message
 from gateway.sinks.sink import Note
 from gateway.webhooks.addresses import Resolver
 from gateway.webhooks.rules import WebhookRules
@@ -31,6 +32,10 @@ class Webhooks:
     def wants(self, known: Known) -> bool:
         """See `Sink`."""
         return bool(known.record.about.webhook)
+
+    def picks(self, message: Message) -> bool:
+        """See `Sink`."""
+        return True
 
     @asynccontextmanager
     async def opened(self) -> AsyncGenerator[None]:

@@ -232,6 +232,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "callscribe gateway": "its paths are an example's; test_sinks.py starts one with a sink",
         '{"id": "7c9e': f"{OUTPUT}; test_files.py reads such lines",
         "SELECT": "needs a database; test_postgres.py reads its tables",
+        "--sinks": "a flag of the command above; test_rules.py reads such ones",
     },
     "docs/threat-model.md": {"flowchart": "a picture"},
     "docs/loadtest.md": {

@@ -1,7 +1,7 @@
 """Sinks at work, as a gateway runs them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,10 +9,19 @@ from typing import Any, cast
 from common.redis.link import Link
 from gateway.calls.directory import Directory
 from gateway.feed.feed import Feed
+from gateway.sinks.every_call import Terms
+from gateway.sinks.filters import Filter
 from gateway.sinks.service import SinkService
 from gateway.sinks.sink import Sink
 
 RETENTION = 60
+
+
+def terms(
+    name: str, counted: Callable[[str], None] = lambda outcome: None, which: Filter | None = None
+) -> Terms:
+    """Return the terms of a sink that is tried for a minute."""
+    return Terms(name, which or Filter(), counted, 60.0)
 
 
 @asynccontextmanager

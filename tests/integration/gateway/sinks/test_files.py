@@ -10,7 +10,7 @@ from gateway.calls.store import erasure
 from gateway.sinks.files import Folder
 from tests.integration.callscribe.processes import until_true
 from tests.integration.gateway.sinks.calls import LEG, META_KEY, final, opened, say
-from tests.integration.gateway.sinks.running import RETENTION, attending
+from tests.integration.gateway.sinks.running import RETENTION, attending, terms
 
 
 class Outcomes(list[str]):
@@ -18,7 +18,7 @@ class Outcomes(list[str]):
 
     def folder(self, path: Path) -> Folder:
         """Return a sink that tells of its attempts here."""
-        return Folder("archive", path, self.append, 60.0)
+        return Folder(terms("archive", self.append), path)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -93,7 +93,7 @@ async def test_a_call_lives_no_longer_for_it_than_it_must(link, feed, tmp_path):
         await until_true(lambda: "delivered" in outcomes and not one._running)
     # Another sink still needs it.
     assert await link.call("TTL", META_KEY) > 500
-    async with attending(link, feed, Folder("other", tmp_path, outcomes.append, 60.0)) as two:
+    async with attending(link, feed, Folder(terms("other", outcomes.append), tmp_path)) as two:
         await until_true(lambda: outcomes.count("delivered") > 1 and not two._running)
     for key in (META_KEY, LEG.key("text")):
         assert 0 < await link.call("TTL", key) <= RETENTION

@@ -17,7 +17,7 @@ from gateway.sinks.sink import Gone, Note
 from tests.integration.callscribe.processes import until_true
 from tests.integration.gateway.sinks.calls import final, opened, say
 from tests.integration.gateway.sinks.database import Database, programs
-from tests.integration.gateway.sinks.running import attending
+from tests.integration.gateway.sinks.running import attending, terms
 
 asyncpg = pytest.importorskip("asyncpg", reason="needs the extra postgres")
 postgres = pytest.importorskip("gateway.sinks.postgres")
@@ -52,7 +52,7 @@ class Outcomes(list[str]):
 
     def database(self, server: Database) -> Any:
         """Return a sink that tells of its attempts here."""
-        return postgres.Postgres("crm", server.url, self.append, 60.0)
+        return postgres.Postgres(terms("crm", self.append), server.url)
 
 
 async def test_rows_come_as_they_are_said(link, feed, server, rows):

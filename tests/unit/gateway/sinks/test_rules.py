@@ -1,6 +1,7 @@
 """Which sinks a setting means, and what is said of one that is wrong."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,11 +9,33 @@ from gateway.sinks.files import Folder
 from gateway.sinks.rules import planned
 
 
+def built(setting: str) -> list[Any]:
+    return [each.build(print, 60.0) for each in planned(setting)]
+
+
 def test_sinks_have_names_and_urls():
-    archive, crm = planned("archive=file:/var/lib/call%20s, crm=postgresql://me:x=y@db/calls?a=b")
-    assert (archive.name, archive.folder) == ("archive", Path("/var/lib/call s"))
-    assert (crm.name, crm.url, crm.folder) == ("crm", "postgresql://me:x=y@db/calls?a=b", None)
+    archive, crm, bus = built(
+        "archive=file:/var/lib/call%20s, crm=postgresql://me:x=y@db/calls?a=b%20c,"
+        "bus=amqps://me:x%2Fy@mq:1/v%2Fh?heartbeat=5&exchange=other"
+    )
+    assert (archive.name, archive._folder) == ("archive", Path("/var/lib/call s"))
+    assert (crm.name, crm._url) == ("crm", "postgresql://me:x=y@db/calls?a=b%20c")
+    assert (bus.name, bus._url) == ("bus", "amqps://me:x%2Fy@mq:1/v%2Fh?heartbeat=5")
+    assert bus._name_of_exchange == "other"
     assert planned("") == []
+
+
+def test_a_sink_gets_the_events_and_channels_that_its_url_names():
+    everything, some = built(
+        "a=file:/x,b=postgresql:///x?event=final&event=session_ended&ssl=off&channel=1"
+    )
+    assert some._url == "postgresql:///x?ssl=off"
+    final = {"type": "final", "channel": 1}
+    other = {"type": "final", "channel": 0}
+    digit = {"type": "dtmf", "channel": 1}
+    ended = {"type": "session_ended"}
+    assert all(map(everything.picks, (final, other, digit, ended)))
+    assert [*map(some.picks, (final, other, digit, ended))] == [True, False, False, True]
 
 
 def test_they_are_built_with_their_names():
@@ -31,6 +54,14 @@ def test_they_are_built_with_their_names():
         ("a=file:/folder,", "no name"),
         ("webhook=file:/folder", "webhook is the name of calls' own"),
         ("a=file:/x,a=file:/y", "a is there twice"),
+        ("a=file:/x?event=finals", "a: event=finals is none of session_created, final,"),
+        ("a=file:/x?channel=2", "a: channel=2 is none of 0, 1"),
+        ("a=file:/x?channel=", "a: channel= is none of 0, 1"),
+        ("a=file:/x?mode=600", "a: file: has no options but event and channel"),
+        ("a=amqp://mq/?exchange=", "a: the exchange needs a name"),
+        ("a=amqp://mq/?exchanges=x", "a: exchanges is none of the options event, channel,"),
+        ("a=amqp://:5672/", "a: AMQP needs a host"),
+        ("a=amqp://mq:port/", "a number as port"),
         ("a=file:folder", "a: file: needs a folder from the root on"),
         ("a=file://host/folder", "a: file: needs a folder"),
         ("a=s3://bucket", "a is of no known kind; expected NAME=file:/folder or"),
@@ -44,7 +75,9 @@ def test_a_wrong_one_is_named(setting, says):
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("setting", ["postgresql://me:secret@db", "a=mysql://me:secret@db"])
+@pytest.mark.parametrize(
+    "setting", ["postgresql://me:secret@db", "a=mysql://me:secret@db", "a=amqp://me:secret/x@mq"]
+)
 def test_a_password_is_never_repeated(setting):
     with pytest.raises(ValueError, match="--sinks: ") as caught:
         planned(setting)
