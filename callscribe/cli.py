@@ -17,7 +17,7 @@ from callscribe.terminal import stdout
 from callscribe.terminal.telling import tell
 from common import setting_names
 from common.errors import CallscribeError, SettingsError
-from common.lifecycle import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISUSE
+from common.lifecycle import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISUSE, all_stays
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,7 +85,8 @@ def _service(entry: EntryPoint) -> Callable[[list[str]], int]:
 
     def run(argv: list[str]) -> int:
         try:
-            module = importlib.import_module(f"{setting_names.package_of(entry)}.__main__")
+            with all_stays():
+                module = importlib.import_module(f"{setting_names.package_of(entry)}.__main__")
             result: int = module.main(argv)
         except ModuleNotFoundError as error:
             raise SettingsError(f"{error}; is callscribe[{entry.name}] installed?") from error

@@ -62,6 +62,20 @@ def die_with_parent(parent: int | None = None) -> Callable[[], None] | None:
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
+@contextmanager
+def all_stays() -> Iterator[None]:
+    """Look for no garbage meanwhile, nor later among what was made: for imports, which stay.
+
+    A service then starts a tenth earlier.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def settle_memory() -> None:
     """Tell the garbage collector that all objects loaded so far stay.
 

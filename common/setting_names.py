@@ -14,10 +14,11 @@ from pathlib import Path
 ENTRY_POINT_GROUP = "callscribe.settings"
 
 
-def entries() -> list[EntryPoint]:
+@cache
+def entries() -> tuple[EntryPoint, ...]:
     """Return the entry point of every installed service, by its name."""
     # Sorted, because installers give entry points any order.
-    return sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name)
+    return tuple(sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name))
 
 
 @cache

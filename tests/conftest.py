@@ -1,5 +1,6 @@
 """Fixtures shared by every suite, and what a run tells."""
 
+import gc
 import logging
 import os
 import signal
@@ -40,6 +41,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure() -> None:
     """Choose the examples of property tests, and the smaller model."""
+    # Ten thousand tests are collected, and nothing of them is garbage: to look for it takes a third
+    # of that time, in every process.
+    gc.disable()
     # Few tests speak other languages, and each worker would load 145 MB for them.
     os.environ.setdefault("CALLSCRIBE_ASR_MULTILINGUAL", "false")
     # Time is no property of an example: what is slow on a busy machine is not wrong.
@@ -51,15 +55,23 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is nightly; let the longest files begin. Order within a file stays."""
     late = tuple(ROOT / "tests" / name for name in _NIGHTLY)
+    files = {item.path for item in items}
+    late_files = {file for file in files if any(file.is_relative_to(path) for path in late)}
     for item in items:
-        if any(item.path.is_relative_to(path) for path in late):
+        if item.path in late_files:
             item.add_marker(pytest.mark.nightly)
     if not config.getoption("--nightly"):
-        nightly = [item for item in items if item.get_closest_marker("nightly")]
-        items[:] = [item for item in items if item not in {*nightly}]
-        config.hook.pytest_deselected(items=nightly)
+        nightly = {item for item in items if item.get_closest_marker("nightly")}
+        items[:] = [item for item in items if item not in nightly]
+        config.hook.pytest_deselected(items=[*nightly])
     places = {ROOT / "tests" / name: place for place, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage again, though never among what was collected."""
+    gc.enable()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from common.lifecycle import (
     EXIT_FAILED,
     EXIT_OK,
     Stop,
+    all_stays,
     stop_on_signals,
     supervise,
     unless_stopped,
@@ -27,6 +29,15 @@ async def nothing():
 @pytest.fixture
 def stop():
     return Stop()
+
+
+def test_what_is_imported_is_never_looked_at_for_garbage():
+    before = gc.get_freeze_count()
+    with all_stays():
+        assert not gc.isenabled()
+        made: list[list[int]] = [[] for _ in range(100)]
+    assert gc.isenabled()
+    assert gc.get_freeze_count() >= before + len(made)
 
 
 async def test_a_drain_that_ends_is_a_good_end(stop):

@@ -2,7 +2,6 @@ import json
 
 import pytest
 
-from callscribe.loadtest.plot import draw
 from callscribe.loadtest.report import figures, table
 from callscribe.loadtest.scoring import Words
 from callscribe.loadtest.tally import Failure, Tally
@@ -72,6 +71,8 @@ def test_it_says_when_this_side_was_the_slow_one(tally):
 
 
 def test_of_nothing_there_is_a_report_too(tmp_path):
+    from callscribe.loadtest.plot import draw  # Matplotlib takes long to import
+
     report = figures(Tally(), Words(), seconds=0.0, cpu_s=0.0)
     assert "0 opened, 0 finished" in table(report)
     draw(Tally(), report, "nothing", tmp_path / "nothing.png")
@@ -79,6 +80,8 @@ def test_of_nothing_there_is_a_report_too(tmp_path):
 
 @pytest.mark.parametrize(("name", "magic"), [("a.png", b"\x89PNG"), ("a.svg", b"<?xml")])
 def test_the_picture(tally, tmp_path, name, magic):
+    from callscribe.loadtest.plot import draw
+
     report = figures(tally, WORDS, seconds=31.5, cpu_s=3.0)
     draw(tally, report, "a load", tmp_path / name)
     assert (tmp_path / name).read_bytes().startswith(magic)
