@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from callscribe.client import Call, Disconnected, Refused, connect
 from callscribe.client.messages import AudioAck, Error, Event, Final, Gap, Lag, Partial, Resumed
@@ -13,7 +13,7 @@ from tests.chaos.scripts import Configure, Flush, Say, Script
 
 AGAIN = 0.5
 """Seconds until a caller who was not let in calls again."""
-_TIMED = "+words"
+_TIMED = " +words"
 PATIENCE = 180.0
 """Seconds after its last word in which a call must have ended."""
 
@@ -27,6 +27,9 @@ class Course:
     began: float = 0.0
     ended: float = 0.0
     session: str = ""
+    """Its session, or what the client's system calls it."""
+    anonymous: bool = False
+    """Whether nobody but the server knows what it is called."""
     outages: list[float] = field(default_factory=list)
     """Seconds without a connection, of each time that it was resumed."""
     most_lag: float = 0.0
@@ -38,6 +41,11 @@ class Course:
     failure: str = ""
     """Why it did not come to its end; empty when it did."""
     progress: Progress = field(default_factory=Progress)
+
+
+def untimed(spoken: Spoken) -> Spoken:
+    """Return a final without the mark of its words."""
+    return replace(spoken, text=spoken.text.removesuffix(_TIMED))
 
 
 async def hold(url: str, course: Course, pace: float = 1.0) -> None:
@@ -85,7 +93,7 @@ def _take_down(event: Event, course: Course) -> None:
         case Final(channel=channel, utterance=utterance, start=start, end=end, text=text):
             # Whether an utterance has words must be as undisturbed, too: it counts as one more.
             timed = event.words is not None or event.words_unavailable is not None
-            text = f"{text} {_TIMED}" if timed else text
+            text = f"{text}{_TIMED}" if timed else text
             course.finals.append(Spoken(channel, utterance, start, end, text))
             course.progress.tell(now, end)
         case Partial(end=end):
@@ -110,7 +118,8 @@ async def _speak(call: Call, course: Course, pace: float) -> None:
                 await asyncio.sleep(max(0.0, start + until / pace - time.monotonic()))
                 await call.send(data)
                 course.progress.sent(time.monotonic(), until)
-            case Flush():
+            case Flush(odd):
+                await call.send(odd)
                 await call.flush()
             case Configure(changes):
                 await call.configure(**changes)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+from tests.chaos import archive
 from tests.chaos.caller import Course, hold
 from tests.chaos.cuts import judge_cuts
 from tests.chaos.driver import Driver, Happened
@@ -86,7 +87,7 @@ class Setup:
             return judge_cuts(truth, heard, texts=texts)
         return judge(truth, heard, texts=texts)
 
-    def layout(self, own: Mapping[str, int]) -> Layout:
+    def layout(self, own: Mapping[str, int], logs: Path) -> Layout:
         """Return the processes of the system; `own` are the ports of its steady gateway."""
         whisper = self.mode == WHISPER
         commands = {kind: ("callscribe", kind) for kind in ("gateway", "vad", "denoise")}
@@ -94,7 +95,8 @@ class Setup:
         asr = ("callscribe", "asr") if whisper else ("tests.chaos.workers",)
         counts = {"gateway": 2, "vad": 2, "asr": 2} | ({"denoise": 2} if self.denoise else {})
         counts |= {"steady": 1} if self.protocols == ALL else {}
-        gateway = ("--retention-s", "30", "--resume-s", "60")
+        kept = () if self.mixed else archive.flags(logs)
+        gateway = ("--retention-s", "30", "--resume-s", "60", *kept)
         flags = {
             "gateway": gateway,
             "steady": (*gateway, *port_flags(own)),
@@ -125,6 +127,7 @@ class Results:
 
     setup: Setup
     logs: Path
+    undisturbed: list[Course] = field(default_factory=list)
     truth_problems: list[str] = field(default_factory=list)
     calls: list[Judged] = field(default_factory=list)
     history: list[Happened] = field(default_factory=list)
@@ -132,6 +135,11 @@ class Results:
     problems: list[str] = field(default_factory=list)
     failed_starts: int = 0
     residue: Residue = field(default_factory=Residue)
+
+    @property
+    def courses(self) -> list[Course]:
+        """All calls that were held."""
+        return [*self.undisturbed, *(judged.course for judged in self.calls)]
 
     @property
     def total(self) -> Verdict:
@@ -187,6 +195,10 @@ async def run(setup: Setup) -> Results:
             await _disturbed(rig, spoken, truth, results)
             say("looking for what is left")
             results.residue = await residue(rig.redis.admin, setup.patience)
+            if not setup.mixed:  # another release may know no sinks
+                results.problems += await archive.problems(
+                    rig.redis.admin, logs, results.courses, setup.patience
+                )
         await rig.stack.stop()
         results.problems += rig.stack.problems
         denied = await asyncio.to_thread(rig.redis.guard.denials, rig.redis.port)
@@ -203,7 +215,7 @@ async def _rig(setup: Setup, logs: Path, name: str) -> AsyncIterator[_Rig]:
     bus = Proxy([redis.port], setup.seed)
     await bus.start()
     own = own_ports()
-    stack = Stack(setup.layout(own), redis.guard.url(bus.port), logs, name)
+    stack = Stack(setup.layout(own, logs), redis.guard.url(bus.port), logs, name)
     callers = Proxy([process.port for process in stack.of("gateway")], setup.seed)
     await callers.start()
     try:
@@ -226,11 +238,12 @@ async def _truth(
     """
     truth: dict[str, list[Spoken]] = {}
     for pace in setup.paces:
-        courses = [Course(0, script) for script in spoken]
+        courses = [Course(0, script.plain) for script in spoken]
         # Words decide only about live calls.
         await asyncio.gather(
             *(hold(url, course, 1.0 if course.script.turns else pace) for course in courses)
         )
+        results.undisturbed += courses
         for course in courses:
             name, finals = course.script.name, course.finals
             if course.failure or course.errors or course.gaps:

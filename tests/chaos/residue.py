@@ -17,7 +17,7 @@ STAGES = ("denoise", "vad", "asr")
 _OF_TENANTS = b"cs:v2:{t."
 _LONGEST_TTL = 300
 """Seconds; a key that lives longer after the last call is as good as permanent."""
-_MARKERS = ("part", "align")
+_MARKERS = ("part", "align", "named")
 """Kinds of keys that end by themselves long after the call: not waited for."""
 _POLL = 0.05
 _GIVE_UP = 30.0
@@ -93,12 +93,20 @@ async def _look(admin: aioredis.Redis) -> Residue:
         if key.startswith(_OF_TENANTS):  # what they have used is kept, for months
             found.forever += [key.decode()] if ttl == -1 else []
             continue
-        kind = key.split(b":")[4 if key.startswith(b"cs:v2:{p") else 2].decode()
+        kind = _kind(key)
         if ttl == -1 or ttl > _LONGEST_TTL:
             found.forever.append(key.decode())
         elif ttl >= 0 and kind != "out":
             found.keys[kind] = found.keys.get(kind, 0) + 1
     return found
+
+
+def _kind(key: bytes) -> str:
+    """Return what a key holds: it stands behind the slot and, of a call's, the session."""
+    parts = key.split(b":")
+    if not parts[2].startswith(b"{"):
+        return parts[2].decode()
+    return parts[4 if parts[2].startswith(b"{p") else 3].decode()
 
 
 async def left(run: str) -> list[str]:

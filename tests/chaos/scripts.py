@@ -1,4 +1,4 @@
-"""What callers do: audio in some format, and flushes and new options at fixed places in it.
+"""What callers do: audio in some format, and at fixed places in it flushes, new options, asides.
 
 The same seed and clips give the same scripts; nothing in them depends on the clock.
 """
@@ -14,11 +14,18 @@ import soxr
 
 from callscribe.client.messages import Changes, Options
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
-from tests.integration.protocols.clients import CLIENTS
+from tests.integration.protocols.bad import BAD
+from tests.integration.protocols.clients import CLIENTS, Message
 
 _MESSAGE_S = (0.02, 0.2)
 _PAUSE_S = (0.3, 2.5)
 _WIDTH = {"pcm16": 2, "mulaw": 1}
+_APART_S = 0.5
+"""Between two flushes, and before the first: Realtime refuses to commit less than 0.1 s."""
+_MOST_EARLY = 3
+"""Messages of audio before the opening."""
+_APART = frozenset({"twilio"})
+"""Protocols whose messages have audio of one channel."""
 _TAIL_S = 1.5
 """Silence after which every utterance has ended by itself."""
 NATIVE = "native"
@@ -34,7 +41,13 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """End the open utterances here."""
+    """End the open utterances here, in one of the ways of the caller's protocol.
+
+    `odd` is a part of a frame before it, which nobody uses.
+    """
+
+    odd: bytes = b""
+    way: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +57,21 @@ class Configure:
     changes: Changes
 
 
-Step: TypeAlias = Say | Flush | Configure
+@dataclass(frozen=True, slots=True)
+class Introduce:
+    """Say what opens the call; `strange`: this instead, and everything in the query."""
+
+    strange: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Say something that changes nothing, be it inside of a frame."""
+
+    message: Message
+
+
+Step: TypeAlias = Say | Flush | Configure | Introduce | Aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +82,20 @@ class Script:
     options: Options
     steps: tuple[Step, ...]
     protocol: str = NATIVE
-    """The protocol that the caller speaks; only the native one has controls."""
+    """The protocol that the caller speaks; only the native one has new options, and only the others
+    have introductions and asides."""
+
+    @property
+    def plain(self) -> "Script":
+        """The same without the bytes that nobody uses."""
+        steps = (replace(each, odd=b"") if isinstance(each, Flush) else each for each in self.steps)
+        return replace(self, steps=tuple(steps))
+
+    @property
+    def strange(self) -> Message | None:
+        """What it says instead of the usual opening."""
+        said = (step.strange for step in self.steps if isinstance(step, Introduce))
+        return next(said, None)
 
     @property
     def seconds(self) -> float:
@@ -150,16 +190,21 @@ def scripts(
 def others(
     seed: int, clips: Sequence[FloatArray], *, seconds: tuple[float, float] = (20.0, 60.0)
 ) -> list[Script]:
-    """Return a script for each protocol but the native one, in a format that it carries."""
+    """Return a script for each protocol but the native one, and number of channels that it carries.
+
+    Messages end inside a frame, except where each channel has messages of its own.
+    """
     made = []
     for name in sorted(CLIENTS.keys() - {NATIVE}):
-        dice = random.Random(f"{seed} {name}")
-        sound = dice.choice(CLIENTS[name].formats)
-        options = Options(
-            encoding=sound.encoding, sample_rate=sound.sample_rate, channels=sound.channels
-        )
-        kind = _Kind(name, options, protocol=name)
-        made.append(_script(name, kind, dice, clips, seconds))
+        for channels in sorted({sound.channels for sound in CLIENTS[name].formats}):
+            dice = random.Random(f"{seed} {name} {channels}")
+            formats = [each for each in CLIENTS[name].formats if each.channels == channels]
+            sound = dice.choice(formats)
+            options = Options(
+                encoding=sound.encoding, sample_rate=sound.sample_rate, channels=channels
+            )
+            kind = _Kind(name, options, splits=name not in _APART, protocol=name)
+            made.append(_script(f"{name}-{channels}", kind, dice, clips, seconds))
     return made
 
 
@@ -181,6 +226,8 @@ def _script(
     steps = list(_cut(data, kind, dice))
     if kind.changes:
         _control(steps, kind, dice)
+    if kind.protocol != NATIVE:
+        _interrupt(steps, kind, dice)
     options = replace(kind.options, events=("gap", "audio_ack", "lag"))
     return Script(name, options, tuple(steps), kind.protocol)
 
@@ -234,11 +281,50 @@ def _cut(data: bytes, kind: _Kind, dice: random.Random) -> list[Step]:
 
 
 def _control(steps: list[Step], kind: _Kind, dice: random.Random) -> None:
-    """Put flushes and new options between the messages, where a sample ends."""
+    """Put flushes and new options between the messages, where a frame ends."""
     for _ in range(dice.randint(2, 4)):
-        control: Step = dice.choice((Flush(), Configure(dice.choice(kind.changes))))
-        sizes = (len(step.data) if isinstance(step, Say) else 0 for step in steps)
-        whole = [
-            at for at, sent in enumerate(accumulate(sizes), 1) if not sent % _frame(kind.options)
+        control: Step = Configure(dice.choice(kind.changes))
+        if dice.random() < 1 / 2:
+            control = Flush(_odd(kind, dice))
+        steps.insert(dice.choice(_whole(steps, kind)), control)
+
+
+def _interrupt(steps: list[Step], kind: _Kind, dice: random.Random) -> None:
+    """Put flushes where a frame ends, and asides and the opening between any messages."""
+    client = CLIENTS[kind.protocol]
+    flushed = [0.0]
+    for _ in range(dice.randint(2, 4) if client.flushes else 0):
+        apart = [
+            at
+            for at in _whole(steps, kind)
+            if all(abs(_until(steps, at) - each) > _APART_S for each in flushed)
         ]
-        steps.insert(dice.choice(whole[:-1]), control)
+        place = dice.choice(apart)
+        flushed.append(_until(steps, place))
+        flush = Flush(_odd(kind, dice), dice.randrange(len(client.flushes)))
+        steps.insert(place, flush)
+    early = dice.randint(1, _MOST_EARLY) if client.early else 0
+    asides = [*client.asides, *BAD[kind.protocol].harmless]
+    for _ in range(dice.randint(3, 6) if asides else 0):
+        steps.insert(dice.randint(early + 1, len(steps)), Aside(dice.choice(asides)))
+    strange = dice.choice((None, *client.strange))
+    steps.insert(early, Introduce(strange))
+
+
+def _odd(kind: _Kind, dice: random.Random) -> bytes:
+    """Return a part of a frame, or nothing."""
+    size = _frame(kind.options)
+    return dice.randbytes(dice.randrange(size)) if kind.splits else b""
+
+
+def _whole(steps: Sequence[Step], kind: _Kind) -> list[int]:
+    """Return the places between messages where a frame ends."""
+    sizes = (len(step.data) if isinstance(step, Say) else 0 for step in steps)
+    frame = _frame(kind.options)
+    return [at for at, sent in enumerate(accumulate(sizes), 1) if not sent % frame][:-1]
+
+
+def _until(steps: Sequence[Step], place: int) -> float:
+    """Return how old the call is before a step."""
+    said = (step.until for step in steps[:place] if isinstance(step, Say))
+    return max(said, default=0.0)

@@ -13,7 +13,7 @@ from gateway.protocols.commands import AudioFormat
 from tests.chaos.caller import AGAIN, PATIENCE, Course
 from tests.chaos.judge import Spoken
 from tests.chaos.progress import ENDED
-from tests.chaos.scripts import Say
+from tests.chaos.scripts import Aside, Flush, Introduce, Say
 from tests.integration.protocols.calls import Call, Ports, utterances
 from tests.integration.protocols.clients import CLIENTS
 
@@ -56,8 +56,8 @@ async def visit(ports: Ports, course: Course, truth: Sequence[Spoken]) -> None:
 
 
 async def _hold(ports: Ports, ours: Call, course: Course, expected: Sequence[str]) -> None:
-    await ours.open()
-    course.session = ours.name
+    await ours.connect(strange=course.script.strange is not None)
+    course.session, course.anonymous = ours.name, not ours.client.named
     await _speak(ours, course)
     if not course.failure:
         await ours.finish(expected)
@@ -68,18 +68,29 @@ async def _hold(ports: Ports, ours: Call, course: Course, expected: Sequence[str
 async def _speak(ours: Call, course: Course) -> None:
     start = time.monotonic()
     for step in course.script.steps:
-        if not isinstance(step, Say):
-            continue
-        await asyncio.sleep(max(0.0, start + step.until - time.monotonic()))
-        if ours.wire.over:
-            code, reason = await ours.wire.closed()
-            early = time.monotonic() - start < _OPENING_S and not ours.told.finals
-            if early and code in (0, *_TURNED_AWAY):
-                raise _TurnedAway
-            course.failure = f"closed after {step.until:.1f} s: {code} {reason}"
-            return
-        await ours.say(step.data)
-        course.progress.sent(time.monotonic(), step.until)
+        match step:
+            case Introduce(None):
+                await ours.introduce()
+            case Introduce(str(message)) | Introduce(bytes(message)) | Aside(message):
+                await ours.wire.send([message])
+            case Flush(odd, way):
+                await ours.flush(odd, way)
+            case Say(data, until):
+                await asyncio.sleep(max(0.0, start + until - time.monotonic()))
+                if ours.wire.over:
+                    await _say_why(ours, course, time.monotonic() - start)
+                    return
+                await ours.say(data)
+                course.progress.sent(time.monotonic(), until)
+
+
+async def _say_why(ours: Call, course: Course, seconds: float) -> None:
+    """Note why the gateway closed a call so many seconds after its beginning."""
+    code, reason = await ours.wire.closed()
+    early = seconds < _OPENING_S and not ours.told.finals
+    if early and code in (0, *_TURNED_AWAY):
+        raise _TurnedAway
+    course.failure = f"closed after {seconds:.1f} s: {code} {reason}"
 
 
 async def _result(ports: Ports, ours: Call) -> list[Spoken]:

@@ -160,8 +160,17 @@ class Call:
 
     async def open(self) -> None:
         """Connect, and say what opens the call."""
-        path = self.client.path(BY_NAME[self.protocol].path, self.name, self._sound)
+        await self.connect()
+        await self.introduce()
+
+    async def connect(self, *, strange: bool = False) -> None:
+        """Connect only; `strange`: to say one of the client's strange openings."""
+        path = BY_NAME[self.protocol].path
+        path = self.client.path(path, self.name, self._sound, strange=strange)
         await self.wire.connect(self._ports, path)
+
+    async def introduce(self) -> None:
+        """Say what opens the call."""
         await self.wire.send(self.client.opening(self.name, self._sound))
 
     async def say(self, *audio: bytes) -> None:
@@ -170,9 +179,12 @@ class Call:
             await self.wire.send(self.client.audio(piece, self._sound))
             await asyncio.sleep(0)
 
-    async def flush(self) -> None:
-        """End the open utterance."""
-        await self.wire.send(self.client.flush)
+    async def flush(self, odd: bytes = b"", way: int = 0) -> None:
+        """End the open utterance in one of the client's ways; `odd`: part of a frame before it."""
+        for message in self.client.flushes[way]:
+            if odd:
+                await self.say(odd)
+            await self.wire.send([message])
 
     async def finish(self, expected: Sequence[str]) -> None:
         """End the call when the client has heard all of it; `expected` by channel.

@@ -36,30 +36,51 @@ class Client:
 
     `query` and `opening` get the call's name, which is a UUID, and the format of its audio; `audio`
     puts bytes of audio into messages. `finish` makes the server end the call; without it the client
-    leaves. `flush` ends the open utterance. `heard` reads the server's JSON.
+    leaves. `flushes` are ways to end the open utterance, each with its messages. `asides` may come
+    anywhere, and change nothing. `heard` reads the server's JSON.
 
     `named`: other systems know the call by its name. `silent`: its results are read elsewhere.
-    `replies`: finals come in replies to messages, several in one text.
+    `replies`: finals come in replies to messages, several in one text. `early`: audio may come
+    before the opening. `strange`: what also opens a call whose query says everything (`spelled`).
     """
 
     formats: Sequence[AudioFormat] = (WIDE,)
     query: Callable[[str, AudioFormat], Mapping[str, Any]] = lambda name, sound: {}
     opening: Callable[[str, AudioFormat], Sequence[Message]] = lambda name, sound: ()
     audio: Callable[[bytes, AudioFormat], Sequence[Message]] = lambda data, sound: (data,)
-    flush: Sequence[Message] = ()
+    flushes: Sequence[Sequence[Message]] = ()
+    asides: Sequence[Message] = ()
     finish: Sequence[Message] = ()
     heard: Callable[[Mapping[str, Any]], Heard] = nothing
     named: bool = False
     silent: bool = False
     replies: bool = False
+    early: bool = False
+    strange: Sequence[Message] = ()
+    spelled: Callable[[str, AudioFormat], Mapping[str, Any]] = lambda name, sound: {}
 
-    def path(self, path: str, name: str, sound: AudioFormat) -> str:
+    @property
+    def flush(self) -> Sequence[Message]:
+        """The usual way to end the open utterance; empty where there is none."""
+        return self.flushes[0] if self.flushes else ()
+
+    def path(self, path: str, name: str, sound: AudioFormat, *, strange: bool = False) -> str:
         """Return the path with its query."""
-        asked = urlencode(self.query(name, sound))
+        asked = urlencode((self.spelled if strange else self.query)(name, sound))
         return f"{path}?{asked}" if asked else path
 
 
 # --- one function for each thing that takes more than a line ---
+
+
+def _both(*texts: str) -> Sequence[Message]:
+    """Return texts, each also as the binary message that some clients send in its place."""
+    return [*texts, *(text.encode() for text in texts)]
+
+
+def _alone(*messages: Message) -> Sequence[Sequence[Message]]:
+    """Return ways to end an utterance that have one message each."""
+    return [(message,) for message in messages]
 
 
 def _config(name: str, sound: AudioFormat) -> Sequence[Message]:
@@ -137,10 +158,9 @@ def _media_start(name: str, sound: AudioFormat) -> Sequence[Message]:
     return (f"MEDIA_START channel_id:{name} format:{named}",)
 
 
-def _metadata(name: str, sound: AudioFormat) -> Sequence[Message]:
+def _facts(name: str, sound: AudioFormat) -> Mapping[str, Any]:
     mix = "stereo" if sound.channels == 2 else "mono"
-    facts = {"call_id": name, "sample_rate": sound.sample_rate, "mix_type": mix}
-    return (json.dumps(facts),)
+    return {"call_id": name, "sample_rate": sound.sample_rate, "mix_type": mix}
 
 
 def _transcription(message: Mapping[str, Any]) -> Heard:
@@ -152,9 +172,11 @@ def _vosk(message: Mapping[str, Any]) -> Heard:
     return [(0, message["text"])] if "text" in message else ()
 
 
+_RECORD, _STOP = '{"type": "start_recording"}', '{"type": "stop_recording"}'
+_COMMIT, _CLEAR = (f'{{"type": "input_audio_buffer.{each}"}}' for each in ("commit", "clear"))
 _VOSK = Client(
     opening=lambda name, sound: ('{"config": {"sample_rate": 16000}}',),
-    flush=('{"reset" : 1}',),
+    flushes=_alone(*_both('{"reset" : 1}')),
     finish=('{"eof" : 1}',),
     heard=_vosk,
     replies=True,
@@ -164,20 +186,21 @@ CLIENTS: Mapping[str, Client] = {
     "native": Client(
         formats=(WIDE, STEREO, NARROW, NARROW_STEREO),
         opening=_config,
-        flush=('{"type": "flush"}',),
+        flushes=_alone(*_both('{"type": "flush"}')),
         finish=('{"type": "finalize"}',),
         heard=_native,
         named=True,
     ),
     "transcribe": Client(
-        opening=lambda name, sound: ('{"type": "start_recording"}',),
-        flush=('{"type": "stop_recording"}', '{"type": "start_recording"}'),
+        opening=lambda name, sound: (_RECORD,),
+        flushes=((_STOP, _RECORD), (_STOP.encode(), _RECORD.encode())),
         heard=lambda m: [(0, m["text"])] if m["type"] == "transcription" else (),
     ),
     "deepgram": Client(
         formats=(WIDE, STEREO, NARROW, NARROW_STEREO),
         query=_listen,
-        flush=('{"type": "Finalize"}',),
+        flushes=_alone(*_both('{"type": "Finalize"}')),
+        asides=_both('{"type":"KeepAlive"}', ' { "type" : "KeepAlive" }\n'),
         finish=('{"type": "CloseStream"}',),
         heard=_results,
     ),
@@ -185,12 +208,14 @@ CLIENTS: Mapping[str, Client] = {
         formats=(WIDE, NARROW),
         opening=_session,
         audio=_append,
-        flush=('{"type": "input_audio_buffer.commit"}',),
+        flushes=((_COMMIT,), (_COMMIT, _CLEAR), (_COMMIT.encode(), _CLEAR.encode())),
+        asides=_both('{"type": "session.update", "session": {}}'),
         heard=_completed,
     ),
     "stream_tcp": Client(heard=lambda m: [(0, m["line"].split(" ", 2)[2])]),
     "stream_ws": Client(
-        flush=("flush",), heard=lambda m: [(0, m["text"])] if m["type"] == "final" else ()
+        flushes=_alone(*_both("flush", " flush\n")),
+        heard=lambda m: [(0, m["text"])] if m["type"] == "final" else (),
     ),
     "vosk": _VOSK,
     "vosk_ws": _VOSK,
@@ -198,13 +223,16 @@ CLIENTS: Mapping[str, Client] = {
         formats=(NARROW, NARROW_STEREO),
         opening=_start,
         audio=_media,
+        asides=_both('{"event": "mark"}', '{"event": "dtmf", "dtmf": {"digit": "5"}}'),
         finish=('{"event": "stop"}',),
         named=True,
         silent=True,
+        early=True,
     ),
     "audiosocket": Client(
         opening=lambda name, sound: (frame(0x01, UUID(name).bytes),),
         audio=_frames,
+        asides=[frame(0x03, digit) for digit in (b"5", b"#")],
         finish=(frame(0x00),),
         named=True,
         silent=True,
@@ -212,12 +240,20 @@ CLIENTS: Mapping[str, Client] = {
     "asterisk": Client(
         formats=(WIDE, NARROW),
         opening=_media_start,
+        asides=_both("DTMF_END digit:5", '{"event": "MEDIA_XOFF"}'),
         finish=("HANGUP",),
         named=True,
         silent=True,
+        early=True,
     ),
     "audiofork": Client(
-        formats=(WIDE, STEREO), opening=_metadata, heard=_transcription, named=True
+        formats=(WIDE, STEREO),
+        opening=lambda name, sound: (json.dumps(_facts(name, sound)),),
+        asides=_both('{"event": "dtmf", "digit": "5"}', '{"hello": 1}'),
+        heard=_transcription,
+        named=True,
+        strange=("abc", "", '"4711"', "[1,2]", '{"language": 7, "keywords": {"hello": 1}}'),
+        spelled=_facts,
     ),
 }
 
