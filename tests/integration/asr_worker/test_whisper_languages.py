@@ -1,5 +1,6 @@
 """Whisper base beside tiny.en: other languages than English, told or found."""
 
+import time
 from collections.abc import AsyncIterator
 from importlib.resources import files
 
@@ -10,6 +11,7 @@ import soundfile
 import soxr
 
 from asr_worker.api import DecodeRequest, EngineSettings, Hypothesis, Priority
+from asr_worker.dispatch import Dispatcher
 from asr_worker.engines import whisper
 from asr_worker.engines.whisper import WhisperEngine
 from common.audio import SAMPLE_RATE, FloatArray
@@ -47,6 +49,24 @@ async def heard(engine: WhisperEngine, name: str, **more: object) -> Hypothesis:
             **more,  # type: ignore[arg-type]
         )
     )
+
+
+async def test_the_cost_of_a_final_is_that_of_the_model_that_most_have(
+    engine: WhisperEngine, monkeypatch
+):
+    asked: list[bool] = []
+    generate = whisper._Recogniser.generate
+
+    def noted(recogniser, alike):
+        asked.extend(clip.model.multilingual for clip in alike)
+        generate(recogniser, alike)
+
+    monkeypatch.setattr(whisper._Recogniser, "generate", noted)
+    dispatcher = Dispatcher(engine, bound=1, patience=0.5, clock=time.monotonic)
+    await dispatcher.calibrate()
+    await dispatcher.close()
+    assert set(asked) == {False}
+    assert dispatcher.meter.idle > 0.0
 
 
 @pytest.mark.parametrize("language", RECORDINGS)
