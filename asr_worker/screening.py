@@ -45,6 +45,11 @@ class TextScreen:
         if shown is not None:
             self._promise(shown.text[: shown.stable], shown.end)
 
+    @property
+    def hides(self) -> bool:
+        """See `Screen`."""
+        return bool(self._kinds)
+
     def partial(self, partial: PartialText) -> PartialText:
         """See `Screen`: what is not settled is not stable, and hidden where it may be secret."""
         numbers = self._numbers_in(partial.language)

@@ -148,8 +148,9 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
                 raise
             except Exception as error:
                 # If it were raised, it would end one worker after the other, with all utterances.
-                _log.exception("utterance.broken", error, utterance=owned.utterance.id)
-                owned.utterance.broken = reason_of(error)
+                name, quoting = owned.utterance.id, not owned.utterance.screen.hides
+                _log.exception("utterance.broken", error, quoting=quoting, utterance=name)
+                owned.utterance.broken = reason_of(error, quoting=quoting)
             effects.append(owned.utterance.abandoned(entries))
         return effects
 
@@ -259,15 +260,13 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
                 if not self._isolated.unsettled:
                     raise
             except DecodePoisoned as error:
-                why = owned.utterance.screen.reason(str(error))
+                owned.utterance.poison = why = _why(owned, error)
                 _log.error("decode.poisoned", utterance=owned.utterance.id, reason=why)
-                owned.utterance.poison = str(error)
                 owned.utterance.trouble = POISONED
                 owned.utterance.scheduler.failed(token, again=False)
             except (DecodeFailed, LanguageUnsupported) as error:
-                why = owned.utterance.screen.reason(str(error))
+                owned.utterance.trouble = why = _why(owned, error)
                 _log.warning("decode.failed", utterance=owned.utterance.id, reason=why)
-                owned.utterance.trouble = str(error)
                 again = isinstance(error, DecodeFailed)
                 owned.utterance.scheduler.failed(token, again=again)
             else:
@@ -275,6 +274,13 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
                 begun, worker = ended - decoded.lasted, owned.worker
                 decoding = Decoding(begun=begun, ended=ended, worker=worker)
                 owned.utterance.decoded(token, decoded.hypothesis, took, decoding)
+
+
+def _why(owned: OwnedUtterance, error: Exception) -> str:
+    """Return why a decode failed; only what it says of a language cannot quote what was said."""
+    if owned.utterance.screen.hides and not isinstance(error, LanguageUnsupported):
+        return reason_of(error, quoting=False)
+    return str(error)
 
 
 def _label(priority: Priority) -> str:

@@ -10,12 +10,33 @@ CallscribeError
 `callscribe.client.errors` has those of a call, `common.errors` those of the services.
 """
 
+from collections.abc import Iterator
+from pathlib import Path
+from traceback import walk_tb
+
 _LONGEST_REASON = 300
 
 
-def reason_of(error: BaseException) -> str:
-    """Return an error as one line for an operator: its kind and the beginning of its message."""
-    return f"{type(error).__name__}: {error}".partition("\n")[0][:_LONGEST_REASON]
+def reason_of(error: BaseException, *, quoting: bool = True) -> str:
+    """Return an error as one line for an operator: its kind and the beginning of its message.
+
+    Not `quoting`: its kind and where it was raised, and those of its causes. A library's message
+    may quote what it was given.
+    """
+    if quoting:
+        return f"{type(error).__name__}: {error}".partition("\n")[0][:_LONGEST_REASON]
+    return ", ".join(_places(error))[:_LONGEST_REASON]
+
+
+def _places(error: BaseException) -> Iterator[str]:
+    """Yield an error and its causes, each with the place where it was raised."""
+    cause: BaseException | None = error
+    while cause is not None:
+        name = type(cause).__name__
+        for frame, line in [*walk_tb(cause.__traceback__)][-1:]:  # none if it was never raised
+            name += f" at {Path(frame.f_code.co_filename).name}:{line}"
+        yield name
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
 
 
 class CallscribeError(Exception):

@@ -122,7 +122,9 @@ def one_by_one(
 ) -> Steps:
     """Take requests that failed together apart, to find the one that fails."""
     if len(requests) == 1:
-        return [DecodeFailed(line(error))]
+        failed = DecodeFailed(line(error))
+        failed.__cause__ = error
+        return [failed]
     outcomes: list[Hypothesis | EngineError] = []
     for request in requests:
         yield

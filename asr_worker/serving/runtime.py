@@ -203,7 +203,8 @@ class Runtime:
                 raise DataMissing(f"vLLM: {one_line(cause)}") from error
             if not isinstance(error, VLLMError):
                 # A bug before the engine: this request fails, the worker continues.
-                _log.exception("engine.request_failed", error, request=number)
+                # Who asked may tell more: here nobody knows what its call wants hidden.
+                _log.exception("engine.request_failed", error, quoting=False, request=number)
             raise DecodeFailed(f"vLLM: {one_line(cause)}") from error
         if output is None:
             raise DecodeFailed("vLLM ended the request without an answer")

@@ -41,8 +41,9 @@ def broken(slot: Slot[Any], error: Exception) -> Broken:
     If the error were raised, it would end one worker after the other, as each takes over the work
     item.
     """
-    _log.exception("work_item.broken", error, work_item=slot.assignment.key)
-    return Broken(slot, DeadLetter(reason_of(error)))
+    quoting = not slot.screen.hides
+    _log.exception("work_item.broken", error, quoting=quoting, work_item=slot.assignment.key)
+    return Broken(slot, DeadLetter(reason_of(error, quoting=quoting)))
 
 
 async def adopt(

@@ -12,7 +12,13 @@ class Screen(Protocol):
 
     It is asked in the order in which the texts are stored, once for each. `text[:stable]` of one
     partial must stay a prefix of the next.
+
+    `hides`: it hides parts, and not even an error's message may be read, which may quote them.
     """
+
+    @property
+    def hides(self) -> bool:
+        """See above."""
 
     def partial(self, partial: PartialText) -> PartialText:
         """Return what to show of a partial."""
@@ -38,6 +44,8 @@ class Screen(Protocol):
 
 class Unchanged:
     """The screen of stages that know no text, and of calls that ask for nothing."""
+
+    hides = False
 
     def partial(self, partial: PartialText) -> PartialText:
         """See `Screen`."""

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Literal, TextIO
 
+from common.errors import reason_of
 from common.rates import Rates
 
 PRIVATE = frozenset({"audio", "context", "keywords", "prompt", "text", "words"})
@@ -55,9 +56,24 @@ class Log:
         """Record a problem that a caller or an operator will notice."""
         self._write(logging.ERROR, event, fields)
 
-    def exception(self, event: str, error: BaseException | None = None, /, **fields: Any) -> None:
-        """Record an error with the traceback of `error`, or of the exception being handled."""
-        self._write(logging.ERROR, event, fields, exc_info=error or True)
+    def exception(
+        self,
+        event: str,
+        error: BaseException | None = None,
+        /,
+        *,
+        quoting: bool = True,
+        **fields: Any,
+    ) -> None:
+        """Record an error with the traceback of `error`, or of the exception being handled.
+
+        Not `quoting`: with what `reason_of` tells of it, for its message may quote call content.
+        """
+        if quoting or error is None:
+            self._write(logging.ERROR, event, fields, exc_info=error or True)
+        else:
+            reason = reason_of(error, quoting=False)
+            self._write(logging.ERROR, event, {**fields, "reason": reason})
 
     def _write(
         self,

@@ -2,6 +2,7 @@ import asyncio
 import io
 import json
 import logging
+import re
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,16 @@ def test_an_exception_carries_its_traceback(written):
     first, second = written()
     assert "ValueError: broken" in first["exception"]
     assert "KeyError: 'other'" in second["exception"]
+
+
+def test_an_exception_that_may_quote_a_call_has_its_kind_and_its_place_alone(written):
+    try:
+        raise ValueError("said") from KeyError("heard")
+    except ValueError as error:
+        log.exception("utterance.broken", error, quoting=False, utterance="u")
+    (record,) = written()
+    assert re.fullmatch(r"ValueError at test_logs\.py:\d+, KeyError", record["reason"])
+    assert not {"said", "heard", "exception"} & {*str(record).split(), *record}
 
 
 def test_console_lines_are_for_people():
