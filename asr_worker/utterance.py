@@ -16,7 +16,6 @@ from common.bus.keys import Leg
 from common.bus.wire import Chunk
 from common.languages import ALIGNABLE
 from common.pipeline import stages
-from common.pipeline.control import SHORTEST_PAUSE
 from common.pipeline.partial import PartialText
 from common.pipeline.speech import (
     Dtmf,
@@ -76,9 +75,7 @@ class Utterance:
         self._likely = likely
         self._context = without_circles(work.options.context)
         self._keywords = distinct(work.options.keywords)
-        turns = self._options.endpointing == "turn"
-        least = SHORTEST_PAUSE if turns else 1.0
-        by_words = turns and self.live
+        by_words = self._options.endpointing == "turn" and self.live
         self.spare = 0.0 if by_words else self._options.silence_threshold / 2
         """Seconds from an announced pause to when its text is needed, at least."""
         self._recording = Recording(self.start)
@@ -99,7 +96,7 @@ class Utterance:
             stable_until=self.start + 2 * samples(self._options.max_utterance) // 3,
             # A screen goes on by itself from what was shown: its words are not the engine's.
             shown=shown if self.screen is UNCHANGED else None,
-            silence=samples(self._options.silence_threshold * least),
+            silence=samples(min(self._options.turn_silence[0], self._options.silence_threshold)),
         )
         self.trouble = ""
         """Why the last decode failed, for the client to read."""

@@ -29,7 +29,8 @@ from callscribe.audiofile import AudioFile
 from callscribe.client import Call as ClientCall
 from callscribe.client import connect
 from callscribe.client.latency import Latencies
-from callscribe.client.messages import Final, Gap, Options
+from callscribe.client.messages import Final, Gap
+from callscribe.client.options import Options
 from callscribe.loadtest.scoring import word_errors
 from callscribe.local.stack import Stack, running_stack
 from common.audio import float_to_pcm16

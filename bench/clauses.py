@@ -32,8 +32,8 @@ from bench.recordings import channels, expand, references
 from bench.speech import CORPUS, one_notation, request, trimmed
 from callscribe.loadtest.scoring import word_errors
 from common.audio import SAMPLE_RATE, FloatArray
-from common.pipeline.speech import Ended, Paused, Resumed, UtteranceEvent
-from vad_worker.endpointer import Endpointer, EndpointerParams
+from common.pipeline.speech import Ended, Paused, Resumed
+from vad_worker.endpointer import Decision, Endpointer, EndpointerParams
 from vad_worker.framing import FRAME, energies
 from vad_worker.model import SileroVad
 
@@ -134,7 +134,7 @@ def utterances(audio: FloatArray) -> list[Spoken]:
     vad, endpointer = SileroVad(), Endpointer(EndpointerParams())
     frames = audio[: len(audio) // FRAME * FRAME]
     probabilities = vad.run([vad.open()], [len(frames) // FRAME], frames)
-    events: list[UtteranceEvent] = []
+    events: list[Decision] = []
     for probability, energy in zip(probabilities, energies(frames), strict=True):
         events += endpointer.push(float(probability), float(energy))
     found: list[Spoken] = []

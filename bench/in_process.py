@@ -25,7 +25,7 @@ from common.pipeline.speech import SpeechEntry
 from common.pipeline.trace import Decoding
 from common.pipeline.work import LegWork, UtteranceWork
 from common.stage.api import Effect, Emit, Entry, Offer
-from gateway.endpointing.tail import patience
+from gateway.endpointing.tail import Place, hint
 from vad_worker.framing import FRAME, energies
 from vad_worker.leg import VadLeg
 from vad_worker.level import amplify
@@ -154,8 +154,7 @@ class Line:
 
 def _hint(utterance: int, said: PublishPartial, options: SessionOptions) -> Hint:
     """Return what the gateway says of a pause."""
-    silence = patience(said.text, said.language, options.silence_threshold)
-    return Hint(_LEG.channel, utterance, said.end, samples(silence))
+    return hint(Place(_LEG.channel, utterance, said.end), said.text, said.language, options)
 
 
 def _work(options: SessionOptions) -> LegWork:

@@ -24,7 +24,8 @@ import soxr
 from bench.recordings import channels, expand, references
 from bench.stack import local_stack
 from callscribe.client import connect
-from callscribe.client.messages import Final, Options
+from callscribe.client.messages import Final
+from callscribe.client.options import Options
 from callscribe.loadtest.scoring import word_errors
 from callscribe.local.stack import Stack, running_stack
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16

@@ -18,7 +18,8 @@ from typing import Any, Self, TypeVar, Unpack
 from callscribe import client
 from callscribe.client.blocking import SourceExit, in_thread
 from callscribe.client.errors import Disconnected
-from callscribe.client.messages import Changes, Event, Options
+from callscribe.client.messages import Event
+from callscribe.client.options import Changes, Options
 
 T = TypeVar("T")
 

@@ -36,6 +36,8 @@ Redacted: TypeAlias = Literal["numbers", "pci", "phone", "ssn", "iban", "email"]
 """What can be hidden in texts."""
 Endpointing: TypeAlias = Literal["silence", "turn"]
 """What ends an utterance: silence of one length, or of a length that its words suggest."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 2.0
+"""The least and the most silence in a turn, as parts of the ordinary one, unless options say it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,6 +178,32 @@ class SessionOptions:
         changeable=True,
         used_by=("gateway", "asr"),
     )
+    min_turn_silence: float | None = option(
+        None,
+        "ends a sentence",
+        low=0.01,
+        high=60,
+        unit="s",
+        changeable=True,
+        used_by=("gateway", "asr"),
+    )
+    max_turn_silence: float | None = option(
+        None,
+        "most within a turn",
+        low=0.01,
+        high=60,
+        unit="s",
+        changeable=True,
+        used_by=("gateway", "asr"),
+    )
+    eager_threshold: float = option(
+        0.5,
+        "announces the end of a turn",
+        low=0,
+        high=1,
+        changeable=True,
+        used_by=("gateway",),
+    )
     min_speech_duration: float = option(
         0.2,
         "speech to start an utterance",
@@ -245,6 +273,16 @@ class SessionOptions:
     )
 
     @property
+    def turn_silence(self) -> tuple[float, float]:
+        """The least and the most silence that ends an utterance, in seconds."""
+        least = most = self.silence_threshold
+        if self.endpointing == "turn":
+            least, most = SHORTEST_PAUSE * least, LONGEST_PAUSE * most
+            least = self.min_turn_silence or least
+            most = self.max_turn_silence or most
+        return min(least, most), most
+
+    @property
     def contradiction(self) -> str | None:
         """Two options that do not go together, and the condition that they break; None if none."""
         if self.min_speech_duration >= self.max_utterance:
@@ -252,6 +290,9 @@ class SessionOptions:
                 f"min_speech_duration ({self.min_speech_duration:g} s) must be less than "
                 f"max_utterance ({self.max_utterance:g} s)"
             )
+        least, most = self.min_turn_silence, self.max_turn_silence
+        if least is not None and most is not None and least > most:
+            return f"min_turn_silence ({least:g} s) must be at most max_turn_silence ({most:g} s)"
         # Where the language is detected, it decides: what is said in others is left as it is.
         if self.numbers != "engine" and self.language not in (None, *WITH_NUMBERS):
             return f"numbers ({self.numbers}) knows {_KNOWN}, not the language {self.language}"

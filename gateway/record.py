@@ -9,7 +9,7 @@ from common.bus.keys import Leg
 from common.options import SessionOptions
 from common.pipeline.access import OPEN_TENANT
 from common.pipeline.record import Message, pack, sparse
-from gateway.protocols.commands import SPEECH_EVENTS, About, AudioFormat, Open
+from gateway.protocols.commands import SPEECH_EVENTS, TURN_EVENTS, About, AudioFormat, Open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +86,13 @@ class SessionRecord:
 
     @property
     def speech(self) -> bool:
-        """Whether the client wants any speech event."""
-        return not self.events.isdisjoint(SPEECH_EVENTS)
+        """Whether the client wants any event that speech events tell of."""
+        return self.turns or not self.events.isdisjoint(SPEECH_EVENTS)
+
+    @property
+    def turns(self) -> bool:
+        """Whether the client wants any event of turns."""
+        return not self.events.isdisjoint(TURN_EVENTS)
 
     def pack(self) -> bytes:
         """Encode for Redis the part that never changes during the session."""

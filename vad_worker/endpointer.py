@@ -26,12 +26,14 @@ import math
 from dataclasses import dataclass, fields
 from enum import Enum
 from operator import attrgetter
-from typing import Literal, Self
+from typing import Literal, Self, TypeAlias
 
 from common.errors import Misuse
+from common.pipeline.control import Hint
 from common.pipeline.speech import (
     Ended,
     Flushed,
+    Likely,
     Paused,
     Reason,
     Resumed,
@@ -123,8 +125,11 @@ class Memory:
     cut: int = -1  # middle of the quietest frame of the last third before the cap; -1: none yet
     cut_level: int = 0
     cut_probability: float = 0.0
+    pending: Hint | None = None  # of that pause, until it is told to be likely the end
+    told: int = -1  # end of the last pause that was
 
 
+Decision: TypeAlias = UtteranceEvent | Likely
 _EVERYTHING = attrgetter(*(each.name for each in fields(Memory)))
 
 
@@ -168,7 +173,7 @@ class Endpointer:
             return self._m.start
         return max(self._m.floor, self._m.heard - self._params.pre_roll)
 
-    def push(self, probability: float, energy: float) -> tuple[UtteranceEvent, ...]:
+    def push(self, probability: float, energy: float) -> tuple[Decision, ...]:
         """Take the next frame: its speech probability 0..1 and the mean square of its samples."""
         m = self._m
         threshold = self._params.threshold
@@ -182,7 +187,7 @@ class Endpointer:
             return ()
         if not 0.0 <= probability <= 1.0:
             raise Misuse(f"{probability} is no probability")
-        events: list[UtteranceEvent] = []
+        events: list[Decision] = []
         speech = probability >= self._speech_from()
         m.heard = m.now = m.heard + FRAME
         if speech:
@@ -197,7 +202,7 @@ class Endpointer:
             self._cut(events)
         return tuple(events)
 
-    def skip(self, start: int, end: int) -> tuple[UtteranceEvent, ...]:
+    def skip(self, start: int, end: int) -> tuple[Decision, ...]:
         """Pass over the samples [start, end), which never came; the next frame starts at `end`.
 
         `start` may lie within a frame, whose beginning still belongs to the open utterance. The gap
@@ -207,7 +212,7 @@ class Endpointer:
         self._advance(start)
         if end <= start:
             raise Misuse(f"a gap from {start} to {end}")
-        events: list[UtteranceEvent] = []
+        events: list[Decision] = []
         m.heard = m.now = end
         is_open = m.state in (State.SPEECH, State.PAUSED)
         if m.state is State.CANDIDATE and self._full():
@@ -219,23 +224,21 @@ class Endpointer:
         m.floor = end
         return tuple(events)
 
-    def hint(
-        self, position: int, utterance: int, end: int, silence: int
-    ) -> tuple[UtteranceEvent, ...]:
-        """Let the pause of `utterance` that began at `end` end it after `silence` samples.
+    def hint(self, position: int, hint: Hint) -> tuple[Decision, ...]:
+        """Let a pause be as long as a hint says; one that is over is no matter.
 
-        `position` is less than a frame after the last one. A pause that is over is no matter.
+        `position` is less than a frame after the last one.
         """
         m = self._m
         self._advance(position)
-        events: list[UtteranceEvent] = []
-        if m.state is State.PAUSED and (m.number, m.announced) == (utterance, end):
-            m.hinted = silence
-            if self._silent() >= silence:
-                self._end(m.announced, "silence", events)
+        events: list[Decision] = []
+        if m.state is State.PAUSED and (m.number, m.announced) == (hint.utterance, hint.end):
+            m.hinted = hint.silence
+            m.pending = hint if hint.eager and m.told != m.announced else None
+            self._weigh(events)
         return tuple(events)
 
-    def flush(self, position: int) -> tuple[UtteranceEvent, ...]:
+    def flush(self, position: int) -> tuple[Decision, ...]:
         """End what is open at `position`, less than a frame after the last one; always answers.
 
         A candidate with 2 frames of speech becomes an utterance. After a pause the utterance ends
@@ -244,7 +247,7 @@ class Endpointer:
         """
         return self._flush(position, "flush")
 
-    def finish(self, position: int) -> tuple[UtteranceEvent, ...]:
+    def finish(self, position: int) -> tuple[Decision, ...]:
         """Flush because the leg's audio has ended."""
         return self._flush(position, "finish")
 
@@ -301,7 +304,7 @@ class Endpointer:
         # A frame early: a flush may still add the beginning of the next one.
         return self._m.heard - self._m.start > self._m.limit - FRAME
 
-    def _voice(self, probability: float, events: list[UtteranceEvent]) -> None:
+    def _voice(self, probability: float, events: list[Decision]) -> None:
         m = self._m
         if m.state is State.PAUSED:
             if self._full():
@@ -317,7 +320,7 @@ class Endpointer:
         m.voiced_end = m.heard
         m.peak = max(m.peak, probability)
 
-    def _wait(self, audible: int, events: list[UtteranceEvent]) -> None:
+    def _wait(self, audible: int, events: list[Decision]) -> None:
         """Count the silence up to `heard`; its audio ends at `audible`."""
         m = self._m
         if m.state is State.CANDIDATE or m.state is State.SPEECH:
@@ -325,24 +328,34 @@ class Endpointer:
                 return
             was_open = m.state is State.SPEECH
             self._move(Trigger.PAUSE)
-            m.hinted = 0
+            m.hinted, m.pending = 0, None
             if was_open:
                 m.announced = min(m.voiced_end + self._params.post_roll, audible)
                 events.append(Paused(m.number, m.start, m.announced, m.now))
-        if m.state is State.PAUSED and self._silent() >= self._patience():
+        self._weigh(events)
+
+    def _weigh(self, events: list[Decision]) -> None:
+        """End a pause that is long enough, or tell that it is likely the end."""
+        m = self._m
+        silent = self._silent()
+        if m.state is State.PAUSED and silent >= self._patience():
             self._end(m.announced, "silence", events)
+        elif m.state is State.PAUSED and (hint := m.pending) and silent >= hint.eager:
+            m.pending, m.told = None, m.announced
+            spans = (m.number, m.start, m.announced, m.now, silent, hint.silence)
+            events.append(Likely(*spans, hint.text, hint.evidence))
 
     def _open_at(self, start: int) -> None:
         m = self._m
         m.start, m.limit, m.cut = start, self._params.max_utterance, -1
 
-    def _begin(self, events: list[UtteranceEvent]) -> None:
+    def _begin(self, events: list[Decision]) -> None:
         m = self._m
         self._move(Trigger.ENOUGH)
         m.number += 1
         events.append(Started(m.number, m.start, m.now, m.peak))
 
-    def _end(self, end: int, reason: Reason, events: list[UtteranceEvent]) -> None:
+    def _end(self, end: int, reason: Reason, events: list[Decision]) -> None:
         m = self._m
         self._move(Trigger.END)
         m.floor = max(m.floor, end)
@@ -361,7 +374,7 @@ class Endpointer:
             m.cut_level, m.cut_probability = level, probability
             m.peak = probability
 
-    def _cut(self, events: list[UtteranceEvent]) -> None:
+    def _cut(self, events: list[Decision]) -> None:
         m, cut = self._m, self._m.cut
         if m.voiced_end <= cut:
             self._end(cut, "length", events)
@@ -372,12 +385,10 @@ class Endpointer:
         m.number += 1
         events.append(Started(m.number, cut, m.now, m.peak))
 
-    def _flush(
-        self, position: int, reason: Literal["flush", "finish"]
-    ) -> tuple[UtteranceEvent, ...]:
+    def _flush(self, position: int, reason: Literal["flush", "finish"]) -> tuple[Decision, ...]:
         m = self._m
         self._advance(position)
-        events: list[UtteranceEvent] = []
+        events: list[Decision] = []
         if m.state is State.CANDIDATE and m.voiced >= 2 * FRAME:
             self._begin(events)
         if m.state in (State.SPEECH, State.PAUSED):

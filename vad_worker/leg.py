@@ -17,7 +17,7 @@ from common.pipeline import text
 from common.pipeline.control import Configure, Digit, End, Flush, Hint
 from common.pipeline.progress import Progress
 from common.pipeline.record import pack
-from common.pipeline.speech import Dtmf, Ended, Event, Flushed, Gap, SpeechEntry, Started
+from common.pipeline.speech import Dtmf, Ended, Event, Flushed, Gap, Likely, SpeechEntry, Started
 from common.pipeline.stages import ASR
 from common.pipeline.streams import SPEECH
 from common.pipeline.trace import Endpoint
@@ -219,11 +219,10 @@ class VadLeg:
                 self._options = options
                 self._endpointer.configure(_params(options))
                 return []
-            case Hint(channel, utterance, end, silence):
-                if channel != self._leg.channel:
+            case Hint() as hint:
+                if hint.channel != self._leg.channel:
                     return []
-                ended = self._endpointer.hint(control.position, utterance, end, silence)
-                return self._decided(ended, control.order)
+                return self._decided(self._endpointer.hint(control.position, hint), control.order)
             case Digit(channel, digit):
                 mine = channel == self._leg.channel
                 signalled = [Dtmf(control.position, digit)] if mine else []
@@ -237,22 +236,25 @@ class VadLeg:
                 assert_never(control.command)
 
     def _decided(
-        self, events: Sequence[Event], order: int, answer: text.EndReason = "flush"
+        self, decided: Sequence[Event | Likely], order: int, answer: text.EndReason = "flush"
     ) -> list[Effect]:
         """Turn the decisions at one position into one speech entry and what follows from it.
 
         `order` is that of the deciding control, 0 for audio. `answer` is the reason of the empty
         final that answers a flush with nothing open.
         """
-        if not events:
+        if not decided:
             return []
-        last = events[-1]
+        last = decided[-1]
+        events = [each for each in decided if not isinstance(each, Likely)]
         at = StreamId(last.end if isinstance(last, Gap) else last.at, order)
         notify = self._gateway if self._events else None
         ends = any(isinstance(event, Ended | Flushed) for event in events)
         endpoint = self._endpoint(at.position) if ends else None
-        entry = SpeechEntry(at, tuple(events), endpoint)
-        effects: list[Effect] = [Emit(SPEECH, entry, wake=(ASR.name,), notify=notify)]
+        likely = next((each for each in decided if isinstance(each, Likely)), None)
+        entry = SpeechEntry(at, tuple(events), endpoint, likely)
+        wake = (ASR.name,) if events else ()
+        effects: list[Effect] = [Emit(SPEECH, entry, wake=wake, notify=notify)]
         for event in events:
             match event:
                 case Started(utterance, start):

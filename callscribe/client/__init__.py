@@ -39,24 +39,26 @@ from callscribe.client.errors import (
 )
 from callscribe.client.messages import (
     AudioAck,
-    Changes,
     Dtmf,
     Error,
     Event,
-    EventName,
     Final,
     Gap,
     Keyword,
     Lag,
-    Options,
     Partial,
     Resumed,
     SpeechEnded,
     SpeechStarted,
     Timing,
+    TurnEagerEnd,
+    TurnEnded,
+    TurnResumed,
+    TurnStarted,
     Word,
     Words,
 )
+from callscribe.client.options import Changes, EventName, Options
 
 __all__ = [
     "AudioAck",
@@ -82,6 +84,10 @@ __all__ = [
     "SpeechEnded",
     "SpeechStarted",
     "Timing",
+    "TurnEagerEnd",
+    "TurnEnded",
+    "TurnResumed",
+    "TurnStarted",
     "Word",
     "Words",
     "connect",

@@ -10,7 +10,8 @@ from typing import Self, Unpack
 from callscribe.client.dialling import check_url, handshake_headers
 from callscribe.client.errors import Disconnected
 from callscribe.client.line import Line
-from callscribe.client.messages import Changes, Event, Options
+from callscribe.client.messages import Event
+from callscribe.client.options import Changes, Options
 from callscribe.errors import Misuse, SettingsError
 
 _LEAST_REPLAY_S = 5.0

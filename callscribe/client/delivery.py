@@ -14,6 +14,10 @@ from callscribe.client.messages import (
     Partial,
     SpeechEnded,
     SpeechStarted,
+    TurnEagerEnd,
+    TurnEnded,
+    TurnResumed,
+    TurnStarted,
     Words,
 )
 
@@ -26,6 +30,8 @@ class Delivery:
         """That of the newest final or words passed."""
         self._utterances: dict[tuple[type[Event], int], int] = {}
         """The newest utterance, by kind of event and channel."""
+        self._turns: dict[int, tuple[int, int]] = {}
+        """The newest turn of each channel, and the step of its newest event."""
         self._delivered: set[tuple[object, ...]] = set()
         """Gaps, digits and utterances that failed; few."""
         self._keywords: dict[tuple[int, int], set[tuple[object, ...]]] = {}
@@ -45,6 +51,10 @@ class Delivery:
                 return new
             case SpeechStarted() | SpeechEnded():
                 return self._rises(event)
+            case TurnStarted() | TurnEagerEnd() | TurnResumed() | TurnEnded():
+                newest = self._turns.get(event.channel, (0, 0))
+                self._turns[event.channel] = max(newest, (event.turn, event.step))
+                return (event.turn, event.step) > newest
             case Gap():
                 return self._first_time(event.channel, event.start, event.end)
             case Keyword():

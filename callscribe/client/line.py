@@ -26,12 +26,12 @@ from callscribe.client.messages import (
     Event,
     Final,
     Lag,
-    Options,
     Partial,
     Resumed,
     Words,
     parse_event,
 )
+from callscribe.client.options import Options
 from callscribe.client.redialling import Redialling
 from callscribe.client.replay_buffer import ReplayBuffer
 from callscribe.errors import Misuse

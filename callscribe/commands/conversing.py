@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 from callscribe.client import Call, Refused, connect
 from callscribe.client.latency import Latencies
-from callscribe.client.messages import Error, Gap, Options
+from callscribe.client.messages import Error, Gap
+from callscribe.client.options import Options
 from callscribe.commands.render import Sheet
 from callscribe.commands.server_flags import Server
 

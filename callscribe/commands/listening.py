@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from callscribe.client.messages import Options
+from callscribe.client.options import Options
 from callscribe.commands.conversing import CHANNEL_NAMES, admitted, converse
 from callscribe.commands.forms import WHOLE
 from callscribe.commands.outputs import destinations, written

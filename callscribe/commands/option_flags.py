@@ -3,7 +3,7 @@
 from argparse import SUPPRESS, BooleanOptionalAction, Namespace
 from typing import Any
 
-from callscribe.client.messages import EventName, Options
+from callscribe.client.options import EventName, Options
 from common.errors import SettingsError
 from common.options import OPTIONS, Kind, Option
 from common.settings import FlagParser

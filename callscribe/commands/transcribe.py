@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from callscribe.client.messages import Options
+from callscribe.client.options import Options
 from callscribe.commands.forms import WHOLE
 from callscribe.commands.option_flags import add_option_flags, options_of
 from callscribe.commands.outputs import FORMATS

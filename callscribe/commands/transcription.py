@@ -13,7 +13,7 @@ from callscribe.audiofile import AudioFile, AudioFileError, is_read_once
 from callscribe.client import Call
 from callscribe.client.blocking import in_thread
 from callscribe.client.latency import Sending
-from callscribe.client.messages import Options
+from callscribe.client.options import Options
 from callscribe.commands.conversing import CHANNEL_NAMES, admitted, converse
 from callscribe.commands.forms import WHOLE
 from callscribe.commands.option_flags import SHOWN

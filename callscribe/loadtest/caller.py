@@ -23,11 +23,11 @@ from callscribe.client.messages import (
     Final,
     Gap,
     Lag,
-    Options,
     Partial,
     SpeechEnded,
     parse_event,
 )
+from callscribe.client.options import Options
 from callscribe.commands.server_flags import Server
 from callscribe.loadtest.pacing import ENDED, PacedCall, Pacer
 from callscribe.loadtest.plan import Loop, PlannedCall, script

@@ -20,7 +20,7 @@ import uvloop
 
 from callscribe.audiofile import AudioFileError
 from callscribe.client.dialling import check_url
-from callscribe.client.messages import Options
+from callscribe.client.options import Options
 from callscribe.commands.server_flags import CALLS, Server, add_server_flags, server_of
 from callscribe.commands.writable import check_writable
 from callscribe.loadtest.caller import Callees, Callers

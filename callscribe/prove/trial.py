@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from callscribe.client.latency import percentile
-from callscribe.client.messages import Options
+from callscribe.client.options import Options
 from callscribe.commands.server_flags import Server
 from callscribe.loadtest.caller import Callees, Callers
 from callscribe.loadtest.load import Load, Shape

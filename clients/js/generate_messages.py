@@ -52,6 +52,10 @@ export type ReaderEvent =
   | WordsMessage
   | SpeechStartedMessage
   | SpeechEndedMessage
+  | TurnStartedMessage
+  | TurnEagerEndMessage
+  | TurnResumedMessage
+  | TurnEndedMessage
   | GapMessage
   | DtmfMessage
   | KeywordMessage

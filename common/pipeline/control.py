@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 from common.options import SessionOptions
-from common.pipeline.record import Message
+from common.pipeline.record import Message, sparse
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +38,14 @@ class Digit:
     digit: str
 
 
-SHORTEST_PAUSE = 0.5
-"""The least that a hint leaves of the silence that ends an utterance."""
-
-
 @dataclass(frozen=True, slots=True)
 class Hint:
     """What was said before a pause suggests that it end the utterance after `silence` samples.
 
     `utterance` and `end`, where its speech ended, name the pause. Every leg gets it, so that their
-    controls are numbered alike, and that of `channel` obeys it.
+    controls are numbered alike, and that of `channel` obeys it. After `eager` samples, unless that
+    is 0, the leg reports that it is likely over, with the `text` of the utterance and the
+    `evidence` in it (`gateway.endpointing.tail`).
     """
 
     t: ClassVar[str] = "hint"
@@ -55,6 +53,9 @@ class Hint:
     utterance: int
     end: int
     silence: int
+    eager: int = sparse(0)
+    text: str = sparse("")
+    evidence: str = sparse("")
 
 
 Command: TypeAlias = Flush | Configure | End | Digit | Hint

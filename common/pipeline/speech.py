@@ -83,6 +83,24 @@ class Dtmf:
     digit: str
 
 
+@dataclass(frozen=True, slots=True)
+class Likely:
+    """The pause at `end` has lasted for `waited` samples and is likely the end of the utterance.
+
+    It ends it after `silence` samples. `text` is that of [start, end), and `evidence` what it says,
+    both from the hint about this pause.
+    """
+
+    utterance: int
+    start: int
+    end: int
+    at: int
+    waited: int
+    silence: int
+    text: str
+    evidence: str
+
+
 UtteranceEvent: TypeAlias = Started | Paused | Resumed | Ended | Flushed
 Event: TypeAlias = UtteranceEvent | Gap | Dtmf
 
@@ -92,12 +110,14 @@ class SpeechEntry:
     """One entry of the speech stream: all events that the source entry at `at` caused.
 
     Order 0 stands for audio, where each frame, not each entry, is decided on. `endpoint` has the
-    stamps of an entry with an end; what is decided is the same whenever that was.
+    stamps of an entry with an end; what is decided is the same whenever that was. `likely` is no
+    event of its own, so that earlier releases can read the entry.
     """
 
     at: StreamId
     events: tuple[Event, ...]
     endpoint: Endpoint | None = sparse(None, compare=False)
+    likely: Likely | None = sparse(None)
 
 
 SPEECH_ENTRY = Message(SpeechEntry)

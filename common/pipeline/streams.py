@@ -166,7 +166,7 @@ AUDIO = Stream(
     Lifetime.CONSUMED,
     writers=("gateway",),
     holds="PCM16 and controls",
-    reveals="voice",
+    reveals="voice, words before pauses",
 )
 CLEAN = Stream(
     "clean",
@@ -174,7 +174,7 @@ CLEAN = Stream(
     Lifetime.CONSUMED,
     writers=("denoise",),
     holds="the same, denoised, same positions",
-    reveals="voice",
+    reveals="voice, words before pauses",
 )
 SPEECH = Stream(
     "speech",
@@ -182,7 +182,7 @@ SPEECH = Stream(
     Lifetime.SESSION,
     writers=("vad",),
     holds="speech events",
-    reveals="when a caller spoke",
+    reveals="when a caller spoke, words before pauses",
     most=4096,
     entries=SPEECH_ENTRY,
 )

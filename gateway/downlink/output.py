@@ -15,7 +15,7 @@ from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
 from gateway.downlink.late_words import LateWords
 from gateway.downlink.traces import CallTrace, Traces
-from gateway.endpointing.tail import patience
+from gateway.endpointing.tail import Place, hint
 from gateway.feed.keywords import KeywordSpotter
 from gateway.feed.results import PauseText, Results
 from gateway.protocols.commands import KEYWORD, LAG
@@ -78,6 +78,7 @@ class Output:
         self._results = Results(
             legs,
             speech=record.speech,
+            turns=record.turns,
             partials=partials,
             pauses=record.options.endpointing == "turn",
             after=after,
@@ -107,9 +108,9 @@ class Output:
 
     def deliver(self, news: Mapping[bytes, list[wire.RawEntry]]) -> None:
         """See `Listener`."""
-        for pause in self._results.paused(news):
-            self._weigh(pause)
         events = [self._timed(event) for event in self._results.read(news)]
+        for pause in self._results.paused:
+            self._weigh(pause)
         if self._keywords is not None:
             events = [each for e in events for each in (e, *self._keywords.spot(e))]
         self._late_words.note(self._results.awaited)
@@ -159,11 +160,10 @@ class Output:
         """Say how long a pause may be. Not of an upload, whose audio is far beyond it already."""
         if not self._arrivals.live:
             return
-        ordinary = self._options.silence_threshold
-        silence = patience(pause.said.text, pause.said.language, ordinary)
-        if silence != ordinary:
-            place = (pause.channel, pause.utterance, pause.said.end)
-            self._told.hint(Hint(*place, samples(silence)))
+        place = Place(pause.channel, pause.utterance, pause.said.end)
+        found = hint(place, pause.said.text, pause.said.language, self._options)
+        if found.eager or found.silence != samples(self._options.silence_threshold):
+            self._told.hint(found)
 
     def _timed(self, event: Event) -> Event:
         """Measure how late an event is, and note it in a final."""

@@ -6,10 +6,13 @@ is being spelled. What the rules cost and save is in docs/quality.md.
 """
 
 import re
-from collections.abc import Mapping
-from enum import Enum, auto
+from enum import Enum
+from math import log
+from typing import NamedTuple
 
-from common.pipeline.control import SHORTEST_PAUSE
+from common.audio import samples
+from common.options import SessionOptions
+from common.pipeline.control import Hint
 from gateway.endpointing.words import DIGITS, OPEN
 
 _CLOSING = "\"'”’»)] "
@@ -27,38 +30,69 @@ _GROUP = 3
 class Evidence(Enum):
     """What the end of a text says of its speaker."""
 
-    CLOSED = auto()
+    CLOSED = "closed"
     """It ends a sentence."""
-    OPEN = auto()
+    OPEN = "open"
     """It asks for more."""
-    SPELLED = auto()
+    SPELLED = "spelled"
     """It is a number, a name or an address that is being dictated."""
-    UNMARKED = auto()
+    UNMARKED = "unmarked"
     """It has words and no mark, which recognisers mostly leave out where a sentence goes on."""
-    NOTHING = auto()
+    NOTHING = "nothing"
 
 
-FACTORS: Mapping[Evidence, float] = {
-    Evidence.CLOSED: SHORTEST_PAUSE,
-    Evidence.OPEN: 2.0,
-    Evidence.SPELLED: 2.0,
-    Evidence.UNMARKED: 1.5,
-    Evidence.NOTHING: 1.0,
-}
-"""The silence that ends an utterance, for each evidence, as a part of the ordinary one."""
+SURE = 0.7
+"""The confidence with which silence ends a turn; it grows with the silence, see `confidence`."""
+_UNMARKED = 1.5
+"""The silence behind a text without a mark, as a part of the ordinary one."""
 
 
-def patience(text: str, language: str | None, silence: float) -> float:
-    """Return the silence that ends an utterance with this text (s); `silence` is the ordinary one.
+class Place(NamedTuple):
+    """A pause: whose it is, and where its speech ended."""
+
+    channel: int
+    utterance: int
+    end: int
+
+
+def hint(pause: Place, text: str, language: str | None, options: SessionOptions) -> Hint:
+    """Return what the text before a pause says of it."""
+    found = evidence(text, language)
+    silence = samples(patience(found, options))
+    eager = 0
+    if any(map(str.isalnum, text)) and options.eager_threshold < SURE:
+        eager = max(1, round(silence * log(1 - options.eager_threshold) / log(1 - SURE)))
+    return Hint(*pause, silence, eager, text, found.value)
+
+
+def patience(found: Evidence, options: SessionOptions) -> float:
+    """Return the silence that ends an utterance whose text says that (s)."""
+    least, most = options.turn_silence
+    match found:
+        case Evidence.CLOSED:
+            return least
+        case Evidence.OPEN | Evidence.SPELLED:
+            return most
+        case Evidence.UNMARKED:
+            return max(least, min(most, _UNMARKED * options.silence_threshold))
+        case Evidence.NOTHING:
+            return max(least, min(most, options.silence_threshold))
+
+
+def confidence(waited: int, silence: int) -> float:
+    """Return how sure it is that a turn is over after `waited` of the `silence` that ends it.
+
+    It is a scale and no measured probability: 0 without silence, `SURE` where the turn ends.
+    """
+    return 1.0 - float((1.0 - SURE) ** (waited / silence))
+
+
+def evidence(text: str, language: str | None) -> Evidence:
+    """Return what the end of a text says.
 
     `language` is an English name as in `common.languages`. Of one without a list of words, marks
     and digits count, but no missing mark: some have none.
     """
-    return silence * FACTORS[evidence(text, language)]
-
-
-def evidence(text: str, language: str | None) -> Evidence:
-    """Return what the end of a text says; see `patience`."""
     said = text.rstrip(_CLOSING)
     tokens = [each.strip(_MARKS).casefold() for each in _TOKEN.findall(said)]
     tokens = [each for each in tokens if each]

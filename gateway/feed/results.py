@@ -20,6 +20,7 @@ from common.pipeline.streams import PARTIAL, SPEECH, TEXT
 from common.pipeline.text import Item
 from common.redis.replies import pairs
 from gateway.feed import showing
+from gateway.feed.turns import LegTurns
 from gateway.protocols.events import (
     Dtmf,
     Event,
@@ -67,7 +68,7 @@ class _Text:
 class LegResults:
     """Cursors into one leg's result streams, and what was read from them."""
 
-    def __init__(self, leg: Leg) -> None:
+    def __init__(self, leg: Leg, *, turns: bool) -> None:
         self.leg = leg
         self.ended = False
         """Whether the leg's last item was read: nothing will follow."""
@@ -84,6 +85,9 @@ class LegResults:
         self.newest: tuple[int, str, int] | None = None
         """The partial told last: its utterance, text and stable characters."""
         self.awaited: dict[int, AwaitedWords] = {}
+        self.turns = LegTurns(leg.channel)
+        # Turns follow from both: what led to a final has to be there with it.
+        self.whole = {self.text, self.speech} if turns else {self.text}
 
     def follow_partial(self, utterance: int) -> None:
         """Read this utterance's partials until its final is there."""
@@ -100,20 +104,20 @@ class LegResults:
 
     def skip(self, number: int, item: Item | None) -> None:
         """Note that the client had this item, or words after it, before it resumed."""
-        self.seen_item = max(self.seen_item, number)
+        self.seen_item = self.turns.seen = max(self.seen_item, number)
         if isinstance(item, text.Final):
             self.seen_until = max(self.seen_until, item.end)
 
     def cursor(self, key: bytes) -> Cursor:
         """Return where to read on in one of this leg's streams."""
-        return Cursor(self.leg.partition, key, self.cursors[key], whole=key == self.text)
+        return Cursor(self.leg.partition, key, self.cursors[key], whole=key in self.whole)
 
 
 class Results:
     """All legs of one session. `speech`: whether the client wants speech events.
 
-    `partials`: whether it wants partials; `pauses`: whether `paused` is asked for. Both may change
-    at any time.
+    `turns`: whether it wants those of turns, too. `partials`: whether it wants partials; `pauses`:
+    whether it is told what was said before pauses. The last two may change at any time.
     `after` is the last `seq` that a resuming client has; nothing up to it is sent again.
     """
 
@@ -122,15 +126,18 @@ class Results:
         legs: Sequence[Leg],
         *,
         speech: bool,
+        turns: bool = False,
         partials: bool = True,
         pauses: bool = False,
         after: int = 0,
     ) -> None:
+        self._turns = turns
         self.partials = partials
         self.pauses = pauses
-        self._legs = {leg: LegResults(leg) for leg in legs}
+        self._legs = {leg: LegResults(leg, turns=turns) for leg in legs}
         self._speech = speech
         self._after = after
+        self._paused: list[PauseText] = []
 
     @property
     def ended(self) -> bool:
@@ -158,12 +165,12 @@ class Results:
             wanted = kinds.get(leg, set()) if kinds is not None else set()
             if kinds is None or TEXT in notified:
                 yield results.cursor(results.text)
-            if self._speech and (kinds is None or SPEECH in wanted):
+            if self._speech and (kinds is None or SPEECH in wanted or self._turns):
                 yield results.cursor(results.speech)
             for kind in wanted:
                 if (utterance := PARTIAL.number_in(kind)) is not None:
                     results.follow_partial(int(utterance))
-            if (self.partials or self.pauses) and (kinds is None or wanted):
+            if (self.partials or self.pauses or self._turns) and (kinds is None or wanted):
                 yield from map(results.cursor, results.partials)
 
     def follow(self, channel: int, utterance: int) -> None:
@@ -172,19 +179,15 @@ class Results:
             if leg.channel == channel:
                 results.follow_partial(utterance)
 
-    def paused(self, news: Mapping[bytes, list[wire.RawEntry]]) -> list[PauseText]:
-        """Return what was said before new pauses; to be asked before `read`."""
-        found: list[PauseText] = []
-        for leg in self._legs.values() if self.pauses else ():
-            for key, utterance in leg.partials.items():
-                newest = wire.read_owned(news[key][-1], PARTIAL_TEXT) if news.get(key) else None
-                if newest is not None and newest.paused:
-                    found.append(PauseText(leg.leg.channel, utterance, newest))
-        return found
-
     def read(self, news: Mapping[bytes, list[wire.RawEntry]]) -> list[Event]:
         """Read new entries by stream key; return what is shown of them, in order."""
+        self._paused.clear()
         return [showing.shown(event) for event in self._events(news)]
+
+    @property
+    def paused(self) -> Sequence[PauseText]:
+        """What was said before the pauses that were read last."""
+        return self._paused
 
     def _events(self, news: Mapping[bytes, list[wire.RawEntry]]) -> list[Event]:
         fresh = {
@@ -207,11 +210,15 @@ class Results:
             leg.cursors[key] = entries[-1][0]
             if key == leg.speech:
                 events += self._speech_events(leg, entries)
-            elif key != leg.text and self.partials:
+            elif key != leg.text:
                 events += self._partial(leg, leg.partials[key], entries[-1])
         for each in sorted(texts, key=lambda each: each.seq):
+            turns = each.leg.turns
+            if each.item is not None and self._turns:
+                events += turns.item(each.number, each.item)
             told = self._words(each) if each.item is None else self._item(each, each.item)
             events += [] if 0 < self._after >= each.seq else told
+            events += turns.waiting()
         return events
 
     @staticmethod
@@ -268,15 +275,18 @@ class Results:
             )
         ]
 
-    @staticmethod
-    def _partial(leg: LegResults, utterance: int, entry: wire.RawEntry) -> list[Event]:
+    def _partial(self, leg: LegResults, utterance: int, entry: wire.RawEntry) -> list[Event]:
         partial = wire.read_owned(entry, PARTIAL_TEXT)
         if partial is None:
             return []
+        if partial.paused and self.pauses:
+            self._paused.append(PauseText(leg.leg.channel, utterance, partial))
+        turns = leg.turns.partial(utterance, partial) if self._turns else []
         before, leg.newest = leg.newest, (utterance, partial.text, partial.stable)
-        if partial.paused and leg.newest == before:
-            return []
+        if not self.partials or (partial.paused and leg.newest == before):
+            return [*turns]
         return [
+            *turns,
             Partial(
                 channel=leg.leg.channel,
                 utterance=utterance,
@@ -285,18 +295,20 @@ class Results:
                 text=partial.text,
                 stable=partial.stable,
                 language=partial.language,
-            )
+            ),
         ]
 
-    @staticmethod
-    def _speech_events(leg: LegResults, entries: Sequence[wire.RawEntry]) -> list[Event]:
+    def _speech_events(self, leg: LegResults, entries: Sequence[wire.RawEntry]) -> list[Event]:
         events: list[Event] = []
         for entry in entries:
-            happened = wire.read_owned(entry, SPEECH_ENTRY)
-            for each in happened.events if happened else ():
+            if (happened := wire.read_owned(entry, SPEECH_ENTRY)) is None:
+                continue
+            for each in happened.events:
                 event = _speech_event(leg.leg.channel, each)
                 if event is not None and not _seen(leg, event):
                     events.append(event)
+            if self._turns:
+                events += leg.turns.speech(happened)
         return events
 
 

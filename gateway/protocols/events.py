@@ -4,7 +4,7 @@ Positions are counts of 16 kHz samples since the call began; a channel is the le
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from common.audio import seconds
 from common.pipeline.text import EndReason, Hidden, TimedWord
@@ -181,6 +181,34 @@ class SpeechEnded:
     reason: EndReason
 
 
+TurnKind: TypeAlias = Literal["started", "eager_end", "resumed", "ended"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What became of a turn: what a speaker says before another may answer.
+
+    `turn` is the number of its first utterance, `utterance` of its newest. `step` counts its events
+    from 1. `transcript` is that of [start, end), as known `at`. `confidence`: that it is over.
+    `evidence` is what the end of its text says, see `gateway.endpointing.tail`; empty where it is
+    not looked at, as `reason` is before the turn has ended.
+    """
+
+    kind: TurnKind
+    channel: int
+    turn: int
+    step: int
+    utterance: int
+    start: int
+    end: int
+    at: int
+    transcript: str
+    language: str | None
+    confidence: float = 0.0
+    evidence: str = ""
+    reason: EndReason | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """Audio from `start` to `end` never arrived and was not recognised."""
@@ -243,6 +271,7 @@ Event: TypeAlias = (
     | Words
     | SpeechStarted
     | SpeechEnded
+    | Turn
     | Gap
     | Dtmf
     | Keyword

@@ -23,6 +23,7 @@ from gateway.protocols.events import (
     Resumed,
     SpeechEnded,
     SpeechStarted,
+    Turn,
     Words,
 )
 
@@ -45,6 +46,8 @@ def messages(opened: Open, event: Event, now: float) -> Sequence[dict[str, Any]]
             return [_labelled(opened, _words(event, now))]
         case SpeechStarted() | SpeechEnded() | Gap() | Dtmf():
             return _if_wanted(opened, _speech(event, now))
+        case Turn():
+            return _if_wanted(opened, _turn(event, now))
         case Keyword():
             return _if_wanted(opened, _keyword(event, now))
         case AudioAck(position):
@@ -112,7 +115,7 @@ def _transcript(kind: str, event: Partial | Final, now: float) -> dict[str, Any]
     return said | _place(event, now)
 
 
-def _place(event: Partial | Final | Words | Keyword, now: float) -> dict[str, Any]:
+def _place(event: Partial | Final | Words | Turn | Keyword, now: float) -> dict[str, Any]:
     return {
         "timestamp": round(now, 3),
         "utterance": event.utterance,
@@ -161,6 +164,15 @@ def _speech(event: SpeechStarted | SpeechEnded | Gap | Dtmf, now: float) -> dict
         case Gap():
             message |= {"type": "gap", "end": rounded_seconds(event.end)}
     return message
+
+
+def _turn(event: Turn, now: float) -> dict[str, Any]:
+    message = {"type": f"turn_{event.kind}"} | _place(event, now)
+    message |= {"turn": event.turn, "step": event.step, "at": rounded_seconds(event.at)}
+    message |= {"text": event.transcript, "language": event.language}
+    message["confidence"] = round(event.confidence, 3)
+    message |= {"evidence": event.evidence} if event.evidence else {}
+    return message | ({"reason": event.reason} if event.reason else {})
 
 
 def _keyword(event: Keyword, now: float) -> dict[str, Any]:

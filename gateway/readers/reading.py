@@ -26,7 +26,8 @@ class Reading:
         legs, options = known.record.legs(known.session), known.record.options
         self._partials = partials
         wanted = partials and options.interim_results
-        self._results = Results(legs, speech=True, partials=wanted, after=after)
+        turns = options.endpointing == "turn"
+        self._results = Results(legs, speech=True, turns=turns, partials=wanted, after=after)
         self._keywords = KeywordSpotter(options)
 
     @property

@@ -12,7 +12,8 @@ import numpy as np
 from callscribe import sample
 from callscribe.audiofile import AudioFile
 from callscribe.client import Call, connect
-from callscribe.client.messages import Final, Options, SpeechEnded
+from callscribe.client.messages import Final, SpeechEnded
+from callscribe.client.options import Options
 from common.audio import float_to_pcm16
 from common.errors import CallscribeError
 from tests.attack.scoring import Heard

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 import soxr
 
-from callscribe.client.messages import Changes, Options
+from callscribe.client.options import Changes, Options
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
 from tests.integration.protocols.bad import BAD
 from tests.integration.protocols.clients import CLIENTS, Message

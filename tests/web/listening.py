@@ -6,7 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from callscribe.client.messages import Event, Final, Options
+from callscribe.client.messages import Event, Final
+from callscribe.client.options import Options
 from callscribe.sync import connect
 from tests.integration.pipeline.calls import pcm16, sample_call, split
 

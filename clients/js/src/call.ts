@@ -20,6 +20,10 @@ import type {
   SessionCreated,
   SpeechEndedMessage,
   SpeechStartedMessage,
+  TurnEagerEndMessage,
+  TurnEndedMessage,
+  TurnResumedMessage,
+  TurnStartedMessage,
   WordsMessage,
 } from "./messages.js";
 import { WARNING_CODES } from "./messages.js";
@@ -55,6 +59,10 @@ export interface CallEvents {
   words: (message: WordsMessage) => void;
   speech_started: (message: SpeechStartedMessage) => void;
   speech_ended: (message: SpeechEndedMessage) => void;
+  turn_started: (message: TurnStartedMessage) => void;
+  turn_eager_end: (message: TurnEagerEndMessage) => void;
+  turn_resumed: (message: TurnResumedMessage) => void;
+  turn_ended: (message: TurnEndedMessage) => void;
   gap: (message: GapMessage) => void;
   dtmf: (message: DtmfMessage) => void;
   keyword: (message: KeywordMessage) => void;

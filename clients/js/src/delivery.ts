@@ -11,6 +11,8 @@ export class Delivery {
   seq: number;
   /** The newest utterance, by type of message and channel. */
   readonly #utterances = new Map<string, number>();
+  /** The newest turn of each channel, and the step of its newest event. */
+  readonly #turns = new Map<number, readonly [number, number]>();
   /** Gaps, keywords of open utterances, digits and utterances that failed; few. */
   readonly #delivered = new Set<string>();
 
@@ -33,6 +35,15 @@ export class Delivery {
       case "speech_started":
       case "speech_ended":
         return this.#rises(message.type, message.channel, message.utterance);
+      case "turn_started":
+      case "turn_eager_end":
+      case "turn_resumed":
+      case "turn_ended": {
+        const [turn, step] = this.#turns.get(message.channel) ?? [0, 0];
+        const isNew = message.turn > turn || (message.turn === turn && message.step > step);
+        if (isNew) this.#turns.set(message.channel, [message.turn, message.step]);
+        return isNew;
+      }
       case "gap":
         return this.#firstTime(`gap ${message.channel} ${message.start} ${message.end}`);
       case "keyword": {

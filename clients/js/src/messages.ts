@@ -10,6 +10,10 @@ export type EventName =
   | "speech_ended"
   | "gap"
   | "dtmf"
+  | "turn_started"
+  | "turn_eager_end"
+  | "turn_resumed"
+  | "turn_ended"
   | "keyword"
   | "audio_ack"
   | "lag";
@@ -30,6 +34,12 @@ export interface ChangeableOptions {
   silence_threshold?: number;
   /** What ends an utterance. */
   endpointing?: "silence" | "turn";
+  /** Ends a sentence, 0.01 to 60 s. */
+  min_turn_silence?: number | null;
+  /** Most within a turn, 0.01 to 60 s. */
+  max_turn_silence?: number | null;
+  /** Announces the end of a turn, 0 to 1. */
+  eager_threshold?: number;
   /** Speech to start an utterance, 0.01 to 60 s. */
   min_speech_duration?: number;
   /** Cuts an utterance, 2 to 300 s. */
@@ -123,7 +133,7 @@ export interface PartialMessage {
   start: number;
   /** s of audio. Of a `partial`, `end` is how far its text reaches. */
   end: number;
-  /** The whole utterance so far, not an addition; of a `keyword`, as the utterance spells it. */
+  /** The whole utterance so far, not an addition; of a turn, all that was said in it; of a `keyword`, as the utterance spells it. */
   text: string;
   /** Leading characters (Unicode code points) of `text` that later partials keep. */
   stable: number;
@@ -146,7 +156,7 @@ export interface FinalMessage {
   start: number;
   /** s of audio. Of a `partial`, `end` is how far its text reaches. */
   end: number;
-  /** The whole utterance so far, not an addition; of a `keyword`, as the utterance spells it. */
+  /** The whole utterance so far, not an addition; of a turn, all that was said in it; of a `keyword`, as the utterance spells it. */
   text: string;
   /** Leading characters (Unicode code points) of `text` that later partials keep. */
   stable: number;
@@ -233,6 +243,128 @@ export interface SpeechEndedMessage {
   label?: string;
 }
 
+/** A speaker has said the first words of a turn, which begins at `start`. */
+export interface TurnStartedMessage {
+  type: "turn_started";
+  /** 0 or 1. */
+  channel: number;
+  /** Number of the turn's first utterance. */
+  turn: number;
+  /** Counts the messages about a turn, from 1. */
+  step: number;
+  /** Number within its channel, from 1; a number is missing where it was no speech. */
+  utterance: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  start: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  end: number;
+  /** s of audio that were needed to decide this. */
+  at: number;
+  /** The whole utterance so far, not an addition; of a turn, all that was said in it; of a `keyword`, as the utterance spells it. */
+  text: string;
+  /** English name, or null when nothing was recognised. */
+  language: string | null;
+  /** That the turn is over, 0 to 1: how much of the silence that ends it has passed, 0.7 at its end, 1 for a flush. */
+  confidence: number;
+  /** s since 1970 by the gateway's clock. */
+  timestamp: number;
+  /** The channel's, where `channel_labels` gave it one. */
+  label?: string;
+}
+
+/** A turn is likely over: an answer may be prepared, until `TurnResumed` takes this back. */
+export interface TurnEagerEndMessage {
+  type: "turn_eager_end";
+  /** 0 or 1. */
+  channel: number;
+  /** Number of the turn's first utterance. */
+  turn: number;
+  /** Counts the messages about a turn, from 1. */
+  step: number;
+  /** Number within its channel, from 1; a number is missing where it was no speech. */
+  utterance: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  start: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  end: number;
+  /** s of audio that were needed to decide this. */
+  at: number;
+  /** The whole utterance so far, not an addition; of a turn, all that was said in it; of a `keyword`, as the utterance spells it. */
+  text: string;
+  /** English name, or null when nothing was recognised. */
+  language: string | null;
+  /** That the turn is over, 0 to 1: how much of the silence that ends it has passed, 0.7 at its end, 1 for a flush. */
+  confidence: number;
+  /** s since 1970 by the gateway's clock. */
+  timestamp: number;
+  /** What the end of the text says: closed, open, spelled, unmarked or nothing. */
+  evidence: string;
+  /** The channel's, where `channel_labels` gave it one. */
+  label?: string;
+}
+
+/** A turn whose end was announced goes on, or has another text. */
+export interface TurnResumedMessage {
+  type: "turn_resumed";
+  /** 0 or 1. */
+  channel: number;
+  /** Number of the turn's first utterance. */
+  turn: number;
+  /** Counts the messages about a turn, from 1. */
+  step: number;
+  /** Number within its channel, from 1; a number is missing where it was no speech. */
+  utterance: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  start: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  end: number;
+  /** s of audio that were needed to decide this. */
+  at: number;
+  /** The whole utterance so far, not an addition; of a turn, all that was said in it; of a `keyword`, as the utterance spells it. */
+  text: string;
+  /** English name, or null when nothing was recognised. */
+  language: string | null;
+  /** That the turn is over, 0 to 1: how much of the silence that ends it has passed, 0.7 at its end, 1 for a flush. */
+  confidence: number;
+  /** s since 1970 by the gateway's clock. */
+  timestamp: number;
+  /** The channel's, where `channel_labels` gave it one. */
+  label?: string;
+}
+
+/** A turn is over, with its definitive text; `reason` as in `SpeechEnded`. */
+export interface TurnEndedMessage {
+  type: "turn_ended";
+  /** 0 or 1. */
+  channel: number;
+  /** Number of the turn's first utterance. */
+  turn: number;
+  /** Counts the messages about a turn, from 1. */
+  step: number;
+  /** Number within its channel, from 1; a number is missing where it was no speech. */
+  utterance: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  start: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  end: number;
+  /** s of audio that were needed to decide this. */
+  at: number;
+  /** The whole utterance so far, not an addition; of a turn, all that was said in it; of a `keyword`, as the utterance spells it. */
+  text: string;
+  /** English name, or null when nothing was recognised. */
+  language: string | null;
+  /** That the turn is over, 0 to 1: how much of the silence that ends it has passed, 0.7 at its end, 1 for a flush. */
+  confidence: number;
+  /** s since 1970 by the gateway's clock. */
+  timestamp: number;
+  /** What the end of the text says: closed, open, spelled, unmarked or nothing. */
+  evidence: string;
+  /** `silence`, `flush`, `finish` (finalize or hang-up), `length` (max_utterance), `gap`, `failed` (not recognised). */
+  reason: string;
+  /** The channel's, where `channel_labels` gave it one. */
+  label?: string;
+}
+
 /** Audio from `start` to `end` never reached the recogniser. */
 export interface GapMessage {
   type: "gap";
@@ -268,7 +400,7 @@ export interface KeywordMessage {
   utterance: number;
   /** As the option `keywords` spells it. */
   keyword: string;
-  /** The whole utterance so far, not an addition; of a `keyword`, as the utterance spells it. */
+  /** The whole utterance so far, not an addition; of a turn, all that was said in it; of a `keyword`, as the utterance spells it. */
   text: string;
   /** Characters (Unicode code points) of the utterance's text before the `keyword`. */
   offset: number;
@@ -320,6 +452,10 @@ export type ServerMessage =
   | WordsMessage
   | SpeechStartedMessage
   | SpeechEndedMessage
+  | TurnStartedMessage
+  | TurnEagerEndMessage
+  | TurnResumedMessage
+  | TurnEndedMessage
   | GapMessage
   | DtmfMessage
   | KeywordMessage
@@ -352,6 +488,10 @@ export type ReaderEvent =
   | WordsMessage
   | SpeechStartedMessage
   | SpeechEndedMessage
+  | TurnStartedMessage
+  | TurnEagerEndMessage
+  | TurnResumedMessage
+  | TurnEndedMessage
   | GapMessage
   | DtmfMessage
   | KeywordMessage

@@ -2,7 +2,9 @@ import { expect, test } from "vitest";
 
 import { Delivery } from "../src/delivery.js";
 import type { ServerMessage } from "../src/messages.js";
-import { dtmf, error, final, keyword, partial, speechEnded, words } from "./said.js";
+import {
+  dtmf, error, final, keyword, partial, speechEnded, turnStarted, words,
+} from "./said.js";
 
 const gap: ServerMessage = { type: "gap", channel: 0, start: 1, end: 2 };
 
@@ -38,6 +40,14 @@ test.each([gap, speechEnded(), keyword(), dtmf(), error("utterance_failed")])(
     expect(delivery.isNew({ ...message })).toBe(false);
   },
 );
+
+test("the steps of turns pass once, in order", () => {
+  const delivery = new Delivery();
+  const told: [number, number][] = [[1, 1], [1, 2], [3, 1], [1, 2], [3, 1], [3, 2]];
+  const passed = told.map(([turn, step]) => delivery.isNew(turnStarted({ turn, step })));
+  expect(passed).toEqual([true, true, true, false, false, true]);
+  expect(delivery.isNew(turnStarted({ channel: 1 }))).toBe(true);
+});
 
 test("each occurrence of a keyword passes, also behind another utterance's final", () => {
   const delivery = new Delivery();

@@ -5,6 +5,7 @@ import type {
   KeywordMessage,
   PartialMessage,
   SpeechEndedMessage,
+  TurnStartedMessage,
   WordsMessage,
 } from "../src/messages.js";
 
@@ -25,6 +26,11 @@ export function words(fields: Partial<WordsMessage> = {}): WordsMessage {
 
 export function speechEnded(fields: Partial<SpeechEndedMessage> = {}): SpeechEndedMessage {
   return { type: "speech_ended", ...PLACE, at: 2, reason: "silence", ...fields };
+}
+
+export function turnStarted(fields: Partial<TurnStartedMessage> = {}): TurnStartedMessage {
+  const turn = { turn: 1, step: 1, at: 2, text: "a", language: null, confidence: 0 };
+  return { type: "turn_started", ...PLACE, ...turn, ...fields };
 }
 
 export function keyword(fields: Partial<KeywordMessage> = {}): KeywordMessage {

@@ -16,7 +16,8 @@ import soundfile
 
 from callscribe import sync
 from callscribe.client import ServerError, connect
-from callscribe.client.messages import Final, Options, Resumed
+from callscribe.client.messages import Final, Resumed
+from callscribe.client.options import Options
 from common.settings import API_KEY
 from tests.chaos.proxy import Proxy
 from tests.integration import soundcard

@@ -13,7 +13,7 @@ import redis
 
 from callscribe.client import connect
 from callscribe.client.latency import Latencies
-from callscribe.client.messages import Options
+from callscribe.client.options import Options
 from common.audio import SAMPLE_RATE
 from tests.integration.conftest import RunningStack, page
 from tests.integration.pipeline.calls import (

@@ -17,7 +17,10 @@ from tests.integration.pipeline.calls import (
     said,
 )
 
-TURN = {"endpointing": "turn", "events": ["speech_ended"]}
+TURN = {
+    "endpointing": "turn",
+    "events": ["speech_ended", "turn_started", "turn_eager_end", "turn_resumed", "turn_ended"],
+}
 MESSAGE_S = 0.1
 
 
@@ -55,3 +58,22 @@ async def test_a_number_that_is_dictated_in_groups_stays_one_utterance(stack: Ru
     ordinary = await said_live(stack, audio, silence_threshold=2.0)
     turns = await said_live(stack, audio, silence_threshold=2.0, **TURN)
     assert [len(each.texts) for each in (ordinary, turns)] == [2, 1]
+
+
+async def test_an_end_is_announced_taken_back_and_told(stack: RunningStack):
+    fox = spoken("quick_brown_fox")
+    audio = said(0.5, fox, 2.4, spoken("counting"), 5.0)
+    turns = await said_live(stack, audio, silence_threshold=8.0, **TURN)
+    told = [each for each in turns.messages if each["type"].startswith("turn_")]
+    kinds = [each["type"].removeprefix("turn_") for each in told]
+    # The recogniser is sure of the fox; whether it is of the last number is not the point.
+    assert kinds[:3] == ["started", "eager_end", "resumed"]
+    assert kinds[-1] == "ended"
+    assert [each["step"] for each in told] == list(range(1, len(told) + 1))
+    assert {each["turn"] for each in told} == {1}
+    eager, ended = told[1], told[-1]
+    assert eager["text"] == "The quick brown fox jumps over the lazy dog."
+    assert (eager["evidence"], ended["text"]) == ("closed", turns.texts[0])
+    assert 0.5 <= eager["confidence"] < 0.7 <= ended["confidence"]
+    final = turns.of("final")[0]
+    assert turns.messages.index(ended) == turns.messages.index(final) - 1

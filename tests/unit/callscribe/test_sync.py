@@ -6,7 +6,8 @@ import pytest
 
 from callscribe import sync
 from callscribe.client.errors import Disconnected, ServerError
-from callscribe.client.messages import Final, Options
+from callscribe.client.messages import Final
+from callscribe.client.options import Options
 from common.errors import CallscribeError
 
 SPAN = {"channel": 0, "utterance": 1, "start": 0.0, "end": 1.0}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from callscribe.client.messages import Options
+from callscribe.client.options import Options
 from tests.chaos.archive import File, compare, read
 from tests.chaos.caller import Course
 from tests.chaos.judge import Spoken

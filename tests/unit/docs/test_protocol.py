@@ -39,6 +39,7 @@ from gateway.protocols.events import (
 from gateway.settings import GatewaySettings
 from gateway.uplink import writer as uplink
 from gateway.websocket import limits as limits_of
+from tests.unit.gateway.protocols.test_native_answers import turn
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "protocol.md").read_text()
@@ -63,6 +64,10 @@ EVENTS = [
     SpeechEnded(**PLACE, at=1, reason="silence"),
     Gap(0, 0, 1),
     Dtmf(0, 1, "5"),
+    turn("started"),
+    turn("eager_end", evidence="open"),
+    turn("resumed"),
+    turn("ended", evidence="open", reason="silence"),
     Keyword(**PLACE, keyword="a", text="A", offset=0),
     AudioAck(1),
     Lag(0, 2.5),

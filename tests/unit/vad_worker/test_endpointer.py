@@ -6,11 +6,13 @@ import pytest
 
 from common.audio import samples
 from common.errors import Misuse
+from common.pipeline.control import Hint
 from common.pipeline.record import pack
 from common.pipeline.speech import (
     SPEECH_ENTRY,
     Ended,
     Flushed,
+    Likely,
     Paused,
     Resumed,
     SpeechEntry,
@@ -18,7 +20,14 @@ from common.pipeline.speech import (
     UtteranceEvent,
 )
 from common.pipeline.stream_ids import StreamId
-from vad_worker.endpointer import TRANSITIONS, Endpointer, EndpointerParams, State, Trigger
+from vad_worker.endpointer import (
+    TRANSITIONS,
+    Decision,
+    Endpointer,
+    EndpointerParams,
+    State,
+    Trigger,
+)
 from vad_worker.framing import FRAME
 
 PARAMS = EndpointerParams()
@@ -26,7 +35,7 @@ TALK, HUSH = 0.9, 0.1
 LOUD, QUIET = 1e-2, 1e-6
 
 
-def feed(endpointer: Endpointer, probability: float, seconds: float) -> list[UtteranceEvent]:
+def feed(endpointer: Endpointer, probability: float, seconds: float) -> list[Decision]:
     """Push frames of one probability for at least `seconds`."""
     energy = LOUD if probability >= 0.5 else QUIET
     count = -(-samples(seconds) // FRAME)
@@ -53,7 +62,7 @@ def in_state(wanted: State, params: EndpointerParams = PARAMS) -> Endpointer:
     return endpointer
 
 
-def kinds(events: Iterable[UtteranceEvent]) -> list[type]:
+def kinds(events: Iterable[Decision]) -> list[type]:
     return [type(event) for event in events]
 
 
@@ -214,7 +223,7 @@ def test_a_gap_counts_as_silence(sort: State) -> None:
         endpointer = in_state(sort)
         before = heard(endpointer) + 100
         events = endpointer.skip(before, before + samples(length))
-        names = [e.reason if isinstance(e, Ended) else e.t for e in events]
+        names = [e.reason if isinstance(e, Ended) else type(e).__name__.lower() for e in events]
         assert names == expected[sort]
         for event in events:
             assert isinstance(event, Paused | Ended)
@@ -256,7 +265,7 @@ def test_no_pre_roll_reaches_into_a_gap() -> None:
 def test_a_long_utterance_is_cut_where_it_is_quietest() -> None:
     params = EndpointerParams(max_utterance=samples(3.0))
     endpointer = Endpointer(params)
-    events: list[UtteranceEvent] = []
+    events: list[Decision] = []
     quiet = 75
     for n in range(120):
         events += endpointer.push(TALK, QUIET if n in (20, quiet) else LOUD)
@@ -270,7 +279,7 @@ def test_a_long_utterance_is_cut_where_it_is_quietest() -> None:
 
 def test_of_frames_about_as_quiet_the_least_speech_like_is_cut() -> None:
     endpointer = Endpointer(EndpointerParams(max_utterance=samples(3.0)))
-    events: list[UtteranceEvent] = []
+    events: list[Decision] = []
     for n in range(100):
         closure, breath = n == 70, n == 80
         probability = 0.4 if breath else TALK
@@ -401,10 +410,11 @@ def test_impossible_parameters_are_misuse(values: dict[str, float]) -> None:
         EndpointerParams(**values)  # type: ignore[arg-type]
 
 
-def hinted(endpointer: Endpointer, seconds: float) -> tuple[UtteranceEvent, ...]:
+def hinted(endpointer: Endpointer, seconds: float, eager: float = 0) -> tuple[Decision, ...]:
     """Say how long the open pause may be."""
     memory = endpointer.snapshot().memory
-    return endpointer.hint(memory.now, memory.number, memory.announced, samples(seconds))
+    about = Hint(0, memory.number, memory.announced, samples(seconds), samples(eager), "Yes.", "e")
+    return endpointer.hint(memory.now, about)
 
 
 def test_a_hint_lets_a_pause_end_earlier() -> None:
@@ -419,7 +429,7 @@ def test_a_pause_that_is_long_enough_for_its_hint_ends_there() -> None:
     endpointer = in_state(State.PAUSED)
     memory = endpointer.snapshot().memory
     position = memory.heard + 100
-    (ended,) = endpointer.hint(position, 1, memory.announced, samples(0.25))
+    (ended,) = endpointer.hint(position, Hint(0, 1, memory.announced, samples(0.25), 1))
     assert ended == Ended(1, memory.start, memory.announced, position, "silence")
     assert kinds(feed(endpointer, TALK, 0.5)) == [Started]
 
@@ -447,7 +457,7 @@ def test_a_hint_about_another_pause_does_nothing(wanted: State) -> None:
     endpointer = in_state(wanted)
     memory = endpointer.snapshot().memory
     for utterance, end in ((memory.number + 1, memory.announced), (memory.number, 5)):
-        assert endpointer.hint(memory.now, utterance, end, 1) == ()
+        assert endpointer.hint(memory.now, Hint(0, utterance, end, 1, 1)) == ()
     assert endpointer.snapshot().memory == memory
 
 
@@ -455,5 +465,26 @@ def test_a_hint_that_comes_after_speech_went_on_does_nothing() -> None:
     endpointer = in_state(State.PAUSED)
     end = endpointer.snapshot().memory.announced
     feed(endpointer, TALK, 0.1)
-    assert endpointer.hint(heard(endpointer), 1, end, 1) == ()
+    assert endpointer.hint(heard(endpointer), Hint(0, 1, end, 1, 1)) == ()
     assert kinds(feed(endpointer, HUSH, 0.7)) == [Paused]
+
+
+def test_a_pause_is_told_to_be_likely_the_end_once() -> None:
+    endpointer = in_state(State.PAUSED)
+    memory = endpointer.snapshot().memory
+    assert hinted(endpointer, 1.5, eager=0.6) == ()
+    (likely,) = feed(endpointer, HUSH, 0.9)
+    assert isinstance(likely, Likely)
+    assert (likely.utterance, likely.start, likely.end) == (1, memory.start, memory.announced)
+    assert likely.waited == likely.at - memory.voiced_end == -(-samples(0.6) // FRAME) * FRAME
+    assert (likely.silence, likely.text, likely.evidence) == (samples(1.5), "Yes.", "e")
+    assert hinted(endpointer, 1.5, eager=0.6) == ()
+    assert kinds(feed(endpointer, TALK, 0.1)) == [Resumed]
+    assert kinds(feed(endpointer, HUSH, 0.4)) == [Paused]
+    assert kinds([*hinted(endpointer, 1.5, eager=0.1)]) == [Likely]
+
+
+def test_a_pause_that_ends_is_not_told_to_be_likely_the_end() -> None:
+    endpointer = in_state(State.PAUSED)
+    assert hinted(endpointer, 0.5, eager=0.5) == ()
+    assert kinds(feed(endpointer, HUSH, 0.5)) == [Ended]

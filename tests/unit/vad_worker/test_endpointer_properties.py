@@ -6,16 +6,18 @@ from typing import TypeAlias
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.pipeline.control import Hint
 from common.pipeline.record import Message, pack
 from common.pipeline.speech import (
     Ended,
     Flushed,
+    Likely,
     Paused,
     Resumed,
     Started,
-    UtteranceEvent,
 )
 from vad_worker.endpointer import (
+    Decision,
     Endpointer,
     EndpointerParams,
     EndpointerState,
@@ -48,21 +50,22 @@ class Skip:
 
 
 @dataclass(frozen=True)
-class Hint:
+class Hinted:
     """A hint, `beyond` samples after the last frame, about the open pause or the one before."""
 
     beyond: int
     silence: int
+    eager: int
     late: bool
 
 
-Step: TypeAlias = Talk | Flush | Skip | Hint | EndpointerParams
+Step: TypeAlias = Talk | Flush | Skip | Hinted | EndpointerParams
 
 PROBABILITIES = st.sampled_from([0.1, 0.9, 0.1, 0.9, 0.34, 0.36, 0.5]) | st.floats(0, 1)
 ENERGIES = st.sampled_from([0.0, 1e-9, 1e-6, 1e-4, 1e-2, 1.0])
 WITHIN = st.integers(0, FRAME - 1)
 TALKS = st.builds(Talk, st.integers(1, 60), PROBABILITIES, ENERGIES)
-HINTS = st.builds(Hint, WITHIN, st.integers(1, 30_000), st.booleans())
+HINTS = st.builds(Hinted, WITHIN, st.integers(1, 30_000), st.integers(0, 30_000), st.booleans())
 OTHERS = st.builds(Flush, WITHIN) | st.builds(Skip, WITHIN, st.integers(1, 30_000)) | HINTS
 STEPS = st.lists(st.lists(TALKS, min_size=1, max_size=6) | OTHERS.map(lambda step: [step])).map(
     lambda groups: [step for group in groups for step in group]
@@ -91,7 +94,7 @@ class Player:
         self.endpointer = Endpointer(params)
         self.heard = 0
         self.now = 0
-        self.events: list[UtteranceEvent] = []
+        self.events: list[Decision] = []
         self.gaps: list[tuple[int, int]] = []
         self.flushes = 0
 
@@ -112,16 +115,16 @@ class Player:
                 self.heard = start + step.length
                 self.gaps.append((start, self.heard))
                 self.take(self.endpointer.skip(start, self.heard), self.heard)
-            case Hint():
+            case Hinted():
                 position = max(self.now, self.heard + step.beyond)
                 pauses = [each for each in self.events if isinstance(each, Paused)]
                 for pause in pauses[-2:-1] if step.late else pauses[-1:]:
-                    about = (pause.utterance, pause.end, step.silence)
-                    self.take(self.endpointer.hint(position, *about), position)
+                    about = Hint(0, pause.utterance, pause.end, step.silence, step.eager)
+                    self.take(self.endpointer.hint(position, about), position)
             case EndpointerParams():
                 self.endpointer.configure(step)
 
-    def take(self, events: tuple[UtteranceEvent, ...], position: int) -> None:
+    def take(self, events: tuple[Decision, ...], position: int) -> None:
         assert all(event.at == position for event in events)
         self.now = position
         self.events += events
@@ -138,6 +141,7 @@ def check(player: Player) -> list[tuple[int, int]]:
     number, last_end, at = 0, 0, 0
     started: Started | None = None
     paused: Paused | None = None
+    likely: tuple[int, int] | None = None
     for event in player.events:
         assert event.at >= at
         at = event.at
@@ -153,6 +157,11 @@ def check(player: Player) -> list[tuple[int, int]]:
                 assert (event.utterance, event.start) == (number, started.start)
                 assert event.start < event.end <= event.at
                 paused = event
+            case Likely():
+                assert paused is not None
+                assert likely != (paused.utterance, paused.end)
+                assert (event.utterance, event.end) == (number, paused.end)
+                likely = (event.utterance, event.end)
             case Resumed():
                 assert paused is not None
                 assert event.utterance == number

@@ -11,7 +11,7 @@ from common.bus.wire import Chunk, Control, StreamId, denoised
 from common.options import SessionOptions
 from common.pipeline import text
 from common.pipeline.control import Configure, Digit, End, Flush, Hint
-from common.pipeline.speech import Dtmf, Ended, Event, Gap, Paused, SpeechEntry
+from common.pipeline.speech import Dtmf, Ended, Event, Gap, Likely, Paused, SpeechEntry
 from common.pipeline.trace import Endpoint
 from common.pipeline.work import LegWork, UtteranceWork
 from common.stage.api import Commit, Done, Effect, Emit, Entry, Offer, Snapshot
@@ -272,3 +272,20 @@ def test_a_hint_about_another_channel_does_nothing():
     run(one, [frames(8, 28)], QUIET)
     about = Hint(1, 1, 20 * FRAME + 1_600, 7 * FRAME)
     assert run(one, [Control(28 * FRAME, 2, about)], QUIET) == []
+
+
+def test_what_is_likely_the_end_is_told_by_itself_and_wakes_no_recogniser():
+    told: list[tuple[SpeechEntry, tuple[str, ...], str | None]] = []
+    for moves in (False, True):
+        one = leg()
+        run(one, [frames(20, 20)], LOUD)
+        about = Hint(0, 1, 20 * FRAME + 1_600, 30_000, 5_000, "Yes.", "closed")
+        run(one, [frames(8, 28)], QUIET)
+        assert run(one, [Control(28 * FRAME, 2, about)], QUIET) == []
+        one = leg(one.snapshot(b"")) if moves else one
+        (emit,) = [each for each in run(one, [frames(20, 48)], QUIET) if isinstance(each, Emit)]
+        assert isinstance(emit.events, SpeechEntry)
+        told.append((emit.events, emit.wake, emit.notify))
+    likely = Likely(1, 0, 20 * FRAME + 1_600, 30 * FRAME, 10 * FRAME, 30_000, "Yes.", "closed")
+    entry = SpeechEntry(StreamId(30 * FRAME, 0), (), likely=likely)
+    assert told == [(entry, (), "gw")] * 2

@@ -14,7 +14,8 @@ import soundfile
 
 from callscribe import sample, sync
 from callscribe.client.dialling import dial, resuming
-from callscribe.client.messages import Final, Options
+from callscribe.client.messages import Final
+from callscribe.client.options import Options
 from common.audio import float_to_pcm16
 from tests.chaos.proxy import Proxy
 from tests.integration.conftest import RunningStack

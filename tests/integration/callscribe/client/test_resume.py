@@ -13,7 +13,8 @@ import soundfile
 from callscribe import sample, sync
 from callscribe.client import Call, Refused, ResumedElsewhere, SessionLost, connect
 from callscribe.client.dialling import dial, resuming
-from callscribe.client.messages import Error, Event, Final, Gap, Options, Resumed, SpeechEnded
+from callscribe.client.messages import Error, Event, Final, Gap, Resumed, SpeechEnded
+from callscribe.client.options import Options
 from common.audio import FloatArray, float_to_pcm16
 from common.errors import Misuse
 from tests.chaos.proxy import Proxy

@@ -5,7 +5,8 @@ import signal
 import socket
 
 from callscribe.client import connect
-from callscribe.client.messages import Final, Options
+from callscribe.client.messages import Final
+from callscribe.client.options import Options
 from callscribe.local.stack import StackOptions, running_stack
 from tests.integration.callscribe.processes import Command, gone, pids, until_true
 from tests.integration.pipeline.calls import messages, said, sentence

@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 from bench.stack import local_stack
 from callscribe.client import connect
 from callscribe.client.errors import Refused
-from callscribe.client.messages import Options
+from callscribe.client.options import Options
 from callscribe.local.stack import running_stack
 from tests.integration.callscribe.processes import until_true
 

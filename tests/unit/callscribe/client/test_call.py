@@ -4,7 +4,8 @@ from http import HTTPStatus
 import pytest
 
 from callscribe.client import Disconnected, Refused, ServerError, connect, line
-from callscribe.client.messages import Error, Final, Options, Partial
+from callscribe.client.messages import Error, Final, Partial
+from callscribe.client.options import Options
 from common.errors import Misuse, SettingsError
 
 SPAN = {"channel": 0, "utterance": 1, "start": 0.0, "end": 1.0}

@@ -11,6 +11,8 @@ from callscribe.client.messages import (
     Partial,
     SpeechEnded,
     SpeechStarted,
+    TurnEagerEnd,
+    TurnStarted,
     Words,
 )
 
@@ -86,3 +88,17 @@ def test_of_a_long_call_no_keywords_of_earlier_utterances_are_kept():
             assert delivery.is_new(final(2 * number + channel, number, channel))
             assert not delivery.is_new(spotted), "it follows its final once more"
     assert sum(map(len, delivery._keywords.values())) == 2
+
+
+def test_what_a_resumed_call_tells_again_of_turns_is_dropped():
+    delivery = Delivery()
+
+    def is_new(turn: int, step: int, channel: int = 0) -> bool:
+        told = {"turn": turn, "step": step, "at": 1.0, "text": "hello", **span(3, channel)}
+        return delivery.is_new(
+            TurnStarted(**told) if step == 1 else TurnEagerEnd(**told, evidence="closed")
+        )
+
+    assert [is_new(1, 1), is_new(1, 2), is_new(3, 1), is_new(3, 2)] == [True] * 4
+    assert [is_new(3, 1), is_new(3, 2), is_new(1, 2)] == [False] * 3
+    assert [is_new(3, 3), is_new(1, 1, channel=1)] == [True] * 2

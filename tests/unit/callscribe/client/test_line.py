@@ -13,7 +13,8 @@ from callscribe.client import (
     connect,
     line,
 )
-from callscribe.client.messages import AudioAck, Final, Lag, Options, Partial, Resumed
+from callscribe.client.messages import AudioAck, Final, Lag, Partial, Resumed
+from callscribe.client.options import Options
 from common.errors import SettingsError
 
 SPAN = {"channel": 0, "utterance": 1, "start": 0.0, "end": 1.0}

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from callscribe import client
 from callscribe.client.messages import (
     AudioAck,
-    Changes,
     Created,
     Error,
     Event,
@@ -18,14 +17,18 @@ from callscribe.client.messages import (
     Gap,
     Keyword,
     Lag,
-    Options,
     Partial,
     SpeechEnded,
     SpeechStarted,
+    TurnEagerEnd,
+    TurnEnded,
+    TurnResumed,
+    TurnStarted,
     Word,
     Words,
     parse_event,
 )
+from callscribe.client.options import Changes, Options
 from common.errors import PeerMisbehaved, SettingsError
 from common.options import OPTIONS, SessionOptions
 from gateway.protocols.api import ClientError, Request
@@ -33,6 +36,7 @@ from gateway.protocols.commands import Open
 from gateway.protocols.native import NativeCodec
 
 SPAN: dict[str, Any] = {"channel": 1, "start": 0.5, "end": 2.0}
+TURN: dict[str, Any] = {**SPAN, "turn": 2, "step": 3, "utterance": 2, "at": 2.5, "text": "hello"}
 EVENTS: dict[str, tuple[dict[str, Any], Event]] = {
     "partial": (
         {**SPAN, "utterance": 3, "text": "hello w", "stable": 5, "language": "English"},
@@ -101,6 +105,13 @@ EVENTS: dict[str, tuple[dict[str, Any], Event]] = {
             text="Refund",
             offset=7,
         ),
+    ),
+    "turn_started": (TURN, TurnStarted(**TURN)),
+    "turn_eager_end": ({**TURN, "evidence": "open"}, TurnEagerEnd(**TURN, evidence="open")),
+    "turn_resumed": (TURN, TurnResumed(**TURN)),
+    "turn_ended": (
+        {**TURN, "evidence": "open", "reason": "flush"},
+        TurnEnded(**TURN, evidence="open", reason="flush"),
     ),
     "error": ({"code": "no", "message": "No."}, Error(code="no", message="No.")),
     "lag": ({"channel": 1, "seconds": 3.5}, Lag(channel=1, seconds=3.5)),
@@ -209,6 +220,9 @@ def test_every_option_of_the_protocol_can_be_sent():
         vad_threshold=0.4,
         silence_threshold=0.5,
         endpointing="turn",
+        min_turn_silence=0.3,
+        max_turn_silence=2,
+        eager_threshold=0.4,
         min_speech_duration=0.1,
         max_utterance=20,
         chunk_size_sec=2,

@@ -7,7 +7,7 @@ import pytest
 
 from callscribe import microphone
 from callscribe.cli import main
-from callscribe.client.messages import Options
+from callscribe.client.options import Options
 from callscribe.commands.listening import ListenOptions, run
 from callscribe.commands.server_flags import Server
 from callscribe.microphone import MicrophoneError

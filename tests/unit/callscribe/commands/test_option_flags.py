@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from callscribe.client.messages import Options
+from callscribe.client.options import Options
 from callscribe.commands.option_flags import add_option_flags, flag_of, options_of
 from common.errors import SettingsError
 from common.options import OPTIONS, Kind

@@ -12,7 +12,7 @@ import soundfile
 
 from callscribe.audiofile import MIX, AudioFile
 from callscribe.client.latency import MEASURES
-from callscribe.client.messages import Options
+from callscribe.client.options import Options
 from callscribe.commands.server_flags import Server
 from callscribe.commands.transcription import Source, TranscribeOptions, run
 from common.lifecycle import EXIT_FAILED, EXIT_MISUSE

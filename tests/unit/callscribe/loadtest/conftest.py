@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from callscribe.client.messages import Options
+from callscribe.client.options import Options
 from callscribe.commands.server_flags import Server
 from callscribe.loadtest import load
 from callscribe.loadtest.caller import Callees, Callers

@@ -27,6 +27,18 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
         control.COMMAND,
         control.Hint(channel=1, utterance=7, end=80_000, silence=6_400),
     ),
+    "control-hint-eager": (
+        control.COMMAND,
+        control.Hint(
+            channel=1,
+            utterance=7,
+            end=80_000,
+            silence=6_400,
+            eager=3_700,
+            text="Thank you.",
+            evidence="closed",
+        ),
+    ),
     "work-leg": (
         work.LEG_WORK,
         work.LegWork(
@@ -87,6 +99,14 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
         speech.SPEECH_ENTRY,
         speech.SpeechEntry(
             StreamId(96_000, 0), (speech.Ended(7, 48_000, 80_000, 96_000, "silence"),), ENDPOINT
+        ),
+    ),
+    "speech-entry-likely": (
+        speech.SPEECH_ENTRY,
+        speech.SpeechEntry(
+            StreamId(84_480, 2),
+            (),
+            likely=speech.Likely(7, 48_000, 80_000, 84_480, 6_080, 6_400, "Guten Tag.", "closed"),
         ),
     ),
     "partial": (partial.PARTIAL_TEXT, partial.PartialText(48_000, 64_000, "Guten", 3, "German")),

@@ -259,6 +259,7 @@ def hints(heard: Heard, said: str) -> list[float]:
         ("I would like to", [1.6]),
         ("It is five five", [1.6]),
         ("?", []),
+        ("Tak", [1.2]),
     ],
 )
 async def test_a_pause_may_be_as_long_as_its_words_suggest(said, told):

@@ -1,10 +1,13 @@
 """What the end of a text says of its speaker."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from common.languages import QWEN_BY_CODE
-from common.pipeline.control import SHORTEST_PAUSE
-from gateway.endpointing.tail import FACTORS, Evidence, evidence, patience
+from common.options import SessionOptions
+from gateway.endpointing.tail import SURE, Evidence, Place, confidence, evidence, hint, patience
 from gateway.endpointing.words import DIGITS, OPEN
 
 
@@ -90,19 +93,46 @@ def test_a_language_without_words_of_its_own_has_its_marks():
     assert evidence("Chcę rozmawiać z.", "Polish") is Evidence.CLOSED
 
 
+TURN = SessionOptions(endpointing="turn")
+WAYS = (Evidence.CLOSED, Evidence.NOTHING, Evidence.UNMARKED, Evidence.OPEN, Evidence.SPELLED)
+
+
+def silences(**options: Any) -> list[float]:
+    return [round(patience(each, replace(TURN, **options)), 3) for each in WAYS]
+
+
 def test_what_is_over_takes_half_the_silence_and_what_is_not_twice():
-    assert patience("That is all.", "English", 0.8) == pytest.approx(0.4)
-    assert patience("That is all", "English", 0.8) == pytest.approx(1.2)
-    assert patience("", "English", 0.8) == pytest.approx(0.8)
-    assert patience("That is the", "English", 0.8) == pytest.approx(1.6)
+    assert silences() == [0.4, 0.8, 1.2, 1.6, 1.6]
+
+
+def test_a_call_may_say_how_little_and_how_much_silence_a_turn_has():
+    assert silences(min_turn_silence=0.2) == [0.2, 0.8, 1.2, 1.6, 1.6]
+    assert silences(max_turn_silence=1.0) == [0.4, 0.8, 1.0, 1.0, 1.0]
+    assert silences(max_turn_silence=0.3) == [0.3, 0.3, 0.3, 0.3, 0.3]
+    assert silences(min_turn_silence=1.0, max_turn_silence=5) == [1.0, 1.0, 1.2, 5, 5]
+
+
+@pytest.mark.parametrize("found", WAYS)
+def test_no_pause_is_shorter_than_the_recogniser_counts_on(found):
+    assert patience(found, TURN) >= TURN.turn_silence[0]
+
+
+def test_a_hint_says_when_a_pause_is_likely_the_end():
+    pause = Place(1, 7, 80_000)
+    found = hint(pause, "That is all.", "English", TURN)
+    assert (found.channel, found.utterance, found.end) == pause
+    assert (found.silence, found.text, found.evidence) == (6_400, "That is all.", "closed")
+    assert confidence(found.eager, found.silence) == pytest.approx(0.5, abs=0.001)
+    assert hint(pause, "That is all.", "English", replace(TURN, eager_threshold=0)).eager == 1
+    assert hint(pause, "That is all.", "English", replace(TURN, eager_threshold=SURE)).eager == 0
+    assert hint(pause, "?", "English", TURN).eager == 0
+
+
+def test_confidence_grows_with_the_silence_and_is_the_same_where_turns_end():
+    assert [round(confidence(each, 8), 3) for each in (0, 4, 8, 16)] == [0, 0.452, SURE, 0.91]
 
 
 def test_the_words_are_of_known_languages_and_each_is_one_as_it_is_compared():
     assert OPEN.keys() == DIGITS.keys() <= set(QWEN_BY_CODE.values())
     for words in (*OPEN.values(), *DIGITS.values()):
         assert all(word == word.casefold().strip(".?!") for word in words)
-
-
-def test_every_evidence_has_its_factor_and_none_is_below_what_the_recogniser_counts_on():
-    assert FACTORS.keys() == set(Evidence)
-    assert min(FACTORS.values()) == SHORTEST_PAUSE

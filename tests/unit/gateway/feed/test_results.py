@@ -20,6 +20,7 @@ from gateway.protocols.events import (
     Partial,
     SpeechEnded,
     SpeechStarted,
+    Turn,
     Words,
 )
 
@@ -412,12 +413,14 @@ def test_what_was_said_before_a_pause_is_read_for_who_asks_for_it():
     key = LEG.key("part:1")
     assert key in keys_of(results, {LEG: {"part:1"}})
     news = {key: [partial(1, 2, "hel"), before_pause(3, "hello.")]}
-    (pause,) = results.paused(news)
-    assert (pause.channel, pause.utterance, pause.said.text) == (0, 1, "hello.")
     assert results.read(news) == []
-    assert results.paused({key: [partial(1, 4, "hello. And")]}) == []
+    (pause,) = results.paused
+    assert (pause.channel, pause.utterance, pause.said.text) == (0, 1, "hello.")
+    assert results.read({key: [partial(1, 4, "hello. And")]}) == []
+    assert results.paused == []
     results.pauses = False
-    assert results.paused(news) == []
+    results.read(news)
+    assert results.paused == []
     assert key not in keys_of(results, {LEG: {"part:1"}})
 
 
@@ -433,3 +436,58 @@ def test_a_partial_is_not_told_again_because_of_a_pause():
     assert told(before_pause(3, "hello")) == []
     assert told(before_pause(4, "hello.")) == ["hello."]
     assert told(partial(1, 5, "hello.")) == ["hello."]
+
+
+def turns(results: Results, *news: dict[bytes, list[RawEntry]]) -> list[tuple[str, int]]:
+    """Return (kind, number) of turns and finals."""
+    return [
+        (e.kind, e.step) if isinstance(e, Turn) else ("final", e.utterance)
+        for each in news
+        for e in results.read(each)
+        if isinstance(e, Turn | Final)
+    ]
+
+
+def announced(utterance: int, said: str) -> RawEntry:
+    likely = bus.Likely(utterance, 10, 20, 40, 20, 50, said, "closed")
+    packed = pack(bus.SpeechEntry(StreamId(100 * utterance, 0), (), likely=likely))
+    return wire.entry_id(1, utterance), [wire.BODY_FIELD, packed]
+
+
+def test_turns_are_told_with_what_they_follow_from():
+    results = Results([LEG], speech=True, turns=True, partials=False)
+    key = LEG.key("part:1")
+    cursors = {cursor.key: cursor for cursor in results.cursors({LEG: {"part:1"}})}
+    assert cursors.keys() == {LEG.key("text"), LEG.key("speech"), key} - {LEG.key("text")}
+    told = turns(
+        results,
+        {key: [partial(1, 2, "hel")]},
+        {LEG.key("speech"): [announced(1, "hello"), announced(2, "hello")]},
+        {LEG.key("text"): [item(1, 1), item(2, 2)]},
+    )
+    assert told == [
+        ("started", 1),
+        ("eager_end", 2),
+        ("ended", 3),
+        ("final", 1),
+        ("started", 1),
+        ("eager_end", 2),
+        ("ended", 3),
+        ("final", 2),
+    ]
+
+
+def test_all_that_led_to_a_final_is_read_with_it():
+    results = Results([LEG, OTHER], speech=True, turns=True)
+    cursors = [each for each in results.cursors({LEG: {"text"}}) if each.whole]
+    wanted = {leg.key(kind) for leg in (LEG, OTHER) for kind in ("text", "speech")}
+    assert {each.key for each in cursors} == wanted
+
+
+def test_turns_of_what_a_client_had_before_it_resumed_are_not_told_again():
+    results = Results([LEG], speech=True, turns=True, after=1)
+    news = {
+        LEG.key("text"): [item(1, 1)],
+        LEG.key("speech"): [announced(1, "hello"), announced(2, "hello")],
+    }
+    assert turns(results, news) == [("started", 1), ("eager_end", 2)]

@@ -1,6 +1,7 @@
 """The native protocol to the client: golden messages, and which client gets which."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,8 @@ from gateway.protocols.events import (
     Partial,
     SpeechEnded,
     SpeechStarted,
+    Turn,
+    TurnKind,
     Words,
 )
 from gateway.protocols.native import NativeCodec
@@ -150,6 +153,36 @@ def test_a_failed_utterance_is_not_silence():
     assert (error["type"], answer["type"]) == ("error", "final")
 
 
+TURN = {
+    "utterance": 2,
+    "end": 1.0,
+    "turn": 1,
+    "step": 4,
+    "at": 2.0,
+    "text": "I see",
+    "language": "English",
+    "confidence": 0.457,
+    "timestamp": 1234567890.123,
+}
+
+
+def turn(kind: TurnKind, **more: Any) -> Turn:
+    return Turn(
+        kind=kind,
+        channel=0,
+        turn=1,
+        step=4,
+        utterance=2,
+        start=1_600,
+        end=16_000,
+        at=32_000,
+        transcript="I see",
+        language="English",
+        confidence=0.45678,
+        **more,
+    )
+
+
 SPEECH = [
     (
         SpeechStarted(0, 1, 1_600, 8_192),
@@ -167,6 +200,13 @@ SPEECH = [
         },
     ),
     (Gap(0, 1_600, 16_000), {"type": "gap", "end": 1.0}),
+    (turn("started"), {"type": "turn_started", **TURN}),
+    (turn("eager_end", evidence="open"), {"type": "turn_eager_end", **TURN, "evidence": "open"}),
+    (turn("resumed"), {"type": "turn_resumed", **TURN}),
+    (
+        turn("ended", evidence="open", reason="silence"),
+        {"type": "turn_ended", **TURN, "evidence": "open", "reason": "silence"},
+    ),
 ]
 
 
