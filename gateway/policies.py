@@ -63,6 +63,17 @@ class Policies:
             yield Webhooks(self.webhooks, count, settings.webhook_keep_s)
 
 
+async def unreachable(settings: GatewaySettings) -> list[str]:
+    """Return which sinks take nothing now, and why."""
+    problems = []
+    for each in _sinks(settings):
+        sink = each.build(lambda outcome: None, 0.0)
+        async with sink.opened():
+            if (reason := await sink.check()) is not None:
+                problems.append(f"--sinks: {each.name}: {reason}")
+    return problems
+
+
 def _count(labels: Callable[..., Counter], *values: str) -> None:
     labels(*values).inc()
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from callscribe.commands.invocation import Invocation
-from callscribe.commands.proving import connected, proven
+from callscribe.commands.proving import connected, proven, unreachable
 from common.bus.acl import OPERATOR
 from common.errors import BusUnavailable, SettingsError
 from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
@@ -121,7 +121,7 @@ def _all(classes: Mapping[str, SettingsClass], argv: Sequence[str]) -> int:
 
 def _parser(classes: Iterable[SettingsClass], prog: str, service: str = "") -> FlagParser:
     parser = flag_parser(classes, prog=prog, service=service)
-    connect = "also connect to Redis"
+    connect = "also connect to Redis, and to the sinks of a gateway"
     parser.add_argument("--connect", action="store_const", const="true", help=connect)
     return parser
 
@@ -145,4 +145,8 @@ def _verdict(problems: Sequence[str], reaching: CommonSettings | None, user: str
             return EXIT_FAILED
         if warning is not None:
             print(f"{_PROG}: warning: {warning}", file=sys.stderr)
+        if problems := asyncio.run(unreachable(reaching)):
+            for problem in problems:
+                print(f"{_PROG}: {problem}", file=sys.stderr)
+            return EXIT_FAILED
     return 0

@@ -45,6 +45,17 @@ async def connected(settings: CommonSettings, user: str) -> str | None:
         await link.close()
 
 
+async def unreachable(settings: CommonSettings) -> list[str]:
+    """Return which of the sinks in a gateway's settings cannot be reached, and why."""
+    if type(settings).__name__ != "GatewaySettings":
+        return []
+    from gateway import policies
+    from gateway.settings import GatewaySettings
+
+    assert isinstance(settings, GatewaySettings)
+    return await policies.unreachable(settings)
+
+
 def _steps(settings: CommonSettings, user: str) -> Iterator[Callable[[], object]]:
     yield lambda: Address.parse(settings.redis_url, user)
     # A machine may have the libraries of one service only, so that each is imported by itself.

@@ -21,7 +21,7 @@ from aio_pika.exceptions import (
 
 from gateway.calls.directory import Known
 from gateway.readers.rendering import Message
-from gateway.sinks.every_call import EveryCall, Terms
+from gateway.sinks.every_call import EveryCall, Terms, reason_of
 from gateway.sinks.filters import ERASED
 from gateway.sinks.sink import Note
 
@@ -61,6 +61,15 @@ class Amqp(EveryCall):
             yield
         finally:
             await self._hang_up(self._exchange)
+
+    async def check(self) -> str | None:
+        """See `Sink`."""
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                await self._reached()
+        except _UNAVAILABLE as error:
+            return reason_of(error)
+        return None
 
     async def put(self, known: Known, notes: Sequence[Note]) -> float | None:
         """See `Sink`."""

@@ -11,6 +11,11 @@ from gateway.sinks.filters import Filter
 _log = Log(__name__)
 
 
+def reason_of(error: Exception) -> str:
+    """Return what an error says; its name if that is nothing."""
+    return str(error) or type(error).__name__
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """On which terms such a sink gets results.
@@ -47,6 +52,5 @@ class EveryCall:
 
     def _failed(self, error: Exception) -> None:
         """Count one that did not, and tell an operator why."""
-        reason = str(error) or type(error).__name__
-        _log.warning("sink.unavailable", sink=self.name, reason=reason)
+        _log.warning("sink.unavailable", sink=self.name, reason=reason_of(error))
         self._counted("failed")

@@ -17,7 +17,7 @@ import asyncpg
 
 from gateway.calls.directory import Known
 from gateway.readers.rendering import Message, described
-from gateway.sinks.every_call import EveryCall, Terms
+from gateway.sinks.every_call import EveryCall, Terms, reason_of
 from gateway.sinks.sink import Gone, Note
 
 _SCHEMA = Path(__file__).with_suffix(".sql")
@@ -97,6 +97,14 @@ class Postgres(EveryCall):
             yield
         finally:
             self._pool.terminate()
+
+    async def check(self) -> str | None:
+        """See `Sink`."""
+        try:
+            async with self._pool.acquire(timeout=_ANSWER_S):
+                return None
+        except _UNAVAILABLE as error:
+            return reason_of(error)
 
     async def put(self, known: Known, notes: Sequence[Note]) -> float | None:
         """See `Sink`."""

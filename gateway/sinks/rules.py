@@ -9,15 +9,17 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from gateway.calls.store import WEBHOOK
+from gateway.sinks.bucket_address import BucketAddress
 from gateway.sinks.every_call import Terms
-from gateway.sinks.files import Folder
+from gateway.sinks.files import CallFiles
 from gateway.sinks.filters import Filter
+from gateway.sinks.folder import Folder
 from gateway.sinks.sink import Sink
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _FORM = (
-    "NAME=file:/folder or NAME=postgresql://host/database or NAME=amqp://host/vhost,"
-    " with commas between"
+    "NAME=file:/folder, NAME=s3://bucket/prefix, NAME=postgresql://host/database"
+    " or NAME=amqp://host/vhost, with commas between"
 )
 _AMQP_OPTIONS = ("heartbeat", "cafile", "certfile", "keyfile")
 _EXCHANGE = "callscribe"
@@ -99,7 +101,19 @@ def _folder(address: str, query: str) -> Make:
         raise ValueError("file: needs a folder from the root on")
     if query:
         raise ValueError("file: has no options but event and channel")
-    return partial(Folder, folder=folder)
+    return partial(CallFiles, storage=Folder(folder))
+
+
+def _bucket(address: str, query: str) -> Make:
+    _need("obstore", "S3", "s3")
+    place = BucketAddress.parse(_joined(address, query))
+
+    def make(terms: Terms) -> Sink:
+        from gateway.sinks.bucket import Bucket  # obstore is an extra
+
+        return CallFiles(terms, Bucket(place))
+
+    return make
 
 
 def _postgres(address: str, query: str) -> Make:
@@ -154,6 +168,7 @@ def _need(module: str, what: str, extra: str) -> None:
 
 _KINDS: dict[str, Callable[[str, str], Make]] = {
     "file": _folder,
+    "s3": _bucket,
     "postgresql": _postgres,
     "postgres": _postgres,
     "amqp": _amqp,

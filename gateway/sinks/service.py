@@ -52,6 +52,8 @@ class SinkService:
     async def run(self) -> None:
         """Look after deliveries for ever."""
         async with self._sink.opened():
+            if (reason := await self._sink.check()) is not None:
+                _log.warning("sink.unavailable", sink=self._sink.name, reason=reason)
             try:
                 await self._attend()
             finally:

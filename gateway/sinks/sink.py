@@ -49,6 +49,9 @@ class Sink(Protocol):
     def opened(self) -> AbstractAsyncContextManager[None]:
         """Return what holds its connections. It does not need to reach anything to begin."""
 
+    async def check(self) -> str | None:
+        """Return why it takes nothing now, as far as one can tell without writing; or None."""
+
     async def put(self, known: Known, notes: Sequence[Note]) -> float | None:
         """Take messages of a call, in order; None if it has them, else how long to leave it alone.
 

@@ -46,6 +46,10 @@ class Webhooks:
             self._sender = Sender(http, self._rules.secrets, self._counted)
             yield
 
+    async def check(self) -> str | None:
+        """Return None: each call has a receiver of its own."""
+        return None
+
     async def put(self, known: Known, notes: Sequence[Note]) -> float | None:
         """See `Sink`."""
         assert self._sender is not None

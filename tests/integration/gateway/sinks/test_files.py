@@ -7,7 +7,8 @@ from typing import Any
 from common.bus import commands
 from common.pipeline import text
 from gateway.calls.store import erasure
-from gateway.sinks.files import Folder
+from gateway.sinks.files import CallFiles
+from gateway.sinks.folder import Folder
 from tests.integration.callscribe.processes import until_true
 from tests.integration.gateway.sinks.calls import LEG, META_KEY, final, opened, say
 from tests.integration.gateway.sinks.running import RETENTION, attending, terms
@@ -16,9 +17,9 @@ from tests.integration.gateway.sinks.running import RETENTION, attending, terms
 class Outcomes(list[str]):
     """What came of attempts, in order."""
 
-    def folder(self, path: Path) -> Folder:
+    def folder(self, path: Path) -> CallFiles:
         """Return a sink that tells of its attempts here."""
-        return Folder(terms("archive", self.append), path)
+        return CallFiles(terms("archive", self.append), Folder(path))
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -93,7 +94,8 @@ async def test_a_call_lives_no_longer_for_it_than_it_must(link, feed, tmp_path):
         await until_true(lambda: "delivered" in outcomes and not one._running)
     # Another sink still needs it.
     assert await link.call("TTL", META_KEY) > 500
-    async with attending(link, feed, Folder(terms("other", outcomes.append), tmp_path)) as two:
+    other = CallFiles(terms("other", outcomes.append), Folder(tmp_path))
+    async with attending(link, feed, other) as two:
         await until_true(lambda: outcomes.count("delivered") > 1 and not two._running)
     for key in (META_KEY, LEG.key("text")):
         assert 0 < await link.call("TTL", key) <= RETENTION

@@ -5,8 +5,17 @@ from typing import Any
 
 import pytest
 
-from gateway.sinks.files import Folder
+from gateway.sinks.bucket_address import BucketAddress
+from gateway.sinks.files import CallFiles
 from gateway.sinks.rules import planned
+
+
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's own keys are found."""
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("HOME", "/nowhere")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
 
 
 def built(setting: str) -> list[Any]:
@@ -14,11 +23,14 @@ def built(setting: str) -> list[Any]:
 
 
 def test_sinks_have_names_and_urls():
-    archive, crm, bus = built(
-        "archive=file:/var/lib/call%20s, crm=postgresql://me:x=y@db/calls?a=b%20c,"
+    archive, lake, crm, bus = built(
+        "archive=file:/var/lib/call%20s,lake=s3://calls/a?event=final,"
+        " crm=postgresql://me:x=y@db/calls?a=b%20c,"
         "bus=amqps://me:x%2Fy@mq:1/v%2Fh?heartbeat=5&exchange=other"
     )
-    assert (archive.name, archive._folder) == ("archive", Path("/var/lib/call s"))
+    assert (archive.name, archive._storage._path) == ("archive", Path("/var/lib/call s"))
+    assert lake.name == "lake"
+    assert lake._storage._address == BucketAddress("calls", "a", None, None, None)
     assert (crm.name, crm._url) == ("crm", "postgresql://me:x=y@db/calls?a=b%20c")
     assert (bus.name, bus._url) == ("bus", "amqps://me:x%2Fy@mq:1/v%2Fh?heartbeat=5")
     assert bus._name_of_exchange == "other"
@@ -40,10 +52,10 @@ def test_a_sink_gets_the_events_and_channels_that_its_url_names():
 
 def test_they_are_built_with_their_names():
     told: list[str] = []
-    for each in planned("archive=file:/folder,crm=postgresql://db/calls"):
+    for each in planned("archive=file:/folder,lake=s3://calls,crm=postgresql://db/calls"):
         sink = each.build(told.append, 60.0)
         assert (sink.name, sink.keep) == (each.name, 60.0)
-        assert (sink.most == 0) is isinstance(sink, Folder)
+        assert (sink.most == 0) is isinstance(sink, CallFiles)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +76,13 @@ def test_they_are_built_with_their_names():
         ("a=amqp://mq:port/", "a number as port"),
         ("a=file:folder", "a: file: needs a folder from the root on"),
         ("a=file://host/folder", "a: file: needs a folder"),
-        ("a=s3://bucket", "a is of no known kind; expected NAME=file:/folder or"),
+        ("a=s4://bucket", "a is of no known kind; expected NAME=file:/folder, "),
+        ("a=s3:///prefix", "a: s3: needs the name of a bucket"),
+        ("a=s3://calls?secret=hush", "a: secret is none of the options event, channel, endpoint,"),
+        ("a=s3://calls?region=", "a: region is empty"),
+        ("a=s3://calls?endpoint=minio:9000", "a: endpoint needs to be http://host:port or"),
+        ("a=s3://calls?endpoint=http://me:hush@minio", "a: endpoint needs to be http://host:port"),
+        ("a=s3://calls?profile=nobody", ": No such file or directory"),
         ("a=/folder", "a is of no known kind"),
         ("a=http://[", "a has no URL"),
     ],
@@ -76,7 +94,12 @@ def test_a_wrong_one_is_named(setting, says):
 
 
 @pytest.mark.parametrize(
-    "setting", ["postgresql://me:secret@db", "a=mysql://me:secret@db", "a=amqp://me:secret/x@mq"]
+    "setting",
+    [
+        *("postgresql://me:secret@db", "a=mysql://me:secret@db", "a=amqp://me:secret/x@mq"),
+        *("a=s3://me:secret@calls", "a=s3://calls?key=secret"),
+        "a=s3://calls?endpoint=http://me:secret@host",
+    ],
 )
 def test_a_password_is_never_repeated(setting):
     with pytest.raises(ValueError, match="--sinks: ") as caught:

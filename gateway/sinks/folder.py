@@ -1,0 +1,74 @@
+"""A folder that holds files by day."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from gateway.sinks.storage import Unavailable
+
+_MODE = 0o640
+
+
+class Folder:
+    """Implements `gateway.sinks.storage.Storage`. Several gateways may share one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncGenerator[None]:
+        """See `Storage`."""
+        yield
+
+    async def check(self) -> None:
+        """See `Storage`."""
+        with _explained():
+            await asyncio.to_thread(_make, self._path)
+
+    async def write(self, day: str, name: str, content: bytes) -> None:
+        """See `Storage`."""
+        with _explained():
+            await asyncio.to_thread(_write, self._path / day / name, content)
+
+    async def remove(self, names: Sequence[str]) -> None:
+        """See `Storage`."""
+        with _explained():
+            await asyncio.to_thread(_remove, self._path, names)
+
+
+@contextmanager
+def _explained() -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(str(error)) from error
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"{folder} may not be written to")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Put a file there that outlives a failure of power."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    begun = path.with_suffix(f".{os.getpid()}.begun")
+    with open(begun, "wb", opener=lambda name, flags: os.open(name, flags, _MODE)) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    begun.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _remove(folder: Path, names: Sequence[str]) -> None:
+    for name in names:
+        for path in folder.glob(f"*/{name}"):
+            path.unlink(missing_ok=True)
