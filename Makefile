@@ -17,6 +17,7 @@
 #   make drills [ARGS="--list"]  each alert, provoked on a real stack
 #   make attack [ARGS="--short"] one rude client after another; the others may notice nothing
 #   make faults [ARGS=--quick]  seeded faults: which of them the tests find
+#   make leaks [ARGS="--calls 50"]   calls that tell secrets, and a search of all that is left
 #   make test-containers [ARGS=--short]   docker-compose.yml on a Docker Engine of its own; Debian, root
 #   make lock [ARGS=--upgrade]   write deploy/locks anew: what images are installed from
 #   make sbom                    list what images and the page are made of, into build/sbom
@@ -39,7 +40,7 @@ PROCESSES ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores > 3 ? c
 PYTEST = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo up web test-web screenshots test test-all test-clients test-hosts test-containers test-plain-cpu \
-	test-vllm check bench chaos hour fuzz faults drills attack lock sbom clean
+	test-vllm check bench chaos hour fuzz faults leaks drills attack lock sbom clean
 
 demo: .venv/local.stamp
 	$(BIN)/callscribe demo $(if $(AUDIO),"$(AUDIO)") $(ARGS)
@@ -128,6 +129,9 @@ fuzz: .venv/dev.stamp
 
 faults: .venv/dev.stamp
 	$(BIN)/python -m tests.faults $(ARGS)
+
+leaks: .venv/dev.stamp
+	$(BIN)/python -m tests.leaks $(ARGS)
 
 drills: .venv/dev.stamp
 	$(BIN)/python -m tests.drills $(ARGS)

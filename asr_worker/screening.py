@@ -5,7 +5,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from asr_worker.api import Hypothesis, Word
+from asr_worker.around import Around
 from asr_worker.respelling import respelled
+from asr_worker.spoken.before import NOTHING_BEFORE, Before
 from asr_worker.spoken.rendering import Rendered, growing, rendered
 from asr_worker.stabilizer import AGREED, concluded, continued
 from common.languages import WITH_NUMBERS
@@ -16,11 +18,16 @@ from common.pipeline.work import TextWork
 from common.stage.screen import UNCHANGED, Screen
 
 
-def screen_for(options: SessionOptions, shown: PartialText | None) -> Screen:
-    """Return the screen of an utterance. `shown`: the last partial of a former owner."""
+def screen_for(
+    options: SessionOptions, shown: PartialText | None, around: Around | None = None
+) -> Screen:
+    """Return the screen of an utterance.
+
+    `shown`: the last partial of a former owner. `around`: what is said around it.
+    """
     if options.numbers == "engine" and not options.redact:
         return UNCHANGED
-    return TextScreen(options, shown)
+    return TextScreen(options, shown, around)
 
 
 class _Promise(NamedTuple):
@@ -36,7 +43,13 @@ class TextScreen:
     Every text goes on from the stable text that was shown last: by a former owner, that of `shown`.
     """
 
-    def __init__(self, options: SessionOptions, shown: PartialText | None = None) -> None:
+    def __init__(
+        self,
+        options: SessionOptions,
+        shown: PartialText | None = None,
+        around: Around | None = None,
+    ) -> None:
+        self._around = around
         self._numbers = options.numbers
         self._language = options.language
         self._kinds: frozenset[str] = frozenset(options.redact)
@@ -53,7 +66,7 @@ class TextScreen:
     def partial(self, partial: PartialText) -> PartialText:
         """See `Screen`: what is not settled is not stable, and hidden where it may be secret."""
         numbers = self._numbers_in(partial.language)
-        found = growing(partial.text, partial.stable, numbers, self._kinds)
+        found = growing(partial.text, partial.stable, numbers, self._kinds, self._before)
         text = continued(self._promises[-1].text, found.text)
         settled = found.text[: found.settled]
         if text.startswith(settled) and len(settled) > len(self._promises[-1].text):
@@ -86,8 +99,10 @@ class TextScreen:
         return words
 
     def reason(self, reason: str) -> str:
-        """See `Screen`."""
-        return rendered(reason, "engine", self._kinds).text if self._kinds else reason
+        """See `Screen`: what an engine says of a text was not judged."""
+        if not self._kinds:
+            return reason
+        return rendered(reason, "engine", self._kinds, Before(unsure=True)).text
 
     def audio(self, pcm: bytes) -> bytes:
         """See `Screen`: what must not be read must not be heard either."""
@@ -101,7 +116,11 @@ class TextScreen:
         self._promises.append(_Promise(stable, end - AGREED))
 
     def _rendered(self, text: str, language: str | None) -> Rendered:
-        return rendered(text, self._numbers_in(language), self._kinds)
+        return rendered(text, self._numbers_in(language), self._kinds, self._before)
+
+    @property
+    def _before(self) -> Before:
+        return NOTHING_BEFORE if self._around is None else self._around.before
 
     def _numbers_in(self, language: str | None) -> Numbers:
         return self._numbers if (language or self._language) in WITH_NUMBERS else "engine"

@@ -24,15 +24,25 @@ from asr_worker.settings import AsrSettings
 from asr_worker.utterance import POISONED, Utterance, unreadable
 from common.audio import SAMPLE_RATE, samples
 from common.bus import wire
+from common.bus.keys import Leg
 from common.errors import reason_of
 from common.pipeline.partial import PARTIAL_TEXT
 from common.pipeline.report import AsrLoad
 from common.pipeline.stages import ASR
-from common.pipeline.streams import SOURCES, SPEECH, Stream
+from common.pipeline.streams import SOURCES, SPEECH, TEXT
 from common.pipeline.text import ITEM, Final
 from common.pipeline.trace import Decoding
 from common.pipeline.work import UtteranceWork
-from common.stage.api import Assignment, Done, Effect, Recovery, Stage, Work
+from common.stage.api import (
+    LATELY,
+    Assignment,
+    Done,
+    Effect,
+    Recovery,
+    Source,
+    Stage,
+    Work,
+)
 from common.stage.screen import Screen
 from common.telemetry.logs import Log
 from common.telemetry.metrics import AsrMetrics
@@ -126,10 +136,16 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
         """See `Stage.give_up`; the call goes on without this utterance's text."""
         return [unreadable(assignment)]
 
-    def inputs(self, state: OwnedUtterance) -> Mapping[Stream, bytes]:
+    def inputs(self, state: OwnedUtterance) -> Mapping[Source, bytes]:
         """See `Stage.inputs`."""
-        start = wire.before_position(state.utterance.start)
-        return {SPEECH: state.utterance.after, SOURCES[state.utterance.source]: start}
+        utterance = state.utterance
+        start = wire.before_position(utterance.start)
+        own: dict[Source, bytes] = {SPEECH: utterance.after, SOURCES[utterance.source]: start}
+        if not utterance.around:
+            return own
+        other = Leg(utterance.leg.session, 1 - utterance.leg.channel)
+        around = ((utterance.leg, TEXT), (other, TEXT), (other, SPEECH))
+        return own | dict.fromkeys(around, LATELY)
 
     async def step(self, work: Sequence[Work[OwnedUtterance]]) -> Sequence[Sequence[Effect]]:
         """Advance every utterance by its new entries and by the decodes that ended."""

@@ -5,6 +5,7 @@ from hashlib import sha1
 
 from asr_worker.actions import Decode, PublishFinal, PublishPartial
 from asr_worker.api import DecodeRequest, Hypothesis, Word
+from asr_worker.around import Around
 from asr_worker.clauses import Clauses, quietest
 from asr_worker.loudness import amplified
 from asr_worker.prompting import distinct, without_circles
@@ -29,7 +30,18 @@ from common.pipeline.speech import (
 from common.pipeline.text import Final, TimedWord
 from common.pipeline.trace import Decoding, Endpoint
 from common.pipeline.work import TextWork, UtteranceWork
-from common.stage.api import Assignment, Commit, DeadLetter, Done, Effect, Entry, Offer, Show
+from common.stage.api import (
+    Assignment,
+    Beside,
+    Commit,
+    DeadLetter,
+    Done,
+    Effect,
+    Entry,
+    Offer,
+    Said,
+    Show,
+)
 from common.stage.screen import UNCHANGED
 
 POISONED = "every attempt ended the recogniser"
@@ -56,6 +68,7 @@ class Utterance:
         `likely` is the language of the leg's last final, None if not known.
         """
         self._work = work
+        self.leg = leg
         self.number = work.utterance
         self.source = work.source
         self.start = work.start
@@ -70,7 +83,10 @@ class Utterance:
         """Whether its leg's audio arrived about as fast as it was spoken when it began."""
         self._offered: set[str] = set()
         self._options = work.options
-        self.screen = screen_for(work.options, shown)
+        hides = bool(work.options.redact)
+        self.around = Around(leg.channel, work.utterance, work.start) if hides else None
+        """What is said around it, if that matters."""
+        self.screen = screen_for(work.options, shown, self.around)
         """What its texts pass before they are stored."""
         self._likely = likely
         self._context = without_circles(work.options.context)
@@ -120,8 +136,13 @@ class Utterance:
         """Take entries of the leg's speech and audio streams."""
         # Audio first: an event is written only after the audio that caused it.
         for entry in entries:
-            if isinstance(entry, Chunk):
-                self._recording.add(entry)
+            match entry:
+                case Chunk():
+                    self._recording.add(entry)
+                case Said(channel, number, item) if self.around is not None:
+                    self.around.said(channel, number, item)
+                case Beside(_, SpeechEntry() as events) if self.around is not None:
+                    self.around.happened(events)
         self.scheduler.audio(self._recording.end)
         if self._recording.gone:
             self.trouble = GONE

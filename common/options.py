@@ -32,7 +32,7 @@ class Kind(Enum):
 
 Numbers: TypeAlias = Literal["engine", "spoken", "digits", "grouped"]
 """How numbers are written: as the recogniser does, in words, in figures without or with signs."""
-Redacted: TypeAlias = Literal["numbers", "pci", "phone", "ssn", "iban", "email"]
+Redacted: TypeAlias = Literal["numbers", "pci", "phone", "ssn", "iban", "email", "dob"]
 """What can be hidden in texts."""
 Endpointing: TypeAlias = Literal["silence", "turn"]
 """What ends an utterance: silence of one length, or of a length that its words suggest."""
@@ -262,14 +262,16 @@ class SessionOptions:
         choices=get_args(Numbers),
         changeable=True,
         used_by=("asr",),
+        setting="numbers",
     )
     redact: tuple[Redacted, ...] = option(
         (),
-        "hidden in texts",
+        "hidden",
         kind=Kind.CHOICES,
         choices=get_args(Redacted),
         changeable=True,
         used_by=("asr",),
+        setting="redact",
     )
 
     @property

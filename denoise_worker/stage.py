@@ -10,7 +10,7 @@ from common.audio import FloatArray
 from common.bus import wire
 from common.options import SessionOptions
 from common.pipeline.stages import DENOISE
-from common.pipeline.streams import AUDIO, Stream
+from common.pipeline.streams import AUDIO
 from common.pipeline.work import LegWork
 from common.stage.api import (
     Assignment,
@@ -20,6 +20,7 @@ from common.stage.api import (
     Outcome,
     Recovery,
     Snapshot,
+    Source,
     Stage,
     Work,
     attempt,
@@ -61,7 +62,7 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
             return DenoiseLeg(make, Recovery(None, recovery.emitted), able=False)
         return DenoiseLeg(make, recovery, on=options.denoise)
 
-    def inputs(self, state: OwnedLeg) -> Mapping[Stream, bytes]:
+    def inputs(self, state: OwnedLeg) -> Mapping[Source, bytes]:
         """See `Stage.inputs`."""
         # Unlike `before_position`, this also reads a control at the position where audio begins.
         return {AUDIO: wire.entry_id(state.reads_from, wire.AUDIO_ORDER)}

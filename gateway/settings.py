@@ -7,7 +7,7 @@ from typing import Literal
 from common import languages
 from common.defaults import default_of
 from common.errors import SettingsError
-from common.options import OPTIONS, SessionOptions
+from common.options import OPTIONS, Numbers, SessionOptions
 from common.settings import CommonSettings, setting
 
 
@@ -238,6 +238,12 @@ class GatewaySettings(CommonSettings):
     unfixed_chunk_num: int = default_of("unfixed_chunk_num")
     unfixed_token_num: int = default_of("unfixed_token_num")
     enable_noise_suppression: bool = default_of("denoise")
+    numbers: Numbers = default_of("numbers")
+    redact: str | None = setting(
+        None,
+        "kinds of secrets, with commas, that are hidden in texts, unless a call says otherwise;"
+        " needs --language",
+    )
 
     def __post_init__(self) -> None:
         """Refuse half a TLS identity, two of them, and values that contradict each other."""
@@ -245,11 +251,14 @@ class GatewaySettings(CommonSettings):
             defaults = self.session_defaults()
         except languages.UnknownLanguage as error:
             raise SettingsError(f"--language: {error}") from None
-        if defaults.contradiction:
+        if self.min_speech_duration >= self.max_utterance:
             raise SettingsError(
                 f"--min-speech-duration: {self.min_speech_duration:g} s is not less than "
                 f"--max-utterance ({self.max_utterance:g} s)"
             )
+        if defaults.contradiction:
+            flag = "--redact" if self.redact else "--numbers"
+            raise SettingsError(f"{flag}: {defaults.contradiction}")
         self._check_access()
         self._check_tls()
 
@@ -280,6 +289,13 @@ class GatewaySettings(CommonSettings):
             if not path.is_file():
                 raise SettingsError(f"{flag}: there is no file {path}")
 
+    def _redacted(self) -> tuple[str, ...]:
+        given = [each.strip() for each in (self.redact or "").split(",") if each.strip()]
+        known = OPTIONS["redact"].choices
+        if unknown := [each for each in given if each not in known]:
+            raise SettingsError(f"--redact: {unknown[0]!r} is none of {', '.join(known)}")
+        return tuple(dict.fromkeys(given))
+
     def session_defaults(self) -> SessionOptions:
         """Return the options of a session that asks for nothing."""
         settings = {each.name: each.setting for each in OPTIONS.values() if each.setting}
@@ -288,4 +304,5 @@ class GatewaySettings(CommonSettings):
         values = {name: getattr(self, own) for name, own in ours.items()}
         if self.language is not None:
             values["language"] = languages.resolve(self.language)
+        values["redact"] = self._redacted()
         return SessionOptions(**values)

@@ -11,7 +11,7 @@ import numpy as np
 from common.audio import SAMPLE_RATE, pcm16_to_float, seconds
 from common.pipeline.report import VadLoad
 from common.pipeline.stages import VAD
-from common.pipeline.streams import SOURCES, Stream
+from common.pipeline.streams import SOURCES
 from common.pipeline.work import LegWork
 from common.stage.api import (
     Assignment,
@@ -21,6 +21,7 @@ from common.stage.api import (
     Outcome,
     Recovery,
     Snapshot,
+    Source,
     Stage,
     Work,
     attempt,
@@ -146,7 +147,7 @@ class VadStage(Stage[OwnedLeg, LegWork]):
         self._heard[owned] = owned.began
         return owned
 
-    def inputs(self, state: OwnedLeg) -> Mapping[Stream, bytes]:
+    def inputs(self, state: OwnedLeg) -> Mapping[Source, bytes]:
         """See `Stage.inputs`."""
         return {SOURCES[state.leg.source]: state.leg.cursor}
 

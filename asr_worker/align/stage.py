@@ -14,9 +14,9 @@ from common.audio import SAMPLE_RATE
 from common.bus import wire
 from common.errors import AtCapacity, CallscribeError
 from common.pipeline.stages import ALIGN
-from common.pipeline.streams import SOURCES, Stream
+from common.pipeline.streams import SOURCES
 from common.pipeline.work import TextWork
-from common.stage.api import Assignment, Attach, Done, Effect, Recovery, Stage, Work
+from common.stage.api import Assignment, Attach, Done, Effect, Recovery, Source, Stage, Work
 from common.telemetry.logs import Log
 from common.telemetry.metrics import AlignMetrics
 
@@ -65,7 +65,7 @@ class AlignStage(Stage[OwnedText, TextWork]):
         self._wait(owned)
         return owned
 
-    def inputs(self, state: OwnedText) -> Mapping[Stream, bytes]:
+    def inputs(self, state: OwnedText) -> Mapping[Source, bytes]:
         """See `Stage.inputs`."""
         alignment = state.alignment
         return {SOURCES[alignment.source]: wire.before_position(alignment.start)}

@@ -40,6 +40,8 @@ MONTHS = frozenset(
     words("january february march april june july august september october november december")
 )
 """Without May, which is a verb more often."""
+DATES = MONTHS | frozenset(words("may of the"))
+"""What dates have beside numbers."""
 CUES = frozenset(
     words(
         "number option press line extension room gate step page chapter section platform terminal"
@@ -71,6 +73,13 @@ CONNECTORS: Mapping[str, str] = {
 TOP_DOMAINS = frozenset(
     words("com org net edu gov io co uk de fr es it ru eu us info biz me ca au ch nl ie app dev")
 )
+UNITS = frozenset(
+    words(
+        "percent per cent cents dollar dollars euro euros pound pounds pence penny am pm a.m p.m"
+        " o'clock million billion"
+    )
+)
+"""What is counted or measured by the number before."""
 PROVIDERS = frozenset(
     words("gmail hotmail outlook yahoo icloud aol gmx proton protonmail live msn googlemail")
 )

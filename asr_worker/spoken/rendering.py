@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from asr_worker.spoken import figures, secrets, wording
+from asr_worker.spoken.before import NOTHING_BEFORE, Before
 from asr_worker.spoken.figures import Piece
 from asr_worker.spoken.secrets import Mask
 from asr_worker.spoken.segments import segments
@@ -22,22 +23,36 @@ class Rendered:
     """How often something was hidden, by what it was."""
 
 
-def rendered(text: str, numbers: Numbers, kinds: frozenset[str]) -> Rendered:
-    """Return a text that is complete, and hide these kinds of secrets in it."""
-    return _rendered(text, None, numbers, kinds)
+def rendered(
+    text: str, numbers: Numbers, kinds: frozenset[str], before: Before = NOTHING_BEFORE
+) -> Rendered:
+    """Return a text that is complete, and hide these kinds of secrets in it.
+
+    `before` is what was said before it.
+    """
+    return _rendered(text, None, numbers, kinds, before)
 
 
-def growing(text: str, stable: int, numbers: Numbers, kinds: frozenset[str]) -> Rendered:
+def growing(
+    text: str,
+    stable: int,
+    numbers: Numbers,
+    kinds: frozenset[str],
+    before: Before = NOTHING_BEFORE,
+) -> Rendered:
     """Return a text that goes on; what is behind its first `stable` characters may change.
 
     A segment is settled once the chunk behind it is stable. What is not settled is hidden while
     it may be a part of a secret.
     """
-    return _rendered(text, stable, numbers, kinds)
+    return _rendered(text, stable, numbers, kinds, before)
 
 
-def _rendered(text: str, stable: int | None, numbers: Numbers, kinds: frozenset[str]) -> Rendered:
+def _rendered(
+    text: str, stable: int | None, numbers: Numbers, kinds: frozenset[str], before: Before
+) -> Rendered:
     found = chunks(text)
+    judgement = secrets.Judgement(found, kinds, before)
     hidden: Counter[str] = Counter()
     parts: list[str] = []
     settled = 0
@@ -45,8 +60,8 @@ def _rendered(text: str, stable: int | None, numbers: Numbers, kinds: frozenset[
         is_settled = stable is None or (
             segment.stop < len(found) and found[segment.stop].end <= stable
         )
-        judge = secrets.masks if is_settled else secrets.pending
-        masks = judge(found, segment, kinds) if kinds else []
+        judge = judgement.masks if is_settled else judgement.pending
+        masks = judge(segment) if kinds else []
         parts += filter(None, (each.text for each in _pieces(found, segment, masks, numbers)))
         if is_settled:
             settled = len(parts)

@@ -6,11 +6,13 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from asr_worker.spoken import english
+from asr_worker.spoken.before import NOTHING_BEFORE, Before
 from asr_worker.spoken.codes import letter_of
 from asr_worker.spoken.grammar import number, row
 from asr_worker.spoken.tokens import NUMERIC, Chunk, Kind, atoms
+from asr_worker.spoken.tokens import chunks as token_chunks
 
-NUMERIC_KINDS = frozenset({"numbers", "pci", "phone", "ssn", "iban"})
+NUMERIC_KINDS = frozenset({"numbers", "pci", "phone", "ssn", "iban", "dob"})
 
 PENDING = "[...]"
 """Stands in partials for what is not judged yet."""
@@ -19,25 +21,32 @@ _FILLERS_BETWEEN = 3
 _WINDOW = 12
 """Chunks before a number in which a cue counts."""
 _CARD_WINDOW = 40
+_ASKED = 13
+"""Words that others said before the text in which a cue counts, too."""
 
 _CARD = re.compile(
     r"\b(?:card number|(?:credit|debit|visa|amex) card|visa|mastercard|amex|card is)\b"
 )
 _CVV = re.compile(
     r"\b(?:security code|cvv2?|cvc2?|cv2|card code|verification (?:code|number)|pin|"
-    r"(?:three|3) digits|back of (?:the|your|my) card)\b"
+    r"(?:three|3) digits|digits on the back|back of (?:the|your|my|it) ?card)\b"
 )
 _EXPIRY = re.compile(r"\b(?:expir\w+|valid (?:through|thru|until|to))\b")
 _SOCIAL = re.compile(r"\b(?:social|ssn|socials)\b")
 _TELEPHONE = re.compile(
     r"\b(?:phone|telephone|mobile|cell|call|reach|text|fax|landline|ring|dial|callback)\b"
 )
+_BIRTH = re.compile(r"\b(?:birth|birthday|birthdate|born|dob|d o b)\b")
 _IBAN_CUE = re.compile(r"\biban\b")
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _EMAIL = frozenset({"email", "e-mail", "mail"})
 _EMAIL_OPENINGS = frozenset(
     english.words("email e-mail mail address is it's its that's my the would be at it was again")
 )
+_ANSWER = 6
+"""Words behind a part of an answer in which the rest of it may come."""
+_ENTITIES = frozenset({"_number_", "_credit_card_", "_phone_", "_ssn_", "_iban_"})
+"""What masks in earlier texts say that may go on."""
 _SPELLED = 3
 """Letters that are spelled and may be a part of an address."""
 _SIGNS = frozenset({"dot", "underscore"})
@@ -63,40 +72,121 @@ class _Run(NamedTuple):
 def linking(kinds: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
     """Return the fillers and cues with which to cut a text into segments for these kinds."""
     fillers = english.FILLERS if kinds & NUMERIC_KINDS else frozenset()
+    if "dob" in kinds:
+        fillers |= english.DATES
     return fillers, _EMAIL if "email" in kinds else frozenset()
 
 
-def masks(chunks: Sequence[Chunk], segment: range, kinds: frozenset[str]) -> list[Mask]:
-    """Return what to hide in a segment of a text whose end is known, or lies behind the next one.
+class Judgement:
+    """Tells what to hide in a text, of these kinds, given what was said before."""
 
-    A number at either end of the text may go on in the next one, or have begun before.
-    """
-    found = [*_addresses(chunks, segment)] if "email" in kinds else []
-    if kinds & NUMERIC_KINDS and _has_digits(chunks, segment):
-        if "iban" in kinds:
-            found += _ibans(chunks, segment)
-        for run in _runs(chunks, segment):
-            if (entity := _entity(chunks, run, kinds)) is not None:
-                found.append(Mask(entity, run.first, run.end))
-    return _apart(found)
+    def __init__(
+        self, chunks: Sequence[Chunk], kinds: frozenset[str], before: Before = NOTHING_BEFORE
+    ) -> None:
+        self._chunks = chunks
+        self._kinds = kinds
+        self._unsure = before.unsure
+        self._earlier = [_of_earlier(chunk) for chunk in token_chunks(" ".join(before.words))]
+
+    def masks(self, segment: range) -> list[Mask]:
+        """Return what to hide in a segment whose end is known, or lies behind the next one.
+
+        A number at either end of the text may go on in the next one, or have begun before.
+        """
+        chunks, kinds = self._chunks, self._kinds
+        found = [*_addresses(chunks, segment)] if "email" in kinds else []
+        if kinds & NUMERIC_KINDS and _has_digits(chunks, segment):
+            if "iban" in kinds:
+                found += _ibans(chunks, segment)
+            for run in _runs(chunks, segment):
+                if (entity := self._entity(run)) is not None:
+                    found.append(Mask(entity, *self._extended(run, entity, segment)))
+        return _apart(found)
+
+    def pending(self, segment: range) -> list[Mask]:
+        """Return what to hide in a segment that may go on, or may still be heard otherwise."""
+        chunks, kinds = self._chunks, self._kinds
+        found: list[Mask] = []
+        if "email" in kinds and (begun := _begun(chunks, segment)) is not None:
+            found.append(Mask(PENDING, begun, segment.stop))
+        if kinds & NUMERIC_KINDS and _has_digits(chunks, segment):
+            for run in _runs(chunks, segment):
+                written = any(each.kind in _WRITTEN for each in chunks[run.first : run.end])
+                if run.digits > 1 or written or _is_all(chunks, run):
+                    found.append(Mask(PENDING, run.first, run.end))
+        if "email" in kinds and segment.stop == len(chunks) and len(segment):
+            found.append(Mask("", segment.stop - 1, segment.stop))
+        return _apart(found)
+
+    def _entity(self, run: _Run) -> str | None:
+        """Return what a number is, if it is to be hidden."""
+        kinds, digits = self._kinds, run.digits
+        before = self._said(run.first, _WINDOW)
+        if "dob" in kinds and _BIRTH.search(before):
+            return "DATE_OF_BIRTH"
+        if "pci" in kinds:
+            if digits >= 12:
+                return "CREDIT_CARD"
+            if not self._is_amount(run) and (announced := _announced(before, digits)) is not None:
+                return announced
+            if digits >= 3 and _CARD.search(self._said(run.first, _CARD_WINDOW)):
+                return "CREDIT_CARD"
+        if "ssn" in kinds and (digits == 9 or (digits >= 3 and _SOCIAL.search(before))):
+            return "SSN"
+        if "iban" in kinds and digits >= 3 and _IBAN_CUE.search(before):
+            return "IBAN"
+        if "phone" in kinds and self._is_telephone(run, before):
+            return "PHONE"
+        if digits >= 3 and ("numbers" in kinds or _at_edge(self._chunks, run)):
+            return "NUMBER"
+        if _is_all(self._chunks, run) or (digits >= 2 and self._unsure):
+            return "NUMBER"
+        return "NUMBER" if digits >= 3 and self._goes_on(run) else None
+
+    def _is_amount(self, run: _Run) -> bool:
+        """Whether it counts or measures something."""
+        behind = self._chunks[run.end].core if run.end < len(self._chunks) else ""
+        return behind in english.UNITS or self._chunks[run.first].core[:1] in "$€£"
+
+    def _is_telephone(self, run: _Run, before: str) -> bool:
+        if 10 <= run.digits <= 15 or self._chunks[run.first].core.startswith("+"):
+            return True
+        asked = _TELEPHONE.search(before) or _is_plus(self._chunks, run)
+        return run.digits >= 7 and bool(asked)
+
+    def _said(self, end: int, count: int) -> str:
+        """Return the last words before a chunk, and more of those that others said."""
+        own = [chunk.core for chunk in self._chunks[max(0, end - count) : end]]
+        if end > count:
+            return " ".join(own)
+        return " ".join([*self._earlier[-(count - end + _ASKED) :], *own])
+
+    def _goes_on(self, run: _Run) -> bool:
+        """Whether a number was hidden shortly before that may go on here."""
+        return run.first < _WINDOW and any(each in _ENTITIES for each in self._earlier[-_WINDOW:])
+
+    def _extended(self, run: _Run, entity: str, segment: range) -> tuple[int, int]:
+        """Return the first chunk to hide and the end: with the month of a date of birth."""
+        first, end = run.first, run.end
+        if entity == "DATE_OF_BIRTH":
+            while first > segment.start and _is_date(self._chunks[first - 1]):
+                first -= 1
+            while end < segment.stop and _is_date(self._chunks[end]):
+                end += 1
+        return first, end
 
 
-def pending(chunks: Sequence[Chunk], segment: range, kinds: frozenset[str]) -> list[Mask]:
-    """Return what to hide in a segment that may go on, or may still be heard otherwise."""
-    found: list[Mask] = []
-    if "email" in kinds and (begun := _begun(chunks, segment)) is not None:
-        found.append(Mask(PENDING, begun, segment.stop))
-    if kinds & NUMERIC_KINDS and _has_digits(chunks, segment):
-        for run in _runs(chunks, segment):
-            written = any(each.kind in _WRITTEN for each in chunks[run.first : run.end])
-            if run.digits > 1 or written or _is_all(chunks, run):
-                found.append(Mask(PENDING, run.first, run.end))
-    if "email" in kinds and segment.stop == len(chunks) and len(segment):
-        found.append(Mask("", segment.stop - 1, segment.stop))
-    return _apart(found)
+def _of_earlier(chunk: Chunk) -> str:
+    """Return a word of an earlier text; that of a mask is no word that announces anything."""
+    masked = chunk.lead.endswith("[") and chunk.closing.startswith("]")
+    return f"_{chunk.core}_" if masked else chunk.core
 
 
 _WRITTEN = frozenset({Kind.FIGURE, Kind.SIGNED, Kind.CODE})
+
+
+def _is_date(chunk: Chunk) -> bool:
+    return chunk.core in english.DATES
 
 
 def _has_digits(chunks: Sequence[Chunk], segment: range) -> bool:
@@ -115,43 +205,19 @@ def _apart(found: list[Mask]) -> list[Mask]:
     return apart
 
 
-def _entity(chunks: Sequence[Chunk], run: _Run, kinds: frozenset[str]) -> str | None:
-    """Return what a number is, if it is to be hidden."""
-    before = _said(chunks, run.first, _WINDOW)
-    digits = run.digits
-    if "pci" in kinds:
-        if digits >= 12:
-            return "CREDIT_CARD"
-        if (announced := _announced(before, digits)) is not None:
-            return announced
-        if digits >= 3 and _CARD.search(_said(chunks, run.first, _CARD_WINDOW)):
-            return "CREDIT_CARD"
-    if "ssn" in kinds and (digits == 9 or (digits >= 3 and _SOCIAL.search(before))):
-        return "SSN"
-    if "iban" in kinds and digits >= 3 and _IBAN_CUE.search(before):
-        return "IBAN"
-    if "phone" in kinds and (
-        10 <= digits <= 15
-        or chunks[run.first].core.startswith("+")
-        or (digits >= 7 and (_TELEPHONE.search(before) or _is_plus(chunks, run)))
-    ):
-        return "PHONE"
-    if digits >= 3 and ("numbers" in kinds or _at_edge(chunks, run)):
-        return "NUMBER"
-    return "NUMBER" if _is_all(chunks, run) else None
-
-
 def _announced(before: str, digits: int) -> str | None:
     """Return which of a card's short numbers the last cue announces."""
-    cvv = max((found.end() for found in _CVV.finditer(before)), default=-1)
-    expiry = max((found.end() for found in _EXPIRY.finditer(before)), default=-1)
-    if expiry > cvv and digits >= 2:
+    cvv, expiry = _last_cue(_CVV, before, "cvv"), _last_cue(_EXPIRY, before, "expiry")
+    if expiry > cvv and 2 <= digits <= 8:
         return "EXPIRY"
     return "CVV" if cvv > expiry and 3 <= digits <= 4 else None
 
 
-def _said(chunks: Sequence[Chunk], end: int, count: int) -> str:
-    return " ".join(chunk.core for chunk in chunks[max(0, end - count) : end])
+def _last_cue(cue: re.Pattern[str], before: str, entity: str) -> int:
+    """Return where a cue ends; -1 if there is none, or it was answered some words before."""
+    last = max((found.end() for found in cue.finditer(before)), default=-1)
+    behind = before[max(0, last) :].split()
+    return -1 if f"_{entity}_" in behind[:-_ANSWER] else last
 
 
 def _is_plus(chunks: Sequence[Chunk], run: _Run) -> bool:

@@ -9,14 +9,8 @@ from collections.abc import Sequence
 from asr_worker.spoken import english
 from asr_worker.spoken.tokens import Chunk, Kind
 
-_UNITS = frozenset(
-    english.words(
-        "percent per cent cents dollar dollars euro euros pound pounds pence penny am pm a.m p.m"
-        " o'clock million billion"
-    )
-)
 _GLUE = frozenset(
-    {english.AND, english.POINT, english.PLUS, *_UNITS, *english.NATO, *english.CONNECTORS}
+    {english.AND, english.POINT, english.PLUS, *english.UNITS, *english.NATO, *english.CONNECTORS}
 )
 
 _CUED = 10

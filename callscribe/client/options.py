@@ -21,7 +21,7 @@ EventName: TypeAlias = Literal[
 ]
 """What a client may ask for beyond transcripts."""
 
-Redacted: TypeAlias = Literal["numbers", "pci", "phone", "ssn", "iban", "email"]
+Redacted: TypeAlias = Literal["numbers", "pci", "phone", "ssn", "iban", "email", "dob"]
 """What can be hidden in texts."""
 
 SAMPLE_BYTES: Mapping[str, int] = {"float32": 4, "pcm16": 2, "mulaw": 1, "alaw": 1}

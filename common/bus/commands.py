@@ -94,7 +94,12 @@ def entry_at(stream: bytes, at: bytes) -> Command:
 
 def last(stream: bytes) -> Command:
     """Read a stream's last entry: a list of one, or none."""
-    return ("XREVRANGE", stream, "+", "-", "COUNT", 1)
+    return newest(stream, 1)
+
+
+def newest(stream: bytes, count: int) -> Command:
+    """Read the last entries of a stream, the newest one first."""
+    return ("XREVRANGE", stream, "+", "-", "COUNT", count)
 
 
 def facts(stream: bytes) -> Command:

@@ -9,14 +9,24 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from common.bus import scripts, wire
+from common.bus import commands, scripts, wire
 from common.bus.keys import Leg
 from common.errors import reason_of
 from common.pipeline.stages import StageSpec
+from common.pipeline.stream_ids import BEGINNING
 from common.pipeline.streams import Stream
 from common.redis.link import Link, ScriptCall
 from common.redis.replies import pairs
-from common.stage.api import Assignment, DeadLetter, Events, Recovery, Slot, Stage
+from common.stage.api import (
+    LATELY,
+    Assignment,
+    DeadLetter,
+    Events,
+    Recovery,
+    Slot,
+    Source,
+    Stage,
+)
 from common.stage.assignments import Delivery
 from common.telemetry.logs import Log
 
@@ -24,6 +34,8 @@ S = TypeVar("S")
 
 _log = Log(__name__)
 
+_LATELY = 8
+"""Entries of a stream that are its newest ones; a reader takes as many at a time."""
 _MARKER_TTL = 300
 """Seconds; the stage's first checkpoint sets the session's own TTL."""
 
@@ -77,16 +89,30 @@ async def adopt(
             item = _last_item(stage.spec.output, output)
             recovery = Recovery(state[1][1] if state else None, emitted, item)
             opened = stage.open(assignment, recovery, partial(wake, each.entry))
-            inputs = {leg.key(stream): (stream, i) for stream, i in stage.inputs(opened).items()}
+            inputs = {_key(leg, source): (source, i) for source, i in stage.inputs(opened).items()}
         except Exception as error:
             unread = Assignment(each.key, leg, work, each.entry, epoch, each.raw)
             hopeless.append(broken(Slot(unread, None, {}, {}, emitted), error))
         else:
-            streams = {key: stream for key, (stream, _) in inputs.items()}
+            streams = {key: source for key, (source, _) in inputs.items()}
             cursors = {key: after for key, (_, after) in inputs.items()}
             screen = stage.screen(opened)
             slots.append(Slot(assignment, opened, streams, cursors, emitted, screen))
+    await _begin_lately(link, slots)
     return slots, hopeless
+
+
+async def _begin_lately(link: Link, slots: Sequence[Slot[Any]]) -> None:
+    """Set the cursors of streams whose newest entries are wanted, and no earlier ones."""
+    wanted = [(s, key) for s in slots for key, after in s.cursors.items() if after == LATELY]
+    found = await link.insist([commands.newest(key, _LATELY + 1) for _, key in wanted])
+    for (slot, key), entries in zip(wanted, found, strict=True):
+        slot.cursors[key] = entries[-1][0] if len(entries) > _LATELY else BEGINNING
+
+
+def _key(leg: Leg, source: Source) -> bytes:
+    other, stream = source if isinstance(source, tuple) else (leg, source)
+    return other.key(stream)
 
 
 def _acquire(spec: StageSpec, leg: Leg, delivered: Delivery, owner: str) -> ScriptCall:

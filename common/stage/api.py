@@ -8,7 +8,7 @@ so that nothing shows when a work item is taken over from a dead owner.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
 
@@ -40,7 +40,30 @@ class Events(Protocol):
         """Order 0 stands for audio, where each frame is decided on."""
 
 
-Entry: TypeAlias = Chunk | Control | Events
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Item `number` of a leg's text."""
+
+    channel: int
+    number: int
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """An entry of another leg's event stream."""
+
+    channel: int
+    events: Events
+
+
+Entry: TypeAlias = Chunk | Control | Events | Said | Beside
+
+LATELY = b"lately"
+"""In place of an id to start after: the newest entries of a stream, and what follows."""
+Source: TypeAlias = Stream | tuple[Leg, Stream]
+"""A stream of the work item's leg, whose entries it works on; or of a leg of its call, whose
+entries, `Said` and `Beside`, tell what happens around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +268,7 @@ class Stage(ABC, Generic[S, W]):
         """Begin or take over a work item; `wake()` later asks for a step without new entries."""
 
     @abstractmethod
-    def inputs(self, state: S) -> Mapping[Stream, bytes]:
+    def inputs(self, state: S) -> Mapping[Source, bytes]:
         """Return the streams to read for this work item, with the id to start after."""
 
     @abstractmethod
@@ -306,7 +329,7 @@ class Slot(Generic[S]):
 
     assignment: Assignment[Any]
     state: S
-    streams: Mapping[bytes, Stream]
+    streams: Mapping[bytes, Source]
     """The streams read for it, by key."""
     cursors: dict[bytes, bytes]
     emitted: StreamId
@@ -323,6 +346,14 @@ class Slot(Generic[S]):
     refresh_due: float = 0.0
     obeyed: list[bytes] = field(default_factory=list)
     """Ids of the controls that the state has obeyed and no checkpoint holds yet."""
+
+    def is_due(self, notified: Set[Leg], woken: Set[bytes]) -> bool:
+        """Whether to read for it now; before a step without entries it learns what is around it."""
+        if self.assignment.leg in notified:
+            return True
+        return self.assignment.entry in woken and any(
+            isinstance(source, tuple) for source in self.streams.values()
+        )
 
     def next_id(self) -> bytes:
         """Return the next id under this owner's epoch."""

@@ -8,10 +8,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from common.bus import wire
+from common.bus.keys import Leg
 from common.bus.reading import MOST_ENTRIES, read_streams
 from common.pipeline.streams import Stream
+from common.pipeline.text import ITEM
 from common.redis.link import Link
-from common.stage.api import Entry, Slot
+from common.redis.replies import pairs
+from common.stage.api import Beside, Entry, Said, Slot, Source
 
 S = TypeVar("S")
 
@@ -82,8 +85,24 @@ def _after(cursor: bytes, entries: Sequence[wire.RawEntry]) -> Sequence[wire.Raw
     return [entry for entry in entries if wire.id_halves(entry[0]) > last]
 
 
-def _decode(stream: Stream, entries: Sequence[wire.RawEntry]) -> Iterable[Entry]:
-    if (message := stream.entries) is not None:
+def _decode(source: Source, entries: Sequence[wire.RawEntry]) -> Iterable[Entry]:
+    if isinstance(source, tuple):
+        return _around(*source, entries)
+    if (message := source.entries) is not None:
         events = (wire.read_owned(entry, message) for entry in entries)
         return [each for each in events if each is not None]
     return [wire.read_source(entry) for entry in entries]
+
+
+def _around(leg: Leg, stream: Stream, entries: Sequence[wire.RawEntry]) -> Iterable[Entry]:
+    """Return what entries of a leg's text or events tell the owner of another work item."""
+    if (message := stream.entries) is not None:
+        events = (wire.read_owned(entry, message) for entry in entries)
+        return [Beside(leg.channel, each) for each in events if each is not None]
+    # Words that come alone behind an item are none.
+    items = ((entry[0], dict(pairs(entry[1])).get(wire.BODY_FIELD)) for entry in entries)
+    return [
+        Said(leg.channel, wire.id_halves(at)[0], ITEM.unpack(body))
+        for at, body in items
+        if body is not None
+    ]

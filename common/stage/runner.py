@@ -258,7 +258,7 @@ class Runner(Generic[S]):
         chosen = [
             slot
             for slot in self._slots.values()
-            if not slot.full and (everything or slot.assignment.leg in notified)
+            if not slot.full and (everything or slot.is_due(notified, woken))
         ]
         if self._leases.waiting:
             self._opening = asyncio.create_task(self._open(), name="open")

@@ -6,7 +6,7 @@ a backend at random, or to the next one that takes it.
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -37,10 +37,20 @@ class _Link:
 
 
 class Proxy:
-    """Forwards connections to one of `backends`, ports on loopback. One event loop."""
+    """Forwards connections to one of `backends`, ports on loopback. One event loop.
 
-    def __init__(self, backends: Sequence[int], seed: int = 0) -> None:
+    `told` gets what comes from the backends.
+    """
+
+    def __init__(
+        self,
+        backends: Sequence[int],
+        seed: int = 0,
+        *,
+        told: Callable[[bytes], None] | None = None,
+    ) -> None:
         self.backends = list(backends)
+        self._told = told
         self._dice = random.Random(seed)
         self._links: set[_Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -148,6 +158,8 @@ class Proxy:
         self, link: _Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         while data := await reader.read(_AT_ONCE):
+            if self._told is not None and writer is link.near:
+                self._told(data)
             # In order whatever happens: one pump waits for its own delay.
             if self._delay:
                 await asyncio.sleep(self._delay)

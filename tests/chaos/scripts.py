@@ -222,7 +222,7 @@ def _script(
     shortest = min(len(channel) for channel in channels)
     quiet = np.zeros(round(tail * SAMPLE_RATE), np.float32)
     joined = np.stack([np.concatenate([each[:shortest], quiet]) for each in channels], axis=1)
-    data = _encode(joined, kind.options)
+    data = encoded(joined, kind.options)
     steps = list(_cut(data, kind, dice))
     if kind.changes:
         _control(steps, kind, dice)
@@ -242,7 +242,7 @@ def _talk(dice: random.Random, clips: Sequence[FloatArray], wanted: float) -> Fl
     return np.concatenate(parts)[:samples]
 
 
-def _encode(audio: FloatArray, options: Options) -> bytes:
+def encoded(audio: FloatArray, options: Options) -> bytes:
     """Encode float32 [n, channels] at 16 kHz as the options say."""
     if options.sample_rate != SAMPLE_RATE:
         audio = np.asarray(soxr.resample(audio, SAMPLE_RATE, options.sample_rate), np.float32)

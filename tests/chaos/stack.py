@@ -157,9 +157,10 @@ _METRICS = ("--metrics-host", "127.0.0.1", "--metrics-port")
 class LastingRedis:
     """A Redis with AOF, the documented production setting, on a port that stays the same."""
 
-    def __init__(self, directory: Path, run: str) -> None:
+    def __init__(self, directory: Path, run: str, **options: str) -> None:
         (self.port,) = free_ports(1)
         self._directory = directory
+        self._options = options
         self._run = run
         self._process: subprocess.Popen[bytes]
         self.struck = asyncio.Lock()
@@ -187,6 +188,7 @@ class LastingRedis:
             **{"save": "", "appendonly": "yes", "appendfsync": "everysec"},
             **{"maxclients": "10000", "stream-node-max-bytes": "16384"},
             **self.guard.options(self.port),
+            **self._options,
         }
         flags = [part for name, value in options.items() for part in (f"--{name}", value)]
         with Path(self._directory, "redis.log").open("ab") as log:

@@ -30,7 +30,7 @@ from common.bus.wire import NOTHING, Chunk, Control, StreamId
 from common.options import SessionOptions
 from common.pipeline.control import Configure, End, Flush
 from common.pipeline.speech import Started
-from common.pipeline.streams import SPEECH, TEXT
+from common.pipeline.streams import SPEECH, TEXT, Stream
 from common.pipeline.text import Item, Words
 from common.pipeline.work import LegWork, UtteranceWork
 from common.stage.api import (
@@ -254,7 +254,9 @@ class Rig(ABC):
     def unread(self, state: Any, log: Log) -> Log:
         """Return what the runtime would read for a new work item."""
         after: dict[str, StreamId] = {
-            k: StreamId(*wire.id_halves(v)) for k, v in self.stage.inputs(state).items()
+            k: StreamId(*wire.id_halves(v))
+            for k, v in self.stage.inputs(state).items()
+            if isinstance(k, Stream)
         }
         return [each for each in log if each[0] in after and each[1] > after[each[0]]]
 

@@ -1,8 +1,9 @@
-"""See which of sixty seeded faults the tests find.
+"""See which of seventy seeded faults and leaks the tests find.
 
     python -m tests.faults                  all of them, by unit tests, then by slower ones
     python -m tests.faults --quick          by unit tests alone
     python -m tests.faults --only common    those of files whose path begins so
+    python -m tests.faults --leaks          the leaks of secrets alone, by the search for them
 
 Each fault is put into a copy of what is committed, and the tests that are near it run there. A
 fault is found by the first suite that fails, unless that fails without any fault, too. The copy is
@@ -21,7 +22,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.conftest import ROOT
-from tests.faults.faults import FAULTS, Fault
+from tests.faults.fault import Fault
+from tests.faults.faults import FAULTS
+from tests.faults.leaks import LEAKS
 
 LIMIT_S = 600
 """Of one suite. What hangs is found, too."""
@@ -48,6 +51,10 @@ USES_METER = ("common/bus/use.lua", "common/bus/may_call.lua")
 
 def suites(fault: Fault, *, quick: bool) -> Iterator[Sequence[str]]:
     """Yield the suites that may find a fault: its unit tests, those beside, then slower ones."""
+    if fault in LEAKS:
+        if not quick:
+            yield ["tests/leaks"]
+        return
     folders = [str(each) for each in Path(fault.path).parents if each.name]
     near = Path("tests/unit", Path(fault.path).with_name(f"test_{Path(fault.path).stem}.py"))
     if (ROOT / near).exists():
@@ -115,13 +122,14 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="unit tests alone")
     parser.add_argument("--only", default="", metavar="PATH", help="files whose path begins so")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to keep what was found")
+    parser.add_argument("--leaks", action="store_true", help="the leaks of secrets alone")
     options = parser.parse_args(argv)
     told: dict[str, str | None] = {}
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         tree = Path(name, "callscribe")
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(tree)], check=True)
         sound = Sound(tree)
-        for fault in FAULTS:
+        for fault in LEAKS if options.leaks else (*FAULTS, *LEAKS):
             if not fault.path.startswith(options.only):
                 continue
             began = time.monotonic()

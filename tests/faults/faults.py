@@ -1,16 +1,6 @@
 """Sixty faults of one line each: what stands in a file, and what is put in its place."""
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A piece of text that stands once in a file, and what a mistake would have made of it."""
-
-    path: str
-    old: str
-    new: str
-
+from tests.faults.fault import Fault
 
 GATEWAY = (
     Fault("gateway/uplink/leg.py", "self.waiting += len(pcm)", "self.waiting = len(pcm)"),

@@ -22,13 +22,13 @@ from common.audio import SAMPLE_RATE, FloatArray
 from common.bus import keys, wire
 from common.bus.keys import Leg
 from common.pipeline.stages import ALIGN
-from common.pipeline.streams import SOURCES, Stream
+from common.pipeline.streams import SOURCES
 from common.pipeline.text import TimedWord, Words
 from common.pipeline.work import TextWork
 from common.redis.address import Address
 from common.redis.link import Link
 from common.settings import StageSettings
-from common.stage.api import Assignment, Attach, Done, Effect, Recovery, Stage, Work
+from common.stage.api import Assignment, Attach, Done, Effect, Recovery, Source, Stage, Work
 from common.stage.runner import Runner
 from common.telemetry.metrics import StageMetrics
 from tests.integration.conftest import leaked_keys, wait_until
@@ -81,7 +81,7 @@ class AlignerStandIn(Stage[Text, TextWork]):
         self.opened.append(Text(assignment.work, wake))
         return self.opened[-1]
 
-    def inputs(self, state: Text) -> Mapping[Stream, bytes]:
+    def inputs(self, state: Text) -> Mapping[Source, bytes]:
         return {SOURCES[state.work.source]: wire.before_position(state.work.start)}
 
     async def step(self, work: Sequence[Work[Text]]) -> Sequence[Sequence[Effect]]:

@@ -53,7 +53,7 @@ export interface ChangeableOptions {
   /** How numbers are written. */
   numbers?: "engine" | "spoken" | "digits" | "grouped";
   /** Hidden in texts. */
-  redact?: readonly ("numbers" | "pci" | "phone" | "ssn" | "iban" | "email")[];
+  redact?: readonly ("numbers" | "pci" | "phone" | "ssn" | "iban" | "email" | "dob")[];
 }
 
 /** The options of a call; what is left out is up to the server's settings. */

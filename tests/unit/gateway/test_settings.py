@@ -8,7 +8,8 @@ from gateway.settings import GatewaySettings
 OURS = {
     each.setting: each
     for each in OPTIONS.values()
-    if each.setting in definitions(GatewaySettings) and each.kind is not Kind.LANGUAGE
+    if each.setting in definitions(GatewaySettings)
+    and each.kind in (Kind.BOOL, Kind.INT, Kind.FLOAT)
 }
 
 
@@ -22,6 +23,27 @@ def test_a_session_gets_what_the_setting_says(name):
     options = load(GatewaySettings, [*roomy, *other], {}).session_defaults()
     assert getattr(options, option.name) == value
     assert getattr(SessionOptions(), option.name) != value
+
+
+def test_telephone_calls_get_what_the_settings_say_of_numbers():
+    flags = ["--numbers", "digits", "--redact", "pci, email", "--language", "en"]
+    options = load(GatewaySettings, flags, {}).session_defaults()
+    assert (options.numbers, options.redact) == ("digits", ("pci", "email"))
+    assert load(GatewaySettings, [], {}).session_defaults().redact == ()
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["--redact", "pci,nonsense"], "--redact: 'nonsense' is none of numbers, pci"),
+        (["--redact", "pci"], "--redact: redact needs the language English"),
+        (["--numbers", "digits", "--language", "hu"], "--numbers: numbers (digits) knows English"),
+    ],
+)
+def test_what_cannot_be_hidden_is_refused(flags, expected):
+    with pytest.raises(SettingsError) as caught:
+        load(GatewaySettings, flags, {})
+    assert str(caught.value).startswith(expected)
 
 
 def test_an_utterance_that_would_be_cut_before_it_begins_is_refused():

@@ -32,6 +32,7 @@ from common.stage.api import (
     Outcome,
     Recovery,
     Snapshot,
+    Source,
     Stage,
     Work,
     attempt,
@@ -158,7 +159,7 @@ class ToyStage(Stage[State, ToyWork]):
     def give_up(self, assignment: Assignment[ToyWork | None]) -> Sequence[Effect]:
         return [Commit(1, GIVEN_UP, "gw")]
 
-    def inputs(self, state: State) -> Mapping[Stream, bytes]:
+    def inputs(self, state: State) -> Mapping[Source, bytes]:
         return {AUDIO: wire.entry_id(*state.read)}
 
     async def step(self, work: Sequence[Work[State]]) -> Sequence[Outcome]:

@@ -7,7 +7,11 @@ from common.bus.keys import Leg
 from common.bus.reading import MOST_ENTRIES
 from common.bus.wire import Chunk
 from common.pipeline import streams
-from common.stage.api import Assignment, Slot
+from common.pipeline.record import pack
+from common.pipeline.speech import Paused, SpeechEntry
+from common.pipeline.stream_ids import StreamId
+from common.pipeline.text import Final
+from common.stage.api import Assignment, Beside, Said, Slot
 from common.stage.reader import read
 
 LEG = Leg("s", 0)
@@ -101,3 +105,27 @@ async def test_an_entry_that_cannot_be_read_concerns_its_work_item_alone():
     assert [(each.state, str(error)) for each, error in unreadable] == [
         ("bad", "message of another wire version")
     ]
+
+
+async def test_other_streams_of_a_call_tell_what_happens_around_a_work_item():
+    other = Leg("s", 1)
+    text, speech = LEG.key(streams.TEXT), other.key(streams.SPEECH)
+    final = Final(start=0, end=9, at=9, text="hello", reason="silence")
+    paused = SpeechEntry(StreamId(9, 0), (Paused(1, 0, 9, 9),))
+    item = [wire.SEQ_FIELD, b"1", wire.BODY_FIELD, pack(final)]
+    words = [wire.SEQ_FIELD, b"2", wire.UTTERANCE_FIELD, b"7"]
+    marker, event = [wire.OWNER_FIELD, b"me"], [wire.BODY_FIELD, pack(paused)]
+    link: Any = StreamLink(
+        {
+            text: [(b"7-1", item), (b"7-2", words)],
+            speech: [(b"3-1", marker), (b"3-2", event)],
+        }
+    )
+    own = slot("a", {})
+    around = {text: (LEG, streams.TEXT), speech: (other, streams.SPEECH)}
+    own = Slot(own.assignment, "a", around, dict.fromkeys(around, b"0-0"), wire.NOTHING)
+    news, _, _ = await read(link, [own])
+    assert [entries for _, entries in news] == [[Said(0, 7, final), Beside(1, paused)]]
+    assert own.cursors == {text: b"7-2", speech: b"3-2"}
+    assert own.is_due(set(), {own.assignment.entry})
+    assert not own.is_due(set(), set())

@@ -1,0 +1,114 @@
+"""The calls of a run: what they say, over which protocol, and what they want hidden."""
+
+import itertools
+import random
+from dataclasses import dataclass, field, replace
+from typing import get_args
+
+import numpy as np
+
+from callscribe.client.options import Options, Redacted
+from common.audio import SAMPLE_RATE, FloatArray
+from tests.chaos.scripts import encoded
+from tests.integration.protocols.clients import CLIENTS
+from tests.leaks.planted import Conversation, Turn, conversation
+from tests.leaks.recogniser import BREAKS, FAILS
+from tests.leaks.tones import spoken
+
+NATIVE = "native"
+EVERYTHING: tuple[Redacted, ...] = get_args(Redacted)
+SILENCE_S = 0.4
+"""Seconds that end an utterance."""
+_PAUSE = np.zeros(round(0.6 * SAMPLE_RATE), np.float32)
+_KEYWORDS = ("card", "seven", "security code", "four five")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What to run. `open`: every so many calls one hides nothing."""
+
+    calls: int
+    faults: int
+    seed: int = 7
+    only: tuple[str, ...] = ()
+    """The kinds of fault, or their targets; all if empty."""
+    together: int = 10
+    every: float = 1.5
+    open: int = 10
+    pace: float = 2.0
+
+
+@dataclass(slots=True)
+class Planted:
+    """A call and what is said in it; `hides`: what it asked to be hidden."""
+
+    number: int
+    said: Conversation
+    hides: bool
+    protocol: str
+    options: Options
+    session: str = ""
+    told: list[str] = field(default_factory=list)
+    """What its client was told."""
+    failure: str = ""
+
+
+def planted(setup: Setup) -> list[Planted]:
+    """Return the calls of a run: the protocols, formats and kinds of masks in turns."""
+    others = itertools.cycle(sorted(CLIENTS.keys() - {NATIVE}))
+    calls = []
+    for number in range(setup.calls):
+        protocol = NATIVE if number % 2 == 0 else next(others)
+        sound = CLIENTS[protocol].formats[number // 2 % len(CLIENTS[protocol].formats)]
+        hides = number % setup.open != setup.open - 2
+        said = conversation(number, setup.seed, legs=sound.channels, open=not hides)
+        dice = random.Random(f"leaks {setup.seed} {number}")
+        options = Options(
+            encoding=sound.encoding,
+            sample_rate=sound.sample_rate,
+            channels=sound.channels,
+            language="en",
+            silence_threshold=SILENCE_S,
+            words=dice.random() < 0.7,
+            keywords=(_KEYWORDS[number % len(_KEYWORDS)],),
+            numbers=dice.choice(("engine", "digits", "grouped", "spoken")),
+            events=("keyword", "dtmf", "speech_started", "speech_ended"),
+        )
+        kinds = said.kinds if dice.random() < 0.5 else EVERYTHING
+        calls.append(
+            Planted(
+                number, said, hides, protocol, replace(options, redact=kinds if hides else None)
+            )
+        )
+    return calls
+
+
+class Lines:
+    """The lines of all calls, each with a number of its own."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, text: str) -> int:
+        """Return the number of a line."""
+        if text not in self._numbers:
+            self._numbers[text] = len(self.texts)
+            self.texts.append(text)
+        return self._numbers[text]
+
+
+def sound(call: Planted, lines: Lines, setup: Setup) -> bytes:
+    """Return what is said in a call, in its format."""
+    turns = list(call.said.turns)
+    if call.number % 4 == 0 or not call.hides:  # it is heard, but its text does not come
+        turns.append(Turn(0, f"{FAILS} {turns[-2].text}"))
+    if call.number in (0, setup.open - 2):  # few: the circuit breaker would hold others back
+        turns.append(Turn(0, f"{BREAKS} {call.said.turns[-2].text}"))
+    parts: list[FloatArray] = [np.zeros((len(_PAUSE) // 2, call.options.channels), np.float32)]
+    for turn in turns:
+        voice = spoken(lines.number(turn.text), len(turn.text.split()))
+        said = np.zeros((len(voice) + len(_PAUSE), call.options.channels), np.float32)
+        said[: len(voice), min(turn.channel, call.options.channels - 1)] = voice
+        parts.append(said)
+    return encoded(np.concatenate(parts), call.options)

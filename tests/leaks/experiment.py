@@ -1,0 +1,212 @@
+"""One run: calls that tell secrets, faults beside them, and all that is left of both.
+
+One call in ten hides nothing: the same search must find its secrets wherever it looks.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from callscribe.client import Disconnected, Refused, connect
+from common.bus import keys, wire
+from common.errors import CallscribeError
+from common.pipeline.work import UTTERANCE_WORK
+from tests.chaos.driver import Driver
+from tests.chaos.plan import plan, troubles
+from tests.integration.protocols.calls import Call
+from tests.integration.protocols.clients import CLIENTS
+from tests.leaks.calls import NATIVE, Lines, Planted, Setup, planted, sound
+from tests.leaks.system import Rig, running
+
+_AGAIN_S = 0.5
+_PATIENCE_S = 90.0
+
+
+@dataclass(slots=True)
+class Left:
+    """Everything that is to be read after a run, by where it is, and the calls."""
+
+    calls: list[Planted] = field(default_factory=list)
+    messages: dict[str, list[str]] = field(default_factory=dict)
+    data: dict[str, bytes] = field(default_factory=dict)
+    heard: dict[str, list[str]] = field(default_factory=dict)
+    """The finals that the recogniser heard, by utterance; the search does not look here."""
+    faults: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+async def run(setup: Setup, directory: Path) -> Left:
+    """Hold all calls, and return what is left of them."""
+    left = Left(calls=planted(setup))
+    lines = Lines()
+    sounds = {call.number: sound(call, lines, setup) for call in left.calls}
+    (directory / "lines.json").write_text(json.dumps(lines.texts))
+    os.environ["LEAKS_LINES"] = str(directory / "lines.json")
+    os.environ["LEAKS_HEARD"] = str(directory / "heard")
+    async with running(setup, directory, left.problems) as rig:
+        queue = iter(left.calls)
+        async with asyncio.TaskGroup() as tasks:
+            striking = tasks.create_task(_strike(rig, setup, left))
+            callers = [
+                asyncio.create_task(_hold_each(rig, queue, sounds, setup))
+                for _ in range(setup.together)
+            ]
+            await asyncio.gather(*callers)
+            striking.cancel()
+        await _look(rig, left, directory / "sinks")
+    left.heard = _heard(directory / "heard")
+    left.data |= {
+        "disk": _bytes(directory / "redis"),
+        "logs": _bytes(directory / "logs"),
+        "sinks": _bytes(directory / "sinks"),
+        "clients": rig.told.getvalue(),
+        "spans": b"".join(rig.collector.bodies),
+    }
+    return left
+
+
+async def _strike(rig: Rig, setup: Setup, left: Left) -> None:
+    if not setup.faults:
+        return
+    driver = Driver(rig.stack, rig.redis, rig.bus, rig.callers)
+    kinds = [each for each in troubles(*setup.only) if not each.startswith("denoise.")]
+    await asyncio.sleep(1.0)
+
+    def note(happened: object) -> None:
+        left.faults += 1
+
+    await driver.run(plan(setup.seed, setup.faults, every=setup.every, kinds=kinds), note)
+
+
+async def _hold_each(
+    rig: Rig, queue: Iterator[Planted], sounds: Mapping[int, bytes], setup: Setup
+) -> None:
+    for call in queue:
+        try:
+            async with asyncio.timeout(len(sounds[call.number]) / _rate(call) + 2 * _PATIENCE_S):
+                if call.protocol == NATIVE:
+                    await _hold_native(rig, call, sounds[call.number], setup)
+                else:
+                    await _hold_other(rig, call, sounds[call.number], setup)
+        except (TimeoutError, CallscribeError, OSError, ExceptionGroup) as error:
+            call.failure = f"{type(error).__name__}: {error}"
+
+
+async def _hold_native(rig: Rig, call: Planted, data: bytes, setup: Setup) -> None:
+    while not call.session:
+        with suppress(Refused, Disconnected):
+            async with connect(rig.url, call.options) as line:
+                call.session = line.session_id
+                speaking = asyncio.create_task(_speak(line.send, call, data, setup, line.finalize))
+                try:
+                    async for event in line:
+                        call.told.append(json.dumps(asdict(event)))
+                finally:
+                    speaking.cancel()
+                    await asyncio.gather(speaking, return_exceptions=True)
+                return
+        await asyncio.sleep(_AGAIN_S)
+
+
+async def _hold_other(rig: Rig, call: Planted, data: bytes, setup: Setup) -> None:
+    sound = next(
+        each
+        for each in CLIENTS[call.protocol].formats
+        if (each.encoding, each.channels) == (call.options.encoding, call.options.channels)
+    )
+    ours = Call(call.protocol, rig.steady, sound, _PATIENCE_S)
+    await ours.open()
+    call.told = ours.told.messages
+    call.session = ours.name
+    try:
+        await _speak(ours.say, call, data, setup)
+        await ours.wire.send(ours.client.finish)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(5.0):
+                await ours.wire.closed()
+    finally:
+        await ours.wire.leave()
+
+
+async def _speak(
+    send: Callable[[bytes], Awaitable[None]],
+    call: Planted,
+    data: bytes,
+    setup: Setup,
+    then: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    clock = asyncio.get_running_loop().time
+    start, rate = clock(), _rate(call)
+    size = round(0.1 * rate / call.options.frame_bytes) * call.options.frame_bytes
+    for at in range(0, len(data), size):
+        await asyncio.sleep(max(0.0, start + at / rate / setup.pace - clock()))
+        await send(data[at : at + size])
+    if then is not None:
+        await then()
+
+
+def _rate(call: Planted) -> float:
+    """Return the bytes of a second."""
+    return call.options.frame_bytes * call.options.sample_rate
+
+
+async def _look(rig: Rig, left: Left, sinks: Path) -> None:
+    """Read what the running system shows: pages, transcripts, keys and dead letters."""
+    shown = [call.session for call in left.calls if not call.hides and call.session]
+    async with asyncio.timeout(_PATIENCE_S):
+        while not await asyncio.to_thread(_written, sinks, shown):
+            await asyncio.sleep(0.1)
+    pages: list[str] = []
+    async with aiohttp.ClientSession() as http:
+        for process in rig.stack.processes:
+            for path in ("/metrics", "/ws/status", "/ready", "/v1/sessions"):
+                async with http.get(f"http://127.0.0.1:{process.port}{path}") as answer:
+                    pages.append(await answer.text())
+        for call in left.calls:
+            for what in ("transcript", "transcript?format=vtt", "trace"):
+                where = rig.steady.page(f"/v1/sessions/{call.session}/{what}")
+                async with http.get(where) as answer:
+                    pages.append(await answer.text())
+    left.messages["pages"] = pages
+    left.messages["webhook"] = rig.bodies
+    admin: Any = rig.redis.admin
+    left.problems += await _voices(admin)
+    dumped = [(key, await admin.dump(key)) for key in await admin.keys("*")]
+    left.data["keys"] = b" ".join(part for pair in dumped for part in pair if part)
+    await admin.save()
+
+
+def _written(sinks: Path, sessions: Sequence[str]) -> bool:
+    return all([*sinks.glob(f"*/{session}.ndjson")] for session in sessions)
+
+
+async def _voices(admin: Any) -> list[str]:
+    """Return which dead letters have the voice of a call that hides something."""
+    found = []
+    for _, letter in await admin.xrange(keys.dead_contents("asr")):
+        work = UTTERANCE_WORK.unpack(letter[wire.BODY_FIELD])
+        if work.options.redact and letter.get(wire.AUDIO_FIELD):
+            found.append(f"a dead letter has {len(letter[wire.AUDIO_FIELD])} bytes of voice")
+    return found
+
+
+def _heard(path: Path) -> dict[str, list[str]]:
+    finals: dict[str, dict[int, str]] = {}
+    for line in path.read_text().splitlines():
+        utterance, final, text = json.loads(line)
+        leg, _, number = utterance.rpartition("/")
+        if final and number.isdigit():
+            finals.setdefault(leg, {})[int(number)] = text
+    return {leg: [texts[number] for number in sorted(texts)] for leg, texts in finals.items()}
+
+
+def _bytes(directory: Path) -> bytes:
+    files: Sequence[Path] = sorted(p for p in directory.rglob("*") if p.is_file())
+    return b"\n".join(path.read_bytes() for path in files)

@@ -1,0 +1,133 @@
+"""The system that the calls of a run go through, and everything that takes down what it says."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from aiohttp import web
+
+from tests.chaos.proxy import Proxy
+from tests.chaos.stack import LastingRedis, Layout, Stack
+from tests.integration.pipeline.collector import Collector, collecting
+from tests.integration.protocols.calls import Ports, own_ports, port_flags
+from tests.leaks.calls import EVERYTHING, SILENCE_S, Setup
+
+_SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+@dataclass(slots=True)
+class Rig:
+    stack: Stack
+    redis: LastingRedis
+    bus: Proxy
+    callers: Proxy
+    own: Mapping[str, int]
+    collector: Collector
+    bodies: list[str]
+    """What the webhook's receiver got."""
+    told: "Tape"
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.callers.port}/ws/asr"
+
+    @property
+    def steady(self) -> Ports:
+        (gateway,) = self.stack.of("steady")
+        return Ports(gateway.port, self.own)
+
+
+class Tape:
+    """Takes down what is told to all clients behind a proxy."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def __call__(self, data: bytes) -> None:
+        self._parts.append(data)
+
+    def getvalue(self) -> bytes:
+        """Return all of it."""
+        return b"".join(self._parts)
+
+
+@asynccontextmanager
+async def running(setup: Setup, directory: Path, problems: list[str]) -> AsyncIterator[Rig]:
+    for name in ("redis", "logs", "sinks"):
+        (directory / name).mkdir()
+    name = uuid4().hex
+    redis = LastingRedis(directory / "redis", name, rdbcompression="no")
+    await redis.start()
+    bus = Proxy([redis.port], setup.seed)
+    await bus.start()
+    bodies: list[str] = []
+    with collecting() as collector:
+        async with _receiver(bodies) as webhook:
+            secret = directory / "secret"
+            secret.write_text(_SIGNING)
+            own = own_ports()
+            flags = (
+                *("--webhook-url", webhook, "--webhook-secret-file", str(secret)),
+                *("--sinks", f"archive=file:{directory / 'sinks'}"),
+                *("--otlp-endpoint", collector.url),
+                *("--asr-load", "0", "--retention-s", "600", "--log-level", "debug"),
+            )
+            gateway = ("callscribe", "gateway")
+            hides = ("--language", "en", "--redact", ",".join(EVERYTHING))
+            pauses = ("--silence-threshold", str(SILENCE_S))
+            worker = ("--log-level", "debug", "--lease-s", "2", "--heartbeat-s", "0.3")
+            layout = Layout(
+                {"gateway": 2 if setup.faults else 1, "steady": 1, "vad": 1, "asr": 2, "align": 1},
+                {
+                    "gateway": gateway,
+                    "steady": gateway,
+                    "vad": ("bench.dummies", "vad"),
+                    "asr": ("tests.leaks.recogniser", "asr"),
+                    "align": ("tests.leaks.recogniser", "align"),
+                },
+                {
+                    "gateway": flags,
+                    "steady": (*flags, *port_flags(own), *hides, *pauses),
+                    "vad": worker,
+                    "asr": worker,
+                    "align": worker,
+                },
+            )
+            stack = Stack(layout, redis.guard.url(bus.port), directory / "logs", name)
+            told = Tape()
+            callers = Proxy([each.port for each in stack.of("gateway")], setup.seed, told=told)
+            await callers.start()
+            try:
+                await stack.start()
+                supervising = asyncio.create_task(stack.supervise())
+                yield Rig(stack, redis, bus, callers, own, collector, bodies, told)
+                supervising.cancel()
+                await stack.stop()
+                problems += stack.problems
+                problems += map(str, await asyncio.to_thread(redis.guard.denials, redis.port))
+            finally:
+                await stack.kill()
+                await callers.stop()
+                await bus.stop()
+                await redis.admin.aclose()
+                await redis.kill()
+
+
+@asynccontextmanager
+async def _receiver(bodies: list[str]) -> AsyncIterator[str]:
+    async def take(request: web.Request) -> web.Response:
+        bodies.append(await request.text())
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    finally:
+        await runner.cleanup()
