@@ -165,6 +165,13 @@ def _dead_letters(argv: list[str]) -> int:
     return dead_letters.main(argv)
 
 
+def _sinks(argv: list[str]) -> int:
+    """Show what sinks lack, tell one again, or skip a call that is stuck."""
+    from callscribe.commands import sinks
+
+    return sinks.main(argv)
+
+
 def _certificate(argv: list[str]) -> int:
     """Make a self-signed TLS certificate in a directory, unless there is one."""
     from callscribe.commands import certificate
@@ -204,6 +211,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "prove": _prove,
     "keys": _keys,
     "dead-letters": _dead_letters,
+    "sinks": _sinks,
     "certificate": _certificate,
     "redis-acl": _redis_acl,
     "hosts": _hosts,

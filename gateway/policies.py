@@ -21,6 +21,7 @@ from gateway.settings import GatewaySettings
 from gateway.sinks.metrics import SinkMetrics
 from gateway.sinks.rules import Planned, planned
 from gateway.sinks.sink import Sink
+from gateway.sinks.tally import Tally
 from gateway.webhooks.rules import WebhookRules
 from gateway.webhooks.sink import Webhooks
 
@@ -56,18 +57,18 @@ class Policies:
     def all_sinks(self, settings: GatewaySettings, metrics: SinkMetrics) -> Iterator[Sink]:
         """Return those that get every call, and the one that brings calls to their own URLs."""
         for each in self.sinks:
-            count = partial(_count, metrics.sinks.labels, each.name)
-            yield each.build(count, settings.sinks_keep_s)
+            tally = Tally(partial(_count, metrics.sinks.labels, each.name))
+            yield each.build(tally, settings.sinks_keep_s)
         if self.webhooks.active:
-            count = partial(_count, metrics.webhooks.labels)
-            yield Webhooks(self.webhooks, count, settings.webhook_keep_s)
+            tally = Tally(partial(_count, metrics.webhooks.labels))
+            yield Webhooks(self.webhooks, tally, settings.webhook_keep_s)
 
 
 async def unreachable(settings: GatewaySettings) -> list[str]:
     """Return which sinks take nothing now, and why."""
     problems = []
     for each in _sinks(settings):
-        sink = each.build(lambda outcome: None, 0.0)
+        sink = each.build(Tally(lambda outcome: None), 0.0)
         async with sink.opened():
             if (reason := await sink.check()) is not None:
                 problems.append(f"--sinks: {each.name}: {reason}")

@@ -31,8 +31,10 @@ from common.pipeline.streams import (
     PARKED,
     PARTIAL,
     SESSIONS,
+    SINKS,
     SPEECH,
     SPENT,
+    TAKEN,
     TEXT,
     USAGE,
     WORK_ITEMS,
@@ -103,9 +105,22 @@ _WORKER_SCRIPTS = (
     scripts.RELEASE,
 )
 _GATEWAY = {
-    *("expire", "hdel", "hget", "hgetall", "hmget", "hset", "set", "time", "unlink", "xadd"),
+    *(
+        "expire",
+        "hdel",
+        "hexists",
+        "hget",
+        "hgetall",
+        "hincrby",
+        "hmget",
+        "hset",
+        "set",
+        "time",
+        "unlink",
+        "xadd",
+    ),
     *("xinfo|groups", "xinfo|stream", "xrange", "xread", "xrevrange", "xtrim"),
-    *("zadd", "zrange", "zrem"),
+    *("zadd", "zrange", "zrem", "zremrangebyscore"),
 }
 _GATEWAY_SCRIPTS = (
     scripts.ACQUIRE_CALL,
@@ -127,10 +142,10 @@ _GATEWAY_SCRIPTS = (
     scripts.USE,
 )
 _OPERATOR = {
-    *("expire", "hexists", "hgetall", "hincrby", "hlen", "hset"),
-    *("unlink", "xadd", "xdel", "xrange"),
+    *("expire", "hdel", "hexists", "hget", "hgetall", "hincrby", "hlen", "hset"),
+    *("unlink", "xadd", "xdel", "xrange", "zadd", "zrange", "zrem", "zscore"),
 }
-_OPERATOR_SCRIPTS = (scripts.OFFER,)
+_OPERATOR_SCRIPTS = (scripts.MARK_CALL, scripts.OFFER)
 _METRICS = {"latency|latest", "slowlog|len", "xlen", "hlen", "zcard"}
 """SLOWLOG GET is not among them: it shows arguments, which are audio and text."""
 
@@ -221,7 +236,7 @@ def _rights_of_stage(spec: StageSpec, pipeline: Sequence[StageSpec]) -> "_Rights
 def _rights_of_gateway(pipeline: Sequence[StageSpec]) -> "_Rights":
     """Return what a gateway touches: it begins, reads, renews, ends and erases calls."""
     rights = _Rights()
-    rights.add(Mode.RW, *OF_A_SESSION, *OF_A_LEG, OUT, CALLS, SESSIONS, NAMED, DUE)
+    rights.add(Mode.RW, *OF_A_SESSION, *OF_A_LEG, OUT, CALLS, SESSIONS, NAMED, DUE, TAKEN, SINKS)
     rights.add(Mode.R, ACCESS)
     rights.add(Mode.RW, SPENT, USAGE, COUNTED)
     rights.add(Mode.RW, WORKERS, stage=GATEWAY)
@@ -234,9 +249,10 @@ def _rights_of_gateway(pipeline: Sequence[StageSpec]) -> "_Rights":
 
 
 def _rights_of_operator(pipeline: Sequence[StageSpec]) -> "_Rights":
-    """Return what keys and dead letters touch; they are replayed in sessions of their own."""
+    """Return what keys, sinks and dead letters touch; these are replayed in their own sessions."""
     rights = _Rights()
-    rights.add(Mode.R, META)
+    rights.add(Mode.RW, META, DUE, SINKS)
+    rights.add(Mode.R, TAKEN)
     rights.add(Mode.RW, ACCESS)
     rights.add(Mode.RW, META, AUDIO, SPEECH, TEXT, PARKED, PARTIAL, session=REPLAYED)
     for spec in pipeline:

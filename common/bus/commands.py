@@ -183,9 +183,35 @@ def lacks(sink: str, session: str) -> Command:
     return ("ZSCORE", keys.due(sink), session)
 
 
-def told(meta: bytes, sink: str) -> Command:
-    """Read the last `seq` that a sink was told of a call; None for none."""
-    return ("HGET", meta, told_of(sink))
+def due_to_nobody(sink: str, session: str) -> Command:
+    """Let any gateway look after a sink's part of a call, unless one does already."""
+    return ("ZADD", keys.due(sink), "NX", 0, session)
+
+
+def due_calls(sink: str) -> Command:
+    """Read all that is due to a sink."""
+    return ("ZRANGE", keys.due(sink), 0, -1)
+
+
+def take(sink: str, session: str, now: int, retention: int) -> list[Command]:
+    """Take note that a sink has a call; `now` in ms, forget it after `retention` seconds."""
+    key, oldest = keys.taken(sink), now - 1000 * retention
+    return [
+        ("ZADD", key, now, session),
+        ("ZREMRANGEBYSCORE", key, "-inf", oldest),
+        limit(key),
+        *lengthen([key], retention),
+    ]
+
+
+def forget_taken(sink: str, session: str) -> Command:
+    """Forget that a sink has a call."""
+    return ("ZREM", keys.taken(sink), session)
+
+
+def taken(sink: str, since: int) -> Command:
+    """Read the calls that a sink has got since a time in ms."""
+    return ("ZRANGE", keys.taken(sink), since, "+inf", "BYSCORE")
 
 
 def told_of(sink: str) -> str:
@@ -196,6 +222,37 @@ def told_of(sink: str) -> str:
 def trying_of(sink: str) -> str:
     """Return the field of a call's meta hash with what is tried in vain on a sink."""
     return f"trying:{sink}"
+
+
+def again_of(sink: str) -> str:
+    """Return the field of a call's meta hash with the `seq` after which a sink is told again.
+
+    Empty means from the beginning.
+    """
+    return f"again:{sink}"
+
+
+def skip_of(sink: str) -> str:
+    """Return the field of a call's meta hash that says that a sink gets nothing more of it."""
+    return f"skip:{sink}"
+
+
+def marked(meta: bytes, field: str) -> Command:
+    """Ask whether a call's meta hash has a field."""
+    return ("HEXISTS", meta, field)
+
+
+def unmark(meta: bytes, field: str) -> Command:
+    """Remove a field of a call's meta hash."""
+    return ("HDEL", meta, field)
+
+
+def trying(meta: bytes, sink: str) -> Command:
+    """Read since when a call is tried in vain on a sink, in ms, and which message, after a blank.
+
+    None if it is not.
+    """
+    return ("HGET", meta, trying_of(sink))
 
 
 def strike(session: str) -> Command:

@@ -26,7 +26,9 @@ from common.pipeline.streams import (
     OUT,
     PERMANENT,
     SESSIONS,
+    SINKS,
     SPENT,
+    TAKEN,
     USAGE,
     WORK_ITEMS,
     WORKERS,
@@ -134,6 +136,16 @@ def named(tenant: str, name: str) -> bytes:
 def due(sink: str) -> bytes:
     """Return the sorted set of the calls that a sink gets: id -> when last looked after, in ms."""
     return _of(sink, DUE)
+
+
+def taken(sink: str) -> bytes:
+    """Return the sorted set of the calls that a sink has: id -> since when, in ms."""
+    return _of(sink, TAKEN)
+
+
+def sinks() -> bytes:
+    """Return the hash of what came of all sinks' attempts; see `common.bus.sinks`."""
+    return _of(GATEWAY, SINKS)
 
 
 def dead(stage: str) -> bytes:

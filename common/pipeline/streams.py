@@ -91,9 +91,9 @@ class Stream(str):
         ids: Ids,
         lifetime: Lifetime,
         *,
-        writers: tuple[str, ...],
         holds: str,
         reveals: str,
+        writers: tuple[str, ...] = ("gateway",),
         scope: Scope = Scope.LEG,
         number: str = "",
         most: int | None = None,
@@ -145,7 +145,6 @@ META = Stream(
     Ids.NONE,
     Lifetime.RETENTION,
     scope=Scope.SESSION,
-    writers=("gateway",),
     holds="options, token's hash, owner, controls, ends",
     reveals="keywords, context, labels, names of the call, webhook",
 )
@@ -154,7 +153,6 @@ TRACE = Stream(
     Ids.SEQ,
     Lifetime.RETENTION,
     scope=Scope.SESSION,
-    writers=("gateway",),
     holds="times of finals",
     reveals="when words were said",
     most=8192,
@@ -164,7 +162,6 @@ AUDIO = Stream(
     "audio",
     Ids.POSITION,
     Lifetime.CONSUMED,
-    writers=("gateway",),
     holds="PCM16 and controls",
     reveals="voice, words before pauses",
 )
@@ -253,7 +250,7 @@ WORKERS = Stream(
     Lifetime.PERMANENT,
     scope=Scope.STAGE,
     writers=("gateway", *STAGES),
-    holds="heartbeats with slots, use and load",
+    holds="heartbeats: slots, use, load",
     reveals="nothing",
 )
 DEAD = Stream(
@@ -273,7 +270,7 @@ DEAD_CONTENTS = Stream(
     scope=Scope.STAGE,
     most=64,
     writers=STAGES,
-    holds="work items of dead letters, and audio",
+    holds="their work items, and audio",
     reveals="voice, and as `work`",
 )
 DOORBELL = Stream(
@@ -303,8 +300,7 @@ CALLS = Stream(
     Ids.NONE,
     Lifetime.CLIENT,
     scope=Scope.CLIENT,
-    writers=("gateway",),
-    holds="calls of one client, where limited",
+    holds="a client's calls, where limited",
     reveals="addresses, or digests of API keys",
 )
 SESSIONS = Stream(
@@ -312,7 +308,6 @@ SESSIONS = Stream(
     Ids.NONE,
     Lifetime.PERMANENT,
     scope=Scope.GATEWAYS,
-    writers=("gateway",),
     holds="calls by their last renewal",
     reveals="ids of calls",
 )
@@ -322,7 +317,6 @@ NAMED = Stream(
     Ids.NONE,
     Lifetime.RETENTION,
     scope=Scope.NAME,
-    writers=("gateway",),
     holds="calls of this name",
     reveals="ids of calls, digests of names",
 )
@@ -331,9 +325,25 @@ DUE = Stream(
     Ids.NONE,
     Lifetime.PERMANENT,
     scope=Scope.SINK,
-    writers=("gateway",),
     holds="calls that a sink lacks",
     reveals="ids of calls",
+)
+
+TAKEN = Stream(
+    "taken",
+    Ids.NONE,
+    Lifetime.RETENTION,
+    scope=Scope.SINK,
+    holds="calls that it has",
+    reveals="ids of calls",
+)
+SINKS = Stream(
+    "sinks",
+    Ids.NONE,
+    Lifetime.PERMANENT,
+    scope=Scope.GATEWAYS,
+    holds="counts of each sink",
+    reveals="names of sinks, their errors",
 )
 
 ACCESS = Stream(
@@ -351,7 +361,6 @@ SPENT = Stream(
     Ids.NONE,
     Lifetime.DAY,
     scope=Scope.NAME,
-    writers=("gateway",),
     holds="a token's call",
     reveals="ids of calls",
     versioned=False,
@@ -362,7 +371,6 @@ USAGE = Stream(
     Lifetime.YEAR,
     scope=Scope.TENANT,
     number="<day>",
-    writers=("gateway",),
     holds="calls, legs, audio, speech",
     reveals="how much tenants use",
     versioned=False,
@@ -373,7 +381,6 @@ COUNTED = Stream(
     Lifetime.DAY,
     scope=Scope.TENANT,
     number="<session>",
-    writers=("gateway",),
     holds="the same of a call",
     reveals="ids of calls, their length",
 )
@@ -384,6 +391,6 @@ SOURCES = {"audio": AUDIO, "clean": CLEAN}
 OF_A_SESSION = (META, TRACE)
 OF_A_LEG = (AUDIO, CLEAN, SPEECH, TEXT, PARKED, PARTIAL, ALIGN, CHECKPOINT)
 OF_A_STAGE = (WORK_ITEMS, INDEX, WORKERS, DEAD, DEAD_CONTENTS, DOORBELL)
-OTHERS = (OUT, CALLS, SESSIONS, NAMED, DUE, ACCESS, SPENT, USAGE, COUNTED)
+OTHERS = (OUT, CALLS, SESSIONS, NAMED, DUE, TAKEN, SINKS, ACCESS, SPENT, USAGE, COUNTED)
 ALL = OF_A_SESSION + OF_A_LEG + OF_A_STAGE + OTHERS
 PERMANENT = tuple(each for each in ALL if each.lifetime is Lifetime.PERMANENT)

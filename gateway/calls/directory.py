@@ -118,6 +118,7 @@ class Directory:
             commands.call_no_more(known.record.tenant, name, session) for name in known.record.names
         ]
         undue = [commands.undue(sink, session) for sink in self._store.all_sinks]
+        undue += [commands.forget_taken(sink, session) for sink in self._store.all_sinks]
         erasures = [commands.due(sink, erasure(session)) for sink in self._store.sinks]
         gone = [commands.strike(session), *undue, *erasures, *names]
         (runs, *_) = await self._link.insist(gone)

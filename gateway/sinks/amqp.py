@@ -90,7 +90,7 @@ class Amqp(EveryCall):
         except (_Refused, *_UNAVAILABLE) as error:
             self._failed(error)
             return True
-        self._delivered()
+        self.tally.delivered()
         return False
 
     async def _publish(self, session: str, note: Note) -> None:

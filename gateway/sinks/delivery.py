@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
+from enum import Enum
 
 from common.backoff import pauses
 from common.telemetry.logs import Log
@@ -23,6 +24,21 @@ _RENEW_EVERY = 5.0
 _log = Log(__name__)
 
 
+class Outcome(Enum):
+    """How a delivery ended."""
+
+    OVER = "over"
+    """The call is over, and the sink has all of it."""
+    GIVEN_UP = "given up"
+    """The sink gets nothing more of it, or nobody knows whether more comes."""
+    GONE = "gone"
+    """The call is not in Redis any more."""
+
+
+class _Again(Exception):
+    """The sink is to be told again, from the place where it is told to begin."""
+
+
 class Delivery:
     """Delivers one call."""
 
@@ -36,39 +52,51 @@ class Delivery:
         self._news = asyncio.Event()
         self._over = False
 
-    async def run(self) -> bool:
+    async def run(self) -> Outcome:
         """Deliver until the call has ended and the sink has everything, or it is given up.
 
-        Return whether the call is known to be over. Raises what goes wrong in either of its tasks,
-        in a group.
+        Raises what goes wrong in either of its tasks, in a group.
         """
         async with asyncio.TaskGroup() as tasks:
             renewing = tasks.create_task(self._renew())
             try:
-                await self._deliver()
-            except Gone:
-                _log.warning("sink.given_up", sink=self._sink.name, session=self._known.session)
+                while not await self._delivered():
+                    _log.info("sink.again", sink=self._sink.name, session=self._known.session)
+            except Gone as gone:
+                if gone.dropped:
+                    self._sink.tally.dropped()
+                about = {"sink": self._sink.name, "session": self._known.session}
+                _log.warning("sink.given_up", **about, reason=str(gone))
             renewing.cancel()
-        return self._over
+        if self._standing is Standing.GONE:
+            return Outcome.GONE
+        return Outcome.OVER if self._over else Outcome.GIVEN_UP
 
-    async def _deliver(self) -> None:
+    async def _delivered(self) -> bool:
+        """Deliver; False if the sink is to be told again."""
         whole: list[Note] = []
-        async with aclosing(self._news_of_the_call()) as news:
-            async for notes in news:
-                if not self._sink.most:
-                    whole += notes
-                    continue
-                for some in _batches(notes, self._sink.most):
-                    await self._insist(some)
-                    if told := [note.seq for note in some if note.seq is not None]:
-                        await self._places.note(self._known, told[-1])
-        if whole and self._standing is not Standing.GONE:
-            await self._insist(whole)
+        try:
+            async with aclosing(self._news_of_the_call()) as news:
+                async for notes in news:
+                    if not self._sink.most:
+                        whole += notes
+                        continue
+                    for some in _batches(notes, self._sink.most):
+                        await self._insist(some)
+                        if told := [note.seq for note in some if note.seq is not None]:
+                            self._heed(await self._places.note(self._known, told[-1]))
+            if whole and self._standing is not Standing.GONE:
+                await self._insist(whole)
+        except _Again:
+            return False
+        return True
 
     async def _news_of_the_call(self) -> AsyncGenerator[list[Note]]:
         """Yield what is to be told, as it comes."""
-        standing = self._standing
-        told = await self._places.told(self._known) if self._sink.most else None
+        standing, told = await self._places.begin(self._known)
+        self._heed(standing)
+        if not self._sink.most:
+            told = None
         if told is None:
             yield list(self._picked("0", [self._renderer.begun()], 0))
         reading = Reading(self._known, after=told or 0, partials=False)
@@ -82,7 +110,7 @@ class Delivery:
                     break
                 await self._news.wait()
                 self._news.clear()
-                standing = self._standing
+                self._heed(standing := self._standing)
                 over = standing is not Standing.THERE
                 # Nothing rings for a call that has broken off: this is the last look at it.
                 events = await (subscription.everything() if over else subscription.take())
@@ -109,11 +137,12 @@ class Delivery:
             if wanted is None:
                 return
             tried = await self._places.tried(self._known, notes[0].id)
-            if tried is None or tried > self._sink.keep:
-                raise Gone
+            if tried is not None and tried > self._sink.keep:
+                raise Gone(f"{notes[0].id} was tried for {tried:.0f} s", dropped=True)
             await asyncio.sleep(max(pause, wanted))
-            if self._standing is Standing.GONE:
-                raise Gone
+            self._heed(self._standing)
+            if tried is None or self._standing is Standing.GONE:
+                raise Gone("the call is gone")
 
     async def _renew(self) -> None:
         """Keep what is still to be told, and note how the call stands."""
@@ -122,6 +151,16 @@ class Delivery:
             if self._standing is not Standing.THERE:
                 self._news.set()
             await asyncio.sleep(_RENEW_EVERY)
+
+    def _heed(self, standing: Standing) -> None:
+        """Note how the call stands; raise where its delivery does not go on so."""
+        self._standing = standing
+        if standing is not Standing.THERE:
+            self._news.set()
+        if standing is Standing.SKIPPED:
+            raise Gone("an operator skipped it", dropped=True)
+        if standing is Standing.AGAIN:
+            raise _Again
 
 
 def _batches(notes: Sequence[Note], most: int) -> Iterator[Sequence[Note]]:

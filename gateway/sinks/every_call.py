@@ -1,12 +1,12 @@
 """What sinks that get every call have in common."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from common.telemetry.logs import Log
 from gateway.calls.directory import Known
 from gateway.readers.rendering import Message
 from gateway.sinks.filters import Filter
+from gateway.sinks.tally import Tally
 
 _log = Log(__name__)
 
@@ -20,12 +20,12 @@ def reason_of(error: Exception) -> str:
 class Terms:
     """On which terms such a sink gets results.
 
-    `counted` gets the outcome of every attempt, each tried for `keep` seconds.
+    A message is tried for `keep` seconds.
     """
 
     name: str
     which: Filter
-    counted: Callable[[str], None]
+    tally: Tally
     keep: float
 
 
@@ -36,7 +36,7 @@ class EveryCall:
         self.name = terms.name
         self.keep = terms.keep
         self._which = terms.which
-        self._counted = terms.counted
+        self.tally = terms.tally
 
     def wants(self, known: Known) -> bool:
         """See `gateway.sinks.sink.Sink`."""
@@ -46,11 +46,8 @@ class EveryCall:
         """See `gateway.sinks.sink.Sink`."""
         return self._which.passes(message)
 
-    def _delivered(self) -> None:
-        """Count an attempt that succeeded."""
-        self._counted("delivered")
-
     def _failed(self, error: Exception) -> None:
-        """Count one that did not, and tell an operator why."""
-        _log.warning("sink.unavailable", sink=self.name, reason=reason_of(error))
-        self._counted("failed")
+        """Count an attempt that did not succeed, and tell an operator why."""
+        reason = reason_of(error)
+        _log.warning("sink.unavailable", sink=self.name, reason=reason)
+        self.tally.failed(reason)

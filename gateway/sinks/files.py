@@ -44,7 +44,7 @@ class CallFiles(EveryCall):
         except Unavailable as error:
             self._failed(error)
             return 0.0
-        self._delivered()
+        self.tally.delivered()
         return None
 
     async def erase(self, session: str) -> bool:

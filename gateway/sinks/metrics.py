@@ -11,12 +11,12 @@ class SinkMetrics:
     """Of one gateway; no call is delayed by what they count."""
 
     webhooks: Counter
-    """Attempts by `outcome`: delivered, refused, unreachable, forbidden. `refused` or `unreachable`
-    rising: a receiver is in trouble. `forbidden`: a receiver's name leads to an address outside
-    `--webhook-networks`."""
+    """Attempts by `outcome`: delivered, refused, unreachable, forbidden; and `dropped` calls.
+    `refused` or `unreachable` rising: a receiver is in trouble. `forbidden`: a receiver's name
+    leads to an address outside `--webhook-networks`."""
     sinks: Counter
-    """Writes by `sink` and `outcome`: delivered, failed. `failed` without `delivered`: the sink is
-    away or full; `sink.unavailable` in the log says why."""
+    """Writes by `sink` and `outcome`: delivered, failed; and `dropped` calls. `failed` without
+    `delivered`: the sink is away or full; `sink.unavailable` in the log says why."""
 
     @classmethod
     def build(cls, registry: CollectorRegistry) -> Self:

@@ -3,13 +3,15 @@
 So any gateway goes on where another one ended.
 """
 
+import time
 from collections.abc import Sequence
 from enum import Enum
 
-from common.bus import commands, keys, scripts
+from common.bus import commands, keys, scripts, sinks
 from common.pipeline.streams import META, TEXT
 from common.redis.link import Link
 from gateway.calls.directory import Known
+from gateway.sinks.tally import Tally
 
 _LEASE_S = 15.0
 """Seconds after which another gateway looks after a call that none has renewed."""
@@ -25,6 +27,10 @@ class Standing(Enum):
     THERE = 1
     BROKEN = 2
     """It never came to its end; nothing follows what there is."""
+    AGAIN = 3
+    """An operator wants the sink to be told again, from the place that `begin` returns."""
+    SKIPPED = 4
+    """An operator wants the sink to get nothing more of it."""
 
 
 class Places:
@@ -37,6 +43,8 @@ class Places:
         self._all = every
         self._due = keys.due(sink)
         self._generation = link.generation
+        fields = (commands.told_of, commands.again_of, commands.skip_of, commands.trying_of)
+        self._fields = [of(sink) for of in fields]
 
     async def claim(self) -> list[str]:
         """Return what is due and nobody looks after; now this gateway does.
@@ -60,8 +68,17 @@ class Places:
         await self._link.insist([commands.due(self._sink, session) for session in sessions])
 
     async def finish(self, session: str) -> None:
-        """Take note that nothing is left to be told of a call."""
+        """Take note that nothing is left to be told of a call, or to be erased."""
         await self._link.insist([commands.undue(self._sink, session)])
+
+    async def take(self, known: Known, retention: float) -> None:
+        """Take note that the sink has a call, for `retention` seconds, after `finish`."""
+        session, now = known.session, round(time.time() * 1000)
+        taken = commands.take(self._sink, session, now, round(retention))
+        again = commands.marked(self._meta(known), commands.again_of(self._sink))
+        *_, wanted = await self._link.insist([*taken, again])
+        if wanted:  # since before it was finished
+            await self._link.insist([commands.due_to_nobody(self._sink, session)])
 
     async def release(self, known: Known, retention: float) -> None:
         """Let a call that is over live for `retention` seconds more, unless another sink lacks it.
@@ -72,18 +89,19 @@ class Places:
         if all(since is None for since in await self._link.insist(lacking)):
             await self._link.insist(commands.shorten(self._touched(known), round(retention)))
 
-    async def told(self, known: Known) -> int | None:
-        """Return the last `seq` that was told; None if nothing was."""
-        (told,) = await self._link.insist([commands.told(self._meta(known), self._sink)])
-        return None if told is None else int(told)
+    async def begin(self, known: Known) -> tuple[Standing, int | None]:
+        """Return how a call stands, and the last `seq` that was told; None if nothing was."""
+        return await self._touch(known, "", begins=True)
 
-    async def note(self, known: Known, seq: int) -> None:
-        """Take note that everything up to `seq` was told."""
-        await self._touch(known, seq)
+    async def note(self, known: Known, seq: int) -> Standing:
+        """Take note that everything up to `seq` was told, unless it has to be told again."""
+        standing, _ = await self._touch(known, seq)
+        return standing
 
     async def keep(self, known: Known) -> Standing:
         """Keep a call for a while longer; return how it stands."""
-        return await self._touch(known, "")
+        standing, _ = await self._touch(known, "")
+        return standing
 
     async def tried(self, known: Known, message_id: str) -> float | None:
         """Return for how many seconds a message was tried in vain, by any gateway; 0.0 at first.
@@ -94,10 +112,19 @@ class Places:
         (since,) = await self._link.evaluate([(scripts.TRYING, [self._meta(known)], arguments)])
         return None if since is None else int(since) / 1000
 
-    async def _touch(self, known: Known, seq: int | str) -> Standing:
-        arguments = (seq, _KEPT_S, commands.told_of(self._sink))
-        (there,) = await self._link.evaluate([(scripts.TOLD, self._touched(known), arguments)])
-        return Standing(there)
+    async def report(self, tally: Tally) -> None:
+        """Add to what all gateways count of this sink."""
+        counted = sinks.count(self._sink, *tally.taken())
+        await self._link.insist([sinks.see(self._sink), *counted])
+
+    async def _touch(
+        self, known: Known, seq: int | str, *, begins: bool = False
+    ) -> tuple[Standing, int | None]:
+        arguments = (seq, _KEPT_S, int(begins), *self._fields)
+        ((standing, *told),) = await self._link.evaluate(
+            [(scripts.TOLD, self._touched(known), arguments)]
+        )
+        return Standing(standing), int(told[0]) if told and told[0] is not None else None
 
     def _touched(self, known: Known) -> list[bytes]:
         texts = (leg.key(TEXT) for leg in known.record.legs(known.session))

@@ -111,14 +111,14 @@ class Postgres(EveryCall):
         try:
             async with self._transaction() as database:
                 if await database.fetchval(_CALL, *_call(known)):
-                    raise Gone
+                    raise Gone("it was erased")
                 for note in notes:
                     if (row := _row(known.session, note)) is not None:
                         await database.execute(*row)
         except _UNAVAILABLE as error:
             self._failed(error)
             return 0.0
-        self._delivered()
+        self.tally.delivered()
         return None
 
     async def erase(self, session: str) -> bool:

@@ -15,6 +15,7 @@ from gateway.sinks.files import CallFiles
 from gateway.sinks.filters import Filter
 from gateway.sinks.folder import Folder
 from gateway.sinks.sink import Sink
+from gateway.sinks.tally import Tally
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _FORM = (
@@ -35,9 +36,9 @@ class Planned:
     which: Filter
     make: Make
 
-    def build(self, counted: Callable[[str], None], keep: float) -> Sink:
-        """Return the sink; `counted` gets the outcome of its attempts, for `keep` seconds each."""
-        return self.make(Terms(self.name, self.which, counted, keep))
+    def build(self, tally: Tally, keep: float) -> Sink:
+        """Return the sink; what comes of its attempts, for `keep` seconds each, is counted."""
+        return self.make(Terms(self.name, self.which, tally, keep))
 
 
 def planned(sinks: str) -> list[Planned]:

@@ -7,10 +7,10 @@ from time import monotonic
 from common.backoff import pauses
 from common.redis.link import Link
 from common.telemetry.logs import Log
-from gateway.calls.directory import Directory, Known
+from gateway.calls.directory import Directory
 from gateway.calls.store import erased
 from gateway.feed.feed import Feed
-from gateway.sinks.delivery import PAUSES, Delivery
+from gateway.sinks.delivery import PAUSES, Delivery, Outcome
 from gateway.sinks.places import Places
 from gateway.sinks.sink import Sink
 
@@ -63,14 +63,16 @@ class SinkService:
 
     async def leave(self) -> None:
         """Let other gateways go on, once `run` has ended."""
+        await self._places.report(self._sink.tally)
         await self._places.leave(list(self._running))
 
     async def _attend(self) -> None:
-        renewed = monotonic()
+        renewed = -_RENEW_EVERY
         while True:
             if monotonic() - renewed >= _RENEW_EVERY:
                 renewed = monotonic()
                 await self._places.renew(list(self._running))
+                await self._places.report(self._sink.tally)
             if len(self._running) < _MOST:
                 for name in await self._places.claim():
                     self._begin(name)
@@ -83,28 +85,29 @@ class SinkService:
 
     async def _look_after(self, name: str) -> None:
         try:
-            over: list[Known] = []
             if (session := erased(name)) is not None:
                 await self._erase(session)
+                await self._places.finish(name)
             else:
-                over = await self._deliver(name)
-            await self._places.finish(name)
-            for known in over:
-                retention = known.record.retention or self._retention
-                await self._places.release(known, retention)
+                await self._deliver(name)
         except Exception as error:
             # It is claimed again when its lease has ended.
             _log.exception("sink.failed", error, sink=self._sink.name, session=name)
         del self._running[name]
 
-    async def _deliver(self, session: str) -> list[Known]:
-        """Deliver a call; return it if it is over."""
-        over = []
-        for known in await self._directory.find(session, None):
-            if known.session == session and self._sink.wants(known):
-                delivery = Delivery(self._feed, known, self._places, self._sink)
-                over += [known] if await delivery.run() else []
-        return over
+    async def _deliver(self, session: str) -> None:
+        found = await self._directory.find(session, None)
+        known = next((each for each in found if self._sink.wants(each)), None)
+        outcome = Outcome.GONE
+        if known is not None:
+            outcome = await Delivery(self._feed, known, self._places, self._sink).run()
+        await self._places.finish(session)
+        if known is None or outcome is Outcome.GONE:
+            return
+        retention = known.record.retention or self._retention
+        await self._places.take(known, max(self._retention, retention))
+        if outcome is Outcome.OVER:
+            await self._places.release(known, retention)
 
     async def _erase(self, session: str) -> None:
         """Remove a call from the sink; once more when no gateway puts anything of it any more."""

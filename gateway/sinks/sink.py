@@ -7,10 +7,15 @@ from typing import Protocol
 
 from gateway.calls.directory import Known
 from gateway.readers.rendering import Message
+from gateway.sinks.tally import Tally
 
 
 class Gone(Exception):
-    """The sink wants nothing more of this call, or it was tried for too long."""
+    """The sink gets nothing more of this call; `dropped`: although it wanted more."""
+
+    def __init__(self, why: str, *, dropped: bool = False) -> None:
+        super().__init__(why)
+        self.dropped = dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,10 @@ class Sink(Protocol):
     @property
     def keep(self) -> float:
         """For how many seconds a message is tried."""
+
+    @property
+    def tally(self) -> Tally:
+        """What counts what comes of it."""
 
     def wants(self, known: Known) -> bool:
         """Tell whether it gets this call."""

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -11,6 +10,7 @@ import aiohttp
 from common.telemetry.logs import Log
 from gateway.readers.rendering import Message
 from gateway.sinks.sink import Gone
+from gateway.sinks.tally import Tally
 from gateway.webhooks.addresses import Forbidden
 from gateway.webhooks.signing import Secrets
 
@@ -23,11 +23,11 @@ _log = Log(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Posts messages to receivers. `counted` gets the outcome of every attempt."""
+    """Posts messages to receivers."""
 
     http: aiohttp.ClientSession
     secrets: Secrets
-    counted: Callable[[str], None]
+    tally: Tally
 
     async def post(self, url: str, message_id: str, message: Message) -> float | None:
         """Send a message; None if the receiver has it, else how long it wants to be left alone.
@@ -49,17 +49,20 @@ class Sender:
             ) as answer:
                 status, again = answer.status, answer.headers.get("Retry-After", "")
         except aiohttp.ClientConnectorError as error:
+            reason = str(error.os_error)
             if isinstance(error.os_error, Forbidden):
-                _log.warning("webhook.forbidden", reason=str(error.os_error))
-            self.counted("forbidden" if isinstance(error.os_error, Forbidden) else "unreachable")
+                _log.warning("webhook.forbidden", reason=reason)
+                self.tally.failed(reason, "forbidden")
+            else:
+                self.tally.failed(reason, "unreachable")
             return 0.0
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            self.counted("unreachable")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self.tally.failed(type(error).__name__, "unreachable")
             return 0.0
         if 200 <= status < 300:
-            self.counted("delivered")
+            self.tally.delivered()
             return None
-        self.counted("refused")
+        self.tally.failed(f"it answered {status}", "refused")
         if status == HTTPStatus.GONE:
-            raise Gone
+            raise Gone("its receiver wants nothing more")
         return min(_MOST_RETRY_AFTER, float(again)) if again.isdecimal() else 0.0

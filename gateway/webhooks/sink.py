@@ -1,6 +1,6 @@
 """The URLs of calls as a sink: what is final is posted there, one message at a time."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -9,6 +9,7 @@ from gateway.calls.directory import Known
 from gateway.calls.store import WEBHOOK
 from gateway.readers.rendering import Message
 from gateway.sinks.sink import Note
+from gateway.sinks.tally import Tally
 from gateway.webhooks.addresses import Resolver
 from gateway.webhooks.rules import WebhookRules
 from gateway.webhooks.sender import Sender
@@ -18,14 +19,14 @@ _MOST_OF_A_HOST = 32
 
 
 class Webhooks:
-    """Implements `gateway.sinks.sink.Sink`. `counted` gets the outcome of every attempt."""
+    """Implements `gateway.sinks.sink.Sink`."""
 
     name = WEBHOOK
     most = 1
 
-    def __init__(self, rules: WebhookRules, counted: Callable[[str], None], keep: float) -> None:
+    def __init__(self, rules: WebhookRules, tally: Tally, keep: float) -> None:
         self._rules = rules
-        self._counted = counted
+        self.tally = tally
         self.keep = keep
         self._sender: Sender | None = None
 
@@ -43,7 +44,7 @@ class Webhooks:
         resolver = Resolver(self._rules.addresses, aiohttp.ThreadedResolver())
         connector = aiohttp.TCPConnector(resolver=resolver, limit_per_host=_MOST_OF_A_HOST)
         async with aiohttp.ClientSession(connector=connector) as http:
-            self._sender = Sender(http, self._rules.secrets, self._counted)
+            self._sender = Sender(http, self._rules.secrets, self.tally)
             yield
 
     async def check(self) -> str | None:

@@ -111,6 +111,11 @@ def test_dead_letters(line, stack, tmp_path):
     run(line, tmp_path, "--redis-url", stack.redis_url)
 
 
+@examples("sinks")
+def test_sinks(line, stack, tmp_path):
+    run(line, tmp_path, "--redis-url", stack.redis_url)
+
+
 @examples("certificate", "check-config", "redis-acl")
 def test_what_needs_no_server(line, tmp_path):
     assert run(line, tmp_path)

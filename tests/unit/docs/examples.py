@@ -59,6 +59,7 @@ RUN: dict[str, dict[str, str]] = {
         "callscribe prove": f"{_PROVE}::test_a_figure_is_found_proved_and_applied",
         "callscribe keys": f"{_ACCESS}::test_the_printed_commands_run",
         "callscribe dead-letters": f"{_COMMAND}::test_dead_letters",
+        "callscribe sinks": f"{_COMMAND}::test_sinks",
         "callscribe redis-acl": f"{_COMMAND}::test_what_needs_no_server",
         "callscribe hosts": "tests/unit/callscribe/commands/test_hosts.py"
         "::test_the_printed_command_runs",
@@ -232,6 +233,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "callscribe gateway": "its paths are an example's; test_sinks.py starts one with a sink",
         '{"id": "7c9e': f"{OUTPUT}; test_files.py reads such lines",
         "SELECT": "needs a database; test_postgres.py reads its tables",
+        "callscribe sinks": "needs calls; test_backlog.py runs all three on some",
         "--sinks": "a flag of the command above; test_rules.py reads such ones",
     },
     "docs/threat-model.md": {"flowchart": "a picture"},

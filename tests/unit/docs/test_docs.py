@@ -59,6 +59,8 @@ OTHERS = {
     **dict.fromkeys(
         ("access.md", "cli.md"), "tenant name scope grace-s file days sessions audio-s calls deploy"
     ),
+    "sinks.md": "from since",
+    "runbooks.md": "from since",
     "migrating.md": "asr-model-path gpu-memory-utilization audio-file connections",
     "tls.md": "cacert insecure silent input-type eval dereference",
     "": "vad asr denoise align json version record clients redis bare keys mode connect "
@@ -101,7 +103,7 @@ def test_every_key_of_the_architecture_is_one_the_bus_builds():
         *(keys.dead(stage), keys.dead_contents(stage), keys.sessions(), keys.calls("<key>")),
         *(keys.doorbell(stage, 7), keys.out(gateway), keys.named("any", "any"), keys.due("<sink>")),
         *(keys.access(), keys.spent("<name>"), keys.usage("<tenant>", "<day>")),
-        keys.counted("<tenant>", "<session>"),
+        *(keys.counted("<tenant>", "<session>"), keys.taken("<sink>"), keys.sinks()),
     ]
     spelled = {
         re.sub(r"\{[0-9a-f]{32}\}", "{<name>}", re.sub(r"\{p\d\d\}", "{pNN}", key.decode()))

@@ -8,6 +8,7 @@ from common.redis.link import Link
 from gateway.feed.feed import Feed
 from gateway.sinks import delivery, service
 from tests.integration.gateway.feeding import sweeping
+from tests.integration.gateway.sinks.receiver import Receiver, receiving
 
 
 @pytest.fixture
@@ -15,6 +16,12 @@ async def feed(link: Link) -> AsyncIterator[Feed]:
     """A gateway's feed, which looks everywhere all the time."""
     async with sweeping(link) as feed:
         yield feed
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[tuple[Receiver, str]]:
+    async with receiving() as one:
+        yield one
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from gateway.sinks.every_call import Terms
 from gateway.sinks.filters import Filter
 from gateway.sinks.service import SinkService
 from gateway.sinks.sink import Sink
+from gateway.sinks.tally import Tally
 
 RETENTION = 60
 
@@ -21,7 +22,7 @@ def terms(
     name: str, counted: Callable[[str], None] = lambda outcome: None, which: Filter | None = None
 ) -> Terms:
     """Return the terms of a sink that is tried for a minute."""
-    return Terms(name, which or Filter(), counted, 60.0)
+    return Terms(name, which or Filter(), Tally(counted), 60.0)
 
 
 @asynccontextmanager

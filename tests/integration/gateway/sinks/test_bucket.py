@@ -12,6 +12,7 @@ from common.pipeline import text
 from gateway.calls.store import erasure
 from gateway.sinks.bucket_address import BucketAddress
 from gateway.sinks.rules import planned
+from gateway.sinks.tally import Tally
 from tests.integration.callscribe.processes import until_true
 from tests.integration.gateway.sinks.calls import final, opened, say
 from tests.integration.gateway.sinks.running import attending
@@ -49,7 +50,7 @@ class Outcomes(list[str]):
     def sink(self, url: str) -> Any:
         """Return a sink that tells of its attempts here."""
         (plan,) = planned(f"archive={url}")
-        return plan.build(self.append, 60.0)
+        return plan.build(Tally(self.append), 60.0)
 
 
 def texts(content: bytes) -> list[str | None]:

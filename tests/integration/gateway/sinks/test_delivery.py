@@ -2,12 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from aiohttp import web
 
 from common.bus import keys
 from common.pipeline import text
@@ -20,47 +18,9 @@ from gateway.sinks.delivery import Delivery
 from gateway.sinks.places import Places, Standing
 from gateway.sinks.service import SinkService
 from gateway.webhooks import sender
-from gateway.webhooks.addresses import Addresses
-from gateway.webhooks.rules import WebhookRules
-from gateway.webhooks.signing import Secrets
-from gateway.webhooks.sink import Webhooks
 from tests.integration.callscribe.processes import until_true
 from tests.integration.gateway.sinks.calls import LEG, final, opened, say
-
-
-class Receiver:
-    """Answers with `status`; `retry_after` is what it asks for."""
-
-    def __init__(self) -> None:
-        self.got: list[str] = []
-        self.status = 200
-        self.retry_after = ""
-        self.refused = 0
-
-    async def take(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        if self.status != 200:
-            self.refused += 1
-            return web.Response(status=self.status, headers={"Retry-After": self.retry_after})
-        self.got.append(body["type"])
-        return web.Response()
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[tuple[Receiver, str]]:
-    one = Receiver()
-    app = web.Application()
-    app.add_routes([web.post("/", one.take)])
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield one, f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    await runner.cleanup()
-
-
-def webhooks(keep: float = 60.0) -> Webhooks:
-    rules = WebhookRules("", frozenset(), Addresses.parse("127.0.0.0/8"), Secrets((bytes(24),)))
-    return Webhooks(rules, lambda outcome: None, keep)
+from tests.integration.gateway.sinks.receiver import webhooks
 
 
 def places(link: Link) -> Places:

@@ -22,7 +22,9 @@ USERS = {user.name: user for user in acl.users()}
 CODE = {
     GATEWAY: ("gateway",),
     **dict.fromkeys(NAMES, ("common/stage",)),
-    acl.OPERATOR: ("callscribe/commands/letters.py", "callscribe/commands/key_store.py"),
+    acl.OPERATOR: tuple(
+        f"callscribe/commands/{name}.py" for name in ("letters", "key_store", "backlog")
+    ),
 }
 """What runs as a user."""
 SUBCOMMANDS = ("XGROUP", "XINFO")
@@ -202,7 +204,11 @@ def test_who_adds_to_a_key_may_write_it_and_somebody_may_read_it(stream):
         ("gateway", keys.doorbell("asr", 3), "W"),
         ("operator", LEG.key(TEXT), ""),
         ("operator", Leg("replay-1-0", 0).key(TEXT), "RW"),
-        ("operator", keys.session_key("s", META), "R"),
+        ("operator", keys.session_key("s", META), "RW"),
+        ("operator", keys.due("crm"), "RW"),
+        ("operator", keys.taken("crm"), "R"),
+        ("gateway", keys.taken("crm"), "RW"),
+        ("metrics", keys.taken("crm"), ""),
         ("metrics", LEG.key(AUDIO), ""),
         ("metrics", keys.work_items("vad"), "R"),
         ("gateway", b"other", ""),

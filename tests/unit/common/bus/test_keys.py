@@ -58,6 +58,7 @@ def test_every_builder_is_in_the_table():
     leg = Leg("s", 0)
     permanent = [keys.work_items("vad"), keys.index("vad"), keys.workers("vad"), keys.dead("asr")]
     permanent += [keys.doorbell("asr", 3), keys.sessions(), keys.due("webhook"), keys.access()]
+    permanent += [keys.sinks()]
     passing = [leg.meta, *map(leg.key, ("audio", "clean", "speech", "text", "parked", "part:1"))]
     passing += [
         leg.key("align:1"),
@@ -66,6 +67,7 @@ def test_every_builder_is_in_the_table():
         keys.dead_contents("asr"),
         keys.calls("0123abcd"),
         keys.named("acme", "case 7"),
+        keys.taken("webhook"),
         keys.spent("aGVsbG8"),
         keys.usage("acme", "2026-11-22"),
         keys.counted("acme", "s"),

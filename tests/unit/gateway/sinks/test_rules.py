@@ -8,6 +8,7 @@ import pytest
 from gateway.sinks.bucket_address import BucketAddress
 from gateway.sinks.files import CallFiles
 from gateway.sinks.rules import planned
+from gateway.sinks.tally import Tally
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +20,7 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def built(setting: str) -> list[Any]:
-    return [each.build(print, 60.0) for each in planned(setting)]
+    return [each.build(Tally(print), 60.0) for each in planned(setting)]
 
 
 def test_sinks_have_names_and_urls():
@@ -53,7 +54,7 @@ def test_a_sink_gets_the_events_and_channels_that_its_url_names():
 def test_they_are_built_with_their_names():
     told: list[str] = []
     for each in planned("archive=file:/folder,lake=s3://calls,crm=postgresql://db/calls"):
-        sink = each.build(told.append, 60.0)
+        sink = each.build(Tally(told.append), 60.0)
         assert (sink.name, sink.keep) == (each.name, 60.0)
         assert (sink.most == 0) is isinstance(sink, CallFiles)
 

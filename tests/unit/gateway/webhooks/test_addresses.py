@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
+from gateway.sinks.tally import Tally
 from gateway.webhooks.addresses import Addresses, Forbidden, Resolver
 from gateway.webhooks.rules import WebhookRules, host_of
 from gateway.webhooks.sender import Sender
@@ -97,7 +98,7 @@ async def test_a_name_that_is_looked_up_again_is_judged_again():
     resolver = Resolver(Addresses.parse("127.0.0.5"), names)
     connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, force_close=True)
     async with aiohttp.ClientSession(connector=connector) as http:
-        sender = Sender(http, Secrets((b"k" * 24,)), outcomes.append)
+        sender = Sender(http, Secrets((b"k" * 24,)), Tally(outcomes.append))
         for _ in range(2):
             await sender.post(f"http://crm.example:{port}/", "id", {"type": "final"})
     await runner.cleanup()
@@ -109,7 +110,7 @@ async def test_numbers_in_other_spellings_are_no_way_round():
     resolver = Resolver(Addresses(), aiohttp.ThreadedResolver())
     connector = aiohttp.TCPConnector(resolver=resolver)
     async with asyncio.timeout(30), aiohttp.ClientSession(connector=connector) as http:
-        sender = Sender(http, Secrets((b"k" * 24,)), outcomes.append)
+        sender = Sender(http, Secrets((b"k" * 24,)), Tally(outcomes.append))
         for host in ("localhost", "0x7f.1", "0x7f000001", "2130706433", "127.1", "0177.0.0.1"):
             await sender.post(f"http://{host}:1/", "id", {"type": "final"})
     assert outcomes[:3] == ["forbidden"] * 3
