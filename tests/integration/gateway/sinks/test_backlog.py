@@ -52,7 +52,7 @@ async def test_a_stuck_call_is_seen_with_its_message_and_why(
     assert datetime.now(UTC) - datetime.fromisoformat(stuck["since"]) < timedelta(minutes=5)
     assert (told["sink"], told["served"], told["due"], told["erasures"]) == ("webhook", True, 1, 0)
     assert (told["delivered"], told["dropped"], told["reason"]) == (1, 0, "it answered 503")
-    assert told["failed"] >= 2
+    assert told["failed"] >= 1
     assert await show(redis_url, WEBHOOK, as_json=False) == 0
     head, oldest, counts, failure, call = capsys.readouterr().out.splitlines()
     assert head == "webhook  1 due, 1 stuck"
