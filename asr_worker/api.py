@@ -8,7 +8,7 @@ first sample. An engine is one module of `asr_worker.engines` with `build(settin
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from common.audio import FloatArray
 from common.errors import CallscribeError, PeerMisbehaved, SettingsError
@@ -58,6 +58,13 @@ class Word:
     probability: float
 
 
+class Spoken(NamedTuple):
+    """A language, as in `Hypothesis`, and how sure it is, 0..1; None if that is not known."""
+
+    language: str
+    confidence: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one decode: read, the part of these found in a cache, and written."""
@@ -80,6 +87,7 @@ class Hypothesis:
 
     `text` is stripped and may be empty (nothing was said). `language` is an English name (as in
     `common.languages`; a code where that has no name), None if unknown or nothing was said.
+    `language_confidence` is how sure that is, 0..1; None if it was told, or is not known.
     `words` is None if not requested or if the engine does not time words; else starts never
     decrease and all lie inside the audio.
     `memory` is private to the engine, which gets it back with `DecodeRequest.previous`.
@@ -93,6 +101,7 @@ class Hypothesis:
     complete: bool = True
     memory: object = field(default=None, compare=False, repr=False)
     usage: Usage | None = field(default=None, compare=False)
+    language_confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -111,8 +120,10 @@ class DecodeRequest:
     """Whose call it is: what an engine keeps of it serves no other tenant."""
     language: str | None = None
     """English name or ISO 639 code in any case; None to detect."""
-    likely: str | None = None
+    likely: Spoken | None = None
     """In which language the call went on so far, None if not known; a detection may differ."""
+    languages: tuple[str, ...] = ()
+    """English names of those that one is detected among; none: all that the model knows."""
     context: str = ""
     keywords: tuple[str, ...] = ()
     words: bool = False

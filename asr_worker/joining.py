@@ -18,7 +18,8 @@ def joined(parts: Iterable[tuple[float, Hypothesis]]) -> Hypothesis:
     if len(found) == 1 and not found[0][0]:
         return found[0][1]
     hypotheses = [hypothesis for _, hypothesis in found]
-    language = next((each.language for each in hypotheses if each.language), None)
+    first = next((each for each in hypotheses if each.language), Hypothesis(""))
+    language = first.language
     space = "" if language and code_of(language) in UNSPACED else " "
     words = [
         replace(word, start=at + word.start, end=at + word.end)
@@ -29,6 +30,7 @@ def joined(parts: Iterable[tuple[float, Hypothesis]]) -> Hypothesis:
     return Hypothesis(
         text=space.join(each.text for each in hypotheses if each.text),
         language=language,
+        language_confidence=first.language_confidence,
         words=None if any(each.words is None for each in hypotheses) else tuple(words),
         complete=all(each.complete for each in hypotheses),
         usage=reduce(add, usages) if usages else None,

@@ -16,6 +16,7 @@ from asr_worker.api import (
     EngineDead,
     LanguageUnsupported,
     Priority,
+    Spoken,
 )
 from asr_worker.dispatch import Dispatcher, Dropped
 from asr_worker.places import Decoded
@@ -310,7 +311,9 @@ def _live(owned: OwnedUtterance, seconds: float) -> bool:
     return seconds < time.monotonic() - owned.began + _LIVE_AHEAD
 
 
-def _language(item: bytes | None) -> str | None:
+def _language(item: bytes | None) -> Spoken | None:
     """Return the language of a leg's last final, None if it has none or says nothing."""
     last = None if item is None else ITEM.unpack(item)
-    return last.language if isinstance(last, Final) else None
+    if not isinstance(last, Final) or last.language is None:
+        return None
+    return Spoken(last.language, last.language_confidence)

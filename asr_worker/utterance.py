@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha1
 
 from asr_worker.actions import Decode, PublishFinal, PublishPartial
-from asr_worker.api import DecodeRequest, Hypothesis, Word
+from asr_worker.api import DecodeRequest, Hypothesis, Spoken, Word
 from asr_worker.around import Around
 from asr_worker.clauses import Clauses, quietest
 from asr_worker.loudness import amplified
@@ -61,7 +61,7 @@ class Utterance:
         candidate: bool = False,
         in_clauses: bool = False,
         shown: PartialText | None = None,
-        likely: str | None = None,
+        likely: Spoken | None = None,
     ) -> None:
         """Begin; `shown` is the last partial that a former owner showed of it.
 
@@ -158,6 +158,7 @@ class Utterance:
             priority=decode.priority,
             tenant=self._work.tenant,
             language=self._options.language or decode.language,
+            languages=self._options.languages,
             likely=self._likely,
             context=self._context,
             keywords=self._keywords,
@@ -213,6 +214,7 @@ class Utterance:
             at=self.decided_at,
             text="" if failed else hypothesis.text,
             language=hypothesis.language,
+            language_confidence=hypothesis.language_confidence,
             words=self._words(hypothesis),
             align=None if failed else digest,
             unavailable="" if failed else unavailable,

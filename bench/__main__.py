@@ -12,6 +12,7 @@
     python -m bench distance        how late results are with Redis far away
     python -m bench calls           one call at a time: word error rate against offline, latencies
     python -m bench narrowband      what mu-law at 8 kHz costs in words, beside 16 kHz
+    python -m bench languages       words wrong in six languages, told and found
     python -m bench level           words wrong at the levels that lines have
     python -m bench noise           words wrong in noise, by what VAD and the recogniser hear
     python -m bench stable          how stable stable text is, what that costs, how late it comes
@@ -50,6 +51,7 @@ _BENCHMARKS = {
             "distance",
             "calls",
             "narrowband",
+            "languages",
             "level",
             "noise",
             "stable",

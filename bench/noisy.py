@@ -1,20 +1,17 @@
 """Speech with known words, and noises to put over it; reproducible."""
 
-import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import as_file, files
-from pathlib import Path
 
 import numpy as np
 
 from bench import noises, speech
+from bench.prompts import SOUNDS, VOICES, texts
 from bench.recordings import channels
 from common.audio import SAMPLE_RATE, FloatArray
 
-PROMPTS = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
-_TEXTS = Path("/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz")
 _CHOSEN = (
     *("agent-alreadyon", "agent-incorrect", "agent-newlocation", "all-circuits-busy-now"),
     *("call-fwd-no-ans", "cannot-complete-as-dialed", "check-number-dial-again"),
@@ -79,12 +76,9 @@ def _line(name: str, clips: list[tuple[FloatArray, str]]) -> SpokenLine:
 
 
 def _prompts() -> Iterator[tuple[FloatArray, str]]:
-    if not (PROMPTS.is_dir() and _TEXTS.exists()):
-        return
-    with gzip.open(_TEXTS, "rt", encoding="utf-8") as file:
-        said = dict(row.split(": ", 1) for row in file if ": " in row)
+    said = texts("English")
     for name in _CHOSEN:
-        if (path := PROMPTS / f"{name}.wav").exists() and name in said:
+        if (path := SOUNDS / VOICES["English"] / f"{name}.wav").exists() and name in said:
             yield channels(path)[0], re.sub(r"\(.*?\)", "", said[name]).strip()
 
 

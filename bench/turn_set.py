@@ -1,12 +1,11 @@
 """Speech of known turns, from recorded voices: where pauses lie within a turn, where it ends.
 
-Sentences are the voice prompts of Debian's `asterisk-core-sounds-*-wav` (8 kHz, a speaker for each
-language) whose text is one sentence, and those of `pytest-audioeval`. Each is taken apart at its
-quietest moment, with a pause put in, and is followed by silence. Numbers, names and addresses are
-joined from recorded digits and letters, in groups with pauses between them.
+Sentences are the voice prompts of `bench.prompts` whose text is one sentence, and those of
+`pytest-audioeval`. Each is taken apart at its quietest moment, with a pause put in, and is followed
+by silence. Numbers, names and addresses are joined from recorded digits and letters, in groups with
+pauses between them.
 """
 
-import gzip
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -16,26 +15,18 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.prompts import SOUNDS, VOICES, texts
 from bench.recordings import channels
 from bench.speech import trimmed
 from common.audio import SAMPLE_RATE, FloatArray
 
 PAUSES_S = (0.3, 0.5, 0.7, 0.9, 1.2)
-_VOICES = {
-    "English": "en_US_f_Allison",
-    "Spanish": "es_MX_f_Allison",
-    "French": "fr_CA_f_June",
-    "Italian": "it_IT_m_Carlo",
-    "Russian": "ru_RU_f_IvrvoiceRU",
-}
 _CLIPS = {
     "English": "en/quick_brown_fox",
     "Spanish": "es/pangrama",
     "French": "fr/pangrama",
     "Italian": "it/pangrama",
 }
-_SOUNDS = Path("/usr/share/asterisk/sounds")
-_TEXTS = "/usr/share/doc/asterisk-core-sounds-{0}/core-sounds-{0}.txt.gz"
 _WORDS = range(5, 25)
 _ONE_SENTENCE = re.compile(r"[^.?!]+[.?!]")
 _BEFORE_S, _AFTER_S = 0.5, 2.5
@@ -61,27 +52,22 @@ class Turn:
 def turns(*, most: int, spelled: int, seed: int = 1) -> list[Turn]:
     """Return at most `most` sentences of each language, and `spelled` dictations."""
     found: list[Turn] = []
-    for language in _VOICES:
+    for language in VOICES:
         dice = random.Random(f"{seed} {language}")
         recordings = [trimmed(channels(path)[0]) for path in _sentences(language, dice, most)]
         recordings += [trimmed(each) for each in _clips(language)]
         for number, audio in enumerate(recordings[:most]):
             pause = PAUSES_S[number % len(PAUSES_S)]
             found.append(_turn(language, _apart(audio), pause))
-        if (folder := _SOUNDS / _VOICES[language]).is_dir():
+        if (folder := SOUNDS / VOICES[language]).is_dir():
             found += [_dictated(language, folder, dice, number) for number in range(spelled)]
     return found
 
 
 def _sentences(language: str, dice: random.Random, most: int) -> Sequence[Path]:
-    code = _VOICES[language][:2]
-    if not (texts := Path(_TEXTS.format(code))).exists():
-        return []
-    with gzip.open(texts, "rt", encoding="utf-8", errors="replace") as file:
-        said = dict(row.rstrip("\n").split(": ", 1) for row in file if ": " in row)
     paths = [
-        _SOUNDS / _VOICES[language] / f"{name}.wav"
-        for name, text in sorted(said.items())
+        SOUNDS / VOICES[language] / f"{name}.wav"
+        for name, text in sorted(texts(language).items())
         if len(text.split()) in _WORDS and _ONE_SENTENCE.fullmatch(text.strip())
     ]
     dice.shuffle(paths)

@@ -24,6 +24,8 @@ class Kind(Enum):
     """A tuple of texts, none of them empty."""
     LANGUAGE = auto()
     """A name of `common.languages`; clients may write codes, too."""
+    LANGUAGES = auto()
+    """A tuple of such names, each once."""
     CHOICE = auto()
     """One of some texts."""
     CHOICES = auto()
@@ -111,6 +113,14 @@ class SessionOptions:
         changeable=True,
         used_by=("asr",),
         setting="language",
+    )
+    languages: tuple[str, ...] = option(
+        (),
+        "what is detected is one of these",
+        kind=Kind.LANGUAGES,
+        most=100,
+        changeable=True,
+        used_by=("asr",),
     )
     context: str = option(
         "", "what the call is about", longest=10_000, changeable=True, used_by=("asr",)
@@ -295,6 +305,9 @@ class SessionOptions:
         least, most = self.min_turn_silence, self.max_turn_silence
         if least is not None and most is not None and least > most:
             return f"min_turn_silence ({least:g} s) must be at most max_turn_silence ({most:g} s)"
+        if self.languages and self.language not in (None, *self.languages):
+            among = ", ".join(self.languages)
+            return f"language ({self.language}) is none of languages ({among}); null detects it"
         # Where the language is detected, it decides: what is said in others is left as it is.
         if self.numbers != "engine" and self.language not in (None, *WITH_NUMBERS):
             return f"numbers ({self.numbers}) knows {_KNOWN}, not the language {self.language}"

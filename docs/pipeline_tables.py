@@ -72,6 +72,8 @@ def _allowed(option: Option) -> str:
             name = ", ".join(option.choices)
         case Kind.CHOICES:
             name = f"any of {', '.join(option.choices)}"
+        case Kind.LANGUAGES:
+            name = f"{option.most} languages"
         case Kind.TEXTS:
             name = f"{option.most} texts of 1–{option.longest}"
     return f"{name} or null" if option.nullable else name

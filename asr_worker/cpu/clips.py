@@ -17,6 +17,11 @@ class Heard:
 
     request: DecodeRequest
     language: str | None
+    """Its code, None as long as it is not known."""
+    confidence: float | None = None
+    """How sure the language is, 0..1; None if it was told, or is not known."""
+    among: frozenset[str] = frozenset()
+    """Codes of the languages that it can be, one that was told alone; none: any."""
     in_doubt: bool = False
     """Whether it may be another language: then no part of the text is certain."""
     cuts: list[tuple[int, int]] = field(init=False)
@@ -30,9 +35,11 @@ class Heard:
         """Return the whole of it."""
         space = "" if self.language in UNSPACED else " "
         text = space.join(piece.text for piece in self.pieces if piece.text)
+        language = name_of(self.language) if self.language and text else None
         return Hypothesis(
             text=text,
-            language=name_of(self.language) if self.language and text else None,
+            language=language,
+            language_confidence=self.confidence if language else None,
             words=tuple(self.words) if self.request.words else None,
             complete=not self.in_doubt and all(piece.complete for piece in self.pieces),
         )

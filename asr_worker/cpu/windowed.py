@@ -17,8 +17,8 @@ class WindowedRecogniser(ABC, Generic[C]):
     """See `asr_worker.cpu.stepwise.Recogniser`. `C` is one window with its attempts."""
 
     @abstractmethod
-    def language(self, request: DecodeRequest) -> str | None:
-        """Return the code of the language to decode with, None if it is not known.
+    def heard(self, request: DecodeRequest) -> Heard:
+        """Begin with a request: return it with what is known of its language.
 
         Raises LanguageUnsupported.
         """
@@ -45,7 +45,7 @@ class WindowedRecogniser(ABC, Generic[C]):
         heard: dict[int, Heard] = {}
         for number, request in enumerate(requests):
             try:
-                heard[number] = Heard(request, self.language(request))
+                heard[number] = self.heard(request)
             except LanguageUnsupported as error:
                 # Its traceback has this frame, which has the error and all audio.
                 outcomes[number] = error.with_traceback(None)

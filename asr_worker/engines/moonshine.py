@@ -82,12 +82,14 @@ class _Recogniser(WindowedRecogniser[Clip]):
         self._sound, self._tokens, self._model = _load(settings, concurrency)
         self._prompt = [len(self._tokens)]
 
-    def language(self, request: DecodeRequest) -> str:
+    def heard(self, request: DecodeRequest) -> Heard:
         """See `WindowedRecogniser`."""
-        wanted = request.language
-        if wanted is not None and code_of(wanted) != "en":
-            raise LanguageUnsupported(f"language {wanted!r}: this model knows English only")
-        return "en"
+        wanted = request.languages if request.language is None else (request.language,)
+        if wanted and "en" not in map(code_of, wanted):
+            raise LanguageUnsupported(
+                f"language {', '.join(wanted)!r}: this model knows English only"
+            )
+        return Heard(request, "en")
 
     def clip(self, heard: Heard, start: int, end: int) -> Clip | None:
         """See `WindowedRecogniser`."""

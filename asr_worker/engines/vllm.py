@@ -147,9 +147,7 @@ class VllmEngine:
         """Recognise one utterance; see `Engine.decode` for errors and cancellation."""
         if self._tokenizer is None:
             raise DecodeFailed("the vllm engine is not running")
-        language = None
-        if request.language is not None:
-            language = prompt.language_name(request.language)
+        among = prompt.languages(request)
         if not len(request.audio):
             return Hypothesis("")
         memory = request.previous.memory if request.previous is not None else None
@@ -160,7 +158,15 @@ class VllmEngine:
         spectrum = await loop.run_in_executor(self._pool, extend, known, request.audio)
         if memory is None:
             memory = _Memory(uuid4().hex, spectrum)
-        return await self._recognise(request, language, replace(memory, spectrum=spectrum))
+        memory = replace(memory, spectrum=spectrum)
+        heard = await self._recognise(request, among[0] if len(among) == 1 else None, memory)
+        if not among or heard.language in (None, *among):
+            return heard
+        # The model cannot be told several. In another language than these it is not believed.
+        likely = request.likely.language if request.likely else None
+        language = likely if likely in among else among[0]
+        fresh = replace(memory, span=Span(), answer="", seconds=0.0)
+        return await self._recognise(request, language, fresh, told=False)
 
     async def watch(self) -> None:
         """See `Engine.watch`."""
@@ -173,8 +179,14 @@ class VllmEngine:
         await asyncio.to_thread(self._pool.shutdown)
 
     async def _recognise(
-        self, request: DecodeRequest, language: str | None, memory: _Memory
+        self,
+        request: DecodeRequest,
+        language: str | None,
+        memory: _Memory,
+        *,
+        told: bool = True,
     ) -> Hypothesis:
+        """Recognise in a language, None: in any. With `told` the next decode is in it, too."""
         seconds = len(request.audio) / SAMPLE_RATE
         system = prompt.system_text(request.context, request.keywords)
         span, question = self._question(request, language, system, memory)
@@ -192,7 +204,8 @@ class VllmEngine:
         # Partials continue only partials: a final also heard the audio outside their span.
         if not request.final or not memory.answer:
             span = span.continued(question.prefix, memory.seconds)
-            kept = answer if said.finished else ""
+            begun = "" if told or language is None else prompt.header(language)
+            kept = begun + answer if said.finished else ""
             memory = replace(memory, span=span, answer=kept, seconds=seconds)
         return Hypothesis(
             text=text,

@@ -16,6 +16,7 @@ from asr_worker.api import (
     EngineSettings,
     EngineUnusable,
     LanguageUnsupported,
+    Spoken,
     Word,
 )
 from asr_worker.cpu.clips import Heard
@@ -23,6 +24,7 @@ from asr_worker.cpu.cuts import WINDOW
 from asr_worker.cpu.stepwise import Recogniser, StepwiseEngine, line
 from asr_worker.cpu.windowed import WindowedRecogniser
 from asr_worker.whisper import weights as weights_of
+from asr_worker.whisper.detection import SURE, found
 from asr_worker.whisper.model import Model
 from asr_worker.whisper.pieces import Clip, Piece
 from asr_worker.whisper.windows import attempts, whole
@@ -43,8 +45,6 @@ _TOKENS_BASE, _TOKENS_PER_SECOND = 16, 10
 _PROMPT_TOKENS = 200
 _SHORTEST_LOOK = 3 * SAMPLE_RATE // 2
 """Audio of a partial, in samples, from which its language is looked for."""
-_CERTAIN = 0.5
-"""Probability from which a language counts that is not that of the call so far."""
 
 
 class WhisperEngine(StepwiseEngine):
@@ -77,22 +77,26 @@ class _Recogniser(WindowedRecogniser[Clip]):
         self._main, self._all = _models(settings, concurrency)
         self._new_tokenizer = Tokenizer
 
-    def language(self, request: DecodeRequest) -> str | None:
+    def heard(self, request: DecodeRequest) -> Heard:
         """See `WindowedRecogniser`."""
-        if request.language is not None:
-            return self._known(request.language)
-        if self._all is None:
-            return "en"
-        before = request.previous.language if request.previous else None
-        likely = before or request.likely
-        return None if likely is None else self._code(likely)
+        among = self._known(request)
+        if len(among) == 1:
+            return Heard(request, next(iter(among)), among=among)
+        known, before = request.likely, request.previous
+        if before is not None and before.language is not None:
+            known = Spoken(before.language, before.language_confidence)
+        if known is None or (among and self._code(known.language) not in among):
+            return Heard(request, None, among=among)
+        return Heard(request, self._code(known.language), known.confidence, among)
 
     def clip(self, heard: Heard, start: int, end: int) -> Clip:
         """See `WindowedRecogniser`."""
-        request, model = heard.request, self._model(heard.language)
+        request, model = heard.request, self._model(heard)
         audio = request.audio[start:end]
         features = model.features(audio)[:, : len(audio) // _FRAME]
         windows = attempts(features.shape[1], final=request.final)
+        assumed = len(heard.among) != 1
+        unsure = request.final and heard.confidence is not None and heard.confidence < SURE
         return Clip(
             heard=heard,
             start=start,
@@ -100,14 +104,14 @@ class _Recogniser(WindowedRecogniser[Clip]):
             features=features,
             windows=windows,
             model=model,
-            assumed=request.language is None and self._all is not None,
+            assumed=assumed,
             long_enough=request.final or len(audio) >= _SHORTEST_LOOK,
+            looks=assumed and model is self._all and (heard.language is None or unsure),
         )
 
     def encode(self, clip: Clip) -> Hashable:
         """See `WindowedRecogniser`: clips of one model, equal windows and prompts are alike."""
-        unknown = clip.assumed and clip.heard.language is None and clip.model is self._all
-        if clip.looks or unknown:
+        if clip.looks:
             self._look(clip)
         else:
             clip.encoded = clip.model.shown(clip.features, clip.windows.pop(0))
@@ -116,36 +120,43 @@ class _Recogniser(WindowedRecogniser[Clip]):
         return id(clip.model), clip.encoded.shape[1], len(clip.prompt)
 
     def _look(self, clip: Clip) -> None:
-        """Encode for the model of all languages, and find out which it is.
-
-        Another than the call's so far must be more likely than all others.
-        """
+        """Encode for the model of all languages, and find out which it is."""
         assert self._all is not None
         heard, clip.model, clip.assumed, clip.looks = clip.heard, self._all, False, False
         # With stored silence behind it most speech seems English: 50 of 79 others are found, and 69
         # with silence that is encoded, as many as with 30 s of it but one or two.
         window = whole(clip.features.shape[1], final=heard.request.final)
         clip.encoded = self._all.shown(clip.features, window)
-        found, probability = self._all.spoken(clip.encoded)
-        if found != heard.language and (heard.language is None or probability >= _CERTAIN):
-            heard.language, clip.best = found, None
+        likely = self._all.spoken(clip.encoded)
+        code, confidence = found(likely, heard.among, heard.language, heard.confidence)
+        if code != heard.language:
+            clip.best = None
+        heard.language, heard.confidence = code, confidence
 
-    def _model(self, language: str | None) -> Model:
-        if self._all is None or (language or "en") in self._main.languages:
+    def _model(self, heard: Heard) -> Model:
+        """Return the model of its language; where none is known, of English if it can be that."""
+        possible = (heard.language,) if heard.language else heard.among or ("en",)
+        if self._all is None or self._main.languages.intersection(possible):
             return self._main
         return self._all
 
-    def _known(self, wanted: str) -> str:
-        """Return Whisper's code of a language; LanguageUnsupported if no model knows it."""
-        code = self._code(wanted)
+    def _known(self, request: DecodeRequest) -> frozenset[str]:
+        """Return Whisper's codes of the languages that a request can be in; none: any.
+
+        Languages that no model knows are left out; LanguageUnsupported if that leaves none.
+        """
+        wanted = request.languages if request.language is None else (request.language,)
+        if not wanted:
+            return frozenset() if self._all is not None else frozenset({"en"})
         widest = self._all or self._main
-        if code in widest.languages:
-            return code
+        if known := widest.languages.intersection(map(self._code, wanted)):
+            return known
         if widest.multilingual:
             only = f"{len(widest.languages)} languages only"
         else:
             only = "English only; --asr-multilingual and the extra asr-languages add 98 more"
-        raise LanguageUnsupported(f"language {wanted!r}: this model knows {only}")
+        named = ", ".join(wanted)
+        raise LanguageUnsupported(f"language {named!r}: this model knows {only}")
 
     @staticmethod
     def _code(language: str) -> str:

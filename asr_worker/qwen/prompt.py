@@ -7,7 +7,7 @@ system turn is there even when it is empty, and a forced language is the start o
 
 import re
 
-from asr_worker.api import LanguageUnsupported
+from asr_worker.api import DecodeRequest, LanguageUnsupported
 from common.errors import Misuse
 from common.languages import QWEN_BY_CODE, code_of
 
@@ -62,6 +62,18 @@ def language_name(language: str) -> str:
     return name
 
 
+def languages(request: DecodeRequest) -> tuple[str, ...]:
+    """Return Qwen3-ASR's names of the languages that a request can be in; none: any.
+
+    One is told. Those that the model does not know are left out; LanguageUnsupported if that leaves
+    none.
+    """
+    wanted = request.languages if request.language is None else (request.language,)
+    codes = map(code_of, wanted)
+    known = tuple(QWEN_BY_CODE[code] for code in codes if code in QWEN_BY_CODE)
+    return known or tuple(map(language_name, wanted[:1]))
+
+
 def prompt(system: str, clips: int, language: str | None, prefix: str = "") -> str:
     """Return the prompt of one decode over `clips` consecutive clips of one recording.
 
@@ -71,12 +83,17 @@ def prompt(system: str, clips: int, language: str | None, prefix: str = "") -> s
     """
     if clips < 1:
         raise Misuse(f"a prompt over {clips} clips")
-    forced = "" if language is None else f"language {language}<asr_text>"
+    forced = "" if language is None else header(language)
     return (
         f"<|im_start|>system\n{system}<|im_end|>\n"
         f"<|im_start|>user\n<|audio_start|>{'<|audio_pad|>' * clips}<|audio_end|><|im_end|>\n"
         f"<|im_start|>assistant\n{forced}{prefix}"
     )
+
+
+def header(language: str) -> str:
+    """Return how an answer in a language begins."""
+    return f"language {language}<asr_text>"
 
 
 def _is_tag(inner: str) -> bool:

@@ -1,7 +1,7 @@
 """One set of Whisper's weights, and what is asked of it. CTranslate2 is handed in, not imported."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -10,13 +10,6 @@ from asr_worker.cpu.word_times import joined, within, without_pauses
 from asr_worker.whisper.windows import FULL, Window
 from common.audio import FloatArray
 from common.languages import UNSPACED
-
-
-class Spoken(NamedTuple):
-    """A language's code as Whisper has it, and how likely it is, 0..1."""
-
-    code: str
-    probability: float
 
 
 class Model:
@@ -51,11 +44,10 @@ class Model:
         silence = self._silence[:, encoded.shape[1] : window.shown // 2]
         return np.concatenate([encoded, silence], axis=1)
 
-    def spoken(self, encoded: FloatArray) -> Spoken:
-        """Return the language that is most likely."""
+    def spoken(self, encoded: FloatArray) -> dict[str, float]:
+        """Return how likely each language is, by its code."""
         (found,) = self._loaded.model.detect_language(self._storage(encoded))
-        token, probability = found[0]
-        return Spoken(token.strip("<|>"), float(probability))
+        return {token.strip("<|>"): float(probability) for token, probability in found}
 
     def tokenizer(self, language: str, new: Callable[..., Any]) -> Any:
         """Return a tokenizer for a language; `new` is `faster_whisper.tokenizer.Tokenizer`."""

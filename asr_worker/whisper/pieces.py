@@ -5,6 +5,7 @@ from typing import Any
 
 from asr_worker.cpu import clips
 from asr_worker.cpu.guards import Written
+from asr_worker.whisper.detection import english
 from asr_worker.whisper.model import Model
 from common.audio import FloatArray
 
@@ -92,3 +93,5 @@ class Clip(clips.Clip[Piece]):
             self.silent, self.wants_more = piece.silent, True
         elif self.best is not None:
             self.heard.language = self.best.language
+            if self.assumed and not self.best.model.multilingual:
+                self.heard.confidence = english(self.best.logprob)

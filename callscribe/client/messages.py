@@ -116,13 +116,14 @@ class Final(_Timed):
 
     If the call asked for `words`, they are None when they come later as a `Words` event
     (`words_pending`), or not at all (`words_unavailable` says why). `timing` is missing where audio
-    came faster than it was spoken. `redacted`: how often something was hidden in the text, by what
-    it was.
+    came faster than it was spoken. `language_confidence`, 0..1, is missing where the language was
+    told. `redacted`: how often something was hidden in the text, by what it was.
     """
 
     kind = "final"
     text: str
     language: str | None = None
+    language_confidence: float | None = None
     words_pending: bool = False
     timing: Timing | None = None
     redacted: Mapping[str, int] | None = None

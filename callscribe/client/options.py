@@ -42,6 +42,8 @@ class Options:
     channels: int = 1
     language: str | None = None
     """A language's English name or ISO code; "auto" detects it."""
+    languages: tuple[str, ...] | None = None
+    """Those that one is detected among; none: all that the recogniser knows."""
     context: str | None = None
     """Free text about the call's subject that biases the recogniser."""
     keywords: tuple[str, ...] | None = None
@@ -102,6 +104,7 @@ class Changes(TypedDict, total=False):
     """Options that `Call.configure` may change; as in `Options`."""
 
     language: str | None
+    languages: tuple[str, ...]
     context: str
     keywords: tuple[str, ...]
     keyword_distance: int

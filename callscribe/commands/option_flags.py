@@ -19,6 +19,7 @@ _METAVARS = {
     Kind.TEXT: "TEXT",
     Kind.TEXTS: "TEXT",
     Kind.LANGUAGE: "NAME",
+    Kind.LANGUAGES: "NAME",
     Kind.CHOICE: "CHOICE",
     Kind.CHOICES: "CHOICE",
 }
@@ -35,7 +36,8 @@ def add_option_flags(parser: FlagParser) -> None:
             switch = BooleanOptionalAction
             group.add_argument(flag, action=switch, default=SUPPRESS, dest=option.name, help=text)
         else:
-            action = "append" if option.kind in (Kind.TEXTS, Kind.CHOICES) else "store"
+            several = option.kind in (Kind.TEXTS, Kind.CHOICES, Kind.LANGUAGES)
+            action = "append" if several else "store"
             metavar = "|".join(option.choices) or option.unit or _METAVARS[option.kind]
             group.add_argument(
                 flag,
@@ -95,6 +97,6 @@ def _help(option: Option) -> str:
     if option.choices:
         several = " may be given several times" if option.kind is Kind.CHOICES else ""
         facts.append(f"one of {', '.join(option.choices)}{';' if several else ''}{several}")
-    if option.kind is Kind.TEXTS:
+    if option.kind in (Kind.TEXTS, Kind.LANGUAGES):
         facts.append(f"may be given {option.most} times")
     return f"{option.meaning} ({'; '.join(facts)})" if facts else option.meaning

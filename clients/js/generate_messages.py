@@ -74,6 +74,7 @@ _KINDS: Mapping[Kind, str] = {
     Kind.TEXT: "string",
     Kind.TEXTS: "readonly string[]",
     Kind.LANGUAGE: "string",
+    Kind.LANGUAGES: "readonly string[]",
 }
 _PLAIN: Mapping[object, str] = {
     str: "string",

@@ -35,6 +35,7 @@ class Hidden(NamedTuple):
 class Final:
     """The text of the utterance [start, end), whose end was decided at `at`.
 
+    `language_confidence`: how sure the language is, 0..1; None where it was not detected.
     `words`: None if there are none, or none yet. `align`: the digest under which they come later;
     `unavailable`: why they do not. `failed`: there is no text, `trouble` says why. `shown`: it
     counts in the numbers that clients get; otherwise it is noise without words. `hidden`: what the
@@ -48,6 +49,7 @@ class Final:
     at: int
     text: str
     language: str | None = None
+    language_confidence: float | None = sparse(None)
     words: tuple[TimedWord, ...] | None = None
     align: str | None = None
     unavailable: str = ""

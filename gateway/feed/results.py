@@ -245,6 +245,7 @@ class Results:
                 at=item.at,
                 text=item.text,
                 language=item.language,
+                language_confidence=item.language_confidence,
                 words=words,
                 reason=item.reason,
                 failed=item.failed,

@@ -75,6 +75,8 @@ def _channel(whole: Transcript, channel: int) -> Body:
     body: Body = {"alternatives": [alternative(whole.text(channel), words, float(bool(finals)))]}
     if whole.language is None and (heard := whole.spoken_language):
         body["detected_language"] = code_of(heard)
+        if (sure := whole.language_confidence) is not None:
+            body["language_confidence"] = round(sure, 4)
     return body
 
 

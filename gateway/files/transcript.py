@@ -58,6 +58,18 @@ class Transcript:
                 heard[final.language] += max(1, final.end - final.start)
         return heard.most_common(1)[0][0] if heard else self.language
 
+    @property
+    def language_confidence(self) -> float | None:
+        """How sure the spoken language is, over all that was heard in it; None if not known."""
+        language = self.spoken_language
+        sure = [
+            (max(1, final.end - final.start), final.language_confidence)
+            for final in self.finals
+            if final.language == language and final.language_confidence is not None
+        ]
+        length = sum(each for each, _ in sure)
+        return sum(each * confidence for each, confidence in sure) / length if sure else None
+
     def text(self, channel: int | None = None) -> str:
         """Return the text of a channel, or of all."""
         said = ""

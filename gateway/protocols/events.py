@@ -97,7 +97,8 @@ class Final:
     `at` is the position at which its end was decided. `failed` marks an utterance that could not
     be recognised, and `trouble` says why; its text is then empty. Where `words` is None they may
     come later (`words_pending`), or `words_unavailable` says why they will not. `timing` is None
-    where audio came faster than it was spoken, or at another gateway. `hidden`: what the text has
+    where audio came faster than it was spoken, or at another gateway. `language_confidence` is
+    None where no language was detected. `hidden`: what the text has
     masks for, and how many. `endpoint`, `decoding` and
     `committed`, when it entered the text, are for its trace (`common.pipeline.trace`).
     """
@@ -121,6 +122,7 @@ class Final:
     endpoint: Endpoint | None = None
     decoding: Decoding | None = None
     committed: float | None = None
+    language_confidence: float | None = None
 
     @property
     def shown(self) -> bool:

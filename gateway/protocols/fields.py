@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from common import languages
+from common.languages import UnknownLanguage, resolve
 from gateway.protocols.api import ClientError
 
 Reader = Callable[[str, object], Any]
@@ -224,9 +224,27 @@ def language(name: str, value: object) -> str | None:
     if not isinstance(value, str):
         raise _invalid(name, value, "null, a language's name or its ISO code")
     try:
-        return languages.resolve(value)
-    except languages.UnknownLanguage as error:
+        return resolve(value)
+    except UnknownLanguage as error:
         raise ClientError("unknown_language", f"{name}: {error}") from None
+
+
+def languages(most: int) -> Reader:
+    """Read a list of at most `most` languages, as a tuple of their names, each once."""
+
+    def read(name: str, value: object) -> tuple[str, ...]:
+        allowed = f"a list of at most {most} names or ISO codes of languages"
+        if not isinstance(value, list) or len(value) > most:
+            raise _invalid(name, value, allowed)
+        found: list[str] = []
+        for item in value:
+            known = language(name, item) if isinstance(item, str) else None
+            if known is None:
+                raise _refused(name, f"a list with {_shown(item)}", allowed)
+            found.append(known)
+        return tuple(dict.fromkeys(found))
+
+    return read
 
 
 def _invalid(name: str, value: object, allowed: str) -> ClientError:

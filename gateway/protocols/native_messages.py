@@ -101,6 +101,8 @@ def _final(opened: Open, event: Final, now: float) -> list[dict[str, Any]]:
     if event.text or event.reason in ("flush", "finish"):
         message = _transcript("final", event, now)
         message |= {"is_speech_final": True, "seq": event.seq, "stable": len(event.text)}
+        if event.language_confidence is not None:
+            message["language_confidence"] = round(event.language_confidence, 4)
         message |= {"redacted": dict(event.hidden)} if event.hidden else {}
         messages.append(_labelled(opened, message | _final_words(event) | event.timed))
     return messages

@@ -29,6 +29,8 @@ def _reader(option: Option) -> fields.Reader:
     match option.kind:
         case Kind.LANGUAGE:
             return fields.language
+        case Kind.LANGUAGES:
+            return fields.languages(option.most)
         case Kind.CHOICE:
             return fields.one_of(option.choices)
         case Kind.CHOICES:

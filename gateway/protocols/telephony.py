@@ -164,8 +164,8 @@ def _typed(kind: Kind, value: object) -> object:
         case Kind.FLOAT, str():
             with suppress(ValueError):
                 return float(value)
-        case Kind.TEXTS, str():
+        case Kind.TEXTS | Kind.LANGUAGES, str():
             return [part.strip() for part in value.split(",") if part.strip()]
-        case Kind.TEXTS, _:
+        case Kind.TEXTS | Kind.LANGUAGES, _:
             return fields.filled(value)
     return value

@@ -27,6 +27,7 @@ class Spoken:
     end: float
     text: str
     language: str | None
+    language_confidence: float | None
     words: tuple[TimedWord, ...] | None
     offset: float
     """When its call began, in seconds since the first did."""
@@ -73,6 +74,7 @@ def _spoken(known: Known, final: Final, offset: float) -> Spoken:
         end=seconds(final.end) + offset,
         text=final.text,
         language=final.language,
+        language_confidence=final.language_confidence,
         words=final.words,
         offset=offset,
     )
@@ -113,6 +115,8 @@ def _json(each: Spoken) -> dict[str, Any]:
         "text": each.text,
         "language": each.language,
     }
+    if each.language_confidence is not None:
+        message["language_confidence"] = round(each.language_confidence, 4)
     if each.label:
         message["label"] = each.label
     if each.words is not None:

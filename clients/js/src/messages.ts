@@ -22,6 +22,8 @@ export type EventName =
 export interface ChangeableOptions {
   /** Spoken language; null detects it. */
   language?: string | null;
+  /** What is detected is one of these. */
+  languages?: readonly string[];
   /** What the call is about. */
   context?: string;
   /** Words to expect. */
@@ -52,7 +54,7 @@ export interface ChangeableOptions {
   interim_results?: boolean;
   /** How numbers are written. */
   numbers?: "engine" | "spoken" | "digits" | "grouped";
-  /** Hidden in texts. */
+  /** Hidden. */
   redact?: readonly ("numbers" | "pci" | "phone" | "ssn" | "iban" | "email" | "dob")[];
 }
 
@@ -176,6 +178,8 @@ export interface FinalMessage {
   words_pending?: true;
   /** Why there will be no `words`, for people; otherwise left out. */
   words_unavailable?: string;
+  /** How sure a detected language is, 0 to 1; left out where it was told, and with Qwen3-ASR. */
+  language_confidence?: number;
   /** `endpoint` and `final`: s from when the last speech was received until the audio was that decided the end, and until this message was sent; left out where audio came faster than it was spoken. */
   timing?: Timing;
   /** How often the text has a mask, by what was hidden: `{"credit_card": 1}`; left out where it has none. */

@@ -63,6 +63,8 @@ _REDACTED: Mapping[str, Sequence[Redacted]] = {
 
 _BOOST = re.compile(r"^(?P<term>.+?):(?P<boost>-?\d+(?:\.\d+)?)$")
 _TERMS = readers(("keywords",))["keywords"]
+_LANGUAGES = readers(("languages",))["languages"]
+_FLAGS = ("true", "1", "false", "0", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +119,10 @@ def recognition(query: Query, defaults: SessionOptions) -> SessionOptions:
     given: dict[str, Any] = {"words": True}
     if words:
         given["keywords"] = terms("keyterm", words)
-    if "language" in query or flag(query, "detect_language"):
-        given["language"] = _language(query)
+    detected = _detected(query)
+    if "language" in query or detected is not None:
+        given["language"] = _language(query) if detected is None else None
+        given["languages"] = detected or ()
     if (hidden := _redacted(query)) is not None:
         given["redact"] = hidden
     options = with_changes(defaults, given)
@@ -209,10 +213,22 @@ def _utterance_end(query: Query) -> int | None:
 
 def _language(query: Query) -> str | None:
     given = _last(query, "language")
-    if given in ("", "multi") or flag(query, "detect_language"):
+    if given in ("", "multi"):
         return None
     found: str | None = fields.language("language", given)
     return found
+
+
+def _detected(query: Query) -> tuple[str, ...] | None:
+    """Return the languages that one is detected among, none: all; None if none is detected.
+
+    Each value may name one.
+    """
+    named = [each for each in query.get("detect_language", ()) if each.lower() not in _FLAGS]
+    if named:
+        found: tuple[str, ...] = _LANGUAGES("detect_language", named)
+        return found
+    return () if flag(query, "detect_language") else None
 
 
 def _term(keyword: str) -> str | None:

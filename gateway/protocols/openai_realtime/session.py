@@ -121,7 +121,8 @@ class Session:
         spoken, turns = self.transcription, self.turns or {}
         return replace(
             self.defaults,
-            language=fields.language("language", self._language),
+            language=self._language,
+            languages=self._languages,
             context=spoken.get("prompt", ""),
             keywords=spoken.get("keywords", ()),
             denoise=self.defaults.denoise if self.noise == {} else self.noise is not None,
@@ -151,11 +152,18 @@ class Session:
 
     @property
     def _language(self) -> str | None:
-        """The only language that may be spoken; of several, one is detected."""
+        """The language that is spoken; None: it is detected."""
         several = self.transcription.get("languages", ())
         only = several[0] if len(several) == 1 else None
-        language: str | None = self.transcription.get("language", only)
-        return language
+        return _named(self.transcription.get("language", only))
+
+    @property
+    def _languages(self) -> tuple[str, ...]:
+        """Those that one is detected among; none: any, or it is told."""
+        named = [_named(each) for each in self.transcription.get("languages", ())]
+        if self._language is not None or None in named:
+            return ()
+        return tuple(dict.fromkeys(each for each in named if each is not None))
 
     @property
     def _semantic(self) -> bool:
@@ -249,6 +257,12 @@ def _language(name: str, value: object) -> str:
     text: str = fields.text(40)(name, value)
     fields.language(name, text)
     return text
+
+
+def _named(language: str | None) -> str | None:
+    """Return the name of a language, None for one that is detected."""
+    name: str | None = fields.language("language", language)
+    return name
 
 
 def _listed(name: str, value: object) -> tuple[str, ...]:

@@ -10,7 +10,14 @@ import pytest_asyncio
 import soundfile
 import soxr
 
-from asr_worker.api import DecodeRequest, EngineSettings, Hypothesis, Priority
+from asr_worker.api import (
+    DecodeRequest,
+    EngineSettings,
+    Hypothesis,
+    LanguageUnsupported,
+    Priority,
+    Spoken,
+)
 from asr_worker.dispatch import Dispatcher
 from asr_worker.engines import whisper
 from asr_worker.engines.whisper import WhisperEngine
@@ -79,9 +86,38 @@ async def test_the_language_of_speech_is_found(engine: WhisperEngine, language: 
 
 async def test_a_call_goes_on_in_its_language_until_another_is_spoken(engine: WhisperEngine):
     name, word = RECORDINGS["Spanish"]
-    assert word in (await heard(engine, name, likely="Spanish")).text.lower()
-    switched = await heard(engine, RECORDINGS["English"][0], likely="Spanish")
+    likely = Spoken("Spanish", 0.9)
+    assert word in (await heard(engine, name, likely=likely)).text.lower()
+    switched = await heard(engine, RECORDINGS["English"][0], likely=likely)
     assert switched.language == "English"
+
+
+async def test_a_final_looks_again_where_the_language_was_not_sure(engine: WhisperEngine):
+    name, _ = RECORDINGS["Spanish"]
+    kept = await heard(engine, name, likely=Spoken("Spanish", 0.9))
+    assert kept.language_confidence == 0.9
+    looked = await heard(engine, name, likely=Spoken("Spanish", 0.4))
+    assert looked.language == "Spanish"
+    assert looked.language_confidence is not None
+    assert looked.language_confidence > 0.8
+
+
+async def test_a_language_is_found_among_some(engine: WhisperEngine):
+    name, _ = RECORDINGS["Spanish"]
+    one_of = await heard(engine, name, languages=("French", "Spanish"))
+    assert one_of.language == "Spanish"
+    other = await heard(engine, name, languages=("French", "German"), likely=Spoken("Spanish", 0.9))
+    assert other.language in ("French", "German")
+    only = await heard(engine, name, languages=("Spanish", "Quenya"))
+    assert (only.language, only.language_confidence) == ("Spanish", None)
+    with pytest.raises(LanguageUnsupported, match="Quenya"):
+        await heard(engine, name, languages=("Quenya",))
+
+
+async def test_how_sure_english_is_follows_from_its_text(engine: WhisperEngine):
+    english = await heard(engine, RECORDINGS["English"][0])
+    assert english.language_confidence is not None
+    assert english.language_confidence > 0.8
 
 
 async def test_a_language_that_is_told_is_not_looked_for(engine: WhisperEngine):

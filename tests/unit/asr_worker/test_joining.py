@@ -21,6 +21,14 @@ def test_words_are_moved_to_where_their_part_begins():
     )
 
 
+def test_the_language_is_as_sure_as_it_is_of_the_first_part_that_has_one():
+    silence = Hypothesis("", None)
+    sure = Hypothesis("oui", "French", language_confidence=0.75)
+    told = Hypothesis("non", "French")
+    whole = joined([(0.0, silence), (7.0, sure), (14.0, told)])
+    assert (whole.language, whole.language_confidence) == ("French", 0.75)
+
+
 def test_parts_without_text_leave_no_space_and_no_language():
     silence, speech = Hypothesis("", None, words=()), Hypothesis("oui", "French", words=())
     assert joined([(0.0, silence), (7.0, speech)]) == Hypothesis("oui", "French", words=())

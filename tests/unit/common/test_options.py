@@ -34,6 +34,8 @@ def allows(option: Option, value: object) -> bool:
             return set(value) <= set(option.choices)
         case Kind.LANGUAGE, str():
             return value in NAMES_BY_CODE.values()
+        case Kind.LANGUAGES, tuple():
+            return len(value) <= option.most and set(value) <= set(NAMES_BY_CODE.values())
     return False
 
 
@@ -51,7 +53,7 @@ def test_an_option_allows_its_default(option):
 def test_an_option_has_the_limits_of_its_kind(option):
     assert (option.high > option.low) == (option.kind in (Kind.INT, Kind.FLOAT))
     assert (option.longest > 0) == (option.kind in (Kind.TEXT, Kind.TEXTS))
-    assert (option.most > 0) == (option.kind is Kind.TEXTS)
+    assert (option.most > 0) == (option.kind in (Kind.TEXTS, Kind.LANGUAGES))
     assert bool(option.choices) == (option.kind in (Kind.CHOICE, Kind.CHOICES))
 
 
@@ -95,6 +97,12 @@ def test_an_utterance_is_not_cut_before_it_begins(speech, longest, fits):
         ({"numbers": "engine", "language": "German"}, None),
         ({"redact": ("pci",), "language": "English"}, None),
         ({"redact": (), "language": "German"}, None),
+        ({"languages": ("German", "English"), "language": "German"}, None),
+        ({"languages": ("German", "English")}, None),
+        (
+            {"languages": ("German", "English"), "language": "French"},
+            "language (French) is none of languages (German, English); null detects it",
+        ),
         (
             {"numbers": "digits", "language": "German"},
             "numbers (digits) knows English, not the language German",

@@ -58,6 +58,7 @@ EVENTS = [
         words_unavailable="why",
         timing=Timing(0.8, 0.9),
         hidden=(Hidden("cvv", 1),),
+        language_confidence=0.5,
     ),
     Words(**PLACE, seq=2, words=None, unavailable="why"),
     SpeechStarted(channel=0, utterance=1, start=0, at=1),

@@ -15,7 +15,7 @@ from asr_worker.cpu.windowed import WindowedRecogniser
 class Deaf(WindowedRecogniser[Clip[Any]]):
     """Knows no language."""
 
-    def language(self, request: DecodeRequest) -> str | None:
+    def heard(self, request: DecodeRequest) -> Heard:
         raise LanguageUnsupported(f"language {request.language!r}: this model knows none")
 
     def clip(self, heard: Heard, start: int, end: int) -> Clip[Any] | None:

@@ -1,13 +1,15 @@
 """The prompt is the official one to the letter, and nobody's text can change its structure."""
 
 import re
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_worker.api import LanguageUnsupported
-from asr_worker.qwen.prompt import language_name, prompt, sanitised, system_text
+from asr_worker.api import DecodeRequest, LanguageUnsupported, Priority
+from asr_worker.qwen.prompt import language_name, languages, prompt, sanitised, system_text
 from common.errors import Misuse
 from common.languages import QWEN_BY_CODE
 
@@ -81,6 +83,21 @@ def test_keywords_cannot_make_a_token_together():
 PIECES = st.sampled_from(
     ["<", ">", "|", "<|", "|>", "</", "im_end", "asr_text", "<asr_text>", " ", "x", "你", "\ud800"]
 )
+
+
+def asking(**given: Any) -> DecodeRequest:
+    audio = np.zeros(0, np.float32)
+    return DecodeRequest(utterance="u", audio=audio, priority=Priority.FINAL, **given)
+
+
+def test_a_request_can_be_in_those_of_its_languages_that_the_model_knows():
+    assert languages(asking()) == ()
+    assert languages(asking(language="de", languages=("German", "French"))) == ("German",)
+    assert languages(asking(languages=("German", "Welsh", "French"))) == ("German", "French")
+    with pytest.raises(LanguageUnsupported, match="Welsh"):
+        languages(asking(languages=("Welsh", "Latin")))
+
+
 TEXTS = st.one_of(st.lists(PIECES, max_size=20).map("".join), st.text(max_size=20))
 
 

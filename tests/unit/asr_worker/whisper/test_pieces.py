@@ -12,7 +12,7 @@ from asr_worker.whisper.pieces import Clip, Piece
 from asr_worker.whisper.windows import Window
 from common.audio import SAMPLE_RATE
 
-MODEL: Any = None
+MODEL: Any = SimpleNamespace(multilingual=False)
 
 
 def piece(text: str, **more: Any) -> Piece:
@@ -157,7 +157,10 @@ def test_clear_words_in_an_assumed_language_are_not_tried_in_another():
     assumed.hear(piece("ask not what", logprob=-0.3))
     assert not assumed.looks
     assert not assumed.wants_more
-    assert assumed.heard.hypothesis().complete
+    said = assumed.heard
+    assert said.language == "en"
+    assert said.confidence is not None
+    assert said.confidence > 0.95
 
 
 def test_too_little_audio_tells_no_language():

@@ -214,6 +214,7 @@ def test_every_option_of_the_protocol_can_be_sent():
     assert {field.name for field in dataclasses.fields(Options)} == set(known)
     everything = Options(
         language="en",
+        languages=("en", "de"),
         context="billing",
         keywords=("EZB",),
         keyword_distance=1,

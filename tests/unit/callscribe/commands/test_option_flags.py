@@ -14,6 +14,7 @@ GIVEN: dict[Kind, tuple[list[str], object]] = {
     Kind.TEXT: (["some words"], "some words"),
     Kind.TEXTS: (["some words"], ("some words",)),
     Kind.LANGUAGE: (["en"], "en"),
+    Kind.LANGUAGES: (["en"], ("English",)),
     Kind.BOOL: ([], True),
 }
 

@@ -52,7 +52,8 @@ def test_every_message_of_the_document_has_its_fields(row):
 def test_what_is_sometimes_left_out_is_optional():
     final = interface("FinalMessage")
     assert {name for name in final if name.endswith("?")} == {
-        *("label?", "words?", "words_pending?", "words_unavailable?", "timing?", "redacted?")
+        *("label?", "words?", "words_pending?", "words_unavailable?", "timing?", "redacted?"),
+        "language_confidence?",
     }
     assert final["language"] == "string | null"
     assert final["words?"] == "readonly Word[] | null"

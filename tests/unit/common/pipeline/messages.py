@@ -138,6 +138,18 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
             decoding=DECODING,
         ),
     ),
+    "text-final-detected": (
+        text.ITEM,
+        text.Final(
+            start=48_000,
+            end=96_000,
+            at=108_800,
+            text="Guten Tag.",
+            language="German",
+            language_confidence=0.75,
+            reason="silence",
+        ),
+    ),
     "text-final-failed": (text.ITEM, text.Final.lost(48_000, "it broke")),
     "text-final-empty": (text.ITEM, text.Final.empty(96_000, "flush")),
     "text-end": (text.ITEM, text.End()),

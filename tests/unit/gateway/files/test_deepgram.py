@@ -47,6 +47,11 @@ def test_each_channel_has_its_words():
     assert channels[0]["detected_language"] == "en"
 
 
+def test_how_sure_a_detected_language_is():
+    said = body(transcript(final("one", 1, language_confidence=0.87654)))
+    assert said["results"]["channels"][0]["language_confidence"] == 0.8765
+
+
 def test_a_language_without_a_name_is_told_by_its_code():
     said = body(transcript(final("Bore da.", 1, language="cy")))
     assert said["results"]["channels"][0]["detected_language"] == "cy"

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from common.pipeline.text import TimedWord
 from gateway.files.transcript import continuation
 from gateway.protocols.events import Ended, Partial, Words
@@ -45,6 +47,18 @@ def test_the_language_is_that_of_most_of_the_speech():
     assert transcript(short, long).spoken_language == "English"
     assert transcript(language="German").spoken_language == "German"
     assert transcript().spoken_language is None
+
+
+def test_how_sure_the_language_is_counts_by_time():
+    finals = [
+        final("eins", 1, language="German", language_confidence=0.2),
+        final("one two three", 3, utterance=2, language_confidence=0.9),
+        final("four", 7, utterance=3, language_confidence=0.5),
+        final("five", 9, utterance=4),
+    ]
+    assert transcript(*finals).language_confidence == pytest.approx((3 * 0.9 + 0.5) / 4)
+    assert transcript(finals[3]).language_confidence is None
+    assert transcript().language_confidence is None
 
 
 def test_some_languages_have_no_spaces():

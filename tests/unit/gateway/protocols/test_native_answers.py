@@ -88,6 +88,11 @@ def final(text="Hi there", reason="silence", words=None, failed=False) -> Final:
 WORDS = (TimedWord("Hi", 16_001, 18_000, 0.98765), TimedWord("there", 18_000, 24_000, 1.0))
 
 
+def test_how_sure_a_detected_language_is():
+    (told,) = rendered(opened(), replace(final(), language_confidence=0.98765))
+    assert told["language_confidence"] == 0.9877
+
+
 def test_final():
     assert rendered(opened(), final()) == [
         {

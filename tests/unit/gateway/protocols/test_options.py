@@ -43,6 +43,8 @@ def good(option: Option) -> list[tuple[object, object]]:
             return [([], ()), (full, tuple(full))]
         case Kind.LANGUAGE:
             return [("de", "German"), ("English", "English"), ("auto", None)]
+        case Kind.LANGUAGES:
+            return [([], ()), (["de", "EN", "German"], ("German", "English"))]
         case Kind.CHOICE:
             return [(each, each) for each in option.choices]
         case Kind.CHOICES:
@@ -72,6 +74,11 @@ def beyond(option: Option) -> list[tuple[object, str]]:
             return [(too_long, told), (too_many, told), ([""], told)]
         case Kind.LANGUAGE:
             return [("Klingonese", "unknown language 'Klingonese'")]
+        case Kind.LANGUAGES:
+            told = f"at most {option.most} names or ISO codes of languages"
+            wrong: tuple[object, ...] = ("de", ["de", 1], ["auto"], [""], ["de"] * 101, None)
+            unknown: tuple[object, str] = (["de", "Klingonese"], "unknown language 'Klingonese'")
+            return [unknown, *((each, told) for each in wrong)]
 
 
 @EACH

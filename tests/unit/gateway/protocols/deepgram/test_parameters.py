@@ -70,6 +70,7 @@ def test_what_we_do_not_know_is_ignored():
         ("endpointing", "soon", "endpointing must be a whole number from 0 to 60000, not 'soon'"),
         ("utterance_end_ms", "0", "utterance_end_ms must be a whole number from 1 to 60000"),
         ("language", "tlh", "language: unknown language 'tlh'"),
+        ("detect_language", "tlh", "detect_language: unknown language 'tlh'"),
         ("keyterm", "k" * 101, "keyterm must be a list of at most 100 strings"),
     ],
 )
@@ -136,6 +137,20 @@ def test_a_language_is_fixed_or_told_with_each_result(query, language):
     asked = live(**query)
     assert asked.options.language == language
     assert asked.detects_language == (language is None)
+
+
+@pytest.mark.parametrize(
+    ("detected", "languages"),
+    [
+        (["en", "es-MX"], ("English", "Spanish")),
+        (["true"], ()),
+        (["true", "fr"], ("French",)),
+    ],
+)
+def test_a_language_is_detected_among_those_that_are_named(detected, languages):
+    asked = live(detect_language=detected, language="de")
+    assert (asked.options.language, asked.options.languages) == (None, languages)
+    assert asked.detects_language
 
 
 def test_the_last_value_of_a_parameter_counts():

@@ -97,11 +97,22 @@ def test_the_flat_form_means_the_same():
 
 
 @pytest.mark.parametrize(
-    ("languages", "language"), [([], None), (["pt-BR"], "Portuguese"), (["en", "de"], None)]
+    ("languages", "language", "among"),
+    [
+        ([], None, ()),
+        (["pt-BR"], "Portuguese", ()),
+        (["en", "de", "en-GB"], None, ("English", "German")),
+        (["en", "auto"], None, ()),
+    ],
 )
-def test_one_of_several_languages_is_detected(languages, language):
+def test_one_of_several_languages_is_detected(languages, language, among):
     session = given({"transcription": {"languages": languages}})
-    assert session.options.language == language
+    assert (session.options.language, session.options.languages) == (language, among)
+
+
+def test_a_language_that_is_told_is_not_detected_among_others():
+    session = given({"transcription": {"languages": ["en", "de"], "language": "fr"}})
+    assert (session.options.language, session.options.languages) == ("French", ())
 
 
 def test_without_turn_detection_the_client_commits_utterances_of_the_usual_length():
