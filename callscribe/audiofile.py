@@ -14,7 +14,7 @@ import numpy as np
 
 from common.audio import FloatArray
 from common.errors import CallscribeError
-from common.media import Media, NotAudio
+from common.media import CANCELLED, Media, NotAudio
 from gateway.protocols.commands import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 MIX = 0
@@ -81,6 +81,11 @@ class AudioFile:
         if not MIN_SAMPLE_RATE <= self.rate <= MAX_SAMPLE_RATE:
             return f"{self.rate} Hz; a call has {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}"
         return None
+
+    @property
+    def remark(self) -> str:
+        """What is to be told of a file that was read to its end, and is whole; empty if nothing."""
+        return CANCELLED if self._media.cancelled else ""
 
     def blocks(self, seconds: float) -> Iterator[FloatArray]:
         """Yield float32 [n, channels] in [-1, 1] to the end.

@@ -27,6 +27,11 @@ def float_to_pcm16(samples: FloatArray) -> bytes:
     return bytes(scaled.astype("<i2").tobytes())
 
 
+def rounded_to_16_bits(samples: FloatArray) -> FloatArray:
+    """Return floats of any shape as they are behind `float_to_pcm16`, which live clients send."""
+    return pcm16_to_float(float_to_pcm16(samples)).reshape(samples.shape)
+
+
 def seconds(samples: int) -> float:
     """Convert a sample count at 16 kHz to seconds."""
     return samples / SAMPLE_RATE

@@ -8,7 +8,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, cast
 
 import av
 import numpy as np
@@ -19,6 +19,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
+from common import riff
 from common.audio import FloatArray
 from common.containers import HEAD, form_of
 from common.errors import CallscribeError
@@ -34,9 +35,8 @@ _HOLE_S = 0.1
 _SILENCE_S = 1.0
 """Seconds of silence in one block."""
 _STEREO = 2
-_BYTE_ORDER: dict[bytes, Literal["little", "big"]] = {b"RIFF": "little", b"RIFX": "big"}
-_ENDLESS = 0x7FFF_0000
-"""A size from here on stands for one that was not known."""
+CANCELLED = "its channels cancel each other out, so the louder one was taken for both"
+"""What is told of a file that is `Media.cancelled`."""
 _LITTLE_ENDIAN = re.compile(r"pcm_[sf](16|24|32|64)le")
 _MOST_ERRORS = 4_096
 """Times that a reader may find no packet, one after another. Each time it leaves out some bytes."""
@@ -48,6 +48,10 @@ _CANCELLED = 0.01
 
 class NotAudio(CallscribeError):
     """The file cannot be read as audio; the message says why, without its name."""
+
+
+class _Unusable(Exception):
+    """A sample that cannot be computed with; nothing behind it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class Media:
         begin = _begin(file, 8) if samples is None else b""
         backwards = begin.startswith(b"RIFX")
         self._cut = _is_cut(file, begin)
-        self._container = _open(file, samples)
+        self._container = _open(riff.in_order(file, begin), samples)
         try:
             codec = _codec(self._container)
             # FFmpeg reads the header of RIFX, and takes its samples for those of RIFF.
@@ -108,8 +112,8 @@ class Media:
         With `mono` it is [n, 1], mixed of all channels.
 
         Where its clock goes on without audio there is silence. What is damaged is left out, as
-        players do, and `damage` says so. Values beyond 1 are clipped. NotAudio names the place of a
-        sample that is infinite or not a number.
+        players do, and so is all from a sample on that is infinite or not a number: `damage` says
+        so. Values beyond 1 are clipped.
         """
         if mono and self.channels > _STEREO:
             self._layout, self._width = "mono", 1  # by FFmpeg: where each speaker stands counts
@@ -117,6 +121,16 @@ class Media:
         yield from map(self._mixed, blocks) if mono else blocks
 
     def _timed(self) -> Iterator[FloatArray]:
+        try:
+            yield from self._whole()
+        except _Unusable as error:
+            if not self._position:
+                raise NotAudio(str(error)) from None
+            self.damage = str(error)
+            return
+        self._note_end()
+
+    def _whole(self) -> Iterator[FloatArray]:
         start = self._container.start_time or 0
         for frame in self._frames():
             if frame.time is not None:
@@ -124,7 +138,6 @@ class Media:
                 yield from self._silence(due - self._position)
             yield from self._checked(self._converted(frame))
         yield from self._checked(self._converted(None))
-        self._note_end()
 
     def _silence(self, missing: int) -> Iterator[FloatArray]:
         if missing < _HOLE_S * self.rate:
@@ -152,15 +165,17 @@ class Media:
             yield each.to_ndarray().reshape(-1, self._width).astype(np.float32, copy=False)
 
     def _checked(self, blocks: Iterator[FloatArray]) -> Iterator[FloatArray]:
-        """Yield what can be computed with; NotAudio for the first sample that cannot."""
+        """Yield what can be computed with; `_Unusable` for the first sample that cannot."""
         for block in blocks:
             finite = np.isfinite(block).all(axis=1)
             good = len(block) if finite.all() else int(finite.argmin())
             self._position += good
             yield np.clip(block[:good], -1, 1)
             if good < len(block):
-                where = f"sample {self._position}, at {self._position / self.rate:.3f} s"
-                raise NotAudio(f"{where}, is infinite or not a number")
+                number, at = self._position, self._position / self.rate
+                raise _Unusable(
+                    f"damaged at {at:.3f} s: sample {number} is infinite or not a number"
+                )
 
     def _frames(self) -> Iterator[AudioFrame]:
         stream = self._container.streams.audio[0]
@@ -253,13 +268,13 @@ def _begin(file: BinaryIO, size: int) -> bytes:
 def _is_cut(file: BinaryIO, begin: bytes) -> bool:
     """Whether a RIFF file lacks its end: FFmpeg does not tell. A stream has no true size."""
     form, size = begin[:4], begin[4:8]
-    if form not in _BYTE_ORDER or not file.seekable():
+    if form not in riff.BYTE_ORDER or not file.seekable():
         return False
-    announced = int.from_bytes(size, _BYTE_ORDER[form])
+    announced = int.from_bytes(size, riff.BYTE_ORDER[form])
     here = file.tell()
     there = file.seek(0, io.SEEK_END) - here
     file.seek(here)
-    return 0 < announced < _ENDLESS and there < 8 + announced - 1  # the last pad may be missing
+    return 0 < announced < riff.ENDLESS and there < 8 + announced - 1  # the last pad may be missing
 
 
 def _open(file: BinaryIO, samples: Samples | None) -> InputContainer:
@@ -269,6 +284,8 @@ def _open(file: BinaryIO, samples: Samples | None) -> InputContainer:
         options = {"sample_rate": str(samples.rate), "ch_layout": f"{samples.channels}c"}
         return av.open(file, "r", format=samples.format, container_options=options)
     except (av.FFmpegError, ValueError, OSError):
+        if file.seekable() and not file.seek(0, io.SEEK_END):
+            raise NotAudio("it is empty") from None
         raise NotAudio("the file is of no known kind, or damaged from its begin on") from None
 
 

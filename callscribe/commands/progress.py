@@ -23,7 +23,7 @@ _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 
 @dataclass
 class Track:
-    """How far one file is; times in seconds of audio."""
+    """How far one file is; times in seconds of audio, `duration` 0 where it is not known."""
 
     name: str
     duration: float
@@ -33,8 +33,10 @@ class Track:
     def row(self) -> str:
         """Return its row."""
         took = max(1e-3, time.monotonic() - self.begun)
-        part = 100 * min(1.0, self.sent / self.duration)
         times = f"{self.sent / took:.1f} x real time"
+        if not self.duration:
+            return f"   ? %  {self.sent:.1f} s  {times}  {self.name}"
+        part = 100 * min(1.0, self.sent / self.duration)
         return f"{part:4.0f} %  {self.sent:.1f} of {self.duration:.1f} s  {times}  {self.name}"
 
 

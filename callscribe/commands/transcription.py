@@ -181,6 +181,8 @@ class _Batch:
                         faultless = await self._spoken(source, call, sheet)
                     except CallscribeError as error:
                         raise _FileFailed(path, error, alone=alone) from error
+        if audio.remark:
+            self._say(f"{path}: {audio.remark}")
         if source.damage is not None:
             self._say(str(source.damage))
             return False

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from docs.figures import alerts, attacks, bus, calls, proof, recognisers
+from docs.figures import alerts, attacks, bus, calls, files, proof, recognisers
 from docs.figures.writing import DOCS, read, recorded, table
 
 DOCUMENTS = (
@@ -14,6 +14,7 @@ DOCUMENTS = (
     DOCS / "runbooks.md",
     DOCS / "protocols" / "deepgram.md",
     DOCS / "protocols" / "openai.md",
+    DOCS / "protocols" / "files.md",
 )
 
 
@@ -67,4 +68,5 @@ _PLACES: Mapping[str, Callable[[], str]] = {
     "profile": bus.profile,
     "attacks": attacks.attacks,
     "alerts": alerts.alerts,
+    "files": files.files,
 }

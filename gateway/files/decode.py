@@ -1,6 +1,7 @@
 """From a file of any common kind to PCM16LE at 16 kHz, in pieces. Blocking: for a thread.
 
-The rate is converted as in live calls, so that the recogniser gets the same samples.
+The rate is converted as in live calls, from samples of 16 bits, so that the recogniser gets the
+same samples.
 """
 
 import threading
@@ -8,8 +9,8 @@ from collections.abc import Generator, Iterator
 from http import HTTPStatus
 from typing import BinaryIO
 
-from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE, float_to_pcm16
-from common.media import Media, NotAudio, Samples, is_contained
+from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE, float_to_pcm16, rounded_to_16_bits
+from common.media import CANCELLED, Media, NotAudio, Samples, is_contained
 from gateway.files.refusal import FileRefused, bad_request
 from gateway.files.transcript import Raw
 from gateway.protocols.commands import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Encoding
@@ -57,7 +58,7 @@ class AudioFile:
         """What is wrong with the file, in words, once all is read."""
         found = [] if self._media.damage is None else [f"the file is {self._media.damage}"]
         if self._media.cancelled:
-            found.append("its channels cancel each other out, so the louder one was taken for both")
+            found.append(CANCELLED)
         return found
 
     def read(self) -> bytes:
@@ -91,7 +92,9 @@ class AudioFile:
         rate = self._media.rate
         resampler = None if rate == SAMPLE_RATE else Resampler(rate, self.channels)
         for block in self._media.blocks(mono=self.channels == 1):
-            yield float_to_pcm16(block if resampler is None else resampler.push(block))
+            if resampler is not None:
+                block = resampler.push(rounded_to_16_bits(block))
+            yield float_to_pcm16(block)
         if resampler is not None:
             yield float_to_pcm16(resampler.flush())
 

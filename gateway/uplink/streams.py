@@ -16,7 +16,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
-from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
+from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16, rounded_to_16_bits
 from common.containers import HEAD, Form, begins, form_of
 from common.media import mixed
 from gateway.protocols.api import ClientError
@@ -229,9 +229,10 @@ class _Output:
         frames = mixed(floats) if self._channels == 1 else floats
         for at in range(0, len(frames), _BLOCK):
             piece = frames[at : at + _BLOCK]
-            converted = piece if self._resampler is None else self._resampler.push(piece)
-            if len(converted):
-                yield float_to_pcm16(converted)
+            if self._resampler is not None:
+                piece = self._resampler.push(rounded_to_16_bits(piece))
+            if len(piece):
+                yield float_to_pcm16(piece)
 
 
 def _finite(floats: FloatArray) -> FloatArray:

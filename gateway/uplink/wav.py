@@ -6,6 +6,8 @@ import av
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 
+from common import riff
+
 _PCM = {8: "pcm_u8", 16: "pcm_s16le", 24: "pcm_s24le", 32: "pcm_s32le"}
 _FORMATS = {3: {32: "pcm_f32le", 64: "pcm_f64le"}, 6: {8: "pcm_alaw"}, 7: {8: "pcm_mulaw"}, 1: _PCM}
 """By the format's tag and the bits of a sample (RFC 2361)."""
@@ -26,16 +28,19 @@ def samples(read: Callable[[int], bytes]) -> Iterator[AudioFrame]:
     """
     _exactly(read, _RIFF)
     decoder, width = None, 0
+    head = _exactly(read, 8)
     while True:
-        head = _exactly(read, 8)
         size = int.from_bytes(head[4:], "little")
         if head[:4] == b"data":
             break
         if size > _MOST_CHUNK:
             raise NotWav
-        body = _exactly(read, size + size % 2)
+        body = _exactly(read, size)
         if head[:4] == b"fmt ":
             decoder, width = _decoder(body)
+        head = _exactly(read, 8)
+        if size % 2 and head[:4] not in riff.NAMES:  # the first byte is the pad
+            head = head[1:] + _exactly(read, 1)
     if decoder is None:
         raise NotWav
     rest = b""

@@ -82,7 +82,8 @@ def test_a_sample_that_is_no_number_is_named_with_its_place(tmp_path, value):
     with AudioFile(tmp_path / "a.wav") as audio:
         blocks = audio.blocks(0.1)
         assert [len(next(blocks)) for _ in range(3)] == [800, 800, 100]
-        with pytest.raises(AudioFileError, match=r"a\.wav: sample 1700, at 0\.212 s, is infinite"):
+        damaged = r"a\.wav: damaged at 0\.212 s: sample 1700 is infinite or not a number"
+        with pytest.raises(AudioFileError, match=damaged):
             next(blocks)
 
 

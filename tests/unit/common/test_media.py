@@ -45,14 +45,15 @@ def read(data: bytes, *, mono: bool = False) -> tuple[FloatArray, Media]:
         wav(chunk(b"data", TONE.tobytes(), size=0)),
         wav(chunk(b"data", TONE.tobytes(), size=0xFFFF_FFFF)),
         wav(chunk(b"note", b"odd\0", size=3), chunk(b"data", TONE.tobytes())),
-        wav(chunk(b"data", TONE.tobytes()), chunk(b"data", TONE.tobytes())),
+        wav(chunk(b"note", b"odd", size=3), chunk(b"data", TONE.tobytes())),
+        wav(chunk(b"data", TONE[:99].tobytes()), chunk(b"data", TONE[99:].tobytes())),
     ],
-    ids=["RIFF", "RIFX", "size 0", "no size", "an odd chunk", "a second data chunk"],
+    ids=["RIFF", "RIFX", "size 0", "no size", "an odd chunk", "no pad", "a second data chunk"],
 )
 def test_a_wav_file_is_read_whatever_wrote_it(data):
     samples, media = read(data)
-    np.testing.assert_array_equal(np.round(samples[: len(TONE), 0] * 32_768), TONE)
-    assert (media.rate, media.channels) == (RATE, 1)
+    np.testing.assert_array_equal(np.round(samples[:, 0] * 32_768), TONE)
+    assert (media.rate, media.channels, media.damage) == (RATE, 1, None)
 
 
 @pytest.mark.parametrize(("bits", "tag"), [(24, 1), (32, 1), (32, 3), (64, 3)])
@@ -79,11 +80,20 @@ def test_the_end_that_a_file_lacks_is_told():
 def test_what_is_no_number_is_told_behind_what_was_read():
     floats = np.zeros(RATE, np.float32)
     floats[12_000] = np.inf
-    media = Media(io.BytesIO(wav(chunk(b"data", floats.tobytes()), bits=32, tag=3)))
-    read_before: list[FloatArray] = []
-    with pytest.raises(NotAudio, match=r"sample 12000, at 0\.750 s, is infinite"):
-        read_before.extend(media.blocks())
-    assert sum(map(len, read_before)) == 12_000
+    samples, media = read(wav(chunk(b"data", floats.tobytes()), bits=32, tag=3))
+    assert len(samples) == 12_000
+    assert media.damage == "damaged at 0.750 s: sample 12000 is infinite or not a number"
+
+
+def test_a_file_whose_first_sample_is_no_number_holds_no_audio():
+    floats = np.full(RATE, np.nan, np.float32)
+    with pytest.raises(NotAudio, match="sample 0 is infinite"):
+        read(wav(chunk(b"data", floats.tobytes()), bits=32, tag=3))
+
+
+def test_an_empty_file_is_called_so():
+    with pytest.raises(NotAudio, match="it is empty"):
+        Media(io.BytesIO())
 
 
 def video(pieces: list[tuple[float, Samples]], late: float) -> bytes:

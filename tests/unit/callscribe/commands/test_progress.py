@@ -41,6 +41,13 @@ def test_a_pipe_gets_a_line_when_a_file_has_ended():
     assert line.endswith(" x real time  a .wav\n")
 
 
+def test_a_file_that_does_not_tell_how_long_it_is_shows_how_far_it_was_read():
+    out = io.StringIO()
+    with Progress(out, TERM, 2).file("a.webm", 0.0) as track:
+        track.sent = 2.0
+    assert out.getvalue().startswith("[1/2]   ? %  2.0 s  ")
+
+
 def test_a_single_file_needs_no_such_line():
     out = io.StringIO()
     with Progress(out, TERM, 1).file("a.wav", 2.0):

@@ -322,7 +322,7 @@ async def test_what_was_heard_before_the_damage_is_written(serving, tmp_path, ca
     samples = np.zeros(8_000)
     samples[6_000:] = np.nan
     soundfile.write(tmp_path / "nan.wav", samples, 8_000, subtype="FLOAT")
-    cases = {"off.wav": "broken off at 0.6 s", "nan.wav": "sample 6000, at 0.750 s"}
+    cases = {"off.wav": "broken off at 0.6 s", "nan.wav": "damaged at 0.750 s: sample 6000"}
 
     async def script(peer):
         await answer(peer)
@@ -334,6 +334,22 @@ async def test_what_was_heard_before_the_damage_is_written(serving, tmp_path, ca
             printed = capsys.readouterr()
             assert "hello" in printed.out
             assert reason in printed.err
+
+
+async def test_channels_that_cancel_each_other_out_are_told(serving, tmp_path, capsys):
+    tone = np.sin(np.arange(8_000) / 3)
+    for name, other in (("inverted.wav", -tone), ("alike.wav", tone)):
+        soundfile.write(tmp_path / name, np.stack([tone, other], 1), 8_000)
+
+    async def script(peer):
+        await answer(peer)
+
+    async with serving(script) as url:
+        for name in ("inverted.wav", "alike.wav"):
+            options = asking(files=[tmp_path / name], url=url, speed=0, channel=MIX)
+            assert await run(options) == 0
+            told = f"{name}: its channels cancel each other out" in capsys.readouterr().err
+            assert told == (name == "inverted.wav")
 
 
 async def test_a_file_that_cannot_be_read_does_not_stop_the_others(

@@ -118,6 +118,14 @@ def test_a_wav_is_samples_behind_its_header(width: int) -> None:
     assert [pitch(pcm, each, 2) for each in (0, 1)] == pytest.approx([440, 1_000], abs=1)
 
 
+@pytest.mark.parametrize("pad", [b"", b"\0"])
+def test_what_follows_an_odd_chunk_of_a_wav_is_found_with_and_without_its_pad(pad: bytes) -> None:
+    data = wav(tones(SAMPLE_RATE, 1), SAMPLE_RATE, 16)
+    odd = b"abc" + pad + b"data"
+    assert b"abc\0data" in data
+    assert heard(cut(data.replace(b"abc\0data", odd), 7), "any") == heard([data], "any")
+
+
 @pytest.mark.parametrize("coding", ["webm", "ogg", "aac", "mp4"])
 def test_words_need_not_wait_for_more_than_the_audio_that_follows(coding: Coding) -> None:
     """What was given when the first samples come has at most a tenth of a second."""
