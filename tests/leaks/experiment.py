@@ -53,13 +53,9 @@ async def run(setup: Setup, directory: Path) -> Left:
     async with running(setup, directory, left.problems) as rig:
         queue = iter(left.calls)
         async with asyncio.TaskGroup() as tasks:
-            striking = tasks.create_task(_strike(rig, setup, left))
-            callers = [
-                asyncio.create_task(_hold_each(rig, queue, sounds, setup))
-                for _ in range(setup.together)
-            ]
-            await asyncio.gather(*callers)
-            striking.cancel()
+            tasks.create_task(_strike(rig, setup, left))
+            for _ in range(setup.together):
+                tasks.create_task(_hold_each(rig, queue, sounds, setup))
         await _look(rig, left, directory / "sinks")
     left.heard = _heard(directory / "heard")
     left.data |= {
@@ -159,6 +155,9 @@ def _rate(call: Planted) -> float:
 
 async def _look(rig: Rig, left: Left, sinks: Path) -> None:
     """Read what the running system shows: pages, transcripts, keys and dead letters."""
+    async with asyncio.timeout(_PATIENCE_S):
+        while not all([await process.ready() for process in rig.stack.processes]):
+            await asyncio.sleep(0.1)
     shown = [call.session for call in left.calls if not call.hides and call.session]
     async with asyncio.timeout(_PATIENCE_S):
         while not await asyncio.to_thread(_written, sinks, shown):
