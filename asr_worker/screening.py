@@ -9,7 +9,9 @@ from asr_worker.around import Around
 from asr_worker.respelling import respelled
 from asr_worker.spoken.before import NOTHING_BEFORE, Before
 from asr_worker.spoken.rendering import Rendered, growing, rendered
+from asr_worker.spoken.secrets import Mask
 from asr_worker.stabilizer import AGREED, concluded, continued
+from common.audio import samples
 from common.languages import WITH_NUMBERS
 from common.options import Numbers, SessionOptions
 from common.pipeline.partial import PartialText
@@ -28,6 +30,10 @@ def screen_for(
     if options.numbers == "engine" and not options.redact:
         return UNCHANGED
     return TextScreen(options, shown, around)
+
+
+_MARGIN = samples(0.2)
+"""How far words may lie beside the times that they are given."""
 
 
 class _Promise(NamedTuple):
@@ -50,6 +56,8 @@ class TextScreen:
         around: Around | None = None,
     ) -> None:
         self._around = around
+        self._words = options.words
+        self._form = options.redact_form
         self._numbers = options.numbers
         self._language = options.language
         self._kinds: frozenset[str] = frozenset(options.redact)
@@ -66,7 +74,9 @@ class TextScreen:
     def partial(self, partial: PartialText) -> PartialText:
         """See `Screen`: what is not settled is not stable, and hidden where it may be secret."""
         numbers = self._numbers_in(partial.language)
-        found = growing(partial.text, partial.stable, numbers, self._kinds, self._before)
+        found = growing(
+            partial.text, partial.stable, numbers, self._kinds, self._before, self._form
+        )
         text = continued(self._promises[-1].text, found.text)
         settled = found.text[: found.settled]
         if text.startswith(settled) and len(settled) > len(self._promises[-1].text):
@@ -79,7 +89,7 @@ class TextScreen:
         # What was heard behind the end is said by the next utterance.
         promised = next(each for each in reversed(self._promises) if each.since <= final.end)
         text = concluded(promised.text, found.text)
-        words = final.words
+        words = final.words if self._words or not self._kinds else None
         if words is not None:
             words = _respelled(words, final.text, text)
         return replace(
@@ -87,7 +97,7 @@ class TextScreen:
             text=text,
             words=words,
             trouble=self.reason(final.trouble),
-            hidden=tuple(Hidden(*each) for each in sorted(found.hidden.items())) or None,
+            hidden=tuple(_placed(each, final) for each in found.hidden) or None,
         )
 
     def request(self, work: TextWork) -> TextWork:
@@ -116,7 +126,8 @@ class TextScreen:
         self._promises.append(_Promise(stable, end - AGREED))
 
     def _rendered(self, text: str, language: str | None) -> Rendered:
-        return rendered(text, self._numbers_in(language), self._kinds, self._before)
+        numbers = self._numbers_in(language)
+        return rendered(text, numbers, self._kinds, self._before, self._form)
 
     @property
     def _before(self) -> Before:
@@ -124,6 +135,15 @@ class TextScreen:
 
     def _numbers_in(self, language: str | None) -> Numbers:
         return self._numbers if (language or self._language) in WITH_NUMBERS else "engine"
+
+
+def _placed(mask: Mask, final: Final) -> Hidden:
+    """Return a mask with its place: a little more than its words, or all where that is unknown."""
+    words, name = final.words or (), mask.entity.lower()
+    if len(words) != len(final.text.split()):
+        return Hidden(name, final.start, final.end)
+    start = max(final.start, words[mask.first].start - _MARGIN)
+    return Hidden(name, start, min(final.end, words[mask.end - 1].end + _MARGIN))
 
 
 def _respelled(words: Sequence[TimedWord], said: str, text: str) -> tuple[TimedWord, ...]:

@@ -152,6 +152,8 @@ class Utterance:
 
     def request(self, decode: Decode) -> DecodeRequest:
         """Return the decode the scheduler asked for, with its audio, amplified if it is quiet."""
+        final = decode.kind is not decode.kind.PARTIAL
+        # A recorder has to know where a secret is spoken.
         return DecodeRequest(
             utterance=self.id,
             audio=amplified(self._recording.until(decode.end, decode.start)),
@@ -162,11 +164,11 @@ class Utterance:
             likely=self._likely,
             context=self._context,
             keywords=self._keywords,
-            words=self._options.words,
+            words=self._options.words or (final and self.screen.hides),
             previous=decode.previous,
             unfixed_s=self._options.unfixed_chunk_num * self._options.chunk_size_sec,
             unfixed_token_num=self._options.unfixed_token_num,
-            final=decode.kind is not decode.kind.PARTIAL,
+            final=final,
         )
 
     def decoded(self, token: int, hypothesis: Hypothesis, took: int, decoding: Decoding) -> None:

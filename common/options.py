@@ -36,6 +36,10 @@ Numbers: TypeAlias = Literal["engine", "spoken", "digits", "grouped"]
 """How numbers are written: as the recogniser does, in words, in figures without or with signs."""
 Redacted: TypeAlias = Literal["numbers", "pci", "phone", "ssn", "iban", "email", "dob"]
 """What can be hidden in texts."""
+NUMERIC: frozenset[Redacted] = frozenset(get_args(Redacted)) - {"email"}
+"""Those that are said in digits."""
+RedactForm: TypeAlias = Literal["entity", "last4"]
+"""What stands in the place of what is hidden: its kind, or its last four digits, too."""
 Endpointing: TypeAlias = Literal["silence", "turn"]
 """What ends an utterance: silence of one length, or of a length that its words suggest."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 2.0
@@ -283,6 +287,15 @@ class SessionOptions:
         used_by=("asr",),
         setting="redact",
     )
+    redact_form: RedactForm = option(
+        "entity",
+        "what stands in its place",
+        kind=Kind.CHOICE,
+        choices=get_args(RedactForm),
+        changeable=True,
+        used_by=("asr",),
+        setting="redact_form",
+    )
 
     @property
     def turn_silence(self) -> tuple[float, float]:
@@ -293,6 +306,11 @@ class SessionOptions:
             least = self.min_turn_silence or least
             most = self.max_turn_silence or most
         return min(least, most), most
+
+    @property
+    def hides_digits(self) -> bool:
+        """Whether a digit may be a part of what is hidden."""
+        return not NUMERIC.isdisjoint(self.redact)
 
     @property
     def contradiction(self) -> str | None:

@@ -7,7 +7,7 @@ from typing import Literal
 from common import languages
 from common.defaults import default_of
 from common.errors import SettingsError
-from common.options import OPTIONS, Numbers, SessionOptions
+from common.options import OPTIONS, Numbers, RedactForm, SessionOptions
 from common.settings import CommonSettings, setting
 
 
@@ -244,6 +244,8 @@ class GatewaySettings(CommonSettings):
         "kinds of secrets, with commas, that are hidden in texts, unless a call says otherwise;"
         " needs --language",
     )
+
+    redact_form: RedactForm = default_of("redact_form")
 
     def __post_init__(self) -> None:
         """Refuse half a TLS identity, two of them, and values that contradict each other."""

@@ -1,8 +1,7 @@
 """A text as a call wants it: its numbers in words or figures, its secrets hidden."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from asr_worker.spoken import figures, secrets, wording
 from asr_worker.spoken.before import NOTHING_BEFORE, Before
@@ -10,7 +9,7 @@ from asr_worker.spoken.figures import Piece
 from asr_worker.spoken.secrets import Mask
 from asr_worker.spoken.segments import segments
 from asr_worker.spoken.tokens import Chunk, chunks
-from common.options import Numbers
+from common.options import Numbers, RedactForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +18,22 @@ class Rendered:
 
     text: str
     settled: int
-    hidden: Mapping[str, int] = field(default_factory=dict)
-    """How often something was hidden, by what it was."""
+    hidden: Sequence[Mask] = ()
+    """The masks, by the words of what was said."""
 
 
 def rendered(
-    text: str, numbers: Numbers, kinds: frozenset[str], before: Before = NOTHING_BEFORE
+    text: str,
+    numbers: Numbers,
+    kinds: frozenset[str],
+    before: Before = NOTHING_BEFORE,
+    form: RedactForm = "entity",
 ) -> Rendered:
     """Return a text that is complete, and hide these kinds of secrets in it.
 
-    `before` is what was said before it.
+    `before` is what was said before it, `form` what stands in the place of a secret.
     """
-    return _rendered(text, None, numbers, kinds, before)
+    return _rendered(text, None, numbers, kinds, before, form)
 
 
 def growing(
@@ -39,21 +42,27 @@ def growing(
     numbers: Numbers,
     kinds: frozenset[str],
     before: Before = NOTHING_BEFORE,
+    form: RedactForm = "entity",
 ) -> Rendered:
     """Return a text that goes on; what is behind its first `stable` characters may change.
 
     A segment is settled once the chunk behind it is stable. What is not settled is hidden while
     it may be a part of a secret.
     """
-    return _rendered(text, stable, numbers, kinds, before)
+    return _rendered(text, stable, numbers, kinds, before, form)
 
 
 def _rendered(
-    text: str, stable: int | None, numbers: Numbers, kinds: frozenset[str], before: Before
+    text: str,
+    stable: int | None,
+    numbers: Numbers,
+    kinds: frozenset[str],
+    before: Before,
+    form: RedactForm,
 ) -> Rendered:
     found = chunks(text)
     judgement = secrets.Judgement(found, kinds, before)
-    hidden: Counter[str] = Counter()
+    hidden: list[Mask] = []
     parts: list[str] = []
     settled = 0
     for segment in segments(found, *secrets.linking(kinds)):
@@ -62,25 +71,36 @@ def _rendered(
         )
         judge = judgement.masks if is_settled else judgement.pending
         masks = judge(segment) if kinds else []
-        parts += filter(None, (each.text for each in _pieces(found, segment, masks, numbers)))
+        parts += filter(None, (each.text for each in _pieces(found, segment, masks, numbers, form)))
         if is_settled:
             settled = len(parts)
-            hidden.update(mask.entity.lower() for mask in masks)
+            hidden += masks
     return Rendered(" ".join(parts), len(" ".join(parts[:settled])), hidden)
 
 
 def _pieces(
-    found: Sequence[Chunk], segment: range, masks: Sequence[Mask], numbers: Numbers
+    found: Sequence[Chunk],
+    segment: range,
+    masks: Sequence[Mask],
+    numbers: Numbers,
+    form: RedactForm,
 ) -> Iterator[Piece]:
     """Yield what is written for a segment: masks, and numbers between them."""
     at = segment.start
     for mask in masks:
         yield from _written(found, at, mask.first, numbers)
         opening, closing = found[mask.first].lead, found[mask.end - 1].closing
-        shown = mask.entity if mask.entity in ("", secrets.PENDING) else f"[{mask.entity}]"
+        shown = _shown(mask, form)
         yield Piece(f"{opening}{shown}{closing}" if shown else "", mask.first, mask.end)
         at = mask.end
     yield from _written(found, at, segment.stop, numbers)
+
+
+def _shown(mask: Mask, form: RedactForm) -> str:
+    if mask.entity in ("", secrets.PENDING):
+        return mask.entity
+    last = f":{mask.digits[-4:]}" if form == "last4" and mask.digits else ""
+    return f"[{mask.entity}{last}]"
 
 
 def _written(found: Sequence[Chunk], at: int, end: int, numbers: Numbers) -> Iterator[Piece]:

@@ -11,8 +11,7 @@ from asr_worker.spoken.codes import letter_of
 from asr_worker.spoken.grammar import number, row
 from asr_worker.spoken.tokens import NUMERIC, Chunk, Kind, atoms
 from asr_worker.spoken.tokens import chunks as token_chunks
-
-NUMERIC_KINDS = frozenset({"numbers", "pci", "phone", "ssn", "iban", "dob"})
+from common.options import NUMERIC as OF_DIGITS
 
 PENDING = "[...]"
 """Stands in partials for what is not judged yet."""
@@ -54,24 +53,51 @@ _SIGNS = frozenset({"dot", "underscore"})
 
 
 class Mask(NamedTuple):
-    """The chunks [first, end) are hidden, as being of this entity."""
+    """The chunks [first, end) are hidden, as being of this entity.
+
+    `digits`: those of a whole number, if it is known to be whole.
+    """
 
     entity: str
     first: int
     end: int
+    digits: str = ""
 
 
 class _Run(NamedTuple):
-    """Chunks [first, end) with this number of digits, and words that say nothing among them."""
+    """Chunks [first, end) that say these digits, and words that say nothing among them."""
 
     first: int
     end: int
-    digits: int
+    said: str
+
+    @property
+    def digits(self) -> int:
+        """How many they are."""
+        return len(self.said)
+
+
+def is_whole(entity: str, digits: str) -> bool:
+    """Whether these are all the digits of such a number: of a part the last ones are others."""
+    match entity:
+        case "CREDIT_CARD":
+            return 13 <= len(digits) <= 19 and checksum(digits) == 0
+        case "SSN":
+            return len(digits) == 9
+        case "PHONE":
+            return 10 <= len(digits) <= 15
+    return False
+
+
+def checksum(digits: str) -> int:
+    """Return what is 0 for the number of a card (ISO/IEC 7812-1, annex B)."""
+    doubled = (int(each) * (1 + at % 2) for at, each in enumerate(reversed(digits)))
+    return sum(each - 9 if each > 9 else each for each in doubled) % 10
 
 
 def linking(kinds: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
     """Return the fillers and cues with which to cut a text into segments for these kinds."""
-    fillers = english.FILLERS if kinds & NUMERIC_KINDS else frozenset()
+    fillers = english.FILLERS if kinds & OF_DIGITS else frozenset()
     if "dob" in kinds:
         fillers |= english.DATES
     return fillers, _EMAIL if "email" in kinds else frozenset()
@@ -95,12 +121,13 @@ class Judgement:
         """
         chunks, kinds = self._chunks, self._kinds
         found = [*_addresses(chunks, segment)] if "email" in kinds else []
-        if kinds & NUMERIC_KINDS and _has_digits(chunks, segment):
+        if kinds & OF_DIGITS and _has_digits(chunks, segment):
             if "iban" in kinds:
                 found += _ibans(chunks, segment)
             for run in _runs(chunks, segment):
                 if (entity := self._entity(run)) is not None:
-                    found.append(Mask(entity, *self._extended(run, entity, segment)))
+                    whole = run.said if is_whole(entity, run.said) else ""
+                    found.append(Mask(entity, *self._extended(run, entity, segment), whole))
         return _apart(found)
 
     def pending(self, segment: range) -> list[Mask]:
@@ -109,7 +136,7 @@ class Judgement:
         found: list[Mask] = []
         if "email" in kinds and (begun := _begun(chunks, segment)) is not None:
             found.append(Mask(PENDING, begun, segment.stop))
-        if kinds & NUMERIC_KINDS and _has_digits(chunks, segment):
+        if kinds & OF_DIGITS and _has_digits(chunks, segment):
             for run in _runs(chunks, segment):
                 written = any(each.kind in _WRITTEN for each in chunks[run.first : run.end])
                 if run.digits > 1 or written or _is_all(chunks, run):
@@ -179,7 +206,7 @@ class Judgement:
 def _of_earlier(chunk: Chunk) -> str:
     """Return a word of an earlier text; that of a mask is no word that announces anything."""
     masked = chunk.lead.endswith("[") and chunk.closing.startswith("]")
-    return f"_{chunk.core}_" if masked else chunk.core
+    return f"_{chunk.core.partition(':')[0]}_" if masked else chunk.core
 
 
 _WRITTEN = frozenset({Kind.FIGURE, Kind.SIGNED, Kind.CODE})
@@ -248,7 +275,7 @@ def _runs(chunks: Sequence[Chunk], segment: range) -> Iterator[_Run]:
     found: _Run | None = None
     for first, end, digits in _numbers(chunks, segment):
         if found is not None and _goes_on(chunks[found.end : first]):
-            found = _Run(found.first, end, found.digits + digits)
+            found = _Run(found.first, end, found.said + digits)
             continue
         if found is not None:
             yield found
@@ -266,11 +293,11 @@ def _numbers(chunks: Sequence[Chunk], segment: range) -> Iterator[_Run]:
     line = row(atoms(own, segment.start), own, segment.start)
     at = 0
     while at < len(line.atoms):
-        atom, end, digits = line.atoms[at], at + 1, 0
+        atom, end, digits = line.atoms[at], at + 1, ""
         if atom.kind in NUMERIC and (said := number(line, at)) is not None:
-            end, digits = said.end, len(said.digits)
+            end, digits = said.end, said.digits
         elif atom.kind in _WRITTEN:
-            digits = len(atom.digits)
+            digits = atom.digits
         if digits:
             yield _Run(atom.chunk, line.atoms[end - 1].chunk + 1, digits)
         at = end

@@ -88,6 +88,18 @@ class Timing:
     final: float
 
 
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """What was hidden, such as `credit_card`, and where it is spoken, in s of audio.
+
+    Where words have no times it is the whole utterance.
+    """
+
+    entity: str
+    start: float
+    end: float
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Timed(_Event):
     utterance: int
@@ -105,6 +117,10 @@ class _Timed(_Event):
             names = [field.name for field in fields(Word)]
             words = tuple(Word(**{name: word[name] for name in names}) for word in words)
         given = {f.name: wire[f.name] for f in fields(cls) if f.name in wire}
+        if (redacted := given.get("redacted")) is not None:
+            given["redacted"] = tuple(
+                Redaction(each["entity"], each["start"], each["end"]) for each in redacted
+            )
         if (timing := given.get("timing")) is not None:
             given["timing"] = Timing(endpoint=timing["endpoint"], final=timing["final"])
         return cls(**{**given, "words": words})
@@ -117,7 +133,7 @@ class Final(_Timed):
     If the call asked for `words`, they are None when they come later as a `Words` event
     (`words_pending`), or not at all (`words_unavailable` says why). `timing` is missing where audio
     came faster than it was spoken. `language_confidence`, 0..1, is missing where the language was
-    told. `redacted`: how often something was hidden in the text, by what it was.
+    told. `redacted`: what was hidden in the text, and where it is spoken.
     """
 
     kind = "final"
@@ -126,7 +142,7 @@ class Final(_Timed):
     language_confidence: float | None = None
     words_pending: bool = False
     timing: Timing | None = None
-    redacted: Mapping[str, int] | None = None
+    redacted: tuple[Redaction, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -76,6 +76,8 @@ class Options:
     """How numbers are written: as the recogniser does, in words, in figures."""
     redact: tuple[Redacted, ...] | None = None
     """What is hidden in texts."""
+    redact_form: Literal["entity", "last4"] | None = None
+    """What stands in its place: what it is, or also its last four digits."""
     channel_labels: tuple[str, ...] | None = None
     """A name for each channel, such as agent and customer."""
     conversation_id: str | None = None
@@ -122,3 +124,4 @@ class Changes(TypedDict, total=False):
     interim_results: bool
     numbers: Literal["engine", "spoken", "digits", "grouped"]
     redact: tuple[Redacted, ...]
+    redact_form: Literal["entity", "last4"]

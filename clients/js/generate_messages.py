@@ -92,7 +92,7 @@ _UNTOLD: Mapping[str, str] = {
     "resumed": "true",
     "ended": "true",
     "words_pending": "true",
-    "redacted": "Readonly<Record<string, number>>",
+    "redacted": "readonly Redaction[]",
 }
 """Types of fields that the Python client does not keep, or keeps with a default in their place."""
 _NULLABLE = ("language", "words")
@@ -112,6 +112,7 @@ def typescript() -> str:
         *_options(),
         *_structure("Word", messages.Word),
         *_structure("Timing", messages.Timing),
+        *_structure("Redaction", messages.Redaction),
         *_message("SessionCreated", messages.Created, "session_created"),
     ]
     for event in events:

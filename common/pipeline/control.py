@@ -29,9 +29,15 @@ class End:
     t: ClassVar[str] = "end"
 
 
+HIDDEN_DIGIT = "[DIGIT]"
+
+
 @dataclass(frozen=True, slots=True)
 class Digit:
-    """A DTMF digit was signalled here. Every leg gets it, and that of `channel` reports it."""
+    """A DTMF digit was signalled here. Every leg gets it, and that of `channel` reports it.
+
+    `digit` is `HIDDEN_DIGIT` in a call that hides its digits.
+    """
 
     t: ClassVar[str] = "digit"
     channel: int

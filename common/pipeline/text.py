@@ -25,10 +25,14 @@ class TimedWord(NamedTuple):
 
 
 class Hidden(NamedTuple):
-    """How often something of this kind was hidden in a text."""
+    """What was hidden in a text, and where it is spoken, within some tenths of a second.
+
+    Where words have no times it is the whole utterance.
+    """
 
     entity: str
-    times: int
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +43,8 @@ class Final:
     `words`: None if there are none, or none yet. `align`: the digest under which they come later;
     `unavailable`: why they do not. `failed`: there is no text, `trouble` says why. `shown`: it
     counts in the numbers that clients get; otherwise it is noise without words. `hidden`: what the
-    text has masks for. `endpoint` and `decoding`: when its end was decided and its text was found;
-    the final is the same whenever that was.
+    text has masks for, in their order. `endpoint` and `decoding`: when its end was decided and its
+    text was found; the final is the same whenever that was.
     """
 
     t: ClassVar[str] = "final"

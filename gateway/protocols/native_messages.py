@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from common.audio import rounded_seconds
-from common.pipeline.text import TimedWord
+from common.pipeline.text import Hidden, TimedWord
 from gateway.protocols.commands import Open
 from gateway.protocols.events import (
     AudioAck,
@@ -103,9 +103,14 @@ def _final(opened: Open, event: Final, now: float) -> list[dict[str, Any]]:
         message |= {"is_speech_final": True, "seq": event.seq, "stable": len(event.text)}
         if event.language_confidence is not None:
             message["language_confidence"] = round(event.language_confidence, 4)
-        message |= {"redacted": dict(event.hidden)} if event.hidden else {}
+        message |= {"redacted": [_hidden(each) for each in event.hidden]} if event.hidden else {}
         messages.append(_labelled(opened, message | _final_words(event) | event.timed))
     return messages
+
+
+def _hidden(each: Hidden) -> dict[str, Any]:
+    start, end = rounded_seconds(each.start), rounded_seconds(each.end)
+    return {"entity": each.entity, "start": start, "end": end}
 
 
 def _partial(event: Partial, now: float) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from common.bus import wire
 from common.bus.keys import Leg
 from common.bus.wire import StreamId
 from common.options import SessionOptions
-from common.pipeline.control import Command, Configure, Digit, End, Flush, Hint
+from common.pipeline.control import HIDDEN_DIGIT, Command, Configure, Digit, End, Flush, Hint
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
 from gateway.protocols.api import ClientError
@@ -146,7 +146,8 @@ class Intake:
             leg.skip(self._ingest.position)
 
     def digit(self, channel: int, digit: str, ordinal: int) -> None:
-        """Report a DTMF digit after the audio so far."""
+        """Report a DTMF digit after the audio so far, or only that there was one."""
+        digit = HIDDEN_DIGIT if self.record.options.hides_digits else digit
         self._behind(lambda: self._control(Digit(channel, digit), ordinal))
 
     def hint(self, hint: Hint) -> None:

@@ -123,6 +123,7 @@ async def _hold_other(rig: Rig, call: Planted, data: bytes, setup: Setup) -> Non
     call.session = ours.name
     try:
         await _speak(ours.say, call, data, setup)
+        await ours.wire.send(ours.client.asides)  # keys are pressed
         await ours.wire.send(ours.client.finish)
         with suppress(TimeoutError):
             async with asyncio.timeout(5.0):

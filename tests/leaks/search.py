@@ -23,6 +23,8 @@ _IDLE = ("and", "uh", "hundred")
 
 _SAID_WORDS = "|".join([*_ONES, *_AS_TEENS, *_AS_TENS, *_REPEATS, *_IDLE])
 _PRINTABLE = re.compile(rb"[ -~]{5,}")
+_KEY = re.compile(rb"""digit(?:\xa1|"[:] ?")[0-9A-D*#]""")
+"""A DTMF digit as MessagePack or JSON has it."""
 _SAID = re.compile(rf"(?:\b(?:{_SAID_WORDS}|\d+)\b[ ,.\-/]{{0,3}}){{1,60}}")
 _TOKEN = re.compile(r"[a-z]+|\d+")
 _GROUPED = re.compile(rb"(?<![\d.])\d{1,6}(?:[ ,/-]{1,2}\d{1,6}){2,20}(?![\d])")
@@ -48,8 +50,9 @@ class Searcher:
 
     def in_bytes(self, data: bytes) -> set[str]:
         """Return what is to be seen of the secrets in any bytes."""
+        found = {"a key"} if _KEY.search(data) else set()
         data = b"\n".join(_PRINTABLE.findall(data)).lower()
-        found = {match.decode() for match in _NAME.findall(data)} & self._names
+        found |= {match.decode() for match in _NAME.findall(data)} & self._names
         for pattern in (_GROUPED, _PAIRED, _SOLID):
             for match in set(pattern.findall(data)):
                 digits = re.sub(rb"\D", b"", match).decode()

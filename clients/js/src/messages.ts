@@ -56,6 +56,8 @@ export interface ChangeableOptions {
   numbers?: "engine" | "spoken" | "digits" | "grouped";
   /** Hidden. */
   redact?: readonly ("numbers" | "pci" | "phone" | "ssn" | "iban" | "email" | "dob")[];
+  /** What stands in its place. */
+  redact_form?: "entity" | "last4";
 }
 
 /** The options of a call; what is left out is up to the server's settings. */
@@ -99,6 +101,13 @@ export interface Word {
 export interface Timing {
   endpoint: number;
   final: number;
+}
+
+/** What was hidden, such as `credit_card`, and where it is spoken, in s of audio. */
+export interface Redaction {
+  entity: string;
+  start: number;
+  end: number;
 }
 
 /** The answer to a config that opens or resumes a call; other fields are for a resumed one. */
@@ -182,8 +191,8 @@ export interface FinalMessage {
   language_confidence?: number;
   /** `endpoint` and `final`: s from when the last speech was received until the audio was that decided the end, and until this message was sent; left out where audio came faster than it was spoken. */
   timing?: Timing;
-  /** How often the text has a mask, by what was hidden: `{"credit_card": 1}`; left out where it has none. */
-  redacted?: Readonly<Record<string, number>>;
+  /** List of objects with `entity`, `start` and `end` (s of audio): what the text has masks for; left out where it has none. */
+  redacted?: readonly Redaction[];
 }
 
 /** The words of a final with `words_pending`; or `words_unavailable` says why there are none. */
@@ -387,7 +396,7 @@ export interface DtmfMessage {
   type: "dtmf";
   /** 0 or 1. */
   channel: number;
-  /** One of `0123456789ABCD*#`. */
+  /** One of `0123456789ABCD*#`; `[DIGIT]` where `redact` hides numbers. */
   digit: string;
   /** s of audio that were needed to decide this. */
   at: number;

@@ -114,13 +114,26 @@ def test_words_agree_with_the_text():
 def test_a_secret_is_in_no_part_of_a_final():
     said = f"it is {CARD} he said".split()
     words = tuple(TimedWord(word, 100 * n, 100 * n + 80, 0.9) for n, word in enumerate(said))
-    shown = TextScreen(HIDDEN).final(final(" ".join(said), words=words, trouble=CARD))
+    screen = TextScreen(replace(HIDDEN, words=True))
+    shown = screen.final(final(" ".join(said), words=words, trouble=CARD))
     assert shown.text == "it is [CREDIT_CARD] he said"
     assert shown.words is not None
     assert [word.text for word in shown.words] == shown.text.split()
     assert [word.start for word in shown.words] == [0, 100, 200, 1800, 1900]
     assert shown.trouble == "[CREDIT_CARD]"
-    assert shown.hidden == (Hidden("credit_card", 1),)
+    assert shown.hidden == (Hidden("credit_card", 0, 1780 + 3200),)
+
+
+def test_what_was_hidden_has_a_place():
+    said = f"so it is {CARD} he said to us".split()
+    times = [(16_000 * n, 16_000 * n + 9_000) for n in range(len(said))]
+    words = tuple(TimedWord(word, *time, 0.9) for word, time in zip(said, times, strict=True))
+    whole = replace(final(" ".join(said), words=words), end=16_000 * len(said))
+    shown = TextScreen(HIDDEN).final(whole)
+    assert shown.words is None, "they were not asked for"
+    assert shown.hidden == (Hidden("credit_card", 3 * 16_000 - 3_200, 18 * 16_000 + 9_000 + 3_200),)
+    without = TextScreen(HIDDEN).final(replace(whole, words=None))
+    assert without.hidden == (Hidden("credit_card", 0, 16_000 * len(said)),)
 
 
 def test_what_is_dead_lettered_cannot_be_heard():

@@ -57,7 +57,7 @@ EVENTS = [
         words_pending=True,
         words_unavailable="why",
         timing=Timing(0.8, 0.9),
-        hidden=(Hidden("cvv", 1),),
+        hidden=(Hidden("cvv", 0, 16_000),),
         language_confidence=0.5,
     ),
     Words(**PLACE, seq=2, words=None, unavailable="why"),

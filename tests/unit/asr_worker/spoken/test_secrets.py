@@ -81,7 +81,25 @@ def test_what_is_hidden_is_counted_without_words():
     text = (
         f"{CARD} and me, the cvv 123 he said, and call 555 123 4567 or +1 212 555 0199 to be sure"
     )
-    assert rendered(text, "digits", kinds).hidden == {"credit_card": 1, "cvv": 1, "phone": 2}
+    found = [mask.entity for mask in rendered(text, "digits", kinds).hidden]
+    assert sorted(found) == ["CREDIT_CARD", "CVV", "PHONE", "PHONE"]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("mine is 4556 7375 8689 9855 here", "mine is [CREDIT_CARD:9855] here"),
+        ("mine is 4556 7375 8689 9854 here", "mine is [CREDIT_CARD] here"),
+        ("mine is 4556 7375 8689 and", "mine is [CREDIT_CARD] and"),
+        ("my security code is 123 here", "my security code is [CVV] here"),
+        ("call five five five one two three four five six seven today", "call [PHONE:4567] today"),
+        ("my social is 123 45 6789 here", "my social is [SSN:6789] here"),
+        ("my social ends in 6789 here", "my social ends in [SSN] here"),
+    ],
+)
+def test_the_last_digits_of_a_whole_number_may_be_shown(said, shown):
+    kinds = frozenset({"pci", "phone", "ssn"})
+    assert rendered(said, "engine", kinds, form="last4").text == shown
 
 
 def test_one_kind_alone_leaves_others():

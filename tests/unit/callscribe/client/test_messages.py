@@ -236,6 +236,7 @@ def test_every_option_of_the_protocol_can_be_sent():
         interim_results=False,
         numbers="digits",
         redact=("pci", "email"),
+        redact_form="last4",
         channel_labels=("agent",),
         conversation_id="case 7",
         webhook="https://example.com/finals",

@@ -2,10 +2,13 @@
 
 from typing import cast
 
+import pytest
+
 from common.bus import wire
 from common.bus.wire import StreamId
 from common.options import SessionOptions
-from common.pipeline.control import Hint
+from common.pipeline.control import HIDDEN_DIGIT, Digit, Hint
+from common.pipeline.record import pack
 from gateway.protocols.commands import About, AudioFormat
 from gateway.record import SessionRecord
 from gateway.uplink.intake import Intake
@@ -25,11 +28,14 @@ class Call:
         audio: AudioFormat = STEREO,
         *stream_ids: StreamId,
         events: frozenset[str] = frozenset(),
+        options: SessionOptions | None = None,
     ) -> None:
         self.table = Table()
         self.around = self.table.around
         self.acked: list[int] = []
-        record = SessionRecord(SessionOptions(), audio, events, About(), False, False, "g")
+        record = SessionRecord(
+            options or SessionOptions(), audio, events, About(), False, False, "g"
+        )
         self.intake = Intake(
             cast(Uplink, self.around),
             self.table.metrics,
@@ -76,6 +82,23 @@ def test_a_control_reaches_every_leg_behind_the_audio_before_it():
     call.finish(2)
     audio, rest = bytes(20), bytes(2)
     assert written(call) == [[audio, b"flush", rest, b"end"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "stored"),
+    [
+        (SessionOptions(), "5"),
+        (SessionOptions(language="English", redact=("email",)), "5"),
+        (SessionOptions(language="English", redact=("email", "pci")), HIDDEN_DIGIT),
+    ],
+)
+def test_a_digit_is_stored_unless_numbers_are_hidden(options, stored):
+    call = Call(options=options).intake
+    call.digit(1, "5", 1)
+    for leg in call.legs:
+        part = leg.dequeue()
+        assert part is not None
+        assert pack(Digit(1, stored)) in part[1]
 
 
 def test_a_flush_that_is_lost_with_a_legs_stream_is_asked_for_again_in_step():
