@@ -145,7 +145,12 @@ class GatewayServer:
             free_silent=lambda caller: give_place(self._calls, caller),
             quiet=lambda caller: quiet_legs(self._calls, caller),
         )
-        store = SessionStore(link, self._name, [each.name for each in self._policies.sinks])
+        store = SessionStore(
+            link,
+            self._name,
+            [each.name for each in self._policies.sinks],
+            webhook=bool(self._policies.webhooks.url),
+        )
         self._traces = Traces(link, self._name, self._metrics)
         self._directory = Directory(link, store)
         self._spans = self._span_recorder(link)

@@ -22,6 +22,7 @@ from common.pipeline.streams import (
     DEAD_CONTENTS,
     DOORBELL,
     DUE,
+    ERASURE,
     INDEX,
     META,
     NAMED,
@@ -236,7 +237,8 @@ def _rights_of_stage(spec: StageSpec, pipeline: Sequence[StageSpec]) -> "_Rights
 def _rights_of_gateway(pipeline: Sequence[StageSpec]) -> "_Rights":
     """Return what a gateway touches: it begins, reads, renews, ends and erases calls."""
     rights = _Rights()
-    rights.add(Mode.RW, *OF_A_SESSION, *OF_A_LEG, OUT, CALLS, SESSIONS, NAMED, DUE, TAKEN, SINKS)
+    rights.add(Mode.RW, *OF_A_SESSION, *OF_A_LEG, OUT, CALLS, SESSIONS, NAMED)
+    rights.add(Mode.RW, DUE, TAKEN, ERASURE, SINKS)
     rights.add(Mode.R, ACCESS)
     rights.add(Mode.RW, SPENT, USAGE, COUNTED)
     rights.add(Mode.RW, WORKERS, stage=GATEWAY)

@@ -8,6 +8,7 @@ from common.redis.resp import Argument, Command
 
 _SECRET = "secret"
 """Field of a session's meta hash. Without it the session is over for clients and workers."""
+_ERASURE_TTL = 400 * 86_400
 
 # Any key
 
@@ -253,6 +254,22 @@ def trying(meta: bytes, sink: str) -> Command:
     None if it is not.
     """
     return ("HGET", meta, trying_of(sink))
+
+
+def describe_erasure(session: str, **fields: Argument) -> list[Command]:
+    """Set fields of the report on a session's erasure."""
+    key = keys.erasure(session)
+    return [describe(key, **fields), *renew([key], _ERASURE_TTL)]
+
+
+def forget_webhook(session: str) -> Command:
+    """Remove the URL from the report on a session's erasure."""
+    return ("HDEL", keys.erasure(session), "webhook")
+
+
+def erasure_of(session: str) -> Command:
+    """Read the report on a session's erasure."""
+    return ("HGETALL", keys.erasure(session))
 
 
 def strike(session: str) -> Command:

@@ -20,6 +20,7 @@ from common.pipeline.streams import (
     DEAD_CONTENTS,
     DOORBELL,
     DUE,
+    ERASURE,
     INDEX,
     META,
     NAMED,
@@ -141,6 +142,11 @@ def due(sink: str) -> bytes:
 def taken(sink: str) -> bytes:
     """Return the sorted set of the calls that a sink has: id -> since when, in ms."""
     return _of(sink, TAKEN)
+
+
+def erasure(session: str) -> bytes:
+    """Return the hash of what became of a session's erasure in sinks."""
+    return session_key(session, ERASURE)
 
 
 def sinks() -> bytes:

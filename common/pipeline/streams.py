@@ -1,7 +1,6 @@
 """Every kind of key in Redis: how its entries are numbered, how long it lives, who writes it.
 
-A leg's keys and a call's `meta` carry the partition tag ``{pNN}`` of their session, so a session
-lives in one Redis Cluster slot. `common.bus.keys` spells them.
+`common.bus.keys` spells them.
 
 In a text, item n is the entry ``<n>-1``. Words that come after their item are an entry
 ``<last item>-<k>``, k >= 2, at the end of the text. So the first half of the last id is always the
@@ -128,8 +127,8 @@ class Stream(str):
     @property
     def pattern(self) -> str:
         """How the key is written, with the names of its variable parts in angle brackets."""
-        last = f"{self}:{self.number}" if self.number else str(self)
-        return f"{self.prefix}:{self.scope.value}{last}"
+        number = f":{self.number}" if self.number else ""
+        return f"{self.prefix}:{self.scope.value}{self}{number}"
 
     @property
     def prefix(self) -> str:
@@ -139,7 +138,6 @@ class Stream(str):
 
 STAGES = ("denoise", "vad", "asr", "align")
 """The names of all stages; `common.pipeline.stages` describes them."""
-
 META = Stream(
     "meta",
     Ids.NONE,
@@ -311,7 +309,6 @@ SESSIONS = Stream(
     holds="calls by their last renewal",
     reveals="ids of calls",
 )
-
 NAMED = Stream(
     "named",
     Ids.NONE,
@@ -325,7 +322,7 @@ DUE = Stream(
     Ids.NONE,
     Lifetime.PERMANENT,
     scope=Scope.SINK,
-    holds="calls that a sink lacks",
+    holds="calls that it lacks",
     reveals="ids of calls",
 )
 
@@ -337,6 +334,14 @@ TAKEN = Stream(
     holds="calls that it has",
     reveals="ids of calls",
 )
+ERASURE = Stream(
+    "erasure",
+    Ids.NONE,
+    Lifetime.YEAR,
+    scope=Scope.SESSION,
+    holds="what each sink did",
+    reveals="ids of calls, until it is told a webhook",
+)
 SINKS = Stream(
     "sinks",
     Ids.NONE,
@@ -345,7 +350,6 @@ SINKS = Stream(
     holds="counts of each sink",
     reveals="names of sinks, their errors",
 )
-
 ACCESS = Stream(
     "access",
     Ids.NONE,
@@ -391,6 +395,6 @@ SOURCES = {"audio": AUDIO, "clean": CLEAN}
 OF_A_SESSION = (META, TRACE)
 OF_A_LEG = (AUDIO, CLEAN, SPEECH, TEXT, PARKED, PARTIAL, ALIGN, CHECKPOINT)
 OF_A_STAGE = (WORK_ITEMS, INDEX, WORKERS, DEAD, DEAD_CONTENTS, DOORBELL)
-OTHERS = (OUT, CALLS, SESSIONS, NAMED, DUE, TAKEN, SINKS, ACCESS, SPENT, USAGE, COUNTED)
+OTHERS = (OUT, CALLS, SESSIONS, NAMED, DUE, TAKEN, ERASURE, SINKS, ACCESS, SPENT, USAGE, COUNTED)
 ALL = OF_A_SESSION + OF_A_LEG + OF_A_STAGE + OTHERS
 PERMANENT = tuple(each for each in ALL if each.lifetime is Lifetime.PERMANENT)

@@ -34,6 +34,7 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/v1/sessions"): Need.READ,
     ("GET", _CALL): Need.READ,
     ("DELETE", _CALL): Need.TRANSCRIBE,
+    ("GET", f"{_CALL}/erasure"): Need.READ,
     ("GET", f"{_CALL}/events"): Need.READ,
     ("GET", f"{_CALL}/transcript"): Need.READ,
     ("GET", f"{_CALL}/trace"): Need.READ,

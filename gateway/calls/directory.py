@@ -1,6 +1,7 @@
 """Calls of any gateway, found by their ids or by what clients call them; and how one is erased."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from common.pipeline.stages import PIPELINE
 from common.pipeline.streams import CHECKPOINT, META, OF_A_LEG, TEXT, TRACE
 from common.redis.link import Link
 from common.telemetry.logs import Log
+from gateway.calls.erasures import Erased, Erasures
 from gateway.calls.forgetting import Forgetting
-from gateway.calls.store import ERASED, SessionStore, erasure
+from gateway.calls.store import ERASED, SessionStore
 from gateway.record import SessionRecord
 
+_SESSION = re.compile(r"[0-9a-f]{32}")
 _MOST_LISTED = 1000
 _NOTICE = 0.5
 """Seconds for the call's gateway to see that it is being erased, before nothing is left to see."""
@@ -49,6 +52,7 @@ class Directory:
         self._link = link
         self._store = store
         self._forgetting = Forgetting(link)
+        self._erasures = Erasures(link)
         self._erasing: set[asyncio.Task[None]] = set()
         self._later: dict[asyncio.Task[None], tuple[Known, Sequence[bytes]]] = {}
         """What looks for late writes to an erased call's keys."""
@@ -101,12 +105,29 @@ class Directory:
         task.add_done_callback(self._erasing.discard)
         await asyncio.shield(task)
 
+    async def erase_unknown(self, name: str) -> bool:
+        """Remove a call that Redis does not have from every sink; False if it can be in none."""
+        sinks = self._store.of_any_call
+        if not sinks or _SESSION.fullmatch(name) is None:
+            return False
+        await self._erasures.begin(name, sinks, tenant=None, webhook="")
+        _log.info("session.erased", session=name)
+        return True
+
+    async def erasure(self, session: str) -> Erased | None:
+        """Return what became of a call's erasure in sinks; None if nobody asked for it."""
+        return await self._erasures.read(session)
+
     async def _erase(self, known: Known) -> None:
         session = known.session
         # A gateway strikes a call off the list once it has told all that the call used.
         (ran,) = await self._link.insist([commands.strike(session)])
         if await self._store.acquire(session, ERASED) is None:  # it is on the list again
             return
+        # First of all what outlives this gateway: without the session nobody may ask once more.
+        if sinks := self._store.sinks_of(known.record):
+            webhook = known.record.about.webhook
+            await self._erasures.begin(session, sinks, tenant=known.record.tenant, webhook=webhook)
         await self._store.announce(session, known.gateway)
         await asyncio.sleep(_NOTICE)
         # First the session itself: without it, workers write nothing more.
@@ -119,8 +140,7 @@ class Directory:
         ]
         undue = [commands.undue(sink, session) for sink in self._store.all_sinks]
         undue += [commands.forget_taken(sink, session) for sink in self._store.all_sinks]
-        erasures = [commands.due(sink, erasure(session)) for sink in self._store.sinks]
-        gone = [commands.strike(session), *undue, *erasures, *names]
+        gone = [commands.strike(session), *undue, *names]
         (runs, *_) = await self._link.insist(gone)
         if not (ran and runs):
             await self._link.insist([commands.remove(keys.counted(known.record.tenant, session))])

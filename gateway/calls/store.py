@@ -78,15 +78,19 @@ class Superseded(Exception):
 class SessionStore:
     """All sessions of all gateways. Every method waits while Redis is away.
 
-    `sinks`: the names of those that get every call.
+    `sinks`: the names of those that get every call. `webhook`: whether each call has a URL.
     """
 
-    def __init__(self, link: Link, gateway: str, sinks: Sequence[str] = ()) -> None:
+    def __init__(
+        self, link: Link, gateway: str, sinks: Sequence[str] = (), *, webhook: bool = False
+    ) -> None:
         self._link = link
         self._gateway = gateway
         self.sinks = sinks
         self.all_sinks = (*sinks, WEBHOOK)
         """Also the one that gets the calls that name a URL."""
+        self.of_any_call = self.all_sinks if webhook else sinks
+        """Those that may have a call that nothing is known of."""
 
     async def open(self, token: ResumeToken, owner: str, record: SessionRecord) -> None:
         """Write a session and offer its legs to the stages; may be repeated."""
@@ -102,14 +106,17 @@ class SessionStore:
             opened=(now := round(time.time() * 1000)),
         )
         names = [commands.call_by(record.tenant, name, token.session, now) for name in record.names]
-        sinks = [*self.sinks, *([WEBHOOK] if record.about.webhook else [])]
-        names += [commands.due(sink, token.session) for sink in sinks]
+        names += [commands.due(sink, token.session) for sink in self.sinks_of(record)]
         await self._link.insist([described, *commands.renew([meta])])
         # Only now: nobody who finds it there may think that it is gone.
         # Others may have that name, and be kept for longer.
         named = [keys.named(record.tenant, name) for name in record.names]
         await self._link.insist([*names, *map(commands.limit, named), *commands.lengthen(named)])
         await self._link.evaluate([_listing([token.session]), *work_items(token.session, record)])
+
+    def sinks_of(self, record: SessionRecord) -> Sequence[str]:
+        """Return the sinks that get a call."""
+        return self.all_sinks if record.about.webhook else self.sinks
 
     async def acquire(
         self, session: str, owner: str, *, proof: str = "", attempt: int = 0, former: str = ""

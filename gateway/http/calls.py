@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable
 from functools import partial
+from http import HTTPStatus
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -50,6 +51,7 @@ class CallResources:
             web.get("/v1/sessions", self._list),
             web.get(one, self._describe),
             web.delete(one, self._erase),
+            web.get(f"{one}/erasure", self._erasure),
             web.get(f"{one}/events", self._events, allow_head=False),
             web.get(f"{one}/transcript", self._transcript),
             web.get(f"{one}/trace", self._trace),
@@ -75,9 +77,25 @@ class CallResources:
         if request[WHO].once:  # it opens one call, and is in strangers' browsers
             text = "a call is erased with an API key, not with a short-lived token"
             raise forbidden("no_key", text)
-        found = await self._find(request)
+        name = request.match_info["id"]
+        found = await find(self._directory, name, request[WHO])
         await asyncio.gather(*map(self._directory.erase, found))
-        return web.json_response({"erased": [known.session for known in found]})
+        erased = [known.session for known in found]
+        # Whose a call was is known no longer than the call, so others need to find it.
+        unknown = not found and request[WHO].operator and await self._directory.erase_unknown(name)
+        if not found and not unknown:
+            raise unknown_call(name)
+        asked = [name] if unknown else erased
+        reports = [each for each in asked if await self._directory.erasure(each) is not None]
+        answer = {"erased": erased, "reports": [f"/v1/sessions/{each}/erasure" for each in reports]}
+        return web.json_response(answer, status=HTTPStatus.ACCEPTED if unknown else HTTPStatus.OK)
+
+    async def _erasure(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["id"]
+        report = await self._directory.erasure(name)
+        if report is None or not (request[WHO].operator or report.tenant == request[WHO].tenant):
+            raise unknown_call(name)
+        return web.json_response(report.as_json())
 
     async def _transcript(self, request: web.Request) -> web.StreamResponse:
         form = request.query.get("format", "json")

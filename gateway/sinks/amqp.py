@@ -20,10 +20,10 @@ from aio_pika.exceptions import (
 )
 
 from gateway.calls.directory import Known
+from gateway.calls.erasures import Did, Erased, Removal
 from gateway.readers.rendering import Message
 from gateway.sinks.every_call import EveryCall, Terms, reason_of
-from gateway.sinks.filters import ERASED
-from gateway.sinks.sink import Note
+from gateway.sinks.sink import Note, erasure_note
 
 # It logs a broken connection with its traceback; an operator is told in one line.
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)
@@ -45,6 +45,7 @@ class Amqp(EveryCall):
     """
 
     most = 100
+    removes = False
 
     def __init__(self, terms: Terms, url: str, exchange: str) -> None:
         super().__init__(terms)
@@ -73,25 +74,25 @@ class Amqp(EveryCall):
 
     async def put(self, known: Known, notes: Sequence[Note]) -> float | None:
         """See `Sink`."""
-        return 0.0 if await self._failed_to_publish(known.session, notes) else None
-
-    async def erase(self, session: str) -> bool:
-        """Tell of it: what was published is its receivers'."""
-        message = {"type": ERASED, "session_id": session}
-        if not self.picks(message):
-            return True
-        note = Note(f"{session}:erased", message, None)
-        return not await self._failed_to_publish(session, [note])
-
-    async def _failed_to_publish(self, session: str, notes: Sequence[Note]) -> bool:
         try:
             for note in notes:
-                await self._publish(session, note)
+                await self._publish(known.session, note)
         except (_Refused, *_UNAVAILABLE) as error:
             self._failed(error)
-            return True
+            return 0.0
         self.tally.delivered()
-        return False
+        return None
+
+    async def erase(self, erased: Erased) -> Did:
+        """See `Sink`."""
+        note = erasure_note(erased.session)
+        if not self.picks(note.message):
+            return Did(Removal.KEPT, f"it gets no {note.message['type']}")
+        try:
+            await self._publish(erased.session, note)
+        except (_Refused, *_UNAVAILABLE) as error:
+            return self._unerased(error)
+        return Did(Removal.TOLD)
 
     async def _publish(self, session: str, note: Note) -> None:
         exchange = None

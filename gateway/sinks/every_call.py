@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from common.telemetry.logs import Log
 from gateway.calls.directory import Known
+from gateway.calls.erasures import Did, Removal
 from gateway.readers.rendering import Message
 from gateway.sinks.filters import Filter
 from gateway.sinks.tally import Tally
@@ -30,7 +31,9 @@ class Terms:
 
 
 class EveryCall:
-    """The name, the filter, the patience and the counts of such a sink."""
+    """The name, the filter, the patience and the counts of such a sink, which can remove calls."""
+
+    removes = True
 
     def __init__(self, terms: Terms) -> None:
         self.name = terms.name
@@ -51,3 +54,8 @@ class EveryCall:
         reason = reason_of(error)
         _log.warning("sink.unavailable", sink=self.name, reason=reason)
         self.tally.failed(reason)
+
+    def _unerased(self, error: Exception) -> Did:
+        """The same where a call was to be erased."""
+        self._failed(error)
+        return Did(Removal.WAITING, reason_of(error))

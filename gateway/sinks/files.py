@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 from gateway.calls.directory import Known
+from gateway.calls.erasures import Did, Erased, Removal
 from gateway.sinks.every_call import EveryCall, Terms
 from gateway.sinks.sink import Note
 from gateway.sinks.storage import Storage, Unavailable, day_of, stem_of
@@ -47,14 +48,13 @@ class CallFiles(EveryCall):
         self.tally.delivered()
         return None
 
-    async def erase(self, session: str) -> bool:
+    async def erase(self, erased: Erased) -> Did:
         """See `Sink`."""
         try:
-            await self._storage.remove([_name(session)])
+            await self._storage.remove([_name(erased.session)])
         except Unavailable as error:
-            self._failed(error)
-            return False
-        return True
+            return self._unerased(error)
+        return Did(Removal.REMOVED)
 
 
 def _name(session: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import asyncpg
 
 from gateway.calls.directory import Known
+from gateway.calls.erasures import Did, Erased, Removal
 from gateway.readers.rendering import Message, described
 from gateway.sinks.every_call import EveryCall, Terms, reason_of
 from gateway.sinks.sink import Gone, Note
@@ -121,16 +122,15 @@ class Postgres(EveryCall):
         self.tally.delivered()
         return None
 
-    async def erase(self, session: str) -> bool:
+    async def erase(self, erased: Erased) -> Did:
         """See `Sink`."""
         try:
             async with self._transaction() as database:
                 for statement in (_ERASED, *_EMPTIED):
-                    await database.execute(statement, session)
+                    await database.execute(statement, erased.session)
         except _UNAVAILABLE as error:
-            self._failed(error)
-            return False
-        return True
+            return self._unerased(error)
+        return Did(Removal.REMOVED)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncGenerator[Any]:

@@ -8,7 +8,8 @@ from common.backoff import pauses
 from common.redis.link import Link
 from common.telemetry.logs import Log
 from gateway.calls.directory import Directory
-from gateway.calls.store import erased
+from gateway.calls.erasures import Did, Erased, Erasures, Removal
+from gateway.calls.store import WEBHOOK, erased
 from gateway.feed.feed import Feed
 from gateway.sinks.delivery import PAUSES, Delivery, Outcome
 from gateway.sinks.places import Places
@@ -42,6 +43,7 @@ class SinkService:
         self._directory = directory
         self._sink = sink
         self._places = Places(link, sink.name, every)
+        self._erasures = Erasures(link)
         self._running: dict[str, asyncio.Task[None]] = {}
 
     @property
@@ -111,13 +113,23 @@ class SinkService:
 
     async def _erase(self, session: str) -> None:
         """Remove a call from the sink; once more when no gateway puts anything of it any more."""
-        await self._insist_on_erasing(session)
+        erased = await self._erasures.read(session) or Erased(session)
+        if self._sink.removes:
+            await self._insist_on_erasing(erased)
         await asyncio.sleep(_LATE_S)
-        await self._insist_on_erasing(session)
-        _log.info("sink.erased", sink=self._sink.name, session=session)
+        did = await self._insist_on_erasing(erased)
+        await self._erasures.note(session, self.name, did)
+        if self.name == WEBHOOK:
+            await self._erasures.forget_webhook(session)
+        _log.info("sink.erased", sink=self.name, session=session, outcome=did.removal.value)
 
-    async def _insist_on_erasing(self, session: str) -> None:
-        for pause in pauses(*PAUSES):
-            if await self._sink.erase(session):
-                return
-            await asyncio.sleep(pause)
+    async def _insist_on_erasing(self, erased: Erased) -> Did:
+        """Return what the sink did in the end; KEPT if its receivers could not be told in time."""
+        began = monotonic()
+        waits = pauses(*PAUSES)
+        while (did := await self._sink.erase(erased)).removal is Removal.WAITING:
+            if not self._sink.removes and monotonic() - began > self._sink.keep:
+                return Did(Removal.KEPT, did.reason)
+            await self._erasures.note(erased.session, self.name, did)
+            await asyncio.sleep(next(waits))
+        return did

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.calls.directory import Known
+from gateway.calls.erasures import Did, Erased
 from gateway.readers.rendering import Message
+from gateway.sinks.filters import ERASED
 from gateway.sinks.tally import Tally
 
 
@@ -28,6 +30,11 @@ class Note:
     id: str
     message: Message
     seq: int | None
+
+
+def erasure_note(session: str) -> Note:
+    """Return the message that tells of a call's erasure; nothing follows it."""
+    return Note(f"{session}:erased", {"type": ERASED, "session_id": session}, None)
 
 
 class Sink(Protocol):
@@ -67,5 +74,9 @@ class Sink(Protocol):
         That is 0.0 where it does not say. Raises Gone if it wants no more of this call.
         """
 
-    async def erase(self, session: str) -> bool:
-        """Remove what it has of a call, if that is its to remove; False: it cannot now."""
+    @property
+    def removes(self) -> bool:
+        """Whether it can remove what it has of a call; else its receivers are told, once."""
+
+    async def erase(self, erased: Erased) -> Did:
+        """Remove what it has of a call, or tell its receivers; WAITING: it cannot now."""

@@ -14,7 +14,9 @@ class Tally:
     def __init__(self, counted: Callable[[str], None]) -> None:
         self._counted = counted
         self._since: Counter[str] = Counter()
-        self._reason = ""
+        self._new = False
+        self.reason = ""
+        """Why an attempt last failed; empty if none has."""
 
     def delivered(self) -> None:
         """Count an attempt that succeeded."""
@@ -22,7 +24,7 @@ class Tally:
 
     def failed(self, reason: str, outcome: str = FAILED) -> None:
         """Count one that did not."""
-        self._reason = reason
+        self.reason, self._new = reason, True
         self._count(FAILED, outcome)
 
     def dropped(self) -> None:
@@ -30,9 +32,10 @@ class Tally:
         self._count(DROPPED, DROPPED)
 
     def taken(self) -> tuple[Counter[str], str]:
-        """Return the counts since the last time, and why an attempt last failed; empty if none."""
-        taken, self._since, self._reason = (self._since, self._reason), Counter(), ""
-        return taken
+        """Return the counts since the last time, and why an attempt failed since; else empty."""
+        counted, reason = self._since, self.reason if self._new else ""
+        self._since, self._new = Counter(), False
+        return counted, reason
 
     def _count(self, kind: str, outcome: str) -> None:
         self._since[kind] += 1

@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 import aiohttp
 
 from gateway.calls.directory import Known
+from gateway.calls.erasures import Did, Erased, Removal
 from gateway.calls.store import WEBHOOK
 from gateway.readers.rendering import Message
-from gateway.sinks.sink import Note
+from gateway.sinks.sink import Gone, Note, erasure_note
 from gateway.sinks.tally import Tally
 from gateway.webhooks.addresses import Resolver
 from gateway.webhooks.rules import WebhookRules
@@ -23,6 +24,7 @@ class Webhooks:
 
     name = WEBHOOK
     most = 1
+    removes = False
 
     def __init__(self, rules: WebhookRules, tally: Tally, keep: float) -> None:
         self._rules = rules
@@ -57,6 +59,17 @@ class Webhooks:
         (note,) = notes
         return await self._sender.post(known.record.about.webhook, note.id, note.message)
 
-    async def erase(self, session: str) -> bool:
-        """Do nothing: what was posted is its receiver's."""
-        return True
+    async def erase(self, erased: Erased) -> Did:
+        """See `Sink`."""
+        assert self._sender is not None
+        url = erased.webhook or self._rules.url
+        if not url:
+            return Did(Removal.KEPT, "nobody knows the URL of its webhook any more")
+        note = erasure_note(erased.session)
+        try:
+            wanted = await self._sender.post(url, note.id, note.message)
+        except Gone as gone:
+            return Did(Removal.KEPT, str(gone))
+        if wanted is not None:
+            return Did(Removal.WAITING, self.tally.reason)
+        return Did(Removal.TOLD)

@@ -233,6 +233,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "callscribe gateway": "its paths are an example's; test_sinks.py starts one with a sink",
         '{"id": "7c9e': f"{OUTPUT}; test_files.py reads such lines",
         "SELECT": "needs a database; test_postgres.py reads its tables",
+        "GET /v1/sessions": f"{OUTPUT}; test_erasures.py reads such a report",
         "callscribe sinks": "needs calls; test_backlog.py runs all three on some",
         "--sinks": "a flag of the command above; test_rules.py reads such ones",
     },

@@ -104,6 +104,7 @@ def test_every_key_of_the_architecture_is_one_the_bus_builds():
         *(keys.doorbell(stage, 7), keys.out(gateway), keys.named("any", "any"), keys.due("<sink>")),
         *(keys.access(), keys.spent("<name>"), keys.usage("<tenant>", "<day>")),
         *(keys.counted("<tenant>", "<session>"), keys.taken("<sink>"), keys.sinks()),
+        keys.erasure("<session>"),
     ]
     spelled = {
         re.sub(r"\{[0-9a-f]{32}\}", "{<name>}", re.sub(r"\{p\d\d\}", "{pNN}", key.decode()))

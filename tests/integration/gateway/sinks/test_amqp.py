@@ -11,6 +11,7 @@ import pytest
 
 from common.bus import commands
 from common.pipeline import text
+from gateway.calls.erasures import Erased, Removal
 from gateway.calls.store import erasure
 from gateway.sinks.filters import Filter
 from tests.integration.callscribe.processes import until_true
@@ -131,14 +132,16 @@ async def test_an_exchange_that_is_removed_is_made_again(link, broker):
     known = await opened(link, "bus")
     outcomes = Outcomes()
     sink = outcomes.sink(broker, "removed", Filter(frozenset({"session_erased"})))
+    did = []
     async with sink.opened():
-        assert await sink.erase(known.session)
+        did.append(await sink.erase(Erased(known.session)))
         async with channel(broker) as reading:
             await reading.exchange_delete("removed")
-        assert not await sink.erase(known.session)
+        did.append(await sink.erase(Erased(known.session)))
         await bind(broker, "removed")
-        assert await sink.erase(known.session)
-    assert outcomes == ["delivered", "failed", "delivered"]
+        did.append(await sink.erase(Erased(known.session)))
+    assert [each.removal for each in did] == [Removal.TOLD, Removal.WAITING, Removal.TOLD]
+    assert outcomes == ["failed"]
 
 
 async def test_receivers_are_told_of_what_is_erased(link, feed, broker):

@@ -17,6 +17,7 @@ from gateway.sinks.sink import Gone, Note
 from tests.integration.callscribe.processes import until_true
 from tests.integration.gateway.sinks.calls import final, opened, say
 from tests.integration.gateway.sinks.database import Database, programs
+from tests.integration.gateway.sinks.resources import asking
 from tests.integration.gateway.sinks.running import attending, terms
 
 asyncpg = pytest.importorskip("asyncpg", reason="needs the extra postgres")
@@ -132,6 +133,35 @@ async def test_an_erased_call_leaves_its_id_and_takes_nothing_more(link, feed, s
             await sink.put(known, [])
     assert await rows.fetch(_FINALS) == []
     (call,) = await rows.fetch("SELECT * FROM callscribe.calls")
+    assert {name for name, value in call.items() if value is not None} == {"session_id", "erased"}
+
+
+async def test_a_call_that_redis_lost_leaves_its_id_once_the_database_is_back(
+    link, feed, server, rows
+):
+    outcomes = Outcomes()
+    session = "0123456789abcdef0123456789abcdef"
+    sink = outcomes.database(server)
+    known = replace(await opened(link, "crm", About(conversation="secret")), session=session)
+    message = {"type": "final", "seq": 1, "channel": 0, "utterance": 1, "start": 0.0, "end": 1.0}
+    async with sink.opened():
+        await sink.put(known, [Note("1", message | {"text": "secret", "language": None}, 1)])
+    await link.insist([commands.undue("crm", "s")])
+    server.stop()
+    async with asking(link, feed, ["crm"]) as ask:
+        assert (await ask.erase(session))[0] == 202
+        async with attending(link, feed, outcomes.database(server)) as service:
+            await until_true(lambda: outcomes.count("failed") > 1)
+            _, report = await ask.report(session)
+            (said,) = report["sinks"]
+            assert (said["state"], bool(said["reason"]), report["done"]) == ("waiting", True, False)
+            server.start()
+            await until_true(lambda: not service._running)
+        assert await ask.states(session) == {"crm": "removed"}
+    again = await asyncpg.connect(server.url)
+    assert await again.fetch(_FINALS) == []
+    (call,) = await again.fetch("SELECT * FROM callscribe.calls")
+    await again.close()
     assert {name for name, value in call.items() if value is not None} == {"session_id", "erased"}
 
 

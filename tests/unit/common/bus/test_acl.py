@@ -209,6 +209,8 @@ def test_who_adds_to_a_key_may_write_it_and_somebody_may_read_it(stream):
         ("operator", keys.taken("crm"), "R"),
         ("gateway", keys.taken("crm"), "RW"),
         ("metrics", keys.taken("crm"), ""),
+        ("gateway", keys.erasure("s"), "RW"),
+        ("operator", keys.erasure("s"), ""),
         ("metrics", LEG.key(AUDIO), ""),
         ("metrics", keys.work_items("vad"), "R"),
         ("gateway", b"other", ""),

@@ -68,6 +68,7 @@ def test_every_builder_is_in_the_table():
         keys.calls("0123abcd"),
         keys.named("acme", "case 7"),
         keys.taken("webhook"),
+        keys.erasure("s"),
         keys.spent("aGVsbG8"),
         keys.usage("acme", "2026-11-22"),
         keys.counted("acme", "s"),
