@@ -17,9 +17,9 @@ def credential(
 ) -> str:
     """Return the key or token that came with a request; empty for none.
 
-    A client sends it as `X-Api-Key` or `Authorization`; a browser, which cannot, as the second of
-    two WebSocket subprotocols, or in the name of one. `headers` by their names in lower case.
-    `query`: parameters, for a protocol that allows them.
+    A client sends it as `X-Api-Key` or `Authorization`, there with a scheme or alone; a browser,
+    which cannot, as the second of two WebSocket subprotocols, or in the name of one. `headers` by
+    their names in lower case. `query`: parameters, for a protocol that allows them.
     """
     split = [value.partition(" ") for value in headers.get("authorization", ())]
     offered = ",".join(headers.get("sec-websocket-protocol", ())).split(",")
@@ -31,6 +31,8 @@ def credential(
         for prefix in _PREFIXES
         if name.startswith(prefix)
     ]
+    values = [value.strip() for value in headers.get("authorization", ())]
+    alone = (each for each in values if " " not in each and each.lower() not in _SCHEMES)
     tokens = (key.strip() for scheme, _, key in split if scheme.lower() in _SCHEMES)
     told = (value for name in IN_QUERY for value in (query or {}).get(name, ()))
-    return next(filter(None, chain(headers.get("x-api-key", ()), tokens, told)), "")
+    return next(filter(None, chain(headers.get("x-api-key", ()), tokens, alone, told)), "")

@@ -4,10 +4,12 @@ Such a module exposes its `gateway.protocols.api.Protocol`.
 """
 
 from gateway.protocols import (
+    assemblyai,
     asterisk,
     audiofork,
     audiosocket,
     deepgram,
+    flux,
     native,
     openai_realtime,
     transcribe,
@@ -21,6 +23,8 @@ PROTOCOLS: tuple[Protocol, ...] = (
     native.PROTOCOL,
     transcribe.PROTOCOL,
     deepgram.PROTOCOL,
+    flux.PROTOCOL,
+    assemblyai.PROTOCOL,
     openai_realtime.PROTOCOL,
     whisper_streaming.TCP,
     whisper_streaming.WEBSOCKET,

@@ -16,6 +16,7 @@ from callscribe.client.options import Changes, Options
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
 from tests.integration.protocols.bad import BAD
 from tests.integration.protocols.clients import CLIENTS, Message
+from tests.turn_invariants import TURN_BREACHES
 
 _MESSAGE_S = (0.02, 0.2)
 _PAUSE_S = (0.3, 2.5)
@@ -201,7 +202,10 @@ def others(
             formats = [each for each in CLIENTS[name].formats if each.channels == channels]
             sound = dice.choice(formats)
             options = Options(
-                encoding=sound.encoding, sample_rate=sound.sample_rate, channels=channels
+                encoding=sound.encoding,
+                sample_rate=sound.sample_rate,
+                channels=channels,
+                endpointing="turn" if name in TURN_BREACHES else None,
             )
             kind = _Kind(name, options, splits=name not in _APART, protocol=name)
             made.append(_script(f"{name}-{channels}", kind, dice, clips, seconds))

@@ -4,6 +4,7 @@ Its gateway is never hurt and its connection never breaks; everything behind the
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ from tests.chaos.progress import ENDED
 from tests.chaos.scripts import Aside, Flush, Introduce, Say
 from tests.integration.protocols.calls import Call, Ports, utterances
 from tests.integration.protocols.clients import CLIENTS
+from tests.turn_invariants import TURN_BREACHES
 
 _TURNED_AWAY = (1012, 1013)
 """Close codes of a gateway that takes no call now."""
@@ -62,6 +64,7 @@ async def _hold(ports: Ports, ours: Call, course: Course, expected: Sequence[str
     if not course.failure:
         await ours.finish(expected)
         course.finals = await _result(ports, ours)
+        course.failure = "; ".join(_breaches(ours)[:3])
     course.progress.tell(time.monotonic(), ENDED)
 
 
@@ -91,6 +94,12 @@ async def _say_why(ours: Call, course: Course, seconds: float) -> None:
     if early and code in (0, *_TURNED_AWAY):
         raise _TurnedAway
     course.failure = f"closed after {seconds:.1f} s: {code} {reason}"
+
+
+def _breaches(ours: Call) -> list[str]:
+    """Return what a protocol that is made for turns has promised and not kept."""
+    check = TURN_BREACHES.get(ours.protocol)
+    return check(map(json.loads, ours.told.messages)) if check else []
 
 
 async def _result(ports: Ports, ours: Call) -> list[Spoken]:

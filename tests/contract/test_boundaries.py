@@ -101,6 +101,32 @@ def deepgram(sound: AudioFormat) -> Way:
     )
 
 
+def flux(sound: AudioFormat) -> Way:
+    asked: dict[str, list[str]] = {
+        "model": ["flux-general-en"],
+        "encoding": ["linear16" if sound.encoding == "pcm16" else sound.encoding],
+        "sample_rate": [str(sound.sample_rate)],
+    }
+    return Way(
+        name="flux",
+        sound=sound,
+        query=asked,
+        ends=[[each] for each in binary('{"type": "ForceEndTurn"}')],
+        between=binary('{"type": "Configure"}'),
+    )
+
+
+def assemblyai(sound: AudioFormat) -> Way:
+    named = {"pcm16": "pcm_s16le", "mulaw": "pcm_mulaw"}[sound.encoding]
+    return Way(
+        name="assemblyai",
+        sound=sound,
+        query={"encoding": [named], "sample_rate": [str(sound.sample_rate)]},
+        ends=[[each] for each in binary('{"type": "ForceEndpoint"}')],
+        between=binary('{"type":"KeepAlive"}', '{"type": "UpdateConfiguration"}'),
+    )
+
+
 def realtime(kind: str, sound: AudioFormat) -> Way:
     given = {"type": kind, "rate": sound.sample_rate}
     session = {"type": "transcription", "audio": {"input": {"format": given}}}
@@ -145,6 +171,12 @@ STOP = '{"type": "stop_recording"}'
 WAYS = [
     *map(native, SOUNDS),
     *map(deepgram, SOUNDS),
+    *(
+        way(sound)
+        for way in (flux, assemblyai)
+        for sound in SOUNDS
+        if sound.channels == 1 and sound.encoding in ("pcm16", "mulaw")
+    ),
     realtime("audio/pcm", AudioFormat("pcm16", 24_000)),
     realtime("audio/pcm", AudioFormat("pcm16", 16_000)),
     realtime("audio/pcmu", AudioFormat("mulaw", 8_000)),
@@ -227,7 +259,7 @@ class Client:
 
     @property
     def truncations(self) -> int:
-        return sum("truncated_sample" in str(message) for message in self.messages)
+        return sum("truncated_sample" in str(message).lower() for message in self.messages)
 
 
 class Line:

@@ -5,7 +5,7 @@ A protocol joins by an entry in `DIALOGUES`; one that is missing there fails the
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -32,6 +32,7 @@ from gateway.protocols.events import (
     Created,
     Dtmf,
     Ended,
+    Event,
     Failed,
     Final,
     Gap,
@@ -43,6 +44,8 @@ from gateway.protocols.events import (
     SpeechEnded,
     SpeechStarted,
     Timing,
+    Turn,
+    TurnKind,
     Words,
 )
 from gateway.settings import GatewaySettings
@@ -109,6 +112,23 @@ DIALOGUES = {
         flush='{"type": "Finalize"}',
         finish='{"type": "CloseStream"}',
     ),
+    "flux": Dialogue(
+        request=Request(
+            path="/v2/listen",
+            query={
+                "model": ["flux-general-en"],
+                "encoding": ["linear16"],
+                "sample_rate": ["16000"],
+            },
+        ),
+        flush='{"type": "ForceEndTurn"}',
+        finish='{"type": "CloseStream"}',
+    ),
+    "assemblyai": Dialogue(
+        request=Request(path="/v3/ws", query={"sample_rate": ["16000"]}),
+        flush='{"type": "ForceEndpoint"}',
+        finish='{"type": "Terminate"}',
+    ),
     "openai_realtime": Dialogue(
         request=Request(path="/v1/realtime", query={"intent": ["transcription"]}, session="call"),
         opening=('{"type": "input_audio_buffer.append", "audio": ""}',),
@@ -139,6 +159,23 @@ DIALOGUES = {
     "audiofork": Dialogue(opening=('{"sample_rate": 16000}',)),
 }
 
+
+def turn(kind: TurnKind) -> Turn:
+    return Turn(
+        kind=kind,
+        channel=0,
+        turn=1,
+        step=1,
+        utterance=1,
+        start=0,
+        end=8_000,
+        at=9_000,
+        transcript="hello",
+        language=None,
+        reason="silence" if kind == "ended" else None,
+    )
+
+
 EVENTS = [
     Created("session", "token"),
     Resumed("session", "token", 16_000, 3, 1),
@@ -161,6 +198,7 @@ EVENTS = [
     Words(0, 1, 2, 0, 8_000, (TimedWord("hello", 0, 4_000, 0.5),)),
     Words(0, 1, 2, 0, 8_000, None, "why"),
     SpeechStarted(0, 1, 0, 512),
+    *[turn(kind) for kind in ("started", "eager_end", "resumed", "ended")],
     SpeechEnded(0, 1, 0, 8_000, 20_000, "silence"),
     Gap(0, 8_000, 16_000),
     Dtmf(0, 8_000, "#"),
@@ -298,10 +336,14 @@ def test_an_error_reaches_a_client_that_never_opened(name):
 @everyone
 def test_a_final_reaches_every_client(name):
     dialogue, (codec, _) = DIALOGUES[name], opened(name)
-    told = codec.render(Final(0, 1, 1, 0, 8_000, 9_000, "hello", None, None, "silence"), 1.5)
+    final = Final(0, 1, 1, 0, 8_000, 9_000, "hello", None, None, "silence")
+    events: list[Event] = [turn("started"), turn("ended"), final]
+    told = [message for event in events for message in codec.render(event, 1.5)]
     replies = said(codec, dialogue.audio(bytes(2)))
     answers = [m for command in replies if isinstance(command, Say) for m in command.messages]
-    messages = {"sent": told, "replies": answers, "elsewhere": ["hello"]}[dialogue.results]
+    sent: Mapping[str, Sequence[str | bytes]]
+    sent = {"sent": told, "replies": answers, "elsewhere": ["hello"]}
+    messages = sent[dialogue.results]
     assert (list(told) == []) == (dialogue.results != "sent")
     *_, message = messages
     assert "hello" in (message if isinstance(message, str) else message.decode())

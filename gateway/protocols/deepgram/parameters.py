@@ -96,7 +96,7 @@ def live(query: Query, defaults: SessionOptions) -> Live:
         speech_end = 0 if _endless(query) else round(silence * SAMPLE_RATE)
         silence = max(end / SAMPLE_RATE, OPTIONS["silence_threshold"].low)
     interim = flag(query, "interim_results")
-    coding = CODINGS.get(_last(query, "encoding"))
+    coding = CODINGS.get(last(query, "encoding"))
     options = with_changes(
         recognition(query, defaults),
         {"interim_results": interim, "silence_threshold": silence},
@@ -160,7 +160,7 @@ def terms(name: str, given: object) -> tuple[str, ...]:
 
 def flag(query: Query, name: str) -> bool:
     """Read a parameter that is true or false; without it, it is false. Raises ClientError."""
-    match _last(query, name).lower():
+    match last(query, name).lower():
         case "true" | "1":
             return True
         case "false" | "0" | "":
@@ -169,13 +169,19 @@ def flag(query: Query, name: str) -> bool:
             raise _invalid(f"{name} must be true or false, not {other[:40]!a}")
 
 
+def last(query: Query, name: str) -> str:
+    """Return the last value of a parameter, empty without one."""
+    values = query.get(name)
+    return values[-1] if values else ""
+
+
 def audio(query: Query) -> AudioFormat:
     """Read the format of raw audio. Raises ClientError."""
-    encoding = _last(query, "encoding")
+    encoding = last(query, "encoding")
     known = ", ".join((*ENCODINGS, *filter(None, CODINGS)))
     if encoding not in ENCODINGS:
         raise _invalid(f"encoding must be one of {known}, not {encoding[:40]!a}")
-    if not _last(query, "sample_rate"):
+    if not last(query, "sample_rate"):
         raise _invalid("sample_rate is missing: raw audio does not tell it")
     rate = _number(query, "sample_rate", MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)
     return AudioFormat(ENCODINGS[encoding], rate, _channels(query))
@@ -183,13 +189,13 @@ def audio(query: Query) -> AudioFormat:
 
 def _channels(query: Query) -> int:
     flag(query, "multichannel")  # two channels are recognised apart in any case
-    return _number(query, "channels", 1, MAX_CHANNELS) if _last(query, "channels") else 1
+    return _number(query, "channels", 1, MAX_CHANNELS) if last(query, "channels") else 1
 
 
 def _endpointing(query: Query, defaults: SessionOptions) -> float:
     """Return the seconds of silence that end an utterance."""
     option = OPTIONS["silence_threshold"]
-    match _last(query, "endpointing").lower():
+    match last(query, "endpointing").lower():
         case "" | "true":
             return defaults.silence_threshold
         case "false":
@@ -201,18 +207,18 @@ def _endpointing(query: Query, defaults: SessionOptions) -> float:
 
 def _endless(query: Query) -> bool:
     """Whether silence ends no speech."""
-    return _last(query, "endpointing").lower() == "false"
+    return last(query, "endpointing").lower() == "false"
 
 
 def _utterance_end(query: Query) -> int | None:
-    if _last(query, "utterance_end_ms").lower() in ("", "false"):
+    if last(query, "utterance_end_ms").lower() in ("", "false"):
         return None
     wait = _number(query, "utterance_end_ms", 1, _MOST_UTTERANCE_END)
     return wait * SAMPLE_RATE // 1000
 
 
 def _language(query: Query) -> str | None:
-    given = _last(query, "language")
+    given = last(query, "language")
     if given in ("", "multi"):
         return None
     found: str | None = fields.language("language", given)
@@ -240,16 +246,11 @@ def _term(keyword: str) -> str | None:
 
 
 def _number(query: Query, name: str, low: int, high: int) -> int:
-    given = _last(query, name)
+    given = last(query, name)
     # Not int() alone, which takes spaces, underscores and other scripts' digits.
     if not re.fullmatch(r"[0-9]{1,9}", given) or not low <= int(given) <= high:
         raise _invalid(f"{name} must be a whole number from {low} to {high}, not {given[:40]!a}")
     return int(given)
-
-
-def _last(query: Query, name: str) -> str:
-    values = query.get(name)
-    return values[-1] if values else ""
 
 
 def _invalid(text: str) -> ClientError:

@@ -67,6 +67,8 @@ _CONTROLS: dict[str, list[str | bytes]] = {
     ],
     "transcribe": ['{"type": "stop_recording"}', '{"type": "start_recording"}'],
     "deepgram": ['{"type": "Finalize"}', '{"type": "KeepAlive"}'],
+    "flux": ['{"type": "ForceEndTurn"}', '{"type": "Configure"}'],
+    "assemblyai": ['{"type": "ForceEndpoint"}', '{"type": "UpdateConfiguration"}'],
     "openai_realtime": [
         _text(type="input_audio_buffer.commit"),
         _update(300),

@@ -62,6 +62,7 @@ _VOSK = Bad(
     fatal=NONSENSE,
     harmless=('{"config": {"sample_rate": 8000}}',),
 )
+_FLUX = "model=flux-general-en&encoding=linear16&sample_rate=16000"
 BAD: Mapping[str, Bad] = {
     "native": Bad(
         first=(
@@ -96,6 +97,28 @@ BAD: Mapping[str, Bad] = {
             "encoding=linear16&sample_rate=16000&utterance_end_ms=-1",
         ),
         harmless=(*NONSENSE, '{"type": "Configure", "keyterms": 7}'),
+    ),
+    "flux": Bad(
+        queries=(
+            "model=nova-3&encoding=linear16&sample_rate=16000",
+            f"{_FLUX}&eot_threshold=2",
+            f"{_FLUX}&eager_eot_threshold=0.9",
+            f"{_FLUX}&eot_timeout_ms=soon",
+            "model=flux-general-en&encoding=vorbis&sample_rate=16000",
+            "model=flux-general-en&encoding=linear16",
+        ),
+        fatal=(*NONSENSE, '{"type": "KeepAlive"}'),
+        harmless=('{"type": "Configure", "keyterms": 7}',),
+    ),
+    "assemblyai": Bad(
+        queries=(
+            "encoding=pcm_s16le",
+            "encoding=vorbis&sample_rate=16000",
+            "sample_rate=16000&keyterms_prompt=Dashwood",
+            "sample_rate=16000&max_turn_silence=-1",
+            "sample_rate=16000&language_codes=%5B%22tlh%22%5D",
+        ),
+        fatal=(*NONSENSE, '{"type": "UpdateConfiguration", "vad_threshold": "high"}'),
     ),
     "openai_realtime": Bad(
         harmless=(

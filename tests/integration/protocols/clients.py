@@ -101,6 +101,15 @@ def _listen(name: str, sound: AudioFormat) -> Mapping[str, Any]:
     return {"encoding": encoding, "sample_rate": sound.sample_rate, "channels": sound.channels}
 
 
+def _mono(name: str, sound: AudioFormat) -> Mapping[str, Any]:
+    return {key: value for key, value in _listen(name, sound).items() if key != "channels"}
+
+
+def _streaming(name: str, sound: AudioFormat) -> Mapping[str, Any]:
+    encoding = {"pcm16": "pcm_s16le", "mulaw": "pcm_mulaw"}[sound.encoding]
+    return {"encoding": encoding, "sample_rate": sound.sample_rate}
+
+
 def _results(message: Mapping[str, Any]) -> Heard:
     if message["type"] != "Results" or not message["is_final"]:
         return ()
@@ -203,6 +212,22 @@ CLIENTS: Mapping[str, Client] = {
         asides=_both('{"type":"KeepAlive"}', ' { "type" : "KeepAlive" }\n'),
         finish=('{"type": "CloseStream"}',),
         heard=_results,
+    ),
+    "flux": Client(
+        formats=(WIDE, NARROW),
+        query=lambda name, sound: {"model": "flux-general-en", **_mono(name, sound)},
+        flushes=_alone(*_both('{"type": "ForceEndTurn"}')),
+        asides=_both('{"type": "Configure"}'),
+        finish=('{"type": "CloseStream"}',),
+        heard=lambda m: [(0, m["transcript"])] if m.get("event") == "EndOfTurn" else (),
+    ),
+    "assemblyai": Client(
+        formats=(WIDE, NARROW),
+        query=_streaming,
+        flushes=_alone(*_both('{"type": "ForceEndpoint"}')),
+        asides=_both('{"type":"KeepAlive"}', '{"type": "UpdateConfiguration"}'),
+        finish=('{"type": "Terminate"}',),
+        heard=lambda m: [(0, m["transcript"])] if m.get("end_of_turn") else (),
     ),
     "openai_realtime": Client(
         formats=(WIDE, NARROW),

@@ -11,8 +11,8 @@ from tests.integration.protocols.calls import BY_NAME, Call, Ports, Wire, answer
 from tests.integration.protocols.clients import CLIENTS, NARROW, WIDE, Message, Told
 from tests.integration.protocols.speech import seconds, spoken
 
-CLOSED_FOR_IT = (1003, 1007, 1008)
-"""Close codes of a client that made a mistake (RFC 6455, 7.4.1)."""
+CLOSED_FOR_IT = (1003, 1007, 1008, 3006)
+"""Close codes of a client that made a mistake (RFC 6455, 7.4.1; AssemblyAI's own)."""
 TOO_BIG = 1009
 
 

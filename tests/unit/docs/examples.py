@@ -115,6 +115,9 @@ RUN: dict[str, dict[str, str]] = {
         "[callscribe]": f"{_HERE}::test_the_channel_of_asterisk_is_that_of_the_example",
         "import socket": f"{_TELEPHONES}::test_the_example_for_asterisk_runs",
     },
+    "docs/protocols/assemblyai.md": {
+        "import sys": "tests/clients/test_assemblyai.py::test_the_example_of_the_document_runs",
+    },
     "docs/protocols/deepgram.md": {
         "const recorder": "tests/web/test_recorder.py::test_the_printed_lines_bring_words",
         "import asyncio": "tests/clients/test_deepgram.py::test_the_example_of_the_documents_runs",
@@ -123,6 +126,9 @@ RUN: dict[str, dict[str, str]] = {
         "from openai": "tests/clients/test_files.py::test_the_example_of_the_document_works",
         "from deepgram": "tests/clients/test_files.py::test_the_example_of_the_document_works",
         "curl": "tests/integration/gateway/test_files.py::test_the_examples_of_the_document_work",
+    },
+    "docs/protocols/flux.md": {
+        "import asyncio": "tests/clients/test_flux.py::test_the_example_of_the_document_runs",
     },
     "docs/protocols/freeswitch.md": {
         "uuid_audio_fork": f"{_HERE}::test_what_freeswitch_is_told_opens_a_call",

@@ -11,6 +11,7 @@ from gateway.access.principal import anonymous
         {"authorization": ["Bearer secret"]},
         {"authorization": ["bearer  secret "]},
         {"authorization": ["Token secret"]},
+        {"authorization": [" secret "]},
         {"sec-websocket-protocol": ["token, secret"]},
         {"sec-websocket-protocol": ["realtime, openai-insecure-api-key.secret"]},
         {"sec-websocket-protocol": ["callscribe, token.secret"]},
