@@ -130,8 +130,7 @@ def sessions() -> bytes:
 
 def named(tenant: str, name: str) -> bytes:
     """Return the sorted set of a tenant's calls that clients know by a name: id -> began, in ms."""
-    digest = blake2b(name.encode(), key=tenant.encode(), digest_size=16)
-    return _of(digest.hexdigest(), NAMED)
+    return _of(_digest(tenant, name), NAMED)
 
 
 def due(sink: str) -> bytes:
@@ -185,8 +184,11 @@ def usage(tenant: str, day: str) -> bytes:
 
 
 def counted(tenant: str, session: str) -> bytes:
-    """Return the hash of what a tenant's usage has of one call."""
-    return _of(f"t.{tenant}", COUNTED.of(session))
+    """Return the hash of what a tenant's usage has of one call; its name tells nothing of the call.
+
+    It stays when the call is erased: gateways that learn of that late tell of its use once more.
+    """
+    return _of(f"t.{tenant}", COUNTED.of(_digest(tenant, session)))
 
 
 def doorbell(stage: str, number: int) -> bytes:
@@ -202,6 +204,10 @@ def out(gateway: str) -> bytes:
 def is_permanent(key: bytes) -> bool:
     """Tell whether a key may live without a TTL."""
     return _PERMANENT.fullmatch(key) is not None
+
+
+def _digest(tenant: str, name: str) -> str:
+    return blake2b(name.encode(), key=tenant.encode(), digest_size=16).hexdigest()
 
 
 def _of(owner: str, kind: Stream) -> bytes:

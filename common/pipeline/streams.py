@@ -384,9 +384,9 @@ COUNTED = Stream(
     Ids.NONE,
     Lifetime.DAY,
     scope=Scope.TENANT,
-    number="<session>",
+    number="<digest>",
     holds="the same of a call",
-    reveals="ids of calls, their length",
+    reveals="how long calls are",
 )
 
 SOURCES = {"audio": AUDIO, "clean": CLEAN}

@@ -120,9 +120,7 @@ class Directory:
 
     async def _erase(self, known: Known) -> None:
         session = known.session
-        # A gateway strikes a call off the list once it has told all that the call used.
-        (ran,) = await self._link.insist([commands.strike(session)])
-        if await self._store.acquire(session, ERASED) is None:  # it is on the list again
+        if await self._store.acquire(session, ERASED) is None:
             return
         # First of all what outlives this gateway: without the session nobody may ask once more.
         if sinks := self._store.sinks_of(known.record):
@@ -140,10 +138,7 @@ class Directory:
         ]
         undue = [commands.undue(sink, session) for sink in self._store.all_sinks]
         undue += [commands.forget_taken(sink, session) for sink in self._store.all_sinks]
-        gone = [commands.strike(session), *undue, *names]
-        (runs, *_) = await self._link.insist(gone)
-        if not (ran and runs):
-            await self._link.insist([commands.remove(keys.counted(known.record.tenant, session))])
+        await self._link.insist([commands.strike(session), *undue, *names])
         await self._forget(known)
         task = asyncio.create_task(self._remove_late(known, every), name="erase late writes")
         self._later[task] = known, every
@@ -159,8 +154,8 @@ class Directory:
             task.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(_FINISHING):
-                for known, every in late.values():
-                    await self._remove(known, every)
+                for _, every in late.values():
+                    await self._link.insist([commands.remove(*every)])
                 await asyncio.gather(*(self._forget(known) for known, _ in late.values()))
 
     async def _keys_of(self, leg: Leg) -> list[bytes]:
@@ -176,13 +171,8 @@ class Directory:
         """Remove what workers begin that do not know yet: they notice within seconds."""
         for pause in _LATE_PAUSES:
             await asyncio.sleep(pause)
-            await self._remove(known, every)
+            await self._link.insist([commands.remove(*every)])
         await self._forget(known)
-
-    async def _remove(self, known: Known, every: Sequence[bytes]) -> None:
-        # What is counted of a running call's use is needed until all of it is told.
-        counted = keys.counted(known.record.tenant, known.session)
-        await self._link.insist([commands.remove(*every), commands.remove(counted)])
 
 
 def _keys_of(leg: Leg, last: int) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from common.bus import keys
+from common.bus.keys import Leg
 from common.options import SessionOptions
 from common.pipeline.streams import META
 from common.redis.link import Link
@@ -57,8 +58,7 @@ async def test_an_erasure_outlives_whoever_asked_for_it(link, redis_url, directo
     session = await opened(link)
     (known,) = await directory.find(session, None)
     with admin(redis_url) as client:
-        counted = keys.counted(TENANT, session)
-        client.hset(counted, "audio_ms", 1)
+        late = Leg(session, 0).key("audio")
         asking = asyncio.create_task(directory.erase(known))
         meta = keys.session_key(session, META)
         await wait_until(
@@ -67,15 +67,16 @@ async def test_an_erasure_outlives_whoever_asked_for_it(link, redis_url, directo
         asking.cancel()
         await wait_until(lambda: not client.hlen(keys.index("vad")), "it is erased")
         assert not client.exists(meta)
-        await wait_until(lambda: not client.exists(counted), "what was counted is erased later")
+        client.xadd(late, {"p": "x"})
+        await wait_until(lambda: not client.exists(late), "what was written late is erased")
 
 
 async def test_a_gateway_that_stops_finishes_its_erasures(link, redis_url, directory):
     session = await opened(link)
     (known,) = await directory.find(session, None)
     with admin(redis_url) as client:
-        late = keys.counted(TENANT, session)
-        client.hset(late, "audio_ms", 1)
+        late = Leg(session, 0).key("audio")
+        client.xadd(late, {"p": "x"})
         asking = asyncio.create_task(directory.erase(known))
         await asyncio.sleep(0)
         asking.cancel()
