@@ -126,6 +126,8 @@ class SessionStore:
         `proof` is a token's digest, empty where a gateway adopts an orphan. `attempt` numbers the
         client's attempts, 0 if it does not number them. Raises Superseded if a later attempt has
         the session, or if `former` is given and no longer the owner.
+
+        Only one answer is awaited: of two in this process, the later owner is told later.
         """
         meta = keys.session_key(session, META)
         arguments = (proof, owner, self._gateway, keys.SESSION_TTL, attempt, former, MAX_CHANNELS)
@@ -134,8 +136,6 @@ class SessionStore:
             raise Superseded(session)
         if not found:
             return None
-        # Only if the call exists: a client may ask for any name.
-        await self._link.evaluate([_listing([session])])
         terms, options, gateway, seq, *per_channel = found
         record = SessionRecord.unpack(terms, options)
         controls = [int(count or 0) for count in per_channel[::2]]
@@ -151,7 +151,8 @@ class SessionStore:
         )
 
     async def stored(self, acquired: Acquired) -> list[StoredLeg]:
-        """Return what Redis has of a session's audio, per channel."""
+        """List a session as one that has a gateway; return what Redis has of its audio."""
+        await self._link.evaluate([_listing([acquired.session])])
         legs = [Leg(acquired.session, channel) for channel in range(len(acquired.ends))]
         replies = await self._link.insist([commands.facts(leg.key(AUDIO)) for leg in legs])
         # When a session is over, its audio is gone and its end is known.
