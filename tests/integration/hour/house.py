@@ -1,4 +1,4 @@
-"""A gateway with VAD and a recogniser in one event loop, on a real Redis; its clients are here."""
+"""Gateways with VAD and a recogniser in one event loop, on a real Redis; clients are here, too."""
 
 import asyncio
 import gc
@@ -72,16 +72,30 @@ def held(*roots: object, shared: Sequence[type] = _SHARED) -> int:
 
 
 class House:
-    """Everything but the sockets of clients."""
+    """Everything but the sockets of clients: so many gateways, and workers of each stage.
 
-    def __init__(self, url: str, clock: Clock) -> None:
+    `slots`: work items that a worker carries.
+    """
+
+    def __init__(
+        self, url: str, clock: Clock, *, gateways: int = 1, workers: int = 1, slots: int = 256
+    ) -> None:
         self.clock = clock
+        self.gateways: list[GatewayServer] = []
+        self.runners: list[Runner[Any]] = []
+        self._most = gateways
+        self._workers = workers
+        self._slots = slots
         self._url = url
         self._where = SecretUrl(url)
         self._stop = Stop()
         self._links: list[Link] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._runners: list[Runner[Any]] = []
+
+    @property
+    def gateway(self) -> GatewayServer:
+        """The first one."""
+        return self.gateways[0]
 
     async def _dial(self, role: str) -> Link:
         link = Link(admin_address(self._url), role)
@@ -92,35 +106,41 @@ class House:
     async def start(self) -> None:
         """Start all services."""
         settings = AsrSettings(redis_url=self._where)
-        engine = DigestEngine(engines.settings_of(settings))
         vad = VadSettings(redis_url=self._where, vad_tick_ms=_TICK_MS)
-        await self._work(VadStage(vad, SileroVad, VadMetrics.build(CollectorRegistry())), vad)
-        await self._work(
-            AsrStage(settings, engine, AsrMetrics.build(CollectorRegistry())), settings
-        )
-        self.gateway = GatewayServer(
-            GatewaySettings(redis_url=self._where, port=0, asr_load=0.0, flush_ms=_TICK_MS // 2),
-            CollectorRegistry(),
-            "gateway",
-            self._stop,
-        )
-        await self.gateway.start(None)
-        self._run(self.gateway.services().values())
-        while self.gateway.unready() is not None:
+        for number in range(self._workers):
+            hears = VadStage(vad, SileroVad, VadMetrics.build(CollectorRegistry()))
+            await self._work(hears, vad, number)
+            engine = DigestEngine(engines.settings_of(settings))
+            writes = AsrStage(settings, engine, AsrMetrics.build(CollectorRegistry()))
+            await self._work(writes, settings, number)
+        for number in range(self._most):
+            gateway = GatewayServer(
+                GatewaySettings(
+                    redis_url=self._where, port=0, asr_load=0.0, flush_ms=_TICK_MS // 2
+                ),
+                CollectorRegistry(),
+                f"gateway{number}",
+                self._stop,
+            )
+            await gateway.start(None)
+            self.gateways.append(gateway)
+            self._run(gateway.services().values())
+        while any(gateway.unready() is not None for gateway in self.gateways):
             await asyncio.sleep(0.05)
 
-    async def _work(self, stage: Stage[Any, Any], settings: StageSettings) -> None:
+    async def _work(self, stage: Stage[Any, Any], settings: StageSettings, number: int) -> None:
+        name = f"{stage.spec.name}{number}"
         metrics = StageMetrics.build(CollectorRegistry(), stage.spec.name)
         runner = Runner(
             stage,
             settings,
-            slots=256,
-            consumer=stage.spec.name,
+            slots=self._slots,
+            consumer=name,
             metrics=metrics,
-            dial=self._dial,
+            dial=lambda role: self._dial(f"{name}:{role}"),
         )
         await runner.start()
-        self._runners.append(runner)
+        self.runners.append(runner)
         self._run(runner.services().values())
 
     def _run(self, services: Any) -> None:
@@ -133,11 +153,12 @@ class House:
         for task in ended:
             task.result()
         assert not ended
-        await self.gateway.stop()
+        for gateway in self.gateways:
+            await gateway.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for runner in self._runners:
+        for runner in self.runners:
             await runner.stop()
         for link in self._links:
             await link.close()
