@@ -104,8 +104,7 @@ class UtteranceScheduler:
         self._clauses = clauses or Clauses(start)
         self._live = live
         self._tells_pauses = tells_pauses
-        self._untold = False
-        """Whether what was said before the pause is still to be published."""
+        self._untold = False  # whether what was said before the pause is still to be published
         self._state = State.OPEN
         self._available = start
         self._gone = False
@@ -130,6 +129,8 @@ class UtteranceScheduler:
         self._failures: Counter[Clause] = Counter()
         self._silence = silence
         stable, end = ("", 0) if shown is None else (shown.text[: shown.stable], shown.end)
+        self._reach = end
+        """How far the audio of what was shown goes; behind the end where VAD came late."""
         self._stabilizer = Stabilizer(stable_until, stable, end)
         self._shown = StabilizedText("", 0)
         self._publications: list[Action] = []
@@ -262,11 +263,12 @@ class UtteranceScheduler:
 
     def _show(self, hypothesis: Hypothesis, end: int) -> None:
         """Publish a partial unless its text is shown already."""
-        partial = self._stabilizer.update(hypothesis.text, hypothesis.complete, end)
-        if partial != self._shown:
-            self._shown = partial
+        shown = self._stabilizer.update(hypothesis.text, hypothesis.complete, end)
+        self._reach = max(self._reach, end)
+        if shown != self._shown:
+            self._shown = shown
             self._publications.append(
-                PublishPartial(partial.text, partial.stable, hypothesis.language, end)
+                PublishPartial(shown.text, shown.stable, hypothesis.language, self._reach)
             )
 
     def _said_before_pause(self) -> PublishPartial | None:
@@ -275,6 +277,8 @@ class UtteranceScheduler:
             return None
         self._untold = False
         end, hypothesis = whole
+        if self._stabilizer.exceeds(end):  # these words stay, and were not said before the pause
+            return None
         self._shown = self._stabilizer.shown(hypothesis.text)
         text, stable = self._shown.text, self._shown.stable
         return PublishPartial(text, stable, hypothesis.language, end, paused=True)

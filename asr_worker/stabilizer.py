@@ -101,6 +101,10 @@ class Stabilizer:
         """Return what to show of a text that is no newer evidence than the last hypothesis."""
         return StabilizedText(self._continued(text, len(self._stable))[0], len(self._stable_text))
 
+    def exceeds(self, end: int) -> bool:
+        """Tell whether stable words were heard behind the audio before position `end`."""
+        return any(word.since > end for word in self._stable)
+
     def settled(self, text: str, end: int) -> str:
         """Return the final text of the audio before position `end`.
 

@@ -8,6 +8,7 @@ from asr_worker.actions import (
 from asr_worker.api import Hypothesis
 from asr_worker.scheduler import UtteranceScheduler
 from common.audio import SAMPLE_RATE
+from common.pipeline.partial import PartialText
 
 START = 100_000
 CADENCE = 8_000
@@ -15,8 +16,10 @@ FIRST = 4_800
 SILENCE = 12_800
 
 
-def scheduler(*, interim: bool = True) -> UtteranceScheduler:
-    return UtteranceScheduler(START, interim=interim, cadence=CADENCE, first=FIRST, silence=SILENCE)
+def scheduler(*, interim: bool = True, shown: PartialText | None = None) -> UtteranceScheduler:
+    return UtteranceScheduler(
+        START, interim=interim, cadence=CADENCE, first=FIRST, silence=SILENCE, shown=shown
+    )
 
 
 def at(seconds: float) -> int:

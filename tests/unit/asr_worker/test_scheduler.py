@@ -16,6 +16,7 @@ from asr_worker.actions import (
 from asr_worker.api import Hypothesis, Priority, Word
 from asr_worker.scheduler import State, UtteranceScheduler
 from common.errors import Misuse
+from common.pipeline.partial import PartialText
 from tests.unit.asr_worker.scheduling import (
     CADENCE,
     FIRST,
@@ -381,6 +382,23 @@ class TestShownWords:
         utterance.decoded(only_decode(utterance.due()).token, heard(""))
         final = only_final(utterance.due()).hypothesis.text
         assert (final, second) == (first, "four one one")
+
+    def test_stable_words_behind_a_late_pause_are_not_of_the_final_of_another_owner(self):
+        """VAD was away until words of the silence, or of the next utterance, were stable."""
+        utterance, texts = scheduler(), ("one", "one two", *["one two three four five"] * 4)
+        self.shown(utterance, *texts)
+        pause = START + FIRST + CADENCE
+        utterance.paused(pause)
+        utterance.decoded(only_decode(utterance.due()).token, heard("one, two"))
+        (partial,) = (each for each in utterance.due() if isinstance(each, PublishPartial))
+        stable = partial.text[: partial.stable]
+        assert stable.split()[2:], "else this tests nothing"
+        shown = PartialText(START, partial.end, partial.text, partial.stable, "English")
+        heir = scheduler(shown=shown)
+        heir.audio(pause)
+        heir.ended(pause, "silence")
+        heir.decoded(only_decode(heir.due()).token, heard("one two"))
+        assert only_final(heir.due()).hypothesis.text == "one two"
 
     @pytest.mark.parametrize("answered_first", [False, True])
     def test_words_that_come_when_all_is_over_were_not_shown(self, answered_first):
