@@ -43,6 +43,8 @@ GATEWAY = "gateway"
 PARTITIONS = 64
 SESSION_TTL = 120
 """Seconds a session's keys outlive the last renewal by its gateway and its owners."""
+SINK_TTL = 600
+"""Seconds that a session which a sink lacks outlives the last look of a gateway after it."""
 REPLAYED = "replay-"
 """How the names of sessions begin in which an operator replays dead letters."""
 DOORBELLS = 16

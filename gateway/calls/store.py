@@ -225,19 +225,30 @@ class SessionStore:
     ) -> None:
         """Remove a call's working keys; what remains stays for `retention` seconds.
 
-        Nothing of a call changes that has another owner by now.
+        It stays for `SINK_TTL` at least while a sink lacks it: the gateway that was about to bring
+        it there may be gone. Nothing of a call changes that has another owner by now.
         """
         legs = record.legs(session)
         kept = [*(leg.key(TEXT) for leg in legs), keys.session_key(session, TRACE)]
         working = [leg.key(kind) for leg in legs for kind in WORKING]
         names = [keys.session_key(session, META), *kept, *working]
-        arguments = (owner, round(retention), len(kept), remains.value)
+        lives = round(retention)
+        if await self._is_lacked(session):
+            lives = max(lives, keys.SINK_TTL)
+        arguments = (owner, lives, len(kept), remains.value)
         (found,) = await self._link.evaluate([(scripts.RETIRE_CALL, names, arguments)])
         if _decoded(found) not in (owner, None, ERASED):
             return
+        if lives > retention and not await self._is_lacked(session):  # any more
+            await self._link.insist(commands.shorten([names[0], *kept], round(retention)))
         named = [keys.named(record.tenant, name) for name in record.names]
         await self._link.insist(commands.lengthen(named, max(keys.SESSION_TTL, round(retention))))
         await self.strike(session)
+
+    async def _is_lacked(self, session: str) -> bool:
+        """Tell whether a sink has not got all of a session."""
+        lacking = [commands.lacks(sink, session) for sink in self.all_sinks]
+        return any(since is not None for since in await self._link.insist(lacking))
 
     async def reopen(self, sessions: Iterable[tuple[str, SessionRecord]]) -> None:
         """List running sessions and offer their legs once more: Redis may have lost that."""

@@ -15,8 +15,6 @@ from gateway.sinks.tally import Tally
 
 _LEASE_S = 15.0
 """Seconds after which another gateway looks after a call that none has renewed."""
-_KEPT_S = 600
-"""Seconds that a call lives in Redis after its delivery was looked after."""
 _MOST_CLAIMED = 100
 
 
@@ -120,7 +118,7 @@ class Places:
     async def _touch(
         self, known: Known, seq: int | str, *, begins: bool = False
     ) -> tuple[Standing, int | None]:
-        arguments = (seq, _KEPT_S, int(begins), *self._fields)
+        arguments = (seq, keys.SINK_TTL, int(begins), *self._fields)
         ((standing, *told),) = await self._link.evaluate(
             [(scripts.TOLD, self._touched(known), arguments)]
         )

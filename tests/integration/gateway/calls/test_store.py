@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from common.bus import keys
+from common.bus import commands, keys
 from common.bus.keys import Leg
 from common.options import SessionOptions
 from common.pipeline.streams import META, TRACE
@@ -148,6 +148,19 @@ async def test_what_remains_of_a_call_stays_for_its_retention(link, remains, met
     assert {290 < seconds <= 300 for seconds in await lives(link, *kept)} == {True}
     assert await link.call("EXISTS", AUDIO, SAVED) == 0
     assert await listed(link) == set()
+
+
+async def test_a_call_that_a_sink_lacks_outlives_its_retention(link):
+    """Its gateway may be killed as it ends, and Redis be away for as long as it would be kept."""
+    store = await begun(link)
+    await link.insist([commands.due("archive", "call")])
+    store.all_sinks = ("archive",)
+    await store.retire("call", "a's", RECORD, retention=30, remains=Remains.WHOLE)
+    lives_s = await lives(link, META_KEY, TRACE_KEY, TEXT)
+    assert min(lives_s) > keys.SINK_TTL - 60
+    await link.insist([commands.undue("archive", "call")])
+    await store.retire("call", "a's", RECORD, retention=30, remains=Remains.WHOLE)
+    assert max(await lives(link, META_KEY, TRACE_KEY, TEXT)) <= 30
 
 
 async def test_after_a_redis_that_lost_it_a_running_call_is_listed_again(link):
