@@ -3,7 +3,8 @@
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from redis.exceptions import RedisError
@@ -12,6 +13,10 @@ from tests.chaos.plan import PROCESSES, Fault
 from tests.chaos.proxy import Proxy
 from tests.chaos.residue import taken_over
 from tests.chaos.stack import LastingRedis, Process, Stack
+
+_USABLE_S = 3.0
+"""Seconds between two outages of Redis. Calls that are not read meanwhile are read again then: many
+clients hang up when a ping has no answer for 20 s."""
 
 
 @dataclass(slots=True)
@@ -132,8 +137,15 @@ class Driver:
 
     # --- Redis ---
 
-    async def _kill_redis(self, fault: Fault) -> None:
+    @asynccontextmanager
+    async def _outage(self) -> AsyncGenerator[None]:
+        """Hurt Redis, and leave it alone for a while then."""
         async with self._redis.struck:
+            yield
+            await asyncio.sleep(_USABLE_S)
+
+    async def _kill_redis(self, fault: Fault) -> None:
+        async with self._outage():
             happened = self._began(fault, f"pid {self._redis.pid}")
             await self._redis.kill()
             await asyncio.sleep(fault.lasts)
@@ -141,7 +153,7 @@ class Driver:
             happened.over = time.monotonic()
 
     async def _pause_redis(self, fault: Fault) -> None:
-        async with self._redis.struck:
+        async with self._outage():
             happened = self._began(fault, f"pid {self._redis.pid}")
             self._redis.signal(signal.SIGSTOP)
             await asyncio.sleep(fault.lasts)
@@ -149,7 +161,7 @@ class Driver:
             happened.over = time.monotonic()
 
     async def _fill_redis(self, fault: Fault) -> None:
-        async with self._redis.struck:
+        async with self._outage():
             happened = self._began(fault, "maxmemory")
             await self._redis.limit(1)
             await asyncio.sleep(fault.lasts)

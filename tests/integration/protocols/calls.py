@@ -202,11 +202,13 @@ class Call:
             await self.wire.leave()
 
     async def hear(self, expected: Sequence[str]) -> None:
-        """Wait until the client has heard as many words as there are."""
+        """Wait until the client has heard as many words as there are, or is left alone."""
         words = [len(text.split()) for text in expected]
         with suppress(TimeoutError):
             async with asyncio.timeout(self._patience):
                 while [len(self.told.text(c).split()) for c in range(len(words))] < words:
+                    if self.wire.over:
+                        return
                     await asyncio.sleep(0.02)
 
     async def session(self) -> str:

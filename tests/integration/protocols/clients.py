@@ -177,6 +177,11 @@ def _transcription(message: Mapping[str, Any]) -> Heard:
     return [(data["channel"], data["text"])] if message["type"] == "transcription" else ()
 
 
+def _line(message: Mapping[str, Any]) -> Heard:
+    said: str = message["line"]
+    return [] if said.startswith("error: ") else [(0, said.split(" ", 2)[2])]
+
+
 def _vosk(message: Mapping[str, Any]) -> Heard:
     return [(0, message["text"])] if "text" in message else ()
 
@@ -237,7 +242,7 @@ CLIENTS: Mapping[str, Client] = {
         asides=_both('{"type": "session.update", "session": {}}'),
         heard=_completed,
     ),
-    "stream_tcp": Client(heard=lambda m: [(0, m["line"].split(" ", 2)[2])]),
+    "stream_tcp": Client(heard=_line),
     "stream_ws": Client(
         flushes=_alone(*_both("flush", " flush\n")),
         heard=lambda m: [(0, m["text"])] if m["type"] == "final" else (),
