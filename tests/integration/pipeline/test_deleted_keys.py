@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
+import pytest_asyncio
 import redis
 
 from callscribe.local.stack import Stack, StackOptions, running_stack
 from common.bus import keys, wire
-from common.pipeline.streams import AUDIO
-from tests.integration.conftest import leaked_keys, wait_until
+from common.pipeline.streams import AUDIO, WORKERS
+from tests.integration.conftest import leaked_keys, page, wait_until
 from tests.integration.pipeline.calls import (
     FINALIZE,
     FLUSH,
@@ -26,6 +27,8 @@ from tests.integration.pipeline.calls import (
     said,
     sentence,
 )
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FOX = "The quick brown fox jumps over the lazy dog."
 
@@ -40,6 +43,19 @@ class Own:
         self.redis = redis.Redis(port=stack.redis.port)
         self._log = log
 
+    def ready(self) -> bool:
+        """Whether calls are taken."""
+        url = self.stack.url.rpartition(":")[2]
+        return page(int(url), "/ready")[0] == 200
+
+    def forget(self) -> None:
+        """Take away what was told, and every key but those that say who lives."""
+        found = [key for key in self.redis.scan_iter() if not key.endswith(WORKERS.encode())]
+        if found:
+            self.redis.delete(*found)
+        self._log.seek(0)
+        self._log.truncate()
+
     def told(self, event: str) -> list[str]:
         """Return the lines of an event."""
         return [each for each in self._log.getvalue().splitlines() if f" {event} " in each]
@@ -50,8 +66,8 @@ class Own:
         return int(self.redis.delete(*found)) if found else 0
 
 
-@pytest.fixture
-async def own() -> AsyncIterator[Own]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def system() -> AsyncIterator[Own]:
     log = io.StringIO()
     env = {**os.environ, "CALLSCRIBE_PORT": "0", "CALLSCRIBE_HOST": "127.0.0.1"}
     options = StackOptions(
@@ -63,8 +79,16 @@ async def own() -> AsyncIterator[Own]:
     async with running_stack(options) as stack:
         running = Own(stack, log)
         yield running
-        assert leaked_keys(running.redis) == []
         running.redis.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def own(system: Own) -> AsyncIterator[Own]:
+    """The stack, without anything of other tests' calls."""
+    await wait_until(system.ready, "the workers are there")
+    system.forget()
+    yield system
+    assert leaked_keys(system.redis) == []
 
 
 @asynccontextmanager
