@@ -18,6 +18,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
+SMALLER_MODEL = {"CALLSCRIBE_ASR_MULTILINGUAL": "false"}
+"""Few tests speak other languages, and each worker would load 145 MB for them: 4 s of a core. Who
+starts services with another environment than this process's adds it."""
+
 _LONGEST = (
     *("integration/pipeline/test_sample_call.py", "integration/gateway/test_files.py"),
     *("integration/callscribe/test_keys.py", "integration/gateway/test_hostile_names.py"),
@@ -44,8 +48,8 @@ def pytest_configure() -> None:
     # Ten thousand tests are collected, and nothing of them is garbage: to look for it takes a third
     # of that time, in every process.
     gc.disable()
-    # Few tests speak other languages, and each worker would load 145 MB for them.
-    os.environ.setdefault("CALLSCRIBE_ASR_MULTILINGUAL", "false")
+    for name, value in SMALLER_MODEL.items():
+        os.environ.setdefault(name, value)
     # Time is no property of an example: what is slow on a busy machine is not wrong.
     settings.register_profile("callscribe", deadline=None)
     if "CI" not in os.environ:  # there Hypothesis's own profile holds: the same examples each time

@@ -20,7 +20,7 @@ import redis
 
 from callscribe.local.child import die_with_parent, free_ports
 from callscribe.local.embedded_redis import find_server
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SMALLER_MODEL
 from tests.integration.callscribe.processes import until
 from tests.integration.deploy.names import NameServer
 from tests.unit.deploy import compose
@@ -30,7 +30,7 @@ _PORTS = (6379, 8000, 43007, 43008, 9092, 2700, 9100, 9101)
 _NUMBERS = re.compile(rf"\b({'|'.join(map(str, _PORTS))})\b")
 _REDIS = re.compile(r"(?<=[@/])redis:(?=\d)")
 _NETWORK = "127.77.0"
-_PAUSE_S = 0.2
+_PAUSE_S = 0.4
 """Between two health checks, each a process that takes time from those that are starting."""
 _PROXY_SEEN_AS = "127.0.0.1"
 SECRETS = "/run/secrets"
@@ -73,11 +73,11 @@ class Container:
     def start(self) -> None:
         """Start its process."""
         command, env = self._host.program(self)
-        home = str(self._host.home)
+        own = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(self._host.home)}
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 command,
-                env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": home, **env},
+                env={**own, **SMALLER_MODEL, **env},
                 cwd=self._host.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

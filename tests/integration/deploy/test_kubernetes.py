@@ -18,7 +18,7 @@ import pytest
 from bench.redis_server import GuardedRedis
 from callscribe.local.child import die_with_parent, free_ports
 from gateway.tls.keeping import kept
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SMALLER_MODEL
 from tests.integration.callscribe.processes import until
 from tests.keys import Keys
 from tests.real_redis import protection, real_redis
@@ -132,7 +132,7 @@ def running(workload: Any, directory: Path, redis: GuardedRedis) -> Iterator[Pod
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", *compose.image_entrypoint(), *container["args"]],
-            env={**own, **compose.image_environment(), **env, **here},
+            env={**own, **SMALLER_MODEL, **compose.image_environment(), **env, **here},
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=out,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from callscribe.local.child import die_with_parent, free_ports
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SMALLER_MODEL
 from tests.integration.callscribe.processes import until
 from tests.integration.conftest import page
 from tests.unit.deploy.units import UNITS, Unit
@@ -22,7 +22,12 @@ ON_GPUS = {
 
 def started(unit: Unit, key: str, directory: Path, redis_url: str) -> "subprocess.Popen[bytes]":
     """Run one line of a unit; `redis_url` stands in its environment file."""
-    env = {"PATH": os.environ["PATH"], **unit.environment, "CALLSCRIBE_REDIS_URL": redis_url}
+    env = {
+        "PATH": os.environ["PATH"],
+        **SMALLER_MODEL,
+        **unit.environment,
+        "CALLSCRIBE_REDIS_URL": redis_url,
+    }
     # The unit's own directory, and the addresses of a machine that others use too.
     env |= {"HOME": str(directory), "CALLSCRIBE_HOST": "127.0.0.1", "PYTHONPATH": str(ROOT)}
     env |= {"CALLSCRIBE_METRICS_HOST": "127.0.0.1"}
