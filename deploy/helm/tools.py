@@ -64,7 +64,8 @@ def run(name: str, *arguments: str, stdin: str = "") -> "subprocess.CompletedPro
     own = {"HOME": home, "HELM_CACHE_HOME": home, "HELM_CONFIG_HOME": home, "HELM_DATA_HOME": home}
     return subprocess.run(
         [program(name), *arguments],
-        env={"PATH": os.environ["PATH"], "KUBECONFIG": "/dev/null", **own},
+        # They are over before their garbage matters; to look for it is a third of their time.
+        env={"PATH": os.environ["PATH"], "KUBECONFIG": "/dev/null", "GOGC": "off", **own},
         input=stdin,
         capture_output=True,
         text=True,

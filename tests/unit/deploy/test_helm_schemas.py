@@ -4,6 +4,8 @@ The latter are crds.json, written from their documentation: only what is rendere
 """
 
 import json
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -45,6 +47,16 @@ OBJECTS = [
     for site, objects in RENDERED.items()
     for each in objects.values()
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def schemas_are_read_once() -> Iterator[None]:
+    """The package reads a megabyte of JSON for every object."""
+    utils = kubernetes_validate.utils
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("schema_contents", "all_versions"):
+            patch.setattr(utils, name, cache(getattr(utils, name)))
+        yield
 
 
 def check(each, version):
