@@ -6,9 +6,6 @@ that answers when it is let.
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -32,6 +29,7 @@ from common.stage.api import Assignment, Attach, Done, Effect, Recovery, Source,
 from common.stage.runner import Runner
 from common.telemetry.metrics import StageMetrics
 from tests.integration.conftest import leaked_keys, wait_until
+from tests.integration.forks import fork
 from tests.integration.pipeline.calls import (
     FINALIZE,
     FLUSH,
@@ -103,9 +101,7 @@ class AlignerStandIn(Stage[Text, TextWork]):
 
 @contextmanager
 def dummy(name: str, redis_url: str) -> Iterator[None]:
-    command = [sys.executable, "-m", "bench.dummies", name, "--redis-url", redis_url]
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    process = subprocess.Popen([*command, "--log-level", "warning"], env=env)
+    process = fork("bench.dummies", name, "--redis-url", redis_url, "--log-level", "warning")
     try:
         yield
     finally:

@@ -16,11 +16,11 @@ from common.audio import SAMPLE_RATE, FloatArray
 from common.bus import keys
 from common.bus.dead_letters import BURST
 from tests.integration.callscribe.processes import gone, until
+from tests.integration.forks import ONE_THREAD, Fork, fork
 from tests.integration.pipeline.calls import FINALIZE, config, converse, messages, said
 from tests.integration.pipeline.services import Service, service
 from tests.real_redis import admin, real_redis
 
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 GOOD, DEADLY = 0.1, 0.7
 """Loudness of what can be recognised, and of what ends the engine."""
 
@@ -34,9 +34,9 @@ def redis_of_its_own() -> Iterator[str]:
 @pytest.fixture
 def gateway(redis_of_its_own: str) -> Iterator[Service]:
     """A gateway, and a VAD that calls speech what is loud."""
-    vad = [sys.executable, "-m", "bench.dummies", "vad", "--redis-url", redis_of_its_own]
+    vad = ("bench.dummies", "vad", "--redis-url", redis_of_its_own)
     with service("gateway", redis_of_its_own) as gateway:
-        process = subprocess.Popen(vad, env={**os.environ, **ONE_THREAD})
+        process = fork(*vad)
         try:
             yield gateway
         finally:
@@ -50,13 +50,13 @@ class Workers:
     def __init__(self, redis_url: str, count: int, **env: str) -> None:
         flags = ("--lease-s", "0.5", "--heartbeat-s", "0.1", "--drain-s", "3")
         module = "tests.integration.asr_worker.deadly"
-        self._command = [sys.executable, "-m", module, "--redis-url", redis_url, *flags]
-        self._env = {**os.environ, **ONE_THREAD, **env}
+        self._command = (module, "--redis-url", redis_url, *flags)
+        self._env = env
         self.deaths = 0
         self.workers = [self._start() for _ in range(count)]
 
-    def _start(self) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(self._command, env=self._env)
+    def _start(self) -> Fork:
+        return fork(*self._command, env=self._env)
 
     async def look_after(self) -> None:
         while True:

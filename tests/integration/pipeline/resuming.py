@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from common.audio import FloatArray
+from tests.integration.forks import ONE_THREAD, Fork, fork
 from tests.integration.pipeline.calls import (
     SPEECH_EVENTS,
     Line,
@@ -144,13 +145,15 @@ def distinct_speech_events(transcript: Transcript) -> list[Message]:
 
 
 @contextmanager
-def process(*command: str, tree: Path | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+def process(*command: str, tree: Path | None = None) -> Iterator["subprocess.Popen[bytes] | Fork"]:
     """Run a worker of the tests' own and see it ended on leaving; `tree` as for a service."""
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    flags = "--log-level", "warning", "--drain-s", "3"
-    if tree is not None:
-        env["PYTHONPATH"] = str(tree)
-    running = subprocess.Popen([sys.executable, "-m", *command, *flags], env=env, cwd=tree)
+    command = *command, "--log-level", "warning", "--drain-s", "3"
+    running: subprocess.Popen[bytes] | Fork
+    if tree is None:
+        running = fork(*command)
+    else:
+        env = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(tree)}
+        running = subprocess.Popen([sys.executable, "-m", *command], env=env, cwd=tree)
     try:
         yield running
     finally:

@@ -14,6 +14,7 @@ from callscribe.local.child import free_ports
 from callscribe.local.embedded_redis import find_server
 from tests.integration.callscribe.processes import until
 from tests.integration.conftest import page
+from tests.integration.forks import ONE_THREAD, Fork, fork
 from tests.real_redis import guard
 
 
@@ -36,14 +37,16 @@ class Service:
             flags = "--asr-load", "0", *flags
         else:
             where = "--metrics-host", "127.0.0.1", "--metrics-port", str(self.port)
-        command = [sys.executable, "-m", "callscribe", name, "--redis-url", redis_url]
-        env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        if tree is not None:  # another release may not know it, and refuses to start
+        arguments = [name, "--redis-url", redis_url, *where, "--drain-s", "3", *flags]
+        self.process: subprocess.Popen[bytes] | Fork
+        if tree is None:
+            self.process = fork("callscribe", *arguments, stderr=stderr)
+        else:
+            env = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(tree)}
+            # Another release may not know it, and refuses to start.
             env.pop("CALLSCRIBE_ASR_MULTILINGUAL", None)
-        command += [*where, "--drain-s", "3", *flags]
-        if tree is not None:
-            env["PYTHONPATH"] = str(tree)
-        self.process = subprocess.Popen(command, env=env, stderr=stderr, cwd=tree)
+            command = [sys.executable, "-m", "callscribe", *arguments]
+            self.process = subprocess.Popen(command, env=env, stderr=stderr, cwd=tree)
 
     @property
     def url(self) -> str:

@@ -122,7 +122,7 @@ async def _first_answer(url: str) -> Transcript | None:
         return await client.hear_out()
 
 
-NOISY = [config(denoise=True), *messages(sentence()), FINALIZE]
+NOISY: list[str | bytes] = [config(denoise=True), *messages(sentence()), FINALIZE]
 
 
 async def test_a_call_that_asks_for_denoising_without_a_worker_is_refused(troubled: RunningStack):
