@@ -24,12 +24,16 @@ starts services with another environment than this process's adds it."""
 
 _LONGEST = (
     *("integration/pipeline/test_sample_call.py", "integration/gateway/test_files.py"),
-    *("integration/callscribe/test_keys.py", "integration/gateway/test_hostile_names.py"),
+    *("integration/asr_worker/test_moonshine.py", "integration/asr_worker/test_poison.py"),
+    *("integration/gateway/test_start.py", "integration/callscribe/local/test_restart.py"),
+    *("chaos/test_run.py", "integration/callscribe/test_keys.py"),
+    *("integration/pipeline/test_deleted_keys.py", "integration/pipeline/test_redis_trouble.py"),
+    *("integration/gateway/test_webhooks.py", "integration/gateway/test_hostile_names.py"),
     *("integration/gateway/test_other_protocols.py", "integration/gateway/test_telephony.py"),
-    *("chaos/test_run.py", "web/test_listen.py", "web/test_speak.py", "web/test_speak_trouble.py"),
+    *("web/test_listen.py", "web/test_speak.py", "web/test_speak_trouble.py"),
 )
-"""The files whose tests take longest. They come first: where several processes share the files,
-one of these at the end would run alone."""
+"""The files whose tests take longest. They come first, and unit tests last: where several processes
+share the files, a long one at the end would run alone."""
 
 _NIGHTLY = (
     *("attack", "integration/bench", "integration/callscribe/test_prove.py"),
@@ -69,7 +73,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in nightly]
         config.hook.pytest_deselected(items=[*nightly])
     places = {ROOT / "tests" / name: place for place, name in enumerate(_LONGEST)}
-    items.sort(key=lambda item: places.get(item.path, len(places)))
+    units = {file for file in files if file.is_relative_to(ROOT / "tests" / "unit")}
+    items.sort(key=lambda item: (places.get(item.path, len(places)), item.path in units))
 
 
 def pytest_collection_finish() -> None:
