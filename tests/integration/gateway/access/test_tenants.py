@@ -184,14 +184,17 @@ async def test_what_is_erased_was_used(guarded, http):
     key = known(guarded, create("hasty", "transcribe", "read", url=guarded.redis_url, flags=flags))
     async with handshake(guarded, "/ws/asr", additional_headers=bearer(key)) as client:
         line = Line(client)
-        await line.say(config(), *[*messages(sentence())][:30])
+        # Less than the key may say, or it could be cut off before it is erased.
+        await line.say(config(), *[*messages(sentence())][:19])
         session = (await line.hear("session_created"))["session_id"]
         await asyncio.sleep(1.0)  # until all of it has arrived
         assert (await ask(http, guarded, "DELETE", f"/v1/sessions/{session}", key))[0] == 200
         assert (await line.hear_out()).errors == ["erased"]
-    async with asyncio.timeout(10):
-        while (await call(guarded, key, seconds=0.1)).errors != ["key_audio"]:
-            await asyncio.sleep(0.2)
+    told: list[list[str]] = []
+    while (errors := (await call(guarded, key, seconds=0.1)).errors) != ["key_audio"]:
+        told.append(errors)
+        assert len(told) < 15, "alone they are within what the key may say"
+        await asyncio.sleep(0.2)
 
 
 async def test_limits_hold(guarded):
