@@ -239,8 +239,10 @@ class SessionStore:
         (found,) = await self._link.evaluate([(scripts.RETIRE_CALL, names, arguments)])
         if _decoded(found) not in (owner, None, ERASED):
             return
-        if lives > retention and not await self._is_lacked(session):  # any more
-            await self._link.insist(commands.shorten([names[0], *kept], round(retention)))
+        if lives > retention:
+            # No sink needs the trace; and by now none may lack anything any more.
+            over = kept[-1:] if await self._is_lacked(session) else [names[0], *kept]
+            await self._link.insist(commands.shorten(over, round(retention)))
         named = [keys.named(record.tenant, name) for name in record.names]
         await self._link.insist(commands.lengthen(named, max(keys.SESSION_TTL, round(retention))))
         await self.strike(session)
