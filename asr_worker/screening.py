@@ -74,9 +74,9 @@ class TextScreen:
     def partial(self, partial: PartialText) -> PartialText:
         """See `Screen`: what is not settled is not stable, and hidden where it may be secret."""
         numbers = self._numbers_in(partial.language)
-        found = growing(
-            partial.text, partial.stable, numbers, self._kinds, self._before, self._form
-        )
+        wanted = (numbers, self._kinds, self._before, self._form)
+        language = self._known(partial.language)
+        found = growing(partial.text, partial.stable, *wanted, language)
         text = continued(self._promises[-1].text, found.text)
         settled = found.text[: found.settled]
         if text.startswith(settled) and len(settled) > len(self._promises[-1].text):
@@ -112,7 +112,9 @@ class TextScreen:
         """See `Screen`: what an engine says of a text was not judged."""
         if not self._kinds:
             return reason
-        return rendered(reason, "engine", self._kinds, Before(unsure=True)).text
+        return rendered(
+            reason, "engine", self._kinds, Before(unsure=True), language=self._known(None)
+        ).text
 
     def audio(self, pcm: bytes) -> bytes:
         """See `Screen`: what must not be read must not be heard either."""
@@ -126,15 +128,20 @@ class TextScreen:
         self._promises.append(_Promise(stable, end - AGREED))
 
     def _rendered(self, text: str, language: str | None) -> Rendered:
-        numbers = self._numbers_in(language)
-        return rendered(text, numbers, self._kinds, self._before, self._form)
+        wanted = (self._numbers_in(language), self._kinds, self._before, self._form)
+        return rendered(text, *wanted, self._known(language))
 
     @property
     def _before(self) -> Before:
         return NOTHING_BEFORE if self._around is None else self._around.before
 
     def _numbers_in(self, language: str | None) -> Numbers:
-        return self._numbers if (language or self._language) in WITH_NUMBERS else "engine"
+        known = {"English"} if self._numbers == "spoken" else WITH_NUMBERS
+        return self._numbers if (language or self._language) in known else "engine"
+
+    def _known(self, detected: str | None) -> str:
+        """Return the language that a text is read in: what was told is what was expected."""
+        return self._language or detected or "English"
 
 
 def _placed(mask: Mask, final: Final) -> Hidden:

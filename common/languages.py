@@ -157,7 +157,7 @@ def name_of(code: str) -> str:
     return NAMES_BY_CODE.get(code) or _BY_WHISPER_CODE.get(code, code)
 
 
-WITH_NUMBERS = frozenset({"English"})
+WITH_NUMBERS = frozenset({"English", "French", "German", "Italian", "Russian", "Spanish"})
 """The languages in which numbers that are said in words are known."""
 
 _AUTO = ("auto", "")

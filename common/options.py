@@ -329,6 +329,8 @@ class SessionOptions:
         # Where the language is detected, it decides: what is said in others is left as it is.
         if self.numbers != "engine" and self.language not in (None, *WITH_NUMBERS):
             return f"numbers ({self.numbers}) knows {_KNOWN}, not the language {self.language}"
+        if self.numbers == "spoken" and self.language not in (None, "English"):
+            return f"numbers (spoken) knows English, not the language {self.language}"
         # A secret that is said in a language that nobody expected would be seen.
         if self.redact and self.language not in WITH_NUMBERS:
             given = "one that is detected" if self.language is None else self.language
@@ -336,7 +338,7 @@ class SessionOptions:
         return None
 
 
-_KNOWN = " or ".join(sorted(WITH_NUMBERS))
+_KNOWN = " or ".join(", ".join(sorted(WITH_NUMBERS)).rsplit(", ", 1))
 
 
 _KINDS: Mapping[Any, Kind] = {

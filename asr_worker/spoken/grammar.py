@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from asr_worker.spoken import foreign
 from asr_worker.spoken.tokens import Atom, Chunk, Kind
 
 _SINGLE = frozenset({Kind.DIGIT, Kind.OH, Kind.REPEAT})
@@ -171,7 +172,7 @@ def _cardinal(row: Row, at: int) -> Number | None:
         if ordinal or not scale or (smallest and scale >= smallest):
             if smallest and value >= smallest:
                 break
-            plain = plain and behind - at <= 2 and value < 100
+            plain = plain and behind - at <= 3 and value < 100
             return _found(row, at, behind, total + value, ordinal, plain)
         total, end, smallest, plain = total + value * scale, behind + 1, scale, False
         if row.kind(end) is Kind.AND and _begins_small(row, end + 1):
@@ -225,9 +226,13 @@ def _small(row: Row, at: int, *, first: bool) -> tuple[int, int, bool] | None:
         case Kind.DIGIT | Kind.TEEN:
             return atom.value, at + 1, False
         case Kind.TENS:
-            after = row.atoms[at + 1] if row.kind(at + 1) in (Kind.DIGIT, Kind.ORDINAL) else None
+            linked = row.word(at + 1) == foreign.LINK
+            behind = at + 2 if linked else at + 1
+            after = row.atoms[behind] if row.kind(behind) in (Kind.DIGIT, Kind.ORDINAL) else None
+            if linked and atom.value == 60 and row.kind(behind) is Kind.TEEN:  # soixante et onze
+                return atom.value + row.atoms[behind].value, behind + 1, False
             if after is not None and 0 < after.value < 10:
-                return atom.value + after.value, at + 2, after.kind is Kind.ORDINAL
+                return atom.value + after.value, behind + 1, after.kind is Kind.ORDINAL
             return atom.value, at + 1, False
         case Kind.ORDINAL if atom.value < 100:
             return atom.value, at + 1, True

@@ -9,6 +9,7 @@ from asr_worker.spoken.figures import Piece
 from asr_worker.spoken.secrets import Mask
 from asr_worker.spoken.segments import segments
 from asr_worker.spoken.tokens import Chunk, chunks
+from asr_worker.spoken.writing import Style
 from common.options import Numbers, RedactForm
 
 
@@ -28,12 +29,13 @@ def rendered(
     kinds: frozenset[str],
     before: Before = NOTHING_BEFORE,
     form: RedactForm = "entity",
+    language: str = "English",
 ) -> Rendered:
     """Return a text that is complete, and hide these kinds of secrets in it.
 
     `before` is what was said before it, `form` what stands in the place of a secret.
     """
-    return _rendered(text, None, numbers, kinds, before, form)
+    return _rendered(text, None, numbers, kinds, before, form, language)
 
 
 def growing(
@@ -43,13 +45,14 @@ def growing(
     kinds: frozenset[str],
     before: Before = NOTHING_BEFORE,
     form: RedactForm = "entity",
+    language: str = "English",
 ) -> Rendered:
     """Return a text that goes on; what is behind its first `stable` characters may change.
 
     A segment is settled once the chunk behind it is stable. What is not settled is hidden while
     it may be a part of a secret.
     """
-    return _rendered(text, stable, numbers, kinds, before, form)
+    return _rendered(text, stable, numbers, kinds, before, form, language)
 
 
 def _rendered(
@@ -59,9 +62,12 @@ def _rendered(
     kinds: frozenset[str],
     before: Before,
     form: RedactForm,
+    language: str,
 ) -> Rendered:
-    found = chunks(text)
-    judgement = secrets.Judgement(found, kinds, before)
+    # The signs of amounts are English.
+    how = "strings" if numbers == "grouped" and language != "English" else numbers
+    found = chunks(text, language)
+    judgement = secrets.Judgement(found, kinds, before, language)
     hidden: list[Mask] = []
     parts: list[str] = []
     settled = 0
@@ -71,7 +77,7 @@ def _rendered(
         )
         judge = judgement.masks if is_settled else judgement.pending
         masks = judge(segment) if kinds else []
-        parts += filter(None, (each.text for each in _pieces(found, segment, masks, numbers, form)))
+        parts += filter(None, (each.text for each in _pieces(found, segment, masks, how, form)))
         if is_settled:
             settled = len(parts)
             hidden += masks
@@ -82,7 +88,7 @@ def _pieces(
     found: Sequence[Chunk],
     segment: range,
     masks: Sequence[Mask],
-    numbers: Numbers,
+    numbers: "Numbers | Style",
     form: RedactForm,
 ) -> Iterator[Piece]:
     """Yield what is written for a segment: masks, and numbers between them."""
@@ -103,16 +109,18 @@ def _shown(mask: Mask, form: RedactForm) -> str:
     return f"[{mask.entity}{last}]"
 
 
-def _written(found: Sequence[Chunk], at: int, end: int, numbers: Numbers) -> Iterator[Piece]:
+def _written(
+    found: Sequence[Chunk], at: int, end: int, numbers: "Numbers | Style"
+) -> Iterator[Piece]:
     if at >= end:
         return
     match numbers:
         case "engine":
             yield from (Piece(found[i].text, i, i + 1) for i in range(at, end))
-        case "digits" | "grouped" if not any(map(figures.concerns, found[at:end])):
+        case "digits" | "grouped" | "strings" if not any(map(figures.concerns, found[at:end])):
             yield from (Piece(found[i].text, i, i + 1) for i in range(at, end))
         case "spoken":
             yield from wording.pieces(found[at:end], at)
-        case "digits" | "grouped":
+        case "digits" | "grouped" | "strings":
             before = found[at - 1].core if at else ""
             yield from figures.pieces(found[at:end], at, before, numbers)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from asr_worker.spoken import english
+from asr_worker.spoken import cues, english, foreign
 from asr_worker.spoken.before import NOTHING_BEFORE, Before
 from asr_worker.spoken.codes import letter_of
 from asr_worker.spoken.grammar import number, row
@@ -23,20 +23,6 @@ _CARD_WINDOW = 40
 _ASKED = 13
 """Words that others said before the text in which a cue counts, too."""
 
-_CARD = re.compile(
-    r"\b(?:card number|(?:credit|debit|visa|amex) card|visa|mastercard|amex|card is)\b"
-)
-_CVV = re.compile(
-    r"\b(?:security code|cvv2?|cvc2?|cv2|card code|verification (?:code|number)|pin|"
-    r"(?:three|3) digits|digits on the back|back of (?:the|your|my|it) ?card)\b"
-)
-_EXPIRY = re.compile(r"\b(?:expir\w+|valid (?:through|thru|until|to))\b")
-_SOCIAL = re.compile(r"\b(?:social|ssn|socials)\b")
-_TELEPHONE = re.compile(
-    r"\b(?:phone|telephone|mobile|cell|call|reach|text|fax|landline|ring|dial|callback)\b"
-)
-_BIRTH = re.compile(r"\b(?:birth|birthday|birthdate|born|dob|d o b)\b")
-_IBAN_CUE = re.compile(r"\biban\b")
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _EMAIL = frozenset({"email", "e-mail", "mail"})
 _EMAIL_OPENINGS = frozenset(
@@ -107,12 +93,18 @@ class Judgement:
     """Tells what to hide in a text, of these kinds, given what was said before."""
 
     def __init__(
-        self, chunks: Sequence[Chunk], kinds: frozenset[str], before: Before = NOTHING_BEFORE
+        self,
+        chunks: Sequence[Chunk],
+        kinds: frozenset[str],
+        before: Before = NOTHING_BEFORE,
+        language: str = "English",
     ) -> None:
         self._chunks = chunks
         self._kinds = kinds
         self._unsure = before.unsure
-        self._earlier = [_of_earlier(chunk) for chunk in token_chunks(" ".join(before.words))]
+        self._earlier = [
+            _of_earlier(chunk) for chunk in token_chunks(" ".join(before.words), language)
+        ]
 
     def masks(self, segment: range) -> list[Mask]:
         """Return what to hide in a segment whose end is known, or lies behind the next one.
@@ -149,18 +141,18 @@ class Judgement:
         """Return what a number is, if it is to be hidden."""
         kinds, digits = self._kinds, run.digits
         before = self._said(run.first, _WINDOW)
-        if "dob" in kinds and _BIRTH.search(before):
+        if "dob" in kinds and cues.BIRTH.search(before):
             return "DATE_OF_BIRTH"
         if "pci" in kinds:
             if digits >= 12:
                 return "CREDIT_CARD"
             if not self._is_amount(run) and (announced := _announced(before, digits)) is not None:
                 return announced
-            if digits >= 3 and _CARD.search(self._said(run.first, _CARD_WINDOW)):
+            if digits >= 3 and cues.CARD.search(self._said(run.first, _CARD_WINDOW)):
                 return "CREDIT_CARD"
-        if "ssn" in kinds and (digits == 9 or (digits >= 3 and _SOCIAL.search(before))):
+        if "ssn" in kinds and (digits == 9 or (digits >= 3 and cues.SOCIAL.search(before))):
             return "SSN"
-        if "iban" in kinds and digits >= 3 and _IBAN_CUE.search(before):
+        if "iban" in kinds and digits >= 3 and cues.IBAN.search(before):
             return "IBAN"
         if "phone" in kinds and self._is_telephone(run, before):
             return "PHONE"
@@ -172,18 +164,22 @@ class Judgement:
 
     def _is_amount(self, run: _Run) -> bool:
         """Whether it counts or measures something."""
-        behind = self._chunks[run.end].core if run.end < len(self._chunks) else ""
-        return behind in english.UNITS or self._chunks[run.first].core[:1] in "$€£"
+        behind = self._chunks[run.end].word if run.end < len(self._chunks) else ""
+        return (
+            behind in english.UNITS
+            or behind in foreign.UNITS
+            or self._chunks[run.first].core[:1] in "$€£"
+        )
 
     def _is_telephone(self, run: _Run, before: str) -> bool:
         if 10 <= run.digits <= 15 or self._chunks[run.first].core.startswith("+"):
             return True
-        asked = _TELEPHONE.search(before) or _is_plus(self._chunks, run)
+        asked = cues.TELEPHONE.search(before) or _is_plus(self._chunks, run)
         return run.digits >= 7 and bool(asked)
 
     def _said(self, end: int, count: int) -> str:
         """Return the last words before a chunk, and more of those that others said."""
-        own = [chunk.core for chunk in self._chunks[max(0, end - count) : end]]
+        own = [chunk.word for chunk in self._chunks[max(0, end - count) : end]]
         if end > count:
             return " ".join(own)
         return " ".join([*self._earlier[-(count - end + _ASKED) :], *own])
@@ -206,7 +202,7 @@ class Judgement:
 def _of_earlier(chunk: Chunk) -> str:
     """Return a word of an earlier text; that of a mask is no word that announces anything."""
     masked = chunk.lead.endswith("[") and chunk.closing.startswith("]")
-    return f"_{chunk.core.partition(':')[0]}_" if masked else chunk.core
+    return f"_{chunk.core.partition(':')[0]}_" if masked else chunk.word
 
 
 _WRITTEN = frozenset({Kind.FIGURE, Kind.SIGNED, Kind.CODE})
@@ -234,7 +230,7 @@ def _apart(found: list[Mask]) -> list[Mask]:
 
 def _announced(before: str, digits: int) -> str | None:
     """Return which of a card's short numbers the last cue announces."""
-    cvv, expiry = _last_cue(_CVV, before, "cvv"), _last_cue(_EXPIRY, before, "expiry")
+    cvv, expiry = _last_cue(cues.CVV, before, "cvv"), _last_cue(cues.EXPIRY, before, "expiry")
     if expiry > cvv and 2 <= digits <= 8:
         return "EXPIRY"
     return "CVV" if cvv > expiry and 3 <= digits <= 4 else None

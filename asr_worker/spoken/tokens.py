@@ -9,7 +9,7 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import NamedTuple
 
-from asr_worker.spoken import english
+from asr_worker.spoken import english, foreign
 
 _LEAD = "\"'([{«“‘¿¡"
 _CLOSING = ".,;:!?)]}\"'»”’…"
@@ -64,7 +64,8 @@ NUMERIC = frozenset(
 class Chunk(NamedTuple):
     """A piece of text between whitespace, with the punctuation around its `core`.
 
-    `core` is in lower case, and `kind` is that of its first atom. `silent`: it is nothing but
+    `core` is in lower case, a number as English says it; `word` is what was said. `kind` is that of
+    the first atom. `silent`: it is nothing but
     punctuation. `ends_sentence`: a sentence ends with it. `end` is the offset in the text just
     behind the chunk.
     """
@@ -76,6 +77,7 @@ class Chunk(NamedTuple):
     kind: Kind
     silent: bool
     ends_sentence: bool
+    word: str
     end: int
 
 
@@ -92,10 +94,14 @@ class Atom(NamedTuple):
     digits: str = ""
 
 
-def chunks(text: str) -> list[Chunk]:
+def chunks(text: str, language: str = "English") -> list[Chunk]:
     """Cut a text at whitespace."""
-    found = _CHUNK.finditer(text)
-    return [Chunk(*_parts(match.group()), match.end()) for match in found]
+    found: list[Chunk] = []
+    for match in _CHUNK.finditer(text):
+        goes_on = found and not found[-1].closing
+        before = _kinds(found[-1].core)[-1][0] if goes_on else Kind.WORD
+        found.append(Chunk(*_parts(match.group(), language, before), match.end()))
+    return found
 
 
 def atoms(pieces: Sequence[Chunk], first: int = 0) -> list[Atom]:
@@ -108,19 +114,24 @@ def atoms(pieces: Sequence[Chunk], first: int = 0) -> list[Atom]:
 
 
 @lru_cache(maxsize=4096)
-def _parts(text: str) -> tuple[str, str, str, str, Kind, bool, bool]:
-    """Return the fields of a chunk, without its place."""
+def _parts(
+    text: str, language: str, before: Kind
+) -> tuple[str, str, str, str, Kind, bool, bool, str]:
+    """Return the fields of a chunk, without its place; `before`: the kind of the one before."""
     core = text.lstrip(_LEAD)
     lead = text[: len(text) - len(core)]
     bare = core.rstrip(_CLOSING)
     if not bare:
-        return text, "", text, "", Kind.WORD, True, False
+        return text, "", text, "", Kind.WORD, True, False, ""
     closing, core = core[len(bare) :], bare.lower().replace("’", "'")
     if core in english.MERIDIEMS and "." in core:  # the full stop belongs to it
         closing = closing[1:]
+    word = core
+    if language in foreign.LANGUAGES:
+        core = foreign.as_english(core, language, before is Kind.DIGIT, before in NUMERIC)
     ends = not _SENTENCE_END.isdisjoint(closing)
     silent = not any(map(str.isalnum, core))
-    return text, lead, core, closing, _kinds(core)[0][0], silent, ends
+    return text, lead, core, closing, _kinds(core)[0][0], silent, ends, word
 
 
 _Part = tuple[Kind, str, int, str]
@@ -158,7 +169,7 @@ def _word(core: str) -> _Part:
         return Kind.ORDINAL, core, 100, ""
     if (value := english.REPEATS.get(core)) is not None:
         return Kind.REPEAT, core, value, ""
-    if core == english.AND:
+    if core in (english.AND, foreign.LINK):
         return Kind.AND, core, 0, ""
     return _written(core)
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Literal
 
-Style = Literal["digits", "grouped"]
+Style = Literal["digits", "grouped", "strings"]
+"""Without signs; with them; with them only in strings of digits, where amounts have others."""
 
 _GROUPS = {
     7: (3, 4),

@@ -74,7 +74,7 @@ def planted(setup: Setup) -> list[Planted]:
             numbers=dice.choice(("engine", "digits", "grouped", "spoken")),
             events=("keyword", "dtmf", "speech_started", "speech_ended"),
         )
-        kinds = said.kinds if dice.random() < 0.5 else EVERYTHING
+        kinds = said.kinds if number % 4 == 0 else EVERYTHING
         calls.append(
             Planted(
                 number, said, hides, protocol, replace(options, redact=kinds if hides else None)

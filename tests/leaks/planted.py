@@ -61,7 +61,7 @@ class Conversation:
 
 
 def conversation(number: int, seed: int = 0, *, legs: int = 2, open: bool = False) -> Conversation:
-    """Return a call that has secrets of three kinds, each said in its own way.
+    """Return a call that has four secrets, three of them of any kind and said in any way.
 
     Customers speak on channel 0, agents on the last one. Those of `open` calls have none of the
     digits of others, so that what is found is not taken for theirs.
@@ -77,6 +77,11 @@ def conversation(number: int, seed: int = 0, *, legs: int = 2, open: bool = Fals
         ways = _WAYS[kind]
         said = ways[(number + offset) % len(ways)](secret, dice)
         turns += [Turn(customer if side == "c" else agent, text) for side, text in said]
+    # Only the question tells what this is.
+    code = _secret("cvv", dice, half)
+    secrets.append(code)
+    turns.append(Turn(agent, "and what is the security code on the back"))
+    turns.append(Turn(customer, f"that would be {_each(code.digits)} I think"))
     turns.append(Turn(customer, "thanks I paid twenty five dollars for two of them in march"))
     return Conversation(tuple(turns), tuple(secrets))
 

@@ -33,9 +33,7 @@ _SOLID = re.compile(rb"(?<![\d.])\d{7,30}(?![\d])")
 _NAME = re.compile(rb"[a-z]{9}")
 _LETTERS = re.compile(rb"(?:[a-z][ ,.\-]{1,2}){4,40}")
 _IN_WORDS = re.compile(rf"(?:(?:{_SAID_WORDS})[ ,.\-]{{1,3}}){{3,60}}".encode())
-_TEXT_FIELDS = frozenset(
-    {"text", "word", "transcript", "punctuated_word", "delta", "line", "partial"}
-)
+_TEXT_FIELDS = frozenset({"text", "word", "transcript", "punctuated_word", "delta", "partial"})
 
 
 class Searcher:
@@ -108,6 +106,8 @@ def _texts(value: Any) -> Iterator[str]:
             for name, each in value.items():
                 if isinstance(each, str) and name in _TEXT_FIELDS:
                     yield each
+                elif name == "line":  # of whisper_streaming: two times, then the text
+                    yield str(each).partition(" ")[2].partition(" ")[2]
                 elif isinstance(each, Mapping | list):
                     yield from _texts(each)
         case list():

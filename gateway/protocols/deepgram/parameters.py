@@ -52,6 +52,7 @@ _REDACTED: Mapping[str, Sequence[Redacted]] = {
     "cvv": ("pci",),
     "numbers": ("numbers",),
     "aggressive_numbers": ("numbers",),
+    "dob": ("dob",),
     "ssn": ("ssn",),
     "phone_number": ("phone",),
     "email_address": ("email",),

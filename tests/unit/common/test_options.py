@@ -64,6 +64,9 @@ def test_an_option_says_what_it_is_and_who_uses_it(option):
     assert set(option.used_by) <= {"gateway", *stages.NAMES}
 
 
+KNOWN = "English, French, German, Italian, Russian or Spanish"
+
+
 @pytest.mark.parametrize("stage", WORKERS)
 def test_a_worker_reads_the_options_that_it_uses_and_no_others(stage):
     sources = (ROOT / WORKERS[stage]).rglob("*.py")
@@ -104,16 +107,20 @@ def test_an_utterance_is_not_cut_before_it_begins(speech, longest, fits):
             "language (French) is none of languages (German, English); null detects it",
         ),
         (
-            {"numbers": "digits", "language": "German"},
-            "numbers (digits) knows English, not the language German",
+            {"numbers": "digits", "language": "Hungarian"},
+            f"numbers (digits) knows {KNOWN}, not the language Hungarian",
+        ),
+        (
+            {"numbers": "spoken", "language": "German"},
+            "numbers (spoken) knows English, not the language German",
         ),
         (
             {"redact": ("pci",)},
-            "redact needs the language English, not one that is detected",
+            f"redact needs the language {KNOWN}, not one that is detected",
         ),
         (
-            {"redact": ("pci",), "language": "German"},
-            "redact needs the language English, not German",
+            {"redact": ("pci",), "language": "Hungarian"},
+            f"redact needs the language {KNOWN}, not Hungarian",
         ),
     ],
 )

@@ -37,7 +37,10 @@ def test_telephone_calls_get_what_the_settings_say_of_numbers():
     [
         (["--redact", "pci,nonsense"], "--redact: 'nonsense' is none of numbers, pci"),
         (["--redact", "pci"], "--redact: redact needs the language English"),
-        (["--numbers", "digits", "--language", "hu"], "--numbers: numbers (digits) knows English"),
+        (
+            ["--numbers", "digits", "--language", "hu"],
+            "--numbers: numbers (digits) knows English, French",
+        ),
     ],
 )
 def test_what_cannot_be_hidden_is_refused(flags, expected):
