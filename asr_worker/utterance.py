@@ -12,12 +12,15 @@ from asr_worker.prompting import distinct, without_circles
 from asr_worker.recording import GONE, Recording
 from asr_worker.scheduler import UtteranceScheduler
 from asr_worker.screening import screen_for
+from asr_worker.slots import slot
 from common.audio import SAMPLE_RATE, float_to_pcm16, samples
 from common.bus.keys import Leg
 from common.bus.wire import Chunk
+from common.expectation import expectation
 from common.languages import ALIGNABLE
 from common.pipeline import stages
 from common.pipeline.partial import PartialText
+from common.pipeline.slot import Slot
 from common.pipeline.speech import (
     Dtmf,
     Ended,
@@ -89,6 +92,7 @@ class Utterance:
         self.screen = screen_for(work.options, shown, self.around)
         """What its texts pass before they are stored."""
         self._likely = likely
+        self._expected = expectation(work.options.expect)
         self._context = without_circles(work.options.context)
         self._keywords = distinct(work.options.keywords)
         by_words = self._options.endpointing == "turn" and self.live
@@ -178,7 +182,8 @@ class Utterance:
 
     def partial(self, action: PublishPartial) -> Effect:
         """Return the effect of showing a partial."""
-        told = (action.text, action.stable, action.language, action.paused)
+        slot = self._slot(action.text, action.language) if action.paused else None
+        told = (action.text, action.stable, action.language, action.paused, slot)
         text = PartialText(self.start, action.end, *told)
         return Show(self.number, text, self._work.gateway)
 
@@ -223,12 +228,17 @@ class Utterance:
             reason=action.reason,
             failed=failed,
             trouble=self.trouble if failed else "",
+            slot=None if failed else self._slot(hypothesis.text, hypothesis.language),
             # Noise taken for speech gets no message, unless a flush waits for one.
             shown=bool(hypothesis.text) or failed or action.reason in ("flush", "finish"),
             endpoint=self._endpoint,
             decoding=None if action.token is None else self._decodings.get(action.token),
         )
         return Commit(self.number, final, self._work.gateway)
+
+    def _slot(self, text: str, language: str | None) -> Slot | None:
+        """Return what a text has of what was expected when the utterance began."""
+        return slot(text, language, self._expected) if self._expected and text else None
 
     def given_up(self, reason: str, end: int) -> list[Effect]:
         """Return the effect of dead-lettering [start, end) with its audio, before its final.

@@ -10,6 +10,7 @@ from enum import Enum, auto
 from types import MappingProxyType, NoneType
 from typing import Any, Literal, TypeAlias, get_args, get_type_hints
 
+from common.expectation import expectation
 from common.languages import WITH_NUMBERS
 
 
@@ -218,6 +219,9 @@ class SessionOptions:
         changeable=True,
         used_by=("gateway",),
     )
+    expect: str = option(
+        "", "what is to be answered", longest=2000, changeable=True, used_by=("gateway", "asr")
+    )
     min_speech_duration: float = option(
         0.2,
         "speech to start an utterance",
@@ -323,6 +327,12 @@ class SessionOptions:
         least, most = self.min_turn_silence, self.max_turn_silence
         if least is not None and most is not None and least > most:
             return f"min_turn_silence ({least:g} s) must be at most max_turn_silence ({most:g} s)"
+        try:
+            expectation(self.expect)
+        except ValueError as error:
+            return f"expect ({self.expect[:40]!a}): {error}"
+        if self.expect and self.redact:
+            return "expect tells what redact hides: one of them"
         if self.languages and self.language not in (None, *self.languages):
             among = ", ".join(self.languages)
             return f"language ({self.language}) is none of languages ({among}); null detects it"

@@ -12,6 +12,7 @@ from callscribe.client.messages import (
     Gap,
     Keyword,
     Partial,
+    Slot,
     SpeechEnded,
     SpeechStarted,
     TurnEagerEnd,
@@ -55,6 +56,9 @@ class Delivery:
                 newest = self._turns.get(event.channel, (0, 0))
                 self._turns[event.channel] = max(newest, (event.turn, event.step))
                 return (event.turn, event.step) > newest
+            case Slot():
+                place = (event.channel, event.utterance, event.is_final)
+                return self._first_time("slot", *place, event.value)
             case Gap():
                 return self._first_time(event.channel, event.start, event.end)
             case Keyword():

@@ -223,6 +223,25 @@ class TurnEnded(_Turn):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Slot(_Event):
+    """What of an expected answer an utterance has; `raw` is its text, `valid` if it fits.
+
+    Not `is_final`: nothing can come behind it, and it was told in the first pause.
+    """
+
+    kind = "slot"
+    utterance: int
+    start: float
+    end: float
+    expected: str
+    """The kind of answer that was expected."""
+    value: str
+    raw: str
+    valid: bool
+    is_final: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Gap(_Event):
     """Audio from `start` to `end` never reached the recogniser."""
 
@@ -307,6 +326,7 @@ Event: TypeAlias = (
     | TurnEagerEnd
     | TurnResumed
     | TurnEnded
+    | Slot
     | Gap
     | Dtmf
     | Keyword
@@ -326,6 +346,7 @@ _SENT = (
     TurnEagerEnd,
     TurnResumed,
     TurnEnded,
+    Slot,
     Gap,
     Dtmf,
     Keyword,

@@ -13,6 +13,7 @@ EventName: TypeAlias = Literal[
     "turn_eager_end",
     "turn_resumed",
     "turn_ended",
+    "slot",
     "gap",
     "dtmf",
     "keyword",
@@ -60,6 +61,8 @@ class Options:
     """Most silence within a turn."""
     eager_threshold: float | None = None
     """Confidence from which `turn_eager_end` tells that a turn is likely over."""
+    expect: str | None = None
+    """What is to be answered: digits 10, alphanumeric 6, yes_no, one_of red|green; "" ends it."""
     min_speech_duration: float | None = None
     max_utterance: float | None = None
     chunk_size_sec: float | None = None
@@ -116,6 +119,7 @@ class Changes(TypedDict, total=False):
     min_turn_silence: float | None
     max_turn_silence: float | None
     eager_threshold: float
+    expect: str
     min_speech_duration: float
     max_utterance: float
     denoise: bool

@@ -56,6 +56,7 @@ export type ReaderEvent =
   | TurnEagerEndMessage
   | TurnResumedMessage
   | TurnEndedMessage
+  | SlotMessage
   | GapMessage
   | DtmfMessage
   | KeywordMessage

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 
 from common.pipeline.record import Message, sparse
+from common.pipeline.slot import Slot
 
 
 @dataclass(frozen=True, slots=True)
 class PartialText:
     """The text of [start, end), in 16 kHz samples; its first `stable` characters stay.
 
-    `paused`: speech has paused at `end`, and this is the text of all of it.
+    `paused`: speech has paused at `end`, and this is the text of all of it; `slot`: what of an
+    expected answer it has.
     """
 
     start: int
@@ -18,6 +20,7 @@ class PartialText:
     stable: int
     language: str | None
     paused: bool = sparse(False)
+    slot: Slot | None = sparse(None)
 
 
 PARTIAL_TEXT = Message(PartialText)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple, Self, TypeAlias
 
 from common.pipeline.record import Message, sparse
+from common.pipeline.slot import Slot
 from common.pipeline.trace import Decoding, Endpoint
 
 ANSWERS_KEPT = 512
@@ -43,8 +44,9 @@ class Final:
     `words`: None if there are none, or none yet. `align`: the digest under which they come later;
     `unavailable`: why they do not. `failed`: there is no text, `trouble` says why. `shown`: it
     counts in the numbers that clients get; otherwise it is noise without words. `hidden`: what the
-    text has masks for, in their order. `endpoint` and `decoding`: when its end was decided and its
-    text was found; the final is the same whenever that was.
+    text has masks for, in their order. `slot`: what of an expected answer it has. `endpoint` and
+    `decoding`: when its end was decided and its text was found; the final is the same whenever that
+    was.
     """
 
     t: ClassVar[str] = "final"
@@ -62,6 +64,7 @@ class Final:
     trouble: str = ""
     shown: bool = True
     hidden: tuple[Hidden, ...] | None = sparse(None)
+    slot: Slot | None = sparse(None)
     endpoint: Endpoint | None = sparse(None, compare=False)
     decoding: Decoding | None = sparse(None, compare=False)
 

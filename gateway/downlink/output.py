@@ -161,7 +161,8 @@ class Output:
         if not self._arrivals.live:
             return
         place = Place(pause.channel, pause.utterance, pause.said.end)
-        found = hint(place, pause.said.text, pause.said.language, self._options)
+        said = pause.said
+        found = hint(place, said.text, said.language, self._options, said.slot)
         if found.eager or found.silence != samples(self._options.silence_threshold):
             self._told.hint(found)
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from common.audio import samples
 from common.options import SessionOptions
 from common.pipeline.control import Hint
+from common.pipeline.slot import Slot
 from gateway.endpointing.words import DIGITS, OPEN
 
 _CLOSING = "\"'”’»)] "
@@ -38,11 +39,17 @@ class Evidence(Enum):
     """It is a number, a name or an address that is being dictated."""
     UNMARKED = "unmarked"
     """It has words and no mark, which recognisers mostly leave out where a sentence goes on."""
+    FILLED = "filled"
+    """It has all of the answer that is expected."""
+    AWAITED = "awaited"
+    """It has a part of it."""
     NOTHING = "nothing"
 
 
 SURE = 0.7
 """The confidence with which silence ends a turn; it grows with the silence, see `confidence`."""
+_AWAITED_S = 3.0
+"""The silence in seconds behind a part of an answer: people look numbers up."""
 _UNMARKED = 1.5
 """The silence behind a text without a mark, as a part of the ordinary one."""
 
@@ -55,9 +62,17 @@ class Place(NamedTuple):
     end: int
 
 
-def hint(pause: Place, text: str, language: str | None, options: SessionOptions) -> Hint:
-    """Return what the text before a pause says of it."""
+def hint(
+    pause: Place,
+    text: str,
+    language: str | None,
+    options: SessionOptions,
+    slot: Slot | None = None,
+) -> Hint:
+    """Return what the text before a pause says of it; `slot`: what it has of an answer."""
     found = evidence(text, language)
+    if slot is not None and slot.value:
+        found = Evidence.FILLED if slot.complete else Evidence.AWAITED
     silence = samples(patience(found, options))
     eager = 0
     if any(map(str.isalnum, text)) and options.eager_threshold < SURE:
@@ -69,8 +84,10 @@ def patience(found: Evidence, options: SessionOptions) -> float:
     """Return the silence that ends an utterance whose text says that (s)."""
     least, most = options.turn_silence
     match found:
-        case Evidence.CLOSED:
+        case Evidence.CLOSED | Evidence.FILLED:
             return least
+        case Evidence.AWAITED:
+            return max(most, _AWAITED_S)
         case Evidence.OPEN | Evidence.SPELLED:
             return most
         case Evidence.UNMARKED:

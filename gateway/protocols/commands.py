@@ -29,10 +29,11 @@ MAX_CHANNELS = 2
 
 SPEECH_EVENTS = ("speech_started", "speech_ended", "gap", "dtmf")
 TURN_EVENTS = ("turn_started", "turn_eager_end", "turn_resumed", "turn_ended")
+SLOT = "slot"
 KEYWORD = "keyword"
 ACK = "audio_ack"
 LAG = "lag"
-EVENTS = (*SPEECH_EVENTS, *TURN_EVENTS, KEYWORD, ACK, LAG)
+EVENTS = (*SPEECH_EVENTS, *TURN_EVENTS, SLOT, KEYWORD, ACK, LAG)
 """Events that a session sends only to a client that asks for them. A client that asks for `ACK`
 keeps what is not acknowledged, and so can resume."""
 

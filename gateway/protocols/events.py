@@ -212,6 +212,25 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What of an expected answer an utterance has, in [start, end); see `common.expectation`.
+
+    `raw` is its text. `final`: the utterance is over; else it was told in a pause because nothing
+    can come behind it, and the final tells it once more.
+    """
+
+    channel: int
+    utterance: int
+    start: int
+    end: int
+    kind: str
+    value: str
+    raw: str
+    valid: bool
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """Audio from `start` to `end` never arrived and was not recognised."""
 
@@ -274,6 +293,7 @@ Event: TypeAlias = (
     | SpeechStarted
     | SpeechEnded
     | Turn
+    | Answer
     | Gap
     | Dtmf
     | Keyword

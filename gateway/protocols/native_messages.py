@@ -7,6 +7,7 @@ from common.audio import rounded_seconds
 from common.pipeline.text import Hidden, TimedWord
 from gateway.protocols.commands import Open
 from gateway.protocols.events import (
+    Answer,
     AudioAck,
     Created,
     Dtmf,
@@ -46,6 +47,8 @@ def messages(opened: Open, event: Event, now: float) -> Sequence[dict[str, Any]]
             return [_labelled(opened, _words(event, now))]
         case SpeechStarted() | SpeechEnded() | Gap() | Dtmf():
             return _if_wanted(opened, _speech(event, now))
+        case Answer():
+            return _if_wanted(opened, _answer(event, now))
         case Turn():
             return _if_wanted(opened, _turn(event, now))
         case Keyword():
@@ -122,7 +125,7 @@ def _transcript(kind: str, event: Partial | Final, now: float) -> dict[str, Any]
     return said | _place(event, now)
 
 
-def _place(event: Partial | Final | Words | Turn | Keyword, now: float) -> dict[str, Any]:
+def _place(event: Partial | Final | Words | Turn | Answer | Keyword, now: float) -> dict[str, Any]:
     return {
         "timestamp": round(now, 3),
         "utterance": event.utterance,
@@ -171,6 +174,12 @@ def _speech(event: SpeechStarted | SpeechEnded | Gap | Dtmf, now: float) -> dict
         case Gap():
             message |= {"type": "gap", "end": rounded_seconds(event.end)}
     return message
+
+
+def _answer(event: Answer, now: float) -> dict[str, Any]:
+    said = {"expected": event.kind, "value": event.value, "raw": event.raw}
+    known = {"valid": event.valid, "is_final": event.final}
+    return {"type": "slot"} | _place(event, now) | said | known
 
 
 def _turn(event: Turn, now: float) -> dict[str, Any]:

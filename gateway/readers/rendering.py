@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.calls.directory import Known
-from gateway.protocols.commands import KEYWORD, SPEECH_EVENTS, TURN_EVENTS
+from gateway.protocols.commands import KEYWORD, SLOT, SPEECH_EVENTS, TURN_EVENTS
 from gateway.protocols.events import Event
 from gateway.protocols.native_messages import messages
 
@@ -16,7 +16,7 @@ class Renderer:
     """The messages of one call."""
 
     def __init__(self, known: Known) -> None:
-        wanted = frozenset((*SPEECH_EVENTS, *TURN_EVENTS, KEYWORD))
+        wanted = frozenset((*SPEECH_EVENTS, *TURN_EVENTS, SLOT, KEYWORD))
         self._opened = replace(known.record.opened, events=wanted)
         self._known = known
 

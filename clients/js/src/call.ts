@@ -18,6 +18,7 @@ import type {
   PartialMessage,
   ServerMessage,
   SessionCreated,
+  SlotMessage,
   SpeechEndedMessage,
   SpeechStartedMessage,
   TurnEagerEndMessage,
@@ -63,6 +64,7 @@ export interface CallEvents {
   turn_eager_end: (message: TurnEagerEndMessage) => void;
   turn_resumed: (message: TurnResumedMessage) => void;
   turn_ended: (message: TurnEndedMessage) => void;
+  slot: (message: SlotMessage) => void;
   gap: (message: GapMessage) => void;
   dtmf: (message: DtmfMessage) => void;
   keyword: (message: KeywordMessage) => void;

@@ -44,6 +44,10 @@ export class Delivery {
         if (isNew) this.#turns.set(message.channel, [message.turn, message.step]);
         return isNew;
       }
+      case "slot": {
+        const { channel, utterance, is_final, value } = message;
+        return this.#firstTime(`slot ${channel} ${utterance} ${is_final} ${value}`);
+      }
       case "gap":
         return this.#firstTime(`gap ${message.channel} ${message.start} ${message.end}`);
       case "keyword": {

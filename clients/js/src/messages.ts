@@ -14,6 +14,7 @@ export type EventName =
   | "turn_eager_end"
   | "turn_resumed"
   | "turn_ended"
+  | "slot"
   | "keyword"
   | "audio_ack"
   | "lag";
@@ -42,6 +43,8 @@ export interface ChangeableOptions {
   max_turn_silence?: number | null;
   /** Announces the end of a turn, 0 to 1. */
   eager_threshold?: number;
+  /** What is to be answered. */
+  expect?: string;
   /** Speech to start an utterance, 0.01 to 60 s. */
   min_speech_duration?: number;
   /** Cuts an utterance, 2 to 300 s. */
@@ -310,7 +313,7 @@ export interface TurnEagerEndMessage {
   confidence: number;
   /** s since 1970 by the gateway's clock. */
   timestamp: number;
-  /** What the end of the text says: closed, open, spelled, unmarked or nothing. */
+  /** What the end of the text says: closed, open, spelled, unmarked, nothing; of an expected answer, filled or awaited. */
   evidence: string;
   /** The channel's, where `channel_labels` gave it one. */
   label?: string;
@@ -370,10 +373,37 @@ export interface TurnEndedMessage {
   confidence: number;
   /** s since 1970 by the gateway's clock. */
   timestamp: number;
-  /** What the end of the text says: closed, open, spelled, unmarked or nothing. */
+  /** What the end of the text says: closed, open, spelled, unmarked, nothing; of an expected answer, filled or awaited. */
   evidence: string;
   /** `silence`, `flush`, `finish` (finalize or hang-up), `length` (max_utterance), `gap`, `failed` (not recognised). */
   reason: string;
+  /** The channel's, where `channel_labels` gave it one. */
+  label?: string;
+}
+
+/** What of an expected answer an utterance has; `raw` is its text, `valid` if it fits. */
+export interface SlotMessage {
+  type: "slot";
+  /** 0 or 1. */
+  channel: number;
+  /** Number within its channel, from 1; a number is missing where it was no speech. */
+  utterance: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  start: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  end: number;
+  /** The kind of answer; what was said, empty for nothing of it. */
+  expected: string;
+  /** The kind of answer; what was said, empty for nothing of it. */
+  value: string;
+  /** The utterance's text. */
+  raw: string;
+  /** Whether the value is as expected. */
+  valid: boolean;
+  /** The utterance is over; false: told in a pause, because nothing can come behind it. */
+  is_final: boolean;
+  /** s since 1970 by the gateway's clock. */
+  timestamp: number;
   /** The channel's, where `channel_labels` gave it one. */
   label?: string;
 }
@@ -469,6 +499,7 @@ export type ServerMessage =
   | TurnEagerEndMessage
   | TurnResumedMessage
   | TurnEndedMessage
+  | SlotMessage
   | GapMessage
   | DtmfMessage
   | KeywordMessage
@@ -505,6 +536,7 @@ export type ReaderEvent =
   | TurnEagerEndMessage
   | TurnResumedMessage
   | TurnEndedMessage
+  | SlotMessage
   | GapMessage
   | DtmfMessage
   | KeywordMessage

@@ -77,3 +77,20 @@ async def test_an_end_is_announced_taken_back_and_told(stack: RunningStack):
     assert 0.5 <= eager["confidence"] < 0.7 <= ended["confidence"]
     final = turns.of("final")[0]
     assert turns.messages.index(ended) == turns.messages.index(final) - 1
+
+
+async def test_a_number_that_is_expected_is_waited_for_and_told_before_the_turn_ends(
+    stack: RunningStack,
+):
+    one, two = np.array_split(spoken("counting"), 2)
+    audio = said(0.5, one, 2.3, two, 3.0)
+    events = ["slot", "turn_ended"]
+    expected = {"expect": "digits 10", "endpointing": "turn", "events": events}
+    heard = await said_live(stack, audio, silence_threshold=0.6, **expected)
+    # Without it a pause of 2.3 s ends the turn: at most twice the silence is waited for.
+    assert len(heard.texts) == 1
+    *_, final = slots = heard.of("slot")
+    assert final["is_final"]
+    assert final["raw"] == heard.texts[0]
+    assert [each["value"] for each in slots if each["is_final"]] == [final["value"]]
+    assert len(final["value"]) > 6

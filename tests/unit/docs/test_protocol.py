@@ -20,6 +20,7 @@ from gateway.protocols import PROTOCOLS, commands, native
 from gateway.protocols.api import ClientError, Request
 from gateway.protocols.commands import CODINGS, ENCODINGS, AudioFormat
 from gateway.protocols.events import (
+    Answer,
     AudioAck,
     Created,
     Dtmf,
@@ -69,6 +70,7 @@ EVENTS = [
     turn("eager_end", evidence="open"),
     turn("resumed"),
     turn("ended", evidence="open", reason="silence"),
+    Answer(**PLACE, kind="digits", value="42", raw="forty two", valid=True, final=True),
     Keyword(**PLACE, keyword="a", text="A", offset=0),
     AudioAck(1),
     Lag(0, 2.5),

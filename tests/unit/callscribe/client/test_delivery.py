@@ -1,3 +1,5 @@
+from typing import Any
+
 from callscribe.client.delivery import Delivery
 from callscribe.client.messages import (
     AudioAck,
@@ -9,6 +11,7 @@ from callscribe.client.messages import (
     Keyword,
     Lag,
     Partial,
+    Slot,
     SpeechEnded,
     SpeechStarted,
     TurnEagerEnd,
@@ -17,12 +20,17 @@ from callscribe.client.messages import (
 )
 
 
-def span(utterance, channel=0):
+def span(utterance: int, channel: int = 0) -> dict[str, Any]:
     return {"channel": channel, "utterance": utterance, "start": 0.0, "end": 1.0}
 
 
 def final(seq, utterance, channel=0):
     return Final(seq=seq, text="hello", **span(utterance, channel))
+
+
+def slot(value: str, *, is_final: bool) -> Slot:
+    said: dict[str, Any] = {"expected": "digits", "value": value, "raw": "so", "valid": True}
+    return Slot(**{**said, **span(1), "is_final": is_final})
 
 
 def test_finals_and_words_come_once():
@@ -57,6 +65,9 @@ def test_speech_events_and_the_like_come_once():
         Keyword(keyword="a", text="A", offset=0, **span(1)),
         Keyword(keyword="a", text="A", offset=9, **span(1)),
         Keyword(keyword="b", text="A", offset=9, **span(1)),
+        slot("42", is_final=False),
+        slot("43", is_final=False),
+        slot("43", is_final=True),
         Dtmf(digit="5", at=1.0),
         Dtmf(digit="5", at=1.5),
     ]

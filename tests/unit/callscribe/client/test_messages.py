@@ -18,6 +18,7 @@ from callscribe.client.messages import (
     Keyword,
     Lag,
     Partial,
+    Slot,
     SpeechEnded,
     SpeechStarted,
     TurnEagerEnd,
@@ -37,6 +38,15 @@ from gateway.protocols.native import NativeCodec
 
 SPAN: dict[str, Any] = {"channel": 1, "start": 0.5, "end": 2.0}
 TURN: dict[str, Any] = {**SPAN, "turn": 2, "step": 3, "utterance": 2, "at": 2.5, "text": "hello"}
+SLOT: dict[str, Any] = {
+    **SPAN,
+    "utterance": 2,
+    "expected": "digits",
+    "value": "42",
+    "raw": "forty two",
+    "valid": True,
+    "is_final": False,
+}
 EVENTS: dict[str, tuple[dict[str, Any], Event]] = {
     "partial": (
         {**SPAN, "utterance": 3, "text": "hello w", "stable": 5, "language": "English"},
@@ -113,6 +123,7 @@ EVENTS: dict[str, tuple[dict[str, Any], Event]] = {
         {**TURN, "evidence": "open", "reason": "flush"},
         TurnEnded(**TURN, evidence="open", reason="flush"),
     ),
+    "slot": (SLOT, Slot(**SLOT)),
     "error": ({"code": "no", "message": "No."}, Error(code="no", message="No.")),
     "lag": ({"channel": 1, "seconds": 3.5}, Lag(channel=1, seconds=3.5)),
     "audio_ack": ({"position": 8000}, AudioAck(position=8000)),
@@ -224,6 +235,7 @@ def test_every_option_of_the_protocol_can_be_sent():
         min_turn_silence=0.3,
         max_turn_silence=2,
         eager_threshold=0.4,
+        expect="",
         min_speech_duration=0.1,
         max_utterance=20,
         chunk_size_sec=2,

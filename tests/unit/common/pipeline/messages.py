@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from common.options import SessionOptions
 from common.pipeline import control, partial, progress, report, speech, text, trace, work
 from common.pipeline.record import Message
+from common.pipeline.slot import Slot
 from common.pipeline.stream_ids import StreamId
 
 OPTIONS = SessionOptions(language="English", keywords=("callscribe",), words=True)
@@ -113,6 +114,18 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
     "partial-paused": (
         partial.PARTIAL_TEXT,
         partial.PartialText(48_000, 80_000, "Guten Tag.", 5, "German", paused=True),
+    ),
+    "partial-slot": (
+        partial.PARTIAL_TEXT,
+        partial.PartialText(
+            48_000,
+            80_000,
+            "forty two",
+            0,
+            "English",
+            paused=True,
+            slot=Slot("digits", "42", valid=True, complete=False),
+        ),
     ),
     "text-final": (
         text.ITEM,

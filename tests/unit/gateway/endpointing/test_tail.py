@@ -7,6 +7,7 @@ import pytest
 
 from common.languages import QWEN_BY_CODE
 from common.options import SessionOptions
+from common.pipeline.slot import Slot
 from gateway.endpointing.tail import SURE, Evidence, Place, confidence, evidence, hint, patience
 from gateway.endpointing.words import DIGITS, OPEN
 
@@ -126,6 +127,20 @@ def test_a_hint_says_when_a_pause_is_likely_the_end():
     assert hint(pause, "That is all.", "English", replace(TURN, eager_threshold=0)).eager == 1
     assert hint(pause, "That is all.", "English", replace(TURN, eager_threshold=SURE)).eager == 0
     assert hint(pause, "?", "English", TURN).eager == 0
+
+
+@pytest.mark.parametrize(
+    ("slot", "found", "silence"),
+    [
+        (Slot("digits", "5550199472", valid=True, complete=True), "filled", 6_400),
+        (Slot("digits", "555", valid=False, complete=False), "awaited", 48_000),
+        (Slot("digits", "", valid=False, complete=False), "closed", 6_400),
+        (None, "closed", 6_400),
+    ],
+)
+def test_an_expected_answer_is_waited_for(slot, found, silence):
+    told = hint(Place(0, 1, 5), "That is all.", "English", TURN, slot)
+    assert (told.evidence, told.silence) == (found, silence)
 
 
 def test_confidence_grows_with_the_silence_and_is_the_same_where_turns_end():

@@ -10,9 +10,11 @@ from common.pipeline import speech as bus
 from common.pipeline import text
 from common.pipeline.partial import PartialText
 from common.pipeline.record import pack
+from common.pipeline.slot import Slot
 from common.pipeline.trace import Decoding, Endpoint
 from gateway.feed.results import AwaitedWords, Results
 from gateway.protocols.events import (
+    Answer,
     Dtmf,
     Event,
     Final,
@@ -491,3 +493,24 @@ def test_turns_of_what_a_client_had_before_it_resumed_are_not_told_again():
         LEG.key("speech"): [announced(1, "hello"), announced(2, "hello")],
     }
     assert turns(results, news) == [("started", 1), ("eager_end", 2)]
+
+
+def answered(n: int, value: str, *, complete: bool = True) -> RawEntry:
+    slot = Slot("digits", value, valid=complete, complete=complete)
+    packed = pack(PartialText(10, 15, "four two", 0, "English", paused=True, slot=slot))
+    return wire.entry_id(1, n), [wire.BODY_FIELD, packed]
+
+
+def test_an_answer_is_told_once_it_is_whole_and_with_the_final():
+    results = Results([LEG], speech=False, partials=False, pauses=True)
+    key = LEG.key("part:1")
+    keys_of(results, {LEG: {"part:1"}})
+    told = [e for n in (2, 3) for e in results.read({key: [answered(n, "42")]})]
+    told += results.read({key: [answered(4, "421", complete=False)]})
+    slot = Slot("digits", "43", valid=True, complete=True)
+    told += results.read({LEG.key("text"): [item(1, 1, slot=slot)]})
+    assert [(e.value, e.final) for e in told if isinstance(e, Answer)] == [
+        ("42", False),
+        ("43", True),
+    ]
+    assert isinstance(told[-1], Final)

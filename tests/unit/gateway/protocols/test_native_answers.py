@@ -8,6 +8,7 @@ import pytest
 from common.pipeline.text import TimedWord
 from gateway.protocols.api import Request
 from gateway.protocols.events import (
+    Answer,
     AudioAck,
     Created,
     Ended,
@@ -205,6 +206,20 @@ SPEECH = [
         },
     ),
     (Gap(0, 1_600, 16_000), {"type": "gap", "end": 1.0}),
+    (
+        Answer(0, 2, 1_600, 16_000, "digits", "42", "forty two", valid=True, final=False),
+        {
+            "type": "slot",
+            "utterance": 2,
+            "end": 1.0,
+            "expected": "digits",
+            "value": "42",
+            "raw": "forty two",
+            "valid": True,
+            "is_final": False,
+            "timestamp": 1234567890.123,
+        },
+    ),
     (turn("started"), {"type": "turn_started", **TURN}),
     (turn("eager_end", evidence="open"), {"type": "turn_eager_end", **TURN, "evidence": "open"}),
     (turn("resumed"), {"type": "turn_resumed", **TURN}),
