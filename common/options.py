@@ -301,6 +301,14 @@ class SessionOptions:
         setting="redact_form",
     )
 
+    record: bool = option(
+        False,
+        "record the audio",
+        changeable=True,
+        used_by=("gateway",),
+        setting="record",
+    )
+
     @property
     def turn_silence(self) -> tuple[float, float]:
         """The least and the most silence that ends an utterance, in seconds."""

@@ -14,13 +14,18 @@ from prometheus_client import Counter
 
 from common.errors import SettingsError
 from common.pipeline.access import check_tenant
+from common.redis.link import Link
 from gateway.access.authority import Authority
 from gateway.access.origins import Origins
 from gateway.admission.forwarded import TrustedProxies
+from gateway.calls.store import RECORDINGS, SessionStore
+from gateway.recordings.form import PlannedRecordings
+from gateway.recordings.sink import Recordings
 from gateway.settings import GatewaySettings
 from gateway.sinks.metrics import SinkMetrics
 from gateway.sinks.rules import Planned, planned
 from gateway.sinks.sink import Sink
+from gateway.sinks.storage import Unavailable
 from gateway.sinks.tally import Tally
 from gateway.webhooks.rules import WebhookRules
 from gateway.webhooks.sink import Webhooks
@@ -39,6 +44,7 @@ class Policies:
     proxies: TrustedProxies
     webhooks: WebhookRules
     sinks: Sequence[Planned]
+    recordings: PlannedRecordings | None
 
     @classmethod
     def of(cls, settings: GatewaySettings) -> Self:
@@ -52,13 +58,29 @@ class Policies:
             proxies=_proxies(settings),
             webhooks=_webhooks(settings),
             sinks=_sinks(settings),
+            recordings=_recordings(settings),
         )
 
-    def all_sinks(self, settings: GatewaySettings, metrics: SinkMetrics) -> Iterator[Sink]:
-        """Return those that get every call, and the one that brings calls to their own URLs."""
+    def store(self, link: Link, gateway: str) -> SessionStore:
+        """Return the sessions in Redis, whose results go to these sinks."""
+        return SessionStore(
+            link,
+            gateway,
+            [each.name for each in self.sinks],
+            records=self.recordings is not None,
+            webhook=bool(self.webhooks.url),
+        )
+
+    def all_sinks(
+        self, settings: GatewaySettings, metrics: SinkMetrics, link: Link
+    ) -> Iterator[Sink]:
+        """Return those that get every call, the recordings, and what brings calls to their URLs."""
         for each in self.sinks:
             tally = Tally(partial(_count, metrics.sinks.labels, each.name))
             yield each.build(tally, settings.sinks_keep_s)
+        if self.recordings is not None:
+            tally = Tally(partial(_count, metrics.sinks.labels, RECORDINGS))
+            yield Recordings(self.recordings, link, tally, settings.sinks_keep_s)
         if self.webhooks.active:
             tally = Tally(partial(_count, metrics.webhooks.labels))
             yield Webhooks(self.webhooks, tally, settings.webhook_keep_s)
@@ -72,6 +94,13 @@ async def unreachable(settings: GatewaySettings) -> list[str]:
         async with sink.opened():
             if (reason := await sink.check()) is not None:
                 problems.append(f"--sinks: {each.name}: {reason}")
+    if (recordings := _recordings(settings)) is not None:
+        storage = recordings.storage()
+        async with storage.opened():
+            try:
+                await storage.check()
+            except Unavailable as error:
+                problems.append(f"--recordings: {error}")
     return problems
 
 
@@ -139,6 +168,15 @@ def _sinks(settings: GatewaySettings) -> Sequence[Planned]:
         raise SettingsError(str(error)) from None
 
 
+def _recordings(settings: GatewaySettings) -> PlannedRecordings | None:
+    if settings.record and not settings.recordings:
+        raise SettingsError("--record: only with --recordings")
+    try:
+        return PlannedRecordings.parse(settings.recordings) if settings.recordings else None
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
 def _port_tenant(settings: GatewaySettings) -> None:
     if settings.port_tenant is not None:
         try:
@@ -173,6 +211,7 @@ CHECKS: tuple[Callable[[GatewaySettings], object], ...] = (
     _proxies,
     _webhooks,
     _sinks,
+    _recordings,
     _port_tenant,
     _collector,
 )

@@ -41,6 +41,7 @@ class _Terms:
     key: str
     retention: int
     span: CallSpan | None = sparse(None)
+    recorded: bool = sparse(False)
 
 
 _TERMS = Message(_Terms)
@@ -69,6 +70,8 @@ class SessionRecord:
     retention: int = 0
     span: CallSpan | None = None
     """None: no spans are made of it."""
+    recorded: bool = False
+    """Whether it was opened with the option `record`, which then switches the recording."""
 
     @property
     def opened(self) -> Open:
@@ -107,6 +110,7 @@ class SessionRecord:
             self.key,
             self.retention,
             self.span,
+            self.recorded,
         )
         return pack(terms)
 
@@ -131,6 +135,7 @@ class SessionRecord:
             key=kept.key,
             retention=kept.retention,
             span=kept.span,
+            recorded=kept.recorded,
         )
 
 

@@ -35,7 +35,6 @@ from gateway.calls.maintenance import Maintenance
 from gateway.calls.opening import Openings
 from gateway.calls.silence import give_place, quiet_legs
 from gateway.calls.spans import NoSpans
-from gateway.calls.store import SessionStore
 from gateway.calls.table import Calls
 from gateway.conversations.newcomers import Newcomers
 from gateway.conversations.reception import Reception
@@ -145,12 +144,7 @@ class GatewayServer:
             free_silent=lambda caller: give_place(self._calls, caller),
             quiet=lambda caller: quiet_legs(self._calls, caller),
         )
-        store = SessionStore(
-            link,
-            self._name,
-            [each.name for each in self._policies.sinks],
-            webhook=bool(self._policies.webhooks.url),
-        )
+        store = self._policies.store(link, self._name)
         self._traces = Traces(link, self._name, self._metrics)
         self._directory = Directory(link, store)
         self._spans = self._span_recorder(link)
@@ -164,7 +158,7 @@ class GatewayServer:
                 every=store.all_sinks,
                 retention=settings.retention_s,
             )
-            for sink in self._policies.all_sinks(settings, SinkMetrics.build(self._registry))
+            for sink in self._policies.all_sinks(settings, SinkMetrics.build(self._registry), link)
         ]
         self._meter = meter = Meter(link, TenantMetrics.build(self._registry))
         services = Services(
@@ -195,6 +189,7 @@ class GatewayServer:
             undenoised=settings.denoise_unavailable == "continue",
             webhook=self._policies.webhooks.chosen,
             meter=meter,
+            records=self._policies.recordings is not None,
         )
         around = Surroundings(
             gateway=self._name,

@@ -219,6 +219,10 @@ class GatewaySettings(CommonSettings):
         unit="s",
         minimum=1,
     )
+    recordings: str | None = setting(
+        None,
+        "where calls that are recorded go: file:/folder or s3://bucket/prefix; without it none is",
+    )
     otlp_endpoint: str | None = setting(
         None,
         "base URL of an OpenTelemetry collector that gets spans of calls over OTLP/HTTP, such as"
@@ -246,6 +250,7 @@ class GatewaySettings(CommonSettings):
     )
 
     redact_form: RedactForm = default_of("redact_form")
+    record: bool = default_of("record")
 
     def __post_init__(self) -> None:
         """Refuse half a TLS identity, two of them, and values that contradict each other."""

@@ -134,6 +134,7 @@ _GATEWAY_SCRIPTS = (
     scripts.MAY_CALL,
     scripts.OFFER,
     scripts.ORPHANS,
+    scripts.RECORDED,
     scripts.RENEW_CALL,
     scripts.RENEW_SESSIONS,
     scripts.RETIRE_CALL,

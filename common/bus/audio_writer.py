@@ -4,14 +4,17 @@ Every frame takes this path, so the constant part of a command is encoded once p
 that may have to be written again is kept without its constant part: that is a script's source.
 """
 
+from collections.abc import Sequence
+
 from common.bus import commands, scripts, wire
 from common.bus.keys import Leg
 from common.pipeline.control import Command
 from common.pipeline.record import pack
-from common.pipeline.streams import AUDIO
+from common.pipeline.streams import AUDIO, RECORDED
 from common.redis.resp import encode
 from common.redis.script import by_source
 
+_BEGINNING = wire.entry_id(0, wire.AUDIO_ORDER)
 _FIELD = b"$%d\r\n%b\r\n" % (len(wire.AUDIO_FIELD), wire.AUDIO_FIELD)
 _CAME = b"$%d\r\n%b\r\n" % (len(wire.CAME_FIELD), wire.CAME_FIELD)
 
@@ -19,7 +22,9 @@ _CAME = b"$%d\r\n%b\r\n" % (len(wire.CAME_FIELD), wire.CAME_FIELD)
 class AudioWriter:
     """Encodes the writes of the session's owner `owner` to the audio stream of a leg."""
 
-    __slots__ = ("_append", "_begin", "_evaluate", "_leg", "_stamp", "key")
+    __slots__ = (
+        *("_append", "_begin", "_evaluate", "_leg", "_record", "_recorded", "_stamp", "key"),
+    )
 
     def __init__(self, leg: Leg, owner: str) -> None:
         self.key = key = leg.key(AUDIO)
@@ -27,6 +32,8 @@ class AudioWriter:
         self._begin = b"*5\r\n$4\r\nXADD\r\n$%d\r\n%b\r\n" % (len(key), key)
         self._append = b"*6" + self._begin[2:] + b"$10\r\nNOMKSTREAM\r\n"
         self._stamp = b"*8" + self._append[2:]
+        self._recorded = leg.key(RECORDED)
+        self._record = encode([("XADD", self._recorded, "NOMKSTREAM")]).replace(b"*3", b"*6", 1)
         # Not by its digest: Redis may have restarted in the middle of this batch, and know none.
         self._evaluate = (*by_source(scripts.CONTROL, (key, leg.meta), ()), owner)
 
@@ -62,6 +69,15 @@ class AudioWriter:
         """Return the command that `control` has begun; see `control.lua`."""
         # Each part begins with the count of what it holds: *6, and *7.
         return b"*13" + encode([self._evaluate])[2:] + variable[4:]
+
+    def begin_record(self) -> Sequence[bytes]:
+        """Return the commands that make the stream of what is recorded, or let it live on."""
+        create = commands.append(self._recorded, _BEGINNING, wire.AUDIO_FIELD, b"")
+        return [encode([each]) for each in (create, *commands.renew([self._recorded]))]
+
+    def record(self, end: int, pcm: bytes) -> bytes:
+        """Return the command that appends to what is recorded, if its stream is there."""
+        return self._entry(self._record, end, pcm)
 
     def renew(self) -> bytes:
         """Return the command that renews the stream for the lifetime of a session."""

@@ -10,6 +10,9 @@ _SECRET = "secret"
 """Field of a session's meta hash. Without it the session is over for clients and workers."""
 _ERASURE_TTL = 400 * 86_400
 
+RECORDING = "recording"
+"""Field of a session's meta hash with the key that its unfinished recording is encrypted with."""
+
 # Any key
 
 
@@ -106,6 +109,16 @@ def newest(stream: bytes, count: int) -> Command:
 def facts(stream: bytes) -> Command:
     """Read facts about a stream, such as the last id it ever had; an error if it is gone."""
     return ("XINFO", "STREAM", stream)
+
+
+def cut(stream: bytes, before: int) -> Command:
+    """Remove all entries that end at or before a position."""
+    return ("XTRIM", stream, "MINID", wire.entry_id(before + 1, 0))
+
+
+def between(stream: bytes, after: int, until: int) -> Command:
+    """Read the entries that end after a position, and at or before another."""
+    return ("XRANGE", stream, wire.entry_id(after + 1, 0), wire.before_position(until))
 
 
 def trim(stream: bytes, before: int) -> Command:
@@ -270,6 +283,28 @@ def forget_webhook(session: str) -> Command:
 def erasure_of(session: str) -> Command:
     """Read the report on a session's erasure."""
     return ("HGETALL", keys.erasure(session))
+
+
+def recorded_of(channel: int | None) -> str:
+    """Return the field of a call's meta hash that says how many parts of a leg are put aside.
+
+    Without a channel, the one that says that the recording is finished.
+    """
+    return "recorded" if channel is None else f"recorded:{channel}"
+
+
+def aside(meta: bytes, channel: int) -> Command:
+    """Ask how many parts of a leg are put aside; None for none."""
+    return ("HGET", meta, recorded_of(channel))
+
+
+def recorded(meta: bytes, channels: int) -> Command:
+    """Read of a call's recording its key, whether it is finished, and of each leg two numbers.
+
+    How many parts are put aside, and where its audio ends, None if that is not known.
+    """
+    of_legs = [each for leg in range(channels) for each in (recorded_of(leg), f"e{leg}")]
+    return ("HMGET", meta, RECORDING, recorded_of(None), *of_legs)
 
 
 def strike(session: str) -> Command:

@@ -1,12 +1,10 @@
 """Every kind of key in Redis: how its entries are numbered, how long it lives, who writes it.
 
-`common.bus.keys` spells them.
-
-In a text, item n is the entry ``<n>-1``. Words that come after their item are an entry
-``<last item>-<k>``, k >= 2, at the end of the text. So the first half of the last id is always the
-last item's number. In ``parked``, ``<n>`` is an item whose predecessor is missing, ``w<n>`` the
-words attached to an item that is still to come, each with its digest, and ``a<n>`` the digest under
-which an item of the text awaits its words. See `commit.lua` and `attach.lua`.
+`common.bus.keys` spells them. In a text, item n is the entry ``<n>-1``. Words that come after their
+item are an entry ``<last item>-<k>``, k >= 2, at the end of the text. So the first half of the last
+id is always the last item's number. In ``parked``, ``<n>`` is an item whose predecessor is missing,
+``w<n>`` the words attached to an item still to come, with their digests, ``a<n>`` the digest under
+which an item awaits its words. See `commit.lua` and `attach.lua`.
 """
 
 from enum import Enum
@@ -181,6 +179,9 @@ SPEECH = Stream(
     most=4096,
     entries=SPEECH_ENTRY,
 )
+RECORDED = Stream(
+    "recorded", Ids.POSITION, Lifetime.RETENTION, holds="audio to record", reveals="voice"
+)
 TEXT = Stream(
     "text",
     Ids.ITEM,
@@ -325,7 +326,6 @@ DUE = Stream(
     holds="calls that it lacks",
     reveals="ids of calls",
 )
-
 TAKEN = Stream(
     "taken",
     Ids.NONE,
@@ -393,7 +393,7 @@ SOURCES = {"audio": AUDIO, "clean": CLEAN}
 """Where a stage may read audio, as work items name it."""
 
 OF_A_SESSION = (META, TRACE)
-OF_A_LEG = (AUDIO, CLEAN, SPEECH, TEXT, PARKED, PARTIAL, ALIGN, CHECKPOINT)
+OF_A_LEG = (AUDIO, CLEAN, RECORDED, SPEECH, TEXT, PARKED, PARTIAL, ALIGN, CHECKPOINT)
 OF_A_STAGE = (WORK_ITEMS, INDEX, WORKERS, DEAD, DEAD_CONTENTS, DOORBELL)
 OTHERS = (OUT, CALLS, SESSIONS, NAMED, DUE, TAKEN, ERASURE, SINKS, ACCESS, SPENT, USAGE, COUNTED)
 ALL = OF_A_SESSION + OF_A_LEG + OF_A_STAGE + OTHERS

@@ -8,7 +8,7 @@ from uuid import uuid4
 from common.audio import SAMPLE_RATE, seconds
 from common.bus import commands, keys, wire
 from common.pipeline.stages import VAD
-from common.pipeline.streams import AUDIO, CHECKPOINT, CLEAN, SOURCES
+from common.pipeline.streams import AUDIO, CHECKPOINT, CLEAN, RECORDED, SOURCES, Stream
 from common.redis.link import CommandError, Link, Reply
 from common.telemetry.logs import Log
 from gateway.access.meter import Meter
@@ -17,6 +17,7 @@ from gateway.calls.call import Call
 from gateway.calls.opening import Openings, Refused, Resumption
 from gateway.calls.store import SessionStore
 from gateway.calls.table import Calls
+from gateway.record import SessionRecord
 from gateway.uplink.stored import Stored, to_pause
 from gateway.uplink.throttle import Throttle
 
@@ -156,14 +157,19 @@ class Maintenance:
             if call.running and (channels := given_up.get(call.id)):
                 call.lose_leg(channels[0])
         await self._account(alive)
-        trims = [
-            commands.trim(leg.leg.key(kind), leg.position - _AUDIO_KEPT)
+        long = [
+            (leg, kind)
             for call in alive
-            for kind in ((AUDIO, CLEAN) if call.intake.record.denoised else (AUDIO,))
+            for kind in _bounded(call.intake.record)
             for leg in call.intake.legs
             if leg.position > _AUDIO_KEPT
         ]
-        await self._link.insist(trims)
+        removed = await self._link.insist(
+            [commands.trim(leg.leg.key(kind), leg.position - _AUDIO_KEPT) for leg, kind in long]
+        )
+        for (leg, kind), entries in zip(long, removed, strict=True):
+            if entries and kind is RECORDED:
+                _log.error("recording.lost", leg=str(leg.leg), entries=entries)
 
     async def _account(self, calls: Sequence[Call]) -> None:
         """Tell what calls have used; end those whose API key has no audio left today."""
@@ -229,6 +235,12 @@ class _Adoption:
     def supersede(self) -> None:
         """See `gateway.calls.table.Holder`."""
         self.superseded = True
+
+
+def _bounded(record: SessionRecord) -> Sequence[Stream]:
+    """Return the streams of a leg's audio."""
+    clean = (CLEAN,) if record.denoised else ()
+    return (AUDIO, *clean, RECORDED) if record.recorded else (AUDIO, *clean)
 
 
 def _behind(position: int, oldest: Sequence[Reply]) -> int:

@@ -66,7 +66,7 @@ class Openings:
 
     `undenoised`: without denoising if no worker offers it. `webhook` returns the one that a call
     gets, from the one that it names; None where it may not name that.
-    `refusal` says why Redis refuses writes, if it does.
+    `refusal` says why Redis refuses writes, if it does. `records`: whether calls can be recorded.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class Openings:
         undenoised: bool,
         webhook: Callable[[str], str | None],
         meter: Meter,
+        records: bool = False,
     ) -> None:
         self._workers = workers
         self._store = store
@@ -89,6 +90,7 @@ class Openings:
         self._undenoised = undenoised
         self._webhook = webhook
         self._meter = meter
+        self._records = records
         self._resumes = Rates(*RESUMES)
 
     async def register(
@@ -96,6 +98,7 @@ class Openings:
     ) -> SessionRecord:
         """Admit a new call and store it in Redis; return its terms. Raises Refused."""
         asked = replace(asked, about=self._with_webhook(asked.about))
+        self._check_recording(asked)
         try:
             terms = await admit(
                 self._workers,
@@ -131,6 +134,11 @@ class Openings:
             closing = CloseCode.POLICY_VIOLATION
             raise Refused("webhook_refused", text, close_code=closing)
         return replace(about, webhook=webhook)
+
+    def _check_recording(self, asked: SessionRecord) -> None:
+        if asked.recorded and not self._records:
+            text = "record: this server keeps no recordings (--recordings)"
+            raise Refused("recording_refused", text, close_code=CloseCode.POLICY_VIOLATION)
 
     async def resume(self, holder: Holder, text: str, attempt: int, tenant: str) -> Resumption:
         """Find the call that a tenant's client resumes, and hand it to `holder`. Raises Refused."""

@@ -1,5 +1,6 @@
 """The sessions in Redis: written, taken over, renewed, and given up."""
 
+import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from common.bus.keys import Leg
 from common.bus.offers import offer
 from common.bus.wire import StreamId
 from common.pipeline.stages import DENOISE, RENEWED, VAD, WORKING, Unit, for_call
-from common.pipeline.streams import AUDIO, CHECKPOINT, META, OF_A_SESSION, TEXT, TRACE
+from common.pipeline.streams import AUDIO, CHECKPOINT, META, OF_A_SESSION, RECORDED, TEXT, TRACE
 from common.pipeline.work import LegWork
 from common.redis.link import Link, ScriptCall
 from gateway.protocols.commands import MAX_CHANNELS
@@ -24,6 +25,10 @@ ERASED = "erased"
 """Owner of a session that is being erased."""
 WEBHOOK = "webhook"
 """The sink of the calls that have a URL."""
+RECORDINGS = "recordings"
+"""The sink of the calls that are recorded."""
+_KEY_BYTES = 32
+"""Of the key that what is put aside of a recording is encrypted with, until the call is over."""
 MOST_ORPHANS = 50
 """Orphaned calls that a gateway adopts at a time: other gateways may have room as well."""
 
@@ -79,17 +84,25 @@ class SessionStore:
     """All sessions of all gateways. Every method waits while Redis is away.
 
     `sinks`: the names of those that get every call. `webhook`: whether each call has a URL.
+    `records`: whether calls can be recorded.
     """
 
     def __init__(
-        self, link: Link, gateway: str, sinks: Sequence[str] = (), *, webhook: bool = False
+        self,
+        link: Link,
+        gateway: str,
+        sinks: Sequence[str] = (),
+        *,
+        webhook: bool = False,
+        records: bool = False,
     ) -> None:
         self._link = link
         self._gateway = gateway
-        self.sinks = sinks
-        self.all_sinks = (*sinks, WEBHOOK)
-        """Also the one that gets the calls that name a URL."""
-        self.of_any_call = self.all_sinks if webhook else sinks
+        self._sinks = sinks
+        self._recordings = (RECORDINGS,) if records else ()
+        self.all_sinks = (*sinks, *self._recordings, WEBHOOK)
+        """Also those that get only some calls."""
+        self.of_any_call = (*sinks, *self._recordings, *((WEBHOOK,) if webhook else ()))
         """Those that may have a call that nothing is known of."""
 
     async def open(self, token: ResumeToken, owner: str, record: SessionRecord) -> None:
@@ -104,6 +117,7 @@ class SessionStore:
             owner=owner,
             gateway=self._gateway,
             opened=(now := round(time.time() * 1000)),
+            **({commands.RECORDING: os.urandom(_KEY_BYTES)} if record.recorded else {}),
         )
         names = [commands.call_by(record.tenant, name, token.session, now) for name in record.names]
         names += [commands.due(sink, token.session) for sink in self.sinks_of(record)]
@@ -116,7 +130,8 @@ class SessionStore:
 
     def sinks_of(self, record: SessionRecord) -> Sequence[str]:
         """Return the sinks that get a call."""
-        return self.all_sinks if record.about.webhook else self.sinks
+        recordings = self._recordings if record.recorded else ()
+        return (*self._sinks, *recordings, *((WEBHOOK,) if record.about.webhook else ()))
 
     async def acquire(
         self, session: str, owner: str, *, proof: str = "", attempt: int = 0, former: str = ""
@@ -313,7 +328,8 @@ def _living(session: str, record: SessionRecord) -> list[bytes]:
     """Return what lives as long as a session, its meta hash first."""
     # Checkpoints too: without a worker nothing else renews them, and a worker that starts later
     # must not count utterances from the beginning again.
-    streams = [leg.key(kind) for leg in record.legs(session) for kind in RENEWED]
+    kinds = (*RENEWED, RECORDED) if record.recorded else RENEWED
+    streams = [leg.key(kind) for leg in record.legs(session) for kind in kinds]
     return [*(keys.session_key(session, kind) for kind in OF_A_SESSION), *streams]
 
 

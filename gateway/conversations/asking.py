@@ -32,6 +32,7 @@ def asked_by(
         about=asked.about,
         align=False,
         denoised=options.denoise,
+        recorded=options.record,
         doorbell=gateway,
         tenant=who.tenant,
         key=who.key,
@@ -47,6 +48,15 @@ def bound_by(who: Principal, asked: SessionOptions) -> SessionOptions:
     read like what a client says.
     """
     return with_changes(asked, read_fields(readers(), who.bound))
+
+
+def changed_by(who: Principal, asked: SessionOptions, record: SessionRecord) -> SessionOptions:
+    """Return what a call's options change to. Raises ClientError."""
+    options = bound_by(who, asked)
+    if options.record and not record.recorded:
+        text = "record can be switched only in a call that was opened with it"
+        raise ClientError("option_fixed", text)
+    return options
 
 
 def vouched_for(gate: Gate, before: Principal, said: str) -> Principal:

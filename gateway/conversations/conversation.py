@@ -15,7 +15,7 @@ from typing import Any
 from common.telemetry.logs import Log
 from gateway.access.principal import Principal
 from gateway.calls.call import Call, Ending
-from gateway.conversations.asking import bound_by, not_new
+from gateway.conversations.asking import changed_by, not_new
 from gateway.conversations.client import Client
 from gateway.conversations.hearing import Hearing
 from gateway.conversations.idle import Idle
@@ -272,7 +272,8 @@ class Conversation:
             case commands.Digit(channel, digit):
                 self.call.intake.digit(channel, digit, self._hearing.ordinal)
             case commands.Configure(options):
-                self.call.configure(bound_by(self.who, options), self._hearing.ordinal)
+                changed = changed_by(self.who, options, self.call.intake.record)
+                self.call.configure(changed, self._hearing.ordinal)
             case _:
                 self._cut(self.call, command)
 

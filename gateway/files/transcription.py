@@ -7,6 +7,7 @@ ahead of its clock is a recording, whose work waits for that of live calls.
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from http import HTTPStatus
 from math import ceil
 
@@ -81,6 +82,8 @@ class FileCall:
         self._name = name
         self._audio = audio
         self._threads = threads
+        # Its sender has the recording.
+        options = replace(options, record=False)
         self._opened = Open(options, AudioFormat("pcm16", SAMPLE_RATE, audio.channels))
         self._news: asyncio.Queue[Event | Exception | None] = asyncio.Queue()
         """At most what the file has of results. None: the call has ended well."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import IO, Any
 
 import obstore
 from obstore.exceptions import BaseError
@@ -45,16 +45,38 @@ class Bucket:
         """See `Storage`."""
         await self._days()
 
-    async def write(self, day: str, name: str, content: bytes) -> None:
+    async def write(self, day: str, name: str, content: bytes | IO[bytes]) -> None:
         """See `Storage`."""
         async with self._requests:
             with self._explained():
                 await obstore.put_async(self._store, f"{day}/{name}", content)
 
+    async def read(self, day: str, name: str) -> bytes | None:
+        """See `Storage`."""
+        async with self._requests:
+            with self._explained():
+                try:
+                    found = await obstore.get_async(self._store, f"{day}/{name}")
+                except FileNotFoundError:
+                    return None
+                return bytes(await found.bytes_async())
+
     async def remove(self, names: Sequence[str]) -> None:
         """See `Storage`."""
-        days = await self._days()
-        if paths := [f"{day}/{name}" for day in days for name in names]:
+        await self._remove([f"{day}/{name}" for day in await self._days() for name in names])
+
+    async def clear(self, beginning: str) -> None:
+        """See `Storage`."""
+        found: list[str] = []
+        for day in await self._days():
+            async with self._requests:
+                with self._explained():
+                    listed = await obstore.list(self._store, f"{day}/").collect_async()
+                    found += [each["path"] for each in listed]
+        await self._remove([path for path in found if path.split("/")[1].startswith(beginning)])
+
+    async def _remove(self, paths: Sequence[str]) -> None:
+        if paths:
             async with self._requests:
                 with self._explained():
                     # A thousand a request; what is not there counts as removed.

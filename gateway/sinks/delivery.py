@@ -60,8 +60,9 @@ class Delivery:
         async with asyncio.TaskGroup() as tasks:
             renewing = tasks.create_task(self._renew())
             try:
-                while not await self._delivered():
-                    _log.info("sink.again", sink=self._sink.name, session=self._known.session)
+                async with self._sink.beside(self._known):
+                    while not await self._delivered():
+                        _log.info("sink.again", sink=self._sink.name, session=self._known.session)
             except Gone as gone:
                 if gone.dropped:
                     self._sink.tally.dropped()

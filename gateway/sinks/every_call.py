@@ -1,5 +1,6 @@
 """What sinks that get every call have in common."""
 
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
 from common.telemetry.logs import Log
@@ -48,6 +49,10 @@ class EveryCall:
     def picks(self, message: Message) -> bool:
         """See `gateway.sinks.sink.Sink`."""
         return self._which.passes(message)
+
+    def beside(self, known: Known) -> AbstractAsyncContextManager[None]:
+        """See `gateway.sinks.sink.Sink`."""
+        return nullcontext()
 
     def _failed(self, error: Exception) -> None:
         """Count an attempt that did not succeed, and tell an operator why."""

@@ -1,10 +1,13 @@
 """A folder that holds files by day."""
 
 import asyncio
+import glob
 import os
+import shutil
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import IO
 
 from gateway.sinks.storage import Unavailable
 
@@ -27,15 +30,25 @@ class Folder:
         with _explained():
             await asyncio.to_thread(_make, self._path)
 
-    async def write(self, day: str, name: str, content: bytes) -> None:
+    async def write(self, day: str, name: str, content: bytes | IO[bytes]) -> None:
         """See `Storage`."""
         with _explained():
             await asyncio.to_thread(_write, self._path / day / name, content)
 
+    async def read(self, day: str, name: str) -> bytes | None:
+        """See `Storage`."""
+        with _explained():
+            return await asyncio.to_thread(_read, self._path / day / name)
+
     async def remove(self, names: Sequence[str]) -> None:
         """See `Storage`."""
         with _explained():
-            await asyncio.to_thread(_remove, self._path, names)
+            await asyncio.to_thread(_remove, self._path, [glob.escape(name) for name in names])
+
+    async def clear(self, beginning: str) -> None:
+        """See `Storage`."""
+        with _explained():
+            await asyncio.to_thread(_remove, self._path, [f"{glob.escape(beginning)}*"])
 
 
 @contextmanager
@@ -52,12 +65,22 @@ def _make(folder: Path) -> None:
         raise PermissionError(f"{folder} may not be written to")
 
 
-def _write(path: Path, content: bytes) -> None:
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _write(path: Path, content: bytes | IO[bytes]) -> None:
     """Put a file there that outlives a failure of power."""
     path.parent.mkdir(parents=True, exist_ok=True)
     begun = path.with_suffix(f".{os.getpid()}.begun")
     with open(begun, "wb", opener=lambda name, flags: os.open(name, flags, _MODE)) as file:
-        file.write(content)
+        if isinstance(content, bytes):
+            file.write(content)
+        else:
+            shutil.copyfileobj(content, file)
         file.flush()
         os.fsync(file.fileno())
     begun.replace(path)
@@ -68,7 +91,7 @@ def _write(path: Path, content: bytes) -> None:
         os.close(folder)
 
 
-def _remove(folder: Path, names: Sequence[str]) -> None:
-    for name in names:
-        for path in folder.glob(f"*/{name}"):
+def _remove(folder: Path, patterns: Sequence[str]) -> None:
+    for pattern in patterns:
+        for path in folder.glob(f"*/{pattern}"):
             path.unlink(missing_ok=True)

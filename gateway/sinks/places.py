@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from common.bus import commands, keys, scripts, sinks
-from common.pipeline.streams import META, TEXT
+from common.pipeline.streams import META, RECORDED, TEXT
 from common.redis.link import Link
 from gateway.calls.directory import Known
 from gateway.sinks.tally import Tally
@@ -125,8 +125,9 @@ class Places:
         return Standing(standing), int(told[0]) if told and told[0] is not None else None
 
     def _touched(self, known: Known) -> list[bytes]:
-        texts = (leg.key(TEXT) for leg in known.record.legs(known.session))
-        return [self._meta(known), *texts]
+        kinds = (TEXT, RECORDED) if known.record.recorded else (TEXT,)
+        legs = known.record.legs(known.session)
+        return [self._meta(known), *(leg.key(kind) for leg in legs for kind in kinds)]
 
     @staticmethod
     def _meta(known: Known) -> bytes:

@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from gateway.calls.store import WEBHOOK
+from gateway.calls.store import RECORDINGS, WEBHOOK
 from gateway.sinks.bucket_address import BucketAddress
 from gateway.sinks.every_call import Terms
 from gateway.sinks.files import CallFiles
 from gateway.sinks.filters import Filter
 from gateway.sinks.folder import Folder
 from gateway.sinks.sink import Sink
+from gateway.sinks.storage import Storage
 from gateway.sinks.tally import Tally
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -58,6 +59,8 @@ def _named(sinks: str) -> Iterator[tuple[str, str]]:
             raise ValueError(f"--sinks: a sink has no name, or a wrong one; expected {_FORM}")
         if name == WEBHOOK:
             raise ValueError(f"--sinks: {name} is the name of calls' own webhooks")
+        if name == RECORDINGS:
+            raise ValueError(f"--sinks: {name} is the name of what --recordings keeps")
         yield name, url
 
 
@@ -78,11 +81,11 @@ def _planned(name: str, url: str) -> Planned:
 
 def _filter(query: str) -> tuple[Filter, str]:
     """Return what a query says of messages, and the rest as it stands."""
-    (events, channels), rest = _taken(query, "event", "channel")
+    (events, channels), rest = taken(query, "event", "channel")
     return Filter.parse(events, channels), rest
 
 
-def _taken(query: str, *names: str) -> tuple[list[list[str]], str]:
+def taken(query: str, *names: str) -> tuple[list[list[str]], str]:
     """Take options with these names out of a query; return their values, and the rest."""
     found: dict[str, list[str]] = {name: [] for name in names}
     rest = []
@@ -95,26 +98,43 @@ def _taken(query: str, *names: str) -> tuple[list[list[str]], str]:
     return list(found.values()), "&".join(rest)
 
 
-def _folder(address: str, query: str) -> Make:
+def storage_of(address: str, query: str) -> Callable[[], Storage] | None:
+    """Return what makes the folder or the bucket of a URL; None if that is neither.
+
+    Raises ValueError.
+    """
+    scheme = urlsplit(address).scheme
+    if scheme == "file":
+        return _folder(address, query)
+    return _bucket(address, query) if scheme == "s3" else None
+
+
+def _folder(address: str, query: str) -> Callable[[], Storage]:
     parts = urlsplit(address)
     folder = Path(unquote(parts.path))
     if parts.netloc or not folder.is_absolute():
         raise ValueError("file: needs a folder from the root on")
     if query:
         raise ValueError("file: has no options but event and channel")
-    return partial(CallFiles, storage=Folder(folder))
+    return partial(Folder, folder)
 
 
-def _bucket(address: str, query: str) -> Make:
+def _bucket(address: str, query: str) -> Callable[[], Storage]:
     _need("obstore", "S3", "s3")
     place = BucketAddress.parse(_joined(address, query))
 
-    def make(terms: Terms) -> Sink:
+    def make() -> Storage:
         from gateway.sinks.bucket import Bucket  # obstore is an extra
 
-        return CallFiles(terms, Bucket(place))
+        return Bucket(place)
 
     return make
+
+
+def _files(address: str, query: str) -> Make:
+    storage = storage_of(address, query)
+    assert storage is not None
+    return lambda terms: CallFiles(terms, storage())
 
 
 def _postgres(address: str, query: str) -> Make:
@@ -133,7 +153,7 @@ def _amqp(address: str, query: str) -> Make:
     _need("aio_pika", "AMQP", "amqp")
     if not _has_a_host(address):
         raise ValueError("AMQP needs a host, and a number as port")
-    (exchanges,), query = _taken(query, "exchange")
+    (exchanges,), query = taken(query, "exchange")
     exchange = exchanges[-1] if exchanges else _EXCHANGE
     if not exchange:
         raise ValueError("the exchange needs a name")
@@ -168,8 +188,8 @@ def _need(module: str, what: str, extra: str) -> None:
 
 
 _KINDS: dict[str, Callable[[str, str], Make]] = {
-    "file": _folder,
-    "s3": _bucket,
+    "file": _files,
+    "s3": _files,
     "postgresql": _postgres,
     "postgres": _postgres,
     "amqp": _amqp,

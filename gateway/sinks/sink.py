@@ -65,6 +65,9 @@ class Sink(Protocol):
     def opened(self) -> AbstractAsyncContextManager[None]:
         """Return what holds its connections. It does not need to reach anything to begin."""
 
+    def beside(self, known: Known) -> AbstractAsyncContextManager[None]:
+        """Return what it does of a call while that is delivered."""
+
     async def check(self) -> str | None:
         """Return why it takes nothing now, as far as one can tell without writing; or None."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import IO, Protocol
 from urllib.parse import quote
 
 from gateway.calls.directory import Known
@@ -22,11 +22,20 @@ class Storage(Protocol):
     async def check(self) -> None:
         """Find out whether it can be reached and lets us in."""
 
-    async def write(self, day: str, name: str, content: bytes) -> None:
-        """Put a file there, or the same one again; a file that is there is whole and lasts."""
+    async def write(self, day: str, name: str, content: bytes | IO[bytes]) -> None:
+        """Put a file there, or the same one again; a file that is there is whole and lasts.
+
+        Of an open file it is what follows where that stands.
+        """
+
+    async def read(self, day: str, name: str) -> bytes | None:
+        """Return what is in a file; None if there is none."""
 
     async def remove(self, names: Sequence[str]) -> None:
         """Remove the files with these names, of whatever day."""
+
+    async def clear(self, beginning: str) -> None:
+        """Remove the files whose names begin so, of whatever day."""
 
 
 def day_of(known: Known) -> str:

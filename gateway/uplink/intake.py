@@ -106,6 +106,7 @@ class Intake:
                 on_written=self._written if self._on_ack is not None else None,
                 on_superseded=on_superseded,
                 on_deleted=partial(self._flush_again, channel),
+                recorded=record.options.record if record.recorded else None,
             )
             for channel in range(record.audio.channels)
         ]
@@ -170,7 +171,7 @@ class Intake:
         """Let new options take effect after the audio so far."""
         self.record = replace(self.record, options=options)
         packed = self.record.pack_options()
-        self._behind(lambda: self._control(Configure(options), ordinal, options=packed))
+        self._behind(lambda: self._configure(options, ordinal, packed))
 
     def finish(self, ordinal: int) -> None:
         """End the legs after the audio so far."""
@@ -211,6 +212,11 @@ class Intake:
         self._grow(self._ingest.push(pcm))
         self._wake()
         self._on_decoded(self.position)
+
+    def _configure(self, options: SessionOptions, ordinal: int, packed: bytes) -> None:
+        self._control(Configure(options), ordinal, options=packed)
+        for leg in self.legs:
+            leg.record(options.record)
 
     def _flush(self, ordinal: int) -> None:
         self._grow(self._ingest.flush())

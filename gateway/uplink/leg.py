@@ -56,13 +56,16 @@ class LegUplink:
     called each time Redis has everything taken before. `on_superseded` is called when Redis says
     that the session has another owner, `on_deleted` when it has lost the stream, and what is kept
     of it is about to be written again.
+
+    `recorded`: the audio is written to be recorded, too, and before: what Redis has of a leg, it
+    has of its recording. None if the call is not recorded.
     """
 
     __slots__ = (
         *("key", "leg", "on_deleted", "on_superseded", "on_written", "owner", "position"),
         *("waiting", "written"),
         *("_audio", "_came", "_flying", "_fresh", "_held", "_order", "_recent", "_sealed"),
-        *("_settled", "_stamp_due", "_stored", "_superseded", "_writer"),
+        *("_settled", "_stamp_due", "_stored", "_superseded", "_switched", "_writer"),
     )
 
     def __init__(
@@ -77,6 +80,7 @@ class LegUplink:
         on_written: Callable[[], None] | None,
         on_superseded: Callable[[], None],
         on_deleted: Callable[[], None],
+        recorded: bool | None = None,
     ) -> None:
         self.leg = leg
         self.owner = owner
@@ -104,6 +108,8 @@ class LegUplink:
         self._superseded = False
         self._order = wire.AUDIO_ORDER
         self._fresh = True
+        self._switched = [] if recorded is None else [(start, recorded)]
+        """From where on audio is recorded, and from where on not; in order."""
 
     @property
     def end(self) -> StreamId:
@@ -126,6 +132,14 @@ class LegUplink:
         """Go on at a later position; there is no audio before it."""
         self._seal()
         self.position = position
+
+    def record(self, on: bool) -> None:
+        """Record the audio from here on, or do not, if the call is recorded."""
+        if self._switched and self._switched[-1][1] != on:
+            self._seal()
+            self._switched.append((self.position, on))
+            while self._switched[1][0] <= self.written - _REPEATABLE:
+                del self._switched[0]
 
     def control(
         self, asked: control.Command, *, ordinal: int = 0, ends: bool = False, options: bytes = b""
@@ -153,15 +167,18 @@ class LegUplink:
         self._seal()
         if self._superseded or not self._sealed:
             return None
-        if len(self._sealed) == 1 and _is_audio(self._sealed[0]) and not self._fresh:
+        alone = len(self._sealed) == 1 and not self._fresh and not self._switched
+        if alone and _is_audio(self._sealed[0]):
             self._flying, self._sealed = self._sealed, []
             return self.key, self._command(*self._flying[0]), 1
         first = itertools.islice(self._sealed, _MOST_ENTRIES)
         count = next((i for i, each in enumerate(first, 1) if not _is_audio(each)), _MOST_ENTRIES)
         self._flying, self._sealed = self._sealed[:count], self._sealed[count:]
-        commands = [self._command(*entry) for entry in self._flying]
+        commands = [command for entry in self._flying for command in self._commands(*entry)]
         if self._fresh:
             commands.append(self._writer.renew())
+            if self._switched:
+                commands[:0] = self._writer.begin_record()
         if len(commands) == 1:
             return self.key, commands[0], 1
         return self.key, transaction(commands), len(commands) + 2
@@ -217,6 +234,16 @@ class LegUplink:
         self.waiting += sum(len(content) for _, _, content in lost)
         self._fresh = True
         return max(0, self.written - last.position) if lost else 0
+
+    def _commands(self, at: int, order: int, content: bytes) -> list[bytes]:
+        command = self._command(at, order, content)
+        if order != wire.AUDIO_ORDER or not self._records(at):
+            return [command]
+        return [self._writer.record(at, content), command]
+
+    def _records(self, end: int) -> bool:
+        """Tell whether an entry that ends there is recorded: none is on both sides of a switch."""
+        return next((on for since, on in reversed(self._switched) if since < end), False)
 
     def _command(self, at: int, order: int, content: bytes) -> bytes:
         if order != wire.AUDIO_ORDER:

@@ -1,7 +1,7 @@
 """The URLs of calls as a sink: what is final is posted there, one message at a time."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 import aiohttp
 
@@ -48,6 +48,10 @@ class Webhooks:
         async with aiohttp.ClientSession(connector=connector) as http:
             self._sender = Sender(http, self._rules.secrets, self.tally)
             yield
+
+    def beside(self, known: Known) -> AbstractAsyncContextManager[None]:
+        """Do nothing."""
+        return nullcontext()
 
     async def check(self) -> str | None:
         """Return None: each call has a receiver of its own."""

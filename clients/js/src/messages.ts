@@ -61,6 +61,8 @@ export interface ChangeableOptions {
   redact?: readonly ("numbers" | "pci" | "phone" | "ssn" | "iban" | "email" | "dob")[];
   /** What stands in its place. */
   redact_form?: "entity" | "last4";
+  /** Record the audio. */
+  record?: boolean;
 }
 
 /** The options of a call; what is left out is up to the server's settings. */
@@ -578,6 +580,7 @@ export const ERROR_CODES = [
   "going_away",
   "erased",
   "webhook_refused",
+  "recording_refused",
   "revoked_key",
   "key_audio",
   "key_calls",

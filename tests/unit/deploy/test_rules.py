@@ -22,6 +22,7 @@ NAMES = sorted({alert.name for alert in ALERTS})
 NO_ALARM = {
     *OWN_DOING,
     *("bad_request", "message_rate", "resume_rate", "open_timeout", "idle", "webhook_refused"),
+    "recording_refused",
     *("revoked_key", "key_audio", "key_calls", "spent_token"),
     *("resume_unknown", "resumed_elsewhere", "session_lost"),
     "draining",

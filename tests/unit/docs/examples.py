@@ -235,6 +235,9 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "KEY=$(docker compose": f"{CONTAINERS}; test_monitoring.py starts them with keys",
         "chmod 700 deploy/secrets\necho": f"{CONTAINERS}; test_secrets.py reads such files",
     },
+    "docs/recordings.md": {
+        "callscribe gateway": "its bucket is an example's; test_recordings.py starts one",
+    },
     "docs/sinks.md": {
         "callscribe gateway": "its paths are an example's; test_sinks.py starts one with a sink",
         '{"id": "7c9e': f"{OUTPUT}; test_files.py reads such lines",

@@ -98,6 +98,7 @@ def test_every_key_of_the_architecture_is_one_the_bus_builds():
         keys.session_key("<session>", "meta"),
         keys.session_key("<session>", "trace"),
         *(LEG.key(kind) for kind in ("audio", "clean", "speech", "text", "parked", "part:<n>")),
+        LEG.key("recorded"),
         *(LEG.key(kind) for kind in ("align:<n>", "ckpt:<stage>")),
         *(keys.work_items(stage), keys.index(stage), keys.workers(stage)),
         *(keys.dead(stage), keys.dead_contents(stage), keys.sessions(), keys.calls("<key>")),

