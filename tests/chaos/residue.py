@@ -17,7 +17,7 @@ STAGES = ("denoise", "vad", "asr")
 _OF_TENANTS = b"cs:v2:{t."
 _LONGEST_TTL = 300
 """Seconds; a key that lives longer after the last call is as good as permanent."""
-_MARKERS = ("part", "align", "named")
+_MARKERS = ("part", "align", "named", "taken")
 """Kinds of keys that end by themselves long after the call: not waited for."""
 _POLL = 0.05
 _GIVE_UP = 30.0
