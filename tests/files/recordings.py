@@ -228,7 +228,7 @@ RECORDINGS: Sequence[Recording] = (
         name="film",
         suffix="mp4",
         text="MP4, pictures, sound from 4 s on",
-        make=partial(encoded, "mp4", "aac", 48_000, holes=[(0.0, 4.0)], video="mpeg4"),
+        make=partial(encoded, "mp4", "aac", 48_000, holes=[(0.0, 4.0)], film=True),
     ),
     # --- no audio ---
     Recording(name="empty", suffix="wav", text="nothing", make=bytes, refused=True, uploaded=True),

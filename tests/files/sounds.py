@@ -11,16 +11,18 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
+from av.container import OutputContainer
 
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
 from tests.integration.protocols.speech import conversation
+from tests.unit.gateway.files.recordings import Growing
 
 Frames = npt.NDArray[np.int16]
 """Samples, [n, channels]."""
-_UNKNOWN = 0xFFFF_FFFF
-_PCM, _FLOAT, _MULAW, _ALAW, _EXTENSIBLE = 1, 3, 7, 6, 0xFFFE
-_WIDTHS = {_MULAW: 1, _ALAW: 1}
+_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+"""Tags of formats (RFC 2361)."""
 _OGG_HEAD = 27
+"""Bytes of a page before the sizes of its parts (RFC 3533, 6)."""
 
 
 @cache
@@ -129,57 +131,52 @@ def encoded(
     *,
     options: Mapping[str, str] = {},
     holes: Sequence[tuple[float, float]] = (),
-    video: str = "",
+    film: bool = False,
     live: bool = False,
 ) -> bytes:
     """Return a file as FFmpeg writes it; with `live` as a recorder that cannot go back.
 
-    From each of `holes` on, in s, all is so many seconds later. `video` is the codec of pictures
-    that begin at 0, whatever the audio does.
+    From each of `holes` on, in s, all is so many seconds later. With `film` there are pictures,
+    which begin at 0, whatever the sound does.
     """
-    whole, stream = io.BytesIO(), _Stream()
+    whole, stream = io.BytesIO(), Growing()
     layout = ("mono", "stereo")[channels - 1]
     settings = dict(options) if container in ("mp4", "ipod") else {}
     with av.open(stream if live else whole, "w", format=container, options=settings) as out:
         sound = cast(av.AudioStream, out.add_stream(codec, rate=rate, layout=layout))
         sound.options = {} if settings else dict(options)
-        pictures = cast(av.VideoStream, out.add_stream(video, rate=10)) if video else None
-        if pictures is not None:
-            pictures.width = pictures.height = 32
-            pictures.pix_fmt = "yuvj420p" if video == "mjpeg" else "yuv420p"
-            for number in range(20):
-                picture = av.VideoFrame(32, 32, pictures.pix_fmt)
-                picture.pts = number
-                out.mux(pictures.encode(picture))
-            out.mux(pictures.encode(None))
+        if film:
+            _draw(out)
         size = sound.codec_context.frame_size or rate // 50
         fit = av.AudioResampler(sound.format.name, layout, rate, frame_size=size)
         samples = frames(speech(rate, channels)).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(samples, format="s16", layout=layout)
         frame.sample_rate, frame.pts = rate, 0
-        for each in [*fit.resample(frame), *fit.resample(None)]:
+        for each in [*fit.resample(frame), *fit.resample(None), None]:
             for packet in sound.encode(each):
                 _shift(packet, holes)
                 out.mux(packet)
-        for packet in sound.encode(None):
-            _shift(packet, holes)
-            out.mux(packet)
-    return bytes(stream.written) if live else whole.getvalue()
+    return bytes(stream.data) if live else whole.getvalue()
 
 
 def pictures() -> bytes:
     """Return a film without sound."""
     whole = io.BytesIO()
     with av.open(whole, "w", format="matroska") as out:
-        stream = out.add_stream("mpeg4", rate=10)
-        stream.width = stream.height = 32
-        stream.pix_fmt = "yuv420p"
-        for number in range(20):
-            picture = av.VideoFrame(32, 32, "yuv420p")
-            picture.pts = number
-            out.mux(stream.encode(picture))
-        out.mux(stream.encode(None))
+        _draw(out)
     return whole.getvalue()
+
+
+def _draw(out: OutputContainer) -> None:
+    """Write 2 s of pictures."""
+    stream = out.add_stream("mpeg4", rate=10)
+    stream.width = stream.height = 32
+    stream.pix_fmt = "yuv420p"
+    for number in range(20):
+        picture = av.VideoFrame(32, 32, "yuv420p")
+        picture.pts = number
+        out.mux(stream.encode(picture))
+    out.mux(stream.encode(None))
 
 
 def _shift(packet: "av.Packet[av.AudioStream]", holes: Sequence[tuple[float, float]]) -> None:
@@ -189,22 +186,6 @@ def _shift(packet: "av.Packet[av.AudioStream]", holes: Sequence[tuple[float, flo
     later = round(sum(seconds for start, seconds in holes if at >= start) / packet.time_base)
     packet.pts += later
     packet.dts = packet.pts
-
-
-class _Stream(io.RawIOBase):
-    """A file that cannot seek."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: object) -> int:
-        piece = bytes(data)  # type: ignore[call-overload]
-        self.written += piece
-        return len(piece)
 
 
 # --- damage ---
