@@ -83,10 +83,20 @@ def decoded(
     """Yield PCM16LE at 16 kHz, `channels` interleaved, until `source` returns no bytes.
 
     It is asked for more only when nothing more can be decoded from what it gave. With one channel
-    all of the stream's are mixed. What is damaged is left out, and a ClientError tells of it. One
-    that is raised ends the stream.
+    all of the stream's are mixed. What is damaged is left out, and a ClientError tells of it, as of
+    a stream that has ended without any audio. One that is raised ends the stream.
     """
     pipe = _Pipe(source)
+    silent = True
+    for item in _decoded_from(pipe, coding, channels):
+        silent = silent and isinstance(item, ClientError)
+        yield item
+    if silent and pipe.came:
+        text = "the compressed audio ended before any of it could be decoded"
+        yield ClientError("invalid_audio", text)
+
+
+def _decoded_from(pipe: "_Pipe", coding: Coding, channels: int) -> Iterator[bytes | ClientError]:
     kind = _KINDS[coding]
     if len(pipe.head(HEAD)) < HEAD:
         return
@@ -145,6 +155,8 @@ class _Pipe:
         self._unheard = 0
         self.over = False
         """Whether the client has sent all."""
+        self.came = False
+        """Whether it has sent anything."""
         self.lost = False
         """Whether too much came without any audio."""
 
@@ -179,6 +191,7 @@ class _Pipe:
         more = self._source()
         self._unheard += len(more)
         self.over = not more
+        self.came = self.came or not self.over
         self.lost = self._unheard > MOST_UNHEARD
         return b"" if self.lost else more
 

@@ -1,8 +1,9 @@
 """The fuzz suite: ``python -m tests.fuzz``, from the repository's root.
 
 Dialogues of every protocol are mutated and fed to its codec, and sent to its listener on a running
-gateway; so are bytes, WebSocket frames and HTTP requests. The exit code is 1 where anything but a
-`ClientError` is raised, or the gateway ends, hangs, logs a traceback, or grows.
+gateway; so are bytes, WebSocket frames and HTTP requests, and compressed audio, which is decoded by
+itself, too. The exit code is 1 where anything but a `ClientError` is raised, or the gateway ends,
+hangs, logs a traceback, or grows.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.protocols import PROTOCOLS
-from tests.fuzz import codecs, gateway
+from tests.fuzz import codecs, gateway, streams
 
 
 def main(argv: Sequence[str]) -> int:
@@ -27,10 +28,14 @@ def main(argv: Sequence[str]) -> int:
     took = time.monotonic() - began
     print(f"codecs: {sum(fed.values())} messages in {took:.0f} s, {fed}", flush=True)
     log = Path(tempfile.mkdtemp(prefix="callscribe-fuzz-"), "gateway.log")
+    decoded = streams.fuzz(given.inputs, given.seed)
+    took = time.monotonic() - began - took
+    print(f"streams: {decoded} bytes in {took:.0f} s", flush=True)
+    began = time.monotonic()
     with gateway.target(log) as target:
         gateway.attack(target, given.inputs, given.seed)
         growth = grown(target.megabytes)
-    took = time.monotonic() - began - took
+    took = time.monotonic() - began
     print(f"sockets: {sum(target.inputs.values())} inputs in {took:.0f} s, {target.inputs}")
     print(f"memory: {' '.join(f'{each:.0f}' for each in target.megabytes)} MB, log {log}")
     bounded = growth <= gateway.MOST_GROWTH_MB

@@ -4,8 +4,9 @@ Each batch goes to one listener. After it, a good call over the same listener ha
 """
 
 import asyncio
+import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,9 @@ from websockets.exceptions import WebSocketException
 
 from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import Protocol, Transport
+from gateway.protocols.commands import CODINGS
 from tests.fuzz.strategies import NAME, dialogues, junk, raw_frames, requests
+from tests.fuzz.streams import Stream, compressed
 from tests.integration.pipeline.resuming import gateway, workers
 from tests.integration.pipeline.services import Service
 from tests.integration.protocols.calls import Ports, call, own_ports, port_flags, transcript
@@ -120,6 +123,11 @@ def attack(target: Target, inputs: int, from_seed: int) -> None:
         else:
             framed = raw_frames().map(lambda data: [data])
             _batch(target, f"{protocol.name} frames", _Framer(protocol), framed, inputs, from_seed)
+    for protocol in PROTOCOLS:
+        if (say := _STREAMING.get(protocol.name)) is not None:
+            said = compressed(CODINGS).map(say)
+            name = f"{protocol.name} streams"
+            _batch(target, name, _Streamer(protocol), said, inputs, from_seed)
     asked = requests().map(lambda data: [data])
     _batch(target, "http", _Asker(), asked, 4 * inputs, from_seed)
 
@@ -133,16 +141,19 @@ class _Speaker:
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
 
+    def path(self) -> str:
+        """Return its address."""
+        client = CLIENTS[self._protocol.name]
+        return client.path(self._protocol.path, NAME, client.formats[0])
+
     async def send(self, ports: Ports, messages: Input) -> None:
         port = ports.of(self._protocol.name)
         if self._protocol.transport is Transport.TCP:
             data = b"".join(each for each in messages if isinstance(each, bytes))
             await _exchange(port, data)
             return
-        client = CLIENTS[self._protocol.name]
-        path = client.path(self._protocol.path, NAME, client.formats[0])
         with suppress(WebSocketException, OSError, TimeoutError):
-            url = f"ws://127.0.0.1:{port}{path}"
+            url = f"ws://127.0.0.1:{port}{self.path()}"
             async with ws.connect(url, compression=None, proxy=None, close_timeout=0.2) as socket:
                 for message in messages:
                     safe = message.encode(errors="replace") if isinstance(message, str) else message
@@ -150,6 +161,28 @@ class _Speaker:
                 async with asyncio.timeout(PATIENCE_S):
                     async for _ in socket:
                         pass
+
+
+def _native(stream: Stream) -> Input:
+    config = {"type": "config", "encoding": stream.coding, "channels": stream.channels}
+    return [json.dumps(config), *stream.pieces, '{"type": "finalize"}']
+
+
+def _deepgram(stream: Stream) -> Input:
+    """Name no encoding, as Deepgram's example for browsers."""
+    return [*stream.pieces, '{"type": "CloseStream"}']
+
+
+_STREAMING: Mapping[str, Callable[[Stream], Input]] = {"native": _native, "deepgram": _deepgram}
+"""What a client of a protocol says that sends compressed audio."""
+
+
+class _Streamer(_Speaker):
+    """Speaks a protocol whose address names no encoding."""
+
+    def path(self) -> str:
+        """See `_Speaker`."""
+        return self._protocol.path
 
 
 class _Framer:

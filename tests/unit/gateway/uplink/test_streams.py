@@ -92,6 +92,20 @@ def test_two_channels_stay_apart_or_are_mixed(coding: Coding) -> None:
     assert len(heard(cut(data, 997), coding, 1)) == len(apart) // 2
 
 
+@pytest.mark.parametrize("size", [1, 5, 300])
+@pytest.mark.parametrize("coding", ["ogg", "mp4", "any"])
+def test_one_that_ends_before_any_sound_is_told(coding: Coding, size: int) -> None:
+    begun = stream("mp4" if coding == "mp4" else "ogg")[:size]
+    (told,) = streams.decoded(source([begun]), coding, 1)
+    assert isinstance(told, ClientError)
+    assert told.close_code is None, "the call ends as its client wants"
+    assert "ended before any of it could be decoded" in told.message
+
+
+def test_one_without_a_byte_is_silent() -> None:
+    assert heard([], "ogg") == b""
+
+
 @given(st.data())
 @settings(deadline=None, max_examples=40)
 def test_any_cuts_give_the_same_samples(data: st.DataObject) -> None:
