@@ -174,7 +174,7 @@ class _Batch:
             async with opening as call:
                 with self._sheet(place) as sheet:
                     names = asked.channel_labels or CHANNEL_NAMES[audio.channels]
-                    begun = {"file": str(path), "duration": round(audio.duration, 3)}
+                    begun = {"file": str(path), "duration": round(audio.duration, 3) or None}
                     sheet.begin(call.session_id, names, begun, None if alone else str(path))
                     source = Source(audio, options.chunk_s, options.speed)
                     try:

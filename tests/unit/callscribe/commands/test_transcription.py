@@ -16,6 +16,7 @@ from callscribe.client.options import Options
 from callscribe.commands.server_flags import Server
 from callscribe.commands.transcription import Source, TranscribeOptions, run
 from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
+from tests.unit.gateway.files.recordings import file, tones
 
 
 def asking(*, url: str | list[str], api_key: str | None = None, **others: Any) -> TranscribeOptions:
@@ -197,8 +198,8 @@ async def test_a_call_that_fails_keeps_no_other_file_from_being_told(
             await answer(peer)
 
     files = [tmp_path / f"{name}.wav" for name in "abc"]
-    for file in files:
-        file.write_bytes(stereo.read_bytes())
+    for each in files:
+        each.write_bytes(stereo.read_bytes())
     options = asking(files=files, url="", speed=0, form="json", output=tmp_path)
     async with serving(script) as url:
         options = dataclasses.replace(options, server=Server(urls=[url]))
@@ -378,6 +379,22 @@ async def test_a_pipe_is_transcribed(serving, tmp_path, stereo):
         )
         assert await run(asking(files=[tmp_path / "pipe"], url=url, speed=0)) == 0
         await feeding
+
+
+async def test_a_file_may_not_tell_how_long_it_is(serving, tmp_path, stereo):
+    """As a browser records it; it does not stop the others either."""
+    recorded = file(tones(48_000, 440), 48_000, "webm", "libopus", seekable=False)
+    (tmp_path / "recorded.webm").write_bytes(recorded)
+
+    async def script(peer):
+        await answer(peer)
+
+    files = [tmp_path / "recorded.webm", stereo]
+    async with serving(script) as url:
+        options = asking(files=files, url=url, speed=0, form="json", output=tmp_path)
+        assert await run(options) == 0
+    told = [json.loads((tmp_path / f"{path.stem}.json").read_text()) for path in files]
+    assert [each["duration"] for each in told] == [None, 0.55]
 
 
 async def test_a_closed_stdout_is_one_line(stereo, monkeypatch, capsys):
