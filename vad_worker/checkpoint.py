@@ -10,6 +10,7 @@ from common.pipeline.work import UtteranceWork
 from vad_worker.endpointer import EndpointerState
 from vad_worker.framing import FramerState
 from vad_worker.level import LevelState
+from vad_worker.line import LineState
 
 
 class Settled(NamedTuple):
@@ -28,7 +29,8 @@ class Settled(NamedTuple):
 class VadCheckpoint:
     """The state of a leg whose source was read up to `read`; `model` is the network's.
 
-    `live`: its audio arrived about as fast as it is spoken. `level`: None from earlier releases.
+    `live`: its audio arrived about as fast as it is spoken. `level` and `line`: None from earlier
+    releases.
     """
 
     gateway: str
@@ -41,6 +43,7 @@ class VadCheckpoint:
     model: bytes
     live: bool = sparse(True)
     level: LevelState | None = sparse(None)
+    line: LineState | None = sparse(None)
 
 
 CHECKPOINT = Message(VadCheckpoint)

@@ -17,7 +17,17 @@ from common.pipeline import text
 from common.pipeline.control import Configure, Digit, End, Flush, Hint
 from common.pipeline.progress import Progress
 from common.pipeline.record import pack
-from common.pipeline.speech import Dtmf, Ended, Event, Flushed, Gap, Likely, SpeechEntry, Started
+from common.pipeline.speech import (
+    Dtmf,
+    Ended,
+    Event,
+    Flushed,
+    Gap,
+    Likely,
+    SpeechEntry,
+    Started,
+    Trouble,
+)
 from common.pipeline.stages import ASR
 from common.pipeline.streams import SPEECH
 from common.pipeline.trace import Endpoint
@@ -27,6 +37,7 @@ from vad_worker.checkpoint import Settled, VadCheckpoint
 from vad_worker.endpointer import Endpointer, EndpointerParams
 from vad_worker.framing import FRAME_BYTES, Framer
 from vad_worker.level import Level
+from vad_worker.line import REACH, LineWatch
 
 _ALIGNED_WITHIN = 10
 """Looks at the text, one a second, for which an utterance's audio is kept after its final if
@@ -34,6 +45,7 @@ aligners read it. So a text still has audio if it waits for a place, or if its a
 out within 2 s). Not counted in seconds of audio: those of an upload pass too quickly."""
 
 
+Decision: TypeAlias = Event | Likely | Trouble
 _Step: TypeAlias = int | Gap | Control
 """An int is a number of frames; their probabilities and energies come in this order."""
 
@@ -66,6 +78,7 @@ class VadLeg:
         """The offer of every utterance whose final is not in the text yet."""
         self.level = Level(saved.level if saved else None)
         """Decides how much its audio is amplified before the model hears it."""
+        self._line = LineWatch(saved.line if saved else None)
         self._unsure = list(self._offers.values())
         """Offers of a former owner, made again because Redis may have lost them."""
         self._settled = {each.number: each for each in (saved.settled if saved else ())}
@@ -138,12 +151,14 @@ class VadLeg:
         self,
         probabilities: Sequence[float],
         energies: Sequence[float],
+        clipped: Sequence[bool] | None = None,
         *,
         heard: float = 0.0,
         now: float = 0.0,
     ) -> list[Effect]:
         """Take probability and energy of each frame from `ingest`; return what was decided.
 
+        `clipped` tells of each frame whether it is cut off at full scale; None: none is.
         `heard`: when the entries were read, and `now`, in s since 1970.
         """
         course, self._course = self._course, []
@@ -154,14 +169,19 @@ class VadLeg:
             # First, before any event: ASR then reads from the beginning of the speech stream.
             effects += map(self._offered, self._unsure)
             self._unsure = []
-        push = self._endpointer.push
+        push, levels = self._endpointer.push, self.level.speech
+        watched = self._line.awake or clipped is not None or min(levels, default=0.0) < REACH
         judged = 0
         for step in course:
             match step:
                 case int():
                     for frame in range(judged, judged + step):
-                        if events := push(probabilities[frame], energies[frame]):
-                            effects += self._decided(events, 0)
+                        decided: tuple[Decision, ...] = push(probabilities[frame], energies[frame])
+                        if watched:
+                            cut = clipped is not None and clipped[frame]
+                            decided += self._trouble(probabilities[frame], levels[frame], cut)
+                        if decided:
+                            effects += self._decided(decided, 0)
                     judged += step
                 case Gap(start, end):
                     self.missing += end - start
@@ -200,6 +220,7 @@ class VadLeg:
             model=model_state,
             live=self.live,
             level=self.level.snapshot(),
+            line=self._line.snapshot(),
         )
         pins = {number: each.start for number, each in self._settled.items()} | self._pins
         progress = Progress(self._read)
@@ -236,7 +257,7 @@ class VadLeg:
                 assert_never(control.command)
 
     def _decided(
-        self, decided: Sequence[Event | Likely], order: int, answer: text.EndReason = "flush"
+        self, decided: Sequence[Decision], order: int, answer: text.EndReason = "flush"
     ) -> list[Effect]:
         """Turn the decisions at one position into one speech entry and what follows from it.
 
@@ -246,13 +267,14 @@ class VadLeg:
         if not decided:
             return []
         last = decided[-1]
-        events = [each for each in decided if not isinstance(each, Likely)]
+        events = [each for each in decided if not isinstance(each, Likely | Trouble)]
         at = StreamId(last.end if isinstance(last, Gap) else last.at, order)
         notify = self._gateway if self._events else None
         ends = any(isinstance(event, Ended | Flushed) for event in events)
         endpoint = self._endpoint(at.position) if ends else None
         likely = next((each for each in decided if isinstance(each, Likely)), None)
-        entry = SpeechEntry(at, tuple(events), endpoint, likely)
+        trouble = next((each for each in decided if isinstance(each, Trouble)), None)
+        entry = SpeechEntry(at, tuple(events), endpoint, likely, trouble)
         wake = (ASR.name,) if events else ()
         effects: list[Effect] = [Emit(SPEECH, entry, wake=wake, notify=notify)]
         for event in events:
@@ -264,6 +286,14 @@ class VadLeg:
                     final = text.Final.empty(position, answer, endpoint)
                     effects.append(Commit(utterance, final, self._gateway))
         return effects
+
+    def _trouble(self, probability: float, level: float, cut: bool) -> tuple[Trouble, ...]:
+        """Show a frame to the watch; return what is wrong with the line, if it is to be told."""
+        problem = self._line.watch(probability, level, cut)
+        if problem is None:
+            return ()
+        at = self._endpointer.snapshot().memory.heard
+        return (Trouble(at, problem, round(level, 1)),)
 
     def _endpoint(self, at: int) -> Endpoint:
         """Return the stamps of a decision that was made at a position."""

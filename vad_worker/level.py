@@ -32,7 +32,7 @@ _ATTACK = 0.5
 """Share of the way to a louder frame."""
 _RELEASE = 0.03
 """dB per frame of quieter speech: about 1 dB per second of it."""
-_SILENCE = -84.0
+_SILENCE = -94.0
 """dBFS of the quietest frame: what a line sends while it suppresses silence is no noise floor."""
 _UNKNOWN = 0.0
 
@@ -51,9 +51,12 @@ class Level:
 
     def __init__(self, state: LevelState | None = None) -> None:
         self._speech, self._floor, self._before, self._earlier = state or LevelState()
+        self.speech: list[float] = []
+        """The level of the speech at each frame of the last `gains`, in dBFS; 0: not known."""
 
     def gains(self, energies: Sequence[float]) -> list[float] | None:
         """Take the mean square of each new frame; return a factor for each, None if all are 1."""
+        self.speech = []
         decibels = [self._next(energy) for energy in energies]
         if not any(decibels):
             return None
@@ -76,6 +79,7 @@ class Level:
                 self._speech += _ATTACK * (now - self._speech)
             else:
                 self._speech -= min(_RELEASE, self._speech - now)
+        self.speech.append(self._speech)
         if self._speech >= TARGET:
             return 0.0
         return min(MOST, TARGET - self._speech, max(0.0, _LOUDEST - now))

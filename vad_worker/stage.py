@@ -32,6 +32,7 @@ from vad_worker.checkpoint import CHECKPOINT
 from vad_worker.framing import FRAME, FRAME_BYTES, energies
 from vad_worker.leg import VadLeg
 from vad_worker.level import amplify
+from vad_worker.line import cut_off
 from vad_worker.settings import VadSettings
 from vad_worker.tones import digits
 
@@ -167,6 +168,7 @@ class VadStage(Stage[OwnedLeg, LegWork]):
         tones = digits(samples, levels)
         samples.reshape(-1, FRAME)[tones] = 0.0
         counts = [len(pcm) // FRAME_BYTES for pcm in taken]
+        clipped = cut_off(samples, levels)
         amplify(samples, np.where(tones, 0.0, levels), [o.leg.level for o, _ in work], counts)
         # Not in a thread: that costs a tenth more, and the turn would still wait for it.
         batch = self._vad.run([owned.model for owned, _ in work], counts, samples)
@@ -180,7 +182,8 @@ class VadStage(Stage[OwnedLeg, LegWork]):
                 outcomes.append(had)
                 continue
             heard_of = probabilities[start:end], loudness[start:end]
-            outcomes.append(attempt(owned.leg.conclude, *heard_of, heard=heard, now=decided))
+            cut = None if clipped is None else clipped[start:end]
+            outcomes.append(attempt(owned.leg.conclude, *heard_of, cut, heard=heard, now=decided))
             if owned.leg.missing:
                 self._metrics.gaps.inc(seconds(owned.leg.missing))
             owned.paused = owned.full

@@ -11,6 +11,7 @@ from callscribe.client.messages import (
     Final,
     Gap,
     Keyword,
+    LineTrouble,
     Partial,
     Slot,
     SpeechEnded,
@@ -65,6 +66,8 @@ class Delivery:
                 return self._spotted(event)
             case Dtmf():
                 return self._first_time(event.digit, event.channel, event.at)
+            case LineTrouble():
+                return self._first_time(event.problem, event.channel, event.at)
             case Error(code="utterance_failed"):
                 return self._first_time(event.message)
         return True

@@ -260,6 +260,19 @@ class Dtmf(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LineTrouble(_Event):
+    """Speech was too quiet for its line ("low_level") or too loud ("clipping"), noticed at `at`.
+
+    `level` is that of the speech, in dB below full scale.
+    """
+
+    kind = "line"
+    problem: str
+    at: float
+    level: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Keyword(_Event):
     """A keyword was said: once for each time, after the partial or final that it stands in.
 
@@ -329,6 +342,7 @@ Event: TypeAlias = (
     | Slot
     | Gap
     | Dtmf
+    | LineTrouble
     | Keyword
     | Error
     | Lag
@@ -349,6 +363,7 @@ _SENT = (
     Slot,
     Gap,
     Dtmf,
+    LineTrouble,
     Keyword,
     Error,
     Lag,

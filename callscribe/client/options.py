@@ -16,6 +16,7 @@ EventName: TypeAlias = Literal[
     "slot",
     "gap",
     "dtmf",
+    "line",
     "keyword",
     "lag",
     "audio_ack",

@@ -4,7 +4,18 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import count
 
-from callscribe.client.messages import Dtmf, Error, Event, Final, Gap, Keyword, Resumed
+from callscribe.client.messages import (
+    Dtmf,
+    Error,
+    Event,
+    Final,
+    Gap,
+    Keyword,
+    LineTrouble,
+    Resumed,
+)
+
+_PROBLEMS = {"low_level": "speech too quiet", "clipping": "speech cut off at full scale"}
 
 
 class Parties:
@@ -56,6 +67,9 @@ def line_of(event: Event, name: str) -> str | None:
             return f"{span(event.start, event.end)} {name}: (keyword {said})"
         case Dtmf():
             return f"{span(event.at, event.at)} {name}: (pressed {printable(event.digit)})"
+        case LineTrouble():
+            what = _PROBLEMS.get(event.problem, printable(event.problem))
+            return f"{span(event.at, event.at)} {name}: ({what}: {event.level:g} dBFS)"
         case Error():
             return f"server: {printable(event.message)} ({printable(event.code)})"
         case Resumed():

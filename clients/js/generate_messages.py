@@ -59,6 +59,7 @@ export type ReaderEvent =
   | SlotMessage
   | GapMessage
   | DtmfMessage
+  | LineTroubleMessage
   | KeywordMessage
   | ErrorMessage
   | SessionEndedMessage;

@@ -101,6 +101,19 @@ class Likely:
     evidence: str
 
 
+Problem: TypeAlias = Literal["low_level", "clipping"]
+"""Speech that no gain lifts to where it is well heard, or that is cut off at full scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with the line, noticed at `at`; `level` is that of its speech, in dBFS."""
+
+    at: int
+    problem: Problem
+    level: float
+
+
 UtteranceEvent: TypeAlias = Started | Paused | Resumed | Ended | Flushed
 Event: TypeAlias = UtteranceEvent | Gap | Dtmf
 
@@ -110,14 +123,15 @@ class SpeechEntry:
     """One entry of the speech stream: all events that the source entry at `at` caused.
 
     Order 0 stands for audio, where each frame, not each entry, is decided on. `endpoint` has the
-    stamps of an entry with an end; what is decided is the same whenever that was. `likely` is no
-    event of its own, so that earlier releases can read the entry.
+    stamps of an entry with an end; what is decided is the same whenever that was. `likely` and
+    `trouble` are no events of their own, so that earlier releases can read the entry.
     """
 
     at: StreamId
     events: tuple[Event, ...]
     endpoint: Endpoint | None = sparse(None, compare=False)
     likely: Likely | None = sparse(None)
+    trouble: Trouble | None = sparse(None)
 
 
 SPEECH_ENTRY = Message(SpeechEntry)

@@ -28,6 +28,7 @@ from gateway.protocols.events import (
     Event,
     Final,
     Gap,
+    LineTrouble,
     Partial,
     SpeechEnded,
     SpeechStarted,
@@ -317,6 +318,10 @@ class Results:
                 event = _speech_event(leg.leg.channel, each)
                 if event is not None and not _seen(leg, event):
                     events.append(event)
+            trouble = happened.trouble
+            if trouble is not None and trouble.at > leg.seen_until:
+                facts = (trouble.at, trouble.problem, trouble.level)
+                events.append(LineTrouble(leg.leg.channel, *facts))
             if self._turns:
                 events += leg.turns.speech(happened)
         return events

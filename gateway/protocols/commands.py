@@ -27,7 +27,7 @@ MIN_SAMPLE_RATE = 4_000
 MAX_SAMPLE_RATE = 192_000
 MAX_CHANNELS = 2
 
-SPEECH_EVENTS = ("speech_started", "speech_ended", "gap", "dtmf")
+SPEECH_EVENTS = ("speech_started", "speech_ended", "gap", "dtmf", "line")
 TURN_EVENTS = ("turn_started", "turn_eager_end", "turn_resumed", "turn_ended")
 SLOT = "slot"
 KEYWORD = "keyword"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from common.audio import seconds
+from common.pipeline.speech import Problem
 from common.pipeline.text import EndReason, Hidden, TimedWord
 from common.pipeline.trace import Decoding, Endpoint
 
@@ -249,6 +250,16 @@ class Dtmf:
 
 
 @dataclass(frozen=True, slots=True)
+class LineTrouble:
+    """Speech was too quiet or too loud for its line, noticed at `at`; its `level` is in dBFS."""
+
+    channel: int
+    at: int
+    problem: Problem
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
 class Keyword:
     """One of the call's keywords was said; comes once for each time, after what it stands in.
 
@@ -296,6 +307,7 @@ Event: TypeAlias = (
     | Answer
     | Gap
     | Dtmf
+    | LineTrouble
     | Keyword
     | AudioAck
     | Heard

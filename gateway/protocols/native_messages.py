@@ -20,6 +20,7 @@ from gateway.protocols.events import (
     Heard,
     Keyword,
     Lag,
+    LineTrouble,
     Partial,
     Resumed,
     SpeechEnded,
@@ -45,7 +46,7 @@ def messages(opened: Open, event: Event, now: float) -> Sequence[dict[str, Any]]
             return _final(opened, event, now)
         case Words():
             return [_labelled(opened, _words(event, now))]
-        case SpeechStarted() | SpeechEnded() | Gap() | Dtmf():
+        case SpeechStarted() | SpeechEnded() | Gap() | Dtmf() | LineTrouble():
             return _if_wanted(opened, _speech(event, now))
         case Answer():
             return _if_wanted(opened, _answer(event, now))
@@ -157,11 +158,16 @@ def _listed(words: Sequence[TimedWord] | None) -> list[dict[str, Any]] | None:
     return None if words is None else [_word(word) for word in words]
 
 
-def _speech(event: SpeechStarted | SpeechEnded | Gap | Dtmf, now: float) -> dict[str, Any]:
+def _speech(
+    event: SpeechStarted | SpeechEnded | Gap | Dtmf | LineTrouble, now: float
+) -> dict[str, Any]:
     message: dict[str, Any] = {"channel": event.channel}
     match event:
         case Dtmf(_, at, digit):
             return {"type": "dtmf", **message, "digit": digit, "at": rounded_seconds(at)}
+        case LineTrouble(_, at, problem, level):
+            place = {"at": rounded_seconds(at), "level": level}
+            return {"type": "line", **message, "problem": problem, **place}
     message["start"] = rounded_seconds(event.start)
     match event:
         case SpeechStarted():

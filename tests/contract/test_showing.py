@@ -21,6 +21,7 @@ MAKERS = {
     "SpeechEnded": {"feed/results.py"},
     "Gap": {"feed/results.py"},
     "Dtmf": {"feed/results.py"},
+    "LineTrouble": {"feed/results.py"},
 }
 """Who makes the events that come of a call's results."""
 

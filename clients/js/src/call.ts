@@ -15,6 +15,7 @@ import type {
   GapMessage,
   KeywordMessage,
   LagMessage,
+  LineTroubleMessage,
   PartialMessage,
   ServerMessage,
   SessionCreated,
@@ -67,6 +68,7 @@ export interface CallEvents {
   slot: (message: SlotMessage) => void;
   gap: (message: GapMessage) => void;
   dtmf: (message: DtmfMessage) => void;
+  line: (message: LineTroubleMessage) => void;
   keyword: (message: KeywordMessage) => void;
   lag: (message: LagMessage) => void;
   /** Only where `events` asks for it. */

@@ -56,6 +56,8 @@ export class Delivery {
       }
       case "dtmf":
         return this.#firstTime(`dtmf ${message.channel} ${message.at} ${message.digit}`);
+      case "line":
+        return this.#firstTime(`line ${message.channel} ${message.at} ${message.problem}`);
       case "error":
         return message.code !== "utterance_failed" || this.#firstTime(`failed ${message.message}`);
       default:

@@ -10,6 +10,7 @@ export type EventName =
   | "speech_ended"
   | "gap"
   | "dtmf"
+  | "line"
   | "turn_started"
   | "turn_eager_end"
   | "turn_resumed"
@@ -436,6 +437,21 @@ export interface DtmfMessage {
   label?: string;
 }
 
+/** Speech was too quiet for its line ("low_level") or too loud ("clipping"), noticed at `at`. */
+export interface LineTroubleMessage {
+  type: "line";
+  /** 0 or 1. */
+  channel: number;
+  /** Of the line in docs/protocol.md: `low_level` or `clipping`. */
+  problem: string;
+  /** s of audio that were needed to decide this. */
+  at: number;
+  /** That of the speech, in dBFS: 0 is full scale. */
+  level: number;
+  /** The channel's, where `channel_labels` gave it one. */
+  label?: string;
+}
+
 /** A keyword was said: once for each time, after the partial or final that it stands in. */
 export interface KeywordMessage {
   type: "keyword";
@@ -504,6 +520,7 @@ export type ServerMessage =
   | SlotMessage
   | GapMessage
   | DtmfMessage
+  | LineTroubleMessage
   | KeywordMessage
   | ErrorMessage
   | LagMessage
@@ -541,6 +558,7 @@ export type ReaderEvent =
   | SlotMessage
   | GapMessage
   | DtmfMessage
+  | LineTroubleMessage
   | KeywordMessage
   | ErrorMessage
   | SessionEndedMessage;

@@ -15,6 +15,7 @@ const TYPES: Readonly<Record<(ServerMessage | ReaderMessage)["type"], true>> = {
   slot: true,
   gap: true,
   dtmf: true,
+  line: true,
   keyword: true,
   audio_ack: true,
   lag: true,

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { Delivery } from "../src/delivery.js";
 import type { ServerMessage } from "../src/messages.js";
 import {
-  dtmf, error, final, keyword, partial, speechEnded, turnStarted, words,
+  dtmf, error, final, keyword, line, partial, speechEnded, turnStarted, words,
 } from "./said.js";
 
 const gap: ServerMessage = { type: "gap", channel: 0, start: 1, end: 2 };
@@ -32,7 +32,7 @@ test("no partial comes after the final of its utterance", () => {
   expect(delivery.isNew(partial({ utterance: 2 }))).toBe(true);
 });
 
-test.each([gap, speechEnded(), keyword(), dtmf(), error("utterance_failed")])(
+test.each([gap, speechEnded(), keyword(), dtmf(), line(), error("utterance_failed")])(
   "what a resumed server repeats is passed once: $type",
   (message) => {
     const delivery = new Delivery();

@@ -3,6 +3,7 @@ import type {
   ErrorMessage,
   FinalMessage,
   KeywordMessage,
+  LineTroubleMessage,
   PartialMessage,
   SpeechEndedMessage,
   TurnStartedMessage,
@@ -35,6 +36,10 @@ export function turnStarted(fields: Partial<TurnStartedMessage> = {}): TurnStart
 
 export function keyword(fields: Partial<KeywordMessage> = {}): KeywordMessage {
   return { type: "keyword", ...PLACE, keyword: "a b", text: "A b", offset: 0, ...fields };
+}
+
+export function line(fields: Partial<LineTroubleMessage> = {}): LineTroubleMessage {
+  return { type: "line", channel: 0, problem: "low_level", at: 2, level: -75, ...fields };
 }
 
 export function dtmf(fields: Partial<DtmfMessage> = {}): DtmfMessage {

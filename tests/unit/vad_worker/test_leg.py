@@ -289,3 +289,25 @@ def test_what_is_likely_the_end_is_told_by_itself_and_wakes_no_recogniser():
     likely = Likely(1, 0, 20 * FRAME + 1_600, 30 * FRAME, 10 * FRAME, 30_000, "Yes.", "closed")
     entry = SpeechEntry(StreamId(30 * FRAME, 0), (), likely=likely)
     assert told == [(entry, (), "gw")] * 2
+
+
+def quiet(one: VadLeg, entries: Sequence[Entry]) -> list[Effect]:
+    count = len(one.ingest(entries)) // (2 * FRAME)
+    one.level.gains([1e-9 if n % 16 < 8 else 2e-8 for n in range(count)])
+    return one.conclude([LOUD] * count, [0.01] * count)
+
+
+def test_speech_that_is_too_quiet_for_any_gain_is_told_once_whoever_owns_the_leg():
+    first = leg()
+    before = quiet(first, [frames(32, 32)])
+    second = leg(first.snapshot(b""))
+    after = quiet(second, [frames(64, 96)])
+    troubles = [
+        each.events.trouble
+        for each in (*before, *after)
+        if isinstance(each, Emit) and isinstance(each.events, SpeechEntry)
+    ]
+    (told,) = filter(None, troubles)
+    assert told.problem == "low_level"
+    assert told.at % FRAME == 0
+    assert told.level < -70

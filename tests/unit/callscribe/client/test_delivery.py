@@ -10,6 +10,7 @@ from callscribe.client.messages import (
     Gap,
     Keyword,
     Lag,
+    LineTrouble,
     Partial,
     Slot,
     SpeechEnded,
@@ -70,6 +71,7 @@ def test_speech_events_and_the_like_come_once():
         slot("43", is_final=True),
         Dtmf(digit="5", at=1.0),
         Dtmf(digit="5", at=1.5),
+        LineTrouble(problem="low_level", at=1.5, level=-75.0),
     ]
     assert all(delivery.is_new(event) for event in events)
     assert not any(delivery.is_new(event) for event in events)

@@ -1,6 +1,6 @@
 import pytest
 
-from callscribe.client.messages import Dtmf, Final, Gap, Keyword, Partial
+from callscribe.client.messages import Dtmf, Final, Gap, Keyword, LineTrouble, Partial
 from callscribe.commands.event_lines import Parties, line_of, printable
 
 FINAL = Final(channel=1, seq=1, utterance=1, start=1.0, end=2.5, text="a\x1b[2J")
@@ -14,6 +14,10 @@ FINAL = Final(channel=1, seq=1, utterance=1, start=1.0, end=2.5, text="a\x1b[2J"
         (Partial(utterance=1, start=1.0, end=2.0, text="a"), None),
         (Gap(start=1.0, end=2.5), "[   1.00 -   2.50] agent: (audio lost)"),
         (Dtmf(digit="5", at=1.5), "[   1.50 -   1.50] agent: (pressed 5)"),
+        (
+            LineTrouble(problem="low_level", at=1.5, level=-75.0),
+            "[   1.50 -   1.50] agent: (speech too quiet: -75 dBFS)",
+        ),
         (
             Keyword(utterance=1, keyword="Café", text="cafe", offset=3, start=1.0, end=2.5),
             "[   1.00 -   2.50] agent: (keyword Café, said as 'cafe')",

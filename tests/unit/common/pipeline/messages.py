@@ -110,6 +110,12 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
             likely=speech.Likely(7, 48_000, 80_000, 84_480, 6_080, 6_400, "Guten Tag.", "closed"),
         ),
     ),
+    "speech-entry-trouble": (
+        speech.SPEECH_ENTRY,
+        speech.SpeechEntry(
+            StreamId(96_000, 0), (), trouble=speech.Trouble(96_000, "low_level", -74.5)
+        ),
+    ),
     "partial": (partial.PARTIAL_TEXT, partial.PartialText(48_000, 64_000, "Guten", 3, "German")),
     "partial-paused": (
         partial.PARTIAL_TEXT,

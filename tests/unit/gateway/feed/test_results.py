@@ -19,6 +19,7 @@ from gateway.protocols.events import (
     Event,
     Final,
     Gap,
+    LineTrouble,
     Partial,
     SpeechEnded,
     SpeechStarted,
@@ -403,6 +404,20 @@ def test_a_digit_that_a_client_had_before_it_resumed_is_not_told_again():
     results.read({LEG.key("text"): [item(1, 1)]})
     news = {LEG.key("speech"): [speech(1, bus.Dtmf(0, "5"), bus.Dtmf(20, "6"), bus.Dtmf(21, "7"))]}
     assert results.read(news) == [Dtmf(0, 21, "7")]
+
+
+def test_what_is_wrong_with_the_line_is_told_and_not_again_to_a_client_that_resumes():
+    def noticed(n: int, at: int) -> RawEntry:
+        trouble = bus.Trouble(at, "low_level", -75.0)
+        entry = bus.SpeechEntry(StreamId(at, 0), (), trouble=trouble)
+        return wire.entry_id(1, n), [wire.BODY_FIELD, pack(entry)]
+
+    news = {LEG.key("speech"): [noticed(1, 20), noticed(2, 21)]}
+    first, second = (LineTrouble(0, at, "low_level", -75.0) for at in (20, 21))
+    assert Results([LEG], speech=True).read(news) == [first, second]
+    resumed = Results([LEG], speech=True, after=1)
+    resumed.read({LEG.key("text"): [item(1, 1)]})
+    assert resumed.read(news) == [second]
 
 
 def before_pause(n: int, said: str, stable: int = 2) -> RawEntry:
