@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha1
 
 from asr_worker.actions import Decode, PublishFinal, PublishPartial
-from asr_worker.api import DecodeRequest, Hypothesis, Spoken, Word
+from asr_worker.api import DecodeRequest, Hypothesis, Spoken
 from asr_worker.around import Around
 from asr_worker.clauses import Clauses, quietest
 from asr_worker.loudness import amplified
+from asr_worker.placing import placed
 from asr_worker.prompting import distinct, without_circles
 from asr_worker.recording import GONE, Recording
 from asr_worker.scheduler import UtteranceScheduler
@@ -30,7 +31,7 @@ from common.pipeline.speech import (
     SpeechEntry,
     UtteranceEvent,
 )
-from common.pipeline.text import Final, TimedWord
+from common.pipeline.text import Final
 from common.pipeline.trace import Decoding, Endpoint
 from common.pipeline.work import TextWork, UtteranceWork
 from common.stage.api import (
@@ -215,6 +216,8 @@ class Utterance:
         """Return the effect of publishing the final."""
         hypothesis, failed = action.hypothesis, action.failed
         digest, unavailable = self._words_later(action.end, hypothesis)
+        heard = hypothesis.words
+        words = None if heard is None else placed(heard, action.start, action.end)
         final = Final(
             start=action.start,
             end=action.end,
@@ -222,7 +225,7 @@ class Utterance:
             text="" if failed else hypothesis.text,
             language=hypothesis.language,
             language_confidence=hypothesis.language_confidence,
-            words=self._words(hypothesis),
+            words=words,
             align=None if failed else digest,
             unavailable="" if failed else unavailable,
             reason=action.reason,
@@ -294,9 +297,6 @@ class Utterance:
     def _quietest(self, start: int, end: int) -> int:
         return start + quietest(self._recording.until(end, start))
 
-    def _words(self, hypothesis: Hypothesis) -> tuple[TimedWord, ...] | None:
-        return None if hypothesis.words is None else tuple(map(self._placed, hypothesis.words))
-
     def _words_later(self, end: int, hypothesis: Hypothesis) -> tuple[str | None, str]:
         """Return the digest under which the words come later, or None and why they do not."""
         if not self._options.words or hypothesis.words is not None or not hypothesis.text:
@@ -309,11 +309,6 @@ class Utterance:
         text = self.screen.text(hypothesis.text, hypothesis.language)
         identity = f"{self.start} {end} {hypothesis.language} {text}"
         return sha1(identity.encode(), usedforsecurity=False).hexdigest()[:16], ""
-
-    def _placed(self, word: Word) -> TimedWord:
-        start = self.start + round(word.start * SAMPLE_RATE)
-        end = self.start + round(word.end * SAMPLE_RATE)
-        return TimedWord(word.text, start, end, word.probability)
 
 
 def unreadable(assignment: Assignment[UtteranceWork | None]) -> Effect:

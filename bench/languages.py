@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, combinations
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,7 @@ def main(argv: Sequence[str]) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--prompts", type=int, default=30, metavar="N", help="of each language")
+    parser.add_argument("--prompts", type=int, default=20, metavar="N", help="of each language")
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)
@@ -146,7 +146,7 @@ def _changing(
     spoken: dict[str, list[Prompt]],
 ) -> Iterator[list[tuple[str, Prompt]]]:
     """Yield calls in which two speakers take turns, three prompts each, in two languages."""
-    for first, second in combinations(spoken, 2):
+    for first, second in pairwise([*spoken, *spoken][: len(spoken) + 1]):
         turns = [
             [(language, each) for each in spoken[language][at : at + _TURNS]]
             for at in (0, _TURNS)

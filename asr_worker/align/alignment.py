@@ -5,10 +5,11 @@ from enum import Enum
 
 from asr_worker.align.units import units
 from asr_worker.api import Word
+from asr_worker.placing import placed
 from asr_worker.recording import GONE, Recording
 from common.audio import FloatArray, samples
 from common.bus.wire import Chunk
-from common.pipeline.text import TimedWord, Words
+from common.pipeline.text import Words
 from common.pipeline.work import TextWork
 from common.stage.api import Attach, Entry
 
@@ -64,18 +65,11 @@ class Alignment:
 
     def words(self, words: Sequence[Word]) -> Attach:
         """Return the effect of answering with `words`, timed from `start`."""
-        placed = tuple(
-            TimedWord(each.text, self._place(each.start), self._place(each.end), each.probability)
-            for each in words
-        )
-        return self._answer(Words(placed))
+        return self._answer(Words(placed(words, self.start, self._end)))
 
     def no_words(self, trouble: Trouble) -> Attach:
         """Return the effect of answering that there are no words, and why."""
         return self._answer(Words(None, trouble.value))
-
-    def _place(self, seconds: float) -> int:
-        return self.start + samples(seconds)
 
     def _answer(self, words: Words) -> Attach:
         work = self._work
