@@ -7,6 +7,7 @@ from typing import Self, get_args
 from gateway.recordings.encoding import Format
 from gateway.sinks.rules import storage_of, taken
 from gateway.sinks.storage import Storage
+from gateway.sinks.tidying import days_of
 
 _FORM = "expected file:/folder or s3://bucket/prefix"
 _CHOICES = {
@@ -36,12 +37,14 @@ class PlannedRecordings:
 
     form: Form
     storage: Callable[[], Storage]
+    days: int | None = None
+    """For how many days they are kept; None for ever."""
 
     @classmethod
     def parse(cls, url: str) -> Self:
         """Read the setting. ValueError names what is wrong; it repeats no value of the query."""
         address, _, query = url.partition("?")
-        given, rest = taken(query, *_CHOICES)
+        (days, *given), rest = taken(query, "days", *_CHOICES)
         values = {}
         for (name, choices), found in zip(_CHOICES.items(), given, strict=True):
             values[name] = found[-1] if found else choices[0]
@@ -52,9 +55,11 @@ class PlannedRecordings:
             text = "a leg speaks at a time: channels=stereo and content=speech exclude each other"
             raise ValueError(f"--recordings: {text}")
         try:
+            kept = days_of(days[-1]) if days else None
             storage = storage_of(address, rest)
         except ValueError as error:
             raise ValueError(f"--recordings: {error}") from None
         if storage is None:
             raise ValueError(f"--recordings: no folder and no bucket; {_FORM}")
-        return cls(Form(values["format"], stereo, speech), storage)  # type: ignore[arg-type]
+        form = Form(values["format"], stereo, speech)  # type: ignore[arg-type]
+        return cls(form, storage, kept)

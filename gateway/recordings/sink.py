@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import get_args
 
 from common.backoff import pauses
 from common.redis.link import Link
@@ -11,6 +12,7 @@ from gateway.calls.directory import Known
 from gateway.calls.erasures import Did, Erased, Removal
 from gateway.calls.store import RECORDINGS
 from gateway.readers.rendering import Message
+from gateway.recordings.encoding import Format
 from gateway.recordings.form import PlannedRecordings
 from gateway.recordings.recording import Recording, Vanished
 from gateway.sinks.every_call import EveryCall, Terms
@@ -18,9 +20,11 @@ from gateway.sinks.filters import Filter
 from gateway.sinks.sink import Gone, Note
 from gateway.sinks.storage import Unavailable, stem_of
 from gateway.sinks.tally import Tally
+from gateway.sinks.tidying import tidied
 
 _log = Log(__name__)
 
+_SUFFIXES = (".part", *(f".{each}" for each in get_args(Format)))
 _LOOK_EVERY = 2.0
 _PAUSES = (2.0, 30.0)
 _MADE_AT_A_TIME = 2
@@ -35,6 +39,7 @@ class Recordings(EveryCall):
     def __init__(self, plan: PlannedRecordings, link: Link, tally: Tally, keep: float) -> None:
         super().__init__(Terms(RECORDINGS, Filter(), tally, keep))
         self._form = plan.form
+        self._days = plan.days
         self._storage = plan.storage()
         self._link = link
         self._running: dict[str, Recording] = {}
@@ -50,7 +55,7 @@ class Recordings(EveryCall):
 
     def opened(self) -> AbstractAsyncContextManager[None]:
         """See `Sink`."""
-        return self._storage.opened()
+        return tidied(self._storage, self._days, _SUFFIXES, self._failed)
 
     async def check(self) -> str | None:
         """See `Sink`."""

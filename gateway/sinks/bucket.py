@@ -12,7 +12,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from gateway.sinks.bucket_address import BucketAddress, KeyFile
-from gateway.sinks.storage import Unavailable
+from gateway.sinks.storage import Unavailable, is_day
 
 _REQUESTS = 16
 """At a time."""
@@ -67,13 +67,21 @@ class Bucket:
 
     async def clear(self, beginning: str) -> None:
         """See `Storage`."""
-        found: list[str] = []
         for day in await self._days():
-            async with self._requests:
-                with self._explained():
-                    listed = await obstore.list(self._store, f"{day}/").collect_async()
-                    found += [each["path"] for each in listed]
-        await self._remove([path for path in found if path.split("/")[1].startswith(beginning)])
+            found = await self._files_of(day)
+            await self._remove([p for p in found if p.rpartition("/")[2].startswith(beginning)])
+
+    async def expire(self, oldest: str, suffixes: tuple[str, ...]) -> None:
+        """See `Storage`."""
+        for day in await self._days():
+            if is_day(day) and day < oldest:
+                await self._remove([p for p in await self._files_of(day) if p.endswith(suffixes)])
+
+    async def _files_of(self, day: str) -> list[str]:
+        async with self._requests:
+            with self._explained():
+                listed = await obstore.list(self._store, f"{day}/").collect_async()
+                return [each["path"] for each in listed]
 
     async def _remove(self, paths: Sequence[str]) -> None:
         if paths:

@@ -86,7 +86,7 @@ def _options(parts: SplitResult) -> dict[str, str]:
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
     if unknown := sorted(given.keys() - set(_OPTIONS)):
         # The value may be a key: it is not repeated.
-        text = ", ".join(("event", "channel", *_OPTIONS))
+        text = ", ".join(("event", "channel", "days", *_OPTIONS))
         raise ValueError(f"{unknown[0]} is none of the options {text}")
     if empty := sorted(name for name, value in given.items() if not value):
         raise ValueError(f"{empty[0]} is empty")

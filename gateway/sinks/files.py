@@ -9,24 +9,28 @@ from gateway.calls.erasures import Did, Erased, Removal
 from gateway.sinks.every_call import EveryCall, Terms
 from gateway.sinks.sink import Note
 from gateway.sinks.storage import Storage, Unavailable, day_of, stem_of
+from gateway.sinks.tidying import tidied
+
+_SUFFIX = ".ndjson"
 
 
 class CallFiles(EveryCall):
     """Implements `gateway.sinks.sink.Sink`; see `EveryCall`.
 
     A call is ``<day on which it began, UTC>/<session>.ndjson``, a message a line. Written again,
-    it is the same.
+    it is the same. It is kept for `days` days, None for ever.
     """
 
     most = 0
 
-    def __init__(self, terms: Terms, storage: Storage) -> None:
+    def __init__(self, terms: Terms, storage: Storage, days: int | None = None) -> None:
         super().__init__(terms)
         self._storage = storage
+        self._days = days
 
     def opened(self) -> AbstractAsyncContextManager[None]:
         """See `Sink`."""
-        return self._storage.opened()
+        return tidied(self._storage, self._days, (_SUFFIX,), self._failed)
 
     async def check(self) -> str | None:
         """See `Sink`."""
@@ -58,4 +62,4 @@ class CallFiles(EveryCall):
 
 
 def _name(session: str) -> str:
-    return f"{stem_of(session)}.ndjson"
+    return f"{stem_of(session)}{_SUFFIX}"

@@ -5,11 +5,11 @@ import glob
 import os
 import shutil
 from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from gateway.sinks.storage import Unavailable
+from gateway.sinks.storage import Unavailable, is_day
 
 _MODE = 0o640
 
@@ -49,6 +49,11 @@ class Folder:
         """See `Storage`."""
         with _explained():
             await asyncio.to_thread(_remove, self._path, [f"{glob.escape(beginning)}*"])
+
+    async def expire(self, oldest: str, suffixes: tuple[str, ...]) -> None:
+        """See `Storage`."""
+        with _explained():
+            await asyncio.to_thread(_expire, self._path, oldest, suffixes)
 
 
 @contextmanager
@@ -95,3 +100,13 @@ def _remove(folder: Path, patterns: Sequence[str]) -> None:
     for pattern in patterns:
         for path in folder.glob(f"*/{pattern}"):
             path.unlink(missing_ok=True)
+
+
+def _expire(folder: Path, oldest: str, suffixes: tuple[str, ...]) -> None:
+    for day in folder.iterdir() if folder.exists() else ():
+        if is_day(day.name) and day.name < oldest:
+            for path in day.iterdir():
+                if path.name.endswith(suffixes):
+                    path.unlink(missing_ok=True)
+            with suppress(OSError):  # others keep something there
+                day.rmdir()

@@ -17,6 +17,7 @@ from gateway.sinks.folder import Folder
 from gateway.sinks.sink import Sink
 from gateway.sinks.storage import Storage
 from gateway.sinks.tally import Tally
+from gateway.sinks.tidying import days_of
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _FORM = (
@@ -115,7 +116,7 @@ def _folder(address: str, query: str) -> Callable[[], Storage]:
     if parts.netloc or not folder.is_absolute():
         raise ValueError("file: needs a folder from the root on")
     if query:
-        raise ValueError("file: has no options but event and channel")
+        raise ValueError("file: has no options but event, channel and days")
     return partial(Folder, folder)
 
 
@@ -132,9 +133,11 @@ def _bucket(address: str, query: str) -> Callable[[], Storage]:
 
 
 def _files(address: str, query: str) -> Make:
+    (given,), query = taken(query, "days")
+    days = days_of(given[-1]) if given else None
     storage = storage_of(address, query)
     assert storage is not None
-    return lambda terms: CallFiles(terms, storage())
+    return lambda terms: CallFiles(terms, storage(), days)
 
 
 def _postgres(address: str, query: str) -> Make:

@@ -1,5 +1,6 @@
 """What holds files by day, whole or not at all: a folder, or a bucket."""
 
+import re
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
@@ -36,6 +37,14 @@ class Storage(Protocol):
 
     async def clear(self, beginning: str) -> None:
         """Remove the files whose names begin so, of whatever day."""
+
+    async def expire(self, oldest: str, suffixes: tuple[str, ...]) -> None:
+        """Remove the files of days before `oldest` whose names end so."""
+
+
+def is_day(name: str) -> bool:
+    """Tell whether something is named as a day is."""
+    return re.fullmatch(r"\d{4}-\d\d-\d\d", name, re.ASCII) is not None
 
 
 def day_of(known: Known) -> str:

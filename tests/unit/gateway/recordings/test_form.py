@@ -13,6 +13,8 @@ def test_a_url_says_where_recordings_go_and_what_they_are():
     folder: Any = plan.storage()
     assert folder._path == Path("/var/lib/calls")
     assert plan.form == Form("flac", stereo=False, speech=False)
+    assert plan.days is None
+    assert PlannedRecordings.parse("file:/x?days=30").days == 30
     assert PlannedRecordings.parse("file:/x?format=opus&channels=stereo").form == Form(
         "opus", stereo=True
     )
@@ -28,6 +30,7 @@ def test_a_url_says_where_recordings_go_and_what_they_are():
         ("postgresql://me:hush@host", "no folder and no bucket"),
         ("file:folder", "file: needs a folder from the root on"),
         ("file:/x?format=mp3", "format is none of flac, wav, opus"),
+        ("file:/x?days=ever", "days=ever is no number of days from 1 to 36500"),
         ("file:/x?channels=stereo&content=speech", "exclude each other"),
         ("file:/x?mode=600", "file: has no options but"),
         ("s3://calls?key=hush", "key is none of the options"),

@@ -25,12 +25,12 @@ def built(setting: str) -> list[Any]:
 
 def test_sinks_have_names_and_urls():
     archive, lake, crm, bus = built(
-        "archive=file:/var/lib/call%20s,lake=s3://calls/a?event=final,"
+        "archive=file:/var/lib/call%20s,lake=s3://calls/a?event=final&days=90,"
         " crm=postgresql://me:x=y@db/calls?a=b%20c,"
         "bus=amqps://me:x%2Fy@mq:1/v%2Fh?heartbeat=5&exchange=other"
     )
     assert (archive.name, archive._storage._path) == ("archive", Path("/var/lib/call s"))
-    assert lake.name == "lake"
+    assert (lake.name, lake._days, archive._days) == ("lake", 90, None)
     assert lake._storage._address == BucketAddress("calls", "a", None, None, None)
     assert (crm.name, crm._url) == ("crm", "postgresql://me:x=y@db/calls?a=b%20c")
     assert (bus.name, bus._url) == ("bus", "amqps://me:x%2Fy@mq:1/v%2Fh?heartbeat=5")
@@ -70,7 +70,9 @@ def test_they_are_built_with_their_names():
         ("a=file:/x?event=finals", "a: event=finals is none of session_created, final,"),
         ("a=file:/x?channel=2", "a: channel=2 is none of 0, 1"),
         ("a=file:/x?channel=", "a: channel= is none of 0, 1"),
-        ("a=file:/x?mode=600", "a: file: has no options but event and channel"),
+        ("a=file:/x?days=0", "a: days=0 is no number of days from 1 to 36500"),
+        ("a=s3://calls?days=", "a: days= is no number of days"),
+        ("a=file:/x?mode=600", "a: file: has no options but event, channel and days"),
         ("a=amqp://mq/?exchange=", "a: the exchange needs a name"),
         ("a=amqp://mq/?exchanges=x", "a: exchanges is none of the options event, channel,"),
         ("a=amqp://:5672/", "a: AMQP needs a host"),
@@ -79,7 +81,10 @@ def test_they_are_built_with_their_names():
         ("a=file://host/folder", "a: file: needs a folder"),
         ("a=s4://bucket", "a is of no known kind; expected NAME=file:/folder, "),
         ("a=s3:///prefix", "a: s3: needs the name of a bucket"),
-        ("a=s3://calls?secret=hush", "a: secret is none of the options event, channel, endpoint,"),
+        (
+            "a=s3://calls?secret=hush",
+            "a: secret is none of the options event, channel, days, endpoint",
+        ),
         ("a=s3://calls?region=", "a: region is empty"),
         ("a=s3://calls?endpoint=minio:9000", "a: endpoint needs to be http://host:port or"),
         ("a=s3://calls?endpoint=http://me:hush@minio", "a: endpoint needs to be http://host:port"),
