@@ -222,9 +222,7 @@ _MONTHS: Mapping[str, list[str]] = {
 }
 _A_MONTH, _A_FILLER = "march", "uh"
 _RESERVED = frozenset(
-    words(
-        "o oh ten second point plus dash and a euro euros dollar dollars cent cents percent pound"
-    )
+    words("o oh ten second point plus dash and euro euros dollar dollars cent cents percent pound")
 )
 """English words that these languages have, too, or say otherwise beside a number. Others stay, as
 people read numbers in English anywhere."""

@@ -9,6 +9,8 @@ from asr_worker.spoken import cues, english, foreign
 from asr_worker.spoken.before import NOTHING_BEFORE, Before
 from asr_worker.spoken.codes import letter_of
 from asr_worker.spoken.grammar import number, row
+from asr_worker.spoken.identifiers import PERSON_DIGITS, WRITTEN, accounts, people
+from asr_worker.spoken.segments import is_filler
 from asr_worker.spoken.tokens import NUMERIC, Chunk, Kind, atoms
 from asr_worker.spoken.tokens import chunks as token_chunks
 from common.options import NUMERIC as OF_DIGITS
@@ -23,7 +25,6 @@ _CARD_WINDOW = 40
 _ASKED = 13
 """Words that others said before the text in which a cue counts, too."""
 
-_IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _EMAIL = frozenset({"email", "e-mail", "mail"})
 _EMAIL_OPENINGS = frozenset(
     english.words("email e-mail mail address is it's its that's my the would be at it was again")
@@ -102,6 +103,7 @@ class Judgement:
         self._chunks = chunks
         self._kinds = kinds
         self._unsure = before.unsure
+        self._of_people = PERSON_DIGITS.get(language, (9,))
         self._earlier = [
             _of_earlier(chunk) for chunk in token_chunks(" ".join(before.words), language)
         ]
@@ -115,7 +117,9 @@ class Judgement:
         found = [*_addresses(chunks, segment)] if "email" in kinds else []
         if kinds & OF_DIGITS and _has_digits(chunks, segment):
             if "iban" in kinds:
-                found += _ibans(chunks, segment)
+                found += [Mask("IBAN", *each) for each in accounts(chunks, segment)]
+            if "ssn" in kinds:
+                found += [Mask("SSN", *each) for each in people(chunks, segment)]
             for run in _runs(chunks, segment):
                 if (entity := self._entity(run)) is not None:
                     whole = run.said if is_whole(entity, run.said) else ""
@@ -130,7 +134,7 @@ class Judgement:
             found.append(Mask(PENDING, begun, segment.stop))
         if kinds & OF_DIGITS and _has_digits(chunks, segment):
             for run in _runs(chunks, segment):
-                written = any(each.kind in _WRITTEN for each in chunks[run.first : run.end])
+                written = any(each.kind in WRITTEN for each in chunks[run.first : run.end])
                 if run.digits > 1 or written or _is_all(chunks, run):
                     found.append(Mask(PENDING, run.first, run.end))
         if "email" in kinds and segment.stop == len(chunks) and len(segment):
@@ -150,7 +154,9 @@ class Judgement:
                 return announced
             if digits >= 3 and cues.CARD.search(self._said(run.first, _CARD_WINDOW)):
                 return "CREDIT_CARD"
-        if "ssn" in kinds and (digits == 9 or (digits >= 3 and cues.SOCIAL.search(before))):
+        if "ssn" in kinds and (
+            digits in self._of_people or (digits >= 3 and cues.SOCIAL.search(before))
+        ):
             return "SSN"
         if "iban" in kinds and digits >= 3 and cues.IBAN.search(before):
             return "IBAN"
@@ -205,9 +211,6 @@ def _of_earlier(chunk: Chunk) -> str:
     return f"_{chunk.core.partition(':')[0]}_" if masked else chunk.word
 
 
-_WRITTEN = frozenset({Kind.FIGURE, Kind.SIGNED, Kind.CODE})
-
-
 def _is_date(chunk: Chunk) -> bool:
     return chunk.core in english.DATES
 
@@ -257,13 +260,7 @@ def _is_all(chunks: Sequence[Chunk], run: _Run) -> bool:
 
 def _is_idle(chunks: Sequence[Chunk]) -> bool:
     """Whether the chunks say nothing."""
-    return all(_is_filler(chunk) for chunk in chunks)
-
-
-def _is_filler(chunk: Chunk) -> bool:
-    return (
-        chunk.silent or chunk.core in english.FILLERS or chunk.core in (english.AND, english.POINT)
-    )
+    return all(is_filler(chunk) for chunk in chunks)
 
 
 def _runs(chunks: Sequence[Chunk], segment: range) -> Iterator[_Run]:
@@ -292,33 +289,11 @@ def _numbers(chunks: Sequence[Chunk], segment: range) -> Iterator[_Run]:
         atom, end, digits = line.atoms[at], at + 1, ""
         if atom.kind in NUMERIC and (said := number(line, at)) is not None:
             end, digits = said.end, said.digits
-        elif atom.kind in _WRITTEN:
+        elif atom.kind in WRITTEN:
             digits = atom.digits
         if digits:
             yield _Run(atom.chunk, line.atoms[end - 1].chunk + 1, digits)
         at = end
-
-
-def _ibans(chunks: Sequence[Chunk], segment: range) -> Iterator[Mask]:
-    """Yield numbers of accounts with the letters that they begin with."""
-    text, owners = "", []
-    for index in segment:
-        part = _alphanumeric(chunks[index])
-        text += part
-        owners += [index] * len(part)
-    for found in _IBAN.finditer(text):
-        yield Mask("IBAN", owners[found.start()], owners[found.end() - 1] + 1)
-
-
-def _alphanumeric(chunk: Chunk) -> str:
-    """Return letters and digits of a chunk that may be a part of a code; a blank of another."""
-    kind, core = chunk.kind, chunk.core
-    if kind in _WRITTEN or (kind is Kind.WORD and chunk.text.isupper()):
-        return "".join(filter(str.isalnum, core)).upper()
-    if (letter := letter_of(core)) is not None:
-        return letter
-    digits = "".join(atom.digits for atom in atoms([chunk]))
-    return digits or ("" if _is_filler(chunk) else " ")
 
 
 def _addresses(chunks: Sequence[Chunk], segment: range) -> Iterator[Mask]:

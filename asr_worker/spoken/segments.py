@@ -64,3 +64,10 @@ def _tells_letter(before: Chunk, left: Chunk, right: Chunk) -> bool:
 
 def _is_glue(chunk: Chunk, fillers: frozenset[str]) -> bool:
     return chunk.kind is not Kind.WORD or chunk.core in _GLUE or chunk.core in fillers
+
+
+def is_filler(chunk: Chunk) -> bool:
+    """Whether a chunk may stand between the digits of one number."""
+    return (
+        chunk.silent or chunk.core in english.FILLERS or chunk.core in (english.AND, english.POINT)
+    )

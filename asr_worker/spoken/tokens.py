@@ -127,7 +127,8 @@ def _parts(
     if core in english.MERIDIEMS and "." in core:  # the full stop belongs to it
         closing = closing[1:]
     word = core
-    if language in foreign.LANGUAGES:
+    spelled = len(bare) == 1 and bare.isupper()
+    if language in foreign.LANGUAGES and not spelled:
         core = foreign.as_english(core, language, before is Kind.DIGIT, before in NUMERIC)
     ends = not _SENTENCE_END.isdisjoint(closing)
     silent = not any(map(str.isalnum, core))

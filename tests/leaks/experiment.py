@@ -177,6 +177,7 @@ async def _look(rig: Rig, left: Left, sinks: Path) -> None:
     left.messages["pages"] = pages
     left.messages["webhook"] = rig.bodies
     admin: Any = rig.redis.admin
+    await admin.connection_pool.disconnect()  # Redis may be another since its last command
     left.problems += await _voices(admin)
     dumped = [(key, await admin.dump(key)) for key in await admin.keys("*")]
     left.data["keys"] = b" ".join(part for pair in dumped for part in pair if part)

@@ -146,3 +146,23 @@ def test_english_digits_are_hidden_in_any_language():
     assert rendered(said, "engine", ALL, language="Spanish").text == (
         "mi tarjeta es [CREDIT_CARD] y nada más"
     )
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "shown"),
+    [
+        ("English", "it is A B one two three four five six C for that", "it is [SSN] for that"),
+        ("English", "flight BA2490 is late today", "flight BA2490 is late today"),
+        ("Italian", "il codice è RSSMRA85M10H501Z per lei", "il codice è [SSN] per lei"),
+        ("Italian",
+         "il mio è R S S M R A otto cinque M uno zero H cinque zero uno Z per lei",
+         "il mio è [SSN] per lei"),
+        ("Spanish", "tengo 12345678Z para usted", "tengo [SSN] para usted"),
+        ("Spanish", "es X1234567L para usted", "es [SSN] para usted"),
+        ("French", "mon numéro 1 85 05 78 006 084 36 pour vous", "mon numéro [SSN] pour vous"),
+        ("German", "ich habe die 12 345 678 901 hier stehen", "ich habe die [SSN] hier stehen"),
+        ("Russian", "вот мой 112 233 445 95 такой вот", "вот мой [SSN] такой вот"),
+    ],
+)  # fmt: skip
+def test_numbers_of_people_differ_by_country(language, said, shown):
+    assert rendered(said, "engine", frozenset({"ssn"}), language=language).text == shown
