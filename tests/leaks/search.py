@@ -8,8 +8,10 @@ from typing import Any
 
 from tests.leaks.planted import TEENS, TENS, WORDS, Secret
 
-_FIGURES = 7
-"""Digits of a secret in figures that are found among binary data, where others come by chance."""
+_FIGURES = 6
+"""Digits of a secret, as a number of their own, that are found among binary data."""
+_WHOLE = 9
+"""Digits of a whole secret that are found inside other digits."""
 _SPOKEN = 3
 """Digits of a secret that are found in words, and in texts."""
 _SPELLED = 4
@@ -29,7 +31,8 @@ _SAID = re.compile(rf"(?:\b(?:{_SAID_WORDS}|\d+)\b[ ,.\-/]{{0,3}}){{1,60}}")
 _TOKEN = re.compile(r"[a-z]+|\d+")
 _GROUPED = re.compile(rb"(?<![\d.])\d{1,6}(?:[ ,/-]{1,2}\d{1,6}){2,20}(?![\d])")
 _PAIRED = re.compile(rb"(?<![\d.])\d{3,6}[ ,/-]{1,2}\d{3,6}(?![\d])")
-_SOLID = re.compile(rb"(?<![\d.])\d{7,30}(?![\d])")
+_SOLID = re.compile(rb"(?<![\d.])\d{8,30}(?![\d])")
+"""Eight digits: positions in a call have fewer."""
 _NAME = re.compile(rb"[a-z]{9}")
 _LETTERS = re.compile(rb"(?:[a-z][ ,.\-]{1,2}){4,40}")
 _IN_WORDS = re.compile(rf"(?:(?:{_SAID_WORDS})[ ,.\-]{{1,3}}){{3,60}}".encode())
@@ -53,8 +56,7 @@ class Searcher:
         found |= {match.decode() for match in _NAME.findall(data)} & self._names
         for pattern in (_GROUPED, _PAIRED, _SOLID):
             for match in set(pattern.findall(data)):
-                digits = re.sub(rb"\D", b"", match).decode()
-                found |= self._windows(digits, min(_FIGURES, max(6, len(digits))))
+                found |= self._figures(re.sub(rb"\D", b"", match).decode())
         for match in set(_IN_WORDS.findall(data)):
             found |= self._windows(_read(match.decode()), _SPOKEN)
         for match in set(_LETTERS.findall(data)):
@@ -87,6 +89,15 @@ class Searcher:
             for each in self.secrets
             if (each.digits in digits if each.digits else all(n in letters for n in each.names))
         ]
+
+    def _figures(self, digits: str) -> set[str]:
+        """Return digits that are a part of a secret, or the secrets that they contain.
+
+        A part of them is a part of a secret by chance: a position, a time.
+        """
+        if len(digits) >= _FIGURES and digits in self._joined:
+            return {digits}
+        return {each for each in self._digits if len(each) >= _WHOLE and each in digits}
 
     def _windows(self, digits: str, size: int) -> set[str]:
         if len(digits) < size:
