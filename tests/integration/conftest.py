@@ -7,17 +7,21 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
 import redis
 
-from callscribe.commands.stack_flags import usual_ports
+from callscribe.commands.invocation import Invocation
+from callscribe.commands.stack_flags import stack_options, stack_parser, usual_ports
 from callscribe.local.child import free_ports
 from callscribe.local.embedded_redis import EmbeddedRedis
+from callscribe.local.plan import lay_out
 from common.bus import keys
 from common.redis.link import Link
+from tests.integration.callscribe.processes import until
+from tests.integration.forks import Fork, fork
 from tests.real_redis import admin, admin_address, real_redis
 
 
@@ -79,7 +83,8 @@ class RunningStack:
 
     port: int
     redis_url: str
-    process: "subprocess.Popen[str]"
+    processes: "Sequence[subprocess.Popen[str] | Fork]"
+    """`callscribe up`, or the services."""
 
     @property
     def url(self) -> str:
@@ -106,7 +111,7 @@ def running_stack(redis_url: str, *flags: str) -> Iterator[RunningStack]:
     try:
         line = process.stdout.readline()
         assert "is ready" in line, f"the stack did not start: {line}"
-        yield RunningStack(port, redis_url, process)
+        yield RunningStack(port, redis_url, [process])
         process.terminate()
         process.wait(20)
     finally:
@@ -116,11 +121,36 @@ def running_stack(redis_url: str, *flags: str) -> Iterator[RunningStack]:
     assert process.returncode == 0
 
 
+@contextlib.contextmanager
+def forked_stack(redis_url: str, *flags: str) -> Iterator[RunningStack]:
+    """Run what `callscribe up` would start, as forks; they must end cleanly, in its order."""
+    (port,) = free_ports(1)
+    where = ("--redis-url", redis_url, "--port", str(port), "--host", "127.0.0.1")
+    env = {**os.environ, "CALLSCRIBE_ASR_LOAD": "0", **dict.fromkeys(usual_ports(), "none")}
+    asked = Invocation.parse(stack_parser("up", ""), [*where, "--drain-s", "5", *flags], env)
+    options = stack_options(asked)
+    plans = lay_out(options.counts, options.env)
+    running = [fork("callscribe", plan.service, env=plan.env) for plan in plans]
+    try:
+        until(lambda: all(plan.probe() is None for plan in plans))
+        yield RunningStack(port, redis_url, running)
+        gateway, *workers = running
+        gateway.terminate()
+        codes = [gateway.wait(20)]
+        for each in workers:
+            each.terminate()
+        codes += [each.wait(20) for each in workers]
+    finally:
+        for each in running:
+            each.kill()
+    assert codes == [0] * len(running)
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[RunningStack]:
     """The default stack, shared by tests that leave it as they found it.
 
     It has the Redis of its own: other tests empty theirs.
     """
-    with real_redis() as own, running_stack(own.url) as stack:
+    with real_redis() as own, forked_stack(own.url) as stack:
         yield stack

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.integration.conftest import RunningStack, running_stack
+from tests.integration.conftest import RunningStack, forked_stack
 from tests.keys import Keys
 from tests.real_redis import real_redis
 
@@ -27,5 +27,5 @@ class Guarded:
 def guarded_stack(folder: Path) -> Iterator[Guarded]:
     """Start a stack that needs keys."""
     keys = Keys(folder / "keys.json")
-    with real_redis() as own, running_stack(own.url, "--keys-file", str(keys.file)) as stack:
+    with real_redis() as own, forked_stack(own.url, "--keys-file", str(keys.file)) as stack:
         yield Guarded(stack, keys)

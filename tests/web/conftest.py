@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import ROOT
-from tests.integration.conftest import RunningStack, running_stack
+from tests.integration.conftest import RunningStack, forked_stack
 from tests.real_redis import real_redis
 
 if TYPE_CHECKING:
@@ -74,5 +74,5 @@ def axe() -> str:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[RunningStack]:
     """The default stack, shared by tests that leave it as they found it."""
-    with real_redis() as own, running_stack(own.url) as running:
+    with real_redis() as own, forked_stack(own.url) as running:
         yield running

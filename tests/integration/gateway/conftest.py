@@ -78,7 +78,7 @@ def unharmed(stack: RunningStack, bus: redis.Redis) -> Iterator[None]:
     assert leaked_keys(bus) == []
     assert stack.page("/ready") == (200, "ok\n")
     assert workers(stack) == LIVING
-    assert stack.process.poll() is None
+    assert all(each.poll() is None for each in stack.processes)
 
 
 def reaches(read: Callable[[], object], expected: object) -> None:

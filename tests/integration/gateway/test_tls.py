@@ -255,9 +255,11 @@ def test_chromium_accepts_it_once_it_was_imported(gateway: Secured, tmp_path: Pa
 def test_the_local_stack_shows_it(redis_url: str, tmp_path: Path):
     flags = "--generate-self-signed-cert", "--self-signed-cert-dir", str(tmp_path)
     with running_stack(redis_url, *flags, "--denoise", "0") as stack:
-        assert stack.process.stdout is not None
+        (up,) = stack.processes
+        assert isinstance(up, subprocess.Popen)
+        assert up.stdout is not None
         pem = (tmp_path / "fullchain.pem").read_text()
         digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).digest().hex(":").upper()
-        assert stack.process.stdout.readline() == (
+        assert up.stdout.readline() == (
             f"its self-signed certificate: {tmp_path}/fullchain.pem, SHA-256 fingerprint {digest}\n"
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.integration.callscribe.processes import until
-from tests.integration.conftest import RunningStack, leaked_keys, running_stack
+from tests.integration.conftest import RunningStack, forked_stack, leaked_keys
 from tests.integration.pipeline.calls import (
     FINALIZE,
     SPEECH_EVENTS,
@@ -49,7 +49,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LastingRedis]:
 @pytest.fixture(scope="module")
 def system(own: LastingRedis) -> Iterator[RunningStack]:
     """A stack on it, without denoise workers."""
-    with running_stack(own.url, "--denoise", "0") as stack:
+    with forked_stack(own.url, "--denoise", "0") as stack:
         yield stack
 
 

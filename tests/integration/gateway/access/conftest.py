@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import aiohttp
 import pytest
 
-from tests.integration.conftest import RunningStack, running_stack
+from tests.integration.conftest import RunningStack, forked_stack
 from tests.integration.gateway.access.asking import create, known
 from tests.real_redis import real_redis
 
@@ -14,7 +14,7 @@ from tests.real_redis import real_redis
 def guarded() -> Iterator[RunningStack]:
     with real_redis() as own:
         create("operations", "admin", url=own.url)
-        with running_stack(own.url) as stack:
+        with forked_stack(own.url) as stack:
             yield stack
 
 
