@@ -266,7 +266,7 @@ async def test_an_erased_call_ends_and_leaves_nothing(stack, http, bus: redis.Re
         await asyncio.sleep(0.3)
         async with http.delete(api(stack, f"/{session}")) as answer:
             assert answer.status == 200
-            assert await answer.json() == {"erased": [session]}
+            assert await answer.json() == {"erased": [session], "reports": []}
         transcript = await client.hear_out()
     assert transcript.errors == ["erased"]
     assert (await reading)[-1]["type"] == "session_ended"

@@ -11,6 +11,7 @@ import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import websockets.asyncio.client as ws
@@ -19,7 +20,7 @@ from websockets.exceptions import InvalidStatus
 from callscribe.local.child import free_ports
 from gateway.access.rules import NEEDS, Need
 from gateway.protocols import PROTOCOLS
-from gateway.protocols.api import Carrier, Transport
+from gateway.protocols.api import Carrier, Protocol, Transport
 from tests.documents import block
 from tests.integration.conftest import RunningStack, page
 from tests.integration.gateway.access.asking import (
@@ -32,6 +33,7 @@ from tests.integration.gateway.access.asking import (
     known,
 )
 from tests.integration.pipeline.resuming import gateway
+from tests.integration.protocols.clients import CLIENTS, WIDE
 
 PORTED = [each for each in PROTOCOLS if each.port]
 
@@ -55,8 +57,9 @@ def knock(port: int, path: str, **more: Any) -> Any:
     return ws.connect(f"ws://127.0.0.1:{port}{path}", proxy=None, **more)
 
 
-ASKED = "intent=transcription&encoding=linear16&sample_rate=16000"
-"""What a handshake has to say at one path or another."""
+def asked(protocol: Protocol) -> str:
+    """Return its path, with what a handshake has to say there."""
+    return CLIENTS[protocol.name].path(protocol.path, str(uuid4()), WIDE)
 
 
 NEEDY = [(method, path, need) for (method, path), need in NEEDS.items() if need.value]
@@ -85,7 +88,7 @@ async def test_paths_that_need_nothing_answer(guarded, http):
 
 @pytest.mark.parametrize("protocol", HANDSHAKES, ids=lambda each: each.name)
 async def test_every_protocol_denies_a_handshake_without_a_key(doors, acme, operator, protocol):
-    port, path = doors[protocol.name], f"{protocol.path}?{ASKED}"
+    port, path = doors[protocol.name], asked(protocol)
     attempts = [bearer("nonsense"), bearer(f"{acme[:-4]}AAAA"), {"X-Api-Key": operator}]
     if protocol.credential_in is not Carrier.MESSAGES:
         attempts.append({})
@@ -103,7 +106,8 @@ async def test_every_protocol_denies_a_handshake_without_a_key(doors, acme, oper
 async def test_a_url_carries_a_key_only_where_the_protocol_has_no_other_place(
     doors, acme, protocol
 ):
-    port, path = doors[protocol.name], f"{protocol.path}?token={acme}&{ASKED}"
+    path = asked(protocol)
+    port, path = doors[protocol.name], f"{path}{'&' if '?' in path else '?'}token={acme}"
     if protocol.credential_in is Carrier.HEADERS:
         with pytest.raises(InvalidStatus):
             async with knock(port, path):
