@@ -13,6 +13,8 @@ from typing import Self
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
+from common.telemetry.turn_metrics import TurnMetrics
+
 _STEP = (0.001, 0.002, 0.004, 0.008, 0.012, 0.016, 0.024, 0.032, 0.064, 0.128, 0.512)
 _LATENCY = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0)
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -195,11 +197,13 @@ class GatewayMetrics:
     redis_memory: Gauge
     """Share of Redis's maxmemory in use, 0 where it has none. From 0.85 calls are refused: raise
     maxmemory."""
+    turns: TurnMetrics
 
     @classmethod
     def build(cls, registry: CollectorRegistry) -> Self:
         """Register the group."""
         return cls(
+            turns=TurnMetrics.build(registry),
             sessions=Gauge("callscribe_sessions", "Open sessions", registry=registry),
             audio=Counter(
                 "callscribe_audio_received_seconds_total",

@@ -167,6 +167,25 @@ GATEWAY = Dashboard(
             bad_from=0.5,
         ),
         Panel(
+            title="Turns cut by silence",
+            text="Share of what silence ended. Many: longer silences, or endpointing turn.",
+            unit="percentunit",
+            queries=[
+                Query(
+                    "1 - sum by (endpointing)"
+                    f' (rate(callscribe_turn_ends_total{{judged="over",{_GATEWAY[1:]}{WINDOW}))'
+                    f" / sum by (endpointing) (rate(callscribe_turn_ends_total{_GATEWAY}{WINDOW}))",
+                    "{{endpointing}}",
+                )
+            ],
+        ),
+        Panel(
+            title="From the end of speech to its decision",
+            text="What a bot waits before it may answer: about the silence asked for.",
+            unit="s",
+            queries=quantiles("callscribe_turn_delay_seconds", "endpointing", _GATEWAY),
+        ),
+        Panel(
             title="Refusals and clients' mistakes a minute",
             text="max_sessions and gateway_busy are this gateway's own: start another one.",
             unit="short",

@@ -13,6 +13,7 @@ from common.pipeline.control import Hint
 from common.redis.link import Link
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
+from gateway.downlink.judgements import Judgement, Judgements
 from gateway.downlink.late_words import LateWords
 from gateway.downlink.traces import CallTrace, Traces
 from gateway.endpointing.tail import Place, hint
@@ -86,6 +87,7 @@ class Output:
         self._late_words = LateWords(link, session)
         self._keywords = KeywordSpotter(record.options) if KEYWORD in record.events else None
         self._tells_lag = LAG in record.events
+        self._judgements = Judgements()
         self._heard = dict.fromkeys(range(record.audio.channels), arrivals.start)
         self._lags: dict[int, float] = {}
 
@@ -114,6 +116,8 @@ class Output:
         if self._keywords is not None:
             events = [each for e in events for each in (e, *self._keywords.spot(e))]
         self._late_words.note(self._results.awaited)
+        if self._results.ended:
+            self._count(self._judgements.close())
         self._told.tell(events, self._complete())
         self._trace.note(events)
 
@@ -166,6 +170,18 @@ class Output:
         if found.eager or found.silence != samples(self._options.silence_threshold):
             self._told.hint(found)
 
+    def _judge(self, final: Final) -> None:
+        """Measure how well silence ended a live utterance, and those before it."""
+        endpointing = self._options.endpointing
+        if final.reason == "silence":
+            delay = seconds(final.at - final.end)
+            self._metrics.turns.delay.labels(endpointing).observe(delay)
+        self._count(self._judgements.note(final))
+
+    def _count(self, judgements: Sequence[Judgement]) -> None:
+        for verdict in judgements:
+            self._metrics.turns.ends.labels(self._options.endpointing, verdict).inc()
+
     def _timed(self, event: Event) -> Event:
         """Measure how late an event is, and note it in a final."""
         if not self._arrivals.live:
@@ -175,6 +191,7 @@ class Output:
                 if (age := self._arrivals.age(event.end)) is not None:
                     self._metrics.partial_latency.observe(age)
             case Final() if event.text:
+                self._judge(event)
                 spoken, decided = map(self._arrivals.age, (event.end, event.at))
                 if decided is not None:
                     self._metrics.endpoint_to_final.observe(decided)

@@ -273,3 +273,15 @@ async def test_pauses_are_weighed_only_while_asked_for_and_live():
     assert hints(heard, "That is all.") == [0.25]
     heard.arrivals.note(60 * 16_000)  # an upload: a minute in a moment
     assert hints(heard, "That is all.") == []
+
+
+async def test_what_silence_ended_is_counted_with_how_long_it_took():
+    heard = Heard()
+    spoken = {"start": 0, "end": 16_000, "at": 28_800, "reason": "silence"}
+    heard.output.deliver({TEXT: [item(1, 1, **spoken), item(2, 2, **{**spoken, "start": 20_000})]})
+    turns = heard.metrics.turns
+    assert turns.delay.labels("silence")._sum.get() == pytest.approx(1.6)
+    assert turns.ends.labels("silence", "cut")._value.get() == 0
+    heard.output.deliver({TEXT: [end(3, 2)]})
+    counted = [turns.ends.labels("silence", each)._value.get() for each in ("cut", "over")]
+    assert counted == [1, 1]
