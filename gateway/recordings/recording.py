@@ -95,6 +95,13 @@ class Recording:
             for parts, end in zip(numbers[::2], numbers[1::2], strict=True)
         ]
 
+    async def _is_finished(self) -> bool:
+        told = commands.recorded(self._meta, 0)
+        ((key, finished),) = await self._link.insist([told])
+        if key is None:
+            raise Vanished
+        return finished is not None
+
     async def _note(self, channel: int | None, number: int) -> None:
         arguments = (commands.recorded_of(channel), number)
         (there,) = await self._link.evaluate([(scripts.RECORDED, [self._meta], arguments)])
@@ -153,6 +160,9 @@ class Recording:
                 async for pieces in _pieces(chosen, span):
                     await asyncio.to_thread(encoder.add, pieces)
                 await asyncio.to_thread(encoder.close)
+                # Not before: another gateway notes that it is done before it removes the parts.
+                if await self._is_finished():
+                    return
                 file.seek(0)
                 await self._storage.write(self._day, name, file)
 

@@ -167,6 +167,27 @@ async def test_a_gateway_that_was_stopped_spoils_nothing(link, tmp_path, monkeyp
     assert np.array_equal(heard(path), said)
 
 
+async def test_a_gateway_that_was_stopped_leaves_files_alone_that_are_made(
+    link, tmp_path, monkeypatch
+):
+    known = await opened(link)
+    said = noise(2.5)
+    async with calling(link, known) as caller:
+        await caller.say(said)
+    late = Recording(link, Folder(tmp_path), known, WAV)
+    read = late._storage.read
+
+    async def stopped(*arguments: Any) -> bytes | None:
+        monkeypatch.setattr(late._storage, "read", read)
+        await made(link, tmp_path, known)
+        return await read(*arguments)
+
+    monkeypatch.setattr(late._storage, "read", stopped)
+    await late.conclude()
+    (path,) = there(tmp_path)
+    assert np.array_equal(heard(path), said)
+
+
 @pytest.mark.parametrize("speech", [False, True])
 async def test_secrets_are_muted_and_speech_has_its_own_files(link, tmp_path, speech):
     known = await opened(link, redact=True)
