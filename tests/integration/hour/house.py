@@ -74,11 +74,18 @@ def held(*roots: object, shared: Sequence[type] = _SHARED) -> int:
 class House:
     """Everything but the sockets of clients: so many gateways, and workers of each stage.
 
-    `slots`: work items that a worker carries.
+    `slots`: work items that a worker carries. `sinks`: the gateways' setting.
     """
 
     def __init__(
-        self, url: str, clock: Clock, *, gateways: int = 1, workers: int = 1, slots: int = 256
+        self,
+        url: str,
+        clock: Clock,
+        *,
+        gateways: int = 1,
+        workers: int = 1,
+        slots: int = 256,
+        sinks: str | None = None,
     ) -> None:
         self.clock = clock
         self.gateways: list[GatewayServer] = []
@@ -86,6 +93,7 @@ class House:
         self._most = gateways
         self._workers = workers
         self._slots = slots
+        self._sinks = sinks
         self._url = url
         self._where = SecretUrl(url)
         self._stop = Stop()
@@ -116,7 +124,11 @@ class House:
         for number in range(self._most):
             gateway = GatewayServer(
                 GatewaySettings(
-                    redis_url=self._where, port=0, asr_load=0.0, flush_ms=_TICK_MS // 2
+                    redis_url=self._where,
+                    port=0,
+                    asr_load=0.0,
+                    flush_ms=_TICK_MS // 2,
+                    sinks=self._sinks,
                 ),
                 CollectorRegistry(),
                 f"gateway{number}",

@@ -1,11 +1,13 @@
 """Two events of a call, the second amid the first; and what must be true of the call afterwards."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -152,8 +154,11 @@ class Case:
 
     # --- what must be true ---
 
-    def wrong(self, texts: Sequence[str], client: redis.Redis) -> Iterator[str]:
-        """Yield what is not as it must be; `texts`: those of the sentences."""
+    def wrong(self, texts: Sequence[str], client: redis.Redis, folder: Path) -> Iterator[str]:
+        """Yield what is not as it must be.
+
+        `texts`: those of the sentences; `folder`: a sink of every call.
+        """
         yield from self.client.problems
         if self._stuck:
             yield self._stuck
@@ -166,8 +171,11 @@ class Case:
         if self.client.token and not erased:
             yield from self._misheard(texts)
         yield from self._mismetered(client)
+        yield from self._misfiled(folder)
         left = [*client.scan_iter(f"*{self.client.session}*", count=100_000)]
-        if not erased:
+        if erased:  # what became of the erasure can be read for a while
+            left = [key for key in left if not key.endswith(b":erasure")]
+        else:
             # A worker that adopted a leg late has written its epoch; that expires.
             working = (b":audio", b":clean", b":parked")
             left = [key for key in left if any(kind in key for kind in working)]
@@ -184,6 +192,21 @@ class Case:
         if heard != [*texts][: len(heard)] or not least <= len(heard) <= most:
             names = [texts.index(each) + 1 if each in texts else each for each in heard]
             yield f"heard {names} of {self.call.said} sentences"
+
+    def _misfiled(self, folder: Path) -> Iterator[str]:
+        """A call that is over has a file, with what its client was told; an erased one has none."""
+        files = [*folder.glob(f"*/{self.client.session}*")]
+        if ERASE in self.call.happened or not self.client.token:
+            if ERASE in self.call.happened and files:
+                yield f"not erased from a sink: {files}"
+            return
+        lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+        filed = [line["text"] for line in lines if line["type"] == "final" and line["text"]]
+        ids = [line["id"] for line in lines]
+        if len(files) != 1 or filed != self.client.texts or len({*ids}) != len(ids):
+            yield f"a sink has {len(files)} files with {filed} of {self.client.texts}"
+        elif lines[-1]["type"] != "session_ended":
+            yield f"a sink has no end: {lines[-1]}"
 
     def _mismetered(self, client: redis.Redis) -> Iterator[str]:
         counted: Counter[bytes] = Counter()

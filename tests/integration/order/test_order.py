@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from itertools import count
+from pathlib import Path
 
 import pytest
 import redis
@@ -21,11 +22,13 @@ from tests.real_redis import admin
 
 _TOGETHER = 200
 """Calls beside each other."""
-_LATE = 40.0
-"""Seconds until the last look for what was written after an erasure."""
+_LATE = 60.0
+"""Seconds until the last look for what was written after an erasure, and until sinks have all."""
 
 
-async def _swapped(house: House, client: redis.Redis, one_of: int) -> dict[str, list[str]]:
+async def _swapped(
+    house: House, client: redis.Redis, folder: Path, one_of: int
+) -> dict[str, list[str]]:
     """Run one of so many swaps; return what was wrong, by swap."""
     await house.start()
     house.clock.skipping = True
@@ -47,7 +50,7 @@ async def _swapped(house: House, client: redis.Redis, one_of: int) -> dict[str, 
         cases += (some := [case(swap) for swap in group])
         await shared(some)
     await asyncio.sleep(_LATE)
-    found = {str(each.swap): [*each.wrong(texts, client)] for each in (*alone, *cases)}
+    found = {str(each.swap): [*each.wrong(texts, client, folder)] for each in (*alone, *cases)}
     found["the house"] = [*gone(house)]
     await house.stop()
     return found
@@ -59,11 +62,12 @@ def _mistakes(records: Sequence[logging.LogRecord]) -> list[str]:
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("one_of", [13, pytest.param(1, marks=pytest.mark.nightly)])
-def test_no_order_of_two_events_harms_a_call(redis_url, one_of, caplog):
+def test_no_order_of_two_events_harms_a_call(redis_url, one_of, tmp_path, caplog):
     client = admin(redis_url)
     with false_time() as (clock, runner), gates():
-        house = House(redis_url, clock, gateways=3, workers=2, slots=1024)
-        found = runner.run(_swapped(house, client, one_of))
+        sinks = f"folder=file:{tmp_path}"
+        house = House(redis_url, clock, gateways=3, workers=2, slots=1024, sinks=sinks)
+        found = runner.run(_swapped(house, client, tmp_path, one_of))
     client.close()
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
     assert _mistakes(caplog.records) == []
