@@ -98,7 +98,7 @@ class VoskCodec(Codec):
                 self._partial = event.text
             case Final():
                 self._partial = ""
-                if event.text:
+                if event.text or event.failed:
                     self._finals.append(event)
                 # Of an utterance that nobody could read, it is not known what ended it.
                 if event.reason in ("flush", "failed"):
@@ -175,7 +175,10 @@ class VoskCodec(Codec):
     def _told(self, finals: Sequence[Final]) -> str:
         words = [_word(word) for final in finals for word in final.words or ()]
         result = {"result": words} if words and self._words else {}
-        return _json({**result, "text": " ".join(final.text.strip() for final in finals)})
+        said = " ".join(filter(None, (final.text.strip() for final in finals)))
+        failures = [final.failure for final in finals if final.failed]
+        error = {"error": "; ".join(failures)} if failures else {}
+        return _json({**result, "text": said, **error})
 
     def _attach(self, late: Words) -> None:
         """Add words that come after their final, if it was not told yet."""

@@ -4,7 +4,7 @@ Over TCP:
 
     client   PCM16, little-endian, 16 kHz, one channel; closes its sending side when it is done
     server   <beg_ms> <end_ms> <text>         a line for each final; lines never overlap
-             error: <message>                 instead of a call, or its last line
+             error: <message>                 of a call or an utterance that there is no text of
 
 Over a WebSocket:
 
@@ -78,10 +78,16 @@ class TcpCodec(_StreamingCodec):
         match event:
             case Final() if event.text:
                 begin, end = self._span(event)
-                return (f"{begin} {end} {' '.join(event.text.split())}\n".encode(),)
+                return _line(f"{begin} {end} {event.text}")
+            case Final(failed=True):
+                return _line(f"error: {event.failure}")
             case Failed(fatal=True):
-                return (f"error: {event.message}\n".encode(),)
+                return _line(f"error: {event.message}")
         return ()
+
+
+def _line(text: str) -> Sequence[bytes]:
+    return (f"{' '.join(text.split())}\n".encode(),)
 
 
 class WebSocketCodec(_StreamingCodec):

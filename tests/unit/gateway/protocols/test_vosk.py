@@ -197,6 +197,27 @@ def test_a_reset_whose_utterance_nobody_could_read_has_its_reply():
     assert told(one, final("", 2, "failed")) == [], "no reset waits"
 
 
+def test_an_utterance_that_failed_is_told_in_the_next_reply():
+    one = codec()
+    reply(one)
+    told(one, final("", 1, failed=True, trouble="out of order"))
+    told(one, final("hello", 2))
+    text = "speech from 0.00 s on could not be recognised: out of order"
+    assert reply(one) == {"text": "", "error": text}
+    assert reply(one) == {"text": "hello"}
+    assert reply(one) == {"partial": ""}
+
+
+def test_what_is_left_at_the_end_has_its_failures():
+    one = codec()
+    reply(one)
+    one.receive_text(EOF)
+    for each in (final("hello"), final("", 2, failed=True), final("world", 3)):
+        told(one, each)
+    text = "speech from 0.00 s on could not be recognised"
+    assert told(one, Ended()) == [{"text": "hello world", "error": text}]
+
+
 def test_replies_keep_the_order_of_the_messages():
     one = codec()
     one.receive_text(RESET)

@@ -46,6 +46,12 @@ def test_a_text_is_one_line():
     assert codec().render(final(0, 16, "a\r\nb  c"), 0.0) == (b"0 1 a b c\n",)
 
 
+def test_an_utterance_that_failed_is_told_in_a_line():
+    lost = Final(0, 1, 1, 8_000, 16_000, 24_000, "", None, None, "silence", True, "out of\norder")
+    text = b"error: speech from 0.50 s on could not be recognised: out of order\n"
+    assert codec().render(lost, 0.0) == (text,)
+
+
 def test_only_what_ends_the_call_is_told_as_an_error():
     assert codec().render(Failed("x", "no room", fatal=True), 0.0) == (b"error: no room\n",)
     assert codec().render(Failed("x", "never mind", fatal=False), 0.0) == ()
