@@ -18,6 +18,8 @@ _NATIVE = next(each for each in PROTOCOLS if each.name == "native")
 _OPTIONS = config(silence_threshold=0.3, interim_results=False)
 _MESSAGE = 16_000
 """Bytes: half a second."""
+_ANSWERED = 300.0
+"""Seconds within which a gateway answers, on a machine that is busy."""
 
 
 class Connection:
@@ -137,7 +139,7 @@ class Client:
         """Open the call, and wait until it is open or refused."""
         connection = self.connect(gateway)
         self._send(_OPTIONS)
-        await self.until(lambda: connection.told or connection.closed, 20)
+        await self.until(lambda: connection.told or connection.closed, _ANSWERED)
 
     def say(self, pcm: bytes) -> None:
         """Send audio."""
@@ -182,7 +184,7 @@ class Client:
         resume = {"resume": self.token, "seq": self._seq, "attempt": attempt}
         self._send(json.dumps({"type": "config", **resume}))
         self._catching_up = True
-        await self.until(lambda: connection.told or connection.closed, 20)
+        await self.until(lambda: connection.told or connection.closed, _ANSWERED)
         found = next((m for m in connection.told if m["type"] == "session_created"), None)
         if self.connection is connection:  # else it has left this one meanwhile
             self._catching_up = False

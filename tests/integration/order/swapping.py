@@ -38,9 +38,10 @@ SHARED = {
     "rounds of the recogniser": ("asr0:work", "asr1:work"),
 }
 """Connections whose rounds many calls share."""
-_SETTLED = 120.0
+_SETTLED = 300.0
 """Seconds within which every gateway has let go of a call that is over."""
-_PATIENCE = 60.0
+_PATIENCE = 300.0
+"""Seconds that anything may take: most are skipped, unless the machine is busy."""
 _LEAVING = frozenset({"going_away", "resumed_elsewhere", "erased", "revoked_key"})
 """What a client may be told that did nothing wrong."""
 _AFTER_THE_END = frozenset({"finalized", "session_lost", "resume_unknown"})
@@ -218,7 +219,7 @@ class Case:
         if calls > 1 or counted[b"legs"] != calls or (known and calls != 1):
             yield f"metered as {calls} calls"
         # An adopter learns how long the audio is before the former gateway's last write.
-        least = _SECONDS * (1 if ADOPT in self.call.happened else len(self.client.texts))
+        least = _SECONDS * (0.5 if ADOPT in self.call.happened else len(self.client.texts))
         if audio > _SECONDS * self.call.said + _ROUNDING or (known and audio < least - _ROUNDING):
             yield f"metered {audio:.2f} s, heard {len(self.client.texts)} times {_SECONDS:.2f} s"
 

@@ -20,7 +20,7 @@ from tests.integration.order.gates import gates
 from tests.integration.order.swapping import Case, Swap, gone, own_rounds, shared, shared_rounds
 from tests.real_redis import admin
 
-_TOGETHER = 200
+_TOGETHER = 100
 """Calls beside each other."""
 _LATE = 60.0
 """Seconds until the last look for what was written after an erasure, and until sinks have all."""
@@ -61,7 +61,7 @@ def _mistakes(records: Sequence[logging.LogRecord]) -> list[str]:
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("one_of", [13, pytest.param(1, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("one_of", [23, pytest.param(1, marks=pytest.mark.nightly)])
 def test_no_order_of_two_events_harms_a_call(redis_url, one_of, tmp_path, caplog):
     client = admin(redis_url)
     with false_time() as (clock, runner), gates():
