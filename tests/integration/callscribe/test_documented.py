@@ -43,7 +43,7 @@ def run(line, directory, *further, env=None):
 def test_no_example_is_left_out():
     commands = {line[0] for line in LINES}
     run_here = {"transcribe", "watch", "listen", "trace"}
-    run_here |= {"dead-letters", "certificate", "check-config", "redis-acl"}
+    run_here |= {"dead-letters", "certificate", "check-config", "redis-acl", "sinks"}
     assert commands == run_here | {*ELSEWHERE}
 
 
