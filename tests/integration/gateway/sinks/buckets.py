@@ -34,7 +34,7 @@ class BucketServer:
     def __init__(self, folder: Path, program: Path) -> None:
         self._folder = folder
         self._log = folder / "log"
-        ports = free_ports(2 * len(_PARTS))
+        self._ports = ports = free_ports(2 * len(_PARTS))
         self.endpoint = f"http://127.0.0.1:{ports[0]}"
         self.url = f"s3://{BUCKET}/live/results?endpoint={self.endpoint}"
         given = {"client_options": {"allow_http": True}, "endpoint": self.endpoint, **_OWNER}
@@ -75,6 +75,9 @@ class BucketServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+            for port in self._ports:  # it has sockets there, wherever its folder is
+                for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                    path.unlink()
 
     def make_bucket(self) -> None:
         """Make the bucket, which the first object of its owner does, or empty it."""
