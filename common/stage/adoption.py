@@ -105,6 +105,8 @@ async def adopt(
 async def _begin_lately(link: Link, slots: Sequence[Slot[Any]]) -> None:
     """Set the cursors of streams whose newest entries are wanted, and no earlier ones."""
     wanted = [(s, key) for s in slots for key, after in s.cursors.items() if after == LATELY]
+    if not wanted:
+        return
     found = await link.insist([commands.newest(key, _LATELY + 1) for _, key in wanted])
     for (slot, key), entries in zip(wanted, found, strict=True):
         slot.cursors[key] = entries[-1][0] if len(entries) > _LATELY else BEGINNING
