@@ -49,7 +49,7 @@ from gateway.protocols.events import Event, Failed
 from gateway.protocols.native_messages import messages
 from gateway.protocols.options import readers, with_changes
 
-MOST_TEXT = 1 << 17
+MOST_TEXT = 3 << 16
 """Characters of a text message: more than every option at its longest, each character escaped."""
 
 _AUDIO: Mapping[str, fields.Reader] = {
