@@ -17,6 +17,9 @@ many times as much ours costs.
 
 `--readers N`: N readers follow each call over HTTP; they are in this process, too.
 
+`--sinks none file webhook`: runs each size without a sink, with a folder that gets every call, and
+with a webhook for each call, by turns. The receiver is in this process.
+
 `--clients`: what commands cost through our Redis client and through redis-py, instead.
 
 `--keys`: what it costs the gateway to check who opens a call, instead.
@@ -43,6 +46,7 @@ from bench.load import MIN_SPEECH_S, SILENCE_S, Client, Pattern, pace
 from bench.processes import bare_commands_of, commands_of, ready, running_process
 from bench.readers import following
 from bench.redis_server import PROTECTIONS, GuardedRedis, Protection
+from bench.sinks import KINDS, Kind, taking
 from bench.table import Figures, beside, kept_up, show
 from callscribe.local.child import free_ports
 from common.audio import SAMPLE_RATE
@@ -94,6 +98,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--redis", choices=PROTECTIONS, nargs="+", default=["none"], help="see above"
     )
+    parser.add_argument("--sinks", choices=KINDS, nargs="+", default=["none"], help="see above")
     parser.add_argument("--bare", action="store_true", help="ours by turns with the bare chain")
     parser.add_argument("--clients", action="store_true", help="our client beside redis-py")
     parser.add_argument("--keys", action="store_true", help="calls with keys beside those without")
@@ -107,12 +112,13 @@ def main(argv: Sequence[str]) -> int:
         return _compare_keys(options.json, short=options.short)
     rows = []
     chains = (True, False) if options.bare else (False,)
-    for sessions, protection, bare in product(sizes, options.redis, chains):
+    for sessions, protection, sink, bare in product(sizes, options.redis, options.sinks, chains):
         run = measure(
             sessions,
             seconds,
             bare=bare,
             protection=protection,
+            sink=sink,
             interim=options.interim,
             readers=options.readers,
             pattern=options.pattern,
@@ -154,6 +160,7 @@ async def measure(
     *,
     bare: bool = False,
     protection: Protection = "none",
+    sink: Kind = "none",
     interim: bool = False,
     readers: int = 0,
     pattern: str = "dense",
@@ -166,7 +173,10 @@ async def measure(
     """
     config = {**CONFIG, "interim_results": interim}
     said = Pattern(*PATTERNS[pattern], message=round(message_ms * SAMPLE_RATE / 1000))
-    async with running_stack(sessions, workers, protection, bare=bare) as stack:
+    async with (
+        taking(sink) as flags,
+        running_stack(sessions, workers, protection, flags, bare=bare) as stack,
+    ):
         empty = await stack.redis_bytes()
         clients = await open_clients(stack.ports, said, sessions, config)
         try:
@@ -204,22 +214,30 @@ async def measure(
         resident_mb=resident,
         redis_kb_per_session=held,
         redis=protection,
+        sink=sink,
         bare=bare,
     )
 
 
 @asynccontextmanager
 async def running_stack(
-    sessions: int, workers: int = 1, protection: Protection = "none", *, bare: bool = False
+    sessions: int,
+    workers: int = 1,
+    protection: Protection = "none",
+    flags: Sequence[str] = (),
+    *,
+    bare: bool = False,
 ) -> AsyncIterator[Stack]:
-    """Start Redis, gateways and workers, and end them on leaving."""
+    """Start Redis, gateways with `flags`, and workers, and end them on leaving."""
     ports = free_ports(workers)
     with GuardedRedis(protection) as server, ExitStack() as running:
         pids: dict[str, list[int]] = {}
         for port in ports:
-            commands_there = bare_commands_of(port) if bare else commands_of(port, 2 * sessions)
-            for name, module, *flags in commands_there:
-                process = running_process(module, *flags, "--redis-url", server.url)
+            commands_there = (
+                bare_commands_of(port) if bare else commands_of(port, 2 * sessions, flags)
+            )
+            for name, module, *own in commands_there:
+                process = running_process(module, *own, "--redis-url", server.url)
                 pids.setdefault(name, []).append(running.enter_context(process).pid)
         redis = Link(Address.parse(server.url, keys.GATEWAY), "bench")
         await redis.connect()

@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from callscribe.local.child import die_with_parent
@@ -13,13 +13,13 @@ _START_DEADLINE = 30.0
 _POLL = 0.05
 
 
-def commands_of(port: int, room: int) -> list[tuple[str, ...]]:
-    """Return name, module and flags of every process of ours."""
+def commands_of(port: int, room: int, more: Sequence[str] = ()) -> list[tuple[str, ...]]:
+    """Return name, module and flags of every process of ours; `more` are the gateway's."""
     listen = ("--host", "127.0.0.1", "--port", f"{port}", "--max-sessions", f"{room}")
     slots, quiet = f"{room}", ("--log-level", "warning")
     asr = ("--asr-slots", slots, "--asr-concurrency", "64")
     return [
-        ("gateway", "gateway", *listen, "--asr-load", "0", *quiet),
+        ("gateway", "gateway", *listen, "--asr-load", "0", *quiet, *more),
         ("vad", "bench.dummies", "vad", "--vad-slots", slots, *quiet),
         ("asr", "bench.dummies", "asr", *asr, *quiet),
     ]

@@ -30,6 +30,8 @@ class Figures:
     redis_kb_per_session: float
     redis: str = "none"
     """What protects Redis, see `bench.redis_server`."""
+    sink: str = "none"
+    """Which sink every call has, see `bench.sinks`."""
     bare: bool = False
     """Whether it is the bare chain, see `bench.bare`."""
 
@@ -57,8 +59,8 @@ def show(rows: Sequence[Figures], *, header: bool) -> str:
         cpu = [row.cpu[name] for name in PROCESSES]
         counts = f"{row.expected:>7} {row.lost:>4} {row.unexpected:>5}"
         values = (*cpu, row.machine_percent, *row.v, *row.r)
-        words = [f"{row.sessions}", *(["bare"] if row.bare else [])]
-        label = " ".join(words if row.redis == "none" else [*words, row.redis])
+        named = [each for each in (row.redis, row.sink) if each != "none"]
+        label = " ".join([f"{row.sessions}", *(["bare"] if row.bare else []), *named])
         lines.append(f"{label:>8} |{_numbers(values)} |{counts}")
         if row.lost or not kept_up(row):
             lines.append(f"{'':>8} | fell behind (machine too busy or too small): compare nothing")

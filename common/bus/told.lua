@@ -1,8 +1,7 @@
 -- Notes how far a sink has been told of a call, and keeps what is still to be told alive.
 -- KEYS: meta hash, then the call's texts.
 -- ARGV: the last seq that it was told, or '' for no change; seconds; '1' to begin; the sink's fields
--- with what it was told, after which seq it is told again, that it gets nothing more, and what is
--- tried in vain.
+-- with what it was told, after which seq it is told again, and that it gets nothing more.
 -- Answer: how the call stands, and the last seq that it was told, if any. 1: it runs, or came to its
 -- end; 2: it broke off; 0: it is gone; 3: begin again; 4: nothing more.
 
@@ -15,7 +14,6 @@ if again then
   if again ~= '' then redis.call('HSET', KEYS[1], ARGV[4], again) end
 elseif ARGV[1] ~= '' then
   redis.call('HSET', KEYS[1], ARGV[4], ARGV[1])
-  redis.call('HDEL', KEYS[1], ARGV[7])
 end
 for _, key in ipairs(KEYS) do
   if redis.call('TTL', key) < tonumber(ARGV[2]) then redis.call('EXPIRE', key, ARGV[2]) end

@@ -85,7 +85,8 @@ class Delivery:
                     for some in _batches(notes, self._sink.most):
                         await self._insist(some)
                         if told := [note.seq for note in some if note.seq is not None]:
-                            self._heed(await self._places.note(self._known, told[-1]))
+                            self._places.note(self._known, told[-1])
+                        self._heed(self._standing)
             if whole and self._standing is not Standing.GONE:
                 await self._insist(whole)
         except _Again:
@@ -133,10 +134,11 @@ class Delivery:
                 yield Note(f"{self._known.session}:{name}{suffix}", message, seq)
 
     async def _insist(self, notes: Sequence[Note]) -> None:
+        tried: float | None = None
         for pause in pauses(*PAUSES):
             wanted = await self._sink.put(self._known, notes)
             if wanted is None:
-                return
+                break
             tried = await self._places.tried(self._known, notes[0].id)
             if tried is not None and tried > self._sink.keep:
                 raise Gone(f"{notes[0].id} was tried for {tried:.0f} s", dropped=True)
@@ -144,6 +146,8 @@ class Delivery:
             self._heed(self._standing)
             if tried is None or self._standing is Standing.GONE:
                 raise Gone("the call is gone")
+        if tried is not None:
+            await self._places.succeeded(self._known)
 
     async def _renew(self) -> None:
         """Keep what is still to be told, and note how the call stands."""

@@ -9,7 +9,7 @@ from enum import Enum
 
 from common.bus import commands, keys, scripts, sinks
 from common.pipeline.streams import META, RECORDED, TEXT
-from common.redis.link import Link
+from common.redis.link import Link, ScriptCall
 from gateway.calls.directory import Known
 from gateway.sinks.tally import Tally
 
@@ -41,7 +41,8 @@ class Places:
         self._all = every
         self._due = keys.due(sink)
         self._generation = link.generation
-        fields = (commands.told_of, commands.again_of, commands.skip_of, commands.trying_of)
+        self._told: dict[str, tuple[Known, int]] = {}
+        fields = (commands.told_of, commands.again_of, commands.skip_of)
         self._fields = [of(sink) for of in fields]
 
     async def claim(self) -> list[str]:
@@ -67,6 +68,7 @@ class Places:
 
     async def finish(self, session: str) -> None:
         """Take note that nothing is left to be told of a call, or to be erased."""
+        self._told.pop(session, None)  # it would keep the call for longer
         await self._link.insist([commands.undue(self._sink, session)])
 
     async def take(self, known: Known, retention: float) -> None:
@@ -89,16 +91,25 @@ class Places:
 
     async def begin(self, known: Known) -> tuple[Standing, int | None]:
         """Return how a call stands, and the last `seq` that was told; None if nothing was."""
-        return await self._touch(known, "", begins=True)
+        self._told.pop(known.session, None)
+        return await self._touch(known, begins=True)
 
-    async def note(self, known: Known, seq: int) -> Standing:
-        """Take note that everything up to `seq` was told, unless it has to be told again."""
-        standing, _ = await self._touch(known, seq)
-        return standing
+    def note(self, known: Known, seq: int) -> None:
+        """Note with the next `write` that everything up to `seq` was told.
+
+        A write for each message would cost more than a few that come twice when a gateway dies.
+        """
+        self._told[known.session] = known, seq
+
+    async def write(self) -> None:
+        """Write what was noted, but nothing of what has to be told again."""
+        noted, self._told = self._told, {}
+        if noted:
+            await self._link.evaluate([self._touching(known, seq) for known, seq in noted.values()])
 
     async def keep(self, known: Known) -> Standing:
         """Keep a call for a while longer; return how it stands."""
-        standing, _ = await self._touch(known, "")
+        standing, _ = await self._touch(known)
         return standing
 
     async def tried(self, known: Known, message_id: str) -> float | None:
@@ -110,19 +121,22 @@ class Places:
         (since,) = await self._link.evaluate([(scripts.TRYING, [self._meta(known)], arguments)])
         return None if since is None else int(since) / 1000
 
+    async def succeeded(self, known: Known) -> None:
+        """Take note that nothing is tried in vain any more."""
+        trying = commands.trying_of(self._sink)
+        await self._link.insist([commands.unmark(self._meta(known), trying)])
+
     async def report(self, tally: Tally) -> None:
         """Add to what all gateways count of this sink."""
         counted = sinks.count(self._sink, *tally.taken())
         await self._link.insist([sinks.see(self._sink), *counted])
 
-    async def _touch(
-        self, known: Known, seq: int | str, *, begins: bool = False
-    ) -> tuple[Standing, int | None]:
-        arguments = (seq, keys.SINK_TTL, int(begins), *self._fields)
-        ((standing, *told),) = await self._link.evaluate(
-            [(scripts.TOLD, self._touched(known), arguments)]
-        )
+    async def _touch(self, known: Known, *, begins: bool = False) -> tuple[Standing, int | None]:
+        ((standing, *told),) = await self._link.evaluate([self._touching(known, begins=begins)])
         return Standing(standing), int(told[0]) if told and told[0] is not None else None
+
+    def _touching(self, known: Known, seq: int | str = "", *, begins: bool = False) -> ScriptCall:
+        return scripts.TOLD, self._touched(known), (seq, keys.SINK_TTL, int(begins), *self._fields)
 
     def _touched(self, known: Known) -> list[bytes]:
         kinds = (TEXT, RECORDED) if known.record.recorded else (TEXT,)

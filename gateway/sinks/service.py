@@ -66,6 +66,7 @@ class SinkService:
     async def leave(self) -> None:
         """Let other gateways go on, once `run` has ended."""
         await self._places.report(self._sink.tally)
+        await self._places.write()
         await self._places.leave(list(self._running))
 
     async def _attend(self) -> None:
@@ -75,6 +76,7 @@ class SinkService:
                 renewed = monotonic()
                 await self._places.renew(list(self._running))
                 await self._places.report(self._sink.tally)
+            await self._places.write()
             if len(self._running) < _MOST:
                 for name in await self._places.claim():
                     self._begin(name)

@@ -168,9 +168,11 @@ async def test_another_gateway_goes_on_where_one_died(stack: RunningStack, recei
             await client.say(FINALIZE)
             await client.hear_out()
         await until_true(lambda: ended(one), 40.0)
-    assert one.finals[:2] == [text, second]
+    # What the first told just before it died, the other may tell again.
+    assert list(dict.fromkeys(one.finals))[:2] == [text, second]
     names = [name for name, _ in one.got]
-    assert len(set(names)) == len(names)
+    assert len(names) - len(set(names)) <= len(one.finals) + 1
+    assert names[-1].endswith(":end")
 
 
 async def test_a_call_cannot_send_where_it_likes(stack: RunningStack, receiver, secret):

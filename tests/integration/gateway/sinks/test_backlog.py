@@ -12,7 +12,7 @@ from common.errors import SettingsError
 from common.pipeline import text
 from gateway.calls.store import WEBHOOK
 from gateway.protocols.commands import About
-from gateway.sinks import service
+from gateway.sinks import service as services
 from tests.integration.callscribe.processes import until_true
 from tests.integration.gateway.sinks.calls import META_KEY, final, opened, say
 from tests.integration.gateway.sinks.receiver import webhooks
@@ -23,7 +23,7 @@ ENDED = ["s:0", "s:1", "s:2", "s:end"]
 
 @pytest.fixture(autouse=True)
 def reported_soon(monkeypatch, brisk):
-    monkeypatch.setattr(service, "_RENEW_EVERY", 0.02)
+    monkeypatch.setattr(services, "_RENEW_EVERY", 0.02)
     monkeypatch.setattr("gateway.sinks.delivery._RENEW_EVERY", 0.02)
 
 
@@ -62,10 +62,10 @@ async def test_a_stuck_call_is_seen_with_its_message_and_why(
     assert call.startswith("s  s:1, since 2")
     # Once it takes the message nothing is stuck.
     one.status = 200
-    async with attending(link, feed, webhooks()):
+    async with attending(link, feed, webhooks()) as service:
         await until_true(lambda: one.ids == ["s:0", "s:1"])
         await say(link, 2, text.End())
-        await until_true(lambda: "s:end" in one.ids)
+        await until_true(lambda: "s:end" in one.ids and not service._running)
     await show(redis_url, WEBHOOK, as_json=False)
     assert capsys.readouterr().out.startswith("webhook  0 due, 0 stuck\n")
 
