@@ -150,7 +150,7 @@ lock: build/tools.stamp
 	for extra in gateway vad denoise gpu asr-cpu asr-vllm; do \
 		more=; \
 		if [ $$extra = gateway ]; then \
-			more="--extra otel --extra postgres --extra amqp --extra s3"; fi; \
+			more="--extra otel --extra postgres --extra amqp --extra kafka --extra s3"; fi; \
 		if [ $$extra = asr-cpu ]; then more="--extra asr-languages"; fi; \
 		$(LOCK) pyproject.toml --extra $$extra $$more --output-file deploy/locks/$$extra.txt \
 			>/dev/null || exit; \

@@ -211,7 +211,8 @@ class GatewaySettings(CommonSettings):
     sinks: str | None = setting(
         None,
         "where the results of every call go, with commas: NAME=file:/folder,"
-        " NAME=s3://bucket/prefix, NAME=postgresql://host/database, NAME=amqp://host/vhost",
+        " NAME=s3://bucket/prefix, NAME=postgresql://host/database, NAME=amqp://host/vhost,"
+        " NAME=kafka://host:port/topic",
     )
     sinks_keep_s: float = setting(
         86_400.0,

@@ -2,7 +2,7 @@
 
 import importlib.util
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,10 +21,21 @@ from gateway.sinks.tidying import days_of
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _FORM = (
-    "NAME=file:/folder, NAME=s3://bucket/prefix, NAME=postgresql://host/database"
-    " or NAME=amqp://host/vhost, with commas between"
+    "NAME=file:/folder, NAME=s3://bucket/prefix, NAME=postgresql://host/database,"
+    " NAME=amqp://host/vhost or NAME=kafka://host:port/topic, with commas between"
 )
 _AMQP_OPTIONS = ("heartbeat", "cafile", "certfile", "keyfile")
+_KAFKA_OPTIONS = (
+    "client.id",
+    "sasl.mechanism",
+    "sasl.password",
+    "sasl.username",
+    "security.protocol",
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.key.location",
+)
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _EXCHANGE = "callscribe"
 
 Make = Callable[[Terms], Sink]
@@ -160,9 +171,7 @@ def _amqp(address: str, query: str) -> Make:
     exchange = exchanges[-1] if exchanges else _EXCHANGE
     if not exchange:
         raise ValueError("the exchange needs a name")
-    if wrong := [name for name in parse_qs(query) if name not in _AMQP_OPTIONS]:
-        text = ", ".join(("event", "channel", "exchange", *_AMQP_OPTIONS))
-        raise ValueError(f"{wrong[0]} is none of the options {text}")
+    _allow(parse_qs(query, keep_blank_values=True), _AMQP_OPTIONS, "exchange")
     url = _joined(address, query)
 
     def make(terms: Terms) -> Sink:
@@ -171,6 +180,33 @@ def _amqp(address: str, query: str) -> Make:
         return Amqp(terms, url, exchange)
 
     return make
+
+
+def _kafka(address: str, query: str) -> Make:
+    _need("confluent_kafka", "Kafka", "kafka")
+    parts = urlsplit(address)
+    servers, topic = unquote(parts.netloc), unquote(parts.path).strip("/")
+    if not servers or "@" in servers:
+        raise ValueError("Kafka needs a host before the topic; a user is sasl.username")
+    if _TOPIC.fullmatch(topic) is None:
+        raise ValueError("Kafka needs a topic: kafka://host:port/topic")
+    options = parse_qs(query, keep_blank_values=True)
+    _allow(options, _KAFKA_OPTIONS)
+    settings = {name: values[-1] for name, values in options.items()}
+    settings["bootstrap.servers"] = servers
+
+    def make(terms: Terms) -> Sink:
+        from gateway.sinks.kafka import Kafka  # confluent-kafka is an extra
+
+        return Kafka(terms, settings, topic)
+
+    return make
+
+
+def _allow(options: Iterable[str], allowed: Sequence[str], *more: str) -> None:
+    if wrong := [name for name in options if name not in allowed]:
+        text = ", ".join(("event", "channel", *more, *allowed))
+        raise ValueError(f"{wrong[0]} is none of the options {text}")
 
 
 def _has_a_host(address: str) -> bool:
@@ -197,4 +233,5 @@ _KINDS: dict[str, Callable[[str, str], Make]] = {
     "postgres": _postgres,
     "amqp": _amqp,
     "amqps": _amqp,
+    "kafka": _kafka,
 }

@@ -38,6 +38,15 @@ def test_sinks_have_names_and_urls():
     assert planned("") == []
 
 
+def test_a_topic_has_servers_and_settings_of_the_library():
+    (bus,) = built("bus=kafka://one:1%2Ctwo:2/calls.v1?event=final&security.protocol=SSL")
+    assert (bus.name, bus._topic) == ("bus", "calls.v1")
+    assert bus._settings["bootstrap.servers"] == "one:1,two:2"
+    assert bus._settings["security.protocol"] == "SSL"
+    assert bus._settings["enable.idempotence"] is True
+    assert not bus.picks({"type": "dtmf", "channel": 0})
+
+
 def test_a_sink_gets_the_events_and_channels_that_its_url_names():
     everything, some = built(
         "a=file:/x,b=postgresql:///x?event=final&event=session_ended&ssl=off&channel=1"
@@ -76,6 +85,11 @@ def test_they_are_built_with_their_names():
         ("a=amqp://mq/?exchange=", "a: the exchange needs a name"),
         ("a=amqp://mq/?exchanges=x", "a: exchanges is none of the options event, channel,"),
         ("a=amqp://:5672/", "a: AMQP needs a host"),
+        ("a=kafka://k:9092", "a: Kafka needs a topic"),
+        ("a=kafka://k/two/parts", "a: Kafka needs a topic"),
+        ("a=kafka:///topic", "a: Kafka needs a host"),
+        ("a=kafka://me:hush@k/topic", "a: Kafka needs a host before the topic; a user is sasl."),
+        ("a=kafka://k/topic?acks=0", "a: acks is none of the options event, channel, client.id,"),
         ("a=amqp://mq:port/", "a number as port"),
         ("a=file:folder", "a: file: needs a folder from the root on"),
         ("a=file://host/folder", "a: file: needs a folder"),

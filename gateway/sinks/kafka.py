@@ -1,0 +1,153 @@
+"""A topic of Kafka as a sink: a record of each message, with the call as its key.
+
+A call's records are produced one after another: the next one once the brokers have the one before.
+So the first of each id come in order, whatever was produced twice.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from gateway.calls.directory import Known
+from gateway.calls.erasures import Did, Erased, Removal
+from gateway.sinks.every_call import EveryCall, Terms
+from gateway.sinks.sink import Note, erasure_note
+
+_ANSWER_S = 15.0
+_CHECK_S = 5.0
+_POLL_S = 0.1
+_SETTINGS: dict[str, str | int | float | bool] = {
+    "enable.idempotence": True,
+    "linger.ms": 0,
+    "message.timeout.ms": round(1000 * _ANSWER_S),
+}
+_UNAVAILABLE = (KafkaException, BufferError)
+
+_silent = logging.getLogger(f"{__name__}.library")
+"""It gets what the library would write to stderr; an operator is told in one line."""
+_silent.disabled = True
+
+
+class Kafka(EveryCall):
+    """Implements `gateway.sinks.sink.Sink`; see `EveryCall`.
+
+    `settings` are librdkafka's, with ``bootstrap.servers``. The topic is there or made by Kafka.
+    """
+
+    most = 100
+    removes = False
+
+    def __init__(self, terms: Terms, settings: Mapping[str, str], topic: str) -> None:
+        super().__init__(terms)
+        self._settings = {**settings, **_SETTINGS}
+        self._topic = topic
+        self._producer: Producer | None = None
+        self._flying: set[asyncio.Future[KafkaError | None]] = set()
+        self._waits = asyncio.Event()
+        """That records are under way, whose fate is told by polling."""
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncGenerator[None]:
+        """See `Sink`."""
+        polling = asyncio.create_task(self._poll(), name=f"{self.name}: poll")
+        try:
+            yield
+        finally:
+            polling.cancel()
+            await asyncio.gather(polling, return_exceptions=True)
+            await self._drop()
+
+    async def check(self) -> str | None:
+        """See `Sink`."""
+        try:
+            found = await asyncio.to_thread(self._made().list_topics, self._topic, _CHECK_S)
+        except KafkaException as error:
+            return _reason(error.args[0])
+        fault = found.topics[self._topic].error
+        return None if fault is None else _reason(fault)
+
+    async def put(self, known: Known, notes: Sequence[Note]) -> float | None:
+        """See `Sink`."""
+        try:
+            for note in notes:
+                await self._produce(known.session, note)
+        except _UNAVAILABLE as error:
+            self._failed(error)
+            return 0.0
+        self.tally.delivered()
+        return None
+
+    async def erase(self, erased: Erased) -> Did:
+        """See `Sink`."""
+        note = erasure_note(erased.session)
+        if not self.picks(note.message):
+            return Did(Removal.KEPT, f"it gets no {note.message['type']}")
+        try:
+            await self._produce(erased.session, note)
+        except _UNAVAILABLE as error:
+            return self._unerased(error)
+        return Did(Removal.TOLD)
+
+    async def _produce(self, session: str, note: Note) -> None:
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[KafkaError | None] = loop.create_future()
+
+        def tell(error: KafkaError | None, record: Message) -> None:
+            loop.call_soon_threadsafe(_settle, told, error)
+
+        self._made().produce(
+            self._topic,
+            json.dumps(note.message, ensure_ascii=False).encode(),
+            session.encode(),
+            on_delivery=tell,
+            headers={"id": note.id.encode(), "type": note.message["type"].encode()},
+        )
+        self._flying.add(told)
+        self._waits.set()
+        try:
+            error = await told
+        finally:
+            self._flying.discard(told)
+        if error is not None:
+            raise KafkaException(error)
+
+    def _made(self) -> Producer:
+        if self._producer is None:
+            self._producer = Producer(self._settings, logger=_silent)
+        return self._producer
+
+    async def _poll(self) -> None:
+        while True:
+            await self._waits.wait()
+            if not self._flying:
+                self._waits.clear()
+                continue
+            try:
+                await asyncio.to_thread(self._made().poll, _POLL_S)
+            except KafkaException as error:
+                # An idempotent producer that lost its place: only a new one can go on.
+                await self._drop(error.args[0])
+
+    async def _drop(self, error: KafkaError | None = None) -> None:
+        """Let the producer go, and what it had under way fail."""
+        producer, self._producer = self._producer, None
+        lost, self._flying = self._flying, set()
+        if producer is not None:
+            with suppress(KafkaException):
+                producer.purge()
+                await asyncio.to_thread(producer.flush, _POLL_S)
+        for told in lost:
+            _settle(told, error)
+
+
+def _settle(told: "asyncio.Future[KafkaError | None]", error: KafkaError | None) -> None:
+    if not told.done():
+        told.set_result(error)
+
+
+def _reason(error: KafkaError) -> str:
+    return str(error.str())

