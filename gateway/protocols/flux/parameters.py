@@ -16,8 +16,8 @@ from gateway.protocols.spoken_turns import Pace
 USUAL = 0.7
 """The confidence that ends a turn where a request says nothing."""
 _MODELS = {"flux-general-en": "en", "flux-general-multi": "multi"}
-_LANGUAGE = ("language", "detect_language")
-"""Parameters of ``/v1/listen`` that are none here."""
+_NONE_HERE = ("language", "detect_language", "channels", "multichannel")
+"""Parameters of ``/v1/listen``; here a call has one channel."""
 _LANGUAGES = readers(("languages",))["languages"]
 _EOT = fields.number(0.5, 1.0)
 _EAGER = fields.number(0.3, 0.9)
@@ -99,7 +99,7 @@ def read(query: Query, defaults: SessionOptions) -> Asked:
         raise _invalid(f"model must be one of {', '.join(_MODELS)}, not {model[:40]!a}")
     multi = _MODELS[model] == "multi"
     hints = tuple(query.get("language_hint", ())) if multi else ()
-    asked = {name: values for name, values in query.items() if name not in _LANGUAGE}
+    asked = {name: values for name, values in query.items() if name not in _NONE_HERE}
     if not multi or len(hints) == 1:
         asked["language"] = hints[:1] or ("en",)
     else:
@@ -109,7 +109,7 @@ def read(query: Query, defaults: SessionOptions) -> Asked:
     thresholds = Thresholds().changed(_thresholds(query))
     return Asked(
         options=thresholds.applied(options, defaults),
-        audio=listen.audio(query) if coding is None else decoded(1),
+        audio=listen.audio(asked) if coding is None else decoded(1),
         coding=coding,
         thresholds=thresholds,
         multi=multi,
@@ -120,14 +120,9 @@ def read(query: Query, defaults: SessionOptions) -> Asked:
 def hinted(hints: Sequence[str]) -> dict[str, Any]:
     """Return the options for hints: one is the language, of several one is detected, else all."""
     found = _LANGUAGES("language_hints", [*hints])
-    return (
-        {"language": found[0], "languages": ()}
-        if len(found) == 1
-        else {
-            "language": None,
-            "languages": found,
-        }
-    )
+    if len(found) == 1:
+        return {"language": found[0], "languages": ()}
+    return {"language": None, "languages": found}
 
 
 def _thresholds(query: Query) -> dict[str, Any]:

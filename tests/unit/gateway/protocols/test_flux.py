@@ -74,6 +74,7 @@ def test_a_request_says_what_is_spoken():
     several = opened(model="flux-general-multi", language_hint=["es", "en"]).options
     assert (several.language, several.languages) == (None, ("Spanish", "English"))
     assert opened(encoding="opus").coding == "opus"
+    assert opened(channels="2").audio.channels == 1
 
 
 @pytest.mark.parametrize(
