@@ -82,6 +82,8 @@ class Options:
     """What is hidden in texts."""
     redact_form: Literal["entity", "last4"] | None = None
     """What stands in its place: what it is, or also its last four digits."""
+    record: bool | None = None
+    """Whether the server keeps the audio."""
     channel_labels: tuple[str, ...] | None = None
     """A name for each channel, such as agent and customer."""
     conversation_id: str | None = None
@@ -130,3 +132,5 @@ class Changes(TypedDict, total=False):
     numbers: Literal["engine", "spoken", "digits", "grouped"]
     redact: tuple[Redacted, ...]
     redact_form: Literal["entity", "last4"]
+    record: bool
+    """Only in a call that was opened with it."""

@@ -249,6 +249,7 @@ def test_every_option_of_the_protocol_can_be_sent():
         numbers="digits",
         redact=("pci", "email"),
         redact_form="last4",
+        record=True,
         channel_labels=("agent",),
         conversation_id="case 7",
         webhook="https://example.com/finals",
