@@ -1,4 +1,4 @@
-"""A URL that does not show its password."""
+"""URLs that do not show their passwords."""
 
 import re
 
@@ -23,3 +23,14 @@ class SecretUrl(str):
 
     def __repr__(self) -> str:
         return repr(self.redacted)
+
+
+class SecretUrls(SecretUrl):
+    """A list of URLs, separated by commas; each can have a name: ``a=URL,b=URL``."""
+
+    __slots__ = ()
+
+    @property
+    def redacted(self) -> str:
+        """The URLs with ``***`` in place of their passwords."""
+        return ",".join(SecretUrl(each).redacted for each in self.split(","))

@@ -23,7 +23,7 @@ from typing import Any, Literal, NoReturn, TypeVar
 
 from common import setting_names
 from common.errors import Misuse, SettingsError
-from common.secret_url import SecretUrl
+from common.secret_url import SecretUrl, SecretUrls
 
 PREFIX = "CALLSCRIBE_"
 API_KEY = PREFIX + "API_KEY"  # not a setting: commands that call a server read it
@@ -47,8 +47,8 @@ def setting(
     """Declare a field of a settings class.
 
     `unit` and both limits, which are inclusive, appear in ``--help``. The field's annotation
-    gives its type: bool, int, float, str, Path, SecretUrl, a Literal of strings, in any case, or
-    one of these ``| None``, written as ``none``.
+    gives its type: bool, int, float, str, Path, SecretUrl, SecretUrls, a Literal of strings, in any
+    case, or one of these ``| None``, written as ``none``.
 
     `also`: whole names of further variables, the first that is set counts. `spelled`: what other
     servers call a value, and what it is here.
@@ -176,7 +176,7 @@ class Definition:
         try:
             value = _convert(self.type, text)
         except ValueError:
-            raise SettingsError(f"{source}: {text!r} is not {_NOUNS[self.type]}") from None
+            raise SettingsError(f"{source}: {text!r} is not {_TYPES[self.type][0]}") from None
         if self.choices and value not in self.choices:
             raise SettingsError(f"{source}: {given!r} is none of {', '.join(self.choices)}")
         unit = f" {self.unit}" if self.unit else ""
@@ -187,15 +187,16 @@ class Definition:
         return value
 
 
-_NOUNS: dict[type, str] = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
-    Path: "a path",
-    SecretUrl: "a URL",
+_TYPES: dict[type, tuple[str, str]] = {
+    bool: ("true or false", ""),
+    int: ("a whole number", "n"),
+    float: ("a number", "x"),
+    str: ("a text", "text"),
+    Path: ("a path", "path"),
+    SecretUrl: ("a URL", "url"),
+    SecretUrls: ("URLs", "urls"),
 }
-_METAVARS: dict[type, str] = {int: "n", float: "x", str: "text", Path: "path", SecretUrl: "url"}
+"""What each type is called in an error, and what stands for its value in ``--help``."""
 
 
 def _convert(kind: type, text: str) -> Any:
@@ -206,7 +207,7 @@ def _convert(kind: type, text: str) -> Any:
         return value
     if kind is float and not math.isfinite(float(text)):
         raise ValueError(text)
-    if kind in (Path, SecretUrl) and not text:
+    if kind in (Path, SecretUrl, SecretUrls) and not text:
         raise ValueError(text)
     return kind(text)
 
@@ -229,7 +230,7 @@ def _definition(name: str, hint: Any, declared: "dataclasses.Field[Any]") -> Def
     choices: tuple[str, ...] = ()
     if typing.get_origin(kind) is Literal:
         choices, kind = typing.get_args(kind), str
-    if kind not in _NOUNS or "help" not in declared.metadata:
+    if kind not in _TYPES or "help" not in declared.metadata:
         raise Misuse(f"field {name}: {hint} is not a type of setting, or setting() is missing")
     return Definition(
         name=name,
@@ -348,7 +349,7 @@ def flag_parser(
             negatives = ["--no-" + flag[2:] for flag in flags]
             add(*negatives, action="store_const", const="false", dest=each.name, help="")
         else:
-            metavar = "|".join(each.choices) or each.unit or _METAVARS[each.type]
+            metavar = "|".join(each.choices) or each.unit or _TYPES[each.type][1]
             group.add_argument(*flags, metavar=metavar, dest=each.name, help=_help(each))
     return parser
 

@@ -8,6 +8,7 @@ from common import languages
 from common.defaults import default_of
 from common.errors import SettingsError
 from common.options import OPTIONS, Numbers, RedactForm, SessionOptions
+from common.secret_url import SecretUrls
 from common.settings import CommonSettings, setting
 
 
@@ -208,7 +209,7 @@ class GatewaySettings(CommonSettings):
         unit="s",
         minimum=1,
     )
-    sinks: str | None = setting(
+    sinks: SecretUrls | None = setting(
         None,
         "where the results of every call go, with commas: NAME=file:/folder,"
         " NAME=s3://bucket/prefix, NAME=postgresql://host/database, NAME=amqp://host/vhost,"

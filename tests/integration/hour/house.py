@@ -18,7 +18,7 @@ from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
 from common.lifecycle import Stop
 from common.redis.link import Link
-from common.secret_url import SecretUrl
+from common.secret_url import SecretUrl, SecretUrls
 from common.settings import StageSettings
 from common.stage.api import Stage
 from common.stage.runner import Runner
@@ -93,7 +93,7 @@ class House:
         self._most = gateways
         self._workers = workers
         self._slots = slots
-        self._sinks = sinks
+        self._sinks = None if sinks is None else SecretUrls(sinks)
         self._url = url
         self._where = SecretUrl(url)
         self._stop = Stop()

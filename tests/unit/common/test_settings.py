@@ -10,7 +10,7 @@ from asr_worker.json_options import json_object
 from asr_worker.settings import AsrSettings
 from common.errors import Misuse, SettingsError
 from common.options import SessionOptions
-from common.secret_url import SecretUrl
+from common.secret_url import SecretUrl, SecretUrls
 from common.settings import (
     CommonSettings,
     StageSettings,
@@ -197,6 +197,12 @@ def test_passwords_are_not_shown(url, shown):
     assert SecretUrl(url).redacted == shown
     assert repr(shown) in repr(settings)
     assert definitions(SampleSettings)["redis_url"].show(settings.redis_url) == shown
+
+
+def test_each_of_many_urls_hides_its_password():
+    urls = SecretUrls("a=file:/calls,b=amqp://me:secret@host/v,c=kafka://host/t?sasl.password=hush")
+    shown = "a=file:/calls,b=amqp://me:***@host/v,c=kafka://host/t?sasl.password=***"
+    assert repr(urls) == repr(shown)
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="/?&@"), min_size=8))
