@@ -88,7 +88,7 @@ class Setup:
             return Verdict(words=sum(len(each.words) for each in heard))
         if script.turns:
             return judge_cuts(truth, heard, texts=texts)
-        return judge(truth, heard, texts=texts)
+        return judge(truth, heard, texts=texts, shown=script.shown)
 
     def layout(self, own: Mapping[str, int], logs: Path) -> Layout:
         """Return the processes of the system; `own` are the ports of its steady gateway."""

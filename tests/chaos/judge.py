@@ -2,6 +2,11 @@
 
 The truth is the transcript of the same call when nobody disturbed it. Words are compared within
 utterances of the same channel and number, which are to have the same place in the audio too.
+
+Where partials are shown, words that they called stable stay, although the final would have others
+around a pause: what was shown before the pause was known goes on over it. Which words these are is
+up to the pace. A sample that is lost or doubled changes all words up to the next pause, and moves
+the utterances behind it.
 """
 
 from collections import Counter
@@ -40,6 +45,8 @@ class Verdict:
     doubled: int = 0
     reordered: int = 0
     changed: int = 0
+    stayed: int = 0
+    """Words as they were shown, in place of as many others: nothing is wrong with them."""
     first: str = ""
 
     @property
@@ -54,6 +61,7 @@ class Verdict:
         self.doubled += other.doubled
         self.reordered += other.reordered
         self.changed += other.changed
+        self.stayed += other.stayed
 
     def note(self, difference: str) -> None:
         """Keep a difference if it is the first."""
@@ -62,12 +70,16 @@ class Verdict:
 
 ROUNDING = 0.0015
 """Seconds; times are told to the millisecond."""
+MOST_STAY = 6
+"""Words together that may be others: as many as are said while VAD is late."""
 
 
-def judge(truth: Sequence[Spoken], heard: Sequence[Spoken], *, texts: bool = True) -> Verdict:
+def judge(
+    truth: Sequence[Spoken], heard: Sequence[Spoken], *, texts: bool = True, shown: bool = False
+) -> Verdict:
     """Compare what a call was told, in the order it was told, with the truth.
 
-    Not `texts`: only which utterances there are, and where.
+    Not `texts`: only which utterances there are, and where. `shown`: it had partials.
     """
     verdict = Verdict(words=sum(len(spoken.words) for spoken in truth))
     by_key: dict[tuple[int, int], list[Spoken]] = {}
@@ -82,7 +94,7 @@ def judge(truth: Sequence[Spoken], heard: Sequence[Spoken], *, texts: bool = Tru
         for again in given[1:]:
             verdict.doubled += len(again.words)
             verdict.note(f"told twice: {again}")
-        compare(spoken, given[0], verdict, texts=texts)
+        compare(spoken, given[0], verdict, texts=texts, shown=shown)
     for extra in (spoken for given in by_key.values() for spoken in given):
         verdict.doubled += len(extra.words)
         verdict.note(f"not in the truth: {extra}")
@@ -90,7 +102,9 @@ def judge(truth: Sequence[Spoken], heard: Sequence[Spoken], *, texts: bool = Tru
     return verdict
 
 
-def compare(truth: Spoken, heard: Spoken, verdict: Verdict, *, texts: bool = True) -> None:
+def compare(
+    truth: Spoken, heard: Spoken, verdict: Verdict, *, texts: bool = True, shown: bool = False
+) -> None:
     """Count what is wrong with an utterance that was told once."""
     apart = max(abs(truth.start - heard.start), abs(truth.end - heard.end))
     if apart > ROUNDING:
@@ -99,10 +113,12 @@ def compare(truth: Spoken, heard: Spoken, verdict: Verdict, *, texts: bool = Tru
         return
     if not texts or truth.text == heard.text:
         return
-    verdict.note(f"{heard} should be: {truth}")
-    known = Counter(truth.words)
+    known, before = Counter(truth.words), verdict.wrong
     matcher = SequenceMatcher(None, truth.words, heard.words, autojunk=False)
     for kind, i, j, k, m in matcher.get_opcodes():
+        if shown and kind == "replace" and j - i == m - k <= MOST_STAY:
+            verdict.stayed += j - i
+            continue
         if kind in ("delete", "replace"):
             verdict.lost += max(0, (j - i) - (m - k))
             verdict.changed += min(j - i, m - k)
@@ -110,6 +126,8 @@ def compare(truth: Spoken, heard: Spoken, verdict: Verdict, *, texts: bool = Tru
             extra = heard.words[k + (j - i) : m] if kind == "replace" else heard.words[k:m]
             verdict.doubled += sum(word in known for word in extra)
             verdict.changed += sum(word not in known for word in extra)
+    if verdict.wrong > before:
+        verdict.note(f"{heard} should be: {truth}")
 
 
 def check_order(heard: Iterable[Spoken], verdict: Verdict) -> None:

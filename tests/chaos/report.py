@@ -70,6 +70,7 @@ def report(results: Results) -> Iterator[str]:
     turned_away = sum(judged.course.turned_away for judged in results.calls)
     resumed = sum(len(judged.course.outages) for judged in results.calls)
     lag = max((judged.course.most_lag for judged in results.calls), default=0.0)
+    yield f"{results.total.stayed} words stayed as partials had shown them"
     yield f"resumed {resumed} times, not let in at once {turned_away} times"
     yield f"at most {lag:.1f} s behind the audio accepted"
     yield f"{results.failed_starts} times a process found Redis unusable as it started"

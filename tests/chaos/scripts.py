@@ -111,9 +111,19 @@ class Script:
     @property
     def partials(self) -> bool:
         """Whether it has partials from its beginning to its end."""
+        return False not in self._interim
+
+    @property
+    def shown(self) -> bool:
+        """Whether it has partials at any time."""
+        return {*self._interim} != {False}
+
+    @property
+    def _interim(self) -> list[bool | None]:
+        """What it says of partials, at its beginning and later; None is the usual."""
         changes = [step.changes for step in self.steps if isinstance(step, Configure)]
-        wanted = [self.options.interim_results, *(c.get("interim_results") for c in changes)]
-        return False not in wanted
+        later = [c["interim_results"] for c in changes if "interim_results" in c]
+        return [self.options.interim_results, *later]
 
 
 @dataclass(frozen=True, slots=True)

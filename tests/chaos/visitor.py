@@ -19,8 +19,8 @@ from tests.integration.protocols.calls import Call, Ports, utterances
 from tests.integration.protocols.clients import CLIENTS
 from tests.turn_invariants import TURN_BREACHES
 
-_TURNED_AWAY = (1012, 1013)
-"""Close codes of a gateway that takes no call now."""
+_TURNED_AWAY = (1012, 1013, 3009)
+"""Close codes of a gateway that takes no call now, that of AssemblyAI among them."""
 _OPENING_S = 15.0
 """Seconds in which a call that cannot be opened is closed."""
 

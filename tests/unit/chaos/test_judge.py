@@ -72,3 +72,23 @@ def test_texts_may_be_left_out():
     assert counts(about)[3] > 0
     assert counts(about[:2], texts=False) == (5, 0, 0, 0)
     assert counts([FIRST, OTHER, replace(SECOND, start=3.032), EMPTY], texts=False)[3] == 4
+
+
+LONG = Spoken(0, 4, 7.0, 12.0, " ".join("abcdefghijklmnopqrst"))
+
+
+@pytest.mark.parametrize(
+    ("text", "stayed", "wrong"),
+    [
+        ("a b X Y e f g h i j k l m n o p q r s t", 2, 0),
+        ("a b X d e f g h i j k l m n o p q r s Y", 2, 0),
+        ("a b c d A B C D E F G l m n o p q r s t", 0, 7),
+        ("a b d e f g h i j k l m n o p q r s t", 0, 1),
+        ("a b c c d e f g h i j k l m n o p q r s t", 0, 1),
+    ],
+)
+def test_some_words_may_stay_as_partials_had_shown_them(text: str, stayed: int, wrong: int):
+    verdict = judge([LONG], [replace(LONG, text=text)], shown=True)
+    assert (verdict.stayed, verdict.wrong) == (stayed, wrong)
+    assert bool(verdict.first) is bool(wrong)
+    assert judge([LONG], [replace(LONG, text=text)]).wrong == stayed + wrong
