@@ -27,6 +27,8 @@ _LOOK_EVERY = 2.0
 _UNHEARD_S = 5.0
 """Seconds within which the end of a call, or a flush, is heard, unless it is gone."""
 _HEARD = CHECKPOINT.of(VAD.name)
+_CHECKPOINTS = 4
+"""Entries in which the newest checkpoint is looked for: new owners' markers are among them."""
 
 _log = Log(__name__)
 
@@ -83,12 +85,14 @@ class LostWork:
         *found, checkpoints = await self._link.insist(
             [
                 *(commands.entry_at(leg.key(kind), at) for kind in SOURCES for at in entries),
-                commands.last(leg.key(_HEARD)),
+                commands.newest(leg.key(_HEARD), _CHECKPOINTS),
             ]
         )
-        progress = wire.read_progress(checkpoints[0]) if checkpoints else None
-        heard = wire.NOTHING if progress is None else progress.heard
-        waits = [any(found[at :: len(flushes)]) for at in range(len(flushes))]
+        # A new owner's marker lies behind the checkpoint that it goes on from.
+        known = [each for each in map(wire.read_progress, checkpoints) if each is not None]
+        heard = known[0].heard if known else wire.NOTHING
+        markers = bool(checkpoints) and not known
+        waits = [markers or any(found[at :: len(flushes)]) for at in range(len(flushes))]
         return [
             _Fate.HEARD if flush.at <= heard else _Fate.WAITS if waiting else _Fate.GONE
             for flush, waiting in zip(flushes, waits, strict=True)
