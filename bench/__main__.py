@@ -12,11 +12,14 @@
     python -m bench distance        how late results are with Redis far away
     python -m bench calls           one call at a time: word error rate against offline, latencies
     python -m bench narrowband      what mu-law at 8 kHz costs in words, beside 16 kHz
+    python -m bench confidence      how sure words are, and how often they are right
     python -m bench languages       words wrong in six languages, told and found
     python -m bench level           words wrong at the levels that lines have
     python -m bench noise           words wrong in noise, by what VAD and the recogniser hear
+    python -m bench nobody          words that are heard where nobody speaks
     python -m bench stable          how stable stable text is, what that costs, how late it comes
     python -m bench turns           when utterances end, by silence alone and by what was said
+    python -m bench words           how far the times of words are from where they were spoken
     python -m bench overload        twice the calls that fit: refusals, and the effect on the others
     python -m bench admission       who is refused, and how late finals are, as callers grow
     python -m bench startup         imports, and the local stack until it is ready
@@ -51,9 +54,11 @@ _BENCHMARKS = {
             "distance",
             "calls",
             "narrowband",
+            "confidence",
             "languages",
             "level",
             "noise",
+            "nobody",
             "stable",
             "turns",
             "overload",
@@ -62,6 +67,7 @@ _BENCHMARKS = {
         )
     },
     "scaling": "bench.scaling",
+    "words": "bench.word_times",
     "profile": "bench.profile",
 }
 

@@ -83,10 +83,10 @@ def said(path: Path, legs: int = 1) -> list[str] | None:
     return references(path) or (None if spoken is None else [spoken] * legs)
 
 
-def request(audio: FloatArray, *, final: bool = True) -> DecodeRequest:
+def request(audio: FloatArray, *, final: bool = True, **more: Any) -> DecodeRequest:
     """Return the request for a final, or for a partial, of an utterance."""
     priority = Priority.FINAL if final else Priority.REFRESH
-    return DecodeRequest(utterance="u", audio=audio, priority=priority, final=final)
+    return DecodeRequest(utterance="u", audio=audio, priority=priority, final=final, **more)
 
 
 def trimmed(audio: FloatArray) -> FloatArray:

@@ -8,6 +8,7 @@ from asr_worker.api import DecodeRequest, EngineError, LanguageUnsupported, Word
 from asr_worker.cpu import clips
 from asr_worker.cpu.clips import Heard
 from asr_worker.cpu.stepwise import Steps, one_by_one
+from asr_worker.cpu.word_times import voiced, without_pauses
 from common.audio import SAMPLE_RATE
 
 C = TypeVar("C", bound=clips.Clip[Any])
@@ -86,4 +87,5 @@ class WindowedRecogniser(ABC, Generic[C]):
             if heard.request.words:
                 yield
                 start, length = clip.start / SAMPLE_RATE, clip.length / SAMPLE_RATE
-                heard.words += self.align(piece, start, length)
+                words = voiced(self.align(piece, start, length), heard.request.audio)
+                heard.words += without_pauses(list(words))

@@ -5,7 +5,14 @@ from dataclasses import replace
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from asr_worker.api import Word
+from common.audio import SAMPLE_RATE, FloatArray
+
+_HOP = SAMPLE_RATE // 100
+_QUIET = 1e-3
+"""Power of what counts as quiet, as a share of the loudest."""
 
 
 def joined(aligned: Sequence[Mapping[str, Any]], spaced: bool) -> list[Word]:
@@ -59,3 +66,23 @@ def within(words: Iterable[Word], offset: float, duration: float) -> Iterator[Wo
         end = min(max(word.end, start), duration)
         latest = start
         yield Word(word.text, offset + start, offset + end, word.probability)
+
+
+def voiced(words: Iterable[Word], audio: FloatArray) -> Iterator[Word]:
+    """Yield words without the quiet around them: an alignment leaves no gaps between words.
+
+    `audio`: float32 [n] at 16 kHz, in which the words lie. Quiet is what is 30 dB below the word's
+    loudest 10 ms. Noise that is louder than that stays in the word.
+    """
+    for word in words:
+        first, last = round(word.start * SAMPLE_RATE), round(word.end * SAMPLE_RATE)
+        sound = audio[first:last]
+        hops = sound[: len(sound) // _HOP * _HOP].reshape(-1, _HOP)
+        power = np.einsum("ij,ij->i", hops, hops)
+        (loud,) = (power > _QUIET * power.max(initial=0.0)).nonzero()
+        if not len(loud):
+            yield word
+            continue
+        start = (first + int(loud[0]) * _HOP) / SAMPLE_RATE
+        end = (first + (int(loud[-1]) + 1) * _HOP) / SAMPLE_RATE
+        yield replace(word, start=start, end=end if loud[-1] + 1 < len(hops) else word.end)

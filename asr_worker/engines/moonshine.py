@@ -24,10 +24,11 @@ from asr_worker.api import (
     Word,
 )
 from asr_worker.cpu.clips import Heard
+from asr_worker.cpu.confidence import Calibration
 from asr_worker.cpu.cuts import WINDOW
 from asr_worker.cpu.stepwise import Recogniser, StepwiseEngine, line
 from asr_worker.cpu.windowed import WindowedRecogniser
-from asr_worker.cpu.word_times import within, without_pauses
+from asr_worker.cpu.word_times import within
 from asr_worker.moonshine import ort_file
 from asr_worker.moonshine import weights as network
 from asr_worker.moonshine.pieces import Clip, Piece, attempts, is_audible
@@ -54,6 +55,7 @@ _MEDIAN = 7
 # the times that Whisper tiny.en gives 384 words: 44 ms away in the median, 100 ms at the 90th
 # percentile; the best one alone 48 and 117 ms.
 _ALIGNMENT_HEADS = [(4, 4), (5, 0), (5, 3), (7, 3)]
+_CALIBRATION = Calibration(2.0, 0.67)
 
 
 class MoonshineEngine(StepwiseEngine):
@@ -149,7 +151,7 @@ class _Recogniser(WindowedRecogniser[Clip]):
             self._storage(piece.encoded), [], [piece.tokens], [frames], median_filter_width=_MEDIAN
         )
         placed = _placed(words, aligned, piece.before / SAMPLE_RATE)
-        yield from within(without_pauses(placed), offset, duration)
+        yield from _CALIBRATION.words(within(placed, offset, duration))
 
 
 def _placed(words: Sequence[tuple[str, int]], aligned: Any, before: float) -> list[Word]:

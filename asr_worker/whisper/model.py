@@ -6,10 +6,14 @@ from typing import Any
 import numpy as np
 
 from asr_worker.api import Word
-from asr_worker.cpu.word_times import joined, within, without_pauses
+from asr_worker.cpu.confidence import Calibration
+from asr_worker.cpu.word_times import joined, within
 from asr_worker.whisper.windows import FULL, Window
 from common.audio import FloatArray
 from common.languages import UNSPACED
+
+_OF_TINY, _OF_BASE = Calibration(1.6, 0.7), Calibration(2.1, 0.52)
+"""Fitted to the bundled models."""
 
 
 class Model:
@@ -23,6 +27,7 @@ class Model:
         """
         self._loaded, self._storage, self._float32 = loaded, storage, float32
         self.multilingual: bool = loaded.model.is_multilingual
+        self._calibration = _OF_BASE if self.multilingual else _OF_TINY
         self.languages: frozenset[str] = frozenset(loaded.supported_languages)
         """Codes of the languages it knows."""
         mels = loaded.feature_extractor.mel_filters.shape[0]
@@ -75,7 +80,8 @@ class Model:
             piece.tokenizer, [piece.tokens], self._storage(piece.encoded), piece.frames
         )
         spaced = piece.tokenizer.language_code not in UNSPACED
-        yield from within(without_pauses(joined(aligned, spaced)), offset, duration)
+        words = within(joined(aligned, spaced), offset, duration)
+        yield from self._calibration.words(words)
 
     def _encode(self, features: FloatArray) -> FloatArray:
         batch = np.ascontiguousarray(features[np.newaxis], np.float32)

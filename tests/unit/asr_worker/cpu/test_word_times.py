@@ -1,9 +1,10 @@
 from typing import Any
 
+import numpy as np
 import pytest
 
 from asr_worker.api import Word
-from asr_worker.cpu.word_times import joined, within, without_pauses
+from asr_worker.cpu.word_times import joined, voiced, within, without_pauses
 
 
 def entry(text: str, start: float, end: float) -> dict[str, Any]:
@@ -40,3 +41,16 @@ def test_words_of_a_window_are_in_order_and_inside_it():
         Word("b", 10.2, 10.2, 0.8),
         Word("c", 10.9, 11.0, 0.7),
     ]
+
+
+def test_a_word_begins_and_ends_where_it_is_loud():
+    audio = np.full(32_000, 1e-4, np.float32)
+    audio[8_000:16_000] = 0.1
+    (word,) = voiced([Word("two", 0.2, 1.5, 0.9)], audio)
+    assert (word.start, word.end) == (0.5, 1.0)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1])
+def test_where_all_is_as_loud_a_word_stays(level):
+    words = [Word("two", 0.2, 1.5, 0.9), Word("two", 1.5, 1.5, 0.9), Word("two", 1.9, 2.1, 0.9)]
+    assert list(voiced(words, np.full(32_000, level, np.float32))) == words
