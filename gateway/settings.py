@@ -247,10 +247,8 @@ class GatewaySettings(CommonSettings):
     numbers: Numbers = default_of("numbers")
     redact: str | None = setting(
         None,
-        "kinds of secrets, with commas, that are hidden in texts, unless a call says otherwise;"
-        " needs --language",
+        "hidden in texts, with commas; needs --language, unless a call says otherwise",
     )
-
     redact_form: RedactForm = default_of("redact_form")
     record: bool = default_of("record")
 
