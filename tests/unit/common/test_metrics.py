@@ -1,5 +1,7 @@
 import dataclasses
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY, generate_latest
@@ -51,11 +53,18 @@ def test_a_stage_labels_what_it_counts(registry):
     assert registry.get_sample_value("callscribe_batch_legs_sum", labels) == 12
 
 
+def each_metric(group: Any) -> Iterator[Any]:
+    for field in dataclasses.fields(group):
+        metric = getattr(group, field.name)
+        if dataclasses.is_dataclass(metric):
+            yield from each_metric(metric)
+        else:
+            yield metric
+
+
 @pytest.mark.parametrize("group", [BusMetrics, GatewayMetrics, AsrMetrics, AlignMetrics])
 def test_every_group_can_be_used_as_declared(registry, group):
-    metrics = group.build(registry)
-    for each in dataclasses.fields(metrics):
-        metric = getattr(metrics, each.name)
+    for metric in each_metric(group.build(registry)):
         names = metric._labelnames
         child = metric.labels(*["x"] * len(names)) if names else metric
         child.observe(0.1) if hasattr(child, "observe") else child.inc()
