@@ -69,6 +69,8 @@ class FluxCodec(Codec):
         self._request_id = ""
         self._messages = 0
         """How many were sent."""
+        self._early: list[tuple[str, Body]] = []
+        """Answers to what was asked before the call was open."""
         self._turn_index = 0
         self._turns = SpokenTurns()
         self._told = 0
@@ -122,7 +124,11 @@ class FluxCodec(Codec):
         match event:
             case Created(session_id):
                 self._request_id = session_id
-                return [self._message("Connected")]
+                answers, self._early = self._early, []
+                return [
+                    self._message("Connected"),
+                    *(self._message(kind, **body) for kind, body in answers),
+                ]
             case Heard(position):
                 return self._repeated(position)
             case Failed(code, text, fatal):
@@ -142,11 +148,18 @@ class FluxCodec(Codec):
         except ClientError as error:
             text = fields.unchanged(error).message
             refused = {"code": "INVALID_CONFIGURATION", "description": text}
-            return (Say([self._message("ConfigureFailure", **refused)]),)
+            return self._answer("ConfigureFailure", refused)
         self._options = options
         answer: Body = {"thresholds": self._thresholds.told, "keyterms": [*options.keywords]}
         answer |= {"language_hints": [*self._hints]} if self._asked.multi else {}
-        return (Configure(options), Say([self._message("ConfigureSuccess", **answer)]))
+        return (Configure(options), *self._answer("ConfigureSuccess", answer))
+
+    def _answer(self, kind: str, body: Body) -> Sequence[Command]:
+        """Answer now, or behind `Connected`, which is the first message."""
+        if self._request_id:
+            return (Say([self._message(kind, **body)]),)
+        self._early.append((kind, body))
+        return ()
 
     def _changed(self, body: Mapping[str, object]) -> SessionOptions:
         """Return the options that a `Configure` asks for. Raises ClientError."""

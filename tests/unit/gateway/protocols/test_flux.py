@@ -166,6 +166,20 @@ def test_thresholds_and_terms_change_in_a_call():
     assert again["thresholds"]["eot_threshold"] == 0.9
 
 
+def test_a_change_before_the_call_is_open_is_answered_behind_its_first_message():
+    codec = connect()
+    early = [*configure(codec, keyterms=["Dashwood"]), *configure(codec, keyterms="Dashwood")]
+    assert [type(command) for command in early] == [Configure]
+    messages = told(codec, Created("id", "t"))
+    assert [each["type"] for each in messages] == [
+        "Connected",
+        "ConfigureSuccess",
+        "ConfigureFailure",
+    ]
+    assert [each["sequence_id"] for each in messages] == [0, 1, 2]
+    assert {each["request_id"] for each in messages} == {"id"}
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -190,11 +204,11 @@ def test_a_change_of_no_use_is_refused_and_changes_nothing(body):
 
 def test_hints_change_the_language_of_the_multilingual_model():
     codec = connect(model="flux-general-multi")
+    told(codec, Created("id", "t"))
     commands = configure(codec, language_hints=["es"])
     assert isinstance(commands[0], Configure)
     assert commands[0].options.language == "Spanish"
     assert answers(commands)[0]["language_hints"] == ["es"]
-    told(codec, Created("id", "t"))
     turn = told(codec, *events_of([final(1, "Yes")]))[-1]
     assert (turn["languages"], turn["languages_hinted"]) == (["en"], ["es"])
 
