@@ -147,19 +147,12 @@ class FluxCodec(Codec):
             options = self._changed(body)
         except ClientError as error:
             text = fields.unchanged(error).message
-            refused = {"code": "INVALID_CONFIGURATION", "description": text}
+            refused: Body = {"code": "INVALID_CONFIGURATION", "description": text}
             return self._answer("ConfigureFailure", refused)
         self._options = options
         answer: Body = {"thresholds": self._thresholds.told, "keyterms": [*options.keywords]}
         answer |= {"language_hints": [*self._hints]} if self._asked.multi else {}
         return (Configure(options), *self._answer("ConfigureSuccess", answer))
-
-    def _answer(self, kind: str, body: Body) -> Sequence[Command]:
-        """Answer now, or behind `Connected`, which is the first message."""
-        if self._request_id:
-            return (Say([self._message(kind, **body)]),)
-        self._early.append((kind, body))
-        return ()
 
     def _changed(self, body: Mapping[str, object]) -> SessionOptions:
         """Return the options that a `Configure` asks for. Raises ClientError."""
@@ -179,6 +172,13 @@ class FluxCodec(Codec):
         return options
 
     # --- to the client ---
+
+    def _answer(self, kind: str, body: Body) -> Sequence[Command]:
+        """Answer now, or behind `Connected`, which is the first message."""
+        if self._request_id:
+            return (Say([self._message(kind, **body)]),)
+        self._early.append((kind, body))
+        return ()
 
     def _repeated(self, position: int) -> list[Message]:
         """Take note of audio up to a position; tell of the open turn again if it is time."""
