@@ -21,7 +21,7 @@ from common.telemetry.logs import configure
 from common.telemetry.metrics import AsrMetrics
 from tests.unit.asr_worker.test_stage import WORK, StandIn
 
-HEARD = "zebediah pays with 4556 73"
+HEARD = "zebediah pays with 4556737586899855"
 PLAIN = SessionOptions()
 HIDDEN = SessionOptions(language="English", redact=("pci", "email"))
 

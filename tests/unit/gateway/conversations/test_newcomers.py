@@ -14,6 +14,11 @@ from gateway.uplink.throttle import Throttle
 from tests.unit.gateway.stand_ins import SOMEBODY, Client, Table
 
 QUERY = {"encoding": ["mulaw"], "sample_rate": ["8000"]}
+QUERIES = {
+    "flux": {**QUERY, "model": ["flux-general-en"]},
+    "assemblyai": {**QUERY, "encoding": ["pcm_mulaw"]},
+}
+"""Of protocols that ask for another one."""
 
 
 class Bystander(Client):
@@ -73,7 +78,7 @@ def test_the_client_with_the_most_makes_room():
 
 def connected(table: Table, protocol: Protocol) -> tuple[Conversation, Client, Codec]:
     client = Bystander()
-    codec = protocol.build(SessionOptions(), Request(query=QUERY))
+    codec = protocol.build(SessionOptions(), Request(query=QUERIES.get(protocol.name, QUERY)))
     conversation = Conversation(
         table.shared,
         codec,
