@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from gateway.protocols.api import ClientError
 from tests.unit.gateway.stand_ins import CONFIG, Table, quiet
 
 
@@ -50,10 +51,10 @@ async def test_nor_is_audio_that_is_none():
     table = Table()
     await table.open(json.dumps({"type": "config", "encoding": "float32"}))
     kept = gc.get_objects()
-    before = sum(isinstance(each, BaseException) for each in kept)
+    before = sum(isinstance(each, ClientError) for each in kept)
     del kept
     for _ in range(20):
         table.conversation.receive(b"\xff" * 400_000)
     await quiet()
-    after = sum(isinstance(each, BaseException) for each in gc.get_objects())
+    after = sum(isinstance(each, ClientError) for each in gc.get_objects())
     assert after - before <= 1
