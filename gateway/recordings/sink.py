@@ -2,45 +2,41 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import get_args
 
 from common.backoff import pauses
 from common.redis.link import Link
 from common.telemetry.logs import Log
 from gateway.calls.directory import Known
-from gateway.calls.erasures import Did, Erased, Removal
 from gateway.calls.store import RECORDINGS
 from gateway.readers.rendering import Message
 from gateway.recordings.encoding import Format
 from gateway.recordings.form import PlannedRecordings
 from gateway.recordings.recording import Recording, Vanished
-from gateway.sinks.every_call import EveryCall, Terms
+from gateway.sinks.every_call import Terms
 from gateway.sinks.filters import Filter
 from gateway.sinks.sink import Gone, Note
 from gateway.sinks.storage import Unavailable, stem_of
+from gateway.sinks.stored import Stored
 from gateway.sinks.tally import Tally
-from gateway.sinks.tidying import tidied
 
 _log = Log(__name__)
 
-_SUFFIXES = (".part", *(f".{each}" for each in get_args(Format)))
 _LOOK_EVERY = 2.0
 _PAUSES = (2.0, 30.0)
 _MADE_AT_A_TIME = 2
 """Calls whose files are made: that takes a thread each, and memory for a part of each leg."""
 
 
-class Recordings(EveryCall):
-    """Implements `gateway.sinks.sink.Sink`; see `EveryCall`."""
+class Recordings(Stored):
+    """Implements `gateway.sinks.sink.Sink`; see `Stored`."""
 
-    most = 0
+    suffixes = (".part", *(f".{each}" for each in get_args(Format)))
 
     def __init__(self, plan: PlannedRecordings, link: Link, tally: Tally, keep: float) -> None:
-        super().__init__(Terms(RECORDINGS, Filter(), tally, keep))
+        super().__init__(Terms(RECORDINGS, Filter(), tally, keep), plan.storage(), plan.days)
         self._form = plan.form
-        self._days = plan.days
-        self._storage = plan.storage()
         self._link = link
         self._running: dict[str, Recording] = {}
         self._making = asyncio.Semaphore(_MADE_AT_A_TIME)
@@ -52,18 +48,6 @@ class Recordings(EveryCall):
     def picks(self, message: Message) -> bool:
         """See `Sink`: of messages it needs to know that there will be no more."""
         return bool(message["type"] == "session_ended")
-
-    def opened(self) -> AbstractAsyncContextManager[None]:
-        """See `Sink`."""
-        return tidied(self._storage, self._days, _SUFFIXES, self._failed)
-
-    async def check(self) -> str | None:
-        """See `Sink`."""
-        try:
-            await self._storage.check()
-        except Unavailable as error:
-            return str(error)
-        return None
 
     @asynccontextmanager
     async def beside(self, known: Known) -> AsyncGenerator[None]:
@@ -90,13 +74,8 @@ class Recordings(EveryCall):
         self.tally.delivered()
         return None
 
-    async def erase(self, erased: Erased) -> Did:
-        """See `Sink`."""
-        try:
-            await self._storage.clear(f"{stem_of(erased.session)}.")
-        except Unavailable as error:
-            return self._unerased(error)
-        return Did(Removal.REMOVED)
+    async def _remove(self, session: str) -> None:
+        await self._storage.clear(f"{stem_of(session)}.")
 
     async def _follow(self, session: str, recording: Recording) -> None:
         waiting = pauses(*_PAUSES)

@@ -1,13 +1,11 @@
 """An exchange of an AMQP 0-9-1 broker, such as RabbitMQ, as a sink: a persistent message of each.
 
-A call's messages are published one after another: the next one once the broker has confirmed the
-one before. So the first of each `message_id` come in order, whatever was published twice.
+The next one is published once the broker has confirmed the one before.
 """
 
 import asyncio
-import json
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 
 import aio_pika
@@ -19,11 +17,10 @@ from aio_pika.exceptions import (
     PublishError,
 )
 
-from gateway.calls.directory import Known
-from gateway.calls.erasures import Did, Erased, Removal
 from gateway.readers.rendering import Message
-from gateway.sinks.every_call import EveryCall, Terms, reason_of
-from gateway.sinks.sink import Note, erasure_note
+from gateway.sinks.broker import Broker, packed
+from gateway.sinks.every_call import Terms, reason_of
+from gateway.sinks.sink import Note
 
 # It logs a broken connection with its traceback; an operator is told in one line.
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)
@@ -37,15 +34,14 @@ class _Refused(Exception):
     """The broker did not take a message, but its connection is good."""
 
 
-class Amqp(EveryCall):
-    """Implements `gateway.sinks.sink.Sink`; see `EveryCall`.
+class Amqp(Broker):
+    """Implements `gateway.sinks.sink.Sink`; see `Broker`.
 
     `url` is aio-pika's. The exchange is made, durable and of the type topic, where it is missing.
     A message's routing key is its type, with a channel ``<type>.<channel>``.
     """
 
-    most = 100
-    removes = False
+    unavailable = (_Refused, *_UNAVAILABLE)
 
     def __init__(self, terms: Terms, url: str, exchange: str) -> None:
         super().__init__(terms)
@@ -71,28 +67,6 @@ class Amqp(EveryCall):
         except _UNAVAILABLE as error:
             return reason_of(error)
         return None
-
-    async def put(self, known: Known, notes: Sequence[Note]) -> float | None:
-        """See `Sink`."""
-        try:
-            for note in notes:
-                await self._publish(known.session, note)
-        except (_Refused, *_UNAVAILABLE) as error:
-            self._failed(error)
-            return 0.0
-        self.tally.delivered()
-        return None
-
-    async def erase(self, erased: Erased) -> Did:
-        """See `Sink`."""
-        note = erasure_note(erased.session)
-        if not self.picks(note.message):
-            return Did(Removal.KEPT, f"it gets no {note.message['type']}")
-        try:
-            await self._publish(erased.session, note)
-        except (_Refused, *_UNAVAILABLE) as error:
-            return self._unerased(error)
-        return Did(Removal.TOLD)
 
     async def _publish(self, session: str, note: Note) -> None:
         exchange = None
@@ -156,7 +130,7 @@ def _routing_key(message: Message) -> str:
 
 def _enveloped(session: str, note: Note) -> aio_pika.Message:
     return aio_pika.Message(
-        json.dumps(note.message, ensure_ascii=False).encode(),
+        packed(note.message),
         message_id=note.id,
         correlation_id=session,
         type=note.message["type"],

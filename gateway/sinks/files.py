@@ -2,43 +2,23 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 
 from gateway.calls.directory import Known
-from gateway.calls.erasures import Did, Erased, Removal
-from gateway.sinks.every_call import EveryCall, Terms
 from gateway.sinks.sink import Note
-from gateway.sinks.storage import Storage, Unavailable, day_of, stem_of
-from gateway.sinks.tidying import tidied
+from gateway.sinks.storage import Unavailable, day_of, stem_of
+from gateway.sinks.stored import Stored
 
 _SUFFIX = ".ndjson"
 
 
-class CallFiles(EveryCall):
-    """Implements `gateway.sinks.sink.Sink`; see `EveryCall`.
+class CallFiles(Stored):
+    """Implements `gateway.sinks.sink.Sink`; see `Stored`.
 
     A call is ``<day on which it began, UTC>/<session>.ndjson``, a message a line. Written again,
-    it is the same. It is kept for `days` days, None for ever.
+    it is the same.
     """
 
-    most = 0
-
-    def __init__(self, terms: Terms, storage: Storage, days: int | None = None) -> None:
-        super().__init__(terms)
-        self._storage = storage
-        self._days = days
-
-    def opened(self) -> AbstractAsyncContextManager[None]:
-        """See `Sink`."""
-        return tidied(self._storage, self._days, (_SUFFIX,), self._failed)
-
-    async def check(self) -> str | None:
-        """See `Sink`."""
-        try:
-            await self._storage.check()
-        except Unavailable as error:
-            return str(error)
-        return None
+    suffixes = (_SUFFIX,)
 
     async def put(self, known: Known, notes: Sequence[Note]) -> float | None:
         """See `Sink`."""
@@ -52,13 +32,8 @@ class CallFiles(EveryCall):
         self.tally.delivered()
         return None
 
-    async def erase(self, erased: Erased) -> Did:
-        """See `Sink`."""
-        try:
-            await self._storage.remove([_name(erased.session)])
-        except Unavailable as error:
-            return self._unerased(error)
-        return Did(Removal.REMOVED)
+    async def _remove(self, session: str) -> None:
+        await self._storage.remove([_name(session)])
 
 
 def _name(session: str) -> str:

@@ -1,21 +1,15 @@
-"""A topic of Kafka as a sink: a record of each message, with the call as its key.
-
-A call's records are produced one after another: the next one once the brokers have the one before.
-So the first of each id come in order, whatever was produced twice.
-"""
+"""A topic of Kafka as a sink: a record of each message, with the call as its key."""
 
 import asyncio
-import json
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from gateway.calls.directory import Known
-from gateway.calls.erasures import Did, Erased, Removal
-from gateway.sinks.every_call import EveryCall, Terms
-from gateway.sinks.sink import Note, erasure_note
+from gateway.sinks.broker import Broker, packed
+from gateway.sinks.every_call import Terms
+from gateway.sinks.sink import Note
 
 _ANSWER_S = 15.0
 _CHECK_S = 5.0
@@ -25,21 +19,19 @@ _SETTINGS: dict[str, str | int | float | bool] = {
     "linger.ms": 0,
     "message.timeout.ms": round(1000 * _ANSWER_S),
 }
-_UNAVAILABLE = (KafkaException, BufferError)
 
 _silent = logging.getLogger(f"{__name__}.library")
 """It gets what the library would write to stderr; an operator is told in one line."""
 _silent.disabled = True
 
 
-class Kafka(EveryCall):
-    """Implements `gateway.sinks.sink.Sink`; see `EveryCall`.
+class Kafka(Broker):
+    """Implements `gateway.sinks.sink.Sink`; see `Broker`.
 
     `settings` are librdkafka's, with ``bootstrap.servers``. The topic is there or made by Kafka.
     """
 
-    most = 100
-    removes = False
+    unavailable = (KafkaException, BufferError)
 
     def __init__(self, terms: Terms, settings: Mapping[str, str], topic: str) -> None:
         super().__init__(terms)
@@ -70,29 +62,7 @@ class Kafka(EveryCall):
         fault = found.topics[self._topic].error
         return None if fault is None else _reason(fault)
 
-    async def put(self, known: Known, notes: Sequence[Note]) -> float | None:
-        """See `Sink`."""
-        try:
-            for note in notes:
-                await self._produce(known.session, note)
-        except _UNAVAILABLE as error:
-            self._failed(error)
-            return 0.0
-        self.tally.delivered()
-        return None
-
-    async def erase(self, erased: Erased) -> Did:
-        """See `Sink`."""
-        note = erasure_note(erased.session)
-        if not self.picks(note.message):
-            return Did(Removal.KEPT, f"it gets no {note.message['type']}")
-        try:
-            await self._produce(erased.session, note)
-        except _UNAVAILABLE as error:
-            return self._unerased(error)
-        return Did(Removal.TOLD)
-
-    async def _produce(self, session: str, note: Note) -> None:
+    async def _publish(self, session: str, note: Note) -> None:
         loop = asyncio.get_running_loop()
         told: asyncio.Future[KafkaError | None] = loop.create_future()
 
@@ -101,7 +71,7 @@ class Kafka(EveryCall):
 
         self._made().produce(
             self._topic,
-            json.dumps(note.message, ensure_ascii=False).encode(),
+            packed(note.message),
             session.encode(),
             on_delivery=tell,
             headers={"id": note.id.encode(), "type": note.message["type"].encode()},
