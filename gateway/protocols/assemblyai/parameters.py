@@ -10,7 +10,6 @@ from typing import Any, get_args
 
 from common.options import Redacted, SessionOptions
 from gateway.protocols import fields
-from gateway.protocols.api import ClientError
 from gateway.protocols.commands import (
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
@@ -19,7 +18,7 @@ from gateway.protocols.commands import (
     Encoding,
     decoded,
 )
-from gateway.protocols.deepgram.parameters import Query, last
+from gateway.protocols.deepgram.parameters import Query, invalid, last
 from gateway.protocols.options import readers, with_changes
 from gateway.protocols.spoken_turns import Pace
 
@@ -84,7 +83,7 @@ class Silences:
         )
         if (changed.least or 0) > (changed.most or MOST_MS):
             text = f"min_turn_silence ({changed.least}) must be at most max_turn_silence"
-            raise ClientError("invalid_parameter", f"{text} ({changed.most})")
+            raise invalid(f"{text} ({changed.most})")
         return changed
 
     @property
@@ -173,10 +172,10 @@ def _changes(found: Mapping[str, Any]) -> dict[str, Any]:
 def _audio(query: Query, encoding: str) -> AudioFormat:
     if encoding not in _ENCODINGS:
         known = ", ".join((*_ENCODINGS, *_CODINGS))
-        raise _invalid(f"encoding must be one of {known}, not {encoding[:40]!a}")
+        raise invalid(f"encoding must be one of {known}, not {encoding[:40]!a}")
     given = last(query, "sample_rate")
     if not given:
-        raise _invalid("sample_rate is missing: raw audio does not tell it")
+        raise invalid("sample_rate is missing: raw audio does not tell it")
     rate = fields.integer(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)("sample_rate", _value("", given))
     return AudioFormat(_ENCODINGS[encoding], rate)
 
@@ -190,7 +189,3 @@ def _value(name: str, given: str) -> object:
     except (ValueError, RecursionError):
         return given
     return value
-
-
-def _invalid(text: str) -> ClientError:
-    return ClientError("invalid_parameter", text)

@@ -148,7 +148,7 @@ def _redacted(query: Query) -> tuple[Redacted, ...] | None:
     for each in query["redact"]:
         if each.lower() not in _REDACTED:
             known = ", ".join(filter(None, _REDACTED))
-            raise _invalid(f"redact must be one of {known}, not {each[:40]!a}")
+            raise invalid(f"redact must be one of {known}, not {each[:40]!a}")
         found.update(_REDACTED[each.lower()])
     return tuple(each for each in get_args(Redacted) if each in found)
 
@@ -167,7 +167,7 @@ def flag(query: Query, name: str) -> bool:
         case "false" | "0" | "":
             return False
         case other:
-            raise _invalid(f"{name} must be true or false, not {other[:40]!a}")
+            raise invalid(f"{name} must be true or false, not {other[:40]!a}")
 
 
 def last(query: Query, name: str) -> str:
@@ -181,9 +181,9 @@ def audio(query: Query) -> AudioFormat:
     encoding = last(query, "encoding")
     known = ", ".join((*ENCODINGS, *filter(None, CODINGS)))
     if encoding not in ENCODINGS:
-        raise _invalid(f"encoding must be one of {known}, not {encoding[:40]!a}")
+        raise invalid(f"encoding must be one of {known}, not {encoding[:40]!a}")
     if not last(query, "sample_rate"):
-        raise _invalid("sample_rate is missing: raw audio does not tell it")
+        raise invalid("sample_rate is missing: raw audio does not tell it")
     rate = _number(query, "sample_rate", MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)
     return AudioFormat(ENCODINGS[encoding], rate, _channels(query))
 
@@ -250,9 +250,10 @@ def _number(query: Query, name: str, low: int, high: int) -> int:
     given = last(query, name)
     # Not int() alone, which takes spaces, underscores and other scripts' digits.
     if not re.fullmatch(r"[0-9]{1,9}", given) or not low <= int(given) <= high:
-        raise _invalid(f"{name} must be a whole number from {low} to {high}, not {given[:40]!a}")
+        raise invalid(f"{name} must be a whole number from {low} to {high}, not {given[:40]!a}")
     return int(given)
 
 
-def _invalid(text: str) -> ClientError:
+def invalid(text: str) -> ClientError:
+    """Return the error of a parameter that `text` names."""
     return ClientError("invalid_parameter", text)

@@ -6,10 +6,9 @@ from typing import Any
 
 from common.options import SessionOptions
 from gateway.protocols import fields
-from gateway.protocols.api import ClientError
 from gateway.protocols.commands import AudioFormat, Coding, decoded
 from gateway.protocols.deepgram import parameters as listen
-from gateway.protocols.deepgram.parameters import Query, last
+from gateway.protocols.deepgram.parameters import Query, invalid, last
 from gateway.protocols.options import readers
 from gateway.protocols.spoken_turns import Pace
 
@@ -52,7 +51,7 @@ class Thresholds:
         changed = replace(self, **{read[name][0]: value for name, value in found.items()})
         if changed.eager is not None and changed.eager > changed.eot:
             text = f"eager_eot_threshold ({changed.eager:g}) must be at most eot_threshold"
-            raise ClientError("invalid_parameter", f"{text} ({changed.eot:g})")
+            raise invalid(f"{text} ({changed.eot:g})")
         return changed
 
     def applied(self, options: SessionOptions, defaults: SessionOptions) -> SessionOptions:
@@ -96,7 +95,7 @@ def read(query: Query, defaults: SessionOptions) -> Asked:
     """Read a request. Raises ClientError, which names the parameter."""
     model = last(query, "model")
     if model not in _MODELS:
-        raise _invalid(f"model must be one of {', '.join(_MODELS)}, not {model[:40]!a}")
+        raise invalid(f"model must be one of {', '.join(_MODELS)}, not {model[:40]!a}")
     multi = _MODELS[model] == "multi"
     hints = tuple(query.get("language_hint", ())) if multi else ()
     asked = {name: values for name, values in query.items() if name not in _NONE_HERE}
@@ -132,9 +131,5 @@ def _thresholds(query: Query) -> dict[str, Any]:
             try:
                 found[name] = int(given) if name == "eot_timeout_ms" else float(given)
             except ValueError:
-                raise _invalid(f"{name} must be a number, not {given[:40]!a}") from None
+                raise invalid(f"{name} must be a number, not {given[:40]!a}") from None
     return found
-
-
-def _invalid(text: str) -> ClientError:
-    return ClientError("invalid_parameter", text)
