@@ -25,8 +25,6 @@ _ALIVE_S = 60.0
 _PATIENCE = 30.0
 """Seconds for a gateway to notice that a call is skipped: a lease, and the interval of renewals."""
 _LOOK_EVERY = 0.1
-_ERASE = "erase/"
-"""How what is due begins where a sink has to remove a call; see `gateway.calls.store`."""
 
 
 class _Stuck(NamedTuple):
@@ -142,7 +140,7 @@ def _known(states: dict[str, SinkState], sink: str) -> SinkState:
 
 async def _backlog(link: Link, state: SinkState) -> _Backlog:
     due = [each.decode() for each in await link.call(*commands.due_calls(state.name))]
-    calls = [each for each in due if not each.startswith(_ERASE)]
+    calls = [each for each in due if sinks.erased(each) is None]
     stuck: list[_Stuck] = []
     for first in range(0, len(calls), _BATCH):
         some = calls[first : first + _BATCH]
@@ -160,7 +158,7 @@ async def _since(link: Link, sink: str, since: datetime) -> list[str]:
     milliseconds = round(since.timestamp() * 1000)
     taken = await link.call(*commands.taken(sink, milliseconds))
     due = [each.decode() for each in await link.call(*commands.due_calls(sink))]
-    still = (each for each in due if not each.startswith(_ERASE))
+    still = (each for each in due if sinks.erased(each) is None)
     return list(dict.fromkeys([*(each.decode() for each in taken), *still]))
 
 

@@ -1,4 +1,4 @@
-"""What came of the attempts of all sinks, which gateways count in one hash."""
+"""What is due to sinks of erased calls, and what came of all attempts, counted in one hash."""
 
 import time
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ COUNTED = ("delivered", "failed", "dropped")
 """What is counted: messages that a sink has taken at a time, attempts in vain, calls given up."""
 
 _NUMBERS = ("seen", "failed_at", *COUNTED)
+_ERASE = "erase/"
 
 
 @dataclass(slots=True)
@@ -28,6 +29,16 @@ class SinkState:
     dropped: int = 0
     failed_at: int = 0
     reason: str = ""
+
+
+def erasure(session: str) -> str:
+    """Return what is due to a sink that has to remove what it has of a session."""
+    return f"{_ERASE}{session}"
+
+
+def erased(due: str) -> str | None:
+    """Return the session that has to be removed; None if a sink gets this one."""
+    return due.removeprefix(_ERASE) if due.startswith(_ERASE) else None
 
 
 def see(sink: str) -> Command:

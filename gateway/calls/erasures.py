@@ -7,9 +7,9 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from common.bus import commands
+from common.bus.sinks import erasure
 from common.redis.link import Link
 from common.redis.replies import pairs
-from gateway.calls.store import erasure
 
 _SINK = "sink:"
 """How the fields of a report begin that say what a sink did."""

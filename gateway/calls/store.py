@@ -20,7 +20,6 @@ from gateway.protocols.commands import MAX_CHANNELS
 from gateway.record import ResumeToken, SessionRecord
 from gateway.uplink.leg import StoredLeg
 
-_ERASE = "erase/"
 ERASED = "erased"
 """Owner of a session that is being erased."""
 WEBHOOK = "webhook"
@@ -53,16 +52,6 @@ class Acquired:
     seq: int
     controls: tuple[int, ...]
     ends: tuple[int | None, ...]
-
-
-def erasure(session: str) -> str:
-    """Return what is due to a sink that has to remove what it has of a session."""
-    return f"{_ERASE}{session}"
-
-
-def erased(due: str) -> str | None:
-    """Return the session that has to be removed; None if a sink gets this one."""
-    return due.removeprefix(_ERASE) if due.startswith(_ERASE) else None
 
 
 class Remains(Enum):

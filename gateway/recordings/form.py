@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Self, get_args
 
 from gateway.recordings.encoding import Format
-from gateway.sinks.rules import storage_of, taken
+from gateway.sinks.query import taken
+from gateway.sinks.rules import storage_of
 from gateway.sinks.storage import Storage
 from gateway.sinks.tidying import days_of
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from gateway.sinks.query import allow
+
 _OPTIONS = ("endpoint", "region", "profile")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ELSEWHERE = (
@@ -84,10 +86,7 @@ class BucketAddress:
 
 def _options(parts: SplitResult) -> dict[str, str]:
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if unknown := sorted(given.keys() - set(_OPTIONS)):
-        # The value may be a key: it is not repeated.
-        text = ", ".join(("event", "channel", "days", *_OPTIONS))
-        raise ValueError(f"{unknown[0]} is none of the options {text}")
+    allow(sorted(given), _OPTIONS, "days")
     if empty := sorted(name for name, value in given.items() if not value):
         raise ValueError(f"{empty[0]} is empty")
     return given

@@ -48,7 +48,7 @@ class Places:
     async def claim(self) -> list[str]:
         """Return what is due and nobody looks after; now this gateway does.
 
-        Of a session that was erased it is what `gateway.calls.store.erasure` returns.
+        Of a session that was erased it is what `common.bus.sinks.erasure` returns.
         """
         arguments = (round(_LEASE_S * 1000), _MOST_CLAIMED, 1)
         (found,) = await self._link.evaluate([(scripts.ORPHANS, [self._due], arguments)])

@@ -2,7 +2,7 @@
 
 import importlib.util
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from gateway.sinks.every_call import Terms
 from gateway.sinks.files import CallFiles
 from gateway.sinks.filters import Filter
 from gateway.sinks.folder import Folder
+from gateway.sinks.query import allow, taken
 from gateway.sinks.sink import Sink
 from gateway.sinks.storage import Storage
 from gateway.sinks.tally import Tally
@@ -97,19 +98,6 @@ def _filter(query: str) -> tuple[Filter, str]:
     return Filter.parse(events, channels), rest
 
 
-def taken(query: str, *names: str) -> tuple[list[list[str]], str]:
-    """Take options with these names out of a query; return their values, and the rest."""
-    found: dict[str, list[str]] = {name: [] for name in names}
-    rest = []
-    for each in query.split("&"):
-        name, _, value = each.partition("=")
-        if name in found:
-            found[name].append(unquote(value))
-        else:
-            rest.append(each)
-    return list(found.values()), "&".join(rest)
-
-
 def storage_of(address: str, query: str) -> Callable[[], Storage] | None:
     """Return what makes the folder or the bucket of a URL; None if that is neither.
 
@@ -171,7 +159,7 @@ def _amqp(address: str, query: str) -> Make:
     exchange = exchanges[-1] if exchanges else _EXCHANGE
     if not exchange:
         raise ValueError("the exchange needs a name")
-    _allow(parse_qs(query, keep_blank_values=True), _AMQP_OPTIONS, "exchange")
+    allow(parse_qs(query, keep_blank_values=True), _AMQP_OPTIONS, "exchange")
     url = _joined(address, query)
 
     def make(terms: Terms) -> Sink:
@@ -191,7 +179,7 @@ def _kafka(address: str, query: str) -> Make:
     if _TOPIC.fullmatch(topic) is None:
         raise ValueError("Kafka needs a topic: kafka://host:port/topic")
     options = parse_qs(query, keep_blank_values=True)
-    _allow(options, _KAFKA_OPTIONS)
+    allow(options, _KAFKA_OPTIONS)
     settings = {name: values[-1] for name, values in options.items()}
     settings["bootstrap.servers"] = servers
 
@@ -201,12 +189,6 @@ def _kafka(address: str, query: str) -> Make:
         return Kafka(terms, settings, topic)
 
     return make
-
-
-def _allow(options: Iterable[str], allowed: Sequence[str], *more: str) -> None:
-    if wrong := [name for name in options if name not in allowed]:
-        text = ", ".join(("event", "channel", *more, *allowed))
-        raise ValueError(f"{wrong[0]} is none of the options {text}")
 
 
 def _has_a_host(address: str) -> bool:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from time import monotonic
 
 from common.backoff import pauses
+from common.bus.sinks import erased
 from common.redis.link import Link
 from common.telemetry.logs import Log
 from gateway.calls.directory import Directory
 from gateway.calls.erasures import Did, Erased, Erasures, Removal
-from gateway.calls.store import WEBHOOK, erased
+from gateway.calls.store import WEBHOOK
 from gateway.feed.feed import Feed
 from gateway.sinks.delivery import PAUSES, Delivery, Outcome
 from gateway.sinks.places import Places

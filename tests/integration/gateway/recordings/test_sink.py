@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from common.bus import commands
+from common.bus.sinks import erasure
 from common.pipeline import text
 from common.redis.link import Link
-from gateway.calls.store import RECORDINGS, erasure
+from gateway.calls.store import RECORDINGS
 from gateway.recordings.form import PlannedRecordings
 from gateway.recordings.sink import Recordings
 from gateway.sinks.tally import Tally

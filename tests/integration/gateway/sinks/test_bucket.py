@@ -7,8 +7,8 @@ import pytest
 
 from callscribe.cli import main
 from common.bus import commands
+from common.bus.sinks import erasure
 from common.pipeline import text
-from gateway.calls.store import erasure
 from gateway.sinks.bucket_address import BucketAddress
 from gateway.sinks.rules import planned
 from gateway.sinks.tally import Tally

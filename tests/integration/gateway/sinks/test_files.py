@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from common.bus import commands
+from common.bus.sinks import erasure
 from common.pipeline import text
-from gateway.calls.store import erasure
 from gateway.sinks.files import CallFiles
 from gateway.sinks.folder import Folder
 from tests.integration.callscribe.processes import until_true

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from common.bus import commands
+from common.bus.sinks import erasure
 from common.pipeline import text
-from gateway.calls.store import erasure
 from gateway.sinks.filters import Filter
 from tests.integration.callscribe.processes import until_true
 from tests.integration.gateway.sinks.calls import final, opened, say

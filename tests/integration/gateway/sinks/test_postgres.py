@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from common.bus import commands
+from common.bus.sinks import erasure
 from common.pipeline import text
-from gateway.calls.store import erasure
 from gateway.protocols.commands import About
 from gateway.sinks.sink import Gone, Note
 from tests.integration.callscribe.processes import until_true
