@@ -5,13 +5,13 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import count
 
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import given, seed
 
 from common.options import SessionOptions
 from gateway.protocols.api import ClientError, Codec, Message, Protocol, Request, Transport
 from gateway.protocols.commands import Command, Flush, Say
 from gateway.protocols.events import Event, Final, Partial
-from tests.fuzz.strategies import dialogues
+from tests.fuzz.strategies import dialogues, endless
 from tests.integration.protocols.clients import CLIENTS, WIDE
 
 REPEATS = 20
@@ -24,12 +24,7 @@ def fuzz(protocol: Protocol, inputs: int, from_seed: int) -> int:
     fed = 0
 
     @seed(from_seed)
-    @settings(
-        max_examples=inputs,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @endless(max_examples=inputs)
     @given(messages=dialogues(protocol.name))
     def one(messages: Sequence[Message]) -> None:
         nonlocal fed

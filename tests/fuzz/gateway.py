@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import websockets.asyncio.client as ws
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import Phase, given, seed
 from hypothesis import strategies as st
 from websockets.exceptions import WebSocketException
 
 from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import Protocol, Transport
 from gateway.protocols.commands import CODINGS
-from tests.fuzz.strategies import NAME, dialogues, junk, raw_frames, requests
+from tests.fuzz.strategies import NAME, dialogues, endless, junk, raw_frames, requests
 from tests.fuzz.streams import Stream, compressed
 from tests.integration.pipeline.resuming import gateway, workers
 from tests.integration.pipeline.services import Service
@@ -243,13 +243,7 @@ def _batch(
 
     # Nothing fails inside: a failure shows afterwards, and there is nothing to shrink.
     @seed(from_seed)
-    @settings(
-        max_examples=inputs,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @endless(max_examples=inputs, phases=[Phase.generate])
     @given(messages=strategy)
     def one(messages: Input) -> None:
         waiting.append(messages)

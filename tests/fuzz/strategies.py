@@ -3,9 +3,11 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from gateway.protocols.commands import AudioFormat
@@ -14,6 +16,9 @@ from tests.integration.protocols.clients import CLIENTS, Message, frame
 
 NAME = str(UUID(int=7))
 MOST_MUTATIONS = 4
+
+endless = partial(settings, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+"""Of a run that may take as long as it needs, and is told by its seed alone."""
 
 _AUDIO = bytes(range(0, 256, 2)) * 5
 _WORDS = (

@@ -8,13 +8,14 @@ from typing import get_args
 
 import av
 import numpy as np
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import given, seed
 from hypothesis import strategies as st
 
 from gateway.protocols.api import ClientError
 from gateway.protocols.commands import Coding
 from gateway.uplink import streams
 from tests.compressed import ENCODERS, encoded, opus_packets, wav
+from tests.fuzz.strategies import endless
 
 _SECONDS = 0.4
 _MOST_MUTATIONS = 4
@@ -111,12 +112,7 @@ def fuzz(inputs: int, from_seed: int) -> int:
     fed = 0
 
     @seed(from_seed)
-    @settings(
-        max_examples=inputs,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @endless(max_examples=inputs)
     @given(stream=compressed())
     def one(stream: Stream) -> None:
         nonlocal fed
