@@ -6,6 +6,7 @@ its own pace, and prints a `Report`. `make test-clients` runs all of them.
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -98,6 +99,30 @@ def run_client(stack: RunningStack, recording: Recording) -> RunClient:
         )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
         return Report(**json.loads(done.stdout.splitlines()[-1]))
+
+    return run
+
+
+@pytest.fixture
+def run_example(tmp_path: Path) -> Callable[..., str]:
+    """Return a function that runs the Python example of a page and returns what it prints.
+
+    `arguments` are those of its command line.
+    """
+
+    def run(page: Path, environment: str, *arguments: str | Path) -> str:
+        (example,) = re.findall(
+            r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE
+        )
+        script = tmp_path / "example.py"
+        script.write_text(example)
+        try:
+            python = environments.python(environment)
+        except NotInstalled as missing:
+            pytest.skip(str(missing))
+        command = [python, script, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        return done.stdout
 
     return run
 

@@ -4,42 +4,23 @@ import asyncio
 from importlib.metadata import version
 
 from pipecat.frames.frames import (
-    EndFrame,
-    ErrorFrame,
-    Frame,
-    InputAudioRawFrame,
-    InterimTranscriptionFrame,
     TranscriptionFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
-from pipecat.pipeline.pipeline import Pipeline
-from pipecat.pipeline.runner import PipelineRunner
-from pipecat.pipeline.task import PipelineParams, PipelineTask
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.deepgram.stt import DeepgramSTTService
 
-from tests.clients.speaking import Report, arguments, frames, spoken, until
+from tests.clients import pipecat_pipeline
+from tests.clients.pipecat_pipeline import pipeline, speak
+from tests.clients.speaking import Report, arguments, frames, until
 
 
-class Heard(FrameProcessor):
-    """Notes what comes out of the service."""
+class Heard(pipecat_pipeline.Heard):
+    """Reads the service's results."""
 
-    def __init__(self, report: Report) -> None:
-        super().__init__()
-        self._report = report
-
-    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """See `FrameProcessor`."""
-        await super().process_frame(frame, direction)
-        if isinstance(frame, InterimTranscriptionFrame):
-            self._report.interim()
-        elif isinstance(frame, TranscriptionFrame):
-            words = frame.result.channel.alternatives[0].words
-            self._report.final(frame.text, words[-1].end)
-        elif isinstance(frame, ErrorFrame):
-            self._report.errors.append(frame.error)
-        await self.push_frame(frame, direction)
+    def end_of(self, frame: TranscriptionFrame) -> float:
+        """See `pipecat_pipeline.Heard`."""
+        return float(frame.result.channel.alternatives[0].words[-1].end)
 
 
 class Service(DeepgramSTTService):
@@ -61,21 +42,13 @@ async def main() -> None:
     _, rate = frames(given.audio)
     report = Report("pipecat DeepgramSTTService", version("pipecat-ai"))
     service = Service(given.url, rate)
-    task = PipelineTask(
-        Pipeline([service, Heard(report)]), params=PipelineParams(audio_in_sample_rate=rate)
-    )
-    running = asyncio.create_task(PipelineRunner(handle_sigint=False).run(task))
-    while service._connection is None:
-        await asyncio.sleep(0.05)
-    async for piece in spoken(given.audio, report):
-        await task.queue_frame(InputAudioRawFrame(piece, rate, 1))
-    await task.queue_frame(VADUserStartedSpeakingFrame())
-    await task.queue_frame(VADUserStoppedSpeakingFrame())
-    report.flushed = await until(service.finalized, 20)
-    await task.queue_frame(EndFrame())
-    await asyncio.wait_for(running, 20)
-    report.closed = "pipeline ended"
-    report.write()
+    async with pipeline(given.audio, report, service, Heard(report)) as task:
+        while service._connection is None:
+            await asyncio.sleep(0.05)
+        await speak(task, given.audio, report)
+        await task.queue_frame(VADUserStartedSpeakingFrame())
+        await task.queue_frame(VADUserStoppedSpeakingFrame())
+        report.flushed = await until(service.finalized, 20)
 
 
 if __name__ == "__main__":

@@ -4,50 +4,38 @@ import asyncio
 from importlib.metadata import version
 
 from pipecat.audio.vad.silero import SileroVADAnalyzer
-from pipecat.frames.frames import (
-    EndFrame,
-    ErrorFrame,
-    Frame,
-    InputAudioRawFrame,
-    InterimTranscriptionFrame,
-    TranscriptionFrame,
-    VADUserStoppedSpeakingFrame,
-)
-from pipecat.pipeline.pipeline import Pipeline
-from pipecat.pipeline.runner import PipelineRunner
-from pipecat.pipeline.task import PipelineParams, PipelineTask
+from pipecat.frames.frames import Frame, TranscriptionFrame, VADUserStoppedSpeakingFrame
 from pipecat.processors.audio.vad_processor import VADProcessor
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.openai.stt import OpenAIRealtimeSTTService
 
-from tests.clients.speaking import Report, arguments, frames, spoken
+from tests.clients import pipecat_pipeline
+from tests.clients.pipecat_pipeline import pipeline, speak
+from tests.clients.speaking import Report, arguments
 
 
-class Heard(FrameProcessor):
-    """Notes what comes out of the service."""
+class Heard(pipecat_pipeline.Heard):
+    """Reads the service's results, and what the client commits."""
 
     def __init__(self, report: Report) -> None:
-        super().__init__()
+        super().__init__(report)
         self.commits: list[float] = []
         """When the speech of each turn ended that the client has committed."""
         self.finals: list[str] = []
         self._seconds = 0.0
-        self._report = report
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """See `FrameProcessor`."""
-        await super().process_frame(frame, direction)
         if isinstance(frame, VADUserStoppedSpeakingFrame):
             self.commits.append(self._report.now() - frame.stop_secs)
-        elif isinstance(frame, InterimTranscriptionFrame):
-            self._report.interim()
-        elif isinstance(frame, TranscriptionFrame):
-            self._report.final(frame.text, self.commits[len(self.finals)])
-            self.finals.append(frame.text)
-            self._count(frame.result["usage"]["seconds"])
-        elif isinstance(frame, ErrorFrame):
-            self._report.errors.append(frame.error)
-        await self.push_frame(frame, direction)
+        await super().process_frame(frame, direction)
+
+    def end_of(self, frame: TranscriptionFrame) -> float:
+        """See `pipecat_pipeline.Heard`; each final is counted."""
+        end = self.commits[len(self.finals)]
+        self.finals.append(frame.text)
+        self._count(frame.result["usage"]["seconds"])
+        return end
 
     def _count(self, seconds: float) -> None:
         self._seconds += seconds
@@ -59,28 +47,19 @@ class Heard(FrameProcessor):
 async def main() -> None:
     """Speak the recording and print the report."""
     given = arguments()
-    _, rate = frames(given.audio)
     report = Report("pipecat OpenAIRealtimeSTTService", version("pipecat-ai"))
     service = OpenAIRealtimeSTTService(api_key="a-key", base_url=f"{given.url}/v1/realtime")
     heard = Heard(report)
-    task = PipelineTask(
-        Pipeline([VADProcessor(vad_analyzer=SileroVADAnalyzer()), service, heard]),
-        params=PipelineParams(audio_in_sample_rate=rate),
-    )
-    running = asyncio.create_task(PipelineRunner(handle_sigint=False).run(task))
-    while not service._session_ready:
-        await asyncio.sleep(0.05)
-    async for piece in spoken(given.audio, report):
-        await task.queue_frame(InputAudioRawFrame(piece, rate, 1))
-    for _ in range(200):
-        if len(heard.finals) == len(heard.commits):
-            break
-        await asyncio.sleep(0.1)
-    report.flushed = len(heard.finals) == len(heard.commits) > 1
-    await task.queue_frame(EndFrame())
-    await asyncio.wait_for(running, 20)
-    report.closed = "pipeline ended"
-    report.write()
+    vad = VADProcessor(vad_analyzer=SileroVADAnalyzer())
+    async with pipeline(given.audio, report, vad, service, heard) as task:
+        while not service._session_ready:
+            await asyncio.sleep(0.05)
+        await speak(task, given.audio, report)
+        for _ in range(200):
+            if len(heard.finals) == len(heard.commits):
+                break
+            await asyncio.sleep(0.1)
+        report.flushed = len(heard.finals) == len(heard.commits) > 1
 
 
 if __name__ == "__main__":

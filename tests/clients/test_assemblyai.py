@@ -1,11 +1,7 @@
 """Clients of AssemblyAI's protocol."""
 
-import re
-import subprocess
-
 import pytest
 
-from tests.clients import environments
 from tests.clients.environments import ROOT
 
 PYTHON = "assemblyai"
@@ -24,16 +20,8 @@ def test_a_client_hears_what_is_said(run_client, heard_well, script):
         assert report.closed == "terminated: True"
 
 
-def test_the_example_of_the_document_runs(stack, recording, tmp_path):
-    page = (ROOT / "docs" / "protocols" / "assemblyai.md").read_text()
-    (example,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
-    script = tmp_path / "turns.py"
-    script.write_text(example)
-    try:
-        python = environments.python(PYTHON)
-    except environments.NotInstalled as missing:
-        pytest.skip(str(missing))
-    command = [python, script, recording.path, f"ws://127.0.0.1:{stack.port}"]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+def test_the_example_of_the_document_runs(stack, recording, run_example):
+    page = ROOT / "docs" / "protocols" / "assemblyai.md"
+    said = run_example(page, PYTHON, recording.path, f"ws://127.0.0.1:{stack.port}")
     assert "0 so far" in said
     assert "0 ended" in said

@@ -1,8 +1,6 @@
 """OpenAI's SDKs, and the services of agent frameworks that use its Realtime API."""
 
-import re
 import ssl
-import subprocess
 import urllib.request
 import wave
 from collections.abc import Iterator
@@ -10,8 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from callscribe.loadtest.scoring import word_errors
-from tests.clients import environments
-from tests.clients.environments import HERE, ROOT, NotInstalled
+from tests.clients.environments import HERE, ROOT
 from tests.integration.callscribe.processes import until
 from tests.integration.conftest import RunningStack
 from tests.integration.pipeline.services import service
@@ -67,16 +64,9 @@ def test_a_client_in_javascript_hears_what_is_said(run_client, heard_well, tls_u
     assert report.closed == "1000"
 
 
-def test_the_example_of_the_page_prints_the_transcript(stack, recording, tmp_path):
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    (tmp_path / "example.py").write_text(code)
-    try:
-        python = environments.python(PYTHON)
-    except NotInstalled as missing:
-        pytest.skip(str(missing))
-    command = [python, tmp_path / "example.py", f"ws://127.0.0.1:{stack.port}/v1", recording.path]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    transcript, usage = done.stdout.splitlines()
+def test_the_example_of_the_page_prints_the_transcript(stack, recording, run_example):
+    said = run_example(PAGE, PYTHON, f"ws://127.0.0.1:{stack.port}/v1", recording.path)
+    transcript, usage = said.splitlines()
     with wave.open(str(recording.path)) as file:
         length = file.getnframes() / file.getframerate()
     assert float(usage.split()[0]) == pytest.approx(length, abs=0.001)
