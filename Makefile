@@ -50,7 +50,7 @@ up: .venv/local.stamp
 
 test: .venv/dev.stamp
 	@echo "Every stage alone, and the whole system: on a real Redis, real sockets and real models, in"
-	@echo "$(PROCESSES) processes. About 11 minutes on two cores; the end tells what was skipped, and why."
+	@echo "$(PROCESSES) processes. About 14 minutes on two cores; the end tells what was skipped, and why."
 	$(PYTEST) $(ARGS)
 
 # Everything is tried, whatever fails before it.
