@@ -37,6 +37,7 @@ from gateway.calls.silence import give_place, quiet_legs
 from gateway.calls.spans import NoSpans
 from gateway.calls.table import Calls
 from gateway.conversations.newcomers import Newcomers
+from gateway.conversations.reasons import REVOKED
 from gateway.conversations.reception import Reception
 from gateway.conversations.surroundings import Surroundings
 from gateway.downlink.traces import Traces
@@ -126,8 +127,8 @@ class GatewayServer:
 
     def _end_revoked(self) -> None:
         for conversation in self._reception:
-            if not self._gate.still_good(conversation.who):
-                conversation.revoke()
+            if not self._gate.still_good(conversation.opening.who):
+                conversation.refuse(REVOKED)
         self._files.end_revoked()
 
     def _build(self, link: Link) -> None:

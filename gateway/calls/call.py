@@ -6,29 +6,31 @@ another gateway, gets another `Call` of the same id; this one is then released.
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from websockets.frames import CloseCode
 
 from common.audio import seconds
+from common.bus import wire
+from common.bus.keys import Leg
+from common.bus.reading import Cursor
 from common.options import SessionOptions
-from common.pipeline.control import Hint
 from common.redis.link import Link
 from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
 from gateway.access.meter import Meter, Used
 from gateway.calls.absence import Absence
+from gateway.calls.attendance import Attendance, Audience, Ending
 from gateway.calls.spans import Spans
 from gateway.calls.state import RUNNING, State, Step, after
 from gateway.calls.store import ERASED, Remains, SessionStore
 from gateway.downlink.output import Output
 from gateway.downlink.traces import Traces
 from gateway.feed.feed import Feed
-from gateway.protocols.api import ClientError
 from gateway.protocols.commands import ACK, LAG, Coding
-from gateway.protocols.events import AudioAck, Ended, Event, Failed, GoingAway, Heard
+from gateway.protocols.events import Ended, Failed, GoingAway
 from gateway.record import SessionRecord
 from gateway.standby import Standby
 from gateway.uplink.intake import Intake
@@ -39,28 +41,6 @@ from gateway.uplink.writer import Uplink
 ELSEWHERE = "the call goes on over another connection"
 
 _log = Log(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a call ends for its client: the last event, and the close code with its reason."""
-
-    event: Event
-    close_code: int
-    reason: str
-
-
-class Audience(Protocol):
-    """The client of a call, as the call sees it."""
-
-    def tell(self, events: Sequence[Event]) -> None:
-        """Tell the client of these events."""
-
-    def object(self, error: ClientError) -> None:
-        """Learn what is wrong with audio that was decoded meanwhile."""
-
-    def over(self, ending: Ending) -> None:
-        """Learn that the call is over for this client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +80,8 @@ class Call:
     `owner` tells this connection from all others of the call; `caller` identifies its client. For a
     call that goes on, `stored` is what Redis has of its audio, and `seq` is the last that its
     client has. `coding`: what its audio is compressed as. `over` is called once, when it has ended.
+
+    Implements `gateway.feed.feed.Listener`.
     """
 
     def __init__(
@@ -122,6 +104,7 @@ class Call:
         self.caller = caller
         self.throttle = throttle
         self.finishing_since: float | None = None
+        self._client = Attendance(audience, throttle)
         self.intake = Intake(
             services.uplink,
             services.metrics,
@@ -129,11 +112,10 @@ class Call:
             owner,
             record,
             throttle,
+            self._client,
             stored=stored,
-            on_ack=lambda frame: self.tell([AudioAck(frame)], False),
             on_superseded=self.doubt,
             coding=coding,
-            on_decoded=self._decoded,
         )
         """Its audio."""
         self.output = Output(
@@ -141,7 +123,6 @@ class Call:
             services.metrics,
             name,
             record,
-            self,
             self.intake.arrivals,
             services.traces,
             after=seq,
@@ -152,13 +133,12 @@ class Call:
         """Whether its end was written before it was resumed: only results are left to come."""
         self._services = services
         self._over = over
-        self._audience = audience
         self._state = State.OPENING
         self._ordinal = 0
         self._ran = False
         """Whether it was ever running: a call that was refused has used nothing."""
-        self._released = False
-        self._remains = Remains.NOTHING
+        self._remains: Remains | None = None
+        """What is left of it now that it has ended; None if another goes on with it."""
         self._reason = ""
         self._tasks: set[asyncio.Task[None]] = set()
         self._absence = Absence(services.absent, caller, self.hang_up)
@@ -176,7 +156,7 @@ class Call:
     @property
     def attended(self) -> bool:
         """Whether it has a client."""
-        return self._audience is not None
+        return self._client.present
 
     @property
     def returns(self) -> bool:
@@ -224,14 +204,12 @@ class Call:
 
     def hang_up(self) -> None:
         """End it without its client, which is told nothing more."""
-        self._audience = None
-        self.throttle.forget()
+        self._client.leave()
         self.finish()
 
     def leave(self) -> None:
         """Go on without its client, whose connection broke: it may resume the call for a while."""
-        self._audience = None
-        self.throttle.forget()
+        self._client.leave()
         patience = self._services.patience
         if self._state is State.ENDED:
             return
@@ -253,7 +231,7 @@ class Call:
         """Go on: Redis holds it now, and this gateway owns it."""
         self._ran = True
         self._services.metrics.sessions.inc()
-        self._services.feed.add(self.id, self.output, self.intake.record.doorbell)
+        self._services.feed.add(self.id, self, self.intake.record.doorbell)
         self.intake.attach()
         self._move(Step.STORED)
         if self.ended_before:
@@ -261,57 +239,40 @@ class Call:
 
     def release(self) -> None:
         """Release it because this gateway ends: another will go on with it."""
-        self._let_go(
-            GoingAway(self._services.patience.resume), CloseCode.SERVICE_RESTART, "going_away"
-        )
+        ending = GoingAway(self._services.patience.resume)
+        self._end(None, Ending(ending, CloseCode.SERVICE_RESTART, "going_away"))
 
     def supersede(self) -> None:
         """Release it: its client has resumed it over another connection."""
         if self._state is not State.ENDED:
             _log.info("session.superseded", session=self.id)
         failed = Failed("resumed_elsewhere", ELSEWHERE, fatal=True)
-        self._let_go(failed, CloseCode.POLICY_VIOLATION, "resumed_elsewhere")
+        self._end(None, Ending(failed, CloseCode.POLICY_VIOLATION, "resumed_elsewhere"))
 
     def abandon(self, *, stored: bool = False) -> None:
         """End it because it could not be opened; whatever calls this tells its client.
 
         `stored`: Redis may hold it anyway, so its keys stay for the gateway that finds them.
         """
-        if self._state is not State.ENDED:
-            self._audience, self._released = None, stored
-            self._end()
+        self._end(None if stored else Remains.NOTHING)
 
     def lose(self, code: str, text: str) -> None:
-        """See `gateway.downlink.output.Told`: its results will never be complete."""
+        """End it because its results will never be complete."""
         if self._state is not State.ENDED:
             _log.error("session.lost", session=self.id, reason=text)
-            self._remains = Remains.BROKEN
-            self._end(Ending(Failed(code, text, fatal=True), CloseCode.INTERNAL_ERROR, code))
+        failed = Failed(code, text, fatal=True)
+        self._end(Remains.BROKEN, Ending(failed, CloseCode.INTERNAL_ERROR, code))
 
     def lose_leg(self, channel: int) -> None:
         """Give the call up because a stage has given up this channel: its client may call again."""
         self.lose("internal_error", f"channel {channel} can no longer be transcribed; call again")
 
-    def tell(self, events: Sequence[Event], complete: bool) -> None:
-        """See `gateway.downlink.output.Told`."""
-        if self._audience is not None and events:
-            self._audience.tell(events)
-        if complete and self._state is not State.ENDED:
-            self._remains = Remains.WHOLE
-            self._end(Ending(Ended(), CloseCode.NORMAL_CLOSURE, "finished"))
-
-    def hint(self, hint: Hint) -> None:
-        """See `gateway.downlink.output.Told`."""
-        if self.running and self.finishing_since is None:
-            self.intake.hint(hint)
-
     def overdraw(self) -> None:
         """End it because its API key has no audio left; what was said is still transcribed."""
         if self.finishing_since is not None:
             return
-        self.tell(
-            [Failed("key_audio", "the key's audio of the day is used up", fatal=False)], False
-        )
+        text = "the key's audio of the day is used up"
+        self._client.tell([Failed("key_audio", text, fatal=False)])
         self.finish()
 
     def give_place(self) -> None:
@@ -319,20 +280,39 @@ class Call:
         silence = round(self.silence)
         _log.info("session.silent", session=self.id, seconds=silence)
         text = f"no audio came for {silence} s, and another client needs the place"
-        self.tell([Failed("silent", text, fatal=False)], False)
+        self._client.tell([Failed("silent", text, fatal=False)])
         self.finish()
 
+    # --- its results ---
+
+    def cursors(self, kinds: Mapping[Leg, set[str]] | None) -> Iterable[Cursor]:
+        """See `Listener`."""
+        return self.output.cursors(kinds)
+
+    def deliver(self, news: Mapping[bytes, list[wire.RawEntry]]) -> None:
+        """See `Listener`."""
+        results = self.output.read(news)
+        if self.running and self.finishing_since is None:
+            for hint in results.hints:
+                self.intake.hint(hint)
+        self._client.tell(results.events)
+        if results.complete:
+            self._end(Remains.WHOLE, Ending(Ended(), CloseCode.NORMAL_CLOSURE, "finished"))
+        self.output.sent(results.events)
+
     def doubt(self) -> None:
-        """See `gateway.downlink.output.Told`."""
+        """See `Listener`."""
         self.spawn(self._look_who_owns(), "owner")
 
-    def _decoded(self, news: int | ClientError) -> None:
-        if self._audience is None:
-            return
-        if isinstance(news, ClientError):
-            self._audience.object(news)
-        else:
-            self._audience.tell([Heard(news)])
+    def fail(self, error: Exception) -> None:
+        """See `Listener`."""
+        # What cannot be read now cannot be read at the next look either.
+        _log.exception("session.failed", error, session=self.id)
+        self.lose("internal_error", "the server made a mistake")
+
+    def heard(self, heard: Mapping[int, int]) -> None:
+        """Tell how far behind recognition is; `heard`: positions of channels, where known."""
+        self._client.tell(self.output.lags(heard, self.intake.position))
 
     async def _look_who_owns(self) -> None:
         (owner,) = await self._services.store.owners([self.id])
@@ -353,22 +333,19 @@ class Call:
             if not self.ended_before:
                 self.intake.finish(self._ordinal)
 
-    def _let_go(self, event: Event, close_code: int, reason: str) -> None:
-        if self._state is not State.ENDED:
-            self._released = True
-            self._end(Ending(event, close_code, reason))
-
-    def _end(self, ending: Ending | None = None) -> None:
+    def _end(self, remains: Remains | None, ending: Ending | None = None) -> None:
+        """End it, unless it has ended; None remains of one that another goes on with."""
+        if self._state is State.ENDED:
+            return
+        self._remains = remains
+        self._reason = ending.reason if ending is not None else ""
         self.throttle.close()
         self._absence.close()
         if self.running:
             self._services.metrics.sessions.dec()
             self.output.close()
         self._move(Step.END)
-        self._reason = ending.reason if ending is not None else ""
-        audience, self._audience = self._audience, None
-        if audience is not None and ending is not None:
-            audience.over(ending)
+        self._client.dismiss(ending)
         self._over(self)
 
     # --- afterwards ---
@@ -381,11 +358,11 @@ class Call:
         waiting = self._tasks - {asyncio.current_task()}
         await asyncio.gather(*waiting, return_exceptions=True)
         services = self._services
-        if not self._released:
+        if self._remains is not None:
             await services.forget(self.id)
-        services.feed.remove(self.id, self.output, self.intake.record.doorbell)
+        services.feed.remove(self.id, self, self.intake.record.doorbell)
         self.intake.detach()
-        if self._released:
+        if self._remains is None:
             return
         await services.traces.write()  # before its lifetime is set
         if self._ran:

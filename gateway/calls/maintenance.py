@@ -98,7 +98,7 @@ class Maintenance:
                     heard[call][leg.leg.channel] = progress.heard.position
             for call, positions in heard.items():
                 if call.running:
-                    call.output.heard(positions, call.intake.position)
+                    call.heard(positions)
 
     async def bound_stores_for_ever(self) -> None:
         """Stop reading the audio of calls that have too much in store."""

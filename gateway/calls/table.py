@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from gateway.calls.call import Audience, Call, Services
+from gateway.calls.attendance import Audience
+from gateway.calls.call import Call, Services
 from gateway.calls.store import Acquired
 from gateway.protocols.commands import Coding
 from gateway.record import SessionRecord

@@ -1,5 +1,6 @@
 """How a conversation gets its call: a new one is opened, or one of before is found again."""
 
+import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
@@ -7,16 +8,22 @@ from uuid import uuid4
 
 from common.telemetry.logs import Log
 from gateway.access.principal import Principal
-from gateway.calls.call import Audience, Call
+from gateway.calls.attendance import Audience
+from gateway.calls.call import Call
 from gateway.calls.opening import NOT_DENOISED, Refused, Resumption
 from gateway.calls.state import State
 from gateway.calls.table import Holder
-from gateway.conversations.asking import asked_by, check_again, recounted, vouched_for
+from gateway.conversations.asking import (
+    asked_by,
+    check_again,
+    not_new,
+    recounted,
+    vouched_for,
+)
 from gateway.conversations.client import Newcomer
 from gateway.conversations.reasons import UNOPENABLE, Reason
 from gateway.conversations.surroundings import Surroundings
 from gateway.protocols import commands
-from gateway.protocols.api import ClientError
 from gateway.protocols.events import Created, Event, Failed, Resumed
 from gateway.protocols.tracing import Parent
 from gateway.record import ResumeToken
@@ -28,8 +35,9 @@ _log = Log(__name__)
 class Opening:
     """What one conversation knows until it has its call: who asks, and under which name.
 
-    `name` is the call's id, unless the client resumes another call. `who` makes it; unless
-    `vouched`, the message that opens the call says who. `resumable`: its client can resume it.
+    `name` is the call's id, unless the client resumes another call; with `returning` it must.
+    `who` makes it; unless `vouched`, the message that opens the call says who. `resumable`: a call
+    whose connection breaks waits for its client. `waits_s`: see `gateway.protocols.api.Protocol`.
     `parent` is the client's span.
     """
 
@@ -40,9 +48,11 @@ class Opening:
         *,
         name: str,
         who: Principal,
-        vouched: bool,
-        resumable: bool,
-        parent: Parent | None,
+        vouched: bool = True,
+        returning: bool = False,
+        resumable: bool = False,
+        waits_s: float = 0.0,
+        parent: Parent | None = None,
     ) -> None:
         self.name = name
         self.who = who
@@ -52,10 +62,13 @@ class Opening:
         self._around = around
         self._throttle = throttle
         self._vouched = vouched
+        self._returning = returning
+        self._waits_s = waits_s
         self._late = False
         """Whether it was a message that said who asks."""
         self._parent = parent
         self._came_as = who.caller
+        self._resuming: asyncio.Task[None] | None = None
 
     # --- one that has no call yet ---
 
@@ -63,9 +76,11 @@ class Opening:
         """Count it with those that have no call yet."""
         self._around.newcomers.add(self._came_as, newcomer)
 
-    def wait_longer(self, newcomer: Newcomer, seconds: float) -> None:
-        """Let it wait for `seconds` more; see `Newcomers.late`."""
-        self._around.newcomers.late(self._came_as, newcomer, seconds)
+    def wait_longer(self, newcomer: Newcomer) -> bool:
+        """Let it wait if its protocol does, and return whether it does; see `Newcomers.late`."""
+        if self._waits_s:
+            self._around.newcomers.late(self._came_as, newcomer, self._waits_s)
+        return bool(self._waits_s)
 
     def wait_no_more(self, newcomer: Newcomer) -> None:
         """Count it no more: it has a call, or is over."""
@@ -79,6 +94,8 @@ class Opening:
 
     def introduce(self, opened: commands.Open) -> None:
         """Learn who asks, where the message says so. Raises ClientError."""
+        if self._returning:
+            raise not_new()
         if not self._vouched:
             self.who = vouched_for(self._around.gate, self.who, opened.credential)
             self._vouched = self._late = True
@@ -130,6 +147,10 @@ class Opening:
 
     # --- a call that goes on ---
 
+    def resume_soon(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run the task that resumes a call."""
+        self._resuming = asyncio.create_task(work, name=f"resume:{self.name}")
+
     async def find(self, asked: commands.Resume, holder: Holder) -> Resumption:
         """Return the call that a client resumes; it is `holder`'s now. Raises Refused."""
         tenant = self.who.tenant
@@ -163,17 +184,17 @@ class Opening:
 
     # --- a client that gets no call ---
 
-    async def attempt(self, work: Coroutine[Any, Any, None]) -> Reason | None:
-        """Open or resume; return why the client gets no call, or None. Raises ClientError."""
-        try:
-            await work
-        except Refused as refused:
-            self._around.metrics.refusals.labels(refused.reason).inc()
-            _log.warning("session.refused", session=self.name, reason=str(refused))
-            return Reason(refused.close_code, refused.code, str(refused), refused.retry_after)
-        except ClientError:
-            raise
-        except Exception as error:
-            _log.exception("session.open_failed", error, session=self.name)
-            return UNOPENABLE
-        return None
+    def failed(self, error: Exception) -> Reason:
+        """Count an error of opening or resuming; return what the client is told."""
+        if isinstance(error, Refused):
+            self._around.metrics.refusals.labels(error.reason).inc()
+            _log.warning("session.refused", session=self.name, reason=str(error))
+            return Reason(error.close_code, error.code, str(error), error.retry_after)
+        _log.exception("session.open_failed", error, session=self.name)
+        return UNOPENABLE
+
+    async def leave_admission(self) -> None:
+        """Stop counting in admission; for a conversation that ended without a call."""
+        if self._resuming is not None:
+            await asyncio.gather(self._resuming, return_exceptions=True)
+        await self._around.handshakes.leave(self.name)

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from websockets.frames import CloseCode
 
+from gateway.calls.attendance import Ending
 from gateway.calls.call import ELSEWHERE
+from gateway.protocols.events import Failed
 
 _POLICY = CloseCode.POLICY_VIOLATION
 
@@ -18,6 +20,12 @@ class Reason:
     text: str
     retry_after: float | None = None
     stored: bool = False
+
+    @property
+    def ending(self) -> Ending:
+        """How the client learns of it."""
+        failed = Failed(self.code, self.text, fatal=True, retry_after=self.retry_after)
+        return Ending(failed, self.close_code, self.code)
 
 
 MISTAKE = Reason(CloseCode.INTERNAL_ERROR, "internal_error", "the server made a mistake")

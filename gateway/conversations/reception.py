@@ -7,6 +7,7 @@ from common.options import SessionOptions
 from gateway.access.principal import Principal
 from gateway.conversations.client import Client
 from gateway.conversations.conversation import Conversation
+from gateway.conversations.opening import Opening
 from gateway.conversations.surroundings import Surroundings
 from gateway.protocols.api import Carrier, Codec, Protocol, Request
 from gateway.protocols.tracing import parent_of
@@ -69,22 +70,27 @@ class Reception:
         who: Principal,
         returning: bool = False,
     ) -> Conversation:
-        """Begin a conversation with an admitted client; see `Conversation`."""
+        """Begin a conversation with an admitted client; see `Opening`."""
         throttle = Throttle(name, client.set_paused, rate=self._audio_rate, burst=self._audio_burst)
+        opening = Opening(
+            self._around,
+            throttle,
+            name=name,
+            who=who,
+            vouched=protocol.credential_in is not Carrier.MESSAGES,
+            returning=returning,
+            resumable=protocol.resumable,
+            waits_s=protocol.waits_s,
+            parent=parent_of(request),
+        )
         conversation = Conversation(
             self._around,
             self.codec(protocol, request),
             client,
             throttle,
+            opening,
             self._ended,
-            name=name,
-            who=who,
-            returning=returning,
-            resumable=protocol.resumable,
             idle_s=protocol.idle_s,
-            waits_s=protocol.waits_s,
-            vouched=protocol.credential_in is not Carrier.MESSAGES,
-            parent=parent_of(request),
         )
         self._conversations.add(conversation)
         if self._flooded():
@@ -104,7 +110,7 @@ class Reception:
     def _ended(self, conversation: Conversation) -> None:
         self._conversations.discard(conversation)
         if conversation.call is None:
-            leaving = asyncio.create_task(conversation.leave_admission())
+            leaving = asyncio.create_task(conversation.opening.leave_admission())
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
         self._changed()

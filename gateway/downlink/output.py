@@ -1,8 +1,7 @@
-"""Sends a call's results to its client, and measures how late they are."""
+"""A call's results for its client, and how late they are."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 from common.audio import samples, seconds
 from common.bus import wire
@@ -11,12 +10,11 @@ from common.bus.reading import Cursor
 from common.options import SessionOptions
 from common.pipeline.control import Hint
 from common.redis.link import Link
-from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
 from gateway.downlink.judgements import Judgement, Judgements
 from gateway.downlink.late_words import LateWords
 from gateway.downlink.traces import CallTrace, Traces
-from gateway.endpointing.tail import Place, hint
+from gateway.endpointing import tail
 from gateway.feed.keywords import KeywordSpotter
 from gateway.feed.results import PauseText, Results
 from gateway.protocols.commands import KEYWORD, LAG
@@ -24,34 +22,26 @@ from gateway.protocols.events import Event, Final, Lag, Partial, Timing
 from gateway.record import SessionRecord
 from gateway.uplink.arrivals import Arrivals
 
-_log = Log(__name__)
-
 _LAG_FROM = 2.0
 """Least lag that a client is told of, in seconds: the figure may be 1 s old."""
 
 
-class Told(Protocol):
-    """The session, as its results see it."""
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What new entries come to, in order; `complete`: nothing will follow.
 
-    def tell(self, events: Sequence[Event], complete: bool) -> None:
-        """Tell the client of these events; `complete`: they were the last."""
+    `hints`: how long a pause may be, by its words.
+    """
 
-    def hint(self, hint: Hint) -> None:
-        """Let a pause be as long as its words suggest."""
-
-    def doubt(self) -> None:
-        """See `gateway.feed.feed.Listener`."""
-
-    def lose(self, code: str, text: str) -> None:
-        """Give the call up, and tell the client why."""
+    events: Sequence[Event]
+    hints: Sequence[Hint]
+    complete: bool
 
 
 class Output:
     """The results of one call for one connection; `after` is the last `seq` its client has.
 
     `words_wait`: seconds that the end of the call waits for words still to come.
-
-    Implements `gateway.feed.feed.Listener` for the session, which is `told`.
     """
 
     def __init__(
@@ -60,7 +50,6 @@ class Output:
         metrics: GatewayMetrics,
         session: str,
         record: SessionRecord,
-        told: Told,
         arrivals: Arrivals,
         traces: Traces,
         *,
@@ -70,8 +59,6 @@ class Output:
         legs = [Leg(session, channel) for channel in range(record.audio.channels)]
         self._arrivals = arrivals
         self._trace = CallTrace(traces, session, arrivals)
-        self._told = told
-        self._session = session
         self._metrics = metrics
         self._words_wait = words_wait
         partials = record.options.interim_results
@@ -105,43 +92,37 @@ class Output:
             self._keywords.configure(options)
 
     def cursors(self, kinds: Mapping[Leg, set[str]] | None) -> Iterable[Cursor]:
-        """See `Listener`."""
+        """See `gateway.feed.feed.Listener`."""
         return self._results.cursors(kinds)
 
-    def deliver(self, news: Mapping[bytes, list[wire.RawEntry]]) -> None:
-        """See `Listener`."""
+    def read(self, news: Mapping[bytes, list[wire.RawEntry]]) -> Came:
+        """Read new entries by stream key."""
         events = [self._timed(event) for event in self._results.read(news)]
-        for pause in self._results.paused:
-            self._weigh(pause)
+        hints = [hint for pause in self._results.paused if (hint := self._weigh(pause))]
         if self._keywords is not None:
             events = [each for e in events for each in (e, *self._keywords.spot(e))]
         self._late_words.note(self._results.awaited)
         if self._results.ended:
             self._count(self._judgements.close())
-        self._told.tell(events, self._complete())
+        return Came(events, hints, self._complete())
+
+    def sent(self, events: Sequence[Event]) -> None:
+        """Take note of events that were just sent."""
         self._trace.note(events)
 
-    def doubt(self) -> None:
-        """See `Listener`."""
-        self._told.doubt()
+    def lags(self, heard: Mapping[int, int], position: int) -> Sequence[Lag]:
+        """Note how far channels were heard, if that is known, and where their audio ends.
 
-    def fail(self, error: Exception) -> None:
-        """See `Listener`."""
-        # What cannot be read now cannot be read at the next look either.
-        _log.exception("session.failed", error, session=self._session)
-        self._told.lose("internal_error", "the server made a mistake")
-
-    def heard(self, heard: Mapping[int, int], position: int) -> None:
-        """Note how far channels were heard, if that is known, and where their audio ends."""
+        Returns what a client is told of it, if it wants to know.
+        """
         self._heard.update(heard)
-        events: list[Event] = []
+        events = []
         for channel, until in self._heard.items():
             lag = seconds(max(0, position - until))
             if lag >= _LAG_FROM or self._lags.get(channel, 0.0) >= _LAG_FROM:
                 events.append(Lag(channel, lag))
             self._lags[channel] = lag
-        if events and self._tells_lag:
-            self._told.tell(events, False)
+        return events if self._tells_lag else ()
 
     def forgo_overdue_words(self) -> None:
         """See `LateWords.forgo_overdue`."""
@@ -160,15 +141,15 @@ class Output:
             return False
         return True
 
-    def _weigh(self, pause: PauseText) -> None:
+    def _weigh(self, pause: PauseText) -> Hint | None:
         """Say how long a pause may be. Not of an upload, whose audio is far beyond it already."""
         if not self._arrivals.live:
-            return
-        place = Place(pause.channel, pause.utterance, pause.said.end)
+            return None
+        place = tail.Place(pause.channel, pause.utterance, pause.said.end)
         said = pause.said
-        found = hint(place, said.text, said.language, self._options, said.slot)
-        if found.eager or found.silence != samples(self._options.silence_threshold):
-            self._told.hint(found)
+        found = tail.hint(place, said.text, said.language, self._options, said.slot)
+        told = found.eager or found.silence != samples(self._options.silence_threshold)
+        return found if told else None
 
     def _judge(self, final: Final) -> None:
         """Measure how well silence ended a live utterance, and those before it."""

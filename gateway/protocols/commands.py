@@ -178,4 +178,5 @@ class Mistake:
 
 
 Boundary: TypeAlias = Skip | Reformat | Flush | Finish
-Command: TypeAlias = Say | Open | Resume | Audio | Digit | Configure | Boundary | Mistake
+OfCall: TypeAlias = Audio | Digit | Configure | Boundary
+Command: TypeAlias = Say | Open | Resume | OfCall | Mistake

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE, seconds
 from common.bus import wire
@@ -17,6 +17,7 @@ from common.telemetry.logs import Log
 from common.telemetry.metrics import GatewayMetrics
 from gateway.protocols.api import ClientError
 from gateway.protocols.commands import ACK, AudioFormat, Coding
+from gateway.protocols.events import AudioAck, Event, Heard
 from gateway.record import SessionRecord
 from gateway.uplink.arrivals import Arrivals
 from gateway.uplink.decoder import AudioDecoder, resume_frame
@@ -45,16 +46,26 @@ class Flushed(NamedTuple):
     since: float
 
 
+class Speaker(Protocol):
+    """The client of a call, as what it says is taken in."""
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Tell the client of these events."""
+
+    def object(self, error: ClientError) -> None:
+        """Tell the client what is wrong with its audio."""
+
+
 class Intake:
     """All legs of one call, in step, as written by one owner.
 
     For a resumed call, `stored` is what Redis has of each leg, and the audio goes on from the
-    client's frame `start`. If the client wants acknowledgements, `on_ack` gets about once a second
-    a frame before which the client need keep nothing. `on_superseded` is called when Redis says
-    that the call has another owner, or is gone.
+    client's frame `start`. If the client wants acknowledgements, it is told about once a second of
+    a frame before which it need keep nothing. `on_superseded` is called when Redis says that the
+    call has another owner, or is gone.
 
     Compressed audio (`coding`) is decoded in a thread; what was asked for behind it waits until it
-    is. `on_decoded` gets the position of its end, and what is wrong with it.
+    is. The client is told of the position of its end, and of what is wrong with it.
     """
 
     def __init__(
@@ -65,12 +76,11 @@ class Intake:
         owner: str,
         record: SessionRecord,
         throttle: Throttle,
+        client: Speaker,
         *,
         stored: Sequence[StoredLeg] = (),
-        on_ack: Callable[[int], None],
         on_superseded: Callable[[], None],
         coding: Coding | None = None,
-        on_decoded: Callable[[int | ClientError], None] = lambda news: None,
     ) -> None:
         self.record = record
         """The terms of the call; whether it is denoised was settled when it was opened."""
@@ -82,19 +92,18 @@ class Intake:
         self._uplink = uplink
         self._metrics = metrics
         self._throttle = throttle
-        self._on_ack = on_ack if ACK in record.events else None
+        self._client = client
+        self._acknowledges = ACK in record.events
         self._acked = 0
         self._unnoted = 0
         self._noted = False
         self._attached = False
-        self._on_decoded = on_decoded
         self.flushes: deque[Flushed] = deque(maxlen=_FLUSHES_KEPT)
         """Those that VAD may not have heard, oldest first."""
         self._inflow = None
         if coding is not None:
-            self._inflow = Inflow(
-                coding, record.audio.channels, throttle, self._decoded, on_decoded
-            )
+            channels = record.audio.channels
+            self._inflow = Inflow(coding, channels, throttle, self._decoded, client.object)
         self.legs = [
             LegUplink(
                 Leg(session, channel),
@@ -103,7 +112,7 @@ class Intake:
                 last=stored[channel].last if stored else wire.NOTHING,
                 stored=self.arrivals.stored,
                 came=self._came,
-                on_written=self._written if self._on_ack is not None else None,
+                on_written=self._written,
                 on_superseded=on_superseded,
                 on_deleted=partial(self._flush_again, channel),
                 recorded=record.options.record if record.recorded else None,
@@ -211,7 +220,7 @@ class Intake:
     def _decoded(self, pcm: bytes) -> None:
         self._grow(self._ingest.push(pcm))
         self._wake()
-        self._on_decoded(self.position)
+        self._client.tell([Heard(self.position)])
 
     def _configure(self, options: SessionOptions, ordinal: int, packed: bytes) -> None:
         self._control(Configure(options), ordinal, options=packed)
@@ -262,8 +271,6 @@ class Intake:
     def _wake(self) -> None:
         for leg in self.legs:
             if leg.waiting > MOST_WAITING:
-                for each in self.legs:
-                    each.on_written = self._written
                 self._throttle.store(leg.waiting)
             if self._attached:
                 self._uplink.touch(leg)
@@ -271,9 +278,9 @@ class Intake:
     def _written(self) -> None:
         if self._throttle.full:
             self._throttle.store(max(leg.waiting for leg in self.legs))
-        if self._on_ack is None:
+        if not self._acknowledges:
             return
         safe = min(leg.written for leg in self.legs) - _ACK_BEHIND
         if safe - self._acked >= SAMPLE_RATE:
             self._acked = safe
-            self._on_ack(resume_frame(self.record.audio, safe))
+            self._client.tell([AudioAck(resume_frame(self.record.audio, safe))])

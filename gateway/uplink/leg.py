@@ -77,7 +77,7 @@ class LegUplink:
         last: StreamId = wire.NOTHING,
         stored: Marks,
         came: Callable[[int], float | None],
-        on_written: Callable[[], None] | None,
+        on_written: Callable[[], None],
         on_superseded: Callable[[], None],
         on_deleted: Callable[[], None],
         recorded: bool | None = None,
@@ -208,8 +208,7 @@ class LegUplink:
         recent.extend([(now, entry) for entry in flying])
         while recent and (recent[0][1][0] < oldest or recent[0][0] < before):
             recent.popleft()
-        if self.on_written is not None:
-            self.on_written()
+        self.on_written()
         return bool(self._sealed)
 
     def holds(self, written: StreamId) -> bool:

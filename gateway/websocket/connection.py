@@ -23,6 +23,7 @@ from websockets.protocol import State
 from common.telemetry.logs import Log
 from gateway.access.principal import stranger
 from gateway.conversations.conversation import Conversation
+from gateway.conversations.reasons import FLOOD
 from gateway.turns.budget import PIECE, TURN, Budget
 from gateway.turns.crowd import Crowd
 from gateway.websocket import limits
@@ -198,7 +199,8 @@ class WebSocketConnection(ServerConnection):
         size, conversation = end - payload, self._conversation
         message = None if self._amid_message else binary_message(data, frame)
         if message is not None and conversation is not None:
-            if size > PIECE and conversation.divisible and not conversation.is_control(message):
+            codec = conversation.codec
+            if size > PIECE and codec.divisible and not codec.is_control(message):
                 self._pieces.extend(message[at : at + PIECE] for at in range(0, size, PIECE))
             else:
                 self._message(conversation, False, message)
@@ -212,7 +214,7 @@ class WebSocketConnection(ServerConnection):
         flooded = self._budget.trifle(size, now)
         if flooded and self._closing is None and self._conversation is not None:
             self._objected = self._deaf = True
-            self._conversation.end_flood()
+            self._conversation.refuse(FLOOD)
             self.transport.pause_reading()
             self.loop.call_later(limits.FLOOD_CLOSING, self.transport.abort)
 
@@ -223,8 +225,12 @@ class WebSocketConnection(ServerConnection):
             if (unsent := self.transport.get_write_buffer_size()) > limits.MOST_BUFFERED:
                 self._note_too_slow(unsent)
                 self.transport.abort()
-        elif self._conversation is not None:
-            self._receive(self._conversation, event)
+        elif self._conversation is None:
+            return
+        elif event.opcode is Opcode.CONT or not event.fin:
+            self._gather(self._conversation, event)
+        else:
+            self._message(self._conversation, event.opcode is Opcode.TEXT, bytes(event.data))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wake the writer, which then ends the conversation."""
@@ -366,12 +372,6 @@ class WebSocketConnection(ServerConnection):
             self._too_slow = True
             _log.warning("client.too_slow", unsent=unsent)
 
-    def _receive(self, conversation: Conversation, frame: Frame) -> None:
-        if frame.opcode is Opcode.CONT or not frame.fin:
-            self._gather(conversation, frame)
-        else:
-            self._message(conversation, frame.opcode is Opcode.TEXT, bytes(frame.data))
-
     def _gather(self, conversation: Conversation, frame: Frame) -> None:
         # The library bounds the sum of a message's fragments by max_size before they come here.
         if frame.opcode is not Opcode.CONT:
@@ -382,7 +382,7 @@ class WebSocketConnection(ServerConnection):
             self._message(conversation, self._fragments_are_text, message)
 
     def _message(self, conversation: Conversation, is_text: bool, data: bytes) -> None:
-        if not is_text and (is_text := conversation.is_control(data)):
+        if not is_text and (is_text := conversation.codec.is_control(data)):
             self._trifle(len(data), monotonic())
         if self._closing is not None:
             return

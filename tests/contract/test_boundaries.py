@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from common.options import SessionOptions
 from gateway.conversations.conversation import Conversation
+from gateway.conversations.opening import Opening
 from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import Request, Transport
 from gateway.protocols.commands import AudioFormat, Encoding
@@ -269,14 +270,15 @@ class Line:
         self.table = Table(beside=beside)
         self.client = Client()
         self.protocol = BY_NAME[way.name]
+        around = self.table.shared
+        throttle = Throttle("s", self.client.set_paused, rate=1e6, burst=1e6)
         self.conversation = Conversation(
-            self.table.shared,
+            around,
             self.protocol.build(SessionOptions(), Request(query=way.query, session="s" * 32)),
             self.client,
-            Throttle("s", self.client.set_paused, rate=1e6, burst=1e6),
+            throttle,
+            Opening(around, throttle, name="s" * 32, who=SOMEBODY),
             lambda conversation: None,
-            name="s" * 32,
-            who=SOMEBODY,
         )
         self.conversation.begin()
 
@@ -284,7 +286,7 @@ class Line:
         """Hand messages over as the connection does."""
         for message in messages:
             if isinstance(message, bytes) and self.protocol.transport is Transport.WEBSOCKET:
-                text = message.decode() if self.conversation.is_control(message) else None
+                text = message.decode() if self.conversation.codec.is_control(message) else None
                 self.conversation.receive(message if text is None else text)
             else:
                 self.conversation.receive(message)

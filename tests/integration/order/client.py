@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from gateway.access.principal import anonymous
 from gateway.conversations.conversation import Conversation
+from gateway.conversations.reasons import REVOKED
 from gateway.protocols import PROTOCOLS
 from gateway.protocols.api import Message, Request
 from gateway.server import GatewayServer
@@ -174,7 +175,7 @@ class Client:
     def revoke(self) -> None:
         """Let its key be revoked."""
         assert self._conversation is not None
-        self._conversation.revoke()
+        self._conversation.refuse(REVOKED)
 
     async def resume(self, gateway: GatewayServer, attempt: int) -> dict[str, Any] | None:
         """Resume over a new connection; return what the server says of it, None if it refuses."""

@@ -35,6 +35,7 @@ from gateway.calls.store import SessionStore
 from gateway.calls.table import Calls
 from gateway.conversations.conversation import Conversation
 from gateway.conversations.newcomers import Newcomers
+from gateway.conversations.opening import Opening
 from gateway.conversations.surroundings import Surroundings as ConversationSurroundings
 from gateway.downlink.traces import Traces
 from gateway.protocols import native
@@ -346,16 +347,21 @@ class Table:
             self.__dict__ |= {k: v for k, v in beside.__dict__.items() if k != "client"}
         self.over: list[Conversation] = []
         name = uuid4().hex
+        throttle = Throttle(name, self.client.set_paused, rate=16, burst=30)
         self.conversation = Conversation(
             self.shared,
             native.PROTOCOL.build(SessionOptions(), Request()),
             self.client,
-            Throttle(name, self.client.set_paused, rate=16, burst=30),
+            throttle,
+            Opening(
+                self.shared,
+                throttle,
+                name=name,
+                who=SOMEBODY,
+                returning=returning,
+                resumable=True,
+            ),
             self.over.append,
-            name=name,
-            who=SOMEBODY,
-            returning=returning,
-            resumable=True,
         )
         self._adopted: Call | None = None
 
@@ -449,7 +455,7 @@ class Table:
         """Wait until what has ended is removed."""
         await self.calls.settle(5)
         if self.conversation.call is None and self.over:
-            await self.conversation.leave_admission()
+            await self.conversation.opening.leave_admission()
 
     def written(self, channel: int = 0) -> list[bytes]:
         """Write what waits in a leg that was touched; return it, with a control's type as its
@@ -459,7 +465,7 @@ class Table:
 
     def deliver(self, news: dict[bytes, list[wire.RawEntry]]) -> None:
         """Give the call what was read from its result streams."""
-        self.call.output.deliver(news)
+        self.call.deliver(news)
 
     def text(self, channel: int = 0) -> bytes:
         return Leg(self.call.id, channel).key("text")

@@ -64,7 +64,7 @@ class Caller:
                 last=last[channel] if last else wire.NOTHING,
                 stored=Marks(0),
                 came=lambda position: None,
-                on_written=None,
+                on_written=lambda: None,
                 on_superseded=lambda: None,
                 on_deleted=lambda: None,
                 recorded=known.record.options.record,

@@ -257,7 +257,7 @@ async def test_a_bug_of_ours_ends_only_this_call(table):
 
 async def test_results_that_cannot_be_read_end_the_call(table):
     await table.open()
-    table.call.output.fail(ZeroDivisionError())
+    table.call.fail(ZeroDivisionError())
     assert table.client.kinds[-1] == "internal_error"
     assert table.client.closed == (1011, "internal_error")
 

@@ -350,7 +350,7 @@ async def test_nobody_is_told_of_it_unasked(table):
     await table.open()
     (leg,) = table.call.intake.legs
     leg.written = 640_000
-    assert leg.on_written is None
+    leg.on_written()
     assert table.client.kinds == ["session_created"]
 
 

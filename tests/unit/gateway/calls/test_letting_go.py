@@ -13,6 +13,7 @@ from common.options import SessionOptions
 from common.pipeline.record import WIRE_VERSION, pack
 from gateway.calls.state import State
 from gateway.calls.store import Acquired
+from gateway.conversations.reasons import FLOOD
 from gateway.uplink.leg import StoredLeg
 from tests.unit.gateway.feed.test_results import end, item
 from tests.unit.gateway.stand_ins import (
@@ -61,7 +62,7 @@ async def test_what_the_older_holds_goes_and_the_call_stays(table):
     await newer.come_back()
     await table.disposed()
     assert not [command for command in table.around.commands if command[0] == "UNLINK"]
-    assert table.around.listeners == {"call": newer.call.output}
+    assert table.around.listeners == {"call": newer.call}
     assert table.around.left == []
     assert table.around.legs == set(newer.call.intake.legs)
     assert list(table.calls) == [newer.call]
@@ -85,11 +86,11 @@ async def test_of_two_that_come_back_at_once_the_later_has_the_call(table):
 async def test_a_doubt_is_settled_by_asking_redis(table):
     table.around.call = StoredCall(StreamId(1600, 1))
     await table.come_back()
-    table.call.output.doubt()
+    table.call.doubt()
     await quiet()
     assert table.client.closed is None
     table.around.owner = b"another"
-    table.call.output.doubt()
+    table.call.doubt()
     await quiet()
     assert table.client.kinds[-1] == "resumed_elsewhere"
     assert table.client.closed == (POLICY_VIOLATION, "resumed_elsewhere")
@@ -340,7 +341,7 @@ async def test_a_client_that_resumes_an_orphan_after_all_gets_what_it_says(table
 async def test_a_client_that_floods_is_told_and_what_it_said_is_still_transcribed(table):
     await table.open()
     table.conversation.receive(bytes(320))
-    table.conversation.end_flood()
+    table.conversation.refuse(FLOOD)
     assert table.client.kinds[-1] == "message_rate"
     assert table.client.closed == (1008, "message_rate")
     assert table.refused("message_rate") == 1

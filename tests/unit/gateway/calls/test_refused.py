@@ -76,7 +76,7 @@ def test_every_reason_is_tried_here():
 
 
 def _with_token(table: Table) -> None:
-    who = replace(table.conversation.who, once=_TOKEN, key="k", limits=Limits(1, 60, 5))
+    who = replace(table.conversation.opening.who, once=_TOKEN, key="k", limits=Limits(1, 60, 5))
     table.conversation.opening.who = who
 
 

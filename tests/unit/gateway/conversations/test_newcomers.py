@@ -8,6 +8,7 @@ import pytest
 from common.options import SessionOptions
 from gateway.conversations.conversation import Conversation
 from gateway.conversations.newcomers import Newcomers
+from gateway.conversations.opening import Opening
 from gateway.protocols import PROTOCOLS, audiosocket
 from gateway.protocols.api import Codec, Protocol, Request
 from gateway.uplink.throttle import Throttle
@@ -79,16 +80,11 @@ def test_the_client_with_the_most_makes_room():
 def connected(table: Table, protocol: Protocol) -> tuple[Conversation, Client, Codec]:
     client = Bystander()
     codec = protocol.build(SessionOptions(), Request(query=QUERIES.get(protocol.name, QUERY)))
-    conversation = Conversation(
-        table.shared,
-        codec,
-        client,
-        Throttle("s", client.set_paused, rate=16, burst=30),
-        lambda conversation: None,
-        name="s",
-        who=SOMEBODY,
-        waits_s=protocol.waits_s,
-    )
+    throttle = Throttle("s", client.set_paused, rate=16, burst=30)
+    waits_s = protocol.waits_s
+    opening = Opening(table.shared, throttle, name="s", who=SOMEBODY, waits_s=waits_s)
+    ended: list[Conversation] = []
+    conversation = Conversation(table.shared, codec, client, throttle, opening, ended.append)
     return conversation, client, codec
 
 

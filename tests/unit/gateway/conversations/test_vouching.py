@@ -10,6 +10,7 @@ from common.options import SessionOptions
 from gateway.access.gate import Denied
 from gateway.access.principal import Principal, stranger
 from gateway.conversations.conversation import Conversation
+from gateway.conversations.opening import Opening
 from gateway.protocols.api import Codec, Message
 from gateway.protocols.commands import AudioFormat, Command, Open
 from gateway.protocols.events import Event, Failed
@@ -36,7 +37,7 @@ class Doorman:
         return {"acme": 9}.get(tenant, 0)
 
 
-class Opening(Codec):
+class Credential(Codec):
     """Opens its call with the credential that it is given."""
 
     def receive_text(self, message: str) -> Sequence[Command]:
@@ -57,8 +58,10 @@ def table() -> Table:
 def conversation(table: Table) -> Conversation:
     object.__setattr__(table.shared, "gate", cast(Any, Doorman()))
     throttle = Throttle("call", table.client.set_paused, rate=16, burst=30)
-    asked = table.shared, Opening(), table.client, throttle, table.over.append
-    return Conversation(*asked, name="call", who=BEFORE, vouched=False)
+    opening = Opening(table.shared, throttle, name="call", who=BEFORE, vouched=False)
+    return Conversation(
+        table.shared, Credential(), table.client, throttle, opening, table.over.append
+    )
 
 
 async def test_the_call_is_the_tenants_with_the_options_that_its_token_binds(table):

@@ -1,11 +1,11 @@
 """What a client is told of its results, and of its call's lag."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
+from common.bus import wire
 from common.bus.keys import Leg
 from common.options import SessionOptions
 from common.pipeline.control import Hint
@@ -14,7 +14,7 @@ from common.redis.link import Link
 from gateway.downlink.output import Output
 from gateway.downlink.traces import Traces
 from gateway.protocols.commands import EVENTS, About, AudioFormat
-from gateway.protocols.events import Event, Final, Keyword, Lag, Partial, SpeechStarted, Words
+from gateway.protocols.events import Event, Final, Keyword, Partial, SpeechStarted, Words
 from gateway.record import SessionRecord
 from gateway.uplink.arrivals import Arrivals
 from tests.unit.gateway.feed.test_results import (
@@ -45,8 +45,6 @@ class Heard:
         self.told: list[bool] = []
         """For each delivery, whether it was the last."""
         self.hints: list[Hint] = []
-        self.doubts = 0
-        self.lost: list[str] = []
         self.arrivals = Arrivals(start)
         sound = AudioFormat("pcm16", 16_000, channels)
         wanted = frozenset(events)
@@ -60,32 +58,24 @@ class Heard:
             self.metrics,
             "s",
             record,
-            self,
             self.arrivals,
             Traces(cast(Link, table.around), "g", self.metrics),
             after=after,
             words_wait=60.0,
         )
 
-    def tell(self, events: Sequence[Event], complete: bool) -> None:
-        self.events += events
-        self.told.append(complete)
-
-    def hint(self, hint: Hint) -> None:
-        self.hints.append(hint)
-
-    def doubt(self) -> None:
-        self.doubts += 1
-
-    def lose(self, code: str, text: str) -> None:
-        self.lost.append(code)
+    def deliver(self, news: dict[bytes, list[wire.RawEntry]]) -> None:
+        """Hand on what comes of new entries, as a call does."""
+        came = self.output.read(news)
+        self.events += came.events
+        self.told.append(came.complete)
+        self.hints += came.hints
 
     def lags(self, heard: dict[int, float], until: float) -> list[tuple[int, float]]:
         """Tell how many seconds of each channel were heard; return what was told."""
-        self.events.clear()
         positions = {channel: round(16_000 * each) for channel, each in heard.items()}
-        self.output.heard(positions, round(16_000 * until))
-        return [(lag.channel, lag.seconds) for lag in self.events if isinstance(lag, Lag)]
+        told = self.output.lags(positions, round(16_000 * until))
+        return [(lag.channel, lag.seconds) for lag in told]
 
 
 TEXT, OTHER_TEXT = (Leg("s", channel).key("text") for channel in (0, 1))
@@ -94,17 +84,17 @@ SPEECH = Leg("s", 0).key("speech")
 
 async def test_finals_are_handed_on_and_the_last_item_completes_it():
     heard = Heard()
-    heard.output.deliver({TEXT: [item(1, 1)]})
+    heard.deliver({TEXT: [item(1, 1)]})
     assert [type(event) for event in heard.events] == [Final]
-    heard.output.deliver({TEXT: [end(2, 1)]})
+    heard.deliver({TEXT: [end(2, 1)]})
     assert heard.told == [False, True]
 
 
 async def test_it_is_complete_only_with_every_channel_and_every_awaited_word():
     heard = Heard(channels=2)
-    heard.output.deliver({TEXT: [item(1, 1, align="d"), end(2, 1)]})
-    heard.output.deliver({OTHER_TEXT: [end(1, 1)]})
-    heard.output.deliver({TEXT: [later(2, 2, 1)]})
+    heard.deliver({TEXT: [item(1, 1, align="d"), end(2, 1)]})
+    heard.deliver({OTHER_TEXT: [end(1, 1)]})
+    heard.deliver({TEXT: [later(2, 2, 1)]})
     assert [type(event) for event in heard.events] == [Final, Words]
     assert heard.told == [False, False, True]
     heard.output.close()
@@ -116,27 +106,14 @@ async def test_speech_is_read_for_who_wants_any_of_it(wanted, told):
     keys = {cursor.key for cursor in heard.output.cursors(None)}
     assert (SPEECH in keys) is told
     if told:
-        heard.output.deliver({SPEECH: [speech(2, STARTED)]})
+        heard.deliver({SPEECH: [speech(2, STARTED)]})
         assert [type(event) for event in heard.events] == [SpeechStarted]
 
 
 async def test_what_came_before_the_client_came_back_is_not_handed_on():
     heard = Heard(after=1)
-    heard.output.deliver({TEXT: [item(1, 1), item(2, 2)]})
+    heard.deliver({TEXT: [item(1, 1), item(2, 2)]})
     assert [event.seq for event in heard.events if isinstance(event, Final)] == [2]
-
-
-async def test_a_doubt_is_handed_on():
-    heard = Heard()
-    heard.output.doubt()
-    assert heard.doubts == 1
-
-
-async def test_a_call_whose_results_cannot_be_read_is_given_up():
-    """It would fail at every look again."""
-    heard = Heard()
-    heard.output.fail(ZeroDivisionError())
-    assert heard.lost == ["internal_error"]
 
 
 async def test_a_client_is_told_while_it_is_heard_late_and_once_when_no_more():
@@ -185,13 +162,13 @@ async def test_latency_is_measured_of_what_came_live_to_this_gateway(monkeypatch
     monkeypatch.setattr("gateway.uplink.arrivals.time.monotonic", lambda: clock[0])
     heard = Heard()
     finals = cast(Any, heard.metrics.endpoint_to_final)
-    heard.output.deliver({TEXT: [item(1, 1)]})
+    heard.deliver({TEXT: [item(1, 1)]})
     before = finals._sum.get()
     for position in range(1_600, 32_001, 1_600):
         clock[0] += 0.1
         heard.arrivals.note(position)
     clock[0] += 0.25
-    heard.output.deliver({TEXT: [item(2, 2, at=32_000)]})
+    heard.deliver({TEXT: [item(2, 2, at=32_000)]})
     assert finals._sum.get() - before == pytest.approx(0.25)
 
 
@@ -201,9 +178,9 @@ async def test_a_latency_that_is_not_known_is_not_observed():
     finals, partials = (
         cast(Any, each) for each in (heard.metrics.endpoint_to_final, heard.metrics.partial_latency)
     )
-    heard.output.deliver({TEXT: [item(1, 1)]})
+    heard.deliver({TEXT: [item(1, 1)]})
     list(heard.output.cursors({Leg("s", 0): {"part:2"}}))
-    heard.output.deliver({Leg("s", 0).key("part:2"): [partial(1, 2, "hello")]})
+    heard.deliver({Leg("s", 0).key("part:2"): [partial(1, 2, "hello")]})
     assert {type(each) for each in heard.events} >= {Final, Partial}
     observed = [sum(bucket.get() for bucket in each._buckets) for each in (finals, partials)]
     assert observed == [0, 0]
@@ -216,26 +193,26 @@ async def test_switched_off_partials_are_neither_told_nor_searched_for_keywords(
     part = Leg("s", 0).key("part:1")
     for key in (part, TEXT):
         list(heard.output.cursors({Leg("s", 0): {"part:1"}}))
-        heard.output.deliver({key: [partial(1, 2, "hello") if key == part else item(1, 1)]})
+        heard.deliver({key: [partial(1, 2, "hello") if key == part else item(1, 1)]})
     assert [type(event) for event in heard.events] == [Final, Keyword]
     heard.events.clear()
     heard.output.configure(options)
     part = Leg("s", 0).key("part:2")
     list(heard.output.cursors({Leg("s", 0): {"part:2"}}))
-    heard.output.deliver({part: [partial(1, 2, "hello", 5)]})
+    heard.deliver({part: [partial(1, 2, "hello", 5)]})
     assert [type(event) for event in heard.events] == [Partial, Keyword]
 
 
 async def test_keywords_follow_the_result_that_they_stand_in_for_who_wants_them():
     heard = Heard("keyword")
-    heard.output.deliver({TEXT: [item(1, 1)]})
+    heard.deliver({TEXT: [item(1, 1)]})
     assert [type(event) for event in heard.events] == [Final]
     heard.output.configure(SessionOptions(keywords=("Hello",)))
-    heard.output.deliver({TEXT: [item(2, 2), item(3, 3)]})
+    heard.deliver({TEXT: [item(2, 2), item(3, 3)]})
     assert [type(event) for event in heard.events[1:]] == [Final, Keyword, Final, Keyword]
     unasked = Heard()
     unasked.output.configure(SessionOptions(keywords=("Hello",)))
-    unasked.output.deliver({TEXT: [item(1, 1)]})
+    unasked.deliver({TEXT: [item(1, 1)]})
     assert [type(event) for event in unasked.events] == [Final]
 
 
@@ -247,7 +224,7 @@ def hints(heard: Heard, said: str) -> list[float]:
     """Return how long pauses behind this text may be, in seconds, as far as that was told."""
     heard.hints.clear()
     list(heard.output.cursors({Leg("s", 0): {"part:1"}}))
-    heard.output.deliver({PART: [before_pause(2, said)]})
+    heard.deliver({PART: [before_pause(2, said)]})
     assert all((hint.channel, hint.utterance, hint.end) == (0, 1, 15) for hint in heard.hints)
     return [hint.silence / 16_000 for hint in heard.hints]
 
@@ -278,10 +255,10 @@ async def test_pauses_are_weighed_only_while_asked_for_and_live():
 async def test_what_silence_ended_is_counted_with_how_long_it_took():
     heard = Heard()
     spoken = {"start": 0, "end": 16_000, "at": 28_800, "reason": "silence"}
-    heard.output.deliver({TEXT: [item(1, 1, **spoken), item(2, 2, **{**spoken, "start": 20_000})]})
+    heard.deliver({TEXT: [item(1, 1, **spoken), item(2, 2, **{**spoken, "start": 20_000})]})
     turns = heard.metrics.turns
     assert turns.delay.labels("silence")._sum.get() == pytest.approx(1.6)
     assert turns.ends.labels("silence", "cut")._value.get() == 0
-    heard.output.deliver({TEXT: [end(3, 2)]})
+    heard.deliver({TEXT: [end(3, 2)]})
     counted = [turns.ends.labels("silence", each)._value.get() for each in ("cut", "over")]
     assert counted == [1, 1]

@@ -1,5 +1,6 @@
 """The legs of one call, in step: what a client sends becomes what each leg's stream gets."""
 
+from collections.abc import Sequence
 from typing import cast
 
 import pytest
@@ -9,7 +10,9 @@ from common.bus.wire import StreamId
 from common.options import SessionOptions
 from common.pipeline.control import HIDDEN_DIGIT, Digit, Hint
 from common.pipeline.record import pack
+from gateway.protocols.api import ClientError
 from gateway.protocols.commands import About, AudioFormat
+from gateway.protocols.events import AudioAck, Event
 from gateway.record import SessionRecord
 from gateway.uplink.intake import Intake
 from gateway.uplink.leg import StoredLeg
@@ -43,17 +46,22 @@ class Call:
             "owner",
             record,
             self.table.conversation.throttle,
+            self,
             stored=[StoredLeg(stream_id, ended=False) for stream_id in stream_ids],
-            on_ack=self.acked.append,
             on_superseded=lambda: None,
         )
+
+    def tell(self, events: Sequence[Event]) -> None:
+        self.acked += [event.position for event in events if isinstance(event, AudioAck)]
+
+    def object(self, error: ClientError) -> None:
+        raise error
 
     def wrote(self, *until: int) -> None:
         """Let the uplink say how far each leg is written."""
         for leg, position in zip(self.intake.legs, until, strict=True):
             leg.written = position
-            if leg.on_written is not None:
-                leg.on_written()
+            leg.on_written()
 
 
 def intake(audio: AudioFormat = STEREO, *stream_ids: StreamId) -> Intake:
@@ -189,7 +197,6 @@ def test_a_call_is_read_again_once_redis_has_all_of_either_leg():
     assert call.table.client.paused == [True]
     for leg in call.intake.legs:
         leg.waiting = 0
-        assert leg.on_written is not None
         leg.on_written()
     assert call.table.client.paused == [True, False]
 

@@ -10,6 +10,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Opcode
 
+from gateway.conversations.reasons import FLOOD, Reason
 from gateway.protocols.controls import is_object
 from gateway.turns.crowd import Crowd
 from gateway.websocket.arrival import Arrival
@@ -57,9 +58,15 @@ class Session:
     def forget_client(self) -> None:
         self.forgotten = True
 
-    def end_flood(self) -> None:
+    @property
+    def codec(self) -> "Session":
+        """What it asks its codec it knows itself."""
+        return self
+
+    def refuse(self, why: Reason) -> None:
+        assert why is FLOOD
         self.floods += 1
-        self.connection.close_soon(1008, "message_rate")
+        self.connection.close_soon(why.close_code, why.code)
 
 
 class Host:
