@@ -17,7 +17,6 @@ endpoint, not counting what their decode takes on an idle worker: as the recogni
 admission.
 """
 
-import argparse
 import asyncio
 import itertools
 import os
@@ -33,6 +32,7 @@ import redis.asyncio as aioredis
 
 from bench import record
 from bench.accounting import cpu_seconds
+from bench.options import parser_of
 from bench.overload import Callers, Manner, Phase, address, sample_call, spread, watch
 from bench.recordings import channels
 from bench.speech import CORPUS, trimmed
@@ -54,17 +54,11 @@ _MIXED_CALLERS = 3
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; 0 when no call that was let in broke off."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench admission",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("admission", __doc__, short="two callers, 15 seconds of each")
     parser.add_argument("--callers", type=int, nargs="*", default=[2, 4, 8, 16], metavar="N")
     parser.add_argument("--scenes", nargs="+", choices=_SCENES, default=list(_SCENES))
     parser.add_argument("--seconds", type=float, default=60.0, help="length of each")
     parser.add_argument("--speech", type=Path, default=CORPUS, metavar="DIRECTORY")
-    parser.add_argument("--short", action="store_true", help="two callers, 15 seconds of each")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args(argv)
     sizes, seconds = ([2], 15.0) if options.short else (options.callers, options.seconds)
     long = long_speech(options.speech)

@@ -13,7 +13,6 @@ pytest-audioeval, and the directory's files, whose words are in ``name.txt`` whe
 With --engines the engines are compared instead, see `bench.asr_engines`.
 """
 
-import argparse
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -28,6 +27,7 @@ from asr_worker.engines import whisper
 from asr_worker.whisper.weights import bundled
 from asr_worker.whisper.windows import FULL, Window, attempts
 from bench import asr_engines, record, speech
+from bench.options import parser_of
 from callscribe.loadtest.scoring import word_errors
 from common.audio import SAMPLE_RATE, FloatArray
 
@@ -77,11 +77,9 @@ class Figures:
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; non-zero when the engine loses words against the 30 s window."""
-    parser = argparse.ArgumentParser(prog="bench asr", description=__doc__)
+    parser = parser_of("asr", __doc__, short="three clips only, in seconds")
     parser.add_argument("--speech", type=Path, default=speech.CORPUS)
     parser.add_argument("--repeat", type=int, default=1)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--short", action="store_true", help="three clips only, in seconds")
     parser.add_argument("--engines", nargs="+", choices=engines.available(), help="compare these")
     arguments = parser.parse_args(argv)
     heard = [*speech.clips()]

@@ -25,7 +25,6 @@ with a webhook for each call, by turns. The receiver is in this process.
 `--keys`: what it costs the gateway to check who opens a call, instead.
 """
 
-import argparse
 import asyncio
 import os
 import sys
@@ -43,6 +42,7 @@ import uvloop
 from bench import keys_of_calls, record, redis_clients
 from bench.accounting import cpu_seconds, quantile, resident_bytes
 from bench.load import MIN_SPEECH_S, SILENCE_S, Client, Pattern, pace
+from bench.options import parser_of
 from bench.processes import bare_commands_of, commands_of, ready, running_process
 from bench.readers import following
 from bench.redis_server import PROTECTIONS, GuardedRedis, Protection
@@ -87,7 +87,7 @@ class Stack:
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; 0 if all expected events came that could in time, and no others."""
-    parser = argparse.ArgumentParser(prog="python -m bench bus", description=__doc__)
+    parser = parser_of("bus", __doc__, short="20 sessions for 5 seconds")
     parser.add_argument("--sessions", type=int, nargs="+", default=[50, 200, 500], metavar="N")
     parser.add_argument("--seconds", type=float, default=12.0, help="steady window of each run")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="of each kind")
@@ -102,8 +102,6 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--bare", action="store_true", help="ours by turns with the bare chain")
     parser.add_argument("--clients", action="store_true", help="our client beside redis-py")
     parser.add_argument("--keys", action="store_true", help="calls with keys beside those without")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--short", action="store_true", help="20 sessions for 5 seconds")
     options = parser.parse_args(argv)
     sizes, seconds = ([20], 5.0) if options.short else (options.sessions, options.seconds)
     if options.clients:

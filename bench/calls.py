@@ -9,7 +9,6 @@ without one the offline transcript is the reference. Without files it is the sam
 development tree, all recordings whose words are known.
 """
 
-import argparse
 import asyncio
 import json
 import sys
@@ -22,6 +21,7 @@ from typing import Any
 from bench import record, speech
 from bench.accounting import quantile
 from bench.offline import decode
+from bench.options import parser_of
 from bench.recordings import expand
 from bench.stack import local_stack
 from callscribe import sample
@@ -54,11 +54,10 @@ class Call:
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; non-zero when an utterance was lost, doubled or out of order."""
-    parser = argparse.ArgumentParser(prog="bench calls", description=__doc__)
+    parser = parser_of("calls", __doc__)
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--denoise", action="store_true")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)
     files = expand(options.files) if options.files else [sample.AUDIO, *speech.known()]
     calls = asyncio.run(_run(files * options.repeat, denoise=options.denoise))

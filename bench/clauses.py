@@ -10,7 +10,6 @@ thread. Times are of CPU. The end is the last decode of an utterance of 15 s or 
 waits for.
 """
 
-import argparse
 import asyncio
 import random
 from collections.abc import Iterator, Sequence
@@ -28,6 +27,7 @@ from asr_worker.engines import whisper
 from asr_worker.joining import joined
 from bench import record
 from bench.accounting import quantile
+from bench.options import parser_of
 from bench.recordings import channels, expand, references
 from bench.speech import CORPUS, one_notation, request, trimmed
 from callscribe.loadtest.scoring import word_errors
@@ -79,15 +79,9 @@ class Figures:
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; non-zero when clauses cost more than half a word in a hundred."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench clauses",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("clauses", __doc__, short="one round")
     parser.add_argument("--speech", type=Path, default=CORPUS, metavar="DIRECTORY")
     parser.add_argument("--repeat", type=int, default=8, metavar="N", help="rounds")
-    parser.add_argument("--short", action="store_true", help="one round")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args(argv)
     figures = asyncio.run(measure(options.speech, 1 if options.short else options.repeat))
     for name, row in figures.items():

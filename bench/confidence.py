@@ -9,13 +9,11 @@ their words. What a calibration would be fitted to (`asr_worker.cpu.confidence`)
 from the words of every second recording, and its error in the others.
 """
 
-import argparse
 import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +22,7 @@ from asr_worker import engines
 from asr_worker.api import Engine, EngineSettings
 from asr_worker.cpu.confidence import Calibration
 from bench import record, speech
+from bench.options import parser_of
 from bench.prompts import prompts
 from common.audio import SAMPLE_RATE, FloatArray
 
@@ -41,15 +40,8 @@ class Sure(NamedTuple):
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(
-        prog="bench confidence",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--engine", default="whisper")
+    parser = parser_of("confidence", __doc__, short="ten prompts", engine=True)
     parser.add_argument("--prompts", type=int, default=150, metavar="N")
-    parser.add_argument("--short", action="store_true")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)
     report = asyncio.run(_run(options.engine, 10 if options.short else options.prompts))
     print(json.dumps(report, indent=2))

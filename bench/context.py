@@ -9,7 +9,6 @@ is faster-whisper's `transcribe()` with the same weights and beam, since ours ta
 are of CPU, on one thread.
 """
 
-import argparse
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -25,6 +24,7 @@ from faster_whisper import WhisperModel
 from asr_worker.api import EngineSettings
 from asr_worker.engines import whisper
 from bench import record, speech
+from bench.options import parser_of
 from callscribe.loadtest.scoring import word_errors
 from common.audio import SAMPLE_RATE, FloatArray
 
@@ -95,14 +95,8 @@ class _Decoder:
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; non-zero when whole recordings are better by a word in a hundred."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench context",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("context", __doc__, short="the sample call alone")
     parser.add_argument("--speech", type=Path, default=speech.CORPUS, metavar="DIRECTORY")
-    parser.add_argument("--short", action="store_true", help="the sample call alone")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args(argv)
     recordings = list(speech.call())
     if not options.short:

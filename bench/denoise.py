@@ -16,19 +16,18 @@ signal fades in and out over 0.2 s. Otherwise the resampler would turn a sudden 
 into a click up to 24 kHz, and the network's memory would keep a trace of it for seconds.
 """
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import as_file, files
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from bench import devices, record
 from bench.official_dfn import MODEL_HOP, BetweenResamplers, Official, denoised_whole
+from bench.options import parser_of
 from bench.recordings import channels
 from callscribe import sample
 from common.audio import SAMPLE_RATE, FloatArray
@@ -82,13 +81,7 @@ class Difference:
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; non-zero when an output is not within -50 dB of the official one."""
-    parser = argparse.ArgumentParser(
-        prog="bench denoise",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--short", action="store_true")
-    parser.add_argument("--json", type=Path)
+    parser = parser_of("denoise", __doc__, short="a little of everything")
     devices.add_options(parser)
     options = parser.parse_args(argv)
     if options.device:

@@ -7,19 +7,18 @@ round trip later, for the gateway and the workers. The reported lag is read besi
 itself. The baseline is the round trip of 0 in the same run, also through the proxy.
 """
 
-import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from bench import record
 from bench.accounting import quantile
 from bench.far import far_away
 from bench.live import elastic_stack, load
+from bench.options import parser_of
 from callscribe.local.embedded_redis import EmbeddedRedis
 from callscribe.local.stack import running_stack
 from common.bus import commands, keys
@@ -36,17 +35,11 @@ _MEASURES = ("first_partial", "partial_lag", "endpoint_to_final")
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; non-zero when a call failed or an utterance was lost."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench distance",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("distance", __doc__, short="0 and 100 ms, for 15 seconds")
     distances = [0, 20, 50, 100, 200, 300]
     parser.add_argument("--rtt", type=int, nargs="+", default=distances, metavar="MS")
     parser.add_argument("--calls", type=int, default=1, metavar="N")
     parser.add_argument("--seconds", type=float, default=40.0, metavar="S")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--short", action="store_true", help="0 and 100 ms, for 15 seconds")
     options = parser.parse_args(argv)
     rtts, seconds = ([0, 100], 15.0) if options.short else (options.rtt, options.seconds)
     print(_HEADER)

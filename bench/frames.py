@@ -7,11 +7,9 @@
 in turn, as a gateway does. The frames come out of memory: reading the socket is not in the figures.
 """
 
-import argparse
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from statistics import median
 from time import process_time
 from typing import Any, cast
@@ -22,6 +20,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.frames import Frame, Opcode
 
 from bench import record
+from bench.options import parser_of
 from gateway.conversations.conversation import Conversation
 from gateway.turns.crowd import Crowd
 from gateway.websocket.arrival import Arrival
@@ -84,15 +83,9 @@ def _ours(crowd: Crowd) -> Callable[..., Arrival]:
 
 def main(argv: Sequence[str]) -> int:
     """Measure and print; 0, as both must have received every frame."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench frames",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("frames", __doc__, short="20 connections")
     parser.add_argument("--connections", type=int, default=200, metavar="N")
     parser.add_argument("--frames", type=int, default=100, metavar="N", help="of each, in a round")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--short", action="store_true", help="20 connections")
     options = parser.parse_args(argv)
     connections = 20 if options.short else options.connections
     ours, library = uvloop.run(measure(connections, options.frames))

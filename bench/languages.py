@@ -6,14 +6,12 @@ Each prompt is one final. In a call the recogniser knows the language of the fin
 the pipeline; a call has ten prompts. In the last one two speakers take turns in two languages.
 """
 
-import argparse
 import asyncio
 import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ import numpy as np
 from asr_worker import engines
 from asr_worker.api import DecodeRequest, Engine, EngineSettings, Hypothesis, Priority, Spoken
 from bench import record
+from bench.options import parser_of
 from bench.prompts import VOICES, Prompt, german, prompts
 from bench.speech import one_notation
 from callscribe.loadtest.scoring import word_errors
@@ -88,14 +87,8 @@ class Listener:
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(
-        prog="bench languages",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("languages", __doc__, short="six prompts")
     parser.add_argument("--prompts", type=int, default=20, metavar="N", help="of each language")
-    parser.add_argument("--short", action="store_true")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)
     report = asyncio.run(_run(6 if options.short else options.prompts))
     print(json.dumps(report, indent=2))

@@ -7,11 +7,9 @@ to 16 bits, and goes through the real stages in this process; only finals are de
 noise of `bench.noises` does, for 20 s at -60 dBFS (root mean square).
 """
 
-import argparse
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +17,7 @@ from asr_worker import engines
 from asr_worker.api import EngineSettings
 from bench import noises, noisy, record, speech
 from bench.in_process import Line
+from bench.options import parser_of
 from callscribe.loadtest.scoring import score
 from callscribe.loadtest.tally import Spoken
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16, pcm16_to_float
@@ -43,14 +42,7 @@ class Row:
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; non-zero when words are heard in noise."""
-    parser = argparse.ArgumentParser(
-        prog="bench level",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--engine", default="whisper")
-    parser.add_argument("--short", action="store_true")
-    parser.add_argument("--json", type=Path)
+    parser = parser_of("level", __doc__, short="a little of everything", engine=True)
     options = parser.parse_args(argv)
     rows, invented = asyncio.run(_run(options.engine, short=options.short))
     if options.json:

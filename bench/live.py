@@ -8,7 +8,6 @@ decoding the same recordings offline. CPU is in seconds per second of calls, so 
 is how many calls a core carries.
 """
 
-import argparse
 import asyncio
 import json
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 from bench import record
 from bench.accounting import cpu_seconds
 from bench.offline import decode
+from bench.options import parser_of
 from bench.recordings import expand, references
 from bench.stack import local_stack
 from callscribe.loadtest.scoring import word_errors
@@ -31,16 +31,10 @@ _GOALS_MS = {"endpoint_to_final": 500, "finalisation": 2000}
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; non-zero when a call failed or an utterance was lost."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench live",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("live", __doc__, short="two calls for 15 seconds")
     parser.add_argument("--calls", type=int, nargs="+", default=[1, 8, 16, 32], metavar="N")
     parser.add_argument("--seconds", type=float, default=50.0, metavar="S")
     parser.add_argument("--audio", type=Path, nargs="+", default=[], metavar="FILE")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--short", action="store_true", help="two calls for 15 seconds")
     options = parser.parse_args(argv)
     sizes, seconds = ([2], 15.0) if options.short else (options.calls, options.seconds)
     offline = asyncio.run(_offline(options.audio))

@@ -8,7 +8,6 @@ words that come out otherwise than at 16 kHz are counted. Without files: English
 pytest-audioeval, but the one whose numbers are written as digits.
 """
 
-import argparse
 import asyncio
 import io
 import json
@@ -21,6 +20,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from bench.options import parser_of
 from bench.recordings import channels, expand, references
 from bench.stack import local_stack
 from callscribe.client import connect
@@ -52,9 +52,8 @@ class Heard:
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; non-zero if nothing was recognised."""
-    parser = argparse.ArgumentParser(prog="bench narrowband", description=__doc__)
+    parser = parser_of("narrowband", __doc__)
     parser.add_argument("files", nargs="*", type=Path)
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)
     with as_file(files("pytest_audioeval") / "samples" / "audio" / "en") as clips:
         chosen = options.files or [clips / f"{name}.wav" for name in _CLIPS]

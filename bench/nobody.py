@@ -7,7 +7,6 @@ A minute of each of the sounds of `bench.noises`, and of Debian's hold music
 is and denoised with the usual limit. Printed is what was heard.
 """
 
-import argparse
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from asr_worker.api import EngineSettings
 from bench import noises, record
 from bench.denoise import denoised
 from bench.in_process import Line
+from bench.options import parser_of
 from bench.recordings import channels
 from common.audio import SAMPLE_RATE, FloatArray
 from common.options import SessionOptions
@@ -40,15 +40,9 @@ _OPTIONS = {
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; non-zero when words are heard."""
-    parser = argparse.ArgumentParser(
-        prog="bench nobody",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("nobody", __doc__, short="a little of everything")
     parser.add_argument("--engine", nargs="+", choices=_ENGINES, default=_ENGINES)
     parser.add_argument("--seconds", type=int, default=60, metavar="N", help="of each sound")
-    parser.add_argument("--short", action="store_true")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)
     names, seconds = options.engine, options.seconds
     if options.short:

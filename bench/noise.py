@@ -9,11 +9,9 @@ each signal: an attenuation limit is a mixture of what it gives and what it was 
 condition are decoded together. `alone` counts words in 20 s of the noise without any speech.
 """
 
-import argparse
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -24,6 +22,7 @@ from bench import noisy, record, speech
 from bench.denoise import denoised
 from bench.in_process import Heard, Line, Together
 from bench.noisy import SpokenLine
+from bench.options import parser_of
 from callscribe.loadtest.scoring import score
 from callscribe.loadtest.tally import Spoken
 from common.audio import SAMPLE_RATE, FloatArray
@@ -69,16 +68,10 @@ class Cell:
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; non-zero when clean speech is not understood."""
-    parser = argparse.ArgumentParser(
-        prog="bench noise",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("noise", __doc__, short="a little of everything")
     parser.add_argument("--noise", nargs="*", choices=noisy.NAMES, default=noisy.NAMES)
     parser.add_argument("--snr", nargs="*", type=float, default=_SNRS, metavar="DB")
     parser.add_argument("--engine", choices=_ENGINES, default="whisper")
-    parser.add_argument("--short", action="store_true")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)
     noises, snrs = options.noise, options.snr
     if options.short:

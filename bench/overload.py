@@ -7,7 +7,6 @@ twice as many callers as were admitted. A refused one tries again about each sec
 answer begins with the connection attempt. Latencies are the client's, as in `bench calls`.
 """
 
-import argparse
 import asyncio
 import itertools
 import json
@@ -15,7 +14,6 @@ import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -25,6 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bench import record
 from bench.accounting import quantile
+from bench.options import parser_of
 from bench.stack import local_stack
 from callscribe import sample
 from callscribe.audiofile import AudioFile
@@ -231,11 +230,9 @@ def sample_call() -> Manner:
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; 0 if callers were refused and no admitted call broke off."""
-    parser = argparse.ArgumentParser(prog="python -m bench overload", description=__doc__)
+    parser = parser_of("overload", __doc__, short="15 seconds of each")
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the overload")
     parser.add_argument("--alone", type=float, default=60.0, help="length of the quiet time before")
-    parser.add_argument("--short", action="store_true", help="15 seconds of each")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args(argv)
     seconds, alone = (15.0, 15.0) if options.short else (options.seconds, options.alone)
     phases = asyncio.run(measure(alone, seconds))

@@ -11,7 +11,6 @@ kernel lets a sampler tell. The sampler, py-spy, reads the processes' memory fro
 that takes the right to trace them.
 """
 
-import argparse
 import asyncio
 import re
 import subprocess
@@ -28,6 +27,7 @@ from bench import record
 from bench.bus import CONFIG, PATTERNS, open_clients, running_stack
 from bench.live import elastic_stack, load
 from bench.load import Pattern, pace
+from bench.options import parser_of
 from callscribe.local.stack import running_stack as live_stack
 
 _RATE = 200
@@ -40,16 +40,11 @@ _WATCHED = ("gateway", "vad")
 
 def main(argv: Sequence[str]) -> int:
     """Sample and print; the sampler's exit code when it fails."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench profile",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("profile", __doc__)
     parser.add_argument("--sessions", type=int, default=500, metavar="N")
     parser.add_argument("--calls", type=int, default=8, metavar="N")
     parser.add_argument("--seconds", type=float, default=10.0, metavar="S")
     parser.add_argument("--out", type=Path, default=Path("build/bench"), metavar="DIR")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args(argv)
     options.out.mkdir(parents=True, exist_ok=True)
     stacks = uvloop.run(_sample(options.sessions, options.seconds, options.out))

@@ -8,13 +8,13 @@ calls one carries. The kind that carries least must be multiplied first. For kin
 simply be multiplied, the first limit is named.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import ceil, inf
 from pathlib import Path
 
 from bench import record
+from bench.options import parser_of
 
 _BUSY = 0.6
 """Share of a core that a process is planned to use: the rest is for bursts and for failures."""
@@ -49,14 +49,9 @@ class Line:
 
 def main(argv: Sequence[str]) -> int:
     """Print the calculation; 0."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench scaling",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("scaling", __doc__)
     parser.add_argument("--calls", type=int, default=10_000, metavar="N")
     parser.add_argument("--from", type=Path, default=Path("build/bench"), dest="folder")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(argv)
     lines = plan(options.calls, measured(options.folder))
     traffic = bandwidth(options.calls)

@@ -12,7 +12,6 @@ import asyncio
 import json
 from collections.abc import Sequence
 from difflib import SequenceMatcher
-from pathlib import Path
 from typing import Any
 
 from asr_worker import engines
@@ -21,6 +20,7 @@ from bench import noisy, record, speech
 from bench.accounting import quantile
 from bench.in_process import Heard, Line
 from bench.noisy import SpokenLine
+from bench.options import parser_of
 from callscribe.loadtest.scoring import normalise, score
 from callscribe.loadtest.tally import Spoken
 from common.audio import seconds
@@ -33,16 +33,9 @@ _WITHOUT = SessionOptions(language="English", interim_results=False)
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; non-zero when a final does not begin with its stable words."""
-    parser = argparse.ArgumentParser(
-        prog="bench stable",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--engine", default="whisper")
+    parser = parser_of("stable", __doc__, short="a little of everything", engine=True)
     parser.add_argument("--noise", choices=noisy.NAMES, default="pink")
     parser.add_argument("--snr", type=float, metavar="DB", help="none: no noise")
-    parser.add_argument("--short", action="store_true")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)
     report = asyncio.run(_run(options))
     print(json.dumps(report, indent=2))

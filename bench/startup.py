@@ -7,7 +7,6 @@ in the same run), medians of interleaved repeats, in CPU seconds and with warm d
 stack is `callscribe up` with the embedded engines; what counts is when every process is ready.
 """
 
-import argparse
 import asyncio
 import os
 import resource
@@ -16,10 +15,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from bench import record
+from bench.options import parser_of
 from bench.stack import local_stack
 from callscribe.local.stack import running_stack
 
@@ -41,10 +40,8 @@ _GOAL_READY_S = 6.0
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; 0 unless something does not start."""
-    parser = argparse.ArgumentParser(prog="python -m bench startup", description=__doc__)
+    parser = parser_of("startup", __doc__, short="each once")
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--short", action="store_true", help="each once")
     options = parser.parse_args(argv)
     repeat = 1 if options.short else options.repeat
     imports = _imports(repeat)

@@ -8,11 +8,9 @@ from the end of a turn's speech to the decision that ends its utterance; the fin
 as its text is there, which `--answer` stands for. Dictations are whole if no pause cuts them.
 """
 
-import argparse
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from statistics import fmean
 
 from asr_worker import engines
@@ -20,6 +18,7 @@ from asr_worker.api import DecodeRequest, EngineSettings, Hypothesis
 from bench import record
 from bench.accounting import quantile
 from bench.in_process import Decoder, Heard, Line
+from bench.options import parser_of
 from bench.turn_set import Turn, turns
 from common.audio import SAMPLE_RATE
 from common.options import SessionOptions
@@ -76,16 +75,9 @@ class Mute:
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; non-zero when words make the delay longer than silence does."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench turns",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--engine", default="whisper")
+    parser = parser_of("turns", __doc__, short="two sentences of each language", engine=True)
     parser.add_argument("--answer", type=float, default=0.15, metavar="S")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--short", action="store_true", help="two sentences of each language")
     options = parser.parse_args(argv)
     most, spelled = (2, 1) if options.short else (24, 10)
     spoken = turns(most=most, spelled=spelled, seed=options.seed)

@@ -14,13 +14,11 @@ by its frames. Ours counts all of `SileroVad.run`: states gathered and kept, not
 Each leg hears other speech, noise or silence from the beginning on.
 """
 
-import argparse
 import statistics
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,6 +26,7 @@ import soundfile
 import soxr
 
 from bench import devices, record
+from bench.options import parser_of
 from callscribe import sample
 from common.audio import SAMPLE_RATE, FloatArray
 from vad_worker.api import Engine
@@ -73,14 +72,8 @@ class Figures:
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; non-zero when ours is not within 1e-4 of the official model."""
-    parser = argparse.ArgumentParser(
-        prog="bench vad",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--short", action="store_true")
+    parser = parser_of("vad", __doc__, short="a little of everything")
     parser.add_argument("--jit", action="store_true")
-    parser.add_argument("--json", type=Path)
     devices.add_options(parser)
     options = parser.parse_args(argv)
     if options.device:

@@ -7,13 +7,11 @@ Utterances are joined from recorded words of the spelling alphabet (`bench.promp
 another are left out. A recording ends where it falls 30 dB below its loudest 20 ms.
 """
 
-import argparse
 import asyncio
 import json
 import random
 from collections.abc import Sequence
 from difflib import SequenceMatcher
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +21,7 @@ from asr_worker.api import Engine, EngineSettings
 from asr_worker.placing import placed
 from bench import record, speech
 from bench.accounting import quantile
+from bench.options import parser_of
 from bench.prompts import SOUNDS, VOICES
 from bench.recordings import channels
 from callscribe.loadtest.scoring import normalise
@@ -52,14 +51,7 @@ class Spoken(NamedTuple):
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(
-        prog="bench words",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--engine", default="whisper")
-    parser.add_argument("--short", action="store_true")
-    parser.add_argument("--json", type=Path)
+    parser = parser_of("words", __doc__, short="five utterances", engine=True)
     options = parser.parse_args(argv)
     report = asyncio.run(_run(options.engine, 5 if options.short else 60))
     print(json.dumps(report, indent=2))

