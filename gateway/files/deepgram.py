@@ -12,6 +12,7 @@ from gateway.files.transcript import Answer, Asked, Fields, Form, Raw, Transcrip
 from gateway.protocols.deepgram import messages, parameters
 from gateway.protocols.deepgram.codec import denial
 from gateway.protocols.deepgram.messages import Body, alternative
+from gateway.protocols.deepgram.wording import Wording
 from gateway.protocols.events import Final
 from gateway.protocols.options import with_changes
 
@@ -22,12 +23,12 @@ def read(given: Fields, defaults: SessionOptions) -> Asked:
         text = "callback is not offered here: the answer to this request is the transcript"
         raise bad_request("invalid_parameter", text)
     options = with_changes(parameters.recognition(given, defaults), {"interim_results": False})
-    utterances = parameters.flag(given, "utterances")
+    utterances, wording = parameters.flag(given, "utterances"), parameters.wording(given)
     return Asked(
         options=options,
         apart=parameters.flag(given, "multichannel"),
         raw=_raw(given),
-        answer=lambda whole: _answer(whole, utterances=utterances),
+        answer=lambda whole: _answer(whole, wording, utterances=utterances),
     )
 
 
@@ -47,7 +48,7 @@ def _raw(given: Fields) -> Raw | None:
     return Raw(audio.encoding, audio.sample_rate, audio.channels)
 
 
-def _answer(whole: Transcript, *, utterances: bool) -> Answer:
+def _answer(whole: Transcript, wording: Wording, *, utterances: bool) -> Answer:
     metadata = messages.metadata(
         whole.request,
         created=whole.created,
@@ -63,16 +64,23 @@ def _answer(whole: Transcript, *, utterances: bool) -> Answer:
             for kind, texts in kinds.items()
             for text in texts
         ]
-    results: Body = {"channels": [_channel(whole, each) for each in range(whole.channels)]}
+    results: Body = {"channels": [_channel(whole, wording, each) for each in range(whole.channels)]}
     if utterances:
-        results["utterances"] = [_utterance(whole, each) for each in whole.finals if each.text]
+        said = [each for each in whole.finals if each.text]
+        results["utterances"] = [_utterance(whole, wording, each) for each in said]
     return _json({"metadata": metadata, "results": results})
 
 
-def _channel(whole: Transcript, channel: int) -> Body:
+def _channel(whole: Transcript, wording: Wording, channel: int) -> Body:
     finals = [final for final in whole.finals if final.channel == channel and final.text]
+    language = whole.spoken_language
     words = [word for final in finals for word in _words(final)]
-    body: Body = {"alternatives": [alternative(whole.text(channel), words, float(bool(finals)))]}
+    best = alternative(
+        wording.text(whole.text(channel), language),
+        wording.words(words, language),
+        float(bool(finals)),
+    )
+    body: Body = {"alternatives": [best]}
     if whole.language is None and (heard := whole.spoken_language):
         body["detected_language"] = code_of(heard)
         if (sure := whole.language_confidence) is not None:
@@ -80,14 +88,16 @@ def _channel(whole: Transcript, channel: int) -> Body:
     return body
 
 
-def _utterance(whole: Transcript, final: Final) -> Body:
-    said = alternative(final.text, _words(final), 1.0)
+def _utterance(whole: Transcript, wording: Wording, final: Final) -> Body:
+    language = final.language or whole.language
+    text = wording.text(final.text, language)
+    said = alternative(text, wording.words(_words(final), language), 1.0)
     return {
         "start": rounded_seconds(final.start),
         "end": rounded_seconds(final.end),
         "confidence": said["confidence"],
         "channel": final.channel,
-        "transcript": final.text,
+        "transcript": text,
         "words": said["words"],
         "id": f"{whole.request}-{final.channel}-{final.utterance}",
     }

@@ -9,6 +9,8 @@ from deepgram.listen.v1.types import ListenV1Metadata, ListenV1Results
 
 from tests.clients.speaking import Report, arguments, frames, spoken, until
 
+USUAL = {"punctuate": "true", "smart_format": "true", "keyterm": ["Dashwood"]}
+
 
 async def main() -> None:
     """Speak the recording and print the report."""
@@ -36,6 +38,7 @@ async def main() -> None:
             base=here.replace("ws", "http", 1), production=here, agent=here, agent_rest=here
         ),
     )
+    asked = USUAL if given.asked is None else given.asked
     async with client.listen.v1.connect(
         model="nova-3",
         language="en",
@@ -43,12 +46,10 @@ async def main() -> None:
         sample_rate=rate,
         channels=1,
         interim_results="true",
-        punctuate="true",
-        smart_format="true",
         utterance_end_ms=1000,
         vad_events="true",
         endpointing=500,
-        keyterm=["Dashwood"],
+        **asked,
     ) as connection:
         connection.on(EventType.MESSAGE, heard)
         connection.on(EventType.ERROR, lambda error: report.errors.append(repr(error)))

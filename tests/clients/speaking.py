@@ -53,10 +53,14 @@ class Report:
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line: `url` of the gateway, without a path, and `audio`, a WAV file."""
+    """Read the command line: `url` of the gateway, without a path, and `audio`, a WAV file.
+
+    `asked`: other parameters than a script's own, as a JSON object, if given.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
     parser.add_argument("--audio", required=True, type=Path)
+    parser.add_argument("--asked", type=json.loads)
     return parser.parse_args(sys.argv[1:])
 
 

@@ -3,23 +3,23 @@
 import itertools
 import random
 from dataclasses import dataclass, field, replace
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 
 from callscribe.client.options import Options, Redacted
-from common.audio import SAMPLE_RATE, FloatArray
+from common.audio import SAMPLE_RATE
 from tests.chaos.scripts import encoded
 from tests.integration.protocols.clients import CLIENTS
 from tests.leaks.planted import Conversation, Turn, conversation
 from tests.leaks.recogniser import BREAKS, FAILS
-from tests.leaks.tones import spoken
+from tests.leaks.tones import length, spoken
 
 NATIVE = "native"
 EVERYTHING: tuple[Redacted, ...] = get_args(Redacted)
 SILENCE_S = 0.4
 """Seconds that end an utterance."""
-_PAUSE = np.zeros(round(0.6 * SAMPLE_RATE), np.float32)
+_PAUSE = round(0.6 * SAMPLE_RATE)
 _KEYWORDS = ("card", "seven", "security code", "four five")
 
 
@@ -48,6 +48,7 @@ class Planted:
     protocol: str
     options: Options
     session: str = ""
+    """What its client calls it."""
     told: list[str] = field(default_factory=list)
     """What its client was told."""
     failure: str = ""
@@ -98,17 +99,34 @@ class Lines:
         return self._numbers[text]
 
 
-def sound(call: Planted, lines: Lines, setup: Setup) -> bytes:
-    """Return what is said in a call, in its format."""
+class Said(NamedTuple):
+    """A line that is said on a channel of a call, from the sample `start` at 16 kHz on."""
+
+    start: int
+    channel: int
+    text: str
+
+
+def script(call: Planted, setup: Setup) -> list[Said]:
+    """Return what is said in a call, and where."""
     turns = list(call.said.turns)
     if call.number % 4 == 0 or not call.hides:  # it is heard, but its text does not come
         turns.append(Turn(0, f"{FAILS} {turns[-2].text}"))
     if call.number in (0, setup.open - 2):  # few: the circuit breaker would hold others back
         turns.append(Turn(0, f"{BREAKS} {call.said.turns[-2].text}"))
-    parts: list[FloatArray] = [np.zeros((len(_PAUSE) // 2, call.options.channels), np.float32)]
+    lines, at = [], _PAUSE // 2
     for turn in turns:
-        voice = spoken(lines.number(turn.text), len(turn.text.split()))
-        said = np.zeros((len(voice) + len(_PAUSE), call.options.channels), np.float32)
-        said[: len(voice), min(turn.channel, call.options.channels - 1)] = voice
-        parts.append(said)
-    return encoded(np.concatenate(parts), call.options)
+        lines.append(Said(at, min(turn.channel, call.options.channels - 1), turn.text))
+        at += length(len(turn.text.split())) + _PAUSE
+    return lines
+
+
+def sound(call: Planted, lines: Lines, setup: Setup) -> bytes:
+    """Return the sound of a call, in its format."""
+    said = script(call, setup)
+    end = said[-1].start + length(len(said[-1].text.split())) + _PAUSE
+    audio = np.zeros((end, call.options.channels), np.float32)
+    for start, channel, text in said:
+        voice = spoken(lines.number(text), len(text.split()))
+        audio[start : start + len(voice), channel] = voice
+    return encoded(audio, call.options)

@@ -9,20 +9,24 @@ import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from websockets.exceptions import InvalidStatus
 
 from callscribe.client import Disconnected, Refused, connect
 from common.bus import keys, wire
 from common.errors import CallscribeError
 from common.pipeline.work import UTTERANCE_WORK
+from gateway.protocols.commands import AudioFormat
 from tests.chaos.driver import Driver
 from tests.chaos.plan import plan, troubles
 from tests.integration.protocols.calls import Call
 from tests.integration.protocols.clients import CLIENTS
 from tests.leaks.calls import NATIVE, Lines, Planted, Setup, planted, sound
+from tests.leaks.recorded import listened
 from tests.leaks.system import Rig, running
 
 _AGAIN_S = 0.5
@@ -38,6 +42,8 @@ class Left:
     data: dict[str, bytes] = field(default_factory=dict)
     heard: dict[str, list[str]] = field(default_factory=dict)
     """The finals that the recogniser heard, by utterance; the search does not look here."""
+    recorded: dict[int, list[str]] = field(default_factory=dict)
+    """What is to be heard in the recordings of each call, by its number."""
     faults: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -56,7 +62,11 @@ async def run(setup: Setup, directory: Path) -> Left:
             tasks.create_task(_strike(rig, setup, left))
             for _ in range(setup.together):
                 tasks.create_task(_hold_each(rig, queue, sounds, setup))
-        await _look(rig, left, directory / "sinks")
+        sessions = await _look(rig, left, directory)
+    left.recorded = {
+        call.number: listened(call, setup, directory / "recordings", sessions[call.number])
+        for call in left.calls
+    }
     left.heard = _heard(directory / "heard")
     left.data |= {
         "disk": _bytes(directory / "redis"),
@@ -117,8 +127,7 @@ async def _hold_other(rig: Rig, call: Planted, data: bytes, setup: Setup) -> Non
         for each in CLIENTS[call.protocol].formats
         if (each.encoding, each.channels) == (call.options.encoding, call.options.channels)
     )
-    ours = Call(call.protocol, rig.steady, sound, _PATIENCE_S)
-    await ours.open()
+    ours = await _admitted(call.protocol, rig, sound)
     call.told = ours.told.messages
     call.session = ours.name
     try:
@@ -130,6 +139,20 @@ async def _hold_other(rig: Rig, call: Planted, data: bytes, setup: Setup) -> Non
                 await ours.wire.closed()
     finally:
         await ours.wire.leave()
+
+
+async def _admitted(protocol: str, rig: Rig, sound: AudioFormat) -> Call:
+    """Open a call, again as long as it is refused: no worker may be there, or no Redis."""
+    while True:
+        ours = Call(protocol, rig.steady, sound, _PATIENCE_S)
+        try:
+            await ours.open()
+        except InvalidStatus as refused:
+            if refused.response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
+            await asyncio.sleep(_AGAIN_S)
+        else:
+            return ours
 
 
 async def _speak(
@@ -154,16 +177,20 @@ def _rate(call: Planted) -> float:
     return call.options.frame_bytes * call.options.sample_rate
 
 
-async def _look(rig: Rig, left: Left, sinks: Path) -> None:
-    """Read what the running system shows: pages, transcripts, keys and dead letters."""
+async def _look(rig: Rig, left: Left, directory: Path) -> dict[int, list[str]]:
+    """Read what the running system shows: pages, transcripts, keys and dead letters.
+
+    Returns the sessions of each call, by its number.
+    """
     async with asyncio.timeout(_PATIENCE_S):
         while not all([await process.ready() for process in rig.stack.processes]):
             await asyncio.sleep(0.1)
     shown = [call.session for call in left.calls if not call.hides and call.session]
     async with asyncio.timeout(_PATIENCE_S):
-        while not await asyncio.to_thread(_written, sinks, shown):
+        while not await asyncio.to_thread(_written, directory, shown):
             await asyncio.sleep(0.1)
     pages: list[str] = []
+    sessions: dict[int, list[str]] = {}
     async with aiohttp.ClientSession() as http:
         for process in rig.stack.processes:
             for path in ("/metrics", "/ws/status", "/ready", "/v1/sessions"):
@@ -174,6 +201,9 @@ async def _look(rig: Rig, left: Left, sinks: Path) -> None:
                 where = rig.steady.page(f"/v1/sessions/{call.session}/{what}")
                 async with http.get(where) as answer:
                     pages.append(await answer.text())
+                if what == "transcript":
+                    found = json.loads(pages[-1]).get("session_ids")
+                    sessions[call.number] = found or [call.session]
     left.messages["pages"] = pages
     left.messages["webhook"] = rig.bodies
     admin: Any = rig.redis.admin
@@ -182,10 +212,14 @@ async def _look(rig: Rig, left: Left, sinks: Path) -> None:
     dumped = [(key, await admin.dump(key)) for key in await admin.keys("*")]
     left.data["keys"] = b" ".join(part for pair in dumped for part in pair if part)
     await admin.save()
+    return sessions
 
 
-def _written(sinks: Path, sessions: Sequence[str]) -> bool:
-    return all([*sinks.glob(f"*/{session}.ndjson")] for session in sessions)
+def _written(directory: Path, sessions: Sequence[str]) -> bool:
+    """Whether sinks have these calls, and no recording is still to be made."""
+    kept = (f"{where}/*/{session}.*" for where in ("sinks", "recordings") for session in sessions)
+    made = not any((directory / "recordings").rglob("*.part"))
+    return made and all(any(directory.glob(pattern)) for pattern in kept)
 
 
 async def _voices(admin: Any) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from tests.leaks.experiment import Left
 from tests.leaks.search import Searcher
 
-CONTROLS = ("disk", "keys", "logs", "sinks", "clients", "webhook", "pages")
+CONTROLS = ("disk", "keys", "logs", "sinks", "clients", "webhook", "pages", "recordings")
 """Where the secrets of calls that hide nothing must be found."""
 
 
@@ -19,6 +19,8 @@ class Verdict:
     told: int = 0
     """Secrets that a recogniser heard whole, in calls that hide them."""
     planted: int = 0
+    recorded: int = 0
+    """Calls with recordings."""
 
     @property
     def leaking(self) -> Mapping[str, set[str]]:
@@ -42,10 +44,16 @@ def judged(left: Left) -> Verdict:
     for where, messages in left.messages.items():
         verdict.leaks[where] = hidden.in_messages(messages)
         verdict.controls[where] = shown.in_messages(messages)
+    verdict.controls["recordings"] = set()
     for call in left.calls:
-        found = Searcher(call.said.secrets).in_messages(call.told)
-        if call.hides and found:
-            verdict.leaks[f"call {call.number} ({call.protocol})"] = found
+        own, name = Searcher(call.said.secrets), f"call {call.number} ({call.protocol})"
+        lines = left.recorded[call.number]
+        verdict.recorded += bool(lines)
+        said = {part for line in lines for part in own.in_text(line)}
+        if call.hides:
+            verdict.leaks |= {name: own.in_messages(call.told), f"recording of {name}": said}
+        else:
+            verdict.controls["recordings"] |= said
     legs = [hidden.told(texts) for texts in left.heard.values()]
     verdict.told = len({secret for leg in legs for secret in leg})
     return verdict
@@ -57,6 +65,7 @@ def lines(left: Left, verdict: Verdict) -> Iterator[str]:
     yield f"{verdict.told} of them were heard whole"
     size = sum(map(len, left.data.values())) / 1e6
     yield f"searched {size:.0f} MB: {', '.join([*left.data, *left.messages])}"
+    yield f"listened to the recordings of {verdict.recorded} calls"
     for where, found in verdict.leaking.items():
         yield f"LEAK in {where}: {', '.join(sorted(found)[:8])}"
     for where in verdict.blind:

@@ -56,7 +56,7 @@ class Tape:
 
 @asynccontextmanager
 async def running(setup: Setup, directory: Path, problems: list[str]) -> AsyncIterator[Rig]:
-    for name in ("redis", "logs", "sinks"):
+    for name in ("redis", "logs", "sinks", "recordings"):
         (directory / name).mkdir()
     name = uuid4().hex
     redis = LastingRedis(directory / "redis", name, rdbcompression="no")
@@ -72,6 +72,7 @@ async def running(setup: Setup, directory: Path, problems: list[str]) -> AsyncIt
             flags = (
                 *("--webhook-url", webhook, "--webhook-secret-file", str(secret)),
                 *("--sinks", f"archive=file:{directory / 'sinks'}"),
+                *("--recordings", f"file:{directory / 'recordings'}", "--record"),
                 *("--otlp-endpoint", collector.url),
                 *("--asr-load", "0", "--retention-s", "600", "--log-level", "debug"),
             )

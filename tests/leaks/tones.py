@@ -16,6 +16,7 @@ _TONES = 100
 MOST = _TONES * _TONES
 """Lines that can be told apart."""
 _LEVEL = 0.25
+_HUSH = 0.02
 _LEAST_S = 0.2
 """Seconds that tell a line."""
 
@@ -23,10 +24,27 @@ _LEAST_S = 0.2
 def spoken(line: int, words: int) -> FloatArray:
     """Return the sound of a line with so many words, float32 [n] at 16 kHz."""
     high, low = divmod(line, _TONES)
-    samples = round(max(words, 4) * WORD_S * SAMPLE_RATE)
-    angles = 2 * np.pi * np.arange(samples) / SAMPLE_RATE
+    angles = 2 * np.pi * np.arange(length(words)) / SAMPLE_RATE
     waves = np.sin((_LOW + low * _STEP) * angles) + np.sin((_HIGH + high * _STEP) * angles)
     return (_LEVEL * waves).astype(np.float32)
+
+
+def length(words: int) -> int:
+    """Return the samples at 16 kHz of a line with so many words."""
+    return round(max(words, 4) * WORD_S * SAMPLE_RATE)
+
+
+def audible(audio: FloatArray, text: str) -> str:
+    """Return the words of a line that can be heard, float32 [n] at 16 kHz from its first one on.
+
+    "…" stands for each word of which more than a half is silence.
+    """
+    size = round(WORD_S * SAMPLE_RATE)
+    heard = [
+        word if np.mean(np.abs(audio[n * size : (n + 1) * size]) > _HUSH) > 0.5 else "…"
+        for n, word in enumerate(text.split())
+    ]
+    return " ".join(heard)
 
 
 def line_of(audio: FloatArray) -> int | None:

@@ -194,7 +194,8 @@ class DeepgramCodec(Codec):
         if self._pauses is not None:
             found += map(self._utterance_end, self._pauses.partial(*said))
         certain = event.stable / len(event.text)
-        best = messages.alternative(event.text, (), certain, self._told(event.language))
+        text = self._asked.wording.text(event.text, self._language(event))
+        best = messages.alternative(text, (), certain, self._told(event.language))
         result = messages.results(
             self._request_id,
             self._channel(event.channel),
@@ -208,7 +209,13 @@ class DeepgramCodec(Codec):
     def _final(self, event: Final) -> Sequence[Body]:
         words = event.words or ()
         certain = 1.0 if event.text else 0.0
-        best = messages.alternative(event.text, words, certain, self._told(event.language))
+        wording, language = self._asked.wording, self._language(event)
+        best = messages.alternative(
+            wording.text(event.text, language),
+            wording.words(words, language),
+            certain,
+            self._told(event.language),
+        )
         span = self._span(event)
         self._until[event.channel] = span[1]
         result = messages.results(
@@ -294,6 +301,9 @@ class DeepgramCodec(Codec):
         """Return where a text lies, behind all finals of its channel."""
         start = max(event.start, self._until[event.channel])
         return start, max(event.end, start)
+
+    def _language(self, event: Partial | Final) -> str | None:
+        return event.language or self._options.language
 
     def _told(self, language: str | None) -> str | None:
         return language if self._asked.detects_language else None

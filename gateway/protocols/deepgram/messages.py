@@ -12,6 +12,7 @@ from typing import Any
 from common.audio import rounded_seconds
 from common.languages import code_of
 from common.pipeline.text import TimedWord
+from gateway.protocols.deepgram.wording import bare
 
 Body = dict[str, Any]
 
@@ -94,9 +95,8 @@ def metadata(request_id: str, *, created: float, sha256: str, duration: int, cha
 
 def _word(word: TimedWord) -> Body:
     text = word.text.strip()
-    bare = "".join(each for each in text if each.isalnum() or each in "'-").strip("'-")
     return {
-        "word": bare.lower() or text,
+        "word": bare(text),
         "start": rounded_seconds(word.start),
         "end": rounded_seconds(word.end),
         "confidence": round(word.probability, 4),

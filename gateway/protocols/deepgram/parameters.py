@@ -19,6 +19,7 @@ from gateway.protocols.commands import (
     Encoding,
     decoded,
 )
+from gateway.protocols.deepgram.wording import Wording
 from gateway.protocols.options import readers, with_changes
 
 Query = Mapping[str, Sequence[str]]
@@ -51,12 +52,17 @@ _REDACTED: Mapping[str, Sequence[Redacted]] = {
     "credit_card_expiration": ("pci",),
     "cvv": ("pci",),
     "numbers": ("numbers",),
+    "true": ("numbers",),
     "aggressive_numbers": ("numbers",),
     "dob": ("dob",),
     "ssn": ("ssn",),
     "phone_number": ("phone",),
     "email_address": ("email",),
     "bank_account": ("numbers", "iban"),
+    "account_number": ("numbers", "iban"),
+    "routing_number": ("numbers",),
+    "location_zip": ("numbers",),
+    "numerical_pii": ("numbers",),
     "false": (),
     "": (),
 }
@@ -76,7 +82,8 @@ class Live:
     finals, so no utterance waits longer for its own. `speech_end`: the samples of silence that end
     speech, where they are more; None where the end of an utterance is that of speech, 0 where
     silence ends none. `coding`: what the audio is compressed as. `interim`: whether partials are
-    wanted. `detects_language`: the language is told with each result.
+    wanted. `detects_language`: the language is told with each result. `wording`: how texts are
+    written.
     """
 
     options: SessionOptions
@@ -87,6 +94,7 @@ class Live:
     speech_end: int | None
     interim: bool
     detects_language: bool
+    wording: Wording
 
 
 def live(query: Query, defaults: SessionOptions) -> Live:
@@ -111,6 +119,7 @@ def live(query: Query, defaults: SessionOptions) -> Live:
         speech_end=speech_end,
         interim=interim,
         detects_language=options.language is None,
+        wording=wording(query),
     )
 
 
@@ -131,6 +140,17 @@ def recognition(query: Query, defaults: SessionOptions) -> SessionOptions:
     if options.language in (None, *WITH_NUMBERS):
         options = with_changes(options, _numbers(query))
     return options
+
+
+def wording(query: Query) -> Wording:
+    """Read how texts are written. Raises ClientError."""
+    formatted, punctuated = flag(query, "smart_format"), flag(query, "punctuate")
+    unpunctuated = last(query, "punctuate") != "" and not punctuated
+    return Wording(
+        bare=unpunctuated and not formatted,
+        dictated=flag(query, "dictation") and (formatted or punctuated),
+        clean=flag(query, "profanity_filter"),
+    )
 
 
 def _numbers(query: Query) -> dict[str, Any]:

@@ -47,6 +47,18 @@ def test_each_channel_has_its_words():
     assert channels[0]["detected_language"] == "en"
 
 
+def test_texts_are_written_as_asked():
+    whole = transcript(final("Good morning comma Bastard.", 1))
+    asked = {"punctuate": "true", "dictation": "true", "profanity_filter": "true"}
+    results = body(whole, utterances="true", **asked)["results"]
+    best = results["channels"][0]["alternatives"][0]
+    (utterance,) = results["utterances"]
+    assert best["transcript"] == utterance["transcript"] == "Good morning, ****."
+    assert [word["word"] for word in best["words"]] == ["good", "morning", "****"]
+    bare = body(whole, punctuate="false")["results"]["channels"][0]["alternatives"][0]
+    assert bare["transcript"] == "good morning comma bastard"
+
+
 def test_how_sure_a_detected_language_is():
     said = body(transcript(final("one", 1, language_confidence=0.87654)))
     assert said["results"]["channels"][0]["language_confidence"] == 0.8765

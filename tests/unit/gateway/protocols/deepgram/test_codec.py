@@ -100,6 +100,24 @@ def test_compressed_audio_tells_where_it_ends_once_it_is_decoded():
     assert told(one, Ended())[0]["duration"] == 1.8
 
 
+def test_interim_results_and_finals_are_written_as_asked():
+    one = codec(interim_results="true", punctuate="false", profanity_filter="true")
+    word = TimedWord("Shit,", 1_600, 8_000, 0.5)
+    partial = Partial(0, 1, 0, 16_000, "Shit, Hello.", 0, "English")
+    final = replace(FINAL, text="Shit, Hello.", words=(word, WORD))
+    interim, last = (each["channel"]["alternatives"][0] for each in told(one, partial, final))
+    assert interim["transcript"] == last["transcript"] == "**** hello"
+    assert [each["punctuated_word"] for each in last["words"]] == ["****", "hello"]
+
+
+def test_the_language_that_was_heard_decides_what_is_a_dictated_mark():
+    final = replace(FINAL, text="Ja comma", words=None)
+    asked = {"language": "multi", "dictation": "true", "punctuate": "true"}
+    for language, text in (("German", "Ja comma"), ("English", "Ja,")):
+        (result,) = told(codec(**asked), replace(final, language=language))
+        assert result["channel"]["alternatives"][0]["transcript"] == text
+
+
 def test_client_messages():
     one = codec()
     assert one.receive_binary(b"ab") == (Audio(b"ab"),)

@@ -34,7 +34,15 @@ def test_a_word_is_bare_and_punctuated():
 
 @pytest.mark.parametrize(
     ("text", "bare"),
-    [("\u2014", "\u2014"), ("well-known.", "well-known"), ("'Ja!'", "ja"), ("20%", "20")],
+    [
+        ("\u2014", "\u2014"),
+        ("well-known.", "well-known"),
+        ("'Ja!'", "ja"),
+        ("20%", "20%"),
+        ("$9.50,", "$9.50"),
+        ("-5.", "-5"),
+        ("[CREDIT_CARD:9855].", "[CREDIT_CARD:9855]"),
+    ],
 )
 def test_a_word_is_never_empty(text, bare):
     (word,) = messages.alternative(text, [TimedWord(text, 0, 1, 1.0)], 1.0)["words"]

@@ -10,6 +10,7 @@ from common.options import SessionOptions
 from gateway.protocols.api import ClientError
 from gateway.protocols.commands import AudioFormat
 from gateway.protocols.deepgram import parameters
+from gateway.protocols.deepgram.wording import Wording
 
 DEFAULTS = SessionOptions(silence_threshold=0.7, interim_results=True)
 LEAST = {"encoding": ["linear16"], "sample_rate": ["16000"]}
@@ -201,6 +202,29 @@ def test_numbers_are_written_in_languages_that_are_known(query, numbers):
 
 
 @pytest.mark.parametrize(
+    ("query", "wording"),
+    [
+        ({}, Wording()),
+        ({"punctuate": "true"}, Wording()),
+        ({"punctuate": "false"}, Wording(bare=True)),
+        ({"punctuate": "false", "smart_format": "true"}, Wording()),
+        ({"dictation": "true"}, Wording()),
+        ({"dictation": "true", "punctuate": "true"}, Wording(dictated=True)),
+        ({"dictation": "true", "smart_format": "true"}, Wording(dictated=True)),
+        ({"profanity_filter": "true"}, Wording(clean=True)),
+        ({"profanity_filter": "false", "dictation": "false"}, Wording()),
+    ],
+)
+def test_how_texts_are_written(query, wording):
+    assert live(**query).wording == wording
+
+
+@pytest.mark.parametrize("name", ["punctuate", "dictation", "profanity_filter", "smart_format"])
+def test_what_is_neither_true_nor_false_is_refused(name):
+    assert f"{name} must be true or false" in complaint(**{name: "maybe"})
+
+
+@pytest.mark.parametrize(
     ("redact", "hidden"),
     [
         ("pci", ("pci",)),
@@ -208,6 +232,10 @@ def test_numbers_are_written_in_languages_that_are_known(query, numbers):
         (["credit_card", "cvv"], ("pci",)),
         (["email_address", "phone_number"], ("phone", "email")),
         ("bank_account", ("numbers", "iban")),
+        ("account_number", ("numbers", "iban")),
+        (["routing_number", "location_zip", "numerical_pii"], ("numbers",)),
+        (["true", "aggressive_numbers"], ("numbers",)),
+        (["dob", "credit_card_expiration"], ("pci", "dob")),
         ("false", ()),
     ],
 )
@@ -219,7 +247,7 @@ def test_secrets_are_hidden(redact, hidden):
     ("query", "message"),
     [
         ({"redact": "pii", "language": "en"}, "redact must be one of pci, "),
-        ({"redact": ["pci", "true"], "language": "en"}, "not 'true'"),
+        ({"redact": ["pci", "name"], "language": "en"}, "not 'name'"),
         ({"redact": "pci", "language": "hu"}, "redact needs the language English, French, German"),
         ({"redact": "pci"}, "redact needs the language English"),
     ],
