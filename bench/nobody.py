@@ -1,10 +1,11 @@
-"""Words that are heard where nobody speaks; there should be none.
+"""Words that are heard, and turns that start, where nobody speaks; there should be none.
 
     python -m bench nobody [--engine NAME ...] [--seconds N] [--short] [--json FILE]
 
 A minute of each of the sounds of `bench.noises`, and of Debian's hold music
 (`asterisk-moh-opsound-wav`) if it is installed, goes through the real stages in this process, as it
-is and denoised with the usual limit. Printed is what was heard.
+is and denoised with the usual limit. Printed is what was heard. A turn starts with the first words
+of a partial or final, so partials are on.
 """
 
 import asyncio
@@ -33,13 +34,13 @@ _ENGINES = ("whisper", "moonshine")
 _MUSIC = Path("/usr/share/asterisk/moh")
 _SHORT = ("pink noise", "music")
 _OPTIONS = {
-    "told": SessionOptions(language="English", interim_results=False),
-    "detected": SessionOptions(interim_results=False),
+    "told": SessionOptions(language="English"),
+    "detected": SessionOptions(),
 }
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the benchmark; non-zero when words are heard."""
+    """Run the benchmark; non-zero when words are heard or turns start."""
     parser = parser_of("nobody", __doc__, short="a little of everything")
     parser.add_argument("--engine", nargs="+", choices=_ENGINES, default=_ENGINES)
     parser.add_argument("--seconds", type=int, default=60, metavar="N", help="of each sound")
@@ -52,11 +53,12 @@ def main(argv: Sequence[str]) -> int:
     print(json.dumps(report, indent=2, ensure_ascii=False))
     if options.json:
         record.write(options.json, report)
-    return 1 if report["words"] else 0
+    return 1 if report["words"] or report["turns"] else 0
 
 
 async def _run(names: Sequence[str], sounds: Sequence[tuple[str, FloatArray]]) -> dict[str, Any]:
     heard: list[dict[str, str]] = []
+    turns = 0
     for name in names:
         engine = engines.build(name, EngineSettings(concurrency=1))
         await engine.start()
@@ -65,14 +67,19 @@ async def _run(names: Sequence[str], sounds: Sequence[tuple[str, FloatArray]]) -
             for way, options in _OPTIONS.items():
                 if name == "moonshine" and way == "detected":
                     continue
-                texts = [each.text for each in await through.hear(audio, options)]
+                said = [
+                    [each.text, *(partial.text for partial in each.partials)]
+                    for each in await through.hear(audio, options)
+                ]
                 place = {"engine": name, "sound": sound, "language": way}
-                heard += [{**place, "text": text} for text in texts if text]
+                turns += sum(map(any, said))
+                heard += [{**place, "text": text} for text, *_ in said if text]
         await engine.close()
     words = sum(len(each["text"].split()) for each in heard)
     return {
         "seconds": sum(len(each) for _, each in sounds) // SAMPLE_RATE,
         "words": words,
+        "turns": turns,
         "heard": heard,
     }
 

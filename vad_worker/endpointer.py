@@ -18,8 +18,7 @@ utils_vad.py): after silence, speech from `threshold` on; after speech, silence 
 0.15, at least 0.01. Silence counts consecutively; one frame of speech resets it.
 
 An utterance that reaches `max_utterance` is cut at the quietest frame of its last third. Only that
-frame is remembered. The rest after the cut is shorter than a third and starts its own search later,
-so no earlier frame is needed again.
+frame is remembered: the rest after it is shorter than a third and starts its own search later.
 """
 
 import math
@@ -31,6 +30,8 @@ from typing import Literal, Self, TypeAlias
 from common.errors import Misuse
 from common.pipeline.control import Hint
 from common.pipeline.speech import (
+    LEAD,
+    TAIL,
     Ended,
     Flushed,
     Likely,
@@ -89,9 +90,9 @@ class EndpointerParams:
     """Longest utterance, pre-roll included; applies to utterances that start later."""
     pause: int = 3_200
     """Silence after which an end is announced tentatively, at most half of `silence`."""
-    pre_roll: int = 4_800
+    pre_roll: int = LEAD
     """Audio before the first frame of speech that belongs to the utterance."""
-    post_roll: int = 1_600
+    post_roll: int = TAIL
     """Audio after the last frame of speech that belongs to the utterance."""
 
     def __post_init__(self) -> None:

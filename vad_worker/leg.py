@@ -24,6 +24,8 @@ from common.pipeline.speech import (
     Flushed,
     Gap,
     Likely,
+    Paused,
+    Resumed,
     SpeechEntry,
     Started,
     Trouble,
@@ -274,7 +276,11 @@ class VadLeg:
         endpoint = self._endpoint(at.position) if ends else None
         likely = next((each for each in decided if isinstance(each, Likely)), None)
         trouble = next((each for each in decided if isinstance(each, Trouble)), None)
-        entry = SpeechEntry(at, tuple(events), endpoint, likely, trouble)
+        spoken = any(
+            isinstance(each, Started | Paused | Resumed | Ended | Likely) for each in decided
+        )
+        voiced = self._endpointer.snapshot().memory.voiced if spoken else 0
+        entry = SpeechEntry(at, tuple(events), endpoint, likely, trouble, voiced)
         wake = (ASR.name,) if events else ()
         effects: list[Effect] = [Emit(SPEECH, entry, wake=wake, notify=notify)]
         for event in events:

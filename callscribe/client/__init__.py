@@ -53,14 +53,11 @@ from callscribe.client.messages import (
     SpeechEnded,
     SpeechStarted,
     Timing,
-    TurnEagerEnd,
-    TurnEnded,
-    TurnResumed,
-    TurnStarted,
     Word,
     Words,
 )
 from callscribe.client.options import Changes, EventName, Options
+from callscribe.client.turns import TurnEagerEnd, TurnEnded, TurnOverlap, TurnResumed, TurnStarted
 
 __all__ = [
     "AudioAck",
@@ -90,6 +87,7 @@ __all__ = [
     "Timing",
     "TurnEagerEnd",
     "TurnEnded",
+    "TurnOverlap",
     "TurnResumed",
     "TurnStarted",
     "Word",

@@ -16,12 +16,9 @@ from callscribe.client.messages import (
     Slot,
     SpeechEnded,
     SpeechStarted,
-    TurnEagerEnd,
-    TurnEnded,
-    TurnResumed,
-    TurnStarted,
     Words,
 )
+from callscribe.client.turns import TurnEagerEnd, TurnEnded, TurnOverlap, TurnResumed, TurnStarted
 
 
 class Delivery:
@@ -35,7 +32,7 @@ class Delivery:
         self._turns: dict[int, tuple[int, int]] = {}
         """The newest turn of each channel, and the step of its newest event."""
         self._delivered: set[tuple[object, ...]] = set()
-        """Gaps, digits and utterances that failed; few."""
+        """Gaps, digits, overlaps and utterances that failed; few."""
         self._keywords: dict[tuple[int, int], set[tuple[object, ...]]] = {}
         """Those of open utterances, by channel and utterance."""
 
@@ -57,6 +54,8 @@ class Delivery:
                 newest = self._turns.get(event.channel, (0, 0))
                 self._turns[event.channel] = max(newest, (event.turn, event.step))
                 return (event.turn, event.step) > newest
+            case TurnOverlap():
+                return self._first_time("overlap", event.channel, event.turn, event.other_turn)
             case Slot():
                 place = (event.channel, event.utterance, event.is_final)
                 return self._first_time("slot", *place, event.value)

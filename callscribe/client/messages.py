@@ -7,8 +7,16 @@ names of the wire.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
+from callscribe.client.base_event import BaseEvent
+from callscribe.client.turns import (
+    TurnEagerEnd,
+    TurnEnded,
+    TurnOverlap,
+    TurnResumed,
+    TurnStarted,
+)
 from callscribe.errors import PeerMisbehaved
 
 
@@ -49,23 +57,7 @@ class Word:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Event:
-    kind: ClassVar[str]
-    """The message's `type`."""
-    channel: int = 0
-    label: str | None = None
-    """The channel's name, if the call gave it one."""
-    timestamp: float | None = None
-    """The server's clock when it sent this, in seconds since 1970."""
-
-    @classmethod
-    def from_wire(cls, wire: Mapping[str, Any]) -> Self:
-        """Read a message's fields; those added by a newer server are ignored."""
-        return cls(**{f.name: wire[f.name] for f in fields(cls) if f.name in wire})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Partial(_Event):
+class Partial(BaseEvent):
     """The open utterance's text so far; its first `stable` characters will not change."""
 
     kind = "partial"
@@ -101,7 +93,7 @@ class Redaction:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Timed(_Event):
+class _Timed(BaseEvent):
     utterance: int
     seq: int
     start: float
@@ -153,7 +145,7 @@ class Words(_Timed):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SpeechStarted(_Event):
+class SpeechStarted(BaseEvent):
     """Speech from `start` on (the pre-roll included), decided once `at` had been heard."""
 
     kind = "speech_started"
@@ -163,7 +155,7 @@ class SpeechStarted(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SpeechEnded(_Event):
+class SpeechEnded(BaseEvent):
     """The endpoint of an utterance, decided once `at` had been heard."""
 
     kind = "speech_ended"
@@ -175,55 +167,7 @@ class SpeechEnded(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Turn(_Event):
-    turn: int
-    """The number of its first utterance."""
-    step: int
-    """Counts the events of the turn, from 1."""
-    utterance: int
-    start: float
-    end: float
-    at: float
-    text: str
-    """What was said in the turn, as known so far."""
-    language: str | None = None
-    confidence: float = 0.0
-    """That the turn is over, 0 to 1."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TurnStarted(_Turn):
-    """A speaker has said the first words of a turn, which begins at `start`."""
-
-    kind = "turn_started"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TurnEagerEnd(_Turn):
-    """A turn is likely over: an answer may be prepared, until `TurnResumed` takes this back."""
-
-    kind = "turn_eager_end"
-    evidence: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TurnResumed(_Turn):
-    """A turn whose end was announced goes on, or has another text."""
-
-    kind = "turn_resumed"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TurnEnded(_Turn):
-    """A turn is over, with its definitive text; `reason` as in `SpeechEnded`."""
-
-    kind = "turn_ended"
-    evidence: str
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Slot(_Event):
+class Slot(BaseEvent):
     """What of an expected answer an utterance has; `raw` is its text, `valid` if it fits.
 
     Not `is_final`: nothing can come behind it, and it was told in the first pause.
@@ -242,7 +186,7 @@ class Slot(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Gap(_Event):
+class Gap(BaseEvent):
     """Audio from `start` to `end` never reached the recogniser."""
 
     kind = "gap"
@@ -251,7 +195,7 @@ class Gap(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Dtmf(_Event):
+class Dtmf(BaseEvent):
     """A DTMF digit was signalled at `at`."""
 
     kind = "dtmf"
@@ -260,7 +204,7 @@ class Dtmf(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LineTrouble(_Event):
+class LineTrouble(BaseEvent):
     """Speech was too quiet for its line ("low_level") or too loud ("clipping"), noticed at `at`.
 
     `level` is that of the speech, in dB below full scale.
@@ -273,7 +217,7 @@ class LineTrouble(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Keyword(_Event):
+class Keyword(BaseEvent):
     """A keyword was said: once for each time, after the partial or final that it stands in.
 
     `text` is how the transcript spells it, from the character `offset` of the utterance's text on.
@@ -290,7 +234,7 @@ class Keyword(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Error(_Event):
+class Error(BaseEvent):
     """An error; the call goes on unless the server closes it right after."""
 
     kind = "error"
@@ -301,7 +245,7 @@ class Error(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lag(_Event):
+class Lag(BaseEvent):
     """The recogniser is `seconds` of audio behind; sent only while that is much."""
 
     kind = "lag"
@@ -309,7 +253,7 @@ class Lag(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AudioAck(_Event):
+class AudioAck(BaseEvent):
     """The server has stored all audio before frame `position`, at the call's sample rate."""
 
     kind = "audio_ack"
@@ -317,7 +261,7 @@ class AudioAck(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Resumed(_Event):
+class Resumed(BaseEvent):
     """The connection broke and the call goes on; made by the client, not sent by the server.
 
     `after_s`: seconds of the clock without a connection. `position`: seconds of audio that
@@ -339,6 +283,7 @@ Event: TypeAlias = (
     | TurnEagerEnd
     | TurnResumed
     | TurnEnded
+    | TurnOverlap
     | Slot
     | Gap
     | Dtmf
@@ -360,6 +305,7 @@ _SENT = (
     TurnEagerEnd,
     TurnResumed,
     TurnEnded,
+    TurnOverlap,
     Slot,
     Gap,
     Dtmf,

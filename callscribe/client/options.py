@@ -13,6 +13,7 @@ EventName: TypeAlias = Literal[
     "turn_eager_end",
     "turn_resumed",
     "turn_ended",
+    "turn_overlap",
     "slot",
     "gap",
     "dtmf",

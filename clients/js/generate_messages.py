@@ -56,6 +56,7 @@ export type ReaderEvent =
   | TurnEagerEndMessage
   | TurnResumedMessage
   | TurnEndedMessage
+  | TurnOverlapMessage
   | SlotMessage
   | GapMessage
   | DtmfMessage

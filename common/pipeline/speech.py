@@ -12,6 +12,10 @@ from common.pipeline.trace import Endpoint
 
 Reason: TypeAlias = Literal["silence", "flush", "finish", "length", "gap"]
 
+LEAD, TAIL = 4_800, 1_600
+"""Audio of an utterance before its first and behind its last frame of speech; less at the start of
+a call, close behind another utterance, and where a flush ends it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Started:
@@ -124,7 +128,9 @@ class SpeechEntry:
 
     Order 0 stands for audio, where each frame, not each entry, is decided on. `endpoint` has the
     stamps of an entry with an end; what is decided is the same whenever that was. `likely` and
-    `trouble` are no events of their own, so that earlier releases can read the entry.
+    `trouble` are no events of their own, so that earlier releases can read the entry. `voiced` are
+    the samples of speech in the utterance so far, and in those before it that were cut for their
+    length; 0: an entry of no utterance, or of an earlier release.
     """
 
     at: StreamId
@@ -132,6 +138,7 @@ class SpeechEntry:
     endpoint: Endpoint | None = sparse(None, compare=False)
     likely: Likely | None = sparse(None)
     trouble: Trouble | None = sparse(None)
+    voiced: int = sparse(0)
 
 
 SPEECH_ENTRY = Message(SpeechEntry)

@@ -8,14 +8,13 @@ from collections import deque
 from typing import Literal, TypeAlias
 
 from common.audio import SAMPLE_RATE
+from common.pipeline.speech import LEAD
 from gateway.protocols.events import Final
 
 Judgement: TypeAlias = Literal["cut", "over"]
 
 GOES_ON_WITHIN = 2 * SAMPLE_RATE
 """Samples from the end of speech within which its speaker goes on if it was cut."""
-_LEAD = 4_800
-"""Samples that an utterance begins before its first sound."""
 _KEPT = 64
 """Finals of all channels; between two of one there are fewer."""
 
@@ -53,7 +52,7 @@ class Judgements:
     def _judged(self, ended: Final, then: Final | None) -> list[Judgement]:
         if ended.reason != "silence":
             return []
-        if then is None or then.start + _LEAD - ended.end > GOES_ON_WITHIN:
+        if then is None or then.start + LEAD - ended.end > GOES_ON_WITHIN:
             return ["over"]
         others = (each for each in self._all if each.channel != ended.channel)
         between = any(each.start < then.start and each.end > ended.end for each in others)

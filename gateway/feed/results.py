@@ -21,6 +21,7 @@ from common.pipeline.streams import PARTIAL, SPEECH, TEXT
 from common.pipeline.text import Item
 from common.redis.replies import pairs
 from gateway.feed import showing
+from gateway.feed.overlaps import Overlaps
 from gateway.feed.turns import LegTurns
 from gateway.protocols.events import (
     Answer,
@@ -142,6 +143,7 @@ class Results:
         self._legs = {leg: LegResults(leg, turns=turns) for leg in legs}
         self._speech = speech
         self._after = after
+        self._overlaps = Overlaps()
         self._paused: list[PauseText] = []
 
     @property
@@ -221,6 +223,8 @@ class Results:
             turns = each.leg.turns
             if each.item is not None and self._turns:
                 events += turns.item(each.number, each.item)
+                met = self._overlaps.over(turns.ended) if turns.ended is not None else []
+                events += [] if 0 < self._after >= each.seq else met
             told = self._words(each) if each.item is None else self._item(each, each.item)
             if isinstance(each.item, text.Final) and each.item.slot is not None:
                 place = (each.leg.leg.channel, each.number, each.item.start, each.item.end)

@@ -13,8 +13,9 @@ raises Misuse.
 The text of an announced end is that of the turn's end, or the announcement is taken back before.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from statistics import fmean
 from typing import TypeAlias
 
 from common.errors import Misuse
@@ -22,6 +23,7 @@ from common.pipeline import speech, text
 from common.pipeline.partial import PartialText
 from common.pipeline.speech import Likely, SpeechEntry
 from gateway.endpointing.tail import SURE, confidence, evidence
+from gateway.feed.backchannels import is_backchannel
 from gateway.protocols.events import Turn, TurnKind
 
 
@@ -66,6 +68,8 @@ class _Turn:
     language: str | None = None
     likely: Likely | None = None
     """The announcement that holds."""
+    words: list[float] | None = field(default_factory=list)
+    """The confidence of each word of its finals; None: one has words without."""
 
     def saying(self, more: str) -> str:
         """Return its transcript, where the open utterance says this."""
@@ -77,22 +81,31 @@ class LegTurns:
 
     def __init__(self, channel: int) -> None:
         self.seen = 0
+        self.ended: Turn | None = None
+        """The turn that ended with the item read last, whether the client knows it or not."""
         self._channel = channel
         self._state = State.NONE
         self._turn = _Turn(0, 0)
         self._item = 0
         """The last item that was read."""
-        self._waiting: list[tuple[int, _Told]] = []
+        self._waiting: list[tuple[int, _Told, int]] = []
         """What was read of utterances behind the one whose final comes next."""
         self._cut: set[int] = set()
         """Utterances without a final that were cut, and go on in the next."""
+        self._heard = 0
+        """The samples of speech by what is being read."""
+        self._voiced: dict[int, int] = {}
+        """The samples of speech of utterances without a final, as far as they were told."""
 
     def speech(self, entry: SpeechEntry) -> list[Turn]:
         """Read an entry of the speech stream."""
         found: list[Turn] = []
         if entry.likely is not None:
+            self._voice(entry.likely.utterance, entry.voiced)
             found += self._hear(entry.likely.utterance, entry.likely)
         for event in entry.events:
+            if isinstance(event, speech.UtteranceEvent):
+                self._voice(event.utterance, entry.voiced)
             if isinstance(event, speech.Resumed):
                 found += self._hear(event.utterance, event)
         match entry.events:
@@ -110,22 +123,33 @@ class LegTurns:
 
         What is returned comes before the item, what `waiting` returns then comes behind it.
         """
+        self.ended = None
         found = self._final(number, item) if isinstance(item, text.Final) else []
         self._item = number
         self._cut = {each for each in self._cut if each > number}
+        self._voiced = {each: heard for each, heard in self._voiced.items() if each > number}
         return found
 
     def waiting(self) -> list[Turn]:
         """Return what was read already of the utterance behind the last item."""
         waiting, self._waiting = self._waiting, []
-        return [turn for utterance, told in waiting for turn in self._hear(utterance, told)]
+        return [turn for each in waiting for turn in self._hear(*each)]
 
-    def _hear(self, utterance: int, told: _Told) -> list[Turn]:
+    def _voice(self, utterance: int, voiced: int) -> None:
+        """Note how much of an utterance is speech; an entry may tell of the next one, too."""
+        if utterance > self._item:
+            self._voiced[utterance] = max(voiced, self._voiced.get(utterance, 0))
+
+    def _hear(self, utterance: int, told: _Told, voiced: int | None = None) -> list[Turn]:
+        """Learn of an utterance; `voiced`: how much of it was speech, None: as known now."""
         if utterance <= self._item:
             return []
+        if voiced is None:
+            voiced = self._voiced.get(utterance, 0)
         if utterance > self._item + 1:
-            self._wait(utterance, told)
+            self._wait(utterance, told, voiced)
             return []
+        self._heard = voiced
         match told:
             case Likely():
                 return [*self._speak(utterance, told, told.text), *self._expect(told)]
@@ -134,11 +158,11 @@ class LegTurns:
             case speech.Resumed(at=at):
                 return self._take_back(utterance, at)
 
-    def _wait(self, utterance: int, told: _Told) -> None:
+    def _wait(self, utterance: int, told: _Told, voiced: int) -> None:
         # The first partial tells that there are words; the others would be told of nothing.
-        partials = (n for n, each in self._waiting if isinstance(each, PartialText))
+        partials = (n for n, each, _ in self._waiting if isinstance(each, PartialText))
         if not isinstance(told, PartialText) or utterance not in partials:
-            self._waiting.append((utterance, told))
+            self._waiting.append((utterance, told, voiced))
 
     def _speak(
         self, utterance: int, told: Likely | PartialText, said: str, language: str | None = None
@@ -174,6 +198,7 @@ class LegTurns:
 
     def _final(self, number: int, final: text.Final) -> list[Turn]:
         found: list[Turn] = []
+        self._heard = self._voiced.get(number, 0)
         if self._state is State.NONE:
             if not (final.text or final.failed):
                 return []
@@ -182,6 +207,9 @@ class LegTurns:
         turn = self._turn
         turn.language = final.language or turn.language
         cut = number in self._cut
+        if final.text and turn.words is not None:
+            words = final.words
+            turn.words = None if words is None else [*turn.words, *(w.probability for w in words)]
         if turn.likely is not None and (cut or turn.likely.text != final.text):
             found += self._take_back(number, final.at)
         if not cut:
@@ -217,9 +245,9 @@ class LegTurns:
     ) -> list[Turn]:
         turn = self._turn
         turn.steps += 1
-        if utterance <= self.seen:
-            return []
         end, at = place
+        over = kind == "ended"
+        said = turn.saying(said)
         event = Turn(
             kind=kind,
             channel=self._channel,
@@ -229,13 +257,17 @@ class LegTurns:
             start=turn.start,
             end=end,
             at=at,
-            transcript=turn.saying(said),
+            transcript=said,
             language=turn.language,
             confidence=sure,
             evidence=found,
             reason=reason,
+            voiced=self._heard,
+            backchannel=is_backchannel(said, end - turn.start),
+            word_confidence=fmean(turn.words) if over and turn.words else None,
         )
-        return [event]
+        self.ended = event if over else None
+        return [event] if utterance > self.seen else []
 
     def _move(self, trigger: Trigger) -> None:
         state = TRANSITIONS.get((self._state, trigger))

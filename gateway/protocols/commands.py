@@ -28,7 +28,7 @@ MAX_SAMPLE_RATE = 192_000
 MAX_CHANNELS = 2
 
 SPEECH_EVENTS = ("speech_started", "speech_ended", "gap", "dtmf", "line")
-TURN_EVENTS = ("turn_started", "turn_eager_end", "turn_resumed", "turn_ended")
+TURN_EVENTS = ("turn_started", "turn_eager_end", "turn_resumed", "turn_ended", "turn_overlap")
 SLOT = "slot"
 KEYWORD = "keyword"
 ACK = "audio_ack"

@@ -194,7 +194,9 @@ class Turn:
     `turn` is the number of its first utterance, `utterance` of its newest. `step` counts its events
     from 1. `transcript` is that of [start, end), as known `at`. `confidence`: that it is over.
     `evidence` is what the end of its text says, see `gateway.endpointing.tail`; empty where it is
-    not looked at, as `reason` is before the turn has ended.
+    not looked at, as `reason` is before the turn has ended. `voiced` are its samples of speech as
+    far as VAD told them; 0: nothing is known. `backchannel`: all of it so far is a listener's sign.
+    `word_confidence` is the mean of its words', once it has ended and where all have one.
     """
 
     kind: TurnKind
@@ -210,6 +212,28 @@ class Turn:
     confidence: float = 0.0
     evidence: str = ""
     reason: EndReason | None = None
+    voiced: int = 0
+    backchannel: bool = False
+    word_confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """A turn came into another channel's, and both were heard in [start, end); both have ended.
+
+    `turn` of `channel` came into `other_turn` of `other_channel`. `interrupted`: the other then
+    stopped, see `gateway.feed.overlaps`. `at` is where the later end was decided.
+    """
+
+    channel: int
+    turn: int
+    other_channel: int
+    other_turn: int
+    start: int
+    end: int
+    at: int
+    backchannel: bool
+    interrupted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +328,7 @@ Event: TypeAlias = (
     | SpeechStarted
     | SpeechEnded
     | Turn
+    | Overlap
     | Answer
     | Gap
     | Dtmf

@@ -21,6 +21,7 @@ from gateway.protocols.events import (
     Keyword,
     Lag,
     LineTrouble,
+    Overlap,
     Partial,
     Resumed,
     SpeechEnded,
@@ -52,6 +53,8 @@ def messages(opened: Open, event: Event, now: float) -> Sequence[dict[str, Any]]
             return _if_wanted(opened, _answer(event, now))
         case Turn():
             return _if_wanted(opened, _turn(event, now))
+        case Overlap():
+            return _if_wanted(opened, _overlap(event, now))
         case Keyword():
             return _if_wanted(opened, _keyword(event, now))
         case AudioAck(position):
@@ -193,8 +196,21 @@ def _turn(event: Turn, now: float) -> dict[str, Any]:
     message |= {"turn": event.turn, "step": event.step, "at": rounded_seconds(event.at)}
     message |= {"text": event.transcript, "language": event.language}
     message["confidence"] = round(event.confidence, 3)
+    message["backchannel"] = event.backchannel
+    message |= {"voiced": rounded_seconds(event.voiced)} if event.voiced else {}
     message |= {"evidence": event.evidence} if event.evidence else {}
+    if event.word_confidence is not None:
+        message["word_confidence"] = round(event.word_confidence, 4)
     return message | ({"reason": event.reason} if event.reason else {})
+
+
+def _overlap(event: Overlap, now: float) -> dict[str, Any]:
+    message = {"type": "turn_overlap", "timestamp": round(now, 3)}
+    message |= {"channel": event.channel, "turn": event.turn}
+    message |= {"other_channel": event.other_channel, "other_turn": event.other_turn}
+    place = {"start": event.start, "end": event.end, "at": event.at}
+    message |= {name: rounded_seconds(position) for name, position in place.items()}
+    return message | {"backchannel": event.backchannel, "interrupted": event.interrupted}
 
 
 def _keyword(event: Keyword, now: float) -> dict[str, Any]:

@@ -24,6 +24,7 @@ import type {
   SpeechStartedMessage,
   TurnEagerEndMessage,
   TurnEndedMessage,
+  TurnOverlapMessage,
   TurnResumedMessage,
   TurnStartedMessage,
   WordsMessage,
@@ -65,6 +66,7 @@ export interface CallEvents {
   turn_eager_end: (message: TurnEagerEndMessage) => void;
   turn_resumed: (message: TurnResumedMessage) => void;
   turn_ended: (message: TurnEndedMessage) => void;
+  turn_overlap: (message: TurnOverlapMessage) => void;
   slot: (message: SlotMessage) => void;
   gap: (message: GapMessage) => void;
   dtmf: (message: DtmfMessage) => void;

@@ -13,7 +13,7 @@ export class Delivery {
   readonly #utterances = new Map<string, number>();
   /** The newest turn of each channel, and the step of its newest event. */
   readonly #turns = new Map<number, readonly [number, number]>();
-  /** Gaps, keywords of open utterances, digits and utterances that failed; few. */
+  /** Gaps, keywords of open utterances, digits, overlaps and utterances that failed; few. */
   readonly #delivered = new Set<string>();
 
   constructor(seq = 0) {
@@ -44,6 +44,10 @@ export class Delivery {
         if (isNew) this.#turns.set(message.channel, [message.turn, message.step]);
         return isNew;
       }
+      case "turn_overlap":
+        return this.#firstTime(
+          `overlap ${message.channel} ${message.turn} ${message.other_turn}`,
+        );
       case "slot": {
         const { channel, utterance, is_final, value } = message;
         return this.#firstTime(`slot ${channel} ${utterance} ${is_final} ${value}`);

@@ -15,6 +15,7 @@ export type EventName =
   | "turn_eager_end"
   | "turn_resumed"
   | "turn_ended"
+  | "turn_overlap"
   | "slot"
   | "keyword"
   | "audio_ack"
@@ -285,8 +286,12 @@ export interface TurnStartedMessage {
   language: string | null;
   /** That the turn is over, 0 to 1: how much of the silence that ends it has passed, 0.7 at its end, 1 for a flush. */
   confidence: number;
+  /** The turn so far is no more than a listener's sign, see interruptions in docs/protocol.md. */
+  backchannel: boolean;
   /** s since 1970 by the gateway's clock. */
   timestamp: number;
+  /** s of speech in the turn so far, its pauses left out; left out where it is not known. */
+  voiced?: number;
   /** The channel's, where `channel_labels` gave it one. */
   label?: string;
 }
@@ -314,10 +319,14 @@ export interface TurnEagerEndMessage {
   language: string | null;
   /** That the turn is over, 0 to 1: how much of the silence that ends it has passed, 0.7 at its end, 1 for a flush. */
   confidence: number;
+  /** The turn so far is no more than a listener's sign, see interruptions in docs/protocol.md. */
+  backchannel: boolean;
   /** s since 1970 by the gateway's clock. */
   timestamp: number;
   /** What the end of the text says: closed, open, spelled, unmarked, nothing; of an expected answer, filled or awaited. */
   evidence: string;
+  /** s of speech in the turn so far, its pauses left out; left out where it is not known. */
+  voiced?: number;
   /** The channel's, where `channel_labels` gave it one. */
   label?: string;
 }
@@ -345,8 +354,12 @@ export interface TurnResumedMessage {
   language: string | null;
   /** That the turn is over, 0 to 1: how much of the silence that ends it has passed, 0.7 at its end, 1 for a flush. */
   confidence: number;
+  /** The turn so far is no more than a listener's sign, see interruptions in docs/protocol.md. */
+  backchannel: boolean;
   /** s since 1970 by the gateway's clock. */
   timestamp: number;
+  /** s of speech in the turn so far, its pauses left out; left out where it is not known. */
+  voiced?: number;
   /** The channel's, where `channel_labels` gave it one. */
   label?: string;
 }
@@ -374,12 +387,45 @@ export interface TurnEndedMessage {
   language: string | null;
   /** That the turn is over, 0 to 1: how much of the silence that ends it has passed, 0.7 at its end, 1 for a flush. */
   confidence: number;
+  /** The turn so far is no more than a listener's sign, see interruptions in docs/protocol.md. */
+  backchannel: boolean;
   /** s since 1970 by the gateway's clock. */
   timestamp: number;
   /** What the end of the text says: closed, open, spelled, unmarked, nothing; of an expected answer, filled or awaited. */
   evidence: string;
   /** `silence`, `flush`, `finish` (finalize or hang-up), `length` (max_utterance), `gap`, `failed` (not recognised). */
   reason: string;
+  /** s of speech in the turn so far, its pauses left out; left out where it is not known. */
+  voiced?: number;
+  /** The mean `probability` of the turn's words; left out where the recogniser does not time words, or `words` is false. */
+  word_confidence?: number;
+  /** The channel's, where `channel_labels` gave it one. */
+  label?: string;
+}
+
+/** `turn` came into a turn of the other channel; both were heard from `start` to `end`. */
+export interface TurnOverlapMessage {
+  type: "turn_overlap";
+  /** 0 or 1. */
+  channel: number;
+  /** Number of the turn's first utterance. */
+  turn: number;
+  /** The turn that another came into. */
+  other_channel: number;
+  /** The turn that another came into. */
+  other_turn: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  start: number;
+  /** s of audio. Of a `partial`, `end` is how far its text reaches. */
+  end: number;
+  /** s of audio that were needed to decide this. */
+  at: number;
+  /** The turn so far is no more than a listener's sign, see interruptions in docs/protocol.md. */
+  backchannel: boolean;
+  /** The speaker of `other_turn` stopped for it. */
+  interrupted: boolean;
+  /** s since 1970 by the gateway's clock. */
+  timestamp: number;
   /** The channel's, where `channel_labels` gave it one. */
   label?: string;
 }
@@ -517,6 +563,7 @@ export type ServerMessage =
   | TurnEagerEndMessage
   | TurnResumedMessage
   | TurnEndedMessage
+  | TurnOverlapMessage
   | SlotMessage
   | GapMessage
   | DtmfMessage
@@ -555,6 +602,7 @@ export type ReaderEvent =
   | TurnEagerEndMessage
   | TurnResumedMessage
   | TurnEndedMessage
+  | TurnOverlapMessage
   | SlotMessage
   | GapMessage
   | DtmfMessage

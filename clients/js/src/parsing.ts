@@ -12,6 +12,7 @@ const TYPES: Readonly<Record<(ServerMessage | ReaderMessage)["type"], true>> = {
   turn_eager_end: true,
   turn_resumed: true,
   turn_ended: true,
+  turn_overlap: true,
   slot: true,
   gap: true,
   dtmf: true,

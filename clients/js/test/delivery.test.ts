@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { Delivery } from "../src/delivery.js";
 import type { ServerMessage } from "../src/messages.js";
 import {
-  dtmf, error, final, keyword, line, partial, speechEnded, turnStarted, words,
+  dtmf, error, final, keyword, line, partial, speechEnded, turnOverlap, turnStarted, words,
 } from "./said.js";
 
 const gap: ServerMessage = { type: "gap", channel: 0, start: 1, end: 2 };
@@ -47,6 +47,15 @@ test("the steps of turns pass once, in order", () => {
   const passed = told.map(([turn, step]) => delivery.isNew(turnStarted({ turn, step })));
   expect(passed).toEqual([true, true, true, false, false, true]);
   expect(delivery.isNew(turnStarted({ channel: 1 }))).toBe(true);
+});
+
+test("each two turns that overlap are told once", () => {
+  const delivery = new Delivery();
+  const told: [number, number][] = [[4, 3], [4, 5], [4, 3], [6, 5], [6, 5]];
+  const passed = told.map(([turn, other_turn]) =>
+    delivery.isNew(turnOverlap({ turn, other_turn })),
+  );
+  expect(passed).toEqual([true, true, false, true, false]);
 });
 
 test("each occurrence of a keyword passes, also behind another utterance's final", () => {

@@ -6,6 +6,7 @@ import type {
   LineTroubleMessage,
   PartialMessage,
   SpeechEndedMessage,
+  TurnOverlapMessage,
   TurnStartedMessage,
   WordsMessage,
 } from "../src/messages.js";
@@ -31,7 +32,14 @@ export function speechEnded(fields: Partial<SpeechEndedMessage> = {}): SpeechEnd
 
 export function turnStarted(fields: Partial<TurnStartedMessage> = {}): TurnStartedMessage {
   const turn = { turn: 1, step: 1, at: 2, text: "a", language: null, confidence: 0 };
-  return { type: "turn_started", ...PLACE, ...turn, ...fields };
+  return { type: "turn_started", ...PLACE, ...turn, backchannel: false, ...fields };
+}
+
+export function turnOverlap(fields: Partial<TurnOverlapMessage> = {}): TurnOverlapMessage {
+  const who = { channel: 0, turn: 2, other_channel: 1, other_turn: 1 };
+  const place = { start: 1, end: 2, at: 3, timestamp: 0 };
+  const what = { backchannel: false, interrupted: true };
+  return { type: "turn_overlap", ...who, ...place, ...what, ...fields };
 }
 
 export function keyword(fields: Partial<KeywordMessage> = {}): KeywordMessage {

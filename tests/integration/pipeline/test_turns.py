@@ -1,14 +1,18 @@
 """Utterances that end by what was said, on a real stack with the default recogniser."""
 
+import asyncio
+import json
 from typing import Any
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
 
-from common.audio import FloatArray
+from common.audio import FloatArray, samples
 from tests.integration.conftest import RunningStack
 from tests.integration.pipeline.calls import (
     FINALIZE,
+    Message,
     Transcript,
     clip,
     config,
@@ -77,6 +81,46 @@ async def test_an_end_is_announced_taken_back_and_told(stack: RunningStack):
     assert 0.5 <= eager["confidence"] < 0.7 <= ended["confidence"]
     final = turns.of("final")[0]
     assert turns.messages.index(ended) == turns.messages.index(final) - 1
+
+
+async def test_both_readers_of_a_call_are_told_alike_who_interrupted_whom(stack: RunningStack):
+    fox, counting = spoken("quick_brown_fox"), spoken("counting")
+    before = np.zeros(len(fox) - samples(1.0), np.float32)
+    legs = [said(0.5, fox), said(0.5, before, counting)]
+    audio = np.zeros((max(map(len, legs)) + samples(1.5), 2), np.float32)
+    for channel, leg in enumerate(legs):
+        audio[: len(leg), channel] = leg
+    events = ["turn_ended", "turn_overlap"]
+    options = {"channels": 2, "events": events, "endpointing": "turn", "words": True}
+    async with line(stack.url) as client:
+        await client.say(config(**options), *messages(audio.reshape(-1), 2 * MESSAGE_S))
+        await client.say(FINALIZE)
+        heard = await client.hear_out()
+    assert heard.errors == []
+    (overlap,) = heard.of("turn_overlap")
+    assert (overlap["channel"], overlap["other_channel"]) == (1, 0)
+    assert overlap["interrupted"]
+    assert not overlap["backchannel"]
+    assert 0.5 < overlap["end"] - overlap["start"] < 1.5
+    ended = heard.of("turn_ended")
+    assert all(0.5 < each["voiced"] < each["end"] - each["start"] for each in ended)
+    assert all(0 < each["word_confidence"] <= 1 for each in ended)
+    told = await asyncio.to_thread(history, stack, heard.session)
+    assert [without_time(each) for each in told if each["type"] == "turn_overlap"] == [
+        without_time({**overlap, "session_id": heard.session})
+    ]
+
+
+def history(stack: RunningStack, session: str) -> list[Message]:
+    """Return what a reader is told who comes when the call is over."""
+    url = f"http://127.0.0.1:{stack.port}/v1/sessions/{session}/events"
+    with urlopen(url, timeout=20) as answer:
+        lines = answer.read().decode().splitlines()
+    return [json.loads(each.removeprefix("data: ")) for each in lines if each.startswith("data: ")]
+
+
+def without_time(message: Message) -> Message:
+    return {name: value for name, value in message.items() if name != "timestamp"}
 
 
 async def test_a_number_that_is_expected_is_waited_for_and_told_before_the_turn_ends(

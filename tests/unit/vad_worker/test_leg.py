@@ -287,7 +287,8 @@ def test_what_is_likely_the_end_is_told_by_itself_and_wakes_no_recogniser():
         assert isinstance(emit.events, SpeechEntry)
         told.append((emit.events, emit.wake, emit.notify))
     likely = Likely(1, 0, 20 * FRAME + 1_600, 30 * FRAME, 10 * FRAME, 30_000, "Yes.", "closed")
-    entry = SpeechEntry(StreamId(30 * FRAME, 0), (), likely=likely)
+    voiced = 20 * FRAME
+    entry = SpeechEntry(StreamId(30 * FRAME, 0), (), likely=likely, voiced=voiced)
     assert told == [(entry, (), "gw")] * 2
 
 

@@ -15,10 +15,9 @@ from callscribe.client.messages import (
     Slot,
     SpeechEnded,
     SpeechStarted,
-    TurnEagerEnd,
-    TurnStarted,
     Words,
 )
+from callscribe.client.turns import TurnEagerEnd, TurnOverlap, TurnStarted
 
 
 def span(utterance: int, channel: int = 0) -> dict[str, Any]:
@@ -115,3 +114,15 @@ def test_what_a_resumed_call_tells_again_of_turns_is_dropped():
     assert [is_new(1, 1), is_new(1, 2), is_new(3, 1), is_new(3, 2)] == [True] * 4
     assert [is_new(3, 1), is_new(3, 2), is_new(1, 2)] == [False] * 3
     assert [is_new(3, 3), is_new(1, 1, channel=1)] == [True] * 2
+
+
+def test_each_two_turns_that_overlap_are_told_once():
+    delivery = Delivery()
+
+    def is_new(turn: int, other_turn: int) -> bool:
+        place: dict[str, Any] = {"start": 1.0, "end": 2.0, "at": 3.0}
+        who: dict[str, Any] = {"turn": turn, "other_channel": 1, "other_turn": other_turn}
+        return delivery.is_new(TurnOverlap(**who, **place, backchannel=False, interrupted=True))
+
+    assert [is_new(4, 3), is_new(4, 5), is_new(6, 5)] == [True] * 3
+    assert [is_new(4, 3), is_new(4, 5), is_new(6, 5)] == [False] * 3

@@ -21,15 +21,12 @@ from callscribe.client.messages import (
     Slot,
     SpeechEnded,
     SpeechStarted,
-    TurnEagerEnd,
-    TurnEnded,
-    TurnResumed,
-    TurnStarted,
     Word,
     Words,
     parse_event,
 )
 from callscribe.client.options import Changes, Options
+from callscribe.client.turns import TurnEagerEnd, TurnEnded, TurnOverlap, TurnResumed, TurnStarted
 from common.errors import PeerMisbehaved, SettingsError
 from common.options import OPTIONS, SessionOptions
 from gateway.protocols.api import ClientError, Request
@@ -38,6 +35,15 @@ from gateway.protocols.native import NativeCodec
 
 SPAN: dict[str, Any] = {"channel": 1, "start": 0.5, "end": 2.0}
 TURN: dict[str, Any] = {**SPAN, "turn": 2, "step": 3, "utterance": 2, "at": 2.5, "text": "hello"}
+OVERLAP: dict[str, Any] = {
+    **SPAN,
+    "turn": 4,
+    "other_channel": 0,
+    "other_turn": 3,
+    "at": 2.5,
+    "backchannel": False,
+    "interrupted": True,
+}
 SLOT: dict[str, Any] = {
     **SPAN,
     "utterance": 2,
@@ -116,13 +122,17 @@ EVENTS: dict[str, tuple[dict[str, Any], Event]] = {
             offset=7,
         ),
     ),
-    "turn_started": (TURN, TurnStarted(**TURN)),
+    "turn_started": (
+        {**TURN, "voiced": 0.5, "backchannel": True},
+        TurnStarted(**TURN, voiced=0.5, backchannel=True),
+    ),
     "turn_eager_end": ({**TURN, "evidence": "open"}, TurnEagerEnd(**TURN, evidence="open")),
     "turn_resumed": (TURN, TurnResumed(**TURN)),
     "turn_ended": (
-        {**TURN, "evidence": "open", "reason": "flush"},
-        TurnEnded(**TURN, evidence="open", reason="flush"),
+        {**TURN, "evidence": "open", "reason": "flush", "word_confidence": 0.8},
+        TurnEnded(**TURN, evidence="open", reason="flush", word_confidence=0.8),
     ),
+    "turn_overlap": (OVERLAP, TurnOverlap(**OVERLAP)),
     "slot": (SLOT, Slot(**SLOT)),
     "error": ({"code": "no", "message": "No."}, Error(code="no", message="No.")),
     "lag": ({"channel": 1, "seconds": 3.5}, Lag(channel=1, seconds=3.5)),

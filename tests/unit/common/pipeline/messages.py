@@ -116,6 +116,12 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
             StreamId(96_000, 0), (), trouble=speech.Trouble(96_000, "low_level", -74.5)
         ),
     ),
+    "speech-entry-voiced": (
+        speech.SPEECH_ENTRY,
+        speech.SpeechEntry(
+            StreamId(84_480, 0), (speech.Paused(7, 48_000, 80_000, 84_480),), voiced=27_136
+        ),
+    ),
     "partial": (partial.PARTIAL_TEXT, partial.PartialText(48_000, 64_000, "Guten", 3, "German")),
     "partial-paused": (
         partial.PARTIAL_TEXT,

@@ -20,6 +20,7 @@ from gateway.protocols.events import (
     Final,
     Gap,
     LineTrouble,
+    Overlap,
     Partial,
     SpeechEnded,
     SpeechStarted,
@@ -508,6 +509,24 @@ def test_turns_of_what_a_client_had_before_it_resumed_are_not_told_again():
         LEG.key("speech"): [announced(1, "hello"), announced(2, "hello")],
     }
     assert turns(results, news) == [("started", 1), ("eager_end", 2)]
+
+
+def test_overlaps_are_told_before_the_final_of_the_turn_that_ends_last():
+    first = item(1, 1, start=0, end=48_000, text="I think")
+    second = item(1, 2, start=30_000, end=90_000, text="but no")
+    for after, overlaps in ((0, 1), (1, 1), (2, 0)):
+        results = Results([LEG, OTHER], speech=True, turns=True, after=after)
+        events = results.read({LEG.key("text"): [first], OTHER.key("text"): [second]})
+        found = [each for each in events if isinstance(each, Overlap)]
+        assert [(each.channel, each.other_channel, each.interrupted) for each in found] == [
+            (1, 0, True)
+        ] * overlaps
+        if overlaps:
+            place = events.index(found[0])
+            before, then = events[place - 1], events[place + 1]
+            assert isinstance(before, Turn)
+            assert isinstance(then, Final)
+            assert (before.kind, before.channel, then.channel) == ("ended", 1, 1)
 
 
 def answered(n: int, value: str, *, complete: bool = True) -> RawEntry:

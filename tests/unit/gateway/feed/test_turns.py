@@ -24,6 +24,10 @@ def spoken(*events: speech.Event, likely: Likely | None = None) -> SpeechEntry:
     return SpeechEntry(StreamId(1, 0), events, likely=likely)
 
 
+def voiced(heard: int, *events: speech.Event, likely: Likely | None = None) -> SpeechEntry:
+    return SpeechEntry(StreamId(1, 0), events, likely=likely, voiced=heard)
+
+
 def likely(utterance: int, said: str, end: int = 20_000, waited: int = 5_000) -> SpeechEntry:
     told = Likely(utterance, 100, end, end + waited, waited, SILENCE, said, "unmarked")
     return spoken(likely=told)
@@ -137,6 +141,35 @@ def test_a_turn_goes_on_in_the_utterance_behind_a_cut():
     ]
 
 
+def test_the_end_tells_how_much_was_said_and_how_well_it_was_understood():
+    sure = (text.TimedWord("I", 200, 300, 0.5), text.TimedWord("see", 300, 400, 1.0))
+    heard: list[Entry] = [
+        voiced(4_000, speech.Started(1, 100, 5_000, 0.9)),
+        partial(1, "I"),
+        voiced(9_000, speech.Paused(1, 100, 20_000, 24_000)),
+        voiced(9_000, likely=likely(1, "I see").likely),
+        voiced(9_512, speech.Resumed(1, 26_000)),
+        voiced(12_000, speech.Ended(1, 100, 20_000, 30_000, "silence")),
+        final(1, "I see", words=sure),
+        final(2, "I see", words=sure),
+    ]
+    found = read(heard)
+    assert [each.voiced for each in found] == [4_000, 9_000, 9_512, 12_000, 0, 0]
+    assert [each.backchannel for each in found] == [False, True, True, True, True, True]
+    assert [each.word_confidence for each in found] == [None, None, None, 0.75, None, 0.75]
+    assert read([final(1, "I see")])[-1].word_confidence is None
+
+
+def test_all_parts_of_a_turn_that_was_cut_count():
+    word = (text.TimedWord("so", 200, 300, 0.5),)
+    cut_at = voiced(15_000, *cut(1).events)
+    ended = voiced(18_000, speech.Ended(2, 20_000, 40_000, 50_000, "silence"))
+    first = final(1, "so", words=word, reason="length")
+    for second, sure in ((word, 0.5), (None, None)):
+        last = read([cut_at, ended, first, final(2, "so", start=20_000, words=second)])[-1]
+        assert (last.voiced, last.word_confidence) == (18_000, sure)
+
+
 def test_a_flush_is_sure_that_the_turn_is_over():
     assert read([final(1, "Yes", reason="flush")])[-1].confidence == 1.0
 
@@ -175,9 +208,11 @@ def streams(leg: Sequence[Utterance]) -> tuple[list[list[Entry]], list[Entry]]:
         words = each.text or ("" if each.failed else each.pauses and "so")
         found += [partial(number, "I")] * (each.partials if words or each.failed else 0)
         for n, said in enumerate(each.pauses):
-            found.append(likely(number, said, 20_000 + 10_000 * n))
+            paused = likely(number, said, 20_000 + 10_000 * n)
+            found.append(replace(paused, voiced=10_000 * (n + 1)))
             if not (each.stays and n == len(each.pauses) - 1):
-                found.append(spoken(speech.Resumed(number, 26_000 + 10_000 * n)))
+                resumed = speech.Resumed(number, 26_000 + 10_000 * n)
+                found.append(voiced(10_000 * (n + 1) + 512, resumed))
         reason: Any = "length" if each.cut else "silence"
         if each.cut:
             found.append(cut(number))
@@ -213,7 +248,7 @@ def _is_partial(entry: Entry) -> bool:
 def plain(events: Sequence[Turn]) -> list[Turn]:
     """Leave out what a start knows so far, which depends on when it is looked at."""
     return [
-        replace(each, transcript="", end=0, at=0, language=None)
+        replace(each, transcript="", end=0, at=0, language=None, voiced=0, backchannel=False)
         if each.kind == "started"
         else replace(each, language=None)
         for each in events

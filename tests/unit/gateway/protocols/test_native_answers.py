@@ -17,6 +17,7 @@ from gateway.protocols.events import (
     Gap,
     GoingAway,
     Lag,
+    Overlap,
     Partial,
     SpeechEnded,
     SpeechStarted,
@@ -168,6 +169,7 @@ TURN = {
     "text": "I see",
     "language": "English",
     "confidence": 0.457,
+    "backchannel": False,
     "timestamp": 1234567890.123,
 }
 
@@ -226,6 +228,40 @@ SPEECH = [
     (
         turn("ended", evidence="open", reason="silence"),
         {"type": "turn_ended", **TURN, "evidence": "open", "reason": "silence"},
+    ),
+    (
+        turn("started", voiced=8_000, backchannel=True, word_confidence=0.81236),
+        {
+            "type": "turn_started",
+            **TURN,
+            "voiced": 0.5,
+            "backchannel": True,
+            "word_confidence": 0.8124,
+        },
+    ),
+    (
+        Overlap(
+            channel=0,
+            turn=4,
+            other_channel=1,
+            other_turn=3,
+            start=1_600,
+            end=16_000,
+            at=32_000,
+            backchannel=False,
+            interrupted=True,
+        ),
+        {
+            "type": "turn_overlap",
+            "timestamp": 1234567890.123,
+            "turn": 4,
+            "other_channel": 1,
+            "other_turn": 3,
+            "end": 1.0,
+            "at": 2.0,
+            "backchannel": False,
+            "interrupted": True,
+        },
     ),
 ]
 
