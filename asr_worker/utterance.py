@@ -189,7 +189,7 @@ class Utterance:
         return Show(self.number, text, self._work.gateway)
 
     def alignment(self) -> list[Effect]:
-        """Return the offer of the whole utterance's text to the aligners, once per text.
+        """Return the offers of the whole utterance's text to the optional stages, once per text.
 
         It is made before the end is certain, so that the words are ready with the final.
         """
@@ -210,7 +210,8 @@ class Utterance:
             language=hypothesis.language,
             gateway=self._work.gateway,
         )
-        return [Offer(stages.ALIGN.name, f"{self.id}/{digest}", work)]
+        beside = stages.offered_beside(self._work.beside, stages.ASR)
+        return [Offer(spec.name, f"{self.id}/{digest}", work) for spec in beside]
 
     def final(self, action: PublishFinal) -> Effect:
         """Return the effect of publishing the final."""
@@ -303,7 +304,7 @@ class Utterance:
             return None, ""
         if hypothesis.language not in ALIGNABLE:
             return None, f"no word times for {hypothesis.language or 'an unknown language'}"
-        if not self._work.align:
+        if not self._work.beside:
             return None, "no aligner is running"
         # A digest of what is hidden could be searched for.
         text = self.screen.text(hypothesis.text, hypothesis.language)

@@ -158,7 +158,7 @@ def _hint(utterance: int, said: PublishPartial, options: SessionOptions) -> Hint
 
 
 def _work(options: SessionOptions) -> LegWork:
-    return LegWork(options=options, gateway="", source="audio", events=False, align=False)
+    return LegWork(options=options, gateway="", source="audio", events=False)
 
 
 class Together:

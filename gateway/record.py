@@ -8,7 +8,8 @@ from typing import NamedTuple, Self
 from common.bus.keys import Leg
 from common.options import SessionOptions
 from common.pipeline.access import OPEN_TENANT
-from common.pipeline.record import Message, pack, sparse
+from common.pipeline.record import Message, name_set, pack, sparse
+from common.pipeline.stages import DENOISE
 from gateway.protocols.commands import SPEECH_EVENTS, TURN_EVENTS, About, AudioFormat, Open
 
 
@@ -34,12 +35,11 @@ class _Terms:
     audio: AudioFormat
     events: tuple[str, ...]
     about: About
-    align: bool
-    denoise: bool
     doorbell: str
     tenant: str
     key: str
     retention: int
+    stages: frozenset[str] = name_set("align", "denoise")
     span: CallSpan | None = sparse(None)
     recorded: bool = sparse(False)
 
@@ -52,8 +52,8 @@ _OPTIONS = Message(SessionOptions)
 class SessionRecord:
     """The terms on which a session was admitted, and its current options.
 
-    `align`: words may come from aligners. `denoised`: its audio passes through the denoiser, which
-    the option `denoise` switches. `doorbell` is the gateway that its workers ring, whichever
+    `stages`: the names of those beside the required ones that it passes through, or can be given
+    results by. `doorbell` is the gateway that its workers ring, whichever
     gateway owns it now. `tenant` alone may see it; `key` is the id of the API key that opened it,
     empty without one. `retention`: seconds that its transcript stays, 0 for the gateway's setting.
     """
@@ -62,8 +62,7 @@ class SessionRecord:
     audio: AudioFormat
     events: frozenset[str]
     about: About
-    align: bool
-    denoised: bool
+    stages: frozenset[str]
     doorbell: str
     tenant: str = OPEN_TENANT
     key: str = ""
@@ -72,6 +71,11 @@ class SessionRecord:
     """None: no spans are made of it."""
     recorded: bool = False
     """Whether it was opened with the option `record`, which then switches the recording."""
+
+    @property
+    def denoised(self) -> bool:
+        """Whether its audio passes through the denoiser, which the option `denoise` switches."""
+        return DENOISE.name in self.stages
 
     @property
     def opened(self) -> Open:
@@ -103,12 +107,11 @@ class SessionRecord:
             self.audio,
             tuple(sorted(self.events)),
             self.about,
-            self.align,
-            self.denoised,
             self.doorbell,
             self.tenant,
             self.key,
             self.retention,
+            self.stages,
             self.span,
             self.recorded,
         )
@@ -124,12 +127,11 @@ class SessionRecord:
         kept = _TERMS.unpack(terms)
         asked = _OPTIONS.unpack(options)
         return cls(
-            options=replace(asked, denoise=asked.denoise and kept.denoise),
+            options=replace(asked, denoise=asked.denoise and DENOISE.name in kept.stages),
             audio=kept.audio,
             events=frozenset(kept.events),
             about=kept.about,
-            align=kept.align,
-            denoised=kept.denoise,
+            stages=kept.stages,
             doorbell=kept.doorbell,
             tenant=kept.tenant,
             key=kept.key,

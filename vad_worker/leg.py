@@ -62,7 +62,7 @@ class VadLeg:
         self._worker = worker
         self._source = work.source
         self._events = work.events
-        self._align = work.align
+        self._beside = work.beside
         self._tenant = work.tenant
         self._gateway = (saved or work).gateway
         self._options = (saved or work).options
@@ -200,7 +200,7 @@ class VadLeg:
         """
         looked = [each.looked_at() for each in self._settled.values()]
         self._settled = {each.number: each for each in looked if each.looks}
-        if self._align:
+        if self._beside:
             done = [each for n, each in self._offers.items() if n <= number]
             self._settled |= {
                 each.utterance: Settled(each.utterance, each.start, _ALIGNED_WITHIN)
@@ -320,8 +320,8 @@ class VadLeg:
             source=self._source,
             gateway=self._gateway,
             options=self._options,
-            align=self._align,
             live=self.live,
+            beside=self._beside,
             tenant=self._tenant,
         )
         self._offers[utterance] = work

@@ -153,8 +153,8 @@ async def _recognised(link: Link, letter: Letter, contents: Contents) -> str:
         source="audio",
         gateway="",
         after=BEGINNING,
-        align=False,
         live=False,
+        beside=frozenset(),
         replay=True,
     )
     try:

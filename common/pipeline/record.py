@@ -7,7 +7,8 @@ may be
 
 - an int, float, str, bytes, bool, a Literal or an Enum of strings, or a union of these and None;
 - a NamedTuple of such values, or another record, or a tagged union of records; or None;
-- a tuple of any number of one of these.
+- a tuple of any number of one of these;
+- a set of names, see `name_set`.
 
 Releases of one wire version read each other. An unknown field is ignored, because a later release
 may write it. A field with a default may be missing, because an earlier one did not know it. Any
@@ -29,7 +30,7 @@ import msgpack
 WIRE_VERSION = 2
 """What the processes of a system must have in common; every key of theirs begins with it, too."""
 
-_SPARSE, _FLAT = "sparse", "flat"
+_SPARSE, _FLAT, _SPELLED = "sparse", "flat", "spelled"
 _PLAIN: Mapping[Any, frozenset[type]] = {
     int: frozenset({int}),
     float: frozenset({float, int}),
@@ -54,6 +55,15 @@ def flat() -> Any:
     Its type is a union of untagged records and None, told apart by the names of their fields.
     """
     return field(default=None, metadata={_FLAT: True})
+
+
+def name_set(*spelled: str) -> Any:
+    """Declare a field that is a frozenset of names, by default empty.
+
+    Each of those that are `spelled` is stored as a field of its own, true or false: so all releases
+    of this wire version read it. Others are a list under the field's name, left out if empty.
+    """
+    return field(default=frozenset(), metadata={_SPELLED: spelled})
 
 
 class Message(Generic[T]):
@@ -104,7 +114,10 @@ class _Shape:
         if not is_dataclass(cls):
             raise TypeError(f"{cls.__name__} is no record")
         hints = hints_of(cls)
-        own = [each for each in fields(cls) if _FLAT not in each.metadata]
+        self._name_sets = {
+            each.name: each.metadata[_SPELLED] for each in fields(cls) if _SPELLED in each.metadata
+        }
+        own = [e for e in fields(cls) if _FLAT not in e.metadata and e.name not in self._name_sets]
         self.cls = cls
         self.tag: str | None = getattr(cls, "t", None)
         self.names = (*(("t",) if self.tag is not None else ()), *(each.name for each in own))
@@ -114,7 +127,7 @@ class _Shape:
         self._sparse = {e.name: e.default for e in own if _SPARSE in e.metadata}
         self._flat = next((e.name for e in fields(cls) if _FLAT in e.metadata), None)
         self._flat_kinds = _members(hints[self._flat]) if self._flat else ()
-        self._plain = not self._sparse and not self._flat
+        self._plain = not self._sparse and not self._flat and not self._name_sets
         self._values = _tuple_getter(attrgetter, self.names)
         self._kinds = [_kind(hints[each.name], f"{cls.__name__}.{each.name}") for each in own]
         self._read = tuple(each.name for each in own)
@@ -135,6 +148,11 @@ class _Shape:
         for name, default in self._sparse.items():
             if body[name] == default:
                 del body[name]
+        for name, spelled in self._name_sets.items():
+            held: frozenset[str] = getattr(record, name)
+            body.update((each, each in held) for each in spelled)
+            if others := held.difference(spelled):
+                body[name] = sorted(others)
         if self._flat and (part := getattr(record, self._flat)) is not None:
             body.update(_shape(type(part)).as_map(part))
         return body
@@ -146,6 +164,7 @@ class _Shape:
         body.pop("t", None)
         for name, default in self._sparse.items():
             body.setdefault(name, default)
+        sets = {name: self._names(body, name, each) for name, each in self._name_sets.items()}
         part = self._part(body) if self._flat else None
         try:
             values = self._items(body)
@@ -161,6 +180,7 @@ class _Shape:
                 body[name] = convert(body[name])
         if part is not None and self._flat:
             body[self._flat] = part
+        body.update(sets)
         return self.cls(**body)
 
     def _read_older(self, body: dict[str, Any]) -> None:
@@ -175,6 +195,17 @@ class _Shape:
     def _drop_unknown(self, body: dict[str, Any]) -> None:
         for name in body.keys() - set(self._read):
             del body[name]
+
+    def _names(self, body: dict[str, Any], field: str, spelled: Iterable[str]) -> frozenset[str]:
+        """Take a set of names out of the map."""
+        told = {name: body.pop(name, False) for name in spelled}
+        others = body.pop(field, [])
+        for name, value in told.items():
+            if type(value) is not bool:
+                raise ValueError(_ill_typed(f"{self.cls.__name__}.{name}", value))
+        if type(others) is not list or any(type(each) is not str for each in others):
+            raise ValueError(_ill_typed(f"{self.cls.__name__}.{field}", others))
+        return frozenset(others).union(name for name, value in told.items() if value)
 
     def _part(self, body: dict[str, Any]) -> Any:
         """Take the fields of the flat record out of the map and read them."""

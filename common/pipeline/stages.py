@@ -1,5 +1,6 @@
 """Every stage: what it owns, what it reads and writes, and which calls need it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -134,9 +135,19 @@ def for_call(options: SessionOptions) -> list[StageSpec]:
     return [spec for spec in PIPELINE if spec.asked_for(options) and not spec.beside]
 
 
+def chosen(options: SessionOptions) -> frozenset[str]:
+    """Return the names of the stages that such a call needs and others do not."""
+    return frozenset(spec.name for spec in for_call(options) if not spec.required)
+
+
 def beside_call(options: SessionOptions) -> list[StageSpec]:
     """Return the optional stages of such a call: it can continue without them."""
     return [spec for spec in PIPELINE if spec.asked_for(options) and spec.beside]
+
+
+def offered_beside(names: Collection[str], by: StageSpec) -> list[StageSpec]:
+    """Return the optional stages among `names` to which a stage offers work items."""
+    return [spec for spec in PIPELINE if spec.name in names and spec.offered_by == by.name]
 
 
 def _working() -> tuple[Stream, ...]:

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from common.options import SessionOptions
 from common.pipeline.access import OPEN_TENANT
-from common.pipeline.record import Message, sparse
+from common.pipeline.record import Message, name_set, sparse
 from common.pipeline.stream_ids import BEGINNING
 
 Source: TypeAlias = Literal["audio", "clean"]
@@ -27,14 +27,15 @@ class WorkItem(Protocol):
 class LegWork:
     """Work on a leg for as long as it lasts.
 
-    `events`: the gateway wants speech events as they happen. `align`: words may come from aligners.
+    `events`: the gateway wants speech events as they happen. `beside`: the optional stages that
+    have workers.
     """
 
     options: SessionOptions
     gateway: str
     source: Source
     events: bool
-    align: bool
+    beside: frozenset[str] = name_set("align")
     offered: float = sparse(0.0)
     tenant: str = sparse(OPEN_TENANT)
 
@@ -44,7 +45,8 @@ class UtteranceWork:
     """Recognise an utterance that begins at `start`, with the options in force there.
 
     `live`: its leg's audio arrives about as fast as it is spoken. `after`: all its events lie
-    behind this id in the speech stream. `replay`: it comes from a dead letter.
+    behind this id in the speech stream. `replay`: it comes from a dead letter. `beside`: as in the
+    work on its leg.
     """
 
     utterance: int
@@ -52,8 +54,8 @@ class UtteranceWork:
     source: Source
     gateway: str
     options: SessionOptions
-    align: bool
     live: bool
+    beside: frozenset[str] = name_set("align")
     after: bytes = BEGINNING
     offered: float = sparse(0.0)
     replay: bool = sparse(False)

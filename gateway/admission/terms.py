@@ -4,16 +4,17 @@ from dataclasses import dataclass, replace
 
 from common.errors import Unavailable
 from common.options import SessionOptions
-from common.pipeline.stages import DENOISE, OPTIONAL, beside_call, for_call
+from common.pipeline import stages
+from common.pipeline.stages import DENOISE, beside_call, for_call
 from gateway.admission.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The terms on which a session is admitted; `align`: words may come from aligners."""
+    """The terms on which a session is admitted; `stages`: see `SessionRecord`."""
 
     options: SessionOptions
-    align: bool
+    stages: frozenset[str]
 
 
 async def admit(
@@ -38,5 +39,7 @@ async def admit(
         )
         raise Unavailable(text, stage=seeing[0])
     workers.admit(name, for_call(options), legs)
-    # Also without `words`: the call may turn them on.
-    return Admission(options, align=not workers.missing(OPTIONAL))
+    # Optional ones also where they are not asked for: the call may turn their option on.
+    lacking = workers.missing(stages.OPTIONAL)
+    beside = {spec.name for spec in stages.OPTIONAL if spec.name not in lacking}
+    return Admission(options, stages.chosen(options) | beside)

@@ -117,8 +117,7 @@ class Openings:
             why = await self._meter.may_call(who, token.session)
         if why is not None:
             raise _overdrawn(why)
-        denoised = terms.options.denoise
-        record = replace(asked, options=terms.options, align=terms.align, denoised=denoised)
+        record = replace(asked, options=terms.options, stages=terms.stages)
         async with self._patience():  # Redis may execute it later: `retire` then follows it
             await self._store.open(token, owner, record)
         return record

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from common.bus.doorbells import CALL, notify
 from common.bus.keys import Leg
 from common.bus.offers import offer
 from common.bus.wire import StreamId
-from common.pipeline.stages import DENOISE, RENEWED, VAD, WORKING, Unit, for_call
+from common.pipeline.stages import OPTIONAL, PIPELINE, RENEWED, WORKING, StageSpec, Unit
 from common.pipeline.streams import AUDIO, CHECKPOINT, META, OF_A_SESSION, RECORDED, TEXT, TRACE
 from common.pipeline.work import LegWork
 from common.redis.link import Link, ScriptCall
@@ -183,7 +183,7 @@ class SessionStore:
             (leg, CHECKPOINT.of(stage.name))
             for session, record in sessions
             for leg in record.legs(session)
-            for stage in ((DENOISE, VAD) if record.denoised else (VAD,))
+            for stage in _on_legs(record)
         ]
         newest = await self._link.insist([commands.last(leg.key(kind)) for leg, kind in legs])
         found: dict[str, list[int]] = {}
@@ -292,9 +292,8 @@ class SessionStore:
 
 def works(session: str, record: SessionRecord) -> list[Work]:
     """Return what has to be done for a session's legs."""
-    admitted = replace(record.options, denoise=record.denoised)
-    per_leg = [spec.name for spec in for_call(admitted) if spec.unit is Unit.LEG]
-    return [Work(stage, leg) for leg in record.legs(session) for stage in per_leg]
+    per_leg = _on_legs(record)
+    return [Work(stage.name, leg) for leg in record.legs(session) for stage in per_leg]
 
 
 def work_items(
@@ -306,11 +305,17 @@ def work_items(
         gateway=record.doorbell,
         source="clean" if record.denoised else "audio",
         events=record.speech,
-        align=record.align,
+        beside=record.stages.intersection(spec.name for spec in OPTIONAL),
         tenant=record.tenant,
     )
     which = works(session, record) if wanted is None else wanted
     return [offer(work.stage, str(work.leg), item) for work in which]
+
+
+def _on_legs(record: SessionRecord) -> list[StageSpec]:
+    """Return the stages that work on the legs of such a session, in order."""
+    of_it = [spec for spec in PIPELINE if spec.required or spec.name in record.stages]
+    return [spec for spec in of_it if spec.unit is Unit.LEG]
 
 
 def _living(session: str, record: SessionRecord) -> list[bytes]:

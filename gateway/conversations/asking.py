@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from websockets.frames import CloseCode
 
 from common.options import SessionOptions
+from common.pipeline.stages import chosen
 from gateway.access.gate import Denied, Gate
 from gateway.access.principal import Principal
 from gateway.admission.handshake import Handshakes
@@ -30,8 +31,7 @@ def asked_by(
         audio=asked.audio,
         events=asked.events,
         about=asked.about,
-        align=False,
-        denoised=options.denoise,
+        stages=chosen(options),
         recorded=options.record,
         doorbell=gateway,
         tenant=who.tenant,

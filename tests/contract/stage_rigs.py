@@ -65,8 +65,7 @@ WORK = LegWork(
     options=OPTIONS,
     gateway="gw",
     source="audio",
-    events=True,
-    align=False,  # the VAD would keep all of so short a call for aligners
+    events=True,  # no aligners: the VAD would keep all of so short a call for them
 )
 EPOCHS = count(1)
 FRESH = Recovery(None, NOTHING)
@@ -340,7 +339,7 @@ class AsrRig(Rig):
         ]
         # The runtime adds where to read on in the speech stream: right before its own start.
         after = wire.entry_id(1, FIRST_EVENT - 1 + starts.index([offered.utterance]))
-        work = replace(offered, after=after, align=True)
+        work = replace(offered, after=after, beside=frozenset({"align"}))
         return Assignment(self._key, LEG, work, b"1-0", next(EPOCHS))
 
     def log(self, seed: int) -> Log:

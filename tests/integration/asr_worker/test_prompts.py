@@ -39,7 +39,6 @@ async def heard(engine: WhisperEngine, **options: object) -> str:
         source="audio",
         gateway="g",
         options=SessionOptions(language="English", **options),  # type: ignore[arg-type]
-        align=False,
         live=True,
     )
     utterance = Utterance(Leg("s", 0), work, committed=0, cadence=8_000)

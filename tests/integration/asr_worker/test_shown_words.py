@@ -61,7 +61,6 @@ async def told(engine: WhisperEngine, audio: FloatArray, end: int) -> tuple[list
         source="audio",
         gateway="g",
         options=SessionOptions(language="English"),
-        align=False,
         live=True,
     )
     utterance = Utterance(Leg("s", 0), work, committed=0, cadence=1_600)

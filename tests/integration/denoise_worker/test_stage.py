@@ -30,9 +30,7 @@ from gateway.protocols.native import NativeCodec
 from tests.contract.stage_rigs import effects_of
 
 LEGS = 40
-WORK = LegWork(
-    options=SessionOptions(denoise=True), gateway="gw", source="clean", events=True, align=False
-)
+WORK = LegWork(options=SessionOptions(denoise=True), gateway="gw", source="clean", events=True)
 
 
 @pytest.fixture

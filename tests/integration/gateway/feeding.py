@@ -17,8 +17,7 @@ RECORD = SessionRecord(
     audio=AudioFormat("pcm16", 16_000, 1),
     events=frozenset(),
     about=About(),
-    align=False,
-    denoised=False,
+    stages=frozenset(),
     doorbell="gw",
 )
 """The record of a call of the gateway `gw`."""

@@ -29,7 +29,6 @@ WORK = UtteranceWork(
     start=0,
     gateway="gw",
     options=SessionOptions(),
-    align=False,
     live=True,
 )
 FRESH = Recovery(None, NOTHING)

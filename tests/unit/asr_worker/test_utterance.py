@@ -1,6 +1,7 @@
 """One utterance in an ASR worker: what it offers to aligners, and what its final says of words."""
 
 from binascii import crc32
+from collections.abc import Collection
 from dataclasses import replace
 from random import Random
 
@@ -30,14 +31,13 @@ WORK = UtteranceWork(
     start=1000,
     gateway="gw",
     options=SessionOptions(),
-    align=False,
     live=True,
 )
 ENGLISH = Hypothesis("hello there", "English")
 
 
-def utterance(*, words: bool = True, align: bool = True) -> Utterance:
-    work = replace(WORK, options=SessionOptions(words=words), align=align)
+def utterance(*, words: bool = True, beside: Collection[str] = ("align",)) -> Utterance:
+    work = replace(WORK, options=SessionOptions(words=words), beside=frozenset(beside))
     return Utterance(LEG, work, committed=2, cadence=8000)
 
 
@@ -146,7 +146,7 @@ def test_the_digest_is_that_of_the_place_and_the_text_alone():
 @pytest.mark.parametrize(
     ("made", "hypothesis", "unavailable"),
     [
-        (utterance(align=False), ENGLISH, "no aligner is running"),
+        (utterance(beside=()), ENGLISH, "no aligner is running"),
         (utterance(), Hypothesis("merhaba", "Turkish"), "no word times for Turkish"),
         (utterance(), Hypothesis("hm"), "no word times for an unknown language"),
         (utterance(), Hypothesis("", "English"), ""),

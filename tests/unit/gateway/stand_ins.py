@@ -17,7 +17,7 @@ from common.options import SessionOptions
 from common.pipeline import text
 from common.pipeline.access import OPEN_TENANT
 from common.pipeline.control import COMMAND
-from common.pipeline.stages import StageSpec
+from common.pipeline.stages import StageSpec, chosen
 from common.pipeline.work import LEG_WORK, LegWork
 from common.redis.link import Command, CommandError
 from common.redis.script import Script
@@ -309,8 +309,8 @@ class StoredCall:
     ) -> None:
         sound = audio or AudioFormat("pcm16", 16_000, max(1, len(stream_ids)))
         options = options or SessionOptions()
-        denoised = options.denoise
-        self.record = SessionRecord(options, sound, events, About(), False, denoised, "first")
+        stages = chosen(options)
+        self.record = SessionRecord(options, sound, events, About(), stages, "first")
         self._stream_ids = stream_ids
         self._gateway = gateway
         self._seq = seq

@@ -31,8 +31,7 @@ RECORDS = st.builds(
     ),
     st.frozensets(st.sampled_from(EVENTS)),
     st.builds(About, labels=st.just(("agent",)), conversation=st.text(), name=st.text()),
-    st.booleans(),
-    st.booleans(),
+    st.frozensets(st.sampled_from(["align", "denoise", "later"])),
     st.text(max_size=20),
     st.sampled_from(["default", "acme"]),
     st.text(max_size=8),
@@ -64,7 +63,7 @@ def test_options_change_while_the_terms_stay(record, later):
 
 
 def test_a_record_of_an_incompatible_release_is_refused():
-    record = SessionRecord(SessionOptions(), AudioFormat(), frozenset(), About(), False, False, "g")
+    record = SessionRecord(SessionOptions(), AudioFormat(), frozenset(), About(), frozenset(), "g")
     with pytest.raises(ValueError, match="wire version"):
         SessionRecord.unpack(record.pack()[:-1] + bytes((WIRE_VERSION + 1,)), b"")
 

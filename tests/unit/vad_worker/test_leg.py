@@ -1,6 +1,6 @@
 """One leg through voice activity detection."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -20,18 +20,19 @@ from vad_worker.framing import FRAME
 from vad_worker.leg import VadLeg
 
 WORDS = SessionOptions(words=True)
-WORK = LegWork(options=SessionOptions(), gateway="gw", source="audio", events=True, align=False)
+ALIGN = frozenset({"align"})
+WORK = LegWork(options=SessionOptions(), gateway="gw", source="audio", events=True)
 LOUD, QUIET = 0.9, 0.01
 
 
 def leg(
     snapshot: Snapshot | None = None,
     *,
-    align: bool = False,
+    beside: Collection[str] = (),
     options: SessionOptions = WORK.options,
 ) -> VadLeg:
     saved = None if snapshot is None else CHECKPOINT.unpack(snapshot.state)
-    return VadLeg(Leg("s", 0), replace(WORK, align=align, options=options), saved)
+    return VadLeg(Leg("s", 0), replace(WORK, beside=frozenset(beside), options=options), saved)
 
 
 def spoken(emit: Emit) -> tuple[Event, ...]:
@@ -112,7 +113,7 @@ def test_audio_is_kept_until_the_final_is_in_the_text():
 @pytest.mark.parametrize("heard", [1, 500])
 def test_audio_is_kept_ten_looks_beyond_the_final_where_aligners_read_it(heard: int):
     """However much of it comes between two looks: an upload's audio is not gone at once."""
-    one = leg(align=True, options=WORDS)
+    one = leg(beside=ALIGN, options=WORDS)
     run(one, [frames(20, 20)], LOUD)
     run(one, [frames(80, 100)], QUIET)
     end = 100
@@ -122,13 +123,13 @@ def test_audio_is_kept_ten_looks_beyond_the_final_where_aligners_read_it(heard: 
         end += heard
         run(one, [frames(heard, end)], QUIET)
         if look == 5:  # a new owner knows of it
-            one = leg(one.snapshot(b""), align=True)
+            one = leg(one.snapshot(b""), beside=ALIGN)
     one.committed(1)
     assert one.snapshot(b"").pins == {}
 
 
 def test_audio_is_kept_for_aligners_where_the_utterance_began_with_words():
-    one = leg(align=True)
+    one = leg(beside=ALIGN)
     run(one, [frames(20, 20), Control(20 * FRAME, 2, Configure(WORDS))], LOUD)
     run(one, [frames(80, 100)], QUIET)
     run(one, [frames(20, 120), Control(120 * FRAME, 2, Configure(WORK.options))], LOUD)
@@ -141,7 +142,7 @@ def test_audio_is_kept_for_aligners_where_the_utterance_began_with_words():
 
 
 def test_a_final_in_the_text_does_not_free_what_the_next_still_needs():
-    one = leg(align=True, options=WORDS)
+    one = leg(beside=ALIGN, options=WORDS)
     run(one, [frames(20, 20)], LOUD)
     run(one, [frames(80, 100)], QUIET)
     run(one, [frames(40, 140)], LOUD)
@@ -152,9 +153,10 @@ def test_a_final_in_the_text_does_not_free_what_the_next_still_needs():
 
 
 def test_the_offer_tells_whether_aligners_are_there():
-    for align in (True, False):
-        offers = [e for e in run(leg(align=align), [frames(20, 20)], LOUD) if isinstance(e, Offer)]
-        assert [cast(UtteranceWork, offer.work).align for offer in offers] == [align]
+    for beside in (ALIGN, frozenset[str]()):
+        effects = run(leg(beside=beside), [frames(20, 20)], LOUD)
+        offers = [effect for effect in effects if isinstance(effect, Offer)]
+        assert [cast(UtteranceWork, offer.work).beside for offer in offers] == [beside]
 
 
 def test_options_change_from_their_position_on():

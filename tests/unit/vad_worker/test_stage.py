@@ -20,7 +20,7 @@ from vad_worker.model import SileroVad
 from vad_worker.settings import VadSettings
 from vad_worker.stage import OwnedLeg, VadStage
 
-WORK = LegWork(options=SessionOptions(), gateway="gw", source="audio", events=True, align=False)
+WORK = LegWork(options=SessionOptions(), gateway="gw", source="audio", events=True)
 UTTERANCES = [0.9] * 30 + [0.01] * 40
 """One that ends, in frames."""
 

@@ -23,7 +23,6 @@ UTTERANCE = pack(
         source="audio",
         gateway="gw",
         options=SessionOptions(),
-        align=False,
         live=True,
     )
 )

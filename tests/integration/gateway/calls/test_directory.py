@@ -36,8 +36,7 @@ async def opened(link: Link, name: str = "call-7", about: About = NAMELESS) -> s
         audio=AudioFormat("pcm16", 16_000, 1),
         events=frozenset(),
         about=about,
-        align=False,
-        denoised=False,
+        stages=frozenset(),
         doorbell="gw",
         tenant=TENANT,
     )

@@ -21,8 +21,7 @@ RECORD = SessionRecord(
     audio=AudioFormat("pcm16", 16_000, 1),
     events=frozenset(),
     about=About(conversation="talk"),
-    align=False,
-    denoised=False,
+    stages=frozenset(),
     doorbell="a",
 )
 NAMED = keys.named(RECORD.tenant, "talk")

@@ -25,8 +25,7 @@ async def opened(link: Link, sink: str, about: About | None = None) -> Known:
         audio=AudioFormat("pcm16", 16_000, 1),
         events=frozenset(),
         about=about or About(),
-        align=False,
-        denoised=False,
+        stages=frozenset(),
         doorbell="gw",
     )
     described_by = {"session": record.pack(), "options": record.pack_options(), "secret": b"x"}

@@ -47,7 +47,6 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
             gateway="gw-1",
             source="clean",
             events=True,
-            align=False,
             offered=1.5,
             tenant="acme",
         ),
@@ -60,7 +59,7 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
             source="audio",
             gateway="gw-1",
             options=OPTIONS,
-            align=True,
+            beside=frozenset({"align"}),
             live=True,
             after=b"3-14",
             offered=1.5,
@@ -251,6 +250,8 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(arguments)
     if origin in (Union, UnionType):
         return st.one_of([values(each) for each in arguments])
+    if origin is frozenset:  # of names; one that is another field's is none
+        return st.frozensets(st.sampled_from(("align", "denoise", "later")))
     if origin is tuple:
         return st.lists(values(arguments[0]), max_size=4).map(tuple)
     hints = get_type_hints(hint)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from common.options import SessionOptions
 from common.pipeline import record, report, speech, text, work
-from common.pipeline.record import Message, pack
+from common.pipeline.record import WIRE_VERSION, Message, name_set, pack
 from common.pipeline.stream_ids import StreamId
 from tests.unit.common.pipeline.messages import EXAMPLES, values
 
@@ -42,8 +42,8 @@ def test_a_message_is_a_map_of_its_fields_with_the_wire_version_behind(name):
 
 
 def is_optional(example: Any, field: str) -> bool:
-    """Whether a report's load can do without a field."""
-    return type(example.load).__dataclass_fields__[field].default is not MISSING
+    """Whether a flag of a set of names, or a report's load, can do without a field."""
+    return field == "align" or type(example.load).__dataclass_fields__[field].default is not MISSING
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -192,3 +192,37 @@ def test_a_record_that_cannot_be_mapped_is_a_mistake():
     with pytest.raises(TypeError, match="int is no record"):
         Message(int)
     assert Message(SessionOptions).unpack(pack(SessionOptions())) == SessionOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Has a set of names, one of which each release of the wire version spells."""
+
+    stages: frozenset[str] = name_set("align")
+
+
+ASKED = Message(Asked)
+
+
+@pytest.mark.parametrize(
+    ("names", "stored"),
+    [
+        ((), {"align": False}),
+        (("align",), {"align": True}),
+        (("later", "align", "count"), {"align": True, "stages": ["count", "later"]}),
+    ],
+)
+def test_a_set_of_names_is_stored_as_flags_and_what_no_release_before_knew(names, stored):
+    asked = Asked(frozenset(names))
+    assert msgpack.unpackb(pack(asked)) == stored | {"v": WIRE_VERSION}
+    assert ASKED.unpack(pack(asked)) == asked
+
+
+def test_a_set_of_names_that_is_missing_is_empty():
+    assert ASKED.unpack(msgpack.packb({"v": WIRE_VERSION})) == Asked()
+
+
+@pytest.mark.parametrize("held", [{"align": 1}, {"stages": "count"}, {"stages": [b"count"]}])
+def test_a_set_of_names_of_another_type_is_refused(held):
+    with pytest.raises(ValueError, match="Asked.(align|stages) cannot be"):
+        ASKED.unpack(msgpack.packb(held | {"v": WIRE_VERSION}))

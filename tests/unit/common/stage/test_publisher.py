@@ -51,7 +51,6 @@ WORK = UtteranceWork(
     source="audio",
     gateway="gw",
     options=SessionOptions(),
-    align=False,
     live=True,
 )
 SNAPSHOT = Snapshot(b"state", Progress(StreamId(320, 1)), 0, {})

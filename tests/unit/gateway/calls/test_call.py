@@ -291,7 +291,7 @@ async def test_the_work_items_tell_whether_words_may_come_from_aligners(
     table.around.absent = absent
     await table.open(config)
     assert table.client.kinds == ["session_created"]
-    assert [work.align for work in table.around.offered] == [align]
+    assert [work.beside == {"align"} for work in table.around.offered] == [align]
 
 
 async def spoken_to_the_end(table: Table, *text: wire.RawEntry) -> bytes:

@@ -45,13 +45,14 @@ class Redis:
 
 def record(*, channels: int = 1, denoised: bool | None = None, **options: Any) -> SessionRecord:
     sound = AudioFormat("pcm16", 8_000, channels)
+    asked = SessionOptions(**options)
+    through = asked.denoise if denoised is None else denoised
     return SessionRecord(
-        options=(asked := SessionOptions(**options)),
+        options=asked,
         audio=sound,
         events=frozenset(("gap",)),
         about=About(),
-        align=True,
-        denoised=asked.denoise if denoised is None else denoised,
+        stages=frozenset({"align", *(("denoise",) if through else ())}),
         doorbell="first",
     )
 
@@ -89,7 +90,7 @@ def test_workers_are_told_where_to_ring_and_what_to_do():
     work = LEG_WORK.unpack(cast(bytes, calls[1][2][1]))
     # The call's first gateway, whichever gateway opens the work items again.
     assert work.gateway == "first"
-    assert (work.source, work.events, work.align) == ("clean", True, True)
+    assert (work.source, work.events, work.beside) == ("clean", True, frozenset({"align"}))
     ((_, _, undenoised),) = work_items("call", record())
     assert LEG_WORK.unpack(cast(bytes, undenoised[1])).source == "audio"
 

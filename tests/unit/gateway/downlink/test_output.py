@@ -49,7 +49,7 @@ class Heard:
         sound = AudioFormat("pcm16", 16_000, channels)
         wanted = frozenset(events)
         record = SessionRecord(
-            options or SessionOptions(), sound, wanted, About(), False, False, "g"
+            options or SessionOptions(), sound, wanted, About(), frozenset(), "g"
         )
         table = Table()
         self.metrics = table.metrics

@@ -20,9 +20,8 @@ RECORD = SessionRecord(
     AudioFormat("pcm16", 16_000, 1),
     frozenset(),
     About(labels=("agent",)),
-    align=True,
     doorbell="gw",
-    denoised=False,
+    stages=frozenset({"align"}),
 )
 KNOWN = Known("s", RECORD, "gw", 5_000)
 LATER = Known("t", RECORD, "gw", 6_500)

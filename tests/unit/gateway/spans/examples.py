@@ -18,8 +18,7 @@ RECORD = SessionRecord(
     AudioFormat("pcm16", 16_000, 2),
     frozenset(),
     About(labels=("secret", "secret"), conversation="secret", name="secret"),
-    align=True,
-    denoised=False,
+    stages=frozenset({"align"}),
     doorbell="gw",
     span=SPAN,
 )

@@ -37,7 +37,7 @@ class Call:
         self.around = self.table.around
         self.acked: list[int] = []
         record = SessionRecord(
-            options or SessionOptions(), audio, events, About(), False, False, "g"
+            options or SessionOptions(), audio, events, About(), frozenset(), "g"
         )
         self.intake = Intake(
             cast(Uplink, self.around),
