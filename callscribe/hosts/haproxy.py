@@ -1,7 +1,8 @@
 """HAProxy in front of all gateways of a site, as deploy/haproxy has it for one host. Pure."""
 
 from callscribe.hosts.file import CA, DIRECTORY, Files, drop_in, public, secret
-from callscribe.hosts.inventory import GATEWAY, Host, Inventory
+from callscribe.hosts.inventory import Host, Inventory
+from callscribe.hosts.roles import GATEWAY
 
 _CERTIFICATE = f"{DIRECTORY}/proxy.pem"
 

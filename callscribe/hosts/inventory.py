@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any, TypeVar
 
+from callscribe.hosts.roles import ROLES, Role
 from common.errors import SettingsError
 from common.settings import merge, settings_classes
 
@@ -31,39 +32,6 @@ _OURS = frozenset(
     }
 )
 """Settings that follow from the inventory or are the units' own."""
-
-
-@dataclass(frozen=True)
-class Role:
-    """A service of a host, a process or several: ``callscribe-<name>@<port>``."""
-
-    name: str
-    user: str
-    """As whom it logs in to Redis."""
-    first_port: int
-
-    @property
-    def unit(self) -> str:
-        """The template of its units, without its ending."""
-        return f"callscribe-{self.name}"
-
-
-GATEWAY = Role("gateway", "gateway", 8000)
-ROLES = {
-    each.name: each
-    for each in (
-        GATEWAY,
-        Role("vad", "vad", 9200),
-        Role("denoise", "denoise", 9300),
-        Role("asr", "asr", 9400),
-        Role("vad-gpu", "vad", 9500),
-        Role("denoise-gpu", "denoise", 9600),
-        Role("asr-vllm", "asr", 9700),
-        Role("align", "align", 9800),
-    )
-}
-ADMIN_OFFSET = 1000
-"""From a gateway's port to its operators' port."""
 
 
 @dataclass(frozen=True)

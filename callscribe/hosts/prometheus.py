@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 
 from callscribe.hosts.file import CA, DIRECTORY, Files, drop_in, public, secret
-from callscribe.hosts.inventory import ADMIN_OFFSET, GATEWAY, ROLES, Inventory
+from callscribe.hosts.inventory import Inventory
 from callscribe.hosts.redis import PORT
+from callscribe.hosts.roles import ADMIN_OFFSET, GATEWAY, ROLES
 
 _PORT = 9090
 _EXPORTER_PORT = 9121

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from callscribe.hosts.file import DIRECTORY, UNITS, Files, drop_in, public, secret
-from callscribe.hosts.inventory import ADMIN_OFFSET, GATEWAY, Host, Inventory, Role
+from callscribe.hosts.inventory import Host, Inventory
 from callscribe.hosts.redis import url
+from callscribe.hosts.roles import ADMIN_OFFSET, GATEWAY, Role
 
 _TARGETS = {True: "callscribe.target", False: "callscribe-workers.target"}
 """By whether it is for gateways: they stop first."""
@@ -24,7 +25,7 @@ def files(
         unit = f"{role.unit}@.service"
         found[f"{UNITS}/{unit}"] = public(units[unit])
         found[drop_in(unit)] = public(_drop_in(site, role))
-        found[f"{DIRECTORY}/redis/{role.user}"] = secret(passwords[role.user] + "\n")
+        found[f"{DIRECTORY}/redis/{role.service}"] = secret(passwords[role.service] + "\n")
     for port in host.ports(GATEWAY):
         own_port = f"CALLSCRIBE_ADMIN_PORT={port + ADMIN_OFFSET}\n"
         found[f"{DIRECTORY}/{GATEWAY.unit}@{port}.env"] = secret(own_port)
@@ -53,7 +54,7 @@ def _drop_in(site: Inventory, role: Role) -> str:
     """Return what a service gets besides; systemd reads root's files and hands it copies."""
     lines = [
         "[Service]",
-        f"LoadCredential={role.user}:{DIRECTORY}/redis/{role.user}",
+        f"LoadCredential={role.service}:{DIRECTORY}/redis/{role.service}",
         f"Environment=CALLSCRIBE_REDIS_URL={url(site, '%d')}",
     ]
     if role is GATEWAY:

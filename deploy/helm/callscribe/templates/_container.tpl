@@ -1,7 +1,8 @@
 {{/* Settings that follow from the values, as a JSON object. Takes (list $root $name $service). */}}
 {{- define "callscribe.ownSettings" -}}
 {{- $root := index . 0 }}{{ $name := index . 1 }}{{ $service := index . 2 }}
-{{- $ports := (include "callscribe.product" $root | fromYaml).ports }}
+{{- $product := include "callscribe.product" $root | fromYaml }}
+{{- $ports := $product.ports }}
 {{- $gpu := include "callscribe.onGpu" (rest .) }}
 {{- $own := dict "log_format" "json" "drain_s" $service.drainS }}
 {{- if eq $name "gateway" }}
@@ -15,8 +16,8 @@
 {{- $_ := set $own "asr_device" (ternary "cuda" "cpu" (eq $gpu "yes")) }}
 {{- /* It would count the cores of the node, since no limit of CPU hides them. */}}
 {{- if not $gpu }}{{ $_ := set $own "asr_concurrency" (include "callscribe.cores" $service.cpu) }}{{ end }}
-{{- else if eq $name "align" }}
-{{- $_ := set $own "align_device" "cuda" }}
+{{- else if hasKey $product.gpuOnly $name }}
+{{- $_ := set $own (printf "%s_device" $name) "cuda" }}
 {{- else if ne $name "gateway" }}
 {{- $_ := set $own (printf "%s_device" $name) $service.device }}
 {{- end }}

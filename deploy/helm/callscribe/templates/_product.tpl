@@ -1,5 +1,10 @@
 {{/* What the chart knows of the services, in one place. A test holds it against their own code. */}}
 {{- define "callscribe.product" -}}
+# --- of the roles: python -m deploy.roles ---
+services: [gateway, vad, denoise, asr, align]
+# --- end ---
+# Those that run on GPUs alone, with the extra of their image.
+gpuOnly: {align: asr-vllm}
 ports: {http: 8000, admin: 9101, metrics: 9100, redis: 6379}
 # Settings that give a protocol of telephones a port; tcp: no ingress passes it on.
 protocols:
@@ -27,23 +32,25 @@ perPod: {vad: 230, denoise: 29, asr: 14}
 
 {{/* The services of this site in the order of the flow, as a JSON list. */}}
 {{- define "callscribe.services" -}}
-{{- $found := list "gateway" "vad" }}
-{{- if .Values.denoise.enabled }}{{ $found = append $found "denoise" }}{{ end }}
-{{- $found = append $found "asr" }}
-{{- if .Values.align.enabled }}{{ $found = append $found "align" }}{{ end }}
+{{- $found := list }}
+{{- range (include "callscribe.product" . | fromYaml).services }}
+{{- if dig "enabled" true (index $.Values .) }}{{ $found = append $found . }}{{ end }}
+{{- end }}
 {{- toJson $found }}
 {{- end }}
 
 {{/* "yes" where each pod of a service holds one GPU. Takes (list $name $service). */}}
 {{- define "callscribe.onGpu" -}}
 {{- $name := index . 0 }}{{ $service := index . 1 }}
-{{- if or (eq (get $service "device") "cuda") (eq $name "align") (eq (get $service "engine") "vllm") }}yes{{ end }}
+{{- $alone := hasKey (include "callscribe.product" . | fromYaml).gpuOnly $name }}
+{{- if or $alone (eq (get $service "device") "cuda") (eq (get $service "engine") "vllm") }}yes{{ end }}
 {{- end }}
 
 {{/* The extra that a service's image is built with. */}}
 {{- define "callscribe.extra" -}}
 {{- $name := index . 0 }}
-{{- if eq $name "align" }}asr-vllm
+{{- $alone := (include "callscribe.product" . | fromYaml).gpuOnly }}
+{{- if hasKey $alone $name }}{{ get $alone $name }}
 {{- else if eq $name "asr" }}{{ ternary "asr-vllm" "asr-cpu" (eq (index . 1).engine "vllm") }}
 {{- else if include "callscribe.onGpu" . }}gpu
 {{- else }}{{ $name }}{{ end }}
@@ -101,7 +108,8 @@ perPod: {vad: 230, denoise: 29, asr: 14}
 {{/* Models that lie in the volume, by service, as a JSON object. */}}
 {{- define "callscribe.models" -}}
 {{- $found := dict }}
-{{- with .Values.asr.model }}{{ $_ := set $found "asr" . }}{{ end }}
-{{- if .Values.align.enabled }}{{ $_ := set $found "align" .Values.align.model }}{{ end }}
+{{- range $name := include "callscribe.services" . | fromJsonArray }}
+{{- with get (index $.Values $name) "model" }}{{ $_ := set $found $name . }}{{ end }}
+{{- end }}
 {{- toJson $found }}
 {{- end }}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from callscribe.hosts.inventory import GATEWAY, MOST, ROLES, parse
+from callscribe.hosts.inventory import MOST, parse
+from callscribe.hosts.roles import GATEWAY, ROLES
 from common.errors import SettingsError
 from tests.unit.callscribe.hosts.sites import INVENTORY, site
 from tests.unit.deploy.units import UNITS

@@ -224,5 +224,5 @@ def test_a_set_of_names_that_is_missing_is_empty():
 
 @pytest.mark.parametrize("held", [{"align": 1}, {"stages": "count"}, {"stages": [b"count"]}])
 def test_a_set_of_names_of_another_type_is_refused(held):
-    with pytest.raises(ValueError, match="Asked.(align|stages) cannot be"):
+    with pytest.raises(ValueError, match=r"Asked\.(align|stages) cannot be"):
         ASKED.unpack(msgpack.packb(held | {"v": WIRE_VERSION}))
