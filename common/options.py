@@ -126,6 +126,7 @@ class SessionOptions:
         most=100,
         changeable=True,
         used_by=("asr",),
+        setting="languages",
     )
     context: str = option(
         "", "what the call is about", longest=10_000, changeable=True, used_by=("asr",)

@@ -236,6 +236,10 @@ class GatewaySettings(CommonSettings):
     )
 
     language: str | None = default_of("language", also=("STREAM_LANG",))
+    languages: str | None = setting(
+        None,
+        "what is detected is one of these, with commas, unless a call says otherwise",
+    )
     vad_threshold: float = default_of("vad_threshold")
     silence_threshold: float = default_of("silence_threshold")
     min_speech_duration: float = default_of("min_speech_duration")
@@ -254,15 +258,14 @@ class GatewaySettings(CommonSettings):
 
     def __post_init__(self) -> None:
         """Refuse half a TLS identity, two of them, and values that contradict each other."""
-        try:
-            defaults = self.session_defaults()
-        except languages.UnknownLanguage as error:
-            raise SettingsError(f"--language: {error}") from None
+        defaults = self.session_defaults()
         if self.min_speech_duration >= self.max_utterance:
             raise SettingsError(
                 f"--min-speech-duration: {self.min_speech_duration:g} s is not less than "
                 f"--max-utterance ({self.max_utterance:g} s)"
             )
+        if defaults.languages and defaults.language not in (None, *defaults.languages):
+            raise SettingsError(f"--languages: {defaults.contradiction}")
         if defaults.contradiction:
             flag = "--redact" if self.redact else "--numbers"
             raise SettingsError(f"{flag}: {defaults.contradiction}")
@@ -297,7 +300,7 @@ class GatewaySettings(CommonSettings):
                 raise SettingsError(f"{flag}: there is no file {path}")
 
     def _redacted(self) -> tuple[str, ...]:
-        given = [each.strip() for each in (self.redact or "").split(",") if each.strip()]
+        given = _listed(self.redact)
         known = OPTIONS["redact"].choices
         if unknown := [each for each in given if each not in known]:
             raise SettingsError(f"--redact: {unknown[0]!r} is none of {', '.join(known)}")
@@ -310,6 +313,19 @@ class GatewaySettings(CommonSettings):
         ours = {name: own for name, own in settings.items() if hasattr(self, own)}
         values = {name: getattr(self, own) for name, own in ours.items()}
         if self.language is not None:
-            values["language"] = languages.resolve(self.language)
+            values["language"] = _resolved("--language", self.language)
+        found = (_resolved("--languages", each) for each in _listed(self.languages))
+        values["languages"] = tuple(dict.fromkeys(each for each in found if each is not None))
         values["redact"] = self._redacted()
         return SessionOptions(**values)
+
+
+def _listed(given: str | None) -> list[str]:
+    return [each.strip() for each in (given or "").split(",") if each.strip()]
+
+
+def _resolved(flag: str, language: str) -> str | None:
+    try:
+        return languages.resolve(language)
+    except languages.UnknownLanguage as error:
+        raise SettingsError(f"{flag}: {error}") from None

@@ -17,9 +17,14 @@ def readers(names: Iterable[str] = OPTIONS) -> dict[str, fields.Reader]:
 def with_changes(options: SessionOptions, given: Mapping[str, Any]) -> SessionOptions:
     """Return `options` with those of `given` that are options; other fields are left out.
 
+    A language that is told without `languages` takes their place: none is detected then.
+
     Raises `ClientError` ``invalid_option`` where the result contradicts itself.
     """
-    result = replace(options, **{name: given[name] for name in given if name in OPTIONS})
+    changes = {name: given[name] for name in given if name in OPTIONS}
+    if changes.get("language") is not None:
+        changes.setdefault("languages", ())
+    result = replace(options, **changes)
     if result.contradiction:
         raise ClientError("invalid_option", result.contradiction)
     return result

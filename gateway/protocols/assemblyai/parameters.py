@@ -159,9 +159,9 @@ def _changes(found: Mapping[str, Any]) -> dict[str, Any]:
     if found.get("language_code"):
         named = named or (fields.language("language_code", found["language_code"]),)
     if found.get("language_detection") or len(named) > 1:
-        changes |= {"language": None, "languages": named}
+        changes |= {"language": None} | ({"languages": named} if named else {})
     elif named:
-        changes |= {"language": named[0], "languages": ()}
+        changes["language"] = named[0]
     if found.get("redact_pii"):
         policies = found.get("redact_pii_policies") or tuple(_REDACTED)
         hidden = {each for policy in policies for each in _REDACTED[policy]}

@@ -132,7 +132,8 @@ def recognition(query: Query, defaults: SessionOptions) -> SessionOptions:
     detected = _detected(query)
     if "language" in query or detected is not None:
         given["language"] = _language(query) if detected is None else None
-        given["languages"] = detected or ()
+    if detected:
+        given["languages"] = detected
     if (hidden := _redacted(query)) is not None:
         given["redact"] = hidden
     options = with_changes(defaults, given)
@@ -247,7 +248,7 @@ def _language(query: Query) -> str | None:
 
 
 def _detected(query: Query) -> tuple[str, ...] | None:
-    """Return the languages that one is detected among, none: all; None if none is detected.
+    """Return the languages that one is detected among, none: the deployment's; None if it is told.
 
     Each value may name one.
     """

@@ -120,7 +120,7 @@ def hinted(hints: Sequence[str]) -> dict[str, Any]:
     """Return the options for hints: one is the language, of several one is detected, else all."""
     found = _LANGUAGES("language_hints", [*hints])
     if len(found) == 1:
-        return {"language": found[0], "languages": ()}
+        return {"language": found[0]}
     return {"language": None, "languages": found}
 
 

@@ -151,8 +151,14 @@ class Session:
         }
 
     @property
+    def _names_no_language(self) -> bool:
+        return self.transcription.keys().isdisjoint(("language", "languages"))
+
+    @property
     def _language(self) -> str | None:
         """The language that is spoken; None: it is detected."""
+        if self._names_no_language:
+            return self.defaults.language
         several = self.transcription.get("languages", ())
         only = several[0] if len(several) == 1 else None
         return _named(self.transcription.get("language", only))
@@ -160,6 +166,8 @@ class Session:
     @property
     def _languages(self) -> tuple[str, ...]:
         """Those that one is detected among; none: any, or it is told."""
+        if self._names_no_language:
+            return self.defaults.languages
         named = [_named(each) for each in self.transcription.get("languages", ())]
         if self._language is not None or None in named:
             return ()

@@ -32,6 +32,30 @@ def test_telephone_calls_get_what_the_settings_say_of_numbers():
     assert load(GatewaySettings, [], {}).session_defaults().redact == ()
 
 
+def test_a_call_that_names_no_language_is_detected_among_those_of_the_settings():
+    flags = ["--languages", "es, English,spanish"]
+    options = load(GatewaySettings, flags, {}).session_defaults()
+    assert (options.language, options.languages) == (None, ("Spanish", "English"))
+    assert load(GatewaySettings, [], {}).session_defaults().languages == ()
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["--language", "xx"], "--language: unknown language 'xx'"),
+        (["--languages", "en,xx"], "--languages: unknown language 'xx'"),
+        (
+            ["--languages", "en,es", "--language", "de"],
+            "--languages: language (German) is none of languages (English, Spanish)",
+        ),
+    ],
+)
+def test_languages_that_do_not_fit_are_refused(flags, expected):
+    with pytest.raises(SettingsError) as caught:
+        load(GatewaySettings, flags, {})
+    assert str(caught.value).startswith(expected)
+
+
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [

@@ -59,6 +59,23 @@ def test_a_request_says_when_turns_end():
     assert opened(end_of_turn_confidence_threshold="1").options.turn_silence == (60, 60)
 
 
+@pytest.mark.parametrize(
+    ("query", "languages"),
+    [
+        ({}, ("Spanish", "English")),
+        ({"language_detection": ["true"]}, ("Spanish", "English")),
+        ({"language_codes": ['["fr", "de"]']}, ("French", "German")),
+        ({"language_codes": ['["de"]']}, ()),
+    ],
+)
+def test_without_names_a_language_is_detected_among_those_of_the_deployment(query, languages):
+    among = SessionOptions(languages=("Spanish", "English"))
+    asked = Request(path="/v3/ws", query={"sample_rate": ["16000"], **query})
+    (command,) = AssemblyAICodec(among, asked).connected()
+    assert isinstance(command, Open)
+    assert command.options.languages == languages
+
+
 def test_a_request_says_what_is_spoken():
     options = opened(
         keyterms_prompt='["Dashwood"]',

@@ -134,6 +134,28 @@ def test_options_that_contradict_each_other_are_refused():
         assert name in caught.value.message
 
 
+AMONG = SessionOptions(languages=("Spanish", "English"))
+
+
+@pytest.mark.parametrize(
+    ("given", "language", "languages"),
+    [
+        ({"language": "German"}, "German", ()),
+        ({"language": None}, None, AMONG.languages),
+        ({"words": True}, None, AMONG.languages),
+        ({"language": None, "languages": ("French",)}, None, ("French",)),
+    ],
+)
+def test_a_language_that_is_told_takes_the_place_of_several(given, language, languages):
+    changed = with_changes(AMONG, given)
+    assert (changed.language, changed.languages) == (language, languages)
+
+
+def test_a_language_that_is_none_of_several_in_its_message_is_refused():
+    with pytest.raises(ClientError, match="is none of languages"):
+        with_changes(SessionOptions(), {"language": "German", "languages": AMONG.languages})
+
+
 @EACH
 def test_the_native_protocol_lets_change_what_the_table_does(option):
     # `denoise` can only be switched in a call that was opened with it.

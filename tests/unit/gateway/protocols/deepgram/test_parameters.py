@@ -154,6 +154,21 @@ def test_a_language_is_detected_among_those_that_are_named(detected, languages):
     assert asked.detects_language
 
 
+@pytest.mark.parametrize(
+    ("query", "languages"),
+    [
+        ({}, ("Spanish", "English")),
+        ({"language": ["multi"]}, ("Spanish", "English")),
+        ({"detect_language": ["true"]}, ("Spanish", "English")),
+        ({"detect_language": ["fr"]}, ("French",)),
+        ({"language": ["de"]}, ()),
+    ],
+)
+def test_without_names_it_is_detected_among_those_of_the_deployment(query, languages):
+    among = SessionOptions(languages=("Spanish", "English"))
+    assert parameters.live(LEAST | query, among).options.languages == languages
+
+
 def test_the_last_value_of_a_parameter_counts():
     assert live(sample_rate=["8000", "24000"]).audio.sample_rate == 24_000
 

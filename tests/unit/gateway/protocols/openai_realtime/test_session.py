@@ -96,6 +96,14 @@ def test_the_flat_form_means_the_same():
     assert session.shown_flat()["input_audio_noise_reduction"] == {"type": "far_field"}
 
 
+def test_a_client_that_names_no_language_gets_the_deployments():
+    told = SessionOptions(language="German", languages=("German", "English"))
+    silent = Session.initial(told).updated({"audio": {"input": {"transcription": {}}}})
+    assert (silent.options.language, silent.options.languages) == ("German", told.languages)
+    any_of_all = silent.updated({"audio": {"input": {"transcription": {"languages": []}}}})
+    assert (any_of_all.options.language, any_of_all.options.languages) == (None, ())
+
+
 @pytest.mark.parametrize(
     ("languages", "language", "among"),
     [
