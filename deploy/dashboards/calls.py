@@ -353,6 +353,14 @@ TENANTS = Dashboard(
             queries=[_of_a_day("speech_seconds")],
         ),
         Panel(
+            title="Masks of an hour",
+            text="What calls hide. None for long: what is said, or the recogniser, changed.",
+            unit="short",
+            queries=[
+                Query("sum by (entity) (increase(callscribe_tenant_masks_total[1h]))", "{{entity}}")
+            ],
+        ),
+        Panel(
             title="Refused for their keys, a minute",
             text="Many of one reason: a client has a wrong key, or a limit is too low.",
             unit="short",

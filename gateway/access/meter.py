@@ -86,6 +86,11 @@ class Meter:
                 totals[each.key] = total
         return totals
 
+    def note_masks(self, tenant: str, entities: Iterable[str]) -> None:
+        """Count what the finals of a tenant's call hide, as a metric alone."""
+        for entity in entities:
+            self._metrics.add_mask(tenant, entity)
+
     async def usage(self, tenant: str, first: date, days: int) -> list[dict[str, Any]]:
         """Return what a tenant used on each day with any use, oldest first."""
         named = [date.fromordinal(first.toordinal() + day).isoformat() for day in range(days)]

@@ -28,6 +28,10 @@ class TenantMetrics:
     """Seconds of audio, all legs."""
     speech: Counter
     """Seconds of speech in this audio."""
+    masks: Counter
+    """Masks in finals by `entity`, what they hide. One may be counted twice where its gateway died;
+    a transcript's `redacted` counts exactly. None for long in calls that hide something: look
+    whether a recogniser, or a customer's speech, has changed."""
     _named: set[str] = field(default_factory=set)
 
     @classmethod
@@ -42,15 +46,28 @@ class TenantMetrics:
             legs=by_tenant("legs_total", "Legs of calls, by tenant"),
             audio=by_tenant("audio_seconds_total", "Audio received, by tenant"),
             speech=by_tenant("speech_seconds_total", "Speech in this audio, by tenant"),
+            masks=Counter(
+                "callscribe_tenant_masks_total",
+                "Masks in finals, by tenant and by what they hide",
+                ["tenant", "entity"],
+                registry=registry,
+            ),
         )
 
     def add(self, tenant: str, *, calls: int, legs: int, audio: float, speech: float) -> None:
         """Count what a tenant has used more; audio and speech in s."""
-        if tenant not in self._named and len(self._named) >= MOST_TENANTS:
-            tenant = OTHERS
-        else:
-            self._named.add(tenant)
+        tenant = self._label(tenant)
         self.calls.labels(tenant).inc(calls)
         self.legs.labels(tenant).inc(legs)
         self.audio.labels(tenant).inc(audio)
         self.speech.labels(tenant).inc(speech)
+
+    def add_mask(self, tenant: str, entity: str) -> None:
+        """Count a mask in a final of a tenant's call."""
+        self.masks.labels(self._label(tenant), entity).inc()
+
+    def _label(self, tenant: str) -> str:
+        if tenant not in self._named and len(self._named) >= MOST_TENANTS:
+            return OTHERS
+        self._named.add(tenant)
+        return tenant

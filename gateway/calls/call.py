@@ -30,7 +30,7 @@ from gateway.downlink.output import Output
 from gateway.downlink.traces import Traces
 from gateway.feed.feed import Feed
 from gateway.protocols.commands import ACK, LAG, Coding
-from gateway.protocols.events import Ended, Failed, GoingAway
+from gateway.protocols.events import Ended, Failed, Final, GoingAway
 from gateway.record import SessionRecord
 from gateway.standby import Standby
 from gateway.uplink.intake import Intake
@@ -296,6 +296,9 @@ class Call:
             for hint in results.hints:
                 self.intake.hint(hint)
         self._client.tell(results.events)
+        finals = [each for each in results.events if isinstance(each, Final)]
+        masks = [mask.entity for final in finals for mask in final.hidden]
+        self._services.meter.note_masks(self.intake.record.tenant, masks)
         if results.complete:
             self._end(Remains.WHOLE, Ending(Ended(), CloseCode.NORMAL_CLOSURE, "finished"))
         self.output.sent(results.events)

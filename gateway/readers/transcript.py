@@ -1,5 +1,6 @@
 """The transcript of one call, or of several of one name, as far as it has come."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,6 +30,8 @@ class Spoken:
     language: str | None
     language_confidence: float | None
     words: tuple[TimedWord, ...] | None
+    redacted: tuple[str, ...]
+    """What each mask in it hides."""
     offset: float
     """When its call began, in seconds since the first did."""
 
@@ -76,6 +79,7 @@ def _spoken(known: Known, final: Final, offset: float) -> Spoken:
         language=final.language,
         language_confidence=final.language_confidence,
         words=final.words,
+        redacted=tuple(mask.entity for mask in final.hidden),
         offset=offset,
     )
 
@@ -86,6 +90,7 @@ def as_json(transcript: Transcript) -> dict[str, Any]:
         "session_ids": [known.session for known in transcript.calls],
         "conversation_id": transcript.calls[0].record.about.conversation or None,
         "complete": transcript.complete,
+        "redacted": Counter(entity for each in transcript.spoken for entity in each.redacted),
         "text": " ".join(each.text for each in transcript.spoken),
         "utterances": [_json(each) for each in transcript.spoken],
     }

@@ -40,8 +40,9 @@ def audible(audio: FloatArray, text: str) -> str:
     "…" stands for each word of which more than a half is silence.
     """
     size = round(WORD_S * SAMPLE_RATE)
+    loud = np.abs(audio) > _HUSH
     heard = [
-        word if np.mean(np.abs(audio[n * size : (n + 1) * size]) > _HUSH) > 0.5 else "…"
+        word if np.count_nonzero(loud[n * size : (n + 1) * size]) > size / 2 else "…"
         for n, word in enumerate(text.split())
     ]
     return " ".join(heard)

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
+import numpy as np
 import pytest
 import redis
+from prometheus_client.parser import text_string_to_metric_families
 
 from callscribe.cli import main
 from common.bus import keys
@@ -27,6 +30,8 @@ from tests.integration.pipeline.calls import (
     sentence,
     silence,
 )
+from tests.leaks.test_human_digits import DIGITS, over_the_line
+from tests.leaks.test_human_digits import said as said_digit
 from tests.real_redis import admin
 
 pytestmark = pytest.mark.usefixtures("unharmed")
@@ -252,6 +257,26 @@ async def test_a_transcript_comes_in_every_form_while_the_call_runs_and_after(st
     async with http.get(f"{url}?format=docx") as answer:
         assert answer.status == 400
         assert "docx" in (await answer.json())["error"]["message"]
+
+
+@pytest.mark.skipif(not DIGITS.is_dir(), reason="Debian's asterisk-core-sounds-en-wav")
+async def test_masks_are_counted_in_the_transcript_and_by_tenant(stack, http):
+    async def counted() -> float:
+        async with http.get(f"http://127.0.0.1:{stack.port}/metrics") as answer:
+            families = text_string_to_metric_families(await answer.text())
+        samples = [each for family in families for each in family.samples]
+        return sum(each.value for each in samples if each.name == "callscribe_tenant_masks_total")
+
+    before = await counted()
+    digits = [over_the_line(said_digit(digit)) for digit in "4532111122223333"]
+    speech = np.concatenate([clip("quick_brown_fox"), *digits])
+    opening = config(language="en", redact=["pci"])
+    transcript = await converse(stack.url, opening, *messages(speech), FINALIZE)
+    hidden = Counter(mask["entity"] for final in transcript.finals for mask in final["redacted"])
+    assert hidden
+    async with http.get(api(stack, f"/{transcript.session}/transcript")) as answer:
+        assert (await answer.json())["redacted"] == hidden
+    assert await counted() == before + hidden.total()
 
 
 async def test_an_erased_call_ends_and_leaves_nothing(stack, http, bus: redis.Redis):

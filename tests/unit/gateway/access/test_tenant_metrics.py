@@ -29,6 +29,21 @@ def test_tenants_beyond_the_bound_are_counted_together():
     assert registry.get_sample_value("callscribe_tenant_legs_total", {"tenant": OTHERS}) == 14
 
 
+def test_masks_are_counted_by_what_they_hide():
+    registry = CollectorRegistry()
+    metrics = TenantMetrics.build(registry)
+    for number in range(MOST_TENANTS + 2):
+        metrics.add_mask(f"t{number}", "cvv")
+    metrics.add_mask("t0", "iban")
+
+    def masks(tenant: str, entity: str) -> float | None:
+        labels = {"tenant": tenant, "entity": entity}
+        return registry.get_sample_value("callscribe_tenant_masks_total", labels)
+
+    assert (masks("t0", "cvv"), masks("t0", "iban"), masks(OTHERS, "cvv")) == (1, 1, 2)
+    assert masks("t1", "iban") is None
+
+
 def test_no_tenant_is_named_as_all_others_are():
     try:
         check_tenant(OTHERS)
