@@ -13,7 +13,7 @@ from asr_worker.prompting import distinct, without_circles
 from asr_worker.recording import GONE, Recording
 from asr_worker.scheduler import UtteranceScheduler
 from asr_worker.screening import screen_for
-from asr_worker.slots import slot
+from asr_worker.slots.listening import heard as heard_of
 from common.audio import SAMPLE_RATE, float_to_pcm16, samples
 from common.bus.keys import Leg
 from common.bus.wire import Chunk
@@ -96,7 +96,7 @@ class Utterance:
         self._expected = expectation(work.options.expect)
         self._context = without_circles(work.options.context)
         self._keywords = distinct(work.options.keywords)
-        by_words = self._options.endpointing == "turn" and self.live
+        by_words = self._options.weighs_pauses and self.live
         self.spare = 0.0 if by_words else self._options.silence_threshold / 2
         """Seconds from an announced pause to when its text is needed, at least."""
         self._recording = Recording(self.start)
@@ -158,7 +158,7 @@ class Utterance:
     def request(self, decode: Decode) -> DecodeRequest:
         """Return the decode the scheduler asked for, with its audio, amplified if it is quiet."""
         final = decode.kind is not decode.kind.PARTIAL
-        # A recorder has to know where a secret is spoken.
+        # A recorder has to know where a secret is spoken, an answer how sure it is.
         return DecodeRequest(
             utterance=self.id,
             audio=amplified(self._recording.until(decode.end, decode.start)),
@@ -169,7 +169,7 @@ class Utterance:
             likely=self._likely,
             context=self._context,
             keywords=self._keywords,
-            words=self._options.words or (final and self.screen.hides),
+            words=self._options.words or (final and (self.screen.hides or bool(self._expected))),
             previous=decode.previous,
             unfixed_s=self._options.unfixed_chunk_num * self._options.chunk_size_sec,
             unfixed_token_num=self._options.unfixed_token_num,
@@ -183,7 +183,8 @@ class Utterance:
 
     def partial(self, action: PublishPartial) -> Effect:
         """Return the effect of showing a partial."""
-        slot = self._slot(action.text, action.language) if action.paused else None
+        whole = self.scheduler.whole if action.paused else None
+        slot = None if whole is None else self._slot(action.text, whole[1])
         told = (action.text, action.stable, action.language, action.paused, slot)
         text = PartialText(self.start, action.end, *told)
         return Show(self.number, text, self._work.gateway)
@@ -218,7 +219,8 @@ class Utterance:
         hypothesis, failed = action.hypothesis, action.failed
         digest, unavailable = self._words_later(action.end, hypothesis)
         heard = hypothesis.words
-        words = None if heard is None else placed(heard, action.start, action.end)
+        asked = self._options.words or self.screen.hides
+        words = placed(heard, action.start, action.end) if heard is not None and asked else None
         final = Final(
             start=action.start,
             end=action.end,
@@ -232,7 +234,7 @@ class Utterance:
             reason=action.reason,
             failed=failed,
             trouble=self.trouble if failed else "",
-            slot=None if failed else self._slot(hypothesis.text, hypothesis.language),
+            slot=None if failed else self._slot(hypothesis.text, hypothesis),
             # Noise taken for speech gets no message, unless a flush waits for one.
             shown=bool(hypothesis.text) or failed or action.reason in ("flush", "finish"),
             endpoint=self._endpoint,
@@ -240,9 +242,13 @@ class Utterance:
         )
         return Commit(self.number, final, self._work.gateway)
 
-    def _slot(self, text: str, language: str | None) -> Slot | None:
+    def _slot(self, text: str, hypothesis: Hypothesis) -> Slot | None:
         """Return what a text has of what was expected when the utterance began."""
-        return slot(text, language, self._expected) if self._expected and text else None
+        if self._expected is None or not text:
+            return None
+        sure = [word.probability for word in hypothesis.words or ()]
+        found = heard_of(text, hypothesis.language, self._expected, sure)
+        return Slot(self._options.expect, found)
 
     def given_up(self, reason: str, end: int) -> list[Effect]:
         """Return the effect of dead-lettering [start, end) with its audio, before its final.

@@ -321,6 +321,11 @@ class SessionOptions:
         return min(least, most), most
 
     @property
+    def weighs_pauses(self) -> bool:
+        """Whether what was said before a pause may say how long it is."""
+        return self.endpointing == "turn" or bool(self.expect)
+
+    @property
     def hides_digits(self) -> bool:
         """Whether a digit may be a part of what is hidden."""
         return not NUMERIC.isdisjoint(self.redact)

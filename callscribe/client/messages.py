@@ -168,13 +168,15 @@ class SpeechEnded(BaseEvent):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Slot(BaseEvent):
-    """What of an expected answer an utterance has; `raw` is its text, `valid` if it fits.
+    """What of an expected answer was said so far, in the utterances from `slot` to `utterance`.
 
-    Not `is_final`: nothing can come behind it, and it was told in the first pause.
+    `raw` are their texts, `valid` if it fits. `complete`: nothing can come behind it. Not
+    `is_final`: it was told in the first pause in which it was complete.
     """
 
     kind = "slot"
     utterance: int
+    slot: int
     start: float
     end: float
     expected: str
@@ -182,7 +184,20 @@ class Slot(BaseEvent):
     value: str
     raw: str
     valid: bool
+    complete: bool
     is_final: bool
+    question: str = ""
+    """The name that the option gave to what was asked."""
+    confidence: tuple[float, ...] = ()
+    """The probability of each character; none where it is not known."""
+    alternatives: tuple[str, ...] = ()
+    """Other values that would be valid."""
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Self:
+        """Read a message's fields; lists become tuples."""
+        lists = {name: tuple(wire.get(name, ())) for name in ("confidence", "alternatives")}
+        return super(Slot, cls).from_wire({**wire, **lists})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

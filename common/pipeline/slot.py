@@ -1,16 +1,33 @@
 """What of an expected answer was said, as it stands beside an utterance's text."""
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from common.pipeline.record import sparse
+
+Mark: TypeAlias = Literal["", "corrects", "restarts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A group of characters, or one word of an answer, in the order of speech.
+
+    `sure`: the probability of each character, 0..1; None where the recogniser does not tell it.
+    With a `mark` there is no text: what follows `corrects` what is before it, or the answer
+    `restarts`.
+    """
+
+    text: str
+    sure: tuple[float, ...] | None = sparse(None)
+    mark: Mark = sparse("")
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The `value` of this kind, empty if none was said; see `common.expectation`.
+    """What an utterance has of an answer; `expected` is the option in force where it began.
 
-    `valid`: it is as was expected. `complete`: nothing can come behind it.
+    Answers are put together over utterances where results are read, see `gateway.answers`.
     """
 
-    kind: str
-    value: str
-    valid: bool
-    complete: bool
+    expected: str
+    heard: tuple[Heard, ...]

@@ -11,6 +11,7 @@ from common.options import SessionOptions
 from common.pipeline.control import Hint
 from common.redis.link import Link
 from common.telemetry.metrics import GatewayMetrics
+from gateway.answers.answering import Found
 from gateway.downlink.judgements import Judgement, Judgements
 from gateway.downlink.late_words import LateWords
 from gateway.downlink.traces import CallTrace, Traces
@@ -68,7 +69,7 @@ class Output:
             speech=record.speech,
             turns=record.turns,
             partials=partials,
-            pauses=record.options.endpointing == "turn",
+            pauses=record.options.weighs_pauses,
             after=after,
         )
         self._late_words = LateWords(link, session)
@@ -87,7 +88,7 @@ class Output:
         """Let new options take effect with the next results."""
         self._options = options
         self._results.partials = options.interim_results
-        self._results.pauses = options.endpointing == "turn"
+        self._results.pauses = options.weighs_pauses
         if self._keywords is not None:
             self._keywords.configure(options)
 
@@ -147,7 +148,8 @@ class Output:
             return None
         place = tail.Place(pause.channel, pause.utterance, pause.said.end)
         said = pause.said
-        found = tail.hint(place, said.text, said.language, self._options, said.slot)
+        answer = _evidence(pause.answer)
+        found = tail.hint(place, said.text, said.language, self._options, answer)
         told = found.eager or found.silence != samples(self._options.silence_threshold)
         return found if told else None
 
@@ -179,3 +181,9 @@ class Output:
                 if spoken is not None and decided is not None:
                     return replace(event, timing=Timing(max(0.0, spoken - decided), spoken))
         return event
+
+
+def _evidence(answer: Found | None) -> tail.Evidence | None:
+    if answer is None or not (answer.complete or answer.begun):
+        return None
+    return tail.Evidence.FILLED if answer.complete else tail.Evidence.AWAITED

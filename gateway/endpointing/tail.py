@@ -13,7 +13,6 @@ from typing import NamedTuple
 from common.audio import samples
 from common.options import SessionOptions
 from common.pipeline.control import Hint
-from common.pipeline.slot import Slot
 from gateway.endpointing.words import DIGITS, OPEN
 
 _CLOSING = "\"'”’»)] "
@@ -67,12 +66,10 @@ def hint(
     text: str,
     language: str | None,
     options: SessionOptions,
-    slot: Slot | None = None,
+    answer: Evidence | None = None,
 ) -> Hint:
-    """Return what the text before a pause says of it; `slot`: what it has of an answer."""
-    found = evidence(text, language)
-    if slot is not None and slot.value:
-        found = Evidence.FILLED if slot.complete else Evidence.AWAITED
+    """Return what the text before a pause says of it; `answer`: whether one is whole, or begun."""
+    found = answer or evidence(text, language)
     silence = samples(patience(found, options))
     eager = 0
     if any(map(str.isalnum, text)) and options.eager_threshold < SURE:

@@ -14,17 +14,17 @@ from common.bus.keys import Leg
 from common.bus.reading import Cursor
 from common.pipeline import speech, text
 from common.pipeline.partial import PARTIAL_TEXT, PartialText
-from common.pipeline.slot import Slot
 from common.pipeline.speech import SPEECH_ENTRY
 from common.pipeline.stream_ids import BEGINNING
 from common.pipeline.streams import PARTIAL, SPEECH, TEXT
 from common.pipeline.text import Item
 from common.redis.replies import pairs
+from gateway.answers.answering import Found
 from gateway.feed import showing
+from gateway.feed.answers import LegAnswers
 from gateway.feed.overlaps import Overlaps
 from gateway.feed.turns import LegTurns
 from gateway.protocols.events import (
-    Answer,
     Dtmf,
     Event,
     Final,
@@ -50,11 +50,12 @@ class AwaitedWords:
 
 @dataclass(frozen=True, slots=True)
 class PauseText:
-    """What was said before a pause."""
+    """What was said before a pause; `answer`: what it has of an answer, None if none was asked."""
 
     channel: int
     utterance: int
     said: PartialText
+    answer: Found | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,7 @@ class LegResults:
         """The partial told last: its utterance, text and stable characters."""
         self.awaited: dict[int, AwaitedWords] = {}
         self.turns = LegTurns(leg.channel)
-        self.answered: tuple[int, str] | None = None
-        """The utterance and value of the answer that was told last, before its final."""
+        self.answers = LegAnswers(leg.channel)
         # Turns follow from both: what led to a final has to be there with it.
         self.whole = {self.text, self.speech} if turns else {self.text}
 
@@ -226,11 +226,10 @@ class Results:
                 met = self._overlaps.over(turns.ended) if turns.ended is not None else []
                 events += [] if 0 < self._after >= each.seq else met
             told = self._words(each) if each.item is None else self._item(each, each.item)
-            if isinstance(each.item, text.Final) and each.item.slot is not None:
-                place = (each.leg.leg.channel, each.number, each.item.start, each.item.end)
-                told = [_answer(place, each.item.slot, each.item.text, final=True), *told]
+            if each.item is not None:
+                told = [*each.leg.answers.item(each.number, each.item), *told]
             events += [] if 0 < self._after >= each.seq else told
-            events += turns.waiting()
+            events += [*turns.waiting(), *each.leg.answers.waiting()]
         return events
 
     @staticmethod
@@ -293,15 +292,16 @@ class Results:
         if partial is None:
             return []
         if partial.paused and self.pauses:
-            self._paused.append(PauseText(leg.leg.channel, utterance, partial))
-        turns: list[Event] = []
-        turns += leg.turns.partial(utterance, partial) if self._turns else []
-        turns += _answered(leg, utterance, partial)
+            answer = leg.answers.weighed(utterance, partial)
+            self._paused.append(PauseText(leg.leg.channel, utterance, partial, answer))
+        derived: list[Event] = []
+        derived += leg.turns.partial(utterance, partial) if self._turns else []
+        derived += leg.answers.partial(utterance, partial)
         before, leg.newest = leg.newest, (utterance, partial.text, partial.stable)
         if not self.partials or (partial.paused and leg.newest == before):
-            return [*turns]
+            return derived
         return [
-            *turns,
+            *derived,
             Partial(
                 channel=leg.leg.channel,
                 utterance=utterance,
@@ -329,20 +329,6 @@ class Results:
             if self._turns:
                 events += leg.turns.speech(happened)
         return events
-
-
-def _answered(leg: LegResults, utterance: int, partial: PartialText) -> list[Event]:
-    """Return an answer that is complete in a pause, unless it was told already."""
-    slot = partial.slot
-    if slot is None or not slot.complete or leg.answered == (utterance, slot.value):
-        return []
-    leg.answered = (utterance, slot.value)
-    place = (leg.leg.channel, utterance, partial.start, partial.end)
-    return [_answer(place, slot, partial.text, final=False)]
-
-
-def _answer(place: tuple[int, int, int, int], slot: Slot, raw: str, *, final: bool) -> Event:
-    return Answer(*place, slot.kind, slot.value, raw, slot.valid, final)
 
 
 def _text(leg: LegResults, entry: wire.RawEntry) -> _Text:

@@ -236,23 +236,31 @@ class Overlap:
     interrupted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What of an expected answer an utterance has, in [start, end); see `common.expectation`.
+    """What of an expected answer was said in [start, end); see `common.expectation`.
 
-    `raw` is its text. `final`: the utterance is over; else it was told in a pause because nothing
-    can come behind it, and the final tells it once more.
+    `first` is the utterance that it begins with, `utterance` the newest of it. `question` is the
+    name that was given to what is asked. `raw` are the texts of its utterances. `valid`,
+    `complete`, `sure` and `alternatives` are those of `gateway.answers.answering.Found`. `final`:
+    the utterance is over; else it was told in a pause because nothing can come behind it, and the
+    final tells it once more.
     """
 
     channel: int
     utterance: int
+    first: int
     start: int
     end: int
     kind: str
+    question: str
     value: str
     raw: str
     valid: bool
+    complete: bool
     final: bool
+    sure: tuple[float, ...] = ()
+    alternatives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,9 +186,12 @@ def _speech(
 
 
 def _answer(event: Answer, now: float) -> dict[str, Any]:
-    said = {"expected": event.kind, "value": event.value, "raw": event.raw}
-    known = {"valid": event.valid, "is_final": event.final}
-    return {"type": "slot"} | _place(event, now) | said | known
+    message = {"type": "slot"} | _place(event, now) | {"slot": event.first}
+    message |= {"question": event.question} if event.question else {}
+    message |= {"expected": event.kind, "value": event.value, "raw": event.raw}
+    message |= {"valid": event.valid, "complete": event.complete, "is_final": event.final}
+    message |= {"confidence": list(event.sure)} if event.sure else {}
+    return message | ({"alternatives": list(event.alternatives)} if event.alternatives else {})
 
 
 def _turn(event: Turn, now: float) -> dict[str, Any]:

@@ -284,7 +284,7 @@ export interface TurnStartedMessage {
   text: string;
   /** English name, or null when nothing was recognised. */
   language: string | null;
-  /** That the turn is over, 0 to 1: how much of the silence that ends it has passed, 0.7 at its end, 1 for a flush. */
+  /** That the turn is over, 0 to 1: how much of the silence that ends it has passed, 0.7 at its end, 1 for a flush; of a `slot`, that of each character of its value. */
   confidence: number;
   /** The turn so far is no more than a listener's sign, see interruptions in docs/protocol.md. */
   backchannel: boolean;
@@ -317,7 +317,7 @@ export interface TurnEagerEndMessage {
   text: string;
   /** English name, or null when nothing was recognised. */
   language: string | null;
-  /** That the turn is over, 0 to 1: how much of the silence that ends it has passed, 0.7 at its end, 1 for a flush. */
+  /** That the turn is over, 0 to 1: how much of the silence that ends it has passed, 0.7 at its end, 1 for a flush; of a `slot`, that of each character of its value. */
   confidence: number;
   /** The turn so far is no more than a listener's sign, see interruptions in docs/protocol.md. */
   backchannel: boolean;
@@ -352,7 +352,7 @@ export interface TurnResumedMessage {
   text: string;
   /** English name, or null when nothing was recognised. */
   language: string | null;
-  /** That the turn is over, 0 to 1: how much of the silence that ends it has passed, 0.7 at its end, 1 for a flush. */
+  /** That the turn is over, 0 to 1: how much of the silence that ends it has passed, 0.7 at its end, 1 for a flush; of a `slot`, that of each character of its value. */
   confidence: number;
   /** The turn so far is no more than a listener's sign, see interruptions in docs/protocol.md. */
   backchannel: boolean;
@@ -385,7 +385,7 @@ export interface TurnEndedMessage {
   text: string;
   /** English name, or null when nothing was recognised. */
   language: string | null;
-  /** That the turn is over, 0 to 1: how much of the silence that ends it has passed, 0.7 at its end, 1 for a flush. */
+  /** That the turn is over, 0 to 1: how much of the silence that ends it has passed, 0.7 at its end, 1 for a flush; of a `slot`, that of each character of its value. */
   confidence: number;
   /** The turn so far is no more than a listener's sign, see interruptions in docs/protocol.md. */
   backchannel: boolean;
@@ -430,7 +430,7 @@ export interface TurnOverlapMessage {
   label?: string;
 }
 
-/** What of an expected answer an utterance has; `raw` is its text, `valid` if it fits. */
+/** What of an expected answer was said so far, in the utterances from `slot` to `utterance`. */
 export interface SlotMessage {
   type: "slot";
   /** 0 or 1. */
@@ -441,18 +441,28 @@ export interface SlotMessage {
   start: number;
   /** s of audio. Of a `partial`, `end` is how far its text reaches. */
   end: number;
+  /** Number of the answer's first utterance. */
+  slot: number;
   /** The kind of answer; what was said, empty for nothing of it. */
   expected: string;
   /** The kind of answer; what was said, empty for nothing of it. */
   value: string;
-  /** The utterance's text. */
+  /** The texts of the answer's utterances. */
   raw: string;
   /** Whether the value is as expected. */
   valid: boolean;
-  /** The utterance is over; false: told in a pause, because nothing can come behind it. */
+  /** Whether nothing can come behind it. */
+  complete: boolean;
+  /** The utterance is over; false: told in a pause, because the answer is complete. */
   is_final: boolean;
   /** s since 1970 by the gateway's clock. */
   timestamp: number;
+  /** The name that `expect` gives to it. */
+  question?: string;
+  /** That the turn is over, 0 to 1: how much of the silence that ends it has passed, 0.7 at its end, 1 for a flush; of a `slot`, that of each character of its value. */
+  confidence?: readonly number[];
+  /** Other values that would be valid, at most three. */
+  alternatives?: readonly string[];
   /** The channel's, where `channel_labels` gave it one. */
   label?: string;
 }

@@ -138,3 +138,16 @@ async def test_a_number_that_is_expected_is_waited_for_and_told_before_the_turn_
     assert final["raw"] == heard.texts[0]
     assert [each["value"] for each in slots if each["is_final"]] == [final["value"]]
     assert len(final["value"]) > 6
+
+
+async def test_a_number_in_two_utterances_is_one_answer(stack: RunningStack):
+    one, two = np.array_split(spoken("counting"), 2)
+    audio = said(0.5, one, 4.5, two, 4.5)
+    heard = await said_live(stack, audio, silence_threshold=0.6, expect="digits", events=["slot"])
+    assert len(heard.texts) == 2
+    first, last = [each for each in heard.of("slot") if each["is_final"]]
+    assert [each["slot"] for each in (first, last)] == [first["utterance"]] * 2
+    assert last["raw"] == " ".join(heard.texts)
+    assert last["value"].startswith(first["value"])
+    assert len(last["value"]) > 6
+    assert len(last["confidence"]) == len(last["value"])

@@ -18,6 +18,7 @@ from common.audio import SAMPLE_RATE, float_to_pcm16
 from common.bus.keys import Leg
 from common.bus.wire import Chunk, StreamId
 from common.options import SessionOptions
+from common.pipeline.slot import Heard, Slot
 from common.pipeline.speech import Ended, Event, Paused, Resumed, SpeechEntry
 from common.pipeline.text import Final
 from common.pipeline.trace import Decoding, Endpoint
@@ -425,3 +426,21 @@ def test_what_was_said_before_a_pause_is_told_where_it_decides(
     assert [each.paused for each in texts] == told
     assert [(each.text, each.end) for each in texts] == [("hello there", 9000)]
     assert (one.spare == 0) is told[0]
+
+
+def test_an_expected_answer_stands_beside_the_text_with_how_sure_it_is():
+    work = replace(WORK, options=SessionOptions(expect="digits 4"), live=True)
+    one = Utterance(LEG, work, committed=2, cadence=8000)
+    paused(one, 9000)
+    (decode,) = one.scheduler.due()
+    assert isinstance(decode, Decode)
+    assert one.request(decode).words
+    words = (Word("four", 0.0, 0.25, 0.5), Word("two", 0.25, 0.5, 0.75))
+    one.scheduler.decoded(decode.token, Hypothesis("four two", "English", words))
+    (told,) = [one.partial(e) for e in one.scheduler.due() if isinstance(e, PublishPartial)]
+    answer = Slot("digits 4", (Heard("42", (0.5, 0.75)),))
+    assert isinstance(told, Show)
+    assert told.text.slot == answer
+    one.feed([ended(9000, 20_000)])
+    body = final(one)
+    assert (body.slot, body.words) == (answer, None)

@@ -73,6 +73,8 @@ def test_a_worker_reads_the_options_that_it_uses_and_no_others(stage):
     named = {name for path in sources for name in re.findall(r"options\.(\w+)", path.read_text())}
     if "turn_silence" in named:
         named |= {"min_turn_silence", "max_turn_silence"}
+    if "weighs_pauses" in named:
+        named |= {"endpointing", "expect"}
     wanted = {spec.wanted_by for spec in stages.PIPELINE if spec.name == stage}
     told = {each.name for each in OPTIONS.values() if stage in each.used_by}
     assert (named & OPTIONS.keys()) | (wanted - {None}) == told

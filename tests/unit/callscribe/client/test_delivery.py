@@ -29,8 +29,8 @@ def final(seq, utterance, channel=0):
 
 
 def slot(value: str, *, is_final: bool) -> Slot:
-    said: dict[str, Any] = {"expected": "digits", "value": value, "raw": "so", "valid": True}
-    return Slot(**{**said, **span(1), "is_final": is_final})
+    said: dict[str, Any] = {"slot": 1, "expected": "digits", "value": value, "raw": "so"}
+    return Slot(**{**said, **span(1), "valid": True, "complete": True, "is_final": is_final})
 
 
 def test_finals_and_words_come_once():

@@ -47,11 +47,16 @@ OVERLAP: dict[str, Any] = {
 SLOT: dict[str, Any] = {
     **SPAN,
     "utterance": 2,
+    "slot": 1,
+    "question": "age",
     "expected": "digits",
     "value": "42",
     "raw": "forty two",
     "valid": True,
+    "complete": True,
     "is_final": False,
+    "confidence": [0.5, 0.75],
+    "alternatives": ["402"],
 }
 EVENTS: dict[str, tuple[dict[str, Any], Event]] = {
     "partial": (
@@ -133,7 +138,7 @@ EVENTS: dict[str, tuple[dict[str, Any], Event]] = {
         TurnEnded(**TURN, evidence="open", reason="flush", word_confidence=0.8),
     ),
     "turn_overlap": (OVERLAP, TurnOverlap(**OVERLAP)),
-    "slot": (SLOT, Slot(**SLOT)),
+    "slot": (SLOT, Slot(**{**SLOT, "confidence": (0.5, 0.75), "alternatives": ("402",)})),
     "error": ({"code": "no", "message": "No."}, Error(code="no", message="No.")),
     "lag": ({"channel": 1, "seconds": 3.5}, Lag(channel=1, seconds=3.5)),
     "audio_ack": ({"position": 8000}, AudioAck(position=8000)),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from common.options import SessionOptions
 from common.pipeline import control, partial, progress, report, speech, text, trace, work
 from common.pipeline.record import Message
-from common.pipeline.slot import Slot
+from common.pipeline.slot import Heard, Slot
 from common.pipeline.stream_ids import StreamId
 
 OPTIONS = SessionOptions(language="English", keywords=("callscribe",), words=True)
@@ -135,7 +135,7 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
             0,
             "English",
             paused=True,
-            slot=Slot("digits", "42", valid=True, complete=False),
+            slot=Slot("digits 10", (Heard("42", (0.5, 0.75)), Heard("", mark="corrects"))),
         ),
     ),
     "text-final": (

@@ -7,7 +7,6 @@ import pytest
 
 from common.languages import QWEN_BY_CODE
 from common.options import SessionOptions
-from common.pipeline.slot import Slot
 from gateway.endpointing.tail import SURE, Evidence, Place, confidence, evidence, hint, patience
 from gateway.endpointing.words import DIGITS, OPEN
 
@@ -130,17 +129,22 @@ def test_a_hint_says_when_a_pause_is_likely_the_end():
 
 
 @pytest.mark.parametrize(
-    ("slot", "found", "silence"),
+    ("answer", "found", "silence"),
     [
-        (Slot("digits", "5550199472", valid=True, complete=True), "filled", 6_400),
-        (Slot("digits", "555", valid=False, complete=False), "awaited", 48_000),
-        (Slot("digits", "", valid=False, complete=False), "closed", 6_400),
+        (Evidence.FILLED, "filled", 6_400),
+        (Evidence.AWAITED, "awaited", 48_000),
         (None, "closed", 6_400),
     ],
 )
-def test_an_expected_answer_is_waited_for(slot, found, silence):
-    told = hint(Place(0, 1, 5), "That is all.", "English", TURN, slot)
+def test_an_expected_answer_is_waited_for(answer, found, silence):
+    told = hint(Place(0, 1, 5), "That is all.", "English", TURN, answer)
     assert (told.evidence, told.silence) == (found, silence)
+
+
+def test_silence_alone_waits_for_an_expected_answer_too():
+    silence = SessionOptions(silence_threshold=0.6, expect="digits 10")
+    assert patience(Evidence.AWAITED, silence) == 3.0
+    assert patience(Evidence.FILLED, silence) == 0.6
 
 
 def test_confidence_grows_with_the_silence_and_is_the_same_where_turns_end():

@@ -10,7 +10,7 @@ from common.pipeline import speech as bus
 from common.pipeline import text
 from common.pipeline.partial import PartialText
 from common.pipeline.record import pack
-from common.pipeline.slot import Slot
+from common.pipeline.slot import Heard, Slot
 from common.pipeline.trace import Decoding, Endpoint
 from gateway.feed.results import AwaitedWords, Results
 from gateway.protocols.events import (
@@ -529,8 +529,8 @@ def test_overlaps_are_told_before_the_final_of_the_turn_that_ends_last():
             assert (before.kind, before.channel, then.channel) == ("ended", 1, 1)
 
 
-def answered(n: int, value: str, *, complete: bool = True) -> RawEntry:
-    slot = Slot("digits", value, valid=complete, complete=complete)
+def answered(n: int, value: str) -> RawEntry:
+    slot = Slot("digits 2", (Heard(value),))
     packed = pack(PartialText(10, 15, "four two", 0, "English", paused=True, slot=slot))
     return wire.entry_id(1, n), [wire.BODY_FIELD, packed]
 
@@ -540,11 +540,27 @@ def test_an_answer_is_told_once_it_is_whole_and_with_the_final():
     key = LEG.key("part:1")
     keys_of(results, {LEG: {"part:1"}})
     told = [e for n in (2, 3) for e in results.read({key: [answered(n, "42")]})]
-    told += results.read({key: [answered(4, "421", complete=False)]})
-    slot = Slot("digits", "43", valid=True, complete=True)
+    told += results.read({key: [answered(4, "421")]})
+    slot = Slot("digits 2", (Heard("43"),))
     told += results.read({LEG.key("text"): [item(1, 1, slot=slot)]})
     assert [(e.value, e.final) for e in told if isinstance(e, Answer)] == [
         ("42", False),
         ("43", True),
     ]
     assert isinstance(told[-1], Final)
+
+
+def test_what_a_pause_has_of_an_answer_goes_with_its_text():
+    results = Results([LEG], speech=False, partials=False, pauses=True)
+    keys_of(results, {LEG: {"part:1"}})
+    results.read({LEG.key("part:1"): [answered(2, "4")]})
+    (pause,) = results.paused
+    assert pause.answer is not None
+    assert (pause.answer.value, pause.answer.begun) == ("4", True)
+
+
+def test_an_answer_that_a_client_had_before_it_resumed_goes_on():
+    results = Results([LEG], speech=False, after=1)
+    first, then = (Slot("digits 2", (Heard(each),)) for each in "42")
+    told = results.read({LEG.key("text"): [item(1, 1, slot=first), item(2, 2, slot=then)]})
+    assert [each.value for each in told if isinstance(each, Answer)] == ["42"]

@@ -1,0 +1,1 @@
+"""What a caller was asked for, in what was said."""

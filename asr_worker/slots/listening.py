@@ -1,0 +1,37 @@
+"""What of an expected answer a text has. Pure.
+
+Only words are understood here, with the grammar of `asr_worker.spoken`. Whether they are an answer
+is decided where results are read, over all utterances in which it is said.
+"""
+
+from collections.abc import Sequence
+
+from asr_worker.slots.chosen import choice, decision
+from asr_worker.slots.line import Line
+from asr_worker.slots.spelled import spelled
+from asr_worker.slots.values import address, amount, day
+from common.expectation import Expectation
+from common.pipeline.slot import Heard
+
+
+def heard(
+    text: str, language: str | None, wanted: Expectation, sure: Sequence[float] = ()
+) -> tuple[Heard, ...]:
+    """Return what a text has of what is wanted, in the order of speech.
+
+    `sure` are the probabilities of the words that whitespace separates, empty if not known.
+    """
+    line = Line(text, language, sure)
+    match wanted.kind:
+        case "digits" | "alphanumeric" | "letters":
+            return tuple(spelled(line, wanted.kind))
+        case "yes_no":
+            return tuple(decision(line))
+        case "one_of":
+            return tuple(choice(line, wanted.choices))
+        case "email":
+            return tuple(address(line))
+        case "date":
+            return tuple(day(line))
+        case "amount":
+            return tuple(amount(line))
