@@ -12,6 +12,8 @@ from typing import IO
 from gateway.sinks.storage import Unavailable, is_day
 
 _MODE = 0o640
+_BEGUN = ".begun"
+"""How the name of a file ends that is being written; of a gateway that died meanwhile, it stays."""
 
 
 class Folder:
@@ -43,7 +45,9 @@ class Folder:
     async def remove(self, names: Sequence[str]) -> None:
         """See `Storage`."""
         with _explained():
-            await asyncio.to_thread(_remove, self._path, [glob.escape(name) for name in names])
+            patterns = [glob.escape(name) for name in names]
+            begun = [f"{each}.*{_BEGUN}" for each in patterns]
+            await asyncio.to_thread(_remove, self._path, [*patterns, *begun])
 
     async def clear(self, beginning: str) -> None:
         """See `Storage`."""
@@ -53,7 +57,7 @@ class Folder:
     async def expire(self, oldest: str, suffixes: tuple[str, ...]) -> None:
         """See `Storage`."""
         with _explained():
-            await asyncio.to_thread(_expire, self._path, oldest, suffixes)
+            await asyncio.to_thread(_expire, self._path, oldest, (*suffixes, _BEGUN))
 
 
 @contextmanager
@@ -80,7 +84,7 @@ def _read(path: Path) -> bytes | None:
 def _write(path: Path, content: bytes | IO[bytes]) -> None:
     """Put a file there that outlives a failure of power."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    begun = path.with_suffix(f".{os.getpid()}.begun")
+    begun = path.with_name(f"{path.name}.{os.getpid()}{_BEGUN}")
     with open(begun, "wb", opener=lambda name, flags: os.open(name, flags, _MODE)) as file:
         if isinstance(content, bytes):
             file.write(content)

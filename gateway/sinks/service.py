@@ -116,23 +116,23 @@ class SinkService:
 
     async def _erase(self, session: str) -> None:
         """Remove a call from the sink; once more when no gateway puts anything of it any more."""
-        erased = await self._erasures.read(session) or Erased(session)
+        call = await self._erasures.read(session) or Erased(session)
         if self._sink.removes:
-            await self._insist_on_erasing(erased)
+            await self._insist_on_erasing(call)
         await asyncio.sleep(_LATE_S)
-        did = await self._insist_on_erasing(erased)
+        did = await self._insist_on_erasing(call)
         await self._erasures.note(session, self.name, did)
         if self.name == WEBHOOK:
             await self._erasures.forget_webhook(session)
         _log.info("sink.erased", sink=self.name, session=session, outcome=did.removal.value)
 
-    async def _insist_on_erasing(self, erased: Erased) -> Did:
+    async def _insist_on_erasing(self, call: Erased) -> Did:
         """Return what the sink did in the end; KEPT if its receivers could not be told in time."""
         began = monotonic()
         waits = pauses(*PAUSES)
-        while (did := await self._sink.erase(erased)).removal is Removal.WAITING:
+        while (did := await self._sink.erase(call)).removal is Removal.WAITING:
             if not self._sink.removes and monotonic() - began > self._sink.keep:
                 return Did(Removal.KEPT, did.reason)
-            await self._erasures.note(erased.session, self.name, did)
+            await self._erasures.note(call.session, self.name, did)
             await asyncio.sleep(next(waits))
         return did

@@ -65,6 +65,17 @@ async def test_a_folder_that_cannot_be_written_gets_the_call_later(link, feed, t
     assert len(lines(place / "1970-01-01" / "s.ndjson")) == 2
 
 
+async def test_what_a_gateway_left_that_died_while_writing_is_erased_as_well(tmp_path, monkeypatch):
+    folder = Folder(tmp_path)
+    with monkeypatch.context() as dying:
+        dying.setattr(Path, "replace", lambda begun, path: None)
+        for name in ("s.ndjson", "other.ndjson"):
+            await folder.write("2026-11-25", name, b"secret")
+    other, begun = sorted((tmp_path / "2026-11-25").iterdir())
+    await folder.remove(["s.ndjson"])
+    assert (begun.exists(), other.exists()) == (False, True)
+
+
 async def test_an_erased_call_is_removed_even_if_it_is_written_late(link, feed, tmp_path):
     outcomes = Outcomes()
     known = await opened(link, "archive")

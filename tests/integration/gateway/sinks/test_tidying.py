@@ -37,6 +37,7 @@ async def test_a_folder_loses_its_files_of_old_days(tmp_path):
     folder = Folder(tmp_path)
     await filled(folder)
     (tmp_path / day(9) / "s.flac").unlink()
+    (tmp_path / day(9) / "s.ndjson.1.begun").touch()  # by a gateway that died
     other = tmp_path / "2020"
     other.mkdir()
     (other / "theirs.ndjson").touch()
