@@ -162,8 +162,13 @@ def _webhooks(settings: GatewaySettings) -> WebhookRules:
 
 
 def _sinks(settings: GatewaySettings) -> Sequence[Planned]:
+    path = settings.sinks_file
     try:
-        return planned(settings.sinks or "")
+        lines = path.read_text().splitlines() if path is not None else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"--sinks-file: {error}") from None
+    try:
+        return planned(",".join(each for each in (settings.sinks or "", *lines) if each.strip()))
     except ValueError as error:
         raise SettingsError(str(error)) from None
 

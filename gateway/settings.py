@@ -215,6 +215,9 @@ class GatewaySettings(CommonSettings):
         " NAME=s3://bucket/prefix, NAME=postgresql://host/database, NAME=amqp://host/vhost,"
         " NAME=kafka://host:port/topic",
     )
+    sinks_file: Path | None = setting(
+        None, "file with more of them, one a line: for URLs that have passwords"
+    )
     sinks_keep_s: float = setting(
         86_400.0,
         "how long a message is tried on a sink that does not take it",

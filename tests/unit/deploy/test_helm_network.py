@@ -237,6 +237,17 @@ def test_gateways_alone_reach_where_webhooks_go(settings, reached, refused):
         assert not reaches(site, ours("gateway"), peer, port)
 
 
+def test_gateways_alone_reach_where_sinks_are():
+    shown = YAML(typ="safe").load(block("docs/kubernetes.md", "sinks:\n  secret"))["sinks"]
+    site = rendered("small", {f"sinks.{name}": each for name, each in shown.items()})
+    database, elsewhere = Peer(address="10.60.0.7"), Peer(address="10.61.0.7")
+    assert reaches(site, ours("gateway"), database, 5432)
+    assert not reaches(site, ours("gateway"), database, 22)
+    assert not reaches(site, ours("gateway"), elsewhere, 5432)
+    assert not reaches(site, ours("vad"), database, 5432)
+    assert not reaches("small", ours("gateway"), database, 5432)
+
+
 def test_the_page_shows_a_receiver_in_the_cluster():
     shown = YAML(typ="safe").load(block("docs/kubernetes.md", "gateway:\n  webhookSecret"))[
         "gateway"

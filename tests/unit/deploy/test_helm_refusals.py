@@ -127,6 +127,23 @@ WRONG = [
     ),
     (
         "small",
+        {"gateway.settings.sinks": "crm=postgresql://db/calls", "sinks.networks": ["10.60.0.7"]},
+        "sinks: no policy would let gateways reach them",
+    ),
+    ("small", {"sinks.awsSecret": "aws"}, "sinks: no policy would let gateways reach them"),
+    ("small", {"sinks.ports": [443]}, "sinks: nothing is written there"),
+    (
+        "small",
+        {"gateway.settings.sinks": "a=file:/x,crm=amqp://me:secret@mq"},
+        "gateway.settings.sinks: a URL has a password",
+    ),
+    (
+        "small",
+        {"gateway.settings.sinks": "bus=kafka://mq:9093/calls?sasl.password=secret"},
+        "gateway.settings.sinks: a URL has a password",
+    ),
+    (
+        "small",
         {"collector.namespace": "tracing"},
         "gateway.settings.otlp_endpoint: name the URL of the collector",
     ),

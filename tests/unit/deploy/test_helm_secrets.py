@@ -120,6 +120,10 @@ def test_a_gateway_reads_all_that_its_secrets_hold(kind, tmp_path):
         "gateway.settings.webhook_hosts": "hooks.example.com",
         "gateway.settings.jwt_issuer": "https://login.example.com",
         "ingress.annotations": NGINX,
+        "sinks.secret": "callscribe-sinks",
+        "sinks.awsSecret": "callscribe-aws",
+        "sinks.networks": ["10.60.0.0/24"],
+        "sinks.ports": [443, 5432],
     }
     gateway = rendered("small", changes)["Deployment", "gateway"]
     assert secrets(gateway) == {
@@ -128,6 +132,8 @@ def test_a_gateway_reads_all_that_its_secrets_hold(kind, tmp_path):
         "/etc/callscribe/jwt": "callscribe-jwt",
         "/etc/callscribe/twilio": "callscribe-twilio",
         "/etc/callscribe/tls": "callscribe-gateway",
+        "/etc/callscribe/sinks": "callscribe-sinks",
+        "/etc/callscribe/aws": "callscribe-aws",
     }
     made = kept(tmp_path / "made", ["gateway"])
     key = (tmp_path / "made" / "privkey.pem").read_bytes()
@@ -137,7 +143,12 @@ def test_a_gateway_reads_all_that_its_secrets_hold(kind, tmp_path):
     put(tmp_path, "/etc/callscribe/jwt", **{kind: TOKENS[kind]})
     put(tmp_path, "/etc/callscribe/twilio", auth_token="token\n")
     put(tmp_path, "/etc/callscribe/tls", tls__crt=made.pem, tls__key=key)
-    settings = load(GatewaySettings, [], environment(gateway, tmp_path))
+    put(tmp_path, "/etc/callscribe/sinks", sinks="crm=postgresql://me:secret@db/calls\n")
+    put(tmp_path, "/etc/callscribe/aws", credentials="[default]\n")
+    given = environment(gateway, tmp_path)
+    assert Path(given["AWS_SHARED_CREDENTIALS_FILE"]).read_text() == "[default]\n"
+    settings = load(GatewaySettings, [], given)
+    assert [each.name for each in Policies.of(settings).sinks] == ["crm"]
     assert settings.keys_file is not None
     assert settings.keys_file.read_bytes() == keys.file.read_bytes()
     authority = Policies.of(settings).authority
@@ -151,9 +162,11 @@ def test_a_gateway_reads_all_that_its_secrets_hold(kind, tmp_path):
 
 
 def test_only_gateways_get_what_is_theirs():
-    objects = rendered("small", {"gateway.keysSecret": "k", "gateway.twilioSecret": "t"})
+    sinks = {"secret": "s", "awsSecret": "a", "networks": ["10.60.0.7"], "ports": [443]}
+    given = {"gateway.keysSecret": "k", "gateway.twilioSecret": "t"}
+    objects = rendered("small", given | {f"sinks.{name}": each for name, each in sinks.items()})
     for name in services("small"):
-        wanted = {"k", "t"} if name == "gateway" else set()
+        wanted = {"k", "t", "s", "a"} if name == "gateway" else set()
         assert {*secrets(objects["Deployment", name]).values()} == wanted
 
 

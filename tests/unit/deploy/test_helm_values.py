@@ -41,6 +41,7 @@ def _asking(modes: str) -> dict[str, Any]:
 
 COLLECTOR = {"gateway.settings.otlp_endpoint": "http://collector:4318"}
 NETWORKS = {"collector.networks": ["10.0.0.1"]}
+BUCKET = {"sinks.networks": ["10.60.0.0/24"], "sinks.ports": [443]}
 ON_GPU = {"vad.settings.vad_slots": 400, "vad.memory": "4Gi", "vad.perPod": 300}
 ELSEWHERE = {"redis.networks": [], "redis.tlsSecret": "", "redis.url": ""}
 
@@ -123,6 +124,10 @@ OTHERS: dict[str, Other] = {
     "monitoring.dashboards": Other(True),
     "collector.namespace": Other("tracing", both=COLLECTOR | {"collector.namespace": "other"}),
     "collector.networks": Other(["10.40.0.0/24"], both=COLLECTOR | NETWORKS),
+    "sinks.secret": Other("sinks", also=BUCKET),
+    "sinks.awsSecret": Other("aws", also=BUCKET),
+    "sinks.networks": Other(["10.61.0.0/24"], both=BUCKET | {"sinks.secret": "sinks"}),
+    "sinks.ports": Other([9000], both=BUCKET | {"sinks.secret": "sinks"}),
     "autoscaling.enabled": Other(False, also={f"{name}.maxReplicas": 0 for name in SERVICES}),
     "autoscaling.prometheus": Other("https://other"),
     "autoscaling.authentication.modes": Other("bearer", both=_asking(modes="basic")),

@@ -1,6 +1,7 @@
 """The folder `deploy/secrets`, where docker-compose.yml looks for files that only some may read."""
 
 import json
+import re
 from pathlib import PurePosixPath
 
 import pytest
@@ -18,7 +19,7 @@ from tests.unit.deploy import compose
 
 GATEWAY = compose.services({})["gateway"]
 FOLDER = "/run/secrets/callscribe"
-FILES = [name for name in GATEWAY["environment"] if name.endswith("_FILE")]
+FILES = [name for name in GATEWAY["environment"] if re.fullmatch("CALLSCRIBE_.*_FILE", name)]
 
 
 def content(variable):
@@ -34,6 +35,7 @@ def content(variable):
         ),
         "CALLSCRIBE_KEYS_FILE": "[]",
         "CALLSCRIBE_WEBHOOK_SECRET_FILE": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
+        "CALLSCRIBE_SINKS_FILE": "crm=postgresql://me:secret@db/calls",
     }.get(variable, "0123456789abcdef0123456789abcdef")
 
 
@@ -64,6 +66,13 @@ def test_each_file_reaches_the_gateway(variable, tmp_path):
     assert (policies.authority is None) == ("JWT" not in variable)
     assert (policies.twilio_auth_token is None) == ("TWILIO" not in variable)
     assert bool(policies.webhooks.secrets.keys) == ("WEBHOOK" in variable)
+    assert bool(policies.sinks) == ("SINKS" in variable)
+
+
+def test_a_key_for_s3_may_be_a_file(tmp_path):
+    (tmp_path / "deploy" / "secrets" / "gateway").mkdir(parents=True)
+    given = compose.environment(GATEWAY, {"AWS_SHARED_CREDENTIALS_FILE": f"{FOLDER}/aws"})
+    assert given["AWS_SHARED_CREDENTIALS_FILE"] == f"{FOLDER}/aws"
 
 
 def test_the_files_of_the_page_reach_the_gateway(tmp_path):

@@ -10,6 +10,8 @@ import pytest
 
 from common.redis.address import Address
 from common.settings import load, settings_classes
+from gateway.policies import Policies
+from gateway.settings import GatewaySettings
 from tests.conftest import ROOT
 from tests.unit.deploy import compose
 from tests.unit.deploy.units import DIRECTORY, UNITS, Unit, installed
@@ -19,6 +21,9 @@ EXPOSURE = 3.0
 
 PASSWORD = DIRECTORY / "redis-password.conf"
 """The drop-in that an operator copies for each service."""
+SINKS = DIRECTORY / "sinks.conf"
+"""The one for gateways alone."""
+DROP_INS = {PASSWORD: "callscribe-vad@9300.service", SINKS: "callscribe-gateway@8000.service"}
 SERVICES = {name.removeprefix("callscribe-"): name for name in UNITS}
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="there is no systemd"
@@ -110,16 +115,34 @@ def test_a_password_is_read_from_where_systemd_puts_it(tmp_path):
     assert (address.username, address.password) == (name, "secret")
 
 
+def test_gateways_read_sinks_and_keys_from_where_systemd_puts_them(tmp_path, monkeypatch):
+    content = SINKS.read_text()
+    assert re.findall("^LoadCredential=(.*)$", content, re.MULTILINE) == [
+        "sinks:/etc/callscribe/sinks",
+        "aws:/etc/callscribe/aws",
+    ]
+    (tmp_path / "sinks").write_text("lake=s3://calls/live\ncrm=postgresql://me:secret@db/calls\n")
+    (tmp_path / "aws").write_text("[default]\naws_access_key_id=id\naws_secret_access_key=key\n")
+    given = dict(re.findall(r"^Environment=(\w+)=(.*)$", content, re.MULTILINE))
+    variables = {name: value.replace("%d", str(tmp_path)) for name, value in given.items()}
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", variables.pop("AWS_SHARED_CREDENTIALS_FILE"))
+    sinks = Policies.of(load(GatewaySettings, [], variables)).sinks
+    assert [each.name for each in sinks] == ["lake", "crm"]
+
+
 @needs_systemd
-def test_systemd_understands_the_drop_in_for_a_password(tmp_path):
-    directory = installed(tmp_path, sys.executable)
-    drop_in = directory / "callscribe-vad@.service.d" / "redis.conf"
+@pytest.mark.parametrize("path", DROP_INS, ids=lambda path: path.stem)
+def test_systemd_understands_the_drop_ins_for_secrets(path, tmp_path):
+    directory, unit = installed(tmp_path, sys.executable), DROP_INS[path]
+    drop_in = directory / f"{unit.partition('@')[0]}@.service.d" / path.name
     drop_in.parent.mkdir()
-    drop_in.write_text(PASSWORD.read_text())
-    check = analyze(directory, "verify", "--man=no", "callscribe-vad@9300.service")
+    drop_in.write_text(path.read_text())
+    check = analyze(directory, "verify", "--man=no", unit)
     assert (check.returncode, "callscribe" in check.stderr) == (0, False), check.stderr
     drop_in.write_text(drop_in.read_text().replace("LoadCredential=", "LoadCredentials="))
-    check = analyze(directory, "verify", "--man=no", "callscribe-vad@9300.service")
+    check = analyze(directory, "verify", "--man=no", unit)
     assert "LoadCredentials" in check.stderr
 
 

@@ -97,6 +97,8 @@ RUN: dict[str, dict[str, str]] = {
         "::test_gateways_alone_send_spans_to_the_collector",
         "gateway:\n  webhookSecret": "tests/unit/deploy/test_helm_network.py"
         "::test_the_page_shows_a_receiver_in_the_cluster",
+        "sinks:\n  secret": "tests/unit/deploy/test_helm_network.py"
+        "::test_gateways_alone_reach_where_sinks_are",
         "printf": f"{_BUNDLED}::test_an_operator_makes_a_key",
     },
     "docs/numbers.md": {
@@ -241,6 +243,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "docs/sinks.md": {
         "callscribe gateway": "its paths are an example's; test_sinks.py starts one with a sink",
         '{"id": "7c9e': f"{OUTPUT}; test_files.py reads such lines",
+        "crm=": "its servers are an example's; test_policies.py reads such a file",
         "SELECT": "needs a database; test_postgres.py reads its tables",
         "GET /v1/sessions": f"{OUTPUT}; test_erasures.py reads such a report",
         "callscribe sinks": "needs calls; test_backlog.py runs all three on some",
@@ -253,6 +256,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "docs/kubernetes.md": {
         "docker build": CONTAINERS,
         "kubectl": "needs a cluster",
+        "echo 'crm=": "needs a cluster; test_helm_secrets.py reads such a Secret",
     },
     "docs/operations.md": {
         "callscribe dead-letters": "needs dead letters; test_letters.py runs both commands on some",

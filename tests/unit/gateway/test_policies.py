@@ -26,6 +26,20 @@ def test_spans_without_opentelemetry_are_refused_with_a_sentence(monkeypatch):
     )
 
 
+def test_a_file_has_more_sinks(tmp_path):
+    file = tmp_path / "sinks"
+    flags = ["--sinks", "archive=file:/x", "--sinks-file", str(file)]
+    with pytest.raises(SettingsError, match=r"--sinks-file: .*No such file"):
+        Policies.of(load(GatewaySettings, flags, {}))
+    file.write_text("crm=postgresql://me:secret@db/calls\n\nbus=kafka://mq/calls\n")
+    sinks = Policies.of(load(GatewaySettings, flags, {})).sinks
+    assert [each.name for each in sinks] == ["archive", "crm", "bus"]
+    file.write_text("archive=postgresql://me:secret@db/calls")
+    with pytest.raises(SettingsError, match="archive is there twice") as caught:
+        Policies.of(load(GatewaySettings, flags, {}))
+    assert "secret" not in str(caught.value)
+
+
 def test_an_auth_token_that_is_not_there_or_empty_is_refused_at_once(tmp_path):
     file = tmp_path / "token"
     flags = ["--twilio-auth-token-file", str(file)]

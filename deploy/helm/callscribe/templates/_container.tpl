@@ -34,6 +34,9 @@
 {{- range $name, $value := merge (deepCopy $service.settings) $files $own }}
 - {name: CALLSCRIBE_{{ upper $name }}, value: {{ include "callscribe.text" $value | quote }}}
 {{- end }}
+{{- if and (eq (index . 1) "gateway") $root.Values.sinks.awsSecret }}
+- {name: AWS_SHARED_CREDENTIALS_FILE, value: /etc/callscribe/aws/credentials}
+{{- end }}
 {{- /* Number libraries would otherwise take every core, in every container. */}}
 - {name: OMP_NUM_THREADS, value: "1"}
 - {name: OPENBLAS_NUM_THREADS, value: "1"}

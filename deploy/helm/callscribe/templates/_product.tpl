@@ -22,7 +22,7 @@ owned: [host, port, metrics_host, metrics_port, redis_url, log_format, drain_s, 
   asr_device, asr_model, align_model, align_device, vad_device, vad_engine, denoise_device,
   denoise_engine, ssl_certfile, ssl_keyfile, generate_self_signed_cert, self_signed_cert_dir,
   admin_host, admin_port, webhook_secret_file, keys_file, twilio_auth_token_file, jwt_secret_file,
-  jwt_public_key_file, jwt_jwks_file]
+  jwt_public_key_file, jwt_jwks_file, sinks_file]
 # Pairs of settings, the first of which must be small enough for the second.
 defaults: {heartbeat_s: 0.5, lease_s: 1.5, min_speech_duration: 0.2, max_utterance: 30.0}
 tenant: "[a-z0-9][a-z0-9._-]{0,62}"

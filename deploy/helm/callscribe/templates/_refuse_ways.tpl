@@ -115,3 +115,20 @@ collector.namespace: name either the namespace of its pods or collector.networks
 gateway.settings.otlp_endpoint: name the URL of the collector that you describe
 {{- end }}
 {{- end }}
+
+{{- define "callscribe.refuse.sinks" -}}
+{{- $there := .Values.sinks }}{{ $settings := .Values.gateway.settings }}
+{{- $written := printf "%s,%s" (default "" $settings.sinks) (default "" $settings.recordings) }}
+{{- $wanted := or $there.secret $there.awsSecret (contains "://" $written) }}
+{{- if regexMatch "://[^/?,@]*:[^/?,@]*@|sasl\\.password=" (default "" $settings.sinks) }}
+gateway.settings.sinks: a URL has a password; put it into the Secret of sinks.secret
+{{- end }}
+{{- if $wanted }}
+{{- if not (and $there.networks $there.ports) }}
+sinks: no policy would let gateways reach them; name their networks and ports
+{{- end }}
+{{- include "callscribe.refuse.networks" (list "sinks.networks" $there.networks) }}
+{{- else if or $there.networks $there.ports }}
+sinks: nothing is written there; name sinks.secret, or gateway.settings.sinks
+{{- end }}
+{{- end }}

@@ -10,6 +10,8 @@
 {{- range $volume := list "webhook" "keys" "jwt" "twilio" "tls" }}
 {{- with get $gateway (printf "%sSecret" $volume) }}{{ $found = append $found (dict "name" $volume "secret" .) }}{{ end }}
 {{- end }}
+{{- with $root.Values.sinks.secret }}{{ $found = append $found (dict "name" "sinks" "secret" .) }}{{ end }}
+{{- with $root.Values.sinks.awsSecret }}{{ $found = append $found (dict "name" "aws" "secret" .) }}{{ end }}
 {{- end }}
 {{- toJson $found }}
 {{- end }}
@@ -48,6 +50,7 @@ redis://{{ include "callscribe.fullname" . }}-redis:6379/0
 {{- $_ := set $found (printf "jwt_%s_file" $gateway.jwtKey) (printf "/etc/callscribe/jwt/%s" $gateway.jwtKey) }}
 {{- end }}
 {{- if $gateway.twilioSecret }}{{ $_ := set $found "twilio_auth_token_file" "/etc/callscribe/twilio/auth_token" }}{{ end }}
+{{- if (index . 0).Values.sinks.secret }}{{ $_ := set $found "sinks_file" "/etc/callscribe/sinks/sinks" }}{{ end }}
 {{- if $gateway.tlsSecret }}
 {{- $_ := set $found "ssl_certfile" "/etc/callscribe/tls/tls.crt" }}
 {{- $_ := set $found "ssl_keyfile" "/etc/callscribe/tls/tls.key" }}
