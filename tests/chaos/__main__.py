@@ -17,7 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.chaos.experiment import MODES, PROTOCOLS, WHISPER, Setup, run
+from tests.chaos.plan import RECEIVERS
 from tests.chaos.report import as_json, report
+from tests.chaos.sinks.receivers import missing
 
 _SOAK_EVERY = 10.0
 
@@ -41,9 +43,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--engine", help="of every second VAD and denoise worker, such as torch; the others: numpy"
     )
+    parser.add_argument(
+        "--sinks", action="store_true", help="hurt all kinds of sinks as well, and erase all calls"
+    )
     parser.add_argument("--json", type=Path, help="file for the figures")
     given = parser.parse_args(argv)
     whisper = given.mode == WHISPER
+    lacking = missing() if given.sinks else RECEIVERS
     setup = Setup(
         faults=round(given.soak * 60 / _SOAK_EVERY) if given.soak else given.faults,
         seed=given.seed,
@@ -56,7 +62,11 @@ def main(argv: Sequence[str]) -> int:
         only=tuple(given.only),
         mixed=given.mix and given.mix.resolve(),
         engine=given.engine,
+        receivers=tuple(each for each in RECEIVERS if each not in lacking),
+        proofs=given.sinks,
     )
+    if given.sinks and lacking:
+        print(f"not on this machine: {', '.join(lacking)}")
     results = asyncio.run(run(setup))
     if given.json:
         given.json.write_text(json.dumps(as_json(results), indent=2))

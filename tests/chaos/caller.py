@@ -95,7 +95,7 @@ def _take_down(event: Event, course: Course) -> None:
             timed = event.words is not None or event.words_unavailable is not None
             text = f"{text}{_TIMED}" if timed else text
             course.finals.append(Spoken(channel, utterance, start, end, text))
-            course.progress.tell(now, end)
+            course.progress.finish(now, end)
         case Partial(end=end):
             course.progress.tell(now, end)
         case AudioAck(position=position):

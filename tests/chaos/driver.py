@@ -3,16 +3,18 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from redis.exceptions import RedisError
 
 from tests.chaos.plan import PROCESSES, Fault
-from tests.chaos.proxy import Proxy
 from tests.chaos.residue import taken_over
-from tests.chaos.stack import LastingRedis, Process, Stack
+from tests.chaos.rig import Rig
+from tests.chaos.sinks.receiver import Receiver
+from tests.chaos.stack import Process
 
 _USABLE_S = 3.0
 """Seconds between two outages of Redis. Calls that are not read meanwhile are read again then: many
@@ -37,12 +39,13 @@ class Happened:
 
 
 class Driver:
-    """Hurts the parts of one system."""
+    """Hurts the parts of one system, and the receivers of its sinks."""
 
-    def __init__(self, stack: Stack, redis: LastingRedis, bus: Proxy, callers: Proxy) -> None:
-        self._stack = stack
-        self._redis = redis
-        self._networks = {"bus": bus, "callers": callers}
+    def __init__(self, rig: Rig, receivers: Mapping[str, Receiver] = MappingProxyType({})) -> None:
+        self._stack = rig.stack
+        self._redis = rig.redis
+        self._networks = {"bus": rig.bus, "callers": rig.callers}
+        self._receivers = receivers
         self.history: list[Happened] = []
         self._looking: set[asyncio.Task[None]] = set()
         self._ways: dict[str, Callable[[Fault], Awaitable[None]]] = {
@@ -67,6 +70,8 @@ class Driver:
             await self._hurt_process(fault)
         elif fault.target in self._networks:
             await self._hurt_network(fault)
+        elif fault.target in self._receivers:
+            await self._hurt_receiver(fault)
         else:
             await self._ways[fault.kind](fault)
         note(next(each for each in reversed(self.history) if each.fault is fault))
@@ -134,6 +139,15 @@ class Driver:
             case "swallow":
                 await proxy.swallow(fault.lasts)
         happened.over = time.monotonic()
+
+    # --- sinks ---
+
+    async def _hurt_receiver(self, fault: Fault) -> None:
+        receiver = self._receivers[fault.target]
+        async with receiver.struck:
+            happened = self._began(fault, f"for {fault.lasts:.1f} s")
+            await receiver.suffer(fault.how, fault.lasts)
+            happened.over = time.monotonic()
 
     # --- Redis ---
 

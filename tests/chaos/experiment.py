@@ -5,25 +5,29 @@ import itertools
 import random
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-from tests.chaos import archive
 from tests.chaos.caller import Course, hold
 from tests.chaos.cuts import judge_cuts
 from tests.chaos.driver import Driver, Happened
 from tests.chaos.judge import Spoken, Verdict, judge
-from tests.chaos.plan import plan, troubles
-from tests.chaos.proxy import Proxy
+from tests.chaos.plan import RECEIVERS, plan, troubles
+from tests.chaos.progress import Spread
 from tests.chaos.residue import Residue, Sizes, left, residue, watch_sizes
+from tests.chaos.rig import Rig, running
 from tests.chaos.scripts import NATIVE, Script, others, scripts
+from tests.chaos.sinks.erasing import erase
+from tests.chaos.sinks.kept import Kept
+from tests.chaos.sinks.proofs import erase_all, hold_without
+from tests.chaos.sinks.receivers import ARCHIVE, Receivers, receiving
 from tests.chaos.speech import clips
-from tests.chaos.stack import LastingRedis, Layout, Stack
+from tests.chaos.stack import Layout
 from tests.chaos.visitor import comparable, visit
-from tests.integration.protocols.calls import Ports, own_ports, port_flags
+from tests.integration.protocols.calls import own_ports, port_flags
 
 _CALM_S = 4.0
 """Seconds of calls before the first fault."""
@@ -58,6 +62,10 @@ class Setup:
     """The sources of another release, which every second process of a kind runs."""
     engine: str | None = None
     """What computes the networks of every second VAD and denoise worker."""
+    receivers: tuple[str, ...] = ()
+    """Those of sinks that are hurt as well; without any there is an archive, which is not."""
+    proofs: bool = False
+    """Whether callers are compared with those of all sinks dead, and all is erased in the end."""
 
     def spoken(self) -> list[Script]:
         """Return what is said in the calls, the protocols in turns."""
@@ -90,16 +98,23 @@ class Setup:
             return judge_cuts(truth, heard, texts=texts)
         return judge(truth, heard, texts=texts, shown=script.shown)
 
-    def layout(self, own: Mapping[str, int], logs: Path) -> Layout:
-        """Return the processes of the system; `own` are the ports of its steady gateway."""
+    @property
+    def has_sinks(self) -> bool:
+        """Whether gateways have sinks at all: another release may know none."""
+        return self.mixed is None
+
+    def layout(self, own: Mapping[str, int], sinks: Sequence[str]) -> Layout:
+        """Return the processes of the system.
+
+        `own` are the ports of its steady gateway, `sinks` the flags of all gateways.
+        """
         whisper = self.mode == WHISPER
         commands = {kind: ("callscribe", kind) for kind in ("gateway", "vad", "denoise")}
         commands |= {"steady": commands["gateway"]}
         asr = ("callscribe", "asr") if whisper else ("tests.chaos.workers",)
         counts = {"gateway": 2, "vad": 2, "asr": 2} | ({"denoise": 2} if self.denoise else {})
         counts |= {"steady": 1} if self.protocols == ALL else {}
-        kept = () if self.mixed else archive.flags(logs)
-        gateway = ("--retention-s", "30", "--resume-s", "60", *kept)
+        gateway = ("--retention-s", "30", "--resume-s", "60", *sinks)
         flags = {
             "gateway": gateway,
             "steady": (*gateway, *port_flags(own)),
@@ -138,6 +153,12 @@ class Results:
     problems: list[str] = field(default_factory=list)
     failed_starts: int = 0
     residue: Residue = field(default_factory=Residue)
+    erased: set[str] = field(default_factory=set)
+    """Sessions of which no sink may have anything."""
+    kept: dict[str, list[Kept]] = field(default_factory=dict)
+    """What each sink had in the end, before everything was erased."""
+    waits: dict[str, Spread] = field(default_factory=dict)
+    """Seconds from the end of an utterance to its final, of undisturbed calls."""
 
     @property
     def courses(self) -> list[Course]:
@@ -163,73 +184,51 @@ class Results:
         )
 
 
-@dataclass(slots=True)
-class _Rig:
-    """The running system and the network around it."""
-
-    stack: Stack
-    redis: LastingRedis
-    bus: Proxy
-    callers: Proxy
-    own: Mapping[str, int]
-
-    @property
-    def steady(self) -> Ports:
-        """Where calls connect that cannot resume."""
-        (gateway,) = self.stack.of("steady")
-        return Ports(gateway.port, self.own)
-
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.callers.port}/ws/asr"
-
-
 async def run(setup: Setup) -> Results:
     """Run everything; the logs of all processes stay in `Results.logs`."""
     logs = Path(tempfile.mkdtemp(prefix="callscribe-chaos-"))
     results = Results(setup, logs)
     name = uuid4().hex
     spoken = setup.spoken()
-    async with _rig(setup, logs, name) as rig:
+    own = own_ports()
+    names = (setup.receivers or (ARCHIVE,)) if setup.has_sinks else ()
+    async with (
+        receiving(names, setup.seed) as receivers,
+        running(setup.layout(own, receivers.flags), own, logs, name, seed=setup.seed) as rig,
+    ):
         say(f"{len(spoken)} scripts, undisturbed, {len(setup.paces)} times; logs in {logs}")
         truth = await _truth(rig.url, spoken, setup, results)
+        if setup.proofs:
+            held, results.waits = await hold_without(rig.url, spoken, setup.paces[-1], receivers)
+            results.undisturbed += held
+            results.truth_problems += _differences(held, truth, setup)
+        if setup.receivers:
+            native = [each.session for each in results.undisturbed]
+            results.erased.update(native[::2])
+            results.problems += await erase(rig.page, results.erased)
         if not results.truth_problems:
             say(f"{setup.calls} calls at a time, {setup.faults} faults")
-            await _disturbed(rig, spoken, truth, results)
+            await _disturbed(rig, receivers, spoken, truth, results)
             say("looking for what is left")
             results.residue = await residue(rig.redis.admin, setup.patience)
-            if not setup.mixed:  # another release may know no sinks
-                results.problems += await archive.problems(
-                    rig.redis.admin, logs, results.courses, setup.patience
+            results.problems += await receivers.problems(
+                rig.redis.admin, results.courses, results.erased, setup.patience
+            )
+            results.kept = receivers.kept
+            if setup.proofs:
+                say("erasing everything")
+                results.problems += await erase_all(
+                    rig,
+                    rig.redis.admin,
+                    receivers,
+                    results.courses,
+                    results.erased,
+                    setup.patience,
                 )
-        await rig.stack.stop()
-        results.problems += rig.stack.problems
-        denied = await asyncio.to_thread(rig.redis.guard.denials, rig.redis.port)
-        results.problems += [f"Redis refused: {each}" for each in denied]
+        results.problems += await rig.end()
         results.failed_starts = rig.stack.failed_starts
     results.residue.processes = await left(name)
     return results
-
-
-@asynccontextmanager
-async def _rig(setup: Setup, logs: Path, name: str) -> AsyncIterator[_Rig]:
-    redis = LastingRedis(logs, name)
-    await redis.start()
-    bus = Proxy([redis.port], setup.seed)
-    await bus.start()
-    own = own_ports()
-    stack = Stack(setup.layout(own, logs), redis.guard.url(bus.port), logs, name)
-    callers = Proxy([process.port for process in stack.of("gateway")], setup.seed)
-    await callers.start()
-    try:
-        await stack.start()
-        yield _Rig(stack, redis, bus, callers, own)
-    finally:
-        await stack.kill()
-        await callers.stop()
-        await bus.stop()
-        await redis.admin.aclose()
-        await redis.kill()
 
 
 async def _truth(
@@ -247,26 +246,40 @@ async def _truth(
             *(hold(url, course, 1.0 if course.script.turns else pace) for course in courses)
         )
         results.undisturbed += courses
-        for course in courses:
-            name, finals = course.script.name, course.finals
-            if course.failure or course.errors or course.gaps:
-                trouble = course.failure or f"{course.errors} {course.gaps}"
-                results.truth_problems.append(f"{name} undisturbed: {trouble}")
-            elif wrong := setup.judge(course.script, truth.setdefault(name, finals), finals).first:
-                results.truth_problems.append(f"{name} differs undisturbed: {wrong}")
+        results.truth_problems += _differences(courses, truth, setup)
     results.truth_problems += [f"{name}: no speech" for name, each in truth.items() if not each]
     return truth
 
 
+def _differences(
+    courses: Sequence[Course], truth: dict[str, list[Spoken]], setup: Setup
+) -> list[str]:
+    """Return what was wrong with calls that nobody disturbed; a script's first is its truth."""
+    found = []
+    for course in courses:
+        name, finals = course.script.name, course.finals
+        if course.failure or course.errors or course.gaps:
+            trouble = course.failure or f"{course.errors} {course.gaps}"
+            found.append(f"{name} undisturbed: {trouble}")
+        elif wrong := setup.judge(course.script, truth.setdefault(name, finals), finals).first:
+            found.append(f"{name} differs undisturbed: {wrong}")
+    return found
+
+
 async def _disturbed(
-    rig: _Rig, spoken: Sequence[Script], truth: dict[str, list[Spoken]], results: Results
+    rig: Rig,
+    receivers: Receivers,
+    spoken: Sequence[Script],
+    truth: dict[str, list[Spoken]],
+    results: Results,
 ) -> None:
     setup = results.setup
     over = asyncio.Event()
     numbers = itertools.count(1)
-    driver = Driver(rig.stack, rig.redis, rig.bus, rig.callers)
+    driver = Driver(rig, receivers.by_name)
     results.history = driver.history
-    kinds = [k for k in troubles(*setup.only) if setup.denoise or not k.startswith("denoise.")]
+    absent = {*RECEIVERS} - {*setup.receivers} | (set() if setup.denoise else {"denoise"})
+    kinds = troubles(*setup.only, without=absent)
     faults = plan(setup.seed, setup.faults, every=setup.every, kinds=kinds)
     beside = [
         asyncio.create_task(rig.stack.supervise()),

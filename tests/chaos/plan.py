@@ -6,10 +6,13 @@ is one of them: what is measured after it is what any other moment would have sh
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 PROCESSES = ("gateway", "vad", "asr", "denoise")
+SERVERS = ("postgres", "amqp", "s3", "kafka")
+RECEIVERS = ("archive", "webhook", *SERVERS)
+"""Where sinks write to, which a run may have or not."""
 
 _AT_ONCE = 3
 _RESTART = 2.0
@@ -34,6 +37,12 @@ _PROCESS = {
     "pause": Trouble(2, 0.5, 6.0),
 }
 
+_SERVER = {
+    "restart": Trouble(1, 0.5, 8.0, restarts=True),
+    "cut": Trouble(1, 0.0, 0.0),
+    "swallow": Trouble(1, 0.5, 8.0),
+}
+
 TROUBLES: dict[str, Trouble] = {
     **{f"{kind}.{how}": each for kind in PROCESSES for how, each in _PROCESS.items()},
     "redis.kill": Trouble(2, 0.0, 2.0, restarts=True),
@@ -49,6 +58,13 @@ TROUBLES: dict[str, Trouble] = {
     "callers.delay": Trouble(1, 0.5, 4.0),
     "callers.swallow": Trouble(2, 0.5, 6.0),
     "nothing.at_all": Trouble(2, 0.0, 0.0),
+    "archive.leave": Trouble(2, 0.5, 8.0),
+    "webhook.fail": Trouble(1, 0.5, 8.0),
+    "webhook.hang": Trouble(1, 0.5, 8.0),
+    "webhook.late": Trouble(1, 0.5, 8.0),
+    "webhook.drop": Trouble(1, 0.5, 8.0),
+    "webhook.twice": Trouble(1, 0.5, 8.0),
+    **{f"{name}.{how}": each for name in SERVERS for how, each in _SERVER.items()},
 }
 """What can happen, by name: what it happens to, and how.
 
@@ -56,6 +72,10 @@ Processes and Redis are killed (SIGKILL), asked to end (SIGTERM) or stopped (SIG
 again; Redis is full (`maxmemory`) or hangs up on some of its clients; connections of the workers to
 Redis (bus) and of clients to gateways (callers) are cut, closed in one direction, delayed, or go on
 existing while nothing goes through.
+
+Where there are receivers of sinks, the archive's folder leaves; the webhook's receiver refuses,
+hangs, takes a message and answers too late or not at all, or answers once more; servers are killed
+and started again, and their connections cut or deaf.
 """
 
 
@@ -88,15 +108,16 @@ class Fault:
         return self.at + self.lasts + _RESTART * TROUBLES[self.kind].restarts
 
 
-def troubles(*named: str) -> list[str]:
+def troubles(*named: str, without: Collection[str] = ()) -> list[str]:
     """Return the kinds of trouble that are named, or whose target is; all without a name.
 
-    Raises ValueError for what is neither.
+    Those of the targets in `without` are left out. Raises ValueError for what is neither.
     """
     for name in named:
         if not any(name in (kind, kind.partition(".")[0]) for kind in TROUBLES):
             raise ValueError(f"{name}: no such trouble; there are: {', '.join(TROUBLES)}")
-    return [k for k in TROUBLES if not named or k in named or k.partition(".")[0] in named]
+    possible = [kind for kind in TROUBLES if kind.partition(".")[0] not in without]
+    return [k for k in possible if not named or k in named or k.partition(".")[0] in named]
 
 
 def plan(

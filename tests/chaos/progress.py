@@ -4,7 +4,7 @@ Times are of one monotonic clock, in seconds; positions are seconds of the call'
 """
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +20,8 @@ class Progress:
     sent_to: list[float] = field(default_factory=list)
     told: list[tuple[float, float]] = field(default_factory=list)
     """When a transcript was told of the audio up to where."""
+    finals: list[tuple[float, float]] = field(default_factory=list)
+    """When a final was told, and where it ends."""
     stored: list[tuple[float, float]] = field(default_factory=list)
     """When the audio up to where was known to be stored."""
 
@@ -32,9 +34,21 @@ class Progress:
         """Note a transcript of the audio up to a position."""
         self.told.append((when, position))
 
+    def finish(self, when: float, position: float) -> None:
+        """Note a final, which ends at a position."""
+        self.finals.append((when, position))
+        self.tell(when, position)
+
     def store(self, when: float, position: float) -> None:
         """Note that the server has stored the audio up to a position."""
         self.stored.append((when, position))
+
+    @property
+    def waits(self) -> list[float]:
+        """The seconds from when an utterance had been spoken to its final."""
+        spoken = (bisect_left(self.sent_to, position) for _, position in self.finals)
+        pairs = zip(self.finals, spoken, strict=True)
+        return [when - self.sent_at[at] for (when, _), at in pairs if at < len(self.sent_at)]
 
     def answered_after(self, moment: float) -> float | None:
         """Return the seconds until audio sent after `moment` had a transcript; None: never."""

@@ -62,6 +62,7 @@ def report(results: Results) -> Iterator[str]:
     yield from _table("until new audio of every call has a transcript, s", answered(results))
     yield from _table("until a killed worker's work items are taken over, s", takeovers(results))
     yield from _table("calls, s", _of_calls(results))
+    yield from _table("from the end of an utterance to its final, s", results.waits)
     yield from _sizes(results.sizes)
     if results.residue.keys:
         yield f"keys that wait for their end: {results.residue.keys}"
@@ -70,6 +71,10 @@ def report(results: Results) -> Iterator[str]:
     turned_away = sum(judged.course.turned_away for judged in results.calls)
     resumed = sum(len(judged.course.outages) for judged in results.calls)
     lag = max((judged.course.most_lag for judged in results.calls), default=0.0)
+    for name, calls in results.kept.items():
+        again = sum(call.again for call in calls)
+        erased = sum(call.erased for call in calls)
+        yield f"{name} has {len(calls)} calls, {erased} as erased; {again} messages came again"
     yield f"{results.total.stayed} words stayed as partials had shown them"
     yield f"resumed {resumed} times, not let in at once {turned_away} times"
     yield f"at most {lag:.1f} s behind the audio accepted"
@@ -108,6 +113,7 @@ def as_json(results: Results) -> dict[str, Any]:
         "stored_s": {kind: _spread(each) for kind, each in stored(results).items()},
         "answered_s": {kind: _spread(each) for kind, each in answered(results).items()},
         "calls_s": {name: _spread(each) for name, each in _of_calls(results).items()},
+        "finals_s": {what: _spread(each) for what, each in results.waits.items()},
         "takeover_s": {stage: _spread(each) for stage, each in takeovers(results).items()},
         "sizes": [
             {

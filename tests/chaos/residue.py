@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from tests.chaos.stack import MARK, LastingRedis, Stack
 
 STAGES = ("denoise", "vad", "asr")
 _OF_TENANTS = b"cs:v2:{t."
+_ERASURE = "erasure"
+_SLOT = re.compile(rb"\{p\d\d\}")
 _LONGEST_TTL = 300
 """Seconds; a key that lives longer after the last call is as good as permanent."""
 _MARKERS = ("part", "align", "named", "taken")
@@ -90,10 +93,11 @@ async def _look(admin: aioredis.Redis) -> Residue:
         if keys.is_permanent(key):
             continue
         ttl = await admin.ttl(key)
-        if key.startswith(_OF_TENANTS):  # what they have used is kept, for months
+        kind = _kind(key)
+        # What tenants have used is kept for months, and so is what became of erased calls.
+        if key.startswith(_OF_TENANTS) or kind == _ERASURE:
             found.forever += [key.decode()] if ttl == -1 else []
             continue
-        kind = _kind(key)
         if ttl == -1 or ttl > _LONGEST_TTL:
             found.forever.append(key.decode())
         elif ttl >= 0 and kind != "out":
@@ -106,7 +110,7 @@ def _kind(key: bytes) -> str:
     parts = key.split(b":")
     if not parts[2].startswith(b"{"):
         return parts[2].decode()
-    return parts[4 if parts[2].startswith(b"{p") else 3].decode()
+    return parts[4 if _SLOT.fullmatch(parts[2]) else 3].decode()
 
 
 async def left(run: str) -> list[str]:

@@ -22,12 +22,13 @@ from common.errors import CallscribeError
 from common.pipeline.work import UTTERANCE_WORK
 from gateway.protocols.commands import AudioFormat
 from tests.chaos.driver import Driver
-from tests.chaos.plan import plan, troubles
+from tests.chaos.plan import RECEIVERS, plan, troubles
+from tests.chaos.rig import Rig
 from tests.integration.protocols.calls import Call
 from tests.integration.protocols.clients import CLIENTS
 from tests.leaks.calls import NATIVE, Lines, Planted, Setup, planted, sound
 from tests.leaks.recorded import listened
-from tests.leaks.system import Rig, running
+from tests.leaks.system import System, system
 
 _AGAIN_S = 0.5
 _PATIENCE_S = 90.0
@@ -56,13 +57,14 @@ async def run(setup: Setup, directory: Path) -> Left:
     (directory / "lines.json").write_text(json.dumps(lines.texts))
     os.environ["LEAKS_LINES"] = str(directory / "lines.json")
     os.environ["LEAKS_HEARD"] = str(directory / "heard")
-    async with running(setup, directory, left.problems) as rig:
+    async with system(setup, directory, left.problems) as whole:
+        rig = whole.rig
         queue = iter(left.calls)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_strike(rig, setup, left))
             for _ in range(setup.together):
                 tasks.create_task(_hold_each(rig, queue, sounds, setup))
-        sessions = await _look(rig, left, directory)
+        sessions = await _look(whole, left, directory)
     left.recorded = {
         call.number: listened(call, setup, directory / "recordings", sessions[call.number])
         for call in left.calls
@@ -72,8 +74,8 @@ async def run(setup: Setup, directory: Path) -> Left:
         "disk": _bytes(directory / "redis"),
         "logs": _bytes(directory / "logs"),
         "sinks": _bytes(directory / "sinks"),
-        "clients": rig.told.getvalue(),
-        "spans": b"".join(rig.collector.bodies),
+        "clients": whole.told.getvalue(),
+        "spans": b"".join(whole.collector.bodies),
     }
     return left
 
@@ -81,8 +83,8 @@ async def run(setup: Setup, directory: Path) -> Left:
 async def _strike(rig: Rig, setup: Setup, left: Left) -> None:
     if not setup.faults:
         return
-    driver = Driver(rig.stack, rig.redis, rig.bus, rig.callers)
-    kinds = [each for each in troubles(*setup.only) if not each.startswith("denoise.")]
+    driver = Driver(rig)
+    kinds = troubles(*setup.only, without=("denoise", *RECEIVERS))
     await asyncio.sleep(1.0)
 
     def note(happened: object) -> None:
@@ -177,11 +179,12 @@ def _rate(call: Planted) -> float:
     return call.options.frame_bytes * call.options.sample_rate
 
 
-async def _look(rig: Rig, left: Left, directory: Path) -> dict[int, list[str]]:
+async def _look(whole: System, left: Left, directory: Path) -> dict[int, list[str]]:
     """Read what the running system shows: pages, transcripts, keys and dead letters.
 
     Returns the sessions of each call, by its number.
     """
+    rig = whole.rig
     async with asyncio.timeout(_PATIENCE_S):
         while not all([await process.ready() for process in rig.stack.processes]):
             await asyncio.sleep(0.1)
@@ -205,7 +208,7 @@ async def _look(rig: Rig, left: Left, directory: Path) -> dict[int, list[str]]:
                     found = json.loads(pages[-1]).get("session_ids")
                     sessions[call.number] = found or [call.session]
     left.messages["pages"] = pages
-    left.messages["webhook"] = rig.bodies
+    left.messages["webhook"] = whole.bodies
     admin: Any = rig.redis.admin
     await admin.connection_pool.disconnect()  # Redis may be another since its last command
     left.problems += await _voices(admin)

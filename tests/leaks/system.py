@@ -1,7 +1,7 @@
 """The system that the calls of a run go through, and everything that takes down what it says."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,35 +9,22 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from tests.chaos.proxy import Proxy
-from tests.chaos.stack import LastingRedis, Layout, Stack
+from tests.chaos.rig import Rig, running
+from tests.chaos.stack import Layout
 from tests.integration.pipeline.collector import Collector, collecting
-from tests.integration.protocols.calls import Ports, own_ports, port_flags
+from tests.integration.protocols.calls import own_ports, port_flags
 from tests.leaks.calls import EVERYTHING, SILENCE_S, Setup
 
 _SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 @dataclass(slots=True)
-class Rig:
-    stack: Stack
-    redis: LastingRedis
-    bus: Proxy
-    callers: Proxy
-    own: Mapping[str, int]
+class System:
+    rig: Rig
     collector: Collector
     bodies: list[str]
     """What the webhook's receiver got."""
     told: "Tape"
-
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.callers.port}/ws/asr"
-
-    @property
-    def steady(self) -> Ports:
-        (gateway,) = self.stack.of("steady")
-        return Ports(gateway.port, self.own)
 
 
 class Tape:
@@ -55,19 +42,14 @@ class Tape:
 
 
 @asynccontextmanager
-async def running(setup: Setup, directory: Path, problems: list[str]) -> AsyncIterator[Rig]:
+async def system(setup: Setup, directory: Path, problems: list[str]) -> AsyncIterator[System]:
     for name in ("redis", "logs", "sinks", "recordings"):
         (directory / name).mkdir()
-    name = uuid4().hex
-    redis = LastingRedis(directory / "redis", name, rdbcompression="no")
-    await redis.start()
-    bus = Proxy([redis.port], setup.seed)
-    await bus.start()
     bodies: list[str] = []
+    secret = directory / "secret"
+    secret.write_text(_SIGNING)
     with collecting() as collector:
         async with _receiver(bodies) as webhook:
-            secret = directory / "secret"
-            secret.write_text(_SIGNING)
             own = own_ports()
             flags = (
                 *("--webhook-url", webhook, "--webhook-secret-file", str(secret)),
@@ -76,45 +58,45 @@ async def running(setup: Setup, directory: Path, problems: list[str]) -> AsyncIt
                 *("--otlp-endpoint", collector.url),
                 *("--asr-load", "0", "--retention-s", "600", "--log-level", "debug"),
             )
-            gateway = ("callscribe", "gateway")
-            hides = ("--language", "en", "--redact", ",".join(EVERYTHING))
-            pauses = ("--silence-threshold", str(SILENCE_S))
-            worker = ("--log-level", "debug", "--lease-s", "2", "--heartbeat-s", "0.3")
-            layout = Layout(
-                {"gateway": 2 if setup.faults else 1, "steady": 1, "vad": 1, "asr": 2, "align": 1},
-                {
-                    "gateway": gateway,
-                    "steady": gateway,
-                    "vad": ("bench.dummies", "vad"),
-                    "asr": ("tests.leaks.recogniser", "asr"),
-                    "align": ("tests.leaks.recogniser", "align"),
-                },
-                {
-                    "gateway": flags,
-                    "steady": (*flags, *port_flags(own), *hides, *pauses),
-                    "vad": worker,
-                    "asr": worker,
-                    "align": worker,
-                },
-            )
-            stack = Stack(layout, redis.guard.url(bus.port), directory / "logs", name)
             told = Tape()
-            callers = Proxy([each.port for each in stack.of("gateway")], setup.seed, told=told)
-            await callers.start()
-            try:
-                await stack.start()
-                supervising = asyncio.create_task(stack.supervise())
-                yield Rig(stack, redis, bus, callers, own, collector, bodies, told)
+            async with running(
+                _layout(setup, own, flags),
+                own,
+                directory / "logs",
+                uuid4().hex,
+                seed=setup.seed,
+                data=directory / "redis",
+                told=told,
+                rdbcompression="no",
+            ) as rig:
+                supervising = asyncio.create_task(rig.stack.supervise())
+                yield System(rig, collector, bodies, told)
                 supervising.cancel()
-                await stack.stop()
-                problems += stack.problems
-                problems += map(str, await asyncio.to_thread(redis.guard.denials, redis.port))
-            finally:
-                await stack.kill()
-                await callers.stop()
-                await bus.stop()
-                await redis.admin.aclose()
-                await redis.kill()
+                problems += await rig.end()
+
+
+def _layout(setup: Setup, own: Mapping[str, int], flags: Sequence[str]) -> Layout:
+    gateway = ("callscribe", "gateway")
+    hides = ("--language", "en", "--redact", ",".join(EVERYTHING))
+    pauses = ("--silence-threshold", str(SILENCE_S))
+    worker = ("--log-level", "debug", "--lease-s", "2", "--heartbeat-s", "0.3")
+    return Layout(
+        {"gateway": 2 if setup.faults else 1, "steady": 1, "vad": 1, "asr": 2, "align": 1},
+        {
+            "gateway": gateway,
+            "steady": gateway,
+            "vad": ("bench.dummies", "vad"),
+            "asr": ("tests.leaks.recogniser", "asr"),
+            "align": ("tests.leaks.recogniser", "align"),
+        },
+        {
+            "gateway": flags,
+            "steady": (*flags, *port_flags(own), *hides, *pauses),
+            "vad": worker,
+            "asr": worker,
+            "align": worker,
+        },
+    )
 
 
 @asynccontextmanager

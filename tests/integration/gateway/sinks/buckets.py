@@ -35,7 +35,8 @@ class BucketServer:
         self._folder = folder
         self._log = folder / "log"
         self._ports = ports = free_ports(2 * len(_PARTS))
-        self.endpoint = f"http://127.0.0.1:{ports[0]}"
+        self.port = ports[0]
+        self.endpoint = f"http://127.0.0.1:{self.port}"
         self.url = f"s3://{BUCKET}/live/results?endpoint={self.endpoint}"
         given = {"client_options": {"allow_http": True}, "endpoint": self.endpoint, **_OWNER}
         self._bucket = S3Store(BUCKET, **given)
@@ -51,6 +52,13 @@ class BucketServer:
         # It elects itself, which takes 20 s after a sudden end unless it is told to be quick.
         flags += ["-master.electionTimeout=200ms", "-master.heartbeatInterval=100ms"]
         self._command = [str(program), "-logtostderr=true", "server", *flags]
+
+    @property
+    def access(self) -> dict[str, str]:
+        """The environment of a program that has the bucket for its own."""
+        keys = {f"AWS_{name.upper()}": value for name, value in _OWNER.items()}
+        where = {"AWS_ENDPOINT": self.endpoint, "AWS_ALLOW_HTTP": "true"}
+        return {**keys, **where, "AWS_REGION": "us-east-1"}
 
     def begin(self) -> None:
         """Start it. The thread that does must outlive it."""

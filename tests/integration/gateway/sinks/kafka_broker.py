@@ -1,9 +1,13 @@
-"""A Kafka broker of the tests' own: tansu, which can be stopped, and then has lost everything."""
+"""A Kafka broker of the tests' own: tansu, which can be stopped.
+
+It has lost everything then, unless it keeps it in a bucket.
+"""
 
 import os
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,26 +24,40 @@ def program() -> Path | None:
 
 
 class KafkaBroker:
-    """A broker on a free port of this machine, without a topic."""
+    """A broker on a free port of this machine, without a topic.
 
-    def __init__(self, folder: Path, bin: Path) -> None:
+    Clients are told to find it at `advertised`, None for its own port. It keeps what it has in
+    `storage`, which it reaches with these variables in its environment.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        bin: Path,
+        *,
+        advertised: int | None = None,
+        storage: str = "memory://tansu/",
+        access: Mapping[str, str] | None = None,
+    ) -> None:
         self._folder = folder
         # A package's files need not be ones that may be run.
         self._program = folder / "tansu"
         self._program.write_bytes(bin.read_bytes())
         self._program.chmod(0o755)
         (self.port,) = free_ports(1)
-        self.servers = f"127.0.0.1:{self.port}"
+        self.servers = f"127.0.0.1:{advertised or self.port}"
+        self._storage = storage
+        self._access = access or {}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        url = f"tcp://{self.servers}"
-        where = ("--listener-url", url, "--advertised-listener-url", url)
+        own, told = f"tcp://127.0.0.1:{self.port}", f"tcp://{self.servers}"
+        where = ("--listener-url", own, "--advertised-listener-url", told)
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                (str(self._program), "broker", *where, "--storage-engine", "memory://tansu/"),
-                env={"PATH": os.environ["PATH"]},
+                (str(self._program), "broker", *where, "--storage-engine", self._storage),
+                env={"PATH": os.environ["PATH"], **self._access},
                 cwd=self._folder,
                 stdout=log,
                 stderr=log,

@@ -1,14 +1,12 @@
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from callscribe.client.options import Options
-from tests.chaos.archive import File, compare, read
 from tests.chaos.caller import Course
 from tests.chaos.judge import Spoken
 from tests.chaos.scripts import Script
+from tests.chaos.sinks.kept import Kept, compare, each_kept
 
 FIRST, OTHER = Spoken(0, 1, 0.5, 2.0, "one two"), Spoken(1, 1, 0.7, 3.0, "three")
 SECOND, EMPTY = Spoken(0, 2, 3.0, 5.0, "four"), Spoken(0, 3, 6.0, 6.0, "")
@@ -20,8 +18,8 @@ def course(*finals: Spoken, session: str = "s", **about: bool | int | str) -> Co
     return made
 
 
-def file(*finals: Spoken, session: str = "s", name: str = "") -> File:
-    return File(session, name, [*finals], [])
+def file(*finals: Spoken, session: str = "s", name: str = "") -> Kept:
+    return Kept(session, name, [*finals])
 
 
 TOLD = course(FIRST, OTHER, replace(SECOND, text="four +words"), EMPTY)
@@ -60,12 +58,6 @@ def test_calls_that_know_no_name_of_theirs_are_found_by_their_text():
     assert len(compare(told[:1], kept)) == 1
 
 
-def written(folder: Path, *messages: dict[str, object]) -> File:
-    path = folder / "s.ndjson"
-    path.write_text("".join(f"{json.dumps(message)}\n" for message in messages))
-    return read(path)
-
-
 def final(seq: int) -> dict[str, object]:
     facts = {"channel": 0, "utterance": seq, "start": 0.5, "end": 2.0, "text": "one two"}
     return {"id": f"s:{seq}", "type": "final", "seq": seq, **facts}
@@ -73,16 +65,29 @@ def final(seq: int) -> dict[str, object]:
 
 BEGUN: dict[str, object] = {"id": "s:0", "type": "session_created", "session_id": "s", "name": "n"}
 ENDED: dict[str, object] = {"id": "s:end", "type": "session_ended", "session_id": "s"}
+ERASED: dict[str, object] = {"id": "s:erased", "type": "session_erased", "session_id": "s"}
 
 
-def test_a_file_is_read_whole(tmp_path):
-    found = written(tmp_path, BEGUN, final(1), ENDED)
-    assert found == File("s", "n", [FIRST], [])
+def test_what_comes_again_counts_once():
+    again = {**final(1), "text": "other"}
+    (call,) = each_kept([BEGUN, final(1), BEGUN, again, ENDED])
+    assert call == Kept("s", "n", [FIRST], again=2)
 
 
-@pytest.mark.parametrize(
-    "messages",
-    [(BEGUN, final(1)), (BEGUN, final(2), final(1), ENDED), (BEGUN, final(1), final(1), ENDED)],
-)
-def test_a_file_that_is_not_whole_or_in_order_is_a_problem(tmp_path, messages):
-    assert written(tmp_path, *messages).problems
+def test_calls_are_told_apart():
+    other = {"id": "t:0", "type": "session_created", "session_id": "t"}
+    assert [call.session for call in each_kept([BEGUN, other, final(1)])] == ["s", "t"]
+
+
+def test_an_erased_call_ends_with_that_wherever_it_was():
+    for before in ([], [BEGUN], [BEGUN, final(1), ENDED]):
+        (call,) = each_kept([*before, ERASED])
+        assert (call.erased, call.problems) == (True, [])
+    (call,) = each_kept([BEGUN, ERASED, final(1)])
+    assert call.problems
+
+
+@pytest.mark.parametrize("messages", [(BEGUN, final(1)), (BEGUN, final(2), final(1), ENDED)])
+def test_a_call_that_is_not_whole_or_in_order_is_a_problem(messages):
+    (call,) = each_kept(messages)
+    assert call.problems
