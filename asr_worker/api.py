@@ -50,7 +50,10 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word with its place in the utterance (seconds) and its probability 0..1."""
+    """One word with its place in the utterance (seconds) and its probability 0..1.
+
+    An engine knows no position in the call; what is stored is a `TimedWord`.
+    """
 
     text: str
     start: float

@@ -48,7 +48,10 @@ class Created:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Word:
-    """One word of a final; `start` and `end` in seconds of audio, `probability` 0..1."""
+    """One word of a final; `start` and `end` in seconds of audio, `probability` 0..1.
+
+    It is that of the protocol's message, as all here: no service's own shape.
+    """
 
     word: str
     start: float

@@ -297,7 +297,7 @@ class Call:
                 self.intake.hint(hint)
         self._client.tell(results.events)
         finals = [each for each in results.events if isinstance(each, Final)]
-        masks = [mask.entity for final in finals for mask in final.hidden]
+        masks = [mask.entity for final in finals for mask in final.hidden or ()]
         self._services.meter.note_masks(self.intake.record.tenant, masks)
         if results.complete:
             self._end(Remains.WHOLE, Ending(Ended(), CloseCode.NORMAL_CLOSURE, "finished"))

@@ -247,25 +247,14 @@ class Results:
             place = (item.start, item.end)
             leg.awaited[number] = AwaitedWords(leg.leg, number, item.align, *place)
         return [
-            Final(
+            Final.of(
+                item,
                 channel=leg.leg.channel,
                 utterance=number,
                 seq=entry.seq,
-                start=item.start,
-                end=item.end,
-                at=item.at,
-                text=item.text,
-                language=item.language,
-                language_confidence=item.language_confidence,
                 words=words,
-                reason=item.reason,
-                failed=item.failed,
-                trouble=item.trouble,
+                unavailable=unavailable,
                 words_pending=number in leg.awaited,
-                words_unavailable=unavailable,
-                hidden=item.hidden or (),
-                endpoint=item.endpoint,
-                decoding=item.decoding,
                 committed=entry.committed,
             )
         ]

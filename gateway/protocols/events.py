@@ -3,13 +3,15 @@
 Positions are counts of 16 kHz samples since the call began; a channel is the leg's index.
 """
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Self, TypeAlias
 
 from common.audio import seconds
+from common.pipeline import text
 from common.pipeline.speech import Problem
-from common.pipeline.text import EndReason, Hidden, TimedWord
-from common.pipeline.trace import Decoding, Endpoint
+from common.pipeline.text import EndReason, TimedWord
+
+_OF_AN_ITEM = tuple(each.name for each in fields(text.Final))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,47 +90,26 @@ class Timing:
     final: float
 
 
-@dataclass(frozen=True, slots=True)
-class Final:
-    """An utterance's definitive text; `seq` numbers the finals of the session from 1.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Final(text.Final):
+    """A final of the text with its place in the session; `seq` numbers those that are `shown`.
 
-    Noise that was taken for speech has no text and no failure; its `reason` is no flush or finish,
-    and its `seq` that of the final before it.
-
-    `at` is the position at which its end was decided. `failed` marks an utterance that could not
-    be recognised, and `trouble` says why; its text is then empty. Where `words` is None they may
-    come later (`words_pending`), or `words_unavailable` says why they will not. `timing` is None
-    where audio came faster than it was spoken, or at another gateway. `language_confidence` is
-    None where no language was detected. `hidden`: what the text has
-    masks for, and how many. `endpoint`, `decoding` and
-    `committed`, when it entered the text, are for its trace (`common.pipeline.trace`).
+    The `seq` of any other is that of the final before it. Where `words` is None they may come
+    later (`words_pending`), or `unavailable` says why they will not. `timing` is None where audio
+    came faster than it was spoken, or at another gateway. `committed`: when it entered the text.
     """
 
     channel: int
     utterance: int
     seq: int
-    start: int
-    end: int
-    at: int
-    text: str
-    language: str | None
-    words: tuple[TimedWord, ...] | None
-    reason: EndReason
-    failed: bool = False
-    trouble: str = ""
     words_pending: bool = False
-    words_unavailable: str = ""
     timing: Timing | None = None
-    hidden: tuple[Hidden, ...] = ()
-    endpoint: Endpoint | None = None
-    decoding: Decoding | None = None
     committed: float | None = None
-    language_confidence: float | None = None
 
-    @property
-    def shown(self) -> bool:
-        """Whether its client is told: it is no noise that was taken for speech."""
-        return bool(self.text) or self.failed or self.reason in ("flush", "finish")
+    @classmethod
+    def of(cls, item: text.Final, **more: Any) -> Self:
+        """Return the final that an item of the text is, with `more` of it, or other than there."""
+        return cls(**{name: getattr(item, name) for name in _OF_AN_ITEM} | more)
 
     @property
     def failure(self) -> str:

@@ -141,13 +141,13 @@ def _place(event: Partial | Final | Words | Turn | Answer | Keyword, now: float)
 
 def _final_words(event: Final) -> dict[str, Any]:
     """Tell of the words of an utterance that was recognised with them; nothing of another."""
-    if event.words is None and not event.words_pending and not event.words_unavailable:
+    if event.words is None and not event.words_pending and not event.unavailable:
         return {}
     fields: dict[str, Any] = {"words": _listed(event.words)}
     if event.words_pending:
         fields["words_pending"] = True
-    if event.words_unavailable:
-        fields["words_unavailable"] = event.words_unavailable
+    if event.unavailable:
+        fields["words_unavailable"] = event.unavailable
     return fields
 
 

@@ -25,7 +25,10 @@ _LONGEST = OPTIONS["silence_threshold"].high
 
 
 class SpokenWord(NamedTuple):
-    """A word; its place is guessed from its turn's unless it is `timed`. `stays`: in all texts."""
+    """A word; its place is guessed from its turn's unless it is `timed`. `stays`: in all texts.
+
+    Unlike a `TimedWord` it may be a partial's.
+    """
 
     text: str
     start: int

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from common.audio import seconds
-from common.pipeline.text import TimedWord
 from common.redis.link import Link
 from gateway.calls.directory import Known
 from gateway.protocols.events import Final, Words
@@ -18,22 +17,24 @@ FORMATS = ("json", "txt", "srt", "vtt")
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A final with text; times are seconds since the first of the calls began."""
+    """A final with text of one of the calls, and what its channel is called there.
+
+    `offset`: when its call began, in seconds since the first did.
+    """
 
     session: str
     label: str
-    channel: int
-    utterance: int
-    start: float
-    end: float
-    text: str
-    language: str | None
-    language_confidence: float | None
-    words: tuple[TimedWord, ...] | None
-    redacted: tuple[str, ...]
-    """What each mask in it hides."""
+    final: Final
     offset: float
-    """When its call began, in seconds since the first did."""
+
+    def at(self, position: int) -> float:
+        """Return seconds from the beginning of the first call to a position in this one."""
+        return seconds(position) + self.offset
+
+    @property
+    def redacted(self) -> list[str]:
+        """What each mask in it hides."""
+        return [mask.entity for mask in self.final.hidden or ()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +62,17 @@ async def read_transcript(link: Link, calls: Sequence[Known]) -> Transcript:
                     place = (event.channel, event.utterance)
                     finals[place] = replace(finals[place], words=words)
         offset = (known.opened - calls[0].opened) / 1000
-        spoken += [_spoken(known, final, offset) for final in finals.values()]
+        labels = known.record.about.labels
+        spoken += [
+            Spoken(known.session, labels[final.channel] if labels else "", final, offset)
+            for final in finals.values()
+        ]
         complete = complete and ended
-    return Transcript(calls, sorted(spoken, key=lambda each: each.start), complete)
+    return Transcript(calls, sorted(spoken, key=_begins), complete)
 
 
-def _spoken(known: Known, final: Final, offset: float) -> Spoken:
-    labels = known.record.about.labels
-    return Spoken(
-        session=known.session,
-        label=labels[final.channel] if labels else "",
-        channel=final.channel,
-        utterance=final.utterance,
-        start=seconds(final.start) + offset,
-        end=seconds(final.end) + offset,
-        text=final.text,
-        language=final.language,
-        language_confidence=final.language_confidence,
-        words=final.words,
-        redacted=tuple(mask.entity for mask in final.hidden),
-        offset=offset,
-    )
+def _begins(each: Spoken) -> float:
+    return each.at(each.final.start)
 
 
 def as_json(transcript: Transcript) -> dict[str, Any]:
@@ -91,7 +82,7 @@ def as_json(transcript: Transcript) -> dict[str, Any]:
         "conversation_id": transcript.calls[0].record.about.conversation or None,
         "complete": transcript.complete,
         "redacted": Counter(entity for each in transcript.spoken for entity in each.redacted),
-        "text": " ".join(each.text for each in transcript.spoken),
+        "text": " ".join(each.final.text for each in transcript.spoken),
         "utterances": [_json(each) for each in transcript.spoken],
     }
 
@@ -100,41 +91,39 @@ def as_text(transcript: Transcript, form: str) -> str:
     """Return a transcript as ``txt``, ``srt`` or ``vtt``."""
     if form == "txt":
         return "".join(
-            f"{one_line(each.label)}: {each.text}\n" if each.label else f"{each.text}\n"
+            f"{one_line(each.label)}: {each.final.text}\n" if each.label else f"{each.final.text}\n"
             for each in transcript.spoken
         )
     captions = [
-        Caption(each.start, each.end, each.text, each.label, _spans(each))
+        Caption(_begins(each), each.at(each.final.end), each.final.text, each.label, _spans(each))
         for each in transcript.spoken
     ]
     return srt(captions) if form == "srt" else vtt(captions)
 
 
 def _json(each: Spoken) -> dict[str, Any]:
+    final = each.final
     message: dict[str, Any] = {
         "session_id": each.session,
-        "channel": each.channel,
-        "utterance": each.utterance,
-        "start": round(each.start, 3),
-        "end": round(each.end, 3),
-        "text": each.text,
-        "language": each.language,
+        "channel": final.channel,
+        "utterance": final.utterance,
+        "start": round(_begins(each), 3),
+        "end": round(each.at(final.end), 3),
+        "text": final.text,
+        "language": final.language,
     }
-    if each.language_confidence is not None:
-        message["language_confidence"] = round(each.language_confidence, 4)
+    if final.language_confidence is not None:
+        message["language_confidence"] = round(final.language_confidence, 4)
     if each.label:
         message["label"] = each.label
-    if each.words is not None:
+    if final.words is not None:
         times = _spans(each)
         message["words"] = [
             {"word": word.text, "start": round(start, 3), "end": round(end, 3)}
-            for word, (start, end) in zip(each.words, times, strict=True)
+            for word, (start, end) in zip(final.words, times, strict=True)
         ]
     return message
 
 
 def _spans(each: Spoken) -> list[tuple[float, float]]:
-    return [
-        (seconds(word.start) + each.offset, seconds(word.end) + each.offset)
-        for word in each.words or ()
-    ]
+    return [(each.at(word.start), each.at(word.end)) for word in each.final.words or ()]

@@ -45,7 +45,7 @@ def secret(events: Sequence[Event], channel: int, *, hides: bool, ended: bool) -
     ours = [each for each in events if isinstance(each, Final | Dtmf) and each.channel == channel]
     finals = [each for each in ours if isinstance(each, Final)]
     hides = hides or any(isinstance(each, Final) and each.hidden for each in events)
-    found = [_around(each.start, each.end) for final in finals for each in final.hidden]
+    found = [_around(each.start, each.end) for final in finals for each in final.hidden or ()]
     if hides:
         found += [Range(final.start, final.end) for final in finals if final.failed]
         found += [_around(each.at, each.at) for each in ours if isinstance(each, Dtmf)]

@@ -32,7 +32,7 @@ def makers(name: str) -> set[str]:
         for path in GATEWAY.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
-        and name in (getattr(node.func, "id", ""), getattr(node.func, "attr", ""))
+        and name in (getattr(node.func, "id", ""), *ast.unparse(node.func).split("."))
     }
 
 

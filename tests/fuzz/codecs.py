@@ -80,7 +80,20 @@ def _answers(command: Command, number: int) -> Sequence[Event]:
         case Say(messages):
             assert all(messages)
         case Flush():
-            return [Final(0, number, number, at, at + 800, at + 800, "hi", None, None, "flush")]
+            return [
+                Final(
+                    channel=0,
+                    utterance=number,
+                    seq=number,
+                    start=at,
+                    end=at + 800,
+                    at=at + 800,
+                    text="hi",
+                    language=None,
+                    words=None,
+                    reason="flush",
+                )
+            ]
         case _:
             return [Partial(0, number, at, at + 800, "h", 1, None)]
     return ()

@@ -58,7 +58,7 @@ EVENTS = [
         **SAID,
         seq=1,
         words_pending=True,
-        words_unavailable="why",
+        unavailable="why",
         timing=Timing(0.8, 0.9),
         hidden=(Hidden("cvv", 0, 16_000),),
         language_confidence=0.5,

@@ -208,7 +208,7 @@ def test_it_has_ended_when_every_leg_has(results):
 
 def word_fields(event: Event) -> tuple[object, bool, str]:
     assert isinstance(event, Final)
-    return event.words, event.words_pending, event.words_unavailable
+    return event.words, event.words_pending, event.unavailable
 
 
 def test_words_that_were_there_before_their_item_come_with_the_final(results):

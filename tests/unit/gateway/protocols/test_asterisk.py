@@ -200,7 +200,18 @@ def test_asterisk_is_told_to_hang_up_in_its_own_form_and_nothing_else(message, t
     assert one.render(Failed("x", "no room", fatal=True), 1.0) == (told,)
     assert one.render(GoingAway(60.0), 1.0) == (told,)
     assert one.render(Failed("x", "never mind", fatal=False), 1.0) == ()
-    final = Final(0, 1, 1, 0, 8_000, 9_000, "hello", None, None, "silence")
+    final = Final(
+        channel=0,
+        utterance=1,
+        seq=1,
+        start=0,
+        end=8_000,
+        at=9_000,
+        text="hello",
+        language=None,
+        words=None,
+        reason="silence",
+    )
     assert one.render(final, 1.0) == ()
 
 

@@ -143,7 +143,18 @@ def test_other_texts_are_the_applications_own(message):
 
 def test_a_final_is_a_transcription():
     one = started(mix_type="stereo", channel_labels=["customer", "agent"])
-    final = Final(1, 1, 1, 0, 8_000, 9_000, "hello", "English", None, "silence")
+    final = Final(
+        channel=1,
+        utterance=1,
+        seq=1,
+        start=0,
+        end=8_000,
+        at=9_000,
+        text="hello",
+        language="English",
+        words=None,
+        reason="silence",
+    )
     assert told(one, final) == [
         {
             "type": "transcription",
@@ -161,7 +172,18 @@ def test_a_final_is_a_transcription():
 
 
 def test_without_labels_there_is_none():
-    final = Final(0, 1, 1, 0, 8_000, 9_000, "hello", None, None, "silence")
+    final = Final(
+        channel=0,
+        utterance=1,
+        seq=1,
+        start=0,
+        end=8_000,
+        at=9_000,
+        text="hello",
+        language=None,
+        words=None,
+        reason="silence",
+    )
     (message,) = told(started(), final)
     assert "label" not in message["data"]
 
@@ -170,7 +192,19 @@ def test_without_labels_there_is_none():
     ("event", "code"),
     [
         (
-            Final(0, 1, 1, 0, 8_000, 9_000, "", None, None, "failed", failed=True),
+            Final(
+                channel=0,
+                utterance=1,
+                seq=1,
+                start=0,
+                end=8_000,
+                at=9_000,
+                text="",
+                language=None,
+                words=None,
+                reason="failed",
+                failed=True,
+            ),
             "utterance_failed",
         ),
         (Failed("x", "never mind", fatal=False), "x"),

@@ -176,6 +176,17 @@ def test_a_connection_that_ends_without_audio_had_no_call():
 def test_all_that_it_can_tell_is_that_the_call_cannot_go_on():
     one = codec()
     assert one.render(GoingAway(60.0), 1.0) == (b"\x00\x00\x00",)
-    final = Final(0, 1, 1, 0, 8_000, 9_000, "hello", None, None, "silence")
+    final = Final(
+        channel=0,
+        utterance=1,
+        seq=1,
+        start=0,
+        end=8_000,
+        at=9_000,
+        text="hello",
+        language=None,
+        words=None,
+        reason="silence",
+    )
     assert one.render(final, 1.0) == ()
     assert one.render(Failed("x", "never mind", fatal=False), 1.0) == ()

@@ -84,7 +84,19 @@ def test_empty_partials_are_not_sent():
 
 
 def final(text="Hi there", reason="silence", words=None, failed=False) -> Final:
-    return Final(1, 3, 2, 16_001, 24_000, 36_800, text, "English", words, reason, failed)
+    return Final(
+        channel=1,
+        utterance=3,
+        seq=2,
+        start=16_001,
+        end=24_000,
+        at=36_800,
+        text=text,
+        language="English",
+        words=words,
+        reason=reason,
+        failed=failed,
+    )
 
 
 WORDS = (TimedWord("Hi", 16_001, 18_000, 0.98765), TimedWord("there", 18_000, 24_000, 1.0))
@@ -129,7 +141,7 @@ def test_a_final_without_its_words_tells_whether_they_come():
     (message,) = rendered(opened(words=True), replace(final(), words_pending=True))
     assert (message["words"], message["words_pending"]) == (None, True)
     assert "words_unavailable" not in message
-    (message,) = rendered(opened(words=True), replace(final(), words_unavailable="why"))
+    (message,) = rendered(opened(words=True), replace(final(), unavailable="why"))
     assert (message["words"], message["words_unavailable"]) == (None, "why")
     assert "words_pending" not in message
 

@@ -60,7 +60,18 @@ def test_a_recording_opens_the_call_with_words():
 
 
 def final(text: str, reason: EndReason) -> Final:
-    return Final(0, 1, 1, 0, 8_000, 9_000, text, None, None, reason)
+    return Final(
+        channel=0,
+        utterance=1,
+        seq=1,
+        start=0,
+        end=8_000,
+        at=9_000,
+        text=text,
+        language=None,
+        words=None,
+        reason=reason,
+    )
 
 
 def told(one: TranscribeCodec, event: Any) -> list[str]:
@@ -146,7 +157,21 @@ def test_only_finals_are_transcriptions():
     one = started()
     (partial,) = rendered(one, Partial(0, 1, 0, 8_000, "hel", 0, None))
     assert (partial["type"], partial["is_final"]) == ("partial", False)
-    (final,) = rendered(one, Final(0, 1, 1, 0, 8_000, 9_000, "hello", "English", SPOKEN, "flush"))
+    (final,) = rendered(
+        one,
+        Final(
+            channel=0,
+            utterance=1,
+            seq=1,
+            start=0,
+            end=8_000,
+            at=9_000,
+            text="hello",
+            language="English",
+            words=SPOKEN,
+            reason="flush",
+        ),
+    )
     assert final == {
         "type": "transcription",
         "text": "hello",
@@ -162,7 +187,24 @@ def test_only_finals_are_transcriptions():
 def test_silence_says_nothing():
     one = started()
     assert rendered(one, Partial(0, 1, 0, 8_000, "", 0, None)) == []
-    assert rendered(one, Final(0, 1, 1, 0, 8_000, 9_000, "", None, None, "flush")) == []
+    assert (
+        rendered(
+            one,
+            Final(
+                channel=0,
+                utterance=1,
+                seq=1,
+                start=0,
+                end=8_000,
+                at=9_000,
+                text="",
+                language=None,
+                words=None,
+                reason="flush",
+            ),
+        )
+        == []
+    )
     assert rendered(one, Created("call", "token")) == []
     assert rendered(one, Words(0, 1, 2, 0, 8_000, None, "why")) == []
 
@@ -180,7 +222,19 @@ def test_words_that_come_later_are_told():
         (Failed("internal_error", "oh", fatal=True), "internal_error", None),
         (GoingAway(60.0), "going_away", None),
         (
-            Final(0, 1, 1, 0, 8_000, 9_000, "", None, None, "silence", failed=True),
+            Final(
+                channel=0,
+                utterance=1,
+                seq=1,
+                start=0,
+                end=8_000,
+                at=9_000,
+                text="",
+                language=None,
+                words=None,
+                reason="silence",
+                failed=True,
+            ),
             "utterance_failed",
             None,
         ),

@@ -246,7 +246,18 @@ def test_a_message_has_a_bound():
 
 def test_a_stream_is_one_way():
     one = started()
-    final = Final(0, 1, 1, 0, 8_000, 9_000, "hello", None, None, "silence")
+    final = Final(
+        channel=0,
+        utterance=1,
+        seq=1,
+        start=0,
+        end=8_000,
+        at=9_000,
+        text="hello",
+        language=None,
+        words=None,
+        reason="silence",
+    )
     assert one.render(final, 1.0) == ()
     assert one.render(Failed("x", "never mind", fatal=False), 1.0) == ()
     assert one.closing(1000, "finished") == (1000, "finished")

@@ -38,7 +38,19 @@ def codec(**config: Any) -> VoskCodec:
 
 
 def final(text: str, utterance: int = 1, reason: Any = "silence", **more: Any) -> Final:
-    return Final(0, utterance, utterance, 0, 8_000, 20_000, text, None, None, reason, **more)
+    return Final(
+        channel=0,
+        utterance=utterance,
+        seq=utterance,
+        start=0,
+        end=8_000,
+        at=20_000,
+        text=text,
+        language=None,
+        words=None,
+        reason=reason,
+        **more,
+    )
 
 
 def partial(text: str, utterance: int = 1) -> Partial:
@@ -134,7 +146,21 @@ def test_a_final_ends_its_partial():
 
 def test_words_are_in_the_result():
     one = codec()
-    told(one, Final(0, 1, 1, 0, 8_000, 20_000, "hello", None, HELLO, "silence"))
+    told(
+        one,
+        Final(
+            channel=0,
+            utterance=1,
+            seq=1,
+            start=0,
+            end=8_000,
+            at=20_000,
+            text="hello",
+            language=None,
+            words=HELLO,
+            reason="silence",
+        ),
+    )
     word = {"conf": 0.5, "end": 0.5, "start": 0.0, "word": "hello"}
     assert reply(one) == {"result": [word], "text": "hello"}
 
@@ -149,7 +175,21 @@ def test_words_that_come_later_are_added_while_the_final_waits():
 
 def test_without_words_there_is_no_result():
     one = codec(words=False)
-    told(one, Final(0, 1, 1, 0, 8_000, 20_000, "hello", None, HELLO, "silence"))
+    told(
+        one,
+        Final(
+            channel=0,
+            utterance=1,
+            seq=1,
+            start=0,
+            end=8_000,
+            at=20_000,
+            text="hello",
+            language=None,
+            words=HELLO,
+            reason="silence",
+        ),
+    )
     assert reply(one) == {"text": "hello"}
 
 

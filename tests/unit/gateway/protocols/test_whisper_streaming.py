@@ -14,7 +14,18 @@ DEFAULTS = SessionOptions(language="German")
 
 
 def final(start: int, end: int, text: str) -> Final:
-    return Final(0, 1, 1, start, end, end + 8_000, text, None, None, "silence")
+    return Final(
+        channel=0,
+        utterance=1,
+        seq=1,
+        start=start,
+        end=end,
+        at=end + 8_000,
+        text=text,
+        language=None,
+        words=None,
+        reason="silence",
+    )
 
 
 def codec() -> TcpCodec:
@@ -47,7 +58,20 @@ def test_a_text_is_one_line():
 
 
 def test_an_utterance_that_failed_is_told_in_a_line():
-    lost = Final(0, 1, 1, 8_000, 16_000, 24_000, "", None, None, "silence", True, "out of\norder")
+    lost = Final(
+        channel=0,
+        utterance=1,
+        seq=1,
+        start=8_000,
+        end=16_000,
+        at=24_000,
+        text="",
+        language=None,
+        words=None,
+        reason="silence",
+        failed=True,
+        trouble="out of\norder",
+    )
     text = b"error: speech from 0.50 s on could not be recognised: out of order\n"
     assert codec().render(lost, 0.0) == (text,)
 

@@ -38,7 +38,18 @@ from gateway.protocols.events import (
 
 DEFAULTS = SessionOptions()
 WORD = TimedWord("Hello.", 1_600, 8_000, 0.5)
-FINAL = Final(0, 1, 1, 0, 16_000, 20_000, "Hello.", "English", (WORD,), "silence")
+FINAL = Final(
+    channel=0,
+    utterance=1,
+    seq=1,
+    start=0,
+    end=16_000,
+    at=20_000,
+    text="Hello.",
+    language="English",
+    words=(WORD,),
+    reason="silence",
+)
 SECOND = bytes(32_000)
 
 

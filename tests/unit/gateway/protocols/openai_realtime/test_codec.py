@@ -158,7 +158,18 @@ def test_a_commit_flushes_and_needs_a_tenth_of_a_second(kind, tenth):
     assert committed["type"] == "input_audio_buffer.committed"
     assert added["item"]["id"] == committed["item_id"] == "item_0123456789ab_1"
     error(one, json.dumps(COMMIT))
-    final = Final(0, 1, 1, 0, 1_600, 1_600, "hello", None, None, "flush")
+    final = Final(
+        channel=0,
+        utterance=1,
+        seq=1,
+        start=0,
+        end=1_600,
+        at=1_600,
+        text="hello",
+        language=None,
+        words=None,
+        reason="flush",
+    )
     *_, completed = rendered(one, final)
     assert (completed["item_id"], completed["usage"]["seconds"]) == (committed["item_id"], 0.1)
 
@@ -170,7 +181,24 @@ def test_a_clear_discards_what_was_not_committed():
     said, flush = send(one, CLEAR)
     assert flush == Flush()
     assert [m["type"] for m in told(said)] == ["input_audio_buffer.cleared"]
-    assert rendered(one, Final(0, 1, 1, 0, 3_200, 3_200, "hello", None, None, "flush")) == []
+    assert (
+        rendered(
+            one,
+            Final(
+                channel=0,
+                utterance=1,
+                seq=1,
+                start=0,
+                end=3_200,
+                at=3_200,
+                text="hello",
+                language=None,
+                words=None,
+                reason="flush",
+            ),
+        )
+        == []
+    )
     assert len(send(one, CLEAR)) == 1
 
 

@@ -36,7 +36,19 @@ def partial(number: int, start: int, end: int, text: str, stable: int) -> Partia
 def final(
     number: int, start: int, end: int, text: str, reason: EndReason = "silence", **more: Any
 ) -> Final:
-    return Final(0, number, number, start, end, end, text, "English", None, reason, **more)
+    return Final(
+        channel=0,
+        utterance=number,
+        seq=number,
+        start=start,
+        end=end,
+        at=end,
+        text=text,
+        language="English",
+        words=None,
+        reason=reason,
+        **more,
+    )
 
 
 def kinds(messages: list[Fields]) -> list[str]:
