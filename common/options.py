@@ -41,8 +41,9 @@ NUMERIC: frozenset[Redacted] = frozenset(get_args(Redacted)) - {"email"}
 """Those that are said in digits."""
 RedactForm: TypeAlias = Literal["entity", "last4"]
 """What stands in the place of what is hidden: its kind, or its last four digits, too."""
-Endpointing: TypeAlias = Literal["silence", "turn"]
-"""What ends an utterance: silence of one length, or of a length that its words suggest."""
+Endpointing: TypeAlias = Literal["silence", "turn", "bot", "dictation", "captions"]
+"""What ends an utterance: silence of one length, or of a length that its words suggest; the others
+are that for a purpose, and set other options with it (`gateway.endpointing.presets`)."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 2.0
 """The least and the most silence in a turn, as parts of the ordinary one, unless options say it."""
 
@@ -188,7 +189,7 @@ class SessionOptions:
     )
     endpointing: Endpointing = option(
         "silence",
-        "what ends an utterance",
+        "ends an utterance",
         kind=Kind.CHOICE,
         choices=get_args(Endpointing),
         changeable=True,
@@ -311,10 +312,15 @@ class SessionOptions:
     )
 
     @property
+    def by_words(self) -> bool:
+        """Whether the words before a pause decide how long it may be."""
+        return self.endpointing != "silence"
+
+    @property
     def turn_silence(self) -> tuple[float, float]:
         """The least and the most silence that ends an utterance, in seconds."""
         least = most = self.silence_threshold
-        if self.endpointing == "turn":
+        if self.by_words:
             least, most = SHORTEST_PAUSE * least, LONGEST_PAUSE * most
             least = self.min_turn_silence or least
             most = self.max_turn_silence or most
@@ -323,7 +329,7 @@ class SessionOptions:
     @property
     def weighs_pauses(self) -> bool:
         """Whether what was said before a pause may say how long it is."""
-        return self.endpointing == "turn" or bool(self.expect)
+        return self.by_words or bool(self.expect)
 
     @property
     def hides_digits(self) -> bool:

@@ -1,4 +1,4 @@
-"""Write the tables that the code makes: keys, stages, options, and what Redis reveals to whom.
+"""Write the tables that the code makes: keys, stages, options, presets, and what Redis reveals.
 
 ``python docs/pipeline_tables.py`` rewrites them in place.
 """
@@ -13,6 +13,7 @@ from common.options import OPTIONS, Kind, Option
 from common.pipeline import stages, streams
 from common.pipeline.stages import StageSpec
 from common.pipeline.streams import Ids, Lifetime, Stream
+from gateway.endpointing.presets import PRESETS
 
 _DOCS = Path(__file__).resolve().parent
 ARCHITECTURE = _DOCS.parent / "ARCHITECTURE.md"
@@ -69,7 +70,8 @@ def _allowed(option: Option) -> str:
         case Kind.TEXT:
             name += f" up to {option.longest}"
         case Kind.CHOICE:
-            name = ", ".join(option.choices)
+            plain = [each for each in option.choices if each not in PRESETS]
+            name = ", ".join([*plain, *(["preset"] if len(plain) < len(option.choices) else [])])
         case Kind.CHOICES:
             name = f"any of {', '.join(option.choices)}"
         case Kind.LANGUAGES:
@@ -84,6 +86,12 @@ def _option(option: Option) -> Sequence[str]:
     default, users = json.dumps(option.default), ", ".join(option.used_by)
     name, unit = f"`{option.name}`", option.unit or "–"
     return (name, _allowed(option), default, unit, changeable, users, option.meaning)
+
+
+def _presets() -> Iterable[Sequence[str]]:
+    for option in dict.fromkeys(name for preset in PRESETS.values() for name in preset):
+        values = (preset.get(option) for preset in PRESETS.values())
+        yield (f"`{option}`", *("–" if each is None else f"{each:g}" for each in values))
 
 
 def _lives(stream: Stream) -> str:
@@ -123,7 +131,10 @@ def tables() -> Mapping[Path, Mapping[str, str]]:
                 ("key", "reveals", "may be read by", "lives"), map(_revealed, streams.ALL)
             ),
         },
-        PROTOCOL: {"options": table(_OPTION, map(_option, OPTIONS.values()))},
+        PROTOCOL: {
+            "options": table(_OPTION, map(_option, OPTIONS.values())),
+            "presets": table(("option", *(f"`{name}`" for name in PRESETS)), _presets()),
+        },
     }
 
 

@@ -36,6 +36,8 @@ class Created:
     controls: int = 0
     ended: bool = False
     """Whether the call accepts no more audio; only results follow."""
+    options: Mapping[str, float] | None = None
+    """What a preset of `endpointing` has set, by option."""
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Self:

@@ -24,6 +24,9 @@ EventName: TypeAlias = Literal[
 ]
 """What a client may ask for beyond transcripts."""
 
+Endpointing: TypeAlias = Literal["silence", "turn", "bot", "dictation", "captions"]
+"""What ends an utterance."""
+
 Redacted: TypeAlias = Literal["numbers", "pci", "phone", "ssn", "iban", "email", "dob"]
 """What can be hidden in texts."""
 
@@ -55,8 +58,9 @@ class Options:
     """Most wrong characters in a word of four or more that counts as a keyword's, 0 to 2."""
     vad_threshold: float | None = None
     silence_threshold: float | None = None
-    endpointing: Literal["silence", "turn"] | None = None
-    """Whether silence alone ends an utterance, or what was said before it counts, too."""
+    endpointing: Endpointing | None = None
+    """Whether silence alone ends an utterance, or what was said before it counts, too; a purpose
+    sets the silences that fit it, where they are not given."""
     min_turn_silence: float | None = None
     """Silence behind a finished sentence that ends a turn."""
     max_turn_silence: float | None = None
@@ -119,7 +123,7 @@ class Changes(TypedDict, total=False):
     keyword_distance: int
     vad_threshold: float
     silence_threshold: float
-    endpointing: Literal["silence", "turn"]
+    endpointing: Endpointing
     min_turn_silence: float | None
     max_turn_silence: float | None
     eager_threshold: float

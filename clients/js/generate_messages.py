@@ -92,6 +92,7 @@ _UNTOLD: Mapping[str, str] = {
     "is_speech_final": "true",
     "stable": "number",
     "resume_within": "number",
+    "options": "Readonly<Record<string, number>>",
     "resumed": "true",
     "ended": "true",
     "words_pending": "true",

@@ -10,7 +10,7 @@ _DELAYS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
 
 @dataclass(frozen=True)
 class TurnMetrics:
-    """What silences ended, of live calls, by `endpointing`: silence or turn."""
+    """What silences ended, of live calls, by the option `endpointing`."""
 
     ends: Counter
     """Utterances with words that silence ended, by `judged`. `cut`: the same speaker went on

@@ -5,6 +5,7 @@ from typing import Any
 
 from common.audio import rounded_seconds
 from common.pipeline.text import Hidden, TimedWord
+from gateway.endpointing.presets import PRESETS
 from gateway.protocols.commands import Open
 from gateway.protocols.events import (
     Answer,
@@ -91,6 +92,8 @@ def _created(opened: Open, session_id: str, token: str) -> dict[str, Any]:
         message["channel_labels"] = opened.about.labels
     if opened.about.conversation:
         message["conversation_id"] = opened.about.conversation
+    if preset := PRESETS.get(opened.options.endpointing):
+        message["options"] = {name: getattr(opened.options, name) for name in preset}
     return message
 
 

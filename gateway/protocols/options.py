@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from common.options import OPTIONS, Kind, Option, SessionOptions
+from gateway.endpointing.presets import PRESETS
 from gateway.protocols import fields
 from gateway.protocols.api import ClientError
 
@@ -17,11 +18,13 @@ def readers(names: Iterable[str] = OPTIONS) -> dict[str, fields.Reader]:
 def with_changes(options: SessionOptions, given: Mapping[str, Any]) -> SessionOptions:
     """Return `options` with those of `given` that are options; other fields are left out.
 
-    A language that is told without `languages` takes their place: none is detected then.
+    A language that is told without `languages` takes their place: none is detected then. A preset
+    of `endpointing` sets what `given` does not.
 
     Raises `ClientError` ``invalid_option`` where the result contradicts itself.
     """
-    changes = {name: given[name] for name in given if name in OPTIONS}
+    named = {name: given[name] for name in given if name in OPTIONS}
+    changes = {**PRESETS.get(named.get("endpointing", ""), {}), **named}
     if changes.get("language") is not None:
         changes.setdefault("languages", ())
     result = replace(options, **changes)

@@ -26,7 +26,7 @@ class Reading:
         legs, options = known.record.legs(known.session), known.record.options
         self._partials = partials
         wanted = partials and options.interim_results
-        turns = options.endpointing == "turn"
+        turns = options.by_words
         self._results = Results(legs, speech=True, turns=turns, partials=wanted, after=after)
         self._keywords = KeywordSpotter(options)
 

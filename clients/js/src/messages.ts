@@ -37,8 +37,8 @@ export interface ChangeableOptions {
   vad_threshold?: number;
   /** Silence that ends an utterance, 0.01 to 60 s. */
   silence_threshold?: number;
-  /** What ends an utterance. */
-  endpointing?: "silence" | "turn";
+  /** Ends an utterance. */
+  endpointing?: "silence" | "turn" | "bot" | "dictation" | "captions";
   /** Ends a sentence, 0.01 to 60 s. */
   min_turn_silence?: number | null;
   /** Most within a turn, 0.01 to 60 s. */
@@ -128,6 +128,8 @@ export interface SessionCreated {
   channel_labels?: readonly string[];
   /** As the client gave them. */
   conversation_id?: string;
+  /** What a preset in docs/protocol.md set, as it holds now, by option; left out without one. */
+  options?: Readonly<Record<string, number>>;
   /** True. */
   resumed?: true;
   /** Frames (samples of each channel) at the call's `sample_rate` since it began. */

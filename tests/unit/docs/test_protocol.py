@@ -104,7 +104,11 @@ EVENTS = [
 ]
 
 
-LABELLED: dict[str, Any] = {"channel_labels": ["agent"], "conversation_id": "c"}
+LABELLED: dict[str, Any] = {
+    "channel_labels": ["agent"],
+    "conversation_id": "c",
+    "endpointing": "bot",
+}
 
 
 def section(title):
@@ -201,6 +205,7 @@ def test_the_client_messages_are_those_of_the_code():
             {
                 "channel_labels",
                 "conversation_id",
+                "options",
                 "resumed",
                 "position",
                 "seq",
