@@ -20,6 +20,17 @@ _SETTINGS: dict[str, str | int | float | bool] = {
     "message.timeout.ms": round(1000 * _ANSWER_S),
 }
 
+_LOST_PLACE = frozenset(
+    {
+        KafkaError.INVALID_PRODUCER_EPOCH,
+        KafkaError.INVALID_PRODUCER_ID_MAPPING,
+        KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,
+        KafkaError.PRODUCER_FENCED,
+        KafkaError.UNKNOWN_PRODUCER_ID,
+    }
+)
+"""What a broker says of an idempotent producer that it will take nothing from any more."""
+
 _silent = logging.getLogger(f"{__name__}.library")
 """It gets what the library would write to stderr; an operator is told in one line."""
 _silent.disabled = True
@@ -69,7 +80,8 @@ class Kafka(Broker):
         def tell(error: KafkaError | None, record: Message) -> None:
             loop.call_soon_threadsafe(_settle, told, error)
 
-        self._made().produce(
+        producer = self._made()
+        producer.produce(
             self._topic,
             packed(note.message),
             session.encode(),
@@ -83,6 +95,8 @@ class Kafka(Broker):
         finally:
             self._flying.discard(told)
         if error is not None:
+            if error.code() in _LOST_PLACE and producer is self._producer:
+                await self._drop(error)
             raise KafkaException(error)
 
     def _made(self) -> Producer:
@@ -99,11 +113,11 @@ class Kafka(Broker):
             try:
                 await asyncio.to_thread(self._made().poll, _POLL_S)
             except KafkaException as error:
-                # An idempotent producer that lost its place: only a new one can go on.
+                # It lost its place for itself, too.
                 await self._drop(error.args[0])
 
     async def _drop(self, error: KafkaError | None = None) -> None:
-        """Let the producer go, and what it had under way fail."""
+        """Let the producer go, and what it had under way fail: only a new one can go on."""
         producer, self._producer = self._producer, None
         lost, self._flying = self._flying, set()
         if producer is not None:

@@ -4,6 +4,7 @@ It has lost everything then, unless it keeps it in a bucket.
 """
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -75,6 +76,18 @@ class KafkaBroker:
             self._process.kill()
             self._process.wait(30)
             self._process = None
+
+    def hang(self) -> None:
+        """Let it answer nothing until it wakes."""
+        self._signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def _answers(self) -> bool:
         try:
