@@ -1,7 +1,8 @@
 """A call's results for its client, and how late they are."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from common.audio import samples, seconds
 from common.bus import wire
@@ -27,8 +28,7 @@ _LAG_FROM = 2.0
 """Least lag that a client is told of, in seconds: the figure may be 1 s old."""
 
 
-@dataclass(frozen=True, slots=True)
-class Came:
+class Came(NamedTuple):
     """What new entries come to, in order; `complete`: nothing will follow.
 
     `hints`: how long a pause may be, by its words.
