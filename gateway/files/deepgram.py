@@ -15,6 +15,7 @@ from gateway.protocols.deepgram.messages import Body, alternative
 from gateway.protocols.deepgram.wording import Wording
 from gateway.protocols.events import Final
 from gateway.protocols.options import with_changes
+from gateway.protocols.query import flag
 
 
 def read(given: Fields, defaults: SessionOptions) -> Asked:
@@ -23,10 +24,10 @@ def read(given: Fields, defaults: SessionOptions) -> Asked:
         text = "callback is not offered here: the answer to this request is the transcript"
         raise bad_request("invalid_parameter", text)
     options = with_changes(parameters.recognition(given, defaults), {"interim_results": False})
-    utterances, wording = parameters.flag(given, "utterances"), parameters.wording(given)
+    utterances, wording = flag(given, "utterances"), parameters.wording(given)
     return Asked(
         options=options,
-        apart=parameters.flag(given, "multichannel"),
+        apart=flag(given, "multichannel"),
         raw=_raw(given),
         answer=lambda whole: _answer(whole, wording, utterances=utterances),
     )

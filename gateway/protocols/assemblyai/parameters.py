@@ -18,13 +18,14 @@ from gateway.protocols.commands import (
     Encoding,
     decoded,
 )
-from gateway.protocols.deepgram.parameters import Query, invalid, last
 from gateway.protocols.options import readers, with_changes
+from gateway.protocols.query import Query, invalid, last, raw_encoding
 from gateway.protocols.spoken_turns import Pace
 
 USUAL = 0.4
 """The confidence that ends a turn where a request says nothing."""
 _ENCODINGS: Mapping[str, Encoding] = {"pcm_s16le": "pcm16", "pcm_mulaw": "mulaw"}
+_USUAL_ENCODING = "pcm_s16le"
 _CODINGS: Mapping[str, Coding] = {"opus": "opus", "ogg_opus": "ogg", "aac": "aac"}
 _REDACTED: Mapping[str, tuple[Redacted, ...]] = {
     "credit_card_number": ("pci",),
@@ -126,11 +127,10 @@ def read(query: Query, defaults: SessionOptions) -> Asked:
     found = fields.read_fields(_REQUEST, given)
     options = with_changes(defaults, {**_changes(found), "words": True, "interim_results": True})
     silences = Silences().changed(found)
-    encoding = last(query, "encoding") or "pcm_s16le"
-    coding = _CODINGS.get(encoding)
+    coding = _CODINGS.get(last(query, "encoding"))
     return Asked(
         options=silences.applied(options, defaults),
-        audio=_audio(query, encoding) if coding is None else decoded(1),
+        audio=_audio(query) if coding is None else decoded(1),
         coding=coding,
         silences=silences,
         detects=options.language is None,
@@ -169,15 +169,11 @@ def _changes(found: Mapping[str, Any]) -> dict[str, Any]:
     return changes
 
 
-def _audio(query: Query, encoding: str) -> AudioFormat:
-    if encoding not in _ENCODINGS:
-        known = ", ".join((*_ENCODINGS, *_CODINGS))
-        raise invalid(f"encoding must be one of {known}, not {encoding[:40]!a}")
-    given = last(query, "sample_rate")
-    if not given:
-        raise invalid("sample_rate is missing: raw audio does not tell it")
-    rate = fields.integer(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)("sample_rate", _value("", given))
-    return AudioFormat(_ENCODINGS[encoding], rate)
+def _audio(query: Query) -> AudioFormat:
+    encoding = raw_encoding(query, _ENCODINGS, _CODINGS, _USUAL_ENCODING)
+    given = _value("sample_rate", last(query, "sample_rate"))
+    rate = fields.integer(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)("sample_rate", given)
+    return AudioFormat(encoding, rate)
 
 
 def _value(name: str, given: str) -> object:

@@ -9,7 +9,6 @@ from common.audio import SAMPLE_RATE
 from common.languages import WITH_NUMBERS
 from common.options import OPTIONS, Redacted, SessionOptions
 from gateway.protocols import fields
-from gateway.protocols.api import ClientError
 from gateway.protocols.commands import (
     MAX_CHANNELS,
     MAX_SAMPLE_RATE,
@@ -21,8 +20,7 @@ from gateway.protocols.commands import (
 )
 from gateway.protocols.deepgram.wording import Wording
 from gateway.protocols.options import readers, with_changes
-
-Query = Mapping[str, Sequence[str]]
+from gateway.protocols.query import Query, flag, invalid, last, number, raw_encoding
 
 ENCODINGS: Mapping[str, Encoding] = {
     "linear16": "pcm16",
@@ -180,38 +178,16 @@ def terms(name: str, given: object) -> tuple[str, ...]:
     return found
 
 
-def flag(query: Query, name: str) -> bool:
-    """Read a parameter that is true or false; without it, it is false. Raises ClientError."""
-    match last(query, name).lower():
-        case "true" | "1":
-            return True
-        case "false" | "0" | "":
-            return False
-        case other:
-            raise invalid(f"{name} must be true or false, not {other[:40]!a}")
-
-
-def last(query: Query, name: str) -> str:
-    """Return the last value of a parameter, empty without one."""
-    values = query.get(name)
-    return values[-1] if values else ""
-
-
 def audio(query: Query) -> AudioFormat:
     """Read the format of raw audio. Raises ClientError."""
-    encoding = last(query, "encoding")
-    known = ", ".join((*ENCODINGS, *filter(None, CODINGS)))
-    if encoding not in ENCODINGS:
-        raise invalid(f"encoding must be one of {known}, not {encoding[:40]!a}")
-    if not last(query, "sample_rate"):
-        raise invalid("sample_rate is missing: raw audio does not tell it")
-    rate = _number(query, "sample_rate", MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)
-    return AudioFormat(ENCODINGS[encoding], rate, _channels(query))
+    encoding = raw_encoding(query, ENCODINGS, CODINGS)
+    rate = number(query, "sample_rate", MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)
+    return AudioFormat(encoding, rate, _channels(query))
 
 
 def _channels(query: Query) -> int:
     flag(query, "multichannel")  # two channels are recognised apart in any case
-    return _number(query, "channels", 1, MAX_CHANNELS) if last(query, "channels") else 1
+    return number(query, "channels", 1, MAX_CHANNELS) if last(query, "channels") else 1
 
 
 def _endpointing(query: Query, defaults: SessionOptions) -> float:
@@ -223,7 +199,7 @@ def _endpointing(query: Query, defaults: SessionOptions) -> float:
         case "false":
             return option.high
         case _:
-            asked = _number(query, "endpointing", 0, round(option.high * 1000)) / 1000
+            asked = number(query, "endpointing", 0, round(option.high * 1000)) / 1000
             return max(asked, option.low)
 
 
@@ -235,7 +211,7 @@ def _endless(query: Query) -> bool:
 def _utterance_end(query: Query) -> int | None:
     if last(query, "utterance_end_ms").lower() in ("", "false"):
         return None
-    wait = _number(query, "utterance_end_ms", 1, _MOST_UTTERANCE_END)
+    wait = number(query, "utterance_end_ms", 1, _MOST_UTTERANCE_END)
     return wait * SAMPLE_RATE // 1000
 
 
@@ -265,16 +241,3 @@ def _term(keyword: str) -> str | None:
     if boosted is None:
         return keyword
     return boosted["term"] if float(boosted["boost"]) > 0 else None
-
-
-def _number(query: Query, name: str, low: int, high: int) -> int:
-    given = last(query, name)
-    # Not int() alone, which takes spaces, underscores and other scripts' digits.
-    if not re.fullmatch(r"[0-9]{1,9}", given) or not low <= int(given) <= high:
-        raise invalid(f"{name} must be a whole number from {low} to {high}, not {given[:40]!a}")
-    return int(given)
-
-
-def invalid(text: str) -> ClientError:
-    """Return the error of a parameter that `text` names."""
-    return ClientError("invalid_parameter", text)

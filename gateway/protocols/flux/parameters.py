@@ -8,8 +8,8 @@ from common.options import SessionOptions
 from gateway.protocols import fields
 from gateway.protocols.commands import AudioFormat, Coding, decoded
 from gateway.protocols.deepgram import parameters as listen
-from gateway.protocols.deepgram.parameters import Query, invalid, last
 from gateway.protocols.options import readers
+from gateway.protocols.query import Query, invalid, last
 from gateway.protocols.spoken_turns import Pace
 
 USUAL = 0.7
