@@ -76,7 +76,6 @@ class Difference:
     signal: str
     decibels: float
     post_filter: bool = False
-    attenuation_limit: float | None = None
 
 
 def main(argv: Sequence[str]) -> int:
@@ -143,33 +142,29 @@ def compare(model: DeepFilter, *, short: bool) -> Iterator[Difference]:
     for name, samples in signals[-1:] if short else signals:
         yield Difference(name, _apart(model, samples))
     name, samples = signals[-1]
-    for post_filter, limit in ((True, None), (False, 12.0), (True, 6.0)):
-        apart = _apart(model, samples, post_filter, limit)
-        yield Difference(name, apart, post_filter, limit)
+    yield Difference(name, _apart(model, samples, post_filter=True), post_filter=True)
 
 
 def denoised(
-    model: DeepFilter,
-    samples: FloatArray,
-    *,
-    post_filter: bool = False,
-    attenuation_limit: float | None = None,
-) -> FloatArray:
-    """Return 16 kHz samples denoised by ours, each at its position."""
-    state = model.open(post_filter=post_filter, attenuation_limit=attenuation_limit)
+    model: DeepFilter, *signals: FloatArray, post_filter: bool = False
+) -> list[FloatArray]:
+    """Return 16 kHz samples denoised by ours, each at its position, as legs of one batch."""
+    legs = [(model.open(post_filter=post_filter), _hops(each)) for each in signals]
+    answers = model.run(legs)
+    return [
+        answer.reshape(-1)[DELAY:][: len(each)]
+        for answer, each in zip(answers, signals, strict=True)
+    ]
+
+
+def _hops(samples: FloatArray) -> FloatArray:
     padded = np.concatenate((samples, np.zeros(DELAY + -len(samples) % HOP, np.float32)))
-    (answer,) = model.run([(state, padded.reshape(-1, HOP))])
-    return answer.reshape(-1)[DELAY:][: len(samples)]
+    return padded.reshape(-1, HOP)
 
 
-def _apart(
-    model: DeepFilter,
-    samples: FloatArray,
-    post_filter: bool = False,
-    limit: float | None = None,
-) -> float:
-    ours = denoised(model, samples, post_filter=post_filter, attenuation_limit=limit)
-    official = denoised_whole(samples, post_filter=post_filter, attenuation_limit=limit)
+def _apart(model: DeepFilter, samples: FloatArray, *, post_filter: bool = False) -> float:
+    (ours,) = denoised(model, samples, post_filter=post_filter)
+    official = denoised_whole(samples, post_filter=post_filter)
     return 20 * float(np.log10(np.linalg.norm(ours - official) / np.linalg.norm(official)))
 
 
@@ -261,9 +256,7 @@ def _speech() -> Iterator[tuple[str, FloatArray]]:
 
 
 def _option_names(difference: Difference) -> str:
-    limit = difference.attenuation_limit
-    text = ", post filter" if difference.post_filter else ""
-    return text + (f", limit {limit:g} dB" if limit is not None else "")
+    return ", post filter" if difference.post_filter else ""
 
 
 _HEADER = (

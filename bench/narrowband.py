@@ -30,9 +30,10 @@ from callscribe.loadtest.scoring import word_errors
 from callscribe.local.stack import Stack, running_stack
 from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16
 
-_TELEPHONE = 8_000
+TELEPHONE = 8_000
+"""Hz."""
 _WIDE = Options(encoding="pcm16", sample_rate=SAMPLE_RATE, language="English")
-_NARROW = Options(encoding="mulaw", sample_rate=_TELEPHONE, language="English")
+_NARROW = Options(encoding="mulaw", sample_rate=TELEPHONE, language="English")
 _CLIPS = ("hello_world", "quick_brown_fox")
 _MESSAGE_S = 0.1
 _PACE = 4.0
@@ -84,9 +85,9 @@ async def _run(paths: Sequence[Path]) -> list[Heard]:
 
 def mulaw(audio: FloatArray) -> bytes:
     """Encode float32 [n] at 16 kHz as ITU-T G.711 mu-law at 8 kHz."""
-    narrow = soxr.resample(audio, SAMPLE_RATE, _TELEPHONE)
+    narrow = soxr.resample(audio, SAMPLE_RATE, TELEPHONE)
     file = io.BytesIO()
-    soundfile.write(file, narrow, _TELEPHONE, format="RAW", subtype="ULAW")
+    soundfile.write(file, narrow, TELEPHONE, format="RAW", subtype="ULAW")
     return file.getvalue()
 
 

@@ -25,7 +25,7 @@ from bench.options import parser_of
 from bench.recordings import channels
 from common.audio import SAMPLE_RATE, FloatArray
 from common.options import SessionOptions
-from denoise_worker.api import share_kept
+from denoise_worker.mixing import Mixer
 from denoise_worker.model import DeepFilter
 from denoise_worker.settings import DenoiseSettings
 from vad_worker.model import SileroVad
@@ -86,12 +86,11 @@ async def _run(names: Sequence[str], sounds: Sequence[tuple[str, FloatArray]]) -
 
 def _sounds(seconds: int) -> Iterator[tuple[str, FloatArray]]:
     """Yield each sound, as it is and denoised, float32 [n] at 16 kHz."""
-    suppressor, kept = DeepFilter(), np.float32(share_kept(DenoiseSettings().dfn_attenuation_limit))
+    suppressor, limit = DeepFilter(), DenoiseSettings().dfn_attenuation_limit
     made = {**noises.noises(), "melody": noises.melody()}
     for path in sorted(_MUSIC.glob("*.wav")):
         made[f"hold music {path.stem}"] = channels(path)[0]
     for name, sound in made.items():
         audio = np.resize(sound, seconds * SAMPLE_RATE)
         yield name, audio
-        mixture: FloatArray = kept * audio + (1 - kept) * denoised(suppressor, audio)
-        yield f"{name}, denoised", mixture
+        yield f"{name}, denoised", Mixer(limit).mix(audio, *denoised(suppressor, audio))

@@ -1,19 +1,28 @@
 """Words wrong in noise: what noise suppression changes, by what VAD and the recogniser hear.
 
-    python -m bench noise [--noise NAME ...] [--snr DB ...] [--engine NAME] [--json FILE]
-    python -m bench noise --short       two noises at 5 dB and less speech
+    python -m bench noise [--noise NAME ...] [--snr DB ...] [--way NAME ...] [--json FILE]
+    python -m bench noise --line read          read speech, or voice prompts, alone
+    python -m bench noise --language Spanish   voice prompts in that language
+    python -m bench noise --telephone          the same through mu-law at 8 kHz
+    python -m bench noise --engine moonshine
+    python -m bench noise --short              two noises at 5 dB and less speech
 
 Speech with known words (`bench.noisy`) goes through the real stages in this process, without Redis
 and as fast as the processor allows; only finals are decoded. The noise suppressor runs once for
-each signal: an attenuation limit is a mixture of what it gives and what it was given. All ways of a
-condition are decoded together. `alone` counts words in 20 s of the noise without any speech.
+each signal. A way mixes what it gives with what it was given: by how far speech is above the noise
+(`denoise_worker.mixing`), or always as much. All ways of a condition are decoded together. `alone`
+counts words in 20 s of the noise without any speech.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import TypeAlias
 
 import numpy as np
+import soundfile
+import soxr
 
 from asr_worker.api import EngineSettings
 from asr_worker.cpu.stepwise import StepwiseEngine
@@ -21,31 +30,49 @@ from asr_worker.engines import moonshine, whisper
 from bench import noisy, record, speech
 from bench.denoise import denoised
 from bench.in_process import Heard, Line, Together
+from bench.narrowband import TELEPHONE, mulaw
 from bench.noisy import SpokenLine
 from bench.options import parser_of
+from bench.prompts import VOICES
 from callscribe.loadtest.scoring import score
 from callscribe.loadtest.tally import Spoken
 from common.audio import SAMPLE_RATE, FloatArray
 from common.options import SessionOptions
-from denoise_worker.api import share_kept
+from denoise_worker.mixing import NO_LIMIT, Mixer, share_kept
 from denoise_worker.model import DeepFilter
 from vad_worker.model import SileroVad
 
-_OPTIONS = SessionOptions(language="English", interim_results=False)
 _ENGINES = {"whisper": whisper.build, "moonshine": moonshine.build}
-_OFF, _FULL = 0.0, 100.0
-WAYS: dict[str, tuple[float, float]] = {
-    "off": (_OFF, _OFF),
-    "VAD only": (_FULL, _OFF),
-    "6 dB": (6.0, 6.0),
-    "9 dB": (9.0, 9.0),
-    "12 dB": (12.0, 12.0),
-    "no limit": (_FULL, _FULL),
+_Mix: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
+
+
+def _off(noisy_signal: FloatArray, _: FloatArray) -> FloatArray:
+    return noisy_signal
+
+
+def _measured(limit: float) -> _Mix:
+    return lambda noisy_signal, denoised: Mixer(limit).mix(noisy_signal, denoised)
+
+
+def _always(limit: float) -> _Mix:
+    kept = np.float32(share_kept(limit))
+    return lambda noisy_signal, denoised: kept * noisy_signal + (1 - kept) * denoised
+
+
+WAYS: dict[str, tuple[_Mix, _Mix]] = {
+    "off": (_off, _off),
+    "denoise": (_measured(6), _measured(6)),
+    "denoise, 12 dB": (_measured(12), _measured(12)),
+    "VAD only": (_measured(6), _off),
+    "always 6 dB": (_always(6), _always(6)),
+    "always all": (_always(NO_LIMIT), _always(NO_LIMIT)),
 }
-"""The attenuation limit, in dB, of what VAD hears and of what the recogniser hears."""
-_SNRS, _SHORT_SNRS = (15.0, 10.0, 5.0, 0.0), (5.0,)
+"""What VAD hears, and what the recogniser hears."""
+_SNRS, _SHORT_SNRS = (20.0, 15.0, 10.0, 5.0, 0.0), (5.0,)
 _SHORT_NOISES = ("pink", "babble of 4")
+_LINES = ("read", "telephone prompts")
 _ALONE_S = 20
+_RAW = {"samplerate": TELEPHONE, "channels": 1, "format": "RAW", "subtype": "ULAW"}
 
 
 @dataclass(frozen=True)
@@ -58,6 +85,7 @@ class Cell:
     words: int
     wrong: int
     missed_passages: int
+    utterances: int
     alone: int
 
     @property
@@ -71,69 +99,89 @@ def main(argv: Sequence[str]) -> int:
     parser = parser_of("noise", __doc__, short="a little of everything")
     parser.add_argument("--noise", nargs="*", choices=noisy.NAMES, default=noisy.NAMES)
     parser.add_argument("--snr", nargs="*", type=float, default=_SNRS, metavar="DB")
+    parser.add_argument("--way", nargs="*", choices=WAYS, default=[*WAYS])
     parser.add_argument("--engine", choices=_ENGINES, default="whisper")
+    parser.add_argument("--line", choices=_LINES, nargs="*", default=_LINES)
+    parser.add_argument("--language", choices=VOICES, default="English")
+    parser.add_argument("--telephone", action="store_true", help="mu-law at 8 kHz")
     options = parser.parse_args(argv)
     noises, snrs = options.noise, options.snr
     if options.short:
         noises, snrs = _SHORT_NOISES, _SHORT_SNRS
     conditions = [("none", None), *((noise, snr) for noise in noises for snr in snrs)]
     engine = _ENGINES[options.engine](EngineSettings(concurrency=1))
-    cells = asyncio.run(_run(engine, conditions, short=options.short))
+    lines = noisy.lines(short=options.short)
+    if options.language != "English":
+        lines = [noisy.prompts_of(options.language)]
+    elif not options.short:
+        lines = [each for each in lines if each.name in options.line]
+    bench = _Noise(engine, lines, options.language, telephone=options.telephone)
+    cells = asyncio.run(bench.run(conditions, options.way))
     if options.json:
         record.write(options.json, [asdict(each) for each in cells])
     return 0 if all(each.percent < 10 for each in cells if each.snr is None) else 1
 
 
-async def _run(
-    engine: StepwiseEngine, conditions: Sequence[tuple[str, float | None]], *, short: bool
-) -> list[Cell]:
-    await engine.start()
-    suppressor, vad = DeepFilter(), SileroVad()
-    lines = [each for each in noisy.lines(short=short) if short or each.name != "telephone call"]
-    print(f"{'noise':<14}{'SNR':>4}" + "".join(f"{way:>16}" for way in WAYS))
-    cells: list[Cell] = []
-    for noise, snr in conditions:
-        heard = _signals(suppressor, lines, noise, snr)
-        both = Together(engine, len(WAYS) * len(heard))
+class _Noise:
+    """Everything that hears, and what is said."""
 
-        jobs = [(way, signal) for way in WAYS for signal in heard]
-        found = iter(await asyncio.gather(*(_through(both, vad, *job) for job in jobs)))
-        row = [_cell(noise, snr, way, lines, [next(found) for _ in heard]) for way in WAYS]
-        cells += row
-        shown = (f"{c.percent:.1f} {c.missed_passages} {c.alone}" for c in row)
-        print(
-            f"{noise:<14}{'' if snr is None else f'{snr:g}':>4}"
-            + "".join(f"{each:>16}" for each in shown),
-            flush=True,
-        )
-    await engine.close()
-    return cells
+    def __init__(
+        self, engine: StepwiseEngine, lines: Sequence[SpokenLine], language: str, *, telephone: bool
+    ) -> None:
+        self._engine, self._lines, self._telephone = engine, lines, telephone
+        self._options = SessionOptions(language=language, interim_results=False)
+        self._suppressor, self._vad = DeepFilter(), SileroVad()
+
+    async def run(
+        self, conditions: Sequence[tuple[str, float | None]], ways: Sequence[str]
+    ) -> list[Cell]:
+        """Measure each condition in each way."""
+        await self._engine.start()
+        print(f"{'noise':<14}{'SNR':>4}" + "".join(f"{way:>16}" for way in ways))
+        cells: list[Cell] = []
+        for noise, snr in conditions:
+            heard = self._signals(noise, snr)
+            both = Together(self._engine, len(ways) * len(heard))
+            jobs = [self._through(both, way, *signal) for way in ways for signal in heard]
+            found = iter(await asyncio.gather(*jobs))
+            row = [
+                _cell(noise, snr, way, self._lines, [next(found) for _ in heard]) for way in ways
+            ]
+            cells += row
+            shown = (f"{c.percent:.1f} {c.missed_passages} {c.alone}" for c in row)
+            print(
+                f"{noise:<14}{'' if snr is None else f'{snr:g}':>4}"
+                + "".join(f"{each:>16}" for each in shown),
+                flush=True,
+            )
+        await self._engine.close()
+        return cells
+
+    async def _through(
+        self, engine: Together, way: str, noisy_signal: FloatArray, denoised: FloatArray
+    ) -> list[Heard]:
+        for_vad, for_asr = (mix(noisy_signal, denoised) for mix in WAYS[way])
+        found = await Line(engine, self._vad).hear(for_asr, self._options, for_vad)
+        await engine.ended()
+        return found
+
+    def _signals(self, noise: str, snr: float | None) -> list[tuple[FloatArray, FloatArray]]:
+        """Return each line, and then the noise alone, as it is and denoised."""
+        signals = [noisy.mixed(line, noise, snr) for line in self._lines]
+        if snr is not None:
+            first = self._lines[0].audio
+            quiet = SpokenLine("alone", first[: _ALONE_S * SAMPLE_RATE], ())
+            signals.append(noisy.mixed(quiet, noise, snr) - quiet.audio)
+        if self._telephone:
+            signals = [_narrowed(each) for each in signals]
+        return list(zip(signals, denoised(self._suppressor, *signals), strict=True))
 
 
-async def _through(
-    engine: Together, vad: SileroVad, way: str, signal: tuple[FloatArray, FloatArray]
-) -> list[Heard]:
-    for_vad, for_asr = (_mixture(*signal, limit) for limit in WAYS[way])
-    found = await Line(engine, vad).hear(for_asr, _OPTIONS, for_vad)
-    await engine.ended()
-    return found
-
-
-def _signals(
-    suppressor: DeepFilter, lines: Sequence[SpokenLine], noise: str, snr: float | None
-) -> list[tuple[FloatArray, FloatArray]]:
-    """Return each line, and then the noise alone, as it is and denoised."""
-    signals = [noisy.mixed(line, noise, snr) for line in lines]
-    if snr is not None:
-        quiet = SpokenLine("alone", lines[0].audio[: _ALONE_S * SAMPLE_RATE], ())
-        signals.append(noisy.mixed(quiet, noise, snr) - quiet.audio)
-    return [(each, denoised(suppressor, each)) for each in signals]
-
-
-def _mixture(noisy_signal: FloatArray, clean: FloatArray, limit: float) -> FloatArray:
-    kept = np.float32(share_kept(limit))
-    mixture: FloatArray = kept * noisy_signal + (1 - kept) * clean
-    return mixture
+def _narrowed(audio: FloatArray) -> FloatArray:
+    raw = io.BytesIO(mulaw(audio))
+    heard, _ = soundfile.read(raw, dtype="float32", **_RAW)
+    wide: FloatArray = soxr.resample(heard, TELEPHONE, SAMPLE_RATE)
+    return np.clip(wide, -1, 1)
 
 
 def _cell(
@@ -146,7 +194,10 @@ def _cell(
     texts = [speech.one_notation(" ".join(each.text for each in one)) for one in heard]
     words = score(_spoken(lines, texts))
     alone = sum(len(text.split()) for text in texts[len(lines) :])
-    return Cell(noise, snr, way, words.reference, words.errors, words.lost_passages, alone)
+    utterances = sum(map(len, heard[: len(lines)]))
+    return Cell(
+        noise, snr, way, words.reference, words.errors, words.lost_passages, utterances, alone
+    )
 
 
 def _spoken(lines: Sequence[SpokenLine], texts: Sequence[str]) -> Iterator[Spoken]:

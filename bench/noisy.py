@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import as_file, files
+from pathlib import Path
 
 import numpy as np
 
 from bench import noises, speech
-from bench.prompts import SOUNDS, VOICES, texts
+from bench.prompts import SOUNDS, VOICES, prompts, texts
 from bench.recordings import channels
 from common.audio import SAMPLE_RATE, FloatArray
 
@@ -21,6 +22,8 @@ _CHOSEN = (
 _OTHERS = ("es/conteo", "es/pangrama", "fr/comptage", "fr/pangrama", "it/conteggio", "it/pangrama")
 _PAUSE = 1.2
 _RECORDED = speech.CORPUS / "noise_48k.wav"
+_HOLD_MUSIC = Path("/usr/share/asterisk/moh/macroform-cold_day.wav")
+_HOLD_MUSIC_S = 60
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,11 @@ def lines(*, short: bool = False) -> list[SpokenLine]:
     made = [_line("read", read[:4] if short else read), _line("telephone call", call)]
     prompts = [] if short else list(_prompts())
     return [*made, *([_line("telephone prompts", prompts)] if prompts else [])]
+
+
+def prompts_of(language: str, most: int = 20) -> SpokenLine:
+    """Return voice prompts in a language, with pauses between them."""
+    return _line(language, [(each.audio, each.text) for each in prompts(language, most)])
 
 
 def mixed(line: SpokenLine, noise: str, snr: float | None) -> FloatArray:
@@ -98,6 +106,8 @@ def _babble(voices: int) -> FloatArray:
 def _made() -> dict[str, FloatArray]:
     standing = noises.noises()
     recorded = {"recorded": channels(_RECORDED)[0]} if _RECORDED.exists() else {}
+    if _HOLD_MUSIC.exists():
+        recorded["hold music"] = channels(_HOLD_MUSIC)[0][: _HOLD_MUSIC_S * SAMPLE_RATE]
     return {
         "white": standing["white noise, -20 dB"],
         "pink": standing["pink noise"],

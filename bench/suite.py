@@ -36,7 +36,11 @@ ENTRIES = (
     Entry("clauses", ("clauses",), short=True),
     Entry("context", ("context",)),
     Entry("level", ("level",), short=True),
-    Entry("noise", ("noise",), short=True),
+    Entry(
+        "noise",
+        ("noise", "--line", "telephone prompts", "--way", "off", "denoise"),
+        short=True,
+    ),
     Entry("stable", ("stable",), short=True),
     Entry("calls", ("calls",)),
     Entry("bus", ("bus", "--sessions", "50", "200", "500"), short=True),

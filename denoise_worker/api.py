@@ -10,8 +10,6 @@ from common.errors import Misuse
 from denoise_worker.alignment import HOP
 from denoise_worker.memory_layout import SIZE, fresh_row
 
-NO_LIMIT = 100.0
-"""The attenuation limit in dB that means no limit."""
 _STORED = np.dtype("<f4")
 
 
@@ -35,17 +33,15 @@ class Engine(Protocol[S]):
         self,
         *,
         post_filter: bool = False,
-        attenuation_limit: float | None = None,
         memory: bytes | None = None,
     ) -> S:
         """Return a state for one leg: a fresh one, or one with a dumped memory.
 
         Args:
             post_filter: attenuate noise further between the harmonics of noisy speech.
-            attenuation_limit: most noise reduction in dB, 0 to 100; None or 100 for no limit.
             memory: what `State.dump` of some engine returned.
 
-        Raises Misuse for a limit outside that range and for memory of another size.
+        Raises Misuse for memory of another size.
         """
 
     def run(self, legs: Sequence[tuple[S, FloatArray]]) -> list[FloatArray]:
@@ -59,14 +55,6 @@ class Engine(Protocol[S]):
 
     def collect(self, states: Sequence[S]) -> None:
         """Fetch what the dumps of these states need in one go; they are dumped next."""
-
-
-def share_kept(attenuation_limit: float | None) -> float:
-    """Return the share of the noisy signal that is mixed back, 0 to 1; Misuse as `Engine.open`."""
-    limit = NO_LIMIT if attenuation_limit is None else attenuation_limit
-    if not 0 <= limit <= NO_LIMIT:
-        raise Misuse(f"attenuation limit {limit} dB is outside 0..{NO_LIMIT:g}")
-    return 0.0 if limit == NO_LIMIT else 10 ** (-limit / 20)
 
 
 def initial_row(memory: bytes | None) -> FloatArray:

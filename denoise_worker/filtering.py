@@ -1,6 +1,5 @@
 """One hop of many legs through DeepFilterNet3 in numpy: samples in, samples out, memory in rows."""
 
-from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -14,24 +13,10 @@ from denoise_worker.network import Memory, Network
 from denoise_worker.spectrum import ComplexArray
 from denoise_worker.weights import BINS, ORDER
 
-IndexArray: TypeAlias = npt.NDArray[np.intp]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
 T = TypeVar("T", np.float32, np.complex64)
 
 _LEVEL_SCALE = np.float32(1 / 40)
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """The options of n legs."""
-
-    post_filter: npt.NDArray[np.bool_]
-    """[n]: attenuate noise further between the harmonics of noisy speech."""
-    kept: FloatArray
-    """[n, 1]: share of the noisy signal that is mixed back."""
-
-    def of(self, legs: IndexArray) -> "Tuning":
-        """Return the options of some of the legs."""
-        return Tuning(self.post_filter[legs], self.kept[legs])
 
 
 class Memories:
@@ -59,9 +44,12 @@ class Memories:
 
 
 def advance(
-    network: Network, memories: Memories, samples: FloatArray, tuning: Tuning
+    network: Network, memories: Memories, samples: FloatArray, filtered: BoolArray
 ) -> FloatArray:
-    """Take the next hop [n, 160] of n >= 2 legs; return the hop three before it, denoised."""
+    """Take the next hop [n, 160] of n >= 2 legs; return the hop three before it, denoised.
+
+    `filtered` [n]: noise is attenuated further between the harmonics of noisy speech.
+    """
     noisy = spectrum.analysis(np.concatenate((memories["heard"], samples), axis=1))
     memories["heard"][:] = samples
     bands, bins = _features(memories, noisy)
@@ -74,7 +62,10 @@ def advance(
     for frame in range(1, ORDER):
         enhanced[:, :BINS] += lower[:, frame] * coefficients[:, :, frame]
     np.multiply(upper[:, 0], spectrum.upper_gains(gains), out=enhanced[:, BINS:])
-    _tune(enhanced, before, tuning)
+    if filtered.any():
+        chosen = enhanced[filtered]
+        spectrum.post_filter(chosen, before[filtered])
+        enhanced[filtered] = chosen
     frames = spectrum.synthesis(enhanced)
     answer = frames[:, :HOP] + memories["overlap"]
     memories["overlap"][:] = frames[:, HOP:]
@@ -98,13 +89,3 @@ def _shifted(kept: npt.NDArray[T], newest: npt.NDArray[T]) -> npt.NDArray[T]:
     all_of_them = np.concatenate((kept, newest[:, None]), axis=1)
     kept[:] = all_of_them[:, 1:]
     return all_of_them
-
-
-def _tune(enhanced: ComplexArray, noisy: ComplexArray, tuning: Tuning) -> None:
-    if tuning.post_filter.any():
-        chosen = enhanced[tuning.post_filter]
-        spectrum.post_filter(chosen, noisy[tuning.post_filter])
-        enhanced[tuning.post_filter] = chosen
-    if tuning.kept.any():
-        enhanced *= 1 - tuning.kept
-        enhanced += tuning.kept * noisy

@@ -9,6 +9,9 @@ yet must not wait for audio that may never come. So the audio that is inside the
 is written unprocessed, and the model's late version of it is dropped. How much that is depends on
 the position alone, so the samples written do not depend on how the audio is cut.
 
+What is written is a mixture of the model's version and the audio as it came
+(`denoise_worker.mixing`).
+
 A new owner continues with the model's memory and the audio inside it, so its output is the same as
 if the former owner had lived. Only what lies beyond the clean stream's end is written. Controls
 read again are relayed again; the runtime drops them.
@@ -41,7 +44,7 @@ class DenoiseCheckpoint:
     """What a denoiser saves of a leg for its next owner, which reads on at `taken`.
 
     `on`: whether the call is denoised there. If a model runs: `origin`, where it began; `inside`,
-    PCM16LE that it has read and not answered; its `memory`.
+    PCM16LE that it has read and not answered; its `memory`, and that of the mixture.
     """
 
     taken: int
@@ -49,6 +52,7 @@ class DenoiseCheckpoint:
     origin: int | None = sparse(None)
     inside: bytes = sparse(b"")
     memory: bytes = sparse(b"")
+    mixture: bytes | None = sparse(None)
 
 
 CHECKPOINT = Message(DenoiseCheckpoint)
@@ -61,15 +65,23 @@ class Memory(Protocol):
         """Return the memory for a checkpoint."""
 
 
+class Mixture(Memory, Protocol):
+    """How the audio as it came and the model's version of it become what is written."""
+
+    def mix(self, noisy: FloatArray, denoised: FloatArray) -> FloatArray:
+        """Return the next samples; see `denoise_worker.mixing.Mixer`."""
+
+
 M = TypeVar("M", bound=Memory)
 
 
 @dataclass(frozen=True, slots=True)
 class _Stretch(Generic[M]):
-    """Audio without gaps and the model state that reads it."""
+    """Audio without gaps, the model state that reads it, and what its answers are mixed by."""
 
     aligner: HopAligner
     memory: M
+    mixture: Mixture
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +95,11 @@ class _Input(Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class _Clean:
-    """The model's version of [start, end), from the answer to the input before."""
+    """[start, start + n): `noisy` [n], mixed with the answer to the input before."""
 
     start: int
-    end: int
+    noisy: FloatArray
+    mixture: Mixture
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +114,7 @@ _Step: TypeAlias = _Input[M] | _Clean | _Unprocessed | Control
 
 
 class DenoiseLeg(Generic[M]):
-    """Pure; `make` opens a model state: a fresh one, or one with a dumped memory.
+    """Pure; `make` and `mixing` open a model state and a mixture, fresh or with a dumped memory.
 
     `on`: whether the call is denoised at its beginning. `able`: whether it can be; otherwise all
     audio is written as it came, whatever the call asks for.
@@ -110,12 +123,14 @@ class DenoiseLeg(Generic[M]):
     def __init__(
         self,
         make: Callable[[bytes | None], M],
+        mixing: Callable[[bytes | None], Mixture],
         recovery: Recovery,
         *,
         on: bool = True,
         able: bool = True,
     ) -> None:
         self._make = make
+        self._mixing = mixing
         self._able = able
         self._on = on and able
         self._written = recovery.emitted.position
@@ -166,8 +181,9 @@ class DenoiseLeg(Generic[M]):
                 case _Input():
                     _, answer = next(heard)
                     first, samples = step.first, answer.reshape(-1)
-                case _Clean(start, end):
-                    effects += self._write(start, samples[start - first : end - first])
+                case _Clean(start, noisy, mixture):
+                    answered = samples[start - first :][: len(noisy)]
+                    effects += self._write(start, mixture.mix(noisy, answered))
                 case _Unprocessed(start, held):
                     effects += self._write(start, held)
                 case Control(_, _, command):
@@ -179,9 +195,14 @@ class DenoiseLeg(Generic[M]):
         checkpoint = DenoiseCheckpoint(self._taken, self._on)
         if stretch := self._stretch:
             inside = float_to_pcm16(stretch.aligner.inside)
-            memory = stretch.memory.dump()
-            origin = stretch.aligner.origin
-            checkpoint = DenoiseCheckpoint(self._taken, self._on, origin, inside, memory)
+            checkpoint = DenoiseCheckpoint(
+                self._taken,
+                self._on,
+                stretch.aligner.origin,
+                inside,
+                stretch.memory.dump(),
+                stretch.mixture.dump(),
+            )
         progress = Progress(StreamId(self._taken, AUDIO_ORDER))
         return Snapshot(pack(checkpoint), progress, self._taken, {})
 
@@ -189,7 +210,8 @@ class DenoiseLeg(Generic[M]):
         self._taken, self._on = saved.taken, saved.on
         if saved.origin is not None:
             aligner = HopAligner(saved.origin, self._taken, pcm16_to_float(saved.inside))
-            self._stretch = _Stretch(aligner, self._make(saved.memory))
+            mixture = self._mixing(saved.mixture)
+            self._stretch = _Stretch(aligner, self._make(saved.memory), mixture)
 
     def _chunk(self, chunk: Chunk) -> None:
         if chunk.start > self._taken:
@@ -203,12 +225,15 @@ class DenoiseLeg(Generic[M]):
             self._taken += len(fresh)
             return
         if self._stretch is None:
-            self._stretch = _Stretch(HopAligner(self._taken), self._make(None))
+            aligner = HopAligner(self._taken)
+            self._stretch = _Stretch(aligner, self._make(None), self._mixing(None))
         aligner = self._stretch.aligner
         first, start = aligner.next_answer, aligner.ready
+        held = np.concatenate((aligner.inside, fresh))
         hops = aligner.push(fresh)
         self._taken = aligner.taken
-        self._feed(hops, first, _Clean(start, aligner.ready))
+        noisy = held[: aligner.ready - start]
+        self._feed(hops, first, _Clean(start, noisy, self._stretch.mixture))
 
     def _obey(self, command: Command) -> None:
         match command:
@@ -226,7 +251,7 @@ class DenoiseLeg(Generic[M]):
         """Write the rest of the model's output, and end the model."""
         if self._stretch is not None:
             aligner = self._stretch.aligner
-            rest = _Clean(aligner.ready, aligner.taken)
+            rest = _Clean(aligner.ready, aligner.inside, self._stretch.mixture)
             self._feed(aligner.flush(), aligner.next_answer, rest)
             self._stretch = None
 

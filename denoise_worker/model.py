@@ -17,9 +17,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from common.audio import FloatArray
-from denoise_worker.api import check, initial_row, share_kept, stored
+from denoise_worker.api import check, initial_row, stored
 from denoise_worker.archive import read_weights
-from denoise_worker.filtering import Memories, Tuning, advance
+from denoise_worker.filtering import BoolArray, Memories, advance
 from denoise_worker.network import Network
 
 BATCH = 32
@@ -29,13 +29,11 @@ BATCH = 32
 class DenoiseState:
     """One leg's noise suppression; made by `DeepFilter.open`, changed by `DeepFilter.run`."""
 
-    __slots__ = ("kept", "post_filter", "row")
+    __slots__ = ("post_filter", "row")
 
-    def __init__(self, row: FloatArray, post_filter: bool, kept: float) -> None:
+    def __init__(self, row: FloatArray, post_filter: bool) -> None:
         self.row = row
         self.post_filter = post_filter
-        self.kept = kept
-        """Share of the noisy signal that is mixed back, 0 to 1."""
 
     def dump(self) -> bytes:
         """See `State.dump`."""
@@ -62,12 +60,10 @@ class DeepFilter:
         self,
         *,
         post_filter: bool = False,
-        attenuation_limit: float | None = None,
         memory: bytes | None = None,
     ) -> DenoiseState:
         """See `Engine.open`."""
-        kept = share_kept(attenuation_limit)
-        return DenoiseState(initial_row(memory), post_filter, kept)
+        return DenoiseState(initial_row(memory), post_filter)
 
     def run(self, legs: Sequence[tuple[DenoiseState, FloatArray]]) -> list[FloatArray]:
         """See `Engine.run`."""
@@ -91,29 +87,25 @@ class DeepFilter:
         """Run legs, the longest first, a round of one hop each at a time; fill the answers."""
         counts = [len(hops) for _, hops in legs]
         memory = np.stack([state.row for state, _ in legs])
-        tuning = Tuning(
-            np.array([state.post_filter for state, _ in legs], np.bool_),
-            np.array([[state.kept] for state, _ in legs], np.float32),
-        )
+        filtered = np.array([state.post_filter for state, _ in legs], np.bool_)
         for turn in range(counts[0]):
             here = sum(count > turn for count in counts)
             samples = np.stack([hops[turn] for _, hops in legs[:here]])
-            enhanced = self._round(memory[:here], samples, tuning)
+            enhanced = self._round(memory[:here], samples, filtered[:here])
             for answer, each in zip(answers[:here], enhanced, strict=True):
                 answer[turn] = each
         for (state, _), row in zip(legs, memory, strict=True):
             state.row = row.copy()
 
-    def _round(self, memory: FloatArray, samples: FloatArray, tuning: Tuning) -> FloatArray:
+    def _round(self, memory: FloatArray, samples: FloatArray, filtered: BoolArray) -> FloatArray:
         """Advance rows [n, SIZE] in place by a hop each.
 
         A single leg is computed twice: for one row BLAS uses another product, with other bits.
         """
-        legs = np.arange(len(samples))
-        if len(legs) > 1:
-            return advance(self._network, Memories(memory), samples, tuning.of(legs))
-        twice = legs.repeat(2)
-        rows = memory[twice]
-        enhanced = advance(self._network, Memories(rows), samples[twice], tuning.of(twice))
+        if len(samples) > 1:
+            return advance(self._network, Memories(memory), samples, filtered)
+        rows = memory.repeat(2, axis=0)
+        twice = samples.repeat(2, axis=0), filtered.repeat(2)
+        enhanced = advance(self._network, Memories(rows), *twice)
         memory[:] = rows[:1]
         return enhanced[:1]

@@ -42,7 +42,7 @@ class DenoiseSettings(StageSettings):
         f"{BUNDLED}, which is installed, or the path of another export of it (.tar.gz)",
     )
     dfn_post_filter: bool = default_of("post_filter", False, " at some cost to the voice")
-    # With more, recognisers hear more wrong words in some noises than without: docs/quality.md.
+    # Of loud noise. With more, recognisers hear more wrong words in some noises: docs/quality.md.
     dfn_attenuation_limit: float | None = default_of(
         "attenuation_limit", 6.0, note=" (none: no limit)"
     )

@@ -28,6 +28,7 @@ from common.stage.api import (
 from denoise_worker import engines
 from denoise_worker.api import State
 from denoise_worker.leg import DenoiseLeg
+from denoise_worker.mixing import Mixer
 from denoise_worker.settings import DenoiseSettings
 
 OwnedLeg: TypeAlias = DenoiseLeg[State]
@@ -57,10 +58,10 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
     ) -> OwnedLeg:
         """See `Stage.open`."""
         options = assignment.work.options
-        make = partial(self._make, options)
+        make = partial(self._make, options), partial(self._mixing, options)
         if assignment.key != str(assignment.leg):
-            return DenoiseLeg(make, Recovery(None, recovery.emitted), able=False)
-        return DenoiseLeg(make, recovery, on=options.denoise)
+            return DenoiseLeg(*make, Recovery(None, recovery.emitted), able=False)
+        return DenoiseLeg(*make, recovery, on=options.denoise)
 
     def inputs(self, state: OwnedLeg) -> Mapping[Source, bytes]:
         """See `Stage.inputs`."""
@@ -116,11 +117,11 @@ class DenoiseStage(Stage[OwnedLeg, LegWork]):
         return [each for part in answers for each in part]
 
     def _make(self, options: SessionOptions, memory: bytes | None) -> State:
-        settings = self._settings
-        post_filter, limit = options.post_filter, options.attenuation_limit
-        state: State = self._model.open(
-            post_filter=settings.dfn_post_filter if post_filter is None else post_filter,
-            attenuation_limit=settings.dfn_attenuation_limit if limit is None else limit,
-            memory=memory,
-        )
+        own = options.post_filter
+        post_filter = self._settings.dfn_post_filter if own is None else own
+        state: State = self._model.open(post_filter=post_filter, memory=memory)
         return state
+
+    def _mixing(self, options: SessionOptions, memory: bytes | None) -> Mixer:
+        own = options.attenuation_limit
+        return Mixer(self._settings.dfn_attenuation_limit if own is None else own, memory)

@@ -4,8 +4,8 @@ Complex values are pairs in the last dimension, as a row has them. The transform
 matrices, which are what `denoise_worker.spectrum` makes of unit vectors: a product needs no plan of
 a library for Fourier transforms, and can be recorded for every batch size alike.
 
-The two values behind a leg's memory in its row are its options, which no checkpoint has: whether
-its post filter is on, and the share of the noisy signal that is mixed back.
+The value behind a leg's memory in its row is its option, which no checkpoint has: whether its post
+filter is on.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ from denoise_worker.torch_network import (
 )
 from denoise_worker.weights import BINS, ORDER, Weights
 
-OPTIONS = 2
+OPTIONS = 1
 """float32 behind a leg's memory in its row."""
 
 _KEPT, _SILENCE = float(spectrum.KEPT), float(spectrum.SILENCE)
@@ -64,7 +64,7 @@ class TorchFilter:
         filtered = _products(lower, coefficients.transpose(1, 2)).sum(dim=1)
         attenuated = upper[:, 0] * gains[:, self._upper_bands][..., None]
         enhanced = torch.cat((filtered, attenuated), dim=1)
-        enhanced = _tuned(enhanced, before, *rows[:, SIZE:].T)
+        enhanced = _tuned(enhanced, before, rows[:, SIZE])
         frames = enhanced.flatten(1) @ self._synthesis
         answer = frames[:, :HOP] + part["overlap"]
         part["overlap"].copy_(frames[:, HOP:])
@@ -105,11 +105,11 @@ def _products(one: Any, other: Any) -> Any:
     )
 
 
-def _tuned(enhanced: Any, noisy: Any, post_filter: Any, kept: Any) -> Any:
-    """Apply the legs' options, [n] each: a step is computed for all legs alike."""
+def _tuned(enhanced: Any, noisy: Any, post_filter: Any) -> Any:
+    """Apply the legs' option, [n]: a step is computed for all legs alike."""
     gains = torch.hypot(*enhanced.unbind(-1)) / (torch.hypot(*noisy.unbind(-1)) + 1e-12)
     sines = torch.sin(gains.clamp_(1e-12, 1) * (np.pi / 2))
     stronger = (1 + _BETA) / (1 + _BETA / sines.square())
     # Not a number in place of the ones: it would come from the host in each step.
     chosen = torch.where(post_filter[:, None] > 0, stronger, torch.ones_like(stronger))
-    return torch.lerp(enhanced * chosen[..., None], noisy, kept[:, None, None])
+    return enhanced * chosen[..., None]

@@ -16,7 +16,7 @@ from common.audio import FloatArray
 from common.errors import Misuse
 from common.rows import Row, Rows, Shape
 from denoise_worker.alignment import HOP
-from denoise_worker.api import check, initial_row, share_kept, stored
+from denoise_worker.api import check, initial_row, stored
 from denoise_worker.archive import read_weights
 from denoise_worker.memory_layout import SIZE, fresh_row
 from denoise_worker.torch_filtering import OPTIONS, TorchFilter
@@ -63,11 +63,10 @@ class TorchDeepFilter:
         self,
         *,
         post_filter: bool = False,
-        attenuation_limit: float | None = None,
         memory: bytes | None = None,
     ) -> TorchDenoiseState:
         """See `Engine.open`."""
-        options = np.array([post_filter, share_kept(attenuation_limit)], np.float32)
+        options = np.array([post_filter], np.float32)
         return TorchDenoiseState(self.rows, np.concatenate((initial_row(memory), options)))
 
     def run(self, legs: Sequence[tuple[TorchDenoiseState, FloatArray]]) -> list[FloatArray]:

@@ -14,8 +14,7 @@ def test_the_short_form_writes_every_figure(tmp_path, capsys):
     ]
     assert all(cost["milliseconds"] > 0 for cost in written["costs"])
     assert written["costs"][0]["to_official"] == written["costs"][1]["to_resampled"] == 1
-    options = {(d["post_filter"], d["attenuation_limit"]) for d in written["differences"]}
-    assert options == {(False, None), (True, None), (False, 12), (True, 6)}
+    assert {each["post_filter"] for each in written["differences"]} == {False, True}
     assert max(each["decibels"] for each in written["differences"]) < denoise.APART
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + len(written["costs"]) + 2 + len(written["differences"])

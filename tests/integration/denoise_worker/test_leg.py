@@ -13,6 +13,7 @@ from common.pipeline.control import End, Flush
 from common.stage.api import Audio, Done, Recovery, Relay
 from denoise_worker.alignment import DELAY, HOP
 from denoise_worker.leg import DenoiseLeg
+from denoise_worker.mixing import Mixer
 from denoise_worker.model import DeepFilter
 
 RATE = 16_000
@@ -28,6 +29,10 @@ def model():
 @pytest.fixture(scope="module")
 def make(model):
     return lambda memory: model.open(memory=memory)
+
+
+def mixing(memory):
+    return Mixer(6.0, memory)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +59,7 @@ def advance(model, leg, entries):
 
 @pytest.fixture(scope="module")
 def uninterrupted(model, make, entries):
-    leg = DenoiseLeg(make, Recovery(None, NOTHING))
+    leg = DenoiseLeg(make, mixing, Recovery(None, NOTHING))
     return [effect for entry in entries for effect in advance(model, leg, [entry])]
 
 
@@ -72,19 +77,19 @@ def test_a_flush_passes_40_ms_on_at_most(uninterrupted, entries):
 
 
 def test_all_at_once_gives_the_same_clean_stream(model, make, entries, uninterrupted):
-    effects = advance(model, DenoiseLeg(make, Recovery(None, NOTHING)), entries)
+    effects = advance(model, DenoiseLeg(make, mixing, Recovery(None, NOTHING)), entries)
     np.testing.assert_array_equal(audio(effects), audio(uninterrupted))
     assert effects[-1] == Done()
 
 
 def test_a_take_over_changes_no_sample(model, make, entries, uninterrupted):
-    old = DenoiseLeg(make, Recovery(None, NOTHING))
+    old = DenoiseLeg(make, mixing, Recovery(None, NOTHING))
     written = [effect for entry in entries[:200] for effect in advance(model, old, [entry])]
     saved = old.snapshot().state
     written += [effect for entry in entries[200:230] for effect in advance(model, old, [entry])]
     emitted = len(audio(written))
 
-    new = DenoiseLeg(make, Recovery(saved, StreamId(emitted, AUDIO_ORDER)))
+    new = DenoiseLeg(make, mixing, Recovery(saved, StreamId(emitted, AUDIO_ORDER)))
     assert new.reads_from == 200 * FRAME
     left = [entry for entry in entries if entry.stream_id > (new.reads_from, AUDIO_ORDER)]
     rest = advance(model, new, left)
@@ -96,6 +101,6 @@ def test_a_take_over_changes_no_sample(model, make, entries, uninterrupted):
 
 
 def test_a_checkpoint_stays_small(model, make, entries):
-    leg = DenoiseLeg(make, Recovery(None, NOTHING))
+    leg = DenoiseLeg(make, mixing, Recovery(None, NOTHING))
     advance(model, leg, entries[:100])
     assert len(leg.snapshot().state) < 30_000

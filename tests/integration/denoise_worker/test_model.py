@@ -12,13 +12,11 @@ import soxr
 
 from bench.official_dfn import denoised_whole
 from common.errors import Misuse, SettingsError
-from common.options import OPTIONS as SESSION_OPTIONS
 from denoise_worker.alignment import DELAY, HOP
 from denoise_worker.model import BATCH, DeepFilter
 from tests.integration.denoise_worker.engines import ENGINES, engine
 
 RATE = 16_000
-OPTION = SESSION_OPTIONS["attenuation_limit"]
 ROUNDING = 2**-20
 """What a sample may differ by among batch sizes: a thirtieth of PCM16's step."""
 
@@ -75,8 +73,6 @@ def denoised(deep_filter, noisy):
 OPTIONS = {
     "plain": {},
     "post filter": {"post_filter": True},
-    "limit": {"attenuation_limit": 12.0},
-    "both": {"post_filter": True, "attenuation_limit": 6.0},
 }
 
 
@@ -109,10 +105,7 @@ def test_any_cut_gives_the_same_bits(deep_filter, noisy, denoised, steps):
 def test_a_leg_is_denoised_alike_in_every_batch(deep_filter, noisy, denoised, batch):
     rng = np.random.default_rng(3)
     first = deep_filter.open()
-    others = [
-        deep_filter.open(post_filter=bool(leg % 2), attenuation_limit=6.0 if leg % 3 else None)
-        for leg in range(batch - 1)
-    ]
+    others = [deep_filter.open(post_filter=bool(leg % 2)) for leg in range(batch - 1)]
     answers = []
     for part in np.array_split(hops(noisy[: 2 * RATE]), 40):
         noises = [rng.uniform(-1, 1, (rng.integers(0, 9), HOP)) for _ in others]
@@ -134,12 +127,12 @@ def test_threads_do_not_disturb_each_other(noisy):
 
 
 def test_a_state_goes_on_from_its_dump(deep_filter, noisy, denoised):
-    state, parts = deep_filter.open(post_filter=True, attenuation_limit=9.0), []
+    state, parts = deep_filter.open(post_filter=True), []
     for part in np.array_split(hops(noisy), 5):
         memory = state.dump()
-        state = deep_filter.open(post_filter=True, attenuation_limit=9.0, memory=memory)
+        state = deep_filter.open(post_filter=True, memory=memory)
         parts += deep_filter.run([(state, part)])
-    whole = denoise(deep_filter, noisy, post_filter=True, attenuation_limit=9.0)
+    whole = denoise(deep_filter, noisy, post_filter=True)
     np.testing.assert_array_equal(np.concatenate(parts).reshape(-1)[DELAY:], whole)
 
 
@@ -198,25 +191,6 @@ def test_clean_speech_stays_as_it_was(deep_filter, clean):
     assert decibels(before, output[to_6_khz] - before) > 25
 
 
-def test_attenuation_limit_bounds_how_far_noise_falls(deep_filter, shared_speech):
-    noise = load(shared_speech / "noise_48k.wav")
-    settled = slice(3 * RATE // 2, None)  # the network takes this long to be sure it is noise
-    free, limited = (
-        denoise(deep_filter, noise, attenuation_limit=limit)[settled] for limit in (None, 12.0)
-    )
-    assert decibels(free, noise[settled]) < -20
-    assert decibels(limited, noise[settled]) == pytest.approx(-12, abs=1)
-
-
-def test_the_ends_of_a_calls_range_are_all_noise_and_no_limit(deep_filter, noisy, denoised):
-    low, high = OPTION.low, OPTION.high
-    untouched = denoise(deep_filter, noisy, attenuation_limit=low)
-    before, after = (np.fft.rfft(each[RATE:-RATE]) for each in (noisy, untouched))
-    below_6_khz = slice(0, len(before) * 3 // 4)  # the model's spectrum fades from 7 kHz on
-    assert decibels((after - before)[below_6_khz], before[below_6_khz]) < -40
-    np.testing.assert_array_equal(denoise(deep_filter, noisy, attenuation_limit=high), denoised)
-
-
 def levels(samples):
     """Level in dB of every 50 Hz bin of every 20 ms frame."""
     frames = samples[: len(samples) // 320 * 320].reshape(-1, 320) * np.hanning(320)
@@ -250,12 +224,6 @@ def test_what_would_spoil_a_state_is_refused_before_any_changes(deep_filter, noi
     with pytest.raises(Misuse):
         deep_filter.run([(state, good), (other, samples)])
     assert (state.dump(), other.dump()) == before
-
-
-@pytest.mark.parametrize("limit", [-0.1, -6.0, 100.1, float("nan")])
-def test_a_limit_outside_its_range_is_refused(deep_filter, limit):
-    with pytest.raises(Misuse, match="attenuation limit"):
-        deep_filter.open(post_filter=False, attenuation_limit=limit)
 
 
 def archive(path, members):

@@ -21,6 +21,7 @@ from common.pipeline.record import pack
 from common.pipeline.work import LEG_WORK, LegWork
 from common.stage.api import Assignment, Audio, Entry, Recovery
 from denoise_worker.alignment import DELAY, HOP
+from denoise_worker.mixing import Mixer
 from denoise_worker.model import DeepFilter
 from denoise_worker.settings import DenoiseSettings
 from denoise_worker.stage import DenoiseStage
@@ -99,7 +100,7 @@ def asked(**options: Any) -> LegWork:
 )
 async def test_a_call_chooses_and_null_leaves_it_to_the_worker(shared_speech, options, expected):
     speech, rate = soundfile.read(shared_speech / "noisy_snr0_48k.wav", dtype="float32")
-    heard = np.clip(soxr.resample(speech, rate, 16_000), -1, 1)[: 100 * HOP].astype(np.float32)
+    heard = np.clip(soxr.resample(speech, rate, 16_000), -1, 1)[: 300 * HOP].astype(np.float32)
     heard = pcm16_to_float(float_to_pcm16(heard))
     stage = DenoiseStage(DenoiseSettings(dfn_post_filter=True, dfn_attenuation_limit=20.0))
     await stage.start()
@@ -112,8 +113,10 @@ async def test_a_call_chooses_and_null_leaves_it_to_the_worker(shared_speech, op
     clean = np.frombuffer(b"".join(e.pcm for e in effects if isinstance(e, Audio)), "<i2")
 
     model = DeepFilter()
-    state = model.open(**{"attenuation_limit": 20.0, **expected})
+    limit = expected.pop("attenuation_limit", 20.0)
+    state = model.open(**expected)
     hops = np.concatenate((heard, np.zeros(DELAY, np.float32))).reshape(-1, HOP)
     (answer,) = model.run([(state, hops)])
-    wanted = np.frombuffer(float_to_pcm16(answer.reshape(-1)[DELAY:]), "<i2")
+    mixed = Mixer(limit).mix(heard, answer.reshape(-1)[DELAY:])
+    wanted = np.frombuffer(float_to_pcm16(mixed), "<i2")
     np.testing.assert_allclose(clean, wanted, atol=1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from denoise_worker.alignment import HOP
-from denoise_worker.filtering import Memories, Tuning, advance
+from denoise_worker.filtering import Memories, advance
 from denoise_worker.memory_layout import SIZE, fresh_row
 from denoise_worker.network import Network
 from denoise_worker.weights import Weights
@@ -24,18 +24,18 @@ def test_hops_and_memories_are_those_of_numpy(weights, legs):
     from denoise_worker.torch_filtering import TorchFilter
 
     rng = np.random.default_rng(legs)
-    post_filter, kept = np.arange(legs) % 2 > 0, np.linspace(0, 0.5, legs, dtype=np.float32)
+    post_filter = np.arange(legs) % 2 > 0
     mine = np.tile(fresh_row(), (legs, 1))
-    theirs = np.column_stack((mine, post_filter, kept)).astype(np.float32)
+    theirs = np.column_stack((mine, post_filter)).astype(np.float32)
     step, network = TorchFilter(weights, "cpu"), Network(weights)
     for _ in range(8):
         samples = rng.uniform(-0.5, 0.5, (legs, HOP)).astype(np.float32)
-        want = advance(network, Memories(mine), samples, Tuning(post_filter, kept[:, None]))
+        want = advance(network, Memories(mine), samples, post_filter)
         with torch.inference_mode():
             got = step(torch.from_numpy(theirs), torch.from_numpy(samples)).numpy()
         np.testing.assert_allclose(got, want, atol=1e-5)
         np.testing.assert_allclose(theirs[:, :SIZE], mine, rtol=1e-3, atol=2e-4)
-        np.testing.assert_array_equal(theirs[:, SIZE:], np.column_stack((post_filter, kept)))
+        np.testing.assert_array_equal(theirs[:, SIZE], post_filter)
 
 
 def test_silence_stays_silence(weights):
@@ -43,7 +43,7 @@ def test_silence_stays_silence(weights):
 
     step = TorchFilter(weights, "cpu")
     rows = torch.from_numpy(np.pad(fresh_row(), (0, OPTIONS))[None].repeat(2, axis=0))
-    rows[:, SIZE:] = torch.tensor([1.0, 0.5])  # with both options
+    rows[:, SIZE] = 1.0  # with the post filter
     with torch.inference_mode():
         for _ in range(5):
             assert not step(rows, torch.zeros(2, HOP)).any()
