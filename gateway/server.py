@@ -28,11 +28,11 @@ from gateway.admission.presence import Presence
 from gateway.admission.quota import Quota
 from gateway.admission.workers import Workers
 from gateway.calls.absence import Absence
-from gateway.calls.call import Patience, Services
 from gateway.calls.directory import Directory
 from gateway.calls.lost_work import LostWork
 from gateway.calls.maintenance import Maintenance
 from gateway.calls.opening import Openings
+from gateway.calls.services import Patience, Services
 from gateway.calls.silence import give_place, quiet_legs
 from gateway.calls.spans import NoSpans
 from gateway.calls.table import Calls

@@ -7,7 +7,6 @@ another gateway, gets another `Call` of the same id; this one is then released.
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from websockets.frames import CloseCode
@@ -17,61 +16,24 @@ from common.bus import wire
 from common.bus.keys import Leg
 from common.bus.reading import Cursor
 from common.options import SessionOptions
-from common.redis.link import Link
 from common.telemetry.logs import Log
-from common.telemetry.metrics import GatewayMetrics
-from gateway.access.meter import Meter, Used
+from gateway.access.meter import Used
 from gateway.calls.absence import Absence
 from gateway.calls.attendance import Attendance, Audience, Ending
-from gateway.calls.spans import Spans
+from gateway.calls.services import Services
 from gateway.calls.state import RUNNING, State, Step, after
-from gateway.calls.store import ERASED, Remains, SessionStore
+from gateway.calls.store import ERASED, Remains
 from gateway.downlink.output import Output
-from gateway.downlink.traces import Traces
-from gateway.feed.feed import Feed
 from gateway.protocols.commands import ACK, LAG, Coding
 from gateway.protocols.events import Ended, Failed, Final, GoingAway
 from gateway.record import SessionRecord
-from gateway.standby import Standby
 from gateway.uplink.intake import Intake
 from gateway.uplink.leg import StoredLeg
 from gateway.uplink.throttle import Throttle
-from gateway.uplink.writer import Uplink
 
 ELSEWHERE = "the call goes on over another connection"
 
 _log = Log(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long calls wait, in seconds.
-
-    `resume`: for a client whose connection broke; at most `absent` calls of one client wait.
-    `words`: for words still to come. `retention`: how long a finished transcript stays readable.
-    """
-
-    resume: float
-    absent: int
-    words: float
-    retention: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """What the calls of a gateway use. `forget` removes a call from admission's count."""
-
-    link: Link
-    uplink: Uplink
-    feed: Feed
-    traces: Traces
-    spans: Spans
-    store: SessionStore
-    metrics: GatewayMetrics
-    patience: Patience
-    absent: Standby[Absence]
-    meter: Meter
-    forget: Callable[[str], Coroutine[Any, Any, None]]
 
 
 class Call:

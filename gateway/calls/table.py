@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from gateway.calls.attendance import Audience
-from gateway.calls.call import Call, Services
+from gateway.calls.call import Call
+from gateway.calls.services import Services
 from gateway.calls.store import Acquired
 from gateway.protocols.commands import Coding
 from gateway.record import SessionRecord

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from common.bus import wire
 from common.bus.keys import Leg
 from common.bus.reading import Cursor
-from common.pipeline import speech, text
+from common.pipeline import text
 from common.pipeline.partial import PARTIAL_TEXT, PartialText
 from common.pipeline.speech import SPEECH_ENTRY
 from common.pipeline.stream_ids import BEGINNING
@@ -23,6 +23,7 @@ from gateway.answers.answering import Found
 from gateway.feed import showing
 from gateway.feed.answers import LegAnswers
 from gateway.feed.overlaps import Overlaps
+from gateway.feed.speech_events import SpeechEvent, speech_event
 from gateway.feed.turns import LegTurns
 from gateway.protocols.events import (
     Dtmf,
@@ -31,8 +32,6 @@ from gateway.protocols.events import (
     Gap,
     LineTrouble,
     Partial,
-    SpeechEnded,
-    SpeechStarted,
     Words,
 )
 
@@ -113,6 +112,14 @@ class LegResults:
         self.seen_item = self.turns.seen = max(self.seen_item, number)
         if isinstance(item, text.Final):
             self.seen_until = max(self.seen_until, item.end)
+
+    def has_told(self, event: SpeechEvent) -> bool:
+        """Return whether the client had what this event says before it resumed."""
+        if isinstance(event, Gap):
+            return event.end <= self.seen_until
+        if isinstance(event, Dtmf):
+            return event.at <= self.seen_until > 0  # before the first audio, a digit is at 0
+        return event.utterance <= self.seen_item
 
     def cursor(self, key: bytes) -> Cursor:
         """Return where to read on in one of this leg's streams."""
@@ -308,8 +315,8 @@ class Results:
             if (happened := wire.read_owned(entry, SPEECH_ENTRY)) is None:
                 continue
             for each in happened.events:
-                event = _speech_event(leg.leg.channel, each)
-                if event is not None and not _seen(leg, event):
+                event = speech_event(leg.leg.channel, each)
+                if event is not None and not leg.has_told(event):
                     events.append(event)
             trouble = happened.trouble
             if trouble is not None and trouble.at > leg.seen_until:
@@ -335,35 +342,3 @@ def _text(leg: LegResults, entry: wire.RawEntry) -> _Text:
         None if words is None else text.WORDS.unpack(words),
         None if committed is None else float(committed),
     )
-
-
-def _seen(leg: LegResults, event: SpeechStarted | SpeechEnded | Gap | Dtmf) -> bool:
-    """Whether this was settled for the client before it resumed."""
-    if isinstance(event, Gap):
-        return event.end <= leg.seen_until
-    if isinstance(event, Dtmf):
-        return event.at <= leg.seen_until > 0  # before the first audio, a digit is at 0
-    return event.utterance <= leg.seen_item
-
-
-def _speech_event(
-    channel: int, event: speech.Event
-) -> SpeechStarted | SpeechEnded | Gap | Dtmf | None:
-    match event:
-        case speech.Started(utterance, start, at):
-            return SpeechStarted(channel, utterance, start, at)
-        case speech.Ended(utterance, start, end, at, reason):
-            return SpeechEnded(
-                channel=channel,
-                utterance=utterance,
-                start=start,
-                end=end,
-                at=at,
-                reason=reason,
-            )
-        case speech.Gap(start, end):
-            return Gap(channel, start, end)
-        case speech.Dtmf(at, digit):
-            return Dtmf(channel, at, digit)
-        case _:
-            return None

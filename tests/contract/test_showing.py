@@ -17,10 +17,10 @@ MAKERS = {
     "Partial": {"feed/results.py"},
     "Words": {"feed/results.py"},
     "Keyword": {"feed/keywords.py"},
-    "SpeechStarted": {"feed/results.py"},
-    "SpeechEnded": {"feed/results.py"},
-    "Gap": {"feed/results.py"},
-    "Dtmf": {"feed/results.py"},
+    "SpeechStarted": {"feed/speech_events.py"},
+    "SpeechEnded": {"feed/speech_events.py"},
+    "Gap": {"feed/speech_events.py"},
+    "Dtmf": {"feed/speech_events.py"},
     "LineTrouble": {"feed/results.py"},
 }
 """Who makes the events that come of a call's results."""

@@ -24,7 +24,7 @@ from common.stage.api import Stage
 from common.stage.runner import Runner
 from common.telemetry.metrics import AsrMetrics, GatewayMetrics, StageMetrics, VadMetrics
 from gateway.access.principal import anonymous
-from gateway.calls.call import Services
+from gateway.calls.services import Services
 from gateway.calls.table import Calls
 from gateway.conversations.conversation import Conversation
 from gateway.conversations.reception import Reception

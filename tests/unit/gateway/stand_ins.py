@@ -26,9 +26,10 @@ from gateway.access.gate import Denied
 from gateway.access.meter import Meter
 from gateway.access.principal import Principal, anonymous
 from gateway.access.tenant_metrics import TenantMetrics
-from gateway.calls.call import Call, Patience, Services
+from gateway.calls.call import Call
 from gateway.calls.maintenance import Maintenance
 from gateway.calls.opening import Openings
+from gateway.calls.services import Patience, Services
 from gateway.calls.spans import NoSpans
 from gateway.calls.state import State
 from gateway.calls.store import SessionStore
