@@ -13,11 +13,10 @@ from asr_worker.prompting import distinct, without_circles
 from asr_worker.recording import GONE, Recording
 from asr_worker.scheduler import UtteranceScheduler
 from asr_worker.screening import screen_for
-from asr_worker.slots.listening import heard as heard_of
+from asr_worker.slots.listening import slot
 from common.audio import SAMPLE_RATE, float_to_pcm16, samples
 from common.bus.keys import Leg
 from common.bus.wire import Chunk
-from common.expectation import expectation
 from common.languages import ALIGNABLE
 from common.pipeline import stages
 from common.pipeline.partial import PartialText
@@ -93,7 +92,6 @@ class Utterance:
         self.screen = screen_for(work.options, shown, self.around)
         """What its texts pass before they are stored."""
         self._likely = likely
-        self._expected = expectation(work.options.expect)
         self._context = without_circles(work.options.context)
         self._keywords = distinct(work.options.keywords)
         by_words = self._options.weighs_pauses and self.live
@@ -169,7 +167,8 @@ class Utterance:
             likely=self._likely,
             context=self._context,
             keywords=self._keywords,
-            words=self._options.words or (final and (self.screen.hides or bool(self._expected))),
+            words=self._options.words
+            or (final and (self.screen.hides or bool(self._options.expect))),
             previous=decode.previous,
             unfixed_s=self._options.unfixed_chunk_num * self._options.chunk_size_sec,
             unfixed_token_num=self._options.unfixed_token_num,
@@ -184,8 +183,8 @@ class Utterance:
     def partial(self, action: PublishPartial) -> Effect:
         """Return the effect of showing a partial."""
         whole = self.scheduler.whole if action.paused else None
-        slot = None if whole is None else self._slot(action.text, whole[1])
-        told = (action.text, action.stable, action.language, action.paused, slot)
+        answer = None if whole is None else self._slot(action.text, whole[1])
+        told = (action.text, action.stable, action.language, action.paused, answer)
         text = PartialText(self.start, action.end, *told)
         return Show(self.number, text, self._work.gateway)
 
@@ -244,11 +243,8 @@ class Utterance:
 
     def _slot(self, text: str, hypothesis: Hypothesis) -> Slot | None:
         """Return what a text has of what was expected when the utterance began."""
-        if self._expected is None or not text:
-            return None
         sure = [word.probability for word in hypothesis.words or ()]
-        found = heard_of(text, hypothesis.language, self._expected, sure)
-        return Slot(self._options.expect, found)
+        return slot(self._options.expect, text, hypothesis.language, sure)
 
     def given_up(self, reason: str, end: int) -> list[Effect]:
         """Return the effect of dead-lettering [start, end) with its audio, before its final.

@@ -18,6 +18,7 @@
     python -m bench noise           words wrong in noise, by what VAD and the recogniser hear
     python -m bench nobody          words that are heard where nobody speaks
     python -m bench stable          how stable stable text is, what that costs, how late it comes
+    python -m bench slots           expected answers that are dictated: in one slot, right, and soon
     python -m bench turns           when utterances end, by silence alone and by what was said
     python -m bench words           how far the times of words are from where they were spoken
     python -m bench overload        twice the calls that fit: refusals, and the effect on the others
@@ -60,6 +61,7 @@ _BENCHMARKS = {
             "noise",
             "nobody",
             "stable",
+            "slots",
             "turns",
             "overload",
             "admission",

@@ -21,11 +21,16 @@ from common.bus.keys import Leg
 from common.bus.wire import Chunk, Control
 from common.options import SessionOptions
 from common.pipeline.control import End, Hint
+from common.pipeline.partial import PartialText
 from common.pipeline.speech import SpeechEntry
+from common.pipeline.text import Final
 from common.pipeline.trace import Decoding
 from common.pipeline.work import LegWork, UtteranceWork
-from common.stage.api import Effect, Emit, Entry, Offer
+from common.stage.api import Commit, Effect, Emit, Entry, Offer, Show
+from gateway.downlink.output import evidence_of
 from gateway.endpointing.tail import Place, hint
+from gateway.feed.answers import LegAnswers
+from gateway.protocols.events import Answer
 from vad_worker.framing import FRAME, energies
 from vad_worker.leg import VadLeg
 from vad_worker.level import amplify
@@ -50,13 +55,17 @@ class Decoder(Protocol):
 
 @dataclass
 class Heard:
-    """What came of one utterance: its final, decided at `at`, and the partials before it."""
+    """What came of one utterance: its final, decided at `at`, and the partials before it.
+
+    `answers`: what was told of an expected answer, and when.
+    """
 
     start: int
     end: int = 0
     at: int = 0
     text: str = ""
     partials: list[PublishPartial] = field(default_factory=list)
+    answers: list[tuple[int, Answer]] = field(default_factory=list)
 
 
 class Line:
@@ -84,6 +93,7 @@ class Line:
         heard: dict[int, Heard] = {}
         opened: list[Utterance] = []
         hints: list[tuple[int, Hint]] = []
+        answers = LegAnswers(_LEG.channel)
         for at in range(0, len(pcm), 2 * _MESSAGE):
             end = min(len(pcm), at + 2 * _MESSAGE) // 2
             due = [hint for when, hint in hints if when <= at // 2]
@@ -104,11 +114,19 @@ class Line:
                 heard[work.utterance] = Heard(work.start)
             for utterance in list(opened):
                 utterance.feed(spoken)
-                over, pauses = await self._advance(utterance, heard[utterance.number])
-                hints += [
-                    (end + self._answer, _hint(utterance.number, each, options)) for each in pauses
-                ]
-                if over:
+                one, told_at = heard[utterance.number], end + self._answer
+                final, pauses = await self._advance(utterance, one)
+                for said in pauses:
+                    answer = answers.weighed(utterance.number, said)
+                    one.answers += [
+                        (told_at, each) for each in answers.partial(utterance.number, said)
+                    ]
+                    place = Place(_LEG.channel, utterance.number, said.end)
+                    weighed = (said.text, said.language, options, evidence_of(answer))
+                    hints.append((told_at, hint(place, *weighed)))
+                if final is not None:
+                    told_of = answers.item(utterance.number, final)
+                    one.answers += [(told_at, each) for each in told_of]
                     opened.remove(utterance)
         return list(heard.values())
 
@@ -129,12 +147,12 @@ class Line:
 
     async def _advance(
         self, utterance: Utterance, heard: Heard
-    ) -> tuple[bool, list[PublishPartial]]:
+    ) -> tuple[Final | None, list[PartialText]]:
         """Do what is due until nothing is.
 
-        Return whether the final is there, and what was said before new pauses.
+        Return the final, if it is there, and what was said before new pauses.
         """
-        pauses: list[PublishPartial] = []
+        pauses: list[PartialText] = []
         while actions := utterance.scheduler.due():
             for action in actions:
                 match action:
@@ -144,17 +162,17 @@ class Line:
                         utterance.decoded(action.token, found, 0, stamps)
                     case PublishPartial():
                         heard.partials.append(action)
-                        pauses += [action] if action.paused else []
+                        shown = utterance.partial(action)
+                        assert isinstance(shown, Show)
+                        pauses += [shown.text] if action.paused else []
                     case PublishFinal():
                         heard.end, heard.text = action.end, action.hypothesis.text
                         heard.at = utterance.decided_at
-                        return True, pauses
-        return False, pauses
-
-
-def _hint(utterance: int, said: PublishPartial, options: SessionOptions) -> Hint:
-    """Return what the gateway says of a pause."""
-    return hint(Place(_LEG.channel, utterance, said.end), said.text, said.language, options)
+                        commit = utterance.final(action)
+                        assert isinstance(commit, Commit)
+                        assert isinstance(commit.item, Final)
+                        return commit.item, pauses
+        return None, pauses
 
 
 def _work(options: SessionOptions) -> LegWork:

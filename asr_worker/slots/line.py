@@ -33,6 +33,8 @@ class Line:
         self.row = row(atoms(self.chunks), self.chunks, 0)
         self.words = [each.word.replace("’", "'") for each in self.chunks]
         self._sure = sure if len(sure) == len(self.chunks) else ()
+        self._reached = 0
+        """The chunk behind the last group."""
         self._marks: tuple[tuple[Mark, list[list[str]]], ...] = (
             ("restarts", _phrases(_RESTARTS[self.language])),
             ("corrects", _phrases(_CORRECTIONS[self.language])),
@@ -46,8 +48,14 @@ class Line:
                     return Heard("", mark=mark), chunk + len(phrase)
         return None
 
+    @property
+    def behind(self) -> int:
+        """How many words follow the last group."""
+        return sum(not each.silent for each in self.chunks[self._reached :])
+
     def group(self, text: str, first: int, end: int) -> Heard:
         """Return a group said by the chunks [first, end): as sure as the least sure of them."""
+        self._reached = max(self._reached, end)
         sure = self._sure[first:end]
         return Heard(text, (round(min(sure), 4),) * len(text) if sure else None)
 

@@ -10,18 +10,24 @@ from asr_worker.slots.chosen import choice, decision
 from asr_worker.slots.line import Line
 from asr_worker.slots.spelled import spelled
 from asr_worker.slots.values import address, amount, day
-from common.expectation import Expectation
-from common.pipeline.slot import Heard
+from common.expectation import Expectation, expectation
+from common.pipeline.slot import Heard, Slot
 
 
-def heard(
-    text: str, language: str | None, wanted: Expectation, sure: Sequence[float] = ()
-) -> tuple[Heard, ...]:
-    """Return what a text has of what is wanted, in the order of speech.
+def slot(expected: str, text: str, language: str | None, sure: Sequence[float] = ()) -> Slot | None:
+    """Return what a text has of what is expected, None where nothing is.
 
     `sure` are the probabilities of the words that whitespace separates, empty if not known.
     """
+    wanted = expectation(expected)
+    if wanted is None or not text:
+        return None
     line = Line(text, language, sure)
+    return Slot(expected, heard(line, wanted), line.behind)
+
+
+def heard(line: Line, wanted: Expectation) -> tuple[Heard, ...]:
+    """Return what a text has of what is wanted, in the order of speech."""
     match wanted.kind:
         case "digits" | "alphanumeric" | "letters":
             return tuple(spelled(line, wanted.kind))

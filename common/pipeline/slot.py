@@ -26,8 +26,10 @@ class Heard:
 class Slot:
     """What an utterance has of an answer; `expected` is the option in force where it began.
 
+    `behind`: words that follow the last of it.
     Answers are put together over utterances where results are read, see `gateway.answers`.
     """
 
     expected: str
     heard: tuple[Heard, ...]
+    behind: int = sparse(0)

@@ -1,7 +1,7 @@
 """The answer to what was asked, in what was heard of it. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from common.expectation import Expectation
@@ -51,11 +51,23 @@ def answer(utterances: Sequence[Sequence[Heard]], wanted: Expectation) -> Found:
 
 def _spelled(found: Sequence[Reading], wanted: Expectation) -> Found:
     fit = [each for each in found if _fits(each.text, wanted)]
+    fit = fit or [each for each in _once(found[0], wanted) if _fits(each.text, wanted)]
     longest = wanted.lengths[-1] if wanted.lengths else 0
     short = [each for each in found if not longest or len(each.text) <= longest]
     chosen = (fit or short or found)[0]
     complete = bool(fit) and len(chosen.text) == longest
     return _of(chosen, fit, complete=complete)
+
+
+def _once(said: Reading, wanted: Expectation) -> Iterator[Reading]:
+    """Yield what is as long as is wanted without characters that were said again directly."""
+    text = said.text
+    for more in (len(text) - length for length in wanted.lengths):
+        for at in range(len(text) - 2 * more, -1, -1) if more > 1 else ():
+            if text[at : at + more] == text[at + more : at + 2 * more]:
+                left = text[:at] + text[at + more :]
+                sure = said.sure and said.sure[:at] + said.sure[at + more :]
+                yield Reading((Heard(left, sure or None),))
 
 
 def _fits(text: str, wanted: Expectation) -> bool:

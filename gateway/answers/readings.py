@@ -1,9 +1,9 @@
 """What was dictated, in the ways it can be understood. Pure.
 
 A correction replaces as much as it says: "four five six, no, seven" is 457. It may as well replace
-one character or one group and go on, or all. A group may be said again, and an utterance may begin
-the number from its start. Each such reading has a cost, and what was asked for chooses among them:
-of those that fit it the cheapest, else the cheapest of all.
+fewer characters or one group and go on, or all. A group may be said again, and an utterance may
+begin the number from its start. Each such reading has a cost, and what was asked for chooses among
+them: of those that fit it the cheapest, else the cheapest of all.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,11 +11,14 @@ from dataclasses import dataclass
 
 from common.pipeline.slot import Heard
 
-_BEAM = 16
+_BEAM = 32
 """Readings that are followed."""
+_MOST_REPLACED = 8
+"""Characters that a correction replaces before it goes on."""
 _OTHERWISE, _AGAIN, _AFTER_ALL, _ANEW = 1, 2, 3, 3
 """The costs of a correction that replaces more or less than it says, of a group said again, of a
-correction that corrects nothing, and of an utterance that begins from the start."""
+correction that corrects nothing, and of an utterance that begins from the start. One that does not
+begin as what it replaces costs one more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +81,19 @@ def _with(one: Reading, group: Heard, corrects: bool, in_characters: bool) -> li
         )
     replaced = _in_place(said, group)
     usual = (*_without(said, size), group) if in_characters else replaced
-    others = ((*_without(said, 1), group), replaced, (group,))
-    return [
+    found = [
         Reading(usual, cost),
-        *(Reading(each, cost + _OTHERWISE) for each in others),
+        Reading(replaced, cost + _OTHERWISE),
+        Reading((group,), cost + _OTHERWISE),
         Reading(appended, cost + _AFTER_ALL),
     ]
+    if in_characters:
+        text = one.text
+        for count in range(1, min(size, _MOST_REPLACED, len(text) + 1)):
+            likely = text[-count] == group.text[0]
+            more = cost + _OTHERWISE + (not likely)
+            found.append(Reading((*_without(said, count), group), more))
+    return found
 
 
 def _in_place(groups: Sequence[Heard], group: Heard) -> tuple[Heard, ...]:

@@ -148,7 +148,7 @@ class Output:
             return None
         place = tail.Place(pause.channel, pause.utterance, pause.said.end)
         said = pause.said
-        answer = _evidence(pause.answer)
+        answer = evidence_of(pause.answer)
         found = tail.hint(place, said.text, said.language, self._options, answer)
         told = found.eager or found.silence != samples(self._options.silence_threshold)
         return found if told else None
@@ -183,7 +183,8 @@ class Output:
         return event
 
 
-def _evidence(answer: Found | None) -> tail.Evidence | None:
+def evidence_of(answer: Found | None) -> tail.Evidence | None:
+    """Return what an answer says of a pause behind it; None if there is none."""
     if answer is None or not (answer.complete or answer.begun):
         return None
     return tail.Evidence.FILLED if answer.complete else tail.Evidence.AWAITED

@@ -8,7 +8,7 @@ finals of all earlier ones waits for them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.audio import samples
 from common.expectation import expectation
@@ -22,6 +22,8 @@ FORGOTTEN = samples(30.0)
 """How long after a part of an answer another may come."""
 _MOST_HEARD = 64
 """Groups and words of an answer: those before are forgotten."""
+_MOST_BEHIND = 2
+"""Words behind a part of an answer where more of it is to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,9 @@ class LegAnswers:
         """Return the answer so far, before a pause; None if nothing was asked."""
         if partial.slot is None:
             return None
-        return self._hear(utterance, partial, partial.slot)[0]
+        found, _ = self._hear(utterance, partial, partial.slot)
+        # Who goes on with other words is not dictating.
+        return found if partial.slot.behind <= _MOST_BEHIND else replace(found, begun=False)
 
     def item(self, number: int, item: Item) -> list[Answer]:
         """Read an item of the text; what is returned comes before it."""

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr_worker.slots.line import Line
 from asr_worker.slots.listening import heard
 from common.expectation import expectation
 from common.pipeline.slot import Heard
@@ -15,7 +16,7 @@ WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 def found(wanted: str, *texts: str, language: str | None = "English") -> Found:
     expected = expectation(wanted)
     assert expected is not None
-    return answer([heard(text, language, expected) for text in texts], expected)
+    return answer([heard(Line(text, language), expected) for text in texts], expected)
 
 
 def said(wanted: str, *texts: str, language: str | None = "English") -> tuple[str, bool, bool]:
@@ -37,6 +38,8 @@ def said(wanted: str, *texts: str, language: str | None = "English") -> tuple[st
         ("Five five five.", "Zero one nine nine.", "Four seven three.", "No, two."),
         ("Five five five.", "Zero one eight eight.", "I mean, nine nine.", "Four seven two."),
         ("Five five five, oh.", "Five five five, oh one nine nine, four seven two."),
+        ("5 5 5 0 1 8, sorry, 0 1 9 9 4 7 2",),
+        ("5 5 5 0 1 9 9 0 1 9 9 4 7 2",),
         ("Nine nine.", "Let me start over. Five five five, oh one nine nine, four seven two."),
         ("Five five five.", "Five five five, oh one nine nine.", "Four seven two."),
     ],
@@ -153,7 +156,7 @@ def test_an_amount_is_whole_with_its_unit():
 def test_each_character_is_as_sure_as_its_word():
     expected = expectation("digits 3")
     assert expected is not None
-    heard_ = heard("one double two", "English", expected, (0.5, 0.75, 0.25))
+    heard_ = heard(Line("one double two", "English", (0.5, 0.75, 0.25)), expected)
     assert answer([heard_], expected).sure == (0.5, 0.25, 0.25)
     unsure = (*heard_, Heard("", mark="corrects"), Heard("3"))
     assert answer([unsure], expected).sure == ()

@@ -1,5 +1,6 @@
 """The answers of a leg, over its utterances."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -111,6 +112,14 @@ def test_without_a_question_there_is_no_answer():
     assert answers.partial(2, paused(2, None)) == []
     assert answers.weighed(2, paused(2, None)) is None
     assert answers.item(2, End()) == []
+
+
+@pytest.mark.parametrize(("behind", "begun"), [(0, True), (2, True), (3, False)])
+def test_who_goes_on_with_other_words_is_not_waited_for(behind, begun):
+    answers = LegAnswers(0)
+    found = answers.weighed(1, paused(1, replace(slot("12"), behind=behind)))
+    assert found is not None
+    assert (found.value, found.begun) == ("12", begun)
 
 
 def test_what_an_answer_keeps_is_bounded():
