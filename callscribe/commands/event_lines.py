@@ -13,7 +13,9 @@ from callscribe.client.messages import (
     Keyword,
     LineTrouble,
     Resumed,
+    Slot,
 )
+from callscribe.client.turns import TurnOverlap
 
 _PROBLEMS = {"low_level": "speech too quiet", "clipping": "speech cut off at full scale"}
 
@@ -70,6 +72,12 @@ def line_of(event: Event, name: str) -> str | None:
         case LineTrouble():
             what = _PROBLEMS.get(event.problem, printable(event.problem))
             return f"{span(event.at, event.at)} {name}: ({what}: {event.level:g} dBFS)"
+        case Slot() if event.is_final and event.value:
+            what = f"{printable(event.question or event.expected)}: {printable(event.value)}"
+            return f"{span(event.start, event.end)} {name}: ({what})"
+        case TurnOverlap(interrupted=True):
+            other = f"interrupted channel {event.other_channel}"
+            return f"{span(event.start, event.end)} {name}: ({other})"
         case Error():
             return f"server: {printable(event.message)} ({printable(event.code)})"
         case Resumed():

@@ -10,7 +10,15 @@ from common.settings import FlagParser
 from gateway.protocols.api import ClientError
 from gateway.protocols.options import readers
 
-SHOWN: tuple[EventName, ...] = ("speech_started", "speech_ended", "gap", "keyword")
+SHOWN: tuple[EventName, ...] = (
+    "speech_started",
+    "speech_ended",
+    "gap",
+    "keyword",
+    "line",
+    "slot",
+    "turn_overlap",
+)
 """What every command that shows a call wants to be told."""
 _TYPES = {Kind.INT: int, Kind.FLOAT: float}
 _METAVARS = {

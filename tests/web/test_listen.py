@@ -6,8 +6,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from callscribe.client.options import Options
+from callscribe.sync import connect
 from tests.integration.conftest import RunningStack
-from tests.web.listening import calling, faults, overflow, said, tab, turns, wait_for_state
+from tests.integration.pipeline.calls import pcm16, split
+from tests.integration.pipeline.test_turns import interrupted
+from tests.web.listening import (
+    LABELS,
+    calling,
+    faults,
+    overflow,
+    said,
+    tab,
+    turns,
+    wait_for_state,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -55,6 +68,27 @@ def test_a_call_is_read_as_it_is_said_and_a_late_reader_gets_the_same(
         assert marked == set(keywords)
         assert faults(early, axe) == []
         assert faults(late, axe) == []
+
+
+def test_interruptions_and_answers_are_marked(
+    stack: RunningStack, address: str, chromium: "Browser", axe: str
+):
+    form = Options(
+        channels=2,
+        channel_labels=LABELS,
+        conversation_id="interrupted",
+        endpointing="bot",
+        expect="digits",
+        language="English",
+    )
+    with connect(stack.url, form) as call:
+        assert list(call.transcribe(split(pcm16(interrupted()), 6_400)))
+    with tab(chromium) as page:
+        page.goto(f"{address}/#listen/interrupted")
+        wait_for_state(page, "ended")
+        page.locator(".mark.interrupted", has_text="caller interrupted agent").wait_for()
+        page.locator(".mark.slot", has_text="caller answered: digits 123").wait_for()
+        assert faults(page, axe) == []
 
 
 @pytest.fixture(scope="module")

@@ -83,13 +83,19 @@ async def test_an_end_is_announced_taken_back_and_told(stack: RunningStack):
     assert turns.messages.index(ended) == turns.messages.index(final) - 1
 
 
-async def test_both_readers_of_a_call_are_told_alike_who_interrupted_whom(stack: RunningStack):
+def interrupted() -> FloatArray:
+    """Return a call, float32 [n, 2] at 16 kHz: who counts comes into the other's last second."""
     fox, counting = spoken("quick_brown_fox"), spoken("counting")
     before = np.zeros(len(fox) - samples(1.0), np.float32)
     legs = [said(0.5, fox), said(0.5, before, counting)]
     audio = np.zeros((max(map(len, legs)) + samples(1.5), 2), np.float32)
     for channel, leg in enumerate(legs):
         audio[: len(leg), channel] = leg
+    return audio
+
+
+async def test_both_readers_of_a_call_are_told_alike_who_interrupted_whom(stack: RunningStack):
+    audio = interrupted()
     events = ["turn_ended", "turn_overlap"]
     options = {"channels": 2, "events": events, "endpointing": "turn", "words": True}
     async with line(stack.url) as client:

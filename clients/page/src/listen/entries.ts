@@ -26,18 +26,22 @@ export interface Turn {
   readonly stable: number;
   readonly final: boolean;
   readonly hits: readonly Hit[];
+  /** Whether it is no more than a listener's sign. */
+  readonly listens: boolean;
+  /** How many masks its text has. */
+  readonly hidden: number;
 }
 
 /** Something that happened and is no speech. */
 export interface Mark {
-  readonly kind: "begun" | "ended" | "gap" | "dtmf" | "failed";
+  readonly kind: "begun" | "ended" | "gap" | "dtmf" | "failed" | "line" | "slot" | "interrupted";
   readonly key: string;
   readonly session: string;
   /** Null for a whole call. */
   readonly leg: Leg | null;
   readonly at: number;
   readonly end: number;
-  /** The digit, or the message of what failed. */
+  /** The digit, the problem, the answer, the other channel, or the message of what failed. */
   readonly text: string;
 }
 

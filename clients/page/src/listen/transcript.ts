@@ -1,5 +1,5 @@
 import { Entries, ofCall, turnKey } from "./entries.js";
-import type { Entry, Hit, Leg, OpenSpeech, Turn } from "./entries.js";
+import type { Entry, Hit, Leg, Mark, OpenSpeech, Turn } from "./entries.js";
 import type { ReaderMessage, ReaderSessionCreated } from "callscribe";
 
 interface Session {
@@ -9,6 +9,40 @@ interface Session {
 }
 
 type Told<K extends ReaderMessage["type"]> = Extract<ReaderMessage, { type: K }>;
+
+type Happening =
+  | Told<"gap">
+  | Told<"dtmf">
+  | Told<"line">
+  | Told<"slot">
+  | Told<"turn_overlap">;
+
+interface Marked extends Pick<Mark, "kind" | "text"> {
+  start: number;
+  end: number;
+}
+
+/** What is marked of something that happened, in seconds of its call; null for nothing. */
+function marked(told: Happening): Marked | null {
+  switch (told.type) {
+    case "gap":
+      return { kind: "gap", text: "", start: told.start, end: told.end };
+    case "dtmf":
+      return { kind: "dtmf", text: told.digit, start: told.at, end: told.at };
+    case "line":
+      return { kind: "line", text: told.problem, start: told.at, end: told.at };
+    case "slot": {
+      if (!told.is_final || !told.value) return null;
+      const text = `${told.question ?? told.expected} ${told.value}`;
+      return { kind: "slot", text, start: told.end, end: told.end };
+    }
+    case "turn_overlap": {
+      if (!told.interrupted) return null;
+      const { other_channel, start, end } = told;
+      return { kind: "interrupted", text: String(other_channel), start, end };
+    }
+  }
+}
 
 /**
  * What readers of calls have been told, as entries in the order of their beginnings.
@@ -21,6 +55,8 @@ export class Transcript {
   readonly #legs: Leg[] = [];
   readonly #entries = new Entries();
   readonly #speech = new Map<string, OpenSpeech>();
+  /** Utterances that are no more than a listener's sign: it is told before their final. */
+  readonly #listeners = new Set<string>();
   #began = 0;
   #reached = 0;
 
@@ -70,7 +106,16 @@ export class Transcript {
         return null;
       case "gap":
       case "dtmf":
+      case "line":
+      case "slot":
+      case "turn_overlap":
         this.#mark(session, message);
+        return null;
+      case "turn_ended":
+        if (message.backchannel) {
+          const leg = this.#leg(session, message.channel);
+          this.#listeners.add(turnKey(leg, message.utterance));
+        }
         return null;
       case "error":
         this.#failed(session, message);
@@ -155,6 +200,8 @@ export class Transcript {
       stable: told.type === "final" ? told.text.length : told.stable,
       final,
       hits: known?.hits ?? [],
+      listens: final && this.#listeners.has(turnKey(leg, told.utterance)),
+      hidden: told.type === "final" ? (told.redacted?.length ?? 0) : 0,
     };
   }
 
@@ -186,14 +233,17 @@ export class Transcript {
     this.#reach(told.at + offset);
   }
 
-  #mark(session: Session, told: Told<"gap"> | Told<"dtmf">): void {
+  #mark(session: Session, told: Happening): void {
+    const what = marked(told);
+    if (!what) return;
     const leg = this.#leg(session, told.channel);
     const offset = this.#offset(session);
-    const [start, end] = told.type === "gap" ? [told.start, told.end] : [told.at, told.at];
-    const text = told.type === "dtmf" ? told.digit : "";
-    const key = `${leg.session} ${leg.channel} ${told.type} ${start} ${text}`;
+    const { kind, start, end, text } = what;
+    // What is heard of an answer is told once more with each of its utterances: the last one counts.
+    const name = told.type === "slot" ? told.slot : `${start} ${text}`;
+    const key = `${leg.session} ${leg.channel} ${kind} ${name}`;
     const place = { session: leg.session, leg, at: start + offset, end: end + offset };
-    this.#entries.put({ kind: told.type, key, text, ...place });
+    this.#entries.put({ kind, key, text, ...place });
     this.#reach(end + offset);
   }
 

@@ -123,6 +123,8 @@ function TurnCard({ placed, legs, found, current }: TurnCardProps): ComponentChi
       <p class="about">
         <b>{roleOf(turn.leg, legs)}</b> <time>{clock(turn.at)}</time>
         {!turn.final && <span class="sr-only">{texts.open}</span>}
+        {turn.listens && <span class="sign">{texts.listens}</span>}
+        {turn.hidden > 0 && <span class="sign">{texts.hidden(turn.hidden)}</span>}
         {overlap >= 0.05 && <span class="overlap">{texts.overlap(duration(overlap))}</span>}
       </p>
       <p class="text" dir="auto">
@@ -173,6 +175,16 @@ function said(mark: Mark, legs: readonly Leg[], began: number): string {
       return marks.gap(duration(mark.end - mark.at));
     case "dtmf":
       return marks.dtmf(mark.text);
+    case "line":
+      return marks.line[mark.text as keyof typeof marks.line] ?? mark.text;
+    case "slot":
+      return marks.slot(mark.text);
+    case "interrupted": {
+      const other = legs.find(
+        ({ session, channel }) => session === mark.session && channel === Number(mark.text),
+      );
+      return marks.interrupted(other ? roleOf(other, legs) : texts.channel(Number(mark.text)));
+    }
     case "failed":
       return mark.text;
   }

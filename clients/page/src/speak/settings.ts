@@ -136,7 +136,10 @@ export function callOptions(settings: Settings): CallOptions {
     words: settings.words,
     interim_results: settings.interim_results,
     keyword_distance: settings.keyword_distance,
-    events: ["speech_started", "speech_ended", "gap", "dtmf", "keyword", "lag", "audio_ack"],
+    events: [
+      "speech_started", "speech_ended", "gap", "dtmf", "line", "keyword", "lag", "audio_ack",
+      "turn_ended", "turn_overlap",
+    ],
   };
   if (settings.channels === 2) options.channel_labels = settings.labels;
   for (const name of GIVEN_WHERE_SET) give(options, settings, name);

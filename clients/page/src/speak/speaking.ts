@@ -110,7 +110,7 @@ export class Speaking {
   clear(): void {
     const { transcript, state } = this.shown.value;
     const open = isOver(state) ? [] : transcript.open;
-    this.#show({ transcript: { items: [], open }, earlier: [] });
+    this.#show({ transcript: { ...transcript, items: [], open }, earlier: [] });
   }
 
   dismiss(warning: ErrorMessage): void {
@@ -164,6 +164,9 @@ export class Speaking {
     call.on("keyword", text);
     call.on("gap", text);
     call.on("dtmf", text);
+    call.on("line", text);
+    call.on("turn_ended", text);
+    call.on("turn_overlap", text);
   }
 
   #entered(state: CallState, call: Call): void {

@@ -25,16 +25,21 @@ export interface Turn {
   /** Why there are no times of words; "" otherwise. */
   unavailable: string;
   hits: readonly Hit[];
+  /** Whether it is no more than a listener's sign. */
+  listens: boolean;
+  /** How many masks its text has. */
+  hidden: number;
 }
-/** Lost audio, or a signalled digit. */
+/** Lost audio, a signalled digit, trouble of the line, or an interruption. */
 export interface Note {
-  kind: "gap" | "dtmf";
+  kind: "gap" | "dtmf" | "line" | "interrupted";
   key: string;
   channel: number;
   label: string;
   start: number;
   end: number;
-  digit: string;
+  /** The digit, the problem, or the channel that was interrupted. */
+  about: string;
 }
 export type Item = Turn | Note;
 
@@ -44,9 +49,11 @@ export interface Transcript {
   items: readonly Item[];
   /** Open utterances, by their channel. */
   open: readonly Turn[];
+  /** Keys of turns that are listeners' signs: it is told before their final. */
+  signs: readonly string[];
 }
 
-export const EMPTY: Transcript = { items: [], open: [] };
+export const EMPTY: Transcript = { items: [], open: [], signs: [] };
 
 /** The transcript after an event. */
 export function heard(before: Transcript, event: CallEvent): Transcript {
@@ -60,16 +67,24 @@ export function heard(before: Transcript, event: CallEvent): Transcript {
     case "keyword":
       return changed(before, event, (turn) => ({ ...turn, hits: withHit(turn.hits, event) }));
     case "gap":
-      return withNote(before, noteOf("gap", event, event.start, event.end));
+      return withNote(before, noteOf("gap", event, event));
     case "dtmf":
-      return withNote(before, { ...noteOf("dtmf", event, event.at, event.at), digit: event.digit });
+      return withNote(before, noteOf("dtmf", event, at(event), event.digit));
+    case "line":
+      return withNote(before, noteOf("line", event, at(event), event.problem));
+    case "turn_overlap":
+      if (!event.interrupted) return before;
+      return withNote(before, noteOf("interrupted", event, event, String(event.other_channel)));
+    case "turn_ended":
+      if (!event.backchannel) return before;
+      return { ...before, signs: [...before.signs, keyOf(event)] };
     default:
       return before;
   }
 }
 
 /** The text of finished turns, one line each, for the clipboard. */
-export function plainText(transcript: Transcript): string {
+export function plainText(transcript: Pick<Transcript, "items">): string {
   const turns = transcript.items.filter((each) => each.kind === "turn");
   return turns.map((turn) => (turn.label ? `${turn.label}: ${turn.text}` : turn.text)).join("\n");
 }
@@ -90,7 +105,10 @@ function finished(before: Transcript, event: FinalMessage): Transcript {
   if (!event.text) return { ...before, open }; // the answer to a flush where nothing was open
   const turn = { ...turnOf(event, hitsOf(before, event)), final: true, ...wordsOf(event) };
   turn.pending = event.words_pending ?? false;
-  return { items: inserted(before.items, turn), open };
+  turn.listens = before.signs.includes(key);
+  turn.hidden = event.redacted?.length ?? 0;
+  const signs = before.signs.filter((each) => each !== key);
+  return { items: inserted(before.items, turn), open, signs };
 }
 
 function turnOf(event: PartialMessage | FinalMessage, hits: readonly Hit[]): Turn {
@@ -110,6 +128,8 @@ function turnOf(event: PartialMessage | FinalMessage, hits: readonly Hit[]): Tur
     pending: false,
     unavailable: "",
     hits,
+    listens: false,
+    hidden: 0,
   };
 }
 
@@ -124,11 +144,16 @@ function withNote(before: Transcript, note: Note): Transcript {
 }
 
 function noteOf(
-  kind: "gap" | "dtmf", event: Pick<OfUtterance, "channel" | "label">, start: number, end: number,
+  kind: Note["kind"], event: Pick<OfUtterance, "channel" | "label">,
+  { start, end }: Pick<Note, "start" | "end">, about = "",
 ): Note {
   const channel = event.channel;
   const key = `${kind}.${channel}.${start}`;
-  return { kind, key, channel, label: event.label ?? "", start, end, digit: "" };
+  return { kind, key, channel, label: event.label ?? "", start, end, about };
+}
+
+function at(event: { at: number }): Pick<Note, "start" | "end"> {
+  return { start: event.at, end: event.at };
 }
 
 /** A keyword is told once, after the first text that has it: later texts of the turn keep it. */
@@ -158,5 +183,5 @@ function changed(before: Transcript, event: OfUtterance, change: (turn: Turn) =>
   const key = keyOf(event);
   const apply = <T extends Item>(each: T): T =>
     each.kind === "turn" && each.key === key ? (change(each) as T) : each;
-  return { items: before.items.map(apply), open: before.open.map(apply) };
+  return { ...before, items: before.items.map(apply), open: before.open.map(apply) };
 }

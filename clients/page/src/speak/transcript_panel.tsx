@@ -60,7 +60,7 @@ function Announced({ transcript }: { transcript: Transcript }): ComponentChild {
     const turns = transcript.items.filter((each) => each.kind === "turn");
     const fresh = turns.filter((each) => !told.current.has(each.key));
     told.current = new Set(turns.map((each) => each.key));
-    if (fresh.length) setText(plainText({ items: fresh, open: [] }));
+    if (fresh.length) setText(plainText({ items: fresh }));
   }, [transcript.items]);
   return <div class="sr-only announced" aria-live="polite">{text}</div>;
 }

@@ -27,7 +27,7 @@ function TurnLine({ turn }: { turn: Turn }): ComponentChild {
       <div class="said">
         {final ? <Words turn={turn} />
           : <p>{segments(turn.text, [], turn.hits, turn.stable).map(plain)}</p>}
-        <p class="about">{language ?? ""}{wordsState(turn)}</p>
+        <p class="about">{language ?? ""}{wordsState(turn)}{signs(turn)}</p>
       </div>
     </li>
   );
@@ -45,6 +45,10 @@ function Head({ start, label }: { start: number; label: string }): ComponentChil
 function wordsState({ pending, unavailable }: Turn): ComponentChild {
   if (unavailable) return <span title={unavailable}> · {texts.unavailable}</span>;
   return pending && ` · ${texts.pending}`;
+}
+
+function signs({ listens, hidden }: Turn): string {
+  return (listens ? ` · ${texts.listens}` : "") + (hidden ? ` · ${texts.hidden(hidden)}` : "");
 }
 
 function plain({ text, hit, unstable }: Segment): ComponentChild {
@@ -83,11 +87,24 @@ function Words({ turn }: { turn: Turn }): ComponentChild {
 }
 
 function NoteLine({ note }: { note: Note }): ComponentChild {
-  const { kind, start, end, label, channel, digit } = note;
+  const { start, label, channel } = note;
   return (
     <li class={`turn remark leg-${channel}`}>
       <Head start={start} label={label} />
-      <p>{kind === "gap" ? texts.gap(duration(end - start)) : texts.digit(digit)}</p>
+      <p>{remark(note)}</p>
     </li>
   );
+}
+
+function remark({ kind, start, end, about }: Note): string {
+  switch (kind) {
+    case "gap":
+      return texts.gap(duration(end - start));
+    case "dtmf":
+      return texts.digit(about);
+    case "line":
+      return texts.line[about as keyof typeof texts.line] ?? about;
+    case "interrupted":
+      return texts.interrupted(strings.speak.leg(Number(about)));
+  }
 }

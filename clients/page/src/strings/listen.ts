@@ -44,6 +44,8 @@ export const listen = {
   toEnd: "Back to the end",
   overlap: (seconds: string) => `at the same time: ${seconds}`,
   open: "still speaking",
+  listens: "listening",
+  hidden: (count: number) => `${count} hidden`,
   keywordAlso: (keyword: string) => `keyword: ${keyword}`,
   marks: {
     begun: (time: string) => `call begun ${time}`,
@@ -52,6 +54,12 @@ export const listen = {
     endedOne: (session: string) => `call ${session} ended`,
     gap: (seconds: string) => `${seconds} of audio were lost`,
     dtmf: (digit: string) => `pressed ${digit}`,
+    line: {
+      low_level: "is too quiet to be heard well",
+      clipping: "is too loud: the sound is cut off",
+    },
+    slot: (answer: string) => `answered: ${answer}`,
+    interrupted: (other: string) => `interrupted ${other}`,
   },
   find: {
     label: "Find in the transcript",

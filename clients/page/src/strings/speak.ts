@@ -58,6 +58,13 @@ export const speak = {
     earlier: (number: number) => `Earlier call ${number}`,
     gap: (length: string) => `${length} of sound were lost here and not recognised`,
     digit: (digit: string) => `Key ${digit} was pressed`,
+    line: {
+      low_level: "Too quiet to be heard well: come closer, or turn the microphone up",
+      clipping: "Too loud, the sound is cut off: turn the microphone down",
+    },
+    interrupted: (other: string) => `Interrupted ${other}`,
+    listens: "listening",
+    hidden: (count: number) => `${count} hidden`,
     pending: "Times of the words follow",
     unavailable: "No times of the words",
     word: (word: string, start: string, end: string, percent: number) => `${word} · ${start} to ${end} · ${percent} % sure`,

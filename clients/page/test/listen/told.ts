@@ -1,4 +1,10 @@
-import type { ReaderMessage, ReaderSessionCreated } from "callscribe";
+import type {
+  ReaderMessage,
+  ReaderSessionCreated,
+  Redaction,
+  SlotMessage,
+  TurnOverlapMessage,
+} from "callscribe";
 
 /** Messages as a reader gets them, with what a test does not care for filled in. */
 
@@ -38,7 +44,7 @@ export function final(
   start: number,
   end: number,
   text: string,
-  more: Place & { seq?: number } = {},
+  more: Place & { seq?: number; redacted?: readonly Redaction[] } = {},
 ): ReaderMessage {
   const said = { session_id: CALL, channel: 0, utterance, start, end, text, stable: 0, ...SAID };
   return { type: "final", is_speech_final: true, seq: utterance, ...said, ...more };
@@ -52,6 +58,24 @@ export function keyword(utterance: number, word: string, offset: number): Reader
 export function started(utterance: number, start: number, at: number): ReaderMessage {
   const place = { session_id: CALL, channel: 0, utterance, timestamp: 1_000 };
   return { type: "speech_started", ...place, start, at };
+}
+
+export function turnEnded(utterance: number, backchannel: boolean): ReaderMessage {
+  const place = { session_id: CALL, channel: 0, utterance, turn: utterance, start: 0, end: 1 };
+  const said = { step: 2, at: 1, text: "Mm-hm.", confidence: 0.7, ...SAID };
+  return { type: "turn_ended", ...place, ...said, backchannel, evidence: "closed", reason: "flush" };
+}
+
+export function slot(fields: Partial<SlotMessage>): ReaderMessage {
+  const place = { session_id: CALL, channel: 1, utterance: 1, start: 1, end: 2, timestamp: 1_000 };
+  const said = { slot: 1, expected: "digits", value: "", raw: "four two", valid: true };
+  return { type: "slot", ...place, ...said, complete: true, is_final: true, ...fields };
+}
+
+export function overlap(fields: Partial<TurnOverlapMessage>): ReaderMessage {
+  const who = { channel: 1, turn: 2, other_channel: 0, other_turn: 1 };
+  const place = { session_id: CALL, start: 1, end: 2, at: 3, timestamp: 1_000 };
+  return { type: "turn_overlap", ...who, ...place, backchannel: false, interrupted: false, ...fields };
 }
 
 export const ENDED: ReaderMessage = { type: "session_ended", session_id: CALL };

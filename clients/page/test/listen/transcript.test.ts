@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import type { ReaderMessage } from "callscribe";
 import { Transcript } from "../../src/listen/transcript.js";
-import { CALL, created, ENDED, final, keyword, partial, started } from "./told.js";
+import { CALL, ENDED, created, final, keyword, overlap, partial, slot, started, turnEnded } from "./told.js";
 
 function told(...messages: ReaderMessage[]): Transcript {
   const transcript = new Transcript();
@@ -42,10 +42,47 @@ test("all messages told twice leave what once told leaves", () => {
     keyword(1, "One", 0),
     { type: "gap", session_id: CALL, channel: 1, start: 2, end: 3 },
     { type: "dtmf", session_id: CALL, channel: 1, digit: "5", at: 3.5 },
+    { type: "line", session_id: CALL, channel: 1, problem: "clipping", at: 3.6, level: -3 },
+    slot({ value: "42" }),
+    overlap({ interrupted: true }),
     { type: "error", session_id: CALL, code: "utterance_failed", message: "utterance 2 failed" },
     ENDED,
   ] satisfies ReaderMessage[];
   expect(told(...messages, ...messages).entries).toEqual(told(...messages).entries);
+});
+
+test("answers, interruptions and trouble of the line are marked, each where it was", () => {
+  const transcript = told(
+    created(),
+    slot({ value: "42", is_final: false }),
+    slot({ value: "" }),
+    slot({ value: "4" }),
+    slot({ value: "42" }),
+    overlap({ interrupted: false }),
+    overlap({ interrupted: true }),
+    { type: "line", session_id: CALL, channel: 1, problem: "low_level", at: 0.5, level: -73 },
+  );
+  const marks = transcript.entries.filter((each) => each.kind !== "turn").slice(1);
+  expect(marks.map(({ kind, text, at }) => [kind, text, at])).toEqual([
+    ["line", "low_level", 0.5],
+    ["interrupted", "0", 1],
+    ["slot", "digits 42", 2],
+  ]);
+});
+
+test("a turn tells that somebody only listens, and how much is hidden", () => {
+  const transcript = told(
+    created(),
+    turnEnded(1, true),
+    final(1, 0, 1, "Mm-hm."),
+    turnEnded(2, false),
+    final(2, 2, 3, "[PHONE]", { redacted: [{ entity: "phone", start: 2, end: 3 }] }),
+  );
+  const turns = transcript.entries.filter((each) => each.kind === "turn");
+  expect(turns.map(({ listens, hidden }) => [listens, hidden])).toEqual([
+    [true, 0],
+    [false, 1],
+  ]);
 });
 
 test("an open turn that was no speech goes with the next final of its leg", () => {

@@ -67,6 +67,25 @@ test("gaps and digits stand at their time, once", () => {
   expect(text.items.map((each) => each.kind)).toEqual(["turn", "gap", "dtmf", "turn"]);
 });
 
+test("trouble of the line and interruptions stand at their time", () => {
+  const overlap = { type: "turn_overlap", channel: 1, turn: 1, other_channel: 0, other_turn: 1 };
+  const interrupted = (yes: boolean): CallEvent =>
+    ({ ...overlap, start: 2, end: 2.5, interrupted: yes }) as unknown as CallEvent;
+  const line: CallEvent = { type: "line", channel: 0, problem: "clipping", at: 1.5, level: -3 };
+  const text = after(final(1, "a"), interrupted(false), interrupted(true), line);
+  expect(text.items.map((each) => each.kind === "turn" ? each.text : [each.kind, each.about])).toEqual([
+    "a", ["line", "clipping"], ["interrupted", "0"],
+  ]);
+});
+
+test("a turn tells that somebody only listens, and how much is hidden", () => {
+  const ended = { type: "turn_ended", channel: 0, utterance: 1, turn: 1, backchannel: true } as CallEvent;
+  const redacted = [{ entity: "phone", start: 1, end: 2 }];
+  const text = after(partial(1, "mm"), ended, final(1, "Mm-hm."), final(2, "Call [PHONE].", { redacted }));
+  expect(turns(text).map(({ listens, hidden }) => [listens, hidden])).toEqual([[true, 0], [false, 1]]);
+  expect(text.signs).toEqual([]);
+});
+
 test("speech events change nothing, and nothing is changed in place", () => {
   const before = after(final(1, "a"));
   const copy = structuredClone(before);

@@ -1,8 +1,34 @@
+from dataclasses import replace
+
 import pytest
 
-from callscribe.client.messages import Dtmf, Final, Gap, Keyword, LineTrouble, Partial
+from callscribe.client.messages import Dtmf, Final, Gap, Keyword, LineTrouble, Partial, Slot
+from callscribe.client.turns import TurnOverlap
 from callscribe.commands.event_lines import Parties, line_of, printable
 
+SLOT = Slot(
+    utterance=1,
+    start=1.0,
+    end=2.5,
+    slot=1,
+    expected="digits",
+    value="42",
+    raw="four two",
+    valid=True,
+    complete=True,
+    is_final=True,
+)
+OVERLAP = TurnOverlap(
+    channel=1,
+    turn=2,
+    other_channel=0,
+    other_turn=1,
+    start=1.0,
+    end=2.5,
+    at=3.0,
+    backchannel=False,
+    interrupted=True,
+)
 FINAL = Final(channel=1, seq=1, utterance=1, start=1.0, end=2.5, text="a\x1b[2J")
 
 
@@ -18,6 +44,12 @@ FINAL = Final(channel=1, seq=1, utterance=1, start=1.0, end=2.5, text="a\x1b[2J"
             LineTrouble(problem="low_level", at=1.5, level=-75.0),
             "[   1.50 -   1.50] agent: (speech too quiet: -75 dBFS)",
         ),
+        (SLOT, "[   1.00 -   2.50] agent: (digits: 42)"),
+        (replace(SLOT, question="order"), "[   1.00 -   2.50] agent: (order: 42)"),
+        (replace(SLOT, is_final=False), None),
+        (replace(SLOT, value=""), None),
+        (OVERLAP, "[   1.00 -   2.50] agent: (interrupted channel 0)"),
+        (replace(OVERLAP, interrupted=False), None),
         (
             Keyword(utterance=1, keyword="Café", text="cafe", offset=3, start=1.0, end=2.5),
             "[   1.00 -   2.50] agent: (keyword Café, said as 'cafe')",

@@ -13,6 +13,7 @@ import soundfile
 from callscribe.audiofile import MIX, AudioFile
 from callscribe.client.latency import MEASURES
 from callscribe.client.options import Options
+from callscribe.commands.option_flags import SHOWN
 from callscribe.commands.server_flags import Server
 from callscribe.commands.transcription import Source, TranscribeOptions, run
 from common.lifecycle import EXIT_FAILED, EXIT_MISUSE
@@ -60,13 +61,7 @@ async def test_a_file_is_sent_as_it_is_and_its_transcript_printed(serving, stere
     assert seen["audio"] == samples.astype("<i2").tobytes()
     config = seen["config"]
     assert (config["encoding"], config["sample_rate"], config["channels"]) == ("pcm16", 8_000, 2)
-    assert set(config["events"]) == {
-        "speech_started",
-        "speech_ended",
-        "gap",
-        "keyword",
-        "audio_ack",
-    }
+    assert set(config["events"]) == {*SHOWN, "audio_ack"}
     assert "denoise" not in config
     printed = capsys.readouterr()
     assert printed.out == "[   0.10 -   0.50] caller: hello\n"
