@@ -15,10 +15,10 @@ and with one that has TLS as well: by turns, so that a machine that slows down s
 `--bare` runs each size with the bare chain too (`bench.bare`), by turns, and says in the end how
 many times as much ours costs.
 
-`--readers N`: N readers follow each call over HTTP; they are in this process, too.
-
-`--sinks none file webhook`: runs each size without a sink, with a folder that gets every call, and
-with a webhook for each call, by turns. The receiver is in this process.
+`--followers none sse websocket webhook`: runs each size with nobody who follows a call beside its
+caller, with a reader of each over server-sent events or a WebSocket, and with a webhook for each,
+by turns; `file` is a folder that gets every call. In the end it says what a follower costs the
+gateway. Readers and the receiver are in this process.
 
 `--clients`: what commands cost through our Redis client and through redis-py, instead.
 
@@ -41,13 +41,12 @@ import uvloop
 
 from bench import keys_of_calls, record, redis_clients
 from bench.accounting import cpu_seconds, quantile, resident_bytes
+from bench.followers import KINDS, Kind, followers
 from bench.load import MIN_SPEECH_S, SILENCE_S, Client, Pattern, pace
 from bench.options import parser_of
 from bench.processes import bare_commands_of, commands_of, ready, running_process
-from bench.readers import following
 from bench.redis_server import PROTECTIONS, GuardedRedis, Protection
-from bench.sinks import KINDS, Kind, taking
-from bench.table import Figures, beside, kept_up, show
+from bench.table import Figures, beside, followed, kept_up, show
 from callscribe.local.child import free_ports
 from common.audio import SAMPLE_RATE
 from common.bus import commands, keys
@@ -93,12 +92,11 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="of each kind")
     parser.add_argument("--pattern", choices=PATTERNS, default="dense", help="see above")
     parser.add_argument("--message-ms", type=int, choices=(32, 100), default=32, metavar="MS")
-    parser.add_argument("--readers", type=int, default=0, metavar="N", help="of each call")
     parser.add_argument("--interim", action="store_true", help="with partials, every 0.5 s")
     parser.add_argument(
         "--redis", choices=PROTECTIONS, nargs="+", default=["none"], help="see above"
     )
-    parser.add_argument("--sinks", choices=KINDS, nargs="+", default=["none"], help="see above")
+    parser.add_argument("--followers", choices=KINDS, nargs="+", default=["none"], help="see above")
     parser.add_argument("--bare", action="store_true", help="ours by turns with the bare chain")
     parser.add_argument("--clients", action="store_true", help="our client beside redis-py")
     parser.add_argument("--keys", action="store_true", help="calls with keys beside those without")
@@ -110,15 +108,15 @@ def main(argv: Sequence[str]) -> int:
         return _compare_keys(options.json, short=options.short)
     rows = []
     chains = (True, False) if options.bare else (False,)
-    for sessions, protection, sink, bare in product(sizes, options.redis, options.sinks, chains):
+    kinds = options.followers
+    for sessions, protection, follower, bare in product(sizes, options.redis, kinds, chains):
         run = measure(
             sessions,
             seconds,
             bare=bare,
             protection=protection,
-            sink=sink,
+            follower=follower,
             interim=options.interim,
-            readers=options.readers,
             pattern=options.pattern,
             message_ms=options.message_ms,
             workers=options.workers,
@@ -127,6 +125,8 @@ def main(argv: Sequence[str]) -> int:
         print(show(rows[-1:], header=len(rows) == 1), flush=True)
     if options.bare:
         print(beside(rows))
+    if {*kinds} > {"none"}:
+        print(followed(rows))
     if options.json is not None:
         record.write(options.json, [asdict(row) for row in rows])
     broken = [row for row in rows if row.unexpected or (row.lost and kept_up(row))]
@@ -158,9 +158,8 @@ async def measure(
     *,
     bare: bool = False,
     protection: Protection = "none",
-    sink: Kind = "none",
+    follower: Kind = "none",
     interim: bool = False,
-    readers: int = 0,
     pattern: str = "dense",
     message_ms: int = 32,
     workers: int = 1,
@@ -172,24 +171,25 @@ async def measure(
     config = {**CONFIG, "interim_results": interim}
     said = Pattern(*PATTERNS[pattern], message=round(message_ms * SAMPLE_RATE / 1000))
     async with (
-        taking(sink) as flags,
-        running_stack(sessions, workers, protection, flags, bare=bare) as stack,
+        followers(follower) as there,
+        running_stack(sessions, workers, protection, there.flags, bare=bare) as stack,
     ):
         empty = await stack.redis_bytes()
         clients = await open_clients(stack.ports, said, sessions, config)
         try:
-            async with following(stack.ports, readers):
+            async with there.following(stack.ports):
                 begin = perf_counter()
                 warm = round(_WARM_UP_S / said.message_s)
                 end = round((_WARM_UP_S + seconds) / said.message_s)
                 await pace(clients, said, begin, 0, warm)
-                before, since = stack.cpu(), perf_counter()
+                before, told, since = stack.cpu(), there.told, perf_counter()
                 late = await pace(clients, said, begin, warm, end)
                 after, window = stack.cpu(), perf_counter() - since
+                told = there.told - told
+                resident = {
+                    name: sum(map(resident_bytes, pids)) / 1e6 for name, pids in stack.pids.items()
+                }
             held = (await stack.redis_bytes() - empty) / sessions / 1e3
-            resident = {
-                name: sum(map(resident_bytes, pids)) / 1e6 for name, pids in stack.pids.items()
-            }
             await _answered(clients, said, end)
             balance = _balance(clients, said, end)
         finally:
@@ -212,7 +212,8 @@ async def measure(
         resident_mb=resident,
         redis_kb_per_session=held,
         redis=protection,
-        sink=sink,
+        follower=follower,
+        told=told / sessions / window,
         bare=bare,
     )
 

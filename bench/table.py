@@ -30,8 +30,10 @@ class Figures:
     redis_kb_per_session: float
     redis: str = "none"
     """What protects Redis, see `bench.redis_server`."""
-    sink: str = "none"
-    """Which sink every call has, see `bench.sinks`."""
+    follower: str = "none"
+    """Who follows every call beside its caller, see `bench.followers`."""
+    told: float = 0.0
+    """Messages that a follower was told, per session-second."""
     bare: bool = False
     """Whether it is the bare chain, see `bench.bare`."""
 
@@ -59,7 +61,7 @@ def show(rows: Sequence[Figures], *, header: bool) -> str:
         cpu = [row.cpu[name] for name in PROCESSES]
         counts = f"{row.expected:>7} {row.lost:>4} {row.unexpected:>5}"
         values = (*cpu, row.machine_percent, *row.v, *row.r)
-        named = [each for each in (row.redis, row.sink) if each != "none"]
+        named = [each for each in (row.redis, row.follower) if each != "none"]
         label = " ".join([f"{row.sessions}", *(["bare"] if row.bare else []), *named])
         lines.append(f"{label:>8} |{_numbers(values)} |{counts}")
         if row.lost or not kept_up(row):
@@ -81,7 +83,7 @@ def ratios(rows: Sequence[Figures]) -> dict[int, Mapping[str, float]]:
     for sessions in dict.fromkeys(row.sessions for row in rows):
         runs = [row for row in rows if row.sessions == sessions and kept_up(row)]
         bare = [row.cpu for row in runs if row.bare]
-        ours = [row.cpu for row in runs if not row.bare]
+        ours = [row.cpu for row in runs if not row.bare and row.follower == "none"]
         if bare and ours:
             found[sessions] = {
                 name: median(each[name] for each in ours) / median(each[name] for each in bare)
@@ -96,6 +98,50 @@ def beside(rows: Sequence[Figures]) -> str:
     for sessions, each in ratios(rows).items():
         shown = "".join(f"{each[name]:>9.2f}" for name in PROCESSES)
         lines.append(f"{sessions:>8} |{shown}")
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one follower of each call costs the gateways, beside calls without one."""
+
+    times: float
+    """The gateways' CPU, in units of that without."""
+    event_us: float
+    """CPU of a message, us; not a number if none was told."""
+    kb: float
+    """Memory of a follower, kB."""
+
+
+def costs(rows: Sequence[Figures]) -> dict[tuple[int, str], Cost]:
+    """Return what followers cost, by calls and kind: medians of the runs that kept up."""
+    found: dict[tuple[int, str], Cost] = {}
+    for sessions, kind in dict.fromkeys((row.sessions, row.follower) for row in rows):
+        runs = [row for row in rows if row.sessions == sessions and kept_up(row) and not row.bare]
+        alone = [row for row in runs if row.follower == "none"]
+        there = [row for row in runs if row.follower == kind]
+        if kind == "none" or not (alone and there):
+            continue
+        cpu, before = (median(row.cpu["gateway"] for row in each) for each in (there, alone))
+        held, empty = (
+            median(row.resident_mb["gateway"] for row in each) for each in (there, alone)
+        )
+        told = median(row.told for row in there)
+        event = 1e3 * (cpu - before) / told if told else float("nan")
+        found[sessions, kind] = Cost(
+            times=cpu / before, event_us=event, kb=1e3 * (held - empty) / sessions
+        )
+    return found
+
+
+def followed(rows: Sequence[Figures]) -> str:
+    """Return `costs` as lines."""
+    lines = ["what a follower of each call costs the gateway:"]
+    for (sessions, kind), cost in costs(rows).items():
+        lines.append(
+            f"{sessions:>8} | {kind:<9} CPU {cost.times:.2f} times,"
+            f" {cost.event_us:.0f} us an event, {cost.kb:.0f} kB"
+        )
     return "\n".join(lines)
 
 

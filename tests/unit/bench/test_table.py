@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.table import PROCESSES, Figures, beside, ratios, show
+from bench.table import PROCESSES, Figures, beside, costs, followed, ratios, show
 
 
 def _figures(sessions: int, factor: float, *, bare: bool = False) -> Figures:
@@ -58,3 +58,14 @@ def test_a_run_that_did_not_keep_up_is_compared_to_nothing(trouble):
 
 def test_a_run_that_lost_something_says_so():
     assert "fell behind" in show([replace(_figures(50, 0.5), lost=1)], header=False)
+
+
+def test_a_follower_costs_what_calls_without_one_do_not():
+    alone = replace(_figures(100, 1.0), resident_mb={"gateway": 80.0})
+    readers = replace(_figures(100, 1.5), follower="sse", told=2.0, resident_mb={"gateway": 82.0})
+    (cost,) = costs([alone, readers]).values()
+    assert (cost.times, cost.event_us, cost.kb) == (1.5, 250.0, 20.0)
+    assert followed([alone, readers]).splitlines()[1:] == [
+        "     100 | sse       CPU 1.50 times, 250 us an event, 20 kB"
+    ]
+    assert costs([readers]) == {}

@@ -64,6 +64,7 @@ OTHERS = {
     "migrating.md": "asr-model-path gpu-memory-utilization audio-file connections",
     "tls.md": "cacert insecure silent input-type eval dereference",
     "": "vad asr denoise align json version record clients redis bare keys mode connect "
+    "followers "
     "build wait scale profile rm no-deps entrypoint local-dir build-arg from-literal "
     "prefix workspace no-save namespace values",
 }
