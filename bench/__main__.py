@@ -16,6 +16,7 @@
     python -m bench languages       words wrong in six languages, told and found
     python -m bench level           words wrong at the levels that lines have
     python -m bench noise           words wrong in noise, by what VAD and the recogniser hear
+    python -m bench keyterms        names that keywords bring, and that they invent
     python -m bench nobody          words that are heard where nobody speaks
     python -m bench stable          how stable stable text is, what that costs, how late it comes
     python -m bench slots           expected answers that are dictated: in one slot, right, and soon
@@ -60,6 +61,7 @@ _BENCHMARKS = {
             "level",
             "noise",
             "nobody",
+            "keyterms",
             "stable",
             "slots",
             "turns",

@@ -41,6 +41,7 @@ ENTRIES = (
         ("noise", "--line", "telephone prompts", "--way", "off", "denoise"),
         short=True,
     ),
+    Entry("keyterms", ("keyterms",), short=True),
     Entry("stable", ("stable",), short=True),
     Entry("calls", ("calls",)),
     Entry("bus", ("bus", "--sessions", "50", "200", "500"), short=True),
