@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from asr_worker import engines
 from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
+from asr_worker.voices.encoder import VoiceEncoder
 from common.stage import worker
 from common.telemetry.logs import Log
 from common.telemetry.metrics import AsrMetrics
@@ -26,7 +27,8 @@ def build(settings: AsrSettings, registry: CollectorRegistry) -> AsrStage:
     if settings.max_new_tokens is not None and settings.max_new_tokens < _SHORT:
         _log.warning("asr.max_new_tokens", tokens=settings.max_new_tokens, reason="finals are cut")
     metrics = AsrMetrics.build(registry)
-    return AsrStage(settings, engine, metrics, build=None if engine.isolated else make)
+    isolated = None if engine.isolated else make
+    return AsrStage(settings, engine, metrics, build=isolated, encoder=VoiceEncoder.installed())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -23,6 +23,8 @@ from asr_worker.places import Decoded
 from asr_worker.poison.isolation import IsolatedDecoder
 from asr_worker.settings import AsrSettings
 from asr_worker.utterance import POISONED, Utterance, unreadable
+from asr_worker.voices.beside import Heard, Listener
+from asr_worker.voices.encoder import VoiceEncoder
 from common.audio import SAMPLE_RATE, samples
 from common.bus import wire
 from common.bus.keys import Leg
@@ -68,6 +70,10 @@ class OwnedUtterance:
     began: float
     """When it was adopted (s); long ago for a repeated one, whose audio is all there already."""
     worker: str
+    voices: Heard | None = None
+    """None where speakers are not told apart."""
+    awaiting: PublishFinal | None = None
+    """The final, while its voices are not known."""
     decodes: dict[int, _InFlight] = field(default_factory=dict)
     answers: list[tuple[int, asyncio.Task[Decoded], float]] = field(default_factory=list)
     """The third is when it came, in s since 1970."""
@@ -77,7 +83,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
     """Schedules the decodes of all owned utterances on one engine.
 
     `build` makes another engine, for poison candidates; it must be picklable. None if the engine
-    is already isolated.
+    is already isolated. `encoder` tells voices apart, None where it is not installed.
     """
 
     spec = ASR
@@ -88,6 +94,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
         engine: Engine,
         metrics: AsrMetrics,
         build: Callable[[], Engine] | None = None,
+        encoder: VoiceEncoder | None = None,
     ) -> None:
         self.tick = settings.asr_tick_ms / 1000
         self._cadence = samples(settings.partial_cadence_s)
@@ -102,6 +109,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
             speech=engines.speech(settings.asr_engine),
         )
         self._isolated = IsolatedDecoder(self._dispatcher, build)
+        self._listener = None if encoder is None else Listener(encoder)
 
     async def start(self) -> None:
         """Load and warm up the engine."""
@@ -127,7 +135,10 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
         )
         self._dispatcher.meter.opened(utterance.id)
         began = time.monotonic() if assignment.epoch == 1 else 0.0
-        return OwnedUtterance(utterance, wake, began, assignment.owner)
+        owned = OwnedUtterance(utterance, wake, began, assignment.owner)
+        if self._listener is not None and utterance.diarized:
+            owned.voices = Heard(self._listener, utterance.start, wake)
+        return owned
 
     def screen(self, state: OwnedUtterance) -> Screen:
         """See `Stage.screen`; the options in force where the utterance began decide."""
@@ -175,12 +186,15 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
         """Abandon a decode in progress."""
         for decode in state.decodes.values():
             decode.task.cancel()
+        if state.voices is not None:
+            state.voices.forget()
         self._isolated.settled(state.utterance.id)
         self._dispatcher.meter.forget(state.utterance.id)
 
     def load(self) -> AsrLoad:
         """See `Stage.load` and `Dispatcher.report`."""
-        return replace(self._dispatcher.report(), legs=self._legs)
+        voices = self._listener is not None
+        return replace(self._dispatcher.report(), legs=self._legs, voices=voices)
 
     async def watch(self) -> None:
         """See `Stage.watch`; the cause of a death is published before the process ends.
@@ -196,6 +210,8 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
 
     async def stop(self) -> None:
         """Close the engine."""
+        if self._listener is not None:
+            self._listener.close()
         await self._isolated.close()
         await self._dispatcher.close()
         await self._engine.close()
@@ -204,11 +220,15 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
         utterance = owned.utterance
         if utterance.settled:
             return [Done()]
+        if owned.awaiting is not None:
+            return self._publish(owned, owned.awaiting)
         effects = utterance.alignment()
         for action in utterance.scheduler.due(load):
             match action:
                 case Decode():
                     self._start_decode(owned, action)
+                    if owned.voices is not None and action.kind in (Kind.TENTATIVE, Kind.FINAL):
+                        owned.voices.until(action.end, utterance.audio)
                 case Cancel(token):
                     owned.decodes.pop(token).task.cancel()
                 case Prioritise(token, priority):
@@ -216,12 +236,24 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
                         self._dispatcher.prioritise(decode.request, priority)
                 case PublishPartial():
                     effects.append(utterance.partial(action))
-                case PublishFinal(end=end, failed=failed):
-                    self._dispatcher.meter.published(utterance.id, time.monotonic())
-                    if failed and utterance.poison:
-                        effects += utterance.given_up(utterance.poison, end)
-                    effects += [utterance.final(action), Done()]
+                case PublishFinal():
+                    effects += self._publish(owned, action)
         return effects
+
+    def _publish(self, owned: OwnedUtterance, action: PublishFinal) -> list[Effect]:
+        """Return the effects of a final, nothing while its voices are not known."""
+        utterance, voices = owned.utterance, None
+        if owned.voices is not None and action.hypothesis.text and not action.failed:
+            owned.voices.until(action.end, utterance.audio)
+            if not owned.voices.known:
+                owned.awaiting = action
+                return []
+            voices = owned.voices.voices(utterance.id)
+        self._dispatcher.meter.published(utterance.id, time.monotonic())
+        effects: list[Effect] = []
+        if action.failed and utterance.poison:
+            effects += utterance.given_up(utterance.poison, action.end)
+        return [*effects, utterance.final(action, voices), Done()]
 
     def _await(self, owned: OwnedUtterance) -> None:
         """Note that a live call's final is awaited; poison candidates do not count."""

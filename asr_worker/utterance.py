@@ -14,7 +14,7 @@ from asr_worker.recording import GONE, Recording
 from asr_worker.scheduler import UtteranceScheduler
 from asr_worker.screening import screen_for
 from asr_worker.slots.listening import slot
-from common.audio import SAMPLE_RATE, float_to_pcm16, samples
+from common.audio import SAMPLE_RATE, FloatArray, float_to_pcm16, samples
 from common.bus.keys import Leg
 from common.bus.wire import Chunk
 from common.languages import ALIGNABLE
@@ -30,7 +30,7 @@ from common.pipeline.speech import (
     SpeechEntry,
     UtteranceEvent,
 )
-from common.pipeline.text import Final
+from common.pipeline.text import Final, Voice
 from common.pipeline.trace import Decoding, Endpoint
 from common.pipeline.work import TextWork, UtteranceWork
 from common.stage.api import (
@@ -213,8 +213,17 @@ class Utterance:
         beside = stages.offered_beside(self._work.beside, stages.ASR)
         return [Offer(spec.name, f"{self.id}/{digest}", work) for spec in beside]
 
-    def final(self, action: PublishFinal) -> Effect:
-        """Return the effect of publishing the final."""
+    @property
+    def diarized(self) -> bool:
+        """Whether its speakers are to be told apart."""
+        return self._options.diarize
+
+    def audio(self, end: int) -> FloatArray:
+        """Return its audio before position `end`, float32 [n] in [-1, 1) at 16 kHz."""
+        return self._recording.until(end)
+
+    def final(self, action: PublishFinal, voices: tuple[Voice, ...] | None = None) -> Effect:
+        """Return the effect of publishing the final, with the voices in it if they are known."""
         hypothesis, failed = action.hypothesis, action.failed
         digest, unavailable = self._words_later(action.end, hypothesis)
         heard = hypothesis.words
@@ -234,6 +243,7 @@ class Utterance:
             failed=failed,
             trouble=self.trouble if failed else "",
             slot=None if failed else self._slot(hypothesis.text, hypothesis),
+            voices=voices,
             # Noise taken for speech gets no message, unless a flush waits for one.
             shown=bool(hypothesis.text) or failed or action.reason in ("flush", "finish"),
             endpoint=self._endpoint,

@@ -13,6 +13,7 @@
     python -m bench calls           one call at a time: word error rate against offline, latencies
     python -m bench narrowband      what mu-law at 8 kHz costs in words, beside 16 kHz
     python -m bench confidence      how sure words are, and how often they are right
+    python -m bench speakers        speech with a wrong speaker, of speakers on one channel
     python -m bench languages       words wrong in six languages, told and found
     python -m bench level           words wrong at the levels that lines have
     python -m bench noise           words wrong in noise, by what VAD and the recogniser hear
@@ -58,6 +59,7 @@ _BENCHMARKS = {
             "narrowband",
             "confidence",
             "languages",
+            "speakers",
             "level",
             "noise",
             "nobody",

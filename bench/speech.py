@@ -97,6 +97,11 @@ def trimmed(audio: FloatArray) -> FloatArray:
 
 def utterances(audio: FloatArray) -> list[FloatArray]:
     """Return the utterances that the VAD makes of it with its usual settings."""
+    return [each for _, each in placed_utterances(audio)]
+
+
+def placed_utterances(audio: FloatArray) -> list[tuple[int, FloatArray]]:
+    """Return the same, each with the position of its first sample."""
     vad, endpointer = SileroVad(), Endpointer(EndpointerParams())
     frames = audio[: len(audio) // FRAME * FRAME]
     probabilities = vad.run([vad.open()], [len(frames) // FRAME], frames)
@@ -104,4 +109,5 @@ def utterances(audio: FloatArray) -> list[FloatArray]:
     for probability, energy in zip(probabilities, energies(frames), strict=True):
         events += endpointer.push(float(probability), float(energy))
     events += endpointer.finish(len(audio))
-    return [audio[each.start : each.end] for each in events if isinstance(each, Ended)]
+    ended = [each for each in events if isinstance(each, Ended)]
+    return [(each.start, audio[each.start : each.end]) for each in ended]

@@ -272,6 +272,7 @@ class SessionOptions:
         changeable=True,
         used_by=("gateway", "vad", "asr", "align"),
     )
+    diarize: bool = option(False, "tell speakers of one channel apart", used_by=("gateway", "asr"))
     interim_results: bool = option(
         True, "send partials", changeable=True, used_by=("gateway", "asr")
     )

@@ -15,7 +15,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 LOCKS = Path("deploy/locks")
-MORE = {"vad": ["no-deps"]}
+MORE = {image: ["no-deps"] for image in ("asr-cpu", "asr-vllm", "gpu", "vad")}
 """Locks that an image has beside its own."""
 NOT_IMAGES = {"build", "no-deps", "sbom"}
 _PIN = re.compile(r"^([\w.-]+)==([^\s;]+)", re.MULTILINE)

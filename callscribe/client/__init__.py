@@ -57,6 +57,7 @@ from callscribe.client.messages import (
     Words,
 )
 from callscribe.client.options import Changes, EventName, Options
+from callscribe.client.speakers import Respoken, SpeakerRevision, Stretch
 from callscribe.client.turns import TurnEagerEnd, TurnEnded, TurnOverlap, TurnResumed, TurnStarted
 
 __all__ = [
@@ -77,13 +78,16 @@ __all__ = [
     "Options",
     "Partial",
     "Refused",
+    "Respoken",
     "Resumed",
     "ResumedElsewhere",
     "ServerError",
     "SessionLost",
     "Slot",
+    "SpeakerRevision",
     "SpeechEnded",
     "SpeechStarted",
+    "Stretch",
     "Timing",
     "TurnEagerEnd",
     "TurnEnded",

@@ -18,6 +18,9 @@ from callscribe.client.messages import (
     SpeechStarted,
     Words,
 )
+from callscribe.client.speakers import (
+    SpeakerRevision,
+)
 from callscribe.client.turns import TurnEagerEnd, TurnEnded, TurnOverlap, TurnResumed, TurnStarted
 
 
@@ -65,6 +68,8 @@ class Delivery:
                 return self._spotted(event)
             case Dtmf():
                 return self._first_time(event.digit, event.channel, event.at)
+            case SpeakerRevision():
+                return self._first_time("speakers", event.channel, event.revision)
             case LineTrouble():
                 return self._first_time(event.problem, event.channel, event.at)
             case Error(code="utterance_failed"):

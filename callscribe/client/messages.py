@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self, TypeAlias
 
 from callscribe.client.base_event import BaseEvent
+from callscribe.client.speakers import SpeakerRevision, Stretch, stretches_of
 from callscribe.client.turns import (
     TurnEagerEnd,
     TurnEnded,
@@ -59,6 +60,7 @@ class Word:
     start: float
     end: float
     probability: float
+    speaker: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,12 +114,16 @@ class _Timed(BaseEvent):
         words = wire.get("words")
         if words is not None:
             names = [field.name for field in fields(Word)]
-            words = tuple(Word(**{name: word[name] for name in names}) for word in words)
+            words = tuple(
+                Word(**{name: word[name] for name in names if name in word}) for word in words
+            )
         given = {f.name: wire[f.name] for f in fields(cls) if f.name in wire}
         if (redacted := given.get("redacted")) is not None:
             given["redacted"] = tuple(
                 Redaction(each["entity"], each["start"], each["end"]) for each in redacted
             )
+        if (speakers := given.get("speakers")) is not None:
+            given["speakers"] = stretches_of(speakers)
         if (timing := given.get("timing")) is not None:
             given["timing"] = Timing(endpoint=timing["endpoint"], final=timing["final"])
         return cls(**{**given, "words": words})
@@ -130,7 +136,8 @@ class Final(_Timed):
     If the call asked for `words`, they are None when they come later as a `Words` event
     (`words_pending`), or not at all (`words_unavailable` says why). `timing` is missing where audio
     came faster than it was spoken. `language_confidence`, 0..1, is missing where the language was
-    told. `redacted`: what was hidden in the text, and where it is spoken.
+    told. `redacted`: what was hidden in the text, and where it is spoken. `speaker` says the most
+    of it, and `speakers` tell who speaks where; both are missing where nobody is known.
     """
 
     kind = "final"
@@ -140,6 +147,8 @@ class Final(_Timed):
     words_pending: bool = False
     timing: Timing | None = None
     redacted: tuple[Redaction, ...] = ()
+    speaker: int | None = None
+    speakers: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -297,6 +306,7 @@ Event: TypeAlias = (
     Partial
     | Final
     | Words
+    | SpeakerRevision
     | SpeechStarted
     | SpeechEnded
     | TurnStarted
@@ -319,6 +329,7 @@ _SENT = (
     Partial,
     Final,
     Words,
+    SpeakerRevision,
     SpeechStarted,
     SpeechEnded,
     TurnStarted,

@@ -79,6 +79,8 @@ class Options:
     attenuation_limit: float | None = None
     """Most noise reduction in dB."""
     words: bool | None = None
+    diarize: bool | None = None
+    """Whether speakers of one channel are told apart."""
     interim_results: bool | None = None
     """Whether partials are sent."""
     numbers: Literal["engine", "spoken", "digits", "grouped"] | None = None

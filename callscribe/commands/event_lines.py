@@ -15,6 +15,9 @@ from callscribe.client.messages import (
     Resumed,
     Slot,
 )
+from callscribe.client.speakers import (
+    SpeakerRevision,
+)
 from callscribe.client.turns import TurnOverlap
 
 _PROBLEMS = {"low_level": "speech too quiet", "clipping": "speech cut off at full scale"}
@@ -61,7 +64,11 @@ def line_of(event: Event, name: str) -> str | None:
     """Return the line that tells an event of the party of this name; None for most events."""
     match event:
         case Final() if event.text:
-            return f"{span(event.start, event.end)} {name}: {printable(event.text)}"
+            by = "" if event.speaker is None else f" (speaker {event.speaker})"
+            return f"{span(event.start, event.end)} {name}{by}: {printable(event.text)}"
+        case SpeakerRevision():
+            whose = ", ".join(f"{each.utterance} by {each.speaker}" for each in event.utterances)
+            return f"{name}: (corrected speakers of utterances: {whose})"
         case Gap():
             return f"{span(event.start, event.end)} {name}: (audio lost)"
         case Keyword():

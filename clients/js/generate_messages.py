@@ -9,12 +9,12 @@ when the file is not what this would write.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from callscribe.client import messages
+from callscribe.client import messages, speakers
 from common.options import OPTIONS, Kind, Option
 from gateway.protocols.commands import ENCODINGS, EVENTS, LONGEST_NAME, MAX_CHANNELS
 
@@ -50,6 +50,7 @@ export type ReaderEvent =
   | PartialMessage
   | FinalMessage
   | WordsMessage
+  | SpeakerRevisionMessage
   | SpeechStartedMessage
   | SpeechEndedMessage
   | TurnStartedMessage
@@ -97,6 +98,7 @@ _UNTOLD: Mapping[str, str] = {
     "ended": "true",
     "words_pending": "true",
     "redacted": "readonly Redaction[]",
+    "speakers": "readonly Stretch[]",
 }
 """Types of fields that the Python client does not keep, or keeps with a default in their place."""
 _NULLABLE = ("language", "words")
@@ -108,7 +110,7 @@ Rows = list[list[str]]
 def typescript() -> str:
     """Return the whole file."""
     events = [event for event in get_args(messages.Event) if event is not messages.Resumed]
-    parts = [
+    lines = [
         _HEAD,
         f"export type Encoding = {_one_of(ENCODINGS)};\n",
         "/** What a call may ask for beyond transcripts. */",
@@ -117,14 +119,16 @@ def typescript() -> str:
         *_structure("Word", messages.Word),
         *_structure("Timing", messages.Timing),
         *_structure("Redaction", messages.Redaction),
+        *_structure("Stretch", speakers.Stretch),
+        *_structure("Respoken", speakers.Respoken),
         *_message("SessionCreated", messages.Created, "session_created"),
     ]
     for event in events:
-        parts += _message(f"{event.__name__}Message", event, event.kind)
+        lines += _message(f"{event.__name__}Message", event, event.kind)
     names = ["SessionCreated", *(f"{event.__name__}Message" for event in events)]
-    parts += [f"export type ServerMessage =\n  | {f'{chr(10)}  | '.join(names)};\n"]
-    parts += [_READERS, *_codes()]
-    return "\n".join(parts)
+    lines += [f"export type ServerMessage =\n  | {f'{chr(10)}  | '.join(names)};\n"]
+    lines += [_READERS, *_codes()]
+    return "\n".join(lines)
 
 
 def tables(title: str) -> list[Rows]:
@@ -203,7 +207,14 @@ def _structure(name: str, cls: Any) -> Iterator[str]:
     hints = get_type_hints(cls)
     yield f"/** {_summary(cls)} */"
     yield f"export interface {name} {{"
-    yield from (f"  {field.name}: {_type(hints[field.name])};" for field in fields(cls))
+    for field in fields(cls):
+        kind = _type(hints[field.name])
+        missing = field.default is not MISSING
+        yield (
+            f"  {field.name}?: {kind.removesuffix(' | null')};"
+            if missing
+            else f"  {field.name}: {kind};"
+        )
     yield "}\n"
 
 

@@ -29,7 +29,7 @@ class AsrLoad:
     use; `work`, the part for finals, tentative and abandoned ones too; `ends`, finals of live
     calls; `late`, the late ones among them. `overdue`: finals that are late and not there yet.
     `decode`: seconds that a final of 4 s takes, 0 if not known. `legs`: how many legs the worker
-    was proved to carry, 0 if not known.
+    was proved to carry, 0 if not known. `voices`: whether it tells voices apart.
     """
 
     places: int
@@ -40,6 +40,7 @@ class AsrLoad:
     overdue: int
     decode: float
     legs: int = sparse(0)
+    voices: bool = sparse(False)
 
 
 Load: TypeAlias = VadLoad | AsrLoad

@@ -3,6 +3,7 @@
 Positions count 16 kHz samples. The scripts COMMIT and ATTACH read `shown` and `align` in Redis.
 """
 
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple, Self, TypeAlias
 
@@ -36,6 +37,33 @@ class Hidden(NamedTuple):
     end: int
 
 
+VOICE_LENGTH = 256
+"""Length of a voice's vector, as of any other."""
+
+
+class Voice(NamedTuple):
+    """What the voice in [start, end) sounds like: int8 [256], of `VOICE_LENGTH` within rounding.
+
+    The cosine of two vectors is about 0 for two people, and rises towards 1 for one. `vector` is in
+    Base64, for Redis's own reader of MessagePack knows no bytes. It is biometric, so it is told
+    nobody: neither clients nor sinks.
+    """
+
+    start: int
+    end: int
+    vector: str
+
+    @classmethod
+    def of(cls, start: int, end: int, vector: bytes) -> Self:
+        """Return the voice in [start, end) with this int8 [256]."""
+        return cls(start, end, b64encode(vector).decode())
+
+    @property
+    def numbers(self) -> bytes:
+        """The int8 [256] of its vector. Raises ValueError for text that is no Base64."""
+        return b64decode(self.vector, validate=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Final:
     """The text of the utterance [start, end), whose end was decided at `at`.
@@ -44,7 +72,8 @@ class Final:
     `words`: None if there are none, or none yet. `align`: the digest under which they come later;
     `unavailable`: why they do not. `failed`: there is no text, `trouble` says why. `shown`: it
     counts in the numbers that clients get; otherwise it is noise without words. `hidden`: what the
-    text has masks for, in their order. `slot`: what of an expected answer it has. `endpoint` and
+    text has masks for, in their order. `slot`: what of an expected answer it has. `voices`: those
+    in it, in their order; None without `diarize`, or where they were not found. `endpoint` and
     `decoding`: when its end was decided and its text was found; the final is the same whenever that
     was.
     """
@@ -65,6 +94,7 @@ class Final:
     shown: bool = True
     hidden: tuple[Hidden, ...] | None = sparse(None)
     slot: Slot | None = sparse(None)
+    voices: tuple[Voice, ...] | None = sparse(None)
     endpoint: Endpoint | None = sparse(None, compare=False)
     decoding: Decoding | None = sparse(None, compare=False)
 

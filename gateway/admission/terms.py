@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from common.errors import Unavailable
 from common.options import SessionOptions
 from common.pipeline import stages
-from common.pipeline.stages import DENOISE, beside_call, for_call
+from common.pipeline.stages import ASR, DENOISE, beside_call, for_call
 from gateway.admission.workers import Workers
 
 
@@ -22,9 +22,10 @@ async def admit(
 ) -> Admission:
     """Admit a session and return its terms. Raises Unavailable or AtCapacity.
 
-    A call with `redact` is not admitted while an earlier release might recognise it. `undenoised`:
-    without a denoise worker the session is admitted with `denoise` off. `name`: the
-    name under which the handshake counted its call, if it did.
+    A call with `redact` is not admitted while an earlier release might recognise it, and one with
+    `diarize` while a worker without the voice encoder might. `undenoised`: without a denoise worker
+    the session is admitted with `denoise` off. `name`: the name under which the handshake counted
+    its call, if it did.
     """
     if workers.missing([*for_call(options), *beside_call(options)]):
         # A worker may have started since the last look; no call is refused on old data.
@@ -38,6 +39,9 @@ async def admit(
             f"redact: a worker of an earlier release is running, which hides nothing: {seeing[0]}"
         )
         raise Unavailable(text, stage=seeing[0])
+    if options.diarize and workers.deaf_to_voices():
+        text = "diarize: a recogniser is running that tells no voices apart (resemblyzer)"
+        raise Unavailable(text, stage=ASR.name)
     workers.admit(name, for_call(options), legs)
     # Optional ones also where they are not asked for: the call may turn their option on.
     lacking = workers.missing(stages.OPTIONAL)

@@ -11,7 +11,7 @@ from common.bus import commands, keys
 from common.bus.eviction import Eviction
 from common.errors import AtCapacity, BusUnavailable, Unavailable
 from common.pipeline.report import WORKER_REPORT, AsrLoad, VadLoad, WorkerReport
-from common.pipeline.stages import REQUIRED, StageSpec
+from common.pipeline.stages import ASR, REQUIRED, StageSpec
 from common.redis.link import CommandError, Link, Reply
 from common.redis.replies import pairs
 from gateway.admission.capacity import Capacity, Look, Refusal, StageLook
@@ -142,6 +142,11 @@ class Workers:
             for stage in stages
             if not all(worker.report.redacts for worker in self._pools[stage.name].fresh(now))
         ]
+
+    def deaf_to_voices(self) -> bool:
+        """Return whether a recogniser is running that tells no voices apart."""
+        recognisers = self._pools[ASR.name].fresh(time.monotonic())
+        return not all(worker.asr.voices for worker in recognisers)
 
     def refusal(
         self,

@@ -23,6 +23,7 @@ from gateway.answers.answering import Found
 from gateway.feed import showing
 from gateway.feed.answers import LegAnswers
 from gateway.feed.overlaps import Overlaps
+from gateway.feed.speakers import LegSpeakers
 from gateway.feed.speech_events import SpeechEvent, speech_event
 from gateway.feed.turns import LegTurns
 from gateway.protocols.events import (
@@ -91,6 +92,7 @@ class LegResults:
         self.awaited: dict[int, AwaitedWords] = {}
         self.turns = LegTurns(leg.channel)
         self.answers = LegAnswers(leg.channel)
+        self.speakers = LegSpeakers(leg.channel)
         # Turns follow from both: what led to a final has to be there with it.
         self.whole = {self.text, self.speech} if turns else {self.text}
 
@@ -247,6 +249,7 @@ class Results:
             leg.ended = True
             return []
         leg.spoken += item.end - item.start
+        revision = leg.speakers.final(number, item.voices or ())
         words, unavailable = item.words, item.unavailable
         if entry.words is not None:
             words, unavailable = entry.words.words, entry.words.trouble
@@ -254,6 +257,7 @@ class Results:
             place = (item.start, item.end)
             leg.awaited[number] = AwaitedWords(leg.leg, number, item.align, *place)
         return [
+            *([] if revision is None else [revision]),
             Final.of(
                 item,
                 channel=leg.leg.channel,
@@ -263,7 +267,9 @@ class Results:
                 unavailable=unavailable,
                 words_pending=number in leg.awaited,
                 committed=entry.committed,
-            )
+                speakers=leg.speakers.of(number),
+                voices=None,  # biometric
+            ),
         ]
 
     @staticmethod
@@ -280,6 +286,7 @@ class Results:
                 end=awaited.end,
                 words=entry.words.words,
                 unavailable=entry.words.trouble,
+                speakers=entry.leg.speakers.of(entry.number),
             )
         ]
 

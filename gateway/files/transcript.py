@@ -9,7 +9,7 @@ from common.audio import seconds
 from common.languages import UNSPACED, code_of
 from common.options import SessionOptions
 from gateway.protocols.commands import Encoding
-from gateway.protocols.events import Event, Final, Words
+from gateway.protocols.events import Event, Final, SpeakerRevision, Words, revised
 
 Fields: TypeAlias = Mapping[str, Sequence[str]]
 """The parameters of a request: the values of each, in order."""
@@ -42,6 +42,9 @@ class Transcript:
                 return event if event.text else None
             case Words():
                 self.finals = [_with_words(final, event) for final in self.finals]
+            case SpeakerRevision():
+                finals = {(each.channel, each.utterance): each for each in self.finals}
+                self.finals = [*(finals | revised(finals, event)).values()]
         return None
 
     def finish(self, duration: int, remarks: Sequence[str] = ()) -> None:

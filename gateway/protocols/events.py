@@ -3,13 +3,15 @@
 Positions are counts of 16 kHz samples since the call began; a channel is the leg's index.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self, TypeAlias
 
 from common.audio import seconds
 from common.pipeline import text
 from common.pipeline.speech import Problem
 from common.pipeline.text import EndReason, TimedWord
+from gateway.protocols.stretches import Stretch
 
 _OF_AN_ITEM = tuple(each.name for each in fields(text.Final))
 
@@ -97,6 +99,7 @@ class Final(text.Final):
     The `seq` of any other is that of the final before it. Where `words` is None they may come
     later (`words_pending`), or `unavailable` says why they will not. `timing` is None where audio
     came faster than it was spoken, or at another gateway. `committed`: when it entered the text.
+    `speakers`: who speaks where, nothing where that is not known; its `voices` are left out.
     """
 
     channel: int
@@ -105,6 +108,7 @@ class Final(text.Final):
     words_pending: bool = False
     timing: Timing | None = None
     committed: float | None = None
+    speakers: Sequence[Stretch] = ()
 
     @classmethod
     def of(cls, item: text.Final, **more: Any) -> Self:
@@ -141,6 +145,7 @@ class Words:
     end: int
     words: tuple[TimedWord, ...] | None
     unavailable: str = ""
+    speakers: Sequence[Stretch] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +250,30 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeakerRevision:
+    """Better knowledge of who spoke: all stretches of the utterances that were `changed`.
+
+    `number` counts those of the channel from 1. It comes before the final that it follows from.
+    """
+
+    channel: int
+    number: int
+    changed: Mapping[int, Sequence[Stretch]]
+
+
+def revised(
+    finals: Mapping[tuple[int, int], Final], event: SpeakerRevision
+) -> dict[tuple[int, int], Final]:
+    """Return the corrected ones of some finals, by channel and utterance."""
+    places = {(event.channel, utterance): told for utterance, told in event.changed.items()}
+    return {
+        place: replace(finals[place], speakers=told)
+        for place, told in places.items()
+        if place in finals
+    }
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """Audio from `start` to `end` never arrived and was not recognised."""
 
@@ -319,6 +348,7 @@ Event: TypeAlias = (
     | Turn
     | Overlap
     | Answer
+    | SpeakerRevision
     | Gap
     | Dtmf
     | LineTrouble

@@ -25,11 +25,13 @@ from gateway.protocols.events import (
     Overlap,
     Partial,
     Resumed,
+    SpeakerRevision,
     SpeechEnded,
     SpeechStarted,
     Turn,
     Words,
 )
+from gateway.protocols.stretches import Stretch, main_speaker, of_speaker, speaker_at
 
 
 def messages(opened: Open, event: Event, now: float) -> Sequence[dict[str, Any]]:
@@ -50,6 +52,8 @@ def messages(opened: Open, event: Event, now: float) -> Sequence[dict[str, Any]]
             return [_labelled(opened, _words(event, now))]
         case SpeechStarted() | SpeechEnded() | Gap() | Dtmf() | LineTrouble():
             return _if_wanted(opened, _speech(event, now))
+        case SpeakerRevision():
+            return [_labelled(opened, _revision(event, now))]
         case Answer():
             return _if_wanted(opened, _answer(event, now))
         case Turn():
@@ -114,7 +118,8 @@ def _final(opened: Open, event: Final, now: float) -> list[dict[str, Any]]:
         if event.language_confidence is not None:
             message["language_confidence"] = round(event.language_confidence, 4)
         message |= {"redacted": [_hidden(each) for each in event.hidden]} if event.hidden else {}
-        messages.append(_labelled(opened, message | _final_words(event) | event.timed))
+        message |= _speakers(event.speakers) | _final_words(event) | event.timed
+        messages.append(_labelled(opened, message))
     return messages
 
 
@@ -146,7 +151,7 @@ def _final_words(event: Final) -> dict[str, Any]:
     """Tell of the words of an utterance that was recognised with them; nothing of another."""
     if event.words is None and not event.words_pending and not event.unavailable:
         return {}
-    fields: dict[str, Any] = {"words": _listed(event.words)}
+    fields: dict[str, Any] = {"words": _listed(event.words, event.speakers)}
     if event.words_pending:
         fields["words_pending"] = True
     if event.unavailable:
@@ -156,12 +161,14 @@ def _final_words(event: Final) -> dict[str, Any]:
 
 def _words(event: Words, now: float) -> dict[str, Any]:
     message = {"type": "words"} | _place(event, now)
-    message |= {"seq": event.seq, "words": _listed(event.words)}
+    message |= {"seq": event.seq, "words": _listed(event.words, event.speakers)}
     return message | ({"words_unavailable": event.unavailable} if event.unavailable else {})
 
 
-def _listed(words: Sequence[TimedWord] | None) -> list[dict[str, Any]] | None:
-    return None if words is None else [_word(word) for word in words]
+def _listed(
+    words: Sequence[TimedWord] | None, speakers: Sequence[Stretch]
+) -> list[dict[str, Any]] | None:
+    return None if words is None else [_word(word, speakers) for word in words]
 
 
 def _speech(
@@ -224,10 +231,30 @@ def _keyword(event: Keyword, now: float) -> dict[str, Any]:
     return {"type": "keyword"} | _place(event, now) | said
 
 
-def _word(word: TimedWord) -> dict[str, Any]:
+def _word(word: TimedWord, speakers: Sequence[Stretch]) -> dict[str, Any]:
     return {
         "word": word.text,
         "start": rounded_seconds(word.start),
         "end": rounded_seconds(word.end),
         "probability": round(word.probability, 4),
-    }
+    } | of_speaker(speaker_at(speakers, word.start, word.end))
+
+
+def _speakers(stretches: Sequence[Stretch]) -> dict[str, Any]:
+    """Tell who speaks most of an utterance, and who where; nothing where nobody is known."""
+    if not stretches:
+        return {}
+    told = [
+        {"speaker": speaker, "start": rounded_seconds(start), "end": rounded_seconds(end)}
+        for start, end, speaker in stretches
+    ]
+    return {"speaker": main_speaker(stretches), "speakers": told}
+
+
+def _revision(event: SpeakerRevision, now: float) -> dict[str, Any]:
+    message = {"type": "speaker_revision", "timestamp": round(now, 3), "channel": event.channel}
+    changed = [
+        {"utterance": utterance, **_speakers(stretches)}
+        for utterance, stretches in event.changed.items()
+    ]
+    return message | {"revision": event.number, "utterances": changed}

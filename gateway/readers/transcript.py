@@ -8,9 +8,10 @@ from typing import Any
 from common.audio import seconds
 from common.redis.link import Link
 from gateway.calls.directory import Known
-from gateway.protocols.events import Final, Words
+from gateway.protocols.events import Final, SpeakerRevision, Words, revised
+from gateway.protocols.stretches import main_speaker, of_speaker, speaker_at
 from gateway.readers.reading import read_now
-from gateway.transcripts.captions import Caption, one_line, srt, vtt
+from gateway.transcripts.captions import Caption, named, one_line, srt, vtt
 
 FORMATS = ("json", "txt", "srt", "vtt")
 
@@ -30,6 +31,11 @@ class Spoken:
     def at(self, position: int) -> float:
         """Return seconds from the beginning of the first call to a position in this one."""
         return seconds(position) + self.offset
+
+    @property
+    def party(self) -> str:
+        """Who says it, as far as that is known: the channel's label, and its speaker."""
+        return named(self.label, main_speaker(self.final.speakers))
 
     @property
     def redacted(self) -> list[str]:
@@ -61,6 +67,8 @@ async def read_transcript(link: Link, calls: Sequence[Known]) -> Transcript:
                 case Words(words=words) if (event.channel, event.utterance) in finals:
                     place = (event.channel, event.utterance)
                     finals[place] = replace(finals[place], words=words)
+                case SpeakerRevision():
+                    finals |= revised(finals, event)
         offset = (known.opened - calls[0].opened) / 1000
         labels = known.record.about.labels
         spoken += [
@@ -91,11 +99,11 @@ def as_text(transcript: Transcript, form: str) -> str:
     """Return a transcript as ``txt``, ``srt`` or ``vtt``."""
     if form == "txt":
         return "".join(
-            f"{one_line(each.label)}: {each.final.text}\n" if each.label else f"{each.final.text}\n"
+            f"{one_line(each.party)}: {each.final.text}\n" if each.party else f"{each.final.text}\n"
             for each in transcript.spoken
         )
     captions = [
-        Caption(_begins(each), each.at(each.final.end), each.final.text, each.label, _spans(each))
+        Caption(_begins(each), each.at(each.final.end), each.final.text, each.party, _spans(each))
         for each in transcript.spoken
     ]
     return srt(captions) if form == "srt" else vtt(captions)
@@ -116,10 +124,12 @@ def _json(each: Spoken) -> dict[str, Any]:
         message["language_confidence"] = round(final.language_confidence, 4)
     if each.label:
         message["label"] = each.label
+    message |= of_speaker(main_speaker(final.speakers))
     if final.words is not None:
         times = _spans(each)
         message["words"] = [
             {"word": word.text, "start": round(start, 3), "end": round(end, 3)}
+            | of_speaker(speaker_at(final.speakers, word.start, word.end))
             for word, (start, end) in zip(final.words, times, strict=True)
         ]
     return message

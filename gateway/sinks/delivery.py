@@ -10,7 +10,7 @@ from common.backoff import pauses
 from common.telemetry.logs import Log
 from gateway.calls.directory import Known
 from gateway.feed.feed import Feed
-from gateway.protocols.events import Dtmf, Event, Final, Keyword, Words
+from gateway.protocols.events import Dtmf, Event, Final, Keyword, SpeakerRevision, Words
 from gateway.readers.reading import Reading
 from gateway.readers.rendering import Message, Renderer
 from gateway.readers.subscription import Subscription
@@ -175,13 +175,16 @@ def _batches(notes: Sequence[Note], most: int) -> Iterator[Sequence[Note]]:
 def _name(event: Event) -> tuple[str, int | None]:
     """Return what distinguishes an event's message, and its `seq`; empty for one that is not told.
 
-    Only what will not change is told: a sink that is slow would get partials when they are old.
+    Only what is settled, or corrected by what comes later, is told: a sink that is slow would get
+    partials when they are old.
     """
     match event:
         case Final(text="", failed=False):
             return "", None
         case Final() | Words():
             return str(event.seq), event.seq
+        case SpeakerRevision():
+            return f"speakers:{event.channel}:{event.number}", None
         case Dtmf():
             return f"dtmf:{event.channel}:{event.at}", None
         case Keyword():

@@ -29,6 +29,12 @@ class Caption:
     words: Sequence[tuple[float, float]] = ()
 
 
+def named(label: str, speaker: int | None) -> str:
+    """Return a label that names a channel's speaker, too, where one is known."""
+    told = "" if speaker is None else f"speaker {speaker}"
+    return ", ".join(filter(None, (label, told)))
+
+
 def one_line(label: str) -> str:
     """Return a label without line ends, and with U+FFFD for what else is not printable.
 

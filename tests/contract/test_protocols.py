@@ -42,6 +42,7 @@ from gateway.protocols.events import (
     LineTrouble,
     Partial,
     Resumed,
+    SpeakerRevision,
     SpeechEnded,
     SpeechStarted,
     Timing,
@@ -49,6 +50,7 @@ from gateway.protocols.events import (
     TurnKind,
     Words,
 )
+from gateway.protocols.stretches import Stretch
 from gateway.settings import GatewaySettings
 from gateway.uplink.decoder import AudioDecoder
 
@@ -252,6 +254,7 @@ EVENTS = [
     Gap(0, 8_000, 16_000),
     Dtmf(0, 8_000, "#"),
     LineTrouble(0, 8_000, "low_level", -74.5),
+    SpeakerRevision(channel=0, number=1, changed={1: (Stretch(0, 8_000, 1),)}),
     Keyword(0, 1, "hello", "Hello", 0, 0, 8_000),
     Failed("code", "message", fatal=False),
     Failed("code", "message", fatal=True),

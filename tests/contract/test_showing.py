@@ -22,6 +22,7 @@ MAKERS = {
     "Gap": {"feed/speech_events.py"},
     "Dtmf": {"feed/speech_events.py"},
     "LineTrouble": {"feed/results.py"},
+    "SpeakerRevision": {"feed/speakers.py"},
 }
 """Who makes the events that come of a call's results."""
 

@@ -20,6 +20,7 @@ import type {
   ServerMessage,
   SessionCreated,
   SlotMessage,
+  SpeakerRevisionMessage,
   SpeechEndedMessage,
   SpeechStartedMessage,
   TurnEagerEndMessage,
@@ -60,6 +61,8 @@ export interface CallEvents {
   partial: (message: PartialMessage) => void;
   final: (message: FinalMessage) => void;
   words: (message: WordsMessage) => void;
+  /** With `diarize`: earlier finals have other speakers. */
+  speaker_revision: (message: SpeakerRevisionMessage) => void;
   speech_started: (message: SpeechStartedMessage) => void;
   speech_ended: (message: SpeechEndedMessage) => void;
   turn_started: (message: TurnStartedMessage) => void;

@@ -60,6 +60,8 @@ export class Delivery {
       }
       case "dtmf":
         return this.#firstTime(`dtmf ${message.channel} ${message.at} ${message.digit}`);
+      case "speaker_revision":
+        return this.#firstTime(`speakers ${message.channel} ${message.revision}`);
       case "line":
         return this.#firstTime(`line ${message.channel} ${message.at} ${message.problem}`);
       case "error":

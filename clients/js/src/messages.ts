@@ -79,6 +79,8 @@ export interface CallOptions extends ChangeableOptions {
   post_filter?: boolean | null;
   /** Most noise reduction, 0 to 100 dB. */
   attenuation_limit?: number | null;
+  /** Tell speakers of one channel apart. */
+  diarize?: boolean;
   /** A name of at most 128 characters for each channel. */
   channel_labels?: readonly string[];
   /** Joins calls that belong together. */
@@ -102,6 +104,7 @@ export interface Word {
   start: number;
   end: number;
   probability: number;
+  speaker?: number;
 }
 
 /** Seconds since the server had the last speech of an utterance. */
@@ -115,6 +118,20 @@ export interface Redaction {
   entity: string;
   start: number;
   end: number;
+}
+
+/** Where in an utterance one speaker speaks, in s of audio. */
+export interface Stretch {
+  speaker: number;
+  start: number;
+  end: number;
+}
+
+/** An earlier utterance of the channel, and who is known now to speak in it. */
+export interface Respoken {
+  utterance: number;
+  speaker: number;
+  speakers: readonly Stretch[];
 }
 
 /** The answer to a config that opens or resumes a call; other fields are for a resumed one. */
@@ -190,7 +207,7 @@ export interface FinalMessage {
   seq: number;
   /** Always true. */
   is_speech_final: true;
-  /** List of objects with `word`, `start`, `end` (s of audio) and `probability` (0 to 1); null: see Word times in docs/protocol.md. Not in an empty final. */
+  /** List of objects with `word`, `start`, `end` (s of audio), `probability` (0 to 1) and, where it is known, `speaker`; null: see Word times in docs/protocol.md. Not in an empty final. */
   words?: readonly Word[] | null;
   /** True: a `words` message for this utterance follows. Otherwise left out. */
   words_pending?: true;
@@ -202,6 +219,10 @@ export interface FinalMessage {
   timing?: Timing;
   /** List of objects with `entity`, `start` and `end` (s of audio): what the text has masks for; left out where it has none. */
   redacted?: readonly Redaction[];
+  /** Who says the most of it, from 0; left out where nobody is known. */
+  speaker?: number;
+  /** List of objects with `speaker`, `start` and `end` (s of audio): who speaks where; left out where nobody is known. */
+  speakers?: readonly Stretch[];
 }
 
 /** The words of a final with `words_pending`; or `words_unavailable` says why there are none. */
@@ -217,10 +238,25 @@ export interface WordsMessage {
   end: number;
   /** Rises over all `final` and `words` messages of both channels; numbers may be missing. In `session_created`: the last one of the call. */
   seq: number;
-  /** List of objects with `word`, `start`, `end` (s of audio) and `probability` (0 to 1); null: see Word times in docs/protocol.md. Not in an empty final. */
+  /** List of objects with `word`, `start`, `end` (s of audio), `probability` (0 to 1) and, where it is known, `speaker`; null: see Word times in docs/protocol.md. Not in an empty final. */
   words: readonly Word[] | null;
   /** Why there will be no `words`, for people; otherwise left out. */
   words_unavailable?: string;
+  /** s since 1970 by the gateway's clock. */
+  timestamp: number;
+  /** The channel's, where `channel_labels` gave it one. */
+  label?: string;
+}
+
+/** It is known better who said earlier finals; `revision` counts these of the channel from 1. */
+export interface SpeakerRevisionMessage {
+  type: "speaker_revision";
+  /** 0 or 1. */
+  channel: number;
+  /** Counts the channel's corrections, from 1. */
+  revision: number;
+  /** List of objects with `utterance`, `speaker` and `speakers`, as they are now. */
+  utterances: readonly Respoken[];
   /** s since 1970 by the gateway's clock. */
   timestamp: number;
   /** The channel's, where `channel_labels` gave it one. */
@@ -569,6 +605,7 @@ export type ServerMessage =
   | PartialMessage
   | FinalMessage
   | WordsMessage
+  | SpeakerRevisionMessage
   | SpeechStartedMessage
   | SpeechEndedMessage
   | TurnStartedMessage
@@ -608,6 +645,7 @@ export type ReaderEvent =
   | PartialMessage
   | FinalMessage
   | WordsMessage
+  | SpeakerRevisionMessage
   | SpeechStartedMessage
   | SpeechEndedMessage
   | TurnStartedMessage

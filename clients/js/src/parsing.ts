@@ -6,6 +6,7 @@ const TYPES: Readonly<Record<(ServerMessage | ReaderMessage)["type"], true>> = {
   partial: true,
   final: true,
   words: true,
+  speaker_revision: true,
   speech_started: true,
   speech_ended: true,
   turn_started: true,

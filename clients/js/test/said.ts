@@ -5,6 +5,7 @@ import type {
   KeywordMessage,
   LineTroubleMessage,
   PartialMessage,
+  SpeakerRevisionMessage,
   SpeechEndedMessage,
   TurnOverlapMessage,
   TurnStartedMessage,
@@ -24,6 +25,13 @@ export function final(fields: Partial<FinalMessage> = {}): FinalMessage {
 
 export function words(fields: Partial<WordsMessage> = {}): WordsMessage {
   return { type: "words", ...PLACE, seq: 2, words: [], ...fields };
+}
+
+export function revision(
+  utterances: SpeakerRevisionMessage["utterances"],
+  channel = 0,
+): SpeakerRevisionMessage {
+  return { type: "speaker_revision", timestamp: 0, channel, revision: 1, utterances };
 }
 
 export function speechEnded(fields: Partial<SpeechEndedMessage> = {}): SpeechEndedMessage {

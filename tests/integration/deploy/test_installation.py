@@ -39,7 +39,7 @@ HEAVY = ("gpu", "asr-vllm")
 """PyTorch and vLLM are gigabytes; of these only what every service needs is installed."""
 
 EVERYONE = ("hiredis", "msgpack", "numpy", "prometheus-client", "redis", "uvloop", "async-timeout")
-WITHOUT_DEPENDENCIES = ("vad", "gpu")
+WITHOUT_DEPENDENCIES = ("vad", "gpu", "asr-cpu", "asr-vllm")
 """The Dockerfile adds requirements-no-deps.txt to these."""
 
 CALLERS = ("transcribe", "listen", "watch", "trace")

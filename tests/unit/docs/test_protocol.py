@@ -4,6 +4,7 @@ import ast
 import inspect
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -34,11 +35,13 @@ from gateway.protocols.events import (
     Overlap,
     Partial,
     Resumed,
+    SpeakerRevision,
     SpeechEnded,
     SpeechStarted,
     Timing,
     Words,
 )
+from gateway.protocols.stretches import Stretch
 from gateway.settings import GatewaySettings
 from gateway.uplink import writer as uplink
 from gateway.websocket import limits as limits_of
@@ -61,9 +64,11 @@ EVENTS = [
         unavailable="why",
         timing=Timing(0.8, 0.9),
         hidden=(Hidden("cvv", 0, 16_000),),
+        speakers=(Stretch(0, 1, 0),),
         language_confidence=0.5,
     ),
     Words(**PLACE, seq=2, words=None, unavailable="why"),
+    SpeakerRevision(channel=0, number=1, changed={1: (Stretch(0, 1, 1),)}),
     SpeechStarted(channel=0, utterance=1, start=0, at=1),
     SpeechEnded(**PLACE, at=1, reason="silence"),
     Gap(0, 0, 1),
@@ -247,6 +252,7 @@ def test_every_explained_field_is_sent():
 def test_words_are_told_as_they_are_sent():
     word = TimedWord("a", 0, 1, 1.0)
     final = Final(**PLACE, seq=1, at=1, text="a", language=None, words=(word,), reason="flush")
+    final = replace(final, speakers=(Stretch(0, 1, 0),))
     (message,) = map(json.loads, opened(words=True).render(final, 0.0))
     (row,) = [row for row in tables("Server messages")[1] if row[0] == "`words`"]
     assert coded(row[1]) == list(message["words"][0])

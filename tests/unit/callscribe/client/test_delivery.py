@@ -17,6 +17,9 @@ from callscribe.client.messages import (
     SpeechStarted,
     Words,
 )
+from callscribe.client.speakers import (
+    SpeakerRevision,
+)
 from callscribe.client.turns import TurnEagerEnd, TurnOverlap, TurnStarted
 
 
@@ -71,6 +74,9 @@ def test_speech_events_and_the_like_come_once():
         Dtmf(digit="5", at=1.0),
         Dtmf(digit="5", at=1.5),
         LineTrouble(problem="low_level", at=1.5, level=-75.0),
+        SpeakerRevision(revision=1, utterances=()),
+        SpeakerRevision(revision=2, utterances=()),
+        SpeakerRevision(channel=1, revision=1, utterances=()),
     ]
     assert all(delivery.is_new(event) for event in events)
     assert not any(delivery.is_new(event) for event in events)

@@ -26,6 +26,11 @@ from callscribe.client.messages import (
     parse_event,
 )
 from callscribe.client.options import Changes, Options
+from callscribe.client.speakers import (
+    Respoken,
+    SpeakerRevision,
+    Stretch,
+)
 from callscribe.client.turns import TurnEagerEnd, TurnEnded, TurnOverlap, TurnResumed, TurnStarted
 from common.errors import PeerMisbehaved, SettingsError
 from common.options import OPTIONS, SessionOptions
@@ -58,6 +63,11 @@ SLOT: dict[str, Any] = {
     "confidence": [0.5, 0.75],
     "alternatives": ["402"],
 }
+RESPOKEN: dict[str, Any] = {
+    "utterance": 3,
+    "speaker": 1,
+    "speakers": [{"speaker": 1, "start": 0.5, "end": 2.0}],
+}
 EVENTS: dict[str, tuple[dict[str, Any], Event]] = {
     "partial": (
         {**SPAN, "utterance": 3, "text": "hello w", "stable": 5, "language": "English"},
@@ -79,6 +89,8 @@ EVENTS: dict[str, tuple[dict[str, Any], Event]] = {
             "text": "hello",
             "is_speech_final": True,
             "words": [{"word": "hello", "start": 0.5, "end": 0.9, "probability": 0.8, "new": 1}],
+            "speaker": 1,
+            "speakers": RESPOKEN["speakers"],
         },
         Final(
             channel=1,
@@ -88,6 +100,8 @@ EVENTS: dict[str, tuple[dict[str, Any], Event]] = {
             end=2.0,
             text="hello",
             words=(Word(word="hello", start=0.5, end=0.9, probability=0.8),),
+            speaker=1,
+            speakers=(Stretch(1, 0.5, 2.0),),
         ),
     ),
     "words": (
@@ -104,6 +118,12 @@ EVENTS: dict[str, tuple[dict[str, Any], Event]] = {
             start=0.5,
             end=2.0,
             words=(Word(word="hello", start=0.5, end=0.9, probability=0.8),),
+        ),
+    ),
+    "speaker_revision": (
+        {"channel": 1, "revision": 2, "utterances": [RESPOKEN]},
+        SpeakerRevision(
+            channel=1, revision=2, utterances=(Respoken(3, 1, (Stretch(1, 0.5, 2.0),)),)
         ),
     ),
     "speech_started": (
@@ -260,6 +280,7 @@ def test_every_option_of_the_protocol_can_be_sent():
         post_filter=False,
         attenuation_limit=12,
         words=True,
+        diarize=True,
         interim_results=False,
         numbers="digits",
         redact=("pci", "email"),

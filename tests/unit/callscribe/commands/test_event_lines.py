@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from callscribe.client.messages import Dtmf, Final, Gap, Keyword, LineTrouble, Partial, Slot
+from callscribe.client.speakers import Respoken, SpeakerRevision
 from callscribe.client.turns import TurnOverlap
 from callscribe.commands.event_lines import Parties, line_of, printable
 
@@ -39,6 +40,11 @@ FINAL = Final(channel=1, seq=1, utterance=1, start=1.0, end=2.5, text="a\x1b[2J"
         (Final(seq=2, utterance=2, start=3.0, end=3.0, text=""), None),
         (Partial(utterance=1, start=1.0, end=2.0, text="a"), None),
         (Gap(start=1.0, end=2.5), "[   1.00 -   2.50] agent: (audio lost)"),
+        (replace(FINAL, speaker=2), "[   1.00 -   2.50] agent (speaker 2): a [2J"),
+        (
+            SpeakerRevision(revision=1, utterances=(Respoken(2, 0, ()), Respoken(4, 1, ()))),
+            "agent: (corrected speakers of utterances: 2 by 0, 4 by 1)",
+        ),
         (Dtmf(digit="5", at=1.5), "[   1.50 -   1.50] agent: (pressed 5)"),
         (
             LineTrouble(problem="low_level", at=1.5, level=-75.0),

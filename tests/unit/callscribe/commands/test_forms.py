@@ -1,8 +1,20 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from callscribe.client.messages import Error, Final, Gap, Word, Words
+from callscribe.client.messages import (
+    Error,
+    Final,
+    Gap,
+    Word,
+    Words,
+)
+from callscribe.client.speakers import (
+    Respoken,
+    SpeakerRevision,
+    Stretch,
+)
 from callscribe.commands.forms import Transcript
 
 YES = Final(channel=1, seq=2, utterance=1, start=0.5, end=1.0, text="yes", language="English")
@@ -60,3 +72,15 @@ def test_captions_name_who_speaks_where_several_do():
 def test_words_without_their_final_are_left_out():
     late = Words(channel=0, utterance=7, seq=4, start=1.5, end=2.5, words=TIMES)
     assert json.loads(transcript(late).written("json", ended=True))["utterances"] == []
+
+
+def test_each_utterance_and_word_has_its_speaker_as_corrected_at_last():
+    told = (Stretch(0, 1.5, 2.0), Stretch(1, 2.0, 2.5))
+    spoken = tuple(replace(word, speaker=0) for word in TIMES)
+    said = replace(HELLO, speaker=0, speakers=told, words=spoken)
+    revision = SpeakerRevision(channel=0, revision=1, utterances=(Respoken(1, 1, told),))
+    heard = transcript(said, revision, names=("call",))
+    (utterance,) = json.loads(heard.written("json", ended=True))["utterances"]
+    assert utterance["speaker"] == 1
+    assert [each["speaker"] for each in utterance["words"]] == [0, 1]
+    assert "speaker 1: hello there" in heard.written("srt", ended=True)

@@ -174,6 +174,17 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
             reason="silence",
         ),
     ),
+    "text-final-voices": (
+        text.ITEM,
+        text.Final(
+            start=48_000,
+            end=96_000,
+            at=108_800,
+            text="Guten Tag.",
+            reason="silence",
+            voices=(text.Voice.of(48_000, 96_000, bytes(range(256))),),
+        ),
+    ),
     "text-final-failed": (text.ITEM, text.Final.lost(48_000, "it broke")),
     "text-final-empty": (text.ITEM, text.Final.empty(96_000, "flush")),
     "text-end": (text.ITEM, text.End()),

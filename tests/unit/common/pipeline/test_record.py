@@ -165,7 +165,7 @@ def test_the_load_of_a_report_is_told_by_its_fields():
 
 def test_a_load_of_a_stage_that_only_a_later_release_has_is_none():
     _, example = EXAMPLES["report"]
-    body = msgpack.unpackb(pack(example)) | {"voices": 3}
+    body = msgpack.unpackb(pack(example)) | {"ears": 3}
     assert report.WORKER_REPORT.unpack(msgpack.packb(body)) == example
 
 

@@ -366,3 +366,23 @@ async def test_who_runs_it_is_told_when_a_redis_fills_up_and_when_it_drains(
     running.cancel()
     assert told.empty()
     assert live.refusal(1) is None
+
+
+async def test_a_call_with_speakers_waits_for_the_last_recogniser_that_tells_none_apart(
+    redis, capacity, clock
+):
+    live = Workers(cast(Link, redis), (*WATCHED, ALIGN), capacity)
+    options = SessionOptions(diarize=True)
+    redis.beat("vad", "now", 1)
+    redis.beat("asr", "now", 1, voices=True)
+    redis.beat("asr", "before", 1, slots=0)  # it drains
+    await live.look()
+    await admit(live, SessionOptions(), 1, undenoised=False)
+    with pytest.raises(Unavailable, match="diarize: a recogniser is running") as refusal:
+        await admit(live, options, 1, undenoised=False)
+    assert refusal.value.stage == "asr"
+    clock[0] += 5
+    redis.beat("vad", "now", 2)
+    redis.beat("asr", "now", 2, voices=True)
+    await live.look()
+    assert (await admit(live, options, 1, undenoised=False)).options == options

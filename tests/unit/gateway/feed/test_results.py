@@ -22,11 +22,14 @@ from gateway.protocols.events import (
     LineTrouble,
     Overlap,
     Partial,
+    SpeakerRevision,
     SpeechEnded,
     SpeechStarted,
     Turn,
     Words,
 )
+from gateway.protocols.stretches import Stretch
+from tests.unit.gateway.feed.voices import SECOND, voice
 
 LEG, OTHER = Leg("s", 0), Leg("s", 1)
 WORDS = (text.TimedWord("hello", 11, 19, 0.5),)
@@ -564,3 +567,51 @@ def test_an_answer_that_a_client_had_before_it_resumed_goes_on():
     first, then = (Slot("digits 2", (Heard(each),)) for each in "42")
     told = results.read({LEG.key("text"): [item(1, 1, slot=first), item(2, 2, slot=then)]})
     assert [each.value for each in told if isinstance(each, Answer)] == ["42"]
+
+
+def diarized() -> list[RawEntry]:
+    """Return finals of which the third tells that the second was somebody else's."""
+    voices = [voice(0, 0, 3)], [voice(1, 4, 1.0)], [voice(1, 8, 1.5)]
+    return [
+        item(n, n, start=10 * n, end=10 * n + 9, voices=tuple(each))
+        for n, each in enumerate(voices, 1)
+    ]
+
+
+def test_finals_tell_who_speaks_and_a_correction_comes_before_what_it_follows_from(results):
+    said = results.read({LEG.key("text"): diarized()})
+    one, two, revision, three = said
+    assert [[each.speaker for each in final.speakers] for final in (one, two, three)] == [
+        [0],
+        [0],
+        [1],
+    ]
+    stretch = Stretch(4 * SECOND, 5 * SECOND, 1)
+    assert revision == SpeakerRevision(channel=0, number=1, changed={2: (stretch,)})
+
+
+def test_who_speaks_is_the_same_however_finals_are_read(results):
+    others = Results([LEG, OTHER], speech=True)
+    apart = [event for each in diarized() for event in others.read({LEG.key("text"): [each]})]
+    assert apart == results.read({LEG.key("text"): diarized()})
+
+
+@pytest.mark.parametrize(("after", "kinds"), [(2, [SpeakerRevision, Final]), (3, [])])
+def test_a_client_that_resumes_is_corrected_with_the_first_final_that_it_lacks(after, kinds):
+    resumed = Results([LEG], speech=False, after=after)
+    events = resumed.read({LEG.key("text"): diarized()})
+    assert [type(each) for each in events] == kinds
+    assert all(each.number == 1 for each in events if isinstance(each, SpeakerRevision))
+
+
+def test_each_leg_has_speakers_of_its_own(results):
+    entries = [item(1, 1, voices=(voice(0, 0, 3),)), item(1, 2, voices=(voice(1, 0, 3),))]
+    events = results.read({LEG.key("text"): entries[:1], OTHER.key("text"): entries[1:]})
+    assert [[each.speaker for each in event.speakers] for event in events] == [[0], [0]]
+
+
+def test_words_that_come_later_tell_who_speaks(results):
+    final = item(1, 1, align="d", voices=(voice(0, 0, 3),))
+    results.read({LEG.key("text"): [final]})
+    (words,) = results.read({LEG.key("text"): [later(1, 2, 1)]})
+    assert [each.speaker for each in words.speakers] == [0]

@@ -19,6 +19,7 @@ from gateway.protocols.events import (
     Lag,
     Overlap,
     Partial,
+    SpeakerRevision,
     SpeechEnded,
     SpeechStarted,
     Turn,
@@ -26,6 +27,7 @@ from gateway.protocols.events import (
     Words,
 )
 from gateway.protocols.native import NativeCodec
+from gateway.protocols.stretches import Stretch
 from tests.unit.gateway.protocols.test_native import DEFAULTS, NOW, opened, rendered
 
 
@@ -315,3 +317,22 @@ def test_an_error_is_told_even_before_the_config():
 
 def test_the_end_has_no_message():
     assert rendered(opened(), Ended()) == []
+
+
+def test_who_speaks_is_told_of_finals_of_words_and_of_what_is_corrected():
+    speakers = (Stretch(0, 16_000, 1), Stretch(16_000, 24_000, 0))
+    words = (TimedWord("a", 0, 8_000, 1.0), TimedWord("b", 17_000, 24_000, 1.0))
+    said: dict[str, Any] = {"at": 1, "text": "a b", "language": None, "reason": "silence"}
+    place: dict[str, Any] = {"channel": 0, "utterance": 1, "start": 0, "end": 24_000}
+    final = Final(**place, **said, seq=1, words=words, speakers=speakers)
+    (told,) = rendered(opened(), final)
+    assert told["speaker"] == 1
+    assert told["speakers"] == [
+        {"speaker": 1, "start": 0, "end": 1},
+        {"speaker": 0, "start": 1, "end": 1.5},
+    ]
+    assert [word["speaker"] for word in told["words"]] == [1, 0]
+    revision = SpeakerRevision(channel=0, number=2, changed={1: speakers})
+    (corrected,) = rendered(opened(), revision)
+    assert (corrected["type"], corrected["revision"]) == ("speaker_revision", 2)
+    assert corrected["utterances"] == [{"utterance": 1, "speaker": 1, "speakers": told["speakers"]}]

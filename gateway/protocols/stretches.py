@@ -1,0 +1,36 @@
+"""Where in an utterance which speaker speaks."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Stretch(NamedTuple):
+    """The samples [start, end) of an utterance, and which of the leg's speakers speaks there."""
+
+    start: int
+    end: int
+    speaker: int
+
+
+def main_speaker(stretches: Sequence[Stretch]) -> int | None:
+    """Return who speaks longest, the first one of several; None where nobody is known."""
+    lengths: dict[int, int] = {}
+    for start, end, speaker in stretches:
+        lengths[speaker] = lengths.get(speaker, 0) + end - start
+    return max(lengths, key=lambda each: lengths[each], default=None)
+
+
+def speaker_at(stretches: Sequence[Stretch], start: int, end: int) -> int | None:
+    """Return who says a word in [start, end): who speaks nearest to its middle; None if nobody."""
+    middle = (start + end) // 2
+
+    def away(each: Stretch) -> int:
+        return max(each.start - middle, middle - each.end, 0)
+
+    nearest = min(stretches, key=away, default=None)
+    return None if nearest is None else nearest.speaker
+
+
+def of_speaker(speaker: int | None) -> dict[str, int]:
+    """Return the field `speaker` of a message; nothing where nobody is known."""
+    return {} if speaker is None else {"speaker": speaker}
