@@ -62,7 +62,8 @@ class Prioritise:
 class PublishPartial:
     """Show `text`; its first `stable` characters will not change before the final.
 
-    It covers the samples up to `end`. `paused`: these are all that were said before a pause.
+    It covers the samples up to `end`. `paused`: these are all that were said before a pause; `mark`
+    is then that of the hypothesis.
     """
 
     text: str
@@ -70,6 +71,7 @@ class PublishPartial:
     language: str | None
     end: int
     paused: bool = False
+    mark: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

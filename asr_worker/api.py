@@ -96,6 +96,8 @@ class Hypothesis:
     `memory` is private to the engine, which gets it back with `DecodeRequest.previous`.
     `usage` is None if an engine does not count tokens.
     `complete` is False if the decode hit a length limit: no part of it may be called stable.
+    `mark` is the probability 0..1 that the model gives to the sentence mark at the end of `text`;
+    None if it was not asked for, if there is none, or if the engine cannot tell.
     """
 
     text: str
@@ -105,6 +107,7 @@ class Hypothesis:
     memory: object = field(default=None, compare=False, repr=False)
     usage: Usage | None = field(default=None, compare=False)
     language_confidence: float | None = None
+    mark: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -130,6 +133,8 @@ class DecodeRequest:
     context: str = ""
     keywords: tuple[str, ...] = ()
     words: bool = False
+    mark: bool = False
+    """Whether it is of use how sure the sentence mark at the end is."""
     previous: Hypothesis | None = None
     """The last hypothesis of audio with the same beginning, for engines that continue from it."""
     unfixed_s: float = 4.0

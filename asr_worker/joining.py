@@ -34,4 +34,5 @@ def joined(parts: Iterable[tuple[float, Hypothesis]]) -> Hypothesis:
         words=None if any(each.words is None for each in hypotheses) else tuple(words),
         complete=all(each.complete for each in hypotheses),
         usage=reduce(add, usages) if usages else None,
+        mark=hypotheses[-1].mark if hypotheses else None,
     )

@@ -279,9 +279,9 @@ class UtteranceScheduler:
         end, hypothesis = whole
         if self._stabilizer.exceeds(end):  # these words stay, and were not said before the pause
             return None
-        self._shown = self._stabilizer.shown(hypothesis.text)
-        text, stable = self._shown.text, self._shown.stable
-        return PublishPartial(text, stable, hypothesis.language, end, paused=True)
+        self._shown = shown = self._stabilizer.shown(hypothesis.text)
+        told = (shown.text, shown.stable, hypothesis.language, end)
+        return PublishPartial(*told, paused=True, mark=hypothesis.mark)
 
     def _wanted(self) -> list[Clause]:
         """Return the clauses up to the end of speech; none if that or its audio is not known."""

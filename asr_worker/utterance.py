@@ -94,8 +94,8 @@ class Utterance:
         self._likely = likely
         self._context = without_circles(work.options.context)
         self._keywords = distinct(work.options.keywords)
-        by_words = self._options.weighs_pauses and self.live
-        self.spare = 0.0 if by_words else self._options.silence_threshold / 2
+        self._by_words = self._options.weighs_pauses and self.live
+        self.spare = 0.0 if self._by_words else self._options.silence_threshold / 2
         """Seconds from an announced pause to when its text is needed, at least."""
         self._recording = Recording(self.start)
         self._clauses = Clauses(self.start, self._quietest if in_clauses else None)
@@ -110,7 +110,7 @@ class Utterance:
             first=samples(self._options.min_speech_duration),
             clauses=self._clauses,
             live=self.live and not self.candidate,
-            tells_pauses=by_words and not self.candidate,
+            tells_pauses=self._by_words and not self.candidate,
             # VAD cuts a long utterance somewhere in its last third.
             stable_until=self.start + 2 * samples(self._options.max_utterance) // 3,
             # A screen goes on by itself from what was shown: its words are not the engine's.
@@ -169,6 +169,7 @@ class Utterance:
             keywords=self._keywords,
             words=self._options.words
             or (final and (self.screen.hides or bool(self._options.expect))),
+            mark=self._by_words and decode.kind is decode.kind.TENTATIVE,
             previous=decode.previous,
             unfixed_s=self._options.unfixed_chunk_num * self._options.chunk_size_sec,
             unfixed_token_num=self._options.unfixed_token_num,
@@ -180,11 +181,11 @@ class Utterance:
         self._decodings[token] = decoding
         self.scheduler.decoded(token, hypothesis, took)
 
-    def partial(self, action: PublishPartial) -> Effect:
+    def partial(self, action: PublishPartial) -> Show:
         """Return the effect of showing a partial."""
         whole = self.scheduler.whole if action.paused else None
         answer = None if whole is None else self._slot(action.text, whole[1])
-        told = (action.text, action.stable, action.language, action.paused, answer)
+        told = (action.text, action.stable, action.language, action.paused, answer, action.mark)
         text = PartialText(self.start, action.end, *told)
         return Show(self.number, text, self._work.gateway)
 

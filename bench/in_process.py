@@ -26,20 +26,31 @@ from common.pipeline.speech import SpeechEntry
 from common.pipeline.text import Final
 from common.pipeline.trace import Decoding
 from common.pipeline.work import LegWork, UtteranceWork
-from common.stage.api import Commit, Effect, Emit, Entry, Offer, Show
+from common.stage.api import Commit, Effect, Emit, Entry, Offer
 from gateway.downlink.output import evidence_of
-from gateway.endpointing.tail import Place, hint
+from gateway.endpointing.tail import hint
 from gateway.feed.answers import LegAnswers
 from gateway.protocols.events import Answer
 from vad_worker.framing import FRAME, energies
 from vad_worker.leg import VadLeg
 from vad_worker.level import amplify
-from vad_worker.model import SileroVad
 from vad_worker.tones import digits
 
 _MESSAGE = samples(0.05)
 _LEG = Leg("bench", 0)
 _TOGETHER = 8
+
+
+class Voicing(Protocol):
+    """What a line needs of VAD."""
+
+    def open(self) -> Any:
+        """See `vad_worker.api.Engine`."""
+
+    def run(
+        self, states: Sequence[Any], counts: Sequence[int], samples: FloatArray, /
+    ) -> FloatArray:
+        """See `vad_worker.api.Engine`."""
 
 
 class Decoder(Protocol):
@@ -74,7 +85,7 @@ class Line:
     def __init__(
         self,
         engine: Decoder,
-        vad: SileroVad,
+        vad: Voicing,
         cadence_s: float = 0.5,
         answer_s: float = 0.15,
     ) -> None:
@@ -103,8 +114,8 @@ class Line:
             if 2 * end == len(pcm):
                 entries.append(Control(end, 2, End()))
             effects = self._judged(leg, model, entries)
-            told = [e.events for e in effects if isinstance(e, Emit)]
-            spoken: list[Entry] = [each for each in told if isinstance(each, SpeechEntry)]
+            emitted = [each.events for each in effects if isinstance(each, Emit)]
+            spoken: list[Entry] = [each for each in emitted if isinstance(each, SpeechEntry)]
             for utterance in opened:
                 utterance.feed([Chunk(end, pcm[at : 2 * end])])
             for work in (each.work for each in effects if isinstance(each, Offer)):
@@ -121,9 +132,9 @@ class Line:
                     one.answers += [
                         (told_at, each) for each in answers.partial(utterance.number, said)
                     ]
-                    place = Place(_LEG.channel, utterance.number, said.end)
-                    weighed = (said.text, said.language, options, evidence_of(answer))
-                    hints.append((told_at, hint(place, *weighed)))
+                    place = (_LEG.channel, utterance.number)
+                    weighed = hint(*place, said, options, evidence_of(answer))
+                    hints.append((told_at, weighed))
                 if final is not None:
                     told_of = answers.item(utterance.number, final)
                     one.answers += [(told_at, each) for each in told_of]
@@ -142,7 +153,7 @@ class Line:
         frames.reshape(-1, FRAME)[tones] = 0.0
         counts = [len(levels)]
         amplify(frames, np.where(tones, 0.0, levels), [leg.level], counts)
-        found = self._vad.run([model], counts, frames)  # type: ignore[list-item]
+        found = self._vad.run([model], counts, frames)
         return leg.conclude(found.tolist(), levels.tolist())
 
     async def _advance(
@@ -162,9 +173,8 @@ class Line:
                         utterance.decoded(action.token, found, 0, stamps)
                     case PublishPartial():
                         heard.partials.append(action)
-                        shown = utterance.partial(action)
-                        assert isinstance(shown, Show)
-                        pauses += [shown.text] if action.paused else []
+                        shown = utterance.partial(action).text
+                        pauses += [shown] if action.paused else []
                     case PublishFinal():
                         heard.end, heard.text = action.end, action.hypothesis.text
                         heard.at = utterance.decided_at

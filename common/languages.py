@@ -124,6 +124,8 @@ WHISPER_CODES = MappingProxyType({"fil": "tl", "jv": "jw"})
 """Whisper's codes where they are not those of ISO 639: Tagalog for Filipino."""
 _BY_WHISPER_CODE = {code: NAMES_BY_CODE[iso] for iso, code in WHISPER_CODES.items()}
 
+SENTENCE_MARKS = (".", "?", "!", "。", "？", "！", "؟", "।")
+"""What ends a sentence, in any script."""
 UNSPACED = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
 """Codes of languages whose texts are joined without spaces."""
 

@@ -27,6 +27,8 @@ class Heard:
     cuts: list[tuple[int, int]] = field(init=False)
     pieces: list[Written] = field(default_factory=list)
     words: list[Word] = field(default_factory=list)
+    mark: float | None = None
+    """See `Hypothesis`."""
 
     def __post_init__(self) -> None:
         self.cuts = cuts(self.request.audio)
@@ -42,6 +44,7 @@ class Heard:
             language_confidence=self.confidence if language else None,
             words=tuple(self.words) if self.request.words else None,
             complete=not self.in_doubt and all(piece.complete for piece in self.pieces),
+            mark=self.mark if self.request.mark else None,
         )
 
 

@@ -1,14 +1,14 @@
 """Recognising audio window by window, whatever the model."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Hashable, Iterable, Sequence
+from collections.abc import Generator, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
-from asr_worker.api import DecodeRequest, EngineError, LanguageUnsupported, Word
+from asr_worker.api import DecodeRequest, EngineError, LanguageUnsupported
 from asr_worker.cpu import clips
 from asr_worker.cpu.clips import Heard
 from asr_worker.cpu.stepwise import Steps, one_by_one
-from asr_worker.cpu.word_times import voiced, without_pauses
+from asr_worker.cpu.word_times import Aligned, voiced, without_pauses
 from common.audio import SAMPLE_RATE
 
 C = TypeVar("C", bound=clips.Clip[Any])
@@ -37,7 +37,7 @@ class WindowedRecogniser(ABC, Generic[C]):
         """Write the texts of encoded clips; each hears its piece."""
 
     @abstractmethod
-    def align(self, piece: Any, offset: float, duration: float) -> Iterable[Word]:
+    def align(self, piece: Any, offset: float, duration: float) -> Aligned:
         """Place the words of a piece that lies `offset` s in the audio and lasts `duration` s."""
 
     def steps(self, requests: Sequence[DecodeRequest]) -> Steps:
@@ -84,8 +84,12 @@ class WindowedRecogniser(ABC, Generic[C]):
             assert clip.best is not None
             piece, heard = clip.best.settled(), clip.heard
             heard.pieces.append(piece)
+            ends = clip.start + clip.length == len(heard.request.audio)
+            if not (heard.request.words or (heard.request.mark and ends)):
+                continue
+            yield
+            aligned = self.align(piece, clip.start / SAMPLE_RATE, clip.length / SAMPLE_RATE)
+            heard.mark = aligned.mark
             if heard.request.words:
-                yield
-                start, length = clip.start / SAMPLE_RATE, clip.length / SAMPLE_RATE
-                words = voiced(self.align(piece, start, length), heard.request.audio)
+                words = voiced(aligned.words, heard.request.audio)
                 heard.words += without_pauses(list(words))

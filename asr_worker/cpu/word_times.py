@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,13 @@ from common.audio import SAMPLE_RATE, FloatArray
 _HOP = SAMPLE_RATE // 100
 _QUIET = 1e-3
 """Power of what counts as quiet, as a share of the loudest."""
+
+
+class Aligned(NamedTuple):
+    """A window's words, and the probability of the sentence mark behind them; None without one."""
+
+    words: Iterable[Word]
+    mark: float | None
 
 
 def joined(aligned: Sequence[Mapping[str, Any]], spaced: bool) -> list[Word]:

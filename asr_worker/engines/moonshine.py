@@ -10,7 +10,7 @@ so context and keywords do not steer it.
 
 import math
 import tempfile
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from asr_worker.cpu.confidence import Calibration
 from asr_worker.cpu.cuts import WINDOW
 from asr_worker.cpu.stepwise import Recogniser, StepwiseEngine, line
 from asr_worker.cpu.windowed import WindowedRecogniser
-from asr_worker.cpu.word_times import within
+from asr_worker.cpu.word_times import Aligned, within
 from asr_worker.moonshine import ort_file
 from asr_worker.moonshine import weights as network
 from asr_worker.moonshine.pieces import Clip, Piece, attempts, is_audible
@@ -37,7 +37,7 @@ from asr_worker.moonshine.tokens import Tokens
 from asr_worker.moonshine.weights import HEADS, LAYERS, ROTARY
 from common.audio import SAMPLE_RATE, FloatArray
 from common.installed import data_file
-from common.languages import code_of
+from common.languages import SENTENCE_MARKS, code_of
 
 SLOTS = 256
 SPEECH = 1.0
@@ -141,17 +141,19 @@ class _Recogniser(WindowedRecogniser[Clip]):
         heard = _TOKENS_BASE + _TOKENS_PER_SECOND * samples // SAMPLE_RATE
         return min(self._settings.max_new_tokens or heard, heard)
 
-    def align(self, piece: Piece, offset: float, duration: float) -> Iterator[Word]:
+    def align(self, piece: Piece, offset: float, duration: float) -> Aligned:
         """Place the words of one window by cross-attention (dynamic time warping)."""
         if not piece.text:
-            return
+            return Aligned((), None)
         words = self._tokens.words(piece.tokens)
         frames = 2 * round((piece.before + duration * SAMPLE_RATE) / POSITION)
         (aligned,) = self._model.align(
             self._storage(piece.encoded), [], [piece.tokens], [frames], median_filter_width=_MEDIAN
         )
         placed = _placed(words, aligned, piece.before / SAMPLE_RATE)
-        yield from _CALIBRATION.words(within(placed, offset, duration))
+        marked = self._tokens.text(piece.tokens[-1:]) in SENTENCE_MARKS
+        mark = float(aligned.text_token_probs[len(piece.tokens) - 1]) if marked else None
+        return Aligned(_CALIBRATION.words(within(placed, offset, duration)), mark)
 
 
 def _placed(words: Sequence[tuple[str, int]], aligned: Any, before: float) -> list[Word]:

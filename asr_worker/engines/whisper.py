@@ -7,7 +7,7 @@ Utterances beyond 30 s are cut at their quietest moments. A cut depends only on 
 so cuts stay while the utterance grows.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,12 @@ from asr_worker.api import (
     EngineUnusable,
     LanguageUnsupported,
     Spoken,
-    Word,
 )
 from asr_worker.cpu.clips import Heard
 from asr_worker.cpu.cuts import WINDOW
 from asr_worker.cpu.stepwise import Recogniser, StepwiseEngine, line
 from asr_worker.cpu.windowed import WindowedRecogniser
+from asr_worker.cpu.word_times import Aligned
 from asr_worker.whisper import weights as weights_of
 from asr_worker.whisper.detection import SURE, found
 from asr_worker.whisper.model import Model
@@ -203,10 +203,11 @@ class _Recogniser(WindowedRecogniser[Clip]):
             prompt = [tokenizer.sot_prev, *tokenizer.encode(" " + before)[-_PROMPT_TOKENS:]]
         return [*prompt, *tokenizer.sot_sequence, tokenizer.no_timestamps]
 
-    def align(self, piece: Piece, offset: float, duration: float) -> Iterator[Word]:
+    def align(self, piece: Piece, offset: float, duration: float) -> Aligned:
         """See `WindowedRecogniser`."""
-        if piece.tokens:
-            yield from piece.model.align(piece, offset, duration)
+        if not piece.tokens:
+            return Aligned((), None)
+        return piece.model.align(piece, offset, duration)
 
 
 def build(settings: EngineSettings) -> WhisperEngine:

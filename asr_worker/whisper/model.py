@@ -1,16 +1,15 @@
 """One set of Whisper's weights, and what is asked of it. CTranslate2 is handed in, not imported."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from asr_worker.api import Word
 from asr_worker.cpu.confidence import Calibration
-from asr_worker.cpu.word_times import joined, within
+from asr_worker.cpu.word_times import Aligned, joined, within
 from asr_worker.whisper.windows import FULL, Window
 from common.audio import FloatArray
-from common.languages import UNSPACED
+from common.languages import SENTENCE_MARKS, UNSPACED
 
 _OF_TINY, _OF_BASE = Calibration(1.6, 0.7), Calibration(2.1, 0.52)
 """Fitted to the bundled models."""
@@ -74,14 +73,17 @@ class Model:
         )
         return results
 
-    def align(self, piece: Any, offset: float, duration: float) -> Iterator[Word]:
+    def align(self, piece: Any, offset: float, duration: float) -> Aligned:
         """Place the words of one window by cross-attention (dynamic time warping)."""
         (aligned,) = self._loaded.find_alignment(
             piece.tokenizer, [piece.tokens], self._storage(piece.encoded), piece.frames
         )
         spaced = piece.tokenizer.language_code not in UNSPACED
         words = within(joined(aligned, spaced), offset, duration)
-        yield from self._calibration.words(words)
+        last = aligned[-1] if aligned else None
+        marked = last is not None and last["word"].strip() in SENTENCE_MARKS
+        mark = float(last["probability"]) if last is not None and marked else None
+        return Aligned(self._calibration.words(words), mark)
 
     def _encode(self, features: FloatArray) -> FloatArray:
         batch = np.ascontiguousarray(features[np.newaxis], np.float32)

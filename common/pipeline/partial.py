@@ -11,7 +11,8 @@ class PartialText:
     """The text of [start, end), in 16 kHz samples; its first `stable` characters stay.
 
     `paused`: speech has paused at `end`, and this is the text of all of it; `slot`: what of an
-    expected answer it has.
+    expected answer it has; `mark`: the probability 0..1 of the sentence mark at its end, if the
+    recogniser tells it.
     """
 
     start: int
@@ -21,6 +22,7 @@ class PartialText:
     language: str | None
     paused: bool = sparse(False)
     slot: Slot | None = sparse(None)
+    mark: float | None = sparse(None)
 
 
 PARTIAL_TEXT = Message(PartialText)

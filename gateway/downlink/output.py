@@ -146,10 +146,8 @@ class Output:
         """Say how long a pause may be. Not of an upload, whose audio is far beyond it already."""
         if not self._arrivals.live:
             return None
-        place = tail.Place(pause.channel, pause.utterance, pause.said.end)
-        said = pause.said
         answer = evidence_of(pause.answer)
-        found = tail.hint(place, said.text, said.language, self._options, answer)
+        found = tail.hint(pause.channel, pause.utterance, pause.said, self._options, answer)
         told = found.eager or found.silence != samples(self._options.silence_threshold)
         return found if told else None
 

@@ -44,15 +44,45 @@ OPEN: Mapping[str, frozenset[str]] = {
     language: frozenset(words.split()) for language, words in _OPEN.items()
 }
 
-_SPELLED = {
+_DICTATED = {
     "English": "zero oh one two three four five six seven eight nine double triple",
-    "Spanish": "cero uno dos tres cuatro cinco seis siete ocho nueve",
-    "French": "zéro un deux trois quatre cinq six sept huit neuf",
-    "Italian": "zero uno due tre quattro cinque sei sette otto nove",
+    "Spanish": """
+        cero uno dos tres cuatro cinco seis siete ocho nueve
+        be ce de efe ge hache jota ka ele eme ene eñe pe cu erre ese te uve equis griega zeta""",
+    "French": "zéro un deux trois quatre cinq six sept huit neuf double grec",
+    "Italian": """
+        zero uno due tre quattro cinque sei sette otto nove
+        bi ci di effe gi acca elle emme enne pi cu erre esse ti vu ics ipsilon zeta""",
     "German": "null eins zwei zwo drei vier fünf sechs sieben acht neun",
-    "Russian": "ноль нуль один два три четыре пять шесть семь восемь девять",
+    "Russian": """
+        ноль нуль один два три четыре пять шесть семь восемь девять
+        бэ вэ гэ дэ жэ зэ ка эль эм эн пэ эр эс тэ эф ха цэ че ша ща""",
 }
-DIGITS: Mapping[str, frozenset[str]] = {
-    language: frozenset(words.split()) for language, words in _SPELLED.items()
+DICTATED: Mapping[str, frozenset[str]] = {
+    language: frozenset(words.split()) for language, words in _DICTATED.items()
 }
-"""Words that numbers are dictated with."""
+"""Words that numbers and names are dictated with, one by one."""
+
+_AT = {
+    "Spanish": "arroba",
+    "French": "arobase",
+    "Italian": "chiocciola",
+    "German": "klammeraffe",
+    "Russian": "собака",
+}
+AT: Mapping[str, frozenset[str]] = {
+    language: frozenset(words.split()) for language, words in _AT.items()
+}
+"""The sign of an e-mail address, where its word means little else: English `at` does."""
+_DOT = {
+    "English": "dot",
+    "Spanish": "punto",
+    "French": "point",
+    "Italian": "punto",
+    "German": "punkt",
+    "Russian": "точка",
+}
+DOT: Mapping[str, frozenset[str]] = {
+    language: frozenset(words.split()) for language, words in _DOT.items()
+}
+"""What comes before the last part of such an address."""

@@ -227,7 +227,9 @@ class LegTurns:
         elif likely is not None:
             sure = max(sure, confidence(likely.waited + final.at - likely.at, likely.silence))
         self._move(Trigger.END)
-        found = evidence(self._turn.saying(final.text), self._turn.language).value
+        # What was announced knows more than the text: how sure its mark is.
+        text = self._turn.saying(final.text)
+        found = likely.evidence if likely else evidence(text, self._turn.language).value
         place = (final.end, final.at)
         told = self._tell("ended", utterance, place, final.text, sure, found, final.reason)
         self._turn = _Turn(0, 0)

@@ -209,6 +209,21 @@ async def test_words_are_in_order_inside_the_audio_and_say_the_text(engine, cand
     assert times[-1][0] - times[0][0] > 1.0
 
 
+@pytest.mark.usefixtures("trained")
+async def test_a_mark_is_surer_behind_a_sentence_than_within_it(engine):
+    said = await engine.decode(request(FOX, mark=True))
+    assert said.text.endswith(".")
+    assert 0.5 < said.mark <= 1
+    within = await engine.decode(request(FOX[: SAMPLE_RATE * 7 // 5], mark=True))
+    assert within.mark is None or within.mark < said.mark
+    assert (await engine.decode(request(FOX))).mark is None
+    assert (await engine.decode(request(FOX, words=True, mark=True))).mark == said.mark
+
+
+async def test_what_has_no_mark_has_no_probability_of_it(engine):
+    assert (await engine.decode(request(FOX[:0], mark=True))).mark is None
+
+
 async def test_the_audio_is_not_written_to(engine):
     audio = FOX.copy()
     audio.flags.writeable = False

@@ -361,7 +361,7 @@ export interface TurnEagerEndMessage {
   backchannel: boolean;
   /** s since 1970 by the gateway's clock. */
   timestamp: number;
-  /** What the end of the text says: closed, open, spelled, unmarked, nothing; of an expected answer, filled or awaited. */
+  /** What the end of the text says: closed, doubted, open, spelled, unmarked, unknown, nothing; of an expected answer, filled or awaited. */
   evidence: string;
   /** s of speech in the turn so far, its pauses left out; left out where it is not known. */
   voiced?: number;
@@ -429,7 +429,7 @@ export interface TurnEndedMessage {
   backchannel: boolean;
   /** s since 1970 by the gateway's clock. */
   timestamp: number;
-  /** What the end of the text says: closed, open, spelled, unmarked, nothing; of an expected answer, filled or awaited. */
+  /** What the end of the text says: closed, doubted, open, spelled, unmarked, unknown, nothing; of an expected answer, filled or awaited. */
   evidence: string;
   /** `silence`, `flush`, `finish` (finalize or hang-up), `length` (max_utterance), `gap`, `failed` (not recognised). */
   reason: string;

@@ -56,3 +56,9 @@ def test_tokens_are_added():
         (6.0, Hypothesis("b", usage=Usage(4, 5, 6))),
     ]
     assert joined(parts).usage == Usage(5, 7, 9)
+
+
+def test_the_mark_at_the_end_is_that_of_the_last_part():
+    first, last = Hypothesis("So.", mark=0.9), Hypothesis("Be it.", mark=0.5)
+    assert joined([(0.0, first), (6.0, last)]).mark == 0.5
+    assert joined([(0.0, first), (6.0, Hypothesis("be it"))]).mark is None

@@ -1,5 +1,7 @@
 """What was said before a pause is told, so that what it says may decide how long the pause is."""
 
+from dataclasses import replace
+
 import pytest
 
 from asr_worker.actions import PublishPartial
@@ -34,6 +36,15 @@ class TestWhatWasSaid:
         told = PublishPartial("so be it.", 0, "English", self.END, paused=True)
         assert one.due() == [told]
         assert one.due() == []
+
+    def test_how_sure_its_mark_is_comes_with_it(self):
+        one = self.utterance()
+        one.paused(self.END)
+        sure = replace(heard("so be it."), mark=0.75)
+        one.decoded(only_decode(one.due()).token, sure)
+        (told,) = one.due()
+        assert isinstance(told, PublishPartial)
+        assert told.mark == 0.75
 
     def test_it_is_told_even_if_a_partial_said_the_same(self):
         one = self.utterance()

@@ -17,7 +17,7 @@ from asr_worker.utterance import BROKEN, Utterance, unreadable
 from common.audio import SAMPLE_RATE, float_to_pcm16
 from common.bus.keys import Leg
 from common.bus.wire import Chunk, StreamId
-from common.options import SessionOptions
+from common.options import Endpointing, SessionOptions
 from common.pipeline.slot import Heard, Slot
 from common.pipeline.speech import Ended, Event, Paused, Resumed, SpeechEntry
 from common.pipeline.text import Final
@@ -420,11 +420,12 @@ def test_what_was_said_before_a_pause_is_told_where_it_decides(
 ):
     one = Utterance(LEG, replace(WORK, options=options, live=live), committed=2, cadence=8000)
     paused(one, 9000)
-    decoded(one, ENGLISH)
+    decoded(one, replace(ENGLISH, mark=0.75))
     partials = [one.partial(e) for e in one.scheduler.due() if isinstance(e, PublishPartial)]
     texts = [each.text for each in partials if isinstance(each, Show)]
     assert [each.paused for each in texts] == told
     assert [(each.text, each.end) for each in texts] == [("hello there", 9000)]
+    assert {each.mark for each in texts if each.paused} <= {0.75}
     assert (one.spare == 0) is told[0]
 
 
@@ -444,3 +445,13 @@ def test_an_expected_answer_stands_beside_the_text_with_how_sure_it_is():
     one.feed([ended(9000, 20_000)])
     body = final(one)
     assert (body.slot, body.words) == (answer, None)
+
+
+@pytest.mark.parametrize("endpointing", ["turn", "silence"])
+def test_how_sure_a_mark_is_is_asked_where_it_decides(endpointing: Endpointing):
+    options = SessionOptions(endpointing=endpointing)
+    one = Utterance(LEG, replace(WORK, options=options), committed=2, cadence=8000)
+    paused(one, 9000)
+    (decode,) = one.scheduler.due()
+    assert isinstance(decode, Decode)
+    assert one.request(decode).mark is (endpointing == "turn")

@@ -60,6 +60,7 @@ OTHERS = {
         ("access.md", "cli.md"), "tenant name scope grace-s file days sessions audio-s calls deploy"
     ),
     "sinks.md": "from since",
+    "quality.md": "wide",
     "runbooks.md": "from since",
     "migrating.md": "asr-model-path gpu-memory-utilization audio-file connections",
     "tls.md": "cacert insecure silent input-type eval dereference",

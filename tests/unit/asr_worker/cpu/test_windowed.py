@@ -2,7 +2,7 @@
 
 import gc
 import weakref
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from asr_worker.api import DecodeRequest, LanguageUnsupported, Priority
 from asr_worker.cpu.clips import Clip, Heard
 from asr_worker.cpu.windowed import WindowedRecogniser
+from asr_worker.cpu.word_times import Aligned
 
 
 class Deaf(WindowedRecogniser[Clip[Any]]):
@@ -27,7 +28,7 @@ class Deaf(WindowedRecogniser[Clip[Any]]):
     def generate(self, alike: Sequence[Clip[Any]]) -> None:
         raise AssertionError
 
-    def align(self, piece: Any, offset: float, duration: float) -> Iterable[Any]:
+    def align(self, piece: Any, offset: float, duration: float) -> Aligned:
         raise AssertionError
 
 

@@ -126,6 +126,10 @@ EXAMPLES: dict[str, tuple[Message[Any], Any]] = {
         partial.PARTIAL_TEXT,
         partial.PartialText(48_000, 80_000, "Guten Tag.", 5, "German", paused=True),
     ),
+    "partial-mark": (
+        partial.PARTIAL_TEXT,
+        partial.PartialText(48_000, 80_000, "Guten Tag.", 5, "German", paused=True, mark=0.75),
+    ),
     "partial-slot": (
         partial.PARTIAL_TEXT,
         partial.PartialText(

@@ -235,7 +235,7 @@ def hints(heard: Heard, said: str) -> list[float]:
         ("That is all.", [0.4]),
         ("I would like to", [1.6]),
         ("It is five five", [1.6]),
-        ("?", []),
+        ("?", [1.6]),
         ("Tak", [1.2]),
     ],
 )

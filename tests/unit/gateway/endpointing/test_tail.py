@@ -7,8 +7,9 @@ import pytest
 
 from common.languages import QWEN_BY_CODE
 from common.options import SessionOptions
-from gateway.endpointing.tail import SURE, Evidence, Place, confidence, evidence, hint, patience
-from gateway.endpointing.words import DIGITS, OPEN
+from common.pipeline.partial import PartialText
+from gateway.endpointing.tail import SURE, Evidence, confidence, evidence, hint, patience
+from gateway.endpointing.words import AT, DICTATED, DOT, OPEN
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,10 @@ from gateway.endpointing.words import DIGITS, OPEN
         ("Italian", "Va bene, grazie."),
         ("German", "Ich rufe wegen der Rechnung an."),
         ("Russian", "Спасибо, до свидания."),
+        ("Italian", "È anna chiocciola esempio punto it."),
+        ("English", "He lives in the U.S."),
+        ("English", "It is ana@example dot com."),
+        ("English", "Please write to ana@example and tell me about it."),
         ("Japanese", "ありがとうございます。"),
         (None, "Tak."),
     ],
@@ -72,6 +77,10 @@ def test_a_tail_that_asks_for_more_is_open(language, text):
         ("German", "null vier neun"),
         ("Russian", "восемь девять ноль"),
         ("Polish", "To jest 601."),
+        ("French", "C'est R.I.R"),
+        ("Spanish", "Equis, Equis, Ele."),
+        ("Italian", "La mail è anna chiocciola esempio."),
+        ("German", "Anna Klammeraffe Beispiel"),
     ],
 )
 def test_digits_and_letters_one_by_one_are_spelled(language, text):
@@ -81,7 +90,7 @@ def test_digits_and_letters_one_by_one_are_spelled(language, text):
 @pytest.mark.parametrize("text", ["hello there", "yes", "I have two"])
 def test_a_mark_that_is_missing_where_the_language_has_them(text):
     assert evidence(text, "English") is Evidence.UNMARKED
-    assert evidence(text, "Thai") is evidence(text, None) is Evidence.NOTHING
+    assert evidence(text, "Thai") is evidence(text, None) is Evidence.UNKNOWN
 
 
 @pytest.mark.parametrize("text", ["", "  ", "...", "?"])
@@ -94,7 +103,7 @@ def test_a_language_without_words_of_its_own_has_its_marks():
 
 
 TURN = SessionOptions(endpointing="turn")
-WAYS = (Evidence.CLOSED, Evidence.NOTHING, Evidence.UNMARKED, Evidence.OPEN, Evidence.SPELLED)
+WAYS = (Evidence.CLOSED, Evidence.DOUBTED, Evidence.UNMARKED, Evidence.OPEN, Evidence.NOTHING)
 
 
 def silences(**options: Any) -> list[float]:
@@ -117,15 +126,20 @@ def test_no_pause_is_shorter_than_the_recogniser_counts_on(found):
     assert patience(found, TURN) >= TURN.turn_silence[0]
 
 
+def paused(text: str, mark: float | None = None) -> PartialText:
+    """Return what is told of a pause whose speech ends at 5 s."""
+    return PartialText(0, 80_000, text, 0, "English", paused=True, mark=mark)
+
+
 def test_a_hint_says_when_a_pause_is_likely_the_end():
-    pause = Place(1, 7, 80_000)
-    found = hint(pause, "That is all.", "English", TURN)
-    assert (found.channel, found.utterance, found.end) == pause
+    found = hint(1, 7, paused("That is all."), TURN)
+    assert (found.channel, found.utterance, found.end) == (1, 7, 80_000)
     assert (found.silence, found.text, found.evidence) == (6_400, "That is all.", "closed")
     assert confidence(found.eager, found.silence) == pytest.approx(0.5, abs=0.001)
-    assert hint(pause, "That is all.", "English", replace(TURN, eager_threshold=0)).eager == 1
-    assert hint(pause, "That is all.", "English", replace(TURN, eager_threshold=SURE)).eager == 0
-    assert hint(pause, "?", "English", TURN).eager == 0
+    said = paused("That is all.")
+    assert hint(1, 7, said, replace(TURN, eager_threshold=0)).eager == 1
+    assert hint(1, 7, said, replace(TURN, eager_threshold=SURE)).eager == 0
+    assert hint(1, 7, paused("?"), TURN).eager == 0
 
 
 @pytest.mark.parametrize(
@@ -137,7 +151,7 @@ def test_a_hint_says_when_a_pause_is_likely_the_end():
     ],
 )
 def test_an_expected_answer_is_waited_for(answer, found, silence):
-    told = hint(Place(0, 1, 5), "That is all.", "English", TURN, answer)
+    told = hint(0, 1, paused("That is all."), TURN, answer)
     assert (told.evidence, told.silence) == (found, silence)
 
 
@@ -147,11 +161,28 @@ def test_silence_alone_waits_for_an_expected_answer_too():
     assert patience(Evidence.FILLED, silence) == 0.6
 
 
+@pytest.mark.parametrize(
+    ("text", "mark", "found"),
+    [
+        ("That is all.", 0.95, "closed"),
+        ("That is all.", 0.4, "doubted"),
+        ("That is all.", None, "closed"),
+        ("That is all", 0.95, "unmarked"),
+        ("That is the.", 0.95, "open"),
+        ("four five.", 0.95, "spelled"),
+        ("", None, "nothing"),
+    ],
+)
+def test_a_mark_counts_if_its_recogniser_is_sure_of_it(text, mark, found):
+    assert hint(0, 1, paused(text, mark=mark), TURN).evidence == found
+
+
 def test_confidence_grows_with_the_silence_and_is_the_same_where_turns_end():
     assert [round(confidence(each, 8), 3) for each in (0, 4, 8, 16)] == [0, 0.452, SURE, 0.91]
 
 
 def test_the_words_are_of_known_languages_and_each_is_one_as_it_is_compared():
-    assert OPEN.keys() == DIGITS.keys() <= set(QWEN_BY_CODE.values())
-    for words in (*OPEN.values(), *DIGITS.values()):
+    assert OPEN.keys() == DICTATED.keys() <= set(QWEN_BY_CODE.values())
+    assert AT.keys() < DOT.keys() == OPEN.keys()
+    for words in (*OPEN.values(), *DICTATED.values(), *AT.values(), *DOT.values()):
         assert all(word == word.casefold().strip(".?!") for word in words)

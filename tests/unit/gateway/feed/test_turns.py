@@ -110,6 +110,11 @@ def test_an_end_is_announced_and_taken_back_when_speech_goes_on():
     assert eager.evidence == "unmarked"
 
 
+def test_an_end_says_what_its_announcement_said_of_the_text():
+    ended = read([likely(1, "I see."), final(1, "I see.")])[-1]
+    assert (ended.kind, ended.evidence) == ("ended", "unmarked")
+
+
 def test_an_end_with_other_words_than_were_announced_takes_them_back():
     assert told(likely(1, "I see"), final(1, "I say")) == [
         ("started", 1, 1, "I see"),
