@@ -123,6 +123,13 @@ def _trace(argv: list[str]) -> int:
     return trace.main(argv)
 
 
+def _turns(argv: list[str]) -> int:
+    """Show how other settings would have ended the turns of stored calls."""
+    from callscribe.commands import turns
+
+    return turns.main(argv)
+
+
 def _listen(argv: list[str]) -> int:
     """Send what the microphone hears to a running gateway and print what was said."""
     from callscribe.commands import listen
@@ -207,6 +214,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "listen": _listen,
     "watch": _watch,
     "trace": _trace,
+    "turns": _turns,
     "loadtest": _loadtest,
     "prove": _prove,
     "keys": _keys,

@@ -42,7 +42,7 @@ def run(line, directory, *further, env=None):
 
 def test_no_example_is_left_out():
     commands = {line[0] for line in LINES}
-    run_here = {"transcribe", "watch", "listen", "trace"}
+    run_here = {"transcribe", "watch", "listen", "trace", "turns"}
     run_here |= {"dead-letters", "certificate", "check-config", "redis-acl", "sinks"}
     assert commands == run_here | {*ELSEWHERE}
 
@@ -80,8 +80,8 @@ def test_watch(line, stack, tmp_path):
         assert ("fox" in printed) is ("--from" not in line)
 
 
-@examples("trace")
-def test_trace(line, stack, tmp_path):
+def spoken(stack):
+    """Have a call said; return its name."""
     name = f"ticket {uuid4()}"
     config = {"type": "config", "encoding": "pcm16", "conversation_id": name, "words": True}
     with connect(stack.url, proxy=None) as client:
@@ -90,10 +90,24 @@ def test_trace(line, stack, tmp_path):
         client.send(json.dumps({"type": "finalize"}))
         for _ in client:
             pass
+    return name
+
+
+@examples("trace")
+def test_trace(line, stack, tmp_path):
+    name = spoken(stack)
     named = [name if word == "ticket 7" else word for word in line]
     printed = run(named, tmp_path, "--url", f"http://127.0.0.1:{stack.port}")
     assert ('"stamps"' if "--json" in line else "utterance 1") in printed
     assert (tmp_path / "call.svg").exists() is ("--picture" in line)
+
+
+@examples("turns")
+def test_turns(line, stack, tmp_path):
+    name = spoken(stack)
+    named = [name if word == "ticket 7" else word for word in line]
+    printed = run(named, tmp_path, "--url", f"http://127.0.0.1:{stack.port}")
+    assert ('"endpointing": "turn"' if "--json" in line else "turn 0.6 s") in printed
 
 
 @examples("listen")

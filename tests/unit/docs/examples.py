@@ -54,6 +54,7 @@ RUN: dict[str, dict[str, str]] = {
         "callscribe listen": f"{_COMMAND}::test_listen",
         "callscribe watch": f"{_COMMAND}::test_watch",
         "callscribe trace": f"{_COMMAND}::test_trace",
+        "callscribe turns": f"{_COMMAND}::test_turns",
         "callscribe loadtest": "tests/integration/callscribe/test_loadtest.py"
         "::test_real_calls_are_recognised",
         "callscribe prove": f"{_PROVE}::test_a_figure_is_found_proved_and_applied",

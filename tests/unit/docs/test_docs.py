@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from callscribe.commands import listen, trace, transcribe, watch
+from callscribe.commands import listen, trace, transcribe, turns, watch
 from callscribe.loadtest import command as loadtest
 from callscribe.prove import command as prove
 from common.bus import keys
@@ -76,7 +76,7 @@ def test_every_flag_exists():
     known = {f"--{flag}" for flag in OTHERS[""].split()}
     for name, cls in settings_classes().items():
         known |= set(flag_parser([cls], prog=name, service=name).flags)
-    for command in (loadtest, prove, transcribe, listen, watch, trace):
+    for command in (loadtest, prove, transcribe, listen, watch, trace, turns):
         known |= set(command.parser().flags)
     unknown = []
     for page in DOCUMENTS:
