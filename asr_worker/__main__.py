@@ -7,6 +7,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry
 
 from asr_worker import engines
+from asr_worker.redactor import Redactor
 from asr_worker.settings import AsrSettings
 from asr_worker.stage import AsrStage
 from asr_worker.voices.encoder import VoiceEncoder
@@ -28,7 +29,14 @@ def build(settings: AsrSettings, registry: CollectorRegistry) -> AsrStage:
         _log.warning("asr.max_new_tokens", tokens=settings.max_new_tokens, reason="finals are cut")
     metrics = AsrMetrics.build(registry)
     isolated = None if engine.isolated else make
-    return AsrStage(settings, engine, metrics, build=isolated, encoder=VoiceEncoder.installed())
+    return AsrStage(
+        settings,
+        engine,
+        metrics,
+        build=isolated,
+        encoder=VoiceEncoder.installed(),
+        redactor=None if settings.asr_redactor is None else Redactor.load(settings.asr_redactor),
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from asr_worker.api import Hypothesis, Word
 from asr_worker.around import Around
+from asr_worker.redactor import Redactor
 from asr_worker.respelling import respelled
 from asr_worker.spoken.before import NOTHING_BEFORE, Before
 from asr_worker.spoken.rendering import Rendered, growing, rendered
-from asr_worker.spoken.secrets import Mask
+from asr_worker.spoken.secrets import PENDING, Mask, Span
 from asr_worker.stabilizer import AGREED, concluded, continued
 from common.audio import samples
 from common.languages import WITH_NUMBERS
@@ -21,15 +22,19 @@ from common.stage.screen import UNCHANGED, Screen
 
 
 def screen_for(
-    options: SessionOptions, shown: PartialText | None, around: Around | None = None
+    options: SessionOptions,
+    shown: PartialText | None,
+    around: Around | None = None,
+    redactor: Redactor | None = None,
 ) -> Screen:
     """Return the screen of an utterance.
 
-    `shown`: the last partial of a former owner. `around`: what is said around it.
+    `shown`: the last partial of a former owner. `around`: what is said around it. `redactor`: what
+    finds more in calls that hide something.
     """
     if options.numbers == "engine" and not options.redact:
         return UNCHANGED
-    return TextScreen(options, shown, around)
+    return TextScreen(options, shown, around, redactor)
 
 
 _MARGIN = samples(0.2)
@@ -54,8 +59,10 @@ class TextScreen:
         options: SessionOptions,
         shown: PartialText | None = None,
         around: Around | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         self._around = around
+        self._redactor = redactor if options.redact else None
         self._words = options.words
         self._form = options.redact_form
         self._numbers = options.numbers
@@ -73,6 +80,9 @@ class TextScreen:
 
     def partial(self, partial: PartialText) -> PartialText:
         """See `Screen`: what is not settled is not stable, and hidden where it may be secret."""
+        if self._redactor is not None:  # it judges whole texts
+            kept = self._promises[-1].text
+            return replace(partial, text=f"{kept} {PENDING}".lstrip(), stable=len(kept))
         numbers = self._numbers_in(partial.language)
         wanted = (numbers, self._kinds, self._before, self._form)
         language = self._known(partial.language)
@@ -113,7 +123,12 @@ class TextScreen:
         if not self._kinds:
             return reason
         return rendered(
-            reason, "engine", self._kinds, Before(unsure=True), language=self._known(None)
+            reason,
+            "engine",
+            self._kinds,
+            Before(unsure=True),
+            language=self._known(None),
+            spans=self._spans(reason, None),
         ).text
 
     def audio(self, pcm: bytes) -> bytes:
@@ -129,7 +144,10 @@ class TextScreen:
 
     def _rendered(self, text: str, language: str | None) -> Rendered:
         wanted = (self._numbers_in(language), self._kinds, self._before, self._form)
-        return rendered(text, *wanted, self._known(language))
+        return rendered(text, *wanted, self._known(language), self._spans(text, language))
+
+    def _spans(self, text: str, language: str | None) -> Sequence[Span]:
+        return () if self._redactor is None else self._redactor.spans(text, self._known(language))
 
     @property
     def _before(self) -> Before:

@@ -62,6 +62,10 @@ class AsrSettings(StageSettings):
         "options of vLLM's own for the engine vllm, as a JSON object by their Python names, such as"
         " gpu_memory_utilization",
     )
+    asr_redactor: str | None = setting(
+        None,
+        "a Python function that finds more to hide, as module:function, in calls that hide secrets",
+    )
     max_new_tokens: int | None = setting(
         None,
         "longest hypothesis, in tokens; a longer one is cut; none takes what suits the engine",

@@ -21,6 +21,7 @@ from asr_worker.api import (
 from asr_worker.dispatch import Dispatcher, Dropped
 from asr_worker.places import Decoded
 from asr_worker.poison.isolation import IsolatedDecoder
+from asr_worker.redactor import Redactor
 from asr_worker.settings import AsrSettings
 from asr_worker.utterance import POISONED, Utterance, unreadable
 from asr_worker.voices.beside import Heard, Listener
@@ -83,7 +84,8 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
     """Schedules the decodes of all owned utterances on one engine.
 
     `build` makes another engine, for poison candidates; it must be picklable. None if the engine
-    is already isolated. `encoder` tells voices apart, None where it is not installed.
+    is already isolated. `encoder` tells voices apart, None where it is not installed. `redactor`
+    finds more to hide in calls that hide something.
     """
 
     spec = ASR
@@ -95,7 +97,9 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
         metrics: AsrMetrics,
         build: Callable[[], Engine] | None = None,
         encoder: VoiceEncoder | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
+        self._redactor = redactor
         self.tick = settings.asr_tick_ms / 1000
         self._cadence = samples(settings.partial_cadence_s)
         self._legs = settings.asr_legs or 0
@@ -132,6 +136,7 @@ class AsrStage(Stage[OwnedUtterance, UtteranceWork]):
             in_clauses=self._engine.in_clauses,
             shown=None if recovery.state is None else PARTIAL_TEXT.unpack(recovery.state),
             likely=_language(recovery.item),
+            redactor=self._redactor,
         )
         self._dispatcher.meter.opened(utterance.id)
         began = time.monotonic() if assignment.epoch == 1 else 0.0

@@ -11,6 +11,7 @@ from asr_worker.loudness import amplified
 from asr_worker.placing import placed
 from asr_worker.prompting import distinct, without_circles
 from asr_worker.recording import GONE, Recording
+from asr_worker.redactor import Redactor
 from asr_worker.scheduler import UtteranceScheduler
 from asr_worker.screening import screen_for
 from asr_worker.slots.listening import slot
@@ -65,10 +66,12 @@ class Utterance:
         in_clauses: bool = False,
         shown: PartialText | None = None,
         likely: Spoken | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         """Begin; `shown` is the last partial that a former owner showed of it.
 
-        `likely` is the language of the leg's last final, None if not known.
+        `likely` is the language of the leg's last final, None if not known. `redactor` finds more
+        to hide.
         """
         self._work = work
         self.leg = leg
@@ -89,7 +92,7 @@ class Utterance:
         hides = bool(work.options.redact)
         self.around = Around(leg.channel, work.utterance, work.start) if hides else None
         """What is said around it, if that matters."""
-        self.screen = screen_for(work.options, shown, self.around)
+        self.screen = screen_for(work.options, shown, self.around, redactor)
         """What its texts pass before they are stored."""
         self._likely = likely
         self._context = without_circles(work.options.context)

@@ -19,6 +19,7 @@
     python -m bench noise           words wrong in noise, by what VAD and the recogniser hear
     python -m bench keyterms        names that keywords bring, and that they invent
     python -m bench nobody          words that are heard where nobody speaks
+    python -m bench screens         what numbers and redact cost: time, processor, words
     python -m bench stable          how stable stable text is, what that costs, how late it comes
     python -m bench slots           expected answers that are dictated: in one slot, right, and soon
     python -m bench turns           when utterances end, by silence alone and by what was said
@@ -64,6 +65,7 @@ _BENCHMARKS = {
             "noise",
             "nobody",
             "keyterms",
+            "screens",
             "stable",
             "slots",
             "turns",

@@ -42,6 +42,7 @@ ENTRIES = (
         short=True,
     ),
     Entry("keyterms", ("keyterms",), short=True),
+    Entry("screens", ("screens",), short=True),
     Entry("stable", ("stable",), short=True),
     Entry("calls", ("calls",)),
     Entry("bus", ("bus", "--sessions", "50", "200", "500"), short=True),

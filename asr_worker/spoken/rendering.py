@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from asr_worker.spoken import figures, secrets, wording
 from asr_worker.spoken.before import NOTHING_BEFORE, Before
 from asr_worker.spoken.figures import Piece
-from asr_worker.spoken.secrets import Mask
+from asr_worker.spoken.secrets import Mask, Span
 from asr_worker.spoken.segments import segments
 from asr_worker.spoken.tokens import Chunk, chunks
 from asr_worker.spoken.writing import Style
@@ -30,12 +30,13 @@ def rendered(
     before: Before = NOTHING_BEFORE,
     form: RedactForm = "entity",
     language: str = "English",
+    spans: Sequence[Span] = (),
 ) -> Rendered:
-    """Return a text that is complete, and hide these kinds of secrets in it.
+    """Return a text that is complete, and hide these kinds of secrets in it, and these spans.
 
     `before` is what was said before it, `form` what stands in the place of a secret.
     """
-    return _rendered(text, None, numbers, kinds, before, form, language)
+    return _rendered(text, None, numbers, kinds, before, form, language, spans)
 
 
 def growing(
@@ -63,25 +64,41 @@ def _rendered(
     before: Before,
     form: RedactForm,
     language: str,
+    spans: Sequence[Span] = (),
 ) -> Rendered:
     # The signs of amounts are English.
     how = "strings" if numbers == "grouped" and language != "English" else numbers
     found = chunks(text, language)
     judgement = secrets.Judgement(found, kinds, before, language)
+    others = secrets.apart(secrets.covering(spans, found))
     hidden: list[Mask] = []
     parts: list[str] = []
     settled = 0
-    for segment in segments(found, *secrets.linking(kinds)):
+    for segment in _joined(segments(found, *secrets.linking(kinds)), others):
         is_settled = stable is None or (
             segment.stop < len(found) and found[segment.stop].end <= stable
         )
         judge = judgement.masks if is_settled else judgement.pending
         masks = judge(segment) if kinds else []
+        if within := [each for each in others if each.first in segment]:
+            masks = secrets.apart([*within, *masks])
         parts += filter(None, (each.text for each in _pieces(found, segment, masks, how, form)))
         if is_settled:
             settled = len(parts)
             hidden += masks
     return Rendered(" ".join(parts), len(" ".join(parts[:settled])), hidden)
+
+
+def _joined(cut: Sequence[range], masks: Sequence[Mask]) -> list[range]:
+    """Return segments such that each mask lies within one."""
+    joined: list[range] = []
+    for each in cut:
+        inside = any(mask.first < each.start < mask.end for mask in masks)
+        if inside:
+            joined[-1] = range(joined[-1].start, each.stop)
+        else:
+            joined.append(each)
+    return joined
 
 
 def _pieces(

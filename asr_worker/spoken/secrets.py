@@ -51,6 +51,24 @@ class Mask(NamedTuple):
     digits: str = ""
 
 
+class Span(NamedTuple):
+    """The characters [start, end) of a text, which are to be hidden as being of this entity."""
+
+    start: int
+    end: int
+    entity: str
+
+
+def covering(spans: Sequence[Span], chunks: Sequence[Chunk]) -> list[Mask]:
+    """Return the masks of all chunks that spans touch."""
+    found = []
+    for start, end, entity in spans:
+        hit = [i for i, c in enumerate(chunks) if c.end > start and c.end - len(c.text) < end]
+        if hit:
+            found.append(Mask(entity, hit[0], hit[-1] + 1))
+    return found
+
+
 class _Run(NamedTuple):
     """Chunks [first, end) that say these digits, and words that say nothing among them."""
 
@@ -124,7 +142,7 @@ class Judgement:
                 if (entity := self._entity(run)) is not None:
                     whole = run.said if is_whole(entity, run.said) else ""
                     found.append(Mask(entity, *self._extended(run, entity, segment), whole))
-        return _apart(found)
+        return apart(found)
 
     def pending(self, segment: range) -> list[Mask]:
         """Return what to hide in a segment that may go on, or may still be heard otherwise."""
@@ -139,7 +157,7 @@ class Judgement:
                     found.append(Mask(PENDING, run.first, run.end))
         if "email" in kinds and segment.stop == len(chunks) and len(segment):
             found.append(Mask("", segment.stop - 1, segment.stop))
-        return _apart(found)
+        return apart(found)
 
     def _entity(self, run: _Run) -> str | None:
         """Return what a number is, if it is to be hidden."""
@@ -219,7 +237,7 @@ def _has_digits(chunks: Sequence[Chunk], segment: range) -> bool:
     return any(chunks[i].kind in NUMERIC or chunks[i].kind is Kind.CODE for i in segment)
 
 
-def _apart(found: list[Mask]) -> list[Mask]:
+def apart(found: list[Mask]) -> list[Mask]:
     """Return masks in order that do not overlap: what is hidden twice counts as the first."""
     apart: list[Mask] = []
     for each in sorted(found, key=lambda mask: (mask.first, -mask.end)):

@@ -8,8 +8,10 @@ from prometheus_client import CollectorRegistry, Counter
 MOST_TENANTS = 500
 """Tenants that a process names. They come from keys, and from tokens of another authority, which
 may name any number of them."""
+MOST_ENTITIES = 32
+"""Kinds of masks that a process names: an operator's function may name any number of them."""
 OTHERS = "_others"
-"""The label of all further tenants. No tenant's name begins so."""
+"""The label of all further tenants, and of all further kinds. No tenant's name begins so."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class TenantMetrics:
     a transcript's `redacted` counts exactly. None for long in calls that hide something: look
     whether a recogniser, or a customer's speech, has changed."""
     _named: set[str] = field(default_factory=set)
+    _entities: set[str] = field(default_factory=set)
 
     @classmethod
     def build(cls, registry: CollectorRegistry) -> Self:
@@ -56,7 +59,7 @@ class TenantMetrics:
 
     def add(self, tenant: str, *, calls: int, legs: int, audio: float, speech: float) -> None:
         """Count what a tenant has used more; audio and speech in s."""
-        tenant = self._label(tenant)
+        tenant = _bounded(tenant, self._named, MOST_TENANTS)
         self.calls.labels(tenant).inc(calls)
         self.legs.labels(tenant).inc(legs)
         self.audio.labels(tenant).inc(audio)
@@ -64,10 +67,13 @@ class TenantMetrics:
 
     def add_mask(self, tenant: str, entity: str) -> None:
         """Count a mask in a final of a tenant's call."""
-        self.masks.labels(self._label(tenant), entity).inc()
+        entity = _bounded(entity, self._entities, MOST_ENTITIES)
+        self.masks.labels(_bounded(tenant, self._named, MOST_TENANTS), entity).inc()
 
-    def _label(self, tenant: str) -> str:
-        if tenant not in self._named and len(self._named) >= MOST_TENANTS:
-            return OTHERS
-        self._named.add(tenant)
-        return tenant
+
+def _bounded(label: str, known: set[str], most: int) -> str:
+    """Return a label, or that of all others if there are too many, and remember it."""
+    if label not in known and len(known) >= most:
+        return OTHERS
+    known.add(label)
+    return label

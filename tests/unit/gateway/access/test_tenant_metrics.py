@@ -1,7 +1,7 @@
 from prometheus_client import CollectorRegistry
 
 from common.pipeline.access import check_tenant
-from gateway.access.tenant_metrics import MOST_TENANTS, OTHERS, TenantMetrics
+from gateway.access.tenant_metrics import MOST_ENTITIES, MOST_TENANTS, OTHERS, TenantMetrics
 
 NAME = "callscribe_tenant_calls_total"
 
@@ -42,6 +42,9 @@ def test_masks_are_counted_by_what_they_hide():
 
     assert (masks("t0", "cvv"), masks("t0", "iban"), masks(OTHERS, "cvv")) == (1, 1, 2)
     assert masks("t1", "iban") is None
+    for number in range(MOST_ENTITIES + 1):
+        metrics.add_mask("t0", f"kind{number}")
+    assert masks("t0", OTHERS) == 3
 
 
 def test_no_tenant_is_named_as_all_others_are():
