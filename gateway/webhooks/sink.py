@@ -44,7 +44,11 @@ class Webhooks:
     async def opened(self) -> AsyncGenerator[None]:
         """See `Sink`."""
         resolver = Resolver(self._rules.addresses, aiohttp.ThreadedResolver())
-        connector = aiohttp.TCPConnector(resolver=resolver, limit_per_host=_MOST_OF_A_HOST)
+        # What a receiver says once more on a connection that is kept would count as its answer to
+        # the next message.
+        connector = aiohttp.TCPConnector(
+            resolver=resolver, limit_per_host=_MOST_OF_A_HOST, force_close=True
+        )
         async with aiohttp.ClientSession(connector=connector) as http:
             self._sender = Sender(http, self._rules.secrets, self.tally)
             yield

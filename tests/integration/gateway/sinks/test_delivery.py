@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from aiohttp import web
 
 from common.bus import keys
 from common.pipeline import text
@@ -67,6 +68,40 @@ async def test_whatever_a_receiver_asks_for_it_is_tried_again(
         one.status = 200
         await asyncio.wait_for(running, 10)
     assert one.got == ["session_created", "session_ended"]
+
+
+async def test_a_receiver_that_refuses_and_then_answers_once_more_loses_nothing(link, feed):
+    taken: list[str] = []
+    refused: list[str] = []
+
+    async def take(request: web.Request) -> web.StreamResponse:
+        name = (await request.json())["type"]
+        if len(refused) >= 3:
+            taken.append(name)
+            return web.Response()
+        refused.append(name)
+        answer = web.Response(status=500)
+        await answer.prepare(request)
+        await answer.write_eof()
+        await asyncio.sleep(0.01)  # by then the connection waits for the next message
+        if request.transport is not None:
+            request.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        return answer
+
+    app = web.Application()
+    app.router.add_post("/", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    known = await opened(link, WEBHOOK, About(webhook=url))
+    await say(link, 1, final("hello"))
+    await say(link, 2, text.End())
+    hooks = webhooks()
+    async with hooks.opened():
+        await asyncio.wait_for(Delivery(feed, known, places(link), hooks).run(), 10)
+    await runner.cleanup()
+    assert taken == ["session_created", "final", "session_ended"]
 
 
 async def test_a_delivery_whose_renewal_fails_ends_and_says_why(link, feed, receiver, monkeypatch):
