@@ -7,21 +7,25 @@ import subprocess
 import sys
 import urllib.parse
 import urllib.request
+from itertools import pairwise
 from uuid import uuid4
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+import soundfile
 from websockets.exceptions import ConnectionClosedOK
 from websockets.sync.client import ClientConnection, connect
 
 from callscribe.local.child import free_ports
+from common.audio import SAMPLE_RATE
 from gateway.protocols import twilio
 from tests.integration import soundcard
 from tests.integration.callscribe.processes import until
 from tests.integration.examples.conftest import CALLER, EXAMPLES, plain
 from tests.integration.gateway import telephones
 from tests.integration.gateway import test_telephony as telephony
-from tests.integration.pipeline.calls import pcm16, said, sample_call, sentence, split
+from tests.integration.pipeline.calls import clip, pcm16, said, sample_call, sentence, split
 
 pytestmark = pytest.mark.model_text
 
@@ -62,6 +66,28 @@ def test_the_bot_stops_when_its_caller_speaks_and_answers_what_was_said(place, r
     assert 6.7 <= float(rest.partition(" s into the call")[0]) <= 7.7
     assert SPOKEN in plain(" ".join(re.findall("^caller: (.+)$", rest, re.MULTILINE)))
     assert "bot: I look at your bill." in rest.splitlines()
+
+
+def test_a_bot_asks_for_a_number_and_has_all_of_it_over_a_pause(place, run, tmp_path):
+    one, two = np.array_split(clip("counting"), 2)
+    path = tmp_path / "number.wav"
+    soundfile.write(path, said(0.5, one, 1.2, two, 3.0), SAMPLE_RATE)
+    question, *told = run("number_bot.py", path, "6-11", f"{place.ws}/ws/asr").splitlines()
+    assert question == "bot: What are the 6-11 digits of your account?"
+    (number,) = [line.removeprefix("account: ") for line in told if line.startswith("account: ")]
+    assert number.isdecimal()
+    assert len(number) >= 6
+
+
+def test_a_bot_prepares_its_answers_and_gives_those_that_still_hold(place, run, recording):
+    printed = run("eager_bot.py", recording(6, 21, CALLER), f"{place.ws}/ws/asr").splitlines()
+    answers = [line.removeprefix("bot: You said: ") for line in printed if line.startswith("bot:")]
+    assert SPOKEN in plain(" ".join(answers))
+    # An answer is that to the text prepared last, unless that was taken back.
+    for line, after in pairwise(printed):
+        if line.startswith("prepared: "):
+            text = line.removeprefix("prepared: ")
+            assert after in ("taken back", f"bot: You said: {text}")
 
 
 def test_a_recording_becomes_captions_with_speakers(place, run, recording):
