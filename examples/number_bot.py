@@ -32,7 +32,7 @@ async def main(path: str, digits: str = "10", url: str = "ws://localhost:8000/ws
         print(f"bot: What are the {digits} digits of your account?", flush=True)
         async for event in call.transcribe(line(path)):
             match event:
-                case Slot(complete=True, is_final=False):  # told in the pause, so answer at once
+                case Slot(complete=True, is_final=False):  # in the pause behind the last digit
                     print(f"bot: Is it {' '.join(event.value)}?", flush=True)
                 case Slot(complete=False, is_final=True, value=value) if value:
                     print(f"bot: I have {' '.join(value)} so far.", flush=True)

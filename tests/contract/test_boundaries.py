@@ -363,8 +363,7 @@ def test_each_segment_is_read_as_if_alone(way, lengths, seed, data):
         lengths = lengths[:1]
     if way.name == "twilio":
         lengths = [length * way.sound.channels for length in lengths]
-    if way.sound.sample_rate > SAMPLE_RATE:
-        # A lone frame may be no sample there: then there is nothing to clear.
+    if way.sound.sample_rate > SAMPLE_RATE:  # a frame may be no sample there: nothing to clear
         lengths = [max(length, 2 * way.sound.frame_bytes) for length in lengths]
     segments = [audio_of(way.sound, length, seed + n) for n, length in enumerate(lengths)]
 
