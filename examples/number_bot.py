@@ -21,7 +21,7 @@ async def line(path: str) -> AsyncIterator[bytes]:
 
 
 async def main(path: str, digits: str = "10", url: str = "ws://localhost:8000/ws/asr") -> None:
-    """Ask for a number of so many digits; it may be said in groups, and corrected."""
+    """Ask for a number of `digits` digits, in groups and with corrections as they come."""
     options = Options(
         sample_rate=soundfile.info(path).samplerate,
         endpointing="turn",
