@@ -47,7 +47,7 @@ class Number:
 class Row:
     """Atoms of neighbouring chunks. `glued[i]`: atom i may go on with the number before it.
 
-    `sentences`: atoms with which a sentence begins.
+    `sentences`: atoms behind the end of a sentence.
     """
 
     atoms: Sequence[Atom]
@@ -73,18 +73,23 @@ def row(atoms: Sequence[Atom], chunks: Sequence[Chunk], first: int) -> Row:
     """Return the atoms as a row; `chunks` are theirs, and the first of these has index `first`.
 
     Nothing goes on over the end of a sentence, and over a comma only one digit after the other.
+    Figures that were dictated are no sentences: "4. 5. 3."
     """
     glued = [False] * len(atoms)
     sentences = set()
+    dictated = [False] * (len(atoms) + 1)
     for index in range(1, len(atoms)):
         before, here = atoms[index - 1], atoms[index]
         closing = chunks[before.chunk - first].closing
         if before.chunk == here.chunk or (not closing and not chunks[here.chunk - first].lead):
             glued[index] = True
         elif chunks[before.chunk - first].ends_sentence:
+            dictated[index] = closing == "." and _is_figure(before) and _is_figure(here)
             sentences.add(index)
         else:
             glued[index] = _is_single(before) and _is_single(here)
+    for index in sentences:
+        glued[index] = dictated[index] and (dictated[index - 1] or dictated[index + 1])
     return Row(atoms, glued, frozenset(sentences))
 
 
@@ -118,7 +123,11 @@ def decimals(row: Row, at: int) -> tuple[str, int] | None:
 
 
 def _is_single(atom: Atom) -> bool:
-    return atom.kind in _SINGLE or (atom.kind is Kind.FIGURE and len(atom.text) == 1)
+    return atom.kind in _SINGLE or _is_figure(atom)
+
+
+def _is_figure(atom: Atom) -> bool:
+    return atom.kind is Kind.FIGURE and len(atom.text) == 1
 
 
 def _is_string(row: Row, parts: Sequence[Number]) -> bool:

@@ -28,7 +28,7 @@ _VOCABULARY = sorted(
         *english.FILLERS,
         *("hundred", "hundredth", "point", "plus", "percent", "per", "cent", "dollars", "cents"),
         *("p", "m", "a", "b", "o'clock", "am", "bravo", "victor", "for", "as", "in", "at"),
-        *("4532", "12,345", "$25.50", "3:30", "21st", "555-1234", "a@b.com", "AB12", "5."),
+        *("4532", "12,345", "$25.50", "3:30", "21st", "555-1234", "a@b.com", "AB12", "5.", "3."),
         *("my", "card", "email", "gmail", "com", "john", "security", "code", "social", "call"),
         *("hello", "world.", "seven,", "five?", "twenty-five", "(two", "x-ray", "…", "-", "é"),
     }
