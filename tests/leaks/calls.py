@@ -11,7 +11,7 @@ from callscribe.client.options import Options, Redacted
 from common.audio import SAMPLE_RATE
 from tests.chaos.scripts import encoded
 from tests.integration.protocols.clients import CLIENTS
-from tests.leaks.planted import Conversation, Turn, conversation
+from tests.leaks.planted import HIDING, Conversation, Turn, conversation
 from tests.leaks.recogniser import BREAKS, FAILS
 from tests.leaks.tones import length, spoken
 
@@ -55,14 +55,19 @@ class Planted:
 
 
 def planted(setup: Setup) -> list[Planted]:
-    """Return the calls of a run: the protocols, formats and kinds of masks in turns."""
+    """Return the calls of a run: the protocols, formats and kinds of masks in turns.
+
+    Of four, one asks to hide no kind but those that it tells; of eight, one tells a single kind. So
+    no mask of another kind covers what its own kind misses.
+    """
     others = itertools.cycle(sorted(CLIENTS.keys() - {NATIVE}))
     calls = []
     for number in range(setup.calls):
         protocol = NATIVE if number % 2 == 0 else next(others)
         sound = CLIENTS[protocol].formats[number // 2 % len(CLIENTS[protocol].formats)]
         hides = number % setup.open != setup.open - 2
-        said = conversation(number, setup.seed, legs=sound.channels, open=not hides)
+        alone = HIDING[number // 4 % len(HIDING)] if number % 8 == 4 else None
+        said = conversation(number, setup.seed, legs=sound.channels, open=not hides, only=alone)
         dice = random.Random(f"leaks {setup.seed} {number}")
         options = Options(
             encoding=sound.encoding,

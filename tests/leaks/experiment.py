@@ -32,6 +32,8 @@ from tests.leaks.system import System, system
 
 _AGAIN_S = 0.5
 _PATIENCE_S = 90.0
+_SETTLING_S = 300.0
+"""Seconds until a busy machine has everything written that a run leaves."""
 
 
 @dataclass(slots=True)
@@ -185,13 +187,15 @@ async def _look(whole: System, left: Left, directory: Path) -> dict[int, list[st
     Returns the sessions of each call, by its number.
     """
     rig = whole.rig
-    async with asyncio.timeout(_PATIENCE_S):
+    async with asyncio.timeout(_SETTLING_S):
         while not all([await process.ready() for process in rig.stack.processes]):
             await asyncio.sleep(0.1)
     shown = [call.session for call in left.calls if not call.hides and call.session]
-    async with asyncio.timeout(_PATIENCE_S):
-        while not await asyncio.to_thread(_written, directory, shown):
-            await asyncio.sleep(0.1)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_SETTLING_S):
+            while await asyncio.to_thread(missing, directory, shown):
+                await asyncio.sleep(0.1)
+    left.problems += missing(directory, shown)
     pages: list[str] = []
     sessions: dict[int, list[str]] = {}
     async with aiohttp.ClientSession() as http:
@@ -218,11 +222,12 @@ async def _look(whole: System, left: Left, directory: Path) -> dict[int, list[st
     return sessions
 
 
-def _written(directory: Path, sessions: Sequence[str]) -> bool:
-    """Whether sinks have these calls, and no recording is still to be made."""
+def missing(directory: Path, sessions: Sequence[str]) -> list[str]:
+    """Return what sinks lack of these calls, and which recordings are still to be made."""
     kept = (f"{where}/*/{session}.*" for where in ("sinks", "recordings") for session in sessions)
-    made = not any((directory / "recordings").rglob("*.part"))
-    return made and all(any(directory.glob(pattern)) for pattern in kept)
+    lacked = [f"there is no {pattern}" for pattern in kept if not any(directory.glob(pattern))]
+    made = sorted((directory / "recordings").rglob("*.part"))
+    return [*lacked, *(f"{each.relative_to(directory)} is not finished" for each in made)]
 
 
 async def _voices(admin: Any) -> list[str]:

@@ -28,6 +28,7 @@ HIDES: Mapping[Kind, Redacted] = {
     "email": "email",
 }
 """The kind of `redact` that hides a secret of each kind."""
+HIDING: Sequence[Redacted] = tuple(dict.fromkeys(HIDES.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,17 @@ class Conversation:
         return tuple(sorted({HIDES[each.kind] for each in self.secrets}))
 
 
-def conversation(number: int, seed: int = 0, *, legs: int = 2, open: bool = False) -> Conversation:
+def conversation(
+    number: int,
+    seed: int = 0,
+    *,
+    legs: int = 2,
+    open: bool = False,
+    only: Redacted | None = None,
+) -> Conversation:
     """Return a call that has four secrets, three of them of any kind and said in any way.
 
+    With `only`, all are hidden by this kind of `redact`: three, and the fourth if it is `pci`.
     Customers speak on channel 0, agents on the last one. Those of `open` calls have none of the
     digits of others, so that what is found is not taken for theirs.
     """
@@ -71,17 +80,19 @@ def conversation(number: int, seed: int = 0, *, legs: int = 2, open: bool = Fals
     customer, agent = 0, legs - 1
     turns = [Turn(agent, "thank you for calling how can I help you today")]
     secrets: list[Secret] = []
-    for offset, kind in enumerate(dice.sample([*_WAYS], 3)):
+    own = [kind for kind in _WAYS if HIDES[kind] == only]
+    drawn = dice.choices(own, k=3) if own else dice.sample([*_WAYS], 3)
+    for offset, kind in enumerate(drawn):
         secret = _secret(kind, dice, half)
         secrets.append(secret)
         ways = _WAYS[kind]
         said = ways[(number + offset) % len(ways)](secret, dice)
         turns += [Turn(customer if side == "c" else agent, text) for side, text in said]
-    # Only the question tells what this is.
-    code = _secret("cvv", dice, half)
-    secrets.append(code)
-    turns.append(Turn(agent, "and what is the security code on the back"))
-    turns.append(Turn(customer, f"that would be {_each(code.digits)} I think"))
+    if only in (None, HIDES["cvv"]):  # only the question tells what this is
+        code = _secret("cvv", dice, half)
+        secrets.append(code)
+        turns.append(Turn(agent, "and what is the security code on the back"))
+        turns.append(Turn(customer, f"that would be {_each(code.digits)} I think"))
     turns.append(Turn(customer, "thanks I paid twenty five dollars for two of them in march"))
     return Conversation(tuple(turns), tuple(secrets))
 
