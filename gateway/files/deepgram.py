@@ -1,6 +1,7 @@
 """Files as Deepgram's clients send them: ``POST /v1/listen``, the file as the body."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from common.audio import rounded_seconds
@@ -16,6 +17,7 @@ from gateway.protocols.deepgram.wording import Wording
 from gateway.protocols.events import Final
 from gateway.protocols.options import with_changes
 from gateway.protocols.query import flag
+from gateway.protocols.stretches import Stretch, main_speaker, of_speaker, speaker_at
 
 
 def read(given: Fields, defaults: SessionOptions) -> Asked:
@@ -23,7 +25,10 @@ def read(given: Fields, defaults: SessionOptions) -> Asked:
     if "callback" in given:
         text = "callback is not offered here: the answer to this request is the transcript"
         raise bad_request("invalid_parameter", text)
-    options = with_changes(parameters.recognition(given, defaults), {"interim_results": False})
+    options = with_changes(
+        parameters.recognition(given, defaults),
+        {"interim_results": False, "diarize": parameters.diarized(given)},
+    )
     utterances, wording = flag(given, "utterances"), parameters.wording(given)
     return Asked(
         options=options,
@@ -65,14 +70,22 @@ def _answer(whole: Transcript, wording: Wording, *, utterances: bool) -> Answer:
             for kind, texts in kinds.items()
             for text in texts
         ]
-    results: Body = {"channels": [_channel(whole, wording, each) for each in range(whole.channels)]}
+    speakers = [_speakers(whole, channel) for channel in range(whole.channels)]
+    results: Body = {
+        "channels": [_channel(whole, wording, *each) for each in enumerate(speakers)],
+    }
     if utterances:
-        said = [each for each in whole.finals if each.text]
-        results["utterances"] = [_utterance(whole, wording, each) for each in said]
+        results["utterances"] = [
+            _utterance(whole, wording, each, speakers[each.channel])
+            for each in whole.finals
+            if each.text
+        ]
     return _json({"metadata": metadata, "results": results})
 
 
-def _channel(whole: Transcript, wording: Wording, channel: int) -> Body:
+def _channel(
+    whole: Transcript, wording: Wording, channel: int, speakers: Sequence[Stretch]
+) -> Body:
     finals = [final for final in whole.finals if final.channel == channel and final.text]
     language = whole.spoken_language
     words = [word for final in finals for word in _words(final)]
@@ -80,6 +93,7 @@ def _channel(whole: Transcript, wording: Wording, channel: int) -> Body:
         wording.text(whole.text(channel), language),
         wording.words(words, language),
         float(bool(finals)),
+        speakers=speakers,
     )
     body: Body = {"alternatives": [best]}
     if whole.language is None and (heard := whole.spoken_language):
@@ -89,10 +103,15 @@ def _channel(whole: Transcript, wording: Wording, channel: int) -> Body:
     return body
 
 
-def _utterance(whole: Transcript, wording: Wording, final: Final) -> Body:
+def _utterance(
+    whole: Transcript, wording: Wording, final: Final, speakers: Sequence[Stretch]
+) -> Body:
     language = final.language or whole.language
     text = wording.text(final.text, language)
-    said = alternative(text, wording.words(_words(final), language), 1.0)
+    said = alternative(text, wording.words(_words(final), language), 1.0, speakers=speakers)
+    speaker = main_speaker(final.speakers)
+    if speaker is None:
+        speaker = speaker_at(speakers, final.start, final.end)
     return {
         "start": rounded_seconds(final.start),
         "end": rounded_seconds(final.end),
@@ -101,7 +120,12 @@ def _utterance(whole: Transcript, wording: Wording, final: Final) -> Body:
         "transcript": text,
         "words": said["words"],
         "id": f"{whole.request}-{final.channel}-{final.utterance}",
-    }
+    } | of_speaker(speaker)
+
+
+def _speakers(whole: Transcript, channel: int) -> list[Stretch]:
+    """Return who speaks where on a channel; what is too short to tell goes by the nearest."""
+    return [each for final in whole.finals if final.channel == channel for each in final.speakers]
 
 
 def _words(final: Final) -> tuple[TimedWord, ...]:

@@ -1,5 +1,6 @@
 """Where in an utterance which speaker speaks."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,13 +22,17 @@ def main_speaker(stretches: Sequence[Stretch]) -> int | None:
 
 
 def speaker_at(stretches: Sequence[Stretch], start: int, end: int) -> int | None:
-    """Return who says a word in [start, end): who speaks nearest to its middle; None if nobody."""
+    """Return who says a word in [start, end): who speaks nearest to its middle; None if nobody.
+
+    Stretches are in their order, and do not overlap.
+    """
     middle = (start + end) // 2
+    behind = bisect_left(stretches, middle, key=lambda each: each.start)
 
     def away(each: Stretch) -> int:
         return max(each.start - middle, middle - each.end, 0)
 
-    nearest = min(stretches, key=away, default=None)
+    nearest = min(stretches[max(0, behind - 1) : behind + 1], key=away, default=None)
     return None if nearest is None else nearest.speaker
 
 

@@ -31,6 +31,7 @@ def main() -> None:
             smart_format=True,
             punctuate=True,
             utterances=True,
+            diarize=True,
             keyterm=["Dashwood"],
             language="en",
         )
@@ -39,7 +40,12 @@ def main() -> None:
         report.finals.append({"format": form, "text": best.transcript})
         report.finals.append({"format": f"words of {form}", "text": words})
         utterances = " ".join(each.transcript for each in said.results.utterances)
-        report.flushed = utterances == best.transcript and said.metadata.channels == 1
+        spoken = [*best.words, *said.results.utterances]
+        report.flushed = (
+            utterances == best.transcript
+            and said.metadata.channels == 1
+            and {type(each.speaker) for each in spoken} == {int}
+        )
     try:
         transcribe(request=b"this is no audio")
     except ApiError as error:

@@ -25,7 +25,9 @@ async def main() -> None:
             if not message.is_final:
                 report.interim()
             elif best.transcript:
-                report.final(best.transcript, best.words[-1].end)
+                *_, last = best.words
+                speaker = "" if last.speaker is None else f"speaker {last.speaker}: "
+                report.final(speaker + best.transcript, last.end)
             if message.from_finalize:
                 flushed.set()
         elif isinstance(message, ListenV1Metadata):

@@ -68,6 +68,7 @@ def card_and_mark(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"numerals": True}, "lazy dog. 45321"),
         ({"smart_format": True}, "lazy dog. 45321"),
         ({"punctuate": True, "dictation": True}, "lazy dog?"),
+        ({"diarize": True}, "speaker 0: The quick brown fox"),
         ({"redact": "pci"}, "[CREDIT_CARD]"),
         ({"redact": ["ssn", "numbers"], "profanity_filter": True}, "[NUMBER]"),
     ],

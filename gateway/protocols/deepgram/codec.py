@@ -215,6 +215,7 @@ class DeepgramCodec(Codec):
             wording.words(words, language),
             certain,
             self._told(event.language),
+            speakers=event.speakers,
         )
         span = self._span(event)
         self._until[event.channel] = span[1]

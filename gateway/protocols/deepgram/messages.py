@@ -13,6 +13,7 @@ from common.audio import rounded_seconds
 from common.languages import code_of
 from common.pipeline.text import TimedWord
 from gateway.protocols.deepgram.wording import bare
+from gateway.protocols.stretches import Stretch, of_speaker, speaker_at
 
 Body = dict[str, Any]
 
@@ -26,9 +27,14 @@ MODEL_INFO: Mapping[str, str] = {
 
 
 def alternative(
-    text: str, words: Sequence[TimedWord], certain: float, language: str | None = None
+    text: str,
+    words: Sequence[TimedWord],
+    certain: float,
+    language: str | None = None,
+    *,
+    speakers: Sequence[Stretch] = (),
 ) -> Body:
-    """Return one alternative of a channel.
+    """Return one alternative of a channel; `speakers` are those of its words, in their order.
 
     Its confidence is the mean of its words'. Without words it is `certain`: the share of the text
     that will not change.
@@ -37,7 +43,7 @@ def alternative(
     body: Body = {
         "transcript": text,
         "confidence": round(confidence, 4),
-        "words": [_word(word) for word in words],
+        "words": [_word(word, speakers) for word in words],
     }
     if language is not None:
         body["languages"] = [code_of(language)]
@@ -93,7 +99,7 @@ def metadata(request_id: str, *, created: float, sha256: str, duration: int, cha
     }
 
 
-def _word(word: TimedWord) -> Body:
+def _word(word: TimedWord, speakers: Sequence[Stretch]) -> Body:
     text = word.text.strip()
     return {
         "word": bare(text),
@@ -101,4 +107,4 @@ def _word(word: TimedWord) -> Body:
         "end": rounded_seconds(word.end),
         "confidence": round(word.probability, 4),
         "punctuated_word": text,
-    }
+    } | of_speaker(speaker_at(speakers, word.start, word.end))

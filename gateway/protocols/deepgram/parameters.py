@@ -70,6 +70,7 @@ _BOOST = re.compile(r"^(?P<term>.+?):(?P<boost>-?\d+(?:\.\d+)?)$")
 _TERMS = readers(("keywords",))["keywords"]
 _LANGUAGES = readers(("languages",))["languages"]
 _FLAGS = ("true", "1", "false", "0", "")
+_DIARISERS = ("latest", "v1", "v2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,11 @@ def live(query: Query, defaults: SessionOptions) -> Live:
     coding = CODINGS.get(last(query, "encoding"))
     options = with_changes(
         recognition(query, defaults),
-        {"interim_results": interim, "silence_threshold": silence},
+        {
+            "interim_results": interim,
+            "silence_threshold": silence,
+            "diarize": diarized(query),
+        },
     )
     return Live(
         options=options,
@@ -150,6 +155,15 @@ def wording(query: Query) -> Wording:
         dictated=flag(query, "dictation") and (formatted or punctuated),
         clean=flag(query, "profanity_filter"),
     )
+
+
+def diarized(query: Query) -> bool:
+    """Read whether speakers are told apart; naming a model asks for it. Raises ClientError."""
+    asked, model = flag(query, "diarize"), last(query, "diarize_model")
+    if model and model not in _DIARISERS:
+        known = ", ".join(_DIARISERS)
+        raise invalid(f"diarize_model must be one of {known}, not {model[:40]!a}")
+    return asked or bool(model)
 
 
 def _numbers(query: Query) -> dict[str, Any]:

@@ -1,18 +1,21 @@
 """Speakers of one channel told apart on a real stack, the same for everyone who is told."""
 
+import io
 import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import aiohttp
 import numpy as np
 import pytest
+import websockets.asyncio.client as ws
 
 from bench.recordings import channels
 from callscribe import sample
 from common.audio import SAMPLE_RATE
 from tests.integration.conftest import RunningStack
-from tests.integration.pipeline.calls import FINALIZE, Message, config, converse, messages
+from tests.integration.pipeline.calls import FINALIZE, Message, config, converse, messages, pcm16
 
 SECONDS = 45
 
@@ -73,6 +76,35 @@ async def test_the_parties_of_a_mixed_call_are_told_apart_for_all(stack: Running
     assert "<v speaker 0>" in captions
     assert "<v speaker 1>" in captions
     assert "voices" not in f"{heard.messages} {stored} {followed}"
+
+
+async def test_clients_of_deepgram_get_a_speaker_with_each_word(stack: RunningStack, legs):
+    mixed = legs.sum(axis=0)
+    query = "encoding=linear16&sample_rate=16000&language=en&endpointing=300&diarize=true"
+    found: list[Message] = []
+    url = f"ws://127.0.0.1:{stack.port}/v1/listen?{query}"
+    async with ws.connect(url, max_queue=None) as connection:
+        for piece in messages(mixed):
+            await connection.send(piece)
+        await connection.send('{"type": "CloseStream"}')
+        async for message in connection:
+            told = json.loads(message)
+            if told["type"] == "Results":
+                found += told["channel"]["alternatives"][0]["words"]
+    assert {word.get("speaker") for word in found} >= {0, 1}
+
+    address = f"http://127.0.0.1:{stack.port}/v1/listen?{query}&utterances=true"
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(address, data=io.BytesIO(pcm16(mixed))) as answer,
+    ):
+        results = (await answer.json())["results"]
+    words = results["channels"][0]["alternatives"][0]["words"]
+    # A file's are corrected: each number stands for one party.
+    shares = Counter((word["speaker"], loudest(legs, word["start"], word["end"])) for word in words)
+    (first, _), (second, _) = (place for place, _ in shares.most_common(2))
+    assert {first, second} == {0, 1}
+    assert {each["speaker"] for each in results["utterances"]} == {0, 1}
 
 
 async def test_nobody_is_told_apart_who_did_not_ask(stack: RunningStack, legs):

@@ -10,7 +10,9 @@ from gateway.files.deepgram import read, refuse
 from gateway.files.refusal import FileRefused
 from gateway.files.transcript import Asked, Raw, Transcript
 from gateway.protocols.api import ClientError
-from tests.unit.gateway.files.results import final, transcript
+from gateway.protocols.events import SpeakerRevision
+from gateway.protocols.stretches import Stretch
+from tests.unit.gateway.files.results import SECOND, final, transcript
 
 STEREO = transcript(
     final("Good morning.", 1),
@@ -57,6 +59,21 @@ def test_texts_are_written_as_asked():
     assert [word["word"] for word in best["words"]] == ["good", "morning", "****"]
     bare = body(whole, punctuate="false")["results"]["channels"][0]["alternatives"][0]
     assert bare["transcript"] == "good morning comma bastard"
+
+
+def test_speakers_are_those_of_the_last_revision_and_the_nearest_where_nobody_is_known():
+    first = final("Good morning.", 1, speakers=(Stretch(SECOND, 3 * SECOND, 1),))
+    second = final("Hello. Yes.", 4, utterance=2, speakers=(Stretch(4 * SECOND, 5 * SECOND, 0),))
+    whole = transcript(first, final("Um.", 3, utterance=3), second)
+    whole.hear(SpeakerRevision(0, 1, {1: (Stretch(SECOND, 3 * SECOND, 2),)}))
+    results = body(whole, diarize="true", utterances="true")["results"]
+    words = results["channels"][0]["alternatives"][0]["words"]
+    assert [word["speaker"] for word in words] == [2, 2, 2, 0, 0]
+    assert [each["speaker"] for each in results["utterances"]] == [2, 2, 0]
+    assert [word["speaker"] for word in results["utterances"][1]["words"]] == [2]
+    assert asked(diarize="true").options.diarize
+    unknown = body(STEREO, utterances="true")["results"]
+    assert "speaker" not in json.dumps(unknown)
 
 
 def test_how_sure_a_detected_language_is():

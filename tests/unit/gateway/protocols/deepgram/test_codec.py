@@ -32,9 +32,11 @@ from gateway.protocols.events import (
     Heard,
     Lag,
     Partial,
+    SpeakerRevision,
     SpeechStarted,
     Words,
 )
+from gateway.protocols.stretches import Stretch
 
 DEFAULTS = SessionOptions()
 WORD = TimedWord("Hello.", 1_600, 8_000, 0.5)
@@ -201,6 +203,21 @@ def test_a_final_is_a_result():
     assert (best["transcript"], best["confidence"]) == ("Hello.", 0.5)
     assert [word["word"] for word in best["words"]] == ["hello"]
     assert result["metadata"]["request_id"] == "id"
+
+
+def test_each_word_of_a_final_has_its_speaker_and_no_revision_is_told():
+    one = codec(diarize="true")
+    words = (WORD, TimedWord("Hi.", 9_000, 15_000, 0.5))
+    speakers = (Stretch(1_600, 8_000, 0), Stretch(9_000, 15_000, 1))
+    (result,) = told(one, replace(FINAL, text="Hello. Hi.", words=words, speakers=speakers))
+    (best,) = result["channel"]["alternatives"]
+    assert [word["speaker"] for word in best["words"]] == [0, 1]
+    assert told(one, SpeakerRevision(0, 1, {1: (Stretch(1_600, 15_000, 0),)})) == []
+
+
+def test_words_of_nobody_that_is_known_have_no_speaker():
+    (result,) = told(codec(diarize="true"), FINAL)
+    assert "speaker" not in result["channel"]["alternatives"][0]["words"][0]
 
 
 def test_an_utterance_that_is_cut_for_its_length_goes_on():

@@ -54,7 +54,22 @@ def test_compressed_audio_tells_its_own_rate(encoding, coding):
 
 
 def test_what_we_do_not_know_is_ignored():
-    assert live(model="nova-3", punctuate="true", diarize="maybe", tag=["a", "b"]) == live()
+    assert live(model="nova-3", punctuate="true", search="maybe", tag=["a", "b"]) == live()
+
+
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [
+        ({}, False),
+        ({"diarize": "false"}, False),
+        ({"diarize": "true"}, True),
+        ({"diarize_model": "latest"}, True),
+        ({"diarize": "false", "diarize_model": "v1"}, True),
+        ({"diarize_version": "latest"}, False),
+    ],
+)
+def test_speakers_are_told_apart_where_that_is_asked_for(query, asked):
+    assert live(**query).options.diarize is asked
 
 
 @pytest.mark.parametrize(
@@ -67,6 +82,8 @@ def test_what_we_do_not_know_is_ignored():
         ("sample_rate", "\u0661\u0666\u0660\u0660\u0660", "sample_rate must be a whole number"),
         ("channels", "3", "channels must be a whole number from 1 to 2, not '3'"),
         ("multichannel", "yes", "multichannel must be true or false, not 'yes'"),
+        ("diarize", "maybe", "diarize must be true or false, not 'maybe'"),
+        ("diarize_model", "v3", "diarize_model must be one of latest, v1, v2, not 'v3'"),
         ("interim_results", "2", "interim_results must be true or false"),
         ("endpointing", "soon", "endpointing must be a whole number from 0 to 60000, not 'soon'"),
         ("utterance_end_ms", "0", "utterance_end_ms must be a whole number from 1 to 60000"),
