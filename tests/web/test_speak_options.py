@@ -112,7 +112,12 @@ def test_a_refused_change_is_taken_back_and_explained(
 def test_what_cannot_change_is_disabled_during_a_call(
     address: str, chromium: "Browser", spoken: Path
 ):
-    fixed = ("Conversation id", "Filter very noisy stretches further", "Most noise reduction")
+    fixed = (
+        "Tell speakers of one channel apart",
+        "Conversation id",
+        "Filter very noisy stretches further",
+        "Most noise reduction",
+    )
     sources = ("Pace", "Channels")
     with speak(chromium, address) as view:
         view.open("#speak?source=file")

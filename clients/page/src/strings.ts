@@ -7,6 +7,7 @@ import { speak } from "./strings/speak.js";
 export const strings = {
   name: "callscribe",
   skip: "Skip to the view",
+  speaker: (number: number) => `speaker ${number}`,
   views: { speak: "Speak", listen: "Listen", look: "Look" },
   theme: { label: "Colours", auto: "auto", light: "light", dark: "dark" },
   access,

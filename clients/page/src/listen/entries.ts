@@ -22,6 +22,8 @@ export interface Turn {
   readonly at: number;
   readonly end: number;
   readonly text: string;
+  /** Who says most of it, where the call tells its speakers apart; null if that is not known. */
+  readonly speaker: number | null;
   /** Code points of `text` that later partials keep. */
   readonly stable: number;
   readonly final: boolean;

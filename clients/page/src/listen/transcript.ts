@@ -100,6 +100,9 @@ export class Transcript {
       case "keyword":
         this.#keyword(session, message);
         return null;
+      case "speaker_revision":
+        this.#revised(session, message);
+        return null;
       case "speech_started":
       case "speech_ended":
         this.#heard(session, message);
@@ -197,12 +200,21 @@ export class Transcript {
       at: told.start + offset,
       end: told.end + offset,
       text: told.text,
+      speaker: told.type === "final" ? (told.speaker ?? null) : null,
       stable: told.type === "final" ? told.text.length : told.stable,
       final,
       hits: known?.hits ?? [],
       listens: final && this.#listeners.has(turnKey(leg, told.utterance)),
       hidden: told.type === "final" ? (told.redacted?.length ?? 0) : 0,
     };
+  }
+
+  #revised(session: Session, told: Told<"speaker_revision">): void {
+    const leg = this.#leg(session, told.channel);
+    for (const { utterance, speaker } of told.utterances) {
+      const turn = this.#entries.turn(turnKey(leg, utterance));
+      if (turn && turn.speaker !== speaker) this.#entries.put({ ...turn, speaker });
+    }
   }
 
   #keyword(session: Session, told: Told<"keyword">): void {

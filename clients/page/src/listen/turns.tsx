@@ -1,6 +1,7 @@
 import { Component } from "preact";
 import type { ComponentChild } from "preact";
 
+import { named } from "../named.js";
 import { strings } from "../strings.js";
 import { clock, duration } from "../units.js";
 import type { Item, Placed } from "./blocks.js";
@@ -121,7 +122,7 @@ function TurnCard({ placed, legs, found, current }: TurnCardProps): ComponentChi
       data-key={turn.key}
     >
       <p class="about">
-        <b>{roleOf(turn.leg, legs)}</b> <time>{clock(turn.at)}</time>
+        <b>{named(roleOf(turn.leg, legs), turn.speaker)}</b> <time>{clock(turn.at)}</time>
         {!turn.final && <span class="sr-only">{texts.open}</span>}
         {turn.listens && <span class="sign">{texts.listens}</span>}
         {turn.hidden > 0 && <span class="sign">{texts.hidden(turn.hidden)}</span>}

@@ -68,6 +68,8 @@ export function Options({ settings, running, denoiser, refused, onChange }: Prop
           onValue={(value) => onChange("interim_results", value)} />
         <FlagControl {...about("words")} value={settings.words}
           onValue={(value) => onChange("words", value)} />
+        <FlagControl {...about("diarize")} value={settings.diarize}
+          onValue={(value) => onChange("diarize", value)} />
       </fieldset>
       <fieldset class="pairs">
         <legend>{texts.groups.speech}</legend>

@@ -19,6 +19,7 @@ export interface Settings {
   min_speech_duration: number | null;
   max_utterance: number | null;
   words: boolean;
+  diarize: boolean;
   interim_results: boolean;
   denoise: boolean | null;
   post_filter: boolean | null;
@@ -85,6 +86,7 @@ const FIELDS: { readonly [K in SettingName]: Field<Settings[K]> } = {
   min_speech_duration: number("min_speech_duration"),
   max_utterance: number("max_utterance"),
   words: flag(false),
+  diarize: flag(false),
   interim_results: flag(true),
   denoise: choice(),
   post_filter: choice(),
@@ -141,6 +143,7 @@ export function callOptions(settings: Settings): CallOptions {
       "turn_ended", "turn_overlap",
     ],
   };
+  if (settings.diarize) options.diarize = true;
   if (settings.channels === 2) options.channel_labels = settings.labels;
   for (const name of GIVEN_WHERE_SET) give(options, settings, name);
   return options;

@@ -1,7 +1,9 @@
 import type {
-  CallEvent, FinalMessage, KeywordMessage, PartialMessage, Word, WordsMessage,
+  CallEvent, FinalMessage, KeywordMessage, PartialMessage, SpeakerRevisionMessage, Word,
+  WordsMessage,
 } from "callscribe";
 
+import { named } from "../named.js";
 import type { Hit } from "./segments.js";
 
 /** An utterance as it is shown: open, or finished when `final`. */
@@ -11,6 +13,8 @@ export interface Turn {
   channel: number;
   utterance: number;
   label: string;
+  /** Who says most of it, where the call tells its speakers apart; null if that is not known. */
+  speaker: number | null;
   /** Seconds of audio. */
   start: number;
   end: number;
@@ -64,6 +68,8 @@ export function heard(before: Transcript, event: CallEvent): Transcript {
       return finished(before, event);
     case "words":
       return changed(before, event, (turn) => ({ ...turn, ...wordsOf(event) }));
+    case "speaker_revision":
+      return revised(before, event);
     case "keyword":
       return changed(before, event, (turn) => ({ ...turn, hits: withHit(turn.hits, event) }));
     case "gap":
@@ -86,7 +92,10 @@ export function heard(before: Transcript, event: CallEvent): Transcript {
 /** The text of finished turns, one line each, for the clipboard. */
 export function plainText(transcript: Pick<Transcript, "items">): string {
   const turns = transcript.items.filter((each) => each.kind === "turn");
-  return turns.map((turn) => (turn.label ? `${turn.label}: ${turn.text}` : turn.text)).join("\n");
+  return turns.map(({ label, speaker, text }) => {
+    const who = named(label, speaker);
+    return who ? `${who}: ${text}` : text;
+  }).join("\n");
 }
 
 interface OfUtterance {
@@ -107,6 +116,7 @@ function finished(before: Transcript, event: FinalMessage): Transcript {
   turn.pending = event.words_pending ?? false;
   turn.listens = before.signs.includes(key);
   turn.hidden = event.redacted?.length ?? 0;
+  turn.speaker = event.speaker ?? null;
   const signs = before.signs.filter((each) => each !== key);
   return { items: inserted(before.items, turn), open, signs };
 }
@@ -118,6 +128,7 @@ function turnOf(event: PartialMessage | FinalMessage, hits: readonly Hit[]): Tur
     channel: event.channel,
     utterance: event.utterance,
     label: event.label ?? "",
+    speaker: null,
     start: event.start,
     end: event.end,
     text: event.text,
@@ -137,6 +148,17 @@ type Timed = Pick<Turn, "words" | "pending" | "unavailable">;
 
 function wordsOf(event: FinalMessage | WordsMessage): Timed {
   return { words: event.words ?? null, pending: false, unavailable: event.words_unavailable ?? "" };
+}
+
+/** Gives turns that were told before the speakers that are known now. */
+function revised(before: Transcript, event: SpeakerRevisionMessage): Transcript {
+  const { channel, utterances } = event;
+  const speakers = new Map(utterances.map((each) => [keyOf({ channel, ...each }), each.speaker]));
+  const items = before.items.map((each) => {
+    const speaker = speakers.get(each.key);
+    return each.kind === "turn" && speaker !== undefined ? { ...each, speaker } : each;
+  });
+  return { ...before, items };
 }
 
 function withNote(before: Transcript, note: Note): Transcript {

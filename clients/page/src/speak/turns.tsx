@@ -1,6 +1,7 @@
 import { Component, type ComponentChild } from "preact";
 import { useId, useState } from "preact/hooks";
 
+import { named } from "../named.js";
 import { strings } from "../strings.js";
 import { clock, duration } from "../units.js";
 import { segments, type Segment } from "./segments.js";
@@ -20,10 +21,10 @@ export class Line extends Component<{ item: Item }> {
 }
 
 function TurnLine({ turn }: { turn: Turn }): ComponentChild {
-  const { final, start, label, language, channel } = turn;
+  const { final, start, label, speaker, language, channel } = turn;
   return (
     <li class={`turn leg-${channel} ${final ? "final" : "open"}`}>
-      <Head start={start} label={label} />
+      <Head start={start} who={named(label, speaker)} />
       <div class="said">
         {final ? <Words turn={turn} />
           : <p>{segments(turn.text, [], turn.hits, turn.stable).map(plain)}</p>}
@@ -33,11 +34,11 @@ function TurnLine({ turn }: { turn: Turn }): ComponentChild {
   );
 }
 
-function Head({ start, label }: { start: number; label: string }): ComponentChild {
+function Head({ start, who }: { start: number; who: string }): ComponentChild {
   return (
     <div class="head">
       <span class="when">{clock(start)}</span>
-      {label && <span class="who">{label}</span>}
+      {who && <span class="who">{who}</span>}
     </div>
   );
 }
@@ -90,7 +91,7 @@ function NoteLine({ note }: { note: Note }): ComponentChild {
   const { start, label, channel } = note;
   return (
     <li class={`turn remark leg-${channel}`}>
-      <Head start={start} label={label} />
+      <Head start={start} who={label} />
       <p>{remark(note)}</p>
     </li>
   );

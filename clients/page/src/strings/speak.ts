@@ -112,6 +112,7 @@ export const speak = {
     min_speech_duration: "Speech that begins an utterance",
     max_utterance: "Longest utterance",
     words: "Times of words",
+    diarize: "Tell speakers of one channel apart",
     interim_results: "Show text while it is spoken",
     denoise: "Remove noise",
     denoiseHint: "Can be switched only in a call that was opened with it.",

@@ -9,7 +9,8 @@ const LEG = { session: "c", channel: 0, role: "agent", index: 0 };
 
 function turn(text: string, more: Partial<Turn> = {}): Turn {
   const place = { kind: "turn", key: text, leg: LEG, utterance: 1, at: 0, end: 1 } as const;
-  return { ...place, text, stable: 0, final: true, hits: [], listens: false, hidden: 0, ...more };
+  const said = { text, stable: 0, final: true, hits: [], speaker: null };
+  return { ...place, ...said, listens: false, hidden: 0, ...more };
 }
 
 test("the pieces of a turn make up its text", () => {

@@ -44,7 +44,7 @@ export function final(
   start: number,
   end: number,
   text: string,
-  more: Place & { seq?: number; redacted?: readonly Redaction[] } = {},
+  more: Place & { seq?: number; speaker?: number; redacted?: readonly Redaction[] } = {},
 ): ReaderMessage {
   const said = { session_id: CALL, channel: 0, utterance, start, end, text, stable: 0, ...SAID };
   return { type: "final", is_speech_final: true, seq: utterance, ...said, ...more };
@@ -53,6 +53,16 @@ export function final(
 export function keyword(utterance: number, word: string, offset: number): ReaderMessage {
   const place = { session_id: CALL, channel: 0, utterance, start: 0, end: 1, timestamp: 1_000 };
   return { type: "keyword", ...place, keyword: word, text: word, offset };
+}
+
+export function revision(number: number, speakers: Record<number, number>): ReaderMessage {
+  const utterances = Object.entries(speakers).map(([utterance, speaker]) => ({
+    utterance: Number(utterance),
+    speaker,
+    speakers: [{ speaker, start: 0, end: 1 }],
+  }));
+  const place = { session_id: CALL, channel: 0, timestamp: 1_000 };
+  return { type: "speaker_revision", ...place, revision: number, utterances };
 }
 
 export function started(utterance: number, start: number, at: number): ReaderMessage {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import type { ReaderMessage } from "callscribe";
 import { Transcript } from "../../src/listen/transcript.js";
-import { CALL, ENDED, created, final, keyword, overlap, partial, slot, started, turnEnded } from "./told.js";
+import { CALL, ENDED, created, final, keyword, overlap, partial, revision, slot, started, turnEnded } from "./told.js";
 
 function told(...messages: ReaderMessage[]): Transcript {
   const transcript = new Transcript();
@@ -38,8 +38,9 @@ test("all messages told twice leave what once told leaves", () => {
   const messages = [
     created(),
     started(1, 0, 0.5),
-    final(1, 0, 2, "One."),
+    final(1, 0, 2, "One.", { speaker: 0 }),
     keyword(1, "One", 0),
+    revision(1, { 1: 1 }),
     { type: "gap", session_id: CALL, channel: 1, start: 2, end: 3 },
     { type: "dtmf", session_id: CALL, channel: 1, digit: "5", at: 3.5 },
     { type: "line", session_id: CALL, channel: 1, problem: "clipping", at: 3.6, level: -3 },
@@ -83,6 +84,23 @@ test("a turn tells that somebody only listens, and how much is hidden", () => {
     [true, 0],
     [false, 1],
   ]);
+});
+
+test("a turn tells its speaker, until a revision knows better", () => {
+  const speakers = (transcript: Transcript): (number | null)[] =>
+    transcript.entries.flatMap((each) => (each.kind === "turn" ? [each.speaker] : []));
+  const transcript = told(
+    created(),
+    final(1, 0, 1, "One.", { speaker: 0 }),
+    final(2, 1, 2, "Two.", { speaker: 0 }),
+    final(3, 2, 3, "Hm."),
+  );
+  expect(speakers(transcript)).toEqual([0, 0, null]);
+  const [, first, second] = transcript.entries;
+  transcript.apply(revision(1, { 1: 0, 2: 1, 9: 1 }));
+  expect(speakers(transcript)).toEqual([0, 1, null]);
+  expect(transcript.entries[1]).toBe(first);
+  expect(transcript.entries[2]).not.toBe(second);
 });
 
 test("an open turn that was no speech goes with the next final of its leg", () => {

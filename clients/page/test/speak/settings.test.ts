@@ -9,7 +9,7 @@ const unusual: Settings = {
   source: "file", channels: 2, labels: ["Ann & Bo", "x=y"], paced: false, processing: true,
   language: "German", context: "Strom, Gas & Wasser\nzweite Zeile", keywords: ["Northwind", "a,b"],
   keyword_distance: 2, vad_threshold: 0, silence_threshold: 0.35, min_speech_duration: 0.1,
-  max_utterance: 12.5, words: true, interim_results: false, denoise: false, post_filter: true,
+  max_utterance: 12.5, words: true, diarize: true, interim_results: false, denoise: false, post_filter: true,
   attenuation_limit: 0, conversation_id: "case 7",
 };
 

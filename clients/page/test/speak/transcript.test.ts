@@ -86,6 +86,19 @@ test("a turn tells that somebody only listens, and how much is hidden", () => {
   expect(text.signs).toEqual([]);
 });
 
+test("a turn tells its speaker, until a revision knows better", () => {
+  const text = after(partial(1, "He"), final(1, "Hello.", { speaker: 0, label: "room" }),
+    final(1, "Hi.", { channel: 1, speaker: 1 }), final(2, "Yes."));
+  expect(turns(text).map((each) => each.speaker)).toEqual([0, 1, null]);
+  expect(plainText(text)).toBe("room, speaker 0: Hello.\nspeaker 1: Hi.\nYes.");
+  const revision = { type: "speaker_revision", channel: 0, revision: 1, utterances: [
+    { utterance: 1, speaker: 2, speakers: [] }, { utterance: 9, speaker: 2, speakers: [] },
+  ] } as unknown as CallEvent;
+  const corrected = heard(text, revision);
+  expect(turns(corrected).map((each) => each.speaker)).toEqual([2, 1, null]);
+  expect(corrected.items[1]).toBe(text.items[1]);
+});
+
 test("speech events change nothing, and nothing is changed in place", () => {
   const before = after(final(1, "a"));
   const copy = structuredClone(before);
