@@ -301,7 +301,7 @@ async def test_the_report_counts_what_finals_need_and_of_partials_only_their_pla
     clock.now += 2.0
     assert asdict(dispatcher.report()) == {
         **{"places": 1, "occupied": 2.0, "work": 0.0, "decode": 0.0},
-        **{"ends": 0, "late": 0, "overdue": 0, "legs": 0},
+        **{"ends": 0, "late": 0, "overdue": 0, "legs": 0, "voices": False},
     }
     engine.finish("partial")
     await until(lambda: "final" in engine.gates)
@@ -310,7 +310,7 @@ async def test_the_report_counts_what_finals_need_and_of_partials_only_their_pla
     await task
     assert asdict(dispatcher.report()) == {
         **{"places": 1, "occupied": 2.5, "work": 0.5, "decode": 0.5},
-        **{"ends": 0, "late": 0, "overdue": 0, "legs": 0},
+        **{"ends": 0, "late": 0, "overdue": 0, "legs": 0, "voices": False},
     }
 
 
