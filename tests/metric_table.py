@@ -8,7 +8,14 @@ from common.telemetry import metrics
 from gateway.access.tenant_metrics import TenantMetrics
 from gateway.sinks.metrics import SinkMetrics
 
-_SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",), "info": ("_info",)}
+_SUFFIXES = {
+    "histogram": ("_bucket", "_sum", "_count"),
+    "summary": ("_sum", "_count"),
+    "counter": ("_total",),
+    "info": ("_info",),
+}
+_WHOLE = ("histogram", "summary")
+"""Types that Prometheus shows under the family's name and queries by its suffixes."""
 
 
 @cache
@@ -27,7 +34,7 @@ def families() -> tuple[dict[str, list[str]], set[str]]:
     labels, queryable = {}, set()
     for family in registry.collect():
         suffixes = _SUFFIXES.get(family.type, ("",))
-        shown = family.name if family.type == "histogram" else family.name + suffixes[0]
+        shown = family.name if family.type in _WHOLE else family.name + suffixes[0]
         labels[shown] = _declared_labels(registry, family.name)
         queryable |= {shown, *(family.name + suffix for suffix in suffixes)}
     return labels, queryable

@@ -316,6 +316,15 @@ def _of_a_day(figure: str, said: str = "") -> Query:
     return Query(query, f"{{{{tenant}}}} {said}".strip())
 
 
+def _of_turns(share: str, part: str, whole: str) -> Query:
+    """Return what `share` says of the quotient of two rates, by all that turns are counted by."""
+    by = "tenant, language, protocol"
+    part, whole = (f"sum by ({by}) (rate({each}{WINDOW}))" for each in (part, whole))
+    return Query(share.format(f"{part} / {whole}"), "{{tenant}} {{language}} {{protocol}}")
+
+
+_ENDS = "callscribe_tenant_turn_ends_total"
+_DELAY = "callscribe_tenant_turn_delay_seconds"
 _OF_KEYS = "(missing|unknown|revoked|expired)_(key|token)|spent_token|scope|origin|key_.+"
 
 TENANTS = Dashboard(
@@ -359,6 +368,18 @@ TENANTS = Dashboard(
             queries=[
                 Query("sum by (entity) (increase(callscribe_tenant_masks_total[1h]))", "{{entity}}")
             ],
+        ),
+        Panel(
+            title="Turns cut by silence",
+            text="Share of what silence ended. Many: longer silences for this tenant's calls.",
+            unit="percentunit",
+            queries=[_of_turns("1 - {}", f'{_ENDS}{{judged="over"}}', _ENDS)],
+        ),
+        Panel(
+            title="From the end of speech to its decision",
+            text="Mean wait of a tenant's bots: about the silence asked for.",
+            unit="s",
+            queries=[_of_turns("{}", f"{_DELAY}_sum", f"{_DELAY}_count")],
         ),
         Panel(
             title="Refused for their keys, a minute",

@@ -10,7 +10,7 @@ from common.bus import commands, keys, scripts
 from common.redis.link import Link, ScriptCall
 from common.redis.replies import pairs
 from gateway.access.principal import Principal
-from gateway.access.tenant_metrics import TenantMetrics
+from gateway.access.tenant_metrics import Speech, TenantMetrics
 
 Overdrawn: TypeAlias = Literal["key_audio", "key_calls", "spent_token"]
 
@@ -90,6 +90,14 @@ class Meter:
         """Count what the finals of a tenant's call hide, as a metric alone."""
         for entity in entities:
             self._metrics.add_mask(tenant, entity)
+
+    def note_turn_delay(self, speech: Speech, seconds: float) -> None:
+        """Take note of how long silence took to end a turn, as a metric alone."""
+        self._metrics.add_turn_delay(speech, seconds)
+
+    def note_turn_end(self, speech: Speech, judged: str) -> None:
+        """Count a turn that silence ended, as a metric alone."""
+        self._metrics.add_turn_end(speech, judged)
 
     async def usage(self, tenant: str, first: date, days: int) -> list[dict[str, Any]]:
         """Return what a tenant used on each day with any use, oldest first."""

@@ -24,6 +24,7 @@ from gateway.calls.services import Services
 from gateway.calls.state import RUNNING, State, Step, after
 from gateway.calls.store import ERASED, Remains
 from gateway.downlink.output import Output
+from gateway.downlink.turn_counts import TurnCounts
 from gateway.protocols.commands import ACK, LAG, Coding
 from gateway.protocols.events import Ended, Failed, Final, GoingAway
 from gateway.record import SessionRecord
@@ -39,9 +40,10 @@ _log = Log(__name__)
 class Call:
     """A call from its first audio to its last final.
 
-    `owner` tells this connection from all others of the call; `caller` identifies its client. For a
-    call that goes on, `stored` is what Redis has of its audio, and `seq` is the last that its
-    client has. `coding`: what its audio is compressed as. `over` is called once, when it has ended.
+    `owner` tells this connection from all others of the call; `caller` identifies its client, which
+    speaks `protocol`; both are empty without a client. For a call that goes on, `stored` is what
+    Redis has of its audio, and `seq` is the last that its client has. `coding`: what its audio is
+    compressed as. `over` is called once, when it has ended.
 
     Implements `gateway.feed.feed.Listener`.
     """
@@ -56,6 +58,7 @@ class Call:
         name: str,
         owner: str,
         caller: str = "",
+        protocol: str = "",
         audience: Audience | None = None,
         stored: Sequence[StoredLeg] = (),
         seq: int = 0,
@@ -87,6 +90,13 @@ class Call:
             record,
             self.intake.arrivals,
             services.traces,
+            TurnCounts(
+                services.metrics.turns,
+                services.meter,
+                record.options,
+                tenant=record.tenant,
+                protocol=protocol,
+            ),
             after=seq,
             words_wait=services.patience.words,
         )

@@ -36,9 +36,9 @@ class Opening:
     """What one conversation knows until it has its call: who asks, and under which name.
 
     `name` is the call's id, unless the client resumes another call; with `returning` it must.
-    `who` makes it; unless `vouched`, the message that opens the call says who. `resumable`: a call
-    whose connection breaks waits for its client. `waits_s`: see `gateway.protocols.api.Protocol`.
-    `parent` is the client's span.
+    `who` makes it, over the protocol of this name; unless `vouched`, the message that opens the
+    call says who. `resumable`: a call whose connection breaks waits for its client. `waits_s`: see
+    `gateway.protocols.api.Protocol`. `parent` is the client's span.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Opening:
         *,
         name: str,
         who: Principal,
+        protocol: str,
         vouched: bool = True,
         returning: bool = False,
         resumable: bool = False,
@@ -57,6 +58,7 @@ class Opening:
         self.name = name
         self.who = who
         self.resumable = resumable
+        self._protocol = protocol
         self.owner = uuid4().hex
         """Tells this connection from all others of the call."""
         self._around = around
@@ -112,6 +114,7 @@ class Opening:
             name=self.name,
             owner=self.owner,
             caller=self.who.caller,
+            protocol=self._protocol,
             audience=audience,
             coding=opened.coding,
         )
@@ -167,6 +170,7 @@ class Opening:
             name=session,
             owner=self.owner,
             caller=self.who.caller,
+            protocol=self._protocol,
             audience=audience,
             stored=found.stored,
             seq=seq,

@@ -77,6 +77,7 @@ class Reception:
             throttle,
             name=name,
             who=who,
+            protocol=protocol.name,
             vouched=protocol.credential_in is not Carrier.MESSAGES,
             returning=returning,
             resumable=protocol.resumable,

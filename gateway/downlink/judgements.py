@@ -5,7 +5,7 @@ while nobody else has spoken.
 """
 
 from collections import deque
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from common.audio import SAMPLE_RATE
 from common.pipeline.speech import LEAD
@@ -17,6 +17,13 @@ GOES_ON_WITHIN = 2 * SAMPLE_RATE
 """Samples from the end of speech within which its speaker goes on if it was cut."""
 _KEPT = 64
 """Finals of all channels; between two of one there are fewer."""
+
+
+class Judged(NamedTuple):
+    """An utterance that silence ended, and what became of it."""
+
+    final: Final
+    judgement: Judgement
 
 
 class Judgements:
@@ -31,7 +38,7 @@ class Judgements:
         """The finals of each channel that are not judged yet: at most two."""
         self._all: deque[Final] = deque(maxlen=_KEPT)
 
-    def note(self, final: Final) -> list[Judgement]:
+    def note(self, final: Final) -> list[Judged]:
         """Take note of a final; return what is known now of an earlier one."""
         if not final.text:
             return []
@@ -40,20 +47,20 @@ class Judgements:
         said.append(final)
         return self._judged(said.pop(0), said[0]) if len(said) > 2 else []
 
-    def close(self) -> list[Judgement]:
+    def close(self) -> list[Judged]:
         """Return what the end of the call tells of the last ones."""
-        found: list[Judgement] = []
+        found: list[Judged] = []
         for said in self._said.values():
             for ended, then in zip(said, [*said[1:], None], strict=True):
                 found += self._judged(ended, then)
         self._said.clear()
         return found
 
-    def _judged(self, ended: Final, then: Final | None) -> list[Judgement]:
+    def _judged(self, ended: Final, then: Final | None) -> list[Judged]:
         if ended.reason != "silence":
             return []
         if then is None or then.start + LEAD - ended.end > GOES_ON_WITHIN:
-            return ["over"]
+            return [Judged(ended, "over")]
         others = (each for each in self._all if each.channel != ended.channel)
         between = any(each.start < then.start and each.end > ended.end for each in others)
-        return ["over" if between else "cut"]
+        return [Judged(ended, "over" if between else "cut")]

@@ -13,9 +13,9 @@ from common.pipeline.control import Hint
 from common.redis.link import Link
 from common.telemetry.metrics import GatewayMetrics
 from gateway.answers.answering import Found
-from gateway.downlink.judgements import Judgement, Judgements
 from gateway.downlink.late_words import LateWords
 from gateway.downlink.traces import CallTrace, Traces
+from gateway.downlink.turn_counts import TurnCounts
 from gateway.endpointing import tail
 from gateway.feed.keywords import KeywordSpotter
 from gateway.feed.results import PauseText, Results
@@ -53,6 +53,7 @@ class Output:
         record: SessionRecord,
         arrivals: Arrivals,
         traces: Traces,
+        turns: TurnCounts,
         *,
         after: int,
         words_wait: float,
@@ -75,7 +76,7 @@ class Output:
         self._late_words = LateWords(link, session)
         self._keywords = KeywordSpotter(record.options) if KEYWORD in record.events else None
         self._tells_lag = LAG in record.events
-        self._judgements = Judgements()
+        self._turns = turns
         self._heard = dict.fromkeys(range(record.audio.channels), arrivals.start)
         self._lags: dict[int, float] = {}
 
@@ -86,7 +87,7 @@ class Output:
 
     def configure(self, options: SessionOptions) -> None:
         """Let new options take effect with the next results."""
-        self._options = options
+        self._options = self._turns.options = options
         self._results.partials = options.interim_results
         self._results.pauses = options.weighs_pauses
         if self._keywords is not None:
@@ -104,7 +105,7 @@ class Output:
             events = [each for e in events for each in (e, *self._keywords.spot(e))]
         self._late_words.note(self._results.awaited)
         if self._results.ended:
-            self._count(self._judgements.close())
+            self._turns.close()
         return Came(events, hints, self._complete())
 
     def sent(self, events: Sequence[Event]) -> None:
@@ -151,18 +152,6 @@ class Output:
         told = found.eager or found.silence != samples(self._options.silence_threshold)
         return found if told else None
 
-    def _judge(self, final: Final) -> None:
-        """Measure how well silence ended a live utterance, and those before it."""
-        endpointing = self._options.endpointing
-        if final.reason == "silence":
-            delay = seconds(final.at - final.end)
-            self._metrics.turns.delay.labels(endpointing).observe(delay)
-        self._count(self._judgements.note(final))
-
-    def _count(self, judgements: Sequence[Judgement]) -> None:
-        for verdict in judgements:
-            self._metrics.turns.ends.labels(self._options.endpointing, verdict).inc()
-
     def _timed(self, event: Event) -> Event:
         """Measure how late an event is, and note it in a final."""
         if not self._arrivals.live:
@@ -172,7 +161,7 @@ class Output:
                 if (age := self._arrivals.age(event.end)) is not None:
                     self._metrics.partial_latency.observe(age)
             case Final() if event.text:
-                self._judge(event)
+                self._turns.note(event)
                 spoken, decided = map(self._arrivals.age, (event.end, event.at))
                 if decided is not None:
                     self._metrics.endpoint_to_final.observe(decided)

@@ -278,7 +278,7 @@ class Line:
             self.protocol.build(SessionOptions(), Request(query=way.query, session="s" * 32)),
             self.client,
             throttle,
-            Opening(around, throttle, name="s" * 32, who=SOMEBODY),
+            Opening(around, throttle, name="s" * 32, who=SOMEBODY, protocol="native"),
             lambda conversation: None,
         )
         self.conversation.begin()

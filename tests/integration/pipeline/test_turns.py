@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from collections import Counter
 from typing import Any
 from urllib.request import urlopen
 
 import numpy as np
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from common.audio import FloatArray, samples
 from tests.integration.conftest import RunningStack
@@ -81,6 +83,29 @@ async def test_an_end_is_announced_taken_back_and_told(stack: RunningStack):
     assert 0.5 <= eager["confidence"] < 0.7 <= ended["confidence"]
     final = turns.of("final")[0]
     assert turns.messages.index(ended) == turns.messages.index(final) - 1
+
+
+async def test_turns_are_counted_by_tenant_language_and_protocol(stack: RunningStack):
+    def counted() -> Counter[str]:
+        with urlopen(f"http://127.0.0.1:{stack.port}/metrics", timeout=20) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+        own = {"tenant": "default", "language": "English", "protocol": "native"}
+        samples = (each for family in families for each in family.samples)
+        return Counter(
+            {
+                f"{each.name} {each.labels.get('judged', '')}".strip(): each.value
+                for each in samples
+                if own.items() <= each.labels.items()
+            }
+        )
+
+    before = await asyncio.to_thread(counted)
+    heard = await said_live(stack, said(0.5, spoken("quick_brown_fox"), 1.5), language="en")
+    assert heard.finals[0]["language"] == "English"
+    more = await asyncio.to_thread(counted) - before
+    assert more["callscribe_tenant_turn_ends_total over"] == 1
+    assert more["callscribe_tenant_turn_delay_seconds_count"] == 1
+    assert more["callscribe_tenant_turn_delay_seconds_sum"] > 0
 
 
 def interrupted() -> FloatArray:

@@ -359,6 +359,7 @@ class Table:
                 throttle,
                 name=name,
                 who=SOMEBODY,
+                protocol="native",
                 returning=returning,
                 resumable=True,
             ),

@@ -1,7 +1,14 @@
 from prometheus_client import CollectorRegistry
 
 from common.pipeline.access import check_tenant
-from gateway.access.tenant_metrics import MOST_ENTITIES, MOST_TENANTS, OTHERS, TenantMetrics
+from gateway.access.tenant_metrics import (
+    MOST_ENTITIES,
+    MOST_TENANTS,
+    MOST_WAYS,
+    OTHERS,
+    Speech,
+    TenantMetrics,
+)
 
 NAME = "callscribe_tenant_calls_total"
 
@@ -45,6 +52,34 @@ def test_masks_are_counted_by_what_they_hide():
     for number in range(MOST_ENTITIES + 1):
         metrics.add_mask("t0", f"kind{number}")
     assert masks("t0", OTHERS) == 3
+
+
+def test_turns_are_counted_by_a_few_ways_of_each_tenant():
+    registry = CollectorRegistry()
+    metrics = TenantMetrics.build(registry)
+
+    def note(*speech: str) -> None:
+        metrics.add_turn_end(Speech(*speech), "cut")
+        metrics.add_turn_delay(Speech(*speech), 0.5)
+
+    def noted(*speech: str) -> tuple[float | None, float | None]:
+        labels = Speech(*speech)._asdict()
+        name = "callscribe_tenant_turn"
+        ends = registry.get_sample_value(f"{name}_ends_total", {**labels, "judged": "cut"})
+        return ends, registry.get_sample_value(f"{name}_delay_seconds_sum", labels)
+
+    for number in range(MOST_WAYS):
+        note("t0", f"L{number}", "native")
+    note("t0", "L0", "native")
+    note("t0", "L0", "vosk")
+    note("t1", "L0", "vosk")
+    assert noted("t0", "L0", "native") == (2, 1.0)
+    assert noted("t0", "L0", "vosk") == (None, None)
+    assert noted("t0", OTHERS, OTHERS) == (1, 0.5)
+    assert noted("t1", "L0", "vosk") == (1, 0.5)
+    for number in range(MOST_TENANTS):
+        note(f"more{number}", "L0", "native")
+    assert noted(OTHERS, "L0", "native") == (2, 1.0)
 
 
 def test_no_tenant_is_named_as_all_others_are():

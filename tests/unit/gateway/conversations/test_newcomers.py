@@ -82,7 +82,9 @@ def connected(table: Table, protocol: Protocol) -> tuple[Conversation, Client, C
     codec = protocol.build(SessionOptions(), Request(query=QUERIES.get(protocol.name, QUERY)))
     throttle = Throttle("s", client.set_paused, rate=16, burst=30)
     waits_s = protocol.waits_s
-    opening = Opening(table.shared, throttle, name="s", who=SOMEBODY, waits_s=waits_s)
+    opening = Opening(
+        table.shared, throttle, name="s", who=SOMEBODY, protocol="native", waits_s=waits_s
+    )
     ended: list[Conversation] = []
     conversation = Conversation(table.shared, codec, client, throttle, opening, ended.append)
     return conversation, client, codec

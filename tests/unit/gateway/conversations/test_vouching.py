@@ -58,7 +58,9 @@ def table() -> Table:
 def conversation(table: Table) -> Conversation:
     object.__setattr__(table.shared, "gate", cast(Any, Doorman()))
     throttle = Throttle("call", table.client.set_paused, rate=16, burst=30)
-    opening = Opening(table.shared, throttle, name="call", who=BEFORE, vouched=False)
+    opening = Opening(
+        table.shared, throttle, name="call", who=BEFORE, protocol="native", vouched=False
+    )
     return Conversation(
         table.shared, Credential(), table.client, throttle, opening, table.over.append
     )

@@ -19,7 +19,9 @@ def final(start: float, end: float, channel: int = 0, **body: Any) -> Final:
 
 def judgements(finals: Sequence[Final]) -> list[Judgement]:
     call = Judgements()
-    return [each for said in finals for each in call.note(said)] + call.close()
+    found = [*(each for said in finals for each in call.note(said)), *call.close()]
+    assert all(each.final in finals for each in found)
+    return [each.judgement for each in found]
 
 
 def test_who_goes_on_soon_was_cut():

@@ -13,6 +13,7 @@ from common.pipeline.speech import Started
 from common.redis.link import Link
 from gateway.downlink.output import Output
 from gateway.downlink.traces import Traces
+from gateway.downlink.turn_counts import TurnCounts
 from gateway.protocols.commands import EVENTS, About, AudioFormat
 from gateway.protocols.events import Event, Final, Keyword, Partial, SpeechStarted, Words
 from gateway.record import SessionRecord
@@ -60,6 +61,13 @@ class Heard:
             record,
             self.arrivals,
             Traces(cast(Link, table.around), "g", self.metrics),
+            TurnCounts(
+                self.metrics.turns,
+                table.meter,
+                record.options,
+                tenant=record.tenant,
+                protocol="native",
+            ),
             after=after,
             words_wait=60.0,
         )
