@@ -33,6 +33,7 @@ ELSEWHERE = {
     "Prompt tokens from the cache": "only the engine vllm counts tokens",
     "Aligning one text": "an aligner needs a GPU",
     "Texts without words, a minute": "an aligner needs a GPU",
+    "Masks of an hour": "no call here hides anything",
     "GPU in use": "there is no GPU",
     "GPU memory in use": "there is no GPU",
     "GPU power": "there is no GPU",
