@@ -40,6 +40,7 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", f"{_CALL}/trace"): Need.READ,
     ("GET", "/v1/usage"): Need.READ,
     ("POST", "/v1/tokens"): Need.TRANSCRIBE,
+    ("GET", "/v3/token"): Need.TRANSCRIBE,
     ("POST", "/transcribe"): Need.TRANSCRIBE,
     ("POST", "/v1/audio/transcriptions"): Need.TRANSCRIBE,
     ("POST", "/v1/listen"): Need.TRANSCRIBE,

@@ -1,4 +1,7 @@
-"""AssemblyAI's SDK for Python: turns, UpdateConfiguration, ForceEndpoint, Terminate."""
+"""AssemblyAI's SDK for Python: turns, UpdateConfiguration, ForceEndpoint, Terminate.
+
+With a `key` asked, it connects with a temporary token that the SDK makes of it.
+"""
 
 import asyncio
 from importlib.metadata import version
@@ -14,6 +17,15 @@ from assemblyai.streaming.v3 import (
 
 from tests.clients.speaking import Report, arguments, frames, spoken, until
 from tests.turn_invariants import assemblyai_breaches
+
+
+async def options(url: str, key: str | None) -> StreamingClientOptions:
+    """Return how to connect: with any key, or with a token."""
+    if key is None:
+        return StreamingClientOptions(api_host=url, api_key="a-key", connect_timeout=10)
+    server = AsyncStreamingClient(StreamingClientOptions(api_host=url, api_key=key))
+    token = await server.create_temporary_token(expires_in_seconds=60)
+    return StreamingClientOptions(api_host=url, token=token, connect_timeout=10)
 
 
 async def main() -> None:
@@ -38,8 +50,8 @@ async def main() -> None:
         elif kind == "TurnEvent":
             report.interim()
 
-    options = StreamingClientOptions(api_host=given.url, api_key="a-key", connect_timeout=10)
-    client = AsyncStreamingClient(options)
+    key = given.asked["key"] if given.asked else None
+    client = AsyncStreamingClient(await options(given.url, key))
     for event in StreamingEvents:
         client.on(event, heard)
     wanted = StreamingParameters(

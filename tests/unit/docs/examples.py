@@ -13,6 +13,7 @@ _README = f"{_EXAMPLES}/test_readme.py"
 _DOCUMENTS = f"{_EXAMPLES}/test_documents.py"
 _TLS = "tests/integration/gateway/test_tls.py"
 _ACCESS = "tests/integration/gateway/access/test_doors.py"
+_TEMPORARY = "tests/integration/gateway/access/test_temporary_tokens.py"
 _COMMAND = "tests/integration/callscribe/test_documented.py"
 _PROVE = "tests/integration/callscribe/test_prove.py"
 _WEB = "tests/web/test_documents.py"
@@ -119,6 +120,7 @@ RUN: dict[str, dict[str, str]] = {
         "import socket": f"{_TELEPHONES}::test_the_example_for_asterisk_runs",
     },
     "docs/protocols/assemblyai.md": {
+        "curl": f"{_TEMPORARY}::test_the_printed_command_runs",
         "import sys": "tests/clients/test_assemblyai.py::test_the_example_of_the_document_runs",
     },
     "docs/protocols/deepgram.md": {
