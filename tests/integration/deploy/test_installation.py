@@ -38,7 +38,10 @@ SERVICES = {
 HEAVY = ("gpu", "asr-vllm")
 """PyTorch and vLLM are gigabytes; of these only what every service needs is installed."""
 
-EVERYONE = ("hiredis", "msgpack", "numpy", "prometheus-client", "redis", "uvloop", "async-timeout")
+EVERYONE = (
+    *("hiredis", "msgpack", "numpy", "prometheus-client", "redis", "uvloop", "async-timeout"),
+    "threadpoolctl",
+)
 WITHOUT_DEPENDENCIES = ("vad", "gpu", "asr-cpu", "asr-vllm")
 """The Dockerfile adds requirements-no-deps.txt to these."""
 

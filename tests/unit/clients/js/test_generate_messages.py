@@ -53,7 +53,7 @@ def test_what_is_sometimes_left_out_is_optional():
     final = interface("FinalMessage")
     assert {name for name in final if name.endswith("?")} == {
         *("label?", "words?", "words_pending?", "words_unavailable?", "timing?", "redacted?"),
-        "language_confidence?",
+        *("language_confidence?", "speaker?", "speakers?"),
     }
     assert final["language"] == "string | null"
     assert final["words?"] == "readonly Word[] | null"
