@@ -61,13 +61,14 @@ def planted(setup: Setup) -> list[Planted]:
     no mask of another kind covers what its own kind misses.
     """
     others = itertools.cycle(sorted(CLIENTS.keys() - {NATIVE}))
+    alone = itertools.cycle(HIDING)
     calls = []
     for number in range(setup.calls):
         protocol = NATIVE if number % 2 == 0 else next(others)
         sound = CLIENTS[protocol].formats[number // 2 % len(CLIENTS[protocol].formats)]
         hides = number % setup.open != setup.open - 2
-        alone = HIDING[number // 4 % len(HIDING)] if number % 8 == 4 else None
-        said = conversation(number, setup.seed, legs=sound.channels, open=not hides, only=alone)
+        only = next(alone) if hides and number % 8 == 4 else None
+        said = conversation(number, setup.seed, legs=sound.channels, open=not hides, only=only)
         dice = random.Random(f"leaks {setup.seed} {number}")
         options = Options(
             encoding=sound.encoding,
