@@ -18,6 +18,7 @@ from gateway.files.transcript import Answer, Asked, Fields, Form, Transcript
 from gateway.protocols import fields
 from gateway.protocols.events import Final
 from gateway.protocols.options import readers, with_changes
+from gateway.protocols.stretches import main_speaker, speaker_at
 from gateway.transcripts.captions import Caption, srt, vtt
 
 _SEGMENT, _WORD = "segment", "word"
@@ -37,7 +38,11 @@ def read(given: Fields, defaults: SessionOptions) -> Asked:
     stream = _last(given, "stream").lower()
     fields.one_of(("true", "false", "1", "0", ""))("stream", stream)
     timed = form in ("srt", "vtt") or (form == "verbose_json" and _WORD in granularities)
-    changes: dict[str, Any] = {"words": timed, "interim_results": False}
+    changes: dict[str, Any] = {
+        "words": timed,
+        "interim_results": False,
+        "diarize": form == "diarized_json",
+    }
     if "language" in given:
         changes["language"] = fields.language("language", _last(given, "language"))
     if prompt := _last(given, "prompt"):
@@ -94,12 +99,48 @@ def _verbose(whole: Transcript, granularities: Sequence[str] = (_SEGMENT,)) -> A
     return _json(body)
 
 
+def _diarized(whole: Transcript) -> Answer:
+    speakers = [stretch for final in whole.finals for stretch in final.speakers]
+    segments = []
+    for number, final in enumerate(each for each in whole.finals if each.text):
+        speaker = main_speaker(final.speakers)
+        if speaker is None:
+            speaker = speaker_at(speakers, final.start, final.end)
+        segments.append(
+            {
+                "type": "transcript.text.segment",
+                "id": f"seg_{number}",
+                "start": rounded_seconds(final.start),
+                "end": rounded_seconds(final.end),
+                "text": final.text,
+                "speaker": _letters(speaker or 0),
+            }
+        )
+    body: dict[str, Any] = {
+        "task": "transcribe",
+        "duration": rounded_seconds(whole.duration),
+        "text": whole.text(),
+        "segments": segments,
+        "usage": _usage(whole),
+    }
+    if whole.warnings:
+        body["warnings"] = whole.warnings
+    return _json(body)
+
+
+def _letters(speaker: int) -> str:
+    """Return what OpenAI calls a speaker: A to Z, AA and so on."""
+    rest, last = divmod(speaker, 26)
+    return (_letters(rest - 1) if rest else "") + chr(ord("A") + last)
+
+
 _FORMS: Mapping[str, Callable[[Transcript], Answer]] = {
     "json": _plain,
     "text": _text,
     "srt": _srt,
     "vtt": _vtt,
     "verbose_json": _verbose,
+    "diarized_json": _diarized,
 }
 
 

@@ -3,7 +3,7 @@
 from importlib.metadata import version
 
 import openai
-from openai.types.audio import TranscriptionVerbose
+from openai.types.audio import TranscriptionDiarized, TranscriptionVerbose
 
 from tests.clients.speaking import Report, arguments
 
@@ -37,6 +37,15 @@ def main() -> None:
     assert verbose.language == "english"
     note("words", " ".join(word.word for word in verbose.words))
     note("segments", " ".join(segment.text for segment in verbose.segments))
+    diarized = create(
+        model="gpt-4o-transcribe-diarize",
+        file=recording(),
+        response_format="diarized_json",
+        chunking_strategy="auto",
+    )
+    assert isinstance(diarized, TranscriptionDiarized)
+    assert {type(segment.speaker) for segment in diarized.segments} == {str}
+    note("diarized", " ".join(segment.text for segment in diarized.segments))
     deltas = ""
     for event in create(model="gpt-4o-transcribe", file=recording(), stream=True):
         if event.type == "transcript.text.delta":

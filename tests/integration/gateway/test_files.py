@@ -40,7 +40,7 @@ pytestmark = pytest.mark.usefixtures("unharmed")
 DOCUMENT = Path(__file__).parents[3] / "docs" / "protocols" / "files.md"
 SPOKEN = ("quick_brown_fox", "quick_brown_fox")
 WORDS = "the quick brown fox jumps over the lazy dog"
-FORMATS = ("json", "text", "srt", "vtt", "verbose_json")
+FORMATS = ("json", "text", "srt", "vtt", "verbose_json", "diarized_json")
 
 
 def encoded(
@@ -138,14 +138,16 @@ async def test_each_format_tells_the_same(stack: RunningStack):
     data = encoded(sentences(), 16_000)
     answers = [await transcribe(stack.port, data, response_format=form) for form in FORMATS]
     assert {answered for answered, _ in answers} == {200}
-    plain, text, srt, vtt, verbose = (body.decode() for _, body in answers)
+    plain, text, srt, vtt, verbose, diarized = (body.decode() for _, body in answers)
     whole = json.loads(plain)["text"]
     assert text == f"{whole}\n"
     assert " ".join(re.findall(r"^[A-Za-z].*$", srt, re.MULTILINE)) == whole
     assert vtt.startswith("WEBVTT\n\n00:00:0")
-    segments = json.loads(verbose)["segments"]
-    assert " ".join(segment["text"] for segment in segments) == whole
-    assert len(segments) == 2
+    for told in (verbose, diarized):
+        segments = json.loads(told)["segments"]
+        assert " ".join(segment["text"] for segment in segments) == whole
+        assert len(segments) == 2
+    assert [segment["speaker"] for segment in segments] == ["A", "A"]
 
 
 async def test_a_stream_tells_each_utterance_when_it_is_known(stack: RunningStack):

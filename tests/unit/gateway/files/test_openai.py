@@ -10,7 +10,8 @@ from gateway.files.openai import read, refuse
 from gateway.files.refusal import FileRefused
 from gateway.files.transcript import Asked
 from gateway.protocols.api import ClientError
-from tests.unit.gateway.files.results import final, transcript
+from gateway.protocols.stretches import Stretch
+from tests.unit.gateway.files.results import SECOND, final, transcript
 
 WHOLE = transcript(final("Good morning.", 1), final("Bye.", 5, utterance=2))
 WORDS = "timestamp_granularities[]"
@@ -71,6 +72,32 @@ def test_verbose_json_has_segments():
     assert second["id"] == 1
 
 
+def test_diarized_json_has_a_speaker_for_each_segment():
+    first = final("Good morning.", 1, speakers=(Stretch(SECOND, 3 * SECOND, 27),))
+    second = final("Bye.", 5, utterance=2, speakers=(Stretch(5 * SECOND, 6 * SECOND, 1),))
+    whole = transcript(first, final("Um.", 4, utterance=3), second)
+    wanted = asked({"response_format": "diarized_json", "chunking_strategy": "auto"})
+    assert wanted.options.diarize
+    said = json.loads(wanted.answer(whole).body)
+    assert [each["speaker"] for each in said["segments"]] == ["AB", "B", "B"]
+    assert said["segments"][0] == {
+        "type": "transcript.text.segment",
+        "id": "seg_0",
+        "start": 1.0,
+        "end": 3.0,
+        "text": "Good morning.",
+        "speaker": "AB",
+    }
+    assert (said["task"], said["duration"], said["text"]) == (
+        "transcribe",
+        10.0,
+        "Good morning. Um. Bye.",
+    )
+    assert not asked().options.diarize
+    nobody = json.loads(wanted.answer(WHOLE).body)["segments"]
+    assert [each["speaker"] for each in nobody] == ["A", "A"]
+
+
 def test_verbose_json_has_words_where_they_are_asked_for():
     given = {"response_format": "verbose_json", WORDS: "word"}
     assert asked(given).options.words
@@ -116,6 +143,7 @@ def test_a_stream_has_each_text_and_then_all():
         {"prompt": "x" * 20_000},
         {"stream": "perhaps"},
         {"stream": "true", "response_format": "srt"},
+        {"stream": "true", "response_format": "diarized_json"},
     ],
 )
 def test_a_mistake_names_its_field(given):
