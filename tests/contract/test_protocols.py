@@ -53,6 +53,7 @@ from gateway.protocols.events import (
 from gateway.protocols.stretches import Stretch
 from gateway.settings import GatewaySettings
 from gateway.uplink.decoder import AudioDecoder
+from tests.unit.gateway.finals import a_final
 
 DEFAULTS = SessionOptions()
 FORMAT = AudioFormat("pcm16")
@@ -189,63 +190,15 @@ EVENTS = [
     Partial(0, 1, 0, 8_000, "hel", 0, None),
     Partial(0, 1, 0, 8_000, "", 0, "English"),
     *[
-        Final(
-            channel=0,
-            utterance=1,
-            seq=1,
-            start=0,
-            end=8_000,
-            at=20_000,
-            text=text,
-            language="English",
-            words=words,
-            reason=reason,
-            failed=failed,
-        )
+        a_final(at=20_000, text=text, language="English", words=words, reason=reason, failed=failed)
         for text in ("", "hello \N{GRINNING FACE}")
         for words in (None, (TimedWord("hello", 0, 4_000, 0.5),))
         for reason in ("silence", "flush", "finish", "length", "gap")
         for failed in (False, True)
     ],
-    Final(
-        channel=0,
-        utterance=1,
-        seq=1,
-        start=0,
-        end=8_000,
-        at=20_000,
-        text="hello",
-        language="English",
-        words=None,
-        reason="silence",
-        words_pending=True,
-    ),
-    Final(
-        channel=0,
-        utterance=1,
-        seq=1,
-        start=0,
-        end=8_000,
-        at=20_000,
-        text="hello",
-        language="English",
-        words=None,
-        reason="silence",
-        unavailable="why",
-    ),
-    Final(
-        channel=0,
-        utterance=1,
-        seq=1,
-        start=0,
-        end=8_000,
-        at=20_000,
-        text="hello",
-        language=None,
-        words=None,
-        reason="silence",
-        timing=Timing(0.8, 0.9),
-    ),
+    a_final(at=20_000, language="English", words_pending=True),
+    a_final(at=20_000, language="English", unavailable="why"),
+    a_final(at=20_000, timing=Timing(0.8, 0.9)),
     Words(0, 1, 2, 0, 8_000, (TimedWord("hello", 0, 4_000, 0.5),)),
     Words(0, 1, 2, 0, 8_000, None, "why"),
     SpeechStarted(0, 1, 0, 512),
@@ -389,18 +342,7 @@ def test_an_error_reaches_a_client_that_never_opened(name):
 @everyone
 def test_a_final_reaches_every_client(name):
     dialogue, (codec, _) = DIALOGUES[name], opened(name)
-    final = Final(
-        channel=0,
-        utterance=1,
-        seq=1,
-        start=0,
-        end=8_000,
-        at=9_000,
-        text="hello",
-        language=None,
-        words=None,
-        reason="silence",
-    )
+    final = a_final()
     told, answers = rendered(name, codec, final)
     sent = {"sent": told, "replies": answers, "elsewhere": ["hello"]}
     assert (told == []) == (dialogue.results != "sent")
@@ -426,20 +368,7 @@ IN_JSON = ["native", "transcribe", "deepgram", "openai_realtime", "stream_ws", "
 )
 def test_an_utterance_that_failed_is_told_with_the_reason(name, reason):
     codec, _ = opened(name)
-    lost = Final(
-        channel=0,
-        utterance=1,
-        seq=1,
-        start=0,
-        end=8_000,
-        at=9_000,
-        text="",
-        language=None,
-        words=None,
-        reason=reason,
-        failed=True,
-        trouble="too odd",
-    )
+    lost = a_final(text="", reason=reason, failed=True, trouble="too odd")
     told, answers = rendered(name, codec, lost)
     assert "too odd" in " ".join([*told, *answers])
 
@@ -447,19 +376,7 @@ def test_an_utterance_that_failed_is_told_with_the_reason(name, reason):
 @pytest.mark.parametrize("name", IN_JSON)
 def test_a_final_says_how_late_it_is_where_its_protocol_has_room(name):
     codec, _ = opened(name)
-    late = Final(
-        channel=0,
-        utterance=1,
-        seq=1,
-        start=0,
-        end=8_000,
-        at=9_000,
-        text="hello",
-        language=None,
-        words=None,
-        reason="silence",
-        timing=Timing(0.8, 0.91),
-    )
+    late = a_final(timing=Timing(0.8, 0.91))
     messages = [json.loads(message) for message in codec.render(late, 1.5)]
     told = [m.get("timing") or m.get("data", {}).get("timing") for m in messages]
     assert {"endpoint": 0.8, "final": 0.91} in told

@@ -10,7 +10,8 @@ from gateway.protocols import telephony
 from gateway.protocols.api import ClientError, Request
 from gateway.protocols.asterisk import PROTOCOL, AsteriskCodec
 from gateway.protocols.commands import About, Audio, AudioFormat, Digit, Finish, Mistake, Open
-from gateway.protocols.events import Failed, Final, GoingAway
+from gateway.protocols.events import Failed, GoingAway
+from tests.unit.gateway.finals import a_final
 
 PLAIN = (
     "MEDIA_START connection_id:media1 channel:WebSocket/media1/0x7f channel_id:1700000000.1 "
@@ -200,18 +201,7 @@ def test_asterisk_is_told_to_hang_up_in_its_own_form_and_nothing_else(message, t
     assert one.render(Failed("x", "no room", fatal=True), 1.0) == (told,)
     assert one.render(GoingAway(60.0), 1.0) == (told,)
     assert one.render(Failed("x", "never mind", fatal=False), 1.0) == ()
-    final = Final(
-        channel=0,
-        utterance=1,
-        seq=1,
-        start=0,
-        end=8_000,
-        at=9_000,
-        text="hello",
-        language=None,
-        words=None,
-        reason="silence",
-    )
+    final = a_final()
     assert one.render(final, 1.0) == ()
 
 

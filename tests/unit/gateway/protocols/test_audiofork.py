@@ -9,7 +9,8 @@ from common.options import SessionOptions
 from gateway.protocols.api import ClientError, Request
 from gateway.protocols.audiofork import PROTOCOL, AudioForkCodec
 from gateway.protocols.commands import About, Audio, AudioFormat, Digit, Mistake, Open
-from gateway.protocols.events import Ended, Failed, Final, GoingAway, Partial
+from gateway.protocols.events import Ended, Failed, GoingAway, Partial
+from tests.unit.gateway.finals import a_final
 
 EVENTS = frozenset({"gap", "dtmf"})
 
@@ -143,18 +144,7 @@ def test_other_texts_are_the_applications_own(message):
 
 def test_a_final_is_a_transcription():
     one = started(mix_type="stereo", channel_labels=["customer", "agent"])
-    final = Final(
-        channel=1,
-        utterance=1,
-        seq=1,
-        start=0,
-        end=8_000,
-        at=9_000,
-        text="hello",
-        language="English",
-        words=None,
-        reason="silence",
-    )
+    final = a_final(channel=1, language="English")
     assert told(one, final) == [
         {
             "type": "transcription",
@@ -172,18 +162,7 @@ def test_a_final_is_a_transcription():
 
 
 def test_without_labels_there_is_none():
-    final = Final(
-        channel=0,
-        utterance=1,
-        seq=1,
-        start=0,
-        end=8_000,
-        at=9_000,
-        text="hello",
-        language=None,
-        words=None,
-        reason="silence",
-    )
+    final = a_final()
     (message,) = told(started(), final)
     assert "label" not in message["data"]
 
@@ -192,19 +171,7 @@ def test_without_labels_there_is_none():
     ("event", "code"),
     [
         (
-            Final(
-                channel=0,
-                utterance=1,
-                seq=1,
-                start=0,
-                end=8_000,
-                at=9_000,
-                text="",
-                language=None,
-                words=None,
-                reason="failed",
-                failed=True,
-            ),
+            a_final(text="", reason="failed", failed=True),
             "utterance_failed",
         ),
         (Failed("x", "never mind", fatal=False), "x"),

@@ -20,7 +20,8 @@ from gateway.protocols.commands import (
     Open,
     Reformat,
 )
-from gateway.protocols.events import Failed, Final, GoingAway
+from gateway.protocols.events import Failed, GoingAway
+from tests.unit.gateway.finals import a_final
 
 NAME = "e226e283-c90a-4ea9-9e37-389000b9ef47"
 OPTIONS = SessionOptions(language="German")
@@ -176,17 +177,6 @@ def test_a_connection_that_ends_without_audio_had_no_call():
 def test_all_that_it_can_tell_is_that_the_call_cannot_go_on():
     one = codec()
     assert one.render(GoingAway(60.0), 1.0) == (b"\x00\x00\x00",)
-    final = Final(
-        channel=0,
-        utterance=1,
-        seq=1,
-        start=0,
-        end=8_000,
-        at=9_000,
-        text="hello",
-        language=None,
-        words=None,
-        reason="silence",
-    )
+    final = a_final()
     assert one.render(final, 1.0) == ()
     assert one.render(Failed("x", "never mind", fatal=False), 1.0) == ()

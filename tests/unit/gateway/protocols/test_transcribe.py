@@ -12,6 +12,7 @@ from gateway.protocols.api import ClientError, Request
 from gateway.protocols.commands import Audio, AudioFormat, Command, Flush, Open, Say
 from gateway.protocols.events import Created, Failed, Final, GoingAway, Partial, Words
 from gateway.protocols.transcribe import MOST_TEXT, TranscribeCodec
+from tests.unit.gateway.finals import a_final
 
 START, STOP = '{"type": "start_recording"}', '{"type": "stop_recording"}'
 SPOKEN = (TimedWord("hello", 0, 4_000, 0.5),)
@@ -60,18 +61,7 @@ def test_a_recording_opens_the_call_with_words():
 
 
 def final(text: str, reason: EndReason) -> Final:
-    return Final(
-        channel=0,
-        utterance=1,
-        seq=1,
-        start=0,
-        end=8_000,
-        at=9_000,
-        text=text,
-        language=None,
-        words=None,
-        reason=reason,
-    )
+    return a_final(text=text, reason=reason)
 
 
 def told(one: TranscribeCodec, event: Any) -> list[str]:
@@ -157,21 +147,7 @@ def test_only_finals_are_transcriptions():
     one = started()
     (partial,) = rendered(one, Partial(0, 1, 0, 8_000, "hel", 0, None))
     assert (partial["type"], partial["is_final"]) == ("partial", False)
-    (final,) = rendered(
-        one,
-        Final(
-            channel=0,
-            utterance=1,
-            seq=1,
-            start=0,
-            end=8_000,
-            at=9_000,
-            text="hello",
-            language="English",
-            words=SPOKEN,
-            reason="flush",
-        ),
-    )
+    (final,) = rendered(one, a_final(language="English", words=SPOKEN, reason="flush"))
     assert final == {
         "type": "transcription",
         "text": "hello",
@@ -187,24 +163,7 @@ def test_only_finals_are_transcriptions():
 def test_silence_says_nothing():
     one = started()
     assert rendered(one, Partial(0, 1, 0, 8_000, "", 0, None)) == []
-    assert (
-        rendered(
-            one,
-            Final(
-                channel=0,
-                utterance=1,
-                seq=1,
-                start=0,
-                end=8_000,
-                at=9_000,
-                text="",
-                language=None,
-                words=None,
-                reason="flush",
-            ),
-        )
-        == []
-    )
+    assert rendered(one, a_final(text="", reason="flush")) == []
     assert rendered(one, Created("call", "token")) == []
     assert rendered(one, Words(0, 1, 2, 0, 8_000, None, "why")) == []
 
@@ -222,19 +181,7 @@ def test_words_that_come_later_are_told():
         (Failed("internal_error", "oh", fatal=True), "internal_error", None),
         (GoingAway(60.0), "going_away", None),
         (
-            Final(
-                channel=0,
-                utterance=1,
-                seq=1,
-                start=0,
-                end=8_000,
-                at=9_000,
-                text="",
-                language=None,
-                words=None,
-                reason="silence",
-                failed=True,
-            ),
+            a_final(text="", failed=True),
             "utterance_failed",
             None,
         ),

@@ -19,8 +19,9 @@ from gateway.protocols.commands import (
     Open,
     Skip,
 )
-from gateway.protocols.events import Failed, Final
+from gateway.protocols.events import Failed
 from gateway.protocols.twilio import MOST_TEXT, TwilioCodec
+from tests.unit.gateway.finals import a_final
 
 DEFAULTS = SessionOptions()
 MEDIA_FORMAT = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
@@ -246,18 +247,7 @@ def test_a_message_has_a_bound():
 
 def test_a_stream_is_one_way():
     one = started()
-    final = Final(
-        channel=0,
-        utterance=1,
-        seq=1,
-        start=0,
-        end=8_000,
-        at=9_000,
-        text="hello",
-        language=None,
-        words=None,
-        reason="silence",
-    )
+    final = a_final()
     assert one.render(final, 1.0) == ()
     assert one.render(Failed("x", "never mind", fatal=False), 1.0) == ()
     assert one.closing(1000, "finished") == (1000, "finished")

@@ -24,6 +24,7 @@ from gateway.protocols.commands import (
 )
 from gateway.protocols.events import Ended, Failed, Final, Partial, Words
 from gateway.protocols.vosk import VoskCodec
+from tests.unit.gateway.finals import a_final
 
 DEFAULTS = SessionOptions(language="German")
 EOF, RESET = '{"eof" : 1}', '{"reset" : 1}'
@@ -38,19 +39,7 @@ def codec(**config: Any) -> VoskCodec:
 
 
 def final(text: str, utterance: int = 1, reason: Any = "silence", **more: Any) -> Final:
-    return Final(
-        channel=0,
-        utterance=utterance,
-        seq=utterance,
-        start=0,
-        end=8_000,
-        at=20_000,
-        text=text,
-        language=None,
-        words=None,
-        reason=reason,
-        **more,
-    )
+    return a_final(utterance=utterance, seq=utterance, at=20_000, text=text, reason=reason, **more)
 
 
 def partial(text: str, utterance: int = 1) -> Partial:
@@ -146,21 +135,7 @@ def test_a_final_ends_its_partial():
 
 def test_words_are_in_the_result():
     one = codec()
-    told(
-        one,
-        Final(
-            channel=0,
-            utterance=1,
-            seq=1,
-            start=0,
-            end=8_000,
-            at=20_000,
-            text="hello",
-            language=None,
-            words=HELLO,
-            reason="silence",
-        ),
-    )
+    told(one, a_final(at=20_000, words=HELLO))
     word = {"conf": 0.5, "end": 0.5, "start": 0.0, "word": "hello"}
     assert reply(one) == {"result": [word], "text": "hello"}
 
@@ -175,21 +150,7 @@ def test_words_that_come_later_are_added_while_the_final_waits():
 
 def test_without_words_there_is_no_result():
     one = codec(words=False)
-    told(
-        one,
-        Final(
-            channel=0,
-            utterance=1,
-            seq=1,
-            start=0,
-            end=8_000,
-            at=20_000,
-            text="hello",
-            language=None,
-            words=HELLO,
-            reason="silence",
-        ),
-    )
+    told(one, a_final(at=20_000, words=HELLO))
     assert reply(one) == {"text": "hello"}
 
 

@@ -9,23 +9,13 @@ from gateway.protocols.api import ClientError, Request
 from gateway.protocols.commands import Audio, AudioFormat, Finish, Flush, Open, Say
 from gateway.protocols.events import Failed, Final, GoingAway, Partial
 from gateway.protocols.whisper_streaming import TcpCodec, WebSocketCodec
+from tests.unit.gateway.finals import a_final
 
 DEFAULTS = SessionOptions(language="German")
 
 
 def final(start: int, end: int, text: str) -> Final:
-    return Final(
-        channel=0,
-        utterance=1,
-        seq=1,
-        start=start,
-        end=end,
-        at=end + 8_000,
-        text=text,
-        language=None,
-        words=None,
-        reason="silence",
-    )
+    return a_final(start=start, end=end, at=end + 8_000, text=text)
 
 
 def codec() -> TcpCodec:
@@ -58,19 +48,8 @@ def test_a_text_is_one_line():
 
 
 def test_an_utterance_that_failed_is_told_in_a_line():
-    lost = Final(
-        channel=0,
-        utterance=1,
-        seq=1,
-        start=8_000,
-        end=16_000,
-        at=24_000,
-        text="",
-        language=None,
-        words=None,
-        reason="silence",
-        failed=True,
-        trouble="out of\norder",
+    lost = a_final(
+        start=8_000, end=16_000, at=24_000, text="", failed=True, trouble="out of\norder"
     )
     text = b"error: speech from 0.50 s on could not be recognised: out of order\n"
     assert codec().render(lost, 0.0) == (text,)

@@ -27,7 +27,6 @@ from gateway.protocols.events import (
     Ended,
     Event,
     Failed,
-    Final,
     GoingAway,
     Heard,
     Lag,
@@ -37,21 +36,11 @@ from gateway.protocols.events import (
     Words,
 )
 from gateway.protocols.stretches import Stretch
+from tests.unit.gateway.finals import a_final
 
 DEFAULTS = SessionOptions()
 WORD = TimedWord("Hello.", 1_600, 8_000, 0.5)
-FINAL = Final(
-    channel=0,
-    utterance=1,
-    seq=1,
-    start=0,
-    end=16_000,
-    at=20_000,
-    text="Hello.",
-    language="English",
-    words=(WORD,),
-    reason="silence",
-)
+FINAL = a_final(end=16_000, at=20_000, text="Hello.", language="English", words=(WORD,))
 SECOND = bytes(32_000)
 
 

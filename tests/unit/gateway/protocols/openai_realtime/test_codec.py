@@ -9,9 +9,10 @@ import pytest
 from common.options import SessionOptions
 from gateway.protocols.api import ClientError, Request
 from gateway.protocols.commands import Audio, AudioFormat, Command, Configure, Flush, Open, Say
-from gateway.protocols.events import Created, Failed, Final, GoingAway, Partial, SpeechStarted
+from gateway.protocols.events import Created, Failed, GoingAway, Partial, SpeechStarted
 from gateway.protocols.openai_realtime import PROTOCOL
 from gateway.protocols.openai_realtime.codec import MOST_TEXT, RealtimeCodec
+from tests.unit.gateway.finals import a_final
 
 SPEECH = frozenset({"speech_started", "speech_ended"})
 COMMIT = {"type": "input_audio_buffer.commit"}
@@ -158,18 +159,7 @@ def test_a_commit_flushes_and_needs_a_tenth_of_a_second(kind, tenth):
     assert committed["type"] == "input_audio_buffer.committed"
     assert added["item"]["id"] == committed["item_id"] == "item_0123456789ab_1"
     error(one, json.dumps(COMMIT))
-    final = Final(
-        channel=0,
-        utterance=1,
-        seq=1,
-        start=0,
-        end=1_600,
-        at=1_600,
-        text="hello",
-        language=None,
-        words=None,
-        reason="flush",
-    )
+    final = a_final(end=1_600, at=1_600, reason="flush")
     *_, completed = rendered(one, final)
     assert (completed["item_id"], completed["usage"]["seconds"]) == (committed["item_id"], 0.1)
 
@@ -181,24 +171,7 @@ def test_a_clear_discards_what_was_not_committed():
     said, flush = send(one, CLEAR)
     assert flush == Flush()
     assert [m["type"] for m in told(said)] == ["input_audio_buffer.cleared"]
-    assert (
-        rendered(
-            one,
-            Final(
-                channel=0,
-                utterance=1,
-                seq=1,
-                start=0,
-                end=3_200,
-                at=3_200,
-                text="hello",
-                language=None,
-                words=None,
-                reason="flush",
-            ),
-        )
-        == []
-    )
+    assert rendered(one, a_final(end=3_200, at=3_200, reason="flush")) == []
     assert len(send(one, CLEAR)) == 1
 
 

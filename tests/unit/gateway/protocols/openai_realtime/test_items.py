@@ -11,6 +11,7 @@ from common.audio import SAMPLE_RATE
 from common.pipeline.text import EndReason
 from gateway.protocols.events import Final, Partial, SpeechEnded, SpeechStarted
 from gateway.protocols.openai_realtime.items import Fields, Items, unsent
+from tests.unit.gateway.finals import a_final
 
 SECOND = SAMPLE_RATE
 
@@ -36,8 +37,7 @@ def partial(number: int, start: int, end: int, text: str, stable: int) -> Partia
 def final(
     number: int, start: int, end: int, text: str, reason: EndReason = "silence", **more: Any
 ) -> Final:
-    return Final(
-        channel=0,
+    return a_final(
         utterance=number,
         seq=number,
         start=start,
@@ -45,7 +45,6 @@ def final(
         at=end,
         text=text,
         language="English",
-        words=None,
         reason=reason,
         **more,
     )
