@@ -12,7 +12,6 @@ are compared with what the recogniser hears: of all digits that are said, correc
 that are in its texts. Its delay is from the end of the last digit.
 """
 
-import argparse
 import asyncio
 import random
 import subprocess
@@ -32,6 +31,7 @@ from asr_worker.slots.listening import heard as heard_of
 from bench import record
 from bench.accounting import quantile
 from bench.in_process import Heard, Line
+from bench.options import parser_of
 from bench.prompts import SOUNDS, prompts
 from bench.recordings import channels
 from bench.speech import trimmed
@@ -89,16 +89,10 @@ class Figures:
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark; non-zero if fewer than 19 of 20 answers are whole."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench slots",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--engine", default="whisper")
+    parser = parser_of("slots", __doc__, engine=True)
     parser.add_argument("--answer", type=float, default=0.15, metavar="S")
     parser.add_argument("--most", type=int, default=100, metavar="N", help="dictations of a voice")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args(argv)
     figures, ordinary = asyncio.run(
         measure(options.most, options.engine, options.answer, options.seed)

@@ -9,7 +9,6 @@ conversation in the wheel of pyannote-audio, where that is installed. `--centre`
 voice (`asr_worker/voices/centre.json`), of people who are in no call here.
 """
 
-import argparse
 import json
 import random
 import time
@@ -29,6 +28,7 @@ from asr_worker.voices.encoder import VoiceEncoder, spectra_of
 from asr_worker.voices.network import embeddings
 from asr_worker.voices.stretches import windows
 from bench import record, speech
+from bench.options import parser_of
 from bench.prompts import SOUNDS, VOICES
 from bench.recordings import channels
 from callscribe import sample
@@ -77,15 +77,9 @@ class Score(NamedTuple):
 
 def main(argv: Sequence[str]) -> int:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(
-        prog="bench speakers",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("speakers", __doc__, short="a few calls of each kind")
     parser.add_argument("--turns", type=int, default=16)
-    parser.add_argument("--short", action="store_true", help="a few calls of each kind")
     parser.add_argument("--centre", action="store_true", help="write the mean voice")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)
     if options.centre:
         weights.CENTRE.write_text(json.dumps(_centre()) + "\n")
