@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from common.audio import seconds
+from common.audio import samples, seconds
 from common.options import SessionOptions
 from common.pipeline.speech import LEAD, TAIL
-from gateway.downlink.judgements import GOES_ON_WITHIN
+from gateway.downlink.judgements import goes_on
 from gateway.endpointing.tail import evidence, patience
 
 _LEAST_S = 0.2
@@ -48,8 +48,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    start: float
-    end: float
+    start: int
+    end: int
     text: str
     language: str | None
     reason: str
@@ -62,8 +62,8 @@ def pauses(transcript: Mapping[str, Any], trace: Mapping[str, Any]) -> list[Paus
     lines: dict[tuple[str, int], list[_Said]] = {}
     for each in transcript["utterances"]:
         said = _Said(
-            start=each["start"],
-            end=each["end"],
+            start=samples(each["start"]),
+            end=samples(each["end"]),
             text=each["text"],
             language=each["language"],
             reason=reasons.get(_place(each), ""),
@@ -135,12 +135,9 @@ def _place(each: Mapping[str, Any]) -> tuple[str, int, int]:
 
 def _behind(said: _Said, then: _Said | None, others: Sequence[_Said]) -> Pause:
     """Return the pause behind an utterance; `then` is the next of its speaker."""
-    lead = seconds(LEAD)
-    if then is None or then.start + lead - said.end > seconds(GOES_ON_WITHIN):
+    if then is None or not goes_on(said, then, others):
         return Pause(said.text, said.language, None)
-    between = any(each.start < then.start and each.end > said.end for each in others)
-    lasted = None if between else then.start + lead - said.end + seconds(TAIL)
-    return Pause(said.text, said.language, lasted)
+    return Pause(said.text, said.language, seconds(then.start + LEAD - said.end + TAIL))
 
 
 def _within(said: _Said) -> Iterator[Pause]:

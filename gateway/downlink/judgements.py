@@ -5,7 +5,8 @@ while nobody else has spoken.
 """
 
 from collections import deque
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from common.audio import SAMPLE_RATE
 from common.pipeline.speech import LEAD
@@ -17,6 +18,18 @@ GOES_ON_WITHIN = 2 * SAMPLE_RATE
 """Samples from the end of speech within which its speaker goes on if it was cut."""
 _KEPT = 64
 """Finals of all channels; between two of one there are fewer."""
+
+
+class Spoken(Protocol):
+    """An utterance, [start, end) in samples."""
+
+    @property
+    def start(self) -> int:
+        """Where it begins."""
+
+    @property
+    def end(self) -> int:
+        """Where it ends."""
 
 
 class Judged(NamedTuple):
@@ -59,8 +72,13 @@ class Judgements:
     def _judged(self, ended: Final, then: Final | None) -> list[Judged]:
         if ended.reason != "silence":
             return []
-        if then is None or then.start + LEAD - ended.end > GOES_ON_WITHIN:
-            return [Judged(ended, "over")]
         others = (each for each in self._all if each.channel != ended.channel)
-        between = any(each.start < then.start and each.end > ended.end for each in others)
-        return [Judged(ended, "over" if between else "cut")]
+        went_on = then is not None and goes_on(ended, then, others)
+        return [Judged(ended, "cut" if went_on else "over")]
+
+
+def goes_on(ended: Spoken, then: Spoken, others: Iterable[Spoken]) -> bool:
+    """Tell whether who `ended` was still in a turn, and `then` went on: soon, and before others."""
+    if then.start + LEAD - ended.end > GOES_ON_WITHIN:
+        return False
+    return not any(each.start < then.start and each.end > ended.end for each in others)
