@@ -1,6 +1,6 @@
 """E-mail addresses, dates and amounts, as they are said."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from asr_worker.slots.line import Line
 from asr_worker.spoken.codes import code
@@ -84,40 +84,50 @@ def address(line: Line) -> Iterator[Heard]:
 
 def day(line: Line) -> Iterator[Heard]:
     """Yield the months, by their English names, and the numbers of a date."""
-    at = 0
-    while at < len(line.row.atoms):
-        atom = line.row.atoms[at]
-        word = line.words[atom.chunk]
-        if (month := _MONTHS.get(word)) is not None:
-            yield line.group(month, atom.chunk, atom.chunk + 1)
-        elif atom.kind is Kind.SIGNED:
-            yield line.group(atom.text, atom.chunk, atom.chunk + 1)
-        elif (said := number(line.row, at)) is not None:
-            for part in said.parts or (said.digits,):
-                yield line.group(part, atom.chunk, line.row.atoms[said.end - 1].chunk + 1)
-            at = said.end
-            continue
-        elif (marked := line.mark(atom.chunk)) is not None:
-            yield marked[0]
-        at += 1
+
+    def numbers(at: int) -> tuple[Sequence[str], int] | None:
+        said = number(line.row, at)
+        return None if said is None else (said.parts or (said.digits,), said.end)
+
+    return _numbers_and(_MONTHS, (Kind.SIGNED,), line, numbers)
 
 
 def amount(line: Line) -> Iterator[Heard]:
     """Yield the numbers of an amount, and its units: a currency's code, or cents."""
+
+    def numbers(at: int) -> tuple[Sequence[str], int] | None:
+        said = number(line.row, at)
+        if said is None:
+            return None
+        pointed = line.row.word(said.end) == POINT
+        if pointed and (rest := decimals(line.row, said.end + 1)) is not None:
+            return (f"{said.digits}.{rest[0]}",), rest[1]
+        return (said.digits,), said.end
+
+    return _numbers_and(_UNITS, (Kind.SIGNED, Kind.CODE), line, numbers)
+
+
+def _numbers_and(
+    names: Mapping[str, str],
+    written: Collection[Kind],
+    line: Line,
+    numbers: Callable[[int], tuple[Sequence[str], int] | None],
+) -> Iterator[Heard]:
+    """Yield what words are `names` of, what is `written`, the `numbers` that are said, and marks.
+
+    `numbers` returns the texts of the number at an atom, and the atom behind it.
+    """
     at = 0
     while at < len(line.row.atoms):
         atom = line.row.atoms[at]
-        word = line.words[atom.chunk]
-        if (unit := _UNITS.get(word)) is not None:
-            yield line.group(unit, atom.chunk, atom.chunk + 1)
-        elif atom.kind in (Kind.SIGNED, Kind.CODE):
+        if (name := names.get(line.words[atom.chunk])) is not None:
+            yield line.group(name, atom.chunk, atom.chunk + 1)
+        elif atom.kind in written:
             yield line.group(atom.text, atom.chunk, atom.chunk + 1)
-        elif (said := number(line.row, at)) is not None:
-            text, end = said.digits, said.end
-            if line.row.word(end) == POINT and (rest := decimals(line.row, end + 1)) is not None:
-                text, end = f"{text}.{rest[0]}", rest[1]
-            yield line.group(text, atom.chunk, line.row.atoms[end - 1].chunk + 1)
-            at = end
+        elif (said := numbers(at)) is not None:
+            texts, at = said
+            for text in texts:
+                yield line.group(text, atom.chunk, line.row.atoms[at - 1].chunk + 1)
             continue
         elif (marked := line.mark(atom.chunk)) is not None:
             yield marked[0]
