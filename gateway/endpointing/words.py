@@ -5,6 +5,11 @@ A word that ends sentences as often, such as `in` and `on` in English, is not am
 
 from collections.abc import Mapping
 
+
+def _by_language(words: Mapping[str, str]) -> Mapping[str, frozenset[str]]:
+    return {language: frozenset(some.split()) for language, some in words.items()}
+
+
 _OPEN = {
     "English": """
         a an the my your our their its every and or but nor because if unless when while whereas
@@ -40,9 +45,7 @@ _OPEN = {
         мой моя моё мои твой твоя ваш ваша ваше ваши наш наша их его её очень собака точка дефис
         подчёркивание э эм ээ ну мм это""",
 }
-OPEN: Mapping[str, frozenset[str]] = {
-    language: frozenset(words.split()) for language, words in _OPEN.items()
-}
+OPEN = _by_language(_OPEN)
 
 _DICTATED = {
     "English": "zero oh one two three four five six seven eight nine double triple",
@@ -58,9 +61,7 @@ _DICTATED = {
         ноль нуль один два три четыре пять шесть семь восемь девять
         бэ вэ гэ дэ жэ зэ ка эль эм эн пэ эр эс тэ эф ха цэ че ша ща""",
 }
-DICTATED: Mapping[str, frozenset[str]] = {
-    language: frozenset(words.split()) for language, words in _DICTATED.items()
-}
+DICTATED = _by_language(_DICTATED)
 """Words that numbers and names are dictated with, one by one."""
 
 _AT = {
@@ -70,9 +71,7 @@ _AT = {
     "German": "klammeraffe",
     "Russian": "собака",
 }
-AT: Mapping[str, frozenset[str]] = {
-    language: frozenset(words.split()) for language, words in _AT.items()
-}
+AT = _by_language(_AT)
 """The sign of an e-mail address, where its word means little else: English `at` does."""
 _DOT = {
     "English": "dot",
@@ -82,7 +81,5 @@ _DOT = {
     "German": "punkt",
     "Russian": "точка",
 }
-DOT: Mapping[str, frozenset[str]] = {
-    language: frozenset(words.split()) for language, words in _DOT.items()
-}
+DOT = _by_language(_DOT)
 """What comes before the last part of such an address."""
