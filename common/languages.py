@@ -126,6 +126,8 @@ _BY_WHISPER_CODE = {code: NAMES_BY_CODE[iso] for iso, code in WHISPER_CODES.item
 
 SENTENCE_MARKS = (".", "?", "!", "。", "？", "！", "؟", "।")
 """What ends a sentence, in any script."""
+QUESTION_MARKS = ("?", "？", "؟")
+"""Those of them that end a question."""
 UNSPACED = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
 """Codes of languages whose texts are joined without spaces."""
 

@@ -11,14 +11,13 @@ from enum import Enum
 from math import log
 
 from common.audio import samples
-from common.languages import SENTENCE_MARKS
+from common.languages import QUESTION_MARKS, SENTENCE_MARKS
 from common.options import SessionOptions
 from common.pipeline.control import Hint
 from common.pipeline.partial import PartialText
 from gateway.endpointing.words import AT, DICTATED, DOT, OPEN
 
 _CLOSING = "\"'”’»)] "
-_QUESTION = ("?", "？", "؟")
 _TRAILING = ("...", "…", ",", ";", ":", "-", "–", "—", "、", "，")
 _TOKEN = re.compile(r"[^\s,;:\-–—…]+")
 _MARKS = "".join(SENTENCE_MARKS) + "\"'”’»)]("
@@ -126,7 +125,7 @@ def evidence(text: str, language: str | None, mark: float | None = None) -> Evid
         return Evidence.SPELLED
     if said.endswith(_TRAILING):
         return Evidence.OPEN
-    if tokens[-1] in OPEN.get(language or "", ()) and not said.endswith(_QUESTION):
+    if tokens[-1] in OPEN.get(language or "", ()) and not said.endswith(QUESTION_MARKS):
         return Evidence.OPEN
     if said.endswith(SENTENCE_MARKS):
         return Evidence.CLOSED if mark is None or mark >= _TRUSTED else Evidence.DOUBTED

@@ -9,13 +9,13 @@ mistaken, and not known yet to a reader that has missed a partial.
 """
 
 from common.audio import SAMPLE_RATE
+from common.languages import QUESTION_MARKS
 from common.pipeline.speech import LEAD, TAIL
 from gateway.feed.folding import fold, spelled
 
 MOST_WORDS = 2
 LONGEST = 2 * SAMPLE_RATE + LEAD + TAIL
 """Samples of an utterance with 2 s of sound."""
-_QUESTION = ("?", "？")
 
 _WORDS = {
     "English": """
@@ -59,7 +59,7 @@ _SIGNS_AS_A_WHOLE = frozenset(
 
 def is_backchannel(text: str, length: int) -> bool:
     """Tell whether a text of `length` samples is no more than a listener's sign."""
-    if length > LONGEST or text.rstrip().endswith(_QUESTION) or len(text.split()) > MOST_WORDS:
+    if length > LONGEST or text.rstrip().endswith(QUESTION_MARKS) or len(text.split()) > MOST_WORDS:
         return False
     words = _folded(text)
     return words in _SIGNS_AS_A_WHOLE or (bool(words) and _SIGNS.issuperset(words.split()))
